@@ -1,0 +1,2 @@
+# The versions of what checks the code, in one place.
+GOLANGCI_LINT_VERSION := v2.15.0

@@ -1,0 +1,75 @@
+include .ci/tools.mk
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAIN        := ./cmd/smart-factory-backend
+BIN         := bin/smart-factory-backend
+TOOLS       := $(CURDIR)/bin/tools
+LINT        := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT      ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+DATE        ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
+CLI         := smart-factory-backend/app/cli
+LDFLAGS     := -s -w -X $(CLI).version=$(VERSION) -X $(CLI).commit=$(COMMIT) -X $(CLI).date=$(DATE)
+FUZZTIME    ?= 20s
+BENCHFLAGS  ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help dev dev-cluster build start start-single setup test race integration fuzz bench lint fmt image ci clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+dev: ## run from source with one worker, faults and debug log on
+	CLUSTER_WORKERS=1 FAULT_INJECTION=true LOG_LEVEL=debug go run $(MAIN)
+
+dev-cluster: ## run from source with a worker for each core, faults and debug log on
+	FAULT_INJECTION=true LOG_LEVEL=debug go run $(MAIN)
+
+build: ## build the static binary into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) $(MAIN)
+
+start: build ## run the built binary with a worker for each core
+	$(BIN)
+
+start-single: build ## run the built binary with one worker
+	CLUSTER_WORKERS=1 $(BIN)
+
+setup:
+	@.ci/setup
+
+test: setup ## install what the tests need, run them all
+	go vet ./...
+	go test -timeout 15m -tags integration ./...
+
+race: setup ## run all tests under the race detector
+	go test -timeout 30m -race -tags integration ./...
+
+integration: setup ## run the tests that start real servers only
+	go test -timeout 15m -tags integration -run Integration ./...
+
+fuzz: ## fuzz every decoder for FUZZTIME each
+	.ci/fuzz $(FUZZTIME)
+
+bench: setup ## measure this server beside its peers; see BENCHFLAGS
+	go test -run '^$$' -bench . -benchmem ./...
+	go run ./app/bench $(BENCHFLAGS)
+
+$(LINT):
+	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv $(TOOLS)/golangci-lint $@
+
+lint: $(LINT) ## run the linters
+	$(LINT) run --build-tags integration
+
+fmt: $(LINT) ## format the code
+	$(LINT) fmt
+
+image: ## build the container image
+	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) $(if $(GOPROXY),--build-arg GOPROXY=$(GOPROXY)) -t smart-factory-backend .
+
+ci: ## run what CI runs
+	.ci/run
+
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,107 @@
+package cluster
+
+import "time"
+
+// Scale sets the number of workers by hand; 0 follows GOMAXPROCS again. More
+// than GOMAXPROCS are capped. Scaling up opens a socket where there are too
+// few; scaling down hands the spare ones to the workers that stay. It returns
+// the number that there are now, and whether it was capped.
+func (s *Supervisor) Scale(n int) (now int, capped bool, err error) {
+	failed := s.call(func() {
+		s.explicit = n
+		capped, err = s.rescale("asked for")
+		now = s.wanted
+	})
+	if failed != nil {
+		return 0, false, failed
+	}
+	return now, capped, err
+}
+
+// Resize looks at GOMAXPROCS again, which the caller has changed.
+func (s *Supervisor) Resize() error {
+	var err error
+	if failed := s.call(func() { _, err = s.rescale("GOMAXPROCS") }); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// rescale brings sockets and slots to the number that is wanted now.
+func (s *Supervisor) rescale(reason string) (capped bool, err error) {
+	before := s.wanted
+	capped = s.resize()
+	if s.wanted == before {
+		return capped, nil
+	}
+	for !s.sockets[0].inherited && len(s.sockets) < s.wanted {
+		sock, err := s.sockets[0].sibling()
+		if err != nil {
+			s.wanted = before
+			return capped, err
+		}
+		s.sockets = append(s.sockets, sock)
+		s.steer()
+	}
+	s.step() // the workers that stay take over first
+	for _, sl := range s.slots[s.wanted:] {
+		if w := sl.worker; w != nil {
+			sl.worker = nil
+			s.drain(w)
+			s.observe(Event{Kind: WorkerStopped, Worker: sl.id, Generation: w.generation, Reason: reason})
+		}
+		sl.retryAt, sl.backoff = 0, false
+	}
+	s.observe(Event{Kind: Scaled, Count: s.wanted, Reason: reason})
+	return capped, nil
+}
+
+// resize sets wanted and makes the slots for it.
+func (s *Supervisor) resize() (capped bool) {
+	s.wanted, capped = size(s.explicit)
+	if capped {
+		s.observe(Event{Kind: Capped, Count: s.explicit, Limit: s.wanted})
+	}
+	for len(s.slots) < s.wanted {
+		s.slots = append(s.slots, &slot{id: len(s.slots) + 1, restarts: intensity{
+			max: s.opts.MaxRestarts, window: s.opts.RestartWindow,
+			min: s.opts.BackoffMin, top: s.opts.BackoffMax,
+		}})
+	}
+	return capped
+}
+
+// Reload recycles the workers one at a time. A slot in backoff stays there.
+// It returns how many were recycled.
+func (s *Supervisor) Reload() (int, error) {
+	begin := time.Now()
+	recycled := 0
+	for i := 0; ; i++ {
+		more := false
+		err := s.call(func() {
+			more = i < s.wanted
+			if more && s.slots[i].worker != nil && s.start(s.slots[i], "reload") {
+				recycled++
+			}
+		})
+		if err != nil {
+			return recycled, err
+		}
+		if !more {
+			break
+		}
+	}
+	s.observe(Event{Kind: Reloaded, Count: recycled, Delay: time.Since(begin)})
+	return recycled, nil
+}
+
+// kill ends the accept loops of a slot's present worker.
+func (s *Supervisor) kill(sl *slot) {
+	_ = s.call(func() {
+		if sl.worker != nil {
+			for _, l := range sl.worker.loops {
+				l.kill()
+			}
+		}
+	})
+}

@@ -1,0 +1,266 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// socket is one listening socket. It stays open until shutdown, whichever
+// worker accepts on it: closing it would reset the connections that the kernel
+// has already accepted on our behalf.
+type socket struct {
+	fd int
+	// inherited sockets belong to somebody else as well: neither filtered nor
+	// emptied at shutdown.
+	inherited bool
+	// spare is the duplicate that the next accept loop will use, -1 for none.
+	// It is made ahead, so that a worker can be replaced while the process is
+	// out of file descriptors.
+	spare int
+}
+
+// openSockets opens n sockets on one address; the first claims the port.
+func openSockets(ctx context.Context, host string, port, n int) ([]*socket, error) {
+	addr, err := resolve(ctx, host, port)
+	if err != nil {
+		return nil, err
+	}
+	first, err := claim(host, addr)
+	if err != nil {
+		return nil, err
+	}
+	sockets := []*socket{first}
+	for len(sockets) < n {
+		s, err := first.sibling()
+		if err != nil {
+			closeSockets(sockets)
+			return nil, err
+		}
+		sockets = append(sockets, s)
+	}
+	return sockets, nil
+}
+
+func closeSockets(sockets []*socket) {
+	for _, s := range sockets {
+		s.close()
+	}
+}
+
+// resolve gives the address to bind. An empty host is the IPv6 wildcard, which
+// takes IPv4 as well, or the IPv4 one where there is no IPv6.
+func resolve(ctx context.Context, host string, port int) (netip.AddrPort, error) {
+	if host == "" {
+		ip := netip.IPv6Unspecified()
+		if fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
+			ip = netip.IPv4Unspecified()
+		} else {
+			_ = unix.Close(fd)
+		}
+		return netip.AddrPortFrom(ip, uint16(port)), nil
+	}
+	addr, err := new(net.Resolver).LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("listen on host %q: %w", host, err)
+	}
+	return netip.AddrPortFrom(addr[0].Unmap(), uint16(port)), nil
+}
+
+// claim binds the first socket without SO_REUSEPORT, so that the kernel
+// refuses when anybody else listens on the port, and allows siblings only then.
+func claim(host string, addr netip.AddrPort) (*socket, error) {
+	fd, err := newSocket(addr, host == "")
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	if err := unix.Bind(fd, sockaddr(addr)); err != nil {
+		_ = unix.Close(fd)
+		return nil, bindError(host, addr, err)
+	}
+	return listening(fd, host, addr)
+}
+
+// sibling opens another socket on the address that s listens on.
+func (s *socket) sibling() (*socket, error) {
+	addr, err := s.addr()
+	if err != nil {
+		return nil, err
+	}
+	only, err := unix.GetsockoptInt(s.fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
+	fd, err := newSocket(addr, err == nil && only == 0)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+		_ = unix.Close(fd)
+		return nil, os.NewSyscallError("setsockopt SO_REUSEPORT", err)
+	}
+	if err := unix.Bind(fd, sockaddr(addr)); err != nil {
+		_ = unix.Close(fd)
+		return nil, bindError("", addr, err)
+	}
+	return listening(fd, "", addr)
+}
+
+// listening finishes a bound socket. The order matters: SO_REUSEPORT must be
+// set before listen, or the socket is not in the group of its siblings.
+func listening(fd int, host string, addr netip.AddrPort) (*socket, error) {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+		_ = unix.Close(fd)
+		return nil, os.NewSyscallError("setsockopt SO_REUSEPORT", err)
+	}
+	if err := unix.Listen(fd, 65535); err != nil { // the kernel lowers it to net.core.somaxconn
+		_ = unix.Close(fd)
+		return nil, bindError(host, addr, err)
+	}
+	s := &socket{fd: fd, spare: -1}
+	s.refill()
+	return s, nil
+}
+
+// newSocket makes a TCP socket. Multipath TCP is left out on purpose: filters
+// fail on such sockets. What is set here is inherited by every connection.
+func newSocket(addr netip.AddrPort, dual bool) (int, error) {
+	family := unix.AF_INET
+	if addr.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_TCP)
+	if err != nil {
+		return 0, os.NewSyscallError("socket", err)
+	}
+	if family == unix.AF_INET6 {
+		only := 1
+		if dual {
+			only = 0
+		}
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only); err != nil {
+			_ = unix.Close(fd)
+			return 0, os.NewSyscallError("setsockopt IPV6_V6ONLY", err)
+		}
+	}
+	if err := setConnOptions(fd); err != nil {
+		_ = unix.Close(fd)
+		return 0, err
+	}
+	return fd, nil
+}
+
+func setConnOptions(fd int) error {
+	for _, o := range []struct {
+		name              string
+		level, opt, value int
+	}{
+		{"SO_REUSEADDR", unix.SOL_SOCKET, unix.SO_REUSEADDR, 1},
+		{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+		{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+		{"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 30},
+		{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
+		{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4},
+	} {
+		if err := unix.SetsockoptInt(fd, o.level, o.opt, o.value); err != nil {
+			return os.NewSyscallError("setsockopt "+o.name, err)
+		}
+	}
+	return nil
+}
+
+// inherit takes over a listening socket that somebody else opened.
+func inherit(f *os.File) (*socket, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	_ = f.Close()
+	if err != nil {
+		return nil, os.NewSyscallError("dup", err)
+	}
+	listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil || listens == 0 {
+		_ = unix.Close(fd)
+		return nil, fmt.Errorf("inherited file %q is not a listening socket", f.Name())
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return nil, os.NewSyscallError("set nonblocking", err)
+	}
+	if err := setConnOptions(fd); err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	s := &socket{fd: fd, inherited: true, spare: -1}
+	s.refill()
+	return s, nil
+}
+
+// duplicate returns a file of the socket's own for one accept loop. Closing it
+// ends that loop and leaves the socket alone.
+func (s *socket) duplicate() (*os.File, error) {
+	s.refill()
+	if s.spare < 0 {
+		return nil, os.NewSyscallError("dup", unix.EMFILE)
+	}
+	f := os.NewFile(uintptr(s.spare), "listener")
+	s.spare = -1
+	s.refill()
+	return f, nil
+}
+
+// refill makes the spare where it is missing; out of descriptors, it stays so.
+func (s *socket) refill() {
+	if s.spare >= 0 || s.fd < 0 {
+		return
+	}
+	if fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0); err == nil {
+		s.spare = fd
+	}
+}
+
+func (s *socket) close() {
+	if s.spare >= 0 {
+		_ = unix.Close(s.spare)
+		s.spare = -1
+	}
+	if s.fd >= 0 {
+		_ = unix.Close(s.fd)
+		s.fd = -1
+	}
+}
+
+// addr is the address that the socket is bound to.
+func (s *socket) addr() (netip.AddrPort, error) {
+	sa, err := unix.Getsockname(s.fd)
+	if err != nil {
+		return netip.AddrPort{}, os.NewSyscallError("getsockname", err)
+	}
+	return addrPort(sa), nil
+}
+
+func sockaddr(addr netip.AddrPort) unix.Sockaddr {
+	if addr.Addr().Is4() {
+		return &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}
+	}
+	sa := &unix.SockaddrInet6{Port: int(addr.Port()), Addr: addr.Addr().As16()}
+	if zone := addr.Addr().Zone(); zone != "" {
+		if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+			sa.ZoneId = uint32(n)
+		} else if i, err := net.InterfaceByName(zone); err == nil {
+			sa.ZoneId = uint32(i.Index)
+		}
+	}
+	return sa
+}
+
+// addrPort turns a kernel address into ours; IPv4 stays IPv4 on a dual socket.
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}

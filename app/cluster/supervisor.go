@@ -1,0 +1,244 @@
+package cluster
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// reservedConns are accepted beyond Options.MaxConns, for probes.
+const reservedConns = 64
+
+// Supervisor owns the listening sockets and the workers behind them. It is
+// made by New and used once: Listen, then Run.
+type Supervisor struct {
+	opts Options
+
+	// calls are run by the goroutine of Run, which owns all state that is not
+	// said to be shared.
+	calls chan func()
+	wake  chan struct{}
+	ready chan struct{}
+	done  chan struct{}
+
+	sockets  []*socket
+	slots    []*slot // the first wanted ones have workers
+	wanted   int
+	explicit int // what Options.Workers or Scale asked for; 0 follows GOMAXPROCS
+	leftover []*worker
+	gaveUp   error
+	bound    net.Addr
+
+	// looked is when the port was last looked at for strangers, in nanos.
+	looked    int64
+	strangers int
+
+	// Shared from here on.
+	pool       *pool
+	helpers    sync.WaitGroup
+	sessions   registry
+	draining   atomic.Bool
+	leaving    atomic.Bool // sessions are being sent away
+	open       atomic.Int64
+	running    atomic.Int64
+	total      atomic.Int64
+	refused    atomic.Uint64
+	addrs      map[netip.Addr]int
+	addrsMu    sync.Mutex
+	startedRun atomic.Bool
+}
+
+// New checks the options. It opens and starts nothing.
+func New(o Options) (*Supervisor, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	return &Supervisor{
+		opts:     o,
+		explicit: o.Workers,
+		calls:    make(chan func()),
+		wake:     make(chan struct{}, 1),
+		ready:    make(chan struct{}),
+		done:     make(chan struct{}),
+		pool:     newPool(),
+		addrs:    map[netip.Addr]int{},
+	}, nil
+}
+
+// Listen opens the sockets, so that a taken port is known before anything else
+// is set up; clients that connect wait until Run serves them. The error is a
+// *PortInUseError where somebody else has the port. Without Listen, Run does
+// it. ctx bounds looking up the host. It must not be called concurrently with Run.
+func (s *Supervisor) Listen(ctx context.Context) error {
+	if len(s.sockets) > 0 {
+		return nil
+	}
+	s.resize()
+	var err error
+	if len(s.opts.Inherited) > 0 {
+		err = s.inheritSockets()
+	} else {
+		s.sockets, err = openSockets(ctx, s.opts.Host, s.opts.Port, s.wanted)
+	}
+	if err != nil {
+		return err
+	}
+	addr, err := s.sockets[0].addr()
+	s.bound = net.TCPAddrFromAddrPort(addr)
+	return err
+}
+
+func (s *Supervisor) inheritSockets() error {
+	for _, f := range s.opts.Inherited {
+		sock, err := inherit(f)
+		if err != nil {
+			closeSockets(s.sockets)
+			s.sockets = nil
+			return err
+		}
+		s.sockets = append(s.sockets, sock)
+	}
+	return nil
+}
+
+// Addr is the address that is listened on; nil before Listen.
+func (s *Supervisor) Addr() net.Addr { return s.bound }
+
+// Ready is closed once every worker accepts connections.
+func (s *Supervisor) Ready() <-chan struct{} { return s.ready }
+
+// Draining reports whether shutdown has begun.
+func (s *Supervisor) Draining() bool { return s.draining.Load() }
+
+// Workers returns how many workers accept connections, and how many should.
+func (s *Supervisor) Workers() (running, total int) {
+	return int(s.running.Load()), int(s.total.Load())
+}
+
+// Run serves until ctx ends and then shuts down as Options say; it returns
+// when everything that it started has ended or was cut off. The error is nil
+// after an orderly end, ErrGaveUp when the workers could not be kept alive,
+// and that of Listen if it could not start.
+func (s *Supervisor) Run(ctx context.Context) error {
+	if s.startedRun.Swap(true) {
+		return ErrStopped
+	}
+	defer close(s.done)
+	if err := s.Listen(ctx); err != nil {
+		return err
+	}
+	if ctx.Err() == nil {
+		s.steer()
+		s.step()
+		s.observe(Event{Kind: Started, Count: s.wanted})
+		close(s.ready)
+		s.supervise(ctx.Done())
+	}
+	s.shutdown()
+	return s.gaveUp
+}
+
+// supervise keeps the workers alive until stop is closed or it has to give up.
+func (s *Supervisor) supervise(stop <-chan struct{}) {
+	watch := time.NewTicker(min(max(s.opts.StallAfter/4, 10*time.Millisecond), time.Second))
+	defer watch.Stop()
+	due := time.NewTimer(0)
+	defer due.Stop()
+	for s.gaveUp == nil {
+		due.Reset(s.step())
+		select {
+		case <-stop:
+			return
+		case f := <-s.calls:
+			f()
+		case <-s.wake:
+		case <-due.C:
+		case <-watch.C:
+			s.watch()
+		}
+	}
+}
+
+// wakeUp has the goroutine of Run look at the workers again. It never blocks.
+func (s *Supervisor) wakeUp() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// call runs f in the goroutine of Run and waits for it.
+func (s *Supervisor) call(f func()) error {
+	ran := make(chan struct{})
+	select {
+	case s.calls <- func() { f(); close(ran) }:
+		<-ran
+		return nil
+	case <-s.done:
+		return ErrStopped
+	}
+}
+
+// admit counts a new connection in. over names the limit it is beyond; beyond
+// the reserve as well it is refused and not counted.
+func (s *Supervisor) admit(addr netip.Addr) (over string, refuse bool) {
+	n := s.open.Add(1)
+	if n > int64(s.opts.MaxConns) {
+		over = "connections of the process"
+		refuse = n > int64(s.opts.MaxConns+reservedConns)
+	}
+	if !refuse && !s.opts.Exempt(addr) {
+		s.addrsMu.Lock()
+		if held := s.addrs[addr]; held >= s.opts.MaxConnsPerAddr {
+			over = "connections of one address"
+			refuse = held >= s.opts.MaxConnsPerAddr+reservedConns
+		}
+		if !refuse {
+			s.addrs[addr]++
+		}
+		s.addrsMu.Unlock()
+	}
+	if refuse {
+		s.open.Add(-1)
+		s.refused.Add(1)
+	}
+	return over, refuse
+}
+
+// adopt makes the process the owner of a connection that has left HTTP.
+func (s *Supervisor) adopt(c *conn) {
+	c.worker.conns.remove(c)
+	c.worker.conns.wakeIfEmpty(c.worker)
+	s.sessions.add(c)
+}
+
+// forget counts a closed connection out.
+func (s *Supervisor) forget(c *conn) {
+	if !s.opts.Exempt(c.peer.Addr()) {
+		s.addrsMu.Lock()
+		if s.addrs[c.peer.Addr()]--; s.addrs[c.peer.Addr()] <= 0 {
+			delete(s.addrs, c.peer.Addr())
+		}
+		s.addrsMu.Unlock()
+	}
+	s.open.Add(-1)
+	if c.home == &s.sessions {
+		if s.sessions.remove(c) == 0 && s.draining.Load() {
+			s.wakeUp()
+		}
+		return
+	}
+	c.worker.conns.remove(c)
+	c.worker.conns.wakeIfEmpty(c.worker)
+}
+
+// wakeIfEmpty tells the supervisor that a draining worker may have finished.
+func (r *registry) wakeIfEmpty(w *worker) {
+	if w.draining.Load() && r.len() == 0 {
+		w.sup.wakeUp()
+	}
+}

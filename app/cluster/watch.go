@@ -1,0 +1,137 @@
+package cluster
+
+import (
+	"bytes"
+	"runtime"
+)
+
+// stackDump is the most that is kept of the stacks of a stuck generation.
+const stackDump = 64 << 10
+
+// watch is the watchdog: it looks for accept loops that do not answer and for
+// requests that are stuck, and does small housekeeping.
+func (s *Supervisor) watch() {
+	now := nanos()
+	for _, sl := range s.slots[:s.wanted] {
+		w := sl.worker
+		if w == nil {
+			continue
+		}
+		if err := s.trouble(w, now); err != nil {
+			s.fail(sl, err)
+			s.abandon(w, err)
+		}
+	}
+	for _, w := range s.leftover {
+		stuck := w.stuck(now)
+		switch {
+		case w.abandoned && !stuck && w.accepting.Load() == 0:
+			w.abandoned = false // it came back to its senses, and drains
+		case !w.abandoned && stuck:
+			s.abandon(w, errStuck)
+		}
+	}
+	for _, sock := range s.sockets {
+		sock.refill()
+	}
+	s.pool.trim()
+	s.lookForStrangers(now)
+}
+
+// trouble says what is wrong with a worker that accepts, if anything.
+func (s *Supervisor) trouble(w *worker, now int64) error {
+	for _, l := range w.loops {
+		switch beats := l.beats.Load(); {
+		case beats != l.seen:
+			l.seen, l.silent = beats, 0
+		case l.silent == 0:
+			l.silent = now
+		case now-l.silent > int64(s.opts.StallAfter):
+			return errStalled
+		}
+		l.ping()
+	}
+	if w.stuck(now) {
+		return errStuck
+	}
+	return nil
+}
+
+// stuck reports whether a request has been in its handler for too long.
+func (w *worker) stuck(now int64) bool {
+	stuck := false
+	w.conns.each(func(c *conn) {
+		if since := c.busy.Load(); since != 0 && now-since > int64(w.sup.opts.StallAfter) {
+			stuck = true
+		}
+	})
+	return stuck
+}
+
+// abandon leaves a generation behind that can't be ended. Too many of them end
+// the process: each holds memory for good.
+func (s *Supervisor) abandon(w *worker, err error) {
+	w.abandoned = true
+	count := s.abandoned()
+	s.observe(Event{
+		Kind: WorkerAbandoned, Worker: w.slot.id, Generation: w.generation,
+		Err: err, Count: count, Stack: handlerStacks(),
+	})
+	if count > s.opts.AbandonLimit {
+		s.giveUp(errTooMany)
+	}
+}
+
+// abandoned counts the abandoned generations that are still alive.
+func (s *Supervisor) abandoned() int {
+	n := 0
+	for _, w := range s.leftover {
+		if w.abandoned {
+			n++
+		}
+	}
+	return n
+}
+
+// handlerStacks dumps the goroutines that are in a handler or an accept loop.
+func handlerStacks() []byte {
+	all := make([]byte, 4<<20)
+	all = all[:runtime.Stack(all, true)]
+	var dump []byte
+	for stack := range bytes.SplitSeq(all, []byte("\n\n")) {
+		if !bytes.Contains(stack, []byte("cluster.(*worker).handle(")) && !bytes.Contains(stack, []byte("cluster.(*acceptLoop)")) {
+			continue
+		}
+		if len(dump)+len(stack) > stackDump {
+			break
+		}
+		dump = append(append(dump, stack...), "\n\n"...)
+	}
+	return dump
+}
+
+// strangersEvery is how often the port is looked at, in nanos.
+const strangersEvery = 30e9
+
+// lookForStrangers reports other programs' sockets on our port. They get no
+// connections as long as the kernel took the steering program.
+func (s *Supervisor) lookForStrangers(now int64) {
+	if now-s.looked < strangersEvery || s.sockets[0].inherited {
+		return
+	}
+	s.looked = now
+	if n := strangers(s.sockets); n != s.strangers {
+		s.strangers = n
+		s.observe(Event{Kind: Stranger, Count: n})
+	}
+}
+
+// steer tells the kernel which sockets are ours.
+func (s *Supervisor) steer() {
+	if s.sockets[0].inherited {
+		return
+	}
+	if err := s.sockets[0].steer(len(s.sockets)); err != nil {
+		s.observe(Event{Kind: SteeringFailed, Err: err})
+	}
+}

@@ -1,0 +1,180 @@
+package cluster
+
+import (
+	"bufio"
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/valyala/fasthttp"
+	"golang.org/x/sys/unix"
+)
+
+// worker is one generation in a slot: its accept loops, its fasthttp server
+// and the registry of its connections.
+type worker struct {
+	sup        *Supervisor
+	slot       *slot
+	generation int
+	started    int64 // nanos
+	server     *fasthttp.Server
+	conns      registry
+	panics     atomic.Uint64
+
+	// draining makes every response carry Connection: close.
+	draining atomic.Bool
+	// failure is what ended an accept loop that was not asked to end.
+	failure atomic.Pointer[error]
+
+	// The supervisor's goroutine owns what follows.
+	loops     []*acceptLoop
+	drained   int64 // when it began to drain, in nanos
+	abandoned bool
+
+	// accepting counts the accept loops that have not ended.
+	accepting atomic.Int32
+}
+
+func (s *Supervisor) newWorker(sl *slot) *worker {
+	w := &worker{sup: s, slot: sl, generation: sl.generation + 1, started: nanos(), server: &fasthttp.Server{}}
+	if s.opts.Server != nil {
+		s.opts.Server(w.server)
+	}
+	after := w.server.ConnState
+	w.server.ConnState = func(nc net.Conn, state fasthttp.ConnState) {
+		w.noteState(nc, state)
+		if after != nil {
+			after(nc, state)
+		}
+	}
+	w.server.Handler = w.handle
+	w.server.KeepHijackedConns = true // a pooled one may be another client's by the time it is written to
+	w.server.Concurrency = s.opts.MaxConns + reservedConns
+	return w
+}
+
+// take serves an accepted connection. It never blocks.
+func (w *worker) take(fd int, peer netip.AddrPort) {
+	over, refuse := w.sup.admit(peer.Addr())
+	if refuse {
+		_ = unix.Close(fd)
+		w.sup.observe(Event{Kind: ConnRefused, Worker: w.slot.id, Generation: w.generation, Reason: over})
+		return
+	}
+	c := newConn(fd, peer, w)
+	c.over = over
+	w.conns.add(c)
+	w.sup.pool.serve(c)
+}
+
+// serve runs a connection until it is closed or hijacked.
+func (w *worker) serve(c *conn) {
+	returned := false
+	defer w.guard(inConnection, &returned, func() {
+		if !c.handed {
+			c.answerFailure()
+			_ = c.Close()
+		}
+	})
+	var nc net.Conn = c
+	if w.sup.opts.TLS != nil {
+		nc = tls.Server(c, w.sup.opts.TLS)
+	}
+	_ = w.server.ServeConn(nc) // its error is the client's doing, and was answered
+	returned = true
+}
+
+// handle is the server's handler: the user's, under guard and under watch.
+func (w *worker) handle(ctx *fasthttp.RequestCtx) {
+	c := connOf(ctx)
+	if c == nil { // a child of TimeoutHandler has no connection of its own
+		w.sup.opts.Handler(ctx)
+		return
+	}
+	c.requests.Add(1)
+	c.unsent++
+	c.busy.Store(nanos())
+	returned := false
+	defer w.leave(ctx, c, &returned)
+	w.sup.opts.Handler(ctx)
+	returned = true
+}
+
+// leave ends a request, however its handler ended.
+func (w *worker) leave(ctx *fasthttp.RequestCtx, c *conn, returned *bool) {
+	if !*returned {
+		v := recover()
+		w.contain(inHandler, v)
+		w.fail(ctx)
+		if v == nil { // Goexit: fasthttp will not get to send the response
+			c.sendFailure(ctx)
+		}
+	}
+	c.busy.Store(0)
+	switch {
+	case ctx.Hijacked():
+		c.handed = true
+		w.sup.adopt(c)
+		return
+	case w.draining.Load() || c.over != "":
+		ctx.Response.SetConnectionClose()
+	}
+	if ctx.Response.ConnectionClose() && ctx.Response.StatusCode() >= fasthttp.StatusBadRequest {
+		c.linger = true
+	}
+}
+
+// fail writes the response of a request whose handler did not return.
+func (w *worker) fail(ctx *fasthttp.RequestCtx) {
+	written := false
+	defer func() {
+		if !written {
+			_ = recover()
+			plainFailure(ctx)
+		}
+		ctx.Response.SetConnectionClose()
+	}()
+	ctx.HijackSetNoResponse(false)
+	w.sup.opts.Failed(ctx)
+	written = true
+}
+
+// sendFailure sends the response of a request whose goroutine is ending.
+func (c *conn) sendFailure(ctx *fasthttp.RequestCtx) {
+	if c.unsent > 1 {
+		return // those of earlier pipelined requests are lost with the goroutine
+	}
+	w := bufio.NewWriter(ctx.Conn())
+	if ctx.Response.Write(w) == nil {
+		_ = w.Flush()
+	}
+}
+
+// answerFailure sends a bare 500 after a panic outside of a handler, if the
+// client is owed a response and has got no part of it.
+func (c *conn) answerFailure() {
+	if c.unsent == 0 && !c.idle.Load() && !c.ended && c.worker.sup.opts.TLS == nil {
+		_, _ = c.Write([]byte("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
+	}
+}
+
+// noteState keeps the connection's idle mark.
+func (w *worker) noteState(nc net.Conn, state fasthttp.ConnState) {
+	c, ok := nc.(*conn)
+	if !ok {
+		if t, is := nc.(*tls.Conn); is {
+			c, _ = t.NetConn().(*conn)
+		}
+	}
+	if c == nil {
+		return
+	}
+	switch state {
+	case fasthttp.StateActive:
+		c.idle.Store(false)
+	case fasthttp.StateIdle:
+		c.last.Store(nanos())
+		c.idle.Store(true)
+	}
+}
