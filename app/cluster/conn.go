@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,14 +14,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conn is one accepted connection, from accept to Close. Reading and writing
-// may be concurrent with each other and with everything else.
+// conn is one accepted connection, from accept to Close.
+//
+// While it speaks HTTP, one goroutine reads, writes and closes it; others only
+// look at it, nudge it or cut it. A session may be used like any net.Conn.
 type conn struct {
-	f      *os.File
+	fd     int
 	peer   netip.AddrPort
 	worker *worker
 	// over says which limit the connection is beyond; "" for none.
 	over string
+
+	// file is the connection in the runtime's poller. It is made when a read
+	// or a write has to wait for the first time: many a connection never does,
+	// and is spared the poller, its timers and a finalizer.
+	file atomic.Pointer[os.File]
+	// mu holds Close off while somebody else uses fd, and guards making file.
+	mu     sync.Mutex
+	closed bool
 
 	read, write deadline
 	// extend is how far a write that made progress moves the write deadline:
@@ -29,14 +40,13 @@ type conn struct {
 
 	// busy is when the handler was entered, in nanos; 0 outside of it.
 	busy atomic.Int64
-	// idle is true between a response and the first byte of the next request.
+	// idle is true before the first byte of a request and after a response.
 	idle     atomic.Bool
 	requests atomic.Uint64
 	// last is when the connection turned idle, in nanos.
 	last atomic.Int64
 	// nudged asks the reader to end if nothing has arrived; see nudge.
 	nudged atomic.Bool
-	closed atomic.Bool
 
 	// The goroutine that serves the connection owns what follows.
 	unsent int  // responses that fasthttp holds back for pipelined requests
@@ -54,9 +64,9 @@ type conn struct {
 }
 
 func newConn(fd int, peer netip.AddrPort, w *worker) *conn {
-	c := &conn{f: os.NewFile(uintptr(fd), "conn"), peer: peer, worker: w}
-	c.read.init(c.f.SetReadDeadline)
-	c.write.init(c.f.SetWriteDeadline)
+	c := &conn{fd: fd, peer: peer, worker: w}
+	c.read.init()
+	c.write.init()
 	c.extend.Store(int64(w.sup.opts.WriteTimeout))
 	c.idle.Store(true)
 	c.last.Store(nanos())
@@ -64,8 +74,9 @@ func newConn(fd int, peer netip.AddrPort, w *worker) *conn {
 }
 
 // connOf finds the connection of a request; nil if it is not one of ours.
-func connOf(ctx *fasthttp.RequestCtx) *conn {
-	nc := ctx.Conn()
+func connOf(ctx *fasthttp.RequestCtx) *conn { return connIn(ctx.Conn()) }
+
+func connIn(nc net.Conn) *conn {
 	if c, ok := nc.(*conn); ok {
 		return c
 	}
@@ -76,20 +87,53 @@ func connOf(ctx *fasthttp.RequestCtx) *conn {
 	return nil
 }
 
+// poll puts the connection into the runtime's poller, where it isn't yet.
+func (c *conn) poll() (*os.File, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, os.ErrClosed
+	}
+	f := c.file.Load()
+	if f == nil {
+		f = os.NewFile(uintptr(c.fd), "conn")
+		c.file.Store(f)
+		c.read.start(f.SetReadDeadline)
+		c.write.start(f.SetWriteDeadline)
+	}
+	return f, nil
+}
+
 // Read reads what has arrived. A nudged connection ends here as if its peer
 // had closed it, unless bytes wait: those are a request, and are served.
 func (c *conn) Read(b []byte) (int, error) {
+	f := c.file.Load()
+	if f == nil {
+		n, err := retry(func() (int, error) { return unix.Read(c.fd, b) })
+		switch {
+		case err == nil && n > 0:
+			return n, nil
+		case err == nil:
+			c.ended = true
+			return 0, io.EOF
+		case !errors.Is(err, unix.EAGAIN):
+			c.ended = true
+			return 0, c.opError("read", err)
+		}
+		if f, err = c.poll(); err != nil {
+			return 0, c.opError("read", err)
+		}
+	}
 	for {
-		n, err := c.f.Read(b)
+		n, err := f.Read(b)
 		if err == nil {
 			return n, nil
 		}
-		if err == io.EOF {
-			c.ended = true
-			return n, err
-		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			c.ended = true
+			if err == io.EOF {
+				return n, err
+			}
 			return n, c.opError("read", err)
 		}
 		switch {
@@ -97,51 +141,69 @@ func (c *conn) Read(b []byte) (int, error) {
 			if !c.waiting() {
 				return 0, io.EOF
 			}
-			_ = c.read.setNanos(nanos() + int64(nudgedRead))
-			c.read.due()
+			c.read.postpone(lastMoment)
 		case !c.read.due():
 		case c.idle.Load() && c.waiting():
-			// A request arrived in the moment that the idle time ended.
-			_ = c.read.setNanos(nanos() + int64(nudgedRead))
-			c.read.due()
+			c.read.postpone(lastMoment)
 		default:
 			return 0, c.opError("read", os.ErrDeadlineExceeded)
 		}
 	}
 }
 
-// nudgedRead is how long a request that began at the last moment may take.
-const nudgedRead = 5 * time.Second
+// lastMoment is how long a request may take to read that began to arrive just
+// as its connection was to be closed.
+const lastMoment = 5 * time.Second
 
 // Write writes all of b, for as long as the peer takes some of it within the
 // write timeout.
 func (c *conn) Write(b []byte) (int, error) {
 	c.unsent = 0
-	c.moveWriteDeadline()
+	f := c.file.Load()
 	written := 0
-	for {
-		n, err := c.f.Write(b[written:])
-		written += n
-		if n > 0 {
-			c.moveWriteDeadline()
+	if f == nil {
+		n, err := retry(func() (int, error) { return unix.Write(c.fd, b) })
+		if err != nil && !errors.Is(err, unix.EAGAIN) {
+			c.ended = true
+			return 0, c.opError("write", err)
 		}
+		if written = max(n, 0); written == len(b) {
+			return written, nil
+		}
+		if f, err = c.poll(); err != nil {
+			return written, c.opError("write", err)
+		}
+	}
+	c.extendWrite()
+	for {
+		n, err := f.Write(b[written:])
+		written += n
 		if err == nil {
 			return written, nil
 		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
+		if n > 0 {
+			c.extendWrite()
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) || c.write.due() {
 			c.ended = true
 			return written, c.opError("write", err)
-		}
-		if c.write.due() {
-			c.ended = true
-			return written, c.opError("write", os.ErrDeadlineExceeded)
 		}
 	}
 }
 
-func (c *conn) moveWriteDeadline() {
+func (c *conn) extendWrite() {
 	if extend := c.extend.Load(); extend != 0 {
-		_ = c.write.setNanos(nanos() + extend)
+		c.write.setNanos(nanos() + extend)
+	}
+}
+
+// retry calls f again when a signal has interrupted it.
+func retry(f func() (int, error)) (int, error) {
+	for {
+		n, err := f()
+		if !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
 	}
 }
 
@@ -149,34 +211,54 @@ func (c *conn) moveWriteDeadline() {
 // unless bytes wait.
 func (c *conn) nudge() {
 	c.nudged.Store(true)
-	_ = c.read.setNanos(nanos())
+	c.read.setNanos(nanos())
 }
 
-// waiting reports whether unread bytes, or the peer's end, wait in the kernel.
-func (c *conn) waiting() bool {
-	raw, err := c.f.SyscallConn()
-	if err != nil {
-		return false
+// control runs f on the descriptor, unless the connection is closed.
+func (c *conn) control(f func(fd int)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		f(c.fd)
 	}
+}
+
+// waiting reports whether unread bytes wait in the kernel.
+func (c *conn) waiting() bool {
 	waits := false
-	_ = raw.Control(func(fd uintptr) {
+	c.control(func(fd int) {
 		var b [1]byte
-		n, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		n, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
 		waits = err == nil && n > 0
 	})
 	return waits
 }
 
+// cut ends the connection at once, without closing it: the goroutine that owns
+// it sees its end and does that.
+func (c *conn) cut() {
+	c.control(func(fd int) { _ = unix.Shutdown(fd, unix.SHUT_RDWR) })
+}
+
 // Close closes the connection and takes it out of its registry; only the first
 // call does anything.
 func (c *conn) Close() error {
-	if c.closed.Swap(true) {
-		return net.ErrClosed
-	}
 	if c.linger && !c.ended {
 		c.lingerOn()
 	}
-	err := c.f.Close()
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return net.ErrClosed
+	}
+	c.closed = true
+	var err error
+	if f := c.file.Load(); f != nil {
+		err = f.Close()
+	} else {
+		err = unix.Close(c.fd)
+	}
+	c.mu.Unlock()
 	c.worker.sup.forget(c)
 	return err
 }
@@ -184,11 +266,13 @@ func (c *conn) Close() error {
 // lingerOn lets the peer read our last response: closing a socket whose peer
 // still sends resets it, and the response may be lost (RFC 9112, section 9.6).
 func (c *conn) lingerOn() {
-	if c.shutdown(unix.SHUT_WR) != nil {
+	f, err := c.poll()
+	if err != nil {
 		return
 	}
-	_ = c.f.SetReadDeadline(time.Now().Add(lingerTime))
-	_, _ = io.CopyN(io.Discard, c.f, lingerBytes)
+	c.control(func(fd int) { _ = unix.Shutdown(fd, unix.SHUT_WR) })
+	_ = f.SetReadDeadline(time.Now().Add(lingerTime))
+	_, _ = io.CopyN(io.Discard, f, lingerBytes)
 }
 
 const (
@@ -196,28 +280,14 @@ const (
 	lingerBytes = 8 << 20
 )
 
-func (c *conn) shutdown(how int) error {
-	raw, err := c.f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	if err := raw.Control(func(fd uintptr) { failed = unix.Shutdown(int(fd), how) }); err != nil {
-		return err
-	}
-	return failed
-}
-
 // LocalAddr returns the address that the peer connected to.
 func (c *conn) LocalAddr() net.Addr {
 	var addr netip.AddrPort
-	if raw, err := c.f.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) {
-			if sa, err := unix.Getsockname(int(fd)); err == nil {
-				addr = addrPort(sa)
-			}
-		})
-	}
+	c.control(func(fd int) {
+		if sa, err := unix.Getsockname(fd); err == nil {
+			addr = addrPort(sa)
+		}
+	})
 	return net.TCPAddrFromAddrPort(addr)
 }
 
@@ -230,15 +300,18 @@ func (c *conn) SetDeadline(t time.Time) error {
 }
 
 // SetReadDeadline sets when a Read fails, now or later.
-func (c *conn) SetReadDeadline(t time.Time) error { return c.read.set(t) }
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.read.set(t)
+	return nil
+}
 
-// SetWriteDeadline sets when a Write fails. While HTTP is spoken each Write
-// sets it anew from Options.WriteTimeout.
+// SetWriteDeadline sets when a Write fails. While HTTP is spoken it does
+// nothing: each Write has Options.WriteTimeout to make some progress.
 func (c *conn) SetWriteDeadline(t time.Time) error {
-	if c.extend.Load() != 0 {
-		return nil
+	if c.extend.Load() == 0 {
+		c.write.set(t)
 	}
-	return c.write.set(t)
+	return nil
 }
 
 // opError gives err the form that users of net expect.
@@ -247,8 +320,12 @@ func (c *conn) opError(op string, err error) error {
 	switch {
 	case errors.Is(err, os.ErrClosed):
 		err = net.ErrClosed
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = os.ErrDeadlineExceeded
 	case errors.As(err, &path):
 		err = os.NewSyscallError(op, path.Err)
+	default:
+		err = os.NewSyscallError(op, err)
 	}
-	return &net.OpError{Op: op, Net: "tcp", Source: nil, Addr: c.RemoteAddr(), Err: err}
+	return &net.OpError{Op: op, Net: "tcp", Addr: c.RemoteAddr(), Err: err}
 }

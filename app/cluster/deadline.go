@@ -16,43 +16,56 @@ const never = math.MaxInt64
 
 // deadline is a deadline that costs no system timer to move later, which is
 // what a server does with each request. The timer stays where it was; when it
-// fires, the caller looks whether the deadline has really come. It is safe
+// fires, the caller asks due whether the deadline has really come. It is safe
 // for concurrent use.
 type deadline struct {
 	// at is when the deadline comes, in nanos; never for none.
 	at atomic.Int64
 
-	mu sync.Mutex
 	// armed is when the timer fires; never while it is not set.
-	armed int64
-	// arm sets the timer.
-	arm func(time.Time) error
+	armed atomic.Int64
+
+	mu sync.Mutex // setting the timer
+	// timer sets the timer; nil before start, while nobody can be waiting.
+	timer func(time.Time) error
 }
 
-func (d *deadline) init(arm func(time.Time) error) {
-	d.arm = arm
+func (d *deadline) init() {
 	d.at.Store(never)
-	d.armed = never
+	d.armed.Store(never)
+}
+
+// start gives the deadline its timer.
+func (d *deadline) start(timer func(time.Time) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.timer = timer
+	d.armLocked()
 }
 
 // set moves the deadline to t; the zero time removes it.
-func (d *deadline) set(t time.Time) error {
-	at := int64(never)
-	if !t.IsZero() {
-		at = int64(t.Sub(epoch))
+func (d *deadline) set(t time.Time) {
+	if t.IsZero() {
+		d.setNanos(never)
+		return
 	}
-	return d.setNanos(at)
+	d.setNanos(int64(t.Sub(epoch)))
 }
 
-func (d *deadline) setNanos(at int64) error {
+func (d *deadline) setNanos(at int64) {
 	d.at.Store(at)
+	if d.armed.Load() <= at {
+		return // it fires early enough, and due sees to the rest
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.armed <= at {
-		return nil // it fires early enough, and due sees to the rest
-	}
-	d.armed = at
-	return d.arm(epoch.Add(time.Duration(at)))
+	d.armLocked()
+}
+
+// postpone sets the deadline to a while from now after the timer has fired.
+func (d *deadline) postpone(by time.Duration) {
+	d.setNanos(nanos() + int64(by))
+	d.due()
 }
 
 // due is called when the timer has fired. It reports whether the deadline has
@@ -60,14 +73,26 @@ func (d *deadline) setNanos(at int64) error {
 func (d *deadline) due() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	at := d.at.Load()
-	if at <= nanos() {
+	if d.at.Load() <= nanos() {
 		return true
 	}
-	d.armed = at
-	t := time.Time{}
-	if at != never {
-		t = epoch.Add(time.Duration(at))
+	d.armLocked()
+	return false
+}
+
+// armLocked sets the timer to the deadline, again if that moves meanwhile to
+// an earlier time: whoever moved it may have seen the old timer and left.
+func (d *deadline) armLocked() {
+	for d.timer != nil {
+		at := d.at.Load()
+		d.armed.Store(at)
+		t := time.Time{}
+		if at != never {
+			t = epoch.Add(time.Duration(at))
+		}
+		_ = d.timer(t) // fails on a closed connection, whose reads and writes fail as well
+		if d.at.Load() >= at {
+			return
+		}
 	}
-	return d.arm(t) != nil
 }

@@ -3,26 +3,18 @@ package cluster
 import (
 	"math/rand/v2"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // session marks the connection as one that has left HTTP behind, with what
 // tells its peer to go at shutdown.
 func (c *conn) session(leave func()) {
 	c.extend.Store(0)
-	_ = c.write.set(time.Time{})
+	c.write.set(time.Time{})
 	c.busy.Store(0)
 	c.leave.Store(&leave)
 	if c.worker.sup.leaving.Load() {
 		leave() // too late for its turn in the spread
 	}
-}
-
-// cut ends the connection at once, without closing it: the goroutine that owns
-// it sees its end and does that.
-func (c *conn) cut() {
-	_ = c.shutdown(unix.SHUT_RDWR)
 }
 
 // sendAway tells every session to leave, spread over a time with jitter so

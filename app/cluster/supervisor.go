@@ -211,6 +211,7 @@ func (s *Supervisor) admit(addr netip.Addr) (over string, refuse bool) {
 
 // adopt makes the process the owner of a connection that has left HTTP.
 func (s *Supervisor) adopt(c *conn) {
+	_, _ = c.poll() // from now on more than one goroutine may use it
 	c.worker.conns.remove(c)
 	c.worker.conns.wakeIfEmpty(c.worker)
 	s.sessions.add(c)

@@ -161,12 +161,7 @@ func (c *conn) answerFailure() {
 
 // noteState keeps the connection's idle mark.
 func (w *worker) noteState(nc net.Conn, state fasthttp.ConnState) {
-	c, ok := nc.(*conn)
-	if !ok {
-		if t, is := nc.(*tls.Conn); is {
-			c, _ = t.NetConn().(*conn)
-		}
-	}
+	c := connIn(nc)
 	if c == nil {
 		return
 	}

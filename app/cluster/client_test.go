@@ -1,0 +1,171 @@
+package cluster_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// answer is what a client got for one request.
+type answer struct {
+	status int
+	body   string
+	close  bool // the response carried Connection: close
+}
+
+// client is an HTTP/1.1 client without mercy: it never tries again, and takes
+// whatever a well-behaved server would not do to it for an error. It keeps its
+// connection until a response says that it ends.
+type client struct {
+	addr string
+	conn net.Conn
+	br   *bufio.Reader
+	// hasty closes the connection after each response, and says so.
+	hasty bool
+	// served counts the requests that were answered on the connection.
+	served int
+}
+
+// get asks for path. A refused dial is returned as it is; see refused.
+func (c *client) get(path string) (answer, error) {
+	head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: test\r\n", path)
+	if c.hasty {
+		head += "Connection: close\r\n"
+	}
+	return c.ask(head + "\r\n")
+}
+
+// ask sends a request as it is and reads the response.
+func (c *client) ask(request string) (answer, error) {
+	if c.conn == nil {
+		conn, err := net.DialTimeout("tcp", c.addr, patience)
+		if err != nil {
+			return answer{}, fmt.Errorf("dial: %w", err)
+		}
+		c.conn, c.br, c.served = conn, bufio.NewReader(conn), 0
+	}
+	_ = c.conn.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(c.conn, request); err != nil {
+		return answer{}, fmt.Errorf("write request %d of the connection: %w", c.served+1, err)
+	}
+	return c.read()
+}
+
+// read reads a response. After one with Connection: close, the server must
+// close the connection, in good order and without another byte.
+func (c *client) read() (answer, error) {
+	resp, err := http.ReadResponse(c.br, nil)
+	if err != nil {
+		return answer{}, fmt.Errorf("read response %d of the connection: %w", c.served+1, err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return answer{}, fmt.Errorf("read body %d of the connection: %w", c.served+1, err)
+	}
+	c.served++
+	a := answer{status: resp.StatusCode, body: string(body), close: resp.Close}
+	if c.hasty && !a.close {
+		return a, errors.New("a request with Connection: close was answered without")
+	}
+	if !a.close {
+		return a, nil
+	}
+	if rest, err := io.ReadAll(c.br); err != nil || len(rest) > 0 {
+		return a, fmt.Errorf("after the last response: %q, %w", rest, err)
+	}
+	c.close()
+	return a, nil
+}
+
+func (c *client) close() {
+	if c.conn != nil {
+		_ = c.conn.Close()
+		c.conn = nil
+	}
+}
+
+// mustGet is get with a client of its own, for one request.
+func mustGet(t testing.TB, addr, path string) answer {
+	t.Helper()
+	c := &client{addr: addr, hasty: true}
+	defer c.close()
+	a, err := c.get(path)
+	if err != nil {
+		t.Fatalf("GET %s: %v", path, err)
+	}
+	return a
+}
+
+// refused reports whether a dial found nobody listening, which is what a
+// client may see of a server that has shut down.
+func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+
+// load is a crowd of clients that ask without a pause.
+type load struct {
+	t      testing.TB
+	stop   chan struct{}
+	wg     sync.WaitGroup
+	served atomic.Int64
+	failed atomic.Int64
+}
+
+// startLoad has keepers (kept-alive connections) and hasties (a connection per
+// request) ask for path until end. Every answer but 200 "ok" fails the test.
+func startLoad(t testing.TB, addr, path string, keepers, hasties int) *load {
+	l := &load{t: t, stop: make(chan struct{})}
+	for i := range keepers + hasties {
+		l.wg.Go(func() { l.run(&client{addr: addr, hasty: i >= keepers}, path) })
+	}
+	t.Cleanup(l.end)
+	return l
+}
+
+func (l *load) run(c *client, path string) {
+	defer c.close()
+	for {
+		select {
+		case <-l.stop:
+			return
+		default:
+		}
+		a, err := c.get(path)
+		if err != nil || a.status != http.StatusOK || a.body != "ok" {
+			if l.failed.Add(1) <= 5 {
+				l.t.Errorf("under load: answer %+v, error %v (kept-alive: %v)", a, err, !c.hasty)
+			}
+			c.close()
+			continue
+		}
+		l.served.Add(1)
+	}
+}
+
+// more waits until n more requests were answered.
+func (l *load) more(n int64) {
+	l.t.Helper()
+	until := l.served.Load() + n
+	eventually(l.t, "answers under load", func() bool { return l.served.Load() >= until || l.failed.Load() > 5 })
+}
+
+// end has the crowd finish; it may be called twice.
+func (l *load) end() {
+	l.t.Helper()
+	select {
+	case <-l.stop:
+		return
+	default:
+	}
+	close(l.stop)
+	l.wg.Wait()
+	if n := l.failed.Load(); n > 0 {
+		l.t.Errorf("under load: %d of %d requests failed", n, n+l.served.Load())
+	}
+}

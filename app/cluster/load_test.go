@@ -1,0 +1,104 @@
+package cluster_test
+
+import (
+	"net/http"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// troubles is a handler with everything that a request may do to its worker.
+func troubles(release <-chan struct{}) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		switch string(ctx.Path()) {
+		case "/panic":
+			panic("trouble")
+		case "/goexit":
+			runtime.Goexit()
+		case "/kill":
+			if err := cluster.Kill(ctx); err != nil {
+				ctx.Error(err.Error(), fasthttp.StatusInternalServerError)
+				return
+			}
+		case "/stall":
+			<-release
+		}
+		ctx.SetBodyString("ok")
+	}
+}
+
+// crowd is how many clients of each sort the tests under load have.
+func crowd(t testing.TB) int {
+	if testing.Short() {
+		return 8
+	}
+	return 32
+}
+
+// scaled gives n, or a tenth in a short run.
+func scaled(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
+}
+
+// TestTroubleUnderLoad is the promise of the package: whatever one request
+// does to its worker, and whatever an operator does to the workers, no other
+// request notices.
+func TestTroubleUnderLoad(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		times   int
+		options cluster.Options
+		trouble func(t *testing.T, r *running, i int)
+	}{
+		"contained panics": {times: 1000, trouble: func(t *testing.T, r *running, _ int) {
+			if a := mustGet(t, r.addr, "/panic"); a.status != http.StatusInternalServerError {
+				t.Fatalf("GET /panic = %d, want 500", a.status)
+			}
+		}},
+		"ended goroutines": {times: 300, trouble: func(t *testing.T, r *running, _ int) {
+			if a := mustGet(t, r.addr, "/goexit"); a.status != http.StatusInternalServerError {
+				t.Fatalf("GET /goexit = %d, want 500", a.status)
+			}
+		}},
+		"killed workers": {times: 200, trouble: func(t *testing.T, r *running, _ int) {
+			if a := mustGet(t, r.addr, "/kill"); a.status != http.StatusOK {
+				t.Fatalf("GET /kill = %+v, want 200", a)
+			}
+		}},
+		"reloads": {times: 50, trouble: func(t *testing.T, r *running, _ int) {
+			if n, err := r.Reload(); n != 4 || err != nil {
+				t.Fatalf("Reload() = %d, %v, want 4, nil", n, err)
+			}
+		}},
+		"scaling": {times: 50, trouble: func(t *testing.T, r *running, i int) {
+			want := []int{1, 4, 2, 3}[i%4]
+			if n, _, err := r.Scale(want); n != want || err != nil {
+				t.Fatalf("Scale(%d) = %d, %v, want %d, nil", want, n, err, want)
+			}
+		}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, cluster.Options{
+				Handler: troubles(nil), MinUptime: 2 * time.Millisecond,
+				MaxRestarts: 1000, // kills are meant to restart at once here
+			})
+			l := startLoad(t, r.addr, "/", crowd(t)/4, crowd(t)/4)
+			for i := range scaled(tt.times) {
+				l.more(5)
+				tt.trouble(t, r, i)
+			}
+			l.more(100)
+			l.end()
+			t.Logf("%d requests served; %s", l.served.Load(), r.events.summary())
+		})
+	}
+}
