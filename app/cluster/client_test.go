@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,8 @@ type client struct {
 	br   *bufio.Reader
 	// hasty closes the connection after each response, and says so.
 	hasty bool
+	// ctx, if set, gives up dialling when it ends.
+	ctx context.Context
 	// served counts the requests that were answered on the connection.
 	served int
 }
@@ -46,7 +49,11 @@ func (c *client) get(path string) (answer, error) {
 // ask sends a request as it is and reads the response.
 func (c *client) ask(request string) (answer, error) {
 	if c.conn == nil {
-		conn, err := net.DialTimeout("tcp", c.addr, patience)
+		ctx := c.ctx
+		if ctx == nil {
+			ctx = context.Background()
+		}
+		conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", c.addr)
 		if err != nil {
 			return answer{}, fmt.Errorf("dial: %w", err)
 		}
@@ -104,8 +111,7 @@ func mustGet(t testing.TB, addr, path string) answer {
 	return a
 }
 
-// refused reports whether a dial found nobody listening, which is what a
-// client may see of a server that has shut down.
+// refused reports whether a dial found nobody listening.
 func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 // load is a crowd of clients that ask without a pause.

@@ -24,6 +24,8 @@ type conn struct {
 	worker *worker
 	// over says which limit the connection is beyond; "" for none.
 	over string
+	// exempt connections are not counted for their address.
+	exempt bool
 
 	// file is the connection in the runtime's poller. It is made when a read
 	// or a write has to wait for the first time: many a connection never does,
@@ -47,12 +49,14 @@ type conn struct {
 	last atomic.Int64
 	// nudged asks the reader to end if nothing has arrived; see nudge.
 	nudged atomic.Bool
+	// ended is true once the peer has closed its side, or is out of reach.
+	ended atomic.Bool
 
 	// The goroutine that serves the connection owns what follows.
 	unsent int  // responses that fasthttp holds back for pipelined requests
-	ended  bool // the peer has closed its side
 	handed bool // a hijack handler owns the connection now
-	linger bool // the peer may still be sending a body that nobody reads
+	exited bool // the handler has called runtime.Goexit
+	linger bool // the peer may still be sending what nobody will read
 
 	// leave tells a session's peer to go; nil while the connection speaks HTTP.
 	leave atomic.Pointer[func()]
@@ -64,7 +68,7 @@ type conn struct {
 }
 
 func newConn(fd int, peer netip.AddrPort, w *worker) *conn {
-	c := &conn{fd: fd, peer: peer, worker: w}
+	c := &conn{fd: fd, peer: peer, worker: w, linger: true}
 	c.read.init()
 	c.write.init()
 	c.extend.Store(int64(w.sup.opts.WriteTimeout))
@@ -114,10 +118,10 @@ func (c *conn) Read(b []byte) (int, error) {
 		case err == nil && n > 0:
 			return n, nil
 		case err == nil:
-			c.ended = true
+			c.ended.Store(true)
 			return 0, io.EOF
 		case !errors.Is(err, unix.EAGAIN):
-			c.ended = true
+			c.ended.Store(true)
 			return 0, c.opError("read", err)
 		}
 		if f, err = c.poll(); err != nil {
@@ -130,7 +134,7 @@ func (c *conn) Read(b []byte) (int, error) {
 			return n, nil
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			c.ended = true
+			c.ended.Store(true)
 			if err == io.EOF {
 				return n, err
 			}
@@ -138,9 +142,9 @@ func (c *conn) Read(b []byte) (int, error) {
 		}
 		switch {
 		case c.nudged.Swap(false):
-			if !c.waiting() {
+			if c.idle.Load() && !c.waiting() {
 				return 0, io.EOF
-			}
+			} // else it has just become a request
 			c.read.postpone(lastMoment)
 		case !c.read.due():
 		case c.idle.Load() && c.waiting():
@@ -158,13 +162,15 @@ const lastMoment = 5 * time.Second
 // Write writes all of b, for as long as the peer takes some of it within the
 // write timeout.
 func (c *conn) Write(b []byte) (int, error) {
-	c.unsent = 0
+	if !c.handed {
+		c.unsent = 0
+	}
 	f := c.file.Load()
 	written := 0
 	if f == nil {
 		n, err := retry(func() (int, error) { return unix.Write(c.fd, b) })
 		if err != nil && !errors.Is(err, unix.EAGAIN) {
-			c.ended = true
+			c.ended.Store(true)
 			return 0, c.opError("write", err)
 		}
 		if written = max(n, 0); written == len(b) {
@@ -185,7 +191,7 @@ func (c *conn) Write(b []byte) (int, error) {
 			c.extendWrite()
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) || c.write.due() {
-			c.ended = true
+			c.ended.Store(true)
 			return written, c.opError("write", err)
 		}
 	}
@@ -243,7 +249,7 @@ func (c *conn) cut() {
 // Close closes the connection and takes it out of its registry; only the first
 // call does anything.
 func (c *conn) Close() error {
-	if c.linger && !c.ended {
+	if c.linger && !c.ended.Load() {
 		c.lingerOn()
 	}
 	c.mu.Lock()

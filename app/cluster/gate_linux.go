@@ -35,6 +35,11 @@ func (s *socket) gate() error {
 	})
 }
 
+// deafen makes the socket drop everything.
+func (s *socket) deafen() error {
+	return s.attach(optPlainBPF, []unix.SockFilter{{Code: bpfReturn, K: nothingPasses}})
+}
+
 // steer makes the kernel choose among the first n sockets of the port, which
 // are ours: a stranger that joins the group later gets no connections.
 func (s *socket) steer(n int) error {

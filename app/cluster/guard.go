@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"net/netip"
 	"runtime/debug"
 	"time"
 
@@ -149,6 +150,9 @@ func Upgrade(ctx *fasthttp.RequestCtx, u *websocket.FastHTTPUpgrader, h func(*we
 		returned := false
 		defer c.worker.guard(inWebSocket, &returned, func() {
 			sayClose(ws, websocket.CloseInternalServerErr, "internal error")
+			if !c.ended.Load() {
+				c.lingerOn() // what the peer has sent is unread
+			}
 		})
 		c.session(func() { sayClose(ws, websocket.CloseGoingAway, "server is going away") })
 		h(ws)
@@ -187,4 +191,13 @@ func plainFailure(ctx *fasthttp.RequestCtx) {
 	ctx.SetStatusCode(fasthttp.StatusInternalServerError)
 	ctx.SetContentType("text/plain; charset=utf-8")
 	ctx.SetBodyString("Internal Server Error\n")
+}
+
+// Peer is the address at the other end of the request's connection; the zero
+// address if it is not served by a supervisor.
+func Peer(ctx *fasthttp.RequestCtx) netip.Addr {
+	if c := connOf(ctx); c != nil {
+		return c.peer.Addr()
+	}
+	return netip.Addr{}
 }

@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net"
@@ -66,7 +67,7 @@ func begin(t testing.TB, o cluster.Options) *running {
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
-	if err := sup.Listen(); err != nil {
+	if err := sup.Listen(context.Background()); err != nil {
 		t.Fatalf("Listen: %v", err)
 	}
 	r.Supervisor, r.addr = sup, sup.Addr().String()
@@ -189,6 +190,13 @@ func (r *recorder) wait(t testing.TB, kind cluster.Kind, n int) []cluster.Event 
 	}
 }
 
+// forget drops the events so far.
+func (r *recorder) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = nil
+}
+
 func (r *recorder) summary() string {
 	count := map[cluster.Kind]int{}
 	for _, e := range r.all("") {
@@ -209,4 +217,12 @@ func dial(t testing.TB, addr string) net.Conn {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	return c
+}
+
+// dialed is dial for a client that asks by hand.
+func dialed(t testing.TB, addr string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	c := dial(t, addr)
+	_ = c.SetDeadline(time.Now().Add(patience))
+	return c, bufio.NewReader(c)
 }

@@ -102,3 +102,61 @@ func TestTroubleUnderLoad(t *testing.T) {
 		})
 	}
 }
+
+// TestEverythingAtOnceUnderLoad mixes all troubles with requests that stall.
+func TestEverythingAtOnceUnderLoad(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	r := start(t, cluster.Options{
+		Handler: troubles(release), MinUptime: time.Millisecond, MaxRestarts: 1000,
+		StallAfter: 200 * time.Millisecond, AbandonLimit: 1000,
+	})
+	l := startLoad(t, r.addr, "/", crowd(t), crowd(t))
+	stalled := make(chan error)
+	stalls := 0
+	for i := range scaled(200) {
+		l.more(20)
+		switch i % 8 {
+		case 0:
+			stalls++
+			go func() { stalled <- wantStall(r.addr) }()
+		case 1, 2:
+			mustGet(t, r.addr, "/panic")
+		case 3:
+			mustGet(t, r.addr, "/goexit")
+		case 4, 5:
+			mustGet(t, r.addr, "/kill")
+		case 6:
+			if _, err := r.Reload(); err != nil {
+				t.Fatalf("Reload() = %v", err)
+			}
+		case 7:
+			if _, _, err := r.Scale(1 + i/8%4); err != nil {
+				t.Fatalf("Scale() = %v", err)
+			}
+		}
+	}
+	r.events.wait(t, cluster.WorkerAbandoned, 1)
+	l.more(100)
+	close(release)
+	for range stalls {
+		if err := within(t, "answer to a stalled request", stalled); err != nil {
+			t.Errorf("a stalled request: %v", err)
+		}
+	}
+	l.more(100)
+	l.end()
+	eventually(t, "end of the abandoned generations", func() bool {
+		st := r.status()
+		return st.Abandoned == 0 && st.Leftover == 0 && st.Conns == 0
+	})
+	t.Logf("%d requests served; %s", l.served.Load(), r.events.summary())
+}
+
+// wantStall is a client whose request is answered late, but well.
+func wantStall(addr string) error {
+	c := &client{addr: addr, hasty: true}
+	defer c.close()
+	a, err := c.get("/stall")
+	return wanted(a, err, http.StatusOK)
+}

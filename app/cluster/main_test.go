@@ -22,7 +22,6 @@ var children = map[string]func(args []string) int{
 	"descriptors": descriptorsChild,
 	"guarded":     guardedChild,
 	"procs":       procsChild,
-	"reuser":      reuserChild,
 	"unguarded":   unguardedChild,
 }
 

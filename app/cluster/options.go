@@ -129,12 +129,16 @@ func (o Options) validate() error {
 		problems = append(problems, errors.New("no handler"))
 	}
 	if o.Workers < 0 {
-		problems = append(problems, fmt.Errorf("workers is %d: it can't be negative", o.Workers))
+		problems = append(problems, negative(o.Workers))
 	}
 	if o.Port < 0 || o.Port > 65535 {
 		problems = append(problems, fmt.Errorf("port is %d: it must be 0 to 65535", o.Port))
 	}
 	return errors.Join(problems...)
+}
+
+func negative(workers int) error {
+	return fmt.Errorf("workers is %d: it can't be negative", workers)
 }
 
 func setDefault[T comparable](field *T, value T) {

@@ -48,7 +48,7 @@ func strangers(sockets []*socket) int {
 // listeners reads the inodes of the sockets that listen on a TCP port.
 func listeners(port int) map[uint64]bool {
 	inodes := map[uint64]bool{}
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
 		f, err := os.Open(table)
 		if err != nil {
 			continue

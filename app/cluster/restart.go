@@ -25,10 +25,11 @@ func (i *intensity) failed(now time.Duration) time.Duration {
 		return 0
 	}
 	i.failures = i.failures[len(i.failures)-i.max-1:] // the rest can't change the answer
-	delay := i.top
-	if i.step < 30 {
-		delay = min(i.min<<i.step, i.top)
-		i.step++
+	delay := i.min << i.step
+	if delay < i.top {
+		i.step++ // no further: what decays is what was in use
+	} else {
+		delay = i.top
 	}
 	i.lastStep = now
 	// Half of it by chance, so that slots which failed together come back apart.

@@ -1,12 +1,19 @@
 package cluster
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Scale sets the number of workers by hand; 0 follows GOMAXPROCS again. More
 // than GOMAXPROCS are capped. Scaling up opens a socket where there are too
 // few; scaling down hands the spare ones to the workers that stay. It returns
-// the number that there are now, and whether it was capped.
+// the number that there are now, and whether it was capped. A negative number
+// is an error. During shutdown it returns ErrStopped.
 func (s *Supervisor) Scale(n int) (now int, capped bool, err error) {
+	if n < 0 {
+		return 0, false, negative(n)
+	}
 	failed := s.call(func() {
 		s.explicit = n
 		capped, err = s.rescale("asked for")
@@ -18,7 +25,8 @@ func (s *Supervisor) Scale(n int) (now int, capped bool, err error) {
 	return now, capped, err
 }
 
-// Resize looks at GOMAXPROCS again, which the caller has changed.
+// Resize looks at GOMAXPROCS again, which the caller has changed. During
+// shutdown it returns ErrStopped.
 func (s *Supervisor) Resize() error {
 	var err error
 	if failed := s.call(func() { _, err = s.rescale("GOMAXPROCS") }); failed != nil {
@@ -29,6 +37,9 @@ func (s *Supervisor) Resize() error {
 
 // rescale brings sockets and slots to the number that is wanted now.
 func (s *Supervisor) rescale(reason string) (capped bool, err error) {
+	if s.draining.Load() {
+		return false, ErrStopped
+	}
 	before := s.wanted
 	capped = s.resize()
 	if s.wanted == before {
@@ -43,6 +54,7 @@ func (s *Supervisor) rescale(reason string) (capped bool, err error) {
 		s.sockets = append(s.sockets, sock)
 		s.steer()
 	}
+	s.reviveAny()
 	s.step() // the workers that stay take over first
 	for _, sl := range s.slots[s.wanted:] {
 		if w := sl.worker; w != nil {
@@ -54,6 +66,18 @@ func (s *Supervisor) rescale(reason string) (capped bool, err error) {
 	}
 	s.observe(Event{Kind: Scaled, Count: s.wanted, Reason: reason})
 	return capped, nil
+}
+
+// reviveAny ends the backoff of the slots that stay, if none has a worker: the
+// workers that did are about to go, which is not a reason to give up.
+func (s *Supervisor) reviveAny() {
+	stay := s.slots[:s.wanted]
+	if slices.ContainsFunc(stay, func(sl *slot) bool { return sl.worker != nil }) {
+		return
+	}
+	for _, sl := range stay {
+		sl.retryAt, sl.backoff = 0, false
+	}
 }
 
 // resize sets wanted and makes the slots for it.

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -21,16 +22,18 @@ func (c *conn) session(leave func()) {
 // that the clients do not come back all at once. It returns early when giveUp
 // is closed, and how many it told.
 func (s *Supervisor) sendAway(spread time.Duration, giveUp <-chan struct{}) int {
-	var leavers []func()
+	var leavers []*conn
 	s.leaving.Store(true)
 	s.sessions.each(func(c *conn) {
-		if leave := c.leave.Load(); leave != nil {
-			leavers = append(leavers, *leave)
+		if c.leave.Load() != nil {
+			leavers = append(leavers, c)
 		}
 	})
 	rand.Shuffle(len(leavers), func(i, j int) { leavers[i], leavers[j] = leavers[j], leavers[i] })
 	begin := time.Now()
-	for i, leave := range leavers {
+	var told sync.WaitGroup
+	defer told.Wait() // each takes a second at most
+	for i, c := range leavers {
 		turn := spread * time.Duration(i) / time.Duration(len(leavers))
 		turn += time.Duration(rand.Int64N(int64(spread)/int64(len(leavers)) + 1))
 		select {
@@ -38,7 +41,15 @@ func (s *Supervisor) sendAway(spread time.Duration, giveUp <-chan struct{}) int 
 		case <-giveUp:
 			return i
 		}
-		leave()
+		told.Go(c.sendAway) // where the peer does not read, it waits
 	}
 	return len(leavers)
+}
+
+// sendAway tells the peer of a session to leave.
+func (c *conn) sendAway() {
+	returned := false
+	defer c.worker.guard(inWebSocket, &returned, nil)
+	(*c.leave.Load())()
+	returned = true
 }

@@ -74,7 +74,7 @@ func (s *Supervisor) closeSockets() int {
 			sl.worker = nil
 		}
 	}
-	s.serveCalls(nil, func() bool { return s.accepting() == 0 })
+	s.waitFor(cutGrace, func() bool { return s.accepting() == 0 }) // one that hangs has what it took
 	found := 0
 	for _, sock := range ours {
 		found += sock.drainQueue(last)
@@ -112,6 +112,14 @@ func (s *Supervisor) serveCalls(giveUp <-chan struct{}, done func() bool) bool {
 		}
 	}
 	return true
+}
+
+// waitFor is serveCalls for a time at most.
+func (s *Supervisor) waitFor(d time.Duration, done func() bool) {
+	over := make(chan struct{})
+	timer := time.AfterFunc(d, func() { close(over) })
+	defer timer.Stop()
+	s.serveCalls(over, done)
 }
 
 // finishRequests waits for the last requests and ends the connections that
@@ -170,13 +178,16 @@ func (s *Supervisor) finishGoroutines() int {
 		s.pool.close()
 		s.helpers.Wait()
 		close(ended)
+		s.wakeUp()
 	}()
-	grace := time.NewTimer(cutGrace)
-	defer grace.Stop()
-	select {
-	case <-ended:
-	case <-grace.C:
-	}
+	s.waitFor(cutGrace, func() bool {
+		select {
+		case <-ended:
+			return s.sessions.len() == 0 // theirs are fasthttp's goroutines
+		default:
+			return false
+		}
+	})
 	s.reap()
 	return int(s.open.Load())
 }

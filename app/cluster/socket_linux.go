@@ -25,19 +25,20 @@ type socket struct {
 	spare int
 }
 
-// openSockets opens n sockets on one address; the first claims the port.
+// openSockets opens n sockets on one address, under cover of a claim to it.
 func openSockets(ctx context.Context, host string, port, n int) ([]*socket, error) {
 	addr, err := resolve(ctx, host, port)
 	if err != nil {
 		return nil, err
 	}
-	first, err := claim(host, addr)
+	claimed, err := claim(host, addr)
 	if err != nil {
 		return nil, err
 	}
-	sockets := []*socket{first}
+	defer claimed.close()
+	var sockets []*socket
 	for len(sockets) < n {
-		s, err := first.sibling()
+		s, err := claimed.sibling()
 		if err != nil {
 			closeSockets(sockets)
 			return nil, err
@@ -72,18 +73,31 @@ func resolve(ctx context.Context, host string, port int) (netip.AddrPort, error)
 	return netip.AddrPortFrom(addr[0].Unmap(), uint16(port)), nil
 }
 
-// claim binds the first socket without SO_REUSEPORT, so that the kernel
-// refuses when anybody else listens on the port, and allows siblings only then.
+// claim takes an address for siblings of the socket that it returns. That one
+// listens without SO_REUSEPORT, so that the kernel refuses when anybody else
+// listens, and anybody who would listen; it allows siblings only then. Of two
+// that claim at the same time, one at most gets through listen. It takes no
+// connection itself and is to be closed once the siblings listen.
 func claim(host string, addr netip.AddrPort) (*socket, error) {
 	fd, err := newSocket(addr, host == "")
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
+	s := &socket{fd: fd, spare: -1}
+	_ = s.deafen() // where the kernel refuses it, a very early client is reset
 	if err := unix.Bind(fd, sockaddr(addr)); err != nil {
-		_ = unix.Close(fd)
+		s.close()
 		return nil, bindError(host, addr, err)
 	}
-	return listening(fd, host, addr)
+	if err := unix.Listen(fd, 1); err != nil {
+		s.close()
+		return nil, bindError(host, addr, err)
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+		s.close()
+		return nil, os.NewSyscallError("setsockopt SO_REUSEPORT", err)
+	}
+	return s, nil
 }
 
 // sibling opens another socket on the address that s listens on.
@@ -105,23 +119,13 @@ func (s *socket) sibling() (*socket, error) {
 		_ = unix.Close(fd)
 		return nil, bindError("", addr, err)
 	}
-	return listening(fd, "", addr)
-}
-
-// listening finishes a bound socket. The order matters: SO_REUSEPORT must be
-// set before listen, or the socket is not in the group of its siblings.
-func listening(fd int, host string, addr netip.AddrPort) (*socket, error) {
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
-		_ = unix.Close(fd)
-		return nil, os.NewSyscallError("setsockopt SO_REUSEPORT", err)
-	}
 	if err := unix.Listen(fd, 65535); err != nil { // the kernel lowers it to net.core.somaxconn
 		_ = unix.Close(fd)
-		return nil, bindError(host, addr, err)
+		return nil, bindError("", addr, err)
 	}
-	s := &socket{fd: fd, spare: -1}
-	s.refill()
-	return s, nil
+	sib := &socket{fd: fd, spare: -1}
+	sib.refill()
+	return sib, nil
 }
 
 // newSocket makes a TCP socket. Multipath TCP is left out on purpose: filters

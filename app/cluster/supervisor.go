@@ -173,6 +173,9 @@ func (s *Supervisor) wakeUp() {
 
 // call runs f in the goroutine of Run and waits for it.
 func (s *Supervisor) call(f func()) error {
+	if !s.startedRun.Load() {
+		return ErrStopped // nobody would answer
+	}
 	ran := make(chan struct{})
 	select {
 	case s.calls <- func() { f(); close(ran) }:
@@ -185,13 +188,13 @@ func (s *Supervisor) call(f func()) error {
 
 // admit counts a new connection in. over names the limit it is beyond; beyond
 // the reserve as well it is refused and not counted.
-func (s *Supervisor) admit(addr netip.Addr) (over string, refuse bool) {
+func (s *Supervisor) admit(addr netip.Addr, exempt bool) (over string, refuse bool) {
 	n := s.open.Add(1)
 	if n > int64(s.opts.MaxConns) {
 		over = "connections of the process"
 		refuse = n > int64(s.opts.MaxConns+reservedConns)
 	}
-	if !refuse && !s.opts.Exempt(addr) {
+	if !refuse && !exempt {
 		s.addrsMu.Lock()
 		if held := s.addrs[addr]; held >= s.opts.MaxConnsPerAddr {
 			over = "connections of one address"
@@ -219,7 +222,7 @@ func (s *Supervisor) adopt(c *conn) {
 
 // forget counts a closed connection out.
 func (s *Supervisor) forget(c *conn) {
-	if !s.opts.Exempt(c.peer.Addr()) {
+	if !c.exempt {
 		s.addrsMu.Lock()
 		if s.addrs[c.peer.Addr()]--; s.addrs[c.peer.Addr()] <= 0 {
 			delete(s.addrs, c.peer.Addr())

@@ -56,15 +56,22 @@ func (s *Supervisor) newWorker(sl *slot) *worker {
 
 // take serves an accepted connection. It never blocks.
 func (w *worker) take(fd int, peer netip.AddrPort) {
-	over, refuse := w.sup.admit(peer.Addr())
+	taken := false
+	defer func() {
+		if !taken {
+			_ = unix.Close(fd)
+		}
+	}()
+	exempt := w.sup.opts.Exempt(peer.Addr()) // may panic
+	over, refuse := w.sup.admit(peer.Addr(), exempt)
 	if refuse {
-		_ = unix.Close(fd)
 		w.sup.observe(Event{Kind: ConnRefused, Worker: w.slot.id, Generation: w.generation, Reason: over})
 		return
 	}
 	c := newConn(fd, peer, w)
-	c.over = over
+	c.over, c.exempt = over, exempt
 	w.conns.add(c)
+	taken = true
 	w.sup.pool.serve(c)
 }
 
@@ -77,6 +84,12 @@ func (w *worker) serve(c *conn) {
 			_ = c.Close()
 		}
 	})
+	defer func() {
+		if c.exited {
+			returned = true // it was reported and answered
+			_ = c.Close()
+		}
+	}()
 	var nc net.Conn = c
 	if w.sup.opts.TLS != nil {
 		nc = tls.Server(c, w.sup.opts.TLS)
@@ -109,20 +122,23 @@ func (w *worker) leave(ctx *fasthttp.RequestCtx, c *conn, returned *bool) {
 		w.fail(ctx)
 		if v == nil { // Goexit: fasthttp will not get to send the response
 			c.sendFailure(ctx)
+			c.exited = true
 		}
 	}
 	c.busy.Store(0)
-	switch {
-	case ctx.Hijacked():
-		c.handed = true
-		w.sup.adopt(c)
-		return
-	case w.draining.Load() || c.over != "":
-		ctx.Response.SetConnectionClose()
+	resp := ctx.LastTimeoutErrorResponse() // if set, somebody may still be writing to ctx
+	if resp == nil {
+		if ctx.Hijacked() {
+			c.handed, c.linger = true, false
+			w.sup.adopt(c)
+			return
+		}
+		resp = &ctx.Response
 	}
-	if ctx.Response.ConnectionClose() && ctx.Response.StatusCode() >= fasthttp.StatusBadRequest {
-		c.linger = true
+	if w.draining.Load() || c.over != "" {
+		resp.SetConnectionClose()
 	}
+	c.linger = resp.StatusCode() >= fasthttp.StatusBadRequest || ctx.Request.IsBodyStream()
 }
 
 // fail writes the response of a request whose handler did not return.
@@ -154,7 +170,7 @@ func (c *conn) sendFailure(ctx *fasthttp.RequestCtx) {
 // answerFailure sends a bare 500 after a panic outside of a handler, if the
 // client is owed a response and has got no part of it.
 func (c *conn) answerFailure() {
-	if c.unsent == 0 && !c.idle.Load() && !c.ended && c.worker.sup.opts.TLS == nil {
+	if c.unsent == 0 && !c.idle.Load() && !c.ended.Load() && c.worker.sup.opts.TLS == nil {
 		_, _ = c.Write([]byte("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
 	}
 }
@@ -168,8 +184,10 @@ func (w *worker) noteState(nc net.Conn, state fasthttp.ConnState) {
 	switch state {
 	case fasthttp.StateActive:
 		c.idle.Store(false)
+		c.linger = true // until its handler returns, it may fail anywhere
 	case fasthttp.StateIdle:
 		c.last.Store(nanos())
 		c.idle.Store(true)
+		c.linger = true // a request may be under way
 	}
 }

@@ -1,0 +1,175 @@
+package access_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"smart-factory-backend/app/access"
+)
+
+const sample = "press-7:ingest:s3cr3t-of-the-press, screens:read:s3cr3t:with:colons,shift:operate:s3cr3t-shift,root:admin:s3cr3t-root"
+
+func parse(t *testing.T, list string) access.List {
+	t.Helper()
+	l, err := access.Parse(list)
+	if err != nil {
+		t.Fatalf("Parse(%q): %v", list, err)
+	}
+	return l
+}
+
+func TestFindTellsWhoseSecretItIs(t *testing.T) {
+	t.Parallel()
+	keys := access.NewKeys(parse(t, sample))
+	tests := map[string]access.Principal{
+		"s3cr3t-of-the-press": {Name: "press-7", Role: access.RoleIngest},
+		"s3cr3t:with:colons":  {Name: "screens", Role: access.RoleRead},
+		"s3cr3t-shift":        {Name: "shift", Role: access.RoleOperate},
+		"s3cr3t-root":         {Name: "root", Role: access.RoleAdmin},
+	}
+	for secret, want := range tests {
+		if got, ok := keys.Find([]byte(secret)); !ok || got != want {
+			t.Errorf("Find(%q) = %v, %v, want %v", secret, got, ok, want)
+		}
+	}
+	for _, secret := range []string{"", "press-7", "s3cr3t", "s3cr3t-root ", "S3CR3T-ROOT", strings.Repeat("x", 10_000)} {
+		if got, ok := keys.Find([]byte(secret)); ok {
+			t.Errorf("Find(%q) = %v, want nobody", secret, got)
+		}
+	}
+}
+
+func TestRolesAllowWhatTheyAreFor(t *testing.T) {
+	t.Parallel()
+	actions := []access.Action{access.Read, access.Ingest, access.Operate, access.Administer}
+	tests := map[access.Role][4]bool{
+		0:                  {false, false, false, false},
+		access.RoleRead:    {true, false, false, false},
+		access.RoleIngest:  {false, true, false, false},
+		access.RoleOperate: {true, false, true, false},
+		access.RoleAdmin:   {true, true, true, true},
+	}
+	for role, want := range tests {
+		for i, a := range actions {
+			if got := role.Allows(a); got != want[i] {
+				t.Errorf("%v.Allows(%v) = %v, want %v", role, a, got, want[i])
+			}
+		}
+	}
+}
+
+func TestParseReportsEveryProblemWithoutTheSecret(t *testing.T) {
+	t.Parallel()
+	_, err := access.Parse("a:read:hush-1,b:boss:hush-2,hush-3,a:read:hush-4,c:read:hush-1,:read:hush-5,d:read:," +
+		"e:read:" + strings.Repeat("hush-6", 100))
+	if err == nil {
+		t.Fatal("Parse of a bad list = nil, want an error")
+	}
+	for _, want := range []string{
+		`API key 2: role "boss"`, "API key 3: it must have the form name:role:secret", `API key 4: the name "a" appears twice`,
+		`API key 5: "c" has the same secret as "a"`, "API key 6:", "API key 7:", "API key 8: its secret is longer",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("Parse error %q does not say %q", err, want)
+		}
+	}
+	if strings.Contains(err.Error(), "hush") {
+		t.Errorf("Parse error %q shows a secret", err)
+	}
+}
+
+func TestAnEmptyListIsOpen(t *testing.T) {
+	t.Parallel()
+	for _, list := range []string{"", "  "} {
+		keys := access.NewKeys(parse(t, list))
+		if !keys.Open() {
+			t.Errorf("Open() with list %q = false, want true", list)
+		}
+		if _, ok := keys.Find([]byte("anything")); ok {
+			t.Errorf("Find without keys = true, want false")
+		}
+	}
+}
+
+func TestAListNeverShowsItself(t *testing.T) {
+	t.Parallel()
+	l := parse(t, sample)
+	var out bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		fmt.Fprintf(&out, verb+" ", l)
+		fmt.Fprintf(&out, verb+" ", &l)
+		fmt.Fprintf(&out, verb+" ", struct{ L access.List }{l})
+	}
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("config", "keys", l)
+	slog.New(slog.NewTextHandler(&out, nil)).Info("config", "keys", l)
+	if err := json.NewEncoder(&out).Encode(map[string]any{"keys": l}); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"s3cr3t", "press-7", "screens"} {
+		if strings.Contains(out.String(), part) {
+			t.Errorf("a printed List shows %q:\n%s", part, out.String())
+		}
+	}
+	if n := strings.Count(out.String(), "***"); n != 24 {
+		t.Errorf("a List was printed as *** %d times, want 24:\n%s", n, out.String())
+	}
+}
+
+func TestReplaceWhileInUse(t *testing.T) {
+	t.Parallel()
+	before, after := parse(t, "old:read:secret-of-old"), parse(t, "new:admin:secret-of-new")
+	keys := access.NewKeys(before)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 1000 {
+				_, oldWorks := keys.Find([]byte("secret-of-old"))
+				_, newWorks := keys.Find([]byte("secret-of-new"))
+				if !oldWorks && !newWorks {
+					t.Error("between two lists neither key worked")
+					return
+				}
+			}
+		})
+	}
+	keys.Replace(after)
+	wg.Wait()
+	if _, ok := keys.Find([]byte("secret-of-old")); ok {
+		t.Error("a replaced key still works")
+	}
+	if p, ok := keys.Find([]byte("secret-of-new")); !ok || p.Name != "new" {
+		t.Errorf("Find of the new key = %v, %v", p, ok)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(sample)
+	f.Add(",:::,a:read:b,\x00:admin:\xff")
+	f.Fuzz(func(t *testing.T, list string) {
+		l, err := access.Parse(list)
+		if err != nil && l.Len() != 0 {
+			t.Errorf("Parse(%q) returned %d keys with an error", list, l.Len())
+		}
+		if l.Len() > strings.Count(list, ",")+1 {
+			t.Errorf("Parse(%q) = %d keys, more than entries", list, l.Len())
+		}
+	})
+}
+
+func BenchmarkFind(b *testing.B) {
+	l, err := access.Parse(sample)
+	if err != nil {
+		b.Fatal(err)
+	}
+	keys := access.NewKeys(l)
+	secret := []byte("s3cr3t-root")
+	b.ReportAllocs()
+	for b.Loop() {
+		keys.Find(secret)
+	}
+}

@@ -1,0 +1,196 @@
+package cluster_test
+
+import (
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// echo answers each message with itself.
+func echo(ws *websocket.Conn) {
+	for {
+		kind, message, err := ws.ReadMessage()
+		if err != nil || ws.WriteMessage(kind, message) != nil {
+			return
+		}
+	}
+}
+
+// echoing upgrades requests for /ws and answers the others.
+func echoing(ctx *fasthttp.RequestCtx) {
+	if string(ctx.Path()) == "/ws" {
+		_ = cluster.Upgrade(ctx, &upgrader, echo)
+		return
+	}
+	answerOK(ctx)
+}
+
+// dialWebSocket opens a WebSocket that is closed when the test ends.
+func dialWebSocket(t testing.TB, addr string) *websocket.Conn {
+	t.Helper()
+	ws, _, err := websocket.DefaultDialer.Dial("ws://"+addr+"/ws", nil)
+	if err != nil {
+		t.Fatalf("open a WebSocket: %v", err)
+	}
+	t.Cleanup(func() { _ = ws.Close() })
+	_ = ws.SetReadDeadline(time.Now().Add(patience))
+	return ws
+}
+
+// TestShutdownSendsWebSocketsAway: each one is closed with 1001, over the time
+// of the spread, and the supervisor ends with the last of them.
+func TestShutdownSendsWebSocketsAway(t *testing.T) {
+	t.Parallel()
+	const clients, spread = 20, 300 * time.Millisecond
+	r := start(t, cluster.Options{Handler: echoing, ShutdownSpread: spread})
+	var wg sync.WaitGroup
+	for range clients {
+		ws := dialWebSocket(t, r.addr)
+		wg.Go(func() {
+			if _, _, err := ws.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseGoingAway) {
+				t.Errorf("read of a WebSocket at shutdown: %v, want close 1001", err)
+			}
+		})
+	}
+	eventually(t, "sessions", func() bool { return r.status().Sessions == clients })
+	if err := r.stop(); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+	wg.Wait()
+	for _, e := range r.events.all(cluster.ShutdownStep) {
+		switch e.Reason {
+		case "websockets told":
+			if least := spread * (clients - 1) / clients; e.Count != clients || e.Delay < least {
+				t.Errorf("told %d WebSockets within %v, want %d and at least %v", e.Count, e.Delay, clients, least)
+			}
+		case "websockets closed":
+			if e.Count != 0 {
+				t.Errorf("%d WebSockets were cut, want 0", e.Count)
+			}
+		}
+	}
+}
+
+// TestUpgradeDuringShutdownIsSentAway: a request that becomes a WebSocket when
+// the others have been told is told as well.
+func TestUpgradeDuringShutdownIsSentAway(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}), make(chan struct{})
+	r := start(t, cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
+		close(entered)
+		<-release
+		echoing(ctx)
+	}})
+	closed := make(chan error)
+	go func() {
+		ws, _, err := websocket.DefaultDialer.Dial("ws://"+r.addr+"/ws", nil)
+		if err == nil {
+			_, _, err = ws.ReadMessage()
+			_ = ws.Close()
+		}
+		closed <- err
+	}()
+	within(t, "request", entered)
+	r.cancel()
+	eventually(t, "WebSockets told", func() bool {
+		for _, e := range r.events.all(cluster.ShutdownStep) {
+			if e.Reason == "websockets told" {
+				return true
+			}
+		}
+		return false
+	})
+	close(release)
+	if err := within(t, "end of the WebSocket", closed); !websocket.IsCloseError(err, websocket.CloseGoingAway) {
+		t.Errorf("WebSocket opened during shutdown: %v, want close 1001", err)
+	}
+	if err := r.wait(); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+}
+
+// TestStalledWebSocketsHoldNobodyUp: clients that don't read what they are
+// sent, so that there is no room for the close frame, do not keep the others
+// from being told.
+func TestStalledWebSocketsHoldNobodyUp(t *testing.T) {
+	t.Parallel()
+	const stalled, healthy = 20, 5
+	var writing atomic.Int64
+	r := start(t, cluster.Options{ShutdownTimeout: 3 * time.Second, Handler: func(ctx *fasthttp.RequestCtx) {
+		flood := ctx.QueryArgs().Has("flood")
+		_ = cluster.Upgrade(ctx, &upgrader, func(ws *websocket.Conn) {
+			for flood {
+				writing.Add(1)
+				if ws.WriteMessage(websocket.BinaryMessage, make([]byte, 1<<20)) != nil {
+					return
+				}
+			}
+			echo(ws)
+		})
+	}})
+	for range stalled {
+		ws, _, err := websocket.DefaultDialer.Dial("ws://"+r.addr+"/?flood", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = ws.Close() })
+	}
+	var wg sync.WaitGroup
+	for range healthy {
+		ws := dialWebSocket(t, r.addr)
+		wg.Go(func() {
+			if _, _, err := ws.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseGoingAway) {
+				t.Errorf("healthy WebSocket at shutdown: %v, want close 1001", err)
+			}
+		})
+	}
+	settled := int64(-1)
+	eventually(t, "stalled writers", func() bool { // no message has gone for a while
+		before := settled
+		settled = writing.Load()
+		return settled == before && settled >= stalled
+	})
+	if err := r.stop(); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+	wg.Wait()
+}
+
+// TestSessionsEndBeforeRun: when Run returns, no handler of a session runs.
+func TestSessionsEndBeforeRun(t *testing.T) {
+	t.Parallel()
+	const sessions = 100
+	var begun, ended atomic.Int64
+	cut := make(chan struct{})
+	observe := func(e cluster.Event) {
+		if e.Kind == cluster.ShutdownStep && e.Reason == "websockets closed" {
+			close(cut)
+		}
+	}
+	r := start(t, cluster.Options{Observe: observe, Handler: func(ctx *fasthttp.RequestCtx) {
+		cluster.Hijack(ctx, func(c net.Conn) {
+			begun.Add(1)
+			defer ended.Add(1)
+			_, _ = io.Copy(io.Discard, c)
+			<-cut
+		})
+	}})
+	for range sessions {
+		_, _ = io.WriteString(dial(t, r.addr), "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	}
+	eventually(t, "sessions", func() bool { return begun.Load() == sessions })
+	if err := r.stop(); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+	if n := ended.Load(); n != sessions {
+		t.Errorf("%d of %d sessions had ended when Run returned", n, sessions)
+	}
+}

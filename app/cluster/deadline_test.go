@@ -1,0 +1,237 @@
+package cluster_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// timeouts configures a worker's server with a read and an idle timeout.
+func timeouts(read, idle time.Duration) func(*fasthttp.Server) {
+	return func(s *fasthttp.Server) { s.ReadTimeout, s.IdleTimeout = read, idle }
+}
+
+// trickle writes b a byte at a time until it can't; it returns how long it
+// could.
+func trickle(c net.Conn, b string, every time.Duration) time.Duration {
+	begin := time.Now()
+	pace := time.NewTicker(every)
+	defer pace.Stop()
+	for i := range len(b) {
+		if _, err := c.Write([]byte{b[i]}); err != nil {
+			break
+		}
+		<-pace.C
+	}
+	return time.Since(begin)
+}
+
+// TestSlowRequestsEnd: the read timeout bounds the whole request, however
+// steadily its bytes drip in.
+func TestSlowRequestsEnd(t *testing.T) {
+	t.Parallel()
+	const timeout = 150 * time.Millisecond
+	tests := map[string]struct{ first, drip string }{
+		"nothing at all": {},
+		"half a header":  {first: "GET / HTTP/1.1\r\nHo"},
+		"dripping header": {
+			first: "GET / HTTP/1.1\r\n", drip: "X-Slow: " + string(bytes.Repeat([]byte("x"), 1000)),
+		},
+		"half a body": {first: "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf"},
+		"dripping body": {
+			first: "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n", drip: string(bytes.Repeat([]byte("x"), 1000)),
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, cluster.Options{Server: timeouts(timeout, 0)})
+			c := &client{addr: r.addr}
+			c.conn, c.br = dialed(t, r.addr)
+			begin := time.Now()
+			_, _ = io.WriteString(c.conn, tt.first)
+			var wg sync.WaitGroup
+			conn := c.conn
+			wg.Go(func() { trickle(conn, tt.drip, 10*time.Millisecond) })
+			a, err := c.read()
+			if tt.first != "" && (err != nil || a.status < 400 || a.status > 499) {
+				t.Errorf("slow request: %+v, %v, want a client error and the end", a, err)
+			}
+			if took := time.Since(begin); took < timeout {
+				t.Errorf("ended after %v, before the timeout of %v", took, timeout)
+			}
+			_ = conn.Close()
+			wg.Wait()
+			eventually(t, "connections counted out", func() bool { return r.status().Conns == 0 })
+		})
+	}
+}
+
+// TestStalledReaderEnds: a client that does not take its response is let go.
+func TestStalledReaderEnds(t *testing.T) {
+	t.Parallel()
+	body := make([]byte, 64<<20)
+	r := start(t, cluster.Options{
+		WriteTimeout: 100 * time.Millisecond,
+		Handler:      func(ctx *fasthttp.RequestCtx) { ctx.SetBody(body) },
+	})
+	c := dial(t, r.addr)
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	eventually(t, "connection accepted", func() bool { return r.status().Conns == 1 })
+	eventually(t, "end of the stalled connection", func() bool { return r.status().Conns == 0 })
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	if n, err := io.Copy(io.Discard, c); n >= int64(len(body)) {
+		t.Errorf("read %d bytes, %v, want the response cut", n, err)
+	}
+}
+
+// TestSlowReaderIsServed: one that takes a little now and then gets all of
+// it, although that takes much longer than the write timeout.
+func TestSlowReaderIsServed(t *testing.T) {
+	t.Parallel()
+	const timeout, size, steps = time.Second, 16 << 20, 60
+	body := bytes.Repeat([]byte("0123456789abcdef"), size/16)
+	r := start(t, cluster.Options{
+		WriteTimeout: timeout,
+		Handler:      func(ctx *fasthttp.RequestCtx) { ctx.SetBody(body) },
+	})
+	c, br := dialed(t, r.addr)
+	_ = c.(*net.TCPConn).SetReadBuffer(16 << 10)
+	begin := time.Now()
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+	resp, err := http.ReadResponse(br, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	pace := time.NewTicker(3 * timeout / steps)
+	defer pace.Stop()
+	for err == nil {
+		_, err = io.CopyN(&got, resp.Body, size/steps)
+		<-pace.C
+	}
+	if !errors.Is(err, io.EOF) || !bytes.Equal(got.Bytes(), body) {
+		t.Errorf("a slow reader got %d of %d bytes, %v", got.Len(), size, err)
+	}
+	if took := time.Since(begin); took < 2*timeout {
+		t.Errorf("it took %v only: the test shows nothing", took)
+	}
+}
+
+// TestIdleConnectionEnds: in good order, and not before its time.
+func TestIdleConnectionEnds(t *testing.T) {
+	t.Parallel()
+	for _, idle := range []time.Duration{50 * time.Millisecond, 200 * time.Millisecond} {
+		t.Run(fmt.Sprint(idle), func(t *testing.T) {
+			t.Parallel()
+			r := start(t, cluster.Options{Server: timeouts(time.Hour, idle)})
+			c := &client{addr: r.addr}
+			defer c.close()
+			for range 3 { // each response begins the time anew
+				wantOK(t, c)
+			}
+			begin := time.Now()
+			if n, err := c.conn.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+				t.Errorf("idle connection: %d bytes, %v, want EOF", n, err)
+			}
+			if took := time.Since(begin); took < idle-10*time.Millisecond {
+				t.Errorf("idle connection ended after %v, want %v", took, idle)
+			}
+		})
+	}
+}
+
+// TestRequestAtTheEndOfIdleTime: it is served, or it was too late; it is never
+// answered by a reset.
+func TestRequestAtTheEndOfIdleTime(t *testing.T) {
+	t.Parallel()
+	const idle, clients = 20 * time.Millisecond, 8
+	r := start(t, cluster.Options{Server: timeouts(time.Hour, idle)})
+	var served, late, reset atomic.Int64
+	var wg sync.WaitGroup
+	for i := range clients {
+		wg.Go(func() {
+			c := &client{addr: r.addr}
+			defer c.close()
+			for n := range scaled(150) {
+				if c.conn == nil {
+					wantOK(t, c)
+				}
+				wait := time.NewTimer(idle - time.Millisecond + time.Duration((n*clients+i)%40)*50*time.Microsecond)
+				<-wait.C
+				a, err := c.get("/")
+				switch {
+				case err == nil && a.status == http.StatusOK:
+					served.Add(1)
+				case errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
+					reset.Add(1)
+					c.close()
+				default:
+					late.Add(1)
+					c.close()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("%d served, %d too late, %d reset", served.Load(), late.Load(), reset.Load())
+	if reset.Load() > 0 {
+		t.Errorf("%d requests at the end of the idle time were answered by a reset", reset.Load())
+	}
+}
+
+// TestEarlyAnswerIsRead: a client that is still sending its body when it is
+// refused reads the whole answer.
+func TestEarlyAnswerIsRead(t *testing.T) {
+	t.Parallel()
+	const sent = 6 << 20
+	refuse := func(ctx *fasthttp.RequestCtx) {
+		ctx.Error("too large", http.StatusRequestEntityTooLarge)
+		ctx.SetConnectionClose()
+	}
+	tests := map[string]cluster.Options{
+		"by the handler, the body streamed": {
+			Handler: refuse,
+			Server:  func(s *fasthttp.Server) { s.StreamRequestBody, s.MaxRequestBodySize = true, 1<<20 },
+		},
+		"by fasthttp": {
+			Server: func(s *fasthttp.Server) { s.MaxRequestBodySize = 1 << 20 },
+		},
+		"by the error handler": {
+			Server: func(s *fasthttp.Server) {
+				s.MaxRequestBodySize = 1 << 20
+				s.ErrorHandler = func(ctx *fasthttp.RequestCtx, _ error) { refuse(ctx) }
+			},
+		},
+	}
+	for name, o := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, o)
+			for range 10 {
+				c := &client{addr: r.addr}
+				c.conn, c.br = dialed(t, r.addr)
+				_, _ = fmt.Fprintf(c.conn, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n", sent)
+				_, err := c.conn.Write(make([]byte, sent)) // all of it before it reads
+				if err != nil {
+					t.Fatalf("the client could not send all: %v", err)
+				}
+				if a, err := c.read(); err != nil || a.status < 400 || a.status > 499 {
+					t.Fatalf("early answer: %+v, %v, want a client error", a, err)
+				}
+			}
+		})
+	}
+}

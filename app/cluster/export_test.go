@@ -1,0 +1,63 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"golang.org/x/sys/unix"
+)
+
+// NudgeAll nudges every connection that speaks HTTP, idle or not.
+func NudgeAll(s *Supervisor) {
+	_ = s.call(func() {
+		for _, w := range s.allWorkers() {
+			w.conns.each(func(c *conn) { c.nudge() })
+		}
+	})
+}
+
+// LookForStrangers looks at the port now rather than when it is time to.
+func LookForStrangers(s *Supervisor) {
+	_ = s.call(func() { s.lookForStrangers(s.looked + strangersEvery) })
+}
+
+// StopSteering takes back the program that keeps strangers from connections.
+func StopSteering(s *Supervisor) {
+	_ = s.call(func() {
+		_ = unix.SetsockoptInt(s.sockets[0].fd, unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0)
+	})
+}
+
+// Descriptor is the descriptor of the request's connection.
+func Descriptor(ctx *fasthttp.RequestCtx) int { return connOf(ctx).fd }
+
+// WorkerOf is the id of the worker that serves the request.
+func WorkerOf(ctx *fasthttp.RequestCtx) int { return connOf(ctx).worker.slot.id }
+
+// Intensity is the restart rule under a clock of the test's own.
+type Intensity struct{ rule intensity }
+
+// NewIntensity makes the rule of a slot.
+func NewIntensity(restarts int, window, lowest, highest time.Duration) *Intensity {
+	return &Intensity{intensity{max: restarts, window: window, min: lowest, top: highest}}
+}
+
+// Failed notes a failure at a time and returns how long the restart waits.
+func (i *Intensity) Failed(at time.Duration) time.Duration { return i.rule.failed(at) }
+
+// Kept is how many failures the rule remembers.
+func (i *Intensity) Kept() int { return len(i.rule.failures) }
+
+// AddressesHeld is how many client addresses are counted.
+func AddressesHeld(s *Supervisor) int {
+	s.addrsMu.Lock()
+	defer s.addrsMu.Unlock()
+	return len(s.addrs)
+}
+
+// Sockets is how many sockets are open to be accepted on.
+func Sockets(s *Supervisor) int {
+	n := 0
+	_ = s.call(func() { n = len(s.sockets) })
+	return n
+}

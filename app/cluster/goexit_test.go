@@ -1,0 +1,144 @@
+package cluster_test
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// leaveGoroutine ends its goroutine, which recover can't see. Its name is
+// looked for in the stacks.
+func leaveGoroutine() { runtime.Goexit() }
+
+// TestGoexitIsContained: code that ends its goroutine is treated as code that
+// panics is. That costs bare fasthttp the connection for good, and its count.
+func TestGoexitIsContained(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		handler fasthttp.RequestHandler
+		client  func(addr string) error
+	}{
+		"handler": {
+			handler: func(*fasthttp.RequestCtx) { leaveGoroutine() },
+			client:  wantStatus(http.StatusInternalServerError),
+		},
+		"handler that has asked for a hijack": {
+			handler: func(ctx *fasthttp.RequestCtx) {
+				cluster.Hijack(ctx, func(net.Conn) {})
+				leaveGoroutine()
+			},
+			client: wantStatus(http.StatusInternalServerError),
+		},
+		"handler that streams": {
+			handler: func(ctx *fasthttp.RequestCtx) {
+				cluster.StreamBody(ctx, func(w *bufio.Writer) error { return nil })
+				leaveGoroutine()
+			},
+			client: wantStatus(http.StatusInternalServerError),
+		},
+		"hijack": {
+			handler: func(ctx *fasthttp.RequestCtx) {
+				cluster.Hijack(ctx, func(net.Conn) { leaveGoroutine() })
+			},
+			client: wantHijackedEnd,
+		},
+		"websocket": {
+			handler: func(ctx *fasthttp.RequestCtx) {
+				_ = cluster.Upgrade(ctx, &upgrader, func(ws *websocket.Conn) {
+					_, _, _ = ws.NextReader()
+					leaveGoroutine()
+				})
+			},
+			client: wantCloseInternal,
+		},
+		"stream": {
+			handler: func(ctx *fasthttp.RequestCtx) {
+				cluster.StreamBody(ctx, func(w *bufio.Writer) error {
+					part(w)
+					leaveGoroutine()
+					return nil
+				})
+			},
+			client: wantCutBody,
+		},
+		"helper": {
+			handler: func(ctx *fasthttp.RequestCtx) {
+				cluster.Go(ctx, leaveGoroutine)
+				answerOK(ctx)
+			},
+			client: wantStatus(http.StatusOK),
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, cluster.Options{Handler: siteOr(tt.handler), MinUptime: time.Millisecond})
+			bystander := &client{addr: r.addr}
+			defer bystander.close()
+			wantOK(t, bystander)
+			if err := tt.client(r.addr); err != nil {
+				t.Errorf("the client of the goroutine that ended: %v", err)
+			}
+			r.events.wait(t, cluster.WorkerRecycled, 1)
+			wantOK(t, bystander)
+			bystander.close()
+			eventually(t, "connections counted out", func() bool {
+				st := r.status()
+				return st.Conns == 0 && st.Sessions == 0 && st.Leftover == 0
+			})
+			if err := r.stop(); err != nil {
+				t.Errorf("Run() = %v, want nil", err)
+			}
+			got := r.events.all(cluster.Panicked)
+			if len(got) != 1 || got[0].Value != nil || !strings.Contains(string(got[0].Stack), "cluster_test.leaveGoroutine") {
+				t.Errorf("Panicked events %+v, want one without a value and with the stack", got)
+			}
+		})
+	}
+}
+
+// TestTimedOutHandlerMayFailLate: what fasthttp.TimeoutHandler has given up on
+// may still write to its request, panic or end its goroutine, while the answer
+// is on its way.
+func TestTimedOutHandlerMayFailLate(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(){"panics": trouble, "ends its goroutine": leaveGoroutine, "returns": func() {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			over := make(chan struct{})
+			late := func(ctx *fasthttp.RequestCtx) {
+				defer close(over)
+				stop := time.After(30 * time.Millisecond)
+				for n := 0; ; n++ {
+					ctx.Response.SetStatusCode(http.StatusTeapot)
+					ctx.Response.SetConnectionClose()
+					ctx.SetBodyString("nobody sees this")
+					select {
+					case <-stop:
+						fail()
+						return
+					default:
+					}
+				}
+			}
+			r := start(t, cluster.Options{Handler: siteOr(fasthttp.TimeoutWithCodeHandler(
+				cluster.Guard(late), time.Millisecond, "late", http.StatusGatewayTimeout))})
+			c := &client{addr: r.addr}
+			defer c.close()
+			if a, err := c.get("/site"); err != nil || a.status != http.StatusGatewayTimeout || a.body != "late" {
+				t.Errorf("GET /site: %+v, %v, want 504 late", a, err)
+			}
+			within(t, "end of the late handler", over)
+			wantOK(t, c)
+		})
+	}
+}

@@ -1,0 +1,162 @@
+package cluster_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// listener opens a listening socket as systemd would, and keeps it open for
+// the time of the test.
+func listener(t testing.TB) *net.TCPListener {
+	t.Helper()
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	return ln.(*net.TCPListener)
+}
+
+// file gives one more file of the socket, for a Supervisor to take over.
+func file(t testing.TB, ln *net.TCPListener) *os.File {
+	t.Helper()
+	f, err := ln.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// TestInheritedSocketsAreServed: however the numbers of workers and sockets
+// relate, every socket is accepted on.
+func TestInheritedSocketsAreServed(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ sockets, workers int }{
+		"one socket for four workers": {1, 4},
+		"one each":                    {2, 2},
+		"four sockets for one worker": {4, 1},
+		"five sockets for three":      {5, 3},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var lns []*net.TCPListener
+			var files []*os.File
+			for range tt.sockets {
+				ln := listener(t)
+				lns, files = append(lns, ln), append(files, file(t, ln))
+			}
+			r := start(t, cluster.Options{
+				Inherited: files, Workers: tt.workers, MinUptime: time.Millisecond,
+				MaxRestarts: 1000, Handler: troubles(nil),
+			})
+			if r.addr != lns[0].Addr().String() {
+				t.Errorf("Addr() = %s, want that of the first socket, %s", r.addr, lns[0].Addr())
+			}
+			ask := func() {
+				t.Helper()
+				for _, ln := range lns {
+					for range 2 * tt.workers {
+						wantOK(t, &client{addr: ln.Addr().String(), hasty: true})
+					}
+				}
+			}
+			ask()
+			for _, n := range []int{4, 1, 2} {
+				if now, _, err := r.Scale(n); now != n || err != nil {
+					t.Fatalf("Scale(%d) = %d, %v", n, now, err)
+				}
+				ask()
+				mustGet(t, lns[len(lns)-1].Addr().String(), "/kill")
+				ask()
+			}
+			if _, err := r.Reload(); err != nil {
+				t.Fatal(err)
+			}
+			ask()
+			if err := r.stop(); err != nil {
+				t.Errorf("Run() = %v, want nil", err)
+			}
+		})
+	}
+}
+
+// TestInheritedQueueOutlivesSupervisor: who connects while nobody serves the
+// socket waits for the next supervisor; who is being served is finished.
+func TestInheritedQueueOutlivesSupervisor(t *testing.T) {
+	t.Parallel()
+	ln := listener(t)
+	entered, release := make(chan struct{}), make(chan struct{})
+	first := start(t, cluster.Options{Inherited: []*os.File{file(t, ln)}, Handler: blocking(entered, release)})
+	inFlight := make(chan error)
+	go func() {
+		c := &client{addr: first.addr, hasty: true}
+		a, err := c.get("/slow")
+		inFlight <- wanted(a, err, 200)
+	}()
+	within(t, "request in flight", entered)
+	first.cancel()
+	first.events.wait(t, cluster.ShutdownStep, 2)
+	waiting := &client{addr: first.addr}
+	defer waiting.close()
+	waiting.conn, waiting.br = dialed(t, first.addr)
+	if _, err := io.WriteString(waiting.conn, "GET / HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	close(release)
+	if err := within(t, "answer", inFlight); err != nil {
+		t.Errorf("request in flight: %v, want 200", err)
+	}
+	if err := first.wait(); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+	start(t, cluster.Options{Inherited: []*os.File{file(t, ln)}})
+	if a, err := waiting.read(); err != nil || a.body != "ok" {
+		t.Errorf("who waited for the next supervisor got %+v, %v, want ok", a, err)
+	}
+}
+
+// TestInheritedHandoverUnderLoad: supervisors follow each other on a socket
+// while clients ask without a pause. Nobody is refused in between.
+func TestInheritedHandoverUnderLoad(t *testing.T) {
+	t.Parallel()
+	ln := listener(t)
+	r := start(t, cluster.Options{Inherited: []*os.File{file(t, ln)}, IdleGrace: patience})
+	l := startLoad(t, r.addr, "/", 4, 4)
+	for range 10 {
+		l.more(50)
+		if err := r.stop(); err != nil {
+			t.Errorf("Run() = %v, want nil", err)
+		}
+		r = start(t, cluster.Options{Inherited: []*os.File{file(t, ln)}, IdleGrace: patience})
+	}
+	l.more(50)
+	l.end()
+}
+
+func TestInheritedFileMustListen(t *testing.T) {
+	t.Parallel()
+	f, err := os.Create(filepath.Join(t.TempDir(), "no-socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := cluster.New(cluster.Options{Handler: answerOK, Inherited: []*os.File{file(t, listener(t)), f}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(context.Background()); err == nil || !strings.Contains(err.Error(), f.Name()) {
+		t.Errorf("Listen with a plain file = %v, want an error that names %s", err, f.Name())
+	}
+	if err := f.Close(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("the file that was handed over is still open")
+	}
+}

@@ -1,0 +1,213 @@
+package cluster_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+	"github.com/valyala/fasthttp"
+	"github.com/valyala/fasthttp/fasthttputil"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// calls are those that need a running supervisor.
+var calls = map[string]func(*cluster.Supervisor) error{
+	"Status": func(s *cluster.Supervisor) error { _, err := s.Status(); return err },
+	"Reload": func(s *cluster.Supervisor) error { _, err := s.Reload(); return err },
+	"Resize": func(s *cluster.Supervisor) error { return s.Resize() },
+	"Scale":  func(s *cluster.Supervisor) error { _, _, err := s.Scale(2); return err },
+}
+
+// wantCalls makes all calls and wants the same error of each.
+func wantCalls(t *testing.T, when string, s *cluster.Supervisor, want error) {
+	t.Helper()
+	for name, call := range calls {
+		got := make(chan error, 1)
+		go func() { got <- call(s) }()
+		if err := within(t, name+" "+when, got); !errors.Is(err, want) {
+			t.Errorf("%s %s = %v, want %v", name, when, err, want)
+		}
+	}
+}
+
+func TestCallsAtAnyTime(t *testing.T) {
+	t.Parallel()
+	s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "127.0.0.1", GateDelay: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Addr() != nil {
+		t.Errorf("Addr() before Listen = %v, want nil", s.Addr())
+	}
+	wantCalls(t, "before Listen", s, cluster.ErrStopped)
+	for range 2 {
+		if err := s.Listen(context.Background()); err != nil {
+			t.Fatalf("Listen: %v", err)
+		}
+	}
+	wantCalls(t, "before Run", s, cluster.ErrStopped)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	within(t, "start", s.Ready())
+	wantCalls(t, "during Run", s, nil)
+	if err := s.Run(ctx); !errors.Is(err, cluster.ErrStopped) {
+		t.Errorf("second Run during the first = %v, want ErrStopped", err)
+	}
+	cancel()
+	if err := within(t, "end of Run", ended); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+	wantCalls(t, "after Run", s, cluster.ErrStopped)
+	if err := s.Run(context.Background()); !errors.Is(err, cluster.ErrStopped) {
+		t.Errorf("Run after Run = %v, want ErrStopped", err)
+	}
+	if running, _ := s.Workers(); running != 0 || !s.Draining() {
+		t.Errorf("after Run: %d workers, draining %v, want none and true", running, s.Draining())
+	}
+}
+
+// TestRunWithEndedContext: it serves who has connected since Listen, closes the
+// sockets and returns.
+func TestRunWithEndedContext(t *testing.T) {
+	t.Parallel()
+	s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "127.0.0.1", GateDelay: 1, IdleGrace: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	c := &client{addr: s.Addr().String()}
+	defer c.close()
+	c.conn, c.br = dialed(t, c.addr)
+	_, _ = io.WriteString(c.conn, "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	if a, err := c.read(); err != nil || a.body != "ok" || !a.close {
+		t.Errorf("who connected before Run got %+v, %v, want ok with Connection: close", a, err)
+	}
+	if err := within(t, "end of Run", ended); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+	if _, err := (&client{addr: s.Addr().String()}).get("/"); !refused(err) {
+		t.Errorf("after Run: %v, want connection refused", err)
+	}
+}
+
+// TestCallsDuringStartAndStop: whatever is called while a supervisor comes up
+// or goes down, nothing hangs; the race detector watches.
+func TestCallsDuringStartAndStop(t *testing.T) {
+	t.Parallel()
+	for range scaled(20) {
+		r := begin(t, cluster.Options{GateDelay: time.Millisecond})
+		var wg sync.WaitGroup
+		for name, call := range calls {
+			wg.Go(func() {
+				for {
+					if err := call(r.Supervisor); err != nil && !errors.Is(err, cluster.ErrStopped) {
+						t.Errorf("%s: %v", name, err)
+					}
+					select {
+					case <-r.ended:
+						return
+					default:
+					}
+				}
+			})
+		}
+		within(t, "start", r.Ready())
+		if err := r.stop(); err != nil {
+			t.Errorf("Run() = %v, want nil", err)
+		}
+		wg.Wait()
+	}
+}
+
+// TestCallsFromHandler: a request may ask for anything that an operator may.
+func TestCallsFromHandler(t *testing.T) {
+	t.Parallel()
+	var r *running
+	set := make(chan struct{})
+	r = start(t, cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
+		<-set
+		if err := calls[string(ctx.Path())[1:]](r.Supervisor); err != nil {
+			ctx.Error(err.Error(), http.StatusInternalServerError)
+		}
+	}})
+	close(set)
+	for name := range calls {
+		if a := mustGet(t, r.addr, "/"+name); a.status != http.StatusOK {
+			t.Errorf("%s in a handler: %+v, want 200", name, a)
+		}
+	}
+}
+
+func TestSupervisorsAreIndependent(t *testing.T) {
+	t.Parallel()
+	one := start(t, cluster.Options{Handler: troubles(nil)})
+	two := start(t, cluster.Options{Handler: troubles(nil)})
+	l := startLoad(t, two.addr, "/", 2, 2)
+	mustGet(t, one.addr, "/panic")
+	mustGet(t, one.addr, "/kill")
+	if err := one.stop(); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+	l.more(50)
+	l.end()
+	if n := len(two.events.all(cluster.Panicked)) + len(two.events.all(cluster.WorkerFailed)); n > 0 {
+		t.Errorf("the other supervisor reports %s", two.events.summary())
+	}
+}
+
+// TestHandlerWithoutSupervisor: a handler that uses the guards works in a test
+// of its own, where there is no supervisor.
+func TestHandlerWithoutSupervisor(t *testing.T) {
+	t.Parallel()
+	helped := make(chan struct{})
+	server := &fasthttp.Server{Handler: cluster.Guard(func(ctx *fasthttp.RequestCtx) {
+		switch string(ctx.Path()) {
+		case "/stream":
+			cluster.StreamBody(ctx, func(w *bufio.Writer) error { _, err := w.WriteString("ok"); return err })
+		case "/hijack":
+			cluster.Hijack(ctx, func(net.Conn) {})
+		case "/upgrade":
+			if cluster.Upgrade(ctx, &upgrader, func(*websocket.Conn) {}) == nil {
+				t.Error("Upgrade without a supervisor: no error")
+			}
+		case "/go":
+			cluster.Go(ctx, func() { close(helped) })
+			if cluster.OverLimit(ctx) != "" || cluster.Kill(ctx) == nil {
+				t.Error("OverLimit or Kill without a supervisor: want none, and an error")
+			}
+			answerOK(ctx)
+		}
+	})}
+	ln := fasthttputil.NewInmemoryListener()
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = server.Serve(ln) })
+	for _, path := range []string{"/stream", "/hijack", "/upgrade", "/go"} {
+		conn, err := ln.Dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &client{conn: conn, br: bufio.NewReader(conn), hasty: true}
+		if a, err := c.get(path); a.status != http.StatusOK {
+			t.Errorf("GET %s: %+v, %v, want 200", path, a, err)
+		}
+		c.close()
+	}
+	within(t, "helper", helped)
+	_ = ln.Close()
+	wg.Wait()
+}

@@ -1,0 +1,141 @@
+package cluster_test
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// reserved is how many connections beyond the limits are heard.
+const reserved = 64
+
+// limited is a handler that refuses who is beyond a limit, and says which.
+func limited(ctx *fasthttp.RequestCtx) {
+	if over := cluster.OverLimit(ctx); over != "" {
+		ctx.Error(over, http.StatusServiceUnavailable)
+		return
+	}
+	echoing(ctx)
+}
+
+// wantOver asks on a new connection and wants to be refused by the handler,
+// once, with a reason.
+func wantOver(t *testing.T, c *client, reason string) {
+	t.Helper()
+	defer c.close()
+	if a, err := c.get("/"); err != nil || a.status != http.StatusServiceUnavailable || a.body != reason || !a.close {
+		t.Errorf("beyond the limit: %+v, %v, want 503 %q with Connection: close", a, err, reason)
+	}
+}
+
+// wantUnheard wants a new connection to be closed without an answer.
+func wantUnheard(t *testing.T, addr string) {
+	t.Helper()
+	c := dial(t, addr)
+	defer func() { _ = c.Close() }()
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	if b, err := io.ReadAll(c); len(b) > 0 {
+		t.Errorf("beyond the reserve: %q, %v, want nothing", b, err)
+	}
+}
+
+func TestConnectionsOfTheProcessAreLimited(t *testing.T) {
+	t.Parallel()
+	const limit = 4
+	r := start(t, cluster.Options{Handler: limited, MaxConns: limit})
+	kept := &client{addr: r.addr}
+	defer kept.close()
+	wantOK(t, kept)
+	dialWebSocket(t, r.addr) // a session counts as well
+	held := make([]net.Conn, 0, reserved)
+	hold := func(n int) {
+		t.Helper()
+		for len(held) < n {
+			held = append(held, dial(t, r.addr))
+		}
+		eventually(t, "connections", func() bool { return r.status().Conns == 2+n })
+	}
+	hold(limit - 2)
+	for range 3 {
+		wantOver(t, &client{addr: r.addr}, "connections of the process")
+		wantOK(t, kept) // who was there before is served on
+	}
+	hold(limit - 2 + reserved)
+	for range 3 {
+		wantUnheard(t, r.addr)
+	}
+	if st := r.status(); st.Refused != 3 || st.Conns != limit+reserved {
+		t.Errorf("status %+v, want 3 refused and %d open", st, limit+reserved)
+	}
+	if e := r.events.wait(t, cluster.ConnRefused, 3)[0]; e.Reason != "connections of the process" || e.Worker == 0 {
+		t.Errorf("ConnRefused: %+v, want the limit and the worker", e)
+	}
+	for _, c := range held {
+		_ = c.Close()
+	}
+	eventually(t, "end of the connections", func() bool { return r.status().Conns == 2 })
+	wantOK(t, &client{addr: r.addr, hasty: true})
+}
+
+func TestConnectionsOfAnAddressAreLimited(t *testing.T) {
+	t.Parallel()
+	const limit = 2
+	r := start(t, cluster.Options{Handler: limited, MaxConnsPerAddr: limit})
+	var held []net.Conn
+	for range limit {
+		held = append(held, dial(t, r.addr))
+	}
+	eventually(t, "connections", func() bool { return r.status().Conns == limit })
+	wantOver(t, &client{addr: r.addr}, "connections of one address")
+	other := &client{addr: r.addr}
+	other.conn, other.br = dialedOdd(t, r.addr)
+	wantOK(t, other)
+	other.close()
+	for range reserved {
+		held = append(held, dial(t, r.addr))
+	}
+	eventually(t, "connections", func() bool { return r.status().Conns == limit+reserved })
+	wantUnheard(t, r.addr)
+	for _, c := range held {
+		_ = c.Close()
+	}
+	eventually(t, "end of the connections", func() bool { return r.status().Conns == 0 })
+	if n := cluster.AddressesHeld(r.Supervisor); n != 0 {
+		t.Errorf("%d addresses are counted without a connection", n)
+	}
+	wantOK(t, &client{addr: r.addr, hasty: true})
+}
+
+// TestExemptionMayChange: the count of an address is right whatever is said of
+// it while its connections are open.
+func TestExemptionMayChange(t *testing.T) {
+	t.Parallel()
+	var exempt atomic.Bool
+	r := start(t, cluster.Options{
+		Handler: limited, MaxConnsPerAddr: 1,
+		Exempt: func(netip.Addr) bool { return exempt.Load() },
+	})
+	for _, now := range []bool{false, true, false, true, false} {
+		exempt.Store(now)
+		c := &client{addr: r.addr}
+		wantOK(t, c)
+		if now {
+			wantOK(t, &client{addr: r.addr, hasty: true})
+		} else {
+			wantOver(t, &client{addr: r.addr}, "connections of one address")
+		}
+		exempt.Store(!now)
+		c.close()
+		eventually(t, "end of the connection", func() bool { return r.status().Conns == 0 })
+		if n := cluster.AddressesHeld(r.Supervisor); n != 0 {
+			t.Fatalf("%d addresses are counted without a connection", n)
+		}
+	}
+}

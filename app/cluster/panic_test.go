@@ -1,0 +1,191 @@
+package cluster_test
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// site is a place where a panic ends a process that runs bare fasthttp.
+type site struct {
+	// guarded serves /site as a program does that keeps to the rules.
+	guarded cluster.Options
+	// unguarded serves it with the guard left out; nil where the guard is the
+	// worker's own, so that bare fasthttp with guarded's settings is what to
+	// compare with.
+	unguarded fasthttp.RequestHandler
+	// client makes the panic happen and says what was wrong with what its
+	// client saw.
+	client func(addr string) error
+}
+
+// trouble panics. Its name is looked for in the stacks.
+func trouble() { panic("trouble") }
+
+// troubleAmidMessage panics while most of a long message is unread.
+func troubleAmidMessage(ws *websocket.Conn) {
+	_, _, _ = ws.NextReader()
+	trouble()
+}
+
+var upgrader = websocket.FastHTTPUpgrader{}
+
+// sites are those that FACTS lists, and the others that can be reached.
+var sites = map[string]site{
+	"handler": {
+		guarded: cluster.Options{Handler: func(*fasthttp.RequestCtx) { trouble() }},
+		client:  wantStatus(http.StatusInternalServerError),
+	},
+	"hijack": {
+		guarded: cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
+			cluster.Hijack(ctx, func(net.Conn) { trouble() })
+		}},
+		unguarded: func(ctx *fasthttp.RequestCtx) { ctx.Hijack(func(net.Conn) { trouble() }) },
+		client:    wantHijackedEnd,
+	},
+	"websocket": {
+		guarded: cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
+			_ = cluster.Upgrade(ctx, &upgrader, troubleAmidMessage)
+		}},
+		unguarded: func(ctx *fasthttp.RequestCtx) {
+			_ = upgrader.Upgrade(ctx, troubleAmidMessage)
+		},
+		client: wantCloseInternal,
+	},
+	"stream": {
+		guarded: cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
+			cluster.StreamBody(ctx, func(w *bufio.Writer) error {
+				part(w)
+				trouble()
+				return nil
+			})
+		}},
+		unguarded: func(ctx *fasthttp.RequestCtx) {
+			ctx.SetBodyStreamWriter(func(w *bufio.Writer) {
+				part(w)
+				trouble()
+			})
+		},
+		client: wantCutBody,
+	},
+	"timeout handler": {
+		guarded: cluster.Options{
+			Handler: fasthttp.TimeoutHandler(cluster.Guard(func(*fasthttp.RequestCtx) { trouble() }), patience, "late"),
+		},
+		unguarded: fasthttp.TimeoutHandler(func(*fasthttp.RequestCtx) { trouble() }, patience, "late"),
+		client:    wantStatus(http.StatusInternalServerError),
+	},
+	"connection state": {
+		guarded: cluster.Options{
+			Handler: func(ctx *fasthttp.RequestCtx) { armed.Store(true); answerOK(ctx) },
+			Server: func(s *fasthttp.Server) {
+				s.ConnState = func(_ net.Conn, state fasthttp.ConnState) {
+					if state == fasthttp.StateActive && armed.Swap(false) {
+						trouble()
+					}
+				}
+			},
+		},
+		client: func(addr string) error {
+			arm := wantStatus(http.StatusOK)(addr)
+			return errors.Join(arm, wantStatus(http.StatusInternalServerError)(addr))
+		},
+	},
+	"error handler": {
+		guarded: cluster.Options{Server: func(s *fasthttp.Server) {
+			s.ErrorHandler = func(*fasthttp.RequestCtx, error) { trouble() }
+		}},
+		client: func(addr string) error {
+			c := &client{addr: addr}
+			defer c.close()
+			a, err := c.ask("GET nonsense\r\n\r\n")
+			return wanted(a, err, http.StatusInternalServerError)
+		},
+	},
+	"helper": {
+		guarded: cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
+			cluster.Go(ctx, trouble)
+			answerOK(ctx)
+		}},
+		unguarded: func(ctx *fasthttp.RequestCtx) { go trouble(); answerOK(ctx) },
+		client:    wantStatus(http.StatusOK),
+	},
+}
+
+// armed is set in the child of "connection state".
+var armed atomic.Bool
+
+// guardedChild serves a site under a Supervisor.
+func guardedChild(args []string) int {
+	o := sites[strings.Join(args, " ")].guarded
+	o.Handler, o.MinUptime = siteOr(o.Handler), time.Millisecond
+	return untilParentLeaves(o, nil)
+}
+
+// unguardedChild is guardedChild without the guard.
+func unguardedChild(args []string) int {
+	s := sites[strings.Join(args, " ")]
+	if s.unguarded != nil {
+		return untilParentLeaves(cluster.Options{Handler: siteOr(s.unguarded)}, nil)
+	}
+	server := &fasthttp.Server{Handler: siteOr(s.guarded.Handler)}
+	if s.guarded.Server != nil {
+		s.guarded.Server(server)
+	}
+	return bareUntilParentLeaves(server)
+}
+
+func TestPanicIsContained(t *testing.T) {
+	t.Parallel()
+	for name, site := range sites {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := startChild(t, "guarded "+name)
+			bystander := &client{addr: c.addr}
+			defer bystander.close()
+			wantOK(t, bystander)
+			if err := site.client(c.addr); err != nil {
+				t.Errorf("the client of the panic: %v", err)
+			}
+			e := c.events.wait(t, cluster.Panicked, 1)[0]
+			wantOK(t, bystander)
+			if e.Value != "trouble" || !strings.Contains(string(e.Stack), "cluster_test.trouble") {
+				t.Errorf("Panicked event: value %v, stack %s, want the panic's", e.Value, e.Stack)
+			}
+			c.events.wait(t, cluster.WorkerRecycled, 1)
+			wantOK(t, bystander)
+			bystander.close()
+			c.stop()
+			if n := len(c.events.all(cluster.Panicked)); n != 1 {
+				t.Errorf("%d Panicked events for one panic", n)
+			}
+		})
+	}
+}
+
+// TestPanicWithoutGuardEndsProcess is the control of TestPanicIsContained: the
+// same requests end a process that does not use the guards.
+func TestPanicWithoutGuardEndsProcess(t *testing.T) {
+	t.Parallel()
+	for name, site := range sites {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := startChild(t, "unguarded "+name)
+			wantOK(t, &client{addr: c.addr, hasty: true})
+			_ = site.client(c.addr) // sees the end of the process, or not
+			if err := c.wait(); err == nil || !strings.Contains(c.stderr.String(), "panic: trouble") {
+				t.Errorf("the child ended with %v and said %q, want a panic", err, c.stderr)
+			}
+		})
+	}
+}

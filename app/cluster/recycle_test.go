@@ -1,0 +1,167 @@
+package cluster_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// TestRecycleOncePerMinUptime: a storm of panics costs a slot one generation
+// per MinUptime, not one per panic.
+func TestRecycleOncePerMinUptime(t *testing.T) {
+	t.Parallel()
+	const panics, uptime = 200, 300 * time.Millisecond
+	r := start(t, cluster.Options{Handler: troubles(nil), Workers: 1, MinUptime: uptime})
+	begin := time.Now()
+	for range panics {
+		if a := mustGet(t, r.addr, "/panic"); a.status != http.StatusInternalServerError {
+			t.Fatalf("GET /panic = %d, want 500", a.status)
+		}
+	}
+	r.events.wait(t, cluster.WorkerRecycled, 1)
+	recycled := len(r.events.all(cluster.WorkerRecycled))
+	if most := int(time.Since(begin)/uptime) + 1; recycled > most {
+		t.Errorf("%d recycles in %v, want %d at most", recycled, time.Since(begin), most)
+	}
+	st := r.status().Workers[0]
+	if n := len(r.events.all(cluster.Panicked)); n != panics || st.Panics != panics || st.Restarts != 0 {
+		t.Errorf("%d events of %d panics; status %+v", n, panics, st)
+	}
+	if e := r.events.all(cluster.WorkerRecycled)[0]; e.Worker != 1 || e.Generation != 2 || e.Reason != "panic" {
+		t.Errorf("WorkerRecycled: %+v, want worker 1, generation 2, panic", e)
+	}
+}
+
+// TestReplacedGenerationEndsWell: its kept-alive connections are answered once
+// more, its request in flight finishes, and then it is gone.
+func TestReplacedGenerationEndsWell(t *testing.T) {
+	t.Parallel()
+	replace := map[string]func(r *running){
+		"reload": func(r *running) { _, _ = r.Reload() },
+		"panic": func(r *running) {
+			mustGet(r.t, r.addr, "/panic")
+			r.events.wait(r.t, cluster.WorkerRecycled, 1)
+		},
+		"kill": func(r *running) {
+			mustGet(r.t, r.addr, "/kill")
+			r.events.wait(r.t, cluster.WorkerStarted, 2)
+		},
+	}
+	for name, replace := range replace {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			entered, release := make(chan struct{}), make(chan struct{})
+			slow, other := blocking(entered, release), troubles(nil)
+			r := start(t, cluster.Options{Workers: 1, MinUptime: time.Millisecond, Handler: func(ctx *fasthttp.RequestCtx) {
+				if string(ctx.Path()) == "/slow" {
+					slow(ctx)
+					return
+				}
+				other(ctx)
+			}})
+			kept := &client{addr: r.addr}
+			defer kept.close()
+			for range 3 {
+				wantOK(t, kept)
+			}
+			inFlight := make(chan error)
+			go func() {
+				c := &client{addr: r.addr, hasty: true}
+				a, err := c.get("/slow")
+				inFlight <- wanted(a, err, http.StatusOK)
+			}()
+			within(t, "request in flight", entered)
+
+			replace(r)
+			if a, err := kept.get("/"); err != nil || a.status != http.StatusOK || !a.close || kept.served != 4 {
+				t.Errorf("kept-alive connection: %+v, %v after %d requests, want 200 with Connection: close", a, err, kept.served)
+			}
+			if st := r.status(); st.Leftover != 1 || st.Workers[0].InFlight != 1 {
+				t.Errorf("status with a request of the old generation in flight: %+v", st)
+			}
+			wantOK(t, kept) // on a new connection
+			close(release)
+			if err := within(t, "answer", inFlight); err != nil {
+				t.Errorf("request in flight: %v", err)
+			}
+			e := r.events.wait(t, cluster.GenerationEnded, 1)[0]
+			if e.Worker != 1 || e.Generation != 1 {
+				t.Errorf("GenerationEnded: %+v, want worker 1, generation 1", e)
+			}
+			if st := r.status(); st.Leftover != 0 || st.Workers[0].Generation != 2 || st.Workers[0].InFlight != 0 {
+				t.Errorf("status in the end: %+v", st)
+			}
+		})
+	}
+}
+
+// TestTimedOutAnswerEndsDrainingConnection: the answer that TimeoutHandler
+// gives in the handler's place carries Connection: close like any other.
+func TestTimedOutAnswerEndsDrainingConnection(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	defer close(release)
+	hang := func(*fasthttp.RequestCtx) { <-release }
+	r := start(t, cluster.Options{Handler: siteOr(fasthttp.TimeoutHandler(cluster.Guard(hang), time.Millisecond, "late"))})
+	c := &client{addr: r.addr}
+	defer c.close()
+	wantOK(t, c)
+	if _, err := r.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := c.get("/site"); err != nil || a.body != "late" || !a.close {
+		t.Errorf("timed out on a draining worker: %+v, %v, want Connection: close", a, err)
+	}
+}
+
+// TestWebSocketOutlivesWorkers: numbered messages come back in order through
+// twenty recycles, a kill and a reload, on one connection.
+func TestWebSocketOutlivesWorkers(t *testing.T) {
+	t.Parallel()
+	other := troubles(nil)
+	r := start(t, cluster.Options{Workers: 1, MinUptime: time.Millisecond, Handler: func(ctx *fasthttp.RequestCtx) {
+		if string(ctx.Path()) == "/ws" {
+			echoing(ctx)
+			return
+		}
+		other(ctx)
+	}})
+	ws := dialWebSocket(t, r.addr)
+	number := 0
+	ping := func() {
+		t.Helper()
+		for range 5 {
+			number++
+			want := fmt.Sprint(number)
+			if err := ws.WriteMessage(websocket.TextMessage, []byte(want)); err != nil {
+				t.Fatalf("message %d: %v", number, err)
+			}
+			if _, got, err := ws.ReadMessage(); err != nil || string(got) != want {
+				t.Fatalf("answer to message %d: %q, %v", number, got, err)
+			}
+		}
+	}
+	ping()
+	for i := range 20 {
+		mustGet(t, r.addr, "/panic")
+		r.events.wait(t, cluster.WorkerRecycled, i+1)
+		ping()
+	}
+	mustGet(t, r.addr, "/kill")
+	r.events.wait(t, cluster.WorkerStarted, 2)
+	ping()
+	if n, err := r.Reload(); n != 1 || err != nil {
+		t.Fatalf("Reload() = %d, %v, want 1, nil", n, err)
+	}
+	ping()
+	eventually(t, "end of the old generations", func() bool { return r.status().Leftover == 0 })
+	if st := r.status(); st.Sessions != 1 || st.Conns != 1 || st.Workers[0].Generation != 23 {
+		t.Errorf("status %+v, want one session and generation 23", st)
+	}
+}

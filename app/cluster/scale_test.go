@@ -1,0 +1,171 @@
+package cluster_test
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+)
+
+func TestNegativeWorkersAreRefused(t *testing.T) {
+	t.Parallel()
+	_, err := cluster.New(cluster.Options{Handler: answerOK, Workers: -1})
+	if err == nil || !strings.Contains(err.Error(), "workers") || !strings.Contains(err.Error(), "-1") {
+		t.Errorf("New with -1 workers = %v, want an error that names workers and -1", err)
+	}
+	r := start(t, cluster.Options{Workers: 2})
+	if n, _, err := r.Scale(-1); err == nil || errors.Is(err, cluster.ErrStopped) {
+		t.Errorf("Scale(-1) = %d, %v, want an error", n, err)
+	}
+	if st := r.status(); st.Wanted != 2 {
+		t.Errorf("after Scale(-1): %d workers, want 2 still", st.Wanted)
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	t.Parallel()
+	_, err := cluster.New(cluster.Options{Workers: -3, Port: 70000})
+	for _, want := range []string{"handler", "-3", "70000"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("New with three mistakes = %v, want all of them, %q too", err, want)
+		}
+	}
+}
+
+func TestWorkersAreCapped(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{Workers: 64})
+	if e := r.events.wait(t, cluster.Capped, 1)[0]; e.Count != 64 || e.Limit != 4 {
+		t.Errorf("Capped: %+v, want 64 asked for and 4 allowed", e)
+	}
+	if running, total := r.Workers(); running != 4 || total != 4 {
+		t.Errorf("Workers() = %d, %d, want 4, 4", running, total)
+	}
+	if n, capped, err := r.Scale(3); n != 3 || capped || err != nil {
+		t.Errorf("Scale(3) = %d, %v, %v, want 3, false, nil", n, capped, err)
+	}
+	if n, capped, err := r.Scale(5); n != 4 || !capped || err != nil {
+		t.Errorf("Scale(5) = %d, %v, %v, want 4, true, nil", n, capped, err)
+	}
+	if e := r.events.wait(t, cluster.Scaled, 2)[1]; e.Count != 4 {
+		t.Errorf("Scaled: %+v, want 4", e)
+	}
+}
+
+// TestScaleKeepsSockets: fewer workers serve all the sockets that there are;
+// more workers take theirs back.
+func TestScaleKeepsSockets(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{Workers: 4, Handler: func(ctx *fasthttp.RequestCtx) {
+		fmt.Fprint(ctx, cluster.WorkerOf(ctx))
+	}})
+	for _, n := range []int{1, 3, 4, 2, 4} {
+		if now, _, err := r.Scale(n); now != n || err != nil {
+			t.Fatalf("Scale(%d) = %d, %v", n, now, err)
+		}
+		seen := map[string]bool{}
+		for range 100 {
+			seen[mustGet(t, r.addr, "/").body] = true
+		}
+		if len(seen) != n {
+			t.Errorf("with %d workers, requests were served by %v", n, seen)
+		}
+		if sockets := cluster.Sockets(r.Supervisor); sockets != 4 {
+			t.Errorf("with %d workers there are %d sockets, want 4", n, sockets)
+		}
+	}
+	if n := len(r.events.all(cluster.WorkerStopped)); n != 5 {
+		t.Errorf("%d WorkerStopped events, want 3 and 2", n)
+	}
+}
+
+// TestScaleToSlotInBackoff: an operator who asks for one worker while that one
+// is in backoff gets it, not the end of the process.
+func TestScaleToSlotInBackoff(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{
+		Handler: killing, Workers: 2, MaxRestarts: 1, BackoffMin: time.Hour, BackoffMax: time.Hour,
+	})
+	killFirst(t, r, 2)
+	r.events.wait(t, cluster.WorkerBackoff, 1)
+	if n, _, err := r.Scale(1); n != 1 || err != nil {
+		t.Fatalf("Scale(1) = %d, %v, want 1, nil", n, err)
+	}
+	for range 20 {
+		wantOK(t, &client{addr: r.addr, hasty: true})
+	}
+	if gave := r.events.all(cluster.GaveUp); len(gave) > 0 {
+		t.Errorf("scaling down to a slot in backoff gave up: %v", gave[0].Err)
+	}
+}
+
+// TestScaleDuringShutdownStartsNobody: not even while the sockets are still
+// open because an accept loop takes its time.
+func TestScaleDuringShutdownStartsNobody(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}), make(chan struct{})
+	r := start(t, cluster.Options{Workers: 1, Exempt: stallOn(entered, release), ShutdownTimeout: 10 * time.Millisecond})
+	dialOdd(t, r.addr)
+	within(t, "stall of an accept loop", entered)
+	r.cancel()
+	eventually(t, "drain", r.Draining)
+	for n, err := 4, error(nil); err == nil; n = 5 - n { // until it is refused
+		if _, _, err = r.Scale(n); err != nil && !errors.Is(err, cluster.ErrStopped) {
+			t.Fatalf("Scale during shutdown = %v, want ErrStopped", err)
+		}
+	}
+	if err := r.wait(); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+	close(release)
+	if a, err := (&client{addr: r.addr}).get("/"); !refused(err) {
+		t.Errorf("after the end: %+v, %v, want connection refused", a, err)
+	}
+}
+
+// procsChild follows GOMAXPROCS, which its parent sets.
+func procsChild(args []string) int {
+	workers, _ := strconv.Atoi(args[0])
+	o := cluster.Options{Handler: answerOK, Workers: workers}
+	return untilParentLeaves(o, func(s *cluster.Supervisor, line string) {
+		n, _ := strconv.Atoi(line)
+		runtime.GOMAXPROCS(n)
+		err := s.Resize()
+		running, total := s.Workers()
+		fmt.Println("workers", running, total, err)
+	})
+}
+
+// TestWorkersFollowGOMAXPROCS: where the number was left open; a number that
+// was asked for is kept, as far as GOMAXPROCS allows.
+func TestWorkersFollowGOMAXPROCS(t *testing.T) {
+	t.Parallel()
+	for asked, want := range map[int]map[int]int{
+		0: {1: 1, 2: 2, 3: 3, 4: 4},
+		2: {1: 1, 2: 2, 3: 2, 4: 2},
+	} {
+		t.Run(fmt.Sprint(asked, " asked for"), func(t *testing.T) {
+			t.Parallel()
+			c := startChild(t, fmt.Sprint("procs ", asked))
+			l := startLoad(t, c.addr, "/", 2, 2)
+			for _, procs := range []int{4, 1, 3, 2, 4, 1} {
+				l.more(20)
+				c.say(fmt.Sprint(procs))
+				line := within(t, "resize", c.lines)
+				if n := want[procs]; line != fmt.Sprintf("workers %d %d <nil>", n, n) {
+					t.Errorf("GOMAXPROCS %d: %s, want %d", procs, line, n)
+				}
+			}
+			l.more(20)
+			l.end()
+			c.stop()
+		})
+	}
+}

@@ -1,0 +1,242 @@
+package cluster_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// TestShutdownUnderLoad: clients that ask and connect without a pause see
+// whole answers until they are refused, or until the handshake that was
+// dropped is given up.
+func TestShutdownUnderLoad(t *testing.T) {
+	t.Parallel()
+	for lane := range 4 {
+		t.Run(fmt.Sprint(lane), func(t *testing.T) {
+			t.Parallel()
+			for range scaled(50) / 10 {
+				shutDownUnderLoad(t)
+			}
+		})
+	}
+}
+
+func shutDownUnderLoad(t *testing.T) {
+	t.Helper()
+	r := start(t, cluster.Options{
+		GateDelay: 200 * time.Millisecond,
+		IdleGrace: patience, // a client that is slow on a slow machine isn't idle
+	})
+	gone, giveUp := context.WithCancel(context.Background())
+	defer giveUp()
+	var wg sync.WaitGroup
+	var served, keepers atomic.Int64
+	for i := range 32 {
+		c := &client{addr: r.addr, hasty: i%2 == 0, ctx: gone}
+		wg.Go(func() {
+			defer c.close()
+			for {
+				a, err := c.get("/")
+				switch {
+				case refused(err) || c.conn == nil && errors.Is(err, context.Canceled):
+					return
+				case err != nil || a.status != http.StatusOK || a.body != "ok":
+					t.Errorf("during shutdown: answer %+v, error %v (kept-alive: %v, draining: %v)", a, err, !c.hasty, r.Draining())
+					return
+				case a.close && !c.hasty:
+					keepers.Add(1)
+				}
+				served.Add(1)
+			}
+		})
+	}
+	eventually(t, "load", func() bool { return served.Load() > 300 })
+	if err := r.stop(); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+	giveUp()
+	wg.Wait()
+	if _, err := (&client{addr: r.addr}).get("/"); !refused(err) {
+		t.Errorf("after the shutdown: %v, want connection refused", err)
+	}
+	for _, e := range r.events.all(cluster.ShutdownStep) {
+		if e.Reason == "requests finished" && e.Count > 0 {
+			t.Errorf("%d connections were cut", e.Count)
+		}
+	}
+}
+
+// TestShutdownSteps: the steps come in order, each one once.
+func TestShutdownSteps(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{})
+	if err := r.stop(); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+	var steps []string
+	for _, e := range r.events.all(cluster.ShutdownStep) {
+		if e.Reason != "websockets told" { // runs beside the requests' end
+			steps = append(steps, e.Reason)
+		}
+	}
+	want := []string{"drain announced", "sockets closed", "requests finished", "websockets closed", "goroutines ended"}
+	if !slices.Equal(steps, want) {
+		t.Errorf("steps %q, want %q", steps, want)
+	}
+}
+
+// blocking is a handler that holds requests for /slow until release is closed,
+// and says on entered that it does.
+func blocking(entered chan<- struct{}, release <-chan struct{}) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		if string(ctx.Path()) == "/slow" {
+			entered <- struct{}{}
+			<-release
+		}
+		answerOK(ctx)
+	}
+}
+
+func TestShutdownFinishesRequests(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}), make(chan struct{})
+	r := start(t, cluster.Options{Handler: blocking(entered, release)})
+	answered := make(chan error)
+	go func() {
+		c := &client{addr: r.addr}
+		defer c.close()
+		a, err := c.get("/slow")
+		if err == nil && !a.close {
+			err = errors.New("no Connection: close")
+		}
+		answered <- wanted(a, err, http.StatusOK)
+	}()
+	within(t, "slow request", entered)
+	r.cancel()
+	r.events.wait(t, cluster.ShutdownStep, 2) // the sockets are closed
+	if _, err := (&client{addr: r.addr}).get("/"); !refused(err) {
+		t.Errorf("new connection after the sockets closed: %v, want refused", err)
+	}
+	close(release)
+	if err := within(t, "answer", answered); err != nil {
+		t.Errorf("request in flight: %v, want 200", err)
+	}
+	if err := r.wait(); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+}
+
+func TestShutdownDelayServesOn(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{ShutdownDelay: 2 * time.Second})
+	kept := &client{addr: r.addr}
+	defer kept.close()
+	wantOK(t, kept)
+	r.cancel()
+	eventually(t, "drain", r.Draining)
+	for _, c := range []*client{kept, {addr: r.addr}} {
+		if a, err := c.get("/"); err != nil || a.status != http.StatusOK || !a.close {
+			t.Errorf("during the delay: %+v, %v, want 200 with Connection: close", a, err)
+		}
+	}
+	if st := r.status(); !st.Draining || st.Workers[0].State != cluster.Stopping {
+		t.Errorf("during the delay: %+v, want draining workers", st)
+	}
+}
+
+func TestShutdownTimeoutCutsStuckRequests(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}), make(chan struct{})
+	r := start(t, cluster.Options{Handler: blocking(entered, release), ShutdownTimeout: 50 * time.Millisecond})
+	c := dial(t, r.addr)
+	_, _ = io.WriteString(c, "GET /slow HTTP/1.1\r\nHost: test\r\n\r\n")
+	within(t, "stuck request", entered)
+	if err := r.stop(); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+	if b, err := io.ReadAll(c); len(b) > 0 {
+		t.Errorf("the stuck request got %q, %v, want the end of the connection", b, err)
+	}
+	cut := map[string]int{}
+	for _, e := range r.events.all(cluster.ShutdownStep) {
+		cut[e.Reason] = e.Count
+	}
+	if cut["requests finished"] != 1 || cut["goroutines ended"] != 1 {
+		t.Errorf("counts of the steps: %v, want 1 request cut and 1 goroutine left", cut)
+	}
+	close(release)
+}
+
+// TestShutdownEndsIdleConnectionsWell: a connection without a request ends
+// like one that the server has closed in good order, never by a reset.
+func TestShutdownEndsIdleConnectionsWell(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{})
+	var idle []net.Conn
+	for i := range 60 {
+		c := dial(t, r.addr)
+		if i%3 > 0 { // the others have never asked for anything
+			_, _ = io.WriteString(c, strings.Repeat("GET / HTTP/1.1\r\nHost: test\r\n\r\n", i%3))
+			br := bufio.NewReader(c)
+			for range i % 3 {
+				if resp, err := http.ReadResponse(br, nil); err != nil {
+					t.Fatalf("GET /: %v", err)
+				} else if _, err := io.ReadAll(resp.Body); err != nil {
+					t.Fatalf("GET /: %v", err)
+				}
+			}
+		}
+		idle = append(idle, c)
+	}
+	eventually(t, "connections accepted", func() bool { return r.status().Conns == len(idle) })
+	if err := r.stop(); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+	for i, c := range idle {
+		_ = c.SetReadDeadline(time.Now().Add(patience))
+		if n, err := c.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			t.Errorf("idle connection %d ended with %d bytes, %v, want EOF", i, n, err)
+		}
+	}
+}
+
+// TestLateNudgeLeavesRequestAlone: between the look whether a connection is
+// idle and the nudge that ends it, the first part of a request may arrive.
+func TestLateNudgeLeavesRequestAlone(t *testing.T) {
+	t.Parallel()
+	active := make(chan struct{}, 1)
+	r := start(t, cluster.Options{Server: func(s *fasthttp.Server) {
+		s.ConnState = func(_ net.Conn, state fasthttp.ConnState) {
+			if state == fasthttp.StateActive {
+				active <- struct{}{}
+			}
+		}
+	}})
+	c := &client{addr: r.addr}
+	defer c.close()
+	wantOK(t, c)
+	<-active
+	_, _ = io.WriteString(c.conn, "POST / HTTP/1.1\r\nHost: te")
+	within(t, "first part of the request", active)
+	cluster.NudgeAll(r.Supervisor)
+	_, _ = io.WriteString(c.conn, "st\r\nContent-Length: 4\r\n\r\n")
+	cluster.NudgeAll(r.Supervisor)
+	_, _ = io.WriteString(c.conn, "body")
+	if a, err := c.read(); err != nil || a.status != http.StatusOK {
+		t.Errorf("request nudged too late: %+v, %v, want 200", a, err)
+	}
+}

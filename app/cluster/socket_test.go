@@ -1,0 +1,284 @@
+package cluster_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/valyala/fasthttp"
+	"golang.org/x/sys/unix"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// bystanderChild serves "ok" in a process of its own.
+func bystanderChild([]string) int {
+	return untilParentLeaves(cluster.Options{Handler: answerOK}, nil)
+}
+
+func portOf(t testing.TB, addr string) int {
+	t.Helper()
+	ap, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ap.Port
+}
+
+// wantPortInUse tries to listen on port of host and wants to hear whose it is.
+func wantPortInUse(t *testing.T, host string, port, pid int) {
+	t.Helper()
+	s, err := cluster.New(cluster.Options{Handler: answerOK, Host: host, Port: port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Listen(context.Background())
+	var inUse *cluster.PortInUseError
+	if !errors.As(err, &inUse) || !errors.Is(err, syscall.EADDRINUSE) {
+		t.Fatalf("Listen on the port of another = %v, want a PortInUseError", err)
+	}
+	if inUse.PID != pid || !strings.Contains(err.Error(), fmt.Sprint(port)) || !strings.Contains(err.Error(), fmt.Sprint("pid ", pid)) {
+		t.Errorf("Listen = %q, want it to name port %d and pid %d", err, port, pid)
+	}
+	if err := s.Run(context.Background()); !errors.As(err, &inUse) {
+		t.Errorf("Run on the port of another = %v, want a PortInUseError", err)
+	}
+}
+
+func TestTakenPortIsRefused(t *testing.T) {
+	t.Parallel()
+	t.Run("by a supervisor of another process", func(t *testing.T) {
+		t.Parallel()
+		c := startChild(t, "bystander")
+		port := portOf(t, c.addr)
+		wantPortInUse(t, "127.0.0.1", port, c.cmd.Process.Pid)
+		wantPortInUse(t, "", port, c.cmd.Process.Pid)
+		wantOK(t, &client{addr: c.addr, hasty: true})
+	})
+	t.Run("by a supervisor of this process", func(t *testing.T) {
+		t.Parallel()
+		r := start(t, cluster.Options{})
+		wantPortInUse(t, "127.0.0.1", portOf(t, r.addr), os.Getpid())
+		wantOK(t, &client{addr: r.addr, hasty: true})
+	})
+	t.Run("by a program that knows nothing of it", func(t *testing.T) {
+		t.Parallel()
+		ln, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = ln.Close() }()
+		wantPortInUse(t, "127.0.0.1", portOf(t, ln.Addr().String()), os.Getpid())
+	})
+	t.Run("to a program that knows nothing of it", func(t *testing.T) {
+		t.Parallel()
+		r := start(t, cluster.Options{})
+		if ln, err := net.Listen("tcp4", r.addr); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("net.Listen on the supervisor's port = %v, %v, want address in use", ln, err)
+		}
+	})
+}
+
+// TestSimultaneousClaimHasOneWinner: of two supervisors that start at the same
+// time one gets the port.
+func TestSimultaneousClaimHasOneWinner(t *testing.T) {
+	t.Parallel()
+	for range scaled(200) {
+		free, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := portOf(t, free.Addr().String())
+		_ = free.Close()
+		var won atomic.Int32
+		var tried, ended sync.WaitGroup
+		gun := make(chan struct{})
+		for range 2 {
+			s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "127.0.0.1", Port: port, Workers: 2, GateDelay: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tried.Add(1)
+			ended.Go(func() {
+				<-gun
+				err := s.Listen(context.Background())
+				if err == nil {
+					won.Add(1)
+				}
+				tried.Done()
+				tried.Wait() // nobody lets go of the port before both have tried
+				over, cancel := context.WithCancel(context.Background())
+				cancel()
+				if err == nil {
+					_ = s.Run(over) // closes the sockets
+				}
+			})
+		}
+		close(gun)
+		ended.Wait()
+		if n := won.Load(); n != 1 {
+			t.Fatalf("%d of 2 supervisors listen on port %d, want 1", n, port)
+		}
+	}
+}
+
+// joinPort listens on a supervisor's port beside it, which the kernel allows
+// to programs of the same user.
+func joinPort(t testing.TB, addr string) net.Listener {
+	t.Helper()
+	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+		})
+	}}
+	lc.SetMultipathTCP(false)
+	ln, err := lc.Listen(context.Background(), "tcp4", addr)
+	if err != nil {
+		t.Fatalf("join the port: %v", err)
+	}
+	return ln
+}
+
+func TestStrangerOnThePort(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{Workers: 2})
+	stranger := joinPort(t, r.addr)
+	var got atomic.Int64
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := stranger.Accept()
+			if err != nil {
+				return
+			}
+			got.Add(1)
+			_ = c.Close()
+		}
+	})
+	for range 400 {
+		wantOK(t, &client{addr: r.addr, hasty: true})
+	}
+	if n := got.Load(); n != 0 {
+		t.Errorf("the stranger got %d of 400 connections", n)
+	}
+	cluster.LookForStrangers(r.Supervisor)
+	if e := r.events.wait(t, cluster.Stranger, 1)[0]; e.Count != 1 {
+		t.Errorf("Stranger: count %d, want 1", e.Count)
+	}
+
+	// The control: without steering it does get connections.
+	cluster.StopSteering(r.Supervisor)
+	for range 400 {
+		_, _ = (&client{addr: r.addr, hasty: true}).get("/")
+	}
+	if got.Load() == 0 {
+		t.Error("without steering the stranger got 0 of 400 connections, too: the test shows nothing")
+	}
+	_ = stranger.Close()
+	wg.Wait()
+	cluster.LookForStrangers(r.Supervisor)
+	if e := r.events.wait(t, cluster.Stranger, 2)[1]; e.Count != 0 {
+		t.Errorf("Stranger after it left: count %d, want 0", e.Count)
+	}
+}
+
+func TestHostsAreServed(t *testing.T) {
+	t.Parallel()
+	v6 := hasIPv6()
+	tests := map[string]struct {
+		host    string
+		v4, v6  bool
+		skipped bool
+	}{
+		"IPv4 address":   {host: "127.0.0.1", v4: true},
+		"IPv4 wildcard":  {host: "0.0.0.0", v4: true},
+		"IPv6 address":   {host: "::1", v6: true, skipped: !v6},
+		"IPv6 wildcard":  {host: "::", v6: true, skipped: !v6},
+		"no host is all": {host: "", v4: true, v6: v6},
+	}
+	for name, tt := range tests {
+		if tt.skipped {
+			continue // nothing to serve there
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := cluster.New(cluster.Options{Handler: answerOK, Host: tt.host, GateDelay: 1, IdleGrace: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Listen(context.Background()); err != nil {
+				t.Fatalf("Listen on %q: %v", tt.host, err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			ended := make(chan error, 1)
+			go func() { ended <- s.Run(ctx) }()
+			port := portOf(t, s.Addr().String())
+			if port == 0 {
+				t.Fatalf("Addr() = %v, want the port that the kernel chose", s.Addr())
+			}
+			for host, serves := range map[string]bool{"127.0.0.1": tt.v4, "::1": tt.v6} {
+				addr := net.JoinHostPort(host, fmt.Sprint(port))
+				for range 20 { // more than there are sockets
+					a, err := (&client{addr: addr, hasty: true}).get("/")
+					if serves && (err != nil || a.body != "ok") {
+						t.Fatalf("GET on %s: %+v, %v, want ok", addr, a, err)
+					}
+					if !serves && v6 && !refused(err) {
+						t.Fatalf("GET on %s: %+v, %v, want refused", addr, a, err)
+					}
+				}
+			}
+			cancel()
+			if err := within(t, "end of Run", ended); err != nil {
+				t.Errorf("Run() = %v", err)
+			}
+		})
+	}
+}
+
+func hasIPv6() bool {
+	ln, err := net.Listen("tcp6", "[::1]:0")
+	if err == nil {
+		_ = ln.Close()
+	}
+	return err == nil
+}
+
+func TestUnusableAddressIsNamed(t *testing.T) {
+	t.Parallel()
+	s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "192.0.2.1", Port: 4711}) // nobody's, by RFC 5737
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(context.Background()); err == nil || !strings.Contains(err.Error(), "192.0.2.1:4711") {
+		t.Errorf("Listen = %v, want an error that names 192.0.2.1:4711", err)
+	}
+}
+
+// TestConnectionsInheritOptions: what net would set on each connection by a
+// system call of its own.
+func TestConnectionsInheritOptions(t *testing.T) {
+	t.Parallel()
+	found := make(chan [3]int, 1)
+	r := start(t, cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
+		var options [3]int
+		for i, o := range [][2]int{
+			{unix.IPPROTO_TCP, unix.TCP_NODELAY}, {unix.SOL_SOCKET, unix.SO_KEEPALIVE}, {unix.IPPROTO_TCP, unix.TCP_KEEPIDLE},
+		} {
+			options[i], _ = unix.GetsockoptInt(cluster.Descriptor(ctx), o[0], o[1])
+		}
+		found <- options
+		answerOK(ctx)
+	}})
+	wantOK(t, &client{addr: r.addr, hasty: true})
+	if options := <-found; options != [3]int{1, 1, 30} {
+		t.Errorf("TCP_NODELAY, SO_KEEPALIVE, TCP_KEEPIDLE of a connection = %v, want 1, 1, 30", options)
+	}
+}

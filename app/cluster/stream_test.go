@@ -1,0 +1,118 @@
+package cluster_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+)
+
+func TestStreamBodyArrivesAsItIsWritten(t *testing.T) {
+	t.Parallel()
+	next := make(chan struct{})
+	r := start(t, cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
+		cluster.StreamBody(ctx, func(w *bufio.Writer) error {
+			for i := range 3 {
+				<-next
+				_, _ = fmt.Fprintf(w, "line %d\n", i)
+				if err := w.Flush(); err != nil {
+					return err
+				}
+			}
+			_, err := w.WriteString("end\n") // the last flush is not its business
+			return err
+		})
+	}})
+	resp, err := http.Get("http://" + r.addr + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	lines := bufio.NewScanner(resp.Body)
+	for i := range 3 {
+		next <- struct{}{}
+		if !lines.Scan() || lines.Text() != fmt.Sprint("line ", i) {
+			t.Fatalf("line %d is %q, %v", i, lines.Text(), lines.Err())
+		}
+	}
+	if !lines.Scan() || lines.Text() != "end" || lines.Scan() || lines.Err() != nil {
+		t.Errorf("the end of the body: %q, %v", lines.Text(), lines.Err())
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestStreamBodyErrorCutsTheBody(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
+		cluster.StreamBody(ctx, func(w *bufio.Writer) error {
+			part(w)
+			return errors.New("no more")
+		})
+	}})
+	if err := wantCutBody(r.addr); err != nil {
+		t.Error(err)
+	}
+	if n := len(r.events.all(cluster.Panicked)); n != 0 {
+		t.Errorf("an error of the writer was reported as %d panics", n)
+	}
+}
+
+// TestStreamBodyEndsWithItsClient: the writer learns that nobody reads, in
+// whatever way the response ends, and the supervisor waits for it.
+func TestStreamBodyEndsWithItsClient(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		request string
+		panics  bool
+		leave   bool
+	}{
+		"client leaves":         {request: "GET / HTTP/1.1\r\nHost: test\r\n\r\n", leave: true},
+		"client wants no body":  {request: "HEAD / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"},
+		"handler panics":        {request: "GET / HTTP/1.1\r\nHost: test\r\n\r\n", panics: true},
+		"shutdown cuts it off":  {request: "GET / HTTP/1.1\r\nHost: test\r\n\r\n"},
+		"of a client of 1.0":    {request: "GET / HTTP/1.0\r\n\r\n", leave: true},
+		"a 1.0 client, cut off": {request: "GET / HTTP/1.0\r\n\r\n"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			begun, over := make(chan struct{}), make(chan error, 1)
+			r := start(t, cluster.Options{ShutdownTimeout: 1, Handler: func(ctx *fasthttp.RequestCtx) {
+				cluster.StreamBody(ctx, func(w *bufio.Writer) error {
+					close(begun)
+					line := strings.Repeat("x", 1000)
+					for {
+						if _, err := w.WriteString(line); err != nil {
+							over <- err
+							return err
+						}
+					}
+				})
+				if tt.panics {
+					trouble()
+				}
+			}})
+			c := dial(t, r.addr)
+			_, _ = io.WriteString(c, tt.request)
+			within(t, "begin of the stream", begun)
+			if tt.leave {
+				_ = c.Close()
+			} else {
+				r.cancel()
+			}
+			if err := within(t, "end of the stream", over); err == nil {
+				t.Error("the writer ended without an error")
+			}
+			if err := r.stop(); err != nil {
+				t.Errorf("Run() = %v, want nil", err)
+			}
+		})
+	}
+}

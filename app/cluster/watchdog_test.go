@@ -1,0 +1,203 @@
+package cluster_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// stallAfter is short for a test, and long for a machine that is busy.
+const stallAfter = 300 * time.Millisecond
+
+func TestStuckRequestIsLeftBehind(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}), make(chan struct{})
+	r := start(t, cluster.Options{
+		Handler: blocking(entered, release), Workers: 2,
+		StallAfter: stallAfter, AbandonLimit: 100, MaxRestarts: 100,
+	})
+	l := startLoad(t, r.addr, "/", 2, 2)
+	stuck := make(chan error)
+	go func() {
+		c := &client{addr: r.addr}
+		a, err := c.get("/slow")
+		if err == nil && !a.close {
+			err = errors.New("no Connection: close")
+		}
+		stuck <- wanted(a, err, http.StatusOK)
+	}()
+	within(t, "stuck request", entered)
+
+	e := r.events.wait(t, cluster.WorkerAbandoned, 1)[0]
+	if !strings.Contains(string(e.Stack), "blocking.func") || e.Err == nil || e.Count != 1 {
+		t.Errorf("WorkerAbandoned: %v, want the stack of the handler, a reason and count 1\n%s", e.Err, e.Stack)
+	}
+	eventually(t, "next generation", func() bool {
+		w := r.status().Workers[e.Worker-1]
+		return w.State == cluster.Running && w.Generation > e.Generation && w.Restarts > 0
+	})
+	if st := r.status(); st.Abandoned != 1 {
+		t.Errorf("status %+v, want one abandoned generation", st)
+	}
+	l.more(100)
+	close(release)
+	if err := within(t, "answer to the stuck request", stuck); err != nil {
+		t.Errorf("the stuck request: %v", err)
+	}
+	l.end()
+	eventually(t, "end of the abandoned generation", func() bool {
+		st := r.status()
+		return st.Abandoned == 0 && st.Leftover == 0
+	})
+}
+
+func TestTooManyStuckRequestsGiveUp(t *testing.T) {
+	t.Parallel()
+	const limit = 2
+	entered, release := make(chan struct{}), make(chan struct{})
+	defer close(release)
+	r := start(t, cluster.Options{
+		Handler: blocking(entered, release), Workers: 1, StallAfter: stallAfter,
+		AbandonLimit: limit, MaxRestarts: 100, ShutdownTimeout: 10 * time.Millisecond,
+	})
+	for i := range limit + 1 {
+		go func() { _, _ = (&client{addr: r.addr}).get("/slow") }() // ends when it is cut
+		within(t, "stuck request", entered)
+		r.events.wait(t, cluster.WorkerAbandoned, i+1)
+	}
+	if err := r.wait(); !errors.Is(err, cluster.ErrGaveUp) {
+		t.Errorf("Run() = %v, want ErrGaveUp", err)
+	}
+	if e := r.events.wait(t, cluster.GaveUp, 1)[0]; e.Err == nil {
+		t.Errorf("GaveUp: %+v, want the reason", e)
+	}
+}
+
+// odd is an address of this machine that the tests give a special meaning.
+var odd = netip.MustParseAddr("127.0.0.2")
+
+// dialOdd connects from odd. An accept loop asks Options.Exempt about it,
+// which the tests use to have a fault in the loop itself.
+func dialOdd(t testing.TB, addr string) net.Conn {
+	t.Helper()
+	d := net.Dialer{Timeout: patience, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(odd, 0))}
+	c, err := d.DialContext(context.Background(), "tcp4", addr)
+	if err != nil {
+		t.Fatalf("dial from %v: %v", odd, err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(patience))
+	return c
+}
+
+// dialedOdd is dialOdd for a client that asks by hand.
+func dialedOdd(t testing.TB, addr string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	c := dialOdd(t, addr)
+	return c, bufio.NewReader(c)
+}
+
+// stallOn returns an Options.Exempt that hangs on connections from odd.
+func stallOn(entered chan<- struct{}, release <-chan struct{}) func(netip.Addr) bool {
+	return func(peer netip.Addr) bool {
+		if peer == odd {
+			select {
+			case <-release:
+			case entered <- struct{}{}:
+				<-release
+			}
+		}
+		return false
+	}
+}
+
+func TestStalledAcceptLoopIsReplaced(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}), make(chan struct{})
+	r := start(t, cluster.Options{
+		Workers: 2, Exempt: stallOn(entered, release),
+		StallAfter: stallAfter, AbandonLimit: 100, MaxRestarts: 100,
+	})
+	odd := &client{addr: r.addr}
+	odd.conn, odd.br = dialOdd(t, r.addr), nil
+	within(t, "stall of an accept loop", entered)
+	l := startLoad(t, r.addr, "/", 2, 2) // some wait for the watchdog
+	e := r.events.wait(t, cluster.WorkerAbandoned, 1)[0]
+	if !strings.Contains(string(e.Stack), "stallOn.func") {
+		t.Errorf("WorkerAbandoned: no stack of the accept loop in\n%s", e.Stack)
+	}
+	l.more(200)
+	close(release)
+	l.end()
+	eventually(t, "end of the abandoned generation", func() bool {
+		st := r.status()
+		return st.Abandoned == 0
+	})
+	odd.close()
+}
+
+// TestShutdownWithStalledAcceptLoop: Run returns although an accept loop
+// never does.
+func TestShutdownWithStalledAcceptLoop(t *testing.T) {
+	t.Parallel()
+	for name, stall := range map[string]time.Duration{"before the watchdog": time.Hour, "after the watchdog": stallAfter} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			entered, release := make(chan struct{}), make(chan struct{})
+			r := start(t, cluster.Options{
+				Workers: 2, Exempt: stallOn(entered, release), StallAfter: stall,
+				AbandonLimit: 100, MaxRestarts: 100, ShutdownTimeout: 10 * time.Millisecond,
+			})
+			dialOdd(t, r.addr)
+			within(t, "stall of an accept loop", entered)
+			if stall == stallAfter {
+				r.events.wait(t, cluster.WorkerAbandoned, 1)
+			}
+			r.cancel()
+			select {
+			case <-r.ended:
+			case <-time.After(patience / 2):
+				t.Errorf("Run does not return while an accept loop hangs; steps: %v", r.events.all(cluster.ShutdownStep))
+			}
+			close(release)
+			if err := r.wait(); err != nil {
+				t.Errorf("Run() = %v, want nil", err)
+			}
+		})
+	}
+}
+
+// TestPanicInAcceptLoop: it costs the connection that caused it, and the
+// worker is started anew.
+func TestPanicInAcceptLoop(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{Workers: 2, Exempt: func(peer netip.Addr) bool {
+		if peer == odd {
+			trouble()
+		}
+		return false
+	}})
+	c := dialOdd(t, r.addr)
+	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the connection that caused a panic: %d bytes, %v, want its end", n, err)
+	}
+	e := r.events.wait(t, cluster.WorkerFailed, 1)[0]
+	if e.Err == nil || !strings.Contains(e.Err.Error(), "trouble") {
+		t.Errorf("WorkerFailed: %+v, want the panic as the reason", e)
+	}
+	if p := r.events.wait(t, cluster.Panicked, 1)[0]; !strings.Contains(string(p.Stack), "cluster_test.trouble") {
+		t.Errorf("Panicked: no stack of the panic in\n%s", p.Stack)
+	}
+	for range 20 {
+		wantOK(t, &client{addr: r.addr, hasty: true})
+	}
+	eventually(t, "connections counted out", func() bool { return r.status().Conns == 0 })
+}

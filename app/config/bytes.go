@@ -1,0 +1,46 @@
+package config
+
+import (
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Bytes is a size in bytes. Its text is a whole number, with Ki, Mi or Gi
+// behind it for multiples of 1024.
+type Bytes int64
+
+var byteUnits = []struct {
+	suffix string
+	size   Bytes
+}{{"Gi", 1 << 30}, {"Mi", 1 << 20}, {"Ki", 1 << 10}}
+
+var errBytes = errors.New("not a size")
+
+// ParseBytes reads what String writes, and any other whole number with one of
+// the suffixes. A negative size is an error.
+func ParseBytes(text string) (Bytes, error) {
+	unit := Bytes(1)
+	for _, u := range byteUnits {
+		if number, found := strings.CutSuffix(text, u.suffix); found {
+			text, unit = number, u.size
+			break
+		}
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 || n > math.MaxInt64/int64(unit) {
+		return 0, errBytes
+	}
+	return Bytes(n) * unit, nil
+}
+
+// String returns the size with the largest suffix that loses nothing.
+func (b Bytes) String() string {
+	for _, u := range byteUnits {
+		if b != 0 && b%u.size == 0 {
+			return strconv.FormatInt(int64(b/u.size), 10) + u.suffix
+		}
+	}
+	return strconv.FormatInt(int64(b), 10)
+}

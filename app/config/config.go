@@ -1,0 +1,112 @@
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// Config is the whole configuration of one process. A Config from Load that
+// came without an error, or from Default, keeps to every bound below.
+//
+// Tags: envconfig is the variable's name, default its default, shown what
+// documents the default where that is computed, min and max the bounds,
+// oneof the words allowed, form a stricter syntax for a text, empty that an
+// empty value is a value of its own, meaning the line in the README.
+type Config struct {
+	// Where to listen, and with how many workers.
+	Host    string `envconfig:"HOST" shown:"every address" form:"host" meaning:"address to listen on, IPv4 or IPv6"`
+	Port    int    `envconfig:"PORT" default:"3000" min:"0" max:"65535" meaning:"port to listen on; 0 lets the system choose"`
+	Workers int    `envconfig:"CLUSTER_WORKERS" default:"0" shown:"GOMAXPROCS" min:"0" meaning:"number of workers, at most GOMAXPROCS; 0 is GOMAXPROCS and follows the CPU quota"`
+
+	// Environment is "development" or "production"; see Production.
+	Environment string     `envconfig:"NODE_ENV" default:"development" oneof:"development production" meaning:"development or production"`
+	LogLevel    slog.Level `envconfig:"LOG_LEVEL" default:"info" meaning:"debug, info, warn or error; may change on reload"`
+	LogFormat   string     `envconfig:"LOG_FORMAT" shown:"text, in production json" oneof:"text json" meaning:"text or json"`
+
+	// Where data is kept; see SQLitePath.
+	DatabaseURL URL    `envconfig:"DATABASE_URL" shown:"SQLite under DATA_DIR" form:"database" meaning:"sqlite:///path/to/file.db"`
+	DataDir     string `envconfig:"DATA_DIR" default:"./data" meaning:"directory of the embedded database"`
+	RedisURL    URL    `envconfig:"REDIS_URL" form:"redis" meaning:"joins several replicas (not available in this version)"`
+
+	// Who may do what. APIKeys has been checked for its form only.
+	APIKeys        Secret         `envconfig:"API_KEYS" form:"keys" meaning:"name:role:secret, separated by commas; roles read, ingest, operate, admin; required in production; may change on reload"`
+	AllowedOrigins []string       `envconfig:"ALLOWED_ORIGINS" form:"origins" meaning:"origins of web pages that may call the API, separated by commas; * is any; may change on reload"`
+	TrustedProxies []netip.Prefix `envconfig:"TRUSTED_PROXIES" meaning:"addresses or CIDR ranges of proxies whose X-Forwarded-For is believed"`
+
+	// AdminAddr is empty when metrics and pprof are not to be served.
+	AdminAddr string `envconfig:"ADMIN_ADDR" default:"127.0.0.1:9464" form:"address" empty:"true" meaning:"address of metrics and pprof; empty disables them"`
+	// ControlSocket is empty only while it is unset and Port is 0; see
+	// ControlSocketFor.
+	ControlSocket string `envconfig:"CONTROL_SOCKET" shown:"by PORT, in the temporary directory" form:"socket" meaning:"Unix socket of status, reload and scale; the default is smart-factory-backend-PORT.sock"`
+
+	// Both or none of the TLS files are set, and they hold a pair.
+	TLSCertFile string `envconfig:"TLS_CERT_FILE" meaning:"PEM certificate chain; with TLS_KEY_FILE it turns TLS on; read again on reload"`
+	TLSKeyFile  string `envconfig:"TLS_KEY_FILE" meaning:"PEM private key of TLS_CERT_FILE"`
+
+	AutoRegister   bool `envconfig:"AUTO_REGISTER" default:"true" meaning:"register unknown machines and metrics on first sight"`
+	FaultInjection bool `envconfig:"FAULT_INJECTION" default:"false" meaning:"serve POST /api/faults/…, which breaks things on purpose; refused in production"`
+
+	// How workers are watched and replaced.
+	WorkerMinUptime     time.Duration `envconfig:"WORKER_MIN_UPTIME" default:"1s" meaning:"least time between two recycles of a worker after panics"`
+	WorkerMaxRestarts   int           `envconfig:"WORKER_MAX_RESTARTS" default:"5" meaning:"restarts of a worker within WORKER_RESTART_WINDOW that happen at once; more back off"`
+	WorkerRestartWindow time.Duration `envconfig:"WORKER_RESTART_WINDOW" default:"30s" meaning:"time over which restarts are counted"`
+	WorkerStallAfter    time.Duration `envconfig:"WORKER_STALL_AFTER" default:"60s" meaning:"a worker or request stuck for longer is abandoned and replaced"`
+	WorkerAbandonLimit  int           `envconfig:"WORKER_ABANDON_LIMIT" default:"4" meaning:"abandoned generations alive at once before the process gives up"`
+
+	// How the process ends.
+	ShutdownDelay   time.Duration `envconfig:"SHUTDOWN_DELAY" default:"0s" min:"0s" meaning:"how long accepting goes on after SIGTERM, for a load balancer to notice"`
+	ShutdownSpread  time.Duration `envconfig:"SHUTDOWN_SPREAD" default:"2s" min:"0s" meaning:"time over which WebSockets are told to come back"`
+	ShutdownTimeout time.Duration `envconfig:"SHUTDOWN_TIMEOUT" default:"25s" meaning:"how long requests may take to finish before they are cut"`
+
+	// Timeouts of a connection.
+	ReadTimeout  time.Duration `envconfig:"READ_TIMEOUT" default:"10s" meaning:"time to read a whole request"`
+	WriteTimeout time.Duration `envconfig:"WRITE_TIMEOUT" default:"30s" meaning:"time a write to a client may make no progress"`
+	IdleTimeout  time.Duration `envconfig:"IDLE_TIMEOUT" default:"75s" meaning:"time a kept-alive connection may wait for its next request"`
+
+	// Limits of clients. RateBurst is never 0.
+	MaxConnections           int `envconfig:"MAX_CONNECTIONS" default:"50000" meaning:"open connections of the process"`
+	MaxConnectionsPerAddress int `envconfig:"MAX_CONNECTIONS_PER_ADDRESS" default:"20000" meaning:"open connections of one client address"`
+	RateLimit                int `envconfig:"RATE_LIMIT" default:"100000" meaning:"requests per second of one client address"`
+	RateBurst                int `envconfig:"RATE_BURST" default:"0" shown:"RATE_LIMIT" min:"0" meaning:"requests of one client address at once; 0 is RATE_LIMIT"`
+	KeyRateLimit             int `envconfig:"KEY_RATE_LIMIT" default:"100000" meaning:"requests per second of one API key"`
+	UpgradeRate              int `envconfig:"UPGRADE_RATE" default:"500" meaning:"new WebSockets per second"`
+
+	// Limits of what a request may bring, and of what may wait.
+	MaxBodyBytes        Bytes         `envconfig:"MAX_BODY_BYTES" default:"4Mi" meaning:"size of a request body as sent"`
+	MaxUnpackedBytes    Bytes         `envconfig:"MAX_UNPACKED_BYTES" default:"32Mi" meaning:"size of a request body after gzip"`
+	MaxPointsPerRequest int           `envconfig:"MAX_POINTS_PER_REQUEST" default:"10000" meaning:"readings in one request"`
+	MaxSeries           int           `envconfig:"MAX_SERIES" default:"100000" meaning:"machine-metric pairs in the store"`
+	IngestQueue         int           `envconfig:"INGEST_QUEUE" default:"200000" meaning:"readings that may wait for a commit; more get 503"`
+	IngestTimeout       time.Duration `envconfig:"INGEST_TIMEOUT" default:"10s" meaning:"how long a request may wait for its commit"`
+	IngestMemory        Bytes         `envconfig:"INGEST_MEMORY" default:"256Mi" meaning:"memory for the bodies of requests at work; more get 503"`
+
+	origins map[string]origin
+}
+
+// Production reports whether NODE_ENV is production.
+func (c Config) Production() bool { return c.Environment == "production" }
+
+// TLS reports whether connections are to be served over TLS.
+func (c Config) TLS() bool { return c.TLSCertFile != "" }
+
+// SQLitePath returns the file of the embedded database.
+func (c Config) SQLitePath() string {
+	if u, err := url.Parse(c.DatabaseURL.Reveal()); err == nil && u.Path != "" {
+		return u.Path
+	}
+	return filepath.Join(c.DataDir, "smart-factory.db")
+}
+
+// ControlSocketFor returns the path of the control socket of the process that
+// listens on port, which matters where Port is 0.
+func (c Config) ControlSocketFor(port int) string {
+	if c.ControlSocket != "" {
+		return c.ControlSocket
+	}
+	return filepath.Join(os.TempDir(), "smart-factory-backend-"+strconv.Itoa(port)+".sock")
+}

@@ -1,0 +1,103 @@
+package config_test
+
+import (
+	"flag"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"smart-factory-backend/app/config"
+)
+
+var update = flag.Bool("update", false, "write the table of variables into the README")
+
+const readme = "../../README.md"
+
+// readmeTable is the table of variables in the README, which begins as
+// Markdown does and ends with its last row.
+var readmeTable = regexp.MustCompile(`(?m)^\| variable \| default \| meaning \|\n(\|.*\n)+`)
+
+// TestReadmeListsEveryVariable compares the README's table with Config. With
+// -update it writes the table.
+func TestReadmeListsEveryVariable(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := readmeTable.FindIndex(text)
+	if at == nil {
+		t.Fatalf("README.md has no table that begins with\n%.40s", config.Markdown())
+	}
+	if *update {
+		whole := string(text[:at[0]]) + config.Markdown() + string(text[at[1]:])
+		if err := os.WriteFile(readme, []byte(whole), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	table := string(text[at[0]:at[1]])
+	want, got := rows(config.Markdown()), rows(table)
+	for name, row := range want {
+		if got[name] != row {
+			t.Errorf("README.md says of %s %q, want %q; run: go test ./app/config -run Readme -update", name, got[name], row)
+		}
+	}
+	for name := range got {
+		if want[name] == "" {
+			t.Errorf("README.md lists %s, which is no variable", name)
+		}
+	}
+}
+
+var row = regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\| ([^|]*) \\|")
+
+// rows returns the default of each variable in a table.
+func rows(table string) map[string]string {
+	found := map[string]string{}
+	for _, match := range row.FindAllStringSubmatch(table, -1) {
+		found[match[1]] = match[2]
+	}
+	return found
+}
+
+func TestEveryVariableIsDescribed(t *testing.T) {
+	t.Parallel()
+	variables := config.Default().Describe()
+	if len(variables) < 40 || len(rows(config.Markdown())) != len(variables) {
+		t.Errorf("Describe() has %d variables, Markdown() %d", len(variables), len(rows(config.Markdown())))
+	}
+	for _, v := range variables {
+		if v.Meaning == "" || strings.ContainsAny(v.Meaning+v.Default, "|\n") {
+			t.Errorf("%s has the meaning %q and default %q, want a text that fits a table", v.Name, v.Meaning, v.Default)
+		}
+	}
+}
+
+func TestDescribeShowsWhatWasGiven(t *testing.T) {
+	c, _, problems := load(t, map[string]string{
+		"PORT": "banana", "API_KEYS": "a:read:" + hush, "REDIS_URL": "redis://:" + hush + "@r", "IDLE_TIMEOUT": "90s", "RATE_LIMIT": "50",
+	})
+	if len(problems) != 2 {
+		t.Fatalf("problems = %v, want those of PORT and REDIS_URL", problems)
+	}
+	want := map[string]config.Variable{
+		"PORT":               {Value: "banana", Default: "3000", Source: config.FromEnvironment},
+		"API_KEYS":           {Value: "***", Source: config.FromEnvironment},
+		"REDIS_URL":          {Value: "redis://***@r", Source: config.FromEnvironment},
+		"IDLE_TIMEOUT":       {Value: "90s", Default: "75s", Source: config.FromEnvironment},
+		"RATE_BURST":         {Value: "50", Default: "RATE_LIMIT", Source: config.FromDefault},
+		"WORKER_STALL_AFTER": {Value: "60s", Default: "60s", Source: config.FromDefault},
+	}
+	for _, v := range c.Describe() {
+		if strings.Contains(v.Value, hush) {
+			t.Errorf("Describe() shows the secret in %s", v.Name)
+		}
+		w, asked := want[v.Name]
+		w.Name, w.Meaning = v.Name, v.Meaning
+		if asked && v != w {
+			t.Errorf("Describe() of %s = %+v, want %+v", v.Name, v, w)
+		}
+	}
+}

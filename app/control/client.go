@@ -1,0 +1,111 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Client asks the process behind one control socket.
+type Client struct {
+	path string
+	http *http.Client
+}
+
+// Dial returns a Client for the socket at path, and makes sure that somebody
+// answers there. The error says what is in the way; it wraps ErrNotRunning if
+// there is no socket or nobody behind it.
+func Dial(path string) (*Client, error) {
+	conn, err := connect(context.Background(), path)
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.Close()
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return connect(ctx, path) },
+	}
+	return &Client{path: path, http: &http.Client{Transport: transport}}, nil
+}
+
+// Close ends the connections of the Client.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Status returns the state of the process. It waits for at most five seconds.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return call[Status](ctx, c, http.MethodGet, "/status")
+}
+
+// Reload has the process reload, and waits until it has.
+func (c *Client) Reload(ctx context.Context) (ReloadResult, error) {
+	return call[ReloadResult](ctx, c, http.MethodPost, "/reload")
+}
+
+// Scale has the process run n workers, and waits until it does.
+func (c *Client) Scale(ctx context.Context, n int) (ScaleResult, error) {
+	return call[ScaleResult](ctx, c, http.MethodPost, "/scale?n="+strconv.Itoa(n))
+}
+
+// answerMax bounds what is read of an answer.
+const answerMax = 8 << 20
+
+func call[Result any](ctx context.Context, c *Client, method, target string) (Result, error) {
+	var result Result
+	request, err := http.NewRequestWithContext(ctx, method, "http://control"+target, nil)
+	if err != nil {
+		return result, err
+	}
+	response, err := c.http.Do(request)
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		return result, fmt.Errorf("the process behind %s broke off without an answer; its log may say why", c.path)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return result, fmt.Errorf("the process behind %s gives no answer", c.path)
+	}
+	if err != nil {
+		return result, errors.Unwrap(err) // what http.Client adds is an address that means nothing
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, answerMax))
+	if err != nil {
+		return result, fmt.Errorf("read the answer from %s: %w", c.path, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		var f failure
+		if json.Unmarshal(body, &f) != nil || f.Error == "" {
+			f.Error = response.Status
+		}
+		return result, errors.New(f.Error)
+	}
+	if err := json.Unmarshal(body, &result); err != nil {
+		return result, fmt.Errorf("the answer from %s makes no sense: %w", c.path, err)
+	}
+	return result, nil
+}
+
+// connect opens one connection and explains why it can't.
+func connect(ctx context.Context, path string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: 2 * time.Second}
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	switch {
+	case err == nil:
+		return conn, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w: no socket at %s", ErrNotRunning, path)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return nil, fmt.Errorf("%w: nobody listens at %s any more", ErrNotRunning, path)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("not allowed to open %s: try it as the user of the server, or as root", path)
+	default:
+		return nil, err
+	}
+}
