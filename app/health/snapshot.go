@@ -1,0 +1,156 @@
+package health
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+)
+
+// state is what is compared at every probe; a change is shown at once.
+type state struct {
+	running, total    int
+	draining, started bool
+}
+
+// snapshot is the health at one moment, with the bodies that say so. It is not
+// changed after it is made.
+type snapshot struct {
+	state
+	at      time.Time
+	uptime  time.Duration
+	checks  []check
+	answers []error // by index of checks
+
+	alive, isReady, isStarted bool
+	status                    string
+	live, ready, startup      []byte
+}
+
+// fresh reports whether s may still be shown; nil is not.
+func (s *snapshot) fresh(now state, at time.Time) bool {
+	if s == nil || s.state != now {
+		return false
+	}
+	age := at.Sub(s.at)
+	return age >= 0 && age < refreshAfter
+}
+
+// Words of the public bodies.
+const (
+	statusOK          = "ok"
+	statusDegraded    = "degraded"
+	statusDown        = "down"
+	statusReady       = "ready"
+	statusStarted     = "started"
+	statusStarting    = "starting"
+	statusDraining    = "draining"
+	statusUnavailable = "unavailable"
+	statusFailing     = "failing"
+)
+
+type workersBody struct {
+	Running int `json:"running"`
+	Total   int `json:"total"`
+}
+
+type liveBody struct {
+	Status  string            `json:"status"`
+	Workers workersBody       `json:"workers"`
+	UptimeS float64           `json:"uptime_s"`
+	Checks  map[string]string `json:"checks"`
+}
+
+type probeBody struct {
+	Status string            `json:"status"`
+	Checks map[string]string `json:"checks"`
+}
+
+// render judges a state and the answers of the checks.
+func (r *Registry) render(now state, at time.Time, answers []error) *snapshot {
+	s := &snapshot{state: now, at: at, uptime: at.Sub(r.born), checks: r.checks, answers: answers}
+	s.alive = (s.running > 0 || s.draining) && !s.fails(Liveness)
+	s.isStarted = s.started && !s.fails(Startup)
+	s.isReady = s.started && !s.draining && !s.fails(Readiness)
+	s.status = s.liveStatus()
+
+	s.live = encode(liveBody{
+		Status: s.status, Workers: workersBody{s.running, s.total}, UptimeS: s.uptimeSeconds(),
+		Checks: s.words(Startup, Liveness, Readiness),
+	})
+	s.ready = encode(probeBody{Status: s.readyStatus(), Checks: s.words(Readiness)})
+	s.startup = encode(probeBody{Status: s.startupStatus(), Checks: s.words(Startup)})
+	return s
+}
+
+func (s *snapshot) liveStatus() string {
+	switch {
+	case !s.alive:
+		return statusDown
+	case s.isReady && s.isStarted && s.running >= s.total:
+		return statusOK
+	}
+	return statusDegraded
+}
+
+func (s *snapshot) readyStatus() string {
+	switch {
+	case s.isReady:
+		return statusReady
+	case s.draining:
+		return statusDraining
+	case !s.started:
+		return statusStarting
+	}
+	return statusUnavailable
+}
+
+func (s *snapshot) startupStatus() string {
+	if s.isStarted {
+		return statusStarted
+	}
+	return statusStarting
+}
+
+// fails reports whether a check of the kind fails.
+func (s *snapshot) fails(kind Kind) bool {
+	for i, c := range s.checks {
+		if c.kind == kind && s.answers[i] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// words returns the public answers of the checks of some kinds: no error texts.
+func (s *snapshot) words(kinds ...Kind) map[string]string {
+	words := make(map[string]string, len(s.checks))
+	for i, c := range s.checks {
+		for _, kind := range kinds {
+			if c.kind == kind {
+				words[c.name] = word(s.answers[i])
+			}
+		}
+	}
+	return words
+}
+
+func word(err error) string {
+	if err != nil {
+		return statusFailing
+	}
+	return statusOK
+}
+
+// uptimeSeconds is rounded to what a reader can use.
+func (s *snapshot) uptimeSeconds() float64 {
+	return math.Round(s.uptime.Seconds()*10) / 10
+}
+
+// encode never fails: the bodies hold strings and finite numbers only.
+func encode(body any) []byte {
+	b, err := json.Marshal(body)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}

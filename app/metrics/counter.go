@@ -1,0 +1,37 @@
+package metrics
+
+import (
+	"bytes"
+	"strconv"
+	"sync/atomic"
+)
+
+// Counter only goes up. Make it by Set.Counter.
+type Counter struct{ n atomic.Uint64 }
+
+// Inc adds one.
+func (c *Counter) Inc() { c.n.Add(1) }
+
+// Add adds n, which is not negative.
+func (c *Counter) Add(n int) { c.n.Add(uint64(n)) }
+
+// Value returns the count so far.
+func (c *Counter) Value() uint64 { return c.n.Load() }
+
+func (c *Counter) sample(b *bytes.Buffer, name, labels string) {
+	writeCount(b, name, labels, c.n.Load())
+}
+
+// valueFunc is a value that is kept elsewhere.
+type valueFunc func() float64
+
+func (f valueFunc) sample(b *bytes.Buffer, name, labels string) { writeSample(b, name, labels, f()) }
+
+// writeCount writes one line with every digit of a count.
+func writeCount(b *bytes.Buffer, name, labels string, n uint64) {
+	b.WriteString(name)
+	b.WriteString(labels)
+	b.WriteByte(' ')
+	b.Write(strconv.AppendUint(b.AvailableBuffer(), n, 10))
+	b.WriteByte('\n')
+}
