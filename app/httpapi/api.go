@@ -1,0 +1,169 @@
+package httpapi
+
+import (
+	"bufio"
+	"errors"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/access"
+	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/health"
+	"smart-factory-backend/app/metrics"
+)
+
+// Runtime is what the routes need from whatever accepts the connections.
+type Runtime interface {
+	// StreamBody sends the body that write produces. write runs guarded in a
+	// goroutine that the runtime waits for; an error from it cuts the
+	// connection, so that the client can't take a part for the whole.
+	StreamBody(ctx *fasthttp.RequestCtx, write func(w *bufio.Writer) error)
+	// OverLimit names the connection limit that the request's connection is
+	// beyond, "" for none. Such a connection gets answers to probes only.
+	OverLimit(ctx *fasthttp.RequestCtx) string
+	// Peer is the address at the other end of the connection.
+	Peer(ctx *fasthttp.RequestCtx) netip.Addr
+}
+
+// Options configure New. All fields are needed unless they say otherwise.
+type Options struct {
+	Store   factory.Store
+	Runtime Runtime
+	Health  *health.Registry
+	Metrics *metrics.Set
+	Keys    *access.Keys
+
+	// AllowedOrigins are the origins of web pages that may call; "*" is any.
+	AllowedOrigins []string
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+
+	// RateLimit is the requests per second of one client address, RateBurst
+	// how many may come at once; KeyRateLimit is that of one API key.
+	RateLimit, RateBurst, KeyRateLimit int
+
+	// MaxBody bounds a body as sent and MaxUnpacked after gzip, in bytes;
+	// MaxPoints the readings in it.
+	MaxBody, MaxUnpacked, MaxPoints int
+	// IngestTimeout is how long a request may wait for its commit.
+	IngestTimeout time.Duration
+	// IngestMemory bounds the bodies that are held at one moment, in bytes.
+	IngestMemory int64
+
+	// Faults are served as POST /api/faults/{name}; nil serves none.
+	Faults map[string]fasthttp.RequestHandler
+}
+
+// API answers requests. Use its methods as a fasthttp server's Handler and
+// ErrorHandler.
+type API struct {
+	options  Options
+	static   map[string]*resource // by path
+	machines *resource            // /api/v1/machines/{id}/history
+	ids      requestIDs
+	origins  atomic.Pointer[origins]
+	clients  *limiter[netip.Addr]
+	keys     *limiter[string]
+	memory   memoryBudget
+
+	unrouted *metrics.Route
+	points   struct{ accepted, rejected *metrics.Counter }
+	bytes    *metrics.Counter
+	limited  *metrics.Counter
+}
+
+// New returns an API for the options.
+func New(o Options) (*API, error) {
+	if o.Store == nil || o.Runtime == nil || o.Health == nil || o.Metrics == nil || o.Keys == nil {
+		return nil, errors.New("httpapi: Store, Runtime, Health, Metrics and Keys are needed")
+	}
+	a := &API{
+		options: o,
+		static:  map[string]*resource{},
+		ids:     newRequestIDs(),
+		clients: newLimiter[netip.Addr](o.RateLimit, o.RateBurst),
+		keys:    newLimiter[string](o.KeyRateLimit, o.KeyRateLimit),
+	}
+	a.memory.limit = o.IngestMemory
+	a.AllowOrigins(o.AllowedOrigins)
+	a.unrouted = o.Metrics.Route("other", "other")
+	a.points.accepted = o.Metrics.Counter("smartfactory_ingest_points_total", "result", "accepted")
+	a.points.rejected = o.Metrics.Counter("smartfactory_ingest_points_total", "result", "rejected")
+	a.bytes = o.Metrics.Counter("smartfactory_ingest_body_bytes_total")
+	a.limited = o.Metrics.Counter("smartfactory_http_rate_limited_total")
+	a.route()
+	return a, nil
+}
+
+// AllowOrigins replaces the origins of web pages that may call.
+func (a *API) AllowOrigins(list []string) { a.origins.Store(newOrigins(list)) }
+
+// Handler serves one request.
+func (a *API) Handler(ctx *fasthttp.RequestCtx) {
+	begin := time.Now()
+	a.ids.set(ctx)
+	rt := a.serve(ctx, begin)
+	rt.Observe(ctx.Response.StatusCode(), time.Since(begin).Seconds())
+}
+
+// serve finds the route and runs it if the request may; it returns where to
+// count the request.
+func (a *API) serve(ctx *fasthttp.RequestCtx, now time.Time) *metrics.Route {
+	if !wellFormed(ctx) {
+		return a.unrouted
+	}
+	res, id, err := a.find(ctx)
+	if err != nil {
+		fail(ctx, err)
+		return a.unrouted
+	}
+	if !a.crossOrigin(ctx, res) {
+		return a.unrouted
+	}
+	rt := res.route(ctx)
+	if rt == nil {
+		return a.unrouted
+	}
+	if !rt.probe {
+		if err := a.admit(ctx, rt, now); err != nil {
+			fail(ctx, err)
+			return rt.metrics
+		}
+	}
+	if err := rt.handle(ctx, id); err != nil {
+		fail(ctx, err)
+	}
+	return rt.metrics
+}
+
+// admit applies the limits and the keys.
+func (a *API) admit(ctx *fasthttp.RequestCtx, rt *route, now time.Time) error {
+	if limit := a.options.Runtime.OverLimit(ctx); limit != "" {
+		return &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 5, detail: "too many " + limit}
+	}
+	if wait := a.clients.take(a.clientAddr(ctx), now); wait > 0 {
+		a.limited.Inc()
+		return &httpError{status: fasthttp.StatusTooManyRequests, retryAfter: seconds(wait), detail: "too many requests from this address"}
+	}
+	if a.options.Keys.Open() {
+		return nil
+	}
+	who, ok := a.options.Keys.Find(secretOf(ctx))
+	if !ok {
+		return &httpError{status: fasthttp.StatusUnauthorized, detail: "a valid API key is needed: Authorization: Bearer, or X-API-Key"}
+	}
+	if !who.Role.Allows(rt.action) {
+		return &httpError{status: fasthttp.StatusForbidden, detail: "key " + who.Name + " has the role " + who.Role.String() + ", which may not " + rt.action.String()}
+	}
+	if wait := a.keys.take(who.Name, now); wait > 0 {
+		a.limited.Inc()
+		return &httpError{status: fasthttp.StatusTooManyRequests, retryAfter: seconds(wait), detail: "too many requests with this key"}
+	}
+	return nil
+}
+
+// seconds rounds a wait up, as Retry-After wants it.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
