@@ -1,0 +1,123 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"smart-factory-backend/app/factory"
+)
+
+// Append implements factory.Store.
+func (s *Store) Append(ctx context.Context, readings []factory.Reading) (factory.AppendResult, error) {
+	if s.closed() {
+		return factory.AppendResult{}, errClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return factory.AppendResult{}, unavailable("append", err)
+	}
+	if len(readings) > s.options.QueueReadings {
+		return factory.AppendResult{}, fmt.Errorf("%d readings in one call, at most %d fit: %w",
+			len(readings), s.options.QueueReadings, factory.ErrInvalid)
+	}
+	if err := s.sealer.admit(); err != nil {
+		return factory.AppendResult{}, err
+	}
+	r := requests.Get().(*request)
+	s.resolve(r, readings)
+	if len(r.entries) == 0 {
+		defer r.recycle()
+		return factory.AppendResult{Rejected: r.rejected}, nil
+	}
+	if err := s.queue.put(r); err != nil {
+		r.recycle()
+		return factory.AppendResult{}, err
+	}
+	return s.await(ctx, r, len(readings))
+}
+
+// await returns the outcome of r, which is in the queue and has n readings.
+func (s *Store) await(ctx context.Context, r *request, n int) (factory.AppendResult, error) {
+	select {
+	case err := <-r.done:
+		defer r.recycle()
+		if err != nil {
+			return factory.AppendResult{}, err
+		}
+		return factory.AppendResult{Accepted: n - len(r.rejected), Rejected: r.rejected}, nil
+	case <-ctx.Done():
+		// The committer still holds r, so it is not recycled.
+		return factory.AppendResult{}, unavailable("append", ctx.Err())
+	}
+}
+
+// resolve fills r from readings: the known series by lookup, the unknown ones
+// as newcomers for the committer, and the refused readings.
+func (s *Store) resolve(r *request, readings []factory.Reading) {
+	s.catalog.mu.RLock()
+	defer s.catalog.mu.RUnlock()
+	for i := range readings {
+		reading := &readings[i]
+		if err := storable(reading); err != nil {
+			r.reject(i, err)
+			continue
+		}
+		point := factory.Point{ObservedAt: reading.ObservedAt, Value: reading.Value}
+		k := key{reading.Machine, reading.Metric}
+		known := s.catalog.byKey[k]
+		if known == nil {
+			if err := s.admitNewcomer(k); err != nil {
+				r.reject(i, err)
+				continue
+			}
+			r.newcomers = append(r.newcomers, newcomer{key: r.keep(k), index: i, entry: len(r.entries)})
+		}
+		r.entries = append(r.entries, entry{series: known, point: point})
+	}
+}
+
+// storable says why a reading can't be stored whatever its series, if so.
+// Other rules, such as how far a clock may run ahead, are the transport's.
+func storable(r *factory.Reading) error {
+	if r.ObservedAt == math.MaxInt64 {
+		// Every range ends before it, so nobody could read it.
+		return fmt.Errorf("time %d is out of range: %w", r.ObservedAt, factory.ErrInvalid)
+	}
+	return factory.ValidateValue(r.Value)
+}
+
+// admitNewcomer says why a series with the key k may not be registered, as
+// far as that is known before the commit.
+func (s *Store) admitNewcomer(k key) error {
+	if err := factory.ValidateName(factory.KindMachine, k.machine); err != nil {
+		return err
+	}
+	if err := factory.ValidateName(factory.KindMetric, k.metric); err != nil {
+		return err
+	}
+	if !s.options.AutoRegister {
+		return fmt.Errorf("machine %q, metric %q: %w", k.machine, k.metric, factory.ErrNotFound)
+	}
+	return nil
+}
+
+// keep returns k with strings of our own. The newcomers of one request often
+// follow each other in one series or one machine, whose copies are shared.
+func (r *request) keep(k key) key {
+	if n := len(r.newcomers); n > 0 {
+		last := r.newcomers[n-1].key
+		if last == k {
+			return last
+		}
+		if last.machine == k.machine {
+			return key{last.machine, strings.Clone(k.metric)}
+		}
+	}
+	return key{strings.Clone(k.machine), strings.Clone(k.metric)}
+}
+
+// reject refuses the reading with the given index.
+func (r *request) reject(index int, err error) {
+	r.rejected = append(r.rejected, factory.Rejection{Index: index, Err: err})
+}

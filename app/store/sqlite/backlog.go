@@ -1,0 +1,109 @@
+package sqlite
+
+import "sync"
+
+// backlog knows which series have points in memory that are not sealed yet,
+// and in which log row the oldest of them stands. The committer adds, the
+// sealer takes.
+type backlog struct {
+	mu sync.Mutex
+	// first and last end a list of the queued series, in the order of since.
+	first, last *series
+	// full are queued series that have enough points for a chunk.
+	full []*series
+	// applied is the last log row whose readings are all in their series.
+	applied int64
+}
+
+// push queues s, whose first active point has just come from log row seq.
+func (b *backlog) push(s *series, seq, now int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s.queued {
+		return
+	}
+	s.queued, s.since, s.sinceTime = true, seq, now
+	s.prev, s.next = b.last, nil
+	if b.last == nil {
+		b.first = s
+	} else {
+		b.last.next = s
+	}
+	b.last = s
+}
+
+// markFull notes that s has enough points for a chunk, and returns how many
+// such series wait.
+func (b *backlog) markFull(s *series) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !s.full {
+		s.full = true
+		b.full = append(b.full, s)
+	}
+	return len(b.full)
+}
+
+// markApplied notes that all readings up to log row seq are in their series.
+func (b *backlog) markApplied(seq int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.applied = seq
+}
+
+// takeFull removes up to n full series from the queue and returns them.
+func (b *backlog) takeFull(n int) (taken []*series) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	seen := 0
+	for _, s := range b.full {
+		if len(taken) == n {
+			break
+		}
+		seen++
+		s.full = false
+		if s.queued {
+			b.removeLocked(s)
+			taken = append(taken, s)
+		}
+	}
+	b.full = append(b.full[:0], b.full[seen:]...)
+	return taken
+}
+
+// takeOldest removes up to n series from the queue, oldest first, whose first
+// active point came at or before the time until, and returns them.
+func (b *backlog) takeOldest(n int, until int64) (taken []*series) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for s := b.first; s != nil && len(taken) < n && s.sinceTime <= until; s = b.first {
+		b.removeLocked(s)
+		taken = append(taken, s)
+	}
+	return taken
+}
+
+// floor returns the first log row that is still needed, given that what was
+// taken is sealed.
+func (b *backlog) floor() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.first != nil {
+		return min(b.first.since, b.applied+1)
+	}
+	return b.applied + 1
+}
+
+func (b *backlog) removeLocked(s *series) {
+	if s.prev == nil {
+		b.first = s.next
+	} else {
+		s.prev.next = s.next
+	}
+	if s.next == nil {
+		b.last = s.prev
+	} else {
+		s.next.prev = s.prev
+	}
+	s.queued, s.prev, s.next = false, nil, nil
+}

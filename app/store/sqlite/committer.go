@@ -1,0 +1,205 @@
+package sqlite
+
+import (
+	"cmp"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"smart-factory-backend/app/factory"
+)
+
+// committer takes everything that is queued, commits it as one log row and
+// hands the points to their series. While it commits, the next group gathers;
+// when nothing waits, a single reading is committed at once.
+type committer struct {
+	queue    *queue
+	writer   *writer
+	catalog  *catalog
+	sealer   *sealer
+	backlog  *backlog
+	options  Options
+	faults   *faults
+	counters counters
+
+	// The fields below belong to the committing goroutine.
+	lastSeq    int64 // of the last durable log row
+	lastSeries int64 // the highest series id
+	// leftovers: a commit failed whose rows may be in the file all the same.
+	leftovers bool
+	encoder   logEncoder
+	spare     []*request // the memory of the next group, empty
+	group     []*request
+}
+
+// counters are the figures of Stats.
+type counters struct {
+	points, commits atomic.Uint64
+	total, last     atomic.Int64 // time in commits, in nanoseconds
+}
+
+func (c *counters) observe(took time.Duration, points int) {
+	c.points.Add(uint64(points))
+	c.commits.Add(1)
+	c.total.Add(int64(took))
+	c.last.Store(int64(took))
+}
+
+// run commits until the queue is closed and empty.
+func (c *committer) run() {
+	probe := time.NewTimer(c.options.probeEvery)
+	defer probe.Stop()
+	for {
+		select {
+		case <-c.queue.wake:
+		case <-probe.C:
+			probe.Reset(c.options.probeEvery)
+			if c.faults.committing() == nil {
+				continue
+			}
+			// An empty group shows whether the disk is back.
+			c.commit(nil)
+			continue
+		}
+		for {
+			group, closed := c.queue.take(c.spare)
+			c.spare = group[:0]
+			if len(group) == 0 {
+				if closed {
+					return
+				}
+				break
+			}
+			c.commit(group)
+			clear(group)
+			// Let the clients that were answered queue their next readings.
+			runtime.Gosched()
+		}
+	}
+}
+
+// commit makes the readings of group durable, shows them to readers and
+// answers the waiting callers. An empty group is a probe of the disk.
+func (c *committer) commit(group []*request) {
+	readings := 0
+	for _, r := range group {
+		readings += len(r.entries)
+	}
+	start := time.Now()
+	accepted, err := c.tryCommit(group, readings)
+	if err != nil {
+		c.leftovers = true
+		err = unavailable("commit", err)
+	} else {
+		c.counters.observe(time.Since(start), accepted)
+	}
+	c.faults.setCommit(err)
+	c.queue.release(readings)
+	for _, r := range group {
+		r.done <- err
+	}
+}
+
+// tryCommit is commit without the answers, for a group of so many readings.
+// It returns how many of them it accepted, or an error, also for a panic, when
+// none may be acknowledged.
+func (c *committer) tryCommit(group []*request, readings int) (accepted int, err error) {
+	defer recoverAs(&err)
+	fresh, refused := c.register(group)
+	accepted = readings - refused
+	row := c.encode(group, accepted)
+	seq := c.lastSeq + 1
+	err = c.writer.transact(func(conn *conn) error {
+		if err := c.removeLeftovers(conn); err != nil {
+			return err
+		}
+		for _, s := range fresh {
+			if err := conn.exec("INSERT INTO series (id, machine, metric) VALUES (?, ?, ?)", s.id, s.machine, s.metric); err != nil {
+				return err
+			}
+		}
+		return conn.exec("INSERT INTO ingest_log (seq, data) VALUES (?, ?)", seq, row)
+	})
+	if err != nil {
+		return 0, err
+	}
+	c.lastSeq = seq
+	c.lastSeries += int64(len(fresh))
+	c.leftovers = false
+	c.catalog.add(fresh)
+	c.apply(group, seq)
+	c.sealer.logGrew(len(row))
+	return accepted, nil
+}
+
+// removeLeftovers takes back what failed commits may have left. When a sync
+// fails after the write, the file may turn out to hold the transaction after
+// all. Nobody was told that it succeeded, and its numbers are given again.
+func (c *committer) removeLeftovers(conn *conn) error {
+	if !c.leftovers {
+		return nil
+	}
+	if err := conn.exec("DELETE FROM ingest_log WHERE seq > ?", c.lastSeq); err != nil {
+		return err
+	}
+	return conn.exec("DELETE FROM series WHERE id > ?", c.lastSeries)
+}
+
+// register gives the newcomers of group their series, new ones with the ids
+// after lastSeries, and returns those. What the series limit forbids is
+// rejected, counted, and leaves its entry without a series.
+func (c *committer) register(group []*request) (fresh []*series, refused int) {
+	pending := make(map[key]*series)
+	for _, r := range group {
+		rejected := len(r.rejected)
+		for _, n := range r.newcomers {
+			s := c.catalog.find(n.key)
+			if s == nil {
+				s = pending[n.key]
+			}
+			if s == nil && len(c.catalog.all())+len(fresh) < c.options.MaxSeries {
+				s = &series{key: n.key, id: c.lastSeries + int64(len(fresh)) + 1}
+				pending[n.key] = s
+				fresh = append(fresh, s)
+			}
+			if s == nil {
+				r.reject(n.index, fmt.Errorf("limit of %d series reached: %w", c.options.MaxSeries, factory.ErrInvalid))
+				refused++
+			}
+			r.entries[n.entry].series = s
+		}
+		if len(r.rejected) > rejected {
+			slices.SortFunc(r.rejected, func(a, b factory.Rejection) int { return cmp.Compare(a.Index, b.Index) })
+		}
+	}
+	return fresh, refused
+}
+
+// encode returns the log row of the n accepted readings of group, valid until
+// the next call.
+func (c *committer) encode(group []*request, n int) []byte {
+	c.encoder.begin(n)
+	for _, r := range group {
+		for _, e := range r.entries {
+			if e.series != nil {
+				c.encoder.add(e.series.id, e.point)
+			}
+		}
+	}
+	return c.encoder.finish()
+}
+
+// apply puts the committed points of group into their series.
+func (c *committer) apply(group []*request, seq int64) {
+	now := c.options.now().UnixMilli()
+	for _, r := range group {
+		for _, e := range r.entries {
+			if e.series != nil {
+				c.sealer.add(e.series, e.point, seq, now)
+			}
+		}
+	}
+	c.backlog.markApplied(seq)
+}

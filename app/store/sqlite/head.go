@@ -1,0 +1,78 @@
+package sqlite
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+
+	"smart-factory-backend/app/factory"
+)
+
+// head gathers the points of a series until they are sealed. Points in order
+// cost an append; late ones are sorted in when somebody looks.
+type head struct {
+	points []factory.Point
+	messy  bool // points are not in strictly ascending order
+}
+
+// add takes a point; it replaces an earlier one of the same time.
+func (h *head) add(p factory.Point) {
+	if n := len(h.points); n > 0 && !h.messy {
+		switch last := h.points[n-1].ObservedAt; {
+		case p.ObservedAt == last:
+			h.points[n-1] = p
+			return
+		case p.ObservedAt < last:
+			h.messy = true
+		}
+	}
+	h.points = append(h.points, p)
+}
+
+// tidy puts the points in strictly ascending order. Of several with the same
+// time the one that came last stays.
+func (h *head) tidy() {
+	if !h.messy {
+		return
+	}
+	slices.SortStableFunc(h.points, func(a, b factory.Point) int {
+		return cmp.Compare(a.ObservedAt, b.ObservedAt)
+	})
+	kept := h.points[:1]
+	for _, p := range h.points[1:] {
+		if last := &kept[len(kept)-1]; last.ObservedAt == p.ObservedAt {
+			*last = p
+		} else {
+			kept = append(kept, p)
+		}
+	}
+	h.points, h.messy = kept, false
+}
+
+// between returns the part of points, which are in ascending order, from from
+// (inclusive) to to (exclusive). It shares their memory.
+func between(points []factory.Point, from, to int64) []factory.Point {
+	i := sort.Search(len(points), func(i int) bool { return points[i].ObservedAt >= from })
+	points = points[i:]
+	j := sort.Search(len(points), func(j int) bool { return points[j].ObservedAt >= to })
+	return points[:j]
+}
+
+// mergePoints appends the union of two runs in strictly ascending order to
+// out. Where both have a time, newer wins.
+func mergePoints(out, older, newer []factory.Point) []factory.Point {
+	for len(older) > 0 && len(newer) > 0 {
+		switch a, b := older[0].ObservedAt, newer[0].ObservedAt; {
+		case a < b:
+			out = append(out, older[0])
+			older = older[1:]
+		case a > b:
+			out = append(out, newer[0])
+			newer = newer[1:]
+		default:
+			older = older[1:]
+		}
+	}
+	out = append(out, older...)
+	return append(out, newer...)
+}

@@ -1,0 +1,73 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"sort"
+
+	"smart-factory-backend/app/factory"
+)
+
+// Latest implements factory.Store. It is answered from memory.
+func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (factory.LatestPage, error) {
+	s.reading.RLock()
+	defer s.reading.RUnlock()
+	if err := s.mayRead(ctx, q.Limit); err != nil {
+		return factory.LatestPage{}, err
+	}
+	candidates, err := s.latestCandidates(q)
+	if err != nil {
+		return factory.LatestPage{}, err
+	}
+	var page factory.LatestPage
+	for _, c := range candidates {
+		if q.Metric != "" && c.metric != q.Metric {
+			continue
+		}
+		point, known := c.newest()
+		if !known {
+			continue
+		}
+		if len(page.Readings) == q.Limit {
+			last := page.Readings[q.Limit-1]
+			page.NextCursor = encodeCursor(latestCursor, position{key: key{last.Machine, last.Metric}})
+			break
+		}
+		page.Readings = append(page.Readings, factory.LatestReading{Reading: factory.Reading{
+			Machine: c.machine, Metric: c.metric, ObservedAt: point.ObservedAt, Value: point.Value,
+		}})
+	}
+	return page, nil
+}
+
+// latestCandidates returns the series of the machine asked for, or all, that
+// come after the cursor.
+func (s *Store) latestCandidates(q factory.LatestQuery) ([]*series, error) {
+	candidates := s.catalog.all()
+	if q.Machine != "" {
+		candidates = s.catalog.ofMachine(q.Machine)
+	}
+	if q.Cursor == "" {
+		return candidates, nil
+	}
+	after, err := decodeCursor(latestCursor, q.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	start := sort.Search(len(candidates), func(i int) bool { return after.key.less(candidates[i].key) })
+	return candidates[start:], nil
+}
+
+// mayRead says why a query must not begin, if so. The caller holds reading.
+func (s *Store) mayRead(ctx context.Context, limit int) error {
+	if s.shut {
+		return errClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return unavailable("query", err)
+	}
+	if limit < 1 {
+		return fmt.Errorf("limit is %d, less than 1: %w", limit, factory.ErrInvalid)
+	}
+	return nil
+}

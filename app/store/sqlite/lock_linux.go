@@ -1,0 +1,65 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// fileLock is the claim of one Store on its database file. SQLite would let a
+// second process in; the latest values in memory would then be wrong.
+type fileLock struct {
+	file *os.File
+}
+
+// lockFile claims path for the life of the process or until unlock. The file
+// stays when the lock goes: removing it would let two owners in.
+func lockFile(path string) (*fileLock, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		defer file.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%w by %s", ErrInUse, owner(file))
+		}
+		return nil, fmt.Errorf("lock %q: %w", path, err)
+	}
+	if err := writeOwner(file); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("write %q: %w", path, err)
+	}
+	return &fileLock{file: file}, nil
+}
+
+func writeOwner(file *os.File) error {
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+// owner names the process that holds the lock, as far as its file tells.
+func owner(file *os.File) string {
+	text, err := io.ReadAll(io.LimitReader(file, 32))
+	pid, convErr := strconv.Atoi(strings.TrimSpace(string(text)))
+	switch {
+	case err != nil || convErr != nil || pid <= 0:
+		return "another process"
+	case pid == os.Getpid():
+		return fmt.Sprintf("this process (pid %d)", pid)
+	}
+	return fmt.Sprintf("process %d", pid)
+}
+
+// unlock gives the claim up.
+func (l *fileLock) unlock() error {
+	return l.file.Close()
+}

@@ -1,0 +1,123 @@
+package sqlite_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/sqlite"
+)
+
+// The test binary runs itself as a child in one of these roles, on the
+// database at the path that the other variable gives.
+const (
+	roleVariable = "SQLITE_TEST_ROLE"
+	pathVariable = "SQLITE_TEST_PATH"
+)
+
+var roles = map[string]func(path string) error{
+	"open":  openOnce,
+	"write": writeUntilKilled,
+	"full":  meetFullDisk,
+}
+
+func TestMain(m *testing.M) {
+	if role := roles[os.Getenv(roleVariable)]; role != nil {
+		if err := role(os.Getenv(pathVariable)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	code := m.Run()
+	if left := leftovers(); code == 0 && left != "" {
+		fmt.Fprintf(os.Stderr, "goroutines of the store are left:\n%s\n", left)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// leftovers returns the stacks of goroutines that the store has started and
+// that do not end.
+func leftovers() (stacks string) {
+	deadline := time.Now().Add(5 * time.Second)
+	for tick := time.Tick(10 * time.Millisecond); time.Now().Before(deadline); <-tick {
+		buf := make([]byte, 1<<20)
+		stacks = string(buf[:runtime.Stack(buf, true)])
+		if !strings.Contains(stacks, "sqlite.(*Store).start") {
+			return ""
+		}
+	}
+	return stacks
+}
+
+// child prepares this binary in a role. It dies with the test at the latest.
+func child(t *testing.T, role, path string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), roleVariable+"="+role, pathVariable+"="+path)
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+// newPath is a place for a database.
+func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "factory.db") }
+
+// mustOpen opens a store, which is closed with the test.
+func mustOpen(t testing.TB, options sqlite.Options) *sqlite.Store {
+	t.Helper()
+	store, err := sqlite.Open(context.Background(), options)
+	if err != nil {
+		t.Fatalf("Open(%q) = %v", options.Path, err)
+	}
+	t.Cleanup(func() { mustClose(t, store) })
+	return store
+}
+
+func mustClose(t testing.TB, store *sqlite.Store) {
+	t.Helper()
+	if err := store.Close(); err != nil {
+		t.Errorf("Close() = %v", err)
+	}
+}
+
+func mustSeal(t testing.TB, store *sqlite.Store) {
+	t.Helper()
+	if err := store.SealNow(); err != nil {
+		t.Fatalf("SealNow() = %v", err)
+	}
+}
+
+// history returns all points of one series.
+func history(t testing.TB, store factory.Store, machine, metric string) []factory.Point {
+	t.Helper()
+	page, err := store.History(context.Background(), factory.HistoryQuery{
+		Machine: machine, Metrics: []string{metric}, From: math.MinInt64, To: math.MaxInt64, Limit: math.MaxInt,
+	})
+	if err != nil {
+		t.Fatalf("History(%s, %s) = %v", machine, metric, err)
+	}
+	if len(page.Series) == 0 {
+		return nil
+	}
+	return page.Series[0].Points
+}
+
+// at is a reading of the metric v.
+func at(machine string, observedAt int64, value float64) factory.Reading {
+	return factory.Reading{Machine: machine, Metric: "v", ObservedAt: observedAt, Value: value}
+}

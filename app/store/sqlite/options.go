@@ -1,0 +1,106 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Options configure Open. Zero means the default given with each field.
+type Options struct {
+	// Path is the database file; it has no default. Its directory is created
+	// if missing, and a lock file stands beside it.
+	Path string
+	// AutoRegister lets Append create series that it sees for the first time.
+	AutoRegister bool
+	// MaxSeries bounds the machine-metric pairs; 100 000. A file that has more
+	// already is opened and keeps them.
+	MaxSeries int
+	// QueueReadings bounds the readings that wait for a commit; 262 144. No
+	// single Append may bring more.
+	QueueReadings int
+	// SealPoints is the number of points at which a series is sealed and the
+	// most that one chunk holds; 512.
+	SealPoints int
+	// SealAfter is the longest that a point waits to be sealed; 10 minutes.
+	SealAfter time.Duration
+	// LogBytes is the size of the ingest log from which series are sealed
+	// early, oldest points first; 16 MiB. It bounds the memory that unsealed
+	// points take and the work of the next start. At four times this size
+	// Append answers ErrOverloaded until sealing has caught up.
+	LogBytes int64
+
+	// OnFault, where set, hears when commits or sealing begin to fail and why,
+	// and gets nil when all works again. It is called by a goroutine of the
+	// store and must not block nor call the store. The cause may be a
+	// PanicError.
+	OnFault func(error)
+
+	// sealEvery is how often the sealer looks for work; a second.
+	sealEvery time.Duration
+	// probeEvery is how often a failing disk is tried again; a second.
+	probeEvery time.Duration
+	// now is the clock behind SealAfter; time.Now.
+	now func() time.Time
+	// aroundCommit, where set, is called in place of each COMMIT, which it is
+	// given; for tests of what happens when that fails, before or after it has
+	// taken effect.
+	aroundCommit func(commit func() error) error
+}
+
+const (
+	defaultMaxSeries     = 100_000
+	defaultQueueReadings = 1 << 18
+	defaultSealPoints    = 512
+	defaultSealAfter     = 10 * time.Minute
+	defaultLogBytes      = 16 << 20
+	// logHardFactor times LogBytes is where Append stops taking readings.
+	logHardFactor = 4
+)
+
+// validate reports all bad fields together.
+func (o Options) validate() error {
+	var errs []error
+	if o.Path == "" {
+		errs = append(errs, errors.New("Path is empty"))
+	}
+	for _, field := range []struct {
+		name  string
+		value int64
+	}{
+		{"MaxSeries", int64(o.MaxSeries)},
+		{"QueueReadings", int64(o.QueueReadings)},
+		{"SealPoints", int64(o.SealPoints)},
+		{"SealAfter", int64(o.SealAfter)},
+		{"LogBytes", o.LogBytes},
+	} {
+		if field.value < 0 {
+			errs = append(errs, fmt.Errorf("%s is negative: %d", field.name, field.value))
+		}
+	}
+	if o.SealPoints > maxChunkPoints {
+		errs = append(errs, fmt.Errorf("SealPoints is more than %d: %d", maxChunkPoints, o.SealPoints))
+	}
+	return errors.Join(errs...)
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.MaxSeries, defaultMaxSeries)
+	setDefault(&o.QueueReadings, defaultQueueReadings)
+	setDefault(&o.SealPoints, defaultSealPoints)
+	setDefault(&o.SealAfter, defaultSealAfter)
+	setDefault(&o.LogBytes, defaultLogBytes)
+	setDefault(&o.sealEvery, time.Second)
+	setDefault(&o.probeEvery, time.Second)
+	if o.now == nil {
+		o.now = time.Now
+	}
+	return o
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,248 @@
+package sqlite
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"smart-factory-backend/app/factory"
+)
+
+const (
+	// sealSeries and sealBatchPoints bound what one round of sealing takes.
+	sealSeries      = 500
+	sealBatchPoints = 1 << 16
+	// checkpointPages is the length of the write-ahead log, in pages, from
+	// which its content is moved to the database file.
+	checkpointPages = 1024
+)
+
+// sealer moves points from memory to chunks, so that neither the memory nor
+// the ingest log grows without bound, and checkpoints the write-ahead log.
+type sealer struct {
+	options Options
+	writer  *writer
+	backlog *backlog
+	faults  *faults
+	wake    chan struct{}
+
+	logBytes atomic.Int64 // the log rows in the file, overhead included
+	walPages atomic.Int64 // an estimate, since the last checkpoint
+	size     atomic.Int64 // of the files
+
+	mu     sync.Mutex // held for a round
+	conn   *conn      // reads the file; nil until needed
+	batch  []*series  // taken from the backlog, being sealed
+	unsure bool       // a round failed: logBytes and the tails of batch may be wrong
+}
+
+// add puts a committed point into its series and notes what is to be sealed.
+func (z *sealer) add(s *series, p factory.Point, seq, now int64) {
+	switch s.add(p) {
+	case 1:
+		z.backlog.push(s, seq, now)
+		if z.options.SealPoints > 1 {
+			return
+		}
+		fallthrough
+	case z.options.SealPoints:
+		if z.backlog.markFull(s) >= z.seriesPerBatch() {
+			z.signal()
+		}
+	}
+}
+
+// seriesPerBatch is how many full series make a batch.
+func (z *sealer) seriesPerBatch() int {
+	return min(sealSeries, max(1, sealBatchPoints/z.options.SealPoints))
+}
+
+// logGrew notes that a row with so many bytes was added to the log.
+func (z *sealer) logGrew(bytes int) {
+	log := z.logBytes.Add(int64(bytes) + logRowOverhead)
+	if wal := z.wrote(bytes); log > z.options.LogBytes || wal > checkpointPages {
+		z.signal()
+	}
+}
+
+// wrote notes a transaction that wrote so many bytes.
+func (z *sealer) wrote(bytes int) (walPages int64) {
+	return z.walPages.Add(int64(bytes/pageSize + 3))
+}
+
+// admit says why no more readings can be taken now, if so.
+func (z *sealer) admit() error {
+	log := z.logBytes.Load()
+	if log < z.options.LogBytes*logHardFactor {
+		return nil
+	}
+	if err := z.faults.sealing(); err != nil {
+		return err
+	}
+	return fmt.Errorf("%d bytes of the ingest log wait to be sealed: %w", log, factory.ErrOverloaded)
+}
+
+func (z *sealer) signal() {
+	select {
+	case z.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run seals until stop is closed. After a failure it waits before it tries
+// again.
+func (z *sealer) run(stop <-chan struct{}) {
+	ticker := time.NewTicker(z.options.sealEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-z.wake:
+		case <-ticker.C:
+		}
+		for z.report(z.round(stop, false)) != nil {
+			select {
+			case <-stop:
+				return
+			case <-ticker.C:
+			}
+		}
+	}
+}
+
+// report notes how a round went and returns err as it is.
+func (z *sealer) report(err error) error {
+	if err != nil {
+		z.faults.setSeal(unavailable("seal", err))
+		return err
+	}
+	z.faults.setSeal(nil)
+	return nil
+}
+
+// round seals all that is due, or everything, unless stop is closed before,
+// and does the chores that come with it.
+func (z *sealer) round(stop <-chan struct{}, everything bool) (err error) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	defer func() {
+		if err != nil {
+			z.unsure = true
+			z.dropConnLocked()
+		}
+	}()
+	defer recoverAs(&err)
+	if err := z.prepareLocked(); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-stop:
+			return nil
+		default:
+		}
+		if len(z.batch) == 0 {
+			z.batch = z.pick(everything)
+		}
+		if len(z.batch) == 0 {
+			break
+		}
+		if err := z.sealBatchLocked(); err != nil {
+			return err
+		}
+		if err := z.checkpointLocked(); err != nil {
+			return err
+		}
+	}
+	if err := z.trimLogLocked(); err != nil {
+		return err
+	}
+	z.measure()
+	return z.checkpointLocked()
+}
+
+// prepareLocked opens the connection if need be and, after a failure, looks
+// what is in the file: a transaction that failed may be there all the same.
+func (z *sealer) prepareLocked() (err error) {
+	if z.conn == nil {
+		if z.conn, err = openReader(z.options.Path); err != nil {
+			return err
+		}
+	}
+	if !z.unsure {
+		return nil
+	}
+	bytes, err := z.conn.queryInt("SELECT coalesce(sum(length(data) + ?), 0) FROM ingest_log", int64(logRowOverhead))
+	if err != nil {
+		return err
+	}
+	for _, s := range z.batch {
+		if s.tail, err = z.readTail(s); err != nil {
+			return err
+		}
+	}
+	z.logBytes.Store(bytes)
+	z.unsure = false
+	return nil
+}
+
+// pick takes the series to seal next from the backlog: those with enough
+// points, then those that have waited long enough, then, while the log is too
+// long, those whose points stand first in it.
+func (z *sealer) pick(everything bool) []*series {
+	if full := z.backlog.takeFull(z.seriesPerBatch()); len(full) > 0 {
+		return full
+	}
+	until := z.options.now().Add(-z.options.SealAfter).UnixMilli()
+	if everything || z.logBytes.Load() > z.options.LogBytes {
+		until = math.MaxInt64
+	}
+	return z.backlog.takeOldest(sealSeries, until)
+}
+
+// measure notes the size of the files.
+func (z *sealer) measure() {
+	var size int64
+	for _, path := range []string{z.options.Path, z.options.Path + "-wal"} {
+		if info, err := os.Stat(path); err == nil {
+			size += info.Size()
+		}
+	}
+	z.size.Store(size)
+}
+
+// checkpointLocked moves a long write-ahead log to the database file. The
+// bulk is done beside the commits; the little that came meanwhile while none
+// can run, so that the log starts over instead of growing under steady load.
+func (z *sealer) checkpointLocked() error {
+	if z.walPages.Load() < checkpointPages {
+		return nil
+	}
+	z.walPages.Store(0)
+	const passive = "PRAGMA wal_checkpoint(PASSIVE)"
+	if _, err := z.conn.queryInt(passive); err != nil {
+		return err
+	}
+	z.writer.mu.Lock()
+	defer z.writer.mu.Unlock()
+	_, err := z.conn.queryInt(passive)
+	return err
+}
+
+func (z *sealer) dropConnLocked() {
+	if z.conn != nil {
+		_ = z.conn.close()
+		z.conn = nil
+	}
+}
+
+// close releases the connection; run has ended.
+func (z *sealer) close() {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.dropConnLocked()
+}

@@ -1,0 +1,90 @@
+package sqlite
+
+import (
+	"errors"
+	"sync"
+)
+
+// writer owns the one connection that changes the file. The committer and the
+// sealer take turns on it.
+type writer struct {
+	path         string
+	aroundCommit func(commit func() error) error // see Options
+
+	mu   sync.Mutex
+	conn *conn // nil after a failure, until the next transaction
+}
+
+// openWriter opens path for writing, and creates it if missing.
+func openWriter(path string) (*conn, error) {
+	c, err := openConn(path)
+	if err != nil {
+		return nil, err
+	}
+	// Checkpoints are the sealer's work; the limit here is for the case that
+	// it cannot keep up.
+	for _, pragma := range []string{
+		"PRAGMA synchronous = FULL",
+		"PRAGMA busy_timeout = 5000",
+		"PRAGMA wal_autocheckpoint = 8192",
+		"PRAGMA journal_size_limit = 67108864",
+	} {
+		if err := c.once(pragma); err != nil {
+			return nil, errors.Join(err, c.close())
+		}
+	}
+	return c, nil
+}
+
+// transact runs fn in a transaction. When it returns nil the transaction is
+// durable. After an error it is absent as a rule; but when a sync failed after
+// the write, all of it may turn up in the file, so the caller looks before it
+// does the work again. A panic in fn becomes an error. After any failure the
+// connection is given up and the next call opens a new one, so that a disk
+// that has recovered is used again.
+func (w *writer) transact(fn func(*conn) error) (err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conn == nil {
+		if w.conn, err = openWriter(w.path); err != nil {
+			return err
+		}
+	}
+	defer func() {
+		if err != nil {
+			w.giveUpLocked()
+		}
+	}()
+	defer recoverAs(&err)
+	if err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	if err := fn(w.conn); err != nil {
+		return err
+	}
+	commit := func() error { return w.conn.exec("COMMIT") }
+	if w.aroundCommit != nil {
+		return w.aroundCommit(commit)
+	}
+	return commit()
+}
+
+// giveUpLocked closes the connection, which rolls back what is open on it.
+// The cause of the failure is what the caller reports, not how this went.
+func (w *writer) giveUpLocked() {
+	_ = w.conn.exec("ROLLBACK")
+	_ = w.conn.close()
+	w.conn = nil
+}
+
+// close releases the connection. Nothing is written after it.
+func (w *writer) close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conn == nil {
+		return nil
+	}
+	err := w.conn.close()
+	w.conn = nil
+	return err
+}

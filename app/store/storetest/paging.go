@@ -1,0 +1,162 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"smart-factory-backend/app/factory"
+)
+
+// pages reads a history page by page, at most limit points each, calling
+// between after each page, and returns the concatenation.
+func (f *fixture) pages(q factory.HistoryQuery, limit int, between func()) []factory.Series {
+	f.t.Helper()
+	var all []factory.Series
+	q.Limit = limit
+	for range 10_000 {
+		page, err := f.History(context.Background(), q)
+		if err != nil {
+			f.t.Fatalf("History(cursor %q) = %v", q.Cursor, err)
+		}
+		points := 0
+		for _, s := range page.Series {
+			points += len(s.Points)
+			if n := len(all); n > 0 && all[n-1].Metric == s.Metric {
+				all[n-1].Points = append(all[n-1].Points, s.Points...)
+			} else {
+				all = append(all, factory.Series{Metric: s.Metric, Points: slices.Clone(s.Points)})
+			}
+		}
+		if points > limit || page.NextCursor != "" && points != limit {
+			f.t.Fatalf("History(limit %d) = %d points, cursor %q, want a full page before the last", limit, points, page.NextCursor)
+		}
+		if page.NextCursor == "" {
+			return all
+		}
+		q.Cursor = page.NextCursor
+		between()
+	}
+	f.t.Fatalf("History(limit %d): more than 10 000 pages", limit)
+	return nil
+}
+
+// testHistoryPaging: at every page size the pages together are the whole.
+func testHistoryPaging(t *testing.T, open Opener) {
+	stages(t, open,
+		func(f *fixture) {
+			for at := range int64(9) {
+				f.append(reading("a", at, 1), reading("b", at*2, 2), reading("d", at, 4))
+				if at == 4 {
+					f.settle()
+				}
+			}
+			f.append(reading("c", 5, 3), reading("é/ ü", 5, 3))
+		},
+		func(f *fixture) {
+			whole := f.history("m")
+			for limit := 1; limit <= 31; limit++ {
+				if got := f.pages(everything("m"), limit, func() {}); !sameSeries(got, whole) {
+					f.t.Errorf("pages of %d:\ngot  %v\nwant %v", limit, got, whole)
+				}
+			}
+			some := f.history("m", "d", "b", "é/ ü")
+			part := everything("m", "d", "b", "é/ ü")
+			for limit := 1; limit <= 20; limit++ {
+				if got := f.pages(part, limit, func() {}); !sameSeries(got, some) {
+					f.t.Errorf("pages of %d of some metrics:\ngot  %v\nwant %v", limit, got, some)
+				}
+			}
+			part = everything("m", "a", "b")
+			part.From, part.To = 3, 7
+			want := []factory.Series{series("a", 3, 1, 4, 1, 5, 1, 6, 1), series("b", 4, 2, 6, 2)}
+			for limit := 1; limit <= 7; limit++ {
+				if got := f.pages(part, limit, func() {}); !sameSeries(got, want) {
+					f.t.Errorf("pages of %d of a range:\ngot  %v\nwant %v", limit, got, want)
+				}
+			}
+		})
+}
+
+// testHistoryPagingDuringAppends: points that were there before the first page
+// come exactly once, in order, whatever is appended meanwhile.
+func testHistoryPagingDuringAppends(t *testing.T, open Opener) {
+	f := newFixture(t, open)
+	var batch []factory.Reading
+	for at := int64(0); at < 200; at += 2 {
+		batch = append(batch, reading("a", at, 1), reading("b", at, 1))
+	}
+	f.append(batch...)
+	next := int64(1)
+	got := f.pages(everything("m"), 7, func() {
+		// A late point somewhere, one at the end, and a new metric.
+		f.append(reading("a", next, 2), reading("b", 199+next, 2), reading(fmt.Sprintf("a-%d", next), 1, 2))
+		next += 2
+		if next%8 == 1 {
+			f.settle()
+		}
+	})
+	for _, s := range got {
+		var before []factory.Point
+		for i, p := range s.Points {
+			if i > 0 && p.ObservedAt <= s.Points[i-1].ObservedAt {
+				t.Fatalf("metric %s: time %d after %d", s.Metric, p.ObservedAt, s.Points[i-1].ObservedAt)
+			}
+			if p.Value == 1 {
+				before = append(before, p)
+			}
+		}
+		if (s.Metric == "a" || s.Metric == "b") && len(before) != 100 {
+			t.Errorf("metric %s: %d of the 100 points that were there at the start", s.Metric, len(before))
+		}
+	}
+	if !slices.IsSortedFunc(got, func(a, b factory.Series) int { return compareKeys(seriesKey{"", a.Metric}, seriesKey{"", b.Metric}) }) {
+		t.Errorf("metrics are not in order")
+	}
+}
+
+// testLatestPaging: at every page size the pages together are the whole.
+func testLatestPaging(t *testing.T, open Opener) {
+	stages(t, open,
+		func(f *fixture) {
+			for _, machine := range []string{"a", "b", "b c", "é"} {
+				for _, metric := range []string{"x", "y", "z/z"} {
+					f.append(factory.Reading{Machine: machine, Metric: metric, ObservedAt: 1, Value: 1})
+				}
+			}
+		},
+		func(f *fixture) {
+			for _, q := range []factory.LatestQuery{{}, {Machine: "b"}, {Metric: "y"}} {
+				whole := f.latest(q.Machine, q.Metric)
+				for limit := 1; limit <= 13; limit++ {
+					if got := f.latestPages(q, limit); !slices.EqualFunc(got, whole, sameReading) {
+						f.t.Errorf("Latest(%+v) in pages of %d:\ngot  %v\nwant %v", q, limit, got, whole)
+					}
+				}
+			}
+			if got := len(f.latest("", "")); got != 12 {
+				f.t.Errorf("Latest() = %d readings, want 12", got)
+			}
+		})
+}
+
+func (f *fixture) latestPages(q factory.LatestQuery, limit int) (all []factory.Reading) {
+	f.t.Helper()
+	q.Limit = limit
+	for range 1000 {
+		page, err := f.Latest(context.Background(), q)
+		if err != nil || len(page.Readings) > limit {
+			f.t.Fatalf("Latest(%+v) = %d readings, %v", q, len(page.Readings), err)
+		}
+		for _, r := range page.Readings {
+			all = append(all, r.Reading)
+		}
+		if page.NextCursor == "" {
+			return all
+		}
+		q.Cursor = page.NextCursor
+	}
+	f.t.Fatalf("Latest(limit %d): more than 1000 pages", limit)
+	return nil
+}

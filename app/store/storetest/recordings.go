@@ -1,0 +1,200 @@
+package storetest
+
+import (
+	"context"
+	"embed"
+	"encoding/csv"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/factory"
+)
+
+//go:embed testdata
+var testdata embed.FS
+
+// recording is what is known of a recorded series, times in UTC.
+type recording struct {
+	file        string
+	rows        int // lines of the file but the header
+	points      int // after last write wins
+	min, max    float64
+	mean        float64
+	first, last string // time
+	firstValue  float64
+	lastValue   float64
+}
+
+// extract is the part of a recording that stands beside this file.
+var extract = recording{
+	file: "nab_machine_temperature_extract.csv", rows: 601, points: 589,
+	min: 72.54461682, max: 95.85817817, mean: 85.998902298506,
+	first: "2014-01-06 06:05:00", firstValue: 82.47559411, last: "2014-01-08 07:05:00", lastValue: 87.02231983,
+}
+
+// nabRecordings are the files of the shared data folder, with the figures of
+// its README.
+var nabRecordings = []recording{
+	{
+		file: "nab/machine_temperature_system_failure.csv", rows: 22695, points: 22683,
+		min: 2.0847212059999998, max: 108.51054280000001, mean: 85.92215856573033,
+		first: "2013-12-02 21:15:00", firstValue: 73.96732207, last: "2014-02-19 15:25:00", lastValue: 96.90386085,
+	},
+	{
+		file: "nab/ambient_temperature_system_failure.csv", rows: 7267, points: 7267,
+		min: 57.45840559, max: 86.22321261, mean: 71.2424327082882,
+		first: "2013-07-04 00:00:00", firstValue: 69.88083514, last: "2014-05-28 15:00:00", lastValue: 72.58408858,
+	},
+}
+
+// testRecordings stores real recordings in file order and wants them back
+// with every bit, and with the figures known of them. The shared data folder
+// is used where it is present; the extract always.
+func testRecordings(t *testing.T, open Opener) {
+	t.Run("extract", func(t *testing.T) {
+		t.Parallel()
+		local, err := fs.Sub(testdata, "testdata")
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkRecording(t, open, local, extract)
+	})
+	folder, ok := sharedData()
+	if !ok {
+		return
+	}
+	shared := os.DirFS(folder)
+	for _, r := range nabRecordings {
+		t.Run(r.file, func(t *testing.T) {
+			t.Parallel()
+			checkRecording(t, open, shared, r)
+		})
+	}
+	files, err := fs.Glob(shared, "skab/*.csv")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no skab/*.csv in %s: %v", folder, err)
+	}
+	for _, file := range files {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			checkRoundTrip(t, open, readCSV(t, shared, file))
+		})
+	}
+}
+
+// sharedData finds the data folder beside the repository.
+func sharedData() (folder string, ok bool) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", false
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", false
+		}
+		dir = parent
+	}
+	folder = filepath.Join(dir, "..", "shared", "data")
+	_, err = os.Stat(filepath.Join(folder, "README.md"))
+	return folder, err == nil
+}
+
+// checkRecording stores the recording r and compares its figures.
+func checkRecording(t *testing.T, open Opener, files fs.FS, r recording) {
+	readings := readCSV(t, files, r.file)
+	if len(readings) != r.rows {
+		t.Fatalf("%s has %d rows, want %d", r.file, len(readings), r.rows)
+	}
+	f := checkRoundTrip(t, open, readings)
+	got := f.history("m")[0].Points
+	if len(got) != r.points {
+		t.Fatalf("%d points, want %d", len(got), r.points)
+	}
+	low, high, sum := math.Inf(1), math.Inf(-1), 0.0
+	for _, p := range got {
+		low, high, sum = min(low, p.Value), max(high, p.Value), sum+p.Value
+	}
+	if low != r.min || high != r.max || math.Abs(sum/float64(len(got))-r.mean) > 1e-9 {
+		t.Errorf("min %v, max %v, mean %v, want %v, %v, %v", low, high, sum/float64(len(got)), r.min, r.max, r.mean)
+	}
+	first := factory.Point{ObservedAt: parseTime(t, r.first), Value: r.firstValue}
+	last := factory.Point{ObservedAt: parseTime(t, r.last), Value: r.lastValue}
+	if got[0] != first || got[len(got)-1] != last {
+		t.Errorf("first %v, last %v, want %v, %v", got[0], got[len(got)-1], first, last)
+	}
+	f.wantLatest(reading("value", last.ObservedAt, last.Value))
+}
+
+// checkRoundTrip stores readings of machine "m" in their order, in pieces, and
+// wants the last one of each time back, at once and from an opened file.
+func checkRoundTrip(t *testing.T, open Opener, readings []factory.Reading) *fixture {
+	f := newFixture(t, open)
+	model := NewMemory(Limits{AutoRegister: true})
+	for batch := range slices.Chunk(readings, 997) {
+		f.append(batch...)
+		if _, err := model.Append(context.Background(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := model.History(context.Background(), everything("m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, enter := range []func(){func() {}, f.settle, func() { f.reopen(Limits{AutoRegister: true}) }} {
+		enter()
+		if got := f.history("m"); !sameSeries(got, want.Series) {
+			t.Fatalf("History differs from the file")
+		}
+	}
+	return f
+}
+
+// readCSV reads the readings of a recording, one per cell: a column with the
+// time, then one for each metric.
+func readCSV(t *testing.T, files fs.FS, name string) (readings []factory.Reading) {
+	t.Helper()
+	text, err := fs.ReadFile(files, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := csv.NewReader(strings.NewReader(string(text)))
+	if strings.Contains(strings.SplitN(string(text), "\n", 2)[0], ";") {
+		reader.Comma = ';'
+	}
+	rows, err := reader.ReadAll()
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	for _, row := range rows[1:] {
+		at := parseTime(t, row[0])
+		for column, cell := range row[1:] {
+			value, err := strconv.ParseFloat(cell, 64)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			readings = append(readings, reading(rows[0][column+1], at, value))
+		}
+	}
+	return readings
+}
+
+func parseTime(t *testing.T, text string) int64 {
+	t.Helper()
+	at, err := time.Parse(time.DateTime, text)
+	if err != nil {
+		t.Fatal(fmt.Errorf("time of a recording: %w", err))
+	}
+	return at.UnixMilli()
+}
