@@ -61,3 +61,15 @@ func Sockets(s *Supervisor) int {
 	_ = s.call(func() { n = len(s.sockets) })
 	return n
 }
+
+// Guarded reports whether fasthttp hands the workers' connections on as they
+// are.
+func Guarded(s *Supervisor) bool {
+	guarded := true
+	_ = s.call(func() {
+		for _, w := range s.allWorkers() {
+			guarded = guarded && w.server.MaxConnsPerIP == 0 && w.server.KeepHijackedConns
+		}
+	})
+	return guarded
+}

@@ -23,6 +23,11 @@ const (
 	inAcceptLoop = "accept loop"
 )
 
+// Places returns every Reason that a Panicked event can have.
+func Places() []string {
+	return []string{inHandler, inConnection, inHijack, inWebSocket, inStream, inHelper, inAcceptLoop}
+}
+
 // guard is deferred around code that may panic or end its goroutine. returned
 // says that it did neither. It calls after, if given, once the panic is
 // contained; after runtime.Goexit the goroutine still ends.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
-	"github.com/valyala/fasthttp/fasthttputil"
 
 	"smart-factory-backend/app/cluster"
 )
@@ -187,27 +186,22 @@ func TestHandlerWithoutSupervisor(t *testing.T) {
 			}
 		case "/go":
 			cluster.Go(ctx, func() { close(helped) })
-			if cluster.OverLimit(ctx) != "" || cluster.Kill(ctx) == nil {
-				t.Error("OverLimit or Kill without a supervisor: want none, and an error")
+			if cluster.OverLimit(ctx) != "" || cluster.Peer(ctx).IsValid() || cluster.Kill(ctx) == nil {
+				t.Error("OverLimit, Peer or Kill without a supervisor: want none, none and an error")
 			}
 			answerOK(ctx)
 		}
 	})}
-	ln := fasthttputil.NewInmemoryListener()
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = server.Serve(ln) })
 	for _, path := range []string{"/stream", "/hijack", "/upgrade", "/go"} {
-		conn, err := ln.Dial()
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := &client{conn: conn, br: bufio.NewReader(conn), hasty: true}
+		near, far := net.Pipe()
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = server.ServeConn(far) })
+		c := &client{conn: near, br: bufio.NewReader(near), hasty: true}
 		if a, err := c.get(path); a.status != http.StatusOK {
 			t.Errorf("GET %s: %+v, %v, want 200", path, a, err)
 		}
 		c.close()
+		wg.Wait()
 	}
 	within(t, "helper", helped)
-	_ = ln.Close()
-	wg.Wait()
 }

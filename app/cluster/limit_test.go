@@ -22,6 +22,10 @@ func limited(ctx *fasthttp.RequestCtx) {
 		ctx.Error(over, http.StatusServiceUnavailable)
 		return
 	}
+	if cluster.Peer(ctx).String() != ctx.RemoteIP().String() {
+		ctx.Error("Peer is wrong", http.StatusInternalServerError)
+		return
+	}
 	echoing(ctx)
 }
 

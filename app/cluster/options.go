@@ -20,9 +20,9 @@ type Options struct {
 	Handler fasthttp.RequestHandler
 
 	// Server, if set, configures each worker's fasthttp server before it
-	// serves: limits, timeouts, the error handler. Handler and
-	// KeepHijackedConns are overwritten; ConnState is called after the
-	// worker's own. It runs once per generation.
+	// serves: limits, timeouts, the error handler. Handler, Concurrency,
+	// MaxConnsPerIP and KeepHijackedConns are overwritten; ConnState is called
+	// after the worker's own. It runs once per generation.
 	Server func(*fasthttp.Server)
 
 	// Failed, if set, writes the response of a request whose handler panicked

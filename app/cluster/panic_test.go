@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -161,6 +162,9 @@ func TestPanicIsContained(t *testing.T) {
 			wantOK(t, bystander)
 			if e.Value != "trouble" || !strings.Contains(string(e.Stack), "cluster_test.trouble") {
 				t.Errorf("Panicked event: value %v, stack %s, want the panic's", e.Value, e.Stack)
+			}
+			if !slices.Contains(cluster.Places(), e.Reason) {
+				t.Errorf("Panicked in %q, which Places() does not have", e.Reason)
 			}
 			c.events.wait(t, cluster.WorkerRecycled, 1)
 			wantOK(t, bystander)

@@ -45,7 +45,7 @@ func (s *Supervisor) rescale(reason string) (capped bool, err error) {
 	if s.wanted == before {
 		return capped, nil
 	}
-	for !s.sockets[0].inherited && len(s.sockets) < s.wanted {
+	for len(s.sockets) < s.wanted && s.mayAddSocket() {
 		sock, err := s.sockets[0].sibling()
 		if err != nil {
 			s.wanted = before
@@ -66,6 +66,13 @@ func (s *Supervisor) rescale(reason string) (capped bool, err error) {
 	}
 	s.observe(Event{Kind: Scaled, Count: s.wanted, Reason: reason})
 	return capped, nil
+}
+
+// mayAddSocket reports whether the sockets may become more. Beside a stranger
+// they may not: a new one would come after the stranger's in the kernel's list,
+// whose first ones get the connections. The workers share what there is then.
+func (s *Supervisor) mayAddSocket() bool {
+	return !s.sockets[0].inherited && strangers(s.sockets) == 0
 }
 
 // reviveAny ends the backoff of the slots that stay, if none has a worker: the

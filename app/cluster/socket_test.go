@@ -90,7 +90,7 @@ func TestTakenPortIsRefused(t *testing.T) {
 // time one gets the port.
 func TestSimultaneousClaimHasOneWinner(t *testing.T) {
 	t.Parallel()
-	for range scaled(200) {
+	for range scaled(60) {
 		free, err := net.Listen("tcp4", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -146,15 +146,16 @@ func joinPort(t testing.TB, addr string) net.Listener {
 	return ln
 }
 
-func TestStrangerOnThePort(t *testing.T) {
-	t.Parallel()
-	r := start(t, cluster.Options{Workers: 2})
-	stranger := joinPort(t, r.addr)
-	var got atomic.Int64
+// strange joins a supervisor's port and counts the connections that it gets;
+// leave ends it.
+func strange(t testing.TB, addr string) (got *atomic.Int64, leave func()) {
+	t.Helper()
+	ln := joinPort(t, addr)
+	got = new(atomic.Int64)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
-			c, err := stranger.Accept()
+			c, err := ln.Accept()
 			if err != nil {
 				return
 			}
@@ -162,6 +163,16 @@ func TestStrangerOnThePort(t *testing.T) {
 			_ = c.Close()
 		}
 	})
+	return got, func() {
+		_ = ln.Close()
+		wg.Wait()
+	}
+}
+
+func TestStrangerOnThePort(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{Workers: 2})
+	got, leave := strange(t, r.addr)
 	for range 400 {
 		wantOK(t, &client{addr: r.addr, hasty: true})
 	}
@@ -181,11 +192,33 @@ func TestStrangerOnThePort(t *testing.T) {
 	if got.Load() == 0 {
 		t.Error("without steering the stranger got 0 of 400 connections, too: the test shows nothing")
 	}
-	_ = stranger.Close()
-	wg.Wait()
+	leave()
 	cluster.LookForStrangers(r.Supervisor)
 	if e := r.events.wait(t, cluster.Stranger, 2)[1]; e.Count != 0 {
 		t.Errorf("Stranger after it left: count %d, want 0", e.Count)
+	}
+}
+
+// TestScalingBesideAStranger: a socket that is opened now would stand behind
+// the stranger's, and the stranger would take its share.
+func TestScalingBesideAStranger(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{Workers: 1})
+	got, leave := strange(t, r.addr)
+	for _, n := range []int{4, 2, 3} {
+		if now, _, err := r.Scale(n); now != n || err != nil {
+			t.Fatalf("Scale(%d) = %d, %v", n, now, err)
+		}
+		for range 100 {
+			wantOK(t, &client{addr: r.addr, hasty: true})
+		}
+	}
+	leave()
+	if n := got.Load(); n != 0 {
+		t.Errorf("the stranger got %d of 300 connections", n)
+	}
+	if running, total := r.Workers(); running != 3 || total != 3 {
+		t.Errorf("Workers() = %d, %d, want 3, 3", running, total)
 	}
 }
 

@@ -50,6 +50,7 @@ func (s *Supervisor) newWorker(sl *slot) *worker {
 	}
 	w.server.Handler = w.handle
 	w.server.KeepHijackedConns = true // a pooled one may be another client's by the time it is written to
+	w.server.MaxConnsPerIP = 0        // wraps the connection, so that the guards would not find it
 	w.server.Concurrency = s.opts.MaxConns + reservedConns
 	return w
 }

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// command is one sub-command.
+type command struct {
+	name string
+	// options and arguments are what follows the name; each argument is one
+	// word, and exactly that many are wanted.
+	options, arguments string
+	// summary is one line; details are more, for the sub-command's own help.
+	summary, details string
+	run              func(ctx context.Context, args []string, env environment) int
+	// ownSignals is set if run itself listens to signals.
+	ownSignals bool
+}
+
+// commands returns all sub-commands in the order in which help lists them.
+func commands() []command {
+	return []command{
+		serveCommand(),
+		healthcheckCommand(),
+		statusCommand(),
+		reloadCommand(),
+		scaleCommand(),
+		{
+			name: "replay", options: "[flags]", arguments: "FILE…", run: replayCommand,
+			summary: "post a recorded data set to a server",
+		},
+		configCommand(),
+		unitCommand(),
+		versionCommand(),
+		helpCommand(),
+	}
+}
+
+func commandNamed(name string) (command, bool) {
+	for _, c := range commands() {
+		if c.name == name {
+			return c, true
+		}
+	}
+	return command{}, false
+}
+
+func serveCommand() command {
+	c := command{
+		name: "serve", ownSignals: true,
+		summary: "run the server (the default)",
+		details: `The configuration comes from environment variables; "` + program + ` config" lists
+them. SIGTERM and SIGINT end the server in good order, a second one at once;
+SIGHUP reloads. Exit codes: 0 ended in good order, 1 can't start, 70 gave up on
+its workers.`,
+	}
+	c.run = func(ctx context.Context, args []string, env environment) int {
+		if _, code, ok := c.parse(args, env, nil); !ok {
+			return code
+		}
+		return serve(ctx, env)
+	}
+	return c
+}
+
+func helpCommand() command {
+	return command{
+		name: "help", options: "[COMMAND]",
+		summary: "explain the program, or one sub-command",
+		run: func(ctx context.Context, args []string, env environment) int {
+			if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || args[0] == "help" {
+				overview(env.stdout)
+				return exitOK
+			}
+			c, found := commandNamed(args[0])
+			if !found {
+				return unknown(args[0], env)
+			}
+			return c.run(ctx, []string{"-h"}, env)
+		},
+	}
+}
+
+// overview writes the help of the whole program.
+func overview(w io.Writer) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Takes telemetry from machines, keeps it, and serves it.\n\nUsage: %s [COMMAND]\n\n", program)
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "  %-28s %s\n", c.synopsis(), c.summary)
+	}
+	fmt.Fprintf(&b, "\nThe configuration is environment variables; %q lists them.\n", program+" config")
+	fmt.Fprintf(&b, "%q explains a command.\n", program+" help COMMAND")
+	_, _ = io.WriteString(w, b.String())
+}
+
+// synopsis returns the command as one types it, without the program's name.
+func (c command) synopsis() string {
+	return strings.Join(strings.Fields(c.name+" "+c.options+" "+c.arguments), " ")
+}
+
+// help writes the help of one sub-command.
+func (c command) help(w io.Writer, flags *flag.FlagSet) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Usage: %s %s\n\n%s%s.\n", program, c.synopsis(), strings.ToUpper(c.summary[:1]), c.summary[1:])
+	if c.details != "" {
+		fmt.Fprintf(&b, "\n%s\n", c.details)
+	}
+	first := true
+	flags.VisitAll(func(f *flag.Flag) {
+		if first {
+			b.WriteString("\n")
+			first = false
+		}
+		fmt.Fprintf(&b, "  --%-10s %s\n", f.Name, f.Usage)
+	})
+	_, _ = io.WriteString(w, b.String())
+}

@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"smart-factory-backend/app/config"
+)
+
+// environment is what a sub-command sees of the world around it.
+type environment struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	// getenv returns a variable that is not part of the configuration.
+	getenv func(name string) string
+	// load reads the configuration, as config.Load does.
+	load func() (config.Config, []config.Warning, error)
+}
+
+// terminalSize returns the size of the terminal that w writes to; ok is false
+// if it isn't one.
+func terminalSize(w io.Writer) (width, height int, ok bool) {
+	file, isFile := w.(*os.File)
+	if !isFile {
+		return 0, 0, false
+	}
+	width, height, err := term.GetSize(int(file.Fd()))
+	return width, height, err == nil
+}
+
+// colours reports whether w is a terminal whose user has nothing against
+// colours (https://no-color.org).
+func (e environment) colours(w io.Writer) bool {
+	_, _, ok := terminalSize(w)
+	return ok && e.getenv("NO_COLOR") == "" && e.getenv("TERM") != "dumb"
+}

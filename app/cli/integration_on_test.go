@@ -1,0 +1,6 @@
+//go:build integration
+
+package cli_test
+
+// integration says that what a test needs must be there.
+const integration = true

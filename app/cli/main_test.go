@@ -1,0 +1,145 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"smart-factory-backend/app/cli"
+	"smart-factory-backend/app/config"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// asProgram is set in the environment of a test binary that is to be the
+// program itself.
+const asProgram = "CLI_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		os.Exit(cli.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// program returns a command that runs the program in a process of its own,
+// with the given NAME=value variables.
+func program(t *testing.T, variables []string, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append([]string{asProgram + "=1", "PATH=" + os.Getenv("PATH")}, variables...)
+	return cmd
+}
+
+// result is what a sub-command left behind.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// run runs a sub-command in this process, with a configuration that change
+// may change.
+func run(ctx context.Context, change func(*config.Config), args ...string) result {
+	c := config.Default()
+	if change != nil {
+		change(&c)
+	}
+	return runWith(ctx, func() (config.Config, []config.Warning, error) { return c, nil, nil }, args...)
+}
+
+func runWith(ctx context.Context, load func() (config.Config, []config.Warning, error), args ...string) result {
+	var stdout, stderr bytes.Buffer
+	code := cli.Run(ctx, args, cli.World{
+		Stdout: &stdout, Stderr: &stderr, Load: load, Getenv: func(string) string { return "" },
+	})
+	return result{code, stdout.String(), stderr.String()}
+}
+
+func TestACommandLineThatMakesNoSense(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		args []string
+		want string
+	}{
+		"swapped letters":     {[]string{"statsu"}, `there is no sub-command "statsu". Did you mean "status"?`},
+		"a missing letter":    {[]string{"helthcheck"}, `Did you mean "healthcheck"?`},
+		"an abbreviation":     {[]string{"conf"}, `Did you mean "config"?`},
+		"upper case":          {[]string{"RELOAD"}, `Did you mean "reload"?`},
+		"nothing like it":     {[]string{"frobnicate"}, "there is no sub-command \"frobnicate\".\n"},
+		"an unknown flag":     {[]string{"status", "--wacth"}, "status: flag provided but not defined: -wacth"},
+		"a flag of no one":    {[]string{"--port", "80"}, `there is no sub-command "--port"`},
+		"an argument":         {[]string{"reload", "now"}, `reload: takes no argument "now"`},
+		"serve, an argument":  {[]string{"serve", "3000"}, `serve: takes no argument "3000"`},
+		"scale, no number":    {[]string{"scale"}, "scale: want scale N"},
+		"scale, two numbers":  {[]string{"scale", "1", "2"}, "scale: want scale N"},
+		"scale, a word":       {[]string{"scale", "two"}, `"two" is not a number of workers: want a whole number, at least 0`},
+		"scale, a fraction":   {[]string{"scale", "1.5"}, `"1.5" is not a number of workers`},
+		"scale, negative":     {[]string{"scale", "--", "-1"}, `"-1" is not a number of workers`},
+		"help of no command":  {[]string{"help", "stauts"}, `Did you mean "status"?`},
+		"status, an argument": {[]string{"status", "--json", "x"}, `takes no argument "x"`},
+	}
+	for name, tt := range tests {
+		got := run(t.Context(), nil, tt.args...)
+		if got.code != 2 || got.stdout != "" || !strings.Contains(got.stderr, tt.want) {
+			t.Errorf("%s: %v = %+v, want exit code 2 and %q", name, tt.args, got, tt.want)
+		}
+		if !strings.Contains(got.stderr, "See smart-factory-backend help") {
+			t.Errorf("%s: %v says %q, want where to read on", name, tt.args, got.stderr)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	overview := run(t.Context(), nil, "help")
+	for _, name := range cli.CommandNames() {
+		if !strings.Contains(overview.stdout, "\n  "+name+" ") {
+			t.Errorf("help does not list %s:\n%s", name, overview.stdout)
+		}
+		for _, args := range [][]string{{"help", name}, {name, "-h"}, {name, "--help"}} {
+			got := run(t.Context(), nil, args...)
+			if got.code != 0 || got.stderr != "" || !strings.Contains(got.stdout, "smart-factory-backend") {
+				t.Errorf("%v = %+v, want exit code 0 and its usage", args, got)
+			}
+		}
+	}
+	for _, args := range [][]string{{"-h"}, {"--help"}, {"help", "-h"}} {
+		if got := run(t.Context(), nil, args...); got != overview || got.code != 0 {
+			t.Errorf("%v = %+v, want the same as help", args, got)
+		}
+	}
+	status := run(t.Context(), nil, "status", "-h").stdout
+	for _, want := range []string{"Usage: smart-factory-backend status [--watch] [--json]\n", "\n  --watch ", "CONTROL_SOCKET"} {
+		if !strings.Contains(status, want) {
+			t.Errorf("help of status lacks %q:\n%s", want, status)
+		}
+	}
+}
+
+// failingWriter stands for a full disk or a closed pipe.
+type failingWriter struct{}
+
+func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"version"}, {"config"}, {"config", "--json"}, {"unit"}} {
+		var stderr bytes.Buffer
+		code := cli.Run(t.Context(), args, cli.World{
+			Stdout: failingWriter{}, Stderr: &stderr, Getenv: func(string) string { return "" },
+			Load: func() (config.Config, []config.Warning, error) { return config.Default(), nil, nil },
+		})
+		if code != 1 || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%v into a full disk = %d, %q, want 1 and why", args, code, stderr.String())
+		}
+	}
+}

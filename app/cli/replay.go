@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"smart-factory-backend/app/replay"
+)
+
+const replayUsage = `usage: smart-factory-backend replay [flags] FILE...
+
+Posts recorded telemetry to a server, by default at the pace at which it was
+recorded. A FILE is CSV with a header: the time first (2006-01-02 15:04:05 in
+UTC, RFC 3339 or Unix milliseconds), then one column per metric; separated by
+comma, semicolon or tab. The machine is named after the file, a metric after
+its column in snake_case. Files of one machine are posted one after another,
+different machines at the same time.
+
+flags:
+`
+
+// renames collects --map flags.
+type renames map[string]string
+
+func (r renames) String() string { return "" }
+
+func (r renames) Set(pair string) error {
+	at := strings.LastIndexByte(pair, '=')
+	if at <= 0 || at == len(pair)-1 {
+		return errors.New("want COLUMN=METRIC")
+	}
+	r[pair[:at]] = pair[at+1:]
+	return nil
+}
+
+// replayFlags are the options of replay and how its outcome is shown.
+type replayFlags struct {
+	replay.Options
+	fast, json bool
+}
+
+// replayCommand posts recordings to a server. It returns exitOK only if every
+// reading was accepted.
+func replayCommand(ctx context.Context, args []string, env environment) int {
+	f, err := parseReplay(args, env)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	var sum replay.Summary
+	if err == nil {
+		sum, err = replay.Run(ctx, f.Options)
+	}
+	switch {
+	case errors.Is(err, replay.ErrOptions):
+		_, _ = fmt.Fprintf(env.stderr, "replay: %v\nsee: smart-factory-backend replay -h\n", err)
+		return exitUsage
+	case err != nil && ctx.Err() != nil:
+		return exitInterrupted
+	case err != nil:
+		_, _ = fmt.Fprintf(env.stderr, "replay: %v\n", err)
+		return exitFailure
+	}
+	return f.report(sum, env)
+}
+
+// report writes the summary and chooses the exit code.
+func (f replayFlags) report(sum replay.Summary, env environment) int {
+	var err error
+	if f.json {
+		out := json.NewEncoder(env.stdout)
+		out.SetIndent("", "  ")
+		err = out.Encode(sum)
+	} else {
+		err = sum.WriteText(env.stdout, f.State)
+	}
+	switch {
+	case sum.Interrupted:
+		return exitInterrupted
+	case err != nil || !sum.OK():
+		return exitFailure
+	}
+	return exitOK
+}
+
+// parseReplay reads the command line, in which flags may also follow files.
+func parseReplay(args []string, env environment) (replayFlags, error) {
+	var f replayFlags
+	set := f.flagSet(env)
+	for {
+		if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
+			_, _ = fmt.Fprint(env.stdout, replayUsage)
+			set.SetOutput(env.stdout)
+			set.PrintDefaults()
+			return f, err
+		} else if err != nil {
+			return f, fmt.Errorf("%w: %w", replay.ErrOptions, err)
+		}
+		if set.NArg() == 0 {
+			break
+		}
+		f.Files = append(f.Files, set.Arg(0))
+		args = set.Args()[1:]
+	}
+	paced := false
+	set.Visit(func(fl *flag.Flag) { paced = paced || fl.Name == "speed" })
+	switch {
+	case f.fast && paced:
+		return f, fmt.Errorf("%w: --speed and --fast exclude each other", replay.ErrOptions)
+	case f.fast:
+		f.Speed = 0
+	case f.Speed <= 0:
+		return f, fmt.Errorf("%w: --speed %v is not above 0", replay.ErrOptions, f.Speed)
+	}
+	f.Key = cmp.Or(f.Key, env.getenv("API_KEY"))
+	f.Display = replay.NewDisplay(env.stderr)
+	return f, nil
+}
+
+// flagSet binds the flags to f.
+func (f *replayFlags) flagSet(env environment) *flag.FlagSet {
+	set := flag.NewFlagSet("replay", flag.ContinueOnError)
+	set.SetOutput(io.Discard) // the caller tells what is wrong
+	f.Columns.Rename = make(renames)
+	set.StringVar(&f.URL, "url", "http://127.0.0.1:"+cmp.Or(env.getenv("PORT"), "3000"), "`URL` of the server")
+	set.StringVar(&f.Key, "key", "", "API `key`; better given as API_KEY in the environment")
+	set.StringVar(&f.Machine, "machine", "", "`name` of the machine, for all files (default: the file's name without extension)")
+	set.StringVar(&f.Columns.Metric, "metric", "", "`name` of the metric of a file with one value column (default: its header)")
+	set.Var(renames(f.Columns.Rename), "map", "`COLUMN=METRIC` names a column's metric; may be repeated")
+	set.BoolVar(&f.Columns.Labels, "labels", false, "send the columns anomaly and changepoint too")
+	set.Float64Var(&f.Speed, "speed", 1, "pace as a `multiple` of the recorded one")
+	set.BoolVar(&f.fast, "fast", false, "as fast as the server takes it")
+	set.BoolVar(&f.ShiftToNow, "shift-to-now", false, "give each reading the time at which it is due; with --fast, move the recording so that it ends now")
+	set.IntVar(&f.Batch, "batch", 1000, "most `points` in a request")
+	set.IntVar(&f.Clients, "clients", 0, "`number` of machines replayed at the same time (default: all, with --fast 4)")
+	set.BoolVar(&f.Gzip, "gzip", false, "compress requests")
+	set.DurationVar(&f.RetryFor, "retry-for", time.Minute, "how long to repeat a request while the server is away or overloaded")
+	set.Int64Var(&f.SkipRows, "skip-rows", 0, "leave out so many `rows` at the beginning of the file")
+	set.StringVar(&f.State, "state", "", "note in `FILE` what is acknowledged, and go on from there if it exists")
+	set.BoolVar(&f.json, "json", false, "print the summary as JSON")
+	return set
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"smart-factory-backend/app"
+	"smart-factory-backend/app/cluster"
+)
+
+// serve runs the server until a signal or ctx ends it.
+func serve(ctx context.Context, env environment) int {
+	cfg, warnings, err := env.load()
+	if err != nil {
+		return failed(env, "serve", err)
+	}
+	level := new(slog.LevelVar)
+	level.Set(cfg.LogLevel)
+	log := app.NewLogger(env.stderr, cfg.LogFormat, level)
+	for _, w := range warnings {
+		log.Warn("configuration", slog.String("variable", w.Variable), slog.String("message", w.Message))
+	}
+	b := thisBuild()
+	a, err := app.New(cfg, app.Options{
+		Build: app.Build{Version: b.version, Commit: b.commit},
+		Log:   log, Level: level, Load: env.load,
+	})
+	if err != nil {
+		return failed(env, "serve", err)
+	}
+	ctx, stop := followSignals(ctx, a, log)
+	defer stop()
+	err = a.Run(ctx)
+	switch {
+	case err == nil:
+		log.Info("ended in good order")
+		return exitOK
+	case errors.Is(err, cluster.ErrGaveUp):
+		log.Error("gave up", slog.String("error", err.Error()))
+		return exitGaveUp
+	}
+	_, _ = fmt.Fprintf(env.stderr, "%s: %v\n", title("serve"), err)
+	return exitFailure
+}
+
+// followSignals turns the first SIGINT or SIGTERM into the end of the context
+// and SIGHUP into a reload; a second SIGINT or SIGTERM ends the process at
+// once. The returned function stops following and waits.
+func followSignals(ctx context.Context, a *app.App, log *slog.Logger) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() { // ended by quit, awaited by the returned function
+		defer close(ended)
+		for {
+			select {
+			case <-quit:
+				return
+			case s := <-signals:
+				switch {
+				case s == syscall.SIGHUP:
+					a.Reload(ctx)
+				case ctx.Err() == nil:
+					log.Info("signal", slog.String("signal", s.String()))
+					cancel()
+				default:
+					log.Warn("second signal, ending at once", slog.String("signal", s.String()))
+					os.Exit(exitInterrupted)
+				}
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(quit)
+		<-ended
+		cancel()
+	}
+}

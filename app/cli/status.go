@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"io"
+	"time"
+
+	"smart-factory-backend/app/control"
+)
+
+// rateSpan is the time between the two looks that a rate takes.
+const rateSpan = 250 * time.Millisecond
+
+func statusCommand() command {
+	c := command{
+		name: "status", options: "[--watch] [--json]",
+		summary: "show the running server and its workers",
+		details: `Requests per second are measured over a quarter of a second, with --watch over
+the last second. With both flags each second gives one line of JSON.
+
+` + whichProcess,
+	}
+	c.run = func(ctx context.Context, args []string, env environment) int {
+		var watch, asJSON bool
+		_, code, ok := c.parse(args, env, func(f *flag.FlagSet) {
+			f.BoolVar(&watch, "watch", false, "show it again every second, until Ctrl-C")
+			f.BoolVar(&asJSON, "json", false, "print JSON")
+		})
+		if !ok {
+			return code
+		}
+		client, err := dial(env)
+		if err != nil {
+			return failed(env, c.name, err)
+		}
+		defer client.Close()
+		switch {
+		case watch:
+			ticker := time.NewTicker(time.Second)
+			defer ticker.Stop()
+			err = watchStatus(ctx, client, ticker.C, newScreen(env, asJSON))
+		case asJSON:
+			err = oneStatus(ctx, client, env.stdout)
+		default:
+			err = measuredStatus(ctx, client, env)
+		}
+		if ctx.Err() != nil {
+			return exitInterrupted
+		}
+		return outcome(env, c.name, err)
+	}
+	return c
+}
+
+// statusSource is what the status is asked of.
+type statusSource interface {
+	Status(ctx context.Context) (control.Status, error)
+}
+
+func oneStatus(ctx context.Context, source statusSource, w io.Writer) error {
+	status, err := source.Status(ctx)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, status)
+}
+
+// measuredStatus shows the second of two looks, with the rates in between.
+func measuredStatus(ctx context.Context, source statusSource, env environment) error {
+	before, err := source.Status(ctx)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-time.After(rateSpan):
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	now, err := source.Status(ctx)
+	if err != nil {
+		return err
+	}
+	page := statusPage(now, &before, palette{on: env.colours(env.stdout)})
+	_, err = io.WriteString(env.stdout, joinLines(page))
+	return err
+}

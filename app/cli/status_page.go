@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"smart-factory-backend/app/control"
+)
+
+// statusPage returns the lines of a status. The rates are those since before,
+// if that isn't nil.
+func statusPage(now control.Status, before *control.Status, colours palette) []string {
+	lines := statusHead(now, colours)
+	lines = append(lines, "")
+	return append(lines, workerTable(now, before, colours)...)
+}
+
+// statusHead returns what is true of the process as a whole.
+func statusHead(s control.Status, colours palette) []string {
+	running := 0
+	for _, w := range s.Workers {
+		if w.State == "running" {
+			running++
+		}
+	}
+	process := fmt.Sprintf("%s %s (%s)  pid %d  up %s  %s  %s", program, s.Version, s.Commit,
+		s.PID, showSeconds(s.UptimeS), colours.state(s.State), s.Environment)
+	workers := fmt.Sprintf("workers %d/%d  GOMAXPROCS %d", running, s.WorkersWanted, s.GOMAXPROCS)
+	if s.CPUQuota > 0 {
+		workers += "  CPU quota " + strconv.FormatFloat(s.CPUQuota, 'g', 3, 64)
+	}
+	if s.DrainingGenerations > 0 {
+		workers += fmt.Sprintf("  draining %d", s.DrainingGenerations)
+	}
+	if s.AbandonedGenerations > 0 {
+		workers += colours.bad(fmt.Sprintf("  abandoned %d", s.AbandonedGenerations))
+	}
+	memory := fmt.Sprintf("memory %s  heap %s", showBytes(s.Memory.RSS), showBytes(s.Memory.Heap))
+	if s.Memory.Limit > 0 {
+		memory += "  limit " + showBytes(s.Memory.Limit)
+	}
+	ready := colours.good("ready")
+	if !s.Store.Ready {
+		ready = colours.bad("not ready")
+	}
+	return []string{
+		process,
+		fmt.Sprintf("listening on %s  websockets %d  log level %s", s.Address, s.WebSockets, s.LogLevel),
+		workers,
+		memory,
+		fmt.Sprintf("store %s %s  series %d  points %s since start  queued %d  %s", s.Store.Engine, ready,
+			s.Store.Series, showCount(s.Store.Points), s.Store.Queued, showBytes(uint64(max(s.Store.Bytes, 0)))),
+	}
+}
+
+// workerTable returns one line per worker under a heading, and their sums.
+func workerTable(now control.Status, before *control.Status, colours palette) []string {
+	rows := [][]string{{"ID", "GENERATION", "STATE", "UPTIME", "RESTARTS", "PANICS", "CONNECTIONS", "IN FLIGHT", "REQUESTS/S"}}
+	var restarts, panics uint64
+	var connections, inFlight int
+	var total float64
+	measured := false
+	for _, w := range now.Workers {
+		state := w.State
+		if w.AdoptedBy != 0 {
+			state += fmt.Sprintf(", adopted by %d", w.AdoptedBy)
+		}
+		rate, known := requestRate(now, before, w)
+		rows = append(rows, []string{
+			strconv.Itoa(w.ID), strconv.Itoa(w.Generation), state, showSeconds(w.UptimeS),
+			strconv.FormatUint(w.Restarts, 10), strconv.FormatUint(w.Panics, 10),
+			strconv.Itoa(w.Connections), strconv.Itoa(w.InFlight), showRate(rate, known),
+		})
+		restarts, panics = restarts+w.Restarts, panics+w.Panics
+		connections, inFlight = connections+w.Connections, inFlight+w.InFlight
+		total, measured = total+rate, measured || known
+	}
+	rows = append(rows, []string{
+		"all", "", "", "", strconv.FormatUint(restarts, 10), strconv.FormatUint(panics, 10),
+		strconv.Itoa(connections), strconv.Itoa(inFlight), showRate(total, measured),
+	})
+	return alignRows(rows, func(row, column int, cell string) string {
+		if row > 0 && column == 2 {
+			return colours.state(cell)
+		}
+		return cell
+	})
+}
+
+// requestRate returns the requests per second of a worker since before, by
+// the clock of the process. It isn't known of a worker that was not there.
+func requestRate(now control.Status, before *control.Status, w control.Worker) (rate float64, known bool) {
+	if before == nil || before.PID != now.PID || now.UptimeS <= before.UptimeS {
+		return 0, false
+	}
+	for _, old := range before.Workers {
+		if old.ID == w.ID && old.RequestsTotal <= w.RequestsTotal {
+			return float64(w.RequestsTotal-old.RequestsTotal) / (now.UptimeS - before.UptimeS), true
+		}
+	}
+	return 0, false
+}
+
+// alignRows sets rows in columns, the third to the left and the others to
+// the right. Each padded cell passes through decorate, which may add colour.
+func alignRows(rows [][]string, decorate func(row, column int, cell string) string) []string {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	lines := make([]string, len(rows))
+	for r, row := range rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i == 2 {
+				cells[i] = decorate(r, i, cell) + padding
+			} else {
+				cells[i] = padding + decorate(r, i, cell)
+			}
+		}
+		lines[r] = strings.Join(cells, "  ")
+	}
+	return lines
+}
+
+func joinLines(lines []string) string { return strings.Join(lines, "\n") + "\n" }
+
+func showRate(rate float64, known bool) string {
+	switch {
+	case !known:
+		return "-"
+	case rate > 0 && rate < 10:
+		return strconv.FormatFloat(rate, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(rate, 'f', 0, 64)
+}
+
+// showSeconds returns a time in its two largest units.
+func showSeconds(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second)).Truncate(time.Second)
+	days, hours, minutes := int(d.Hours())/24, int(d.Hours())%24, int(d.Minutes())%60
+	switch {
+	case days > 0:
+		return fmt.Sprintf("%dd %dh", days, hours)
+	case hours > 0:
+		return fmt.Sprintf("%dh %dm", hours, minutes)
+	case minutes > 0:
+		return fmt.Sprintf("%dm %ds", minutes, int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%ds", int(d.Seconds()))
+}
+
+func showBytes(n uint64) string {
+	value, unit := float64(n), "B"
+	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if value < 1024 {
+			break
+		}
+		value, unit = value/1024, next
+	}
+	if value < 10 && unit != "B" {
+		return fmt.Sprintf("%.1f %s", value, unit)
+	}
+	return fmt.Sprintf("%.0f %s", value, unit)
+}
+
+func showCount(n uint64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.1fG", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1fM", float64(n)/1e6)
+	}
+	return strconv.FormatUint(n, 10)
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+	"time"
+
+	"smart-factory-backend/app/config"
+)
+
+//go:embed unit.service.tmpl
+var serviceTemplate string
+
+//go:embed unit.socket.tmpl
+var socketTemplate string
+
+func unitCommand() command {
+	c := command{
+		name: "unit", options: "[--socket]",
+		summary: "print a hardened systemd unit",
+		details: `The unit runs this binary from where it is now, with the variables that are set
+now. Secrets are left out: they belong into the environment file or the
+credentials that the unit names. Data is kept in /var/lib/` + program + `.
+With --socket it prints the socket unit that goes with it, for a port that
+systemd keeps open while the service restarts.
+
+  ` + program + ` unit > /etc/systemd/system/` + program + `.service
+  systemctl daemon-reload && systemctl enable --now ` + program,
+	}
+	c.run = func(_ context.Context, args []string, env environment) int {
+		var socket bool
+		_, code, ok := c.parse(args, env, func(f *flag.FlagSet) {
+			f.BoolVar(&socket, "socket", false, "print the socket unit")
+		})
+		if !ok {
+			return code
+		}
+		cfg, err := loadFor(env, takenIntoUnit()...)
+		if err != nil {
+			return failed(env, c.name, err)
+		}
+		if cfg.Port == 0 {
+			return failed(env, c.name, errors.New("PORT is 0: a unit needs a port"))
+		}
+		executable, err := os.Executable()
+		if err != nil {
+			return failed(env, c.name, err)
+		}
+		for _, hidden := range []string{"/home/", "/root/", "/tmp/", "/var/tmp/"} {
+			if strings.HasPrefix(executable, hidden) {
+				_, _ = fmt.Fprintf(env.stderr, "warning: the unit can't see %s: install it below /usr/local or /opt first\n", executable)
+			}
+		}
+		text := serviceTemplate
+		if socket {
+			text = socketTemplate
+		}
+		err = template.Must(template.New("unit").Parse(text)).Execute(env.stdout, newUnit(cfg, executable))
+		return outcome(env, c.name, err)
+	}
+	return c
+}
+
+// unit is what differs from one unit to the next.
+type unit struct {
+	Program, Executable string
+	// Environment are quoted assignments.
+	Environment []string
+	// Listen is host:port, or the port alone.
+	Listen string
+	// LowPort is set if listening takes a capability.
+	LowPort     bool
+	StopSeconds int
+}
+
+// beyondShutdown is what the process may need besides SHUTDOWN_DELAY and
+// SHUTDOWN_TIMEOUT: the gate, the last commit, closing the store.
+const beyondShutdown = 10 * time.Second
+
+// placedByUnit are variables that the unit sets by itself, or leaves to the
+// environment file.
+var placedByUnit = []string{"NODE_ENV", "DATA_DIR", "DATABASE_URL", "CONTROL_SOCKET", "API_KEYS", "REDIS_URL"}
+
+// takenIntoUnit returns the variables that the unit carries if they are set.
+func takenIntoUnit() []string {
+	var names []string
+	for _, v := range config.Default().Describe() {
+		if !slices.Contains(placedByUnit, v.Name) {
+			names = append(names, v.Name)
+		}
+	}
+	return names
+}
+
+func newUnit(cfg config.Config, executable string) unit {
+	u := unit{
+		Program: program, Executable: quoteUnit(executable),
+		Listen:      strconv.Itoa(cfg.Port),
+		LowPort:     cfg.Port < 1024,
+		StopSeconds: int((cfg.ShutdownDelay + cfg.ShutdownTimeout + beyondShutdown + time.Second - 1) / time.Second),
+	}
+	if cfg.Host != "" {
+		u.Listen = net.JoinHostPort(cfg.Host, u.Listen)
+	}
+	for _, v := range cfg.Describe() {
+		if v.Source == config.FromEnvironment && !slices.Contains(placedByUnit, v.Name) {
+			u.Environment = append(u.Environment, quoteUnit(v.Name+"="+v.Value))
+		}
+	}
+	return u
+}
+
+// quoteUnit quotes one word for a unit file, where % begins a specifier.
+func quoteUnit(word string) string {
+	word = strings.ReplaceAll(word, "%", "%%")
+	if strings.ContainsAny(word, " \t\n\"'\\") {
+		return strconv.Quote(word)
+	}
+	return word
+}

@@ -1,0 +1,140 @@
+package cluster_test
+
+import (
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// TestHooksMayPanic: what a program hands in is guarded, too.
+func TestHooksMayPanic(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{
+		Handler: troubles(nil), MinUptime: time.Millisecond,
+		Observe: func(cluster.Event) { trouble() },
+		Failed:  func(*fasthttp.RequestCtx) { trouble() },
+	})
+	for range 5 {
+		if a := mustGet(t, r.addr, "/panic"); a.status != http.StatusInternalServerError || a.body != "Internal Server Error\n" {
+			t.Errorf("GET /panic = %+v, want the plain 500", a)
+		}
+	}
+	mustGet(t, r.addr, "/kill")
+	r.events.wait(t, cluster.WorkerFailed, 1)
+	wantOK(t, &client{addr: r.addr, hasty: true})
+}
+
+func TestFailedWritesTheAnswer(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{
+		Handler: troubles(nil),
+		Failed: func(ctx *fasthttp.RequestCtx) {
+			ctx.Error(`{"status":500}`, http.StatusInternalServerError)
+			ctx.SetContentType("application/problem+json")
+		},
+	})
+	for _, path := range []string{"/panic", "/goexit"} {
+		if a := mustGet(t, r.addr, path); a.status != http.StatusInternalServerError || a.body != `{"status":500}` {
+			t.Errorf("GET %s = %+v, want the program's own answer", path, a)
+		}
+	}
+}
+
+// TestServerSettingsCanNotUndoGuards: fasthttp wraps connections when it
+// counts them per address, which would hide them from the guards.
+func TestServerSettingsCanNotUndoGuards(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{
+		Handler: func(ctx *fasthttp.RequestCtx) { cluster.Hijack(ctx, func(net.Conn) {}) },
+		Server: func(s *fasthttp.Server) {
+			s.MaxConnsPerIP, s.Concurrency, s.KeepHijackedConns = 100, 1, false
+			s.Handler = func(ctx *fasthttp.RequestCtx) { ctx.Error("not this one", http.StatusTeapot) }
+		},
+	})
+	held := []net.Conn{dial(t, r.addr), dial(t, r.addr)}
+	if err := wantHijackedEnd(r.addr); err != nil {
+		t.Errorf("hijack: %v", err)
+	}
+	eventually(t, "end of the session", func() bool { return r.status().Conns == len(held) })
+	if !cluster.Guarded(r.Supervisor) {
+		t.Error("a worker's server hides its connections from the guards")
+	}
+}
+
+// TestHandlerMayCloseItsConnection: it is counted out once, also when it is
+// hijacked or panics afterwards.
+func TestHandlerMayCloseItsConnection(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{MinUptime: time.Millisecond, Handler: func(ctx *fasthttp.RequestCtx) {
+		_ = ctx.Conn().Close()
+		switch string(ctx.Path()) {
+		case "/hijack":
+			cluster.Hijack(ctx, func(net.Conn) {})
+		case "/panic":
+			trouble()
+		}
+	}})
+	for _, path := range []string{"/", "/hijack", "/panic"} {
+		for range 3 {
+			c := &client{addr: r.addr}
+			if a, err := c.get(path); err == nil {
+				t.Errorf("GET %s on a connection that its handler closed: %+v", path, a)
+			}
+			c.close()
+		}
+	}
+	held := dial(t, r.addr)
+	eventually(t, "connections counted out", func() bool {
+		st := r.status()
+		conns := 0
+		for _, w := range st.Workers {
+			conns += w.Conns
+		}
+		return st.Conns == 1 && conns == 1 && st.Sessions == 0 && st.Leftover == 0
+	})
+	_ = held.Close()
+}
+
+// TestRequestsAreCountedOnce: over all generations, whatever became of them.
+func TestRequestsAreCountedOnce(t *testing.T) {
+	t.Parallel()
+	other := troubles(nil)
+	r := start(t, cluster.Options{MinUptime: time.Millisecond, MaxRestarts: 1000, Handler: func(ctx *fasthttp.RequestCtx) {
+		if string(ctx.Path()) == "/ws" {
+			echoing(ctx)
+			return
+		}
+		other(ctx)
+	}})
+	kept := &client{addr: r.addr}
+	defer kept.close()
+	asked := uint64(0)
+	for i := range 10 {
+		wantOK(t, kept)
+		mustGet(t, r.addr, "/panic")
+		mustGet(t, r.addr, "/goexit")
+		mustGet(t, r.addr, "/kill")
+		dialWebSocket(t, r.addr)
+		if i%3 == 0 {
+			if _, err := r.Reload(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		asked += 5
+	}
+	kept.close()
+	eventually(t, "end of the old generations", func() bool { return r.status().Leftover == 0 })
+	st := r.status()
+	var counted, panics, restarts uint64
+	for _, w := range st.Workers {
+		counted, panics, restarts = counted+w.Requests, panics+w.Panics, restarts+w.Restarts
+	}
+	if counted != asked || panics != 20 || restarts != 10 || st.Sessions != 10 {
+		t.Errorf("%d requests, %d panics, %d restarts, %d sessions; want %d, 20, 10, 10", counted, panics, restarts, st.Sessions, asked)
+	}
+}

@@ -1,0 +1,64 @@
+package app
+
+import (
+	"bufio"
+	"net"
+	"runtime"
+
+	"github.com/fasthttp/websocket"
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// faults are the handlers of /api/faults/{name}: each breaks one promise on
+// purpose, so that the promise can be seen kept.
+func faults() map[string]fasthttp.RequestHandler {
+	return map[string]fasthttp.RequestHandler{
+		"panic":        func(*fasthttp.RequestCtx) { panic("fault injection: panic in a handler") },
+		"panic-stream": panicStream,
+		"panic-ws":     panicWebSocket,
+		"worker":       killWorker,
+		"stall":        func(*fasthttp.RequestCtx) { select {} },
+		"goexit":       func(*fasthttp.RequestCtx) { runtime.Goexit() },
+	}
+}
+
+// panicStream sends a part of a body and panics in its writer.
+func panicStream(ctx *fasthttp.RequestCtx) {
+	cluster.StreamBody(ctx, func(w *bufio.Writer) error {
+		_, _ = w.WriteString("the first part\n")
+		_ = w.Flush()
+		panic("fault injection: panic in a body stream")
+	})
+}
+
+// panicWebSocket panics in a socket's handler: with an upgrade at the first
+// message, which the client sees as close code 1011, without one in a hijacked
+// connection, right after its response.
+func panicWebSocket(ctx *fasthttp.RequestCtx) {
+	if !websocket.FastHTTPIsWebSocketUpgrade(ctx) {
+		ctx.SetContentType("application/json")
+		ctx.SetBodyString(`{"fault":"panic-ws"}`)
+		ctx.SetConnectionClose()
+		cluster.Hijack(ctx, func(net.Conn) { panic("fault injection: panic in a hijacked connection") })
+		return
+	}
+	upgrader := websocket.FastHTTPUpgrader{CheckOrigin: func(*fasthttp.RequestCtx) bool { return true }}
+	_ = cluster.Upgrade(ctx, &upgrader, func(ws *websocket.Conn) { // the response says why not
+		ws.SetReadLimit(4 << 10)
+		if _, _, err := ws.ReadMessage(); err == nil {
+			panic("fault injection: panic in a WebSocket")
+		}
+	})
+}
+
+// killWorker ends the accept loop of the worker that got the request.
+func killWorker(ctx *fasthttp.RequestCtx) {
+	if err := cluster.Kill(ctx); err != nil {
+		ctx.Error(err.Error(), fasthttp.StatusInternalServerError)
+		return
+	}
+	ctx.SetContentType("application/json")
+	ctx.SetBodyString(`{"fault":"worker"}`)
+}

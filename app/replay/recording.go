@@ -1,0 +1,207 @@
+package replay
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Recording reads the rows of one recording. It is not safe for concurrent
+// use, and does not close what it reads from.
+type Recording struct {
+	name   string
+	lines  *lines
+	sep    byte
+	fields int
+	// headers is nil where the file has none.
+	headers []string
+	columns []column
+	// split is reused from row to row; first is a row that was read while
+	// looking for a header.
+	split  [][]byte
+	first  []byte
+	values []float64
+}
+
+// Row is what was observed at one time.
+type Row struct {
+	// Line is where the row stands in the file, from 1.
+	Line int
+	// ObservedAt is in Unix milliseconds.
+	ObservedAt int64
+	// Values has one finite number per metric of the recording, or NaN where
+	// the row has none. It is valid until the following Next.
+	Values []float64
+}
+
+// NewRecording reads the beginning of r, recognises its form and chooses its
+// columns. The name stands in errors, which also tell the line and column.
+func NewRecording(r io.Reader, name string, c Columns) (*Recording, error) {
+	rec := &Recording{name: name, lines: newLines(r)}
+	line, err := rec.line()
+	if errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: the file is empty", name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	line = bytes.TrimPrefix(line, []byte("\ufeff"))
+	if rec.sep, err = separator(line); err != nil {
+		return nil, rec.fault(0, err)
+	}
+	if err := rec.header(line, c); err != nil {
+		return nil, err
+	}
+	rec.values = make([]float64, len(rec.columns))
+	return rec, nil
+}
+
+// Metrics names the values of every row, in their order.
+func (r *Recording) Metrics() []string {
+	names := make([]string, len(r.columns))
+	for i, col := range r.columns {
+		names[i] = col.metric
+	}
+	return names
+}
+
+// Bytes tells how far into the file the last row reached.
+func (r *Recording) Bytes() int64 { return r.lines.bytes }
+
+// Next returns the next row, or io.EOF after the last. After any other error
+// the recording can't be read on.
+func (r *Recording) Next() (Row, error) {
+	line := r.first
+	r.first = nil
+	if line == nil {
+		var err error
+		if line, err = r.line(); err != nil {
+			return Row{}, err
+		}
+	}
+	fields, at, err := split(r.split[:0], line, r.sep)
+	r.split = fields
+	if err != nil {
+		return Row{}, r.fault(at, err)
+	}
+	if len(fields) != r.fields {
+		return Row{}, r.fault(0, fmt.Errorf("%d columns where there should be %d", len(fields), r.fields))
+	}
+	return r.row(fields)
+}
+
+// row turns fields into numbers.
+func (r *Recording) row(fields [][]byte) (Row, error) {
+	text := string(bytes.TrimSpace(fields[0]))
+	at, err := parseTime(text)
+	if err != nil {
+		return Row{}, r.fault(1, fmt.Errorf("%s %w", brief(text), err))
+	}
+	for i, col := range r.columns {
+		text := string(bytes.TrimSpace(fields[col.field]))
+		if r.values[i], err = parseValue(text); err != nil {
+			return Row{}, r.fault(col.field+1, fmt.Errorf("%s %w", brief(text), err))
+		}
+	}
+	return Row{Line: r.lines.number, ObservedAt: at, Values: r.values}, nil
+}
+
+// line returns the next line that is not blank.
+func (r *Recording) line() ([]byte, error) {
+	for {
+		line, err := r.lines.next()
+		if errors.Is(err, io.EOF) {
+			return nil, io.EOF
+		}
+		if err != nil {
+			return nil, r.fault(0, err)
+		}
+		if len(bytes.TrimSpace(line)) > 0 {
+			return line, nil
+		}
+	}
+}
+
+// header takes the first line for the header, unless it begins with a time.
+func (r *Recording) header(line []byte, c Columns) error {
+	fields, at, err := split(nil, bytes.Clone(line), r.sep)
+	if err != nil {
+		return r.fault(at, err)
+	}
+	r.fields = len(fields)
+	headers := make([]string, len(fields))
+	for i, field := range fields {
+		headers[i] = strings.ToValidUTF8(string(bytes.TrimSpace(field)), "\uFFFD")
+	}
+	if _, err := parseTime(headers[0]); err == nil || errors.Is(err, errSeconds) {
+		r.first = bytes.Clone(line)
+		headers = unnamed(len(fields))
+	} else {
+		r.headers = headers
+	}
+	if r.columns, err = c.choose(headers); err != nil {
+		return r.fault(0, err)
+	}
+	return nil
+}
+
+// unnamed makes headers for a file without: "value" for a single value column,
+// otherwise "column 2", "column 3" and so on.
+func unnamed(n int) []string {
+	headers := make([]string, n)
+	for i := range headers {
+		headers[i] = "column " + strconv.Itoa(i+1)
+	}
+	if n == 2 {
+		headers[1] = "value"
+	}
+	return headers
+}
+
+// fault says where err was met; field counts from 1, 0 is the whole line.
+func (r *Recording) fault(field int, err error) error {
+	where := fmt.Sprintf("%s:%d", r.name, r.lines.number)
+	switch {
+	case field > 0 && field <= len(r.headers):
+		where += fmt.Sprintf(": column %d (%s)", field, brief(r.headers[field-1]))
+	case field > 0:
+		where += fmt.Sprintf(": column %d", field)
+	}
+	return fmt.Errorf("%s: %w", where, err)
+}
+
+// separator returns the one of ; tab and , that occurs most often in line.
+func separator(line []byte) (byte, error) {
+	best, most := byte(0), 0
+	for _, sep := range []byte{';', '\t', ','} {
+		if n := bytes.Count(line, []byte{sep}); n > most {
+			best, most = sep, n
+		}
+	}
+	if most == 0 {
+		return 0, errors.New("only one column: no comma, semicolon or tab separates a time from a value")
+	}
+	return best, nil
+}
+
+// parseValue returns the number in text; NaN where text is empty or says NaN,
+// as recordings do for a sample that is missing.
+func parseValue(text string) (float64, error) {
+	if text == "" {
+		return math.NaN(), nil
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return 0, errors.New("is too large for a number")
+	case err != nil:
+		return 0, errors.New("is not a number")
+	case math.IsInf(v, 0):
+		return 0, errors.New("is not a finite number")
+	}
+	return v, nil
+}
