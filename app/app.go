@@ -155,7 +155,7 @@ func (a *App) open(ctx context.Context) (err error) {
 
 // assemble makes what stands on the store and the supervisor.
 func (a *App) assemble() (err error) {
-	a.health = health.New(a.supervisor, time.Now)
+	a.health = health.New(a.supervisor, a.supervisor.Now)
 	a.health.Add("store", health.Readiness, a.store.Ready)
 	a.describe()
 	if a.api, err = a.newAPI(); err != nil {

@@ -77,7 +77,7 @@ func newClusterCounters(m *metrics.Set) *clusterCounters {
 	c := &clusterCounters{
 		panics: map[string]*metrics.Counter{}, recycled: map[string]*metrics.Counter{},
 		restarts: m.Counter("smartfactory_worker_failures_total"),
-		abandon:  m.Counter("smartfactory_generations_abandoned_total"),
+		abandon:  m.Counter("smartfactory_worker_abandonments_total"),
 		delayed:  m.Counter("smartfactory_accept_delays_total"),
 		refused:  m.Counter("smartfactory_connections_refused_total"),
 	}

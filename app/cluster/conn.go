@@ -73,7 +73,8 @@ func newConn(fd int, peer netip.AddrPort, w *worker) *conn {
 	c.write.init()
 	c.extend.Store(int64(w.sup.opts.WriteTimeout))
 	c.idle.Store(true)
-	c.last.Store(nanos())
+	c.last.Store(w.sup.clock.nanos())
+	c.readWithin(w.readTimeout)
 	return c
 }
 
@@ -93,6 +94,9 @@ func connIn(nc net.Conn) *conn {
 
 // poll puts the connection into the runtime's poller, where it isn't yet.
 func (c *conn) poll() (*os.File, error) {
+	if f := c.file.Load(); f != nil {
+		return f, nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -162,12 +166,9 @@ const lastMoment = 5 * time.Second
 // Write writes all of b, for as long as the peer takes some of it within the
 // write timeout.
 func (c *conn) Write(b []byte) (int, error) {
-	if !c.handed {
-		c.unsent = 0
-	}
-	f := c.file.Load()
 	written := 0
-	if f == nil {
+	if !c.handed { // nobody else writes or closes: most often there is room at once
+		c.unsent = 0
 		n, err := retry(func() (int, error) { return unix.Write(c.fd, b) })
 		if err != nil && !errors.Is(err, unix.EAGAIN) {
 			c.ended.Store(true)
@@ -176,9 +177,10 @@ func (c *conn) Write(b []byte) (int, error) {
 		if written = max(n, 0); written == len(b) {
 			return written, nil
 		}
-		if f, err = c.poll(); err != nil {
-			return written, c.opError("write", err)
-		}
+	}
+	f, err := c.poll()
+	if err != nil {
+		return written, c.opError("write", err)
 	}
 	c.extendWrite()
 	for {
@@ -199,7 +201,16 @@ func (c *conn) Write(b []byte) (int, error) {
 
 func (c *conn) extendWrite() {
 	if extend := c.extend.Load(); extend != 0 {
-		c.write.setNanos(nanos() + extend)
+		c.write.setNanos(c.worker.sup.clock.in(time.Duration(extend)))
+	}
+}
+
+// readWithin gives the next bytes a time to arrive in; 0 is for ever.
+func (c *conn) readWithin(d time.Duration) {
+	if d > 0 {
+		c.read.setNanos(c.worker.sup.clock.in(d))
+	} else {
+		c.read.setNanos(never)
 	}
 }
 

@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -98,6 +99,51 @@ func TestHandlerMayCloseItsConnection(t *testing.T) {
 		return st.Conns == 1 && conns == 1 && st.Sessions == 0 && st.Leftover == 0
 	})
 	_ = held.Close()
+}
+
+// TestClosedConnectionIsNobodyElses: what is written to a connection that its
+// handler has closed goes nowhere, although the next client has its descriptor
+// now. It doesn't run in parallel, so that the next client gets that one.
+func TestClosedConnectionIsNobodyElses(t *testing.T) {
+	closed, release := make(chan int), make(chan struct{})
+	next := make(chan int, 2)
+	lower, err := os.Open(os.DevNull) // the victim's own end of its connection will have this one
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, cluster.Options{Workers: 1, Handler: func(ctx *fasthttp.RequestCtx) {
+		if string(ctx.Path()) == "/close" {
+			fd := cluster.Descriptor(ctx)
+			_ = ctx.Conn().Close()
+			closed <- fd
+			<-release
+			ctx.SetBodyString("secret")
+			return
+		}
+		next <- cluster.Descriptor(ctx)
+		answerOK(ctx)
+	}})
+	victim := &client{addr: r.addr}
+	defer victim.close()
+	over := make(chan error)
+	go func() {
+		c := &client{addr: r.addr, hasty: true}
+		defer c.close()
+		_, err := c.get("/close")
+		over <- err
+	}()
+	fd := within(t, "closed connection", closed)
+	_ = lower.Close()
+	wantOK(t, victim)
+	if got := within(t, "next connection", next); got != fd {
+		t.Fatalf("the next connection has descriptor %d, the closed one had %d: the test shows nothing", got, fd)
+	}
+	close(release)
+	if err := within(t, "end of the closed connection", over); err == nil {
+		t.Error("a connection that was closed got a response")
+	}
+	eventually(t, "connections counted out", func() bool { return r.status().Workers[0].InFlight == 0 })
+	wantOK(t, victim)
 }
 
 // TestRequestsAreCountedOnce: over all generations, whatever became of them.

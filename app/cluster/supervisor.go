@@ -37,6 +37,7 @@ type Supervisor struct {
 	strangers int
 
 	// Shared from here on.
+	clock      clock
 	pool       *pool
 	helpers    sync.WaitGroup
 	sessions   registry
@@ -131,6 +132,12 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if err := s.Listen(ctx); err != nil {
 		return err
 	}
+	s.clock.now.Store(nanos())
+	var ticking sync.WaitGroup
+	defer ticking.Wait()
+	stopClock := make(chan struct{})
+	defer close(stopClock)
+	ticking.Go(func() { s.clock.run(stopClock) })
 	if ctx.Err() == nil {
 		s.steer()
 		s.step()

@@ -61,7 +61,7 @@ func (s *Supervisor) trouble(w *worker, now int64) error {
 func (w *worker) stuck(now int64) bool {
 	stuck := false
 	w.conns.each(func(c *conn) {
-		if since := c.busy.Load(); since != 0 && now-since > int64(w.sup.opts.StallAfter) {
+		if since := c.busy.Load(); since != 0 && now-since > int64(w.sup.opts.StallAfter+clockTick) {
 			stuck = true
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"
@@ -21,6 +22,8 @@ type worker struct {
 	server     *fasthttp.Server
 	conns      registry
 	panics     atomic.Uint64
+
+	readTimeout, idleTimeout time.Duration // 0 for none
 
 	// draining makes every response carry Connection: close.
 	draining atomic.Bool
@@ -48,6 +51,12 @@ func (s *Supervisor) newWorker(sl *slot) *worker {
 			after(nc, state)
 		}
 	}
+	// The connection sees to these, for less than fasthttp's reading of the clock.
+	w.readTimeout, w.idleTimeout = w.server.ReadTimeout, w.server.IdleTimeout
+	if w.idleTimeout == 0 {
+		w.idleTimeout = w.readTimeout
+	}
+	w.server.ReadTimeout, w.server.IdleTimeout = 0, 0
 	w.server.Handler = w.handle
 	w.server.KeepHijackedConns = true // a pooled one may be another client's by the time it is written to
 	w.server.MaxConnsPerIP = 0        // wraps the connection, so that the guards would not find it
@@ -108,7 +117,7 @@ func (w *worker) handle(ctx *fasthttp.RequestCtx) {
 	}
 	c.requests.Add(1)
 	c.unsent++
-	c.busy.Store(nanos())
+	c.busy.Store(w.sup.clock.nanos())
 	returned := false
 	defer w.leave(ctx, c, &returned)
 	w.sup.opts.Handler(ctx)
@@ -184,10 +193,14 @@ func (w *worker) noteState(nc net.Conn, state fasthttp.ConnState) {
 	}
 	switch state {
 	case fasthttp.StateActive:
+		if c.requests.Load() > 0 { // the first has had its time since accept
+			c.readWithin(w.readTimeout)
+		}
 		c.idle.Store(false)
 		c.linger = true // until its handler returns, it may fail anywhere
 	case fasthttp.StateIdle:
-		c.last.Store(nanos())
+		c.last.Store(w.sup.clock.nanos())
+		c.readWithin(w.idleTimeout)
 		c.idle.Store(true)
 		c.linger = true // a request may be under way
 	}

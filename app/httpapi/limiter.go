@@ -23,9 +23,9 @@ type limiter[K comparable] struct {
 
 type limiterShard[K comparable] struct {
 	mu sync.Mutex
-	// ahead is until when a client has used up its rate; a time in the past
-	// is the same as no entry.
-	ahead map[K]time.Time
+	// ahead is until when a client has used up its rate, counted from epoch; a
+	// time in the past is the same as no entry.
+	ahead map[K]time.Duration
 	_     [40]byte // a cache line of its own
 }
 
@@ -34,23 +34,20 @@ func newLimiter[K comparable](rate, burst int) *limiter[K] {
 	l.cost = max(l.cost, 1)
 	l.burst = l.cost * time.Duration(burst)
 	for i := range l.shards {
-		l.shards[i].ahead = map[K]time.Time{}
+		l.shards[i].ahead = map[K]time.Duration{}
 	}
 	return l
 }
 
 // take counts a request of key and returns 0, or how long key has to wait for
 // its next; then it is not counted.
-func (l *limiter[K]) take(key K, now time.Time) time.Duration {
+func (l *limiter[K]) take(key K, now time.Duration) time.Duration {
 	s := &l.shards[maphash.Comparable(l.seed, key)%limiterShards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ahead, known := s.ahead[key]
-	if ahead.Before(now) {
-		ahead = now
-	}
-	ahead = ahead.Add(l.cost)
-	if wait := ahead.Sub(now) - l.burst; wait > 0 {
+	ahead = max(ahead, now) + l.cost
+	if wait := ahead - now - l.burst; wait > 0 {
 		return wait
 	}
 	if !known && len(s.ahead) >= limiterEntries {
@@ -61,9 +58,9 @@ func (l *limiter[K]) take(key K, now time.Time) time.Duration {
 }
 
 // makeRoom forgets the clients that are within their rate, or else any few.
-func (s *limiterShard[K]) makeRoom(now time.Time) {
+func (s *limiterShard[K]) makeRoom(now time.Duration) {
 	for key, ahead := range s.ahead {
-		if ahead.Before(now) {
+		if ahead < now {
 			delete(s.ahead, key)
 		}
 	}

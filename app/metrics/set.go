@@ -69,6 +69,7 @@ func (s *Set) WritePrometheus(w io.Writer) {
 	}
 	vm.WriteGoMetrics(&b)
 	vm.WriteProcMetrics(&b)
+	vm.WriteFDMetrics(&b)
 	_, _ = w.Write(b.Bytes())
 }
 
