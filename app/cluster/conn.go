@@ -33,7 +33,7 @@ type conn struct {
 	file atomic.Pointer[os.File]
 	// mu holds Close off while somebody else uses fd, and guards making file.
 	mu     sync.Mutex
-	closed bool
+	closed atomic.Bool
 
 	read, write deadline
 	// extend is how far a write that made progress moves the write deadline:
@@ -94,12 +94,12 @@ func connIn(nc net.Conn) *conn {
 
 // poll puts the connection into the runtime's poller, where it isn't yet.
 func (c *conn) poll() (*os.File, error) {
-	if f := c.file.Load(); f != nil {
+	if f := c.file.Load(); f != nil && !c.closed.Load() {
 		return f, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
+	if c.closed.Load() {
 		return nil, os.ErrClosed
 	}
 	f := c.file.Load()
@@ -115,8 +115,7 @@ func (c *conn) poll() (*os.File, error) {
 // Read reads what has arrived. A nudged connection ends here as if its peer
 // had closed it, unless bytes wait: those are a request, and are served.
 func (c *conn) Read(b []byte) (int, error) {
-	f := c.file.Load()
-	if f == nil {
+	if c.file.Load() == nil && !c.closed.Load() {
 		n, err := retry(func() (int, error) { return unix.Read(c.fd, b) })
 		switch {
 		case err == nil && n > 0:
@@ -128,9 +127,10 @@ func (c *conn) Read(b []byte) (int, error) {
 			c.ended.Store(true)
 			return 0, c.opError("read", err)
 		}
-		if f, err = c.poll(); err != nil {
-			return 0, c.opError("read", err)
-		}
+	}
+	f, err := c.poll()
+	if err != nil {
+		return 0, c.opError("read", err)
 	}
 	for {
 		n, err := f.Read(b)
@@ -167,7 +167,8 @@ const lastMoment = 5 * time.Second
 // write timeout.
 func (c *conn) Write(b []byte) (int, error) {
 	written := 0
-	if !c.handed { // nobody else writes or closes: most often there is room at once
+	// Nobody else closes it while HTTP is spoken, and most often there is room.
+	if !c.handed && !c.closed.Load() {
 		c.unsent = 0
 		n, err := retry(func() (int, error) { return unix.Write(c.fd, b) })
 		if err != nil && !errors.Is(err, unix.EAGAIN) {
@@ -235,7 +236,7 @@ func (c *conn) nudge() {
 func (c *conn) control(f func(fd int)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.closed {
+	if !c.closed.Load() {
 		f(c.fd)
 	}
 }
@@ -264,11 +265,11 @@ func (c *conn) Close() error {
 		c.lingerOn()
 	}
 	c.mu.Lock()
-	if c.closed {
+	if c.closed.Load() {
 		c.mu.Unlock()
 		return net.ErrClosed
 	}
-	c.closed = true
+	c.closed.Store(true)
 	var err error
 	if f := c.file.Load(); f != nil {
 		err = f.Close()

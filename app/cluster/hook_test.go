@@ -96,9 +96,13 @@ func TestHandlerMayCloseItsConnection(t *testing.T) {
 		for _, w := range st.Workers {
 			conns += w.Conns
 		}
-		return st.Conns == 1 && conns == 1 && st.Sessions == 0 && st.Leftover == 0
+		return st.Conns == 1 && conns == 1 && st.Sessions == 0
 	})
 	_ = held.Close()
+	eventually(t, "end of the old generations", func() bool {
+		st := r.status()
+		return st.Conns == 0 && st.Leftover == 0
+	})
 }
 
 // TestClosedConnectionIsNobodyElses: what is written to a connection that its

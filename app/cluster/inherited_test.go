@@ -15,10 +15,12 @@ import (
 )
 
 // listener opens a listening socket as systemd would, and keeps it open for
-// the time of the test.
+// the time of the test. It is plain TCP, on which filters have an effect.
 func listener(t testing.TB) *net.TCPListener {
 	t.Helper()
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	ln, err := lc.Listen(context.Background(), "tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
