@@ -11,9 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/cluster"
 	"smart-factory-backend/app/config"
@@ -23,6 +20,9 @@ import (
 	"smart-factory-backend/app/httpapi"
 	"smart-factory-backend/app/metrics"
 	"smart-factory-backend/app/store/sqlite"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/valyala/fasthttp"
 )
 
 // Build says what the binary was made from.
@@ -147,7 +147,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := a.assemble(); err != nil {
+	if err := a.assemble(); err != nil { //nolint:contextcheck // claiming a local socket does not wait
 		return errors.Join(err, a.store.Close())
 	}
 	return nil

@@ -5,10 +5,10 @@ import (
 	"net"
 	"runtime"
 
+	"smart-factory-backend/app/cluster"
+
 	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
-
-	"smart-factory-backend/app/cluster"
 )
 
 // faults are the handlers of /api/faults/{name}: each breaks one promise on

@@ -59,7 +59,7 @@ func (o *observer) observe(e cluster.Event) {
 			attrs = append(attrs, slog.Int(keyRepeated, repeated))
 		}
 	}
-	o.log.LogAttrs(context.Background(), level, string(e.Kind), attrs...)
+	o.log.LogAttrs(context.Background(), level, string(e.Kind), attrs...) //nolint:sloglint // a Kind is one of the cluster's constants
 }
 
 // faultOf says which fault an event repeats; "" for events that are always

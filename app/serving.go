@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"runtime/debug"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/cluster"
+
+	"github.com/valyala/fasthttp"
 )
 
 // serving is the cluster as httpapi wants it.

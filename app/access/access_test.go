@@ -105,8 +105,8 @@ func TestAListNeverShowsItself(t *testing.T) {
 		fmt.Fprintf(&out, verb+" ", &l)
 		fmt.Fprintf(&out, verb+" ", struct{ L access.List }{l})
 	}
-	slog.New(slog.NewJSONHandler(&out, nil)).Info("config", "keys", l)
-	slog.New(slog.NewTextHandler(&out, nil)).Info("config", "keys", l)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("config", slog.Any("keys", l))
+	slog.New(slog.NewTextHandler(&out, nil)).Info("config", slog.Any("keys", l))
 	if err := json.NewEncoder(&out).Encode(map[string]any{"keys": l}); err != nil {
 		t.Fatal(err)
 	}

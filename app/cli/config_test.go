@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os/exec"
 	"strings"
 	"testing"
@@ -107,7 +108,7 @@ func TestCommandsNeedOnlyTheirOwnVariablesToBeRight(t *testing.T) {
 	variables := []string{"MAX_SERIES=banana", "CONTROL_SOCKET=" + missing}
 	for _, name := range []string{"status", "reload"} {
 		out, err := program(t, variables, name).CombinedOutput()
-		if _, failed := err.(*exec.ExitError); !failed || !strings.Contains(string(out), "no socket at "+missing) {
+		if _, failed := errors.AsType[*exec.ExitError](err); !failed || !strings.Contains(string(out), "no socket at "+missing) {
 			t.Errorf("%s with an unrelated problem = %v, %s, want that nobody is at the socket", name, err, out)
 		}
 	}

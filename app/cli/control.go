@@ -49,7 +49,7 @@ request and no WebSocket is lost. Returns when it is done.
 		if _, code, ok := c.parse(args, env, nil); !ok {
 			return code
 		}
-		client, err := dial(env)
+		client, err := dial(env) //nolint:contextcheck // a local socket answers at once or not at all
 		if err != nil {
 			return failed(env, c.name, err)
 		}
@@ -86,7 +86,7 @@ when it is done; a restart goes back to CLUSTER_WORKERS.
 		if err != nil || n < 0 {
 			return usageError(env, c.name, fmt.Sprintf("%q is not a number of workers: want a whole number, at least 0", rest[0]))
 		}
-		client, err := dial(env)
+		client, err := dial(env) //nolint:contextcheck // a local socket answers at once or not at all
 		if err != nil {
 			return failed(env, c.name, err)
 		}

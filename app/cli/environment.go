@@ -4,9 +4,9 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/term"
-
 	"smart-factory-backend/app/config"
+
+	"golang.org/x/term"
 )
 
 // environment is what a sub-command sees of the world around it.

@@ -47,8 +47,7 @@ HEALTHCHECK in an image without a shell. Exit codes: 0 healthy, 1 not.`,
 // variables only: the others may have problems.
 func loadFor(env environment, names ...string) (config.Config, error) {
 	cfg, _, err := env.load()
-	var problems config.Problems
-	if errors.As(err, &problems) {
+	if problems, ok := errors.AsType[config.Problems](err); ok {
 		err = problems.About(names...)
 	}
 	return cfg, err

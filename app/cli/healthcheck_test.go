@@ -46,12 +46,14 @@ func TestHealthcheckTellsHealthyFromNot(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		"ok":            {answer(200, `{"status":"ok"}`), 0, "{\"status\":\"ok\"}\n", ""},
-		"degraded":      {answer(200, `{"status":"degraded"}`), 0, "{\"status\":\"degraded\"}\n", ""},
-		"down":          {answer(503, `{"status":"down"}`), 1, "", `answered 503 Service Unavailable: {"status":"down"}`},
-		"another page":  {answer(404, "no such page"), 1, "", "answered 404 Not Found: no such page"},
-		"a redirection": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://192.0.2.1/", 302) }, 1, "", "answered 302 Found"},
-		"cut off":       {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 1, "", "EOF"},
+		"ok":           {answer(200, `{"status":"ok"}`), 0, "{\"status\":\"ok\"}\n", ""},
+		"degraded":     {answer(200, `{"status":"degraded"}`), 0, "{\"status\":\"degraded\"}\n", ""},
+		"down":         {answer(503, `{"status":"down"}`), 1, "", `answered 503 Service Unavailable: {"status":"down"}`},
+		"another page": {answer(404, "no such page"), 1, "", "answered 404 Not Found: no such page"},
+		"a redirection": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
+		}, 1, "", "answered 302 Found"},
+		"cut off": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 1, "", "EOF"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

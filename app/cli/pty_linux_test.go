@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"smart-factory-backend/app/config"
 	"smart-factory-backend/app/control"
+
+	"golang.org/x/sys/unix"
 )
 
 // pseudoTerminal returns both ends of a terminal of 100 columns and 30 lines.

@@ -107,7 +107,7 @@ func systemdAnalyze(t *testing.T, args ...string) *exec.Cmd {
 func TestSystemdTakesTheUnits(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	print := func(name string, variables []string, args ...string) string {
+	printed := func(name string, variables []string, args ...string) string {
 		out, err := program(t, variables, args...).Output()
 		if err != nil {
 			t.Fatal(err)
@@ -121,10 +121,10 @@ func TestSystemdTakesTheUnits(t *testing.T) {
 		}
 		return path
 	}
-	service := print("smart-factory-backend.service", nil, "unit")
-	socket := print("smart-factory-backend.socket", nil, "unit", "--socket")
-	low := print("low/smart-factory-backend.service", []string{"PORT=80", "ALLOWED_ORIGINS=http://a, http://b"}, "unit")
-	lowSocket := print("low/smart-factory-backend.socket", []string{"PORT=80", "HOST=::1"}, "unit", "--socket")
+	service := printed("smart-factory-backend.service", nil, "unit")
+	socket := printed("smart-factory-backend.socket", nil, "unit", "--socket")
+	low := printed("low/smart-factory-backend.service", []string{"PORT=80", "ALLOWED_ORIGINS=http://a, http://b"}, "unit")
+	lowSocket := printed("low/smart-factory-backend.socket", []string{"PORT=80", "HOST=::1"}, "unit", "--socket")
 	for _, files := range [][]string{{service, socket}, {low, lowSocket}} {
 		if cmd := systemdAnalyze(t, append([]string{"verify", "--man=no"}, files...)...); cmd != nil {
 			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {

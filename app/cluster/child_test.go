@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/cluster"
+
+	"github.com/valyala/fasthttp"
 )
 
 // child is a child program in the eyes of a test. It ends when its standard

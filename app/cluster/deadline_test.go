@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/cluster"
+
+	"github.com/valyala/fasthttp"
 )
 
 // timeouts configures a worker's server with a read and an idle timeout.
@@ -143,7 +143,7 @@ func TestIdleConnectionEnds(t *testing.T) {
 				wantOK(t, c)
 			}
 			begin := time.Now()
-			if n, err := c.conn.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			if n, err := c.conn.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 				t.Errorf("idle connection: %d bytes, %v, want EOF", n, err)
 			}
 			if took := time.Since(begin); took < idle-10*time.Millisecond {

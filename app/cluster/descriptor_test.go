@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"smart-factory-backend/app/cluster"
+
+	"golang.org/x/sys/unix"
 )
 
 // descriptorsChild serves with few file descriptors to spare, and reloads when

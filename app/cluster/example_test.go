@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/cluster"
+
+	"github.com/valyala/fasthttp"
 )
 
 // A server with two workers and a handler that has a bug. The bug costs the
@@ -104,7 +104,9 @@ func ExampleStreamBody() {
 	_, body := ask("http://" + sup.Addr().String())
 	fmt.Println(body)
 	stop()
-	<-ended
+	if err := <-ended; err != nil {
+		fmt.Println(err)
+	}
 	// Output:
 	// row 0
 	// row 1

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"smart-factory-backend/app/cluster"
+
 	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
-
-	"smart-factory-backend/app/cluster"
 )
 
 // leaveGoroutine ends its goroutine, which recover can't see. Its name is
@@ -40,7 +40,7 @@ func TestGoexitIsContained(t *testing.T) {
 		},
 		"handler that streams": {
 			handler: func(ctx *fasthttp.RequestCtx) {
-				cluster.StreamBody(ctx, func(w *bufio.Writer) error { return nil })
+				cluster.StreamBody(ctx, func(*bufio.Writer) error { return nil })
 				leaveGoroutine()
 			},
 			client: wantStatus(http.StatusInternalServerError),

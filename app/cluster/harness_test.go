@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/cluster"
+
+	"github.com/valyala/fasthttp"
 )
 
 // patience bounds every wait of the tests. It is only ever used up by a test
@@ -77,7 +77,7 @@ func begin(t testing.TB, o cluster.Options) *running {
 		defer close(r.ended)
 		r.err = sup.Run(ctx)
 	}()
-	t.Cleanup(func() { r.stop() })
+	t.Cleanup(func() { _ = r.stop() })
 	return r
 }
 
@@ -93,6 +93,18 @@ func (r *running) wait() error {
 	r.t.Helper()
 	within(r.t, "the end of Run", r.ended)
 	return r.err
+}
+
+// outlives reports whether Run has still not returned after a while.
+func (r *running) outlives(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-r.ended:
+		return false
+	case <-timer.C:
+		return true
+	}
 }
 
 // status returns the Supervisor's state, which must be running.

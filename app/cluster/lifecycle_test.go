@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"smart-factory-backend/app/cluster"
+
 	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
-
-	"smart-factory-backend/app/cluster"
 )
 
 // calls are those that need a running supervisor.

@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/cluster"
+
+	"github.com/valyala/fasthttp"
 )
 
 // reserved is how many connections beyond the limits are heard.

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/cluster"
+
+	"github.com/valyala/fasthttp"
 )
 
 // troubles is a handler with everything that a request may do to its worker.
@@ -32,7 +32,7 @@ func troubles(release <-chan struct{}) fasthttp.RequestHandler {
 }
 
 // crowd is how many clients of each sort the tests under load have.
-func crowd(t testing.TB) int {
+func crowd(_ testing.TB) int {
 	if testing.Short() {
 		return 8
 	}

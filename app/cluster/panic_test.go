@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"smart-factory-backend/app/cluster"
+
 	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
-
-	"smart-factory-backend/app/cluster"
 )
 
 // site is a place where a panic ends a process that runs bare fasthttp.

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"smart-factory-backend/app/cluster"
+
 	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
-
-	"smart-factory-backend/app/cluster"
 )
 
 // TestRecycleOncePerMinUptime: a storm of panics costs a slot one generation

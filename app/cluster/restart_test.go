@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"smart-factory-backend/app/cluster"
+
 	"github.com/valyala/fasthttp"
 	"pgregory.net/rapid"
-
-	"smart-factory-backend/app/cluster"
 )
 
 // wantDelay fails unless delay lies within the jitter below full.

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/cluster"
+
+	"github.com/valyala/fasthttp"
 )
 
 // TestSessionIsUsedConcurrently reads and writes a hijacked connection from

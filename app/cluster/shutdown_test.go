@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/cluster"
+
+	"github.com/valyala/fasthttp"
 )
 
 // TestShutdownUnderLoad: clients that ask and connect without a pause see
@@ -208,7 +208,7 @@ func TestShutdownEndsIdleConnectionsWell(t *testing.T) {
 	}
 	for i, c := range idle {
 		_ = c.SetReadDeadline(time.Now().Add(patience))
-		if n, err := c.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 			t.Errorf("idle connection %d ended with %d bytes, %v, want EOF", i, n, err)
 		}
 	}

@@ -12,10 +12,10 @@ import (
 	"syscall"
 	"testing"
 
+	"smart-factory-backend/app/cluster"
+
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"
-
-	"smart-factory-backend/app/cluster"
 )
 
 // bystanderChild serves "ok" in a process of its own.

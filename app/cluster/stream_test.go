@@ -8,10 +8,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/valyala/fasthttp"
+	"time"
 
 	"smart-factory-backend/app/cluster"
+
+	"github.com/valyala/fasthttp"
 )
 
 func TestStreamBodyArrivesAsItIsWritten(t *testing.T) {
@@ -115,5 +116,31 @@ func TestStreamBodyEndsWithItsClient(t *testing.T) {
 				t.Errorf("Run() = %v, want nil", err)
 			}
 		})
+	}
+}
+
+// TestStreamsEndBeforeRun: when Run returns, no writer of a body runs.
+func TestStreamsEndBeforeRun(t *testing.T) {
+	t.Parallel()
+	begun, last := make(chan struct{}), make(chan bool, 1)
+	var r *running
+	r = start(t, cluster.Options{ShutdownTimeout: 1, Handler: func(ctx *fasthttp.RequestCtx) {
+		cluster.StreamBody(ctx, func(w *bufio.Writer) error {
+			close(begun)
+			for line := strings.Repeat("x", 1000); ; {
+				if _, err := w.WriteString(line); err != nil {
+					last <- r.outlives(50 * time.Millisecond) // takes a moment to put things away
+					return err
+				}
+			}
+		})
+	}})
+	_, _ = io.WriteString(dial(t, r.addr), "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	within(t, "stream", begun)
+	if err := r.stop(); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+	if !within(t, "end of the stream", last) {
+		t.Error("Run returned while a stream's writer ran")
 	}
 }

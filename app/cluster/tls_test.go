@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"smart-factory-backend/app/cluster"
+
 	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
-
-	"smart-factory-backend/app/cluster"
 )
 
 // secure makes the two sides of a TLS configuration.

@@ -3,8 +3,8 @@ package control
 import "errors"
 
 var (
-	// ErrInUse: a live process holds the control socket.
+	// ErrInUse says that a live process holds the control socket.
 	ErrInUse = errors.New("control socket in use")
-	// ErrNotRunning: there is no socket, or nobody behind it.
+	// ErrNotRunning says that there is no socket, or nobody behind it.
 	ErrNotRunning = errors.New("not running")
 )

@@ -67,7 +67,7 @@ func (s *Server) Listen() error {
 // every call of the Backend has returned. Their contexts end with ctx. It may
 // be called once.
 func (s *Server) Run(ctx context.Context) error {
-	if err := s.Listen(); err != nil {
+	if err := s.Listen(); err != nil { //nolint:contextcheck // claiming a local socket does not wait
 		return err
 	}
 	defer s.end()
@@ -96,7 +96,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if server.Shutdown(last) != nil {
 		_ = server.Close()
 	}
-	<-ended
+	<-ended //nolint:errcheck // that it was closed
 	return nil
 }
 

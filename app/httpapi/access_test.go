@@ -5,10 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/httpapi"
+
+	"github.com/valyala/fasthttp"
 )
 
 func TestKeys(t *testing.T) {
@@ -59,7 +59,7 @@ func TestKeys(t *testing.T) {
 
 func TestRateLimitOfAnAddress(t *testing.T) {
 	t.Parallel()
-	p := start(t, func(o *httpapi.Options, p *plant) {
+	p := start(t, func(o *httpapi.Options, _ *plant) {
 		o.RateLimit, o.RateBurst = 1, 3
 		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	})

@@ -7,12 +7,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/health"
 	"smart-factory-backend/app/metrics"
+
+	"github.com/valyala/fasthttp"
 )
 
 // Runtime is what the routes need from whatever accepts the connections.

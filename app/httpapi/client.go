@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 
 	"github.com/valyala/fasthttp"
 )
@@ -15,8 +16,7 @@ func (a *API) clientAddr(ctx *fasthttp.RequestCtx) netip.Addr {
 		return addr
 	}
 	chain := ctx.Request.Header.PeekAll(fasthttp.HeaderXForwardedFor)
-	for i := len(chain) - 1; i >= 0; i-- {
-		rest := chain[i]
+	for _, rest := range slices.Backward(chain) {
 		for len(rest) > 0 {
 			last := rest
 			rest = nil

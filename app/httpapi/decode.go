@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/factory"
+
+	"github.com/valyala/fasthttp"
 )
 
 // The decoder is a strict scanner for this one shape rather than a general
@@ -96,8 +96,7 @@ func (b *batch) decodeLines(body []byte, now int64, maxPoints int) error {
 		}
 		readings, rejected, errs := len(b.readings), b.rejected, len(b.errs)
 		err := b.decodeLine(&s, index, now, maxPoints)
-		var syntax *syntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*syntaxError](err); ok {
 			b.readings, b.places = b.readings[:readings], b.places[:readings]
 			b.rejected, b.errs = rejected, b.errs[:errs]
 			b.reject(b.object(index), fmt.Sprintf("not valid JSON at byte %d of the line: %s", syntax.at, syntax.what))
@@ -332,8 +331,8 @@ func tooMany(most int) error {
 
 // located turns a fault of syntax into an answer that says where it is.
 func located(err error, body []byte) error {
-	var syntax *syntaxError
-	if !errors.As(err, &syntax) {
+	syntax, ok := errors.AsType[*syntaxError](err)
+	if !ok {
 		return err
 	}
 	before := body[:min(syntax.at, len(body))]

@@ -13,15 +13,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/valyala/fasthttp"
-	"github.com/valyala/fasthttp/fasthttputil"
-
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/health"
 	"smart-factory-backend/app/httpapi"
 	"smart-factory-backend/app/metrics"
 	"smart-factory-backend/app/store/storetest"
+
+	"github.com/valyala/fasthttp"
+	"github.com/valyala/fasthttp/fasthttputil"
 )
 
 // plant serves the API in memory, as a worker would.

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/factory"
+
+	"github.com/valyala/fasthttp"
 )
 
 const (

@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/factory"
+
+	"github.com/valyala/fasthttp"
 )
 
 const (

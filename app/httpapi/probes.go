@@ -6,12 +6,20 @@ func (a *API) live(ctx *fasthttp.RequestCtx)    { answerProbe(ctx, a.options.Hea
 func (a *API) ready(ctx *fasthttp.RequestCtx)   { answerProbe(ctx, a.options.Health.Ready) }
 func (a *API) startup(ctx *fasthttp.RequestCtx) { answerProbe(ctx, a.options.Health.Startup) }
 
+// Probes are asked often; these spare them a conversion each.
+var (
+	jsonType     = []byte("application/json")
+	cacheControl = []byte(fasthttp.HeaderCacheControl)
+	noStore      = []byte("no-store")
+	requestID    = []byte(headerRequestID)
+)
+
 func answerProbe(ctx *fasthttp.RequestCtx, probe func() ([]byte, bool)) {
 	body, ok := probe()
 	if !ok {
 		ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)
 	}
-	ctx.Response.Header.SetContentType("application/json")
-	ctx.Response.Header.SetCanonical([]byte(fasthttp.HeaderCacheControl), []byte("no-store"))
-	ctx.SetBody(body)
+	ctx.Response.Header.SetContentTypeBytes(jsonType)
+	ctx.Response.Header.SetCanonical(cacheControl, noStore)
+	ctx.Response.SetBodyRaw(body) // it is shared, and nobody changes it
 }

@@ -6,9 +6,9 @@ import (
 	"net"
 	"strconv"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/factory"
+
+	"github.com/valyala/fasthttp"
 )
 
 // problem is the body of an error (RFC 9457).

@@ -29,13 +29,13 @@ func newRequestIDs() requestIDs {
 
 // set gives the response its id: the client's own, if that is a sane token.
 func (r requestIDs) set(ctx *fasthttp.RequestCtx) {
-	if id := ctx.Request.Header.Peek(headerRequestID); len(id) > 0 && sane(id) {
-		ctx.Response.Header.SetCanonical([]byte(headerRequestID), id)
+	if id := ctx.Request.Header.PeekBytes(requestID); len(id) > 0 && sane(id) {
+		ctx.Response.Header.SetCanonical(requestID, id)
 		return
 	}
 	var buf [40]byte
 	id := strconv.AppendUint(append(buf[:0], r.prefix...), r.last.Add(1), 36)
-	ctx.Response.Header.SetCanonical([]byte(headerRequestID), id)
+	ctx.Response.Header.SetCanonical(requestID, id)
 }
 
 // sane reports whether id is a token (RFC 9110, section 5.6.2, less the marks

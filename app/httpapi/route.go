@@ -5,10 +5,10 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/metrics"
+
+	"github.com/valyala/fasthttp"
 )
 
 // resource is what one path names, with a route for each of its methods.

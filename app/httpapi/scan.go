@@ -135,12 +135,12 @@ func (s *scanner) quoted() (escaped bool, err error) {
 // JSON, such as NaN, pass too: whoever wants a number refuses them.
 func (s *scanner) skip() ([]byte, error) {
 	start := s.i
-	switch c := s.peek(); {
-	case c == '"':
+	switch s.peek() {
+	case '"':
 		if _, err := s.quoted(); err != nil {
 			return nil, err
 		}
-	case c == '{' || c == '[':
+	case '{', '[':
 		if err := s.nested(); err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -21,7 +22,7 @@ func (s *Set) Route(method, route string) *Route {
 	r := instrument(s, durationName, kindHistogram, labels, func() *Route { return &Route{} })
 	for class := range classes {
 		code := string(rune('1'+class)) + "xx"
-		pairs := append(labels[:len(labels):len(labels)], "code", code)
+		pairs := append(slices.Clip(labels), "code", code)
 		instrument(s, requestsName, kindCounter, pairs, func() *classCount { return &classCount{&r.recorder, class} })
 	}
 	return r

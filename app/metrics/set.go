@@ -9,9 +9,9 @@ import (
 	"slices"
 	"sync"
 
-	vm "github.com/VictoriaMetrics/metrics"
-
 	"smart-factory-backend/app/factory"
+
+	vm "github.com/VictoriaMetrics/metrics"
 )
 
 // Set holds the instruments of one process object; sets know nothing of each
@@ -88,7 +88,7 @@ func (s *Set) sorted() ([]family, func() factory.StoreStats) {
 }
 
 // instrument returns the instrument of a series, made at the first call.
-func instrument[T sampler](s *Set, name, kind string, pairs []string, make func() T) T {
+func instrument[T sampler](s *Set, name, kind string, pairs []string, build func() T) T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, labels := s.familyLocked(name, kind), formatLabels(pairs)
@@ -99,7 +99,7 @@ func instrument[T sampler](s *Set, name, kind string, pairs []string, make func(
 		}
 		return made
 	}
-	made := make()
+	made := build()
 	f.insert(labels, made)
 	return made
 }

@@ -63,7 +63,7 @@ func TestProgressInPlace(t *testing.T) {
 		if !strings.HasSuffix(text, "\r\x1b[K") || strings.Contains(text, "\n") {
 			t.Errorf("progress ends with %q, want the line erased", text[max(0, len(text)-20):])
 		}
-		for _, drawn := range strings.Split(text, "\r") {
+		for drawn := range strings.SplitSeq(text, "\r") {
 			if shown := strings.TrimSuffix(drawn, "\x1b[K"); len(shown) >= 100 {
 				t.Errorf("line of %d columns on a terminal of 100: %q", len(shown), shown)
 			}

@@ -60,7 +60,7 @@ type Options struct {
 	Display *Display
 }
 
-// ErrOptions: the options contradict themselves or make no sense.
+// ErrOptions says that the options contradict themselves or make no sense.
 var ErrOptions = errors.New("wrong options")
 
 // fastClients is how many machines are replayed at once without a pace: enough

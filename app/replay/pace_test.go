@@ -181,7 +181,7 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 				stop := time.AfterFunc(2*time.Second, cancel)
 				defer stop.Stop()
 				start := time.Now()
-				sum := runIn(t, ctx, o)
+				sum := runIn(ctx, t, o)
 				if took := time.Since(start); !sum.Interrupted || took != 2*time.Second {
 					t.Errorf("Run() took %v, interrupted %v; want 2s, true", took, sum.Interrupted)
 				}

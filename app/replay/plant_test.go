@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"smart-factory-backend/app/replay"
+
+	"github.com/valyala/fasthttp"
 )
 
 // point is one reading as the server got it, in the order of arrival.
@@ -208,10 +208,10 @@ func fast(url string, files ...string) replay.Options {
 // run replays and fails the test where it could not begin.
 func run(t *testing.T, o replay.Options) replay.Summary {
 	t.Helper()
-	return runIn(t, t.Context(), o)
+	return runIn(t.Context(), t, o)
 }
 
-func runIn(t *testing.T, ctx context.Context, o replay.Options) replay.Summary {
+func runIn(ctx context.Context, t *testing.T, o replay.Options) replay.Summary {
 	t.Helper()
 	sum, err := replay.Run(ctx, o)
 	if err != nil {

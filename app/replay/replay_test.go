@@ -197,7 +197,7 @@ func TestRunStopsWhenTold(t *testing.T) {
 	}}
 	o := fast(p.listen(t), file(t, "m.csv", hours(100)), file(t, "n.csv", hours(100)))
 	o.Batch, o.Clients = 10, 1
-	sum := runIn(t, ctx, o)
+	sum := runIn(ctx, t, o)
 	if f := sum.Files[0]; !sum.Interrupted || sum.OK() || f.Rows != 20 || f.Error != "" || f.Complete {
 		t.Errorf("Run() = %+v, %+v; want interrupted after 20 rows", sum, f)
 	}

@@ -138,8 +138,7 @@ func (s *sender) attempt(ctx context.Context, body []byte, points int) (answer, 
 	begin := time.Now()
 	resp, err := s.client.Do(req)
 	if err != nil {
-		var about *url.Error // repeats the method and the URL
-		if errors.As(err, &about) {
+		if about, ok := errors.AsType[*url.Error](err); ok { // it repeats the method and the URL
 			err = about.Err
 		}
 		return answer{}, &passing{err: err, kind: "connection"}

@@ -24,7 +24,7 @@ func TestReplayGoesOnWhereItStopped(t *testing.T) {
 	}
 	o := fast(p.listen(t), file(t, "m.csv", hours(30)), file(t, "n.csv", hours(25)))
 	o.Batch, o.Clients, o.State = 10, 1, filepath.Join(t.TempDir(), "state.json")
-	if sum := runIn(t, ctx, o); !sum.Interrupted || sum.Rows != 30 {
+	if sum := runIn(ctx, t, o); !sum.Interrupted || sum.Rows != 30 {
 		t.Fatalf("Run() = %+v, want it interrupted after 30 rows", sum)
 	}
 	sum := run(t, o)
@@ -37,6 +37,26 @@ func TestReplayGoesOnWhereItStopped(t *testing.T) {
 	appendTo(t, o.Files[1], "2027-01-01 00:00:00,99\n")
 	if sum := run(t, o); !sum.OK() || sum.Sent != 1 || p.got()[55].value != 99 {
 		t.Errorf("Run() after the file grew = %+v, want the new row sent", sum)
+	}
+}
+
+func TestRowsAreCountedAndNotPoints(t *testing.T) {
+	t.Parallel()
+	var p plant
+	p.script = func(n int, _ []point) (int, map[string]string, string) {
+		if n == 2 {
+			return 401, nil, ""
+		}
+		return 0, nil, ""
+	}
+	// The second row has no reading at all, its neighbours lack one.
+	o := fast(p.listen(t), file(t, "m.csv", "t,a,b\n1767225600000,1,\n1767225601000,,\n1767225602000,,3\n1767225603000,4,5\n"))
+	o.Batch, o.State = 3, filepath.Join(t.TempDir(), "state.json")
+	if sum := run(t, o); sum.Files[0].Rows != 3 || sum.Sent != 2 || sum.Missing != 4 {
+		t.Errorf("Run() = %+v, %+v; want 3 rows with 2 readings", sum, sum.Files[0])
+	}
+	if sum := run(t, o); !sum.OK() || sum.Rows != 1 || sum.Sent != 2 || len(p.got()) != 4 {
+		t.Errorf("Run() again = %+v, %d points in all; want the last row", sum, len(p.got()))
 	}
 }
 

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+)
+
+// maxAnswer bounds an answer, and so what the load generator keeps of one.
+const maxAnswer = 1 << 20
+
+var (
+	errNotHTTP  = errors.New("not an HTTP answer")
+	errNoLength = errors.New("answer without Content-Length")
+	errTooLong  = errors.New("answer too long")
+)
+
+// answer is one HTTP response as far as a benchmark cares.
+type answer struct {
+	status int
+	body   []byte
+	// size is the length of the whole response.
+	size int
+}
+
+// parseAnswer takes a response from the front of raw. It reports false while
+// that is incomplete. The body aliases raw.
+func parseAnswer(raw []byte) (answer, bool, error) {
+	head := bytes.Index(raw, []byte("\r\n\r\n"))
+	if head < 0 {
+		if len(raw) > maxAnswer {
+			return answer{}, false, errTooLong
+		}
+		return answer{}, false, nil
+	}
+	line, fields, _ := bytes.Cut(raw[:head], []byte("\r\n"))
+	if len(line) < len("HTTP/1.1 200") || !bytes.HasPrefix(line, []byte("HTTP/1.1 ")) {
+		return answer{}, false, errNotHTTP
+	}
+	status, err := strconv.Atoi(string(line[9:12]))
+	if err != nil || status < 200 {
+		return answer{}, false, errNotHTTP
+	}
+	length, err := contentLength(fields)
+	if err != nil {
+		return answer{}, false, err
+	}
+	size := head + 4 + length
+	if len(raw) < size {
+		return answer{}, false, nil
+	}
+	return answer{status: status, body: raw[head+4 : size], size: size}, true, nil
+}
+
+// contentLength finds the length of the body among the fields of a header.
+func contentLength(fields []byte) (int, error) {
+	const name = "content-length:"
+	for len(fields) > 0 {
+		var line []byte
+		line, fields, _ = bytes.Cut(fields, []byte("\r\n"))
+		if len(line) < len(name) || !bytes.EqualFold(line[:len(name)], []byte(name)) {
+			continue
+		}
+		n, err := strconv.ParseUint(string(bytes.TrimSpace(line[len(name):])), 10, 31)
+		if err != nil {
+			return 0, errNotHTTP
+		}
+		if n > maxAnswer {
+			return 0, errTooLong
+		}
+		return int(n), nil
+	}
+	return 0, errNoLength
+}

@@ -1,0 +1,14 @@
+// Command bench measures the server beside its peers, in one run in which all
+// of them take turns, so that a busy neighbour disturbs each alike:
+//
+//   - health: CPU per request of GET /api/health against a bare fasthttp
+//     server on SO_REUSEPORT sockets (see bare) and nginx, with connections
+//     kept alive and with one for each request
+//   - ingest: durable telemetry, one reading or a thousand in a request
+//   - start: from exec to the first 200
+//
+// It builds the servers, starts and stops them itself, and prints medians with
+// the least and the most of all rounds. Ratios are taken within a round. The
+// CPU time of a server is that of its processes alone; the load comes from one
+// thread of this program (see loop), which is cheaper than any of them.
+package main

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const healthClients = 64
+
+// mode is a way of sending requests.
+type mode struct {
+	name    string
+	fresh   bool
+	request string
+}
+
+var healthModes = []mode{
+	{name: "keep-alive", request: healthRequest},
+	{name: "connection per request", fresh: true, request: "GET /api/health HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"},
+}
+
+// health compares GET /api/health with its peers.
+func (b *bench) health(ctx context.Context) (*table, error) {
+	t := &table{
+		Title: fmt.Sprintf("GET /api/health, %d clients", healthClients),
+		Goal:  "CPU per request at most 1.05 x bare fasthttp",
+		Columns: []column{
+			{"cpu_us_per_request", "CPU us/request", 2},
+			{"requests_per_cpu_second", "requests/CPU s", 0},
+			{"cpu_vs_bare", "CPU x bare", 3},
+			{"requests_per_second", "requests/s", 0},
+			{"p99_ms", "p99 ms", 2},
+		},
+	}
+	names := []string{oursName, bareName}
+	if b.nginx != "" {
+		names = append(names, nginxName)
+	}
+	servers := make(map[string]*child)
+	for _, name := range names { // ours first: its body is the others', too
+		c, err := b.serve(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		defer b.end(c)
+		servers[name] = c
+	}
+	for round := range b.rounds {
+		for _, m := range healthModes {
+			cost := make(map[string]float64)
+			for i := range names {
+				name := names[(i+round)%len(names)] // nobody is always first
+				us, err := b.healthRound(ctx, servers[name], m, t.row(m.name, name))
+				if err != nil {
+					return nil, fmt.Errorf("%s, %s: %w", name, m.name, err)
+				}
+				cost[name] = us
+			}
+			for _, name := range names {
+				t.row(m.name, name).add("cpu_vs_bare", cost[name]/cost[bareName])
+			}
+			b.note("health %d/%d %s: CPU us/request %.2f", round+1, b.rounds, m.name, cost)
+		}
+	}
+	return t, nil
+}
+
+// healthRound loads one server and returns the CPU microseconds per request.
+func (b *bench) healthRound(ctx context.Context, c *child, m mode, r *row) (float64, error) {
+	l := load{
+		address: c.address, clients: healthClients, fresh: m.fresh,
+		request: func(dst []byte) []byte { return append(dst, m.request...) },
+		check:   isOK,
+	}
+	got, used, err := b.measure(ctx, c, l)
+	if err != nil {
+		return 0, err
+	}
+	n := float64(got.requests)
+	us := used.Seconds() * 1e6 / n
+	r.add("cpu_us_per_request", us)
+	r.add("requests_per_cpu_second", n/used.Seconds())
+	r.add("requests_per_second", n/got.elapsed.Seconds())
+	r.add("p99_ms", milliseconds(quantile(got.latency, 0.99)))
+	r.count(got.faults)
+	return us, nil
+}
+
+func isOK(a answer) error {
+	if a.status != 200 {
+		return fmt.Errorf("status %d", a.status)
+	}
+	return nil
+}
+
+// measure puts l on a server, a tenth of the time for warming up, and returns
+// what it met and the CPU time that the server took for it.
+func (b *bench) measure(ctx context.Context, c *child, l load) (outcome, time.Duration, error) {
+	if _, err := l.run(ctx, b.seconds/10); err != nil {
+		return outcome{}, 0, err
+	}
+	before, err := c.cpu()
+	if err != nil {
+		return outcome{}, 0, err
+	}
+	got, err := l.run(ctx, b.seconds)
+	if err != nil {
+		return outcome{}, 0, err
+	}
+	after, err := c.cpu()
+	switch {
+	case err != nil:
+		return outcome{}, 0, err
+	case got.requests == 0 || after <= before:
+		return outcome{}, 0, fmt.Errorf("nothing was measured: %d requests, %v", got.requests, got.faults)
+	}
+	return got, after - before, nil
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// settings are what the command line says.
+type settings struct {
+	only     []string
+	rounds   int
+	seconds  time.Duration
+	workers  int
+	dir      string
+	json     string
+	nginx    string
+	progress io.Writer
+}
+
+var subjects = []string{"health", "ingest", "start"}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// run measures all that is asked for and prints it. Every server that it
+// starts has ended when it returns.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	s, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(s.dir, "bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{settings: s, dir: dir}
+	if err := b.build(ctx); err != nil {
+		return err
+	}
+	measure := map[string]func(context.Context) (*table, error){"health": b.health, "ingest": b.ingest, "start": b.start}
+	_, _ = fmt.Fprintf(stdout, "%d workers on %d CPUs, %s; %d rounds of %v; medians (least-most)\n",
+		s.workers, runtime.NumCPU(), runtime.Version(), s.rounds, s.seconds)
+	if s.nginx == "" {
+		_, _ = fmt.Fprintln(stdout, "nginx is not installed, so it is not compared")
+	}
+	results := make(map[string]*table)
+	for _, subject := range s.only {
+		t, err := measure[subject](ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", subject, err)
+		}
+		results[subject] = t
+		if err := t.write(stdout); err != nil {
+			return err
+		}
+	}
+	return s.save(results)
+}
+
+// save writes the results as JSON, if asked for.
+func (s settings) save(results map[string]*table) error {
+	if s.json == "" {
+		return nil
+	}
+	raw, err := json.MarshalIndent(map[string]any{
+		"workers": s.workers, "cpus": runtime.NumCPU(), "go": runtime.Version(), "rounds": s.rounds,
+		"seconds": s.seconds.Seconds(), "results": results,
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.json, append(raw, '\n'), 0o644)
+}
+
+// note tells how it goes on.
+func (s settings) note(format string, args ...any) {
+	_, _ = fmt.Fprintf(s.progress, format+"\n", args...)
+}
+
+// parse reads the command line.
+func parse(args []string, stderr io.Writer) (settings, error) {
+	s := settings{progress: stderr}
+	set := flag.NewFlagSet("bench", flag.ContinueOnError)
+	set.SetOutput(stderr)
+	only := set.String("only", strings.Join(subjects, ","), "`subjects` to measure, separated by commas")
+	set.IntVar(&s.rounds, "rounds", 9, "`number` of rounds")
+	seconds := set.Float64("seconds", 1.5, "`seconds` that each server is loaded in a round")
+	set.IntVar(&s.workers, "workers", runtime.GOMAXPROCS(0), "`number` of workers of each server, and its GOMAXPROCS")
+	set.StringVar(&s.dir, "dir", "", "`directory` for the data (default: that for temporary files)")
+	set.StringVar(&s.json, "json", "", "write the results to `FILE`, too")
+	if err := set.Parse(args); err != nil {
+		return s, err
+	}
+	s.only = strings.Split(*only, ",")
+	s.seconds = time.Duration(*seconds * float64(time.Second))
+	for _, subject := range s.only {
+		if !slices.Contains(subjects, subject) {
+			return s, fmt.Errorf("--only %s: want some of %s", subject, strings.Join(subjects, ", "))
+		}
+	}
+	if set.NArg() > 0 || s.rounds < 1 || s.workers < 1 || s.seconds < 100*time.Millisecond || s.seconds > 10*time.Minute {
+		return s, errors.New("want --rounds and --workers of at least 1, --seconds from 0.1 to 600, and nothing else")
+	}
+	if path, err := exec.LookPath("nginx"); err == nil {
+		s.nginx = path
+	} else if _, err := os.Stat("/usr/sbin/nginx"); err == nil {
+		s.nginx = "/usr/sbin/nginx" // not on every user's path
+	}
+	return s, nil
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTable(t *testing.T) {
+	t.Parallel()
+	tab := &table{Title: "requests", Goal: "little", Columns: []column{{"cost", "us", 1}, {"rate", "1/s", 0}}}
+	for _, cost := range []float64{3, 1, 2} {
+		tab.row("fast", "ours").add("cost", cost)
+		tab.row("slow", "ours").add("cost", cost*10)
+		tab.row("fast", "peer").add("cost", cost/10)
+		tab.row("fast", "ours").add("rate", cost*1e6)
+	}
+	tab.row("slow", "ours").count(map[string]int{"status 503": 2, "cut short": 1})
+	var out strings.Builder
+	if err := tab.write(&out); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+requests
+contract: little
+            us                1/s                              errors
+fast  ours  2.0 (1.0-3.0)     2 000 000 (1 000 000-3 000 000)  0
+      peer  0.2 (0.1-0.3)     -                                0
+slow  ours  20.0 (10.0-30.0)  -                                1 cut short, 2 status 503
+`
+	if out.String() != want {
+		t.Errorf("write() =\n%s\nwant\n%s", out.String(), want)
+	}
+	raw, err := json.Marshal(tab)
+	if err != nil || !strings.Contains(string(raw), `"cost":{"max":3,"median":2,"min":1,"rounds":[3,1,2]}`) {
+		t.Errorf("Marshal() = %s, %v", raw, err)
+	}
+}
+
+func TestMedianAndQuantile(t *testing.T) {
+	t.Parallel()
+	if got := (spread{4, 1, 3, 2}).median(); got != 2.5 {
+		t.Errorf("median() of an even number = %v, want 2.5", got)
+	}
+	if got := (spread{}).median(); got != 0 {
+		t.Errorf("median() of nothing = %v, want 0", got)
+	}
+	var sorted []time.Duration
+	for i := range 100 {
+		sorted = append(sorted, time.Duration(i+1))
+	}
+	for share, want := range map[float64]time.Duration{0: 1, 0.5: 51, 0.99: 100, 1: 100} {
+		if got := quantile(sorted, share); got != want {
+			t.Errorf("quantile(%v) = %d, want %d", share, got, want)
+		}
+	}
+}
+
+func TestCPUClockGoesOn(t *testing.T) {
+	t.Parallel()
+	before, err := cpuOf(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(time.Minute)
+	for {
+		after, err := cpuOf(os.Getpid())
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("cpuOf() = %v, %v, after %v; want it to grow", after, err, before)
+		}
+		if after > before+time.Millisecond {
+			return
+		}
+	}
+}
+
+func TestParentOf(t *testing.T) {
+	t.Parallel()
+	if got, err := parentOf([]byte("12 (a) b) S 3) S 7 12 12")); err != nil || got != 7 {
+		t.Errorf("parentOf() = %d, %v, want 7", got, err)
+	}
+	for _, raw := range []string{"", "12 (a", "12 (a)", "12 (a) S x"} {
+		if _, err := parentOf([]byte(raw)); err == nil {
+			t.Errorf("parentOf(%q) = nil, want an error", raw)
+		}
+	}
+}
