@@ -60,7 +60,7 @@ func (b *bench) health(ctx context.Context) (*table, error) {
 			for _, name := range names {
 				t.row(m.name, name).add("cpu_vs_bare", cost[name]/cost[bareName])
 			}
-			b.note("health %d/%d %s: CPU us/request %.2f", round+1, b.rounds, m.name, cost)
+			b.note("health %d/%d %s: CPU us/request %.2f, bare %.2f", round+1, b.rounds, m.name, cost[oursName], cost[bareName])
 		}
 	}
 	return t, nil

@@ -59,7 +59,7 @@ func (c *catalog) add(fresh []*series) {
 	c.mu.Unlock()
 	fresh = slices.Clone(fresh)
 	slices.SortFunc(fresh, func(a, b *series) int {
-		if a.key.less(b.key) {
+		if a.less(b.key) {
 			return -1
 		}
 		return 1
@@ -88,7 +88,7 @@ func newMachines(known, fresh []*series) (n int64) {
 func mergeSeries(a, b []*series) []*series {
 	merged := make([]*series, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
-		if a[0].key.less(b[0].key) {
+		if a[0].less(b[0].key) {
 			merged, a = append(merged, a[0]), a[1:]
 		} else {
 			merged, b = append(merged, b[0]), b[1:]

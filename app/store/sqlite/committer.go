@@ -31,7 +31,6 @@ type committer struct {
 	leftovers bool
 	encoder   logEncoder
 	spare     []*request // the memory of the next group, empty
-	group     []*request
 }
 
 // counters are the figures of Stats.

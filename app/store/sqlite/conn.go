@@ -135,8 +135,7 @@ const resultNotADatabase = 26
 
 // resultCode is the primary SQLite result code of err, 0 if it has none.
 func resultCode(err error) int {
-	var sqliteErr *sqlite.Error
-	if errors.As(err, &sqliteErr) {
+	if sqliteErr, ok := errors.AsType[*sqlite.Error](err); ok {
 		return sqliteErr.Code() & 0xff
 	}
 	return 0

@@ -22,10 +22,7 @@ func (o Options) Tuned(t Tuning) Options {
 // SealNow seals all points that are in memory, as the sealer would in time.
 func (s *Store) SealNow() error { return s.sealer.report(s.sealer.round(nil, true)) }
 
-// Settle implements storetest.Settler.
-func (s *Store) Settle() error { return s.SealNow() }
-
-// QueryInt runs a query in a transaction of the writer.
+// QueryInt runs a query on the connection that writes.
 func (s *Store) QueryInt(query string) (n int64, err error) {
 	s.writer.mu.Lock()
 	defer s.writer.mu.Unlock()
@@ -83,3 +80,6 @@ var (
 	OlderVersion  = olderVersion
 	OldestSQLite  = oldestSQLite
 )
+
+// SealOften has the sealer of o look for work all the time.
+func SealOften(o *Options) { o.sealEvery = time.Millisecond }

@@ -54,7 +54,7 @@ func (s *Store) latestCandidates(q factory.LatestQuery) ([]*series, error) {
 	if err != nil {
 		return nil, err
 	}
-	start := sort.Search(len(candidates), func(i int) bool { return after.key.less(candidates[i].key) })
+	start := sort.Search(len(candidates), func(i int) bool { return after.less(candidates[i].key) })
 	return candidates[start:], nil
 }
 

@@ -25,14 +25,14 @@ func lockFile(path string) (*fileLock, error) {
 		return nil, err
 	}
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		defer file.Close()
+		defer func() { _ = file.Close() }()
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fmt.Errorf("%w by %s", ErrInUse, owner(file))
 		}
 		return nil, fmt.Errorf("lock %q: %w", path, err)
 	}
 	if err := writeOwner(file); err != nil {
-		file.Close()
+		_ = file.Close()
 		return nil, fmt.Errorf("write %q: %w", path, err)
 	}
 	return &fileLock{file: file}, nil
@@ -59,7 +59,9 @@ func owner(file *os.File) string {
 	return fmt.Sprintf("process %d", pid)
 }
 
-// unlock gives the claim up.
+// unlock gives the claim up. It says so to the kernel: a child process that is
+// just being started has a copy of the descriptor, which closing would leave.
 func (l *fileLock) unlock() error {
-	return l.file.Close()
+	err := unix.Flock(int(l.file.Fd()), unix.LOCK_UN)
+	return errors.Join(err, l.file.Close())
 }

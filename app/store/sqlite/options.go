@@ -62,7 +62,7 @@ const (
 func (o Options) validate() error {
 	var errs []error
 	if o.Path == "" {
-		errs = append(errs, errors.New("Path is empty"))
+		errs = append(errs, errors.New("no Path"))
 	}
 	for _, field := range []struct {
 		name  string

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -209,7 +208,7 @@ func stages(t *testing.T, open Opener, prepare, check func(*fixture)) {
 		stage.enter()
 		check(f)
 		if t.Failed() {
-			t.Fatal(fmt.Sprintf("that was the store %s", stage.name))
+			t.Fatalf("that was the store %s", stage.name)
 		}
 	}
 }

@@ -50,6 +50,21 @@ func testLastWriteWins(t *testing.T, open Opener) {
 				f.wantLatest(reading("a", 2, 3), reading("b", 2, 9))
 			})
 	})
+	t.Run("within one long append in no order", func(t *testing.T) {
+		t.Parallel()
+		stages(t, open,
+			func(f *fixture) {
+				var batch []factory.Reading
+				for i := range 300 {
+					batch = append(batch, reading("a", int64(i*7%10), float64(i)))
+				}
+				f.append(batch...)
+			},
+			func(f *fixture) {
+				f.wantHistory("m", series("a", 0, 290, 1, 293, 2, 296, 3, 299, 4, 292, 5, 295, 6, 298, 7, 291, 8, 294, 9, 297))
+				f.wantLatest(reading("a", 9, 297))
+			})
+	})
 	t.Run("between appends", func(t *testing.T) {
 		t.Parallel()
 		stages(t, open,

@@ -1,0 +1,292 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/sqlite"
+)
+
+var errDisk = errors.New("the disk is on fire")
+
+// hook is an AroundCommit that can be changed while the store is open.
+type hook struct {
+	now atomic.Pointer[func(commit func() error) error]
+}
+
+func (h *hook) commit(commit func() error) error {
+	if f := h.now.Load(); f != nil {
+		return (*f)(commit)
+	}
+	return commit()
+}
+
+func (h *hook) set(f func(commit func() error) error) { h.now.Store(&f) }
+
+func (h *hook) clear() { h.now.Store(nil) }
+
+// failing is a commit that fails, ghostly one that fails after it has taken
+// effect, as when the sync goes wrong.
+func failing(func() error) error { return errDisk }
+
+func ghostly(commit func() error) error { return errors.Join(commit(), errDisk) }
+
+// hold makes the next commit wait. The first channel says that it does, the
+// second lets it and all that follow go on.
+func (h *hook) hold() (reached, release chan struct{}) {
+	reached, release = make(chan struct{}, 64), make(chan struct{})
+	h.set(func(commit func() error) error {
+		reached <- struct{}{}
+		<-release
+		return commit()
+	})
+	return reached, release
+}
+
+// faulty opens a store with a hook, whose sealer and probe keep still.
+func faulty(t *testing.T, options sqlite.Options) (*sqlite.Store, *hook) {
+	t.Helper()
+	h := new(hook)
+	if options.Path == "" {
+		options.Path = newPath(t)
+	}
+	options.AutoRegister = true
+	return mustOpen(t, options.Tuned(sqlite.Tuning{SealEvery: time.Hour, ProbeEvery: time.Hour, AroundCommit: h.commit})), h
+}
+
+// wantAppendFails appends a reading and wants ErrUnavailable for the cause.
+func wantAppendFails(t *testing.T, store *sqlite.Store, cause error, readings ...factory.Reading) {
+	t.Helper()
+	result, err := store.Append(context.Background(), readings)
+	if !errors.Is(err, factory.ErrUnavailable) || !errors.Is(err, cause) || result.Accepted != 0 {
+		t.Fatalf("Append = %+v, %v, want ErrUnavailable and %v", result, err, cause)
+	}
+}
+
+func wantSeries(t *testing.T, store *sqlite.Store, machine, want string) {
+	t.Helper()
+	if got := fmt.Sprint(history(t, store, machine, "v")); got != want {
+		t.Errorf("History(%s) = %s, want %s", machine, got, want)
+	}
+}
+
+func wantUnknown(t *testing.T, store *sqlite.Store, machine string) {
+	t.Helper()
+	_, err := store.History(context.Background(), factory.HistoryQuery{Machine: machine, To: 1, Limit: 1})
+	if !errors.Is(err, factory.ErrNotFound) {
+		t.Errorf("History(%s) = %v, want ErrNotFound", machine, err)
+	}
+}
+
+func TestFailedCommit(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(func() error) error{"before it took effect": failing, "after it took effect": ghostly} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := newPath(t)
+			faults := make(chan error, 16)
+			store, h := faulty(t, sqlite.Options{Path: path, OnFault: func(err error) { faults <- err }})
+			mustAppend(t, store, []factory.Reading{at("a", 1, 1)})
+
+			h.set(fault)
+			for range 3 {
+				wantAppendFails(t, store, errDisk, at("a", 1, 99), at("a", 2, 99), at("new", 1, 99))
+				wantSeries(t, store, "a", "[{1 1}]")
+				wantUnknown(t, store, "new")
+				if err := store.Ready(); !errors.Is(err, factory.ErrUnavailable) || !strings.Contains(err.Error(), errDisk.Error()) {
+					t.Errorf("Ready() = %v, want ErrUnavailable with the cause", err)
+				}
+			}
+			if err := <-faults; !errors.Is(err, errDisk) {
+				t.Errorf("OnFault(%v), want the cause", err)
+			}
+
+			h.clear()
+			mustAppend(t, store, []factory.Reading{at("a", 3, 3), at("other", 1, 1)})
+			if err := <-faults; err != nil {
+				t.Errorf("OnFault(%v), want nil, and the fault only once", err)
+			}
+			if err := store.Ready(); err != nil {
+				t.Errorf("Ready() = %v, want nil", err)
+			}
+			mustAppend(t, store, []factory.Reading{at("new", 2, 2)})
+			for range 2 {
+				wantSeries(t, store, "a", "[{1 1} {3 3}]")
+				wantSeries(t, store, "new", "[{2 2}]")
+				wantSeries(t, store, "other", "[{1 1}]")
+				mustClose(t, store)
+				store = mustOpen(t, sqlite.Options{Path: path})
+			}
+		})
+	}
+}
+
+func TestPanicInCommitIsContained(t *testing.T) {
+	t.Parallel()
+	faults := make(chan error, 16)
+	store, h := faulty(t, sqlite.Options{OnFault: func(err error) { faults <- err }})
+	h.set(func(func() error) error { panic("a broken invariant") })
+	_, err := store.Append(context.Background(), []factory.Reading{at("a", 1, 1)})
+	if !errors.Is(err, factory.ErrUnavailable) || strings.Contains(err.Error(), "goroutine") {
+		t.Errorf("Append = %v, want ErrUnavailable without a stack", err)
+	}
+	var crash *sqlite.PanicError
+	if err := <-faults; !errors.As(err, &crash) || crash.Value != "a broken invariant" || !strings.Contains(string(crash.Stack), "failure_test.go") {
+		t.Errorf("OnFault(%v), want the panic with its stack", err)
+	}
+	h.clear()
+	mustAppend(t, store, []factory.Reading{at("a", 2, 2)})
+	wantSeries(t, store, "a", "[{2 2}]")
+}
+
+func TestFailedSealing(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(func() error) error{
+		"before it took effect": failing,
+		"after it took effect":  ghostly,
+		"by a panic":            func(func() error) error { panic("a broken invariant") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := newPath(t)
+			store, h := faulty(t, sqlite.Options{Path: path, SealPoints: 3})
+			var readings []factory.Reading
+			for i := range int64(8) {
+				readings = append(readings, at("a", i, float64(i)), at("b", 100-i, float64(i)))
+			}
+			const a = "[{0 0} {1 1} {2 2} {3 -3} {4 4} {5 5} {6 6} {7 7}]"
+			const b = "[{93 7} {94 6} {95 5} {96 4} {97 3} {98 2} {99 1} {100 0}]"
+			mustAppend(t, store, readings)
+			check := func() {
+				t.Helper()
+				wantSeries(t, store, "a", a)
+				wantSeries(t, store, "b", b)
+			}
+			h.set(fault)
+			for range 2 {
+				if err := store.SealNow(); err == nil {
+					t.Fatal("SealNow() = nil, want an error")
+				}
+			}
+			h.clear()
+			mustAppend(t, store, []factory.Reading{at("a", 3, -3)}) // while a failed layer waits
+			check()
+			h.set(fault)
+			if err := store.SealNow(); err == nil {
+				t.Fatal("SealNow() = nil, want an error")
+			}
+			check()
+			h.clear()
+			mustSeal(t, store)
+			check()
+			if n, err := store.QueryInt("SELECT sum(n) FROM chunk"); n != 16 || err != nil {
+				t.Errorf("the chunks have %d points, %v, want 16", n, err)
+			}
+			mustClose(t, store)
+			store = mustOpen(t, sqlite.Options{Path: path})
+			check()
+		})
+	}
+}
+
+func TestFullQueueIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	store, h := faulty(t, sqlite.Options{QueueReadings: 10})
+	reached, release := h.hold()
+	errs := make(chan error, 2)
+	enqueue := func(readings ...factory.Reading) {
+		go func() {
+			_, err := store.Append(context.Background(), readings)
+			errs <- err
+		}()
+	}
+	enqueue(at("a", 1, 1), at("a", 2, 2))
+	<-reached // these two are being committed and still count
+	var eight []factory.Reading
+	for i := range int64(8) {
+		eight = append(eight, at("b", i, 1))
+	}
+	enqueue(eight...)
+	await(t, "the queue to fill", func() bool { return store.Stats().QueuedReadings == 10 })
+	if _, err := store.Append(context.Background(), eight[:1]); !errors.Is(err, factory.ErrOverloaded) {
+		t.Errorf("Append to a full queue = %v, want ErrOverloaded", err)
+	}
+	if err := store.Ready(); !errors.Is(err, factory.ErrOverloaded) {
+		t.Errorf("Ready() with a full queue = %v, want ErrOverloaded", err)
+	}
+	if _, err := store.Append(context.Background(), make([]factory.Reading, 11)); !errors.Is(err, factory.ErrInvalid) {
+		t.Errorf("Append of more than the queue holds = %v, want ErrInvalid", err)
+	}
+	close(release)
+	for range 2 {
+		if err := <-errs; err != nil {
+			t.Errorf("queued Append = %v, want nil", err)
+		}
+	}
+	if err := store.Ready(); err != nil {
+		t.Errorf("Ready() = %v, want nil", err)
+	}
+	mustAppend(t, store, eight)
+	if queued := store.Stats().QueuedReadings; queued != 0 {
+		t.Errorf("Stats().QueuedReadings = %d, want 0", queued)
+	}
+}
+
+func TestContextEndsWhileWaiting(t *testing.T) {
+	t.Parallel()
+	store, h := faulty(t, sqlite.Options{})
+	reached, release := h.hold()
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-reached
+		cancel()
+	}()
+	_, err := store.Append(ctx, []factory.Reading{at("a", 1, 1)})
+	if !errors.Is(err, factory.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("Append = %v, want ErrUnavailable that wraps context.Canceled", err)
+	}
+	close(release)
+	mustAppend(t, store, []factory.Reading{at("a", 2, 2)})
+	wantSeries(t, store, "a", "[{1 1} {2 2}]") // it may become durable, and here it does
+}
+
+func TestCloseCommitsWhatIsQueued(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	store, h := faulty(t, sqlite.Options{Path: path})
+	reached, release := h.hold()
+	errs := make(chan error, 2)
+	for i := range int64(2) {
+		go func() {
+			_, err := store.Append(context.Background(), []factory.Reading{at("a", i, 1)})
+			errs <- err
+		}()
+	}
+	<-reached
+	await(t, "both to be queued", func() bool { return store.Stats().QueuedReadings == 2 })
+	closed := make(chan error, 1)
+	go func() { closed <- store.Close() }()
+	await(t, "Close to begin", func() bool { return store.Ready() != nil })
+	close(release)
+	if err := errors.Join(<-errs, <-errs, <-closed); err != nil {
+		t.Errorf("Append, Append, Close: %v, want nil", err)
+	}
+	wantSeries(t, mustOpen(t, sqlite.Options{Path: path}), "a", "[{0 1} {1 1}]")
+}
+
+// await polls until condition holds.
+func await(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for tick := time.Tick(time.Millisecond); !condition(); <-tick {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited too long for %s", what)
+		}
+	}
+}
