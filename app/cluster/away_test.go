@@ -169,6 +169,7 @@ func TestSessionsEndBeforeRun(t *testing.T) {
 	t.Parallel()
 	begun, last, cut := make(chan struct{}), make(chan bool, 1), make(chan struct{})
 	var r *running
+	started := make(chan struct{})
 	r = start(t, cluster.Options{
 		Observe: func(e cluster.Event) {
 			if e.Kind == cluster.ShutdownStep && e.Reason == "websockets closed" {
@@ -180,10 +181,12 @@ func TestSessionsEndBeforeRun(t *testing.T) {
 				close(begun)
 				_, _ = io.Copy(io.Discard, c)
 				<-cut // has not gone when it was told to
+				<-started
 				last <- r.outlives(50 * time.Millisecond)
 			})
 		},
 	})
+	close(started)
 	_, _ = io.WriteString(dial(t, r.addr), "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
 	within(t, "session", begun)
 	if err := r.stop(); err != nil {

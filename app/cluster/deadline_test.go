@@ -139,14 +139,14 @@ func TestIdleConnectionEnds(t *testing.T) {
 			r := start(t, cluster.Options{Server: timeouts(time.Hour, idle)})
 			c := &client{addr: r.addr}
 			defer c.close()
-			for range 3 { // each response begins the time anew
-				wantOK(t, c)
-			}
-			begin := time.Now()
+			wantOK(t, c)
+			wantOK(t, c)
+			begin := time.Now() // each response begins the time anew
+			wantOK(t, c)
 			if n, err := c.conn.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 				t.Errorf("idle connection: %d bytes, %v, want EOF", n, err)
 			}
-			if took := time.Since(begin); took < idle-10*time.Millisecond {
+			if took := time.Since(begin); took < idle {
 				t.Errorf("idle connection ended after %v, want %v", took, idle)
 			}
 		})
@@ -165,7 +165,7 @@ func TestRequestAtTheEndOfIdleTime(t *testing.T) {
 		wg.Go(func() {
 			c := &client{addr: r.addr}
 			defer c.close()
-			for n := range scaled(150) {
+			for n := range scaled(100) {
 				if c.conn == nil {
 					wantOK(t, c)
 				}

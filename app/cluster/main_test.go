@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 		os.Exit(children[program[0]](program[1:]))
 	}
 	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		_ = parallel.Value.Set("8") // most of them wait most of the time
+	}
 	code := m.Run()
 	if left := leftGoroutines(10 * time.Second); code == 0 && len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "%d goroutines are left behind:\n\n%s\n", len(left), bytes.Join(left, []byte("\n\n")))

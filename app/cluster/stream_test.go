@@ -124,17 +124,20 @@ func TestStreamsEndBeforeRun(t *testing.T) {
 	t.Parallel()
 	begun, last := make(chan struct{}), make(chan bool, 1)
 	var r *running
+	started := make(chan struct{})
 	r = start(t, cluster.Options{ShutdownTimeout: 1, Handler: func(ctx *fasthttp.RequestCtx) {
 		cluster.StreamBody(ctx, func(w *bufio.Writer) error {
 			close(begun)
 			for line := strings.Repeat("x", 1000); ; {
 				if _, err := w.WriteString(line); err != nil {
+					<-started
 					last <- r.outlives(50 * time.Millisecond) // takes a moment to put things away
 					return err
 				}
 			}
 		})
 	}})
+	close(started)
 	_, _ = io.WriteString(dial(t, r.addr), "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
 	within(t, "stream", begun)
 	if err := r.stop(); err != nil {
