@@ -56,7 +56,13 @@ func listeners(port int) map[uint64]bool {
 		for lines := bufio.NewScanner(f); lines.Scan(); {
 			// sl local_address rem_address st … inode: proc_net_tcp.txt
 			fields := strings.Fields(lines.Text())
-			if len(fields) < 10 || fields[3] != "0A" || !strings.HasSuffix(fields[1], fmt.Sprintf(":%04X", port)) {
+			if len(fields) < 10 || fields[0] == "sl" {
+				continue
+			}
+			if fields[3] != "0A" {
+				break // those that listen come first; there may be very many others
+			}
+			if !strings.HasSuffix(fields[1], fmt.Sprintf(":%04X", port)) {
 				continue
 			}
 			if inode, err := strconv.ParseUint(fields[9], 10, 64); err == nil {

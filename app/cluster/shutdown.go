@@ -123,19 +123,19 @@ func (s *Supervisor) waitFor(d time.Duration, done func() bool) {
 }
 
 // finishRequests waits for the last requests and ends the connections that
-// have none. It returns how many connections it had to cut at the timeout.
+// have none. It does not wait for requests that are known to be stuck. It
+// returns how many connections it had to cut.
 func (s *Supervisor) finishRequests(timeout <-chan struct{}) int {
 	begin := nanos()
-	finished := s.serveCalls(timeout, func() bool {
+	s.serveCalls(timeout, func() bool {
 		s.reap()
+		now, hopeful := nanos(), false
 		for _, w := range s.leftover {
-			w.nudgeIdle(begin, nanos()-int64(s.opts.IdleGrace))
+			w.nudgeIdle(begin, now-int64(s.opts.IdleGrace))
+			hopeful = hopeful || w.accepting.Load() > 0 || w.conns.len() > w.stuck(now)
 		}
-		return len(s.leftover) == 0
+		return !hopeful
 	})
-	if finished {
-		return 0
-	}
 	cut := 0
 	for _, w := range s.leftover {
 		w.conns.each(func(c *conn) {

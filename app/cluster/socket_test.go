@@ -90,7 +90,7 @@ func TestTakenPortIsRefused(t *testing.T) {
 // time one gets the port.
 func TestSimultaneousClaimHasOneWinner(t *testing.T) {
 	t.Parallel()
-	for range scaled(30) {
+	for range scaled(100) {
 		free, err := net.Listen("tcp4", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)

@@ -23,7 +23,7 @@ func (s *Supervisor) watch() {
 		}
 	}
 	for _, w := range s.leftover {
-		stuck := w.stuck(now)
+		stuck := w.stuck(now) > 0
 		switch {
 		case w.abandoned && !stuck && w.accepting.Load() == 0:
 			w.abandoned = false // it came back to its senses, and drains
@@ -51,18 +51,18 @@ func (s *Supervisor) trouble(w *worker, now int64) error {
 		}
 		l.ping()
 	}
-	if w.stuck(now) {
+	if w.stuck(now) > 0 {
 		return errStuck
 	}
 	return nil
 }
 
-// stuck reports whether a request has been in its handler for too long.
-func (w *worker) stuck(now int64) bool {
-	stuck := false
+// stuck counts the requests that have been in their handler for too long.
+func (w *worker) stuck(now int64) int {
+	stuck := 0
 	w.conns.each(func(c *conn) {
 		if since := c.busy.Load(); since != 0 && now-since > int64(w.sup.opts.StallAfter+clockTick) {
-			stuck = true
+			stuck++
 		}
 	})
 	return stuck

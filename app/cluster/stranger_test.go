@@ -1,0 +1,107 @@
+package cluster_test
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// joinPort listens on a supervisor's port beside it, which the kernel allows
+// to programs of the same user.
+func joinPort(t testing.TB, addr string) net.Listener {
+	t.Helper()
+	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+		})
+	}}
+	lc.SetMultipathTCP(false)
+	ln, err := lc.Listen(context.Background(), "tcp4", addr)
+	if err != nil {
+		t.Fatalf("join the port: %v", err)
+	}
+	return ln
+}
+
+// strange joins a supervisor's port and counts the connections that it gets;
+// leave ends it.
+func strange(t testing.TB, addr string) (got *atomic.Int64, leave func()) {
+	t.Helper()
+	ln := joinPort(t, addr)
+	got = new(atomic.Int64)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			got.Add(1)
+			_ = c.Close()
+		}
+	})
+	return got, func() {
+		_ = ln.Close()
+		wg.Wait()
+	}
+}
+
+func TestStrangerOnThePort(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{Workers: 2})
+	got, leave := strange(t, r.addr)
+	for range 400 {
+		wantOK(t, &client{addr: r.addr, hasty: true})
+	}
+	if n := got.Load(); n != 0 {
+		t.Errorf("the stranger got %d of 400 connections", n)
+	}
+	cluster.LookForStrangers(r.Supervisor)
+	if e := r.events.wait(t, cluster.Stranger, 1)[0]; e.Count != 1 {
+		t.Errorf("Stranger: count %d, want 1", e.Count)
+	}
+
+	// The control: without steering it does get connections.
+	cluster.StopSteering(r.Supervisor)
+	for range 400 {
+		_, _ = (&client{addr: r.addr, hasty: true}).get("/")
+	}
+	if got.Load() == 0 {
+		t.Error("without steering the stranger got 0 of 400 connections, too: the test shows nothing")
+	}
+	leave()
+	cluster.LookForStrangers(r.Supervisor)
+	if e := r.events.wait(t, cluster.Stranger, 2)[1]; e.Count != 0 {
+		t.Errorf("Stranger after it left: count %d, want 0", e.Count)
+	}
+}
+
+// TestScalingBesideAStranger: a socket that is opened now would stand behind
+// the stranger's, and the stranger would take its share.
+func TestScalingBesideAStranger(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{Workers: 1})
+	got, leave := strange(t, r.addr)
+	for _, n := range []int{4, 2, 3} {
+		if now, _, err := r.Scale(n); now != n || err != nil {
+			t.Fatalf("Scale(%d) = %d, %v", n, now, err)
+		}
+		for range 100 {
+			wantOK(t, &client{addr: r.addr, hasty: true})
+		}
+	}
+	leave()
+	if n := got.Load(); n != 0 {
+		t.Errorf("the stranger got %d of 300 connections", n)
+	}
+	if running, total := r.Workers(); running != 3 || total != 3 {
+		t.Errorf("Workers() = %d, %d, want 3, 3", running, total)
+	}
+}
