@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -112,6 +113,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	helpers.Go(func() { a.quota.run(background, a.followQuota) })
 	helpers.Go(func() { feedWatchdog(background, a.log, a.alive) })
 	helpers.Go(func() { a.announce(ctx, background) })
+	a.health.SetStarted() // whoever can ask is served by a worker
 	return a.supervisor.Run(ctx)
 }
 
@@ -187,9 +189,15 @@ func (a *App) newAPI() (*httpapi.API, error) {
 		AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies,
 		RateLimit: c.RateLimit, RateBurst: c.RateBurst, KeyRateLimit: c.KeyRateLimit,
 		MaxBody: int(c.MaxBodyBytes), MaxUnpacked: int(c.MaxUnpackedBytes), MaxPoints: c.MaxPointsPerRequest,
-		IngestTimeout: c.IngestTimeout, IngestMemory: int64(c.IngestMemory),
+		IngestTimeout: c.IngestTimeout, IngestMemory: ingestMemory(c),
 		Faults: faulty,
 	})
+}
+
+// ingestMemory is what the bodies at work may take: INGEST_MEMORY, in a small
+// container no more than a quarter of its memory, but always one body.
+func ingestMemory(c config.Config) int64 {
+	return min(int64(c.IngestMemory), max(debug.SetMemoryLimit(-1)/4, int64(c.MaxBodyBytes)))
 }
 
 func (a *App) clusterOptions() cluster.Options {
@@ -235,7 +243,6 @@ func (a *App) announce(ctx, background context.Context) {
 	case <-background.Done():
 		return
 	}
-	a.health.SetStarted()
 	_, workers := a.supervisor.Workers()
 	a.log.Info("ready",
 		slog.String(keyAddress, a.supervisor.Addr().String()), slog.Int(keyWorkers, workers),
