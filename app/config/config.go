@@ -74,7 +74,6 @@ type Config struct {
 	RateLimit                int `envconfig:"RATE_LIMIT" default:"100000" meaning:"requests per second of one client address"`
 	RateBurst                int `envconfig:"RATE_BURST" default:"0" shown:"RATE_LIMIT" min:"0" meaning:"requests of one client address at once; 0 is RATE_LIMIT"`
 	KeyRateLimit             int `envconfig:"KEY_RATE_LIMIT" default:"100000" meaning:"requests per second of one API key"`
-	UpgradeRate              int `envconfig:"UPGRADE_RATE" default:"500" meaning:"new WebSockets per second"`
 
 	// Limits of what a request may bring, and of what may wait.
 	MaxBodyBytes        Bytes         `envconfig:"MAX_BODY_BYTES" default:"4Mi" meaning:"size of a request body as sent"`
