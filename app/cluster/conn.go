@@ -42,11 +42,10 @@ type conn struct {
 
 	// busy is when the handler was entered, in nanos; 0 outside of it.
 	busy atomic.Int64
-	// idle is true before the first byte of a request and after a response.
-	idle     atomic.Bool
-	requests atomic.Uint64
-	// last is when the connection turned idle, in nanos.
-	last atomic.Int64
+	// idleSince is when the connection began to wait for a request, in nanos;
+	// 0 from its first byte to the end of the response.
+	idleSince atomic.Int64
+	requests  atomic.Uint64
 	// nudged asks the reader to end if nothing has arrived; see nudge.
 	nudged atomic.Bool
 	// ended is true once the peer has closed its side, or is out of reach.
@@ -72,8 +71,7 @@ func newConn(fd int, peer netip.AddrPort, w *worker) *conn {
 	c.read.init()
 	c.write.init()
 	c.extend.Store(int64(w.sup.opts.WriteTimeout))
-	c.idle.Store(true)
-	c.last.Store(w.sup.clock.nanos())
+	c.idleSince.Store(w.sup.clock.nanos())
 	c.readWithin(w.readTimeout)
 	return c
 }
@@ -91,6 +89,9 @@ func connIn(nc net.Conn) *conn {
 	}
 	return nil
 }
+
+// idle reports whether the connection waits for a request.
+func (c *conn) idle() bool { return c.idleSince.Load() != 0 }
 
 // poll puts the connection into the runtime's poller, where it isn't yet.
 func (c *conn) poll() (*os.File, error) {
@@ -146,12 +147,12 @@ func (c *conn) Read(b []byte) (int, error) {
 		}
 		switch {
 		case c.nudged.Swap(false):
-			if c.idle.Load() && !c.waiting() {
+			if c.idle() && !c.waiting() {
 				return 0, io.EOF
 			} // else it has just become a request
 			c.read.postpone(lastMoment)
 		case !c.read.due():
-		case c.idle.Load() && c.waiting():
+		case c.idle() && c.waiting():
 			c.read.postpone(lastMoment)
 		default:
 			return 0, c.opError("read", os.ErrDeadlineExceeded)

@@ -150,7 +150,7 @@ func (s *Supervisor) finishRequests(timeout <-chan struct{}) int {
 // a moment, those that were idle at begin counting from there.
 func (w *worker) nudgeIdle(begin, before int64) {
 	w.conns.each(func(c *conn) {
-		if c.idle.Load() && max(c.last.Load(), begin) < before {
+		if since := c.idleSince.Load(); since != 0 && max(since, begin) < before {
 			c.nudge()
 		}
 	})

@@ -180,7 +180,7 @@ func (c *conn) sendFailure(ctx *fasthttp.RequestCtx) {
 // answerFailure sends a bare 500 after a panic outside of a handler, if the
 // client is owed a response and has got no part of it.
 func (c *conn) answerFailure() {
-	if c.unsent == 0 && !c.idle.Load() && !c.ended.Load() && c.worker.sup.opts.TLS == nil {
+	if c.unsent == 0 && !c.idle() && !c.ended.Load() && c.worker.sup.opts.TLS == nil {
 		_, _ = c.Write([]byte("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
 	}
 }
@@ -196,12 +196,11 @@ func (w *worker) noteState(nc net.Conn, state fasthttp.ConnState) {
 		if c.requests.Load() > 0 { // the first has had its time since accept
 			c.readWithin(w.readTimeout)
 		}
-		c.idle.Store(false)
+		c.idleSince.Store(0)
 		c.linger = true // until its handler returns, it may fail anywhere
 	case fasthttp.StateIdle:
-		c.last.Store(w.sup.clock.nanos())
 		c.readWithin(w.idleTimeout)
-		c.idle.Store(true)
+		c.idleSince.Store(w.sup.clock.nanos())
 		c.linger = true // a request may be under way
 	}
 }
