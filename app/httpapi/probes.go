@@ -8,10 +8,8 @@ func (a *API) startup(ctx *fasthttp.RequestCtx) { answerProbe(ctx, a.options.Hea
 
 // Probes are asked often; these spare them a conversion each.
 var (
-	jsonType     = []byte("application/json")
-	cacheControl = []byte(fasthttp.HeaderCacheControl)
-	noStore      = []byte("no-store")
-	requestID    = []byte(headerRequestID)
+	jsonType  = []byte("application/json")
+	requestID = []byte(headerRequestID)
 )
 
 func answerProbe(ctx *fasthttp.RequestCtx, probe func() ([]byte, bool)) {
@@ -20,6 +18,5 @@ func answerProbe(ctx *fasthttp.RequestCtx, probe func() ([]byte, bool)) {
 		ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)
 	}
 	ctx.Response.Header.SetContentTypeBytes(jsonType)
-	ctx.Response.Header.SetCanonical(cacheControl, noStore)
 	ctx.Response.SetBodyRaw(body) // it is shared, and nobody changes it
 }
