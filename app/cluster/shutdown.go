@@ -43,10 +43,10 @@ func (s *Supervisor) report(step string, do func() int) {
 
 // announceDrain marks every response, and serves on for ShutdownDelay.
 func (s *Supervisor) announceDrain() int {
-	s.draining.Store(true)
 	for _, w := range s.allWorkers() {
 		w.draining.Store(true)
 	}
+	s.draining.Store(true) // last: whoever sees it finds every response marked
 	s.superviseFor(s.opts.ShutdownDelay)
 	return 0
 }
