@@ -150,10 +150,10 @@ func (c *conn) Read(b []byte) (int, error) {
 			if c.idle() && !c.waiting() {
 				return 0, io.EOF
 			} // else it has just become a request
-			c.read.postpone(lastMoment)
-		case !c.read.due():
+			c.read.postpone(lastMoment, &c.worker.sup.clock)
+		case !c.read.due(&c.worker.sup.clock):
 		case c.idle() && c.waiting():
-			c.read.postpone(lastMoment)
+			c.read.postpone(lastMoment, &c.worker.sup.clock)
 		default:
 			return 0, c.opError("read", os.ErrDeadlineExceeded)
 		}
@@ -184,6 +184,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	if err != nil {
 		return written, c.opError("write", err)
 	}
+	queued := c.queued()
 	c.extendWrite()
 	for {
 		n, err := f.Write(b[written:])
@@ -191,14 +192,24 @@ func (c *conn) Write(b []byte) (int, error) {
 		if err == nil {
 			return written, nil
 		}
-		if n > 0 {
+		before := queued
+		if queued = c.queued(); n > 0 || queued < before {
 			c.extendWrite()
 		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) || c.write.due() {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || c.write.due(&c.worker.sup.clock) {
 			c.ended.Store(true)
 			return written, c.opError("write", err)
 		}
 	}
+}
+
+// queued is how much of what was written the peer has not acknowledged. It
+// tells of a slow peer's progress, where the kernel makes room for more only
+// once a third of its buffer is free.
+func (c *conn) queued() int {
+	n := 0
+	c.control(func(fd int) { n, _ = unix.IoctlGetInt(fd, unix.SIOCOUTQ) })
+	return n
 }
 
 func (c *conn) extendWrite() {

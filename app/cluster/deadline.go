@@ -12,34 +12,6 @@ var epoch = time.Now()
 
 func nanos() int64 { return int64(time.Since(epoch)) }
 
-// clockTick is how far a clock may be behind.
-const clockTick = 50 * time.Millisecond
-
-// clock is the time to within clockTick. Reading it costs next to nothing,
-// where reading the system's several times would show in every request.
-type clock struct{ now atomic.Int64 }
-
-// nanos is a moment of the last clockTick.
-func (c *clock) nanos() int64 { return c.now.Load() }
-
-// in is a moment that is d from now at the earliest, clockTick later at the
-// latest.
-func (c *clock) in(d time.Duration) int64 { return c.nanos() + int64(clockTick+d) }
-
-// run keeps the clock until stop is closed.
-func (c *clock) run(stop <-chan struct{}) {
-	tick := time.NewTicker(clockTick / 2)
-	defer tick.Stop()
-	for {
-		c.now.Store(nanos())
-		select {
-		case <-stop:
-			return
-		case <-tick.C:
-		}
-	}
-}
-
 const never = math.MaxInt64
 
 // deadline is a deadline that costs no system timer to move later, which is
@@ -91,17 +63,23 @@ func (d *deadline) setNanos(at int64) {
 }
 
 // postpone sets the deadline to a while from now after the timer has fired.
-func (d *deadline) postpone(by time.Duration) {
+func (d *deadline) postpone(by time.Duration, c *clock) {
 	d.setNanos(nanos() + int64(by))
-	d.due()
+	d.due(c)
 }
 
 // due is called when the timer has fired. It reports whether the deadline has
-// come; if not, it has set the timer anew.
-func (d *deadline) due() bool {
+// come; if not, it has set the timer anew. One that came while the process stood
+// still is put off: what it waits for had no chance to happen, and it may have
+// been set by a clock that had not noticed yet.
+func (d *deadline) due(c *clock) bool {
+	now := c.refresh()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.at.Load() <= nanos() {
+	at := d.at.Load()
+	if at < c.resumed.Load() {
+		d.at.CompareAndSwap(at, now+c.grace.Load())
+	} else if at <= now {
 		return true
 	}
 	d.armLocked()
@@ -124,7 +102,3 @@ func (d *deadline) armLocked() {
 		}
 	}
 }
-
-// Now is the time to within 50 ms, for a fraction of what the system's clock
-// costs. It stands still while Run does not run.
-func (s *Supervisor) Now() time.Time { return epoch.Add(time.Duration(s.clock.nanos())) }

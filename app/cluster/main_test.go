@@ -21,6 +21,7 @@ var children = map[string]func(args []string) int{
 	"bystander":   bystanderChild,
 	"descriptors": descriptorsChild,
 	"guarded":     guardedChild,
+	"paused":      pausedChild,
 	"procs":       procsChild,
 	"unguarded":   unguardedChild,
 }

@@ -129,7 +129,7 @@ func (s *Supervisor) finishRequests(timeout <-chan struct{}) int {
 	begin := nanos()
 	s.serveCalls(timeout, func() bool {
 		s.reap()
-		now, hopeful := nanos(), false
+		now, hopeful := s.clock.refresh(), false
 		for _, w := range s.leftover {
 			w.nudgeIdle(begin, now-int64(s.opts.IdleGrace))
 			hopeful = hopeful || w.accepting.Load() > 0 || w.conns.len() > w.stuck(now)

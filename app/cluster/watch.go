@@ -11,7 +11,7 @@ const stackDump = 64 << 10
 // watch is the watchdog: it looks for accept loops that do not answer and for
 // requests that are stuck, and does small housekeeping.
 func (s *Supervisor) watch() {
-	now := nanos()
+	now := s.clock.refresh()
 	for _, sl := range s.slots[:s.wanted] {
 		w := sl.worker
 		if w == nil {
@@ -46,7 +46,7 @@ func (s *Supervisor) trouble(w *worker, now int64) error {
 			l.seen, l.silent = beats, 0
 		case l.silent == 0:
 			l.silent = now
-		case now-l.silent > int64(s.opts.StallAfter):
+		case now-max(l.silent, s.clock.resumed.Load()) > int64(s.opts.StallAfter):
 			return errStalled
 		}
 		l.ping()
@@ -59,9 +59,12 @@ func (s *Supervisor) trouble(w *worker, now int64) error {
 
 // stuck counts the requests that have been in their handler for too long.
 func (w *worker) stuck(now int64) int {
-	stuck := 0
+	stuck, before := 0, now-int64(w.sup.opts.StallAfter+clockTick)
+	if w.sup.clock.resumed.Load() > before {
+		return 0 // nobody could get on
+	}
 	w.conns.each(func(c *conn) {
-		if since := c.busy.Load(); since != 0 && now-since > int64(w.sup.opts.StallAfter+clockTick) {
+		if since := c.busy.Load(); since != 0 && since < before {
 			stuck++
 		}
 	})

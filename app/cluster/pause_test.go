@@ -1,0 +1,79 @@
+package cluster_test
+
+import (
+	"fmt"
+	"net/http"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+)
+
+// pausedChild serves with timeouts that are shorter than the pauses. It holds
+// requests for /hold until its parent speaks.
+func pausedChild([]string) int {
+	release := make(chan struct{})
+	o := cluster.Options{
+		Server: timeouts(time.Second, time.Second), StallAfter: 2 * time.Second, AbandonLimit: 1,
+		Handler: func(ctx *fasthttp.RequestCtx) {
+			if string(ctx.Path()) == "/hold" {
+				fmt.Println("holding")
+				<-release
+			}
+			answerOK(ctx)
+		},
+	}
+	return untilParentLeaves(o, func(*cluster.Supervisor, string) { close(release) })
+}
+
+// TestPauseLosesNobody: a process that stood still for longer than its
+// timeouts (a paused container, a suspended machine) serves who waited, and
+// does not take itself for stuck.
+func TestPauseLosesNobody(t *testing.T) {
+	t.Parallel()
+	const held = 8
+	c := startChild(t, "paused")
+	answered := make(chan error, held)
+	for range held {
+		go func() {
+			c := &client{addr: c.addr, hasty: true}
+			a, err := c.get("/hold")
+			answered <- wanted(a, err, http.StatusOK)
+		}()
+		within(t, "held request", c.lines)
+	}
+	l := startLoad(t, c.addr, "/", 8, 4)
+	l.more(100)
+	pause(t, c, 2500*time.Millisecond)
+	l.more(100)
+	c.say("release")
+	for range held {
+		if err := within(t, "answer to a held request", answered); err != nil {
+			t.Errorf("request in flight during the pause: %v", err)
+		}
+	}
+	l.more(100)
+	pause(t, c, 1500*time.Millisecond)
+	l.more(100)
+	l.end()
+	c.stop()
+	if abandoned := c.events.all(cluster.WorkerAbandoned); len(abandoned) > 0 {
+		t.Errorf("the pause was taken for a fault: %+v", abandoned)
+	}
+}
+
+// pause has the child's process stand still for a while.
+func pause(t *testing.T, c *child, d time.Duration) {
+	t.Helper()
+	if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	over := time.NewTimer(d)
+	<-over.C
+	if err := c.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+}
