@@ -62,7 +62,7 @@ type Options struct {
 type API struct {
 	options  Options
 	static   map[string]*resource // by path
-	machines *resource            // /api/v1/machines/{id}/history
+	patterns []*resource          // paths with {…} in them
 	ids      requestIDs
 	origins  atomic.Pointer[origins]
 	clients  *limiter[netip.Addr]
@@ -118,7 +118,7 @@ func (a *API) serve(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.Route 
 	if !wellFormed(ctx) {
 		return a.unrouted
 	}
-	res, id, err := a.find(ctx)
+	res, c, err := a.find(ctx)
 	if err != nil {
 		fail(ctx, err)
 		return a.unrouted
@@ -131,41 +131,41 @@ func (a *API) serve(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.Route 
 		return a.unrouted
 	}
 	if !rt.probe {
-		if err := a.admit(ctx, rt, now); err != nil {
-			fail(ctx, err)
+		if c.who, err = a.admit(ctx, rt, now); err != nil {
+			rt.fail(ctx, err)
 			return rt.metrics
 		}
 	}
-	if err := rt.handle(ctx, id); err != nil {
-		fail(ctx, err)
+	if err := rt.handle(ctx, c); err != nil {
+		rt.fail(ctx, err)
 	}
 	return rt.metrics
 }
 
-// admit applies the limits and the keys.
-func (a *API) admit(ctx *fasthttp.RequestCtx, rt *route, now time.Duration) error {
+// admit applies the limits and the keys; it returns whose key it is.
+func (a *API) admit(ctx *fasthttp.RequestCtx, rt *route, now time.Duration) (who access.Principal, err error) {
 	if limit := a.options.Runtime.OverLimit(ctx); limit != "" {
-		return &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 5, detail: "too many " + limit}
+		return who, &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 5, detail: "too many " + limit}
 	}
 	if wait := a.clients.take(a.clientAddr(ctx), now); wait > 0 {
 		a.limited.Inc()
-		return &httpError{status: fasthttp.StatusTooManyRequests, retryAfter: seconds(wait), detail: "too many requests from this address"}
+		return who, &httpError{status: fasthttp.StatusTooManyRequests, retryAfter: seconds(wait), detail: "too many requests from this address"}
 	}
 	if a.options.Keys.Open() {
-		return nil
+		return who, nil
 	}
 	who, ok := a.options.Keys.Find(secretOf(ctx))
 	if !ok {
-		return &httpError{status: fasthttp.StatusUnauthorized, detail: "a valid API key is needed: Authorization: Bearer, or X-API-Key"}
+		return who, &httpError{status: fasthttp.StatusUnauthorized, detail: "a valid API key is needed: Authorization: Bearer, or X-API-Key"}
 	}
 	if !who.Role.Allows(rt.action) {
-		return &httpError{status: fasthttp.StatusForbidden, detail: "key " + who.Name + " has the role " + who.Role.String() + ", which may not " + rt.action.String()}
+		return who, &httpError{status: fasthttp.StatusForbidden, detail: "key " + who.Name + " has the role " + who.Role.String() + ", which may not " + rt.action.String()}
 	}
 	if wait := a.keys.take(who.Name, now); wait > 0 {
 		a.limited.Inc()
-		return &httpError{status: fasthttp.StatusTooManyRequests, retryAfter: seconds(wait), detail: "too many requests with this key"}
+		return who, &httpError{status: fasthttp.StatusTooManyRequests, retryAfter: seconds(wait), detail: "too many requests with this key"}
 	}
-	return nil
+	return who, nil
 }
 
 // seconds rounds a wait up, as Retry-After wants it.

@@ -19,7 +19,8 @@ const (
 )
 
 // history is GET /api/v1/machines/{id}/history.
-func (a *API) history(ctx *fasthttp.RequestCtx, machine string) error {
+func (a *API) history(ctx *fasthttp.RequestCtx, c call) error {
+	machine := c.args[0]
 	q, err := queryOf(ctx, "metric", "from", "to", "limit", "cursor", "format", "time_format")
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ const (
 )
 
 // latest is GET /api/v1/latest.
-func (a *API) latest(ctx *fasthttp.RequestCtx, _ string) error {
+func (a *API) latest(ctx *fasthttp.RequestCtx, _ call) error {
 	q, err := queryOf(ctx, "machine", "metric", "limit", "cursor")
 	if err != nil {
 		return err

@@ -13,9 +13,10 @@ import (
 
 // resource is what one path names, with a route for each of its methods.
 type resource struct {
-	pattern string
-	allow   string
-	routes  []*route
+	pattern  string
+	segments []string // of the pattern; {…} stands for any one segment
+	allow    string
+	routes   []*route
 }
 
 // route is one method of a resource.
@@ -23,22 +24,33 @@ type route struct {
 	method string
 	action access.Action
 	// probe routes are for everybody, under any load.
-	probe   bool
-	handle  func(ctx *fasthttp.RequestCtx, id string) error
+	probe  bool
+	handle handler
+	// fail answers an error; nil is the API's own form.
+	fail    func(ctx *fasthttp.RequestCtx, err error)
 	metrics *metrics.Route
 }
 
-// The part of machines' paths before and after the id.
-const (
-	machinePrefix = "/api/v1/machines/"
-	historySuffix = "/history"
-)
+// handler serves what a route names. What it returns is answered by the table
+// of errors.
+type handler func(ctx *fasthttp.RequestCtx, c call) error
 
-// route fills the table; it is the one place that knows all paths.
+// call is what is known of a request besides the request.
+type call struct {
+	// args are the segments that the {…} of the pattern stand for, decoded.
+	args [maxArgs]string
+	// who is the key that it came with; the zero value where there are no keys.
+	who access.Principal
+}
+
+const maxArgs = 2
+
+// route fills the table; it is the one place that knows all paths. Of the
+// patterns that a path fits, the first one counts.
 func (a *API) route() {
 	get, post := fasthttp.MethodGet, fasthttp.MethodPost
 	probe := func(handle func(*fasthttp.RequestCtx)) *route {
-		return &route{method: get, probe: true, handle: withoutID(handle)}
+		return &route{method: get, probe: true, handle: plain(handle)}
 	}
 	a.add("/api/health", probe(a.live))
 	a.add("/api/health/live", probe(a.live))
@@ -46,20 +58,23 @@ func (a *API) route() {
 	a.add("/api/health/startup", probe(a.startup))
 	a.add("/api/v1/telemetry", &route{method: post, action: access.Ingest, handle: a.telemetry})
 	a.add("/api/v1/latest", &route{method: get, action: access.Read, handle: a.latest})
-	a.machines = a.add(machinePrefix+"{id}"+historySuffix, &route{method: get, action: access.Read, handle: a.history})
+	a.add("/api/v1/machines/{id}/history", &route{method: get, action: access.Read, handle: a.history})
 	for name, handler := range a.options.Faults {
-		routes := []*route{{method: post, action: access.Administer, handle: fault(handler)}}
+		routes := []*route{{method: post, action: access.Administer, handle: plain(handler)}}
 		if strings.HasSuffix(name, "-ws") { // an upgrade is a GET (RFC 6455, section 4.1)
-			routes = append(routes, &route{method: get, action: access.Administer, handle: fault(handler)})
+			routes = append(routes, &route{method: get, action: access.Administer, handle: plain(handler)})
 		}
 		a.add("/api/faults/"+name, routes...)
 	}
 }
 
-func (a *API) add(pattern string, routes ...*route) *resource {
+func (a *API) add(pattern string, routes ...*route) {
 	res := &resource{pattern: pattern, routes: routes}
 	methods := []string{}
 	for _, rt := range routes {
+		if rt.fail == nil {
+			rt.fail = fail
+		}
 		rt.metrics = a.options.Metrics.Route(rt.method, pattern)
 		methods = append(methods, rt.method)
 		if rt.method == fasthttp.MethodGet {
@@ -67,38 +82,72 @@ func (a *API) add(pattern string, routes ...*route) *resource {
 		}
 	}
 	res.allow = strings.Join(append(methods, fasthttp.MethodOptions), ", ")
-	a.static[pattern] = res
-	return res
+	if !strings.Contains(pattern, "{") {
+		a.static[pattern] = res
+		return
+	}
+	res.segments = strings.Split(pattern[1:], "/")
+	a.patterns = append(a.patterns, res)
 }
 
-func withoutID(handle func(*fasthttp.RequestCtx)) func(*fasthttp.RequestCtx, string) error {
-	return func(ctx *fasthttp.RequestCtx, _ string) error {
+// plain is a handler that needs nothing but the request.
+func plain(handle func(*fasthttp.RequestCtx)) handler {
+	return func(ctx *fasthttp.RequestCtx, _ call) error {
 		handle(ctx)
 		return nil
 	}
 }
 
-func fault(handle fasthttp.RequestHandler) func(*fasthttp.RequestCtx, string) error {
-	return withoutID(handle)
+// find returns the resource that the path names, and what it fills in. It
+// looks at the path as it was sent: an encoded slash is part of a segment.
+func (a *API) find(ctx *fasthttp.RequestCtx) (*resource, call, error) {
+	path := ctx.URI().PathOriginal()
+	if res := a.static[string(path)]; res != nil {
+		return res, call{}, nil
+	}
+	for _, res := range a.patterns {
+		raw, ok := res.match(path)
+		if !ok {
+			continue
+		}
+		var c call
+		for i, arg := range raw {
+			text, err := url.PathUnescape(string(arg))
+			if err != nil {
+				return nil, c, &httpError{status: fasthttp.StatusBadRequest, detail: "the path is not percent-encoded right"}
+			}
+			c.args[i] = text
+		}
+		return res, c, nil
+	}
+	return nil, call{}, &httpError{status: fasthttp.StatusNotFound, detail: "there is nothing at this path"}
 }
 
-// find returns the resource that the path names, and the id in it. It looks at
-// the path as it was sent: an encoded slash is part of an id.
-func (a *API) find(ctx *fasthttp.RequestCtx) (*resource, string, error) {
-	path := ctx.URI().PathOriginal()
-	if res := a.static[string(path)]; res != nil && res != a.machines {
-		return res, "", nil
+// match returns the segments of path that the pattern leaves open. None of
+// them is empty.
+func (res *resource) match(path []byte) (args [maxArgs][]byte, ok bool) {
+	if len(path) == 0 || path[0] != '/' {
+		return args, false
 	}
-	rest, isMachine := bytes.CutPrefix(path, []byte(machinePrefix))
-	id, isHistory := bytes.CutSuffix(rest, []byte(historySuffix))
-	if !isMachine || !isHistory || bytes.IndexByte(id, '/') >= 0 {
-		return nil, "", &httpError{status: fasthttp.StatusNotFound, detail: "there is nothing at this path"}
+	open := 0
+	rest, more := path[1:], true
+	for _, want := range res.segments {
+		if !more {
+			return args, false
+		}
+		var segment []byte
+		segment, rest, more = bytes.Cut(rest, []byte{'/'})
+		switch {
+		case len(segment) == 0:
+			return args, false
+		case want[0] == '{':
+			args[open] = segment
+			open++
+		case string(segment) != want:
+			return args, false
+		}
 	}
-	machine, err := url.PathUnescape(string(id))
-	if err != nil || machine == "" {
-		return nil, "", &httpError{status: fasthttp.StatusBadRequest, detail: "the machine's id in the path is empty or not percent-encoded right"}
-	}
-	return a.machines, machine, nil
+	return args, !more
 }
 
 // route picks the route for the request's method. Without one it answers.

@@ -15,7 +15,7 @@ const maxErrors = 100
 // telemetry is POST /api/v1/telemetry. A 200 says that what it counts as
 // accepted is committed. If every point was refused, it is a 400 with the same
 // errors.
-func (a *API) telemetry(ctx *fasthttp.RequestCtx, _ string) error {
+func (a *API) telemetry(ctx *fasthttp.RequestCtx, _ call) error {
 	body, err := a.readBody(ctx)
 	defer body.release()
 	if err != nil {
