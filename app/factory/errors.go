@@ -11,6 +11,9 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: the request contradicts the present state.
 	ErrConflict = errors.New("conflict")
+	// ErrPrecondition: the condition that came with the request does not hold;
+	// the entry has changed in the meantime.
+	ErrPrecondition = errors.New("precondition failed")
 	// ErrOverloaded: a queue is full; nothing was taken, try again shortly.
 	ErrOverloaded = errors.New("overloaded")
 	// ErrUnavailable: the store can't do it now (disk full, database gone);

@@ -4,7 +4,13 @@ import "context"
 
 // Store keeps readings. All methods are safe for concurrent use. After Close
 // every method returns an error that wraps ErrUnavailable.
+//
+// A reading is expired once it is older than its metric's retention, or than
+// the store's default. Expired ones are not returned any more, whether they
+// are removed from the disk yet or not.
 type Store interface {
+	Registry
+
 	// Append stores readings and returns once they are durable: what it
 	// reports as accepted is there after a crash. A reading replaces an
 	// earlier one of the same machine, metric and ObservedAt (last write
@@ -14,8 +20,8 @@ type Store interface {
 	// store copies what it keeps, and does not hold on to the slice.
 	//
 	// Readings that the store refuses one by one (unknown machine while
-	// registration is off, series limit reached) are listed in the result and
-	// do not keep the others out. An error means that nothing is
+	// registration is off, series limit reached, already expired) are listed in
+	// the result and do not keep the others out. An error means that nothing is
 	// acknowledged: ErrOverloaded when the queue is full (at once, nothing
 	// was taken), ErrUnavailable when the commit failed or ctx ended first
 	// (in the latter case the readings may still become durable).
@@ -29,6 +35,23 @@ type Store interface {
 	// byte order and then by observation time. A machine that the store has
 	// never seen is ErrNotFound; a cursor that it did not make is ErrInvalid.
 	History(ctx context.Context, q HistoryQuery) (HistoryPage, error)
+
+	// Buckets returns summaries of one machine's history by spans of time,
+	// ordered by metric in byte order and then by time. Spans without points
+	// are absent. A machine that the store has never seen is ErrNotFound; a bad
+	// interval or a cursor that it did not make is ErrInvalid.
+	Buckets(ctx context.Context, q BucketQuery) (BucketPage, error)
+
+	// Downsample returns those points of each series, ordered by metric, that
+	// LTTB picks from all between From and To. Series without points are
+	// absent. A machine that the store has never seen is ErrNotFound.
+	Downsample(ctx context.Context, q DownsampleQuery) ([]Series, error)
+
+	// Backup writes a copy of the whole store to a new file at path while it is
+	// in use: all that was acknowledged before the call, and no half of a
+	// commit. A file that is there already is ErrConflict. An engine whose
+	// server has its own means for this returns ErrInvalid.
+	Backup(ctx context.Context, path string) error
 
 	// Stats is cheap and never blocks on the disk.
 	Stats() StoreStats
@@ -116,7 +139,7 @@ type Series struct {
 type StoreStats struct {
 	// Engine is "sqlite" or "postgres".
 	Engine string
-	// Series counts machine-metric pairs; Machines the machines.
+	// Series counts machine-metric pairs; Machines the registered machines.
 	Series, Machines int
 	// Points counts readings acknowledged since start.
 	Points uint64
@@ -127,6 +150,31 @@ type StoreStats struct {
 	LastCommitSeconds float64
 	// QueuedReadings wait for a commit now; QueueCapacity is the most that may.
 	QueuedReadings, QueueCapacity int
-	// Bytes is the size on disk, zero where unknown.
-	Bytes int64
+	// Bytes is the size on disk, MaxBytes the most that it may be; zero where
+	// unknown or without a limit.
+	Bytes, MaxBytes int64
+	// ExpiredPoints counts the points removed since start because they were
+	// older than their retention, EvictedPoints those removed because the size
+	// limit was reached.
+	ExpiredPoints, EvictedPoints uint64
+	// QuarantinedChunks counts the parts of the store that were found damaged
+	// and set aside, since it was made.
+	QuarantinedChunks int
+	// Integrity is what is known of the file's integrity.
+	Integrity Integrity
 }
+
+// Integrity is the outcome of the check that follows an unclean stop.
+type Integrity string
+
+// Outcomes of the check.
+const (
+	// IntegrityUnchecked: there was no need, or the engine's server sees to it.
+	IntegrityUnchecked Integrity = "unchecked"
+	// IntegrityChecking: the check is going on.
+	IntegrityChecking Integrity = "checking"
+	// IntegrityGood: the check found nothing.
+	IntegrityGood Integrity = "good"
+	// IntegrityDamaged: it found damage; what is readable is served.
+	IntegrityDamaged Integrity = "damaged"
+)

@@ -19,10 +19,12 @@ import (
 type Memory struct {
 	limits Limits
 
-	mu     sync.Mutex
-	closed bool
-	values map[seriesKey]map[int64]float64
-	points uint64
+	mu       sync.Mutex
+	closed   bool
+	values   map[seriesKey]map[int64]float64
+	points   uint64
+	machines map[string]*memoryMachine // the deleted ones too
+	metrics  map[seriesKey]factory.Metric
 }
 
 type seriesKey struct{ machine, metric string }
@@ -31,7 +33,10 @@ var _ factory.Store = (*Memory)(nil)
 
 // NewMemory returns an empty store. MaxSeries 0 is no limit.
 func NewMemory(limits Limits) *Memory {
-	return &Memory{limits: limits, values: make(map[seriesKey]map[int64]float64)}
+	return &Memory{
+		limits: limits, values: make(map[seriesKey]map[int64]float64),
+		machines: make(map[string]*memoryMachine), metrics: make(map[seriesKey]factory.Metric),
+	}
 }
 
 // Reopen returns a store with the content of m, which is of no use any more.
@@ -39,7 +44,7 @@ func (m *Memory) Reopen(limits Limits) *Memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed = true
-	return &Memory{limits: limits, values: m.values}
+	return &Memory{limits: limits, values: m.values, machines: m.machines, metrics: m.metrics}
 }
 
 // Append implements factory.Store.
@@ -64,22 +69,14 @@ func (m *Memory) putLocked(r factory.Reading) error {
 	if err := factory.ValidateValue(r.Value); err != nil {
 		return err
 	}
-	k := seriesKey{r.Machine, r.Metric}
-	if m.values[k] == nil {
-		if err := factory.ValidateName(factory.KindMachine, r.Machine); err != nil {
-			return err
-		}
-		if err := factory.ValidateName(factory.KindMetric, r.Metric); err != nil {
-			return err
-		}
-		if !m.limits.AutoRegister {
-			return fmt.Errorf("machine %q, metric %q: %w", r.Machine, r.Metric, factory.ErrNotFound)
-		}
-		if m.limits.MaxSeries > 0 && len(m.values) >= m.limits.MaxSeries {
-			return fmt.Errorf("limit of %d series reached: %w", m.limits.MaxSeries, factory.ErrInvalid)
-		}
-		m.values[seriesKey{strings.Clone(r.Machine), strings.Clone(r.Metric)}] = make(map[int64]float64)
+	if err := m.admitLocked(r); err != nil {
+		return err
 	}
+	k := seriesKey{strings.Clone(r.Machine), strings.Clone(r.Metric)}
+	if r.ObservedAt < m.expiryLocked(k) {
+		return fmt.Errorf("time %d is expired: %w", r.ObservedAt, factory.ErrInvalid)
+	}
+	m.registerLocked(k)
 	m.values[k][r.ObservedAt] = r.Value
 	return nil
 }
@@ -96,14 +93,18 @@ func (m *Memory) Latest(ctx context.Context, q factory.LatestQuery) (page factor
 		if q.Machine != "" && k.machine != q.Machine || q.Metric != "" && k.metric != q.Metric || after != nil && compareKeys(k, after.key) <= 0 {
 			continue
 		}
+		at, ok := m.newestLocked(k)
+		if !ok || m.machines[k.machine].deleted {
+			continue
+		}
 		if len(page.Readings) == q.Limit {
 			last := page.Readings[q.Limit-1]
 			page.NextCursor = memoryCursor("latest", memoryPosition{key: seriesKey{last.Machine, last.Metric}})
 			return page, nil
 		}
-		at := slices.Max(slices.Collect(maps.Keys(m.values[k])))
 		page.Readings = append(page.Readings, factory.LatestReading{
 			Reading: factory.Reading{Machine: k.machine, Metric: k.metric, ObservedAt: at, Value: m.values[k][at]},
+			Unit:    m.metrics[k].Unit,
 		})
 	}
 	return page, nil
@@ -117,9 +118,9 @@ func (m *Memory) History(ctx context.Context, q factory.HistoryQuery) (page fact
 	if err != nil {
 		return page, err
 	}
-	keys := slices.DeleteFunc(m.keysLocked(), func(k seriesKey) bool { return k.machine != q.Machine })
-	if len(keys) == 0 {
-		return page, fmt.Errorf("machine %q: %w", q.Machine, factory.ErrNotFound)
+	keys, err := m.machineKeysLocked(q.Machine, q.Metrics)
+	if err != nil {
+		return page, err
 	}
 	if after != nil && after.key.machine != q.Machine {
 		return page, fmt.Errorf("cursor of machine %q: %w", after.key.machine, factory.ErrInvalid)
@@ -127,12 +128,13 @@ func (m *Memory) History(ctx context.Context, q factory.HistoryQuery) (page fact
 	var last memoryPosition
 	left := q.Limit
 	for _, k := range keys {
-		if len(q.Metrics) > 0 && !slices.Contains(q.Metrics, k.metric) || after != nil && compareKeys(k, after.key) < 0 {
+		if after != nil && compareKeys(k, after.key) < 0 {
 			continue
 		}
-		out := factory.Series{Metric: k.metric}
-		for _, at := range slices.Sorted(maps.Keys(m.values[k])) {
-			if at < q.From || at >= q.To || after != nil && k == after.key && at <= after.at {
+		out := factory.Series{Metric: k.metric, Unit: m.metrics[k].Unit}
+		for _, p := range m.rangeLocked(k, q.From, q.To) {
+			at := p.ObservedAt
+			if after != nil && k == after.key && at <= after.at {
 				continue
 			}
 			if left == 0 {
@@ -140,7 +142,7 @@ func (m *Memory) History(ctx context.Context, q factory.HistoryQuery) (page fact
 				break
 			}
 			left--
-			out.Points = append(out.Points, factory.Point{ObservedAt: at, Value: m.values[k][at]})
+			out.Points = append(out.Points, p)
 			last = memoryPosition{k, at}
 		}
 		if len(out.Points) > 0 {
@@ -157,11 +159,13 @@ func (m *Memory) History(ctx context.Context, q factory.HistoryQuery) (page fact
 func (m *Memory) Stats() factory.StoreStats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	machines := make(map[string]bool)
-	for k := range m.values {
-		machines[k.machine] = true
+	machines := 0
+	for _, machine := range m.machines {
+		if !machine.deleted {
+			machines++
+		}
 	}
-	return factory.StoreStats{Engine: "memory", Series: len(m.values), Machines: len(machines), Points: m.points, QueueCapacity: 1 << 20}
+	return factory.StoreStats{Engine: "memory", Series: len(m.metrics), Machines: machines, Points: m.points, QueueCapacity: 1 << 20}
 }
 
 // Ready implements factory.Store.
@@ -242,7 +246,7 @@ func unquoteWord(s string) (string, error) { return strconv.Unquote(showSeparato
 func checksum(s string) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(s))) }
 
 func (m *Memory) keysLocked() []seriesKey {
-	return slices.SortedFunc(maps.Keys(m.values), compareKeys)
+	return slices.SortedFunc(maps.Keys(m.metrics), compareKeys)
 }
 
 func compareKeys(a, b seriesKey) int {

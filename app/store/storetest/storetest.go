@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"smart-factory-backend/app/factory"
 )
@@ -15,6 +16,19 @@ type Limits struct {
 	MaxSeries int
 	// AutoRegister lets Append create series.
 	AutoRegister bool
+	// Retention is how long readings are kept where the metric does not say; 0
+	// is for ever.
+	Retention time.Duration
+	// Now is the clock of the registry and of retention; nil is time.Now.
+	Now func() time.Time
+}
+
+// now is the present in Unix milliseconds.
+func (l Limits) now() int64 {
+	if l.Now == nil {
+		return time.Now().UnixMilli()
+	}
+	return l.Now().UnixMilli()
 }
 
 // Opener opens the store that lives in dir, or creates it there. The caller

@@ -1,0 +1,139 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"smart-factory-backend/app/factory"
+)
+
+// Buckets implements factory.Store: it goes through all points one by one.
+func (m *Memory) Buckets(ctx context.Context, q factory.BucketQuery) (page factory.BucketPage, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	after, err := m.beginLocked(ctx, "buckets", q.Cursor, q.Limit)
+	if err != nil {
+		return page, err
+	}
+	if err := q.Interval.Validate(); err != nil {
+		return page, err
+	}
+	keys, err := m.machineKeysLocked(q.Machine, q.Metrics)
+	if err != nil {
+		return page, err
+	}
+	if after != nil && after.key.machine != q.Machine {
+		return page, fmt.Errorf("cursor of machine %q: %w", after.key.machine, factory.ErrInvalid)
+	}
+	left := q.Limit
+	var last memoryPosition
+	for _, k := range keys {
+		if after != nil && compareKeys(k, after.key) < 0 {
+			continue
+		}
+		series := factory.BucketSeries{Metric: k.metric, Unit: m.metrics[k].Unit, Kind: m.metrics[k].Kind}
+		for _, b := range m.bucketsLocked(k, q) {
+			if after != nil && k == after.key && b.Start <= after.at {
+				continue
+			}
+			if left == 0 {
+				page.NextCursor = memoryCursor("buckets", last)
+				break
+			}
+			left--
+			last = memoryPosition{k, b.Start}
+			series.Buckets = append(series.Buckets, b)
+		}
+		if len(series.Buckets) > 0 {
+			page.Series = append(page.Series, series)
+		}
+		if page.NextCursor != "" {
+			break
+		}
+	}
+	return page, nil
+}
+
+// bucketsLocked returns all buckets of one series.
+func (m *Memory) bucketsLocked(k seriesKey, q factory.BucketQuery) (buckets []factory.Bucket) {
+	var before *factory.Point
+	for _, p := range m.rangeLocked(k, math.MinInt64, q.To) {
+		if p.ObservedAt >= q.From {
+			start, end := q.Interval.Bounds(p.ObservedAt, q.Location)
+			if n := len(buckets); n == 0 || buckets[n-1].Start != start {
+				buckets = append(buckets, factory.Bucket{Start: start, End: end})
+			}
+			b := &buckets[len(buckets)-1]
+			if b.Count == 0 && before != nil {
+				b.Increase = factory.Growth(before.Value, p.Value)
+			}
+			b.Add(p)
+		}
+		before = &p
+	}
+	for i := range buckets {
+		buckets[i].Fold()
+		if m.metrics[k].Kind != factory.Counter {
+			buckets[i].Increase = 0
+		}
+	}
+	return buckets
+}
+
+// Downsample implements factory.Store.
+func (m *Memory) Downsample(ctx context.Context, q factory.DownsampleQuery) (all []factory.Series, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.mayLocked(ctx); err != nil {
+		return nil, err
+	}
+	if q.Points < 2 {
+		return nil, fmt.Errorf("%d points: %w", q.Points, factory.ErrInvalid)
+	}
+	keys, err := m.machineKeysLocked(q.Machine, q.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range keys {
+		points := m.rangeLocked(k, q.From, q.To)
+		if len(points) == 0 {
+			continue
+		}
+		picked, err := factory.LTTB(q.Points, len(points), func(take func([]factory.Point)) error { take(points); return nil })
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, factory.Series{Metric: k.metric, Unit: m.metrics[k].Unit, Points: picked})
+	}
+	return all, nil
+}
+
+// Backup implements factory.Store; there is no file to copy.
+func (m *Memory) Backup(context.Context, string) error {
+	return fmt.Errorf("a store in memory has no backup: %w", factory.ErrInvalid)
+}
+
+// machineKeysLocked returns the series of a machine, deleted or not, that are
+// listed; all if the list is empty.
+func (m *Memory) machineKeysLocked(machine string, metrics []string) ([]seriesKey, error) {
+	if m.machines[machine] == nil {
+		return nil, fmt.Errorf("machine %q: %w", machine, factory.ErrNotFound)
+	}
+	return slices.DeleteFunc(m.keysLocked(), func(k seriesKey) bool {
+		return k.machine != machine || len(metrics) > 0 && !slices.Contains(metrics, k.metric)
+	}), nil
+}
+
+// rangeLocked returns the points of a series that are not expired.
+func (m *Memory) rangeLocked(k seriesKey, from, to int64) (points []factory.Point) {
+	from = max(from, m.expiryLocked(k))
+	for _, at := range slices.Sorted(maps.Keys(m.values[k])) {
+		if at >= from && at < to {
+			points = append(points, factory.Point{ObservedAt: at, Value: m.values[k][at]})
+		}
+	}
+	return points
+}
