@@ -22,7 +22,7 @@ var level = map[string]int{
 	"app/store/storetest":       1,
 	"app/replay":                1,
 	"app/cluster":               0, "app/factory": 0, "app/access": 0, "app/config": 0,
-	"app/control": 0, "app/health": 0, "app/metrics": 0,
+	"app/control": 0, "app/health": 0, "app/metrics": 0, "app/lineprotocol": 0,
 }
 
 // below are the imports within a level that the map allows.
