@@ -17,6 +17,7 @@ var level = map[string]int{
 	"cmd/smart-factory-backend": 5,
 	"app/cli":                   4,
 	"app":                       3,
+	"app/socketio":              3,
 	"app/httpapi":               2,
 	"app/store/sqlite":          1,
 	"app/store/storetest":       1,

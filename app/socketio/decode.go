@@ -1,0 +1,164 @@
+package socketio
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
+// wirePacket is a packet as it arrived. Its slices are parts of the message.
+type wirePacket struct {
+	kind        PacketType
+	namespace   []byte
+	id          uint64
+	hasID       bool
+	attachments int
+	data        []byte // valid for the kind; nil if there is none
+}
+
+// parse takes the text of a packet apart, as strictly as the original does
+// (protocol 5, "Packet encoding").
+func parse(text []byte, maxAttachments int) (wirePacket, error) {
+	var p wirePacket
+	if len(text) == 0 || text[0] < '0' || text[0] > '6' {
+		return p, fmt.Errorf("%w: unknown packet type", ErrInvalid)
+	}
+	p.kind = PacketType(text[0] - '0')
+	rest := text[1:]
+	if p.kind == PacketBinaryEvent || p.kind == PacketBinaryAck {
+		count, after, found := bytes.Cut(rest, []byte{'-'})
+		n, ok := digits(count)
+		if !found || !ok || n > uint64(maxAttachments) {
+			return p, fmt.Errorf("%w: illegal attachments", ErrInvalid)
+		}
+		p.attachments, rest = int(n), after
+	}
+	p.namespace = []byte{'/'}
+	if len(rest) > 0 && rest[0] == '/' {
+		p.namespace, rest, _ = bytes.Cut(rest, []byte{','})
+		if !validName(p.namespace) {
+			return p, fmt.Errorf("%w: illegal namespace", ErrInvalid)
+		}
+	}
+	if end := skipDigits(rest, 0); end > 0 {
+		id, ok := digits(rest[:end])
+		if !ok {
+			return p, fmt.Errorf("%w: illegal id", ErrInvalid)
+		}
+		p.id, p.hasID, rest = id, true, rest[end:]
+	}
+	if len(rest) > 0 {
+		p.data = rest
+	}
+	return p, p.check()
+}
+
+// check is the rule for the data of each kind of packet.
+func (p *wirePacket) check() error {
+	valid := false
+	switch p.kind {
+	case PacketConnect:
+		valid = p.data == nil || validKind(p.data, '{')
+	case PacketDisconnect:
+		valid = p.data == nil
+	case PacketConnectError: // from clients of no use, but a packet
+		valid = validKind(p.data, '{') || validKind(p.data, '"')
+	case PacketEvent, PacketBinaryEvent:
+		valid = validKind(p.data, '[') && validEventName(p.data)
+	case PacketAck, PacketBinaryAck:
+		valid = validKind(p.data, '[')
+	}
+	if !valid {
+		return fmt.Errorf("%w: invalid payload", ErrInvalid)
+	}
+	if p.attachments > 0 && !placeholders(p.data, p.attachments, func(int, int, int) {}) {
+		return fmt.Errorf("%w: illegal attachments", ErrInvalid)
+	}
+	return nil
+}
+
+// digits is a number without sign or fraction that JavaScript can hold.
+func digits(b []byte) (uint64, bool) {
+	if len(b) == 0 || len(b) > 16 || skipDigits(b, 0) != len(b) {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(b), 10, 64)
+	return n, err == nil && n < 1<<53
+}
+
+// validName refuses what could break a frame: a name is sent back as it is.
+func validName(name []byte) bool {
+	for _, c := range name {
+		if c < ' ' {
+			return false
+		}
+	}
+	return len(name) <= maxNameLength
+}
+
+// maxNameLength bounds the name of a namespace, which may be kept.
+const maxNameLength = 1024
+
+// eventName splits a checked array into the event's name, still quoted if it
+// is a string, and the list of its arguments.
+func eventName(array []byte) (name, args []byte) {
+	list := inner(array)
+	end := skipValue(list, 0, 0)
+	if end < 0 {
+		return nil, nil
+	}
+	if rest := skipSpace(list, end); rest < len(list) {
+		args = list[skipSpace(list, rest+1):] // behind the comma
+	}
+	return list[:end], args
+}
+
+// validEventName reports whether the event is one that a client may send: its
+// name is a string or, as the original has it, a number.
+func validEventName(array []byte) bool {
+	name, _ := eventName(array)
+	if len(name) == 0 {
+		return false
+	}
+	if name[0] == '"' {
+		return !reserved(unquote(name))
+	}
+	return name[0] == '-' || isDigit(name[0])
+}
+
+// unquote returns the text of a checked JSON string, or of a number.
+func unquote(b []byte) string {
+	if b[0] != '"' {
+		return string(b)
+	}
+	if bytes.IndexByte(b, '\\') < 0 {
+		return string(b[1 : len(b)-1])
+	}
+	var s string
+	_ = json.Unmarshal(b, &s)
+	return s
+}
+
+// partial is a packet whose attachments are still on their way ("Packet
+// encoding": they follow the text as binary messages, in order).
+type partial struct {
+	packet wirePacket
+	parts  [][]byte
+	size   int
+}
+
+// begin keeps copies of what the packet points to.
+func begin(p wirePacket) *partial {
+	p.namespace, p.data = bytes.Clone(p.namespace), bytes.Clone(p.data)
+	return &partial{packet: p}
+}
+
+// add takes the next attachment, and reports whether it was the last.
+func (a *partial) add(data []byte, limit int) (complete bool, err error) {
+	if a.size += len(data); a.size > limit {
+		return false, fmt.Errorf("%w: attachments too large", ErrInvalid)
+	}
+	a.parts = append(a.parts, append(make([]byte, 0, len(data)), data...))
+	return len(a.parts) == a.packet.attachments, nil
+}

@@ -1,0 +1,183 @@
+package socketio
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// encoder turns Go values into the JSON and the attachments of a packet.
+type encoder struct {
+	buf         []byte
+	attachments [][]byte
+	raw         bool // a value that came encoded may look like a placeholder
+}
+
+// values appends a list with commas between.
+func (e *encoder) values(values []any) error {
+	for _, v := range values {
+		if args, ok := v.(Args); ok {
+			if len(args.list) > 0 {
+				e.comma()
+				if err := e.args(args); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		e.comma()
+		if err := e.value(v, 0); err != nil {
+			return err
+		}
+	}
+	if e.raw && len(e.attachments) > 0 {
+		return e.checkRaw()
+	}
+	return nil
+}
+
+// comma separates the next value from one before it.
+func (e *encoder) comma() {
+	if n := len(e.buf); n > 0 && e.buf[n-1] != '[' {
+		e.buf = append(e.buf, ',')
+	}
+}
+
+// value appends one value: []byte, also inside of []any and map[string]any, as
+// a placeholder; everything else as encoding/json does, without the escapes
+// for HTML.
+func (e *encoder) value(v any, depth int) error {
+	if depth > maxDepth {
+		return errors.New("socketio: value nested too deep")
+	}
+	switch v := v.(type) {
+	case nil:
+		e.buf = append(e.buf, "null"...)
+	case []byte:
+		e.binary(v)
+	case bool:
+		e.buf = strconv.AppendBool(e.buf, v)
+	case int:
+		e.buf = strconv.AppendInt(e.buf, int64(v), 10)
+	case int64:
+		e.buf = strconv.AppendInt(e.buf, v, 10)
+	case uint64:
+		e.buf = strconv.AppendUint(e.buf, v, 10)
+	case []any:
+		e.buf = append(e.buf, '[')
+		for i, item := range v {
+			if i > 0 {
+				e.buf = append(e.buf, ',')
+			}
+			if err := e.value(item, depth+1); err != nil {
+				return err
+			}
+		}
+		e.buf = append(e.buf, ']')
+	case map[string]any:
+		return e.object(v, depth)
+	case Args:
+		e.buf = append(e.buf, '[')
+		if err := e.args(v); err != nil {
+			return err
+		}
+		e.buf = append(e.buf, ']')
+	case json.RawMessage:
+		if end := skipValue(v, skipSpace(v, 0), 0); end < 0 || skipSpace(v, end) != len(v) {
+			return errors.New("socketio: raw message is not JSON")
+		}
+		e.raw = true
+		e.buf = append(e.buf, v...)
+	default:
+		return e.marshal(v)
+	}
+	return nil
+}
+
+func (e *encoder) object(m map[string]any, depth int) error {
+	e.buf = append(e.buf, '{')
+	for i, key := range slices.Sorted(maps.Keys(m)) {
+		if i > 0 {
+			e.buf = append(e.buf, ',')
+		}
+		if err := e.marshal(key); err != nil {
+			return err
+		}
+		e.buf = append(e.buf, ':')
+		if err := e.value(m[key], depth+1); err != nil {
+			return err
+		}
+	}
+	e.buf = append(e.buf, '}')
+	return nil
+}
+
+func (e *encoder) binary(b []byte) {
+	e.placeholder(len(e.attachments))
+	e.attachments = append(e.attachments, b)
+}
+
+func (e *encoder) placeholder(num int) {
+	e.buf = append(e.buf, `{"_placeholder":true,"num":`...)
+	e.buf = strconv.AppendInt(e.buf, int64(num), 10)
+	e.buf = append(e.buf, '}')
+}
+
+// args appends a list that came encoded, with its attachments.
+func (e *encoder) args(a Args) error {
+	if len(a.attachments) == 0 {
+		e.raw = true
+		e.buf = append(e.buf, a.list...)
+		return nil
+	}
+	from := 0
+	placeholders(a.list, len(a.attachments), func(start, end, num int) {
+		e.buf = append(e.buf, a.list[from:start]...)
+		e.placeholder(len(e.attachments))
+		e.attachments = append(e.attachments, a.attachments[num])
+		from = end
+	})
+	e.buf = append(e.buf, a.list[from:]...)
+	return nil
+}
+
+func (e *encoder) marshal(v any) error {
+	w := bytes.NewBuffer(e.buf)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("encode argument: %w", err)
+	}
+	e.buf = w.Bytes()[:w.Len()-1] // without the line feed
+	return nil
+}
+
+// checkRaw refuses values that look like placeholders without being any, in a
+// packet that has attachments: clients would take them for some.
+func (e *encoder) checkRaw() error {
+	count := 0
+	if !placeholders(bytes.TrimPrefix(e.buf, []byte{'['}), len(e.attachments), func(int, int, int) { count++ }) || count != len(e.attachments) {
+		return errors.New("socketio: argument looks like a placeholder")
+	}
+	return nil
+}
+
+// newEvent encodes an event of a namespace.
+func newEvent(namespace, event string, args []any) (*Packet, error) {
+	if reserved(event) {
+		return nil, fmt.Errorf("%w: %s", ErrReserved, event)
+	}
+	e := encoder{buf: make([]byte, 1, 64)}
+	e.buf[0] = '['
+	if err := e.marshal(event); err != nil {
+		return nil, err
+	}
+	if err := e.values(args); err != nil {
+		return nil, err
+	}
+	return &Packet{Type: PacketEvent, Namespace: namespace, Data: append(e.buf, ']'), Attachments: e.attachments}, nil
+}

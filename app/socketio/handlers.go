@@ -1,0 +1,129 @@
+package socketio
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Handler works an event off. The handlers of one socket run one at a time and
+// in the order in which the events came, so a handler that blocks holds up its
+// socket and no other. A panic in one ends its client and no other.
+type Handler func(e *Event)
+
+// Handlers register what is to be done for all sockets of a namespace, so that
+// a socket costs no memory for it. Registering while clients are connected is
+// allowed, and is not undone.
+type Handlers struct {
+	mu  sync.Mutex
+	set atomic.Pointer[handlerSet]
+}
+
+// handlerSet does not change once it is in Handlers.
+type handlerSet struct {
+	middlewares   []func(*Socket) error
+	connection    []func(*Socket)
+	disconnecting []func(*Socket, Reason)
+	disconnect    []func(*Socket, Reason)
+	events        map[string]*listener
+	anyEvent      []Handler
+	serverSide    map[string][]func(*ServerEvent)
+}
+
+// listener is what an event of some name is for.
+type listener struct {
+	name     string
+	handlers []Handler
+	direct   bool
+}
+
+var noHandlers handlerSet
+
+func (h *Handlers) load() *handlerSet {
+	if set := h.set.Load(); set != nil {
+		return set
+	}
+	return &noHandlers
+}
+
+func (h *Handlers) change(f func(*handlerSet)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	old := h.load()
+	set := &handlerSet{
+		middlewares: slices.Clip(old.middlewares), connection: slices.Clip(old.connection),
+		disconnecting: slices.Clip(old.disconnecting), disconnect: slices.Clip(old.disconnect),
+		events: maps.Clone(old.events), anyEvent: slices.Clip(old.anyEvent), serverSide: maps.Clone(old.serverSide),
+	}
+	if set.events == nil {
+		set.events, set.serverSide = map[string]*listener{}, map[string][]func(*ServerEvent){}
+	}
+	f(set)
+	h.set.Store(set)
+}
+
+// Use adds a middleware: it is called for each socket that wants to connect,
+// and may wait. With an error the client gets connect_error with the error's
+// text, and with the Data of a *ConnectionError.
+func (h *Handlers) Use(f func(*Socket) error) {
+	h.change(func(s *handlerSet) { s.middlewares = append(s.middlewares, f) })
+}
+
+// OnConnection is called with each socket that has connected, before any of
+// its events.
+func (h *Handlers) OnConnection(f func(*Socket)) {
+	h.change(func(s *handlerSet) { s.connection = append(s.connection, f) })
+}
+
+// OnDisconnect is called with each socket that was connected and is not any
+// more.
+func (h *Handlers) OnDisconnect(f func(*Socket, Reason)) {
+	h.change(func(s *handlerSet) { s.disconnect = append(s.disconnect, f) })
+}
+
+// OnDisconnecting is called before OnDisconnect: Socket.Rooms still returns
+// the rooms that the socket was in.
+func (h *Handlers) OnDisconnecting(f func(*Socket, Reason)) {
+	h.change(func(s *handlerSet) { s.disconnecting = append(s.disconnecting, f) })
+}
+
+// On handles the events of a name.
+func (h *Handlers) On(event string, f Handler) { h.on(event, f, false) }
+
+// OnDirect is On for a handler that never waits: it may run on the goroutine
+// that reads from the client, which saves a change of goroutine for each
+// event. Event.Args are valid until it returns; Args.Clone keeps them. Waiting
+// for an acknowledgement in it would wait for itself.
+func (h *Handlers) OnDirect(event string, f Handler) { h.on(event, f, true) }
+
+func (h *Handlers) on(event string, f Handler, direct bool) {
+	h.change(func(s *handlerSet) {
+		l := listener{name: event, direct: direct}
+		if old := s.events[event]; old != nil {
+			l = listener{name: event, handlers: slices.Clip(old.handlers), direct: direct && old.direct}
+		}
+		l.handlers = append(l.handlers, f)
+		s.events[event] = &l
+	})
+}
+
+// OnAny handles every event, before the handlers of its name.
+func (h *Handlers) OnAny(f Handler) {
+	h.change(func(s *handlerSet) { s.anyEvent = append(s.anyEvent, f) })
+}
+
+// OnServerSideEvent handles what another server has sent by ServerSideEmit.
+func (h *Handlers) OnServerSideEvent(event string, f func(*ServerEvent)) {
+	h.change(func(s *handlerSet) { s.serverSide[event] = append(slices.Clip(s.serverSide[event]), f) })
+}
+
+// ConnectionError is a middleware's error with more for the client than a text.
+type ConnectionError struct {
+	Message string
+	// Data becomes the data property of the client's error; nil is none.
+	Data any
+}
+
+// Error returns the message.
+func (e *ConnectionError) Error() string { return e.Message }

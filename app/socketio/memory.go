@@ -1,0 +1,309 @@
+package socketio
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// MemoryAdapter is the adapter of a single server, and the part of any other
+// that concerns its own sockets. Its methods never leave the process, whatever
+// the flags say.
+type MemoryAdapter struct {
+	ns  *Namespace
+	log *recoveryLog // nil without connection state recovery
+
+	mu     sync.Mutex
+	index  roomIndex
+	closed bool
+}
+
+var _ Adapter = (*MemoryAdapter)(nil)
+
+// NewMemoryAdapter returns the adapter of a namespace whose sockets are all on
+// this server. It is an AdapterFactory once its result is taken as an Adapter.
+func NewMemoryAdapter(ns *Namespace) *MemoryAdapter {
+	return &MemoryAdapter{ns: ns, log: newRecoveryLog(ns.server.options.Recovery, ns.server.options.now)}
+}
+
+// Namespace is the one that the adapter is for.
+func (a *MemoryAdapter) Namespace() *Namespace { return a.ns }
+
+// Connect is described at Adapter.
+func (a *MemoryAdapter) Connect(s *Socket, rooms []string, welcome func([]*Packet) error) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return ErrClosed
+	}
+	var missed []*Packet
+	if a.log != nil && s.session != nil {
+		var complete bool
+		if missed, complete = a.log.since(s.session); !complete {
+			return errors.New("socketio: what the client missed is gone")
+		}
+	}
+	if err := welcome(missed); err != nil {
+		return err
+	}
+	a.index.add(s)
+	for _, name := range rooms {
+		a.index.join(s, name)
+	}
+	return nil
+}
+
+// Join is described at Adapter.
+func (a *MemoryAdapter) Join(s *Socket, rooms ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.joinLocked(s, rooms)
+}
+
+func (a *MemoryAdapter) joinLocked(s *Socket, rooms []string) {
+	if !a.index.has(s) {
+		return
+	}
+	for _, name := range rooms {
+		a.index.join(s, name)
+	}
+}
+
+// Leave is described at Adapter.
+func (a *MemoryAdapter) Leave(s *Socket, rooms ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, name := range rooms {
+		a.index.leave(s, name)
+	}
+}
+
+// Remove is described at Adapter.
+func (a *MemoryAdapter) Remove(s *Socket) []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.index.has(s) {
+		return nil
+	}
+	return a.index.remove(s)
+}
+
+// Rooms is described at Adapter.
+func (a *MemoryAdapter) Rooms(s *Socket) []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.index.of(s)
+}
+
+// LocalRooms is described at Adapter.
+func (a *MemoryAdapter) LocalRooms() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	names := make([]string, 0, len(a.index.ids)+len(a.index.rooms))
+	for id, s := range a.index.ids {
+		if s.own {
+			names = append(names, id)
+		}
+	}
+	for name := range a.index.rooms {
+		if s := a.index.ids[name]; s == nil || !s.own {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// HasRoom is described at Adapter.
+func (a *MemoryAdapter) HasRoom(room string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.index.ids[room]
+	return s != nil && s.own || a.index.rooms[room] != nil
+}
+
+// LocalSockets is described at Adapter.
+func (a *MemoryAdapter) LocalSockets(o *BroadcastOptions) []*Socket {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.index.members(nil, o)
+}
+
+// Selections are short-lived copies of member lists, so that the mutex is not
+// held while sockets are written to.
+var selections = sync.Pool{New: func() any { return new([]*Socket) }}
+
+func releaseSelection(list *[]*Socket) {
+	clear(*list)
+	*list = (*list)[:0]
+	selections.Put(list)
+}
+
+// Broadcast is described at Adapter. It encodes p once. The client's being
+// gone or too slow for a socket is no error.
+func (a *MemoryAdapter) Broadcast(p *Packet, o *BroadcastOptions) error {
+	list := selections.Get().(*[]*Socket)
+	defer releaseSelection(list)
+
+	a.mu.Lock()
+	if a.closed {
+		a.mu.Unlock()
+		return ErrClosed
+	}
+	if a.log != nil && p.Type == PacketEvent && !p.HasID && !o.Flags.Volatile {
+		p = a.log.add(p, o)
+	}
+	*list = a.index.members(*list, o)
+	a.mu.Unlock()
+
+	if len(*list) == 0 {
+		return nil
+	}
+	frames := newFrames(p)
+	for _, s := range *list {
+		_ = s.transmit(frames, o.Flags.Volatile)
+	}
+	return nil
+}
+
+// BroadcastWithAck is described at Adapter.
+func (a *MemoryAdapter) BroadcastWithAck(ctx context.Context, p *Packet, o *BroadcastOptions, counted func(int), answered func(Args)) error {
+	list := selections.Get().(*[]*Socket)
+	defer releaseSelection(list)
+	a.mu.Lock()
+	if a.closed {
+		a.mu.Unlock()
+		return ErrClosed
+	}
+	*list = a.index.members(*list, o)
+	a.mu.Unlock()
+
+	asked := *p
+	asked.ID, asked.HasID = a.ns.nextAck(), true
+	frames := newFrames(&asked)
+	// Clients that are gone before they answer are not waited for any longer
+	// than the timeout, as with the original.
+	counted(len(*list))
+	var waiting atomic.Bool
+	waiting.Store(true)
+	answer := func(args Args, err error) {
+		if err == nil && waiting.Load() {
+			answered(args.At(0, 1).Clone())
+		}
+	}
+	asking := slices.Clone(*list)
+	for _, s := range asking {
+		if s.await(asked.ID, answer) {
+			_ = s.transmit(frames, o.Flags.Volatile)
+		}
+	}
+	context.AfterFunc(ctx, func() {
+		waiting.Store(false)
+		for _, s := range asking {
+			s.forget(asked.ID)
+		}
+	})
+	return nil
+}
+
+// FetchSockets is described at Adapter.
+func (a *MemoryAdapter) FetchSockets(_ context.Context, o *BroadcastOptions) ([]SocketDetails, error) {
+	sockets := a.LocalSockets(o)
+	details := make([]SocketDetails, 0, len(sockets))
+	for _, s := range sockets {
+		details = append(details, s.details())
+	}
+	return details, nil
+}
+
+// SocketsJoin is described at Adapter.
+func (a *MemoryAdapter) SocketsJoin(o *BroadcastOptions, rooms []string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return ErrClosed
+	}
+	for _, s := range a.index.members(nil, o) {
+		a.joinLocked(s, rooms)
+	}
+	return nil
+}
+
+// SocketsLeave is described at Adapter.
+func (a *MemoryAdapter) SocketsLeave(o *BroadcastOptions, rooms []string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return ErrClosed
+	}
+	for _, s := range a.index.members(nil, o) {
+		for _, name := range rooms {
+			a.index.leave(s, name)
+		}
+	}
+	return nil
+}
+
+// DisconnectSockets is described at Adapter.
+func (a *MemoryAdapter) DisconnectSockets(o *BroadcastOptions, closeConnection bool) error {
+	for _, s := range a.LocalSockets(o) {
+		s.Disconnect(closeConnection)
+	}
+	return nil
+}
+
+// ServerSideEmit does nothing: there are no other servers.
+func (a *MemoryAdapter) ServerSideEmit(Args) error { return nil }
+
+// ServerSideEmitWithAck has no answers: there are no other servers.
+func (a *MemoryAdapter) ServerSideEmitWithAck(context.Context, Args) ([]Args, error) {
+	return nil, nil
+}
+
+// ServerCount is 1.
+func (a *MemoryAdapter) ServerCount(context.Context) (int, error) { return 1, nil }
+
+// PersistSession is described at Adapter.
+func (a *MemoryAdapter) PersistSession(s *Session) {
+	if a.log == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.closed {
+		a.log.persist(s)
+	}
+}
+
+// RestoreSession is described at Adapter.
+func (a *MemoryAdapter) RestoreSession(_ context.Context, pid, offset string) (*Session, error) {
+	if a.log == nil {
+		return nil, nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.log.restore(pid, offset), nil
+}
+
+// Close is described at Adapter.
+func (a *MemoryAdapter) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	return nil
+}
+
+// details describe s to other servers.
+func (s *Socket) details() SocketDetails {
+	handshake, err := json.Marshal(s.Handshake())
+	if err != nil {
+		handshake = json.RawMessage("{}")
+	}
+	data, err := json.Marshal(s.Data())
+	if err != nil {
+		data = json.RawMessage("{}")
+	}
+	return SocketDetails{ID: s.ID(), Handshake: handshake, Rooms: s.Rooms(), Data: data}
+}

@@ -1,0 +1,234 @@
+package socketio
+
+// pump works off, in order and one at a time, what is to be done for a socket.
+// It has a goroutine of the loop's only while there is something. It is
+// guarded by the socket's mutex.
+type pump struct {
+	running bool
+	queue   []job
+	count   int           // events that wait or are being handled
+	size    int           // their bytes
+	room    chan struct{} // closed once there is room again; nil if nobody waits
+	drop    bool          // events are dropped: this side has disconnected
+}
+
+// job is an event or something else to do.
+type job struct {
+	event *Event
+	run   func()
+}
+
+func (j *job) size() int {
+	if j.event == nil {
+		return 0
+	}
+	n := len(j.event.Args.list)
+	for _, b := range j.event.Args.attachments {
+		n += len(b)
+	}
+	return n
+}
+
+// release lets a receiver that waits for room go on.
+func (p *pump) release() {
+	if p.room != nil {
+		close(p.room)
+		p.room = nil
+	}
+}
+
+// enqueue has j done after all that waits, and does not wait itself.
+func (s *Socket) enqueue(j job) {
+	s.mu.Lock()
+	s.pump.queue = append(s.pump.queue, j)
+	if j.event != nil {
+		s.pump.count++
+		s.pump.size += j.size()
+	}
+	start := !s.pump.running
+	s.pump.running = true
+	s.mu.Unlock()
+	if start {
+		s.start()
+	}
+}
+
+// start has the queue worked off. Whoever calls it has set running.
+func (s *Socket) start() {
+	if !s.client.session.Go(s.work) {
+		s.work() // the loop has ended: only the last jobs are left
+	}
+}
+
+// receive queues an event, and waits as long as too many wait already. It
+// reports false if there are too many to wait for, because the handler itself
+// waits for something that may stand behind them.
+func (s *Socket) receive(e *Event) bool {
+	o := &s.client.server.options
+	s.mu.Lock()
+	for s.state.Load() == connected && s.pump.full(o.MaxQueued, o.MaxQueuedBytes) {
+		if s.waiting > 0 {
+			if s.pump.full(16*o.MaxQueued, 16*o.MaxQueuedBytes) {
+				s.mu.Unlock()
+				return false
+			}
+			break
+		}
+		if s.pump.room == nil {
+			s.pump.room = make(chan struct{})
+		}
+		room := s.pump.room
+		s.mu.Unlock()
+		<-room
+		s.mu.Lock()
+	}
+	s.mu.Unlock()
+	s.enqueue(job{event: e})
+	return true
+}
+
+func (p *pump) full(count, bytes int) bool {
+	return p.count >= count || p.size >= bytes
+}
+
+// work does the jobs until none is left.
+func (s *Socket) work() {
+	s.client.server.options.Guard(s.workOff, s.failed)
+}
+
+func (s *Socket) workOff() {
+	var batch []job
+	for {
+		s.mu.Lock()
+		if len(s.pump.queue) == 0 {
+			s.pump.running = false
+			s.mu.Unlock()
+			return
+		}
+		batch, s.pump.queue = s.pump.queue, nil
+		s.mu.Unlock()
+		for i := range batch {
+			s.do(&batch[i])
+			batch[i] = job{}
+		}
+	}
+}
+
+func (s *Socket) do(j *job) {
+	if j.event == nil {
+		j.run()
+		return
+	}
+	s.dispatch(j.event)
+	s.mu.Lock()
+	s.pump.count--
+	s.pump.size -= j.size()
+	o := &s.client.server.options
+	if s.pump.room != nil && !s.pump.full(o.MaxQueued/2+1, o.MaxQueuedBytes/2+1) {
+		s.pump.release()
+	}
+	s.mu.Unlock()
+}
+
+// failed is called after a handler has panicked: the client ends, and of what
+// waits nothing is done but the handlers of that end.
+func (s *Socket) failed() {
+	s.mu.Lock()
+	s.pump.release()
+	s.pump = pump{}
+	s.mu.Unlock()
+	s.client.crash()
+}
+
+// dispatch calls the handlers of an event.
+func (s *Socket) dispatch(e *Event) {
+	if s.dropping() {
+		return
+	}
+	shared := s.ns.load()
+	for _, f := range shared.anyEvent {
+		f(e)
+	}
+	l := shared.events[e.Name]
+	own, ownAny := s.handlersOf(e.Name)
+	for _, f := range ownAny {
+		f(e)
+	}
+	if l != nil {
+		for _, f := range l.handlers {
+			f(e)
+		}
+	}
+	for _, f := range own {
+		f(e)
+	}
+}
+
+// dropping reports whether events that came before the end are of no interest
+// any more, because the program itself has ended the socket.
+func (s *Socket) dropping() bool {
+	if s.state.Load() != disconnected {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pump.drop
+}
+
+// handlersOf returns the socket's own handlers for an event, and takes out
+// those that are for once.
+func (s *Socket) handlersOf(event string) (named, anyEvent []Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.more == nil {
+		return nil, nil
+	}
+	once := false
+	for _, h := range s.more.events {
+		if h.name == event {
+			named = append(named, h.f)
+			once = once || h.once
+		}
+	}
+	if once {
+		var kept []socketHandler
+		for _, h := range s.more.events {
+			if h.name != event || !h.once {
+				kept = append(kept, h)
+			}
+		}
+		s.more.events = kept
+	}
+	return named, s.more.anyEvent
+}
+
+// direct calls the handlers of an event at once, on the goroutine that
+// received it, if all of them allow that and nothing is before them.
+func (s *Socket) direct(e *Event, l *listener) bool {
+	if l == nil || !l.direct || len(s.ns.load().anyEvent) > 0 {
+		return false
+	}
+	s.mu.Lock()
+	if s.pump.running || s.more != nil && (len(s.more.events) > 0 || len(s.more.anyEvent) > 0) {
+		s.mu.Unlock()
+		return false
+	}
+	s.pump.running = true
+	s.mu.Unlock()
+	defer s.handOver()
+	for _, f := range l.handlers {
+		f(e)
+	}
+	return true
+}
+
+// handOver ends direct: what has come meanwhile is for the pump.
+func (s *Socket) handOver() {
+	s.mu.Lock()
+	start := len(s.pump.queue) > 0
+	s.pump.running = start
+	s.mu.Unlock()
+	if start {
+		s.start()
+	}
+}

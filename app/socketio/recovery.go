@@ -1,0 +1,211 @@
+package socketio
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Recovery configures connection state recovery: a client that comes back soon
+// enough gets its id, its rooms, its data and the events that it missed. Zero
+// fields have the defaults that their comments name.
+type Recovery struct {
+	// MaxDisconnectionDuration is how long sessions and events are kept (2 min).
+	MaxDisconnectionDuration time.Duration
+	// RunMiddlewares runs the namespace's middlewares for recovered sockets
+	// too. They are skipped by default.
+	RunMiddlewares bool
+	// MaxEvents and MaxBytes bound the events kept by each namespace (10 000
+	// and 16 MiB), MaxSessions its sessions (10 000). The oldest go first; who
+	// missed more than what is left connects anew.
+	MaxEvents, MaxBytes, MaxSessions int
+}
+
+func (r Recovery) withDefaults() Recovery {
+	setDefault(&r.MaxDisconnectionDuration, 2*time.Minute)
+	setDefault(&r.MaxEvents, 10_000)
+	setDefault(&r.MaxBytes, 16<<20)
+	setDefault(&r.MaxSessions, 10_000)
+	return r
+}
+
+// recoveryLog keeps the events and the sessions of a namespace. It is guarded
+// by the adapter's mutex.
+type recoveryLog struct {
+	limits Recovery
+	now    func() time.Time
+	prefix string // tells this log's offsets from those of an earlier process
+
+	events []loggedEvent
+	first  uint64 // the number of events[0]
+	bytes  int
+
+	sessions map[string]keptSession
+	order    []orderedSession // by age; those that were restored are still in it
+}
+
+type loggedEvent struct {
+	packet        *Packet
+	rooms, except []string
+	at            time.Time
+	size          int
+}
+
+type keptSession struct {
+	session *Session
+	at      time.Time
+}
+
+type orderedSession struct {
+	pid string
+	at  time.Time
+}
+
+func newRecoveryLog(limits *Recovery, now func() time.Time) *recoveryLog {
+	if limits == nil {
+		return nil
+	}
+	return &recoveryLog{
+		limits: limits.withDefaults(), now: now, first: 1,
+		prefix: randomID()[:8] + "-", sessions: map[string]keptSession{},
+	}
+}
+
+// add keeps an event and returns it with its offset as the last argument.
+func (l *recoveryLog) add(p *Packet, o *BroadcastOptions) *Packet {
+	number := l.first + uint64(len(l.events))
+	data := make([]byte, 0, len(p.Data)+len(l.prefix)+16)
+	data = append(data, p.Data[:len(p.Data)-1]...) // without the bracket
+	data = append(data, `,"`...)
+	data = append(data, l.offset(number)...)
+	data = append(data, `"]`...)
+	sent := *p
+	sent.Data = data
+	e := loggedEvent{
+		packet: &sent, at: l.now(), size: len(data) + 200,
+		rooms: slices.Clone(o.Rooms), except: slices.Clone(o.Except),
+	}
+	for _, b := range p.Attachments {
+		e.size += len(b)
+	}
+	l.events = append(l.events, e)
+	l.bytes += e.size
+	l.trim()
+	return &sent
+}
+
+// trim drops what is too old or too much.
+func (l *recoveryLog) trim() {
+	oldest := l.now().Add(-l.limits.MaxDisconnectionDuration)
+	n := 0
+	for n < len(l.events) && (len(l.events)-n > l.limits.MaxEvents || l.bytes > l.limits.MaxBytes || l.events[n].at.Before(oldest)) {
+		l.bytes -= l.events[n].size
+		l.events[n] = loggedEvent{}
+		n++
+	}
+	l.events = l.events[n:]
+	l.first += uint64(n)
+	n = 0
+	for n < len(l.order) && (len(l.order)-n > l.limits.MaxSessions || l.order[n].at.Before(oldest)) {
+		if kept := l.sessions[l.order[n].pid]; kept.at.Equal(l.order[n].at) {
+			delete(l.sessions, l.order[n].pid)
+		}
+		n++
+	}
+	l.order = l.order[n:]
+}
+
+func (l *recoveryLog) offset(number uint64) string {
+	return l.prefix + strconv.FormatUint(number, 36)
+}
+
+// number is the inverse of offset; false if it is none of this log's.
+func (l *recoveryLog) number(offset string) (uint64, bool) {
+	digits, ours := strings.CutPrefix(offset, l.prefix)
+	if !ours {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 36, 64)
+	return n, err == nil
+}
+
+func (l *recoveryLog) persist(s *Session) {
+	at := l.now()
+	l.sessions[s.PID] = keptSession{session: s, at: at}
+	l.order = append(l.order, orderedSession{pid: s.PID, at: at})
+	l.trim()
+}
+
+func (l *recoveryLog) restore(pid, offset string) *Session {
+	l.trim()
+	kept, ok := l.sessions[pid]
+	seen, ours := l.number(offset)
+	if !ok || !ours || seen+1 < l.first || seen >= l.first+uint64(len(l.events)) {
+		return nil
+	}
+	delete(l.sessions, pid)
+	kept.session.Offset = offset
+	kept.session.position = seen + 1
+	return kept.session
+}
+
+// since returns what a session has missed, and whether that is all of it.
+func (l *recoveryLog) since(s *Session) (missed []*Packet, complete bool) {
+	if s.position < l.first {
+		return nil, false
+	}
+	for _, e := range l.events[min(s.position-l.first, uint64(len(l.events))):] {
+		if e.isFor(s.Rooms) {
+			missed = append(missed, e.packet)
+		}
+	}
+	return missed, true
+}
+
+// isFor reports whether an event went to a member of rooms.
+func (e *loggedEvent) isFor(rooms []string) bool {
+	included := len(e.rooms) == 0
+	for _, name := range rooms {
+		if slices.Contains(e.except, name) {
+			return false
+		}
+		included = included || slices.Contains(e.rooms, name)
+	}
+	return included
+}
+
+// resumption is what a client sends to be recovered.
+type resumption struct {
+	PID    string `json:"pid"`
+	Offset string `json:"offset"`
+}
+
+// resumptionOf reads it from the client's auth; false if there is none.
+func resumptionOf(auth json.RawMessage) (resumption, bool) {
+	var r resumption
+	if len(auth) == 0 || json.Unmarshal(auth, &r) != nil {
+		return r, false
+	}
+	return r, r.PID != "" && r.Offset != ""
+}
+
+// recoverable reports whether a socket that was disconnected for this reason
+// may come back as itself.
+func recoverable(r Reason) bool {
+	switch r {
+	case TransportClose, TransportError, ForcedClose, PingTimeout, ServerShuttingDown, ForcedServerClose:
+		return true
+	}
+	return false
+}
+
+// randomID returns 20 random characters that can stand in a URL.
+func randomID() string {
+	var b [15]byte
+	_, _ = rand.Read(b[:])
+	return base64.URLEncoding.EncodeToString(b[:])
+}

@@ -1,0 +1,74 @@
+package socketio
+
+import (
+	"context"
+	"time"
+)
+
+// Sender sends to one socket, with flags. It is a value, like Operator.
+type Sender struct {
+	s     *Socket
+	flags Flags
+}
+
+// Volatile sends what is worth nothing later: it is dropped, with ErrDropped,
+// if the transport can't take it at once.
+func (s *Socket) Volatile() Sender { return Sender{s: s, flags: Flags{Volatile: true}} }
+
+// Compress advises for or against compression.
+func (s *Socket) Compress(on bool) Sender { return Sender{s: s, flags: Flags{NoCompress: !on}} }
+
+// Timeout bounds the wait for an acknowledgement.
+func (s *Socket) Timeout(d time.Duration) Sender { return Sender{s: s, flags: Flags{Timeout: d}} }
+
+// Volatile is Socket.Volatile in addition to the flags of e.
+func (e Sender) Volatile() Sender {
+	e.flags.Volatile = true
+	return e
+}
+
+// Compress is Socket.Compress in addition to the flags of e.
+func (e Sender) Compress(on bool) Sender {
+	e.flags.NoCompress = !on
+	return e
+}
+
+// Timeout is Socket.Timeout in addition to the flags of e.
+func (e Sender) Timeout(d time.Duration) Sender {
+	e.flags.Timeout = d
+	return e
+}
+
+// Emit is Socket.Emit with the flags.
+func (e Sender) Emit(event string, args ...any) error { return e.s.emit(event, args, e.flags) }
+
+// EmitWithAck is Socket.EmitWithAck with the flags.
+func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
+	return e.s.ask(ctx, event, args, e.flags)
+}
+
+// To selects the members of rooms, without this socket.
+func (e Sender) To(rooms ...string) Operator { return e.Broadcast().To(rooms...) }
+
+// Except selects everybody but this socket and the members of rooms.
+func (e Sender) Except(rooms ...string) Operator { return e.Broadcast().Except(rooms...) }
+
+// Broadcast selects everybody but this socket.
+func (e Sender) Broadcast() Operator {
+	return Operator{ns: e.s.ns, o: BroadcastOptions{Except: []string{e.s.id}, Flags: e.flags}}
+}
+
+// Broadcast selects everybody in the namespace but this socket.
+func (s *Socket) Broadcast() Operator { return Sender{s: s}.Broadcast() }
+
+// To selects the members of rooms, without this socket.
+func (s *Socket) To(rooms ...string) Operator { return s.Broadcast().To(rooms...) }
+
+// In is To.
+func (s *Socket) In(rooms ...string) Operator { return s.Broadcast().To(rooms...) }
+
+// Except selects everybody but this socket and the members of rooms.
+func (s *Socket) Except(rooms ...string) Operator { return s.Broadcast().Except(rooms...) }
+
+// Local selects the other sockets of this server.
+func (s *Socket) Local() Operator { return s.Broadcast().Local() }

@@ -1,0 +1,377 @@
+package socketio
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// The states of a socket.
+const (
+	connecting uint32 = iota
+	connected
+	disconnected
+)
+
+// Socket is a client in a namespace. All methods may be called concurrently,
+// and at any time: after the end they return ErrDisconnected or nothing.
+type Socket struct {
+	ns     *Namespace
+	client *client
+	id     string
+	auth   json.RawMessage
+	data   *Data
+	state  atomic.Uint32
+
+	// For connection state recovery; pid is secret between server and client.
+	pid     string
+	session *Session // that was recovered
+
+	// Guarded by the mutex of the adapter.
+	place int32 // in the namespace, from 1; 0 for not in it
+	own   bool  // in its own room
+	rooms []membership
+	mark  uint64
+
+	mu      sync.Mutex
+	pump    pump
+	waiting int32 // handlers that wait for an acknowledgement
+	acks    map[uint64]func(Args, error)
+	more    *socketHandlers
+	left    []string // the rooms that it was in, while it is disconnecting
+}
+
+// socketHandlers are those of one socket alone.
+type socketHandlers struct {
+	events        []socketHandler
+	anyEvent      []Handler
+	disconnecting []func(Reason)
+	disconnect    []func(Reason)
+}
+
+type socketHandler struct {
+	name string
+	f    Handler
+	once bool
+}
+
+// ID is the socket's id, other than its session's. It is also the name of a
+// room that the socket is in.
+func (s *Socket) ID() string { return s.id }
+
+// Namespace is the one that the socket is in.
+func (s *Socket) Namespace() *Namespace { return s.ns }
+
+// Conn is the Engine.IO session, which the sockets of a client share.
+func (s *Socket) Conn() Conn { return s.client.session }
+
+// Connected reports whether the socket is connected.
+func (s *Socket) Connected() bool { return s.state.Load() == connected }
+
+// Recovered reports whether the socket is an earlier one that came back, with
+// its id, rooms and data, and with the events that it missed.
+func (s *Socket) Recovered() bool { return s.session != nil }
+
+// Auth is what the client sent to connect, a JSON object; nil for nothing.
+func (s *Socket) Auth() json.RawMessage { return s.auth }
+
+// Data is what the program attaches to the socket.
+func (s *Socket) Data() *Data {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.data == nil {
+		s.data = &Data{}
+	}
+	return s.data
+}
+
+// Join makes the socket a member of rooms.
+func (s *Socket) Join(rooms ...string) { s.ns.adapter.Join(s, rooms...) }
+
+// Leave ends its membership in rooms.
+func (s *Socket) Leave(rooms ...string) { s.ns.adapter.Leave(s, rooms...) }
+
+// Rooms are the rooms that the socket is in, its own first.
+func (s *Socket) Rooms() []string {
+	s.mu.Lock()
+	left := s.left
+	s.mu.Unlock()
+	if left != nil {
+		return left
+	}
+	return s.ns.adapter.Rooms(s)
+}
+
+// On handles the events of a name, after the handlers of the namespace. What
+// is the same for all sockets costs less memory at Namespace.On.
+func (s *Socket) On(event string, f Handler) { s.on(socketHandler{name: event, f: f}) }
+
+// Once is On for the next event only.
+func (s *Socket) Once(event string, f Handler) { s.on(socketHandler{name: event, f: f, once: true}) }
+
+func (s *Socket) on(h socketHandler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.moreLocked()
+	m.events = append(m.events, h)
+}
+
+func (s *Socket) moreLocked() *socketHandlers {
+	if s.more == nil {
+		s.more = &socketHandlers{}
+	}
+	return s.more
+}
+
+// Off removes what On and Once of this socket have added for the event.
+func (s *Socket) Off(event string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.more == nil {
+		return
+	}
+	var kept []socketHandler // a copy: handlers may be running
+	for _, h := range s.more.events {
+		if h.name != event {
+			kept = append(kept, h)
+		}
+	}
+	s.more.events = kept
+}
+
+// OnAny handles every event, before the handlers of its name.
+func (s *Socket) OnAny(f Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.moreLocked()
+	m.anyEvent = append(m.anyEvent, f)
+}
+
+// OnDisconnect is called once the socket is disconnected, after its last
+// event.
+func (s *Socket) OnDisconnect(f func(Reason)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.moreLocked()
+	m.disconnect = append(m.disconnect, f)
+}
+
+// OnDisconnecting is called before OnDisconnect: Rooms still returns the rooms
+// that the socket was in.
+func (s *Socket) OnDisconnecting(f func(Reason)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.moreLocked()
+	m.disconnecting = append(m.disconnecting, f)
+}
+
+// Emit sends an event to the client; see Operator.Emit. It does not wait.
+func (s *Socket) Emit(event string, args ...any) error { return s.emit(event, args, Flags{}) }
+
+func (s *Socket) emit(event string, args []any, flags Flags) error {
+	if s.state.Load() != connected {
+		return ErrDisconnected
+	}
+	p, err := newEvent(s.ns.name, event, args)
+	if err != nil {
+		return err
+	}
+	if s.client.server.options.Recovery != nil {
+		// By way of the adapter, which keeps it for a client that comes back.
+		flags.Local = true
+		return s.ns.adapter.Broadcast(p, &BroadcastOptions{Rooms: []string{s.id}, Flags: flags})
+	}
+	return s.transmit(newFrames(p), flags.Volatile)
+}
+
+// transmit sends an encoded packet.
+func (s *Socket) transmit(f *frames, volatile bool) error {
+	if s.state.Load() != connected {
+		return ErrDisconnected
+	}
+	if volatile && !s.client.session.Writable() {
+		return ErrDropped
+	}
+	return s.client.send(f)
+}
+
+func (s *Socket) sendAck(id uint64, args []any) error {
+	e := encoder{buf: make([]byte, 1, 64)}
+	e.buf[0] = '['
+	if err := e.values(args); err != nil {
+		return err
+	}
+	return s.transmit(newFrames(&Packet{
+		Type: PacketAck, Namespace: s.ns.name, ID: id, HasID: true,
+		Data: append(e.buf, ']'), Attachments: e.attachments,
+	}), false)
+}
+
+// Disconnect takes the client out of the namespace, which it is told; it does
+// not come back by itself. closeConnection also takes it out of its other
+// namespaces and closes the connection.
+func (s *Socket) Disconnect(closeConnection bool) {
+	if s.state.Load() != connected {
+		return
+	}
+	if closeConnection {
+		s.client.disconnect()
+		return
+	}
+	_ = s.transmit(newFrames(&Packet{Type: PacketDisconnect, Namespace: s.ns.name}), false)
+	s.end(ServerDisconnect)
+}
+
+// connect runs the middlewares and, if they agree, connects the socket. It is
+// the first job of its pump.
+func (s *Socket) connect() {
+	n := s.ns
+	recovery := n.server.options.Recovery
+	if recovery != nil {
+		s.restore()
+	}
+	handlers := n.load()
+	if s.session == nil || recovery.RunMiddlewares {
+		for _, f := range handlers.middlewares {
+			if err := f(s); err != nil {
+				s.refuse(err)
+				return
+			}
+		}
+	}
+	var rooms []string
+	if s.session != nil {
+		rooms = s.session.Rooms
+	}
+	if err := n.adapter.Connect(s, rooms, s.welcome); err != nil {
+		s.refuse(err)
+		return
+	}
+	s.client.joined()
+	for _, f := range handlers.connection {
+		f(s)
+	}
+}
+
+// restore makes the socket the one that the client says it was, if that is
+// still known.
+func (s *Socket) restore() {
+	r, asked := resumptionOf(s.auth)
+	if asked {
+		ctx, cancel := s.ns.server.requestContext()
+		defer cancel()
+		if session, err := s.ns.adapter.RestoreSession(ctx, r.PID, r.Offset); err == nil && session != nil {
+			s.mu.Lock()
+			s.session, s.id, s.pid, s.data = session, session.SID, session.PID, session.Data
+			s.mu.Unlock()
+			return
+		}
+	}
+	s.pid = randomID()
+}
+
+// welcome tells the client that it is connected, behind what it missed. The
+// adapter calls it when it is about to let broadcasts in.
+func (s *Socket) welcome(missed []*Packet) error {
+	var all frames
+	for _, p := range missed {
+		all.list = append(all.list, newFrames(p).list...)
+	}
+	data := make([]byte, 0, 80)
+	data = append(data, `{"sid":"`...)
+	data = append(data, s.id...)
+	if s.pid != "" {
+		data = append(data, `","pid":"`...)
+		data = append(data, s.pid...)
+	}
+	data = append(data, `"}`...)
+	ack := newFrames(&Packet{Type: PacketConnect, Namespace: s.ns.name, Data: data})
+	all.list = append(all.list, ack.list...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.Load() != connecting {
+		return ErrDisconnected // the client has gone meanwhile
+	}
+	if err := s.client.send(&all); err != nil {
+		return err
+	}
+	s.state.Store(connected)
+	return nil
+}
+
+// refuse tells the client that it is not connected, and why.
+func (s *Socket) refuse(err error) {
+	s.mu.Lock()
+	open := s.state.Load() == connecting
+	s.state.Store(disconnected)
+	s.mu.Unlock()
+	s.client.remove(s)
+	if open {
+		s.client.refuse(s.ns.name, err)
+	}
+}
+
+// end makes the socket a disconnected one. What else is to be done for that
+// comes after the events that have arrived.
+func (s *Socket) end(reason Reason) {
+	s.mu.Lock()
+	was := s.state.Load()
+	if was == disconnected {
+		s.mu.Unlock()
+		return
+	}
+	s.state.Store(disconnected)
+	acks := s.acks
+	s.acks = nil
+	s.pump.release()
+	s.pump.drop = reason == ServerDisconnect || reason == ForcedServerClose
+	s.mu.Unlock()
+	for _, answer := range acks {
+		answer(Args{}, ErrDisconnected)
+	}
+	s.client.remove(s)
+	if was == connecting {
+		return // nobody has been told of it
+	}
+	rooms := s.ns.adapter.Remove(s)
+	if s.pid != "" && recoverable(reason) {
+		s.ns.adapter.PersistSession(&Session{SID: s.id, PID: s.pid, Rooms: rooms, Data: s.Data()})
+	}
+	s.enqueue(job{run: func() { s.ended(reason, rooms) }})
+}
+
+// ended runs the handlers of the end.
+func (s *Socket) ended(reason Reason, rooms []string) {
+	s.mu.Lock()
+	s.left = rooms
+	own := socketHandlers{}
+	if s.more != nil {
+		own = *s.more
+	}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.left = nil
+		s.mu.Unlock()
+	}()
+	shared := s.ns.load()
+	for _, f := range shared.disconnecting {
+		f(s, reason)
+	}
+	for _, f := range own.disconnecting {
+		f(reason)
+	}
+	s.mu.Lock()
+	s.left = nil
+	s.mu.Unlock()
+	for _, f := range shared.disconnect {
+		f(s, reason)
+	}
+	for _, f := range own.disconnect {
+		f(reason)
+	}
+}
+
+// String names the socket for logs.
+func (s *Socket) String() string { return fmt.Sprintf("socket %s of %s", s.id, s.ns.name) }
