@@ -14,14 +14,16 @@ const module = "smart-factory-backend/"
 
 // level is the map of app/README.md: a package imports lower levels only.
 var level = map[string]int{
-	"cmd/smart-factory-backend": 5,
-	"app/cli":                   4,
-	"app":                       3,
+	"cmd/smart-factory-backend": 7,
+	"app/cli":                   6,
+	"app":                       5,
 	"app/socketio":              3,
 	"app/httpapi":               2,
 	"app/store/sqlite":          1,
 	"app/store/storetest":       1,
 	"app/replay":                1,
+	"app/ws":                    1,
+	"app/eventloop":             0,
 	"app/cluster":               0, "app/factory": 0, "app/access": 0, "app/config": 0,
 	"app/hub/redisbroker": 1, "app/hub/hubtest": 1, "app/hub": 0,
 	"app/control": 0, "app/health": 0, "app/metrics": 0, "app/lineprotocol": 0,

@@ -54,8 +54,12 @@ type conn struct {
 	// The goroutine that serves the connection owns what follows.
 	unsent int  // responses that fasthttp holds back for pipelined requests
 	handed bool // a hijack handler owns the connection now
-	exited bool // the handler has called runtime.Goexit
-	linger bool // the peer may still be sending what nobody will read
+	// detaching says that Detach will hand the connection over, and session
+	// that it has: from then on nothing here waits.
+	detaching bool
+	detached  *Session
+	exited    bool // the handler has called runtime.Goexit
+	linger    bool // the peer may still be sending what nobody will read
 
 	// leave tells a session's peer to go; nil while the connection speaks HTTP.
 	leave atomic.Pointer[func()]
@@ -116,6 +120,13 @@ func (c *conn) poll() (*os.File, error) {
 // Read reads what has arrived. A nudged connection ends here as if its peer
 // had closed it, unless bytes wait: those are a request, and are served.
 func (c *conn) Read(b []byte) (int, error) {
+	if c.detached != nil {
+		n, err := c.tryRead(b)
+		if errors.Is(err, unix.EAGAIN) {
+			err = againError{}
+		}
+		return n, err
+	}
 	if c.file.Load() == nil && !c.closed.Load() {
 		n, err := retry(func() (int, error) { return unix.Read(c.fd, b) })
 		switch {
@@ -167,9 +178,12 @@ const lastMoment = 5 * time.Second
 // Write writes all of b, for as long as the peer takes some of it within the
 // write timeout.
 func (c *conn) Write(b []byte) (int, error) {
+	if c.detached != nil {
+		return c.detached.hold(b)
+	}
 	written := 0
 	// Nobody else closes it while HTTP is spoken, and most often there is room.
-	if !c.handed && !c.closed.Load() {
+	if (!c.handed || c.detaching) && !c.closed.Load() {
 		c.unsent = 0
 		n, err := retry(func() (int, error) { return unix.Write(c.fd, b) })
 		if err != nil && !errors.Is(err, unix.EAGAIN) {

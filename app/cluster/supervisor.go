@@ -221,8 +221,10 @@ func (s *Supervisor) admit(addr netip.Addr, exempt bool) (over string, refuse bo
 
 // adopt makes the process the owner of a connection that has left HTTP.
 func (s *Supervisor) adopt(c *conn) {
-	if _, err := c.poll(); err != nil { // from now on more than one goroutine may use it
-		return // the handler has closed it
+	if !c.detaching {
+		if _, err := c.poll(); err != nil { // from now on more than one goroutine may use it
+			return // the handler has closed it
+		}
 	}
 	c.worker.conns.remove(c)
 	c.worker.conns.wakeIfEmpty(c.worker)

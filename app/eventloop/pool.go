@@ -1,0 +1,95 @@
+package eventloop
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// idleWorkers is how many goroutines wait for work at most.
+const idleWorkers = 128
+
+// task is a connection to serve, or a function to run.
+type task struct {
+	c *Conn
+	f func()
+}
+
+// pool runs tasks on goroutines that it keeps, because their stacks have grown
+// to what a handler needs.
+type pool struct {
+	work chan task
+	idle atomic.Int64
+	stop chan struct{}
+
+	mu      sync.Mutex
+	running int
+	closed  bool
+	ended   chan struct{} // closed when the last goroutine has gone after close
+}
+
+func newPool() *pool {
+	return &pool{work: make(chan task), stop: make(chan struct{}), ended: make(chan struct{})}
+}
+
+// run runs t on an idle goroutine or on a new one, without blocking. After
+// close it reports false.
+func (p *pool) run(t task) bool {
+	select {
+	case p.work <- t:
+		return true
+	default:
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	p.running++
+	go p.serve(t)
+	return true
+}
+
+func (p *pool) serve(t task) {
+	defer p.leave()
+	for {
+		if t.c != nil {
+			t.c.serve()
+		} else {
+			t.f()
+		}
+		t = task{}
+		if p.idle.Add(1) > idleWorkers {
+			p.idle.Add(-1)
+			return
+		}
+		select {
+		case t = <-p.work:
+			p.idle.Add(-1)
+		case <-p.stop:
+			p.idle.Add(-1)
+			return
+		}
+	}
+}
+
+func (p *pool) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running--
+	if p.closed && p.running == 0 {
+		close(p.ended)
+	}
+}
+
+// close lets no more in, and returns a channel that is closed when the last
+// goroutine has ended.
+func (p *pool) close() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	close(p.stop)
+	if p.running == 0 {
+		close(p.ended)
+	}
+	return p.ended
+}
