@@ -190,6 +190,7 @@ func (a *App) newAPI() (*httpapi.API, error) {
 		RateLimit: c.RateLimit, RateBurst: c.RateBurst, KeyRateLimit: c.KeyRateLimit,
 		MaxBody: int(c.MaxBodyBytes), MaxUnpacked: int(c.MaxUnpackedBytes), MaxPoints: c.MaxPointsPerRequest,
 		IngestTimeout: c.IngestTimeout, IngestMemory: ingestMemory(c),
+		InfluxMachineTag: c.InfluxMachineTag, InfluxMeasurement: c.InfluxMeasurement(),
 		Faults: faulty,
 	})
 }

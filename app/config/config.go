@@ -48,6 +48,10 @@ type Config struct {
 	TLSCertFile string `envconfig:"TLS_CERT_FILE" meaning:"PEM certificate chain; with TLS_KEY_FILE it turns TLS on; read again on reload"`
 	TLSKeyFile  string `envconfig:"TLS_KEY_FILE" meaning:"PEM private key of TLS_CERT_FILE"`
 
+	// How InfluxDB's line protocol is understood; see InfluxMeasurement.
+	InfluxMachineTag string `envconfig:"INFLUX_MACHINE_TAG" default:"machine" meaning:"tag of line protocol that names the machine; where a line has none of it, the tag host does"`
+	InfluxMetric     string `envconfig:"INFLUX_METRIC" default:"field" oneof:"field measurement_field" meaning:"name of a metric from line protocol: field, or measurement_field, which puts the measurement and _ before it"`
+
 	AutoRegister   bool `envconfig:"AUTO_REGISTER" default:"true" meaning:"register unknown machines and metrics on first sight"`
 	FaultInjection bool `envconfig:"FAULT_INJECTION" default:"false" meaning:"serve POST /api/faults/…, which breaks things on purpose; refused in production"`
 
@@ -89,6 +93,10 @@ type Config struct {
 
 // Production reports whether NODE_ENV is production.
 func (c Config) Production() bool { return c.Environment == "production" }
+
+// InfluxMeasurement reports whether the names of metrics from line protocol
+// begin with the measurement.
+func (c Config) InfluxMeasurement() bool { return c.InfluxMetric == "measurement_field" }
 
 // TLS reports whether connections are to be served over TLS.
 func (c Config) TLS() bool { return c.TLSCertFile != "" }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"net/netip"
 	"sync/atomic"
@@ -53,6 +54,12 @@ type Options struct {
 	// IngestMemory bounds the bodies that are held at one moment, in bytes.
 	IngestMemory int64
 
+	// InfluxMachineTag is the tag that names the machine in line protocol, by
+	// default "machine"; InfluxMeasurement puts the measurement before the
+	// name of a metric.
+	InfluxMachineTag  string
+	InfluxMeasurement bool
+
 	// Faults are served as POST /api/faults/{name}; nil serves none.
 	Faults map[string]fasthttp.RequestHandler
 }
@@ -70,7 +77,7 @@ type API struct {
 	memory   memoryBudget
 
 	unrouted *metrics.Route
-	points   struct{ accepted, rejected *metrics.Counter }
+	points   struct{ accepted, rejected, skipped *metrics.Counter }
 	bytes    *metrics.Counter
 	limited  *metrics.Counter
 }
@@ -80,6 +87,7 @@ func New(o Options) (*API, error) {
 	if o.Store == nil || o.Runtime == nil || o.Health == nil || o.Metrics == nil || o.Keys == nil {
 		return nil, errors.New("httpapi: Store, Runtime, Health, Metrics and Keys are needed")
 	}
+	o.InfluxMachineTag = cmp.Or(o.InfluxMachineTag, "machine")
 	a := &API{
 		options: o,
 		static:  map[string]*resource{},
@@ -92,6 +100,7 @@ func New(o Options) (*API, error) {
 	a.unrouted = o.Metrics.Route("other", "other")
 	a.points.accepted = o.Metrics.Counter("smartfactory_ingest_points_total", "result", "accepted")
 	a.points.rejected = o.Metrics.Counter("smartfactory_ingest_points_total", "result", "rejected")
+	a.points.skipped = o.Metrics.Counter("smartfactory_ingest_strings_skipped_total")
 	a.bytes = o.Metrics.Counter("smartfactory_ingest_body_bytes_total")
 	a.limited = o.Metrics.Counter("smartfactory_http_rate_limited_total")
 	a.route()
@@ -131,7 +140,7 @@ func (a *API) serve(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.Route 
 		return a.unrouted
 	}
 	if !rt.probe {
-		if c.who, err = a.admit(ctx, rt, now); err != nil {
+		if c.who, err = a.admit(ctx, rt, c, now); err != nil {
 			rt.fail(ctx, err)
 			return rt.metrics
 		}
@@ -143,7 +152,7 @@ func (a *API) serve(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.Route 
 }
 
 // admit applies the limits and the keys; it returns whose key it is.
-func (a *API) admit(ctx *fasthttp.RequestCtx, rt *route, now time.Duration) (who access.Principal, err error) {
+func (a *API) admit(ctx *fasthttp.RequestCtx, rt *route, c call, now time.Duration) (who access.Principal, err error) {
 	if limit := a.options.Runtime.OverLimit(ctx); limit != "" {
 		return who, &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 5, detail: "too many " + limit}
 	}
@@ -154,7 +163,11 @@ func (a *API) admit(ctx *fasthttp.RequestCtx, rt *route, now time.Duration) (who
 	if a.options.Keys.Open() {
 		return who, nil
 	}
-	who, ok := a.options.Keys.Find(secretOf(ctx))
+	secret := secretOf(ctx)
+	if rt.token {
+		secret = []byte(c.args[0])
+	}
+	who, ok := a.options.Keys.Find(secret)
 	if !ok {
 		return who, &httpError{status: fasthttp.StatusUnauthorized, detail: "a valid API key is needed: Authorization: Bearer, or X-API-Key"}
 	}

@@ -270,11 +270,18 @@ func (o *object) finish(now int64) error {
 		}
 		return nil
 	}
-	repeated := b.repeats(o.first)
-	kept := o.first
-	for i := o.first; i < len(b.readings); i++ {
+	b.settle(o.first, o.machine, o.ts, now)
+	return nil
+}
+
+// settle gives the readings from first on their machine and time, and drops
+// those that break a rule.
+func (b *batch) settle(first int, machine string, ts, now int64) {
+	repeated := b.repeats(first)
+	kept := first
+	for i := first; i < len(b.readings); i++ {
 		r := &b.readings[i]
-		r.Machine, r.ObservedAt = o.machine, o.ts
+		r.Machine, r.ObservedAt = machine, ts
 		if repeated && b.seen[r.Metric] > 1 {
 			b.reject(b.pointer(i), "stands there more than once")
 			continue
@@ -283,11 +290,10 @@ func (o *object) finish(now int64) error {
 			b.reject(b.pointer(i), detailOf(err))
 			continue
 		}
-		b.readings[kept] = *r
+		b.readings[kept], b.places[kept] = *r, b.places[i]
 		kept++
 	}
 	b.readings, b.places = b.readings[:kept], b.places[:kept]
-	return nil
 }
 
 // fewNames is up to where comparing names pairwise beats a map.

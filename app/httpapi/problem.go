@@ -85,8 +85,13 @@ func fail(ctx *fasthttp.RequestCtx, err error) {
 		RequestID: string(ctx.Response.Header.Peek(headerRequestID)), Rejected: e.rejected, Errors: e.errors,
 	}
 	body, _ := json.Marshal(p) // strings and numbers only
+	e.write(ctx, "application/problem+json", body)
+}
+
+// write answers with a body that says what e is.
+func (e *httpError) write(ctx *fasthttp.RequestCtx, contentType string, body []byte) {
 	ctx.SetStatusCode(e.status)
-	ctx.SetContentType("application/problem+json")
+	ctx.SetContentType(contentType)
 	ctx.SetBody(body)
 	if e.retryAfter > 0 {
 		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, strconv.Itoa(e.retryAfter))

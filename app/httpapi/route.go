@@ -24,7 +24,9 @@ type route struct {
 	method string
 	action access.Action
 	// probe routes are for everybody, under any load.
-	probe  bool
+	probe bool
+	// token routes have the key in their path, as its first open segment.
+	token  bool
 	handle handler
 	// fail answers an error; nil is the API's own form.
 	fail    func(ctx *fasthttp.RequestCtx, err error)
@@ -57,8 +59,14 @@ func (a *API) route() {
 	a.add("/api/health/ready", probe(a.ready))
 	a.add("/api/health/startup", probe(a.startup))
 	a.add("/api/v1/telemetry", &route{method: post, action: access.Ingest, handle: a.telemetry})
+	a.add("/api/v2/write", &route{method: post, action: access.Ingest, handle: a.influxWrite, fail: failInflux})
+	a.add("/ping", probe(a.influxPing))
+	a.add("/health", probe(a.influxHealth))
 	a.add("/api/v1/latest", &route{method: get, action: access.Read, handle: a.latest})
 	a.add("/api/v1/machines/{id}/history", &route{method: get, action: access.Read, handle: a.history})
+	// Behind all others: what stands in the key's place here is a word there.
+	a.add("/api/v1/{token}/telemetry", &route{method: post, action: access.Ingest, token: true, handle: a.deviceTelemetry})
+	a.add("/api/v1/{token}/gateway/telemetry", &route{method: post, action: access.Ingest, token: true, handle: a.gatewayTelemetry})
 	for name, handler := range a.options.Faults {
 		routes := []*route{{method: post, action: access.Administer, handle: plain(handler)}}
 		if strings.HasSuffix(name, "-ws") { // an upgrade is a GET (RFC 6455, section 4.1)

@@ -31,8 +31,7 @@ func (a *API) telemetry(ctx *fasthttp.RequestCtx, _ call) error {
 	if err != nil {
 		return err
 	}
-	a.points.accepted.Add(accepted)
-	a.points.rejected.Add(b.rejected)
+	a.count(accepted, b)
 	if accepted == 0 && b.rejected > 0 {
 		return &httpError{
 			status: fasthttp.StatusBadRequest, detail: "every point was refused",
@@ -42,6 +41,13 @@ func (a *API) telemetry(ctx *fasthttp.RequestCtx, _ call) error {
 	ctx.Response.Header.SetContentType("application/json")
 	ctx.SetBody(appendReceipt(ctx.Response.Body()[:0], accepted, b))
 	return nil
+}
+
+// count counts what became of a batch.
+func (a *API) count(accepted int, b *batch) {
+	a.points.accepted.Add(accepted)
+	a.points.rejected.Add(b.rejected)
+	a.points.skipped.Add(b.skipped)
 }
 
 // store commits the batch and adds to it what the store refused.
@@ -56,7 +62,7 @@ func (a *API) store(b *batch) (accepted int, err error) {
 		return 0, err
 	}
 	for _, r := range result.Rejected {
-		b.reject(b.pointer(r.Index), r.Err.Error())
+		b.reject(b.pointer(r.Index), detailOf(r.Err))
 	}
 	return result.Accepted, nil
 }
