@@ -18,6 +18,7 @@ var level = map[string]int{
 	"app/cli":                   6,
 	"app":                       5,
 	"app/socketio":              3,
+	"app/engineio":              2,
 	"app/httpapi":               2,
 	"app/store/sqlite":          1,
 	"app/store/storetest":       1,

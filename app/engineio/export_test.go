@@ -1,0 +1,80 @@
+package engineio
+
+import (
+	"time"
+	"unsafe"
+)
+
+// Pending reports whether a poll of the session waits.
+func (s *Server) Pending(sid string) bool {
+	session := s.table.find([]byte(sid))
+	if session == nil {
+		return false
+	}
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	return session.poll != nil
+}
+
+// Posting reports whether a POST of the session is being served.
+func (s *Server) Posting(sid string) bool {
+	session := s.table.find([]byte(sid))
+	if session == nil {
+		return false
+	}
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	return session.posting
+}
+
+// Known reports whether there is such a session.
+func (s *Server) Known(sid string) bool { return s.table.find([]byte(sid)) != nil }
+
+// SessionSize is what a session takes beside the facts of its handshake.
+const SessionSize = unsafe.Sizeof(Session{}) + unsafe.Sizeof(socket{})
+
+// DepartWait is how long the poll of a client that left may take.
+const DepartWait = departWait
+
+// ProbeWait is how long a poll waits during an upgrade.
+const ProbeWait time.Duration = probeWait
+
+// DecodePayload decodes all packets of a payload: the types, and the data with
+// a mark before what is binary.
+func DecodePayload(body []byte) (kinds string, data []string, err error) {
+	p, err := openPayload(body)
+	for err == nil {
+		var one packet
+		var ok bool
+		one, ok, err = p.next()
+		if !ok {
+			break
+		}
+		kinds += string(rune(one.kind))
+		mark := ""
+		if one.binary {
+			mark = "b"
+		}
+		data = append(data, mark+string(one.data))
+	}
+	return kinds, data, err
+}
+
+// CountPackets is DecodePayload without keeping anything.
+func CountPackets(body []byte) (n int, err error) {
+	p, err := openPayload(body)
+	for err == nil {
+		var ok bool
+		if _, ok, err = p.next(); !ok {
+			break
+		}
+		n++
+	}
+	return n, err
+}
+
+// AppendPayload is what a poll's answer is made by.
+func AppendPayload(dst []byte, ms []*Message) []byte { return appendPayload(dst, ms) }
+
+// EncodePayload is the body of an answer.
+func EncodePayload(ms ...*Message) []byte { return appendPayload(nil, ms) }

@@ -1,0 +1,71 @@
+package engineio
+
+import "time"
+
+const (
+	// pingSlack is how late a ping may be and the pong still be due as if it
+	// had been on time: the wheel's tick shall not add up.
+	pingSlack = 50 * time.Millisecond
+	// stoodStill is how late a timer can't be unless the process stood still.
+	// What has not been heard meanwhile may wait to be read.
+	stoodStill = time.Second
+)
+
+// now is the time that due is in.
+func (s *Server) now() int64 { return int64(time.Since(s.begin)) }
+
+// scheduleLocked has tick called at due.
+func (s *Session) scheduleLocked() {
+	s.Loop().After(&s.timer, time.Duration(s.due-s.server.now()), s.tick)
+}
+
+// tick does what is due: a ping, or the end of a session that did not answer
+// it ("Heartbeat"). It is called by the wheel and does not block.
+func (s *Session) tick() {
+	s.mu.Lock()
+	defer s.unlockAndTell()
+	now := s.server.now()
+	switch late := time.Duration(now - s.due); {
+	case s.state == over:
+	case late < 0: // it was moved while this call was on its way
+		s.scheduleLocked()
+	case s.state != open:
+		s.overLocked() // nobody has asked for the news
+	case !s.pinged:
+		s.pinged, s.heard = true, false
+		if late < pingSlack {
+			now = s.due
+		}
+		s.due = now + int64(s.server.o.PingTimeout)
+		s.sendLocked(pingPacket)
+		s.scheduleLocked()
+	case s.heard || late > stoodStill:
+		// A client that sends has its pong behind that.
+		s.heard = false
+		s.due = now + int64(s.server.o.PingTimeout)
+		s.scheduleLocked()
+	default:
+		s.endLocked(PingTimeout, closePacket)
+	}
+}
+
+// pongLocked is the answer to a ping.
+func (s *Session) pongLocked() {
+	if !s.pinged {
+		return // it puts off nothing
+	}
+	s.pinged = false
+	s.due = s.server.now() + int64(s.server.o.PingInterval)
+	s.scheduleLocked()
+}
+
+// expiredLocked ends a session whose pong is overdue, though the wheel may not
+// have come to it.
+func (s *Session) expiredLocked() bool {
+	late := time.Duration(s.server.now() - s.due)
+	if s.state != open || !s.pinged || s.heard || late < 0 || late > stoodStill {
+		return false
+	}
+	s.endLocked(PingTimeout, closePacket)
+	return true
+}

@@ -1,0 +1,73 @@
+package engineio
+
+import (
+	"encoding/base64"
+	"sync/atomic"
+
+	"smart-factory-backend/app/ws"
+)
+
+// Message is a message to clients. It does not change, and may be sent to any
+// number of sessions: each of its forms is made once, when it is first needed.
+type Message struct {
+	// frame is the packet as a WebSocket frame. The payload of that, if it is
+	// text, is its form in a polling payload as well.
+	frame  *ws.Message
+	base64 atomic.Pointer[[]byte]
+}
+
+// NewText makes a message of text, which must be UTF-8, from the concatenation
+// of parts. They are copied. In a polling payload the character U+001E would
+// end the message: text that may hold it has to escape it, as JSON does.
+func NewText(parts ...[]byte) *Message {
+	var few [4][]byte
+	all := append(append(few[:0], messageMark), parts...)
+	return &Message{frame: ws.NewMessage(ws.Text, all...)}
+}
+
+// NewBinary makes a binary message from the concatenation of parts, which are
+// copied.
+func NewBinary(parts ...[]byte) *Message {
+	return &Message{frame: ws.NewMessage(ws.Binary, parts...)}
+}
+
+// newPacket makes a packet that is not a message.
+func newPacket(text string) *Message {
+	return &Message{frame: ws.NewMessage(ws.Text, []byte(text))}
+}
+
+var messageMark = []byte{typeMessage}
+
+// The packets without data of their own.
+var (
+	closePacket = newPacket("1")
+	pingPacket  = newPacket("2")
+	probePong   = newPacket("3probe")
+	noopPacket  = newPacket("6")
+)
+
+// Binary reports whether the message is binary.
+func (m *Message) Binary() bool { return m.frame.Op() == ws.Binary }
+
+// Len is the size of the message as a polling client gets it, which is what
+// counts against Options.QueueLimit and Options.MaxPayload there.
+func (m *Message) Len() int {
+	if m.Binary() {
+		return 1 + base64.StdEncoding.EncodedLen(m.frame.Len())
+	}
+	return m.frame.Len()
+}
+
+// text is the packet in a polling payload ("Packet encoding").
+func (m *Message) text() []byte {
+	if !m.Binary() {
+		return m.frame.Payload()
+	}
+	if made := m.base64.Load(); made != nil {
+		return *made
+	}
+	made := append(make([]byte, 0, m.Len()), binaryMark)
+	made = base64.StdEncoding.AppendEncode(made, m.frame.Payload())
+	m.base64.Store(&made) // two at once make the same
+	return made
+}
