@@ -17,6 +17,7 @@ var level = map[string]int{
 	"cmd/smart-factory-backend": 7,
 	"app/cli":                   6,
 	"app":                       5,
+	"app/socketio/redisadapter": 4,
 	"app/socketio":              3,
 	"app/engineio":              2,
 	"app/httpapi":               2,

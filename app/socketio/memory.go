@@ -124,6 +124,10 @@ func (a *MemoryAdapter) HasRoom(room string) bool {
 	return s != nil && s.own || a.index.rooms[room] != nil
 }
 
+// Wants reports whether an event to the room would do anything on this server:
+// the room has a member, or events are kept for sockets that may come back.
+func (a *MemoryAdapter) Wants(room string) bool { return a.log != nil || a.HasRoom(room) }
+
 // LocalSockets is described at Adapter.
 func (a *MemoryAdapter) LocalSockets(o *BroadcastOptions) []*Socket {
 	a.mu.Lock()

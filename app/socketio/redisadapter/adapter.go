@@ -1,0 +1,286 @@
+package redisadapter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"smart-factory-backend/app/socketio"
+)
+
+// Adapter is a namespace's adapter: a MemoryAdapter for the sockets of this
+// server, and Redis for the others.
+type Adapter struct {
+	*socketio.MemoryAdapter
+
+	link     *link
+	nsp      string
+	uid      string
+	channels channels
+	pending  pending
+	serial   serial
+}
+
+var _ socketio.Adapter = (*Adapter)(nil)
+
+func newAdapter(local *socketio.MemoryAdapter, l *link) *Adapter {
+	nsp := local.Namespace().Name()
+	uid := randomID()
+	a := &Adapter{
+		MemoryAdapter: local, link: l, nsp: nsp, uid: uid, channels: channelsOf(l.options.Key, nsp, uid),
+		serial: serial{limit: maxServerEvents},
+	}
+	c := a.channels
+	l.subscribe(c.pattern, a.onBroadcast, []string{c.response, c.own}, a.onResponse)
+	l.subscribe(c.pattern, a.onBroadcast, []string{c.request}, a.onRequest)
+	return a
+}
+
+// eventOf and targetOf turn what socketio says into what travels.
+func eventOf(p *socketio.Packet, nsp string) event {
+	return event{nsp: nsp, data: p.Data, attachments: p.Attachments}
+}
+
+func targetOf(o *socketio.BroadcastOptions) target {
+	return target{Rooms: o.Rooms, Except: o.Except}
+}
+
+func flagsOf(o *socketio.BroadcastOptions) flags {
+	f := flags{volatile: o.Flags.Volatile, timeout: o.Flags.Timeout}
+	if o.Flags.NoCompress {
+		f.compress = new(bool)
+	}
+	return f
+}
+
+// options is the way back. It never leaves this server again.
+func options(t target, f flags) *socketio.BroadcastOptions {
+	return &socketio.BroadcastOptions{
+		Rooms: t.Rooms, Except: t.Except,
+		Flags: socketio.Flags{
+			Volatile: f.volatile, Local: true, NoCompress: f.compress != nil && !*f.compress, Timeout: f.timeout,
+		},
+	}
+}
+
+func (e event) packet() *socketio.Packet {
+	return &socketio.Packet{Type: socketio.PacketEvent, Namespace: e.nsp, Data: e.data, Attachments: e.attachments}
+}
+
+// Broadcast delivers to this server's sockets, and leaves the message for the
+// other servers in the queue.
+func (a *Adapter) Broadcast(p *socketio.Packet, o *socketio.BroadcastOptions) error {
+	if err := a.MemoryAdapter.Broadcast(p, o); err != nil || o.Flags.Local {
+		return err
+	}
+	m := broadcast{uid: a.uid, event: eventOf(p, a.nsp), target: targetOf(o), flags: flagsOf(o)}
+	b, err := m.encode()
+	if err != nil {
+		return fmt.Errorf("encode for other servers: %w", err)
+	}
+	a.link.publish(a.channels.ofRooms(o.Rooms), b)
+	return nil
+}
+
+// BroadcastWithAck is described at socketio.Adapter.
+func (a *Adapter) BroadcastWithAck(
+	ctx context.Context, p *socketio.Packet, o *socketio.BroadcastOptions, counted func(int), answered func(socketio.Args),
+) error {
+	if !o.Flags.Local {
+		id := randomID()
+		b, err := encodeBroadcastRequest(a.uid, id, eventOf(p, a.nsp), targetOf(o), flagsOf(o))
+		if err != nil {
+			return fmt.Errorf("encode for other servers: %w", err)
+		}
+		a.pending.add(id, &ackCall{counted: counted, answered: answered, over: ctx.Done()})
+		context.AfterFunc(ctx, func() { a.pending.remove(id) })
+		a.link.publish(a.channels.request, b)
+	}
+	return a.MemoryAdapter.BroadcastWithAck(ctx, p, o, counted, answered)
+}
+
+// ServerCount is the number of servers that have subscribed to the namespace's
+// requests. It is an error while Redis is away.
+func (a *Adapter) ServerCount(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.link.options.RequestsTimeout)
+	defer cancel()
+	n, err := a.link.numSub(ctx, a.channels.request)
+	if err != nil {
+		return 0, fmt.Errorf("count the servers: %w", err)
+	}
+	return max(n, 1), nil
+}
+
+// FetchSockets is described at socketio.Adapter.
+func (a *Adapter) FetchSockets(ctx context.Context, o *socketio.BroadcastOptions) ([]socketio.SocketDetails, error) {
+	list, err := a.MemoryAdapter.FetchSockets(ctx, o)
+	if err != nil || o.Flags.Local {
+		return list, err
+	}
+	t := targetOf(o)
+	err = a.askAll(ctx, &request{Kind: reqFetch, Opts: &t}, func(resp *response) error {
+		if resp.Sockets == nil {
+			return fmt.Errorf("%w: an answer without sockets", errMalformed)
+		}
+		var more []remoteSocket
+		if err := json.Unmarshal(*resp.Sockets, &more); err != nil {
+			return fmt.Errorf("%w: %w", errMalformed, err)
+		}
+		for _, s := range more {
+			list = append(list, socketio.SocketDetails{ID: s.ID, Handshake: s.Handshake, Rooms: s.Rooms, Data: s.Data})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("fetch sockets: %w", err)
+	}
+	return list, nil
+}
+
+// AllRooms returns the rooms of all servers, sockets' own ones included, in no
+// order.
+func (a *Adapter) AllRooms(ctx context.Context) ([]string, error) {
+	rooms := map[string]bool{}
+	add := func(names []string) {
+		for _, name := range names {
+			rooms[name] = true
+		}
+	}
+	add(a.LocalRooms())
+	err := a.askAll(ctx, &request{Kind: reqAllRooms}, func(resp *response) error {
+		if resp.Rooms == nil {
+			return fmt.Errorf("%w: an answer without rooms", errMalformed)
+		}
+		add(*resp.Rooms)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("all rooms: %w", err)
+	}
+	list := make([]string, 0, len(rooms))
+	for name := range rooms {
+		list = append(list, name)
+	}
+	return list, nil
+}
+
+// askAll sends a request to the other servers and calls each with their
+// answers, one at a time, until all have answered.
+func (a *Adapter) askAll(ctx context.Context, req *request, each func(*response) error) error {
+	ctx, cancel := context.WithTimeout(ctx, a.link.options.RequestsTimeout)
+	defer cancel()
+	servers, err := a.ServerCount(ctx)
+	if err != nil {
+		return err
+	}
+	call := &serverCall{each: each, missing: servers - 1, done: make(chan struct{})}
+	if call.missing == 0 {
+		return nil
+	}
+	req.UID, req.RequestID = a.uid, randomID()
+	b, err := req.encode()
+	if err != nil {
+		return err
+	}
+	a.pending.add(req.RequestID, call)
+	defer a.pending.remove(req.RequestID)
+	a.link.publish(a.channels.request, b)
+	select {
+	case <-call.done:
+		return nil
+	case <-ctx.Done():
+	}
+	a.pending.remove(req.RequestID) // from here on nothing changes any more
+	if call.missing == 0 {
+		return nil
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	return fmt.Errorf("%d of %d servers did not answer: %w", call.missing, servers-1, socketio.ErrTimeout)
+}
+
+// SocketsJoin acts on this server's sockets at once, and on the others when
+// their servers get to know.
+func (a *Adapter) SocketsJoin(o *socketio.BroadcastOptions, rooms []string) error {
+	if err := a.MemoryAdapter.SocketsJoin(o, rooms); err != nil || o.Flags.Local {
+		return err
+	}
+	t := targetOf(o)
+	return a.tellAll(&request{Kind: reqJoin, Opts: &t, Rooms: rooms})
+}
+
+// SocketsLeave acts as SocketsJoin does.
+func (a *Adapter) SocketsLeave(o *socketio.BroadcastOptions, rooms []string) error {
+	if err := a.MemoryAdapter.SocketsLeave(o, rooms); err != nil || o.Flags.Local {
+		return err
+	}
+	t := targetOf(o)
+	return a.tellAll(&request{Kind: reqLeave, Opts: &t, Rooms: rooms})
+}
+
+// DisconnectSockets acts as SocketsJoin does.
+func (a *Adapter) DisconnectSockets(o *socketio.BroadcastOptions, closeConnection bool) error {
+	if err := a.MemoryAdapter.DisconnectSockets(o, closeConnection); err != nil || o.Flags.Local {
+		return err
+	}
+	t := targetOf(o)
+	return a.tellAll(&request{Kind: reqDisconnect, Opts: &t, Close: closeConnection})
+}
+
+// ServerSideEmit is described at socketio.Adapter.
+func (a *Adapter) ServerSideEmit(event socketio.Args) error {
+	data, err := event.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	return a.tellAll(&request{Kind: reqServerSideEmit, data: data})
+}
+
+// ServerSideEmitWithAck is described at socketio.Adapter.
+func (a *Adapter) ServerSideEmitWithAck(ctx context.Context, event socketio.Args) ([]socketio.Args, error) {
+	data, err := event.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	var answers []socketio.Args
+	err = a.askAll(ctx, &request{Kind: reqServerSideEmit, data: data}, func(resp *response) error {
+		value := json.RawMessage("null")
+		if resp.Data != nil {
+			value = *resp.Data
+		}
+		args, err := socketio.NewArgs(append(append([]byte{'['}, value...), ']'), nil)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errMalformed, err)
+		}
+		answers = append(answers, args)
+		return nil
+	})
+	return answers, err
+}
+
+// tellAll sends a request that nobody answers.
+func (a *Adapter) tellAll(req *request) error {
+	req.UID = a.uid
+	b, err := req.encode()
+	if err != nil {
+		return err
+	}
+	a.link.publish(a.channels.request, b)
+	return nil
+}
+
+// Close gives the namespace's subscriptions up, and waits for handlers of
+// server-side events that run.
+func (a *Adapter) Close() error {
+	c := a.channels
+	a.link.unsubscribe(c.pattern, []string{c.request, c.response, c.own})
+	err := a.MemoryAdapter.Close()
+	a.serial.close()
+	return err
+}
+
+// ackTimeout is what a request for acknowledgements without a timeout gets.
+const ackTimeout = time.Minute

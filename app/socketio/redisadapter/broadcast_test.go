@@ -1,0 +1,134 @@
+package redisadapter
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"reflect"
+	"testing"
+	"time"
+)
+
+// observed is what a Node server published for io.to("r1").emit("ev", 1).
+const observed = "93 a6637262714e67 83 a474797065 02 a464617461 92a2657601 a36e7370 a12f 83 a5726f6f6d73 91a27231 a6657863657074 90 a5666c616773 80"
+
+func TestBroadcastAsObserved(t *testing.T) {
+	t.Parallel()
+	want := broadcast{
+		uid: "crbqNg", event: event{nsp: "/", data: []byte(`["ev",1]`)},
+		target: target{Rooms: roomList{"r1"}, Except: roomList{}},
+	}
+	got, err := decodeBroadcast(unhex(t, observed))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("decodeBroadcast = %+v, %v, want %+v", got, err, want)
+	}
+	if b, err := want.encode(); err != nil || !bytes.Equal(b, unhex(t, observed)) {
+		t.Errorf("encode = %x, %v, want %s", b, err, observed)
+	}
+}
+
+func TestBroadcastFlagsAndBinary(t *testing.T) {
+	t.Parallel()
+	no := false
+	want := broadcast{
+		uid:    "u",
+		event:  event{nsp: "/custom", data: []byte(`["b",{"_placeholder":true,"num":0}]`), attachments: [][]byte{{1, 2}}},
+		target: target{Rooms: roomList{"a", "b"}, Except: roomList{"c"}},
+		flags:  flags{volatile: true, compress: &no, timeout: 1500 * time.Millisecond},
+	}
+	b, err := want.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := decodeBroadcast(b); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("decodeBroadcast(encode) = %+v, %v, want %+v", got, err, want)
+	}
+}
+
+// pack makes MessagePack of JSON.
+func pack(t testing.TB, text string) []byte {
+	t.Helper()
+	b, err := appendJSON(nil, []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestBroadcastTolerates(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		json string
+		want broadcast
+	}{
+		"another order, as the emitter writes":    {`["emitter",{"nsp":"/","data":["e"],"type":2},{"flags":{},"except":["x"],"rooms":["r"]}]`, broadcast{target: target{Rooms: roomList{"r"}, Except: roomList{"x"}}}},
+		"no namespace, options or flags":          {`["emitter",{"type":2,"data":["e"]},{}]`, broadcast{}},
+		"options that are null":                   {`["emitter",{"type":2,"nsp":null,"data":["e"]},{"rooms":null,"except":null,"flags":null}]`, broadcast{}},
+		"rooms that are numbers":                  {`["emitter",{"type":2,"data":["e"]},{"rooms":[1,2.5]}]`, broadcast{target: target{Rooms: roomList{"1", "2.5"}}}},
+		"flags and properties that nobody knows":  {`["emitter",{"type":2,"data":["e"],"x":[{}]},{"flags":{"binary":true,"local":[1],"volatile":true,"expectSingleResponse":{}},"y":1}]`, broadcast{flags: flags{volatile: true}}},
+		"a timeout that is no number":             {`["emitter",{"type":2,"data":["e"]},{"flags":{"timeout":"5","compress":1}}]`, broadcast{}},
+		"a timeout that never ends":               {`["emitter",{"type":2,"data":["e"]},{"flags":{"timeout":1e300}}]`, broadcast{flags: flags{timeout: 24 * time.Hour}}},
+		"the type of an event with binaries":      {`["emitter",{"type":5,"data":["e"]},{}]`, broadcast{}},
+		"an id, which belongs to another process": {`["emitter",{"type":2,"data":["e"],"id":7},{}]`, broadcast{}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tt.want.uid, tt.want.event = "emitter", event{nsp: "/", data: []byte(`["e"]`)}
+			if got, err := decodeBroadcast(pack(t, tt.json)); err != nil || !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("decodeBroadcast(%s) = %+v, %v, want %+v", tt.json, got, err, tt.want)
+			}
+		})
+	}
+}
+
+// wrongBroadcasts are well-formed MessagePack and no broadcasts.
+func wrongBroadcasts() map[string][]byte {
+	list := map[string][]byte{}
+	for name, text := range map[string]string{
+		"no array":                     `{"uid":"u"}`,
+		"two elements":                 `["u",{"type":2,"data":["e"]}]`,
+		"four elements":                `["u",{"type":2,"data":["e"]},{},1]`,
+		"uid is a number":              `[1,{"type":2,"data":["e"]},{}]`,
+		"packet is null":               `["u",null,{}]`,
+		"packet is an array":           `["u",[2],{}]`,
+		"packet without data":          `["u",{"type":2},{}]`,
+		"packet without type":          `["u",{"data":["e"]},{}]`,
+		"data is no array":             `["u",{"type":2,"data":"e"},{}]`,
+		"data is empty":                `["u",{"type":2,"data":[]},{}]`,
+		"the event is an object":       `["u",{"type":2,"data":[{}]},{}]`,
+		"the event is null":            `["u",{"type":2,"data":[null]},{}]`,
+		"the event is a reserved name": `["u",{"type":2,"data":["disconnect"]},{}]`,
+		"a type that does not exist":   `["u",{"type":77,"data":["e"]},{}]`,
+		"a type that is a string":      `["u",{"type":"2","data":["e"]},{}]`,
+		"the type of a disconnection":  `["u",{"type":1,"data":["e"]},{}]`,
+		"nsp is a number":              `["u",{"type":2,"data":["e"],"nsp":1},{}]`,
+		"options are null":             `["u",{"type":2,"data":["e"]},null]`,
+		"rooms is a number":            `["u",{"type":2,"data":["e"]},{"rooms":1}]`,
+		"a room is an object":          `["u",{"type":2,"data":["e"]},{"rooms":[{}]}]`,
+		"except is a string":           `["u",{"type":2,"data":["e"]},{"except":"r"}]`,
+		"flags is a number":            `["u",{"type":2,"data":["e"]},{"flags":7}]`,
+	} {
+		b, err := appendJSON(nil, []byte(text), nil)
+		if err != nil {
+			panic(err)
+		}
+		list[name] = b
+	}
+	return list
+}
+
+func TestMalformedBroadcasts(t *testing.T) {
+	t.Parallel()
+	tests := wrongBroadcasts()
+	maps.Copy(tests, malformed())
+	whole := unhex(t, observed)
+	for n := range whole {
+		tests["cut at "+string(rune('A'+n))] = whole[:n]
+	}
+	for name, in := range tests {
+		if got, err := decodeBroadcast(in); !errors.Is(err, errMalformed) {
+			t.Errorf("%s: decodeBroadcast = %+v, %v, want a malformed message", name, got, err)
+		}
+	}
+}

@@ -1,0 +1,10 @@
+package redisadapter
+
+import "maps"
+
+// Malformed are the messages that no server may be harmed by.
+func Malformed() map[string][]byte {
+	list := wrongBroadcasts()
+	maps.Copy(list, malformed())
+	return list
+}

@@ -1,0 +1,88 @@
+package redisadapter
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestQueueKeepsOrderWithinABatch(t *testing.T) {
+	t.Parallel()
+	q, now := newQueue(1<<20, time.Minute), time.Now()
+	for i := range 5 {
+		q.put(publication{channel: "c", message: fmt.Sprint(i), at: now})
+	}
+	var got []string
+	for batch := q.take(2, 1<<20, now); len(batch) > 0; batch = q.take(2, 1<<20, now) {
+		if len(batch) > 2 {
+			t.Fatalf("a batch of %d, want 2 at most", len(batch))
+		}
+		for _, p := range batch {
+			got = append(got, p.message)
+		}
+	}
+	if s := strings.Join(got, ""); s != "01234" {
+		t.Errorf("taken %s, want 01234", s)
+	}
+	select {
+	case <-q.wake:
+	default:
+		t.Error("nobody was woken")
+	}
+}
+
+func TestQueueTakesOneHoweverLarge(t *testing.T) {
+	t.Parallel()
+	q, now := newQueue(1<<20, time.Minute), time.Now()
+	for range 2 {
+		q.put(publication{message: strings.Repeat("x", 1000), at: now})
+	}
+	if batch := q.take(10, 500, now); len(batch) != 1 {
+		t.Errorf("take(10, 500 bytes) = %d of 1000 bytes, want 1", len(batch))
+	}
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	t.Parallel()
+	q, now := newQueue(10_000, time.Minute), time.Now()
+	for i := range 1000 {
+		q.put(publication{channel: "c", message: fmt.Sprintf("%0100d", i), at: now})
+	}
+	waiting, lost := q.counts()
+	if waiting > 10_000 || lost < 900 {
+		t.Errorf("%d bytes wait and %d are lost of 1000 in 10 000 bytes", waiting, lost)
+	}
+	batch := q.take(1000, 1<<20, now)
+	if n := len(batch); uint64(n)+lost != 1000 || batch[n-1].message != fmt.Sprintf("%0100d", 999) {
+		t.Errorf("%d are left, want the newest of them, up to 999", n)
+	}
+	q.put(publication{message: strings.Repeat("x", 20_000), at: now})
+	if waiting, after := q.counts(); waiting != 0 || after != lost+1 {
+		t.Errorf("one that never fits: %d bytes wait, %d lost, want 0 and %d", waiting, after, lost+1)
+	}
+}
+
+func TestQueueForgetsWhatIsOld(t *testing.T) {
+	t.Parallel()
+	q, now := newQueue(1<<20, time.Second), time.Now()
+	q.put(publication{message: "old", at: now.Add(-2 * time.Second)})
+	q.put(publication{message: "new", at: now})
+	if batch := q.take(10, 1<<20, now); len(batch) != 1 || batch[0].message != "new" {
+		t.Errorf("take = %v, want the new one alone", batch)
+	}
+	if _, lost := q.counts(); lost != 1 {
+		t.Errorf("%d lost, want 1", lost)
+	}
+}
+
+func TestQueueClosed(t *testing.T) {
+	t.Parallel()
+	q := newQueue(1<<20, time.Second)
+	q.put(publication{message: "a", at: time.Now()})
+	q.close()
+	q.put(publication{message: "b", at: time.Now()})
+	if waiting, lost := q.counts(); waiting != 0 || lost != 2 || q.take(1, 1, time.Now()) != nil {
+		t.Errorf("a closed queue holds %d bytes and lost %d, want 0 and 2", waiting, lost)
+	}
+}

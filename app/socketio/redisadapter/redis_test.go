@@ -1,0 +1,415 @@
+//go:build integration
+
+package redisadapter_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"reflect"
+	"runtime"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/socketio"
+	"smart-factory-backend/app/socketio/redisadapter"
+
+	"github.com/redis/rueidis"
+)
+
+// patience is how long anything may take on a machine that is very busy.
+const patience = 30 * time.Second
+
+// eventually waits until done holds.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s: not within %v", what, patience)
+		}
+	}
+}
+
+// redis is a Redis server of one test's own.
+type redis struct {
+	t    *testing.T
+	port string
+	cmd  *exec.Cmd
+}
+
+func newRedis(t *testing.T) *redis {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &redis{t: t}
+	_, r.port, _ = net.SplitHostPort(l.Addr().String())
+	_ = l.Close()
+	t.Cleanup(r.kill)
+	return r
+}
+
+func startRedis(t *testing.T) *redis {
+	t.Helper()
+	r := newRedis(t)
+	r.start()
+	return r
+}
+
+func (r *redis) url() string { return "redis://127.0.0.1:" + r.port }
+
+func (r *redis) start() {
+	r.t.Helper()
+	r.cmd = exec.Command("redis-server", "--port", r.port, "--bind", "127.0.0.1", "--save", "", "--dir", r.t.TempDir())
+	if err := r.cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	eventually(r.t, "redis-server", func() bool {
+		c, err := net.Dial("tcp", "127.0.0.1:"+r.port)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	})
+}
+
+func (r *redis) signal(s syscall.Signal) {
+	r.t.Helper()
+	if err := r.cmd.Process.Signal(s); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *redis) kill() {
+	if r.cmd != nil {
+		_ = r.cmd.Process.Kill()
+		_ = r.cmd.Wait()
+		r.cmd = nil
+	}
+}
+
+// client returns a plain client of the server.
+func (r *redis) client() rueidis.Client {
+	r.t.Helper()
+	c, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{"127.0.0.1:" + r.port}, ForceSingleClient: true, DisableCache: true,
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(c.Close)
+	return c
+}
+
+// server is a Socket.IO server with its connection.
+type server struct {
+	t      *testing.T
+	redis  *redisadapter.Redis
+	io     *socketio.Server
+	stop   context.CancelFunc
+	ended  chan struct{}
+	mu     sync.Mutex
+	states []error
+}
+
+// launch runs a server without waiting for Redis.
+func launch(t *testing.T, o redisadapter.Options) *server {
+	t.Helper()
+	s := &server{t: t, ended: make(chan struct{})}
+	if o.RequestsTimeout == 0 {
+		o.RequestsTimeout = patience
+	}
+	o.OnState = func(err error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.states = append(s.states, err)
+	}
+	var err error
+	if s.redis, err = redisadapter.New(o); err != nil {
+		t.Fatal(err)
+	}
+	s.io = socketio.New(socketio.Options{Adapter: s.redis.Adapter, AckTimeout: patience})
+	var ctx context.Context
+	ctx, s.stop = context.WithCancel(context.Background())
+	go func() { // ends with the test
+		defer close(s.ended)
+		if err := s.redis.Run(ctx); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	}()
+	t.Cleanup(s.end)
+	return s
+}
+
+func (s *server) end() {
+	s.stop()
+	select {
+	case <-s.ended:
+	case <-time.After(patience):
+		s.t.Errorf("Run did not end within %v", patience)
+	}
+}
+
+// serve runs a server and waits until it is connected.
+func serve(t *testing.T, o redisadapter.Options) *server {
+	t.Helper()
+	s := launch(t, o)
+	s.connected()
+	return s
+}
+
+func (s *server) connected() {
+	s.t.Helper()
+	eventually(s.t, "connection", func() bool { return s.redis.Err() == nil })
+}
+
+// sees waits until the namespace has n servers.
+func (s *server) sees(nsp string, n int) {
+	s.t.Helper()
+	eventually(s.t, fmt.Sprint(n, " servers"), func() bool {
+		got, err := s.io.Of(nsp).ServerCount(s.t.Context())
+		return err == nil && got == n
+	})
+}
+
+// hears has the server-side events of a name put into the channel.
+func (s *server) hears(nsp, event string) chan string {
+	heard := make(chan string, 1000)
+	s.io.Of(nsp).OnServerSideEvent(event, func(e *socketio.ServerEvent) { heard <- string(e.Args.JSON()) })
+	return heard
+}
+
+func expect(t *testing.T, heard chan string, want string) {
+	t.Helper()
+	select {
+	case got := <-heard:
+		if got != want {
+			t.Errorf("heard %s, want %s", got, want)
+		}
+	case <-time.After(patience):
+		t.Fatalf("%s: not within %v", want, patience)
+	}
+}
+
+func TestIntegrationServerSideEvents(t *testing.T) {
+	t.Parallel()
+	r := startRedis(t)
+	a, b, c := serve(t, redisadapter.Options{URL: r.url()}), serve(t, redisadapter.Options{URL: r.url()}), serve(t, redisadapter.Options{URL: r.url()})
+	a.sees("/", 3)
+	own, heard := a.hears("/", "hello"), b.hears("/", "hello")
+	for i := range 100 {
+		if err := a.io.ServerSideEmit("hello", i, map[string]any{"a": "é"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 100 {
+		expect(t, heard, fmt.Sprintf(`[%d,{"a":"é"}]`, i))
+	}
+	for i, s := range []*server{b, c} {
+		s.io.OnServerSideEvent("ask", func(e *socketio.ServerEvent) {
+			if !e.WantsAck() {
+				t.Error("WantsAck = false, want true")
+			}
+			_ = e.Ack([]any{i, e.Args})
+		})
+	}
+	answers, err := a.io.ServerSideEmitWithAck(t.Context(), "ask", "x")
+	var got []string
+	for _, v := range answers {
+		got = append(got, string(v.JSON()))
+	}
+	slices.Sort(got)
+	if want := []string{`[[0,["x"]]]`, `[[1,["x"]]]`}; err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("ServerSideEmitWithAck = %v, %v, want %v", got, err, want)
+	}
+	if len(own) > 0 {
+		t.Error("the server heard itself")
+	}
+}
+
+func TestIntegrationServerWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	r := startRedis(t)
+	a := serve(t, redisadapter.Options{URL: r.url(), RequestsTimeout: 300 * time.Millisecond})
+	b, c := serve(t, redisadapter.Options{URL: r.url()}), serve(t, redisadapter.Options{URL: r.url()})
+	a.sees("/", 3)
+	b.io.OnServerSideEvent("ask", func(e *socketio.ServerEvent) { _ = e.Ack("b"); _ = e.Ack("again") })
+	c.io.OnServerSideEvent("ask", func(*socketio.ServerEvent) {})
+	answers, err := a.io.ServerSideEmitWithAck(t.Context(), "ask")
+	if err == nil || len(answers) != 1 || string(answers[0].JSON()) != `["b"]` {
+		t.Errorf("ServerSideEmitWithAck = %v, %v, want b and an error", answers, err)
+	}
+}
+
+// A handler that panics or ends its goroutine costs nothing but itself.
+func TestIntegrationHandlersThatEnd(t *testing.T) {
+	t.Parallel()
+	r := startRedis(t)
+	a, b := serve(t, redisadapter.Options{URL: r.url()}), serve(t, redisadapter.Options{URL: r.url()})
+	a.sees("/", 2)
+	b.io.OnServerSideEvent("bad", func(e *socketio.ServerEvent) {
+		if e.Args.Text(0) == "panic" {
+			panic("on purpose")
+		}
+		runtime.Goexit()
+	})
+	heard := b.hears("/", "good")
+	for i := range 10 {
+		_ = a.io.ServerSideEmit("bad", []string{"panic", "goexit"}[i%2])
+		_ = a.io.ServerSideEmit("good", i)
+	}
+	for i := range 10 {
+		expect(t, heard, fmt.Sprintf("[%d]", i))
+	}
+}
+
+func TestIntegrationNamespacesAreApart(t *testing.T) {
+	t.Parallel()
+	r := startRedis(t)
+	a, b := serve(t, redisadapter.Options{URL: r.url(), Key: "k"}), serve(t, redisadapter.Options{URL: r.url(), Key: "k"})
+	other := serve(t, redisadapter.Options{URL: r.url(), Key: "k2"})
+	for _, nsp := range []string{"/a", "/ab", "/a*", "/[a]?", "/a#b", "/é ü"} {
+		b.io.Of(nsp)
+		a.sees(nsp, 2)
+		b.sees(nsp, 2)
+		heard := b.hears(nsp, "hello")
+		_ = a.io.Of(nsp).ServerSideEmit("hello", nsp)
+		expect(t, heard, `["`+nsp+`"]`)
+	}
+	other.sees("/", 1)
+	// One that is closed is not counted any more.
+	if err := b.io.Of("/ab").Adapter().Close(); err != nil {
+		t.Error(err)
+	}
+	a.sees("/ab", 1)
+	a.sees("/a", 2)
+}
+
+func TestIntegrationRedisAway(t *testing.T) {
+	t.Parallel()
+	r := newRedis(t)
+	a, b := launch(t, redisadapter.Options{URL: r.url()}), launch(t, redisadapter.Options{URL: r.url()})
+	if err := a.redis.Err(); err == nil {
+		t.Error("Err = nil before there is a Redis")
+	}
+	r.start()
+	for round := range 3 {
+		a.connected()
+		b.connected()
+		a.sees("/", 2)
+		heard := b.hears("/", fmt.Sprint("hello", round))
+		_ = a.io.ServerSideEmit(fmt.Sprint("hello", round), round)
+		expect(t, heard, fmt.Sprintf("[%d]", round))
+		if round == 2 {
+			break
+		}
+		r.kill()
+		eventually(t, "loss", func() bool { return a.redis.Err() != nil && b.redis.Err() != nil })
+		if n, err := a.io.ServerCount(t.Context()); err == nil {
+			t.Errorf("ServerCount = %d while Redis is away, want an error", n)
+		}
+		if _, err := a.io.FetchSockets(t.Context()); err == nil {
+			t.Error("FetchSockets succeeded while Redis is away")
+		}
+		if local, err := a.io.Local().FetchSockets(t.Context()); err != nil || len(local) != 0 {
+			t.Errorf("Local().FetchSockets = %v, %v", local, err)
+		}
+		if err := a.io.Emit("e", "into the void"); err != nil {
+			t.Errorf("Emit = %v", err)
+		}
+		r.start()
+	}
+	a.end()
+	b.end()
+	for _, s := range []*server{a, b} {
+		// Found, lost, found, lost, found; nothing twice.
+		if len(s.states) != 5 {
+			t.Fatalf("states %v, want 5", s.states)
+		}
+		for i, err := range s.states {
+			if (err == nil) != (i%2 == 0) {
+				t.Errorf("states %v: number %d is wrong", s.states, i)
+			}
+		}
+	}
+}
+
+// A Redis that stands still is one that is away.
+func TestIntegrationRedisHangs(t *testing.T) {
+	t.Parallel()
+	r := startRedis(t)
+	a, b := serve(t, redisadapter.Options{URL: r.url(), QueueBytes: 100_000}), serve(t, redisadapter.Options{URL: r.url()})
+	a.sees("/", 2)
+	heard := b.hears("/", "hello")
+	r.signal(syscall.SIGSTOP)
+	began := time.Now()
+	for i := range 10_000 {
+		_ = a.io.ServerSideEmit("flood", i, "............................................................")
+	}
+	if took := time.Since(began); took > patience/2 {
+		t.Errorf("publishing took %v while Redis stood still", took)
+	}
+	if s := a.redis.Stats(); s.QueuedBytes > 100_000 || s.Lost == 0 {
+		t.Errorf("Stats = %+v, want a queue below 100 000 bytes and losses", s)
+	}
+	eventually(t, "loss", func() bool { return a.redis.Err() != nil })
+	r.signal(syscall.SIGCONT)
+	a.sees("/", 2)
+	b.connected()
+	_ = a.io.ServerSideEmit("hello", 1)
+	expect(t, heard, "[1]")
+}
+
+func TestIntegrationMalformedMessages(t *testing.T) {
+	t.Parallel()
+	r := startRedis(t)
+	a, b := serve(t, redisadapter.Options{URL: r.url(), MaxMessage: 1 << 20}), serve(t, redisadapter.Options{URL: r.url()})
+	a.sees("/", 2)
+	heard := a.hears("/", "hello")
+	c := r.client()
+	bad := redisadapter.Malformed()
+	bad["too large"] = make([]byte, 1<<20+1)
+	for name, m := range bad {
+		before := a.redis.Stats().Dropped
+		for _, channel := range []string{"socket.io#/#", "socket.io-request#/#", "socket.io-response#/#"} {
+			if err := c.Do(t.Context(), c.B().Publish().Channel(channel).Message(string(m)).Build()).Error(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		eventually(t, "drops of "+name, func() bool { return a.redis.Stats().Dropped == before+3 })
+	}
+	_ = b.io.ServerSideEmit("hello", "still there")
+	expect(t, heard, `["still there"]`)
+	a.sees("/", 2)
+}
+
+// Who leaves is not counted from then on, and what it said last arrives.
+func TestIntegrationLeaving(t *testing.T) {
+	t.Parallel()
+	r := startRedis(t)
+	a, b := serve(t, redisadapter.Options{URL: r.url()}), serve(t, redisadapter.Options{URL: r.url()})
+	a.sees("/", 2)
+	heard := b.hears("/", "bye")
+	_ = a.io.ServerSideEmit("bye")
+	a.end()
+	expect(t, heard, "[]")
+	if n, err := b.io.ServerCount(t.Context()); n != 1 || err != nil {
+		t.Errorf("ServerCount = %d, %v after the other has left, want 1", n, err)
+	}
+	if err := a.io.Emit("e"); err != nil {
+		t.Errorf("Emit = %v after the end", err)
+	}
+	if a.redis.Err() == nil || a.redis.Stats().Connected {
+		t.Error("connected after the end")
+	}
+}

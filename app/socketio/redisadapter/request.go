@@ -1,0 +1,210 @@
+package redisadapter
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// kindOf is the type of a request or response, as a number on the wire.
+type kindOf int
+
+const (
+	reqSockets          kindOf = 0
+	reqAllRooms         kindOf = 1
+	reqJoin             kindOf = 2
+	reqLeave            kindOf = 3
+	reqDisconnect       kindOf = 4
+	reqFetch            kindOf = 5
+	reqServerSideEmit   kindOf = 6
+	reqBroadcast        kindOf = 7
+	respClientCount     kindOf = 8
+	respBroadcastAck    kindOf = 9
+	noKind              kindOf = -1
+	jsonStart                  = '{'
+	maxRequestIDLength         = 64
+	maxClientCountValue        = 1 << 31
+)
+
+// request is a message on a namespace's request channel.
+type request struct {
+	Kind      kindOf            `json:"type"`
+	UID       string            `json:"uid"`
+	RequestID string            `json:"requestId"`
+	Opts      *target           `json:"opts"`
+	Rooms     roomList          `json:"rooms"`
+	SID       string            `json:"sid"`
+	Room      string            `json:"room"`
+	Close     bool              `json:"close"`
+	Data      []json.RawMessage `json:"data"`
+
+	// of reqBroadcast only
+	event event
+	flags flags
+
+	// data is what encode writes for Data
+	data json.RawMessage
+}
+
+// encode returns the request in JSON, with what its kind has and no more.
+func (req *request) encode() ([]byte, error) {
+	out := struct {
+		UID       string          `json:"uid"`
+		RequestID string          `json:"requestId,omitempty"`
+		Kind      kindOf          `json:"type"`
+		Opts      *target         `json:"opts,omitempty"`
+		Rooms     *roomList       `json:"rooms,omitempty"`
+		Close     *bool           `json:"close,omitempty"`
+		Data      json.RawMessage `json:"data,omitempty"`
+	}{UID: req.UID, RequestID: req.RequestID, Kind: req.Kind, Opts: req.Opts, Data: req.data}
+	switch req.Kind {
+	case reqJoin, reqLeave:
+		out.Rooms = &req.Rooms
+	case reqDisconnect:
+		out.Close = &req.Close
+	}
+	return json.Marshal(out)
+}
+
+// decodeRequest reads a message from the request channel, in JSON or MessagePack.
+func decodeRequest(b []byte) (request, error) {
+	req := request{Kind: noKind}
+	if len(b) > 0 && b[0] == jsonStart {
+		if err := json.Unmarshal(b, &req); err != nil {
+			return req, fmt.Errorf("%w: %w", errMalformed, err)
+		}
+	} else if err := req.fromMsgpack(b); err != nil {
+		return req, err
+	}
+	return req, req.check()
+}
+
+// check looks for what the kind of request can't do without.
+func (req *request) check() error {
+	if len(req.RequestID) > maxRequestIDLength {
+		return fmt.Errorf("%w: a requestId of %d bytes", errMalformed, len(req.RequestID))
+	}
+	var ok bool
+	switch req.Kind {
+	case reqSockets, reqAllRooms:
+		ok = req.RequestID != ""
+	case reqFetch:
+		ok = req.RequestID != "" && req.Opts != nil
+	case reqJoin, reqLeave:
+		ok = req.Opts != nil || req.SID != ""
+	case reqDisconnect:
+		ok = req.Opts != nil || req.SID != ""
+	case reqServerSideEmit:
+		ok = len(req.Data) > 0
+	case reqBroadcast:
+		ok = req.RequestID != "" && req.event.data != nil
+	default:
+		ok = false
+	}
+	if !ok {
+		return fmt.Errorf("%w: request of type %d without what it needs", errMalformed, req.Kind)
+	}
+	return nil
+}
+
+// fromMsgpack reads a broadcast that wants acknowledgements.
+func (req *request) fromMsgpack(b []byte) error {
+	r := reader{b: b}
+	err := r.each(func(key string) (err error) {
+		switch key {
+		case "type":
+			req.Kind, err = r.kindOf()
+		case "uid":
+			req.UID, err = r.optionalText()
+		case "requestId":
+			req.RequestID, err = r.text()
+		case "packet":
+			req.event, err = r.event()
+		case "opts":
+			var t target
+			t, req.flags, err = r.options()
+			req.Opts = &t
+		default:
+			err = r.skip()
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(r.b) > 0 || req.Kind != reqBroadcast {
+		return fmt.Errorf("%w: MessagePack that is no broadcast with acknowledgement", errMalformed)
+	}
+	if req.Opts == nil {
+		req.Opts = &target{}
+	}
+	return nil
+}
+
+func (r *reader) kindOf() (kindOf, error) {
+	v, err := r.next()
+	if err != nil {
+		return noKind, err
+	}
+	if v.kind != kindInt || v.i < 0 || v.i > int64(respBroadcastAck) {
+		return noKind, fmt.Errorf("%w: no type", errMalformed)
+	}
+	return kindOf(v.i), nil
+}
+
+// optionalText removes a string, or anything else, which counts as none.
+func (r *reader) optionalText() (string, error) {
+	if v, err := (&reader{b: r.b}).next(); err == nil && v.kind == kindStr {
+		return r.text()
+	}
+	return "", r.skip()
+}
+
+// encodeBroadcastRequest returns a request for acknowledgements as MessagePack.
+func encodeBroadcastRequest(uid, requestID string, e event, t target, f flags) ([]byte, error) {
+	b := appendMapHeader(make([]byte, 0, 128+len(e.data)), 5)
+	b = appendText(appendText(b, "uid"), uid)
+	b = appendText(appendText(b, "requestId"), requestID)
+	b = appendInt(appendText(b, "type"), int64(reqBroadcast))
+	b, err := appendEvent(appendText(b, "packet"), e)
+	if err != nil {
+		return nil, err
+	}
+	return appendOptions(appendText(b, "opts"), t, f), nil
+}
+
+// roomList is a list of rooms in JSON: strings, and the numbers that
+// JavaScript takes as well. It is written as a list even if it is nil.
+type roomList []string
+
+// MarshalJSON writes [] for nil: a peer iterates over what it gets.
+func (l roomList) MarshalJSON() ([]byte, error) {
+	if l == nil {
+		return []byte("[]"), nil
+	}
+	return json.Marshal([]string(l))
+}
+
+// UnmarshalJSON reads a list of strings and numbers.
+func (l *roomList) UnmarshalJSON(b []byte) error {
+	var raw []json.RawMessage
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return err
+	}
+	list := make(roomList, len(raw))
+	for i, v := range raw {
+		if len(v) > 0 && v[0] != '"' {
+			if _, err := strconv.ParseFloat(string(v), 64); err != nil {
+				return fmt.Errorf("%w: a room is a string", errMalformed)
+			}
+			list[i] = strings.TrimSpace(string(v))
+			continue
+		}
+		if err := json.Unmarshal(v, &list[i]); err != nil {
+			return err
+		}
+	}
+	*l = list
+	return nil
+}
