@@ -123,8 +123,7 @@ func (s *Session) TryRead(p []byte) (int, error) {
 	if n > 0 {
 		return n, nil
 	}
-	var again againError
-	if errors.As(err, &again) {
+	if _, again := errors.AsType[againError](err); again {
 		return 0, unix.EAGAIN
 	}
 	return n, err

@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -252,7 +253,7 @@ func (p *peer) wantsClose(code int) {
 	if err != nil || f != 0x88 || closeCode(got) != code {
 		p.t.Fatalf("got frame %#x with code %d %q, %v; want a close frame with %d", f, closeCode(got), got, err, code)
 	}
-	if _, _, err := p.read(); err != io.EOF {
+	if _, _, err := p.read(); !errors.Is(err, io.EOF) {
 		p.t.Fatalf("after the close frame came %v, want the end", err)
 	}
 }

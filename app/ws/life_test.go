@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -103,7 +104,7 @@ func TestDeflateOffers(t *testing.T) {
 	} {
 		_, resp := handshake(t, s.addr, "Sec-WebSocket-Extensions: "+offer)
 		got := strings.HasPrefix(resp.Header.Get("Sec-WebSocket-Extensions"), "permessage-deflate;")
-		if resp.StatusCode != 101 || got != agreed {
+		if resp.StatusCode != http.StatusSwitchingProtocols || got != agreed {
 			t.Errorf("offer %q: status %d, agreed %v; want 101, %v", offer, resp.StatusCode, got, agreed)
 		}
 	}

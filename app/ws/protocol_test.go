@@ -2,6 +2,7 @@ package ws_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -211,7 +212,7 @@ func TestCloseByServer(t *testing.T) {
 	p.wants(0x81, "last")
 	p.wants(0x88, "\x0f\xa0enough")
 	p.send(frame(0x81, []byte("in flight")), closeWith(4000, ""))
-	if _, _, err := p.read(); err != io.EOF {
+	if _, _, err := p.read(); !errors.Is(err, io.EOF) {
 		t.Errorf("after both close frames came %v, want the end", err)
 	}
 	if end := <-ends; end.code != 4000 {

@@ -85,10 +85,10 @@ func (r *reader) header(b []byte, limit int, deflate bool) (n, code int, reason 
 		r.head[r.nhead] = b[n]
 		r.nhead++
 		n++
-		switch {
-		case r.nhead == 1:
+		switch r.nhead {
+		case 1:
 			reason = r.first(r.head[0], deflate)
-		case r.nhead == 2:
+		case 2:
 			reason = r.second()
 		}
 		if reason != "" {
@@ -157,12 +157,12 @@ func (r *reader) second() (wrong string) {
 func (r *reader) begin(limit int) (code int, reason string) {
 	h := r.head[:r.nhead]
 	n := uint64(h[1] &^ maskBit)
-	switch {
-	case n == 126:
+	switch n {
+	case 126:
 		if n = uint64(binary.BigEndian.Uint16(h[2:])); n <= maxControl {
 			return ProtocolError, "length is not in its shortest form"
 		}
-	case n == 127:
+	case 127:
 		if n = binary.BigEndian.Uint64(h[2:]); n <= 0xffff || n>>63 != 0 {
 			return ProtocolError, "length is not in its shortest form"
 		}
