@@ -55,8 +55,10 @@ func (s *Store) await(ctx context.Context, r *request, n int) (factory.AppendRes
 // resolve fills r from readings: the known series by lookup, the unknown ones
 // as newcomers for the committer, and the refused readings.
 func (s *Store) resolve(r *request, readings []factory.Reading) {
+	now := s.options.now().UnixMilli()
 	s.catalog.mu.RLock()
 	defer s.catalog.mu.RUnlock()
+	r.epoch = s.catalog.epoch
 	for i := range readings {
 		reading := &readings[i]
 		if err := storable(reading); err != nil {
@@ -66,6 +68,13 @@ func (s *Store) resolve(r *request, readings []factory.Reading) {
 		point := factory.Point{ObservedAt: reading.ObservedAt, Value: reading.Value}
 		k := key{reading.Machine, reading.Metric}
 		known := s.catalog.byKey[k]
+		if err := s.expired(known, point.ObservedAt, now); err != nil {
+			r.reject(i, err)
+			continue
+		}
+		if known != nil && known.dormant.Load() {
+			known = nil
+		}
 		if known == nil {
 			if err := s.admitNewcomer(k); err != nil {
 				r.reject(i, err)
@@ -85,6 +94,21 @@ func storable(r *factory.Reading) error {
 		return fmt.Errorf("time %d is out of range: %w", r.ObservedAt, factory.ErrInvalid)
 	}
 	return factory.ValidateValue(r.Value)
+}
+
+// expired says why a reading comes too late, if it does. known is nil for a
+// series that is not known yet.
+func (s *Store) expired(known *series, at, now int64) error {
+	var expiry int64 = math.MinInt64
+	if known != nil {
+		expiry = known.expiry(now, s.options.Retention)
+	} else if s.options.Retention > 0 {
+		expiry = now - s.options.Retention.Milliseconds()
+	}
+	if at < expiry {
+		return fmt.Errorf("time %d is older than what is kept, from %d: %w", at, expiry, factory.ErrInvalid)
+	}
+	return nil
 }
 
 // admitNewcomer says why a series with the key k may not be registered, as

@@ -3,25 +3,31 @@ package sqlite
 import (
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
 
-// catalog knows all series by name. Lookups take no lock that a commit holds
-// for long and allocate nothing; only the committer adds.
+// catalog knows all series and machines by name. Lookups take no lock that a
+// commit holds for long and allocate nothing; only the committer changes it.
 type catalog struct {
-	mu    sync.RWMutex
-	byKey map[key]*series
+	mu       sync.RWMutex
+	byKey    map[key]*series
+	machines map[string]*machine // the deleted ones too
+	// epoch counts the deletions of machines: what was looked up in an earlier
+	// one may be gone.
+	epoch int
 
-	// sorted has all series in the order of their keys. A new slice replaces
-	// it; nobody changes one that is published.
-	sorted   atomic.Pointer[[]*series]
-	machines atomic.Int64
+	// sorted has all series in the order of their keys, listed the machines by
+	// id. A new slice replaces each; nobody changes one that is published.
+	sorted atomic.Pointer[[]*series]
+	listed atomic.Pointer[[]*machine]
 }
 
 func newCatalog() *catalog {
-	c := &catalog{byKey: make(map[key]*series)}
+	c := &catalog{byKey: make(map[key]*series), machines: make(map[string]*machine)}
 	c.sorted.Store(new([]*series))
+	c.listed.Store(new([]*machine))
 	return c
 }
 
@@ -32,11 +38,20 @@ func (c *catalog) find(k key) *series {
 	return c.byKey[k]
 }
 
+// machine returns the machine of that id, deleted or not, or nil.
+func (c *catalog) machine(id string) *machine {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.machines[id]
+}
+
 // all returns every series in the order of their keys. The caller must not
 // change the slice.
-func (c *catalog) all() []*series {
-	return *c.sorted.Load()
-}
+func (c *catalog) all() []*series { return *c.sorted.Load() }
+
+// allMachines returns every machine, also the deleted, in the order of their
+// ids. The caller must not change the slice.
+func (c *catalog) allMachines() []*machine { return *c.listed.Load() }
 
 // ofMachine returns the series of one machine in the order of their metrics.
 func (c *catalog) ofMachine(machine string) []*series {
@@ -47,52 +62,77 @@ func (c *catalog) ofMachine(machine string) []*series {
 	return rest[:to]
 }
 
-// add publishes new series, whose keys are not known yet.
-func (c *catalog) add(fresh []*series) {
-	if len(fresh) == 0 {
+// add publishes new series and new machines, which are not known yet.
+func (c *catalog) add(fresh []*series, machines []*machine) {
+	if len(fresh) == 0 && len(machines) == 0 {
 		return
 	}
 	c.mu.Lock()
 	for _, s := range fresh {
 		c.byKey[s.key] = s
 	}
-	c.mu.Unlock()
-	fresh = slices.Clone(fresh)
-	slices.SortFunc(fresh, func(a, b *series) int {
-		if a.less(b.key) {
-			return -1
-		}
-		return 1
-	})
-	known := c.all()
-	c.machines.Add(newMachines(known, fresh))
-	merged := mergeSeries(known, fresh)
-	c.sorted.Store(&merged)
-}
-
-// newMachines counts the machines in fresh that known does not have. Both are
-// in order.
-func newMachines(known, fresh []*series) (n int64) {
-	for i, s := range fresh {
-		if i > 0 && fresh[i-1].machine == s.machine {
-			continue
-		}
-		at := sort.Search(len(known), func(i int) bool { return known[i].machine >= s.machine })
-		if at == len(known) || known[at].machine != s.machine {
-			n++
-		}
+	for _, m := range machines {
+		c.machines[m.id] = m
 	}
-	return n
+	c.mu.Unlock()
+	publish(&c.sorted, fresh, func(a, b *series) int { return a.compare(b.key) })
+	publish(&c.listed, machines, func(a, b *machine) int { return strings.Compare(a.id, b.id) })
 }
 
-func mergeSeries(a, b []*series) []*series {
-	merged := make([]*series, 0, len(a)+len(b))
+// publish replaces the sorted slice by one with fresh merged in.
+func publish[T any](sorted *atomic.Pointer[[]T], fresh []T, compare func(a, b T) int) {
+	if len(fresh) == 0 {
+		return
+	}
+	a, b := *sorted.Load(), slices.SortedFunc(slices.Values(fresh), compare)
+	merged := make([]T, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
-		if a[0].less(b[0].key) {
+		if compare(a[0], b[0]) < 0 {
 			merged, a = append(merged, a[0]), a[1:]
 		} else {
 			merged, b = append(merged, b[0]), b[1:]
 		}
 	}
-	return append(append(merged, a...), b...)
+	merged = append(append(merged, a...), b...)
+	sorted.Store(&merged)
+}
+
+// setDeleted makes about, which is that of a deleted machine or of one that
+// is so no more, the machine's description.
+func (c *catalog) setDeleted(m *machine, about *machineState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m.about.Store(about)
+	c.epoch++
+	for _, s := range c.ofMachine(m.id) {
+		s.dormant.Store(about.deleted)
+	}
+}
+
+// purge forgets a machine and its series, which it returns.
+func (c *catalog) purge(m *machine) []*series {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	gone := c.ofMachine(m.id)
+	for _, s := range gone {
+		s.purged.Store(true)
+		delete(c.byKey, s.key)
+	}
+	delete(c.machines, m.id)
+	c.epoch++
+	series := slices.DeleteFunc(slices.Clone(c.all()), func(s *series) bool { return s.machine == m.id })
+	machines := slices.DeleteFunc(slices.Clone(c.allMachines()), func(other *machine) bool { return other == m })
+	c.sorted.Store(&series)
+	c.listed.Store(&machines)
+	return gone
+}
+
+// liveMachines counts the machines that are not deleted.
+func (c *catalog) liveMachines() (n int) {
+	for _, m := range c.allMachines() {
+		if m.live() != nil {
+			n++
+		}
+	}
+	return n
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
-	"math/bits"
 	"slices"
 
 	"smart-factory-backend/app/factory"
@@ -14,106 +13,108 @@ import (
 // A chunk's data is
 //
 //	version   1 byte, chunkVersion
+//	packing   1 byte: packedPlain, or packedZstd
 //	n         uvarint, the number of points, at least 1
-//	times     n varints: the first time, the first step, then the change of the step
-//	values    bits: the first value, then each XOR with the one before it (Gorilla)
+//	size      uvarint, the bytes of the payload before compression; zstd only
+//	payload   as it is, or one zstd frame
 //	checksum  4 bytes, CRC-32C of all before it, little endian
 //
-// Times are strictly ascending; values are any doubles. The XOR of two values
-// is a 0 bit if it is zero; otherwise 10 and its bits in the window of the
-// former XOR; or 11, the leading zeros (6 bits), the length less one (6 bits)
-// and the bits, which makes a new window.
+// and its payload
+//
+//	times     the first time (varint), from 2 points on the first step (varint),
+//	          then the changes of the step as a column; see column.go
+//	form      1 byte, how the values are encoded
+//	values    valuesRaw:     8 bytes each, little endian
+//	          valuesXOR:     as in the first version
+//	          valuesDecimal, valuesSingle: see decimal.go
+//
+// The encoder tries what might pay and keeps what is smallest; every form is
+// lossless for any double. Version 1 is read too; see chunk_first_codec.go.
 const (
-	chunkVersion = 1
+	chunkVersion = 2
+	packedPlain  = 0
+	packedZstd   = 1
+
+	valuesRaw     = 0
+	valuesXOR     = 1
+	valuesDecimal = 2
+	valuesSingle  = 3
+
 	// maxChunkPoints bounds what a chunk may claim to hold.
 	maxChunkPoints = 1 << 16
 	checksumBytes  = 4
+	// payloadPointBytes is more than one point can take in a payload: a time,
+	// a step and a correction of 10 bytes each, with what parts them.
+	payloadPointBytes = 48
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+var errTimes = fmt.Errorf("chunk times: %w", ErrCorrupt)
+
 // appendChunk appends the encoding of points, which are in strictly ascending
 // order and at least one.
 func appendChunk(out []byte, points []factory.Point) []byte {
+	e := chunkEncoders.Get().(*chunkEncoder)
+	defer chunkEncoders.Put(e)
 	start := len(out)
-	out = append(out, chunkVersion)
+	plain, packed := e.encode(points)
+	packing, payload := byte(packedPlain), plain
+	if len(packed) > 0 && len(packed) < len(plain)-len(plain)/32 { // else not worth the time to unpack
+		packing, payload = packedZstd, packed
+	}
+	out = append(out, chunkVersion, packing)
 	out = binary.AppendUvarint(out, uint64(len(points)))
-	out = appendTimes(out, points)
-	out = appendValues(out, points)
+	if packing == packedZstd {
+		out = binary.AppendUvarint(out, uint64(len(e.loose)))
+	}
+	out = append(out, payload...)
 	return binary.LittleEndian.AppendUint32(out, crc32.Checksum(out[start:], castagnoli))
 }
 
-func appendTimes(out []byte, points []factory.Point) []byte {
-	var last, step int64
-	for i, p := range points {
-		// Differences wrap around on overflow, and so does decoding.
-		delta := p.ObservedAt - last
-		if i < 2 {
-			out = binary.AppendVarint(out, delta)
-		} else {
-			out = binary.AppendVarint(out, delta-step)
-		}
-		last, step = p.ObservedAt, delta
-	}
-	return out
-}
-
-func appendValues(out []byte, points []factory.Point) []byte {
-	w := newBitWriter(out)
-	last := math.Float64bits(points[0].Value)
-	w.write(last, 64)
-	var leading, length uint // the window; none yet while length is 0
-	for _, p := range points[1:] {
-		value := math.Float64bits(p.Value)
-		xor := value ^ last
-		last = value
-		if xor == 0 {
-			w.write(0, 1)
-			continue
-		}
-		lead, trail := uint(bits.LeadingZeros64(xor)), uint(bits.TrailingZeros64(xor))
-		if length > 0 && lead >= leading && 64-trail <= leading+length {
-			w.write(0b10, 2)
-			w.write(xor>>(64-leading-length), length)
-			continue
-		}
-		leading, length = lead, 64-lead-trail
-		w.write(0b11, 2)
-		w.write(uint64(leading), 6)
-		w.write(uint64(length-1), 6)
-		w.write(xor>>trail, length)
-	}
-	return w.finish()
-}
-
 // decodeChunk appends the points of data to points. It returns ErrCorrupt for
-// anything that appendChunk has not made, and takes at most 16 bytes of memory
-// per byte of data.
+// anything that appendChunk has not made, and takes memory for at most
+// maxChunkPoints points.
 func decodeChunk(points []factory.Point, data []byte) ([]factory.Point, error) {
 	body, err := checkedBody(data)
 	if err != nil {
 		return points, err
 	}
-	if body[0] != chunkVersion {
+	switch body[0] {
+	case firstChunkVersion:
+		return decodeFirstChunk(points, body[1:])
+	case chunkVersion:
+	default:
 		return points, fmt.Errorf("chunk version %d is unknown: %w", body[0], ErrCorrupt)
 	}
-	body = body[1:]
-	n, size := binary.Uvarint(body)
-	if size <= 0 || n < 1 || n > maxChunkPoints || n > uint64(len(body)) {
+	if len(body) < 3 {
+		return points, fmt.Errorf("chunk header: %w", ErrCorrupt)
+	}
+	packing := body[1]
+	n, size := binary.Uvarint(body[2:])
+	if size <= 0 || n < 1 || n > maxChunkPoints {
 		return points, fmt.Errorf("chunk count: %w", ErrCorrupt)
 	}
-	start := len(points)
-	if cap(points)-start < int(n) {
-		points = slices.Grow(points, max(int(n), start)) // double, while many chunks come together
-	}
-	points, body, err = decodeTimes(points, body[size:], int(n))
+	d := chunkDecoders.Get().(*chunkDecoder)
+	defer chunkDecoders.Put(d)
+	payload, err := d.unpack(packing, int(n), body[2+size:])
 	if err != nil {
-		return points[:start], err
+		return points, err
 	}
-	if err := decodeValues(points[start:], body); err != nil {
+	start := len(points)
+	points = growPoints(points, int(n))[:start+int(n)]
+	if err := d.decode(points[start:], payload); err != nil {
 		return points[:start], err
 	}
 	return points, nil
+}
+
+// growPoints makes room for n more, and more while many chunks come together.
+func growPoints(points []factory.Point, n int) []factory.Point {
+	if cap(points)-len(points) < n {
+		points = slices.Grow(points, max(n, len(points)))
+	}
+	return points
 }
 
 // checkedBody returns data without its checksum, which must be right; at
@@ -129,47 +130,61 @@ func checkedBody(data []byte) ([]byte, error) {
 	return body, nil
 }
 
-func decodeTimes(points []factory.Point, data []byte, n int) ([]factory.Point, []byte, error) {
-	var last, step int64
-	for i := range n {
-		v, size := binary.Varint(data)
-		if size <= 0 {
-			return points, nil, fmt.Errorf("chunk time %d: %w", i, ErrCorrupt)
-		}
-		data = data[size:]
-		delta := v
-		if i >= 2 {
-			delta += step
-		}
-		at := last + delta
-		if i > 0 && at <= last {
-			return points, nil, fmt.Errorf("chunk time %d is not after the one before: %w", i, ErrCorrupt)
-		}
-		points = append(points, factory.Point{ObservedAt: at})
-		last, step = at, delta
+// decode sets points, whose number is known, from all of the payload.
+func (d *chunkDecoder) decode(points []factory.Point, payload []byte) (err error) {
+	if payload, err = d.decodeTimes(points, payload); err != nil {
+		return err
 	}
-	return points, data, nil
-}
-
-func decodeValues(points []factory.Point, data []byte) error {
-	r := bitReader{in: data}
-	value := r.read64(64)
-	points[0].Value = math.Float64frombits(value)
-	var leading, length uint
-	for i := 1; i < len(points); i++ {
-		if r.read(1) == 1 {
-			if r.read(1) == 1 {
-				leading, length = uint(r.read(6)), uint(r.read(6))+1
-			}
-			if length == 0 || leading+length > 64 {
-				return fmt.Errorf("chunk value %d: %w", i, ErrCorrupt)
-			}
-			value ^= r.read64(length) << (64 - leading - length)
-		}
-		points[i].Value = math.Float64frombits(value)
-	}
-	if !r.atEnd() {
+	if len(payload) == 0 {
 		return fmt.Errorf("chunk values: %w", ErrCorrupt)
 	}
-	return nil
+	form, payload := payload[0], payload[1:]
+	switch form {
+	case valuesRaw:
+		if len(payload) != 8*len(points) {
+			return fmt.Errorf("chunk values: %w", ErrCorrupt)
+		}
+		for i := range points {
+			points[i].Value = math.Float64frombits(binary.LittleEndian.Uint64(payload[8*i:]))
+		}
+		return nil
+	case valuesXOR:
+		return decodeXOR(points, payload)
+	case valuesDecimal, valuesSingle:
+		return d.decodeDecimal(points, payload, form == valuesSingle)
+	}
+	return fmt.Errorf("chunk values of form %d: %w", form, ErrCorrupt)
+}
+
+// decodeTimes sets the times of points and returns the rest of the payload.
+func (d *chunkDecoder) decodeTimes(points []factory.Point, payload []byte) ([]byte, error) {
+	at, size := binary.Varint(payload)
+	if size <= 0 {
+		return nil, errTimes
+	}
+	payload = payload[size:]
+	points[0].ObservedAt = at
+	if len(points) == 1 {
+		return payload, nil
+	}
+	step, size := binary.Varint(payload)
+	if size <= 0 {
+		return nil, errTimes
+	}
+	changes, payload, err := d.column(payload[size:], len(points)-2)
+	if err != nil {
+		return nil, err
+	}
+	for i := 1; i < len(points); i++ {
+		if i > 1 && changes != nil {
+			step += changes[i-2]
+		}
+		next := at + step // wraps around, as the encoder does
+		if next <= at {
+			return nil, errTimes
+		}
+		at = next
+		points[i].ObservedAt = at
+	}
+	return payload, nil
 }

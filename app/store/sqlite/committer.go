@@ -1,14 +1,9 @@
 package sqlite
 
 import (
-	"cmp"
-	"fmt"
 	"runtime"
-	"slices"
 	"sync/atomic"
 	"time"
-
-	"smart-factory-backend/app/factory"
 )
 
 // committer takes everything that is queued, commits it as one log row and
@@ -28,7 +23,9 @@ type committer struct {
 	lastSeq    int64 // of the last durable log row
 	lastSeries int64 // the highest series id
 	// leftovers: a commit failed whose rows may be in the file all the same.
+	// unsure are the machines whose rows it may have changed.
 	leftovers bool
+	unsure    map[string]bool
 	encoder   logEncoder
 	spare     []*request // the memory of the next group, empty
 }
@@ -79,9 +76,28 @@ func (c *committer) run() {
 	}
 }
 
-// commit makes the readings of group durable, shows them to readers and
-// answers the waiting callers. An empty group is a probe of the disk.
+// commit makes the requests of group durable, shows them to readers and
+// answers the waiting callers: runs of readings together, each change of the
+// registry by itself. An empty group is a probe of the disk.
 func (c *committer) commit(group []*request) {
+	for {
+		n := 0
+		for n < len(group) && group[n].operation == nil {
+			n++
+		}
+		if n > 0 || len(group) == 0 {
+			c.commitReadings(group[:n])
+		}
+		if n == len(group) {
+			return
+		}
+		c.commitOperation(group[n])
+		group = group[n+1:]
+	}
+}
+
+// commitReadings is commit for requests that bring readings.
+func (c *committer) commitReadings(group []*request) {
 	readings := 0
 	for _, r := range group {
 		readings += len(r.entries)
@@ -101,79 +117,37 @@ func (c *committer) commit(group []*request) {
 	}
 }
 
-// tryCommit is commit without the answers, for a group of so many readings.
-// It returns how many of them it accepted, or an error, also for a panic, when
+// tryCommit is commitReadings without the answers, for so many readings. It
+// returns how many of them it accepted, or an error, also for a panic, when
 // none may be acknowledged.
 func (c *committer) tryCommit(group []*request, readings int) (accepted int, err error) {
 	defer recoverAs(&err)
-	fresh, refused := c.register(group)
-	accepted = readings - refused
+	news := c.register(group)
+	accepted = readings - news.refused
 	row := c.encode(group, accepted)
 	seq := c.lastSeq + 1
 	err = c.writer.transact(func(conn *conn) error {
 		if err := c.removeLeftovers(conn); err != nil {
 			return err
 		}
-		for _, s := range fresh {
-			if err := conn.exec("INSERT INTO series (id, machine, metric) VALUES (?, ?, ?)", s.id, s.machine, s.metric); err != nil {
-				return err
-			}
+		if err := news.write(conn); err != nil {
+			return err
 		}
 		return conn.exec("INSERT INTO ingest_log (seq, data) VALUES (?, ?)", seq, row)
 	})
 	if err != nil {
+		for id := range news.machines {
+			c.doubt(id)
+		}
 		return 0, err
 	}
 	c.lastSeq = seq
-	c.lastSeries += int64(len(fresh))
-	c.leftovers = false
-	c.catalog.add(fresh)
+	c.lastSeries += int64(len(news.series))
+	c.trust()
+	c.publish(news)
 	c.apply(group, seq)
 	c.sealer.logGrew(len(row))
 	return accepted, nil
-}
-
-// removeLeftovers takes back what failed commits may have left. When a sync
-// fails after the write, the file may turn out to hold the transaction after
-// all. Nobody was told that it succeeded, and its numbers are given again.
-func (c *committer) removeLeftovers(conn *conn) error {
-	if !c.leftovers {
-		return nil
-	}
-	if err := conn.exec("DELETE FROM ingest_log WHERE seq > ?", c.lastSeq); err != nil {
-		return err
-	}
-	return conn.exec("DELETE FROM series WHERE id > ?", c.lastSeries)
-}
-
-// register gives the newcomers of group their series, new ones with the ids
-// after lastSeries, and returns those. What the series limit forbids is
-// rejected, counted, and leaves its entry without a series.
-func (c *committer) register(group []*request) (fresh []*series, refused int) {
-	pending := make(map[key]*series)
-	for _, r := range group {
-		rejected := len(r.rejected)
-		for _, n := range r.newcomers {
-			s := c.catalog.find(n.key)
-			if s == nil {
-				s = pending[n.key]
-			}
-			if s == nil && len(c.catalog.all())+len(fresh) < c.options.MaxSeries {
-				s = &series{key: n.key, id: c.lastSeries + int64(len(fresh)) + 1}
-				pending[n.key] = s
-				fresh = append(fresh, s)
-			}
-			if s == nil {
-				r.reject(n.index, fmt.Errorf("limit of %d series reached: %w", c.options.MaxSeries, factory.ErrInvalid))
-				refused++
-			}
-			r.entries[n.entry].series = s
-		}
-		if len(r.rejected) > rejected {
-			slices.SortFunc(r.rejected, func(a, b factory.Rejection) int { return cmp.Compare(a.Index, b.Index) })
-		}
-	}
-	return fresh, refused
 }
 
 // encode returns the log row of the n accepted readings of group, valid until

@@ -147,6 +147,18 @@ func asInt(v driver.Value) int64 {
 	return n
 }
 
+// asFloat reads a real column; one that holds a whole number may come as an
+// integer. NULL is 0.
+func asFloat(v driver.Value) float64 {
+	switch v := v.(type) {
+	case float64:
+		return v
+	case int64:
+		return float64(v)
+	}
+	return 0
+}
+
 // asString reads a text column.
 func asString(v driver.Value) string {
 	s, _ := v.(string)
@@ -157,4 +169,9 @@ func asString(v driver.Value) string {
 func asBytes(v driver.Value) []byte {
 	b, _ := v.([]byte)
 	return b
+}
+
+// drain runs a pragma that works row by row and gives no values.
+func (c *conn) drain(query string) error {
+	return c.query(query, func([]driver.Value) error { return nil })
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // position is where a page ended: the series of its last point, and the time
-// of that point where the page is one of history.
+// of that point where the page is one of history, or the start of its last
+// bucket.
 type position struct {
 	key
 	at int64
@@ -19,8 +20,10 @@ type position struct {
 
 // Kinds of cursor. A cursor continues only the kind of query that made it.
 const (
-	latestCursor  = 'L'
-	historyCursor = 'H'
+	latestCursor   = 'L'
+	historyCursor  = 'H'
+	bucketsCursor  = 'B'
+	machinesCursor = 'M'
 )
 
 // encodeCursor makes the cursor that continues after p. It is

@@ -16,23 +16,31 @@ func (s *Store) History(ctx context.Context, q factory.HistoryQuery) (factory.Hi
 	if err := s.mayRead(ctx, q.Limit); err != nil {
 		return factory.HistoryPage{}, err
 	}
-	all := s.catalog.ofMachine(q.Machine)
-	if len(all) == 0 {
-		return factory.HistoryPage{}, fmt.Errorf("machine %q: %w", q.Machine, factory.ErrNotFound)
+	all, after, err := s.seriesFrom(q.Machine, q.Metrics, historyCursor, q.Cursor)
+	if err != nil {
+		return factory.HistoryPage{}, err
 	}
-	after := position{at: math.MinInt64}
-	if q.Cursor != "" {
-		var err error
-		if after, err = decodeCursor(historyCursor, q.Cursor); err != nil {
-			return factory.HistoryPage{}, err
-		}
-		if after.machine != q.Machine {
-			return factory.HistoryPage{}, fmt.Errorf("cursor belongs to machine %q, not %q: %w", after.machine, q.Machine, factory.ErrInvalid)
-		}
-	}
-	reader := historyReader{ctx: ctx, readers: s.readers}
+	reader := s.newReader(ctx)
 	defer reader.close()
-	return reader.page(wanted(all, q.Metrics), q, after)
+	return reader.page(all, q, after)
+}
+
+// seriesFrom returns the series that a query is about, all or those listed,
+// and the position that its cursor stands for.
+func (s *Store) seriesFrom(machine string, metrics []string, kind byte, cursor string) (all []*series, after position, err error) {
+	if s.catalog.machine(machine) == nil {
+		return nil, after, fmt.Errorf("machine %q: %w", machine, factory.ErrNotFound)
+	}
+	after = position{at: math.MinInt64}
+	if cursor != "" {
+		if after, err = decodeCursor(kind, cursor); err != nil {
+			return nil, after, err
+		}
+		if after.machine != machine {
+			return nil, after, fmt.Errorf("cursor belongs to machine %q, not %q: %w", after.machine, machine, factory.ErrInvalid)
+		}
+	}
+	return wanted(s.catalog.ofMachine(machine), metrics), after, nil
 }
 
 // wanted returns those of a machine's series whose metric is listed; all if
@@ -52,16 +60,6 @@ func wanted(all []*series, metrics []string) []*series {
 		}
 	}
 	return some
-}
-
-// historyReader answers one query. It takes a connection only when there are
-// chunks to read.
-type historyReader struct {
-	ctx     context.Context
-	readers *readers
-	conn    *conn
-	failed  bool
-	scratch []factory.Point
 }
 
 // page collects up to q.Limit points of the series, after the position.
@@ -87,7 +85,7 @@ func (r *historyReader) page(all []*series, q factory.HistoryQuery, after positi
 		more := len(points) > left
 		points = points[:min(left, len(points))]
 		if len(points) > 0 {
-			page.Series = append(page.Series, factory.Series{Metric: s.metric, Points: points})
+			page.Series = append(page.Series, factory.Series{Metric: s.metric, Unit: s.about.Load().unit, Points: points})
 			last = position{key: s.key, at: points[len(points)-1].ObservedAt}
 			left -= len(points)
 		}
@@ -103,6 +101,7 @@ func (r *historyReader) page(all []*series, q factory.HistoryQuery, after positi
 // looks at the memory first: what is sealed in between is then found in the
 // file, and what is found in both is taken once.
 func (r *historyReader) points(s *series, from, to int64, limit int) ([]factory.Point, error) {
+	from = max(from, s.expiry(r.now, r.retention))
 	if from >= to {
 		return nil, nil
 	}
@@ -117,27 +116,27 @@ func (r *historyReader) points(s *series, from, to int64, limit int) ([]factory.
 	return points, nil
 }
 
+// chunksOfRange selects the chunks of the series ?1 that may have points from
+// ?2 to ?3. Chunks do not overlap, so all before the last one that starts at
+// or before ?2 end before it too.
+const chunksOfRange = `
+	SELECT id, data FROM chunk
+	WHERE series_id = ?1 AND t0 < ?3 AND t1 >= ?2 AND t0 >= coalesce(
+		(SELECT max(t0) FROM chunk WHERE series_id = ?1 AND t0 <= ?2), ?2)
+	ORDER BY t0`
+
 // withChunks merges the chunks of s into the points from memory.
 func (r *historyReader) withChunks(s *series, memory []factory.Point, from, to int64, limit int) (points []factory.Point, err error) {
 	if err := r.connect(); err != nil {
 		return nil, err
 	}
-	// Chunks do not overlap, so all before the last one that starts at or
-	// before from end before it too.
-	err = r.conn.query(`
-		SELECT id, n, data FROM chunk
-		WHERE series_id = ?1 AND t0 < ?3 AND t1 >= ?2 AND t0 >= coalesce(
-			(SELECT max(t0) FROM chunk WHERE series_id = ?1 AND t0 <= ?2), ?2)
-		ORDER BY t0`,
+	err = r.query(chunksOfRange,
 		func(v []driver.Value) error {
 			if err := r.ctx.Err(); err != nil {
 				return err
 			}
 			start := len(points)
-			points, err = decodeChunk(points, asBytes(v[2]))
-			if err != nil {
-				return fmt.Errorf("chunk %d: %w", asInt(v[0]), err)
-			}
+			points = r.decode(s, asInt(v[0]), asBytes(v[1]), points)
 			points, memory = r.overlay(points, start, memory, from, to)
 			if len(points) >= limit {
 				return errStop
@@ -145,7 +144,6 @@ func (r *historyReader) withChunks(s *series, memory []factory.Point, from, to i
 			return nil
 		}, s.id, from, to)
 	if err != nil {
-		r.failed = true
 		return nil, err
 	}
 	points = append(points, memory...)
@@ -166,19 +164,4 @@ func (r *historyReader) overlay(points []factory.Point, start int, memory []fact
 	}
 	r.scratch = append(r.scratch[:0], sealed...)
 	return mergePoints(points[:start], r.scratch, over), memory[len(over):]
-}
-
-// connect takes a connection unless there is one.
-func (r *historyReader) connect() (err error) {
-	if r.conn == nil {
-		r.conn, err = r.readers.take(r.ctx)
-	}
-	return err
-}
-
-// close gives the connection back.
-func (r *historyReader) close() {
-	if r.conn != nil {
-		r.readers.put(r.conn, r.failed)
-	}
 }

@@ -49,15 +49,17 @@ func writeUntilKilled(path string) error {
 	if err != nil {
 		return err
 	}
-	errs := make(chan error)
-	for client := range killClients {
-		n, err := lastCount(store, client)
-		if err != nil {
+	var counts [killClients]int64
+	for client := range counts {
+		if counts[client], err = lastCount(store, client); err != nil {
 			return err
 		}
-		go func() { errs <- appendForEver(store, client, n) }()
 	}
 	fmt.Println("ready")
+	errs := make(chan error)
+	for client, n := range counts {
+		go func() { errs <- appendForEver(store, client, n) }()
+	}
 	return <-errs
 }
 

@@ -20,12 +20,13 @@ func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (factory.Late
 		return factory.LatestPage{}, err
 	}
 	var page factory.LatestPage
+	now := s.options.now().UnixMilli()
 	for _, c := range candidates {
-		if q.Metric != "" && c.metric != q.Metric {
+		if q.Metric != "" && c.metric != q.Metric || c.dormant.Load() {
 			continue
 		}
 		point, known := c.newest()
-		if !known {
+		if !known || point.ObservedAt < c.expiry(now, s.options.Retention) {
 			continue
 		}
 		if len(page.Readings) == q.Limit {
@@ -35,7 +36,7 @@ func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (factory.Late
 		}
 		page.Readings = append(page.Readings, factory.LatestReading{Reading: factory.Reading{
 			Machine: c.machine, Metric: c.metric, ObservedAt: point.ObservedAt, Value: point.Value,
-		}})
+		}, Unit: c.about.Load().unit})
 	}
 	return page, nil
 }

@@ -13,9 +13,15 @@ import (
 // were committed. A point that is sealed already comes again with the log row
 // that it shares with others; it then lies over its chunk with the same value.
 func (s *Store) load(ctx context.Context, c *conn) error {
+	if err := s.loadMachines(ctx, c); err != nil {
+		return fmt.Errorf("load machines: %w", err)
+	}
 	byID, err := s.loadSeries(ctx, c)
 	if err != nil {
 		return fmt.Errorf("load series: %w", err)
+	}
+	if err := s.loadPurged(c); err != nil {
+		return fmt.Errorf("load purged series: %w", err)
 	}
 	if err := s.loadLog(ctx, c, byID); err != nil {
 		return fmt.Errorf("load ingest log: %w", err)
@@ -23,25 +29,52 @@ func (s *Store) load(ctx context.Context, c *conn) error {
 	return nil
 }
 
+func (s *Store) loadMachines(ctx context.Context, c *conn) error {
+	var all []*machine
+	err := c.query("SELECT id, name, site, area, line, attributes, version, created_at, updated_at, deleted FROM machine",
+		func(v []driver.Value) error {
+			m, err := readMachine(v)
+			if err != nil {
+				return err
+			}
+			all = append(all, m)
+			return ctx.Err()
+		})
+	s.catalog.add(nil, all)
+	return err
+}
+
 func (s *Store) loadSeries(ctx context.Context, c *conn) (map[int64]*series, error) {
 	byID := make(map[int64]*series)
 	var all []*series
 	err := c.query(`
-		SELECT s.id, s.machine, s.metric, c.t1, c.n, c.vlast
-		FROM series AS s LEFT JOIN chunk AS c
-		ON c.id = (SELECT id FROM chunk WHERE series_id = s.id ORDER BY t0 DESC LIMIT 1)`,
+		SELECT s.id, s.machine, s.metric, last.t1, last.n, last.vlast, first.t1,
+			s.unit, s.kind, s.expected_min, s.expected_max, s.retention, s.version, s.created_at, s.updated_at
+		FROM series AS s
+		LEFT JOIN chunk AS last ON last.id = (SELECT id FROM chunk WHERE series_id = s.id ORDER BY t0 DESC LIMIT 1)
+		LEFT JOIN chunk AS first ON first.id = (SELECT id FROM chunk WHERE series_id = s.id ORDER BY t0 LIMIT 1)`,
 		func(v []driver.Value) error {
-			known := &series{id: asInt(v[0]), key: key{asString(v[1]), asString(v[2])}}
+			known := newSeries(asInt(v[0]), key{asString(v[1]), asString(v[2])}, readMetric(v[7:]))
 			if v[3] != nil {
-				known.restore(tail{t1: asInt(v[3]), points: int(asInt(v[4]))}, asInt(v[5]))
+				known.restore(tail{t1: asInt(v[3]), points: int(asInt(v[4]))}, asInt(v[6]), asInt(v[5]))
 			}
+			known.dormant.Store(s.catalog.machine(known.machine).live() == nil)
 			byID[known.id] = known
 			all = append(all, known)
 			s.committer.lastSeries = max(s.committer.lastSeries, known.id)
 			return ctx.Err()
 		})
-	s.catalog.add(all)
+	s.catalog.add(all, nil)
 	return byID, err
+}
+
+// loadPurged notes the series of which there may be points left.
+func (s *Store) loadPurged(c *conn) error {
+	return c.query("SELECT series_id, seq FROM purged", func(v []driver.Value) error {
+		s.sealer.notePurged(asInt(v[0]), asInt(v[1]))
+		s.committer.lastSeries = max(s.committer.lastSeries, asInt(v[0]))
+		return nil
+	})
 }
 
 func (s *Store) loadLog(ctx context.Context, c *conn, byID map[int64]*series) error {
@@ -50,6 +83,9 @@ func (s *Store) loadLog(ctx context.Context, c *conn, byID map[int64]*series) er
 		seq, data := asInt(v[0]), asBytes(v[1])
 		err := decodeLog(data, func(id int64, p factory.Point) error {
 			known := byID[id]
+			if _, purged := s.sealer.upkeep.purged[id]; purged {
+				return nil
+			}
 			if known == nil {
 				return fmt.Errorf("series %d is not registered: %w", id, ErrCorrupt)
 			}

@@ -107,9 +107,12 @@ func newStore(options Options, lock *fileLock, writing *conn) *Store {
 		options: options,
 		writer:  s.writer,
 		backlog: s.backlog,
+		catalog: s.catalog,
 		faults:  s.faults,
 		wake:    make(chan struct{}, 1),
 	}
+	s.sealer.upkeep.onEvent = options.OnEvent
+	s.checker = &checker{}
 	s.committer = &committer{
 		options: options,
 		queue:   s.queue,

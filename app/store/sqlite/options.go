@@ -30,6 +30,17 @@ type Options struct {
 	// Append answers ErrOverloaded until sealing has caught up.
 	LogBytes int64
 
+	// Retention is how long readings are kept, by observation time, where their
+	// metric does not say; 0 is for ever.
+	Retention time.Duration
+	// MaxBytes is the size of the files from which the oldest chunks of all are
+	// removed; 0 is no limit. From nine tenths of it on there is a warning.
+	MaxBytes int64
+
+	// OnEvent, where set, hears what an operator wants to know and that is no
+	// fault of the moment. It is called by a goroutine of the store and must
+	// neither block nor call the store.
+	OnEvent func(Event)
 	// OnFault, where set, hears when commits or sealing begin to fail and why,
 	// and gets nil when all works again. It is called by a goroutine of the
 	// store and must not block nor call the store. The cause may be a
@@ -38,6 +49,9 @@ type Options struct {
 
 	// sealEvery is how often the sealer looks for work; a second.
 	sealEvery time.Duration
+	// upkeepEvery is how often the sealer looks what is to be removed; 10
+	// seconds.
+	upkeepEvery time.Duration
 	// probeEvery is how often a failing disk is tried again; a second.
 	probeEvery time.Duration
 	// now is the clock behind SealAfter; time.Now.
@@ -73,6 +87,8 @@ func (o Options) validate() error {
 		{"SealPoints", int64(o.SealPoints)},
 		{"SealAfter", int64(o.SealAfter)},
 		{"LogBytes", o.LogBytes},
+		{"Retention", int64(o.Retention)},
+		{"MaxBytes", o.MaxBytes},
 	} {
 		if field.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is negative: %d", field.name, field.value))
@@ -91,6 +107,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.SealAfter, defaultSealAfter)
 	setDefault(&o.LogBytes, defaultLogBytes)
 	setDefault(&o.sealEvery, time.Second)
+	setDefault(&o.upkeepEvery, 10*time.Second)
 	setDefault(&o.probeEvery, time.Second)
 	if o.now == nil {
 		o.now = time.Now

@@ -12,8 +12,22 @@ type request struct {
 	entries   []entry
 	newcomers []newcomer
 	rejected  []factory.Rejection
+	epoch     int        // of the catalog, when the series were looked up
+	operation *operation // instead of all that: a change of the registry
 	done      chan error // gets one value when the request is committed or failed
 }
+
+// operation is a change of the registry on its way through the committer.
+type operation struct {
+	// prepare looks at the present and says what to do: write in a transaction
+	// of its own, publish once that is durable. write nil means that there is
+	// nothing to change. An error is the answer. machine is the one concerned.
+	prepare func(c *committer) (write func(*conn) error, publish func(), err error)
+	machine string
+}
+
+// size is what a request counts in the queue.
+func (r *request) size() int { return max(1, len(r.entries)) }
 
 // entry is one reading of a request.
 type entry struct {
@@ -38,7 +52,7 @@ func (r *request) recycle() {
 	}
 	clear(r.entries)
 	clear(r.newcomers)
-	r.entries, r.newcomers, r.rejected = r.entries[:0], r.newcomers[:0], nil
+	r.entries, r.newcomers, r.rejected, r.operation = r.entries[:0], r.newcomers[:0], nil, nil
 	requests.Put(r)
 }
 
@@ -64,10 +78,10 @@ func (q *queue) put(r *request) error {
 	if q.closed {
 		return errClosed
 	}
-	if q.readings+len(r.entries) > q.capacity {
+	if q.readings+r.size() > q.capacity {
 		return fmt.Errorf("%d readings are queued already: %w", q.readings, factory.ErrOverloaded)
 	}
-	q.readings += len(r.entries)
+	q.readings += r.size()
 	q.waiting = append(q.waiting, r)
 	q.signal()
 	return nil

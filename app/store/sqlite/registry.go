@@ -3,55 +3,121 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"sort"
+	"strings"
 
 	"smart-factory-backend/app/factory"
 )
 
-var errNotBuilt = fmt.Errorf("not in this build: %w", factory.ErrUnavailable)
+// The registry is answered from memory. Its changes go through the committer,
+// so that they and the readings have one order; see registry_write.go.
 
-// PutMachine implements factory.Registry.
-func (s *Store) PutMachine(context.Context, factory.Machine, factory.Match) (factory.Machine, bool, error) {
-	return factory.Machine{}, false, errNotBuilt
+// mayLookUp says why the registry must not be asked, if so.
+func (s *Store) mayLookUp(ctx context.Context) error {
+	if s.closed() {
+		return errClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return unavailable("query", err)
+	}
+	return nil
 }
 
 // Machine implements factory.Registry.
-func (s *Store) Machine(context.Context, string) (factory.Machine, error) {
-	return factory.Machine{}, errNotBuilt
+func (s *Store) Machine(ctx context.Context, id string) (factory.Machine, error) {
+	if err := s.mayLookUp(ctx); err != nil {
+		return factory.Machine{}, err
+	}
+	about := s.catalog.machine(id).live()
+	if about == nil {
+		return factory.Machine{}, fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
+	}
+	shown := about.described()
+	shown.LastSeen = s.lastSeen(id)
+	return shown, nil
+}
+
+// lastSeen is the newest observation time of a machine, 0 for none.
+func (s *Store) lastSeen(id string) (at int64) {
+	now := s.options.now().UnixMilli()
+	for _, of := range s.catalog.ofMachine(id) {
+		if newest, known := of.newest(); known && newest.ObservedAt >= of.expiry(now, s.options.Retention) {
+			at = max(at, newest.ObservedAt)
+		}
+	}
+	return at
 }
 
 // Machines implements factory.Registry.
-func (s *Store) Machines(context.Context, factory.MachineQuery) (factory.MachinePage, error) {
-	return factory.MachinePage{}, errNotBuilt
-}
-
-// DeleteMachine implements factory.Registry.
-func (s *Store) DeleteMachine(context.Context, string, factory.Match, bool) error { return errNotBuilt }
-
-// PutMetric implements factory.Registry.
-func (s *Store) PutMetric(context.Context, factory.Metric, factory.Match) (factory.Metric, bool, error) {
-	return factory.Metric{}, false, errNotBuilt
+func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page factory.MachinePage, err error) {
+	if err := s.mayLookUp(ctx); err != nil {
+		return page, err
+	}
+	if q.Limit < 1 {
+		return page, fmt.Errorf("limit is %d, less than 1: %w", q.Limit, factory.ErrInvalid)
+	}
+	all := s.catalog.allMachines()
+	start := sort.Search(len(all), func(i int) bool { return all[i].id >= q.Prefix })
+	if q.Cursor != "" {
+		after, err := decodeCursor(machinesCursor, q.Cursor)
+		if err != nil {
+			return page, err
+		}
+		start = max(start, sort.Search(len(all), func(i int) bool { return all[i].id > after.machine }))
+	}
+	for _, m := range all[start:] {
+		if !strings.HasPrefix(m.id, q.Prefix) {
+			break
+		}
+		about := m.live()
+		if about == nil || !q.Selects(about.Machine) {
+			continue
+		}
+		if len(page.Machines) == q.Limit {
+			page.NextCursor = encodeCursor(machinesCursor, position{key: key{machine: page.Machines[q.Limit-1].ID}})
+			break
+		}
+		shown := about.described()
+		shown.LastSeen = s.lastSeen(m.id)
+		page.Machines = append(page.Machines, shown)
+	}
+	return page, nil
 }
 
 // Metric implements factory.Registry.
-func (s *Store) Metric(context.Context, string, string) (factory.Metric, error) {
-	return factory.Metric{}, errNotBuilt
+func (s *Store) Metric(ctx context.Context, machine, name string) (factory.Metric, error) {
+	if err := s.mayLookUp(ctx); err != nil {
+		return factory.Metric{}, err
+	}
+	known := s.catalog.find(key{machine, name})
+	if known == nil || known.dormant.Load() {
+		return factory.Metric{}, fmt.Errorf("machine %q, metric %q: %w", machine, name, factory.ErrNotFound)
+	}
+	return known.about.Load().described(known.key), nil
 }
 
 // Metrics implements factory.Registry.
-func (s *Store) Metrics(context.Context, string) ([]factory.Metric, error) { return nil, errNotBuilt }
-
-// Placement implements factory.Registry.
-func (s *Store) Placement(string) (factory.Placement, bool) { return factory.Placement{}, false }
-
-// Buckets implements factory.Store.
-func (s *Store) Buckets(context.Context, factory.BucketQuery) (factory.BucketPage, error) {
-	return factory.BucketPage{}, errNotBuilt
+func (s *Store) Metrics(ctx context.Context, machine string) (all []factory.Metric, err error) {
+	if err := s.mayLookUp(ctx); err != nil {
+		return nil, err
+	}
+	if s.catalog.machine(machine).live() == nil {
+		return nil, fmt.Errorf("machine %q: %w", machine, factory.ErrNotFound)
+	}
+	for _, known := range s.catalog.ofMachine(machine) {
+		all = append(all, known.about.Load().described(known.key))
+	}
+	return all, nil
 }
 
-// Downsample implements factory.Store.
-func (s *Store) Downsample(context.Context, factory.DownsampleQuery) ([]factory.Series, error) {
-	return nil, errNotBuilt
+// Placement implements factory.Registry.
+func (s *Store) Placement(machine string) (factory.Placement, bool) {
+	about := s.catalog.machine(machine).live()
+	if about == nil {
+		return factory.Placement{}, false
+	}
+	return about.Placement, true
 }
 
 // Backup implements factory.Store.
-func (s *Store) Backup(context.Context, string) error { return errNotBuilt }
+func (s *Store) Backup(context.Context, string) error { return errClosed }

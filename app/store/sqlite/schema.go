@@ -11,7 +11,7 @@ const (
 	// applicationID marks our files in the SQLite header: "SFBk".
 	applicationID = 0x5346426b
 	// schemaVersion is the version that this release reads and writes.
-	schemaVersion = 1
+	schemaVersion = 2
 	// pageSize is the page size of new files. Chunks of regular data waste
 	// less of it than of 4 KiB pages, and commits of one reading take no
 	// longer.
@@ -52,6 +52,70 @@ var migrations = [schemaVersion][]string{
 			data      BLOB NOT NULL,
 			UNIQUE (series_id, t0, t1)
 		) STRICT`,
+	},
+	{
+		// The rest of the figures of a chunk; NULL in chunks of the first
+		// version, whose figures are taken from the data. vfirst is bits as
+		// vlast is; vcarry is what vsum lacks, vrise by how much a counter grew.
+		"ALTER TABLE chunk ADD COLUMN vfirst INTEGER",
+		"ALTER TABLE chunk ADD COLUMN vcarry REAL",
+		"ALTER TABLE chunk ADD COLUMN vrise REAL",
+		// attributes is a JSON object or empty. Deleted machines stay for the
+		// sake of their history.
+		`CREATE TABLE machine (
+			id         TEXT PRIMARY KEY,
+			name       TEXT NOT NULL,
+			site       TEXT NOT NULL,
+			area       TEXT NOT NULL,
+			line       TEXT NOT NULL,
+			attributes TEXT NOT NULL,
+			version    INTEGER NOT NULL,
+			created_at INTEGER NOT NULL,
+			updated_at INTEGER NOT NULL,
+			deleted    INTEGER NOT NULL
+		) STRICT, WITHOUT ROWID`,
+		"INSERT INTO machine SELECT DISTINCT machine, '', '', '', '', '', 1, unixepoch() * 1000, unixepoch() * 1000, 0 FROM series",
+		// retention is in milliseconds; 0 the default, -1 for ever.
+		"ALTER TABLE series ADD COLUMN unit TEXT NOT NULL DEFAULT ''",
+		"ALTER TABLE series ADD COLUMN kind TEXT NOT NULL DEFAULT 'gauge'",
+		"ALTER TABLE series ADD COLUMN expected_min REAL",
+		"ALTER TABLE series ADD COLUMN expected_max REAL",
+		"ALTER TABLE series ADD COLUMN retention INTEGER NOT NULL DEFAULT 0",
+		"ALTER TABLE series ADD COLUMN version INTEGER NOT NULL DEFAULT 1",
+		"ALTER TABLE series ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0",
+		"ALTER TABLE series ADD COLUMN updated_at INTEGER NOT NULL DEFAULT 0",
+		"UPDATE series SET created_at = unixepoch() * 1000, updated_at = unixepoch() * 1000",
+		// Series of purged machines, until all that is left of them is gone: their
+		// chunks, and the log rows up to seq.
+		`CREATE TABLE purged (
+			series_id INTEGER PRIMARY KEY,
+			seq       INTEGER NOT NULL
+		) STRICT`,
+		// Summaries of spans of one series; see rollup.go.
+		`CREATE TABLE rollup (
+			id        INTEGER PRIMARY KEY,
+			series_id INTEGER NOT NULL,
+			level     INTEGER NOT NULL,
+			t0        INTEGER NOT NULL,
+			data      BLOB NOT NULL,
+			UNIQUE (series_id, level, t0)
+		) STRICT`,
+		// What was found damaged, set aside as it was found.
+		`CREATE TABLE quarantine (
+			id        INTEGER PRIMARY KEY,
+			kind      TEXT NOT NULL,
+			series_id INTEGER NOT NULL,
+			t0        INTEGER NOT NULL,
+			t1        INTEGER NOT NULL,
+			n         INTEGER NOT NULL,
+			found_at  INTEGER NOT NULL,
+			reason    TEXT NOT NULL,
+			data      BLOB NOT NULL
+		) STRICT`,
+		`CREATE TABLE state (
+			name  TEXT PRIMARY KEY,
+			value INTEGER NOT NULL
+		) STRICT, WITHOUT ROWID`,
 	},
 }
 

@@ -22,19 +22,17 @@ const (
 
 // chunkRow is a row of the table chunk.
 type chunkRow struct {
-	t0, t1           int64
-	points           int
-	last             uint64 // bits of the value at t1
-	vmin, vmax, vsum float64
-	data             []byte
+	summary factory.Summary
+	data    []byte
 }
 
 // chunkChange replaces at most one chunk of a series by others.
 type chunkChange struct {
-	series *series
-	old    int64 // the id of the chunk to delete; 0: none
-	rows   []chunkRow
-	tail   tail // of the series, after the change
+	series  *series
+	old     int64 // the id of the chunk to delete; 0: none
+	damaged error // why the old chunk is to be set aside instead
+	rows    []chunkRow
+	tail    tail // of the series, after the change
 }
 
 // plan gathers changes until they are worth a transaction.
@@ -60,6 +58,9 @@ func (z *sealer) sealBatchLocked() error {
 	var p plan
 	for _, s := range z.batch {
 		points := s.beginSealing()
+		if s.purged.Load() {
+			continue // its log rows are passed over, too
+		}
 		for len(points) > 0 {
 			change, n, err := z.nextChange(s, points)
 			if err != nil {
@@ -108,41 +109,29 @@ func (z *sealer) nextChange(s *series, points []factory.Point) (change chunkChan
 		parts := (len(merged) + size - 1) / size
 		size = (len(merged) + parts - 1) / parts
 	}
-	change = chunkChange{series: s, old: old.id, tail: s.tail}
+	change = chunkChange{series: s, old: old.id, damaged: old.damaged, tail: s.tail}
 	for len(merged) > 0 {
 		part := merged[:min(size, len(merged))]
 		merged = merged[len(part):]
 		change.rows = append(change.rows, newChunkRow(part))
 	}
-	if last := change.rows[len(change.rows)-1]; last.t1 >= s.tail.t1 || s.tail.points == 0 {
-		change.tail = tail{t1: last.t1, points: last.points}
+	if last := change.rows[len(change.rows)-1].summary; last.Last.ObservedAt >= s.tail.t1 || s.tail.points == 0 {
+		change.tail = tail{t1: last.Last.ObservedAt, points: int(last.Count)}
 	}
 	return change, n, nil
 }
 
 func newChunkRow(points []factory.Point) chunkRow {
-	last := points[len(points)-1]
-	row := chunkRow{
-		t0:     points[0].ObservedAt,
-		t1:     last.ObservedAt,
-		points: len(points),
-		last:   math.Float64bits(last.Value),
-		vmin:   points[0].Value,
-		vmax:   points[0].Value,
-		data:   appendChunk(make([]byte, 0, 8*len(points)), points),
-	}
-	for _, p := range points {
-		row.vmin = min(row.vmin, p.Value)
-		row.vmax = max(row.vmax, p.Value)
-		row.vsum += p.Value
-	}
+	row := chunkRow{data: appendChunk(nil, points)}
+	row.summary.AddAll(points)
 	return row
 }
 
 // oldChunk is a chunk that is to be merged with new points; id 0 is none.
 type oldChunk struct {
-	id     int64
-	points []factory.Point
+	id      int64
+	points  []factory.Point
+	damaged error // why there are none
 }
 
 // neighbours returns the chunk of s that the first of points belongs into, if
@@ -169,10 +158,7 @@ func (z *sealer) neighbours(s *series, points []factory.Point) (old oldChunk, ne
 				return nil
 			}
 			old.id = asInt(v[0])
-			old.points, err = decodeChunk(nil, asBytes(v[3]))
-			if err != nil {
-				return fmt.Errorf("chunk %d: %w", old.id, err)
-			}
+			old.points, old.damaged = decodeChunk(nil, asBytes(v[3]))
 			return nil
 		}, s.id, first)
 	return old, next, err
@@ -194,9 +180,10 @@ func (z *sealer) flush(p *plan, upto int64) error {
 	if len(p.changes) == 0 && upto == 0 {
 		return nil
 	}
+	now := z.options.now().UnixMilli()
 	err := z.writer.transact(func(c *conn) error {
 		for i := range p.changes {
-			if err := p.changes[i].write(c); err != nil {
+			if err := p.changes[i].write(c, now); err != nil {
 				return err
 			}
 		}
@@ -209,27 +196,57 @@ func (z *sealer) flush(p *plan, upto int64) error {
 		return err
 	}
 	for _, change := range p.changes {
-		change.series.tail = change.tail
+		s, firstEnd := change.series, change.rows[0].summary.Last.ObservedAt
+		if s.tail.points == 0 || firstEnd < s.firstEnd {
+			s.firstEnd = firstEnd
+		}
+		s.tail = change.tail
+		if change.damaged != nil {
+			z.upkeep.noteDamage(change.series.key, change.damaged)
+		}
 	}
 	z.wrote(p.bytes + p.rows*logRowOverhead)
 	*p = plan{changes: p.changes[:0]}
 	return nil
 }
 
-func (change *chunkChange) write(c *conn) error {
-	if change.old != 0 {
+func (change *chunkChange) write(c *conn, now int64) error {
+	if change.damaged != nil {
+		if err := setAside(c, change.old, change.damaged, now); err != nil {
+			return err
+		}
+	} else if change.old != 0 {
 		if err := c.exec("DELETE FROM chunk WHERE id = ?", change.old); err != nil {
 			return err
 		}
 	}
 	for _, r := range change.rows {
-		err := c.exec("INSERT INTO chunk (series_id, t0, t1, n, vlast, vmin, vmax, vsum, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			change.series.id, r.t0, r.t1, int64(r.points), int64(r.last), r.vmin, r.vmax, r.vsum, r.data)
+		f := r.summary
+		carry := f.Carry()
+		if factory.ValidateValue(f.Sum) != nil || factory.ValidateValue(carry) != nil {
+			carry = 0 // the sum is beyond a double
+		}
+		err := c.exec(`INSERT INTO chunk (series_id, t0, t1, n, vlast, vmin, vmax, vsum, data, vfirst, vcarry, vrise)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			change.series.id, f.First.ObservedAt, f.Last.ObservedAt, f.Count, asBits(f.Last.Value),
+			f.Min, f.Max, finite(f.Sum), r.data, asBits(f.First.Value), carry, finite(f.Increase))
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return dropRollups(c, change)
+}
+
+// asBits is how the sign of zero gets into the file and back.
+func asBits(v float64) int64 { return int64(math.Float64bits(v)) }
+
+// finite is v where it is a number, else a large one: SQLite has infinities,
+// but what is no number would become NULL.
+func finite(v float64) float64 {
+	if math.IsNaN(v) {
+		return math.Inf(1)
+	}
+	return v
 }
 
 // trimmable returns the log row up to which, exclusively, the next transaction

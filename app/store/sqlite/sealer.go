@@ -26,8 +26,10 @@ type sealer struct {
 	options Options
 	writer  *writer
 	backlog *backlog
+	catalog *catalog
 	faults  *faults
 	wake    chan struct{}
+	upkeep  upkeep
 
 	logBytes atomic.Int64 // the log rows in the file, overhead included
 	walPages atomic.Int64 // an estimate, since the last checkpoint
@@ -159,6 +161,9 @@ func (z *sealer) round(stop <-chan struct{}, everything bool) (err error) {
 		}
 	}
 	if err := z.trimLogLocked(); err != nil {
+		return err
+	}
+	if err := z.upkeepLocked(stop, everything); err != nil {
 		return err
 	}
 	z.measure()

@@ -2,7 +2,10 @@ package sqlite
 
 import (
 	"math"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"smart-factory-backend/app/factory"
 )
@@ -12,7 +15,11 @@ import (
 // coincide.
 type series struct {
 	key
-	id int64
+	id    int64
+	about atomic.Pointer[metricState]
+	// dormant: the machine is deleted, with its history kept. purged: the
+	// series is forgotten, and what is left of it is to go.
+	dormant, purged atomic.Bool
 
 	mu     sync.Mutex
 	latest factory.Point
@@ -30,8 +37,10 @@ type series struct {
 	since      int64 // the log row of the oldest active point
 	sinceTime  int64 // when that came, in Unix milliseconds of our clock
 
-	// tail describes the last chunk; only the sealer uses it after start.
-	tail tail
+	// tail describes the last chunk, and firstEnd is at most the last time of
+	// the first chunk. After start only the sealer uses them.
+	tail     tail
+	firstEnd int64
 }
 
 // key names a series.
@@ -39,12 +48,35 @@ type key struct {
 	machine, metric string
 }
 
-// less orders keys by machine, then metric, in byte order.
-func (k key) less(other key) bool {
-	if k.machine != other.machine {
-		return k.machine < other.machine
+// less orders keys as compare does.
+func (k key) less(other key) bool { return k.compare(other) < 0 }
+
+// compare orders keys by machine, then metric, in byte order.
+func (k key) compare(other key) int {
+	if byMachine := strings.Compare(k.machine, other.machine); byMachine != 0 {
+		return byMachine
 	}
-	return k.metric < other.metric
+	return strings.Compare(k.metric, other.metric)
+}
+
+// newSeries is a series without points.
+func newSeries(id int64, k key, about *metricState) *series {
+	s := &series{id: id, key: k}
+	s.about.Store(about)
+	return s
+}
+
+// expiry is the time before which points of the series are expired, given the
+// present and the default retention; math.MinInt64 is never.
+func (s *series) expiry(now int64, byDefault time.Duration) int64 {
+	retention := s.about.Load().retention
+	if retention == 0 {
+		retention = byDefault
+	}
+	if retention <= 0 {
+		return math.MinInt64
+	}
+	return now - retention.Milliseconds()
 }
 
 // tail is what the sealer knows of the last chunk of a series.
@@ -90,6 +122,20 @@ func (s *series) unsealed(from, to int64, limit int) (points []factory.Point, ch
 	return points[:min(len(points), limit)], s.chunked
 }
 
+// lastUnsealed returns the last point in memory from from to to, if any.
+func (s *series) lastUnsealed(from, to int64) (last factory.Point, found bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active.tidy()
+	for _, layer := range [][]factory.Point{s.sealing, s.active.points} {
+		part := between(layer, from, to)
+		if n := len(part); n > 0 && (!found || part[n-1].ObservedAt >= last.ObservedAt) {
+			last, found = part[n-1], true
+		}
+	}
+	return last, found
+}
+
 // beginSealing moves the active points to the sealing layer and returns it. A
 // layer that is there already, because writing it failed, is returned as it is.
 func (s *series) beginSealing() []factory.Point {
@@ -110,10 +156,10 @@ func (s *series) endSealing() {
 }
 
 // restore sets what the file knows of the series at start.
-func (s *series) restore(t tail, lastBits int64) {
+func (s *series) restore(t tail, firstEnd, lastBits int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tail, s.chunked = t, true
+	s.tail, s.firstEnd, s.chunked = t, firstEnd, true
 	s.latest = factory.Point{ObservedAt: t.t1, Value: math.Float64frombits(uint64(lastBits))}
 	s.known = true
 }

@@ -22,6 +22,7 @@ type Store struct {
 	readers   *readers
 	committer *committer
 	sealer    *sealer
+	checker   *checker
 
 	committing, sealing sync.WaitGroup
 	stopSealing         chan struct{}
@@ -96,7 +97,7 @@ func (s *Store) Stats() factory.StoreStats {
 	return factory.StoreStats{
 		Engine:            "sqlite",
 		Series:            len(s.catalog.all()),
-		Machines:          int(s.catalog.machines.Load()),
+		Machines:          s.catalog.liveMachines(),
 		Points:            counters.points.Load(),
 		Commits:           counters.commits.Load(),
 		CommitSeconds:     time.Duration(counters.total.Load()).Seconds(),
@@ -104,5 +105,10 @@ func (s *Store) Stats() factory.StoreStats {
 		QueuedReadings:    s.queue.queued(),
 		QueueCapacity:     s.options.QueueReadings,
 		Bytes:             s.sealer.size.Load(),
+		MaxBytes:          s.options.MaxBytes,
+		ExpiredPoints:     s.sealer.upkeep.expired.Load(),
+		EvictedPoints:     s.sealer.upkeep.evicted.Load(),
+		QuarantinedChunks: int(s.sealer.upkeep.quarantined.Load()),
+		Integrity:         s.checker.state(),
 	}
 }

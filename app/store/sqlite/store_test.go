@@ -21,7 +21,8 @@ func opener(change func(*sqlite.Options)) storetest.Opener {
 		t.Helper()
 		options := sqlite.Options{
 			Path: filepath.Join(dir, "factory.db"), AutoRegister: limits.AutoRegister, MaxSeries: limits.MaxSeries,
-		}
+			Retention: limits.Retention,
+		}.Tuned(sqlite.Tuning{Now: limits.Now})
 		change(&options)
 		store, err := sqlite.Open(t.Context(), options)
 		if err != nil {

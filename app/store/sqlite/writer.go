@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"strconv"
 	"sync"
 )
 
@@ -87,4 +88,11 @@ func (w *writer) close() error {
 	err := w.conn.close()
 	w.conn = nil
 	return err
+}
+
+// vacuum gives up to n free pages back to the file system.
+func (w *writer) vacuum(n int) error {
+	return w.transact(func(c *conn) error {
+		return c.drain("PRAGMA incremental_vacuum(" + strconv.Itoa(n) + ")")
+	})
 }

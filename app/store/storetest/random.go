@@ -16,9 +16,10 @@ import (
 // the same answers from both.
 func testRandomHistory(t *testing.T, open Opener) {
 	rapid.Check(t, func(rt *rapid.T) {
-		limits := Limits{AutoRegister: true, MaxSeries: 6}
+		clock := newClock(1_000) // so that a retention of a second ends among the times drawn
+		limits := Limits{AutoRegister: true, MaxSeries: 6, Now: clock.now}
 		m := &machineUnderTest{
-			t: t, open: open, dir: t.TempDir(), limits: limits,
+			t: t, open: open, dir: t.TempDir(), limits: limits, clock: clock,
 			store: nil, model: NewMemory(limits),
 		}
 		m.store = open(t, m.dir, limits)
@@ -28,11 +29,16 @@ func testRandomHistory(t *testing.T, open Opener) {
 			}
 		}()
 		rt.Repeat(map[string]func(*rapid.T){
-			"append":  m.append,
-			"history": m.history,
-			"latest":  m.latest,
-			"settle":  m.settle,
-			"reopen":  m.reopen,
+			"append":     m.append,
+			"history":    m.history,
+			"buckets":    m.buckets,
+			"downsample": m.downsample,
+			"latest":     m.latest,
+			"machine":    m.machine,
+			"metric":     m.metric,
+			"wait":       func(rt *rapid.T) { clock.at.Add(rapid.Int64Range(0, 9).Draw(rt, "time")) },
+			"settle":     m.settle,
+			"reopen":     m.reopen,
 		})
 		m.latest(rt)
 		m.whole(rt)
@@ -45,6 +51,7 @@ type machineUnderTest struct {
 	open   Opener
 	dir    string
 	limits Limits
+	clock  *clock
 	store  factory.Store
 	model  *Memory
 }

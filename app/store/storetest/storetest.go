@@ -70,6 +70,17 @@ func Run(t *testing.T, open Opener) {
 		{"Concurrency", testConcurrency},
 		{"RandomHistory", testRandomHistory},
 		{"Recordings", testRecordings},
+		{"Buckets", testBuckets},
+		{"BucketPaging", testBucketPaging},
+		{"BucketsOfCounter", testBucketsOfCounter},
+		{"CalendarBuckets", testCalendarBuckets},
+		{"BadBucketQueries", testBadBucketQueries},
+		{"Downsample", testDownsample},
+		{"Machines", testMachines},
+		{"MachineList", testMachineList},
+		{"Metrics", testMetrics},
+		{"Deletion", testDeletion},
+		{"Retention", testRetention},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,269 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"math"
+	"time"
+
+	"smart-factory-backend/app/factory"
+)
+
+// Buckets implements factory.Store. It reads the figures of chunks and rollups
+// where a bucket has them whole, and the points of the others.
+func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factory.BucketPage, err error) {
+	s.reading.RLock()
+	defer s.reading.RUnlock()
+	if err := s.mayRead(ctx, q.Limit); err != nil {
+		return page, err
+	}
+	if err := q.Interval.Validate(); err != nil {
+		return page, err
+	}
+	all, after, err := s.seriesFrom(q.Machine, q.Metrics, bucketsCursor, q.Cursor)
+	if err != nil {
+		return page, err
+	}
+	reader := s.newReader(ctx)
+	defer reader.close()
+	left := q.Limit
+	var last position
+	for _, of := range all {
+		b := bucketer{interval: q.Interval, location: q.Location, from: q.From, to: q.To, limit: left + 1}
+		switch {
+		case of.metric < after.metric:
+			continue
+		case of.metric == after.metric && q.Cursor != "":
+			_, b.from = q.Interval.Bounds(after.at, q.Location)
+			b.from = max(b.from, q.From)
+		}
+		// One more than fits tells whether there is a next page.
+		buckets, err := reader.buckets(of, &b)
+		if err != nil {
+			return factory.BucketPage{}, err
+		}
+		more := len(buckets) > left
+		buckets = buckets[:min(left, len(buckets))]
+		if len(buckets) > 0 {
+			about := of.about.Load()
+			page.Series = append(page.Series, factory.BucketSeries{Metric: of.metric, Unit: about.unit, Kind: about.kind, Buckets: buckets})
+			last = position{key: of.key, at: buckets[len(buckets)-1].Start}
+			left -= len(buckets)
+		}
+		if more {
+			page.NextCursor = encodeCursor(bucketsCursor, last)
+			return page, nil
+		}
+	}
+	return page, nil
+}
+
+// bucketer puts points and summaries, which come in order of time, into
+// buckets.
+type bucketer struct {
+	interval factory.Interval
+	location *time.Location
+	from, to int64
+	limit    int
+	counter  bool
+
+	buckets []factory.Bucket
+	// before is the point before the next one, if known.
+	before    factory.Point
+	hasBefore bool
+}
+
+// full reports whether there are as many buckets as wanted, the last of which
+// may lack points.
+func (b *bucketer) full() bool { return len(b.buckets) > b.limit }
+
+// bucket returns the one that at is in; at is not before that of the last
+// call.
+func (b *bucketer) bucket(at int64) *factory.Bucket {
+	if n := len(b.buckets); n > 0 && at < b.buckets[n-1].End {
+		return &b.buckets[n-1]
+	}
+	start, end := b.interval.Bounds(at, b.location)
+	b.buckets = append(b.buckets, factory.Bucket{Start: start, End: end})
+	return &b.buckets[len(b.buckets)-1]
+}
+
+// fits reports whether a summary of points from t0 to t1 can be taken whole.
+func (b *bucketer) fits(t0, t1 int64) bool {
+	if t0 < b.from || t1 >= b.to {
+		return false
+	}
+	if n := len(b.buckets); n > 0 && t0 < b.buckets[n-1].End {
+		return t1 < b.buckets[n-1].End
+	}
+	_, end := b.interval.Bounds(t0, b.location)
+	return t1 < end
+}
+
+// add takes the points that are between from and to.
+func (b *bucketer) add(points []factory.Point) {
+	points = between(points, b.from, b.to)
+	for len(points) > 0 && !b.full() {
+		bucket := b.bucket(points[0].ObservedAt)
+		n := 1
+		for n < len(points) && points[n].ObservedAt < bucket.End {
+			n++
+		}
+		b.join(bucket, points[0])
+		bucket.AddAll(points[:n])
+		b.before, b.hasBefore = points[n-1], true
+		points = points[n:]
+	}
+}
+
+// merge takes a summary that fits.
+func (b *bucketer) merge(s factory.Summary) {
+	if b.full() {
+		return
+	}
+	bucket := b.bucket(s.First.ObservedAt)
+	b.join(bucket, s.First)
+	bucket.Merge(s)
+	b.before, b.hasBefore = s.Last, true
+}
+
+// join accounts for what a counter has grown between the point before a new
+// bucket and first, its first one.
+func (b *bucketer) join(bucket *factory.Bucket, first factory.Point) {
+	if bucket.Count == 0 && b.hasBefore {
+		bucket.Increase = factory.Growth(b.before.Value, first.Value)
+	}
+}
+
+// finish returns the buckets as they are shown.
+func (b *bucketer) finish() []factory.Bucket {
+	buckets := b.buckets[:min(len(b.buckets), b.limit)]
+	for i := range buckets {
+		buckets[i].Fold()
+		if !b.counter {
+			buckets[i].Increase = 0
+		}
+	}
+	return buckets
+}
+
+// buckets returns the first buckets of s, at most b.limit.
+func (r *historyReader) buckets(s *series, b *bucketer) ([]factory.Bucket, error) {
+	b.from = max(b.from, s.expiry(r.now, r.retention))
+	b.counter = s.about.Load().kind == factory.Counter
+	if b.from >= b.to {
+		return nil, nil
+	}
+	err := r.fillBuckets(s, b)
+	if err != nil {
+		return nil, unavailable(fmt.Sprintf("read machine %q, metric %q", s.machine, s.metric), err)
+	}
+	return b.finish(), nil
+}
+
+func (r *historyReader) fillBuckets(s *series, b *bucketer) error {
+	memory, chunked := s.unsealed(b.from, b.to, math.MaxInt)
+	if b.counter {
+		if err := r.findBefore(s, b, chunked); err != nil {
+			return err
+		}
+	}
+	if chunked {
+		var err error
+		if memory, err = r.bucketChunks(s, b, memory); err != nil {
+			return err
+		}
+	}
+	b.add(memory)
+	return nil
+}
+
+// findBefore looks for the last point before b.from that is not expired.
+func (r *historyReader) findBefore(s *series, b *bucketer, chunked bool) error {
+	least := s.expiry(r.now, r.retention)
+	if least >= b.from {
+		return nil
+	}
+	b.before, b.hasBefore = s.lastUnsealed(least, b.from)
+	if !chunked {
+		return nil
+	}
+	until := b.from
+	return r.eachChunk(`SELECT id, data FROM chunk WHERE series_id = ?1 AND t0 < ?2 AND t1 >= ?3 ORDER BY t0 DESC`,
+		s, func(points []factory.Point) error {
+			points = between(points, least, until)
+			if n := len(points); n > 0 && (!b.hasBefore || points[n-1].ObservedAt > b.before.ObservedAt) {
+				b.before, b.hasBefore = points[n-1], true
+			}
+			if len(points) > 0 || b.hasBefore {
+				return errStop
+			}
+			return nil
+		}, s.id, until, least)
+}
+
+// bucketChunks puts the chunks of s into b, with those points from memory that
+// come before the end of the last chunk, and returns the rest of memory.
+func (r *historyReader) bucketChunks(s *series, b *bucketer, memory []factory.Point) (rest []factory.Point, err error) {
+	if err := r.connect(); err != nil {
+		return nil, err
+	}
+	var scratch []factory.Point
+	err = r.query(`
+		SELECT id, t0, t1, n, vfirst, vlast, vmin, vmax, vsum, vcarry, vrise,
+			CASE WHEN ?4 = 0 OR t0 >= ?2 AND t1 < ?3 AND t0 / ?4 = t1 / ?4 THEN NULL ELSE data END
+		FROM chunk
+		WHERE series_id = ?1 AND t0 < ?3 AND t1 >= ?2 AND t0 >= coalesce(
+			(SELECT max(t0) FROM chunk WHERE series_id = ?1 AND t0 <= ?2), ?2)
+		ORDER BY t0`,
+		func(v []driver.Value) error {
+			if err := r.ctx.Err(); err != nil {
+				return err
+			}
+			t0, t1 := asInt(v[1]), asInt(v[2])
+			sooner := between(memory, math.MinInt64, t0)
+			b.add(sooner)
+			memory = memory[len(sooner):]
+			over := between(memory, t0, t1+1)
+			memory = memory[len(over):]
+			if len(over) == 0 && v[10] != nil && b.fits(t0, t1) {
+				b.merge(chunkSummary(v))
+			} else {
+				points, err := r.chunkPoints(s, asInt(v[0]), v[11], scratch[:0])
+				if err != nil {
+					return err
+				}
+				scratch = points
+				if len(over) > 0 {
+					points = mergePoints(nil, points, over)
+				}
+				b.add(points)
+			}
+			if b.full() {
+				return errStop
+			}
+			return nil
+		}, s.id, b.from, b.to, b.stride())
+	return memory, err
+}
+
+// stride tells the query which chunks are likely to need no decoding: those
+// that are in one span of this length. 0 is all; what turns out to be needed
+// is read by itself.
+func (b *bucketer) stride() int64 {
+	if b.interval.Calendar == factory.Fixed {
+		return b.interval.Millis
+	}
+	return 0
+}
+
+// chunkSummary is the one in the columns of bucketChunks.
+func chunkSummary(v []driver.Value) factory.Summary {
+	return factory.Summary{
+		Count: asInt(v[3]), Min: asFloat(v[6]), Max: asFloat(v[7]), Sum: asFloat(v[8]),
+		First:    factory.Point{ObservedAt: asInt(v[1]), Value: math.Float64frombits(uint64(asInt(v[4])))},
+		Last:     factory.Point{ObservedAt: asInt(v[2]), Value: math.Float64frombits(uint64(asInt(v[5])))},
+		Increase: asFloat(v[10]),
+	}.WithCarry(asFloat(v[9]))
+}

@@ -1,0 +1,92 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"smart-factory-backend/app/factory"
+)
+
+// Downsample implements factory.Store. It goes through the points three times
+// rather than hold them.
+func (s *Store) Downsample(ctx context.Context, q factory.DownsampleQuery) (all []factory.Series, err error) {
+	s.reading.RLock()
+	defer s.reading.RUnlock()
+	if err := s.mayRead(ctx, 1); err != nil {
+		return nil, err
+	}
+	if q.Points < 2 {
+		return nil, fmt.Errorf("points is %d, less than 2: %w", q.Points, factory.ErrInvalid)
+	}
+	chosen, _, err := s.seriesFrom(q.Machine, q.Metrics, historyCursor, "")
+	if err != nil {
+		return nil, err
+	}
+	reader := s.newReader(ctx)
+	defer reader.close()
+	for _, of := range chosen {
+		points, err := reader.downsample(of, q.From, q.To, q.Points)
+		if err != nil {
+			return nil, unavailable(fmt.Sprintf("read machine %q, metric %q", of.machine, of.metric), err)
+		}
+		if len(points) > 0 {
+			all = append(all, factory.Series{Metric: of.metric, Unit: of.about.Load().unit, Points: points})
+		}
+	}
+	return all, nil
+}
+
+func (r *historyReader) downsample(s *series, from, to int64, n int) ([]factory.Point, error) {
+	from = max(from, s.expiry(r.now, r.retention))
+	if from >= to {
+		return nil, nil
+	}
+	memory, chunked := s.unsealed(from, to, math.MaxInt)
+	if !chunked {
+		return factory.LTTB(n, len(memory), func(take func([]factory.Point)) error { take(memory); return nil })
+	}
+	// All passes have to see the same chunks.
+	if err := r.connect(); err != nil {
+		return nil, err
+	}
+	if err := r.conn.exec("BEGIN"); err != nil {
+		r.failed = true
+		return nil, err
+	}
+	defer func() {
+		if r.conn.exec("ROLLBACK") != nil {
+			r.failed = true
+		}
+	}()
+	each := func(take func([]factory.Point)) error { return r.eachPoint(s, memory, from, to, take) }
+	total := 0
+	if err := each(func(points []factory.Point) { total += len(points) }); err != nil {
+		return nil, err
+	}
+	return factory.LTTB(n, total, each)
+}
+
+// eachPoint passes all points of s to take, chunk by chunk, with those from
+// memory merged in.
+func (r *historyReader) eachPoint(s *series, memory []factory.Point, from, to int64, take func([]factory.Point)) error {
+	var merged []factory.Point
+	err := r.eachChunk(chunksOfRange, s, func(points []factory.Point) error {
+		points = between(points, from, to)
+		if len(points) == 0 {
+			return nil
+		}
+		over := between(memory, math.MinInt64, points[len(points)-1].ObservedAt+1)
+		if len(over) > 0 {
+			memory = memory[len(over):]
+			merged = mergePoints(merged[:0], points, over)
+			points = merged
+		}
+		take(points)
+		return nil
+	}, s.id, from, to)
+	if err == nil {
+		take(memory)
+	}
+	return err
+}

@@ -1,0 +1,202 @@
+package sqlite
+
+import (
+	"container/heap"
+	"database/sql/driver"
+	"math"
+	"time"
+)
+
+const (
+	// nearLimitTenths of MaxBytes are worth a warning.
+	nearLimitTenths = 9
+	// evictTo is what is left of MaxBytes, in percent, after an eviction.
+	evictTo = 97
+	// vacuumPages are given back to the file system in one transaction.
+	vacuumPages = 64
+	// vacuumFloor is how many free pages are kept for what comes next.
+	vacuumFloor = 256
+)
+
+// eviction is what the sealer remembers of the size limit.
+type eviction struct {
+	warned     bool
+	unreported uint64
+	reported   time.Time
+	helpless   bool
+}
+
+// evictLocked keeps the files within MaxBytes: it removes the oldest chunks of
+// all series together until what is used is below it.
+func (z *sealer) evictLocked(stop <-chan struct{}) error {
+	limit := z.options.MaxBytes
+	if limit == 0 {
+		return nil
+	}
+	used, err := z.usedBytes()
+	if err != nil {
+		return err
+	}
+	z.warnOfLimit(used)
+	if used <= limit {
+		return nil
+	}
+	oldest := z.oldestFirst()
+	for used > limit/100*evictTo && !stopped(stop) {
+		removed, err := z.evictSome(oldest)
+		if err != nil {
+			return err
+		}
+		if removed == 0 {
+			if !z.upkeep.eviction.helpless {
+				z.upkeep.event(Event{Kind: EventNothingToEvict, Bytes: used})
+			}
+			z.upkeep.eviction.helpless = true
+			return nil
+		}
+		z.upkeep.eviction.helpless = false
+		if err := z.checkpointLocked(); err != nil {
+			return err
+		}
+		if used, err = z.usedBytes(); err != nil {
+			return err
+		}
+	}
+	e := &z.upkeep.eviction
+	if now := z.options.now(); now.Sub(e.reported) >= time.Minute {
+		z.upkeep.event(Event{Kind: EventEvicted, Bytes: used, Points: e.unreported})
+		e.reported, e.unreported = now, 0
+	}
+	return nil
+}
+
+// warnOfLimit reports once that the limit is near.
+func (z *sealer) warnOfLimit(used int64) {
+	near := used >= z.options.MaxBytes/10*nearLimitTenths
+	if near && !z.upkeep.eviction.warned {
+		z.upkeep.event(Event{Kind: EventNearLimit, Bytes: used})
+	}
+	z.upkeep.eviction.warned = near
+}
+
+// usedBytes is the size of the database without the pages that are free.
+func (z *sealer) usedBytes() (int64, error) {
+	var n [3]int64
+	for i, query := range []string{"PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size"} {
+		var err error
+		if n[i], err = z.conn.queryInt(query); err != nil {
+			return 0, err
+		}
+	}
+	return (n[0] - n[1]) * n[2], nil
+}
+
+// ends is a heap of series, the one whose first chunk ends first on top.
+type ends []*series
+
+func (e ends) Len() int           { return len(e) }
+func (e ends) Less(i, j int) bool { return e[i].firstEnd < e[j].firstEnd }
+func (e ends) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
+func (e *ends) Push(x any)        { *e = append(*e, x.(*series)) }
+func (e *ends) Pop() any {
+	last := len(*e) - 1
+	s := (*e)[last]
+	*e = (*e)[:last]
+	return s
+}
+
+// oldestFirst is the heap of all series that have chunks.
+func (z *sealer) oldestFirst() *ends {
+	var e ends
+	for _, s := range z.catalog.all() {
+		if s.tail.points > 0 {
+			e = append(e, s)
+		}
+	}
+	heap.Init(&e)
+	return &e
+}
+
+// evictSome removes the removeRows oldest chunks and returns how many it were.
+func (z *sealer) evictSome(oldest *ends) (removed int, err error) {
+	var ids []int64
+	var touched []*series
+	var points uint64
+	for len(ids) < removeRows && oldest.Len() > 0 {
+		s := (*oldest)[0]
+		next, found := int64(math.MaxInt64), false
+		err := z.conn.query("SELECT id, t1, n FROM chunk WHERE series_id = ? AND t1 >= ? ORDER BY t0 LIMIT 2",
+			func(v []driver.Value) error {
+				if found {
+					next = asInt(v[1])
+					return nil
+				}
+				found = true
+				ids = append(ids, asInt(v[0]))
+				points += uint64(asInt(v[2]))
+				return nil
+			}, s.id, s.firstEnd)
+		if err != nil {
+			return 0, err
+		}
+		touched = append(touched, s)
+		if s.firstEnd = next; next == math.MaxInt64 {
+			heap.Pop(oldest)
+		} else {
+			heap.Fix(oldest, 0)
+		}
+	}
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	err = z.writer.transact(func(c *conn) error {
+		for _, id := range ids {
+			if err := c.exec("DELETE FROM chunk WHERE id = ?", id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, s := range touched {
+		if endsErr := z.lookAtEnds(s); err == nil {
+			err = endsErr
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	z.wrote(len(ids) * pageSize)
+	z.upkeep.evicted.Add(points)
+	z.upkeep.eviction.unreported += points
+	return len(ids), nil
+}
+
+// vacuumLocked gives free pages back to the file system, a few at a time, and
+// only where they are many: what comes next needs them again.
+func (z *sealer) vacuumLocked(stop <-chan struct{}, everything bool) error {
+	for !stopped(stop) {
+		pages, err := z.conn.queryInt("PRAGMA page_count")
+		if err != nil {
+			return err
+		}
+		free, err := z.conn.queryInt("PRAGMA freelist_count")
+		if err != nil {
+			return err
+		}
+		if keep := max(vacuumFloor, pages/20); free <= keep && (!everything || free <= vacuumFloor) {
+			return nil
+		}
+		before := free
+		if err := z.writer.vacuum(vacuumPages); err != nil {
+			return err
+		}
+		z.wrote(2 * vacuumPages * pageSize)
+		if err := z.checkpointLocked(); err != nil {
+			return err
+		}
+		if free, err = z.conn.queryInt("PRAGMA freelist_count"); err != nil || free >= before {
+			return err // a file without auto_vacuum has nothing to give
+		}
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+package sqlite
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"smart-factory-backend/app/factory"
+)
+
+// newcomers are what a commit registers along with its readings.
+type newcomers struct {
+	series []*series
+	// machines are the new ones and those that were deleted, by id, with the
+	// description that they get.
+	machines map[string]*machineState
+	refused  int // readings
+}
+
+// register gives the newcomers of group their series, new ones with the ids
+// after lastSeries, and returns what is new. What a limit forbids is rejected,
+// counted, and leaves its entry without a series.
+func (c *committer) register(group []*request) *newcomers {
+	n := &newcomers{machines: make(map[string]*machineState)}
+	pending := make(map[key]*series)
+	now := c.options.now().UnixMilli()
+	for _, r := range group {
+		if r.epoch != c.catalog.epoch { // only this goroutine changes it
+			c.lookAgain(r)
+		}
+		rejected := len(r.rejected)
+		for _, newcomer := range r.newcomers {
+			s := pending[newcomer.key]
+			if s == nil {
+				var err error
+				if s, err = c.seriesFor(newcomer.key, n, now); err != nil {
+					r.reject(newcomer.index, err)
+					n.refused++
+				} else {
+					pending[newcomer.key] = s
+				}
+			}
+			r.entries[newcomer.entry].series = s
+		}
+		if len(r.rejected) > rejected {
+			slices.SortFunc(r.rejected, func(a, b factory.Rejection) int { return cmp.Compare(a.Index, b.Index) })
+		}
+	}
+	return n
+}
+
+// lookAgain makes newcomers of those entries of r whose series was deleted or
+// purged after they were looked up.
+func (c *committer) lookAgain(r *request) {
+	refused := r.rejected
+	for i, index := 0, 0; i < len(r.entries); i, index = i+1, index+1 {
+		for len(refused) > 0 && refused[0].Index == index {
+			refused = refused[1:]
+			index++
+		}
+		if s := r.entries[i].series; s != nil && (s.purged.Load() || s.dormant.Load()) {
+			r.entries[i].series = nil
+			r.newcomers = append(r.newcomers, newcomer{key: s.key, index: index, entry: i})
+		}
+	}
+}
+
+// seriesFor returns the series of k, which is new or whose machine is deleted,
+// and notes in n what is to be written for it.
+func (c *committer) seriesFor(k key, n *newcomers, now int64) (*series, error) {
+	s := c.catalog.find(k)
+	if s != nil && !s.dormant.Load() {
+		return s, nil // another request was quicker
+	}
+	if !c.options.AutoRegister {
+		return nil, fmt.Errorf("machine %q, metric %q: %w", k.machine, k.metric, factory.ErrNotFound)
+	}
+	if s == nil && len(c.catalog.all())+len(n.series) >= c.options.MaxSeries {
+		return nil, c.limitReached("series")
+	}
+	if about := n.machines[k.machine]; about == nil {
+		switch m := c.catalog.machine(k.machine); {
+		case m == nil && len(c.catalog.allMachines())+len(n.machines) >= c.options.MaxSeries:
+			return nil, c.limitReached("machines")
+		case m == nil:
+			n.machines[k.machine] = newMachine(k.machine, now).about.Load()
+		case m.live() == nil:
+			n.machines[k.machine] = m.about.Load().revived(now)
+		}
+	}
+	if s == nil {
+		s = newSeries(c.lastSeries+int64(len(n.series))+1, k, newMetricState(now))
+		n.series = append(n.series, s)
+	}
+	return s, nil
+}
+
+func (c *committer) limitReached(what string) error {
+	return fmt.Errorf("limit of %d %s reached: %w", c.options.MaxSeries, what, factory.ErrInvalid)
+}
+
+// write registers the newcomers in the file.
+func (n *newcomers) write(conn *conn) error {
+	for _, about := range n.machines {
+		if err := about.write(conn); err != nil {
+			return err
+		}
+	}
+	for _, s := range n.series {
+		if err := s.about.Load().write(conn, s.id, s.key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publish makes durable newcomers known to all.
+func (c *committer) publish(n *newcomers) {
+	var machines []*machine
+	for id, about := range n.machines {
+		if m := c.catalog.machine(id); m != nil {
+			c.catalog.setDeleted(m, about)
+			continue
+		}
+		m := &machine{id: id}
+		m.about.Store(about)
+		machines = append(machines, m)
+	}
+	c.catalog.add(n.series, machines)
+}
+
+// doubt notes that a failed commit may have changed the rows of a machine.
+func (c *committer) doubt(id string) {
+	if c.unsure == nil {
+		c.unsure = make(map[string]bool)
+	}
+	c.unsure[id] = true
+}
+
+// trust notes that the file says what the memory says.
+func (c *committer) trust() {
+	c.leftovers = false
+	clear(c.unsure)
+}
+
+// removeLeftovers takes back what failed commits may have left. When a sync
+// fails after the write, the file may turn out to hold the transaction after
+// all. Nobody was told that it succeeded, and its numbers are given again.
+func (c *committer) removeLeftovers(conn *conn) error {
+	if !c.leftovers {
+		return nil
+	}
+	if err := conn.exec("DELETE FROM ingest_log WHERE seq > ?", c.lastSeq); err != nil {
+		return err
+	}
+	if err := conn.exec("DELETE FROM series WHERE id > ?", c.lastSeries); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.unsure)) {
+		if err := c.restoreMachine(conn, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restoreMachine makes the rows of a machine what the memory says.
+func (c *committer) restoreMachine(conn *conn, id string) error {
+	m := c.catalog.machine(id)
+	if m == nil {
+		return conn.exec("DELETE FROM machine WHERE id = ?", id)
+	}
+	if err := m.about.Load().write(conn); err != nil {
+		return err
+	}
+	for _, s := range c.catalog.ofMachine(id) {
+		if err := conn.exec("DELETE FROM purged WHERE series_id = ?", s.id); err != nil {
+			return err
+		}
+		if err := s.about.Load().write(conn, s.id, s.key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,267 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+
+	"smart-factory-backend/app/factory"
+)
+
+// commitOperation carries out a change of the registry and answers its caller.
+func (c *committer) commitOperation(r *request) {
+	err := c.tryOperation(r.operation)
+	c.queue.release(r.size())
+	r.done <- err
+}
+
+func (c *committer) tryOperation(o *operation) (err error) {
+	defer recoverAs(&err)
+	write, publish, err := o.prepare(c)
+	if err != nil || write == nil {
+		return err
+	}
+	err = c.writer.transact(func(conn *conn) error {
+		if err := c.removeLeftovers(conn); err != nil {
+			return err
+		}
+		return write(conn)
+	})
+	if err != nil {
+		c.leftovers = true
+		c.doubt(o.machine)
+		err = unavailable("register", err)
+		c.faults.setCommit(err)
+		return err
+	}
+	c.trust()
+	c.faults.setCommit(nil)
+	publish()
+	return nil
+}
+
+// operate has the committer carry out o and waits for it.
+func (s *Store) operate(ctx context.Context, o *operation) error {
+	if s.closed() {
+		return errClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return unavailable("register", err)
+	}
+	r := &request{operation: o, done: make(chan error, 1)}
+	if err := s.queue.put(r); err != nil {
+		return err
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		return unavailable("register", ctx.Err())
+	}
+}
+
+// PutMachine implements factory.Registry.
+func (s *Store) PutMachine(ctx context.Context, put factory.Machine, match factory.Match) (stored factory.Machine, created bool, err error) {
+	if err := factory.ValidateMachine(put); err != nil {
+		return stored, false, err
+	}
+	put.ID, put.Name = strings.Clone(put.ID), strings.Clone(put.Name)
+	put.Site, put.Area, put.Line = strings.Clone(put.Site), strings.Clone(put.Area), strings.Clone(put.Line)
+	put.Attributes = cloneStrings(put.Attributes)
+	err = s.operate(ctx, &operation{machine: put.ID, prepare: func(c *committer) (func(*conn) error, func(), error) {
+		known := c.catalog.machine(put.ID)
+		next := &machineState{}
+		now := c.options.now().UnixMilli()
+		switch about := known.live(); {
+		case about != nil:
+			*next = *about
+		case known != nil:
+			*next = *known.about.Load().revived(now)
+			created = true
+		case len(c.catalog.allMachines()) >= c.options.MaxSeries:
+			return nil, nil, c.limitReached("machines")
+		default:
+			*next = *newMachine(put.ID, now).about.Load()
+			created = true
+		}
+		version := next.Version
+		if created {
+			version = 0
+		}
+		if !match.Allows(version) {
+			return nil, nil, fmt.Errorf("machine %q: %w", put.ID, factory.ErrPrecondition)
+		}
+		same := next.Name == put.Name && next.Placement == put.Placement && maps.Equal(next.Attributes, put.Attributes)
+		if !created && same {
+			stored = next.described()
+			return nil, nil, nil
+		}
+		if !created {
+			next.Version++
+			next.UpdatedAt = now
+		}
+		next.Name, next.Placement, next.Attributes = put.Name, put.Placement, put.Attributes
+		stored = next.described()
+		return next.write, func() { c.setMachine(put.ID, next) }, nil
+	}})
+	if err != nil {
+		return factory.Machine{}, false, err
+	}
+	stored.LastSeen = s.lastSeen(put.ID)
+	return stored, created, nil
+}
+
+// setMachine publishes a description.
+func (c *committer) setMachine(id string, about *machineState) {
+	m := c.catalog.machine(id)
+	switch {
+	case m == nil:
+		m = &machine{id: id}
+		m.about.Store(about)
+		c.catalog.add(nil, []*machine{m})
+	case m.live() == nil:
+		c.catalog.setDeleted(m, about)
+	default:
+		m.about.Store(about)
+	}
+}
+
+// DeleteMachine implements factory.Registry.
+func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Match, purge bool) error {
+	err := s.operate(ctx, &operation{machine: id, prepare: func(c *committer) (func(*conn) error, func(), error) {
+		known := c.catalog.machine(id)
+		about := known.live()
+		if known == nil || about == nil && !purge {
+			return nil, nil, fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
+		}
+		version := int64(0)
+		if about != nil {
+			version = about.Version
+		}
+		if !match.Allows(version) {
+			return nil, nil, fmt.Errorf("machine %q: %w", id, factory.ErrPrecondition)
+		}
+		if purge {
+			return c.purgeMachine(known)
+		}
+		next := *about
+		next.deleted = true
+		return next.write, func() { c.catalog.setDeleted(known, &next) }, nil
+	}})
+	if err == nil && purge {
+		s.sealer.signal()
+	}
+	return err
+}
+
+// purgeMachine forgets a machine and its series at once; the sealer removes
+// their points bit by bit.
+func (c *committer) purgeMachine(m *machine) (write func(*conn) error, publish func(), err error) {
+	seq := c.lastSeq
+	write = func(conn *conn) error {
+		for _, s := range c.catalog.ofMachine(m.id) {
+			if err := conn.exec("INSERT OR REPLACE INTO purged (series_id, seq) VALUES (?, ?)", s.id, seq); err != nil {
+				return err
+			}
+			if err := conn.exec("DELETE FROM series WHERE id = ?", s.id); err != nil {
+				return err
+			}
+		}
+		return conn.exec("DELETE FROM machine WHERE id = ?", m.id)
+	}
+	return write, func() {
+		for _, s := range c.catalog.purge(m) {
+			c.sealer.notePurged(s.id, seq)
+		}
+	}, nil
+}
+
+// PutMetric implements factory.Registry.
+func (s *Store) PutMetric(ctx context.Context, put factory.Metric, match factory.Match) (stored factory.Metric, created bool, err error) {
+	if err := s.mayLookUp(ctx); err != nil {
+		return stored, false, err
+	}
+	if s.catalog.machine(put.Machine).live() == nil {
+		return stored, false, fmt.Errorf("machine %q: %w", put.Machine, factory.ErrNotFound)
+	}
+	if err := factory.ValidateMetric(put); err != nil {
+		return stored, false, err
+	}
+	k := key{strings.Clone(put.Machine), strings.Clone(put.Name)}
+	described := put
+	described.Unit = strings.Clone(put.Unit)
+	err = s.operate(ctx, &operation{machine: k.machine, prepare: func(c *committer) (func(*conn) error, func(), error) {
+		if c.catalog.machine(k.machine).live() == nil {
+			return nil, nil, fmt.Errorf("machine %q: %w", k.machine, factory.ErrNotFound)
+		}
+		known := c.catalog.find(k)
+		now := c.options.now().UnixMilli()
+		before := newMetricState(now)
+		version := int64(0)
+		if known != nil {
+			before = known.about.Load()
+			version = before.version
+		}
+		if !match.Allows(version) {
+			return nil, nil, fmt.Errorf("metric %q of machine %q: %w", k.metric, k.machine, factory.ErrPrecondition)
+		}
+		next := metricOf(described, before)
+		if known != nil && next.same(before) {
+			stored = before.described(k)
+			return nil, nil, nil
+		}
+		if known == nil {
+			created = true
+			return c.addMetric(k, next, &stored)
+		}
+		next.version++
+		next.updatedAt = now
+		stored = next.described(k)
+		return func(conn *conn) error { return next.write(conn, known.id, k) }, func() { known.about.Store(next) }, nil
+	}})
+	if err != nil {
+		return factory.Metric{}, false, err
+	}
+	return stored, created, nil
+}
+
+// addMetric registers a series that has no points yet.
+func (c *committer) addMetric(k key, about *metricState, stored *factory.Metric) (write func(*conn) error, publish func(), err error) {
+	if len(c.catalog.all()) >= c.options.MaxSeries {
+		return nil, nil, c.limitReached("series")
+	}
+	s := newSeries(c.lastSeries+1, k, about)
+	*stored = about.described(k)
+	return func(conn *conn) error { return about.write(conn, s.id, k) }, func() {
+		c.lastSeries = s.id
+		c.catalog.add([]*series{s}, nil)
+	}, nil
+}
+
+// metricOf is what put says, with the history of before.
+func metricOf(put factory.Metric, before *metricState) *metricState {
+	of := put
+	return &metricState{
+		unit: of.Unit, kind: of.Kind, expectedMin: cloneFloat(of.ExpectedMin), expectedMax: cloneFloat(of.ExpectedMax),
+		retention: of.Retention, version: before.version, createdAt: before.createdAt, updatedAt: before.updatedAt,
+	}
+}
+
+func cloneFloat(v *float64) *float64 {
+	if v == nil {
+		return nil
+	}
+	return new(*v)
+}
+
+func cloneStrings(m map[string]string) map[string]string {
+	if len(m) == 0 {
+		return nil
+	}
+	c := make(map[string]string, len(m))
+	for k, v := range m {
+		c[strings.Clone(k)] = strings.Clone(v)
+	}
+	return c
+}
