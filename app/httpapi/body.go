@@ -65,10 +65,9 @@ var errNoMemory = &httpError{status: fasthttp.StatusServiceUnavailable, retryAft
 // grows with what has arrived, not with what was announced.
 func (b *buffer) fill(r io.Reader, limit int, tooLarge error) error {
 	if b.taken == 0 {
-		if !b.budget.take(cap(b.b)) {
-			return errNoMemory
+		if err := b.takeFirst(); err != nil {
+			return err
 		}
-		b.taken = cap(b.b)
 	}
 	for {
 		if len(b.b) == cap(b.b) {
@@ -88,6 +87,19 @@ func (b *buffer) fill(r io.Reader, limit int, tooLarge error) error {
 			return err
 		}
 	}
+}
+
+// takeFirst asks for what the buffer has before anything is in it. One that is
+// large from an earlier body makes way for a small one when memory is short.
+func (b *buffer) takeFirst() error {
+	if !b.budget.take(cap(b.b)) {
+		if cap(b.b) <= firstBuffer || !b.budget.take(firstBuffer) {
+			return errNoMemory
+		}
+		b.b = make([]byte, 0, firstBuffer)
+	}
+	b.taken = cap(b.b)
+	return nil
 }
 
 func (b *buffer) grow(limit int) error {

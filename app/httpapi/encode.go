@@ -9,6 +9,14 @@ import (
 
 func appendInt(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }
 
+// appendComma writes what parts the entry of an index from the one before.
+func appendComma(dst []byte, i int) []byte {
+	if i == 0 {
+		return dst
+	}
+	return append(dst, ',')
+}
+
 // appendFloat writes the shortest number that reads back as the same double,
 // in the forms that JSON, CSV readers and spreadsheets all know.
 func appendFloat(dst []byte, v float64) []byte {

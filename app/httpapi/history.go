@@ -1,9 +1,7 @@
 package httpapi
 
 import (
-	"bufio"
 	"context"
-	"strings"
 	"time"
 
 	"smart-factory-backend/app/factory"
@@ -12,144 +10,132 @@ import (
 )
 
 const (
-	// maxHistory is the most raw points in one answer.
+	// maxHistory is the most points or buckets in one answer.
 	maxHistory = 50_000
-	// csvPage is how many points of a CSV are held at one moment.
-	csvPage = 10_000
+	// streamPage is how many of a stream are held at one moment.
+	streamPage = 10_000
 )
+
+// historyPage is a page of history in one of its forms: points or buckets.
+type historyPage struct {
+	points  []factory.Series
+	buckets []factory.BucketSeries
+	next    string
+}
 
 // history is GET /api/v1/machines/{id}/history.
 func (a *API) history(ctx *fasthttp.RequestCtx, c call) error {
-	machine := c.args[0]
-	q, err := queryOf(ctx, "metric", "from", "to", "limit", "cursor", "format", "time_format")
+	r, err := historyRequestOf(ctx, c.args[0])
 	if err != nil {
 		return err
 	}
-	hq := factory.HistoryQuery{Machine: machine, Cursor: q["cursor"]}
-	if q["metric"] != "" {
-		hq.Metrics = strings.Split(q["metric"], ",")
-	}
-	if hq.From, hq.To, err = q.moments(); err != nil {
-		return err
-	}
-	format, err := formatOf(ctx, q)
-	if err != nil {
-		return err
-	}
-	if format == "csv" {
-		return a.historyCSV(ctx, hq, q)
-	}
-	if _, given := q["time_format"]; given {
-		return badParameter("time_format", "goes with format=csv")
-	}
-	if hq.Limit, err = q.limit(maxHistory); err != nil {
-		return err
-	}
-	page, err := a.historyPage(hq)
-	if err != nil {
-		return err
-	}
-	dst := append(ctx.Response.Body()[:0], `{"machine":`...)
-	dst = appendString(dst, machine)
-	dst = append(dst, `,"series":[`...)
-	for i, series := range page.Series {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = appendSeries(dst, series)
-	}
-	return sendPage(ctx, append(dst, ']'), page.NextCursor)
-}
-
-func (a *API) historyPage(hq factory.HistoryQuery) (factory.HistoryPage, error) {
-	wait, cancel := context.WithTimeout(context.Background(), queryTime)
-	defer cancel()
-	return a.options.Store.History(wait, hq)
-}
-
-// formatOf is "json" or "csv", by parameter or else by the Accept header.
-func formatOf(ctx *fasthttp.RequestCtx, q query) (string, error) {
-	if _, given := q["format"]; !given && strings.Contains(string(ctx.Request.Header.Peek(fasthttp.HeaderAccept)), "text/csv") {
-		return "csv", nil
-	}
-	return q.word("format", "json", "csv")
-}
-
-func appendSeries(dst []byte, s factory.Series) []byte {
-	dst = append(dst, `{"metric":`...)
-	dst = appendString(dst, s.Metric)
-	dst = append(dst, `,"unit":`...)
-	dst = appendString(dst, s.Unit)
-	dst = append(dst, `,"points":[`...)
-	for i, p := range s.Points {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, '[')
-		dst = appendInt(dst, p.ObservedAt)
-		dst = append(dst, ',')
-		dst = appendFloat(dst, p.Value)
-		dst = append(dst, ']')
-	}
-	return append(dst, ']', '}')
-}
-
-// historyCSV streams the whole range (RFC 4180), page by page.
-func (a *API) historyCSV(ctx *fasthttp.RequestCtx, hq factory.HistoryQuery, q query) error {
-	for _, name := range []string{"limit", "cursor"} {
-		if _, given := q[name]; given {
-			return badParameter(name, "does not go with CSV, which is the whole range")
-		}
-	}
-	times, err := q.word("time_format", "ms", "iso")
-	if err != nil {
-		return err
-	}
-	hq.Limit = csvPage
-	page, err := a.historyPage(hq) // what is wrong with the request shows before the body begins
-	if err != nil {
-		return err
-	}
-	ctx.Response.Header.SetContentType("text/csv; charset=utf-8; header=present")
-	a.options.Runtime.StreamBody(ctx, func(w *bufio.Writer) error {
-		if _, err := w.WriteString("ts,machine,metric,value\r\n"); err != nil {
+	if r.points > 0 {
+		if err := a.boundPicture(r); err != nil {
 			return err
 		}
-		for {
-			if err := writeRows(w, hq.Machine, page, times == "iso"); err != nil {
-				return err
-			}
-			if page.NextCursor == "" {
-				return nil
-			}
-			hq.Cursor = page.NextCursor
-			if page, err = a.historyPage(hq); err != nil {
-				return err
-			}
+	}
+	page, err := a.historyPage(r) // what is wrong with the request shows before the body begins
+	if err != nil {
+		return err
+	}
+	if r.format != formatJSON {
+		a.streamHistory(ctx, r, page)
+		return nil
+	}
+	return sendPage(ctx, r.appendPage(ctx.Response.Body()[:0], page), page.next)
+}
+
+// historyPage asks the store for the page that r is at.
+func (a *API) historyPage(r *historyRequest) (page historyPage, err error) {
+	wait, cancel := context.WithTimeout(context.Background(), queryTime)
+	defer cancel()
+	store := a.options.Store
+	switch {
+	case r.points > 0:
+		page.points, err = store.Downsample(wait, factory.DownsampleQuery{
+			Machine: r.machine, Metrics: r.metrics, From: r.from, To: r.to, Points: r.points,
+		})
+	case r.aggregates != nil:
+		var buckets factory.BucketPage
+		buckets, err = store.Buckets(wait, factory.BucketQuery{
+			Machine: r.machine, Metrics: r.metrics, From: r.from, To: r.to,
+			Interval: r.interval, Location: r.location, Cursor: r.cursor, Limit: r.limit,
+		})
+		page.buckets, page.next = buckets.Series, buckets.NextCursor
+	default:
+		var raw factory.HistoryPage
+		raw, err = store.History(wait, factory.HistoryQuery{
+			Machine: r.machine, Metrics: r.metrics, From: r.from, To: r.to, Cursor: r.cursor, Limit: r.limit,
+		})
+		page.points, page.next = raw.Series, raw.NextCursor
+	}
+	return page, err
+}
+
+// boundPicture sees to it that a picture of all metrics that are asked for
+// fits into one answer.
+func (a *API) boundPicture(r *historyRequest) error {
+	metrics := len(r.metrics)
+	if metrics == 0 {
+		wait, cancel := context.WithTimeout(context.Background(), queryTime)
+		defer cancel()
+		all, err := a.options.Store.Metrics(wait, r.machine)
+		if err != nil && !isNotFound(err) { // the history of a deleted machine is still there
+			return err
 		}
-	})
+		metrics = len(all)
+	}
+	if metrics*r.points > maxHistory {
+		return badParameter("points", "of that many metrics comes to more than 50000 points; ask for fewer points, or for some of the metrics")
+	}
 	return nil
 }
 
-// writeRows writes one page of points.
-func writeRows(w *bufio.Writer, machine string, page factory.HistoryPage, iso bool) error {
-	var row []byte
-	for _, s := range page.Series {
-		names := appendCSV(append(appendCSV([]byte{','}, machine), ','), s.Metric)
-		names = append(names, ',')
-		for _, p := range s.Points {
-			row = row[:0]
-			if iso {
-				row = time.UnixMilli(p.ObservedAt).UTC().AppendFormat(row, "2006-01-02T15:04:05.000Z")
-			} else {
-				row = appendInt(row, p.ObservedAt)
-			}
-			row = append(row, names...)
-			row = append(appendFloat(row, p.Value), '\r', '\n')
-			if _, err := w.Write(row); err != nil {
-				return err
-			}
+// appendPage writes the answer but for its end; see sendPage.
+func (r *historyRequest) appendPage(dst []byte, page historyPage) []byte {
+	dst = append(dst, `{"machine":`...)
+	dst = appendString(dst, r.machine)
+	dst = append(dst, `,"series":[`...)
+	for i, s := range page.points {
+		dst = appendSeriesHead(dst, i, s.Metric, s.Unit)
+		for j, p := range s.Points {
+			dst = appendComma(dst, j)
+			dst = append(dst, '[')
+			dst = appendInt(dst, p.ObservedAt)
+			dst = append(dst, ',')
+			dst = append(appendFloat(dst, p.Value), ']')
 		}
+		dst = append(dst, ']', '}')
 	}
-	return nil
+	for i, s := range page.buckets {
+		dst = appendSeriesHead(dst, i, s.Metric, s.Unit)
+		for j := range s.Buckets {
+			dst = appendComma(dst, j)
+			dst = append(dst, '[')
+			dst = appendInt(dst, s.Buckets[j].Start)
+			dst = append(dst, ',', '{')
+			for k, g := range r.aggregates {
+				dst = appendComma(dst, k)
+				dst = append(dst, g.key...)
+				dst = g.append(dst, &s.Buckets[j], s.Kind, jsonNull)
+			}
+			dst = append(dst, '}', ']')
+		}
+		dst = append(dst, ']', '}')
+	}
+	return append(dst, ']')
+}
+
+func appendSeriesHead(dst []byte, i int, metric, unit string) []byte {
+	dst = appendComma(dst, i)
+	dst = append(dst, `{"metric":`...)
+	dst = appendString(dst, metric)
+	dst = append(dst, `,"unit":`...)
+	dst = appendString(dst, unit)
+	return append(dst, `,"points":[`...)
+}
+
+// appendTime writes a time as text, with the zone's offset.
+func appendTime(dst []byte, at int64, loc *time.Location) []byte {
+	return time.UnixMilli(at).In(loc).AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
 }

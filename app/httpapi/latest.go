@@ -22,6 +22,9 @@ func (a *API) latest(ctx *fasthttp.RequestCtx, _ call) error {
 	if err != nil {
 		return err
 	}
+	if len(ctx.QueryArgs().PeekMulti(paramMetrics)) > 1 {
+		return badParameter(paramMetrics, "stands there twice")
+	}
 	limit, err := q.limit(maxPage)
 	if err != nil {
 		return err

@@ -77,6 +77,8 @@ func answerTo(err error) *httpError {
 	return &httpError{status: fasthttp.StatusInternalServerError, detail: "something went wrong here"}
 }
 
+func isNotFound(err error) bool { return errors.Is(err, factory.ErrNotFound) }
+
 // fail writes the answer to an error.
 func fail(ctx *fasthttp.RequestCtx, err error) {
 	e := answerTo(err)

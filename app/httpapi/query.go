@@ -15,20 +15,17 @@ import (
 // query is the parameters of a request, each at most once and all known.
 type query map[string]string
 
-// later are parameters that the API will have; saying so beats "unknown".
-var later = []string{"interval", "agg", "points", "time_zone"}
-
+// queryOf reads the parameters. Metrics may be named in several ones; they are
+// read by metricsOf.
 func queryOf(ctx *fasthttp.RequestCtx, known ...string) (query, error) {
 	q := query{}
 	for key, value := range ctx.QueryArgs().All() {
 		name := string(key)
 		_, twice := q[name]
 		switch {
-		case slices.Contains(later, name) && !slices.Contains(known, name):
-			return nil, badParameter(name, "is not available in this version")
 		case !slices.Contains(known, name):
 			return nil, badParameter(clip(name), "is not known here; known are "+strings.Join(known, ", "))
-		case twice:
+		case twice && name != paramMetrics:
 			return nil, badParameter(name, "stands there twice")
 		case !utf8.Valid(value):
 			return nil, badParameter(name, "is not valid UTF-8")
@@ -36,6 +33,26 @@ func queryOf(ctx *fasthttp.RequestCtx, known ...string) (query, error) {
 		q[name] = string(value)
 	}
 	return q, nil
+}
+
+// paramMetrics is the parameter that may stand there several times, where a
+// request is about metrics of one machine.
+const paramMetrics = "metric"
+
+// metricsOf returns the metrics that are asked for: a list with commas, or a
+// parameter for each, whose names may have commas.
+func metricsOf(ctx *fasthttp.RequestCtx) []string {
+	var names []string
+	given := ctx.QueryArgs().PeekMulti(paramMetrics)
+	for _, value := range given {
+		if name := string(value); len(given) > 1 {
+			names = append(names, name)
+		} else if name != "" {
+			names = strings.Split(name, ",")
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // clip keeps a message short that repeats what the client sent.
@@ -48,27 +65,24 @@ func clip(s string) string {
 
 // limit returns the parameter "limit", from 1 to most; without it, most.
 func (q query) limit(most int) (int, error) {
-	text, given := q["limit"]
+	n, given, err := q.number("limit", 1, most)
 	if !given {
-		return most, nil
+		n = most
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > most {
-		return 0, badParameter("limit", fmt.Sprintf("%q is not a number from 1 to %d", clip(text), most))
-	}
-	return n, nil
+	return n, err
 }
 
-// moments returns the parameters "from" and "to" in Unix milliseconds.
-func (q query) moments() (from, to int64, err error) {
+// moments returns the parameters "from" and "to" in Unix milliseconds; loc is
+// the zone of times that name none.
+func (q query) moments(loc *time.Location) (from, to int64, err error) {
 	from, to = math.MinInt64, math.MaxInt64
 	if text, given := q["from"]; given {
-		if from, err = parseMoment(text); err != nil {
+		if from, err = parseMomentIn(text, loc); err != nil {
 			return 0, 0, badParameter("from", err.Error())
 		}
 	}
 	if text, given := q["to"]; given {
-		if to, err = parseMoment(text); err != nil {
+		if to, err = parseMomentIn(text, loc); err != nil {
 			return 0, 0, badParameter("to", err.Error())
 		}
 	}
@@ -90,17 +104,62 @@ func (q query) word(name string, words ...string) (string, error) {
 	return text, nil
 }
 
-// parseMoment reads Unix milliseconds or ISO 8601; without a zone it is UTC.
-func parseMoment(text string) (int64, error) {
+// number returns a parameter from least to most, and whether it was given.
+func (q query) number(name string, least, most int) (n int, given bool, err error) {
+	text, given := q[name]
+	if !given {
+		return 0, false, nil
+	}
+	n, err = strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		return 0, true, badParameter(name, fmt.Sprintf("%q is not a number from %d to %d", clip(text), least, most))
+	}
+	return n, true, nil
+}
+
+// without refuses parameters that do not go with what else is asked for.
+func (q query) without(why string, names ...string) error {
+	for _, name := range names {
+		if _, given := q[name]; given {
+			return badParameter(name, why)
+		}
+	}
+	return nil
+}
+
+// parseMoment is parseMomentIn with UTC.
+func parseMoment(text string) (int64, error) { return parseMomentIn(text, time.UTC) }
+
+// parseMomentIn reads Unix milliseconds or ISO 8601; without a zone it is in
+// loc.
+func parseMomentIn(text string, loc *time.Location) (int64, error) {
 	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return ms, nil
 	}
 	// A plus sign for the zone arrives as a space unless it was encoded.
 	iso := strings.Replace(text, " ", "+", 1)
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.Parse(layout, iso); err == nil {
-			return t.UnixMilli(), nil
+	if t, err := time.Parse(time.RFC3339Nano, iso); err == nil {
+		return t.UnixMilli(), nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02T15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, iso, loc); err == nil {
+			return earliest(t).UnixMilli(), nil
 		}
 	}
 	return 0, fmt.Errorf("%q is neither Unix milliseconds nor an ISO 8601 time", clip(text))
+}
+
+// earliest is t, or where its zone's clock showed the same before it was put
+// back, that time.
+func earliest(t time.Time) time.Time {
+	change, _ := t.ZoneBounds()
+	if change.IsZero() {
+		return t
+	}
+	_, offset := t.Zone()
+	_, before := change.Add(-time.Nanosecond).Zone()
+	if same := t.Add(time.Duration(offset-before) * time.Second); same.Before(change) && before > offset {
+		return same
+	}
+	return t
 }
