@@ -21,6 +21,10 @@ const (
 // for another. Nothing more is received.
 func (s *Session) Close(reason Reason) { s.close(reason, ws.NormalClosure) }
 
+// Fail is Close for a fault of the program's own, such as a panic: a WebSocket
+// is closed with 1011.
+func (s *Session) Fail(reason Reason) { s.close(reason, ws.InternalError) }
+
 func (s *Session) close(reason Reason, code int) {
 	s.mu.Lock()
 	if s.state != open {

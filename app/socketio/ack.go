@@ -3,6 +3,8 @@ package socketio
 import (
 	"context"
 	"time"
+
+	"smart-factory-backend/app/eventloop"
 )
 
 // await has answer called with the client's acknowledgement of id, or with
@@ -106,13 +108,13 @@ func (s *Socket) EmitAck(timeout time.Duration, answer func(Args, error), event 
 		return err
 	}
 	p.ID, p.HasID = s.ns.nextAck(), true
-	var t *timer
+	var t *eventloop.Timer
 	if timeout > 0 {
-		t = new(timer)
+		t = new(eventloop.Timer)
 	}
 	later := func(a Args, err error) {
 		if t != nil {
-			s.client.session.Stop(t)
+			s.client.session.Loop().Stop(t)
 		}
 		a = a.Clone()
 		s.enqueue(job{run: func() { answer(a, err) }})
@@ -125,7 +127,7 @@ func (s *Socket) EmitAck(timeout time.Duration, answer func(Args, error), event 
 		return err
 	}
 	if t != nil {
-		s.client.session.After(t, timeout, func() {
+		s.client.session.Loop().After(t, timeout, func() {
 			if f := s.forget(p.ID); f != nil {
 				f(Args{}, ErrTimeout)
 			}

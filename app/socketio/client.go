@@ -5,20 +5,23 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+
+	"smart-factory-backend/app/engineio"
+	"smart-factory-backend/app/eventloop"
 )
 
 // client is what the sockets of one Engine.IO session share. It receives for
 // the session.
 type client struct {
 	server  *Server
-	session link
+	session *engineio.Session
 
 	// Of the receiving goroutine.
 	partial *partial
 
 	mu      sync.Mutex
-	sockets []*Socket // few: a slice is smaller than a map
-	timeout *timer    // until a namespace has been joined
+	sockets []*Socket        // few: a slice is smaller than a map
+	timeout *eventloop.Timer // until a namespace has been joined
 	closed  bool
 }
 
@@ -111,7 +114,7 @@ func (c *client) event(s *Socket, p *wirePacket, attachments [][]byte) {
 func (c *client) connect(name string, auth []byte) {
 	n := c.server.enter(name, auth)
 	if n == nil {
-		c.refuse(name, errors.New("Invalid namespace")) //nolint:revive,staticcheck // the client shows it
+		c.refuse(name, errors.New("Invalid namespace")) //nolint:staticcheck // the client shows it
 		return
 	}
 	s := &Socket{ns: n, client: c, id: randomID()}
@@ -193,7 +196,7 @@ func (c *client) joined() {
 	c.timeout = nil
 	c.mu.Unlock()
 	if t != nil {
-		c.session.Stop(t)
+		c.session.Loop().Stop(t)
 	}
 }
 
@@ -217,7 +220,7 @@ func (c *client) fail(reason Reason) {
 // crash closes the session because a handler has panicked.
 func (c *client) crash() {
 	c.endAll(ForcedServerClose)
-	c.session.Crash()
+	c.session.Fail(ForcedServerClose)
 }
 
 // disconnect closes the session after telling every socket.
@@ -236,7 +239,7 @@ func (c *client) Closed(reason Reason) {
 	c.timeout = nil
 	c.mu.Unlock()
 	if t != nil {
-		c.session.Stop(t)
+		c.session.Loop().Stop(t)
 	}
 	c.endAll(reason)
 	c.server.left(c)

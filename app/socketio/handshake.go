@@ -66,6 +66,8 @@ func singles(values map[string][]string) map[string]any {
 // Handshake tells how the socket came to be. It is made for each call.
 func (s *Socket) Handshake() *Handshake {
 	h := s.client.session.Handshake()
-	h.Auth = s.auth
-	return h
+	return &Handshake{
+		Headers: h.Headers(), Query: h.Query(), URL: h.URL(), Address: h.RemoteAddr(),
+		Secure: h.Secure(), CrossDomain: h.Origin() != "", Time: h.Time(), Auth: s.auth,
+	}
 }

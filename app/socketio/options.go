@@ -2,11 +2,17 @@ package socketio
 
 import (
 	"time"
+
+	"smart-factory-backend/app/engineio"
 )
 
 // Options configure a Server. Zero fields have the defaults that their
 // comments name.
 type Options struct {
+	// Engine configures the Engine.IO server; Loop and Detach must be set. Its
+	// Open is overwritten.
+	Engine engineio.Options
+
 	// ConnectTimeout is how long a client may take to join a namespace before
 	// it is closed (45 s).
 	ConnectTimeout time.Duration
@@ -56,6 +62,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Guard == nil {
 		o.Guard = func(f, after func()) { contain(f, after, o.Panicked) }
+	}
+	if o.Engine.Panicked == nil {
+		o.Engine.Panicked = o.Panicked
 	}
 	if o.now == nil {
 		o.now = time.Now

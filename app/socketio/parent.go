@@ -1,6 +1,9 @@
 package socketio
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+)
 
 // ParentNamespace stands for all namespaces that a pattern makes. What is
 // registered with it is for the sockets of each that is made from then on.
@@ -16,7 +19,7 @@ func (s *Server) OfMatch(match Match) *ParentNamespace {
 	p := &ParentNamespace{server: s, match: match}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.parents = append(s.parents[:len(s.parents):len(s.parents)], p)
+	s.parents = append(slices.Clip(s.parents), p)
 	return p
 }
 

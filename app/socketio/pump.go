@@ -55,7 +55,7 @@ func (s *Socket) enqueue(j job) {
 
 // start has the queue worked off. Whoever calls it has set running.
 func (s *Socket) start() {
-	if !s.client.session.Go(s.work) {
+	if !s.client.session.Loop().Go(s.work) {
 		s.work() // the loop has ended: only the last jobs are left
 	}
 }

@@ -1,7 +1,9 @@
 package socketio
 
+import "smart-factory-backend/app/engineio"
+
 // Reason says why a socket was disconnected, in the words of the original.
-type Reason string
+type Reason = engineio.Reason
 
 // The reasons.
 const (
@@ -10,18 +12,21 @@ const (
 	// ServerDisconnect: Socket.Disconnect.
 	ServerDisconnect Reason = "server namespace disconnect"
 	// TransportClose: the connection was closed, by the client or on its way.
-	TransportClose Reason = "transport close"
+	TransportClose = engineio.TransportClose
 	// TransportError: the connection failed.
-	TransportError Reason = "transport error"
+	TransportError = engineio.TransportError
 	// PingTimeout: the client did not answer a ping.
-	PingTimeout Reason = "ping timeout"
+	PingTimeout = engineio.PingTimeout
 	// ParseError: the client sent what is no packet.
-	ParseError Reason = "parse error"
+	ParseError = engineio.ParseError
 	// ForcedClose: the Engine.IO session was closed by the server.
-	ForcedClose Reason = "forced close"
+	ForcedClose = engineio.ForcedClose
 	// ForcedServerClose: Socket.Disconnect with the connection, or a packet
 	// out of turn.
 	ForcedServerClose Reason = "forced server close"
 	// ServerShuttingDown: Server.Close.
-	ServerShuttingDown Reason = "server shutting down"
+	ServerShuttingDown = engineio.ServerShutdown
+	// SlowClient: more waited for the client than may. The original has no
+	// such bound.
+	SlowClient = engineio.SlowClient
 )

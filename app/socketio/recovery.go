@@ -197,7 +197,7 @@ func resumptionOf(auth json.RawMessage) (resumption, bool) {
 // may come back as itself.
 func recoverable(r Reason) bool {
 	switch r {
-	case TransportClose, TransportError, ForcedClose, PingTimeout, ServerShuttingDown, ForcedServerClose:
+	case TransportClose, TransportError, ForcedClose, PingTimeout, ServerShuttingDown, ForcedServerClose, SlowClient:
 		return true
 	}
 	return false

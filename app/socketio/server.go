@@ -3,8 +3,15 @@ package socketio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/engineio"
+	"smart-factory-backend/app/eventloop"
 )
 
 // Server is a Socket.IO server. As a Namespace it is its main one, "/". All
@@ -12,6 +19,7 @@ import (
 type Server struct {
 	*Namespace
 	options Options
+	engine  *engineio.Server
 
 	mu         sync.RWMutex
 	namespaces map[string]*Namespace
@@ -22,11 +30,45 @@ type Server struct {
 	empty      chan struct{} // closed when the last client has gone after Close
 }
 
-// New makes a server.
+// New makes a server. It starts nothing.
 func New(o Options) *Server {
 	s := &Server{options: o.withDefaults(), namespaces: map[string]*Namespace{}, empty: make(chan struct{})}
 	s.Namespace = s.Of("/")
+	engine := s.options.Engine
+	engine.Open = func(session *engineio.Session) engineio.Receiver { return s.open(session) }
+	s.engine = engineio.New(engine)
 	return s
+}
+
+// Handler answers the requests of clients, whatever their path; by default
+// they ask for /socket.io/.
+func (s *Server) Handler(ctx *fasthttp.RequestCtx) { s.engine.Handler(ctx) }
+
+// Engine is the Engine.IO server.
+func (s *Server) Engine() *engineio.Server { return s.engine }
+
+// Close refuses new clients and tells those that there are to go, spread over
+// a time with jitter, so that they do not come back all at once. Clients take
+// it as a lost connection, and come back by themselves. Then it closes the
+// adapters. When ctx ends, what is left is told at once and not waited for. A
+// second call does the same.
+func (s *Server) Close(ctx context.Context, spread time.Duration) error {
+	s.engine.Drain(ctx, spread)
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		if s.clients == 0 {
+			close(s.empty)
+		}
+	}
+	s.mu.Unlock()
+	var late error
+	select {
+	case <-s.empty:
+	case <-ctx.Done():
+		late = fmt.Errorf("close clients: %w", ctx.Err())
+	}
+	return errors.Join(late, s.closeAdapters())
 }
 
 // Of returns the namespace of a name, and makes it if there is none yet. The
@@ -50,6 +92,9 @@ func (s *Server) makeLocked(name string, parent *ParentNamespace) *Namespace {
 		s.children++
 	}
 	n.adapter = s.options.Adapter(n)
+	if s.closed {
+		_ = n.adapter.Close()
+	}
 	s.namespaces[name] = n
 	return n
 }
@@ -76,12 +121,12 @@ func (s *Server) enter(name string, auth []byte) *Namespace {
 }
 
 // open takes a new session.
-func (s *Server) open(session link) *client {
-	c := &client{server: s, session: session, timeout: new(timer)}
+func (s *Server) open(session *engineio.Session) *client {
+	c := &client{server: s, session: session, timeout: new(eventloop.Timer)}
 	s.mu.Lock()
 	s.clients++
 	s.mu.Unlock()
-	session.After(c.timeout, s.options.ConnectTimeout, c.late)
+	session.Loop().After(c.timeout, s.options.ConnectTimeout, c.late)
 	return c
 }
 
@@ -91,7 +136,11 @@ func (s *Server) left(*client) {
 	defer s.mu.Unlock()
 	s.clients--
 	if s.closed && s.clients == 0 {
-		close(s.empty)
+		select {
+		case <-s.empty: // one came in after all, and has gone
+		default:
+			close(s.empty)
+		}
 	}
 }
 

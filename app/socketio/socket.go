@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"smart-factory-backend/app/engineio"
 )
 
 // The states of a socket.
@@ -63,8 +65,9 @@ func (s *Socket) ID() string { return s.id }
 // Namespace is the one that the socket is in.
 func (s *Socket) Namespace() *Namespace { return s.ns }
 
-// Conn is the Engine.IO session, which the sockets of a client share.
-func (s *Socket) Conn() Conn { return s.client.session }
+// Conn is the Engine.IO session, which the sockets of a client share. What is
+// sent on it directly has to be Socket.IO packets.
+func (s *Socket) Conn() *engineio.Session { return s.client.session }
 
 // Connected reports whether the socket is connected.
 func (s *Socket) Connected() bool { return s.state.Load() == connected }

@@ -1,0 +1,43 @@
+package socketio
+
+// What tests need of the inside.
+
+// MaxDepth is how deep JSON from outside may be nested.
+const MaxDepth = maxDepth
+
+// Valid reports whether data is one JSON value, by the package's own scanner.
+func Valid(data []byte) bool {
+	i := skipSpace(data, 0)
+	if i = skipValue(data, i, 0); i < 0 {
+		return false
+	}
+	return skipSpace(data, i) == len(data)
+}
+
+// Decode takes the text of a packet apart.
+func Decode(text []byte, maxAttachments int) (p Packet, attachments int, err error) {
+	w, err := parse(text, maxAttachments)
+	if err != nil {
+		return Packet{}, 0, err
+	}
+	return Packet{Type: w.kind, Namespace: string(w.namespace), ID: w.id, HasID: w.hasID, Data: w.data}, w.attachments, nil
+}
+
+// EventName returns the name of an event and the list of its arguments.
+func EventName(data []byte) (name string, args []byte) {
+	quoted, args := eventName(data)
+	return unquote(quoted), args
+}
+
+// Encode makes the packet of an event.
+func Encode(namespace, event string, args ...any) (*Packet, error) {
+	return newEvent(namespace, event, args)
+}
+
+// HeldBack reports whether the client is not read from, because too many of
+// its events wait.
+func (s *Socket) HeldBack() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pump.room != nil
+}

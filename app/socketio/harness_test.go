@@ -1,0 +1,398 @@
+package socketio_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+	"smart-factory-backend/app/eventloop"
+	"smart-factory-backend/app/socketio"
+)
+
+// patience bounds every wait; only a test that fails uses it up.
+const patience = 20 * time.Second
+
+// plant is a server with all that it stands on, for the time of a test.
+type plant struct {
+	t      testing.TB
+	addr   string
+	io     *socketio.Server
+	panics chan any
+	ends   chan socketio.Reason // why sockets of the main namespace ended
+}
+
+// start runs a server. prepare registers the handlers before a client comes.
+func start(t testing.TB, o socketio.Options, prepare func(io *socketio.Server)) *plant {
+	t.Helper()
+	loop, err := eventloop.New(eventloop.Options{Shards: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &plant{t: t, panics: make(chan any, 100), ends: make(chan socketio.Reason, 10_000)}
+	o.Engine.Loop = loop
+	o.Engine.Detach = func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
+		cluster.Detach(ctx, func(s *cluster.Session) { f(s) })
+	}
+	o.Panicked = func(v any, _ []byte) { p.panics <- v }
+	p.io = socketio.New(o)
+	p.io.OnDisconnect(func(_ *socketio.Socket, r socketio.Reason) { p.ends <- r })
+	if prepare != nil {
+		prepare(p.io)
+	}
+	sup, err := cluster.New(cluster.Options{
+		Host: "127.0.0.1", GateDelay: time.Millisecond, IdleGrace: time.Millisecond,
+		Handler: p.io.Handler,
+		Server:  func(s *fasthttp.Server) { s.StreamRequestBody, s.MaxRequestBodySize = true, 64<<10 },
+		Observe: func(e cluster.Event) {
+			if e.Kind == cluster.Panicked {
+				p.panics <- e.Value
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sup.Listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.addr = sup.Addr().String()
+	p.run(sup, loop)
+	<-sup.Ready()
+	return p
+}
+
+// run serves until the test ends, in the order of a process: Socket.IO, then
+// HTTP, then the loop.
+func (p *plant) run(sup *cluster.Supervisor, loop *eventloop.Loop) {
+	ctx, stop := context.WithCancel(context.Background())
+	loopCtx, stopLoop := context.WithCancel(context.Background())
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		defer stopLoop()
+		if err := sup.Run(ctx); err != nil {
+			p.t.Errorf("the supervisor ended with %v", err)
+		}
+	})
+	ended.Go(func() {
+		if err := loop.Run(loopCtx); err != nil {
+			p.t.Errorf("the loop ended with %v", err)
+		}
+	})
+	p.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := p.io.Close(ctx, 0); err != nil {
+			p.t.Errorf("Close: %v", err)
+		}
+		stop()
+		ended.Wait()
+	})
+}
+
+// peer is a client of the protocol and nothing more: it sends and shows
+// packets as they are.
+type peer struct {
+	t    testing.TB
+	got  chan string // packets; binary ones after a "b:"
+	over chan struct{}
+	post func(packet string) error // an Engine.IO packet, binary ones after a "b:"
+	stop func()
+	mute atomic.Bool // pings are not answered
+}
+
+// transports are those that every rule holds on.
+var transports = []string{"websocket", "polling"}
+
+// onEach runs a test on each transport, each with a server of its own.
+func onEach(t *testing.T, o socketio.Options, prepare func(*socketio.Server), f func(t *testing.T, p *plant, dial func() *peer)) {
+	t.Helper()
+	for _, transport := range transports {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, o, prepare)
+			p.t = t
+			f(t, p, func() *peer { return p.dial(transport) })
+		})
+	}
+}
+
+// dial opens a session.
+func (p *plant) dial(transport string) *peer {
+	p.t.Helper()
+	c := &peer{t: p.t, got: make(chan string, 100_000), over: make(chan struct{})}
+	if transport == "polling" {
+		p.dialPolling(c)
+	} else {
+		p.dialWebSocket(c)
+	}
+	p.t.Cleanup(c.stop)
+	return c
+}
+
+func (p *plant) dialWebSocket(c *peer) {
+	p.t.Helper()
+	conn, _, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/socket.io/?EIO=4&transport=websocket&x=1", http.Header{"Origin": {"http://page"}})
+	if err != nil {
+		p.t.Fatalf("dial: %v", err)
+	}
+	if _, _, err := conn.ReadMessage(); err != nil {
+		p.t.Fatalf("open packet: %v", err)
+	}
+	var mu sync.Mutex
+	c.post = func(packet string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if data, binary := strings.CutPrefix(packet, "b:"); binary {
+			return conn.WriteMessage(websocket.BinaryMessage, []byte(data))
+		}
+		return conn.WriteMessage(websocket.TextMessage, []byte(packet))
+	}
+	done := make(chan struct{})
+	c.stop = func() { _ = conn.NetConn().Close(); <-done }
+	go func() {
+		defer close(done)
+		defer close(c.over)
+		for {
+			kind, data, err := conn.ReadMessage()
+			if err != nil {
+				if e, ok := err.(*websocket.CloseError); ok { //nolint:errorlint // as it comes
+					c.got <- fmt.Sprintf("close %d", e.Code)
+				}
+				return
+			}
+			c.take(string(data), kind == websocket.BinaryMessage)
+		}
+	}()
+}
+
+func (p *plant) dialPolling(c *peer) {
+	p.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	transport := &http.Transport{}
+	client := http.Client{Transport: transport, Timeout: 2 * patience}
+	address := "http://" + p.addr + "/socket.io/?EIO=4&transport=polling&x=1"
+	ask := func(method, body string) (string, error) {
+		req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
+		if err != nil {
+			return "", err
+		}
+		req.Header.Set("Origin", "http://page")
+		resp, err := client.Do(req)
+		if err != nil {
+			return "", err
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err == nil && resp.StatusCode != http.StatusOK {
+			err = fmt.Errorf("%d %s", resp.StatusCode, b)
+		}
+		return string(b), err
+	}
+	open, err := ask("GET", "")
+	if err != nil {
+		p.t.Fatalf("open: %v", err)
+	}
+	var handshake struct{ Sid string }
+	if err := json.Unmarshal([]byte(open[1:]), &handshake); err != nil {
+		p.t.Fatalf("open packet %q: %v", open, err)
+	}
+	address += "&sid=" + handshake.Sid
+	c.post = func(packet string) error {
+		if data, binary := strings.CutPrefix(packet, "b:"); binary {
+			packet = "b" + base64Of(data)
+		}
+		_, err := ask("POST", packet)
+		return err
+	}
+	done := make(chan struct{})
+	c.stop = func() { cancel(); <-done; transport.CloseIdleConnections() }
+	go func() {
+		defer close(done)
+		defer close(c.over)
+		for {
+			body, err := ask("GET", "")
+			if err != nil {
+				return
+			}
+			for packet := range strings.SplitSeq(body, "\x1e") {
+				if packet == "1" {
+					return
+				}
+				if data, binary := strings.CutPrefix(packet, "b"); binary {
+					c.take(unbase64(data), true)
+				} else {
+					c.take(packet, false)
+				}
+			}
+		}
+	}()
+}
+
+// take acts on an Engine.IO packet.
+func (c *peer) take(packet string, binary bool) {
+	switch {
+	case binary:
+		c.got <- "b:" + packet
+	case packet == "2":
+		if !c.mute.Load() {
+			_ = c.post("3")
+		}
+	case strings.HasPrefix(packet, "4"):
+		c.got <- packet[1:]
+	}
+}
+
+// send sends Socket.IO packets; binary ones are marked by "b:".
+func (c *peer) send(packets ...string) {
+	c.t.Helper()
+	for _, packet := range packets {
+		if !strings.HasPrefix(packet, "b:") {
+			packet = "4" + packet
+		}
+		if err := c.post(packet); err != nil {
+			c.t.Fatalf("send %.100q: %v", packet, err)
+		}
+	}
+}
+
+// try is send for what may end the session.
+func (c *peer) try(packets ...string) {
+	for _, packet := range packets {
+		if !strings.HasPrefix(packet, "b:") {
+			packet = "4" + packet
+		}
+		_ = c.post(packet)
+	}
+}
+
+func (c *peer) read() string {
+	c.t.Helper()
+	select {
+	case packet := <-c.got:
+		return packet
+	default:
+	}
+	select {
+	case packet := <-c.got:
+		return packet
+	case <-c.over:
+		select {
+		case packet := <-c.got:
+			return packet
+		default:
+		}
+		c.t.Fatal("the session has ended")
+	case <-time.After(patience):
+		c.t.Fatal("nothing came")
+	}
+	return ""
+}
+
+// wants fails the test unless these packets come next.
+func (c *peer) wants(packets ...string) {
+	c.t.Helper()
+	for _, want := range packets {
+		if got := c.read(); got != want {
+			c.t.Fatalf("got %.300q, want %.300q", got, want)
+		}
+	}
+}
+
+// wantsEnd fails the test unless the session ends without another packet.
+func (c *peer) wantsEnd() {
+	c.t.Helper()
+	select {
+	case <-c.over:
+	case <-time.After(patience):
+		c.t.Fatal("the session has not ended")
+	}
+	for {
+		select {
+		case packet := <-c.got:
+			if !strings.HasPrefix(packet, "close ") {
+				c.t.Fatalf("got %.300q before the end, want nothing", packet)
+			}
+		default:
+			return
+		}
+	}
+}
+
+// welcome is the answer to a CONNECT.
+type welcome struct {
+	SID string `json:"sid"`
+	PID string `json:"pid"`
+}
+
+// connect joins a namespace, "/" if it is empty, with auth where that is not.
+func (c *peer) connect(namespace, auth string) welcome {
+	c.t.Helper()
+	prefix := "0"
+	if namespace != "" && namespace != "/" {
+		prefix += namespace + ","
+	}
+	c.send(prefix + auth)
+	return c.welcomed(prefix)
+}
+
+func (c *peer) welcomed(prefix string) welcome {
+	c.t.Helper()
+	var w welcome
+	got := c.read()
+	if !strings.HasPrefix(got, prefix) || json.Unmarshal([]byte(got[len(prefix):]), &w) != nil || w.SID == "" {
+		c.t.Fatalf("got %q, want %s{\"sid\":…}", got, prefix)
+	}
+	return w
+}
+
+// receive returns what comes next on a channel.
+func receive[T any](t testing.TB, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		t.Fatal("nothing came")
+		panic("unreachable")
+	}
+}
+
+// until waits for what the test has no other way to see.
+func until(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !is(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+func mustDo(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// echo sends every "message" back, and acknowledges every "ask", with the
+// arguments that came.
+func echo(h interface {
+	On(event string, f socketio.Handler)
+},
+) {
+	h.On("message", func(e *socketio.Event) { _ = e.Socket.Emit("message-back", e.Args) })
+	h.On("ask", func(e *socketio.Event) { _ = e.Ack(e.Args) })
+}

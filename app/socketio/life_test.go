@@ -1,0 +1,428 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/socketio"
+)
+
+func TestHandlersOfASocketRunInOrder(t *testing.T) {
+	t.Parallel()
+	for _, direct := range []bool{false, true} {
+		t.Run(fmt.Sprintf("direct %v", direct), func(t *testing.T) {
+			t.Parallel()
+			onEach(t, socketio.Options{MaxQueued: 4}, func(io *socketio.Server) {
+				on := io.On
+				if direct {
+					on = io.OnDirect
+				}
+				var inside atomic.Int32
+				on("e", func(e *socketio.Event) {
+					if inside.Add(1) != 1 {
+						t.Error("two handlers of a socket run at the same time")
+					}
+					runtime.Gosched()
+					_ = e.Socket.Emit("e", e.Args)
+					inside.Add(-1)
+				})
+				io.On("slow", func(e *socketio.Event) { _ = e.Socket.Emit("slow", e.Args) })
+			}, func(_ *testing.T, _ *plant, dial func() *peer) {
+				c := dial()
+				c.connect("", "")
+				for i := range 200 {
+					name := "e"
+					if i%7 == 0 {
+						name = "slow"
+					}
+					c.send(fmt.Sprintf(`2[%q,%d]`, name, i))
+				}
+				for i := range 200 {
+					name := "e"
+					if i%7 == 0 {
+						name = "slow"
+					}
+					c.wants(fmt.Sprintf(`2[%q,%d]`, name, i))
+				}
+			})
+		})
+	}
+}
+
+func TestABlockedHandlerHoldsUpItsSocketOnly(t *testing.T) {
+	t.Parallel()
+	onEach(t, socketio.Options{MaxQueued: 3}, func(io *socketio.Server) {
+		echo(io)
+		echo(io.Of("/other"))
+		gate := make(chan struct{})
+		io.On("block", func(_ *socketio.Event) { <-gate })
+		io.Of("/other").On("unblock", func(*socketio.Event) { close(gate) })
+	}, func(_ *testing.T, _ *plant, dial func() *peer) {
+		c, other := dial(), dial()
+		c.connect("", "")
+		c.connect("/other", "")
+		other.connect("/other", "")
+		c.send(`2["block"]`, `2["message",1]`)
+		c.send(`2/other,["message",2]`)
+		c.wants(`2/other,["message-back",2]`) // the same client's other socket
+		other.send(`2/other,["message",3]`, `2/other,["unblock"]`)
+		other.wants(`2/other,["message-back",3]`)
+		c.wants(`2["message-back",1]`)
+	})
+}
+
+func TestWhoFloodsIsHeldBack(t *testing.T) {
+	t.Parallel()
+	gate := make(chan struct{})
+	var begun atomic.Int32
+	p := start(t, socketio.Options{MaxQueued: 10}, func(io *socketio.Server) {
+		io.On("e", func(e *socketio.Event) {
+			begun.Add(1)
+			<-gate
+			_ = e.Socket.Emit("e", e.Args)
+		})
+	})
+	c := p.dial("websocket")
+	c.connect("", "")
+	s := p.io.Sockets()[0]
+	sent := make(chan struct{})
+	const n = 1000
+	go func() {
+		defer close(sent)
+		for i := range n {
+			c.try(fmt.Sprintf(`2["e",%d]`, i))
+		}
+	}()
+	until(t, "the receiver waits", func() bool { return s.HeldBack() })
+	if begun.Load() != 1 {
+		t.Errorf("%d handlers have begun, want 1", begun.Load())
+	}
+	close(gate)
+	receive(t, sent)
+	for i := range n {
+		c.wants(fmt.Sprintf(`2["e",%d]`, i))
+	}
+}
+
+func TestAnAcknowledgementPassesTheQueue(t *testing.T) {
+	t.Parallel()
+	var events atomic.Int32
+	p := start(t, socketio.Options{MaxQueued: 2}, func(io *socketio.Server) {
+		io.On("ask", func(e *socketio.Event) {
+			answer, err := e.Socket.Timeout(patience).EmitWithAck(context.Background(), "q")
+			_ = e.Ack(answer, err == nil)
+		})
+		io.On("e", func(*socketio.Event) { events.Add(1) })
+		io.On("count", func(e *socketio.Event) { _ = e.Ack(int(events.Load())) })
+	})
+	c := p.dial("websocket")
+	c.connect("", "")
+	c.send(`20["ask"]`)
+	c.wants(`20["q"]`)
+	for range 20 { // more than may wait, in front of the answer
+		c.send(`2["e"]`)
+	}
+	c.send(`30["a"]`, `21["count"]`)
+	c.wants(`30["a",true]`, `31[20]`)
+
+	c.send(`20["ask"]`)
+	c.wants(`21["q"]`)
+	for range 40 { // sixteen times as much is too much
+		c.try(`2["e"]`)
+	}
+	c.wantsEnd()
+	if r := receive(t, p.ends); r != socketio.ForcedServerClose {
+		t.Errorf("disconnected for %q, want %q", r, socketio.ForcedServerClose)
+	}
+}
+
+func TestAPanicEndsItsClientOnly(t *testing.T) {
+	t.Parallel()
+	for _, where := range []string{"event", "direct", "connection", "middleware", "disconnect", "answer"} {
+		t.Run(where, func(t *testing.T) {
+			t.Parallel()
+			onEach(t, socketio.Options{}, func(io *socketio.Server) {
+				echo(io)
+				bad := io.Of("/bad")
+				fault := func(is string) {
+					if is == where {
+						panic("the handler's fault: " + where)
+					}
+				}
+				bad.Use(func(*socketio.Socket) error { fault("middleware"); return nil })
+				bad.OnConnection(func(*socketio.Socket) { fault("connection") })
+				bad.OnDisconnect(func(*socketio.Socket, socketio.Reason) { fault("disconnect") })
+				bad.On("event", func(e *socketio.Event) {
+					fault("event")
+					_ = e.Socket.EmitAck(0, func(socketio.Args, error) { fault("answer") }, "q")
+					e.Socket.Disconnect(false)
+				})
+				bad.OnDirect("direct", func(*socketio.Event) { fault("direct") })
+			}, func(t *testing.T, p *plant, dial func() *peer) {
+				c, other := dial(), dial()
+				other.connect("", "")
+				c.connect("", "")
+				c.try(`0/bad,`)
+				until(t, "the client is in, or out", func() bool { return len(p.panics) > 0 || len(p.io.Of("/bad").Sockets()) > 0 })
+				if where != "middleware" && where != "connection" {
+					c.try(`2/bad,["direct"]`, `2/bad,["event"]`)
+				}
+				if got := fmt.Sprint(receive(t, p.panics)); got != "the handler's fault: "+where {
+					t.Errorf("reported %s", got)
+				}
+				if r := receive(t, p.ends); r != socketio.ForcedServerClose && r != socketio.TransportError {
+					t.Errorf("the client's other socket ended for %q", r)
+				}
+				receive(t, c.over)
+				other.send(`2["message"]`)
+				other.wants(`2["message-back"]`)
+			})
+		})
+	}
+}
+
+func TestAPanicIsClosedWith1011(t *testing.T) {
+	t.Parallel()
+	p := start(t, socketio.Options{}, func(io *socketio.Server) {
+		io.On("panic", func(*socketio.Event) { panic("on purpose") })
+		io.On("goexit", func(*socketio.Event) { runtime.Goexit() })
+		io.OnDirect("direct", func(*socketio.Event) { panic("on purpose") })
+	})
+	for _, event := range []string{"panic", "goexit", "direct"} {
+		c := p.dial("websocket")
+		c.connect("", "")
+		c.send(`2["` + event + `"]`)
+		c.wants("close 1011")
+		receive(t, p.ends)
+	}
+}
+
+func TestOwnHandlersOfASocket(t *testing.T) {
+	t.Parallel()
+	seen := make(chan string, 100)
+	p := start(t, socketio.Options{}, func(io *socketio.Server) {
+		say := func(text string) socketio.Handler {
+			return func(e *socketio.Event) { seen <- text + " " + e.Name + " " + string(e.Args.JSON()) }
+		}
+		io.OnAny(say("any"))
+		io.On("e", say("first"))
+		io.On("e", say("second"))
+		io.OnDisconnecting(func(s *socketio.Socket, r socketio.Reason) {
+			seen <- fmt.Sprintf("disconnecting %s %v %v", r, len(s.Rooms()), s.Connected())
+		})
+		io.OnConnection(func(s *socketio.Socket) {
+			s.OnAny(say("own any"))
+			s.On("e", say("own"))
+			s.Once("e", say("once"))
+			s.On("off", say("off"))
+			s.Off("off")
+			s.Off("nothing")
+			s.Join("room")
+			s.OnDisconnecting(func(r socketio.Reason) { seen <- fmt.Sprintf("own disconnecting %s %d", r, len(s.Rooms())) })
+			s.OnDisconnect(func(r socketio.Reason) { seen <- fmt.Sprintf("own disconnect %s %d", r, len(s.Rooms())) })
+		})
+	})
+	c := p.dial("websocket")
+	c.connect("", "")
+	c.send(`2["e",1]`, `2["e"]`, `2["off"]`, `1`)
+	for _, want := range []string{
+		"any e [1]", "own any e [1]", "first e [1]", "second e [1]", "own e [1]", "once e [1]",
+		"any e []", "own any e []", "first e []", "second e []", "own e []",
+		"any off []", "own any off []",
+		"disconnecting client namespace disconnect 2 false", "own disconnecting client namespace disconnect 2",
+		"own disconnect client namespace disconnect 0",
+	} {
+		if got := receive(t, seen); got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestDisconnectedByTheServer(t *testing.T) {
+	t.Parallel()
+	onEach(t, socketio.Options{}, func(io *socketio.Server) {
+		for _, n := range []*socketio.Namespace{io.Namespace, io.Of("/other")} {
+			echo(n)
+			n.On("kick", func(e *socketio.Event) {
+				e.Socket.Disconnect(e.Args.Text(0) == "all")
+				if err := e.Socket.Emit("x"); !errors.Is(err, socketio.ErrDisconnected) {
+					t.Errorf("Emit afterwards: %v, want ErrDisconnected", err)
+				}
+				if err := e.Ack(); !errors.Is(err, socketio.ErrDisconnected) {
+					t.Errorf("Ack afterwards: %v, want ErrDisconnected", err)
+				}
+				e.Socket.Join("x")
+				e.Socket.Disconnect(true)
+			})
+		}
+		io.On("drop", func(e *socketio.Event) { e.Socket.Conn().Close(socketio.ForcedClose) })
+	}, func(t *testing.T, p *plant, dial func() *peer) {
+		c := dial()
+		c.connect("", "")
+		c.connect("/other", "")
+		c.send(`2/other,7["kick"]`)
+		c.wants(`1/other,`)
+		c.send(`2["message"]`)
+		c.wants(`2["message-back"]`)
+		c.connect("/other", "")
+		c.try(`28["kick","all"]`)
+		got := []string{c.read(), c.read()}
+		slices.Sort(got)
+		if !slices.Equal(got, []string{`1`, `1/other,`}) {
+			t.Errorf("got %q, want both namespaces' end", got)
+		}
+		c.wantsEnd()
+		if r := receive(t, p.ends); r != socketio.ServerDisconnect {
+			t.Errorf("disconnected for %q, want %q", r, socketio.ServerDisconnect)
+		}
+		if p.io.Adapter().HasRoom("x") {
+			t.Error("a socket that is disconnected has joined a room")
+		}
+		c = dial()
+		c.connect("", "")
+		c.try(`2["drop"]`)
+		c.wantsEnd()
+		if r := receive(t, p.ends); r != socketio.ForcedClose {
+			t.Errorf("disconnected for %q, want %q", r, socketio.ForcedClose)
+		}
+	})
+}
+
+func TestVolatile(t *testing.T) {
+	t.Parallel()
+	p := start(t, socketio.Options{}, nil)
+	c := p.dial("websocket")
+	c.connect("", "")
+	s := p.io.Sockets()[0]
+	mustDo(t, s.Volatile().Emit("v", 1))
+	c.wants(`2["v",1]`)
+	mustDo(t, p.io.Volatile().Emit("v", 2))
+	c.wants(`2["v",2]`)
+	if _, err := s.Volatile().Timeout(patience).Compress(true).EmitWithAck(canceled(), "q"); !errors.Is(err, context.Canceled) {
+		t.Errorf("EmitWithAck() = %v, want context.Canceled", err)
+	}
+	c.wants(`20["q"]`)
+
+	// A polling client without a poll can't take anything at once.
+	slow := p.dial("polling")
+	slow.connect("", "")
+	slow.stop()
+	other := p.io.Sockets()[slices.IndexFunc(p.io.Sockets(), func(o *socketio.Socket) bool { return o != s })]
+	until(t, "the poll is gone", func() bool { return errors.Is(other.Volatile().Emit("v", 3), socketio.ErrDropped) })
+	mustDo(t, p.io.Volatile().Emit("v", 4))
+	c.wants(`2["v",4]`)
+}
+
+func canceled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+func TestHandshakeAndData(t *testing.T) {
+	t.Parallel()
+	onEach(t, socketio.Options{}, nil, func(t *testing.T, p *plant, dial func() *peer) {
+		c := dial()
+		w := c.connect("", `{"token":"x"}`)
+		s := p.io.Sockets()[0]
+		h := s.Handshake()
+		if h.Address != "127.0.0.1" || !h.CrossDomain || h.Secure || h.Query.Get("x") != "1" || h.Query.Get("EIO") != "4" ||
+			string(h.Auth) != `{"token":"x"}` || !reflect.DeepEqual(h.Headers["origin"], []string{"http://page"}) || time.Since(h.Time) > patience {
+			t.Errorf("Handshake() = %+v", h)
+		}
+		if got, want := s.Conn().Transport(), h.Query.Get("transport"); got != want {
+			t.Errorf("Transport() = %q, want %q", got, want)
+		}
+		s.Data().Set("k", 1)
+		s.Data().Set("k", "v")
+		if s.Data().Get("k") != "v" || s.Data().Get("none") != nil {
+			t.Errorf("Data() = %v", s.Data().Values())
+		}
+		found, err := p.io.FetchSockets(t.Context())
+		mustDo(t, err)
+		var form struct {
+			Headers map[string]string `json:"headers"`
+			Time    string            `json:"time"`
+			Issued  int64             `json:"issued"`
+			XDomain bool              `json:"xdomain"`
+			Query   map[string]string `json:"query"`
+			Auth    map[string]string `json:"auth"`
+		}
+		mustDo(t, unmarshal(found[0].Handshake, &form))
+		if form.Headers["origin"] != "http://page" || form.Issued != h.Time.UnixMilli() || !form.XDomain || form.Query["x"] != "1" || form.Auth["token"] != "x" {
+			t.Errorf("the handshake as JSON is %s", found[0].Handshake)
+		}
+		if at, err := time.Parse("Mon Jan 02 2006 15:04:05 GMT-0700", form.Time[:len("Tue Nov 24 2026 01:55:44 GMT+0000")]); err != nil || at.Unix() != h.Time.Unix() {
+			t.Errorf("the time as JSON is %q", form.Time)
+		}
+		if found[0].ID != w.SID || string(found[0].Data) != `{"k":"v"}` {
+			t.Errorf("found %+v", found[0])
+		}
+	})
+}
+
+func TestClose(t *testing.T) {
+	t.Parallel()
+	onEach(t, socketio.Options{}, echoServer, func(t *testing.T, p *plant, dial func() *peer) {
+		c := dial()
+		c.connect("", "")
+		s := p.io.Sockets()[0]
+		mustDo(t, p.io.Close(t.Context(), 10*time.Millisecond))
+		if r := receive(t, p.ends); r != socketio.ServerShuttingDown {
+			t.Errorf("disconnected for %q, want %q", r, socketio.ServerShuttingDown)
+		}
+		c.wantsEnd()
+		for what, err := range map[string]error{
+			"Emit of the server":  p.io.Emit("e"),
+			"Emit of a namespace": p.io.Of("/new").Emit("e"),
+			"SocketsJoin":         p.io.SocketsJoin("r"),
+			"SocketsLeave":        p.io.SocketsLeave("r"),
+			"EmitWithAck":         second(p.io.EmitWithAck(context.Background(), "e")),
+		} {
+			if !errors.Is(err, socketio.ErrClosed) {
+				t.Errorf("%s after Close: %v, want ErrClosed", what, err)
+			}
+		}
+		if err := s.Emit("e"); !errors.Is(err, socketio.ErrDisconnected) {
+			t.Errorf("Emit of a socket after Close: %v, want ErrDisconnected", err)
+		}
+		s.Join("r")
+		s.Leave("r")
+		s.Disconnect(true)
+		if got := s.Rooms(); len(got) != 0 {
+			t.Errorf("Rooms() = %v after Close", got)
+		}
+		mustDo(t, p.io.Close(t.Context(), 0))
+	})
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func echoServer(io *socketio.Server) { echo(io) }
+
+func TestCloseDoesNotWaitForWhoIsStuck(t *testing.T) {
+	t.Parallel()
+	gate := make(chan struct{})
+	p := start(t, socketio.Options{MaxQueued: 1}, func(io *socketio.Server) {
+		io.On("block", func(*socketio.Event) { <-gate })
+	})
+	c := p.dial("websocket")
+	c.connect("", "")
+	for range 5 {
+		c.send(`2["block"]`)
+	}
+	until(t, "the receiver waits", p.io.Sockets()[0].HeldBack)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := p.io.Close(ctx, 0); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Close() = %v, want the deadline", err)
+	}
+	close(gate)
+}

@@ -1,0 +1,50 @@
+package socketio
+
+import "smart-factory-backend/app/eventloop"
+
+// Prepared is an event that has been encoded once, to be sent to any number of
+// a namespace's sockets without the adapter: by a program that keeps its own
+// lists of who is to get what. Connection state recovery does not repeat it.
+type Prepared struct {
+	ns     *Namespace
+	frames *frames
+}
+
+// Prepare encodes an event for this namespace.
+func (n *Namespace) Prepare(event string, args ...any) (*Prepared, error) {
+	p, err := newEvent(n.name, event, args)
+	if err != nil {
+		return nil, err
+	}
+	return &Prepared{ns: n, frames: newFrames(p)}, nil
+}
+
+// Len is the size of the event as it waits for a client that is slow.
+func (p *Prepared) Len() int {
+	n := 0
+	for _, m := range p.frames.list {
+		n += m.Len()
+	}
+	return n
+}
+
+// SendPrepared sends an event that was prepared for the socket's namespace.
+func (s *Socket) SendPrepared(p *Prepared) error {
+	if p.ns != s.ns {
+		return ErrInvalid
+	}
+	return s.transmit(p.frames, false)
+}
+
+// SendPreparedLatest is SendPrepared for an event of which only the newest
+// matters: it takes the place of one with the same key that still waits for
+// the client. An event with binary arguments is never replaced.
+func (s *Socket) SendPreparedLatest(key eventloop.Key, p *Prepared) error {
+	if len(p.frames.list) > 1 || p.ns != s.ns {
+		return s.SendPrepared(p)
+	}
+	if s.state.Load() != connected || s.client.session.SendLatest(key, p.frames.list[0]) != nil {
+		return ErrDisconnected
+	}
+	return nil
+}
