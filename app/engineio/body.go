@@ -11,8 +11,9 @@ import (
 
 const (
 	firstBuffer = 4 << 10
-	// keptBuffer is the largest buffer that is kept for the next request.
-	keptBuffer = 256 << 10
+	// keptBuffer is the largest buffer that is kept for the next request, whose
+	// share of the bound it takes however small that is.
+	keptBuffer = 16 << 10
 )
 
 // body is a payload in memory, as far as it has arrived.
@@ -26,9 +27,12 @@ var bodies = sync.Pool{New: func() any { return &body{b: make([]byte, 0, firstBu
 func (s *Server) readBody(ctx *fasthttp.RequestCtx) (*body, *refusal) {
 	b := bodies.Get().(*body)
 	b.b = b.b[:0]
-	s.bodies.Add(int64(cap(b.b)))
-	if ctx.Request.Header.ContentLength() > s.o.MaxPayload {
+	if s.bodies.Add(int64(cap(b.b))) > int64(s.o.BodyLimit) {
 		ctx.SetConnectionClose() // the rest of the body is not worth reading
+		return b, tooManyBodies
+	}
+	if ctx.Request.Header.ContentLength() > s.o.MaxPayload {
+		ctx.SetConnectionClose()
 		return b, tooLarge
 	}
 	stream := ctx.RequestBodyStream()

@@ -30,6 +30,31 @@ func (s *Server) Posting(sid string) bool {
 // Known reports whether there is such a session.
 func (s *Server) Known(sid string) bool { return s.table.find([]byte(sid)) != nil }
 
+// Late has the session's timer go off that much after it was due.
+func (s *Server) Late(sid string, by time.Duration) {
+	session := s.table.find([]byte(sid))
+	session.mu.Lock()
+	session.due = s.now() - int64(by)
+	session.mu.Unlock()
+	session.tick()
+}
+
+// Due is when the session's timer is due.
+func (s *Server) Due(sid string) int64 {
+	session := s.table.find([]byte(sid))
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	return session.due
+}
+
+// Overdue makes the session's pong due now, and leaves the timer as it is.
+func (s *Server) Overdue(sid string) {
+	session := s.table.find([]byte(sid))
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	session.pinged, session.due = true, s.now()
+}
+
 // SessionSize is what a session takes beside the facts of its handshake.
 const SessionSize = unsafe.Sizeof(Session{}) + unsafe.Sizeof(socket{})
 

@@ -135,18 +135,22 @@ func (p *plant) keep(s *session) *session {
 	return s
 }
 
-// session returns the receiver of a session.
+// session returns the receiver of a session. On a WebSocket the client knows
+// of the session before the receiver does.
 func (p *plant) session(sid string) *session {
 	p.t.Helper()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, s := range p.sessions {
-		if s.ID() == sid {
-			return s
+	var found *session
+	p.until("somebody opens the session "+sid, func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, s := range p.sessions {
+			if s.ID() == sid {
+				found = s
+			}
 		}
-	}
-	p.t.Fatalf("nobody opened the session %q", sid)
-	return nil
+		return found != nil
+	})
+	return found
 }
 
 // wantsEnd fails the test unless the session ends for the reason, once.
@@ -248,6 +252,9 @@ func (p *plant) begin(method, sid, body string) <-chan answer {
 // until waits for what the test has no other way to see.
 func (p *plant) until(what string, is func() bool) {
 	p.t.Helper()
+	if is() {
+		return
+	}
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); !is(); <-tick.C {

@@ -2,14 +2,9 @@ package engineio
 
 import "time"
 
-const (
-	// pingSlack is how late a ping may be and the pong still be due as if it
-	// had been on time: the wheel's tick shall not add up.
-	pingSlack = 50 * time.Millisecond
-	// stoodStill is how late a timer can't be unless the process stood still.
-	// What has not been heard meanwhile may wait to be read.
-	stoodStill = time.Second
-)
+// stoodStill is how late a timer can't be unless the process stood still. What
+// has not been heard meanwhile may wait to be read.
+const stoodStill = time.Second
 
 // now is the time that due is in.
 func (s *Server) now() int64 { return int64(time.Since(s.begin)) }
@@ -33,8 +28,8 @@ func (s *Session) tick() {
 		s.overLocked() // nobody has asked for the news
 	case !s.pinged:
 		s.pinged, s.heard = true, false
-		if late < pingSlack {
-			now = s.due
+		if late < min(s.server.o.PingTimeout/2, stoodStill) {
+			now = s.due // lateness shall not add up
 		}
 		s.due = now + int64(s.server.o.PingTimeout)
 		s.sendLocked(pingPacket)

@@ -37,11 +37,13 @@ func TestHeartbeatOfWebSocket(t *testing.T) {
 func TestPingTimeout(t *testing.T) {
 	t.Parallel()
 	p := start(t, hurried)
-	t.Run("polling, to the moment", func(t *testing.T) {
-		sid := p.open()
-		wait(t, 500*time.Millisecond)
-		p.get(sid).refuses(t, 400, 1, "Session ID unknown")
-		p.session(sid).wantsEnd(t, engineio.PingTimeout)
+	t.Run("polling, before the timer notices", func(t *testing.T) {
+		for _, ask := range []func(sid string) answer{p.get, func(sid string) answer { return p.post(sid, "3") }} {
+			sid := p.open()
+			p.server.Overdue(sid)
+			ask(sid).refuses(t, 400, 1, "Session ID unknown")
+			p.session(sid).wantsEnd(t, engineio.PingTimeout)
+		}
 	})
 	t.Run("polling, a poll waits", func(t *testing.T) {
 		sid := p.open()
@@ -68,36 +70,61 @@ func TestPingTimeout(t *testing.T) {
 	})
 }
 
-// wait lets time pass, where that is what a test is about.
-func wait(t testing.TB, d time.Duration) {
-	t.Helper()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	<-timer.C
-}
-
 func TestAClientThatSendsHasItsPongBehindThat(t *testing.T) {
 	t.Parallel()
-	p := start(t, hurried)
+	p := start(t, engineio.Options{})
 	w, sid := p.connect()
+	p.server.Late(sid, 0)
 	w.wants("2")
 	w.send("4busy")
 	w.wants("4busy")
-	wait(t, 250*time.Millisecond) // the pong is late by more than the wheel's tick
+	p.server.Late(sid, time.Millisecond) // the pong is late
 	w.send("3")
-	w.wants("2") // and counts
-	p.session(sid).wantsEnd(t, engineio.PingTimeout)
+	w.send("4a")
+	w.wants("4a")
+	p.server.Late(sid, 0)
+	w.wants("2") // and counted
+	p.server.Late(sid, time.Millisecond)
+	w.wantsClose(1000)
 }
 
 func TestPongWithoutPingPutsOffNothing(t *testing.T) {
 	t.Parallel()
-	p := start(t, hurried)
-	begin := time.Now()
-	w, _ := p.connect()
-	wait(t, 200*time.Millisecond)
+	p := start(t, engineio.Options{})
+	w, sid := p.connect()
+	due := p.server.Due(sid)
 	w.send("3")
-	w.wants("2")
-	if took := time.Since(begin); took > 450*time.Millisecond {
-		t.Errorf("the ping came after %v", took)
+	w.send("4a")
+	w.wants("4a")
+	if got := p.server.Due(sid); got != due {
+		t.Errorf("the ping was put off from %d to %d", due, got)
 	}
+}
+
+func TestAProcessThatStoodStill(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{})
+	w, sid := p.connect()
+	p.server.Late(sid, time.Minute) // the ping was late, and so may be the pong
+	w.wants("2")
+	p.server.Late(sid, time.Minute) // nothing was read meanwhile
+	w.send("4a")
+	w.wants("4a")
+	w.send("3")
+	w.send("4b")
+	w.wants("4b")
+	p.server.Late(sid, 0)
+	w.wants("2")
+	p.server.Late(sid, 30*time.Millisecond)
+	w.wantsClose(1000)
+	p.session(sid).wantsEnd(t, engineio.PingTimeout)
+}
+
+func TestATimerThatWasMovedDoesNothing(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{})
+	w, sid := p.connect()
+	p.server.Late(sid, -time.Second)
+	w.send("4a")
+	w.wants("4a")
 }

@@ -34,7 +34,7 @@ type Options struct {
 	// for too slow and closed; 1 MiB. A single message may be larger.
 	QueueLimit int
 	// BodyLimit is how many bytes all the payloads that are being received may
-	// take together; 64 MiB.
+	// take together, and beside them all the messages on WebSockets; 64 MiB.
 	BodyLimit int
 	// MaxSessions is how many sessions there may be; 0 is any number.
 	MaxSessions int

@@ -32,6 +32,7 @@ func FuzzSession(f *testing.F) {
 	p := start(f, engineio.Options{QueueLimit: 200})
 	f.Fuzz(func(t *testing.T, steps []byte) {
 		p.t = t
+		defer func() { p.t = f }()
 		newSequence(t, p).play(steps[:min(len(steps), 20)])
 	})
 }

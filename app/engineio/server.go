@@ -38,6 +38,7 @@ func New(o Options) *Server {
 	s.upgrader = &ws.Upgrader{
 		Loop: o.Loop, Detach: o.Detach,
 		MaxMessage: o.MaxPayload, QueueLimit: o.QueueLimit, Deflate: o.Deflate,
+		MaxPartial:  int64(o.BodyLimit),
 		CheckOrigin: func(*fasthttp.RequestCtx) bool { return true }, // cors has
 		Leave:       func(c *ws.Conn) { c.Close(ws.GoingAway, string(ServerShutdown)) },
 	}

@@ -83,7 +83,7 @@ func TestSecondWebSocketIsClosed(t *testing.T) {
 
 func TestProbeThatFails(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{UpgradeTimeout: 100 * time.Millisecond})
+	p := start(t, engineio.Options{UpgradeTimeout: time.Second})
 	for name, fail := range map[string]func(w *wire){
 		"says something else": func(w *wire) { w.send("4hello") },
 		"sends no packet":     func(w *wire) { w.send("x") },
@@ -121,9 +121,11 @@ func TestProbeThatFails(t *testing.T) {
 
 func TestAMovedSessionOutlivesTheProbesTime(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{UpgradeTimeout: 50 * time.Millisecond})
+	p := start(t, engineio.Options{UpgradeTimeout: time.Second})
 	w := p.upgrade(p.open())
-	wait(t, 150*time.Millisecond)
+	timer := time.NewTimer(1200 * time.Millisecond)
+	defer timer.Stop()
+	<-timer.C
 	w.send("4a")
 	w.wants("4a")
 }
