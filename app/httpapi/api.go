@@ -160,7 +160,7 @@ func (a *API) admit(ctx *fasthttp.RequestCtx, rt *route, c call, now time.Durati
 		a.limited.Inc()
 		return who, &httpError{status: fasthttp.StatusTooManyRequests, retryAfter: seconds(wait), detail: "too many requests from this address"}
 	}
-	if a.options.Keys.Open() {
+	if rt.public || a.options.Keys.Open() {
 		return who, nil
 	}
 	secret := secretOf(ctx)

@@ -25,6 +25,8 @@ type route struct {
 	action access.Action
 	// probe routes are for everybody, under any load.
 	probe bool
+	// public routes need no key; the limits hold.
+	public bool
 	// token routes have the key in their path, as its first open segment.
 	token  bool
 	handle handler
@@ -58,6 +60,8 @@ func (a *API) route() {
 	a.add("/api/health/live", probe(a.live))
 	a.add("/api/health/ready", probe(a.ready))
 	a.add("/api/health/startup", probe(a.startup))
+	a.add("/api/openapi.json", &route{method: get, public: true, handle: a.getOpenAPI})
+	a.add("/api/docs", &route{method: get, public: true, handle: a.getDocs})
 	a.add("/api/v1/telemetry", &route{method: post, action: access.Ingest, handle: a.telemetry})
 	a.add("/api/v2/write", &route{method: post, action: access.Ingest, handle: a.influxWrite, fail: failInflux})
 	a.add("/ping", probe(a.influxPing))
