@@ -7,8 +7,11 @@ import (
 	"smart-factory-backend/app/engineio"
 )
 
-// hurried are the times that protocol suites run with.
-var hurried = engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond}
+// The pong may take longer than a busy machine does.
+var (
+	hurried   = engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: patience}
+	impatient = engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: 1500 * time.Millisecond}
+)
 
 func TestHeartbeatOfPolling(t *testing.T) {
 	t.Parallel()
@@ -36,7 +39,7 @@ func TestHeartbeatOfWebSocket(t *testing.T) {
 
 func TestPingTimeout(t *testing.T) {
 	t.Parallel()
-	p := start(t, hurried)
+	p := start(t, impatient)
 	t.Run("polling, before the timer notices", func(t *testing.T) {
 		for _, ask := range []func(sid string) answer{p.get, func(sid string) answer { return p.post(sid, "3") }} {
 			sid := p.open()
@@ -46,22 +49,25 @@ func TestPingTimeout(t *testing.T) {
 		}
 	})
 	t.Run("polling, a poll waits", func(t *testing.T) {
+		t.Parallel()
 		sid := p.open()
 		p.get(sid).wants(t, 200, "2")
 		p.get(sid).wants(t, 200, "1")
 		p.session(sid).wantsEnd(t, engineio.PingTimeout)
 	})
 	t.Run("WebSocket", func(t *testing.T) {
+		t.Parallel()
 		begin := time.Now()
 		w, sid := p.connect()
 		w.wants("2")
 		w.wantsClose(1000)
-		if took := time.Since(begin); took < 500*time.Millisecond || took > 5*time.Second {
+		if took := time.Since(begin); took < 1800*time.Millisecond {
 			t.Errorf("closed after %v", took)
 		}
 		p.session(sid).wantsEnd(t, engineio.PingTimeout)
 	})
 	t.Run("nobody polls", func(t *testing.T) {
+		t.Parallel()
 		sid := p.open()
 		p.session(sid).wantsEnd(t, engineio.PingTimeout)
 		if p.server.Known(sid) {
