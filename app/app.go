@@ -20,6 +20,7 @@ import (
 	"smart-factory-backend/app/health"
 	"smart-factory-backend/app/httpapi"
 	"smart-factory-backend/app/metrics"
+	"smart-factory-backend/app/realtime"
 	"smart-factory-backend/app/store/sqlite"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -57,9 +58,12 @@ type App struct {
 	health      *health.Registry
 	supervisor  *cluster.Supervisor
 	store       factory.Store
+	sessions    *sessions
 	api         *httpapi.API
 	control     *control.Server
 	admin       *admin // nil where it is switched off
+
+	sessionPanics *metrics.Counter
 
 	// opened says that everything above is there.
 	opened atomic.Bool
@@ -76,6 +80,7 @@ func New(c config.Config, o Options) (*App, error) {
 		options: o, log: o.Log, started: time.Now(), config: c,
 		quota: &quota{log: o.Log}, keys: access.NewKeys(list), metrics: metrics.New(),
 	}
+	a.sessionPanics = a.metrics.Counter("smartfactory_panics_total", "place", "session")
 	if c.TLS() {
 		a.certificate = &certificate{certFile: c.TLSCertFile, keyFile: c.TLSKeyFile}
 		if err := a.certificate.load(); err != nil {
@@ -98,7 +103,11 @@ func (a *App) Run(ctx context.Context) (err error) {
 	// What serves the operator lives until the very end, whatever ends ctx.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var helpers sync.WaitGroup
+	var serving sync.WaitGroup
+	moving, endSessions := context.WithCancel(background)
 	defer func() {
+		endSessions()
+		serving.Wait()
 		err = errors.Join(err, a.step("store closed", a.store.Close))
 		_ = a.step("operator's sockets closed", func() error {
 			stop()
@@ -106,6 +115,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 			return nil
 		})
 	}()
+	serving.Go(func() { a.sessions.run(moving) })
 	helpers.Go(func() { a.serveControl(background) })
 	if a.admin != nil {
 		helpers.Go(func() { a.admin.run(background) })
@@ -133,7 +143,7 @@ func (a *App) step(name string, do func() error) error {
 // open claims the port, the store and the operator's sockets, in that order;
 // on an error it gives back what it had.
 func (a *App) open(ctx context.Context) (err error) {
-	if a.supervisor, err = cluster.New(a.clusterOptions()); err != nil {
+	if a.supervisor, err = cluster.New(a.clusterOptions()); err != nil { //nolint:contextcheck // what is observed has no context
 		return err
 	}
 	if err := a.supervisor.Listen(ctx); err != nil {
@@ -144,10 +154,7 @@ func (a *App) open(ctx context.Context) (err error) {
 		AutoRegister:  a.config.AutoRegister,
 		MaxSeries:     a.config.MaxSeries,
 		QueueReadings: a.config.IngestQueue,
-		Retention:     a.config.Retention,
-		MaxBytes:      int64(a.config.StoreMaxBytes),
 		OnFault:       a.storeFault,
-		OnEvent:       a.storeEvent,
 	})
 	if err != nil {
 		return err
@@ -162,7 +169,20 @@ func (a *App) open(ctx context.Context) (err error) {
 func (a *App) assemble() (err error) {
 	a.health = health.New(a.supervisor, a.supervisor.Now)
 	a.health.Add("store", health.Readiness, a.store.Ready)
+	if a.sessions, err = a.newSessions(a.store); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			a.sessions.loop.Close()
+		}
+	}()
+	if a.sessions.broker != nil {
+		a.health.Add("redis", health.Readiness, a.sessions.ready)
+	}
+	a.store = realtime.NewStore(a.store, a.sessions.show)
 	a.describe()
+	a.sessions.describeSessions()
 	if a.api, err = a.newAPI(); err != nil {
 		return err
 	}
@@ -194,7 +214,7 @@ func (a *App) newAPI() (*httpapi.API, error) {
 		MaxBody: int(c.MaxBodyBytes), MaxUnpacked: int(c.MaxUnpackedBytes), MaxPoints: c.MaxPointsPerRequest,
 		IngestTimeout: c.IngestTimeout, IngestMemory: ingestMemory(c),
 		InfluxMachineTag: c.InfluxMachineTag, InfluxMeasurement: c.InfluxMeasurement(),
-		Faults: faulty,
+		Mounts: a.sessions.mounts(), Faults: faulty,
 	})
 }
 
@@ -229,12 +249,22 @@ func (a *App) clusterOptions() cluster.Options {
 		},
 		WriteTimeout:  c.WriteTimeout,
 		ShutdownDelay: c.ShutdownDelay, ShutdownSpread: c.ShutdownSpread, ShutdownTimeout: c.ShutdownTimeout,
-		Observe: newObserver(a.log, a.metrics).observe,
+		Observe: a.observe(newObserver(a.log, a.metrics)),
 	}
 	if a.certificate != nil {
 		o.TLS = a.certificate.config()
 	}
 	return o
+}
+
+// observe hands on what the cluster reports.
+func (a *App) observe(o *observer) func(cluster.Event) {
+	return func(e cluster.Event) {
+		o.observe(e)
+		if e.Kind == cluster.ShutdownStep {
+			a.sessions.observe(e)
+		}
+	}
 }
 
 // maxHeader bounds the header of a request. It is also what each connection
@@ -279,25 +309,6 @@ func (a *App) storeFault(err error) {
 	default:
 		a.log.Error("store can't commit", slog.String(keyError, err.Error()))
 	}
-}
-
-// storeEvent hears what the store has to say to the operator.
-func (a *App) storeEvent(e sqlite.Event) {
-	attrs := []any{slog.String(keyReason, string(e.Kind))}
-	if e.Bytes > 0 {
-		attrs = append(attrs, slog.Int64(keyBytes, e.Bytes))
-	}
-	if e.Points > 0 {
-		attrs = append(attrs, slog.Uint64(keyCount, e.Points))
-	}
-	if e.Err != nil {
-		attrs = append(attrs, slog.String(keyError, e.Err.Error()))
-	}
-	if e.Kind == sqlite.EventChecked && e.Err == nil || e.Kind == sqlite.EventUnclean {
-		a.log.Info("store", attrs...)
-		return
-	}
-	a.log.Warn("store", attrs...)
 }
 
 func (a *App) serveControl(ctx context.Context) {

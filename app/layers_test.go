@@ -18,6 +18,7 @@ var level = map[string]int{
 	"app/cli":                   6,
 	"app":                       5,
 	"app/socketio/redisadapter": 4,
+	"app/realtime":              4,
 	"app/socketio":              3,
 	"app/engineio":              2,
 	"app/httpapi":               2,

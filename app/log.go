@@ -10,7 +10,6 @@ import (
 // Keys of log attributes.
 const (
 	keyAddress    = "address"
-	keyBytes      = "bytes"
 	keyCause      = "cause"
 	keyChanged    = "changed"
 	keyCount      = "count"

@@ -32,7 +32,7 @@ func TestConfigShowsEveryVariable(t *testing.T) {
 // The configuration of these is read from a real environment.
 func TestConfigOfAProcess(t *testing.T) {
 	t.Parallel()
-	secrets := []string{"API_KEYS=a:read:" + hush, "REDIS_URL=redis://:" + hush + "@r", "DATABASE_URL=sqlite://" + hush + ":" + hush + "@/x"}
+	secrets := []string{"API_KEYS=a:read:" + hush, "REDIS_URL=http://:" + hush + "@r", "DATABASE_URL=sqlite://" + hush + ":" + hush + "@/x"}
 	tests := map[string]struct {
 		variables, args []string
 		code            int

@@ -15,11 +15,15 @@ const (
 	cutGrace = time.Second
 )
 
+// StepSocketsClosed is the Reason of the ShutdownStep after which no request
+// comes any more and sessions are told to go.
+const StepSocketsClosed = "sockets closed"
+
 // shutdown ends everything in order; each step is reported with its time. It
 // runs in the goroutine of Run and goes on answering calls.
 func (s *Supervisor) shutdown() {
 	s.report("drain announced", s.announceDrain)
-	s.report("sockets closed", s.closeSockets)
+	s.report(StepSocketsClosed, s.closeSockets)
 
 	timeout := make(chan struct{})
 	timer := time.AfterFunc(s.opts.ShutdownTimeout, func() { close(timeout) })

@@ -31,7 +31,7 @@ type Config struct {
 	// Where data is kept; see SQLitePath.
 	DatabaseURL URL    `envconfig:"DATABASE_URL" shown:"SQLite under DATA_DIR" form:"database" meaning:"sqlite:///path/to/file.db"`
 	DataDir     string `envconfig:"DATA_DIR" default:"./data" meaning:"directory of the embedded database"`
-	RedisURL    URL    `envconfig:"REDIS_URL" form:"redis" meaning:"joins several replicas (not available in this version)"`
+	RedisURL    URL    `envconfig:"REDIS_URL" form:"redis" meaning:"redis://[user:password@]host:port, rediss:// for TLS: joins the rooms of several replicas"`
 
 	// Who may do what. APIKeys has been checked for its form only.
 	APIKeys        Secret         `envconfig:"API_KEYS" form:"keys" meaning:"name:role:secret, separated by commas; roles read, ingest, operate, admin; required in production; may change on reload"`
@@ -51,10 +51,6 @@ type Config struct {
 	// How InfluxDB's line protocol is understood; see InfluxMeasurement.
 	InfluxMachineTag string `envconfig:"INFLUX_MACHINE_TAG" default:"machine" meaning:"tag of line protocol that names the machine; where a line has none of it, the tag host does"`
 	InfluxMetric     string `envconfig:"INFLUX_METRIC" default:"field" oneof:"field measurement_field" meaning:"name of a metric from line protocol: field, or measurement_field, which puts the measurement and _ before it"`
-
-	// What is kept, and for how long. StoreMaxBytes is 0 for the default.
-	Retention     time.Duration `envconfig:"RETENTION" default:"0s" min:"0s" meaning:"how long readings are kept, by their own time, where the metric does not say; 0 is for ever"`
-	StoreMaxBytes Bytes         `envconfig:"STORE_MAX_BYTES" default:"0" shown:"80 % of the disk" min:"0" meaning:"size of the embedded database from which the oldest readings go, with a warning before"`
 
 	AutoRegister   bool `envconfig:"AUTO_REGISTER" default:"true" meaning:"register unknown machines and metrics on first sight"`
 	FaultInjection bool `envconfig:"FAULT_INJECTION" default:"false" meaning:"serve POST /api/faults/…, which breaks things on purpose; refused in production"`
@@ -91,6 +87,19 @@ type Config struct {
 	IngestQueue         int           `envconfig:"INGEST_QUEUE" default:"200000" meaning:"readings that may wait for a commit; more get 503"`
 	IngestTimeout       time.Duration `envconfig:"INGEST_TIMEOUT" default:"10s" meaning:"how long a request may wait for its commit"`
 	IngestMemory        Bytes         `envconfig:"INGEST_MEMORY" default:"256Mi" meaning:"memory for the bodies of requests at work, in a small container a quarter of its memory; more get 503"`
+
+	// Sessions of clients: WebSockets, Socket.IO, Server-Sent Events.
+	RealtimeInterval  time.Duration `envconfig:"REALTIME_INTERVAL" default:"100ms" meaning:"time over which telemetry is gathered for each room"`
+	MaxRoomsPerSocket int           `envconfig:"MAX_ROOMS_PER_SOCKET" default:"1000" meaning:"rooms that one session may have subscribed"`
+	MaxSockets        int           `envconfig:"MAX_SOCKETS" default:"40000" meaning:"sessions (WebSocket, Socket.IO, event streams) of the process"`
+	MaxSocketsPerAddr int           `envconfig:"MAX_SOCKETS_PER_ADDRESS" default:"20000" meaning:"sessions of one client address"`
+	MaxSocketsPerKey  int           `envconfig:"MAX_SOCKETS_PER_KEY" default:"20000" meaning:"sessions with one API key"`
+	UpgradeRate       int           `envconfig:"UPGRADE_RATE" default:"2000" meaning:"sessions that may begin in a second; more get 503"`
+	WSQueueBytes      Bytes         `envconfig:"WS_QUEUE_BYTES" default:"4Mi" meaning:"bytes that may wait for one client before it is closed as too slow; a snapshot of 10000 metrics takes 1Mi"`
+	WSCompression     bool          `envconfig:"WS_COMPRESSION" default:"false" meaning:"agree to permessage-deflate: less traffic for more CPU"`
+	MaxPayload        Bytes         `envconfig:"MAX_PAYLOAD" default:"1Mi" meaning:"largest message from a client of a session"`
+	PingInterval      time.Duration `envconfig:"PING_INTERVAL" default:"25s" meaning:"time between signs of life to a client; less than WORKER_STALL_AFTER"`
+	PingTimeout       time.Duration `envconfig:"PING_TIMEOUT" default:"20s" meaning:"how long a Socket.IO client may take to answer one"`
 
 	origins map[string]origin
 }

@@ -19,7 +19,7 @@ var forms = map[string]func(text string) string{
 	"socket":   checkSocket,
 	"origins":  checkOrigins,
 	"database": checkDatabase,
-	"redis":    func(string) string { return "Redis is not available in this version; leave it empty" },
+	"redis":    checkRedis,
 	"keys":     checkKeys,
 }
 
@@ -72,6 +72,14 @@ func checkDatabase(text string) string {
 		return "want sqlite:///absolute/path/to/file.db, or nothing for a file under DATA_DIR"
 	}
 	return ""
+}
+
+func checkRedis(text string) string {
+	u, err := url.Parse(text)
+	if err == nil && (slices.Contains([]string{"redis", "rediss"}, u.Scheme) && u.Hostname() != "" || u.Scheme == "unix" && u.Path != "") {
+		return ""
+	}
+	return "want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, or nothing"
 }
 
 // Roles that an API key may have.

@@ -151,6 +151,8 @@ func (c *Config) check(settings []*setting) Problems {
 	}
 	// What is allowed in one request must fit, or it would be refused for good.
 	also("INGEST_QUEUE", c.IngestQueue < c.MaxPointsPerRequest, "want at least MAX_POINTS_PER_REQUEST")
+	also("PING_INTERVAL", c.PingInterval >= c.WorkerStallAfter, "want less than WORKER_STALL_AFTER: a poll waits for so long")
+	also("WS_QUEUE_BYTES", c.WSQueueBytes < 64<<10, "want at least 64Ki")
 	also("INGEST_MEMORY", c.IngestMemory < c.MaxBodyBytes, "want at least MAX_BODY_BYTES")
 
 	var problems Problems

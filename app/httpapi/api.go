@@ -60,6 +60,9 @@ type Options struct {
 	InfluxMachineTag  string
 	InfluxMeasurement bool
 
+	// Mounts are paths that other packages serve.
+	Mounts []Mount
+
 	// Faults are served as POST /api/faults/{name}; nil serves none.
 	Faults map[string]fasthttp.RequestHandler
 }
@@ -70,6 +73,7 @@ type API struct {
 	options  Options
 	static   map[string]*resource // by path
 	patterns []*resource          // paths with {…} in them
+	open     []openMount
 	ids      requestIDs
 	origins  atomic.Pointer[origins]
 	clients  *limiter[netip.Addr]
@@ -104,6 +108,7 @@ func New(o Options) (*API, error) {
 	a.bytes = o.Metrics.Counter("smartfactory_ingest_body_bytes_total")
 	a.limited = o.Metrics.Counter("smartfactory_http_rate_limited_total")
 	a.route()
+	a.mount()
 	return a, nil
 }
 
@@ -126,6 +131,9 @@ func (a *API) Handler(ctx *fasthttp.RequestCtx) {
 func (a *API) serve(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.Route {
 	if !wellFormed(ctx) {
 		return a.unrouted
+	}
+	if rt := a.serveOpen(ctx, now); rt != nil {
+		return rt
 	}
 	res, c, err := a.find(ctx)
 	if err != nil {
@@ -153,14 +161,10 @@ func (a *API) serve(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.Route 
 
 // admit applies the limits and the keys; it returns whose key it is.
 func (a *API) admit(ctx *fasthttp.RequestCtx, rt *route, c call, now time.Duration) (who access.Principal, err error) {
-	if limit := a.options.Runtime.OverLimit(ctx); limit != "" {
-		return who, &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 5, detail: "too many " + limit}
+	if err := a.admitClient(ctx, a.clientAddr(ctx), now); err != nil {
+		return who, err
 	}
-	if wait := a.clients.take(a.clientAddr(ctx), now); wait > 0 {
-		a.limited.Inc()
-		return who, &httpError{status: fasthttp.StatusTooManyRequests, retryAfter: seconds(wait), detail: "too many requests from this address"}
-	}
-	if rt.public || a.options.Keys.Open() {
+	if a.options.Keys.Open() {
 		return who, nil
 	}
 	secret := secretOf(ctx)
@@ -171,7 +175,7 @@ func (a *API) admit(ctx *fasthttp.RequestCtx, rt *route, c call, now time.Durati
 	if !ok {
 		return who, &httpError{status: fasthttp.StatusUnauthorized, detail: "a valid API key is needed: Authorization: Bearer, or X-API-Key"}
 	}
-	if !who.Role.Allows(rt.action) {
+	if !rt.anyRole && !who.Role.Allows(rt.action) {
 		return who, &httpError{status: fasthttp.StatusForbidden, detail: "key " + who.Name + " has the role " + who.Role.String() + ", which may not " + rt.action.String()}
 	}
 	if wait := a.keys.take(who.Name, now); wait > 0 {
@@ -179,6 +183,18 @@ func (a *API) admit(ctx *fasthttp.RequestCtx, rt *route, c call, now time.Durati
 		return who, &httpError{status: fasthttp.StatusTooManyRequests, retryAfter: seconds(wait), detail: "too many requests with this key"}
 	}
 	return who, nil
+}
+
+// admitClient applies the limits of connections and addresses.
+func (a *API) admitClient(ctx *fasthttp.RequestCtx, addr netip.Addr, now time.Duration) error {
+	if limit := a.options.Runtime.OverLimit(ctx); limit != "" {
+		return &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 5, detail: "too many " + limit}
+	}
+	if wait := a.clients.take(addr, now); wait > 0 {
+		a.limited.Inc()
+		return &httpError{status: fasthttp.StatusTooManyRequests, retryAfter: seconds(wait), detail: "too many requests from this address"}
+	}
+	return nil
 }
 
 // seconds rounds a wait up, as Retry-After wants it.

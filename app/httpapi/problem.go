@@ -54,9 +54,16 @@ func badParameter(name, detail string) error {
 func answerTo(err error) *httpError {
 	var known *httpError
 	var body *bodyError
+	var mounted interface {
+		error
+		HTTPStatus() (status, retryAfter int)
+	}
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &mounted):
+		status, retryAfter := mounted.HTTPStatus()
+		return &httpError{status: status, retryAfter: retryAfter, detail: mounted.Error()}
 	case errors.As(err, &body):
 		e := &httpError{status: body.status, detail: body.detail}
 		if body.pointer != "" {
@@ -69,8 +76,6 @@ func answerTo(err error) *httpError {
 		return &httpError{status: fasthttp.StatusNotFound, detail: err.Error()}
 	case errors.Is(err, factory.ErrConflict):
 		return &httpError{status: fasthttp.StatusConflict, detail: err.Error()}
-	case errors.Is(err, factory.ErrPrecondition):
-		return &httpError{status: fasthttp.StatusPreconditionFailed, detail: "the entry is not, or no longer, as If-Match or If-None-Match wants it"}
 	case errors.Is(err, factory.ErrOverloaded):
 		return &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 1, detail: "the store's queue is full; nothing was taken"}
 	case errors.Is(err, factory.ErrUnavailable):

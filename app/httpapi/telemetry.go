@@ -51,11 +51,13 @@ func (a *API) count(accepted int, b *batch) {
 }
 
 // store commits the batch and adds to it what the store refused.
-func (a *API) store(b *batch) (accepted int, err error) {
+func (a *API) store(b *batch) (accepted int, err error) { return a.commit(context.Background(), b) }
+
+func (a *API) commit(ctx context.Context, b *batch) (accepted int, err error) {
 	if len(b.readings) == 0 {
 		return 0, nil
 	}
-	wait, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
+	wait, cancel := context.WithTimeout(ctx, a.options.IngestTimeout)
 	defer cancel()
 	result, err := a.options.Store.Append(wait, b.readings)
 	if err != nil {

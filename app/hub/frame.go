@@ -18,8 +18,8 @@ type Frame struct {
 	Seq uint64
 	// Data is JSON.
 	Data []byte
-	// Key is zero for a frame that must not be left out. Frames of one room
-	// with the same key supersede each other: where an older one still waits
+	// Key is zero for a frame that must not be left out. Frames with the same
+	// key are of one room and follow each other: where an older one still waits
 	// for a slow member, a newer one may take its place.
 	Key uint64
 

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"hash/maphash"
 	"sync"
 	"sync/atomic"
 )
@@ -68,6 +67,8 @@ func (h *Hub) Join(name string, m Member, first func(seq uint64) *Frame) {
 		}
 		if r.addLocked(m) {
 			h.members.Add(1)
+		} else {
+			r.run++ // what waits for m must not be replaced by what comes after this
 		}
 		m.Deliver(first(r.seq))
 		h.deliveries.Add(1)
@@ -135,26 +136,18 @@ func (h *Hub) Emit(name, event string, data []byte, replaceable bool) int {
 	}
 	r.seq++
 	f := &Frame{Room: name, Event: event, Seq: r.seq, Data: data}
+	if !replaceable || event != r.last {
+		r.run++
+	}
+	r.last = event
 	if replaceable {
-		f.Key = keyOf(name, event)
+		f.Key = r.keyLocked()
 	}
 	for _, m := range r.members {
 		m.Deliver(f)
 	}
 	h.deliveries.Add(uint64(len(r.members)))
 	return len(r.members)
-}
-
-var seed = maphash.MakeSeed()
-
-// keyOf returns the key of a room's replaceable frames, never zero.
-func keyOf(name, event string) uint64 {
-	var b maphash.Hash
-	b.SetSeed(seed)
-	_, _ = b.WriteString(name)
-	_ = b.WriteByte(0)
-	_, _ = b.WriteString(event)
-	return b.Sum64() | 1
 }
 
 // Has reports whether a room has members in this process.

@@ -68,14 +68,34 @@ func TestKeysTellWhatMayBeReplaced(t *testing.T) {
 	for _, room := range []string{"r", "s"} {
 		h.Join(room, m, snapshot(room))
 	}
-	h.Emit("r", "telemetry", nil, true)
-	h.Emit("r", "telemetry", nil, true)
-	h.Emit("s", "telemetry", nil, true)
-	h.Emit("r", "oee", nil, true)
-	h.Emit("r", "alarm", nil, false)
-	f := m.all()[2:]
-	if f[0].Key == 0 || f[0].Key != f[1].Key || f[0].Key == f[2].Key || f[0].Key == f[3].Key || f[4].Key != 0 {
-		t.Errorf("keys %d %d %d %d %d, want one per room and event, none for what must arrive", f[0].Key, f[1].Key, f[2].Key, f[3].Key, f[4].Key)
+	emit := func(room, event string, replaceable bool) uint64 {
+		h.Emit(room, event, nil, replaceable)
+		frames := m.all()
+		return frames[len(frames)-1].Key
+	}
+	first := emit("r", "telemetry", true)
+	if first == 0 || emit("r", "telemetry", true) != first {
+		t.Error("telemetry in a row has not one key")
+	}
+	if other := emit("s", "telemetry", true); other == first || emit("r", "telemetry", true) != first {
+		t.Error("another room has the same key, or matters")
+	}
+	if emit("r", "alarm", false) != 0 {
+		t.Error("an alarm has a key")
+	}
+	// In a queue, the newer frame takes the place of the older one: it must not
+	// overtake the alarm.
+	second := emit("r", "telemetry", true)
+	if second == first || second == 0 {
+		t.Error("telemetry before and after an alarm has one key")
+	}
+	if oee := emit("r", "oee", true); oee == second || emit("r", "telemetry", true) == second {
+		t.Error("telemetry before and after another event has one key")
+	}
+	third := emit("r", "telemetry", true)
+	h.Join("r", m, snapshot("r"))
+	if emit("r", "telemetry", true) == third {
+		t.Error("telemetry before and after a fresh snapshot has one key")
 	}
 }
 

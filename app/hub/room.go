@@ -1,6 +1,9 @@
 package hub
 
-import "sync"
+import (
+	"hash/maphash"
+	"sync"
+)
 
 // Member gets the frames of the rooms that it has joined. It must be usable as
 // the key of a map.
@@ -19,6 +22,8 @@ type room struct {
 	mu      sync.Mutex
 	gone    bool
 	seq     uint64
+	run     uint64 // counts the runs of frames that may replace each other
+	last    string // event of the last frame
 	members []Member
 	places  map[Member]int
 }
@@ -45,4 +50,17 @@ func (r *room) removeLocked(m Member) bool {
 	r.members = r.members[:last]
 	delete(r.places, m)
 	return true
+}
+
+var seed = maphash.MakeSeed()
+
+// keyLocked returns the key of a frame that the next one of its run may
+// replace; never zero. A run ends with any other frame of the room: a newer
+// frame takes the place of the older one in a queue, and must not overtake what
+// stands behind it there.
+func (r *room) keyLocked() uint64 {
+	var b maphash.Hash
+	b.SetSeed(seed)
+	_, _ = b.WriteString(r.name)
+	return (b.Sum64() + r.run*2) | 1
 }

@@ -1,7 +1,7 @@
 package redisbroker
 
 import (
-	"fmt"
+	"errors"
 	"net"
 	"time"
 
@@ -44,13 +44,15 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
+var errURL = errors.New("redis: the URL is not understood")
+
 // client returns the options of the library: one connection for commands and
 // one for messages, small buffers, and no tries of its own, since a session
 // that has a fault ends.
 func (o Options) client() (rueidis.ClientOption, error) {
 	c, err := rueidis.ParseURL(o.URL)
 	if err != nil {
-		return c, fmt.Errorf("redis URL: %w", err)
+		return c, errURL // the library's error may show the password
 	}
 	c.Dialer = net.Dialer{Timeout: o.Timeout, KeepAlive: o.Timeout}
 	c.ConnWriteTimeout = o.Timeout

@@ -11,12 +11,12 @@ const readerCount = 4
 
 // readers is a pool of read connections, opened when first needed.
 type readers struct {
-	file  *dbFile
+	path  string
 	slots chan *conn // nil: a slot whose connection is not open
 }
 
-func newReaders(file *dbFile) *readers {
-	r := &readers{file: file, slots: make(chan *conn, readerCount)}
+func newReaders(path string) *readers {
+	r := &readers{path: path, slots: make(chan *conn, readerCount)}
 	for range readerCount {
 		r.slots <- nil
 	}
@@ -33,29 +33,12 @@ func (r *readers) take(ctx context.Context) (*conn, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	c, err := openReader(r.file)
+	c, err := openReader(r.path)
 	if err != nil {
-		return r.takeOpen(err)
+		r.slots <- nil
+		return nil, err
 	}
 	return c, nil
-}
-
-// takeOpen gives a slot back that could not be filled, because of err, and
-// takes one with an open connection if there is any: it may still read a file
-// that cannot be opened any more.
-func (r *readers) takeOpen(err error) (*conn, error) {
-	r.slots <- nil
-	for range readerCount {
-		select {
-		case c := <-r.slots:
-			if c != nil {
-				return c, nil
-			}
-			r.slots <- nil
-		default:
-		}
-	}
-	return nil, err
 }
 
 // put gives c back. After a failed query it is closed and replaced when next
@@ -80,9 +63,9 @@ func (r *readers) close() error {
 	return errors.Join(errs...)
 }
 
-// openReader opens the database file for reading only.
-func openReader(file *dbFile) (*conn, error) {
-	c, err := openConn(file)
+// openReader opens path for reading only.
+func openReader(path string) (*conn, error) {
+	c, err := openConn(path)
 	if err != nil {
 		return nil, err
 	}

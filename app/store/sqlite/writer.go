@@ -9,16 +9,16 @@ import (
 // writer owns the one connection that changes the file. The committer and the
 // sealer take turns on it.
 type writer struct {
-	file         *dbFile
+	path         string
 	aroundCommit func(commit func() error) error // see Options
 
 	mu   sync.Mutex
 	conn *conn // nil after a failure, until the next transaction
 }
 
-// openWriter opens the database file for writing.
-func openWriter(file *dbFile) (*conn, error) {
-	c, err := openConn(file)
+// openWriter opens path for writing, and creates it if missing.
+func openWriter(path string) (*conn, error) {
+	c, err := openConn(path)
 	if err != nil {
 		return nil, err
 	}
@@ -46,11 +46,8 @@ func openWriter(file *dbFile) (*conn, error) {
 func (w *writer) transact(fn func(*conn) error) (err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.file.check(); err != nil {
-		return err
-	}
 	if w.conn == nil {
-		if w.conn, err = openWriter(w.file); err != nil {
+		if w.conn, err = openWriter(w.path); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,37 @@
+package realtime
+
+import (
+	"context"
+
+	"smart-factory-backend/app/access"
+	"smart-factory-backend/app/hub"
+)
+
+// Client is a session without a transport.
+type Client struct{ c client }
+
+// NewClient makes a session whose frames m gets.
+func (r *Realtime) NewClient(m hub.Member, who access.Principal) *Client {
+	return &Client{client{r: r, member: m, who: who}}
+}
+
+// Subscribe, Unsubscribe and Leave are those of a session.
+func (c *Client) Subscribe(ctx context.Context, ok func(), rooms ...string) *Fault {
+	return c.c.subscribe(ctx, rooms, ok)
+}
+
+func (c *Client) Unsubscribe(rooms ...string) *Fault { return c.c.unsubscribe(rooms) }
+func (c *Client) Leave()                             { c.c.leave() }
+
+// Watched is how many machines are kept.
+func (r *Realtime) Watched() (topics, machines int) {
+	r.board.mu.Lock()
+	defer r.board.mu.Unlock()
+	return int(r.board.topics.Load()), len(r.board.machines)
+}
+
+// ParseRoom reports whether a name of a room is valid, and what it is of.
+func ParseRoom(name string) (kind, machine, line string, err error) {
+	r, err := parseRoom(name)
+	return r.kind, r.machine, lineRoom(r.place), err
+}

@@ -1,0 +1,140 @@
+package realtime
+
+import (
+	"context"
+
+	"smart-factory-backend/app/access"
+	"smart-factory-backend/app/eventloop"
+	"smart-factory-backend/app/hub"
+	"smart-factory-backend/app/ws"
+
+	"github.com/valyala/fasthttp"
+)
+
+// webSocket is a session on a plain WebSocket.
+type webSocket struct {
+	client
+	conn   *ws.Conn
+	ticket *ticket
+	part   int // of the heartbeat
+}
+
+func (r *Realtime) newUpgrader() *ws.Upgrader {
+	s := r.serving
+	return &ws.Upgrader{
+		Loop: s.Loop, Detach: s.Detach, Deflate: s.Compress, Refuse: s.Refuse,
+		MaxMessage: s.MaxPayload, QueueLimit: s.QueueBytes, MaxPartial: maxPartial,
+		CheckOrigin: func(ctx *fasthttp.RequestCtx) bool {
+			return len(ctx.Request.Header.Peek(fasthttp.HeaderOrigin)) == 0 || s.AllowOrigin(ctx)
+		},
+	}
+}
+
+// maxPartial bounds the bytes of messages that have arrived in part.
+const maxPartial = 256 << 20
+
+// ServeWebSocket answers a request for a plain WebSocket, whose key has been
+// checked. A *Refusal is left for the caller to answer.
+func (r *Realtime) ServeWebSocket(ctx *fasthttp.RequestCtx, caller Caller) error {
+	if refusal := r.admit(caller); refusal != nil {
+		return refusal
+	}
+	_ = r.upgrader.Upgrade(ctx, func(conn *ws.Conn) ws.Handler { // where it fails, the response says why
+		ticket, refusal := r.door.enter(caller.Addr, caller.Who.Name)
+		if refusal != nil {
+			conn.Close(ws.TryAgainLater, refusal.detail)
+			return refused{}
+		}
+		s := &webSocket{conn: conn, ticket: ticket}
+		s.client = client{r: r, member: s, who: caller.Who}
+		s.part = r.beat.add(s)
+		r.counts.sessions[placeWebSocket].Add(1)
+		return s
+	})
+	return nil
+}
+
+// refused is a session that found its place taken.
+type refused struct{}
+
+func (refused) Message(ws.Opcode, []byte) {}
+func (refused) Closed(int, error)         {}
+
+// Deliver sends a frame.
+func (s *webSocket) Deliver(f *hub.Frame) {
+	m := f.As(formWebSocket, func(f *hub.Frame) any {
+		return ws.NewMessage(ws.Text, appendEvent(make([]byte, 0, len(f.Data)+len(f.Room)+64), f))
+	}).(*ws.Message)
+	_ = s.conn.SendLatest(eventloop.Key(f.Key), m) // if it fails, Closed follows
+}
+
+func (s *webSocket) beat() { _ = s.conn.Ping() }
+
+// Closed is the end of the session.
+func (s *webSocket) Closed(code int, _ error) {
+	if code == ws.TryAgainLater {
+		s.r.counts.slow[placeWebSocket].Add(1)
+	}
+	s.r.counts.sessions[placeWebSocket].Add(-1)
+	s.r.beat.remove(s, s.part)
+	s.ticket.release()
+	s.leave()
+}
+
+// Message answers a request.
+func (s *webSocket) Message(op ws.Opcode, data []byte) {
+	if op != ws.Text {
+		s.send(answerFault(nil, &Fault{Kind: kindInvalid, Detail: "want JSON in text messages"}))
+		return
+	}
+	q, fault := parseRequest(data)
+	if fault == nil {
+		fault = s.answer(&q)
+	}
+	if fault != nil {
+		s.send(answerFault(q.ID, fault))
+	}
+}
+
+// answer does what a request asks for; a fault is left to be answered.
+func (s *webSocket) answer(q *request) *Fault {
+	ok := func() { s.send(append(appendAnswer(nil, q.ID, true), '}')) }
+	switch q.Op {
+	case opSubscribe:
+		return s.subscribe(context.Background(), q.Rooms, ok)
+	case opUnsubscribe:
+		if fault := s.unsubscribe(q.Rooms); fault != nil {
+			return fault
+		}
+		ok()
+	case opPing:
+		ok()
+	case opTelemetry:
+		body := q.body()
+		if body == nil {
+			return &Fault{Kind: kindInvalid, Detail: "want machine, ts and values, or data with one or several of these"}
+		}
+		receipt, fault := s.ingest(body)
+		if fault != nil {
+			return fault
+		}
+		s.send(append(receipt.appendTo(appendAnswer(nil, q.ID, receipt.Err == nil)), '}'))
+	default:
+		return &Fault{Kind: kindInvalid, Detail: "op must be subscribe, unsubscribe, telemetry or ping"}
+	}
+	return nil
+}
+
+func (s *webSocket) send(text []byte) { _ = s.conn.Send(ws.NewMessage(ws.Text, text)) }
+
+// ingest commits telemetry.
+func (c *client) ingest(body []byte) (Receipt, *Fault) {
+	if fault := c.may(access.Ingest); fault != nil {
+		return Receipt{}, fault
+	}
+	if c.r.options.Ingest == nil {
+		return Receipt{}, &Fault{Kind: kindForbidden, Detail: "telemetry is not taken here"}
+	}
+	receipt := c.r.options.Ingest(context.Background(), body)
+	return receipt, nil
+}
