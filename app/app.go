@@ -154,7 +154,10 @@ func (a *App) open(ctx context.Context) (err error) {
 		AutoRegister:  a.config.AutoRegister,
 		MaxSeries:     a.config.MaxSeries,
 		QueueReadings: a.config.IngestQueue,
+		Retention:     a.config.Retention,
+		MaxBytes:      int64(a.config.StoreMaxBytes),
 		OnFault:       a.storeFault,
+		OnEvent:       a.storeEvent,
 	})
 	if err != nil {
 		return err
@@ -309,6 +312,25 @@ func (a *App) storeFault(err error) {
 	default:
 		a.log.Error("store can't commit", slog.String(keyError, err.Error()))
 	}
+}
+
+// storeEvent hears what the store has to say to the operator.
+func (a *App) storeEvent(e sqlite.Event) {
+	attrs := []any{slog.String(keyReason, string(e.Kind))}
+	if e.Bytes > 0 {
+		attrs = append(attrs, slog.Int64(keyBytes, e.Bytes))
+	}
+	if e.Points > 0 {
+		attrs = append(attrs, slog.Uint64(keyCount, e.Points))
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String(keyError, e.Err.Error()))
+	}
+	if e.Kind == sqlite.EventChecked && e.Err == nil || e.Kind == sqlite.EventUnclean {
+		a.log.Info("store", attrs...)
+		return
+	}
+	a.log.Warn("store", attrs...)
 }
 
 func (a *App) serveControl(ctx context.Context) {

@@ -10,6 +10,7 @@ import (
 // Keys of log attributes.
 const (
 	keyAddress    = "address"
+	keyBytes      = "bytes"
 	keyCause      = "cause"
 	keyChanged    = "changed"
 	keyCount      = "count"

@@ -33,6 +33,8 @@ func commands() []command {
 			name: "replay", options: "[flags]", arguments: "FILE…", run: replayCommand,
 			summary: "post a recorded data set to a server",
 		},
+		backupCommand(),
+		migrateCommand(),
 		configCommand(),
 		unitCommand(),
 		versionCommand(),

@@ -52,6 +52,10 @@ type Config struct {
 	InfluxMachineTag string `envconfig:"INFLUX_MACHINE_TAG" default:"machine" meaning:"tag of line protocol that names the machine; where a line has none of it, the tag host does"`
 	InfluxMetric     string `envconfig:"INFLUX_METRIC" default:"field" oneof:"field measurement_field" meaning:"name of a metric from line protocol: field, or measurement_field, which puts the measurement and _ before it"`
 
+	// What is kept, and for how long. StoreMaxBytes is 0 for the default.
+	Retention     time.Duration `envconfig:"RETENTION" default:"0s" min:"0s" meaning:"how long readings are kept, by their own time, where the metric does not say; 0 is for ever"`
+	StoreMaxBytes Bytes         `envconfig:"STORE_MAX_BYTES" default:"0" shown:"80 % of the disk" min:"0" meaning:"size of the embedded database from which the oldest readings go, with a warning before"`
+
 	AutoRegister   bool `envconfig:"AUTO_REGISTER" default:"true" meaning:"register unknown machines and metrics on first sight"`
 	FaultInjection bool `envconfig:"FAULT_INJECTION" default:"false" meaning:"serve POST /api/faults/…, which breaks things on purpose; refused in production"`
 

@@ -40,6 +40,9 @@ func (s *Server) readBody(ctx *fasthttp.RequestCtx) (*body, *refusal) {
 		stream = bytes.NewReader(ctx.Request.Body())
 	}
 	no := s.fill(b, stream)
+	if no == nil && len(b.b) < ctx.Request.Header.ContentLength() {
+		no = badRequest // fasthttp takes the connection's end for the body's
+	}
 	if no != nil {
 		ctx.SetConnectionClose()
 	}

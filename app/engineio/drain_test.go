@@ -83,3 +83,25 @@ func TestShutdownOfTheConnections(t *testing.T) {
 	w.wantsClose(1001)
 	p.session(sid).wantsEnd(t, engineio.ServerShutdown)
 }
+
+// A session that is being opened when Drain looks is told as well.
+func TestDrainWhileASessionOpens(t *testing.T) {
+	t.Parallel()
+	opening, goOn := make(chan struct{}), make(chan struct{})
+	var p *plant
+	ready := make(chan struct{})
+	p = start(t, engineio.Options{Open: func(s *engineio.Session) engineio.Receiver {
+		<-ready
+		opening <- struct{}{}
+		<-goOn
+		return p.echo(s)
+	}})
+	close(ready)
+	got := p.begin("GET", "", "")
+	<-opening
+	p.server.Drain(t.Context(), 0)
+	goOn <- struct{}{}
+	sid := sidOf(t, receive(t, got).body)
+	p.get(sid).wants(t, http.StatusOK, "1")
+	p.session(sid).wantsEnd(t, engineio.ServerShutdown)
+}

@@ -2,6 +2,8 @@ package engineio_test
 
 import (
 	"bytes"
+	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -203,6 +205,39 @@ func TestBodiesTogetherAreBounded(t *testing.T) {
 	p.post(sid, "4"+strings.Repeat("x", 10_000)).wants(t, 200, "ok") // the room was given back
 }
 
+func TestNoRoomForAnotherBody(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{BodyLimit: 1})
+	p.post(p.open(), "4a").refuses(t, 503, 6, "Too many payloads at once")
+}
+
+func TestPostThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{})
+	for name, head := range map[string]string{
+		"announced": "Content-Length: 100000\r\n\r\n", "chunked": "Transfer-Encoding: chunked\r\n\r\n186A0\r\n",
+	} {
+		t.Run(name, func(t *testing.T) { p.breakOff(t, head) })
+	}
+}
+
+// breakOff sends the beginning of a POST, and closes the connection.
+func (p *plant) breakOff(t *testing.T, head string) {
+	sid := p.open()
+	c, err := net.Dial("tcp", p.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	fmt.Fprintf(c, "POST /?%s&sid=%s HTTP/1.1\r\nHost: test\r\n%s4%s", handshake, sid, head, strings.Repeat("x", 20_000))
+	p.until("it is being read", func() bool { return p.server.Posting(sid) })
+	_ = c.Close()
+	p.session(sid).wantsEnd(t, engineio.TransportError)
+	if s := p.session(sid); len(s.got) > 0 {
+		t.Errorf("half a payload was received: %q", <-s.got)
+	}
+}
+
 func TestAnswersStayWithinThePayloadLimit(t *testing.T) {
 	t.Parallel()
 	p := start(t, engineio.Options{MaxPayload: 10})
@@ -235,8 +270,10 @@ func TestWebSocketMessages(t *testing.T) {
 	w.send("4after")
 	w.wants("4after")
 	_ = p.session(sid).Send(engineio.NewText([]byte("x")), engineio.NewBinary([]byte("y")))
+	_ = p.session(sid).SendLatest(1, engineio.NewText([]byte("z")))
 	w.wants("4x")
 	w.wants("b:y")
+	w.wants("4z")
 	p.get(sid).refuses(t, 400, 3, "Bad request")
 	p.post(sid, "4a").refuses(t, 400, 3, "Bad request")
 	if got := p.session(sid).Transport(); got != "websocket" {

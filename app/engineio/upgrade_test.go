@@ -257,3 +257,29 @@ func (o *ordered) Message(data []byte, binary bool) {
 	o.held.Message(data, binary)
 	o.order <- string(data)
 }
+
+func TestAPollThatWaitsWhenTheUpgradeEndsIsRefused(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{})
+	refused := 0
+	for attempt := 0; refused < 3 && attempt < 100; attempt++ {
+		sid := p.open()
+		w := p.dial(sid)
+		w.send("2probe")
+		w.wants("3probe")
+		poll := p.begin("GET", sid, "")
+		p.until("it waits, or is answered", func() bool { return p.server.Pending(sid) || len(poll) > 0 })
+		w.send("5")
+		switch a := receive(t, poll); {
+		case a.status == 400:
+			refused++
+		case a.body != "6": // its time was over first
+			t.Fatalf("answered %d %q", a.status, a.body)
+		}
+		w.send("4hello")
+		w.wants("4hello")
+	}
+	if refused == 0 {
+		t.Error("every poll was answered")
+	}
+}

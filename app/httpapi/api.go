@@ -164,7 +164,7 @@ func (a *API) admit(ctx *fasthttp.RequestCtx, rt *route, c call, now time.Durati
 	if err := a.admitClient(ctx, a.clientAddr(ctx), now); err != nil {
 		return who, err
 	}
-	if a.options.Keys.Open() {
+	if rt.public || a.options.Keys.Open() {
 		return who, nil
 	}
 	secret := secretOf(ctx)

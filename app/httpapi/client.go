@@ -89,13 +89,13 @@ func (a *API) crossOrigin(ctx *fasthttp.RequestCtx, res *resource) bool {
 		return true
 	}
 	h.SetBytesV(fasthttp.HeaderAccessControlAllowOrigin, origin)
-	h.Set(fasthttp.HeaderAccessControlExposeHeaders, headerRequestID+", Retry-After")
+	h.Set(fasthttp.HeaderAccessControlExposeHeaders, headerRequestID+", Retry-After, ETag, Location")
 	wanted := ctx.Request.Header.Peek(fasthttp.HeaderAccessControlRequestMethod)
 	if string(ctx.Method()) != fasthttp.MethodOptions || len(wanted) == 0 {
 		return true
 	}
 	h.Set(fasthttp.HeaderAccessControlAllowMethods, res.allow)
-	h.Set(fasthttp.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Content-Encoding, X-API-Key, X-Request-Id")
+	h.Set(fasthttp.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Content-Encoding, X-API-Key, X-Request-Id, If-Match, If-None-Match")
 	h.Set(fasthttp.HeaderAccessControlMaxAge, "600")
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
 	return false

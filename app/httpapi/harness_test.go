@@ -26,6 +26,7 @@ import (
 
 // plant serves the API in memory, as a worker would.
 type plant struct {
+	api      *httpapi.API
 	store    factory.Store
 	listener *fasthttputil.InmemoryListener
 	over     string
@@ -74,6 +75,7 @@ func start(t testing.TB, change func(*httpapi.Options, *plant)) *plant {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.api = api
 	server := &fasthttp.Server{
 		Logger:  silent{},
 		Handler: api.Handler, ErrorHandler: api.Error, StreamRequestBody: true, MaxRequestBodySize: o.MaxBody,

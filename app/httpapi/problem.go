@@ -76,6 +76,8 @@ func answerTo(err error) *httpError {
 		return &httpError{status: fasthttp.StatusNotFound, detail: err.Error()}
 	case errors.Is(err, factory.ErrConflict):
 		return &httpError{status: fasthttp.StatusConflict, detail: err.Error()}
+	case errors.Is(err, factory.ErrPrecondition):
+		return &httpError{status: fasthttp.StatusPreconditionFailed, detail: "the entry is not, or no longer, as If-Match or If-None-Match wants it"}
 	case errors.Is(err, factory.ErrOverloaded):
 		return &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 1, detail: "the store's queue is full; nothing was taken"}
 	case errors.Is(err, factory.ErrUnavailable):

@@ -24,7 +24,7 @@ func queryOf(ctx *fasthttp.RequestCtx, known ...string) (query, error) {
 		_, twice := q[name]
 		switch {
 		case !slices.Contains(known, name):
-			return nil, badParameter(clip(name), "is not known here; known are "+strings.Join(known, ", "))
+			return nil, badParameter(clip(name), "is not known here; "+knownAre(known))
 		case twice && name != paramMetrics:
 			return nil, badParameter(name, "stands there twice")
 		case !utf8.Valid(value):
@@ -33,6 +33,13 @@ func queryOf(ctx *fasthttp.RequestCtx, known ...string) (query, error) {
 		q[name] = string(value)
 	}
 	return q, nil
+}
+
+func knownAre(known []string) string {
+	if len(known) == 0 {
+		return "there are no parameters"
+	}
+	return "known are " + strings.Join(known, ", ")
 }
 
 // paramMetrics is the parameter that may stand there several times, where a

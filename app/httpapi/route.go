@@ -27,6 +27,8 @@ type route struct {
 	anyRole bool
 	// probe routes are for everybody, under any load.
 	probe bool
+	// public routes need no key; the limits hold.
+	public bool
 	// token routes have the key in their path, as its first open segment.
 	token  bool
 	handle handler
@@ -52,7 +54,7 @@ const maxArgs = 2
 // route fills the table; it is the one place that knows all paths. Of the
 // patterns that a path fits, the first one counts.
 func (a *API) route() {
-	get, post := fasthttp.MethodGet, fasthttp.MethodPost
+	get, post, put := fasthttp.MethodGet, fasthttp.MethodPost, fasthttp.MethodPut
 	probe := func(handle func(*fasthttp.RequestCtx)) *route {
 		return &route{method: get, probe: true, handle: plain(handle)}
 	}
@@ -60,11 +62,22 @@ func (a *API) route() {
 	a.add("/api/health/live", probe(a.live))
 	a.add("/api/health/ready", probe(a.ready))
 	a.add("/api/health/startup", probe(a.startup))
+	a.add("/api/openapi.json", &route{method: get, public: true, handle: a.getOpenAPI})
+	a.add("/api/docs", &route{method: get, public: true, handle: a.getDocs})
 	a.add("/api/v1/telemetry", &route{method: post, action: access.Ingest, handle: a.telemetry})
 	a.add("/api/v2/write", &route{method: post, action: access.Ingest, handle: a.influxWrite, fail: failInflux})
 	a.add("/ping", probe(a.influxPing))
 	a.add("/health", probe(a.influxHealth))
 	a.add("/api/v1/latest", &route{method: get, action: access.Read, handle: a.latest})
+	a.add("/api/v1/machines", &route{method: get, action: access.Read, handle: a.listMachines})
+	a.add("/api/v1/machines/{id}",
+		&route{method: get, action: access.Read, handle: a.getMachine},
+		&route{method: put, action: access.Administer, handle: a.putMachine},
+		&route{method: fasthttp.MethodDelete, action: access.Administer, handle: a.deleteMachine})
+	a.add("/api/v1/machines/{id}/metrics", &route{method: get, action: access.Read, handle: a.listMetrics})
+	a.add("/api/v1/machines/{id}/metrics/{metric}",
+		&route{method: get, action: access.Read, handle: a.getMetric},
+		&route{method: put, action: access.Administer, handle: a.putMetric})
 	a.add("/api/v1/machines/{id}/history", &route{method: get, action: access.Read, handle: a.history})
 	// Behind all others: what stands in the key's place here is a word there.
 	a.add("/api/v1/{token}/telemetry", &route{method: post, action: access.Ingest, token: true, handle: a.deviceTelemetry})

@@ -150,6 +150,7 @@ func TestThingsBoardTokens(t *testing.T) {
 		"/api/v1/read-secret/telemetry":        403,
 		"/api/v1/%zz/telemetry":                400,
 		"/api/v1//telemetry":                   404,
+		"/api/v1/machines/telemetry":           405,
 	} {
 		a := p.do(t, "POST", path, `{"ts":1700000000000,"values":{}}`, "X-API-Key: a/secret")
 		if path == "/api/v1/a%2Fsecret/gateway/telemetry" {

@@ -94,7 +94,8 @@ func TestStore(t *testing.T) {
 	}
 	stats = factory.StoreStats{
 		Engine: "sqlite", Series: 3, Machines: 2, Points: 1 << 33, Commits: 7, CommitSeconds: .25,
-		QueuedReadings: 11, QueueCapacity: 100, Bytes: 1 << 40,
+		QueuedReadings: 11, QueueCapacity: 100, Bytes: 1 << 40, MaxBytes: 1 << 41,
+		ExpiredPoints: 5, EvictedPoints: 6, QuarantinedChunks: 1,
 	}
 	e := scrape(t, s)
 	if asked != 2 {
@@ -106,7 +107,8 @@ func TestStore(t *testing.T) {
 	}{
 		"series": {"gauge", 3}, "machines": {"gauge", 2}, "points_total": {"counter", 1 << 33}, "commits_total": {"counter", 7},
 		"commit_seconds_total": {"counter", .25}, "queue_readings": {"gauge", 11}, "queue_capacity": {"gauge", 100},
-		"size_bytes": {"gauge", 1 << 40},
+		"size_bytes": {"gauge", 1 << 40}, "size_limit_bytes": {"gauge", 1 << 41}, "quarantined_chunks": {"gauge", 1},
+		"expired_points_total": {"counter", 5}, "evicted_points_total": {"counter", 6},
 	} {
 		name = "smartfactory_store_" + name
 		if got := e.value(t, name+`{engine="sqlite"}`); got != want.value || e.kinds[name] != want.kind {

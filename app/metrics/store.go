@@ -16,12 +16,16 @@ var storeFamilies = []struct {
 }{
 	{"commit_seconds_total", kindCounter, func(s factory.StoreStats) float64 { return s.CommitSeconds }},
 	{"commits_total", kindCounter, func(s factory.StoreStats) float64 { return float64(s.Commits) }},
+	{"evicted_points_total", kindCounter, func(s factory.StoreStats) float64 { return float64(s.EvictedPoints) }},
+	{"expired_points_total", kindCounter, func(s factory.StoreStats) float64 { return float64(s.ExpiredPoints) }},
 	{"machines", kindGauge, func(s factory.StoreStats) float64 { return float64(s.Machines) }},
 	{"points_total", kindCounter, func(s factory.StoreStats) float64 { return float64(s.Points) }},
+	{"quarantined_chunks", kindGauge, func(s factory.StoreStats) float64 { return float64(s.QuarantinedChunks) }},
 	{"queue_capacity", kindGauge, func(s factory.StoreStats) float64 { return float64(s.QueueCapacity) }},
 	{"queue_readings", kindGauge, func(s factory.StoreStats) float64 { return float64(s.QueuedReadings) }},
 	{"series", kindGauge, func(s factory.StoreStats) float64 { return float64(s.Series) }},
 	{"size_bytes", kindGauge, func(s factory.StoreStats) float64 { return float64(s.Bytes) }},
+	{"size_limit_bytes", kindGauge, func(s factory.StoreStats) float64 { return float64(s.MaxBytes) }},
 }
 
 // Store adds the figures of the store, labelled with its engine. f is called

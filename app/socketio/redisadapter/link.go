@@ -49,6 +49,7 @@ type link struct {
 	channels map[string]receiver
 	patterns map[string]receiver
 	err      error // nil while connected
+	started  bool
 	closed   bool
 }
 
@@ -82,6 +83,13 @@ func newLink(o Options) (*link, error) {
 // run keeps the connection up until ctx ends, then publishes what still waits
 // and gives all subscriptions up.
 func (l *link) run(ctx context.Context) error {
+	l.mu.Lock()
+	started := l.started
+	l.started = true
+	l.mu.Unlock()
+	if started {
+		return ErrRunning
+	}
 	defer l.close()
 	pause := firstPause
 	for {

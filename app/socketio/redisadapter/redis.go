@@ -26,7 +26,8 @@ func New(o Options) (*Redis, error) {
 // Run connects, and connects again whenever Redis is lost, until ctx ends. Then
 // it publishes what still waits, for a second at most, and gives the
 // subscriptions up, so that the other servers stop waiting for this one; the
-// adapters go on with their own sockets. It returns nil, and is called once.
+// adapters go on with their own sockets. It returns nil then; a second call
+// returns ErrRunning at once.
 func (r *Redis) Run(ctx context.Context) error { return r.link.run(ctx) }
 
 // Adapter returns the adapter of a namespace. It is a socketio.AdapterFactory.

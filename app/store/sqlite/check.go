@@ -1,13 +1,53 @@
 package sqlite
 
 import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
 	"sync/atomic"
+	"time"
 
 	"smart-factory-backend/app/factory"
 )
 
-// checker looks through the file after an unclean stop.
+const (
+	// checkRows is how many chunks are checked between two pauses.
+	checkRows = 64
+	// checkRest is how long a pause is, as a multiple of the work before it.
+	checkRest = 3
+	// checkWhole is the size up to which SQLite checks the structure of the
+	// whole file; of a larger one only the small tables, as its check holds up
+	// the write-ahead log while it lasts.
+	checkWhole = 64 << 20
+)
+
+// markInUse notes in the file that it is open, and reports whether the last
+// store that had it was closed, or there was none.
+func markInUse(c *conn) (clean bool, err error) {
+	marked, err := c.queryInt("SELECT count(*) FROM state WHERE name = 'in use' AND value = 1")
+	if err != nil || marked > 0 {
+		return false, err
+	}
+	return true, c.exec("INSERT OR REPLACE INTO state (name, value) VALUES ('in use', 1)")
+}
+
+// markClean notes in the file that the store was closed, unless something is
+// wrong with it.
+func (s *Store) markClean() error {
+	if s.faults.committing() != nil || s.checker.state() == factory.IntegrityChecking {
+		return nil // the next start looks at it again
+	}
+	return s.writer.transact(func(c *conn) error {
+		return c.exec("INSERT OR REPLACE INTO state (name, value) VALUES ('in use', 0)")
+	})
+}
+
+// checker looks through the file after an unclean stop, beside the work of the
+// store: at every chunk, and at the structure of the file.
 type checker struct {
+	file    *dbFile
+	sealer  *sealer
 	outcome atomic.Pointer[factory.Integrity]
 }
 
@@ -16,4 +56,119 @@ func (k *checker) state() factory.Integrity {
 		return *outcome
 	}
 	return factory.IntegrityUnchecked
+}
+
+func (k *checker) set(outcome factory.Integrity) { k.outcome.Store(&outcome) }
+
+// due has run check the file.
+func (k *checker) due() { k.set(factory.IntegrityChecking) }
+
+// run checks the file if that is due, and ends when stop is closed.
+func (k *checker) run(stop <-chan struct{}) {
+	if k.state() != factory.IntegrityChecking {
+		return
+	}
+	u := &k.sealer.upkeep
+	u.event(Event{Kind: EventUnclean})
+	found, done := k.check(stop)
+	if !done {
+		return
+	}
+	outcome := factory.IntegrityGood
+	if found != nil {
+		outcome = factory.IntegrityDamaged
+	}
+	k.set(outcome)
+	u.event(Event{Kind: EventChecked, Err: found})
+}
+
+// check returns what is wrong with the file, and false if stop came first.
+func (k *checker) check(stop <-chan struct{}) (found error, done bool) {
+	defer recoverAs(&found)
+	c, err := openReader(k.file)
+	if err != nil {
+		return err, true
+	}
+	defer func() { _ = c.close() }()
+	found = k.checkStructure(c)
+	last := int64(0)
+	for {
+		start := time.Now()
+		id, damage := k.checkChunks(c, last)
+		if found == nil {
+			found = damage
+		}
+		if id == last {
+			return found, true
+		}
+		last = id
+		pause := time.NewTimer(checkRest * time.Since(start))
+		select {
+		case <-stop:
+			pause.Stop()
+			return nil, false
+		case <-pause.C:
+		}
+	}
+}
+
+// checkStructure has SQLite look at its own pages.
+func (k *checker) checkStructure(c *conn) error {
+	queries := []string{"PRAGMA quick_check(1)"}
+	if info, err := os.Stat(k.file.path); err != nil || info.Size() > checkWhole {
+		queries = []string{
+			"PRAGMA quick_check('series')", "PRAGMA quick_check('machine')", "PRAGMA quick_check('ingest_log')",
+			"PRAGMA quick_check('purged')", "PRAGMA quick_check('state')",
+		}
+	}
+	for _, query := range queries {
+		err := c.query(query, func(v []driver.Value) error {
+			if text := asString(v[0]); text != "ok" {
+				return fmt.Errorf("%w: %s", ErrCorrupt, text)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkChunks decodes the chunks after the one with the id last and has those
+// that are damaged set aside. It returns the last id that it has seen, last
+// itself at the end.
+func (k *checker) checkChunks(c *conn, last int64) (seen int64, damage error) {
+	seen = last
+	var points []factory.Point
+	err := c.query("SELECT id, series_id, n, data FROM chunk WHERE id > ? ORDER BY id LIMIT ?", func(v []driver.Value) (err error) {
+		seen = asInt(v[0])
+		if points, err = decodeChunk(points[:0], asBytes(v[3])); err == nil && int64(len(points)) != asInt(v[2]) {
+			err = fmt.Errorf("%d points, not %d: %w", len(points), asInt(v[2]), ErrCorrupt)
+		}
+		if err != nil {
+			damage = err
+			k.sealer.reportDamage(seen, k.keyOf(asInt(v[1])), err)
+		}
+		return nil
+	}, last, int64(checkRows))
+	if err != nil {
+		// Its page can't be read: go on behind it.
+		next, nextErr := c.queryInt("SELECT coalesce(max(id), 0) FROM chunk")
+		if nextErr != nil || next <= last {
+			return last, errors.Join(damage, err)
+		}
+		return min(max(seen, last)+checkRows, next), errors.Join(damage, err)
+	}
+	return seen, damage
+}
+
+// keyOf names the series of that id.
+func (k *checker) keyOf(id int64) key {
+	for _, s := range k.sealer.catalog.all() {
+		if s.id == id {
+			return s.key
+		}
+	}
+	return key{}
 }

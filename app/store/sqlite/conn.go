@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 
 	"modernc.org/sqlite"
 )
@@ -20,10 +19,9 @@ type conn struct {
 	args   []driver.NamedValue
 }
 
-// openConn opens path, which must be absolute, and creates the file if missing.
-func openConn(path string) (*conn, error) {
-	dsn := (&url.URL{Scheme: "file", Path: path}).String()
-	dc, err := new(sqlite.Driver).Open(dsn)
+// openConn opens the database file.
+func openConn(file *dbFile) (*conn, error) {
+	dc, err := new(sqlite.Driver).Open(file.dsn())
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -65,12 +63,16 @@ func (c *conn) exec(query string, args ...driver.Value) error {
 }
 
 // once runs a statement that is not worth keeping prepared.
-func (c *conn) once(query string) error {
+func (c *conn) once(query string) error { return c.onceWithin(context.Background(), query) }
+
+// onceWithin is once for a statement that may take long: it ends with ctx.
+func (c *conn) onceWithin(ctx context.Context, query string, args ...driver.Value) error {
 	stmt, err := c.driver.Prepare(query)
 	if err != nil {
 		return fmt.Errorf("prepare %q: %w", query, err)
 	}
-	_, err = stmt.(driver.StmtExecContext).ExecContext(context.Background(), nil)
+	_, err = stmt.(driver.StmtExecContext).ExecContext(ctx, c.bind(args))
+	clear(c.args)
 	return errors.Join(err, stmt.Close())
 }
 

@@ -30,7 +30,7 @@ type eviction struct {
 // all series together until what is used is below it.
 func (z *sealer) evictLocked(stop <-chan struct{}) error {
 	limit := z.options.MaxBytes
-	if limit == 0 {
+	if limit <= 0 {
 		return nil
 	}
 	used, err := z.usedBytes()
@@ -43,7 +43,7 @@ func (z *sealer) evictLocked(stop <-chan struct{}) error {
 	}
 	oldest := z.oldestFirst()
 	for used > limit/100*evictTo && !stopped(stop) {
-		removed, err := z.evictSome(oldest)
+		removed, err := z.evictSome(oldest, used-limit/100*evictTo)
 		if err != nil {
 			return err
 		}
@@ -117,15 +117,16 @@ func (z *sealer) oldestFirst() *ends {
 	return &e
 }
 
-// evictSome removes the removeRows oldest chunks and returns how many it were.
-func (z *sealer) evictSome(oldest *ends) (removed int, err error) {
+// evictSome removes the oldest chunks, at most removeRows and no more than
+// have so many bytes, and returns how many it were.
+func (z *sealer) evictSome(oldest *ends, bytes int64) (removed int, err error) {
 	var ids []int64
 	var touched []*series
 	var points uint64
-	for len(ids) < removeRows && oldest.Len() > 0 {
+	for len(ids) < removeRows && bytes > 0 && oldest.Len() > 0 {
 		s := (*oldest)[0]
 		next, found := int64(math.MaxInt64), false
-		err := z.conn.query("SELECT id, t1, n FROM chunk WHERE series_id = ? AND t1 >= ? ORDER BY t0 LIMIT 2",
+		err := z.conn.query("SELECT id, t1, n, length(data) FROM chunk WHERE series_id = ? AND t1 >= ? ORDER BY t0 LIMIT 2",
 			func(v []driver.Value) error {
 				if found {
 					next = asInt(v[1])
@@ -134,6 +135,7 @@ func (z *sealer) evictSome(oldest *ends) (removed int, err error) {
 				found = true
 				ids = append(ids, asInt(v[0]))
 				points += uint64(asInt(v[2]))
+				bytes -= asInt(v[3]) + logRowOverhead
 				return nil
 			}, s.id, s.firstEnd)
 		if err != nil {

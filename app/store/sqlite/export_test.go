@@ -1,6 +1,10 @@
 package sqlite
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
 	"time"
 
 	"smart-factory-backend/app/factory"
@@ -10,12 +14,15 @@ import (
 type Tuning struct {
 	SealEvery, ProbeEvery time.Duration
 	Now                   func() time.Time
+	UpkeepEvery           time.Duration
 	AroundCommit          func(commit func() error) error
+	VFS                   string
 }
 
 // Tuned returns o with the settings of t.
 func (o Options) Tuned(t Tuning) Options {
 	o.sealEvery, o.probeEvery, o.now, o.aroundCommit = t.SealEvery, t.ProbeEvery, t.Now, t.AroundCommit
+	o.upkeepEvery, o.vfs = t.UpkeepEvery, t.VFS
 	return o
 }
 
@@ -31,7 +38,12 @@ func (s *Store) QueryInt(query string) (n int64, err error) {
 
 // Change runs a statement on the file at path, which no Store has open.
 func Change(path, statement string) (err error) {
-	c, err := openConn(path)
+	if file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640); err != nil {
+		return err
+	} else if err := file.Close(); err != nil {
+		return err
+	}
+	c, err := openConn(&dbFile{path: path})
 	if err != nil {
 		return err
 	}
@@ -42,6 +54,43 @@ func Change(path, statement string) (err error) {
 	}()
 	return c.once(statement)
 }
+
+// CreateFirstRelease makes a file as the first release left it: one series
+// with the points, in chunks of so many.
+func CreateFirstRelease(path, machine, metric string, points []factory.Point, perChunk int) (err error) {
+	file := &dbFile{path: path}
+	if err := file.create(); err != nil {
+		return err
+	}
+	c, err := openWriter(file)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	statements := append([]string{"PRAGMA page_size = 8192", "PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA journal_mode = WAL"}, migrations[0]...)
+	statements = append(statements, fmt.Sprintf("PRAGMA application_id = %d", applicationID), "PRAGMA user_version = 1")
+	for _, statement := range statements {
+		if err := c.drain(statement); err != nil {
+			return err
+		}
+	}
+	if err := c.exec("INSERT INTO series (id, machine, metric) VALUES (1, ?, ?)", machine, metric); err != nil {
+		return err
+	}
+	for part := range slices.Chunk(points, perChunk) {
+		var f factory.Summary
+		f.AddAll(part)
+		err := c.exec("INSERT INTO chunk (series_id, t0, t1, n, vlast, vmin, vmax, vsum, data) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
+			f.First.ObservedAt, f.Last.ObservedAt, f.Count, asBits(f.Last.Value), f.Min, f.Max, f.Sum, appendFirstChunk(nil, part))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// EncodeFirstChunk is the codec of the first release.
+func EncodeFirstChunk(points []factory.Point) []byte { return appendFirstChunk(nil, points) }
 
 // EncodeChunk and the others below are the codecs.
 func EncodeChunk(points []factory.Point) []byte { return appendChunk(nil, points) }
@@ -83,3 +132,8 @@ var (
 
 // SealOften has the sealer of o look for work all the time.
 func SealOften(o *Options) { o.sealEvery = time.Millisecond }
+
+// Exec runs a statement on the connection that writes.
+func (s *Store) Exec(statement string) error {
+	return s.writer.transact(func(c *conn) error { return c.once(statement) })
+}

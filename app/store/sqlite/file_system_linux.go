@@ -94,3 +94,12 @@ func mountType(mounts io.Reader, major, minor uint32) string {
 	}
 	return ""
 }
+
+// fileSystemSize is the size of the file system that path is on, in bytes.
+func fileSystemSize(path string) (int64, error) {
+	var about unix.Statfs_t
+	if err := unix.Statfs(path, &about); err != nil {
+		return 0, fmt.Errorf("statfs %q: %w", path, err)
+	}
+	return int64(about.Blocks) * about.Bsize, nil
+}

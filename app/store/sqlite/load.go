@@ -79,7 +79,8 @@ func (s *Store) loadPurged(c *conn) error {
 
 func (s *Store) loadLog(ctx context.Context, c *conn, byID map[int64]*series) error {
 	now := s.options.now().UnixMilli()
-	return c.query("SELECT seq, data FROM ingest_log ORDER BY seq", func(v []driver.Value) error {
+	damaged := make(map[int64]error)
+	err := c.query("SELECT seq, data FROM ingest_log ORDER BY seq", func(v []driver.Value) error {
 		seq, data := asInt(v[0]), asBytes(v[1])
 		err := decodeLog(data, func(id int64, p factory.Point) error {
 			known := byID[id]
@@ -93,11 +94,42 @@ func (s *Store) loadLog(ctx context.Context, c *conn, byID map[int64]*series) er
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("row %d: %w", seq, err)
+			damaged[seq] = fmt.Errorf("ingest log, row %d: %w", seq, err)
 		}
 		s.committer.lastSeq = seq
 		s.backlog.markApplied(seq)
 		s.sealer.logGrew(len(data))
 		return ctx.Err()
 	})
+	if err != nil {
+		return err
+	}
+	for seq, cause := range damaged {
+		if err := setLogAside(c, seq, cause, now); err != nil {
+			return err
+		}
+		s.sealer.upkeep.quarantined.Add(1)
+		s.sealer.upkeep.event(Event{Kind: EventDamaged, Err: cause})
+	}
+	return nil
+}
+
+// setLogAside moves a damaged log row to the quarantine: better without what
+// it held than without a store.
+func setLogAside(c *conn, seq int64, cause error, now int64) error {
+	for _, statement := range []struct {
+		text string
+		args []driver.Value
+	}{
+		{"BEGIN IMMEDIATE", nil},
+		{`INSERT INTO quarantine (kind, series_id, t0, t1, n, found_at, reason, data)
+			SELECT 'log', 0, seq, seq, 0, ?2, ?3, data FROM ingest_log WHERE seq = ?1`, []driver.Value{seq, now, cause.Error()}},
+		{"DELETE FROM ingest_log WHERE seq = ?", []driver.Value{seq}},
+		{"COMMIT", nil},
+	} {
+		if err := c.exec(statement.text, statement.args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -16,14 +16,9 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err := options.validate(); err != nil {
 		return nil, fmt.Errorf("open store: options: %w", err)
 	}
-	path, err := filepath.Abs(options.Path)
+	path, err := resolve(options.Path)
 	if err != nil {
 		return nil, fmt.Errorf("open store %q: %w", options.Path, err)
-	}
-	// The lock and the check of the file system are for the file itself, by
-	// whatever links it is reached. One that is to be created has no target.
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
 	}
 	options.Path = path
 	s, err := open(ctx, options.withDefaults())
@@ -33,21 +28,45 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	return s, nil
 }
 
+// resolve returns the file at path by whatever links it is reached: that is
+// the one to lock. One that is to be created has no target.
+func resolve(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target, nil
+	}
+	return path, nil
+}
+
 func open(ctx context.Context, options Options) (*Store, error) {
 	if err := prepareDirectory(filepath.Dir(options.Path)); err != nil {
 		return nil, err
+	}
+	if options.MaxBytes == 0 {
+		options.MaxBytes = defaultMaxBytes(filepath.Dir(options.Path))
 	}
 	lock, err := lockFile(options.Path + ".lock")
 	if err != nil {
 		return nil, err
 	}
-	writing, err := openFile(options.Path)
+	file := &dbFile{path: options.Path, vfs: options.vfs}
+	writing, _, err := openFile(file)
 	if err != nil {
 		return nil, errors.Join(err, lock.unlock())
 	}
-	s := newStore(options, lock, writing)
+	s := newStore(options, lock, file, writing)
 	if err := s.load(ctx, writing); err != nil {
 		return nil, errors.Join(err, s.release())
+	}
+	clean, err := markInUse(writing)
+	if err != nil {
+		return nil, errors.Join(err, s.release())
+	}
+	if !clean {
+		s.checker.due()
 	}
 	s.sealer.measure()
 	s.start()
@@ -69,29 +88,32 @@ func prepareDirectory(dir string) error {
 	return nil
 }
 
-// openFile opens the database for writing and brings it to our schema.
-func openFile(path string) (*conn, error) {
-	// SQLite would open a file that it may not write, and give it to the
-	// world to read.
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
-	if err != nil {
-		return nil, err
+// defaultMaxBytes is four fifths of the file system that dir is on.
+func defaultMaxBytes(dir string) int64 {
+	size, err := fileSystemSize(dir)
+	if err != nil || size <= 0 {
+		return NoLimit
 	}
-	if err := file.Close(); err != nil {
-		return nil, err
+	return size / 5 * 4
+}
+
+// openFile opens the database for writing and brings it to our schema. It
+// returns the version that the file had; 0 is a new one.
+func openFile(file *dbFile) (c *conn, version int64, err error) {
+	if err := file.create(); err != nil {
+		return nil, 0, err
 	}
-	c, err := openWriter(path)
-	if err != nil {
-		return nil, foreign(err)
+	if c, err = openWriter(file); err != nil {
+		return nil, 0, foreign(err)
 	}
-	if err := prepareFile(c); err != nil {
-		return nil, errors.Join(err, c.close())
+	if version, err = prepareFile(c); err != nil {
+		return nil, 0, errors.Join(err, c.close())
 	}
-	return c, nil
+	return c, version, nil
 }
 
 // newStore puts the parts together; nothing runs yet.
-func newStore(options Options, lock *fileLock, writing *conn) *Store {
+func newStore(options Options, lock *fileLock, file *dbFile, writing *conn) *Store {
 	s := &Store{
 		options:     options,
 		lock:        lock,
@@ -99,8 +121,8 @@ func newStore(options Options, lock *fileLock, writing *conn) *Store {
 		queue:       newQueue(options.QueueReadings),
 		backlog:     &backlog{},
 		faults:      &faults{onFault: options.OnFault},
-		writer:      &writer{path: options.Path, aroundCommit: options.aroundCommit, conn: writing},
-		readers:     newReaders(options.Path),
+		writer:      &writer{file: file, aroundCommit: options.aroundCommit, conn: writing},
+		readers:     newReaders(file),
 		stopSealing: make(chan struct{}),
 	}
 	s.sealer = &sealer{
@@ -112,7 +134,7 @@ func newStore(options Options, lock *fileLock, writing *conn) *Store {
 		wake:    make(chan struct{}, 1),
 	}
 	s.sealer.upkeep.onEvent = options.OnEvent
-	s.checker = &checker{}
+	s.checker = &checker{file: file, sealer: s.sealer}
 	s.committer = &committer{
 		options: options,
 		queue:   s.queue,

@@ -99,9 +99,6 @@ func TestOpenRefusesForeignFiles(t *testing.T) {
 			sqlite.ErrForeignFile, "not a file of this program",
 		},
 		"a newer schema": {valid("PRAGMA user_version = 999"), sqlite.ErrNewerSchema, "schema 999"},
-		"a log row that is damaged": {
-			valid("INSERT INTO ingest_log (seq, data) VALUES (7, x'0100deadbeef')"), sqlite.ErrCorrupt, "row 7",
-		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

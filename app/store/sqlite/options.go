@@ -33,8 +33,9 @@ type Options struct {
 	// Retention is how long readings are kept, by observation time, where their
 	// metric does not say; 0 is for ever.
 	Retention time.Duration
-	// MaxBytes is the size of the files from which the oldest chunks of all are
-	// removed; 0 is no limit. From nine tenths of it on there is a warning.
+	// MaxBytes is the size of the file from which the oldest chunks of all are
+	// removed; four fifths of the file system, where that is known. NoLimit is
+	// none. From nine tenths of it on there is a warning.
 	MaxBytes int64
 
 	// OnEvent, where set, hears what an operator wants to know and that is no
@@ -56,11 +57,16 @@ type Options struct {
 	probeEvery time.Duration
 	// now is the clock behind SealAfter; time.Now.
 	now func() time.Time
+	// vfs names SQLite's file system layer, for tests of files that fail.
+	vfs string
 	// aroundCommit, where set, is called in place of each COMMIT, which it is
 	// given; for tests of what happens when that fails, before or after it has
 	// taken effect.
 	aroundCommit func(commit func() error) error
 }
+
+// NoLimit is a MaxBytes without an end.
+const NoLimit = -1
 
 const (
 	defaultMaxSeries     = 100_000
@@ -88,11 +94,13 @@ func (o Options) validate() error {
 		{"SealAfter", int64(o.SealAfter)},
 		{"LogBytes", o.LogBytes},
 		{"Retention", int64(o.Retention)},
-		{"MaxBytes", o.MaxBytes},
 	} {
 		if field.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is negative: %d", field.name, field.value))
 		}
+	}
+	if o.MaxBytes < NoLimit {
+		errs = append(errs, fmt.Errorf("MaxBytes is negative: %d", o.MaxBytes))
 	}
 	if o.SealPoints > maxChunkPoints {
 		errs = append(errs, fmt.Errorf("SealPoints is more than %d: %d", maxChunkPoints, o.SealPoints))

@@ -11,12 +11,12 @@ const readerCount = 4
 
 // readers is a pool of read connections, opened when first needed.
 type readers struct {
-	path  string
+	file  *dbFile
 	slots chan *conn // nil: a slot whose connection is not open
 }
 
-func newReaders(path string) *readers {
-	r := &readers{path: path, slots: make(chan *conn, readerCount)}
+func newReaders(file *dbFile) *readers {
+	r := &readers{file: file, slots: make(chan *conn, readerCount)}
 	for range readerCount {
 		r.slots <- nil
 	}
@@ -33,12 +33,29 @@ func (r *readers) take(ctx context.Context) (*conn, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	c, err := openReader(r.path)
+	c, err := openReader(r.file)
 	if err != nil {
-		r.slots <- nil
-		return nil, err
+		return r.takeOpen(err)
 	}
 	return c, nil
+}
+
+// takeOpen gives a slot back that could not be filled, because of err, and
+// takes one with an open connection if there is any: it may still read a file
+// that cannot be opened any more.
+func (r *readers) takeOpen(err error) (*conn, error) {
+	r.slots <- nil
+	for range readerCount {
+		select {
+		case c := <-r.slots:
+			if c != nil {
+				return c, nil
+			}
+			r.slots <- nil
+		default:
+		}
+	}
+	return nil, err
 }
 
 // put gives c back. After a failed query it is closed and replaced when next
@@ -63,9 +80,9 @@ func (r *readers) close() error {
 	return errors.Join(errs...)
 }
 
-// openReader opens path for reading only.
-func openReader(path string) (*conn, error) {
-	c, err := openConn(path)
+// openReader opens the database file for reading only.
+func openReader(file *dbFile) (*conn, error) {
+	c, err := openConn(file)
 	if err != nil {
 		return nil, err
 	}

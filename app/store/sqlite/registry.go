@@ -118,6 +118,3 @@ func (s *Store) Placement(machine string) (factory.Placement, bool) {
 	}
 	return about.Placement, true
 }
-
-// Backup implements factory.Store.
-func (s *Store) Backup(context.Context, string) error { return errClosed }

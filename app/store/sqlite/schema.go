@@ -120,38 +120,38 @@ var migrations = [schemaVersion][]string{
 }
 
 // prepareFile makes a new file ours, or checks that an existing one is, and
-// brings it to schemaVersion in one transaction.
-func prepareFile(c *conn) error {
+// brings it to schemaVersion in one transaction. It returns the version that
+// it had, 0 for a new one.
+func prepareFile(c *conn) (version int64, err error) {
 	if err := checkSQLite(c); err != nil {
-		return err
+		return 0, err
 	}
 	id, err := c.queryInt("PRAGMA application_id")
 	if err != nil {
-		return foreign(err)
+		return 0, foreign(err)
 	}
 	objects, err := c.queryInt("SELECT count(*) FROM sqlite_schema")
 	if err != nil {
-		return foreign(err)
+		return 0, foreign(err)
 	}
 	if id != applicationID && (id != 0 || objects != 0) {
-		return ErrForeignFile
+		return 0, ErrForeignFile
 	}
-	version, err := c.queryInt("PRAGMA user_version")
-	if err != nil {
-		return err
+	if version, err = c.queryInt("PRAGMA user_version"); err != nil {
+		return 0, err
 	}
 	switch {
 	case version > schemaVersion:
-		return fmt.Errorf("schema %d, this release knows %d: %w", version, schemaVersion, ErrNewerSchema)
+		return 0, fmt.Errorf("schema %d, this release knows %d: %w", version, schemaVersion, ErrNewerSchema)
 	case version == schemaVersion:
-		return useWAL(c) // other programs can switch it off
+		return version, useWAL(c) // other programs can switch it off
 	}
-	return migrate(c, version)
+	return version, migrate(c, version)
 }
 
 // migrate takes the file from version to schemaVersion. The pragmas before
-// the transaction take effect only while there is no table; later releases
-// need auto_vacuum to give space back.
+// the transaction take effect only while there is no table; auto_vacuum is
+// needed to give space back.
 func migrate(c *conn, version int64) error {
 	for _, pragma := range []string{fmt.Sprintf("PRAGMA page_size = %d", pageSize), "PRAGMA auto_vacuum = INCREMENTAL"} {
 		if err := c.once(pragma); err != nil {

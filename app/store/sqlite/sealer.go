@@ -174,7 +174,7 @@ func (z *sealer) round(stop <-chan struct{}, everything bool) (err error) {
 // what is in the file: a transaction that failed may be there all the same.
 func (z *sealer) prepareLocked() (err error) {
 	if z.conn == nil {
-		if z.conn, err = openReader(z.options.Path); err != nil {
+		if z.conn, err = openReader(z.writer.file); err != nil {
 			return err
 		}
 	}

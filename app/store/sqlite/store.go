@@ -36,12 +36,13 @@ type Store struct {
 
 var _ factory.Store = (*Store)(nil)
 
-// start runs the two goroutines of the store: the committer ends once the
-// queue is closed and empty, the sealer when stopSealing is closed. Close
-// does both and waits.
+// start runs the goroutines of the store: the committer ends once the queue is
+// closed and empty, the sealer and the checker when stopSealing is closed.
+// Close does both and waits.
 func (s *Store) start() {
 	s.committing.Go(s.committer.run)
 	s.sealing.Go(func() { s.sealer.run(s.stopSealing) })
+	s.sealing.Go(func() { s.checker.run(s.stopSealing) })
 }
 
 // Close implements factory.Store. It commits what is queued; points that are
@@ -55,6 +56,7 @@ func (s *Store) Close() (err error) {
 		s.reading.Lock()
 		s.shut = true
 		s.reading.Unlock()
+		_ = s.markClean() // else the next start checks the file
 		err = s.release()
 	})
 	return err
@@ -105,7 +107,7 @@ func (s *Store) Stats() factory.StoreStats {
 		QueuedReadings:    s.queue.queued(),
 		QueueCapacity:     s.options.QueueReadings,
 		Bytes:             s.sealer.size.Load(),
-		MaxBytes:          s.options.MaxBytes,
+		MaxBytes:          max(0, s.options.MaxBytes),
 		ExpiredPoints:     s.sealer.upkeep.expired.Load(),
 		EvictedPoints:     s.sealer.upkeep.evicted.Load(),
 		QuarantinedChunks: int(s.sealer.upkeep.quarantined.Load()),

@@ -9,16 +9,16 @@ import (
 // writer owns the one connection that changes the file. The committer and the
 // sealer take turns on it.
 type writer struct {
-	path         string
+	file         *dbFile
 	aroundCommit func(commit func() error) error // see Options
 
 	mu   sync.Mutex
 	conn *conn // nil after a failure, until the next transaction
 }
 
-// openWriter opens path for writing, and creates it if missing.
-func openWriter(path string) (*conn, error) {
-	c, err := openConn(path)
+// openWriter opens the database file for writing.
+func openWriter(file *dbFile) (*conn, error) {
+	c, err := openConn(file)
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +46,11 @@ func openWriter(path string) (*conn, error) {
 func (w *writer) transact(fn func(*conn) error) (err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err := w.file.check(); err != nil {
+		return err
+	}
 	if w.conn == nil {
-		if w.conn, err = openWriter(w.path); err != nil {
+		if w.conn, err = openWriter(w.file); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,93 @@
+package redisadapter_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/socketio"
+	"smart-factory-backend/app/socketio/redisadapter"
+)
+
+// nobody is a port that nobody listens at.
+const nobody = "redis://127.0.0.1:1"
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]redisadapter.Options{
+		"no URL":           {},
+		"no scheme":        {URL: "127.0.0.1:6379"},
+		"another scheme":   {URL: "http://127.0.0.1"},
+		"no database":      {URL: "redis://:secret@127.0.0.1/x"},
+		"a negative limit": {URL: nobody, QueueBytes: -1},
+	} {
+		if r, err := redisadapter.New(o); err == nil || r != nil {
+			t.Errorf("%s: New = %v, %v, want an error", name, r, err)
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: the error tells the password: %v", name, err)
+		}
+	}
+}
+
+func TestRunEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	r, err := redisadapter.New(redisadapter.Options{URL: nobody})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.Run(ctx); err != nil {
+		t.Errorf("Run = %v, want nil", err)
+	}
+	if err := r.Run(t.Context()); !errors.Is(err, redisadapter.ErrRunning) {
+		t.Errorf("second Run = %v, want ErrRunning", err)
+	}
+}
+
+// Without Redis a server works as a single one, whether Run runs or not.
+func TestWithoutRedis(t *testing.T) {
+	t.Parallel()
+	r, err := redisadapter.New(redisadapter.Options{URL: nobody, QueueBytes: 10_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	io := socketio.New(socketio.Options{Adapter: r.Adapter})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	use := func() {
+		t.Helper()
+		began := time.Now()
+		for range 1000 {
+			if err := io.To("room").Emit("event", 1); err != nil {
+				t.Fatalf("Emit = %v", err)
+			}
+		}
+		if err := io.SocketsJoin("room"); err != nil {
+			t.Errorf("SocketsJoin = %v", err)
+		}
+		if n, err := io.ServerCount(ctx); err == nil {
+			t.Errorf("ServerCount = %d, want an error", n)
+		}
+		if _, err := io.ServerSideEmitWithAck(ctx, "event"); err == nil {
+			t.Error("ServerSideEmitWithAck succeeded")
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("all that took %v", took)
+		}
+		if s := r.Stats(); s.Connected || s.QueuedBytes > 10_000 || s.Lost == 0 || r.Err() == nil {
+			t.Errorf("Stats = %+v, Err = %v", s, r.Err())
+		}
+	}
+	use()
+	go func() { ended <- r.Run(ctx) }() // ends with cancel
+	use()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("Run = %v", err)
+	}
+	ctx = t.Context()
+	use()
+}

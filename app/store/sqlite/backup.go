@@ -1,0 +1,139 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"smart-factory-backend/app/factory"
+)
+
+// Backup implements factory.Store. The copy is a database file like any other:
+// a Store can be opened on it.
+func (s *Store) Backup(ctx context.Context, path string) error {
+	s.reading.RLock()
+	defer s.reading.RUnlock()
+	if err := s.mayRead(ctx, 1); err != nil {
+		return err
+	}
+	return backup(ctx, s.writer.file, path)
+}
+
+// Backup copies the store at from, which this or another process may have in
+// use, to a new file at to, as factory.Store has it.
+func Backup(ctx context.Context, from, to string) error {
+	from, err := resolve(from)
+	if err != nil {
+		return fmt.Errorf("back up store %q: %w", from, err)
+	}
+	if _, err := os.Stat(from); err != nil {
+		return fmt.Errorf("back up store: %w: %w", factory.ErrNotFound, err)
+	}
+	file := &dbFile{path: from}
+	c, err := openReader(file)
+	if err != nil {
+		return fmt.Errorf("back up store %q: %w", from, foreign(err))
+	}
+	id, err := c.queryInt("PRAGMA application_id")
+	if err = errors.Join(err, c.close()); err != nil {
+		return fmt.Errorf("back up store %q: %w", from, foreign(err))
+	}
+	if id != applicationID {
+		return fmt.Errorf("back up store %q: %w", from, ErrForeignFile)
+	}
+	return backup(ctx, file, to)
+}
+
+// backup writes the copy under another name first: a file at to is whole.
+func backup(ctx context.Context, file *dbFile, to string) (err error) {
+	to, err = filepath.Abs(to)
+	if err != nil {
+		return fmt.Errorf("back up to %q: %w: %w", to, factory.ErrInvalid, err)
+	}
+	if _, err := os.Lstat(to); err == nil {
+		return fmt.Errorf("back up to %q: the file exists: %w", to, factory.ErrConflict)
+	}
+	part := to + ".part"
+	if err := os.Remove(part); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return unavailable(fmt.Sprintf("back up to %q", to), err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(part)
+			err = unavailable(fmt.Sprintf("back up to %q", to), err)
+		}
+	}()
+	if err := copyInto(ctx, file, part); err != nil {
+		return err
+	}
+	if err := syncFile(part); err != nil {
+		return err
+	}
+	// Unlike a rename, this fails if somebody else has made the file meanwhile.
+	if err := os.Link(part, to); err != nil {
+		return err
+	}
+	if err := os.Remove(part); err != nil {
+		return err
+	}
+	return syncFile(filepath.Dir(to))
+}
+
+// copyInto has SQLite write the content of file, as it is at this moment, to
+// a new one at part.
+func copyInto(ctx context.Context, file *dbFile, part string) (err error) {
+	c, err := openConn(file)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	if err := c.once("PRAGMA busy_timeout = 5000"); err != nil {
+		return err
+	}
+	if err := c.onceWithin(ctx, "VACUUM INTO ?", part); err != nil {
+		return err
+	}
+	return os.Chmod(part, 0o640)
+}
+
+// syncFile makes a file, or a directory's entries, durable.
+func syncFile(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
+}
+
+// Migrate brings the store at path, which must not be in use, to the schema of
+// this release, and creates it if missing. It returns the versions before and
+// after; 0 is no store.
+func Migrate(ctx context.Context, path string) (before, after int64, err error) {
+	path, err = resolve(path)
+	if err != nil {
+		return 0, 0, fmt.Errorf("migrate store %q: %w", path, err)
+	}
+	fail := func(err error) (int64, int64, error) {
+		return 0, 0, fmt.Errorf("migrate store %q: %w", path, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return fail(err)
+	}
+	if err := prepareDirectory(filepath.Dir(path)); err != nil {
+		return fail(err)
+	}
+	lock, err := lockFile(path + ".lock")
+	if err != nil {
+		return fail(err)
+	}
+	c, version, err := openFile(&dbFile{path: path})
+	if err != nil {
+		return fail(errors.Join(err, lock.unlock()))
+	}
+	if err := errors.Join(c.close(), lock.unlock()); err != nil {
+		return fail(err)
+	}
+	return version, schemaVersion, nil
+}
