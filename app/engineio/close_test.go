@@ -115,7 +115,8 @@ func TestServerClosesWhilePolling(t *testing.T) {
 		s.wantsEnd(t, engineio.ForcedClose) // at once
 		p.post(sid, "4ignored").wants(t, 200, "ok")
 		p.get(sid).wants(t, 200, "412345")
-		p.get(sid).wants(t, 200, "46789\x1e1")
+		p.get(sid).wants(t, 200, "46789")
+		p.get(sid).wants(t, 200, "1")
 		p.get(sid).refuses(t, 400, 1, "Session ID unknown")
 		if len(s.got) > 0 {
 			t.Errorf("received %q after the end", <-s.got)
@@ -137,7 +138,8 @@ func TestCloseFromWithinTheReceiver(t *testing.T) {
 	if got := receive(t, ended); got != "enough" {
 		t.Errorf("ended for %q", got)
 	}
-	p.get(sid).wants(t, 200, "4bye\x1e1")
+	p.get(sid).wants(t, 200, "4bye")
+	p.get(sid).wants(t, 200, "1")
 	w := p.dial("")
 	sidOf(t, w.read())
 	w.send("4a")
@@ -181,7 +183,8 @@ func TestCloseWhileItOpens(t *testing.T) {
 	if got := receive(t, ended); got != "unwanted" {
 		t.Errorf("ended for %q", got)
 	}
-	p.get(sid).wants(t, 200, "4no\x1e1")
+	p.get(sid).wants(t, 200, "4no")
+	p.get(sid).wants(t, 200, "1")
 	w := p.dial("")
 	sidOf(t, w.read())
 	w.wants("4no")

@@ -20,7 +20,8 @@ func TestDrain(t *testing.T) {
 	w, sid := p.connect()
 	p.server.Drain(t.Context(), 50*time.Millisecond)
 	receive(t, poll).wants(t, 200, "1")
-	p.get(away).wants(t, 200, "4last\x1e1")
+	p.get(away).wants(t, 200, "4last")
+	p.get(away).wants(t, 200, "1")
 	w.wantsClose(1001)
 	for _, sid := range []string{waits, away, sid} {
 		p.session(sid).wantsEnd(t, engineio.ServerShutdown)

@@ -109,8 +109,8 @@ func (s *Session) admitLocked() *refusal {
 // session that is closed it is the last.
 func (s *Session) takeLocked() []*Message {
 	ms := s.queue.take(s.server.o.MaxPayload)
-	if len(s.queue.items) > 0 {
-		return ms
+	if len(ms) > 0 {
+		return ms // the end is for the next poll: clients look at it first
 	}
 	switch s.state {
 	case closing:

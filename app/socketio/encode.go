@@ -87,6 +87,10 @@ func (e *encoder) value(v any, depth int) error {
 		}
 		e.buf = append(e.buf, ']')
 	case json.RawMessage:
+		if v == nil {
+			e.buf = append(e.buf, "null"...)
+			break
+		}
 		if end := skipValue(v, skipSpace(v, 0), 0); end < 0 || skipSpace(v, end) != len(v) {
 			return errors.New("socketio: raw message is not JSON")
 		}

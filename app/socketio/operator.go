@@ -102,6 +102,8 @@ func (o Operator) EmitWithAck(ctx context.Context, event string, args ...any) ([
 		return c.take(), nil
 	case <-ctx.Done():
 		return c.take(), timeoutOf(ctx)
+	case <-o.ns.server.done:
+		return c.take(), ErrClosed
 	}
 }
 

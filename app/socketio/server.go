@@ -28,11 +28,12 @@ type Server struct {
 	closed     bool
 	clients    int
 	empty      chan struct{} // closed when the last client has gone after Close
+	done       chan struct{} // closed when the clients have gone, or are given up
 }
 
 // New makes a server. It starts nothing.
 func New(o Options) *Server {
-	s := &Server{options: o.withDefaults(), namespaces: map[string]*Namespace{}, empty: make(chan struct{})}
+	s := &Server{options: o.withDefaults(), namespaces: map[string]*Namespace{}, empty: make(chan struct{}), done: make(chan struct{})}
 	s.Namespace = s.Of("/")
 	engine := s.options.Engine
 	engine.Open = func(session *engineio.Session) engineio.Receiver { return s.open(session) }
@@ -68,6 +69,13 @@ func (s *Server) Close(ctx context.Context, spread time.Duration) error {
 	case <-ctx.Done():
 		late = fmt.Errorf("close clients: %w", ctx.Err())
 	}
+	s.mu.Lock()
+	select {
+	case <-s.done:
+	default:
+		close(s.done)
+	}
+	s.mu.Unlock()
 	return errors.Join(late, s.closeAdapters())
 }
 

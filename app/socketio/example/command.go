@@ -1,0 +1,107 @@
+package main
+
+import (
+	"encoding/json"
+	"time"
+
+	"smart-factory-backend/app/socketio"
+)
+
+// command is what a client asks to be sent, and to whom.
+type command struct {
+	Via      string          `json:"via"`
+	Room     names           `json:"room"`
+	Except   names           `json:"except"`
+	Local    bool            `json:"local"`
+	Volatile bool            `json:"volatile"`
+	Timeout  int             `json:"timeout"` // milliseconds
+	Event    string          `json:"event"`
+	Args     json.RawMessage `json:"args"`
+
+	whole socketio.Args
+}
+
+// names are one name, a list of them, or null.
+type names []string
+
+// UnmarshalJSON takes each of these forms.
+func (n *names) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '"' {
+		*n = names{""}
+		return json.Unmarshal(data, &(*n)[0])
+	}
+	return json.Unmarshal(data, (*[]string)(n))
+}
+
+// commandOf reads the first argument; what it leaves out, or gets wrong, is
+// nothing.
+func commandOf(args socketio.Args) command {
+	c := command{whole: args.At(0, 1)}
+	_ = json.Unmarshal(args.Raw(0), &c) // raw: placeholders stay what they are
+	return c
+}
+
+func (c *command) event() string {
+	if c.Event == "" {
+		return "event"
+	}
+	return c.Event
+}
+
+// args are the arguments to send, binary ones included.
+func (c *command) args() socketio.Args {
+	if len(c.Args) == 0 {
+		return socketio.Args{}
+	}
+	list, err := socketio.NewArgs(c.Args, c.whole.Attachments())
+	if err != nil {
+		return socketio.Args{}
+	}
+	return list
+}
+
+// operator selects whom the command is for.
+func (c *command) operator(s *socketio.Socket) socketio.Operator {
+	o := s.Namespace().To(c.Room...)
+	if c.Via == "socket" {
+		o = s.To(c.Room...)
+	}
+	o = o.Except(c.Except...)
+	if c.Local {
+		o = o.Local()
+	}
+	if c.Volatile {
+		o = o.Volatile()
+	}
+	if c.Timeout > 0 {
+		o = o.Timeout(time.Duration(c.Timeout) * time.Millisecond)
+	}
+	return o
+}
+
+// selectionOf selects by the first argument: a room, a list of rooms, an
+// object with room, except and local, or null for everybody.
+func selectionOf(n *socketio.Namespace, args socketio.Args) socketio.Operator {
+	raw := args.Raw(0)
+	if len(raw) == 0 || raw[0] != '{' {
+		var rooms names
+		_ = json.Unmarshal(raw, &rooms)
+		return n.To(rooms...)
+	}
+	c := commandOf(args)
+	o := n.To(c.Room...).Except(c.Except...)
+	if c.Local {
+		o = o.Local()
+	}
+	return o
+}
+
+// listOf are the arguments that an event brings, as one list or one by one.
+func listOf(args socketio.Args) socketio.Args {
+	if raw := args.Raw(0); args.Len() == 1 && raw[0] == '[' {
+		if list, err := socketio.NewArgs(raw, args.Attachments()); err == nil {
+			return list
+		}
+	}
+	return args
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/engineio"
+	"smart-factory-backend/app/ws"
+)
+
+// echo sends back what it gets, on plain Engine.IO and on plain WebSockets.
+type echo struct {
+	engine   *engineio.Server
+	upgrader *ws.Upgrader
+}
+
+func newEcho(o engineio.Options, limit int) *echo {
+	o.Open = func(s *engineio.Session) engineio.Receiver { return engineEcho{s} }
+	return &echo{
+		engine: engineio.New(o),
+		upgrader: &ws.Upgrader{
+			Loop: o.Loop, Detach: o.Detach, MaxMessage: limit, QueueLimit: max(queueLimit, 4*limit),
+		},
+	}
+}
+
+type engineEcho struct{ session *engineio.Session }
+
+func (e engineEcho) Message(data []byte, binary bool) {
+	if binary {
+		_ = e.session.Send(engineio.NewBinary(data))
+	} else {
+		_ = e.session.Send(engineio.NewText(data))
+	}
+}
+
+func (e engineEcho) Closed(engineio.Reason) {}
+
+// webSocket answers a request for a WebSocket; what is wrong with the
+// handshake is in the response.
+func (e *echo) webSocket(ctx *fasthttp.RequestCtx) {
+	_ = e.upgrader.Upgrade(ctx, func(c *ws.Conn) ws.Handler { return socketEcho{c} })
+}
+
+type socketEcho struct{ conn *ws.Conn }
+
+func (e socketEcho) Message(op ws.Opcode, data []byte) { _ = e.conn.Send(ws.NewMessage(op, data)) }
+
+func (e socketEcho) Closed(int, error) {}

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"smart-factory-backend/app/socketio"
+)
+
+// benchRoom is where publish sends to.
+const benchRoom = "bench"
+
+// authorize is the middleware of a namespace with a password.
+func authorize(s *socketio.Socket) error {
+	var auth struct {
+		Token string `json:"token"`
+	}
+	if json.Unmarshal(s.Auth(), &auth) == nil && auth.Token == "good" {
+		return nil
+	}
+	return &socketio.ConnectionError{
+		Message: "not authorized",
+		Data:    map[string]any{"code": "E_AUTH", "retry": false},
+	}
+}
+
+// serve registers all events with a namespace. What waits gives up when ctx
+// ends.
+func serve(ctx context.Context, n *socketio.Namespace) {
+	n.OnConnection(welcome)
+	serveMessages(ctx, n)
+	serveRooms(ctx, n)
+	serveSocket(n)
+	serveServers(ctx, n)
+}
+
+// welcome greets a socket with what it sent to connect.
+func welcome(s *socketio.Socket) {
+	auth := authOf(s)
+	var kept struct {
+		Tag any `json:"tag"`
+	}
+	_ = json.Unmarshal(auth, &kept)
+	s.Data().Set("tag", kept.Tag)
+	if s.Handshake().Query.Get("bench") == "1" {
+		s.Join(benchRoom)
+	}
+	if s.Conn().Transport() == "websocket" {
+		<-time.After(greetingPause)
+	}
+	_ = s.Emit("auth", auth)
+}
+
+// greetingPause lets the greeting arrive by itself. Protocol suites wait for
+// one message after the other, and lose the second one if it comes in the same
+// segment as the first, as it does from a server that is quick. Only the
+// socket's own handlers wait meanwhile.
+const greetingPause = 30 * time.Millisecond
+
+// authOf is what the socket sent to connect, or an empty object.
+func authOf(s *socketio.Socket) json.RawMessage {
+	if auth := s.Auth(); len(auth) > 0 {
+		return auth
+	}
+	return json.RawMessage("{}")
+}
+
+// serveMessages are the events that answer with what they got.
+func serveMessages(ctx context.Context, n *socketio.Namespace) {
+	// None of these wait, so they may run where the event was read.
+	n.OnDirect("message", func(e *socketio.Event) { _ = e.Socket.Emit("message-back", e.Args) })
+	n.OnDirect("message-with-ack", func(e *socketio.Event) { _ = e.Ack(e.Args) })
+	n.OnDirect("no-ack", func(*socketio.Event) {})
+	n.OnDirect("echo", func(e *socketio.Event) { _ = e.Socket.Emit("echo", e.Args.At(0, 1)) })
+	n.OnDirect("publish", func(e *socketio.Event) { _ = n.To(benchRoom).Emit("msg", e.Args.At(0, 1)) })
+
+	n.On("server-ask", func(e *socketio.Event) {
+		var ms int
+		_ = e.Args.Decode(0, &ms)
+		wait := time.Duration(ms) * time.Millisecond
+		answer, err := e.Socket.Timeout(wait).EmitWithAck(ctx, "ask", e.Args.At(1, 1))
+		_ = e.Ack(map[string]any{"err": textOf(err), "res": answer})
+	})
+	n.On("volatile", func(e *socketio.Event) {
+		count := countOf(e.Args)
+		for i := range count {
+			_ = e.Socket.Volatile().Emit("vol", i)
+		}
+		_ = e.Socket.Emit("vol-end", count)
+	})
+	n.On("blast", func(e *socketio.Event) {
+		for i := range countOf(e.Args) {
+			_ = e.Socket.Emit("blast-item", i)
+		}
+	})
+	serveSequence(n)
+}
+
+// mostItems bounds what one event may ask for.
+const mostItems = 1_000_000
+
+func countOf(args socketio.Args) int {
+	var count int
+	_ = args.Decode(0, &count)
+	return min(max(count, 0), mostItems)
+}
+
+// textOf is an error as JSON has it: a text or null.
+func textOf(err error) any {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, socketio.ErrTimeout):
+		return "operation has timed out"
+	}
+	return err.Error()
+}
+
+// serveSequence remembers what each socket has sent, in order.
+func serveSequence(n *socketio.Namespace) {
+	var mu sync.Mutex
+	sequences := map[*socketio.Socket][]json.RawMessage{}
+	n.On("seq", func(e *socketio.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if seen := sequences[e.Socket]; len(seen) < mostItems {
+			sequences[e.Socket] = append(seen, bytes.Clone(e.Args.Raw(0)))
+		}
+	})
+	n.On("seq-report", func(e *socketio.Event) {
+		mu.Lock()
+		seen := append([]json.RawMessage{}, sequences[e.Socket]...)
+		mu.Unlock()
+		_ = e.Ack(seen)
+	})
+	n.OnDisconnect(func(s *socketio.Socket, _ socketio.Reason) {
+		mu.Lock()
+		defer mu.Unlock()
+		delete(sequences, s)
+	})
+}
+
+// serveSocket are the events that concern the socket itself.
+func serveSocket(n *socketio.Namespace) {
+	n.On("info", func(e *socketio.Event) {
+		s := e.Socket
+		query := map[string]any{}
+		for name, values := range s.Handshake().Query {
+			if query[name] = values; len(values) == 1 {
+				query[name] = values[0]
+			}
+		}
+		_ = e.Ack(map[string]any{
+			"id": s.ID(), "rooms": sorted(s.Rooms()), "auth": authOf(s), "query": query, "data": s.Data(),
+			"transport": s.Conn().Transport(), "recovered": s.Recovered(),
+		})
+	})
+	n.On("kick", func(e *socketio.Event) { e.Socket.Disconnect(false) })
+	n.On("kick-close", func(e *socketio.Event) { e.Socket.Disconnect(true) })
+	n.On("drop-transport", func(e *socketio.Event) { e.Socket.Conn().Close(socketio.ForcedClose) })
+}
+
+// serveRooms are the events about rooms.
+func serveRooms(ctx context.Context, n *socketio.Namespace) {
+	n.On("join", func(e *socketio.Event) {
+		e.Socket.Join(e.Args.Text(0))
+		_ = e.Ack(sorted(e.Socket.Rooms()))
+	})
+	n.On("leave", func(e *socketio.Event) {
+		e.Socket.Leave(e.Args.Text(0))
+		_ = e.Ack(sorted(e.Socket.Rooms()))
+	})
+	n.On("send", func(e *socketio.Event) {
+		c := commandOf(e.Args)
+		_ = c.operator(e.Socket).Emit(c.event(), c.args())
+		_ = e.Ack("sent")
+	})
+	n.On("ask-room", func(e *socketio.Event) {
+		c := commandOf(e.Args)
+		answers, err := c.operator(e.Socket).EmitWithAck(ctx, c.event(), c.args())
+		_ = e.Ack(map[string]any{"err": textOf(err), "res": flat(answers)})
+	})
+}
+
+// sorted returns names in order, as a list even if there are none.
+func sorted(names []string) []string {
+	names = append([]string{}, names...)
+	slices.Sort(names)
+	return names
+}
+
+// flat makes one list of answers of one value each.
+func flat(answers []socketio.Args) socketio.Args {
+	values := make([]any, len(answers))
+	for i, a := range answers {
+		if a.Len() > 0 { // else the answer is null
+			values[i] = a
+		}
+	}
+	list, err := socketio.MakeArgs(values...)
+	if err != nil {
+		return socketio.Args{}
+	}
+	return list
+}
+
+// serveServers are the events that concern all servers.
+func serveServers(ctx context.Context, n *socketio.Namespace) {
+	n.On("fetch-sockets", func(e *socketio.Event) {
+		all := n.To()
+		if room := e.Args.Text(0); room != "" {
+			all = all.In(room)
+		}
+		found, err := all.FetchSockets(ctx)
+		if err != nil {
+			_ = e.Ack(map[string]any{"err": textOf(err)})
+			return
+		}
+		list := []any{}
+		for _, s := range found {
+			var handshake struct {
+				Auth json.RawMessage `json:"auth"`
+			}
+			_ = json.Unmarshal(s.Handshake, &handshake)
+			list = append(list, map[string]any{"id": s.ID, "rooms": sorted(s.Rooms), "data": s.Data, "auth": handshake.Auth})
+		}
+		_ = e.Ack(list)
+	})
+	n.On("server-count", func(e *socketio.Event) {
+		count, err := n.ServerCount(ctx)
+		if err != nil {
+			_ = e.Ack(map[string]any{"err": textOf(err)})
+			return
+		}
+		_ = e.Ack(count)
+	})
+	n.On("sockets-join", func(e *socketio.Event) {
+		_ = selectionOf(n, e.Args).SocketsJoin(e.Args.Text(1))
+		_ = e.Ack("ok")
+	})
+	n.On("sockets-leave", func(e *socketio.Event) {
+		_ = selectionOf(n, e.Args).SocketsLeave(e.Args.Text(1))
+		_ = e.Ack("ok")
+	})
+	n.On("disconnect-sockets", func(e *socketio.Event) {
+		var closeConnection bool
+		_ = e.Args.Decode(1, &closeConnection)
+		_ = e.Ack("ok") // first: the asker may be among them
+		_ = selectionOf(n, e.Args).DisconnectSockets(closeConnection)
+	})
+	n.On("server-side-emit", func(e *socketio.Event) {
+		_ = n.ServerSideEmit("ping-all", listOf(e.Args))
+		_ = e.Ack("ok")
+	})
+	n.On("server-side-ask", func(e *socketio.Event) {
+		answers, err := n.ServerSideEmitWithAck(ctx, "ask-all", listOf(e.Args))
+		_ = e.Ack(map[string]any{"err": textOf(err), "res": flat(answers)})
+	})
+	n.OnServerSideEvent("ping-all", func(e *socketio.ServerEvent) { _ = n.Local().Emit("server-side", e.Args) })
+	n.OnServerSideEvent("ask-all", func(e *socketio.ServerEvent) {
+		_ = e.Ack(map[string]any{"pid": os.Getpid(), "args": e.Args})
+	})
+}
