@@ -88,9 +88,10 @@ func (b *batch) decodeArray(s *scanner, now int64, maxPoints int) error {
 func (b *batch) decodeLines(body []byte, now int64, maxPoints int) error {
 	b.many = true
 	index := int32(-1)
+	var s scanner
 	for line := range bytes.SplitSeq(body, []byte{'\n'}) {
 		index++
-		s := scanner{b: line}
+		s = scanner{b: line}
 		if s.space(); s.end() {
 			continue
 		}

@@ -69,9 +69,9 @@ var unescaper = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n", `\r`, "\r"
 
 func unescape(s string) string { return unescaper.Replace(s) }
 
-// theirs reads with the oracle; comparable is false where ours differs on
+// theirs reads with the oracle; whole is false where ours differs on
 // purpose.
-func theirs(input []byte) (points []point, comparable bool) {
+func theirs(input []byte) (points []point, whole bool) {
 	d := oracle.NewDecoderWithBytes(bytes.Clone(input))
 	open := false // the last point may be an open quote with bad text behind it
 	for d.Next() {
