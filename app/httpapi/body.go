@@ -145,6 +145,9 @@ func (a *API) readPacked(ctx *fasthttp.RequestCtx, packed *buffer, tooLarge erro
 		stream = bytes.NewReader(ctx.Request.Body())
 	}
 	err := packed.fill(stream, a.options.MaxBody, tooLarge)
+	if announced := ctx.Request.Header.ContentLength(); err == nil && announced > len(packed.b) {
+		err = io.ErrUnexpectedEOF // fasthttp takes the end of the connection for that of the body
+	}
 	var known *httpError
 	switch {
 	case err == nil, errors.As(err, &known):

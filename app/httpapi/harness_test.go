@@ -28,6 +28,7 @@ import (
 type plant struct {
 	api      *httpapi.API
 	store    factory.Store
+	server   *fasthttp.Server
 	listener *fasthttputil.InmemoryListener
 	over     string
 	peer     netip.Addr
@@ -76,7 +77,7 @@ func start(t testing.TB, change func(*httpapi.Options, *plant)) *plant {
 		t.Fatal(err)
 	}
 	p.api = api
-	server := &fasthttp.Server{
+	p.server = &fasthttp.Server{
 		Logger:  silent{},
 		Handler: api.Handler, ErrorHandler: api.Error, StreamRequestBody: true, MaxRequestBodySize: o.MaxBody,
 		DisablePreParseMultipartForm: true, NoDefaultServerHeader: true, ReadTimeout: 10 * time.Second,
@@ -84,7 +85,7 @@ func start(t testing.TB, change func(*httpapi.Options, *plant)) *plant {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = server.Serve(p.listener)
+		_ = p.server.Serve(p.listener)
 	}()
 	t.Cleanup(func() {
 		_ = p.listener.Close()

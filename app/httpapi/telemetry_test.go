@@ -3,8 +3,14 @@ package httpapi_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
+	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/httpapi"
@@ -103,6 +109,55 @@ func TestChunkedBodyOverTheLimit(t *testing.T) {
 	if !strings.HasPrefix(got, "HTTP/1.1 413 ") {
 		t.Errorf("answer = %.100q, want 413", got)
 	}
+}
+
+// TestBodyThatBreaksOff: the lines that came are not the body that was meant,
+// and a sender that is told nothing sends all of it again.
+func TestBodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	lines := "{\"machine\":\"m\",\"values\":{\"a\":1}}\n"
+	for name, request := range map[string]string{
+		"by its length": "Content-Length: 200\r\n\r\n" + lines,
+		"a long one":    "Content-Length: 100000\r\n\r\n" + strings.Repeat(lines, 1000),
+		"in chunks":     fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(lines), lines),
+	} {
+		ours, theirs := socketPair(t)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = p.server.ServeConn(theirs)
+		}()
+		_, _ = io.WriteString(ours, "POST /api/v1/telemetry HTTP/1.1\r\nHost: x\r\n"+request)
+		_ = ours.CloseWrite()
+		if got, _ := io.ReadAll(ours); !strings.HasPrefix(string(got), "HTTP/1.1 400 ") {
+			t.Errorf("a body that breaks off, %s: the answer is %.100q, want 400", name, got)
+		}
+		<-ended
+	}
+	if a := p.get(t, "/api/v1/latest"); strings.Contains(a.body, `"m"`) {
+		t.Errorf("readings of a body that broke off are stored: %s", a.body)
+	}
+}
+
+// socketPair is a connection whose ends can be closed one way.
+func socketPair(t *testing.T) (ours *net.UnixConn, theirs net.Conn) {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends [2]net.Conn
+	for i, fd := range fds {
+		f := os.NewFile(uintptr(fd), "socket")
+		if ends[i], err = net.FileConn(f); err != nil {
+			t.Fatal(err)
+		}
+		_ = f.Close()
+		t.Cleanup(func() { _ = ends[i].Close() })
+		_ = ends[i].SetDeadline(time.Now().Add(20 * time.Second))
+	}
+	return ends[0].(*net.UnixConn), ends[1]
 }
 
 func TestBodiesBeyondTheBudgetWait(t *testing.T) {
