@@ -60,30 +60,30 @@ func (s *Socket) ask(ctx context.Context, event string, args []any, flags Flags)
 		ctx, cancel = context.WithTimeout(ctx, flags.Timeout)
 		defer cancel()
 	}
-	p, err := newEvent(s.ns.name, event, args)
+	id := s.ns.nextAck()
+	f, err := eventFrames(Packet{Type: PacketEvent, Namespace: s.ns.name, ID: id, HasID: true}, event, args)
 	if err != nil {
 		return Args{}, err
 	}
-	p.ID, p.HasID = s.ns.nextAck(), true
 	type result struct {
 		args Args
 		err  error
 	}
 	answered := make(chan result, 1)
-	if !s.await(p.ID, func(a Args, err error) { answered <- result{a.Clone(), err} }) {
+	if !s.await(id, func(a Args, err error) { answered <- result{a.Clone(), err} }) {
 		return Args{}, ErrDisconnected
 	}
 	s.wait(1)
 	defer s.wait(-1)
-	if err := s.transmit(newFrames(p), flags.Volatile); err != nil {
-		s.forget(p.ID)
+	if err := s.transmit(f, flags.Volatile); err != nil {
+		s.forget(id)
 		return Args{}, err
 	}
 	select {
 	case r := <-answered:
 		return r.args, r.err
 	case <-ctx.Done():
-		s.forget(p.ID)
+		s.forget(id)
 		return Args{}, timeoutOf(ctx)
 	}
 }
@@ -103,11 +103,11 @@ func (s *Socket) wait(n int32) {
 // handler, with the acknowledgement, ErrDisconnected or, after timeout,
 // ErrTimeout; a timeout of 0 is none.
 func (s *Socket) EmitAck(timeout time.Duration, answer func(Args, error), event string, args ...any) error {
-	p, err := newEvent(s.ns.name, event, args)
+	id := s.ns.nextAck()
+	f, err := eventFrames(Packet{Type: PacketEvent, Namespace: s.ns.name, ID: id, HasID: true}, event, args)
 	if err != nil {
 		return err
 	}
-	p.ID, p.HasID = s.ns.nextAck(), true
 	var t *eventloop.Timer
 	if timeout > 0 {
 		t = new(eventloop.Timer)
@@ -119,17 +119,17 @@ func (s *Socket) EmitAck(timeout time.Duration, answer func(Args, error), event 
 		a = a.Clone()
 		s.enqueue(job{run: func() { answer(a, err) }})
 	}
-	if !s.await(p.ID, later) {
+	if !s.await(id, later) {
 		return ErrDisconnected
 	}
-	if err := s.transmit(newFrames(p), false); err != nil {
-		s.forget(p.ID)
+	if err := s.transmit(f, false); err != nil {
+		s.forget(id)
 		return err
 	}
 	if t != nil {
 		s.client.session.Loop().After(t, timeout, func() {
-			if f := s.forget(p.ID); f != nil {
-				f(Args{}, ErrTimeout)
+			if late := s.forget(id); late != nil {
+				late(Args{}, ErrTimeout)
 			}
 		})
 	}

@@ -88,8 +88,8 @@ func (c *client) packet(p *wirePacket, attachments [][]byte) {
 }
 
 func (c *client) event(s *Socket, p *wirePacket, attachments [][]byte) {
-	name, list := eventName(p.data)
-	e := &Event{Socket: s, id: p.id, hasID: p.hasID, Args: Args{list: list, attachments: attachments}}
+	name := p.name
+	e := &Event{Socket: s, id: p.id, hasID: p.hasID, Args: Args{list: p.args, attachments: attachments}}
 	var l *listener
 	if name[0] == '"' && bytes.IndexByte(name, '\\') < 0 {
 		l = s.ns.load().events[string(name[1:len(name)-1])]
@@ -103,7 +103,7 @@ func (c *client) event(s *Socket, p *wirePacket, attachments [][]byte) {
 		e.Name = unquote(name)
 	}
 	if attachments == nil { // else it has been copied already
-		e.Args.list = bytes.Clone(list)
+		e.Args.list = bytes.Clone(p.args)
 	}
 	if !s.receive(e) {
 		c.fail(ForcedServerClose)
@@ -145,8 +145,14 @@ func (c *client) refuse(namespace string, err error) {
 	_ = c.send(newFrames(&Packet{Type: PacketConnectError, Namespace: namespace, Data: e.buf}))
 }
 
-func (c *client) send(f *frames) error {
-	if c.session.Send(f.list...) != nil {
+func (c *client) send(f frames) error {
+	var err error
+	if f.all == nil {
+		err = c.session.Send(f.text)
+	} else {
+		err = c.session.Send(f.all...)
+	}
+	if err != nil {
 		return ErrDisconnected
 	}
 	return nil

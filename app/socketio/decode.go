@@ -15,6 +15,9 @@ type wirePacket struct {
 	hasID       bool
 	attachments int
 	data        []byte // valid for the kind; nil if there is none
+	// Of an event: its name, still quoted if it is a string, and the list of
+	// its arguments.
+	name, args []byte
 }
 
 // parse takes the text of a packet apart, as strictly as the original does
@@ -65,7 +68,7 @@ func (p *wirePacket) check() error {
 	case PacketConnectError: // from clients of no use, but a packet
 		valid = validKind(p.data, '{') || validKind(p.data, '"')
 	case PacketEvent, PacketBinaryEvent:
-		valid = validKind(p.data, '[') && validEventName(p.data)
+		valid = validKind(p.data, '[') && p.splitEvent()
 	case PacketAck, PacketBinaryAck:
 		valid = validKind(p.data, '[')
 	}
@@ -100,31 +103,30 @@ func validName(name []byte) bool {
 // maxNameLength bounds the name of a namespace, which may be kept.
 const maxNameLength = 1024
 
-// eventName splits a checked array into the event's name, still quoted if it
-// is a string, and the list of its arguments.
-func eventName(array []byte) (name, args []byte) {
-	list := inner(array)
+// splitEvent finds the event's name and its arguments. It reports whether the
+// event is one that a client may send: its name is a string or, as the
+// original has it, a number.
+func (p *wirePacket) splitEvent() bool {
+	list := inner(p.data)
 	end := skipValue(list, 0, 0)
 	if end < 0 {
-		return nil, nil
+		return false // no name
 	}
 	if rest := skipSpace(list, end); rest < len(list) {
-		args = list[skipSpace(list, rest+1):] // behind the comma
+		p.args = list[skipSpace(list, rest+1):] // behind the comma
 	}
-	return list[:end], args
+	p.name = list[:end]
+	if p.name[0] == '"' {
+		return !reservedQuoted(p.name)
+	}
+	return p.name[0] == '-' || isDigit(p.name[0])
 }
 
-// validEventName reports whether the event is one that a client may send: its
-// name is a string or, as the original has it, a number.
-func validEventName(array []byte) bool {
-	name, _ := eventName(array)
-	if len(name) == 0 {
-		return false
+func reservedQuoted(name []byte) bool {
+	if bytes.IndexByte(name, '\\') < 0 {
+		return reserved(string(name[1 : len(name)-1]))
 	}
-	if name[0] == '"' {
-		return !reserved(unquote(name))
-	}
-	return name[0] == '-' || isDigit(name[0])
+	return reserved(unquote(name))
 }
 
 // unquote returns the text of a checked JSON string, or of a number.
@@ -151,6 +153,9 @@ type partial struct {
 // begin keeps copies of what the packet points to.
 func begin(p wirePacket) *partial {
 	p.namespace, p.data = bytes.Clone(p.namespace), bytes.Clone(p.data)
+	if p.name != nil {
+		p.splitEvent()
+	}
 	return &partial{packet: p}
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
 )
 
 // encoder turns Go values into the JSON and the attachments of a packet.
@@ -170,18 +171,77 @@ func (e *encoder) checkRaw() error {
 	return nil
 }
 
-// newEvent encodes an event of a namespace.
-func newEvent(namespace, event string, args []any) (*Packet, error) {
-	if reserved(event) {
-		return nil, fmt.Errorf("%w: %s", ErrReserved, event)
+// name appends the name of an event.
+func (e *encoder) name(event string) error {
+	for i := range len(event) {
+		if c := event[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return e.marshal(event)
+		}
 	}
-	e := encoder{buf: make([]byte, 1, 64)}
-	e.buf[0] = '['
-	if err := e.marshal(event); err != nil {
-		return nil, err
+	e.buf = append(e.buf, '"')
+	e.buf = append(e.buf, event...)
+	e.buf = append(e.buf, '"')
+	return nil
+}
+
+// event appends the array of an event's name and arguments.
+func (e *encoder) event(event string, args []any) error {
+	if reserved(event) {
+		return fmt.Errorf("%w: %s", ErrReserved, event)
+	}
+	e.buf = append(e.buf, '[')
+	if err := e.name(event); err != nil {
+		return err
 	}
 	if err := e.values(args); err != nil {
+		return err
+	}
+	e.buf = append(e.buf, ']')
+	return nil
+}
+
+// newEvent encodes an event of a namespace, for an adapter.
+func newEvent(namespace, event string, args []any) (*Packet, error) {
+	e := encoder{buf: make([]byte, 0, 64)}
+	if err := e.event(event, args); err != nil {
 		return nil, err
 	}
-	return &Packet{Type: PacketEvent, Namespace: namespace, Data: append(e.buf, ']'), Attachments: e.attachments}, nil
+	return &Packet{Type: PacketEvent, Namespace: namespace, Data: e.buf, Attachments: e.attachments}, nil
+}
+
+// encoders are for what is copied into a message at once.
+var encoders = sync.Pool{New: func() any { return new(encoder) }}
+
+// largestKept is the capacity of the largest buffer that is kept for reuse.
+const largestKept = 64 << 10
+
+func (e *encoder) release() {
+	if cap(e.buf) <= largestKept {
+		*e = encoder{buf: e.buf[:0]}
+		encoders.Put(e)
+	}
+}
+
+// eventFrames encodes an event for one socket.
+func eventFrames(p Packet, event string, args []any) (frames, error) {
+	e := encoders.Get().(*encoder)
+	defer e.release()
+	if err := e.event(event, args); err != nil {
+		return frames{}, err
+	}
+	p.Data, p.Attachments = e.buf, e.attachments
+	return newFrames(&p), nil
+}
+
+// ackFrames encodes an acknowledgement.
+func ackFrames(p Packet, args []any) (frames, error) {
+	e := encoders.Get().(*encoder)
+	defer e.release()
+	e.buf = append(e.buf, '[')
+	if err := e.values(args); err != nil {
+		return frames{}, err
+	}
+	e.buf = append(e.buf, ']')
+	p.Data, p.Attachments = e.buf, e.attachments
+	return newFrames(&p), nil
 }

@@ -1,5 +1,7 @@
 package socketio
 
+import "time"
+
 // What tests need of the inside.
 
 // MaxDepth is how deep JSON from outside may be nested.
@@ -25,8 +27,9 @@ func Decode(text []byte, maxAttachments int) (p Packet, attachments int, err err
 
 // EventName returns the name of an event and the list of its arguments.
 func EventName(data []byte) (name string, args []byte) {
-	quoted, args := eventName(data)
-	return unquote(quoted), args
+	p := wirePacket{data: data}
+	p.splitEvent()
+	return unquote(p.name), p.args
 }
 
 // Encode makes the packet of an event.
@@ -41,3 +44,16 @@ func (s *Socket) HeldBack() bool {
 	defer s.mu.Unlock()
 	return s.pump.room != nil
 }
+
+// Echo decodes an event and encodes it again, as an echo does.
+func Echo(text []byte) error {
+	p, err := parse(text, 10)
+	if err != nil {
+		return err
+	}
+	_, err = eventFrames(Packet{Type: PacketEvent, Namespace: "/"}, unquote(p.name), []any{Args{list: p.args}})
+	return err
+}
+
+// SetClock sets the time that recovery goes by.
+func SetClock(o *Options, now func() time.Time) { o.now = now }

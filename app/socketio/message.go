@@ -2,18 +2,29 @@ package socketio
 
 import "smart-factory-backend/app/engineio"
 
-// frames are a packet as it goes to clients: its text and its attachments,
-// encoded once for all of them.
+// frames are a packet as it goes to clients, encoded once for all of them.
 type frames struct {
-	list []*engineio.Message
+	text *engineio.Message
+	all  []*engineio.Message // with the attachments behind the text; nil without any
 }
 
-func newFrames(p *Packet) *frames {
-	f := &frames{list: make([]*engineio.Message, 0, 1+len(p.Attachments))}
+// newFrames copies what p holds.
+func newFrames(p *Packet) frames {
 	var header [64]byte
-	f.list = append(f.list, engineio.NewText(p.appendHeader(header[:0]), p.Data))
-	for _, b := range p.Attachments {
-		f.list = append(f.list, engineio.NewBinary(b))
+	f := frames{text: engineio.NewText(p.appendHeader(header[:0]), p.Data)}
+	if len(p.Attachments) > 0 {
+		f.all = append(make([]*engineio.Message, 0, 1+len(p.Attachments)), f.text)
+		for _, b := range p.Attachments {
+			f.all = append(f.all, engineio.NewBinary(b))
+		}
 	}
 	return f
+}
+
+// appendTo appends all messages.
+func (f frames) appendTo(list []*engineio.Message) []*engineio.Message {
+	if f.all == nil {
+		return append(list, f.text)
+	}
+	return append(list, f.all...)
 }

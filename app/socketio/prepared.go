@@ -7,7 +7,7 @@ import "smart-factory-backend/app/eventloop"
 // lists of who is to get what. Connection state recovery does not repeat it.
 type Prepared struct {
 	ns     *Namespace
-	frames *frames
+	frames frames
 }
 
 // Prepare encodes an event for this namespace.
@@ -22,7 +22,7 @@ func (n *Namespace) Prepare(event string, args ...any) (*Prepared, error) {
 // Len is the size of the event as it waits for a client that is slow.
 func (p *Prepared) Len() int {
 	n := 0
-	for _, m := range p.frames.list {
+	for _, m := range p.frames.appendTo(nil) {
 		n += m.Len()
 	}
 	return n
@@ -40,10 +40,10 @@ func (s *Socket) SendPrepared(p *Prepared) error {
 // matters: it takes the place of one with the same key that still waits for
 // the client. An event with binary arguments is never replaced.
 func (s *Socket) SendPreparedLatest(key eventloop.Key, p *Prepared) error {
-	if len(p.frames.list) > 1 || p.ns != s.ns {
+	if p.frames.all != nil || p.ns != s.ns {
 		return s.SendPrepared(p)
 	}
-	if s.state.Load() != connected || s.client.session.SendLatest(key, p.frames.list[0]) != nil {
+	if s.state.Load() != connected || s.client.session.SendLatest(key, p.frames.text) != nil {
 		return ErrDisconnected
 	}
 	return nil

@@ -176,20 +176,24 @@ func (s *Socket) emit(event string, args []any, flags Flags) error {
 	if s.state.Load() != connected {
 		return ErrDisconnected
 	}
-	p, err := newEvent(s.ns.name, event, args)
-	if err != nil {
-		return err
-	}
 	if s.client.server.options.Recovery != nil {
 		// By way of the adapter, which keeps it for a client that comes back.
+		p, err := newEvent(s.ns.name, event, args)
+		if err != nil {
+			return err
+		}
 		flags.Local = true
 		return s.ns.adapter.Broadcast(p, &BroadcastOptions{Rooms: []string{s.id}, Flags: flags})
 	}
-	return s.transmit(newFrames(p), flags.Volatile)
+	f, err := eventFrames(Packet{Type: PacketEvent, Namespace: s.ns.name}, event, args)
+	if err != nil {
+		return err
+	}
+	return s.transmit(f, flags.Volatile)
 }
 
 // transmit sends an encoded packet.
-func (s *Socket) transmit(f *frames, volatile bool) error {
+func (s *Socket) transmit(f frames, volatile bool) error {
 	if s.state.Load() != connected {
 		return ErrDisconnected
 	}
@@ -200,15 +204,11 @@ func (s *Socket) transmit(f *frames, volatile bool) error {
 }
 
 func (s *Socket) sendAck(id uint64, args []any) error {
-	e := encoder{buf: make([]byte, 1, 64)}
-	e.buf[0] = '['
-	if err := e.values(args); err != nil {
+	f, err := ackFrames(Packet{Type: PacketAck, Namespace: s.ns.name, ID: id, HasID: true}, args)
+	if err != nil {
 		return err
 	}
-	return s.transmit(newFrames(&Packet{
-		Type: PacketAck, Namespace: s.ns.name, ID: id, HasID: true,
-		Data: append(e.buf, ']'), Attachments: e.attachments,
-	}), false)
+	return s.transmit(f, false)
 }
 
 // Disconnect takes the client out of the namespace, which it is told; it does
@@ -277,9 +277,9 @@ func (s *Socket) restore() {
 // welcome tells the client that it is connected, behind what it missed. The
 // adapter calls it when it is about to let broadcasts in.
 func (s *Socket) welcome(missed []*Packet) error {
-	var all frames
+	var all []*engineio.Message
 	for _, p := range missed {
-		all.list = append(all.list, newFrames(p).list...)
+		all = newFrames(p).appendTo(all)
 	}
 	data := make([]byte, 0, 80)
 	data = append(data, `{"sid":"`...)
@@ -289,15 +289,14 @@ func (s *Socket) welcome(missed []*Packet) error {
 		data = append(data, s.pid...)
 	}
 	data = append(data, `"}`...)
-	ack := newFrames(&Packet{Type: PacketConnect, Namespace: s.ns.name, Data: data})
-	all.list = append(all.list, ack.list...)
+	all = append(all, newFrames(&Packet{Type: PacketConnect, Namespace: s.ns.name, Data: data}).text)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state.Load() != connecting {
 		return ErrDisconnected // the client has gone meanwhile
 	}
-	if err := s.client.send(&all); err != nil {
-		return err
+	if s.client.session.Send(all...) != nil {
+		return ErrDisconnected
 	}
 	s.state.Store(connected)
 	return nil

@@ -1,0 +1,259 @@
+package socketio_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/socketio"
+)
+
+// clock is a time that a test moves.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
+
+// offsetOf is the last argument of an event.
+func offsetOf(t testing.TB, packet string) string {
+	t.Helper()
+	var event []any
+	if err := json.Unmarshal([]byte(strings.TrimLeft(packet, "0123456789-")), &event); err != nil || len(event) < 2 {
+		t.Fatalf("%q is no event with an offset", packet)
+	}
+	offset, ok := event[len(event)-1].(string)
+	if !ok || offset == "" {
+		t.Fatalf("%q has no offset", packet)
+	}
+	return offset
+}
+
+// comeBack tries to be who left.
+func (c *peer) comeBack(w welcome, offset string) {
+	c.send(fmt.Sprintf(`0{"pid":%q,"offset":%q,"more":1}`, w.PID, offset))
+}
+
+func recovering(o socketio.Recovery) socketio.Options { return socketio.Options{Recovery: &o} }
+
+func TestRecovery(t *testing.T) {
+	t.Parallel()
+	onEach(t, recovering(socketio.Recovery{}), func(io *socketio.Server) {
+		joining(io)
+		io.Use(func(s *socketio.Socket) error {
+			if s.Auth() == nil {
+				return nil
+			}
+			return &socketio.ConnectionError{Message: "the middleware ran"}
+		})
+		io.OnConnection(func(s *socketio.Socket) {
+			if !s.Recovered() {
+				s.Data().Set("who", "me")
+			}
+			_ = s.Volatile().Emit("hello", s.Recovered(), s.Data().Get("who"), sorted(s.Rooms())[1:])
+		})
+	}, func(t *testing.T, p *plant, dial func() *peer) {
+		c, other := dial(), dial()
+		w := c.connect("", "")
+		if len(w.PID) != 20 || w.PID == w.SID {
+			t.Fatalf("the pid is %q", w.PID)
+		}
+		other.connect("", "")
+		// The greeting is volatile, and so without an offset.
+		c.send(`20["join","~room"]`)
+		for got := c.read(); !strings.HasPrefix(got, "30"); got = c.read() {
+			if got != `2["hello",false,"me",[]]` {
+				t.Fatalf("got %q", got)
+			}
+		}
+		mustDo(t, p.io.Emit("seen", 1))
+		seen := c.read()
+		offset := offsetOf(t, seen)
+		if want := fmt.Sprintf(`2["seen",1,%q]`, offset); seen != want {
+			t.Errorf("got %q, want %q", seen, want)
+		}
+		_ = c.post("1")
+		receive(t, p.ends)
+
+		mustDo(t, p.io.Emit("missed", 1))
+		mustDo(t, p.io.To("~room").Emit("missed", 2, []byte{7}))
+		mustDo(t, p.io.To(w.SID).Emit("missed", 3))
+		mustDo(t, p.io.To("elsewhere").Emit("missed by nobody"))
+		mustDo(t, p.io.Except("~room").Emit("not for that room"))
+		mustDo(t, p.io.Volatile().Emit("volatile"))
+
+		back := dial()
+		back.comeBack(w, offset)
+		for i := range 3 {
+			got := back.read()
+			offset = offsetOf(t, got)
+			want := fmt.Sprintf(`2["missed",%d,%q]`, i+1, offset)
+			if i == 1 {
+				want = fmt.Sprintf(`51-["missed",2,{"_placeholder":true,"num":0},%q]`, offset)
+			}
+			if got != want {
+				t.Fatalf("got %q, want %q", got, want)
+			}
+			if i == 1 {
+				back.wants("b:\x07")
+			}
+		}
+		if again := back.welcomed("0"); again != w {
+			t.Errorf("came back as %+v, want %+v", again, w)
+		}
+		mustDo(t, p.io.To("~room").Emit("live"))
+		for got := back.read(); !strings.HasPrefix(got, `2["live",`); got = back.read() {
+			if got != `2["hello",true,"me",["~room"]]` {
+				t.Fatalf("got %q", got)
+			}
+		}
+		// A session is there for one client.
+		thief := dial()
+		thief.comeBack(w, offset)
+		thief.wants(`4{"message":"the middleware ran"}`)
+	})
+}
+
+func TestWhoCanNotBeRecovered(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		limits socketio.Recovery
+		leave  string // the packet that ends it
+		before func(p *plant, c *clock)
+		offset func(offset string) string
+	}{
+		"left by itself":            {leave: "41"},
+		"gone for too long":         {leave: "1", before: func(_ *plant, c *clock) { c.advance(2*time.Minute + time.Second) }},
+		"sooner, if that is wanted": {leave: "1", limits: socketio.Recovery{MaxDisconnectionDuration: time.Second}, before: func(_ *plant, c *clock) { c.advance(2 * time.Second) }},
+		"missed more than is kept": {
+			leave: "1", limits: socketio.Recovery{MaxEvents: 3},
+			before: func(p *plant, _ *clock) {
+				for range 5 {
+					_ = p.io.Emit("e")
+				}
+			},
+		},
+		"missed more bytes than are kept": {
+			leave: "1", limits: socketio.Recovery{MaxBytes: 5000},
+			before: func(p *plant, _ *clock) {
+				for range 5 {
+					_ = p.io.Emit("e", make([]byte, 1000))
+				}
+			},
+		},
+		"made room for others": {
+			leave: "1", limits: socketio.Recovery{MaxSessions: 1},
+			before: func(p *plant, _ *clock) {
+				c := p.dial("websocket")
+				c.connect("", "")
+				_ = c.post("1")
+				receive(p.t, p.ends)
+			},
+		},
+		"an offset of another process": {leave: "1", offset: func(string) string { return "AAAAAAAA-1" }},
+		"an offset of the future":      {leave: "1", offset: func(o string) string { return o + "zzz" }},
+		"an offset that is none":       {leave: "1", offset: func(string) string { return "x" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var now clock
+			o := recovering(tt.limits)
+			socketio.SetClock(&o, now.now)
+			p := start(t, o, nil)
+			c := p.dial("websocket")
+			w := c.connect("", "")
+			mustDo(t, p.io.Emit("e"))
+			offset := offsetOf(t, c.read())
+			if tt.leave == "1" {
+				_ = c.post("1")
+			} else {
+				c.send(tt.leave[1:])
+			}
+			receive(t, p.ends)
+			if tt.before != nil {
+				tt.before(p, &now)
+			}
+			if tt.offset != nil {
+				offset = tt.offset(offset)
+			}
+			back := p.dial("websocket")
+			back.comeBack(w, offset)
+			if again := back.welcomed("0"); again.SID == w.SID || again.PID == w.PID {
+				t.Errorf("came back as %+v, want somebody else", again)
+			}
+			if p.io.Sockets()[0].Recovered() {
+				t.Error("Recovered() = true")
+			}
+		})
+	}
+}
+
+func TestRecoveryMayRunMiddlewares(t *testing.T) {
+	t.Parallel()
+	var ran atomic.Int32
+	p := start(t, recovering(socketio.Recovery{RunMiddlewares: true}), func(io *socketio.Server) {
+		io.Use(func(s *socketio.Socket) error {
+			if ran.Add(1) == 2 && !s.Recovered() {
+				t.Error("the middleware does not see that the socket is recovered")
+			}
+			return nil
+		})
+	})
+	c := p.dial("websocket")
+	w := c.connect("", "")
+	mustDo(t, p.io.Emit("e"))
+	offset := offsetOf(t, c.read())
+	_ = c.post("1")
+	receive(t, p.ends)
+	back := p.dial("websocket")
+	back.comeBack(w, offset)
+	if again := back.welcomed("0"); again != w || ran.Load() != 2 {
+		t.Errorf("came back as %+v after %d runs of the middleware, want %+v after 2", again, ran.Load(), w)
+	}
+}
+
+// Events that are sent all the while arrive once each and in order, whatever
+// the connection does.
+func TestNothingIsLostOnTheWayBack(t *testing.T) {
+	t.Parallel()
+	p := start(t, recovering(socketio.Recovery{}), nil)
+	c := p.dial("websocket")
+	w := c.connect("", "")
+	const n = 2000
+	go func() {
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for i := range n {
+			_ = p.io.Emit("e", i)
+			if i%100 == 0 {
+				<-tick.C // so that the rounds meet in different ways
+			}
+		}
+	}()
+	next, offset := 0, ""
+	for next < n {
+		for range 150 {
+			if next == n {
+				break
+			}
+			got := c.read()
+			if strings.HasPrefix(got, "0") {
+				if strings.Contains(got, w.SID) {
+					continue
+				}
+				t.Fatalf("came back as somebody else after %d events: %s", next, got)
+			}
+			offset = offsetOf(t, got)
+			if want := fmt.Sprintf(`2["e",%d,%q]`, next, offset); got != want {
+				t.Fatalf("got %q, want %q", got, want)
+			}
+			next++
+		}
+		_ = c.post("1")
+		receive(t, p.ends)
+		c = p.dial("websocket")
+		c.comeBack(w, offset)
+	}
+}
