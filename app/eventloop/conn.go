@@ -36,14 +36,15 @@ type Conn struct {
 	drained bool
 
 	mu        sync.Mutex
-	corked    bool // its handler is at work, and flushes when it is done
-	scheduled bool // it is in the shard's list
-	writing   bool // somebody is in TryWrite
-	blocked   bool // nothing fits until the kernel says so
-	roomy     bool // the kernel said so during the present TryWrite
-	held      bool // the transport holds back bytes that have not left
-	finishing bool // nothing more is sent, and what arrives is thrown away
-	shut      bool // our side is closed
+	corked    bool          // its handler is at work, and flushes when it is done
+	scheduled bool          // it is in the shard's list
+	writing   bool          // somebody is in TryWrite
+	blocked   bool          // nothing fits until the kernel says so
+	since     time.Duration // when that began, from the loop's begin
+	roomy     bool          // the kernel said so during the present TryWrite
+	held      bool          // the transport holds back bytes that have not left
+	finishing bool          // nothing more is sent, and what arrives is thrown away
+	shut      bool          // our side is closed
 	queue     []chunk
 	one       [1]chunk // the queue's first array: most often one is enough
 	offset    int      // how much of queue[0] has left

@@ -17,6 +17,10 @@ type Options struct {
 	// Shards is the number of epoll sets, each with two goroutines; 0 is
 	// GOMAXPROCS.
 	Shards int
+	// StallAfter is how long a peer may take nothing while something waits for
+	// it, before it is sent off like one whose queue is full: data with a Key
+	// never fills the queue. It is looked at when more is sent. 0 is no bound.
+	StallAfter time.Duration
 }
 
 // Loop owns the epoll sets, the goroutines that serve them, and the wheel.
@@ -26,6 +30,8 @@ type Loop struct {
 	pool   *pool
 	wheel  *wheel
 	stop   chan struct{}
+	stall  time.Duration
+	begin  time.Time
 
 	replaced, slow atomic.Uint64
 }
@@ -36,7 +42,7 @@ func New(o Options) (*Loop, error) {
 	if o.Shards <= 0 {
 		o.Shards = runtime.GOMAXPROCS(0)
 	}
-	l := &Loop{pool: newPool(), wheel: newWheel(), stop: make(chan struct{})}
+	l := &Loop{pool: newPool(), wheel: newWheel(), stop: make(chan struct{}), stall: o.StallAfter, begin: time.Now()}
 	for range o.Shards {
 		s, err := newShard(l)
 		if err != nil {

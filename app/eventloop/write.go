@@ -98,6 +98,10 @@ func (c *Conn) replaceLocked(key Key, data []byte) bool {
 // sentLocked sees to it that the queue is written, and unlocks.
 func (c *Conn) sentLocked() error {
 	defer c.mu.Unlock()
+	if stall := c.s.loop.stall; c.blocked && stall > 0 && time.Since(c.s.loop.begin)-c.since > stall {
+		c.slowLocked()
+		return ErrSlow
+	}
 	if c.queued > highWater {
 		c.flushLocked()
 		if c.queued > c.limit && len(c.queue) > 1 {
@@ -190,7 +194,7 @@ func (c *Conn) flushLocked() {
 		case !errors.Is(err, unix.EAGAIN):
 			c.failLocked(err)
 		case !c.roomy:
-			c.blocked = true
+			c.blocked, c.since = true, time.Since(c.s.loop.begin)
 		}
 	}
 	if c.finishing && !c.shut && len(c.queue) == 0 && !c.held && c.err == nil && !c.writing {

@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"context"
+	"encoding/json"
 
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/hub"
@@ -35,3 +36,20 @@ func ParseRoom(name string) (kind, machine, line string, err error) {
 	r, err := parseRoom(name)
 	return r.kind, r.machine, lineRoom(r.place), err
 }
+
+// AnswerTo parses a message and returns the answer to it that says ok; nil if
+// that is not valid JSON.
+func (r *Realtime) AnswerTo(text []byte) []byte {
+	q, fault := parseRequest(text)
+	answer := append(appendAnswer(nil, q.ID, true), '}')
+	if fault != nil {
+		answer = answerFault(q.ID, fault)
+	}
+	if body := q.body(); !json.Valid(answer) || body != nil && !json.Valid(body) {
+		return nil
+	}
+	return answer
+}
+
+// Hear takes data of a telemetry or another event, as from another process.
+func (r *Realtime) Hear(room, event string, data []byte) { r.receive(room, event, data) }

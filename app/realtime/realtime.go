@@ -272,8 +272,12 @@ func (r *Realtime) receive(name, event string, data []byte) {
 		}
 		return
 	}
-	keep, replaceable := decodeKept(event, data)
+	payload, keep := decodeKept(event, data)
 	if keep == nil {
+		return
+	}
+	clean, err := json.Marshal(payload)
+	if err != nil {
 		return
 	}
 	r.stage.Lock()
@@ -281,7 +285,7 @@ func (r *Realtime) receive(name, event string, data []byte) {
 	keep(&r.kept)
 	r.kept.version++
 	if !r.closed {
-		r.hub.Emit(name, event, append([]byte(nil), data...), replaceable)
+		r.hub.Emit(name, event, clean, event == eventOEE)
 	}
 }
 
@@ -322,23 +326,23 @@ func decodeReadings(data []byte) ([]factory.Reading, error) {
 
 // decodeKept reads the data of another event and returns how to keep it; nil
 // for one that is not known.
-func decodeKept(event string, data []byte) (keep func(*kept), replaceable bool) {
+func decodeKept(event string, data []byte) (payload any, keep func(*kept)) {
 	switch event {
 	case eventState:
 		var s State
-		if json.Unmarshal(data, &s) == nil {
-			return func(k *kept) { k.states[s.Machine] = s }, false
+		if json.Unmarshal(data, &s) == nil && s.Machine != "" {
+			return s, func(k *kept) { k.states[s.Machine] = s }
 		}
 	case eventAlarm:
 		var a Alarm
-		if json.Unmarshal(data, &a) == nil {
-			return func(k *kept) { k.alarm(a) }, false
+		if json.Unmarshal(data, &a) == nil && a.ID != "" {
+			return a, func(k *kept) { k.alarm(a) }
 		}
 	case eventOEE:
 		var o OEE
-		if json.Unmarshal(data, &o) == nil {
-			return func(k *kept) { k.oee[o.Line+"\x00"+o.Machine] = o }, true
+		if json.Unmarshal(data, &o) == nil && o.Machine+o.Line != "" {
+			return o, func(k *kept) { k.oee[o.Line+"\x00"+o.Machine] = o }
 		}
 	}
-	return nil, false
+	return nil, nil
 }

@@ -2,8 +2,8 @@ package realtime
 
 import (
 	"context"
+	"errors"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"smart-factory-backend/app/eventloop"
@@ -20,7 +20,6 @@ type stream struct {
 	ticket *ticket
 	part   int // of the heartbeat
 	rooms  []room
-	slow   atomic.Bool
 }
 
 const (
@@ -134,7 +133,10 @@ func (s *stream) begin(t eventloop.Transport, caller Caller, head []byte) {
 // Deliver sends a frame.
 func (s *stream) Deliver(f *hub.Frame) {
 	data := f.As(formEvents, func(f *hub.Frame) any { return appendServerSent(nil, f) }).([]byte)
-	_ = s.conn.Send(eventloop.Key(f.Key), data) // if it fails, Closed follows
+	if err := s.conn.Send(eventloop.Key(f.Key), data); errors.Is(err, eventloop.ErrSlow) {
+		s.r.counts.slow[placeEvents].Add(1)
+		s.leave()
+	}
 }
 
 // appendServerSent writes a frame as one event of a stream (HTML standard,
@@ -159,7 +161,7 @@ const beatKey = eventloop.Key(1)
 type streamEvents stream
 
 // Readable throws away what a client sends; all that matters is its end.
-func (e *streamEvents) Readable(c *eventloop.Conn) {
+func (*streamEvents) Readable(c *eventloop.Conn) {
 	var buf [512]byte
 	for {
 		if _, err := c.Read(buf[:]); err != nil {
@@ -169,20 +171,16 @@ func (e *streamEvents) Readable(c *eventloop.Conn) {
 }
 
 // Failed has nothing to say: the stream ends.
-func (e *streamEvents) Failed(*eventloop.Conn) {}
+func (*streamEvents) Failed(*eventloop.Conn) {}
 
 // Slow says why the stream ends, to whoever still reads it.
-func (e *streamEvents) Slow() []byte {
-	e.slow.Store(true)
+func (*streamEvents) Slow() []byte {
 	return []byte("event: error\ndata: {\"kind\":\"slow\",\"detail\":\"too much was left unread\"}\n\n")
 }
 
 // Closed is the end of the session.
 func (e *streamEvents) Closed(error) {
 	s := (*stream)(e)
-	if s.slow.Load() {
-		s.r.counts.slow[placeEvents].Add(1)
-	}
 	s.r.counts.sessions[placeEvents].Add(-1)
 	s.r.beat.remove(s, s.part)
 	s.ticket.release()

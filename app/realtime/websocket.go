@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"context"
+	"errors"
 
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/eventloop"
@@ -65,16 +66,23 @@ func (s *webSocket) Deliver(f *hub.Frame) {
 	m := f.As(formWebSocket, func(f *hub.Frame) any {
 		return ws.NewMessage(ws.Text, appendEvent(make([]byte, 0, len(f.Data)+len(f.Room)+64), f))
 	}).(*ws.Message)
-	_ = s.conn.SendLatest(eventloop.Key(f.Key), m) // if it fails, Closed follows
+	s.sent(s.conn.SendLatest(eventloop.Key(f.Key), m))
+}
+
+// sent counts a client that is being sent off because it reads too slowly. It
+// may take its time to go; the rooms don't wait for that. Any other error is
+// followed by Closed, too.
+func (s *webSocket) sent(err error) {
+	if errors.Is(err, eventloop.ErrSlow) {
+		s.r.counts.slow[placeWebSocket].Add(1)
+		s.leave()
+	}
 }
 
 func (s *webSocket) beat() { _ = s.conn.Ping() }
 
 // Closed is the end of the session.
-func (s *webSocket) Closed(code int, _ error) {
-	if code == ws.TryAgainLater {
-		s.r.counts.slow[placeWebSocket].Add(1)
-	}
+func (s *webSocket) Closed(int, error) {
 	s.r.counts.sessions[placeWebSocket].Add(-1)
 	s.r.beat.remove(s, s.part)
 	s.ticket.release()
@@ -125,7 +133,7 @@ func (s *webSocket) answer(q *request) *Fault {
 	return nil
 }
 
-func (s *webSocket) send(text []byte) { _ = s.conn.Send(ws.NewMessage(ws.Text, text)) }
+func (s *webSocket) send(text []byte) { s.sent(s.conn.Send(ws.NewMessage(ws.Text, text))) }
 
 // ingest commits telemetry.
 func (c *client) ingest(body []byte) (Receipt, *Fault) {
