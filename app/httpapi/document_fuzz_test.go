@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"smart-factory-backend/app/factory"
+
+	"github.com/valyala/fasthttp"
 )
 
 // What is taken of a description is what encoding/json finds there.
@@ -105,6 +107,37 @@ func FuzzQueryWords(f *testing.F) {
 			if back, err := parseMoment(shown); len(shown) == len("2006-01-02T15:04:05.000+01:00") && (err != nil || back != at) {
 				t.Fatalf("%q is %d, and its text %q %d, %v", text, at, shown, back, err)
 			}
+		}
+	})
+}
+
+// Conditions are a version, a word, or a 400, whatever the headers are.
+func FuzzConditions(f *testing.F) {
+	for _, seed := range []string{"", "*", `"3"`, `W/"3-0"`, `"1", "2-x" ,"3"`, `"`, `""`, `"-1"`, `"99999999999999999999"`, ","} {
+		f.Add(seed, "")
+		f.Add("", seed)
+	}
+	f.Fuzz(func(t *testing.T, match, none string) {
+		var ctx fasthttp.RequestCtx
+		ctx.Request.Header.Set(fasthttp.HeaderIfMatch, match)
+		ctx.Request.Header.Set(fasthttp.HeaderIfNoneMatch, none)
+		for _, now := range []int64{0, 3} {
+			got, err := matchOf(&ctx, func() (int64, error) { return now, nil })
+			if err != nil {
+				if e := answerTo(err); e.status != 400 {
+					t.Fatalf("matchOf(%q, %q) = %v, want a 400", match, none, err)
+				}
+				continue
+			}
+			if got < factory.MatchNone {
+				t.Fatalf("matchOf(%q, %q) = %d, which is no condition", match, none, got)
+			}
+			if match == `"3"` && none == "" && got.Allows(now) != (now == 3) {
+				t.Fatalf("If-Match: \"3\" allows version %d: %v", now, got.Allows(now))
+			}
+		}
+		if _, err := notModified(&ctx, `"3-0"`); err != nil && answerTo(err).status != 400 && answerTo(err).status != 412 {
+			t.Fatalf("notModified(%q, %q) = %v", match, none, err)
 		}
 	})
 }

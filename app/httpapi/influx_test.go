@@ -90,6 +90,22 @@ func TestTelegrafWrites(t *testing.T) {
 	}
 }
 
+// Telegraf packs while it sends, and so does not know the length before.
+func TestTelegrafSendsChunks(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	body := zipped(t, strings.Repeat("m,host=h f=1 1700000000000000000\n", 500))
+	var chunks strings.Builder
+	for i := 0; i < len(body); i += 20 {
+		part := body[i:min(i+20, len(body))]
+		fmt.Fprintf(&chunks, "%x\r\n%s\r\n", len(part), part)
+	}
+	got := p.raw(t, "POST /api/v2/write?bucket=b&org=o HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"+chunks.String()+"0\r\n\r\n")
+	if !strings.HasPrefix(got, "HTTP/1.1 204 ") || p.stored(t) != "h/f@1700000000000=1" {
+		t.Errorf("answer = %.200q, stored %s", got, p.stored(t))
+	}
+}
+
 func TestInfluxPrecision(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil)

@@ -62,7 +62,7 @@ func TestTelemetryThatIsRefused(t *testing.T) {
 		"an encoding we don't know":  {body: point, headers: []string{"Content-Encoding: br"}, status: 415, detail: "gzip or identity"},
 		"gzip that is none":          {body: point, headers: []string{"Content-Encoding: gzip"}, status: 400, detail: "not valid gzip"},
 		"gzip cut short":             {body: zipped(t, point)[:30], headers: []string{"Content-Encoding: gzip"}, status: 400, detail: "not valid gzip"},
-		"a gzip bomb":                {body: zipped(t, strings.Repeat(" ", 33<<20)), headers: []string{"Content-Encoding: gzip"}, status: 413, detail: "unpacks to more than 33554432 bytes"},
+		"a gzip bomb":                {body: zipped(t, strings.Repeat(" ", 1<<20+1)), headers: []string{"Content-Encoding: gzip"}, status: 413, detail: "unpacks to more than 1048576 bytes"},
 		"a body over the limit":      {body: strings.Repeat(" ", 4<<20+1), status: 413, detail: "larger than 4194304 bytes"},
 		"more points than are taken": {body: "[" + strings.Repeat(point+",", 10_000) + point + "]", status: 413, detail: "more than 10000 points"},
 		"nesting without end":        {body: strings.Repeat("[", 1<<20), status: 400, detail: "nested deeper"},
@@ -70,7 +70,7 @@ func TestTelemetryThatIsRefused(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, nil)
+			p := start(t, func(o *httpapi.Options, _ *plant) { o.MaxUnpacked = 1 << 20 })
 			a := p.post(t, tt.body, tt.headers...)
 			if got := a.problem(t); a.status != tt.status || !strings.Contains(got.Detail, tt.detail) {
 				t.Errorf("POST = %d %q, want %d with %q", a.status, got.Detail, tt.status, tt.detail)
