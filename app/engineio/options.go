@@ -33,6 +33,10 @@ type Options struct {
 	// QueueLimit is how many bytes may wait for a client before it is taken
 	// for too slow and closed; 1 MiB. A single message may be larger.
 	QueueLimit int
+	// ReplaceAbove is how many bytes have to wait for a polling client before
+	// Session.SendLatest replaces any of it: between two polls something waits
+	// for everybody. 0 always replaces.
+	ReplaceAbove int
 	// BodyLimit is how many bytes all the payloads that are being received may
 	// take together, and beside them all the messages on WebSockets; 64 MiB.
 	BodyLimit int

@@ -43,6 +43,27 @@ func TestNewestOfAKeyTakesThePlaceOfTheOlder(t *testing.T) {
 	}
 }
 
+// A client between two polls is not slow: with a bound below which nothing is
+// replaced it gets everything.
+func TestNothingIsReplacedForOneWhoIsNotBehind(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{ReplaceAbove: 20})
+	sid := p.open()
+	s := p.session(sid)
+	for _, m := range []string{"1", "2", "3"} {
+		_ = s.SendLatest(7, text(m))
+	}
+	if got, want := p.get(sid).body, "41\x1e42\x1e43"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, m := range []string{"1", strings.Repeat("x", 20), "3", "4"} {
+		_ = s.SendLatest(7, text(m))
+	}
+	if got, want := p.get(sid).body, "41\x1e43\x1e44"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestSlowWhilePolling(t *testing.T) {
 	t.Parallel()
 	p := start(t, engineio.Options{QueueLimit: 1000})

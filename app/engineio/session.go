@@ -102,7 +102,8 @@ func (s *Session) Send(ms ...*Message) error {
 }
 
 // SendLatest is Send for a message of which only the newest matters: it takes
-// the place of one with the same key that still waits. A key of 0 is none.
+// the place of one with the same key that still waits, if as much waits as
+// Options.ReplaceAbove says. A key of 0 is none.
 func (s *Session) SendLatest(key eventloop.Key, m *Message) error {
 	if key == 0 {
 		return s.Send(m)
@@ -117,7 +118,7 @@ func (s *Session) SendLatest(key eventloop.Key, m *Message) error {
 		s.mu.Unlock()
 		return s.sent(conn.SendLatest(key, m.frame))
 	}
-	if s.queue.replace(key, m) {
+	if s.queue.size > s.server.o.ReplaceAbove && s.queue.replace(key, m) {
 		s.server.replaced.Add(1)
 	} else {
 		s.queue.push(key, m)

@@ -40,6 +40,7 @@ func (r *Realtime) newSockets() {
 	o := s.SocketIO
 	o.Engine.Loop, o.Engine.Detach = s.Loop, s.Detach
 	o.Engine.MaxPayload, o.Engine.QueueLimit, o.Engine.Deflate = s.MaxPayload, s.QueueBytes, s.Compress
+	o.Engine.ReplaceAbove = s.QueueBytes / 8 // one who polls is not slow for that
 	o.Engine.MaxSessions = r.door.limits.Sockets
 	o.Engine.Allow = func(ctx *fasthttp.RequestCtx) error {
 		if refusal := r.door.peek(callerOf(ctx).Addr, ""); refusal != nil {
