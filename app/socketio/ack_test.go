@@ -131,7 +131,7 @@ func TestAcknowledgesOnce(t *testing.T) {
 
 func TestBroadcastWithAcknowledgements(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{AckTimeout: 100 * time.Millisecond}, joining, func(t *testing.T, p *plant, dial func() *peer) {
+	onEach(t, socketio.Options{AckTimeout: 2 * time.Second}, joining, func(t *testing.T, p *plant, dial func() *peer) {
 		clients, _ := crowd(p, dial, []string{"a"}, []string{"a"}, nil)
 		type result struct {
 			answers []socketio.Args

@@ -100,7 +100,7 @@ func TestWhoFloodsIsHeldBack(t *testing.T) {
 			c.try(fmt.Sprintf(`2["e",%d]`, i))
 		}
 	}()
-	until(t, "the receiver waits", func() bool { return s.HeldBack() })
+	until(t, "the receiver waits", func() bool { return begun.Load() > 0 && s.HeldBack() })
 	if begun.Load() != 1 {
 		t.Errorf("%d handlers have begun, want 1", begun.Load())
 	}
@@ -301,10 +301,14 @@ func TestVolatile(t *testing.T) {
 	c := p.dial("websocket")
 	c.connect("", "")
 	s := p.io.Sockets()[0]
+	idle := func() { until(t, "nothing waits", s.Conn().Writable) }
+	idle()
 	mustDo(t, s.Volatile().Emit("v", 1))
 	c.wants(`2["v",1]`)
+	idle()
 	mustDo(t, p.io.Volatile().Emit("v", 2))
 	c.wants(`2["v",2]`)
+	idle()
 	if _, err := s.Volatile().Timeout(patience).Compress(true).EmitWithAck(canceled(), "q"); !errors.Is(err, context.Canceled) {
 		t.Errorf("EmitWithAck() = %v, want context.Canceled", err)
 	}
@@ -316,6 +320,7 @@ func TestVolatile(t *testing.T) {
 	slow.stop()
 	other := p.io.Sockets()[slices.IndexFunc(p.io.Sockets(), func(o *socketio.Socket) bool { return o != s })]
 	until(t, "the poll is gone", func() bool { return errors.Is(other.Volatile().Emit("v", 3), socketio.ErrDropped) })
+	idle()
 	mustDo(t, p.io.Volatile().Emit("v", 4))
 	c.wants(`2["v",4]`)
 }
@@ -374,7 +379,13 @@ func TestClose(t *testing.T) {
 		c := dial()
 		c.connect("", "")
 		s := p.io.Sockets()[0]
+		asked := make(chan error, 1)
+		go func() { asked <- second(p.io.Timeout(time.Hour).EmitWithAck(context.Background(), "q")) }()
+		c.wants(`20["q"]`)
 		mustDo(t, p.io.Close(t.Context(), 10*time.Millisecond))
+		if err := receive(t, asked); !errors.Is(err, socketio.ErrClosed) {
+			t.Errorf("EmitWithAck ended with %v, want ErrClosed", err)
+		}
 		if r := receive(t, p.ends); r != socketio.ServerShuttingDown {
 			t.Errorf("disconnected for %q, want %q", r, socketio.ServerShuttingDown)
 		}
