@@ -91,7 +91,7 @@ func (s *sessions) join(url string, o *realtime.Options) (err error) {
 	if s.broker, err = redisbroker.New(redisbroker.Options{URL: url}); err != nil {
 		return err
 	}
-	if s.adapter, err = redisadapter.New(redisadapter.Options{URL: url, Log: s.app.log}); err != nil {
+	if s.adapter, err = redisadapter.New(redisadapter.Options{URL: url, HideSecrets: true, Log: s.app.log}); err != nil {
 		return err
 	}
 	o.Broker = s.broker

@@ -61,6 +61,16 @@ func TestIntegrationPlantOfTwoReplicas(t *testing.T) {
 	b.alive()
 }
 
+func TestIntegrationPlantWithNode(t *testing.T) {
+	t.Parallel()
+	redis := redisServer(t)
+	server := backend(t, "API_KEYS="+keys, "REDIS_URL="+redisURL(redis))
+	node := nodeServer(t, "REDIS_URL="+redisURL(redis))
+	script(t, 2*patience, "mixed.js", server.url(), node.url(), redisURL(redis), readerKey)
+	server.alive()
+	node.alive()
+}
+
 func TestIntegrationPlantStorm(t *testing.T) {
 	t.Parallel()
 	server := backend(t, "WORKER_MAX_RESTARTS=1000")

@@ -115,6 +115,9 @@ func (a *Adapter) answerFetch(req *request) {
 	list := make([]remoteSocket, len(found))
 	for i, d := range found {
 		list[i] = remoteSocket{ID: d.ID, Handshake: d.Handshake, Rooms: d.Rooms, Data: d.Data}
+		if a.link.options.HideSecrets {
+			list[i].Handshake = withoutSecrets(d.Handshake)
+		}
 	}
 	a.answer(req, socketsResponse{req.RequestID, list})
 }

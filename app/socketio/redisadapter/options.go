@@ -23,6 +23,11 @@ type Options struct {
 	// SpecificResponses answers requests on a channel that only the asking
 	// server hears, as publishOnSpecificResponseChannel does with a Node server.
 	SpecificResponses bool
+	// HideSecrets keeps what clients prove themselves with out of what other
+	// servers are told of this server's sockets: what they sent to connect, and
+	// the headers Authorization, Cookie and X-API-Key. It would stand in clear
+	// text on Redis.
+	HideSecrets bool
 	// QueueBytes bounds what waits to be published while Redis is slow or
 	// away; beyond, the oldest is lost. Default 16 MiB.
 	QueueBytes int
