@@ -14,9 +14,11 @@ package interop_test
 import (
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 )
@@ -32,6 +34,24 @@ const (
 var exampleBinary, backendBinary string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+// lookAtSources opens the directories of all that the tests run. The go command
+// takes note of what tests open (not TestMain) and does not take an older result
+// for that of a changed program.
+var lookAtSources = sync.OnceValue(func() error {
+	for _, root := range []string{"..", "../../cmd", "js"} {
+		err := filepath.WalkDir(root, func(_ string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && d.Name() == "node_modules" {
+				return filepath.SkipDir
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+})
 
 func run(m *testing.M) int {
 	if _, err := os.Stat("node_modules/socket.io-client"); err != nil {

@@ -124,6 +124,9 @@ func (p *process) alive() {
 // launch starts a process that ends with the test.
 func launch(t *testing.T, p *process) *process {
 	t.Helper()
+	if err := lookAtSources(); err != nil {
+		t.Fatal(err)
+	}
 	p.t, p.log = t, &lockedBuffer{}
 	p.start()
 	t.Cleanup(func() {
