@@ -1,6 +1,6 @@
 # The binary is built for the target on the builder's own platform: Go
 # cross-compiles, so arm64 needs no emulation.
-FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
+FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS build
 ARG GOPROXY=
 ARG TARGETOS=linux
 ARG TARGETARCH=amd64
@@ -19,21 +19,27 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
       ./cmd/smart-factory-backend && \
     mkdir -p /out/data
 
-FROM gcr.io/distroless/static-debian12:nonroot
+# Nothing but the binary, which has the time zones in it, and the certificates
+# of the builder's image for PostgreSQL and Redis over TLS.
+FROM scratch
 ARG VERSION=unknown
 ARG COMMIT=unknown
 ARG DATE=unknown
 LABEL org.opencontainers.image.title="Smart Factory Backend" \
+      org.opencontainers.image.description="Takes telemetry from machines, keeps it, watches it, and shows what changes" \
       org.opencontainers.image.version=$VERSION \
       org.opencontainers.image.revision=$COMMIT \
       org.opencontainers.image.created=$DATE
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/smart-factory-backend /smart-factory-backend
 COPY --from=build --chown=65532:65532 --chmod=700 /out/data /data
-# Production refuses to start without API_KEYS, on purpose.
-ENV NODE_ENV=production DATA_DIR=/data CONTROL_SOCKET=/data/control.sock
+# Production refuses to start without API_KEYS, on purpose. /data is the only
+# place that can be written to, so what is temporary goes there too.
+ENV NODE_ENV=production DATA_DIR=/data CONTROL_SOCKET=/data/control.sock TMPDIR=/data
 USER 65532:65532
+WORKDIR /data
 VOLUME /data
 EXPOSE 3000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["/smart-factory-backend", "healthcheck"]
+HEALTHCHECK --interval=5s --timeout=3s --start-period=5s --retries=3 CMD ["/smart-factory-backend", "healthcheck"]
 ENTRYPOINT ["/smart-factory-backend"]

@@ -11,11 +11,15 @@ COMMIT      ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown
 DATE        ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
 CLI         := smart-factory-backend/app/cli
 LDFLAGS     := -s -w -X $(CLI).version=$(VERSION) -X $(CLI).commit=$(COMMIT) -X $(CLI).date=$(DATE)
+# The tag that Compose and the manifests ask for.
+RELEASE     := 1.0.0
 FUZZTIME    ?= 20s
 BENCHFLAGS  ?=
+DOCKER      ?= docker
+BUILDFLAGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help dev dev-cluster build start start-single setup test race integration fuzz bench lint fmt image ci clean
+.PHONY: help dev dev-cluster build start start-single setup test race integration fuzz bench lint fmt image manifests container-test kube-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,8 +69,20 @@ lint: $(LINT) ## run the linters
 fmt: $(LINT) ## format the code
 	$(LINT) fmt
 
-image: ## build the container image
-	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) $(if $(GOPROXY),--build-arg GOPROXY=$(GOPROXY)) -t smart-factory-backend .
+image: ## build the container image; PLATFORM=linux/arm64 for another machine
+	DOCKER_BUILDKIT=1 $(DOCKER) build $(if $(PLATFORM),--platform $(PLATFORM)) $(BUILDFLAGS) \
+		--build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) \
+		$(if $(GOPROXY),--build-arg GOPROXY=$(GOPROXY)) -t smart-factory-backend -t smart-factory-backend:$(RELEASE) .
+
+manifests: ## write k8s/smart-factory.yaml from k8s/base, then check all of k8s/, Compose and the Dockerfile
+	cd app/manifests && go test -run FilesAndBase . -update
+	cd app/manifests && go vet ./... && go test ./...
+
+container-test: ## build the image and run it, and Compose with all its profiles, for real
+	.ci/container-test
+
+kube-test: ## roll out, break and resize it on the Kubernetes that kubectl talks to
+	.ci/kube-test
 
 ci: ## run what CI runs
 	.ci/run

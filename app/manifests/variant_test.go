@@ -1,0 +1,207 @@
+package manifests_test
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+// serviceMonitor is what the Prometheus operator reads of a ServiceMonitor, as
+// far as ours has it.
+type serviceMonitor struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              struct {
+		Selector  metav1.LabelSelector `json:"selector"`
+		Endpoints []struct {
+			Port     string `json:"port"`
+			Path     string `json:"path"`
+			Interval string `json:"interval"`
+		} `json:"endpoints"`
+	} `json:"spec"`
+}
+
+// DeepCopyObject makes it a runtime.Object; nobody changes the copy.
+func (m *serviceMonitor) DeepCopyObject() runtime.Object { c := *m; return &c }
+
+// decoder refuses unknown and repeated fields.
+var decoder = func() runtime.Decoder {
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		appsv1.AddToScheme, autoscalingv2.AddToScheme, corev1.AddToScheme, networkingv1.AddToScheme, policyv1.AddToScheme,
+	} {
+		if err := add(s); err != nil {
+			panic(err)
+		}
+	}
+	s.AddKnownTypeWithName(schema.GroupVersionKind{Group: "monitoring.coreos.com", Version: "v1", Kind: "ServiceMonitor"}, &serviceMonitor{})
+	return serializer.NewCodecFactory(s, serializer.EnableStrict).UniversalDeserializer()
+}()
+
+// variant is what one of the commands in the README applies.
+type variant struct {
+	name    string
+	objects []runtime.Object
+}
+
+// variants returns all that can be applied: the files, and each overlay.
+func variants(t *testing.T) []variant {
+	t.Helper()
+	list := []variant{{"k8s", decode(t, "k8s", plain(t))}}
+	overlays, err := filepath.Glob(filepath.Join(root, "k8s/overlays/*/kustomization.yaml"))
+	if err != nil || len(overlays) < 3 {
+		t.Fatalf("overlays = %v, %v, want three at least", overlays, err)
+	}
+	for _, path := range overlays {
+		dir := filepath.Dir(path)
+		list = append(list, variant{filepath.Base(dir), decode(t, dir, build(t, dir))})
+	}
+	return list
+}
+
+// plain is what "kubectl apply -f k8s/" sees.
+func plain(t *testing.T) []byte {
+	t.Helper()
+	var text bytes.Buffer
+	for _, name := range plainFiles(t) {
+		text.WriteString("---\n" + read(t, "k8s/"+name))
+	}
+	return text.Bytes()
+}
+
+func plainFiles(t *testing.T) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(root, "k8s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(e.Name())) {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// build is what "kubectl apply -k" sees.
+func build(t *testing.T, dir string) []byte {
+	t.Helper()
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
+	if err != nil {
+		t.Fatalf("kustomize build %s: %v", dir, err)
+	}
+	text, err := built.AsYaml()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func decode(t *testing.T, name string, text []byte) (objects []runtime.Object) {
+	t.Helper()
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
+	for {
+		document, err := documents.Read()
+		if err == io.EOF {
+			return objects
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if strings.TrimSpace(strings.ReplaceAll(string(document), "---", "")) == "" {
+			continue
+		}
+		object, _, err := decoder.Decode(document, nil, nil)
+		if err != nil {
+			t.Errorf("%s: %v in %.120q", name, err, document)
+			continue
+		}
+		objects = append(objects, object)
+	}
+}
+
+// identity names an object as kubectl does.
+func identity(t *testing.T, o runtime.Object) string {
+	t.Helper()
+	m, err := meta.Accessor(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o.GetObjectKind().GroupVersionKind().Kind + " " + m.GetNamespace() + "/" + m.GetName()
+}
+
+// all returns the variant's objects of one type.
+func all[T any](v variant) (found []T) {
+	for _, o := range v.objects {
+		if object, ok := o.(T); ok {
+			found = append(found, object)
+		}
+	}
+	return found
+}
+
+// pods returns the template of each kind of pod by its name.
+func pods(v variant) map[string]corev1.PodTemplateSpec {
+	found := map[string]corev1.PodTemplateSpec{}
+	for _, d := range all[*appsv1.Deployment](v) {
+		found[d.Name] = d.Spec.Template
+	}
+	for _, s := range all[*appsv1.StatefulSet](v) {
+		found[s.Name] = s.Spec.Template
+	}
+	return found
+}
+
+// backend returns the server's Deployment.
+func backend(t *testing.T, v variant) *appsv1.Deployment {
+	t.Helper()
+	for _, d := range all[*appsv1.Deployment](v) {
+		if d.Name == "smart-factory-backend" {
+			return d
+		}
+	}
+	t.Fatalf("%s has no Deployment of the server", v.name)
+	return nil
+}
+
+// settings returns the server's variables as its container gets them.
+func settings(t *testing.T, v variant) map[string]string {
+	t.Helper()
+	env := map[string]string{}
+	c := backend(t, v).Spec.Template.Spec.Containers[0]
+	for _, from := range c.EnvFrom {
+		for _, m := range all[*corev1.ConfigMap](v) {
+			if from.ConfigMapRef != nil && m.Name == from.ConfigMapRef.Name {
+				for k, value := range m.Data {
+					env[k] = value
+				}
+			}
+		}
+	}
+	for _, e := range c.Env {
+		env[e.Name] = e.Value
+	}
+	if env["NODE_ENV"] == "" {
+		t.Errorf("%s: the ConfigMap does not reach the container", v.name)
+	}
+	return env
+}
