@@ -6,12 +6,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"text/template"
 	"time"
 
 	"smart-factory-backend/app/config"
@@ -64,7 +64,7 @@ systemd keeps open while the service restarts.
 		if socket {
 			text = socketTemplate
 		}
-		err = template.Must(template.New("unit").Parse(text)).Execute(env.stdout, newUnit(cfg, executable))
+		_, err = io.WriteString(env.stdout, newUnit(cfg, executable).fill(text))
 		return outcome(env, c.name, err)
 	}
 	return c
@@ -80,6 +80,29 @@ type unit struct {
 	// LowPort is set if listening takes a capability.
 	LowPort     bool
 	StopSeconds int
+}
+
+// Lines of the service's template that depend on the port.
+const (
+	lowPortLines  = "CapabilityBoundingSet=CAP_NET_BIND_SERVICE\nAmbientCapabilities=CAP_NET_BIND_SERVICE"
+	highPortLines = "CapabilityBoundingSet=\nAmbientCapabilities=\nPrivateUsers=yes"
+)
+
+// fill puts what differs into a template, by hand: with text/template in the
+// program the linker has to keep every method of every type, some 10 MB.
+func (u unit) fill(text string) string {
+	environment := ""
+	for _, assignment := range u.Environment {
+		environment += "\nEnvironment=" + assignment
+	}
+	capabilities := highPortLines
+	if u.LowPort {
+		capabilities = lowPortLines
+	}
+	return strings.NewReplacer(
+		"{program}", u.Program, "{executable}", u.Executable, "{listen}", u.Listen, "{stop seconds}", strconv.Itoa(u.StopSeconds),
+		"\n{environment}", environment, "{capabilities}", capabilities,
+	).Replace(text)
 }
 
 // beyondShutdown is what the process may need besides SHUTDOWN_DELAY and
