@@ -91,9 +91,9 @@ const (
 // fill puts what differs into a template, by hand: with text/template in the
 // program the linker has to keep every method of every type, some 10 MB.
 func (u unit) fill(text string) string {
-	environment := ""
+	var environment strings.Builder
 	for _, assignment := range u.Environment {
-		environment += "\nEnvironment=" + assignment
+		environment.WriteString("\nEnvironment=" + assignment)
 	}
 	capabilities := highPortLines
 	if u.LowPort {
@@ -101,7 +101,7 @@ func (u unit) fill(text string) string {
 	}
 	return strings.NewReplacer(
 		"{program}", u.Program, "{executable}", u.Executable, "{listen}", u.Listen, "{stop seconds}", strconv.Itoa(u.StopSeconds),
-		"\n{environment}", environment, "{capabilities}", capabilities,
+		"\n{environment}", environment.String(), "{capabilities}", capabilities,
 	).Replace(text)
 }
 
