@@ -118,6 +118,7 @@ func (a *App) reloadConfig() ([]string, error) {
 			return nil, fmt.Errorf("API_KEYS: %w", err)
 		}
 		a.keys.Replace(list)
+		a.sessions.show.CheckKeys()
 		changed = append(changed, "API_KEYS")
 	}
 	if next.LogLevel != a.config.LogLevel {

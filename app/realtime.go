@@ -53,6 +53,7 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 		Ingest: func(ctx context.Context, body []byte) realtime.Receipt {
 			return realtime.Receipt(a.api.Ingest(ctx, body))
 		},
+		Limit: func(c realtime.Caller) string { return a.api.Limit(httpapi.Caller(c)) },
 		Limits: realtime.Limits{
 			UpgradeRate: c.UpgradeRate, Sockets: c.MaxSockets, PerAddress: c.MaxSocketsPerAddr, PerKey: c.MaxSocketsPerKey,
 		},

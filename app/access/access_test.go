@@ -23,6 +23,26 @@ func parse(t *testing.T, list string) access.List {
 	return l
 }
 
+func TestHold(t *testing.T) {
+	t.Parallel()
+	list, err := access.Parse("a:read:0123456789abcdef")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := access.NewKeys(list)
+	if !keys.Hold(access.Principal{Name: "a", Role: access.RoleRead}) {
+		t.Error("a key that is in force is not held")
+	}
+	for _, p := range []access.Principal{{}, {Name: "a", Role: access.RoleAdmin}, {Name: "b", Role: access.RoleRead}} {
+		if keys.Hold(p) {
+			t.Errorf("Hold(%+v) = true", p)
+		}
+	}
+	if keys.Replace(access.List{}); keys.Hold(access.Principal{Name: "a", Role: access.RoleRead}) {
+		t.Error("a key that was replaced is held")
+	}
+}
+
 func TestFindTellsWhoseSecretItIs(t *testing.T) {
 	t.Parallel()
 	keys := access.NewKeys(parse(t, sample))

@@ -36,6 +36,16 @@ func (k *Keys) Replace(l List) { k.list.Store(&l) }
 // everything, which is meant for development.
 func (k *Keys) Open() bool { return len(k.list.Load().keys) == 0 }
 
+// Hold reports whether a key of that name and role is in force.
+func (k *Keys) Hold(p Principal) bool {
+	for _, key := range k.list.Load().keys {
+		if key.name == p.Name && key.role == p.Role {
+			return true
+		}
+	}
+	return false
+}
+
 // Find returns whose secret this is. The time that it takes depends on the
 // number of keys and the length of secret, not on the keys' contents.
 func (k *Keys) Find(secret []byte) (Principal, bool) {

@@ -93,6 +93,21 @@ func (a *API) OriginAllowed(ctx *fasthttp.RequestCtx) bool {
 	return err == nil && u.Host != "" && bytes.EqualFold([]byte(u.Host), ctx.Request.Header.Host())
 }
 
+// Limit counts a request that came on a connection of its own kind, and says
+// why it is one too many; "" for one that may be.
+func (a *API) Limit(c Caller) (refused string) {
+	now := time.Since(epoch)
+	if a.clients.take(c.Addr, now) > 0 {
+		a.limited.Inc()
+		return "too many requests from this address"
+	}
+	if c.Who.Name != "" && a.keys.take(c.Who.Name, now) > 0 {
+		a.limited.Inc()
+		return "too many requests with this key"
+	}
+	return ""
+}
+
 // Refuse answers a request that somebody else has found at fault.
 func (a *API) Refuse(ctx *fasthttp.RequestCtx, status int, detail string) {
 	fail(ctx, &httpError{status: status, detail: detail})

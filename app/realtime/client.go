@@ -17,6 +17,7 @@ type client struct {
 	r      *Realtime
 	member hub.Member
 	who    access.Principal
+	ticket *ticket // nil before it has a place
 
 	mu    sync.Mutex
 	rooms map[string]struct{} // nil until there is one
@@ -69,6 +70,16 @@ func (c *client) may(a access.Action) *Fault {
 		return nil
 	}
 	return &Fault{Kind: kindForbidden, Detail: "key " + c.who.Name + " has the role " + c.who.Role.String() + ", which may not " + a.String()}
+}
+
+// limit refuses a request where too many come.
+func (c *client) limit() *Fault {
+	if limit := c.r.options.Limit; limit != nil {
+		if detail := limit(Caller{Addr: c.ticket.address, Who: c.who}); detail != "" {
+			return &Fault{Kind: kindOverloaded, Detail: detail}
+		}
+	}
+	return nil
 }
 
 // subscribe joins rooms, all or none: one bad name refuses the request. ok is

@@ -46,6 +46,19 @@ func (h *heartbeat) remove(b beater, part int) {
 	delete(h.parts[part], b)
 }
 
+// all lists the registered sessions.
+func (h *heartbeat) all() []beater {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []beater
+	for _, part := range h.parts {
+		for b := range part {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
 func (h *heartbeat) run(ctx context.Context) {
 	tick := time.NewTicker(max(h.interval/beatParts, time.Millisecond))
 	defer tick.Stop()

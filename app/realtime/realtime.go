@@ -35,6 +35,9 @@ type Options struct {
 	// Ingest commits a body like that of POST /api/v1/telemetry and returns
 	// its answer; nil: telemetry is refused.
 	Ingest func(ctx context.Context, body []byte) Receipt
+	// Limit, if set, is asked before each request on a session, and says why it
+	// is one too many.
+	Limit func(Caller) (refused string)
 	// Limits are those of sessions.
 	Limits Limits
 	// Serving is what the sessions of clients need. A Realtime without a Loop

@@ -27,7 +27,6 @@ type sockets struct {
 type socket struct {
 	client
 	socket *socketio.Socket
-	ticket *ticket
 }
 
 // userCaller is where the caller of a request to the Engine.IO server is kept.
@@ -150,8 +149,8 @@ func (r *Realtime) socketConnected(s *socketio.Socket) {
 		s.Disconnect(true)
 		return
 	}
-	c := &socket{socket: s, ticket: ticket}
-	c.client = client{r: r, member: c, who: who}
+	c := &socket{socket: s}
+	c.client = client{r: r, member: c, who: who, ticket: ticket}
 	r.sockets.mu.Lock()
 	r.sockets.all[s] = c
 	r.sockets.mu.Unlock()
@@ -188,6 +187,8 @@ func (r *Realtime) socketDisconnected(s *socketio.Socket, reason socketio.Reason
 	c.ticket.release()
 	c.leave()
 }
+
+func (s *socket) dismiss() { s.socket.Disconnect(true) }
 
 // Deliver sends a frame: the event with one object {room, seq, data}.
 func (s *socket) Deliver(f *hub.Frame) {
@@ -229,6 +230,10 @@ func (r *Realtime) onRooms(handle func(*socket, *socketio.Event, []string)) sock
 		if c == nil {
 			return
 		}
+		if fault := c.limit(); fault != nil {
+			answerEvent(e, fault)
+			return
+		}
 		if err := e.Args.Decode(0, &list); err != nil {
 			answerEvent(e, &Fault{Kind: kindInvalid, Detail: `want an object like {rooms: ["all"]}`})
 			return
@@ -266,6 +271,10 @@ func (s *socket) onUnsubscribe(e *socketio.Event, rooms []string) {
 func (r *Realtime) onTelemetry(e *socketio.Event) {
 	c := r.socketOf(e)
 	if c == nil {
+		return
+	}
+	if fault := c.limit(); fault != nil {
+		answerEvent(e, fault)
 		return
 	}
 	body := e.Args.Raw(0)

@@ -16,10 +16,9 @@ import (
 // stream is a session as Server-Sent Events: a response without an end.
 type stream struct {
 	client
-	conn   eventloop.Conn
-	ticket *ticket
-	part   int // of the heartbeat
-	rooms  []room
+	conn  eventloop.Conn
+	part  int // of the heartbeat
+	rooms []room
 }
 
 const (
@@ -151,6 +150,8 @@ func appendServerSent(dst []byte, f *hub.Frame) []byte {
 	dst = appendEvent(dst, f)
 	return append(dst, "\n\n"...)
 }
+
+func (s *stream) dismiss() { s.conn.Finish(lastGrace) }
 
 func (s *stream) beat() { _ = s.conn.Send(beatKey, []byte(":\n\n")) }
 

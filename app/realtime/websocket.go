@@ -15,9 +15,8 @@ import (
 // webSocket is a session on a plain WebSocket.
 type webSocket struct {
 	client
-	conn   *ws.Conn
-	ticket *ticket
-	part   int // of the heartbeat
+	conn *ws.Conn
+	part int // of the heartbeat
 }
 
 func (r *Realtime) newUpgrader() *ws.Upgrader {
@@ -46,8 +45,8 @@ func (r *Realtime) ServeWebSocket(ctx *fasthttp.RequestCtx, caller Caller) error
 			conn.Close(ws.TryAgainLater, refusal.detail)
 			return refused{}
 		}
-		s := &webSocket{conn: conn, ticket: ticket}
-		s.client = client{r: r, member: s, who: caller.Who}
+		s := &webSocket{conn: conn}
+		s.client = client{r: r, member: s, who: caller.Who, ticket: ticket}
 		s.part = r.beat.add(s)
 		r.counts.sessions[placeWebSocket].Add(1)
 		return s
@@ -79,6 +78,8 @@ func (s *webSocket) sent(err error) {
 	}
 }
 
+func (s *webSocket) dismiss() { s.conn.Close(ws.PolicyViolation, keyGone) }
+
 func (s *webSocket) beat() { _ = s.conn.Ping() }
 
 // Closed is the end of the session.
@@ -96,6 +97,9 @@ func (s *webSocket) Message(op ws.Opcode, data []byte) {
 		return
 	}
 	q, fault := parseRequest(data)
+	if fault == nil {
+		fault = s.limit()
+	}
 	if fault == nil {
 		fault = s.answer(&q)
 	}

@@ -119,6 +119,69 @@ func TestKeysOfAWebSocket(t *testing.T) {
 	}
 }
 
+// A key that is taken out of force takes its sessions along.
+func TestRevokedKeyEndsItsSessions(t *testing.T) {
+	t.Parallel()
+	parse := func(text string) access.List {
+		list, err := access.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	keys := access.NewKeys(parse("a:read:secret-of-a,b:read:secret-of-b"))
+	s := serve(t, func(o *realtime.Options) { o.Keys = keys })
+	stays, goes := s.connect("/ws", "X-API-Key", "secret-of-a"), s.connect("/ws", "X-API-Key", "secret-of-b")
+	socket := s.connected(`{"token":"secret-of-b"}`)
+	eventually(t, "sessions", func() bool {
+		of := s.show.Stats().Sessions
+		return of["websocket"] == 2 && of["socketio"] == 1
+	})
+	keys.Replace(parse("a:read:secret-of-a"))
+	if n := s.show.CheckKeys(); n != 2 {
+		t.Errorf("CheckKeys ends %d sessions, want 2", n)
+	}
+	goes.closed(websocket.ClosePolicyViolation)
+	for {
+		if _, _, err := socket.ReadMessage(); err != nil {
+			break
+		}
+	}
+	stays.say(`{"op":"ping","id":1}`)
+	stays.hears(`{"id":1,"ok":true}`)
+}
+
+func TestRequestsAreLimited(t *testing.T) {
+	t.Parallel()
+	var left atomic.Int64
+	left.Store(2)
+	s := serve(t, func(o *realtime.Options) {
+		o.Limit = func(c realtime.Caller) string {
+			if c.Addr.String() != "192.0.2.7" {
+				return "the caller is " + c.Addr.String()
+			}
+			if left.Add(-1) < 0 {
+				return "too many"
+			}
+			return ""
+		}
+	})
+	const refused = `"ok":false,"error":{"kind":"overloaded","detail":"too many"}}`
+	p := s.connect("/ws", "X-Addr", "192.0.2.7")
+	p.say(`{"op":"ping","id":1}`)
+	p.hears(`{"id":1,"ok":true}`)
+	p.say(`{"op":"subscribe","id":2,"rooms":["alarms"]}`)
+	p.hears(`{"id":2,"ok":true}`)
+	p.hear()
+	p.say(`{"op":"telemetry","id":3,"machine":"m","values":{"a":1}}`)
+	p.hears(`{"id":3,` + refused)
+	socket := s.connected("", "X-Addr", "192.0.2.7")
+	socket.say(`421["telemetry",{"machine":"m","values":{"a":1}}]`)
+	socket.hears(`431[{` + refused + `]`)
+	socket.say(`422["subscribe",{"rooms":["all"]}]`)
+	socket.hears(`432[{` + refused + `]`)
+}
+
 func TestSessionsAreLimited(t *testing.T) {
 	t.Parallel()
 	list, err := access.Parse("a:admin:secret-of-a,b:admin:secret-of-b")
