@@ -6,6 +6,7 @@
 "use strict";
 const assert = require("node:assert/strict");
 const { createClient } = require("redis");
+const notepack = require("notepack.io");
 const { Emitter } = require("@socket.io/redis-emitter");
 const { test, run, connect, ask, next, collect, until, name } = require("./lib");
 
@@ -114,6 +115,31 @@ for (const nsp of ["/", "/custom"]) {
       });
       n.close();
       f.close();
+    });
+
+    check("what stands on Redis", async () => {
+      const client = createClient({ url: redisURL });
+      await client.connect();
+      const prefix = `${key || "socket.io"}#${nsp}#`;
+      const seen = [];
+      const n = await near();
+      const [event, room] = [name("event"), name("room")];
+      await client.pSubscribe("*", (message, channel) => {
+        if (message.includes(event)) seen.push([channel.toString(), notepack.decode(message)]);
+      }, true);
+      await send(n, { event, room, except: "x", volatile: true, args: [1, Buffer.from("b")] });
+      await send(n, { event, room: [room, "y"], args: [2] });
+      await send(n, { via: "socket", event });
+      await until("three messages", () => seen.length === 3);
+      const uid = seen[0][1][0];
+      assert.match(uid, /^[A-Za-z0-9_-]{6}$/);
+      assert.deepEqual(seen, [
+        [`${prefix}${room}#`, [uid, { type: 2, data: [event, 1, Buffer.from("b")], nsp }, { rooms: [room], except: ["x"], flags: { volatile: true } }]],
+        [prefix, [uid, { type: 2, data: [event, 2], nsp }, { rooms: [room, "y"], except: [], flags: {} }]],
+        [prefix, [uid, { type: 2, data: [event], nsp }, { rooms: [], except: [n.id], flags: seen[2][1][2].flags }]],
+      ]);
+      client.destroy();
+      n.close();
     });
 
     check("broadcast with acknowledgements", async () => {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"smart-factory-backend/app/socketio"
 )
 
 // typeEvent is the type of a packet that carries an event, with or without
@@ -146,8 +148,14 @@ func (r *reader) event() (event, error) {
 	if err := checkEvent(raw); err != nil {
 		return e, err
 	}
-	e.data, e.attachments, err = toJSON(raw)
-	return e, err
+	if e.data, e.attachments, err = toJSON(raw); err != nil || len(e.attachments) == 0 {
+		return e, err
+	}
+	// A client hangs up at an object that looks like a placeholder and is none.
+	if _, err := socketio.NewArgs(e.data, e.attachments); err != nil {
+		return e, fmt.Errorf("%w: %w", errMalformed, err)
+	}
+	return e, nil
 }
 
 // eventType removes the type of a packet, which must be an event.

@@ -118,6 +118,25 @@ func wrongBroadcasts() map[string][]byte {
 	return list
 }
 
+// Clients hang up at what looks like a placeholder and refers to nothing.
+func TestFalsePlaceholders(t *testing.T) {
+	t.Parallel()
+	for text, good := range map[string]bool{
+		`["u",{"type":2,"data":["e",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]},{}]`:   true,
+		`["u",{"type":2,"data":["e",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1e3}]},{}]`: false,
+		`["u",{"type":2,"data":["e",{"_placeholder":true,"num":0},{"_placeholder":true}]},{}]`:           false,
+		`["u",{"type":2,"data":["e",{"_placeholder":true,"num":0},{"_placeholder":false,"num":9}]},{}]`:  true,
+	} {
+		b, err := appendJSON(nil, []byte(text), [][]byte{{1}, {2}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err := decodeBroadcast(b); (err == nil) != good || err != nil && !errors.Is(err, errMalformed) {
+			t.Errorf("decodeBroadcast(packed %s) = %s, %v, want it accepted: %v", text, m.event.data, err, good)
+		}
+	}
+}
+
 func TestMalformedBroadcasts(t *testing.T) {
 	t.Parallel()
 	tests := wrongBroadcasts()

@@ -413,3 +413,37 @@ func TestIntegrationLeaving(t *testing.T) {
 		t.Error("connected after the end")
 	}
 }
+
+// Answers may go to a channel that the asking server alone hears.
+func TestIntegrationSpecificResponses(t *testing.T) {
+	t.Parallel()
+	r := startRedis(t)
+	a, b := serve(t, redisadapter.Options{URL: r.url()}), serve(t, redisadapter.Options{URL: r.url(), SpecificResponses: true})
+	a.sees("/", 2)
+	spy, release := r.client().Dedicate()
+	defer release()
+	answers := make(chan string, 100)
+	spy.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: func(m rueidis.PubSubMessage) { answers <- m.Channel }})
+	if err := spy.Do(t.Context(), spy.B().Psubscribe().Pattern("socket.io-response*").Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*server{a, b} {
+		if rooms, err := s.io.Adapter().(*redisadapter.Adapter).AllRooms(t.Context()); err != nil || len(rooms) != 0 {
+			t.Errorf("AllRooms = %v, %v", rooms, err)
+		}
+		if sockets, err := s.io.FetchSockets(t.Context()); err != nil || len(sockets) != 0 {
+			t.Errorf("FetchSockets = %v, %v", sockets, err)
+		}
+	}
+	const general = "socket.io-response#/#"
+	for i := range 4 {
+		select {
+		case channel := <-answers:
+			if specific := len(channel) == len(general+"abcdef#"); specific != (i < 2) || !specific && channel != general {
+				t.Errorf("answer %d came on %s", i, channel)
+			}
+		case <-time.After(patience):
+			t.Fatal("an answer is missing")
+		}
+	}
+}
