@@ -14,7 +14,8 @@ type Options struct {
 	Engine engineio.Options
 
 	// ConnectTimeout is how long a client may take to join a namespace before
-	// it is closed (45 s).
+	// it is closed (45 s). A quarter of it, a second at most, is granted for the
+	// way of its packets.
 	ConnectTimeout time.Duration
 	// MaxAttachments bounds the binary arguments of one packet (100), and
 	// MaxAttachmentBytes their size (8 MiB).

@@ -134,7 +134,8 @@ func (s *Server) open(session *engineio.Session) *client {
 	s.mu.Lock()
 	s.clients++
 	s.mu.Unlock()
-	session.Loop().After(c.timeout, s.options.ConnectTimeout, c.late)
+	allowed := s.options.ConnectTimeout
+	session.Loop().After(c.timeout, allowed+min(allowed/4, time.Second), c.late)
 	return c
 }
 
