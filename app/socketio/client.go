@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"smart-factory-backend/app/engineio"
 	"smart-factory-backend/app/eventloop"
@@ -18,6 +19,10 @@ type client struct {
 
 	// Of the receiving goroutine.
 	partial *partial
+
+	// pumps are the goroutines that work for the client's sockets, those
+	// included that it has left.
+	pumps atomic.Int32
 
 	mu      sync.Mutex
 	sockets []*Socket        // few: a slice is smaller than a map
@@ -55,14 +60,27 @@ func (c *client) takeBinary(data []byte) error {
 	if c.partial == nil {
 		return errors.New("binary without a packet that it belongs to")
 	}
-	complete, err := c.partial.add(data, c.server.options.MaxAttachmentBytes)
+	o := &c.server.options
+	if c.server.partial.Add(int64(len(data))) > int64(o.MaxPartialBytes) {
+		c.server.partial.Add(int64(-len(data)))
+		return errors.New("too much has arrived in part only")
+	}
+	complete, err := c.partial.add(data, o.MaxAttachmentBytes)
 	if err != nil || !complete {
 		return err
 	}
 	whole := c.partial
-	c.partial = nil
+	c.dropPartial()
 	c.packet(&whole.packet, whole.parts)
 	return nil
+}
+
+// dropPartial forgets what has arrived in part only.
+func (c *client) dropPartial() {
+	if c.partial != nil {
+		c.server.partial.Add(int64(-c.partial.size))
+		c.partial = nil
+	}
 }
 
 // packet acts on a complete packet. One that is out of turn ends the client.
@@ -121,7 +139,7 @@ func (c *client) connect(name string, auth []byte) {
 	if len(auth) > 0 {
 		s.auth = json.RawMessage(bytes.Clone(auth))
 	}
-	if !c.add(s) {
+	if int(c.pumps.Load()) >= 2*c.server.options.MaxNamespaces || !c.add(s) {
 		n.depart()
 		c.refuse(name, errors.New("too many namespaces"))
 		return
@@ -239,6 +257,7 @@ func (c *client) disconnect() {
 
 // Closed is the end of the session.
 func (c *client) Closed(reason Reason) {
+	c.dropPartial()
 	c.mu.Lock()
 	c.closed = true
 	t := c.timeout

@@ -57,3 +57,6 @@ func Echo(text []byte) error {
 
 // SetClock sets the time that recovery goes by.
 func SetClock(o *Options, now func() time.Time) { o.now = now }
+
+// Partial is how many bytes of attachments wait for the rest.
+func (s *Server) Partial() int64 { return s.partial.Load() }

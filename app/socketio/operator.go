@@ -43,7 +43,8 @@ func (o Operator) Volatile() Operator {
 	return o
 }
 
-// Compress advises for or against compression.
+// Compress advises other servers for or against compression; on this one
+// engineio.Options.Deflate decides for all.
 func (o Operator) Compress(on bool) Operator {
 	o.o.Flags.NoCompress = !on
 	return o

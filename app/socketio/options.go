@@ -19,14 +19,17 @@ type Options struct {
 	ConnectTimeout time.Duration
 	// MaxAttachments bounds the binary arguments of one packet (100), and
 	// MaxAttachmentBytes their size (8 MiB).
-	MaxAttachments, MaxAttachmentBytes int
+	// MaxPartialBytes bounds the attachments of all clients that wait for the
+	// rest of their packets (64 MiB).
+	MaxAttachments, MaxAttachmentBytes, MaxPartialBytes int
 	// MaxQueued bounds the events, and MaxQueuedBytes their size, that wait
 	// for the handlers of one socket (1 024 and 1 MiB). A client that sends
 	// more is not read from until they are worked off. While a handler waits
 	// for an acknowledgement, which may come behind them, sixteen times as
 	// much may wait before the client is closed.
 	MaxQueued, MaxQueuedBytes int
-	// MaxNamespaces bounds the namespaces that one client joins (100), and
+	// MaxNamespaces bounds the namespaces that one client joins (100; those that
+	// it has left count while their handlers run, at half), and
 	// MaxChildNamespaces those that exist because of a pattern (10 000).
 	MaxNamespaces, MaxChildNamespaces int
 	// AckTimeout is how long a broadcast waits for acknowledgements, and a
@@ -50,6 +53,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.ConnectTimeout, 45*time.Second)
 	setDefault(&o.MaxAttachments, 100)
 	setDefault(&o.MaxAttachmentBytes, 8<<20)
+	setDefault(&o.MaxPartialBytes, 64<<20)
 	setDefault(&o.MaxQueued, 1024)
 	setDefault(&o.MaxQueuedBytes, 1<<20)
 	setDefault(&o.MaxNamespaces, 100)

@@ -153,6 +153,55 @@ func TestBinary(t *testing.T) {
 	})
 }
 
+func TestAttachmentsThatWaitAreBounded(t *testing.T) {
+	t.Parallel()
+	onEach(t, socketio.Options{MaxPartialBytes: 100}, withNamespaces, func(t *testing.T, p *plant, dial func() *peer) {
+		a, b, c := dial(), dial(), dial()
+		for _, c := range []*peer{a, b, c} {
+			c.connect("", "")
+		}
+		const packet = `52-["message",{"_placeholder":true,"num":0}]`
+		part := "b:" + strings.Repeat("x", 60)
+		a.send(packet, part)
+		until(t, "the part is there", func() bool { return p.io.Partial() == 60 })
+		b.try(packet, part) // together too much
+		b.wantsEnd()
+		a.send("b:")
+		a.wants(`51-["message-back",{"_placeholder":true,"num":0}]`, part)
+		c.send(packet, part, "b:") // there is room again
+		c.wants(`51-["message-back",{"_placeholder":true,"num":0}]`, part)
+	})
+}
+
+func TestWhoComesAndGoesIsBounded(t *testing.T) {
+	t.Parallel()
+	gate := make(chan struct{})
+	p := start(t, socketio.Options{MaxNamespaces: 2}, func(io *socketio.Server) {
+		io.OnConnection(func(*socketio.Socket) { <-gate })
+		io.Of("/a")
+		io.Of("/b")
+	})
+	c := p.dial("websocket")
+	for range 4 {
+		c.connect("", "")
+		c.send(`1`)
+	}
+	c.send(`0`)
+	c.wants(`4{"message":"too many namespaces"}`)
+	close(gate)
+	for range 4 {
+		receive(t, p.ends)
+	}
+	for _, name := range []string{"", "/a"} {
+		until(t, "handlers have returned", func() bool {
+			c.send("0" + name)
+			return !strings.HasPrefix(c.read(), "4")
+		})
+	}
+	c.send(`0/b`)
+	c.wants(`4/b,{"message":"too many namespaces"}`)
+}
+
 func TestDisconnectLeavesTheOtherNamespaces(t *testing.T) {
 	t.Parallel()
 	onEach(t, socketio.Options{}, withNamespaces, func(t *testing.T, p *plant, dial func() *peer) {

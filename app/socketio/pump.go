@@ -55,6 +55,7 @@ func (s *Socket) enqueue(j job) {
 
 // start has the queue worked off. Whoever calls it has set running.
 func (s *Socket) start() {
+	s.client.pumps.Add(1)
 	if !s.client.session.Loop().Go(s.work) {
 		s.work() // the loop has ended: only the last jobs are left
 	}
@@ -103,6 +104,7 @@ func (s *Socket) workOff() {
 		if len(s.pump.queue) == 0 {
 			s.pump.running = false
 			s.mu.Unlock()
+			s.client.pumps.Add(-1)
 			return
 		}
 		batch, s.pump.queue = s.pump.queue, nil
@@ -137,6 +139,7 @@ func (s *Socket) failed() {
 	s.pump.release()
 	s.pump = pump{}
 	s.mu.Unlock()
+	s.client.pumps.Add(-1)
 	s.client.crash()
 }
 

@@ -15,7 +15,8 @@ type Sender struct {
 // if the transport can't take it at once.
 func (s *Socket) Volatile() Sender { return Sender{s: s, flags: Flags{Volatile: true}} }
 
-// Compress advises for or against compression.
+// Compress advises other servers for or against compression; on this one
+// engineio.Options.Deflate decides for all.
 func (s *Socket) Compress(on bool) Sender { return Sender{s: s, flags: Flags{NoCompress: !on}} }
 
 // Timeout bounds the wait for an acknowledgement.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -20,6 +21,7 @@ type Server struct {
 	*Namespace
 	options Options
 	engine  *engineio.Server
+	partial atomic.Int64 // bytes of attachments that wait for the rest
 
 	mu         sync.RWMutex
 	namespaces map[string]*Namespace
