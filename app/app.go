@@ -21,7 +21,6 @@ import (
 	"smart-factory-backend/app/httpapi"
 	"smart-factory-backend/app/metrics"
 	"smart-factory-backend/app/realtime"
-	"smart-factory-backend/app/store/sqlite"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/valyala/fasthttp"
@@ -149,17 +148,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err := a.supervisor.Listen(ctx); err != nil {
 		return err
 	}
-	a.store, err = sqlite.Open(ctx, sqlite.Options{
-		Path:          a.config.SQLitePath(),
-		AutoRegister:  a.config.AutoRegister,
-		MaxSeries:     a.config.MaxSeries,
-		QueueReadings: a.config.IngestQueue,
-		Retention:     a.config.Retention,
-		MaxBytes:      int64(a.config.StoreMaxBytes),
-		OnFault:       a.storeFault,
-		OnEvent:       a.storeEvent,
-	})
-	if err != nil {
+	if a.store, err = a.openStore(ctx); err != nil {
 		return err
 	}
 	if err := a.assemble(); err != nil { //nolint:contextcheck // claiming a local socket does not wait
@@ -284,7 +273,7 @@ func (a *App) announce(ctx, background context.Context) {
 	_, workers := a.supervisor.Workers()
 	a.log.Info("ready",
 		slog.String(keyAddress, a.supervisor.Addr().String()), slog.Int(keyWorkers, workers),
-		slog.String(keyVersion, a.options.Build.Version), slog.String(keyFile, a.config.SQLitePath()),
+		slog.String(keyVersion, a.options.Build.Version), a.whereStored(),
 		slog.Duration(keyDuration, time.Since(a.started)))
 	notify(a.log, daemon.SdNotifyReady)
 	select {
@@ -299,38 +288,6 @@ func (a *App) announce(ctx, background context.Context) {
 func (a *App) alive() bool {
 	_, ok := a.health.Live()
 	return ok
-}
-
-// storeFault hears of the store's troubles and of their end.
-func (a *App) storeFault(err error) {
-	var crash *sqlite.PanicError
-	switch {
-	case err == nil:
-		a.log.Info("store works again")
-	case errors.As(err, &crash):
-		a.log.Error("panic contained", slog.String(keyPlace, "store"), slog.String(keyError, err.Error()), slog.String(keyStack, string(crash.Stack)))
-	default:
-		a.log.Error("store can't commit", slog.String(keyError, err.Error()))
-	}
-}
-
-// storeEvent hears what the store has to say to the operator.
-func (a *App) storeEvent(e sqlite.Event) {
-	attrs := []any{slog.String(keyReason, string(e.Kind))}
-	if e.Bytes > 0 {
-		attrs = append(attrs, slog.Int64(keyBytes, e.Bytes))
-	}
-	if e.Points > 0 {
-		attrs = append(attrs, slog.Uint64(keyCount, e.Points))
-	}
-	if e.Err != nil {
-		attrs = append(attrs, slog.String(keyError, e.Err.Error()))
-	}
-	if e.Kind == sqlite.EventChecked && e.Err == nil || e.Kind == sqlite.EventUnclean {
-		a.log.Info("store", attrs...)
-		return
-	}
-	a.log.Warn("store", attrs...)
 }
 
 func (a *App) serveControl(ctx context.Context) {

@@ -24,6 +24,7 @@ var level = map[string]int{
 	"app/engineio":              2,
 	"app/httpapi":               2,
 	"app/store/sqlite":          1,
+	"app/store/postgres":        1,
 	"app/store/storetest":       1,
 	"app/replay":                1,
 	"app/standalone":            1,

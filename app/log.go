@@ -14,6 +14,7 @@ const (
 	keyCause      = "cause"
 	keyChanged    = "changed"
 	keyCount      = "count"
+	keyDatabase   = "database"
 	keyDelay      = "delay"
 	keyDuration   = "duration"
 	keyError      = "error"

@@ -28,8 +28,8 @@ type Config struct {
 	LogLevel    slog.Level `envconfig:"LOG_LEVEL" default:"info" meaning:"debug, info, warn or error; may change on reload"`
 	LogFormat   string     `envconfig:"LOG_FORMAT" shown:"text, in production json" oneof:"text json" meaning:"text or json"`
 
-	// Where data is kept; see SQLitePath.
-	DatabaseURL URL    `envconfig:"DATABASE_URL" shown:"SQLite under DATA_DIR" form:"database" meaning:"sqlite:///path/to/file.db"`
+	// Where data is kept; see SQLitePath and PostgresURL.
+	DatabaseURL URL    `envconfig:"DATABASE_URL" shown:"SQLite under DATA_DIR" form:"database" meaning:"sqlite:///path/to/file.db, or for several replicas postgres://user:password@host:port/database"`
 	DataDir     string `envconfig:"DATA_DIR" default:"./data" meaning:"directory of the embedded database"`
 	RedisURL    URL    `envconfig:"REDIS_URL" form:"redis" meaning:"redis://[user:password@]host:port, rediss:// for TLS: joins the rooms of several replicas"`
 
@@ -55,6 +55,11 @@ type Config struct {
 	// What is kept, and for how long. StoreMaxBytes is 0 for the default.
 	Retention     time.Duration `envconfig:"RETENTION" default:"0s" min:"0s" meaning:"how long readings are kept, by their own time, where the metric does not say; 0 is for ever"`
 	StoreMaxBytes Bytes         `envconfig:"STORE_MAX_BYTES" default:"0" shown:"80 % of the disk" min:"0" meaning:"size of the embedded database from which the oldest readings go, with a warning before"`
+
+	// What the PostgreSQL engine may take of its server.
+	DatabaseMaxConns         int           `envconfig:"DATABASE_MAX_CONNECTIONS" default:"16" min:"6" max:"10000" meaning:"connections of this process to PostgreSQL"`
+	DatabaseConnectTimeout   time.Duration `envconfig:"DATABASE_CONNECT_TIMEOUT" default:"5s" meaning:"time to connect to PostgreSQL, and how long a query waits for a free connection"`
+	DatabaseStatementTimeout time.Duration `envconfig:"DATABASE_STATEMENT_TIMEOUT" default:"10s" meaning:"time that a statement may take in PostgreSQL"`
 
 	AutoRegister   bool `envconfig:"AUTO_REGISTER" default:"true" meaning:"register unknown machines and metrics on first sight"`
 	FaultInjection bool `envconfig:"FAULT_INJECTION" default:"false" meaning:"serve POST /api/faults/…, which breaks things on purpose; refused in production"`
@@ -118,7 +123,15 @@ func (c Config) InfluxMeasurement() bool { return c.InfluxMetric == "measurement
 // TLS reports whether connections are to be served over TLS.
 func (c Config) TLS() bool { return c.TLSCertFile != "" }
 
-// SQLitePath returns the file of the embedded database.
+// PostgresURL returns the connection string of PostgreSQL; ok is false where
+// the embedded database is used.
+func (c Config) PostgresURL() (connection string, ok bool) {
+	connection = c.DatabaseURL.Reveal()
+	return connection, isPostgres(connection)
+}
+
+// SQLitePath returns the file of the embedded database, which is not used where
+// PostgresURL is there.
 func (c Config) SQLitePath() string {
 	if u, err := url.Parse(c.DatabaseURL.Reveal()); err == nil && u.Path != "" {
 		return u.Path

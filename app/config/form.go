@@ -63,13 +63,13 @@ func checkOrigins(text string) string {
 }
 
 func checkDatabase(text string) string {
-	u, err := url.Parse(text)
-	if err == nil && slices.Contains([]string{"postgres", "postgresql"}, u.Scheme) {
-		return "PostgreSQL is not available in this version; leave it empty for SQLite under DATA_DIR"
+	if isPostgres(text) {
+		return checkPostgres(text)
 	}
+	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "sqlite" || u.User != nil || u.Host != "" || len(u.Path) < 2 || strings.HasSuffix(u.Path, "/") ||
 		u.RawQuery != "" {
-		return "want sqlite:///absolute/path/to/file.db, or nothing for a file under DATA_DIR"
+		return "want sqlite:///absolute/path/to/file.db, postgres://user:password@host:port/database, or nothing for a file under DATA_DIR"
 	}
 	return ""
 }
@@ -80,6 +80,30 @@ func checkRedis(text string) string {
 		return ""
 	}
 	return "want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, or nothing"
+}
+
+// isPostgres reports whether text is meant as a connection string of
+// PostgreSQL.
+func isPostgres(text string) bool {
+	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
+}
+
+// checkPostgres looks at what the rest relies on: the names of the database and
+// of a host, which may be several, or a directory of sockets. More is known
+// when it connects.
+func checkPostgres(text string) string {
+	const want = "want postgres://user:password@host:port/database"
+	authority, rest, _ := strings.Cut(text[strings.Index(text, "://")+len("://"):], "/")
+	database, query, _ := strings.Cut(rest, "?")
+	parameters, err := url.ParseQuery(query)
+	if err != nil {
+		return want
+	}
+	host := authority[strings.LastIndex(authority, "@")+1:]
+	if host == "" && parameters.Get("host") == "" || database == "" && parameters.Get("dbname") == "" {
+		return want
+	}
+	return ""
 }
 
 // Roles that an API key may have.

@@ -1,0 +1,148 @@
+package postgres
+
+import (
+	"context"
+	"io/fs"
+	"time"
+
+	"smart-factory-backend/app/factory"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Tuning are the settings of Options that only tests change.
+type Tuning struct {
+	PollEvery, UpkeepEvery, StartWithin time.Duration
+	Now                                 func() time.Time
+	AroundCommit                        func(commit func() error) error
+	Committers, GroupReadings           int
+}
+
+// Tuned returns o with the settings of t.
+func (o Options) Tuned(t Tuning) Options {
+	o.pollEvery, o.upkeepEvery, o.startWithin = t.PollEvery, t.UpkeepEvery, t.StartWithin
+	o.now, o.aroundCommit, o.committers, o.groupReadings = t.Now, t.AroundCommit, t.Committers, t.GroupReadings
+	return o
+}
+
+// UpkeepNow does a round of upkeep, as the leader would in time.
+func (s *Store) UpkeepNow(ctx context.Context) error {
+	config, err := s.options.connConfig()
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer closeConn(ctx, conn, silence)
+	return s.upkeep(ctx, conn, &memory{})
+}
+
+// Exec runs a statement on the store's own connections.
+func (s *Store) Exec(ctx context.Context, sql string, args ...any) error {
+	_, err := s.writing.Exec(ctx, sql, args...)
+	return err
+}
+
+// QueryInt asks for a number.
+func (s *Store) QueryInt(ctx context.Context, sql string, args ...any) (n int64, err error) {
+	err = s.writing.QueryRow(ctx, sql, args...).Scan(&n)
+	return n, err
+}
+
+// LeaderPID is the server's process that holds the leader's lock, 0 for none.
+func (s *Store) LeaderPID(ctx context.Context) (pid int64, err error) {
+	return s.QueryInt(ctx, `
+		SELECT coalesce(max(pid), 0) FROM pg_locks
+		WHERE locktype = 'advisory' AND granted AND ((classid::bigint << 32) | objid::bigint) = `+lockKey(lockLeader))
+}
+
+// Span is a partition.
+type Span struct{ Start, End int64 }
+
+// Plan makes partitions for the times, one after another, as the store would.
+func Plan(times []int64, now int64) (spans []Span) {
+	var l layout
+	for _, at := range times {
+		if !l.covers(at) {
+			l = l.with(l.place(at, now))
+		}
+	}
+	for _, p := range l {
+		spans = append(spans, Span{p.start, p.end})
+	}
+	return spans
+}
+
+// TableName is the name of the table of a partition.
+func TableName(s Span) string { return partition{s.Start, s.End}.name() }
+
+// Windows cuts a span into what one statement reads, forwards or backwards.
+func Windows(partitions []Span, from, to int64, back bool) (spans []Span) {
+	var l layout
+	for _, p := range partitions {
+		l = append(l, partition{p.Start, p.End})
+	}
+	each := func(from, to int64) bool {
+		spans = append(spans, Span{from, to})
+		return true
+	}
+	if back {
+		l.windowsBack(from, to, each)
+	} else {
+		l.windows(from, to, each)
+	}
+	return spans
+}
+
+const WindowPartitions = windowPartitions
+
+// HistoryCursor makes the cursor that continues after a point.
+func HistoryCursor(machine, metric string, at int64) string {
+	return encodeCursor(historyCursor, position{key{machine, metric}, at})
+}
+
+func DecodeHistoryCursor(cursor string) (machine, metric string, at int64, err error) {
+	p, err := decodeCursor(historyCursor, cursor)
+	return p.machine, p.metric, p.at, err
+}
+
+// Migrations returns the names of the migrations in files.
+func Migrations(files fs.FS) (names []string, err error) {
+	all, err := migrations(files)
+	for _, m := range all {
+		names = append(names, m.name)
+	}
+	return names, err
+}
+
+// Own are the migrations of this release.
+var Own fs.FS = migrationFiles
+
+// Row is a row of a batch.
+type Row struct {
+	Series, At int64
+	Value      float64
+}
+
+// Batch is what a commit of the readings writes: all rows, and the newest of
+// each series.
+func Batch(readings []Row) (rows, newest []Row) {
+	r := &request{}
+	for i, reading := range readings {
+		r.entries = append(r.entries, entry{
+			series: &series{id: reading.Series}, index: i,
+			point: factory.Point{ObservedAt: reading.At, Value: reading.Value},
+		})
+	}
+	var b batch
+	b.fill([]*request{r})
+	for _, r := range b.rows {
+		rows = append(rows, Row{r.series, r.at, r.value})
+	}
+	for _, r := range b.newest {
+		newest = append(newest, Row{r.series, r.at, r.value})
+	}
+	return rows, newest
+}

@@ -1,0 +1,306 @@
+//go:build integration
+
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/postgres"
+)
+
+// ownServer is a server that the test may break.
+func ownServer(t *testing.T, settings ...string) *server {
+	t.Helper()
+	s, err := newServer(settings...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.remove)
+	return s
+}
+
+// faultLog collects what OnFault hears.
+type faultLog struct {
+	mu     sync.Mutex
+	heard  []error
+	nilled int
+}
+
+func (l *faultLog) hear(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		l.nilled++
+		return
+	}
+	l.heard = append(l.heard, err)
+}
+
+// ledger is what one client was told.
+type ledger struct {
+	acknowledged []int64 // times
+	failed       int
+	slowest      time.Duration
+}
+
+// Two replicas under load while the server is killed again and again: calls
+// fail quickly while it is away, everything works again when it is back, and
+// what was acknowledged is there.
+func TestIntegrationServerKilled(t *testing.T) {
+	t.Parallel()
+	s := ownServer(t) // with its defaults: synchronous to the disk
+	var faults faultLog
+	o := postgres.Options{
+		URL: s.url(""), AutoRegister: true, MaxConns: 6, OnFault: faults.hear,
+		ConnectTimeout: 2 * time.Second, StatementTimeout: 5 * time.Second,
+	}.Tuned(postgres.Tuning{PollEvery: 20 * time.Millisecond})
+	stores := []*postgres.Store{mustOpen(t, o), mustOpen(t, o)}
+	const clients = 8
+	begin := time.Now().UnixMilli()
+	ledgers := make([]ledger, clients)
+	var acknowledged atomic.Int64
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for c := range clients {
+		wg.Go(func() {
+			l := &ledgers[c]
+			pause := time.NewTicker(time.Millisecond)
+			defer pause.Stop()
+			for n := int64(1); ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				started := time.Now()
+				_, err := stores[c%len(stores)].Append(context.Background(), []factory.Reading{at(fmt.Sprint("m", c), begin+n, float64(n))})
+				l.slowest = max(l.slowest, time.Since(started))
+				switch {
+				case err == nil:
+					l.acknowledged = append(l.acknowledged, begin+n)
+					acknowledged.Add(1)
+				case errors.Is(err, factory.ErrUnavailable):
+					l.failed++
+					<-pause.C
+				default:
+					t.Errorf("Append = %v, want ErrUnavailable", err)
+				}
+			}
+		})
+	}
+	more := func(n int64) {
+		t.Helper()
+		target := acknowledged.Load() + n
+		eventually(t, "more is acknowledged", func() bool { return acknowledged.Load() >= target })
+	}
+	more(100)
+	for range 3 {
+		s.kill()
+		for i, store := range stores {
+			eventually(t, "readiness tells", func() bool { return store.Ready() != nil })
+			if err := store.Ready(); err != nil && !errors.Is(err, factory.ErrUnavailable) {
+				t.Errorf("replica %d: Ready() = %v, want ErrUnavailable", i, err)
+			}
+			started := time.Now()
+			if _, err := store.Latest(context.Background(), factory.LatestQuery{Limit: 1}); !errors.Is(err, factory.ErrUnavailable) {
+				t.Errorf("replica %d: Latest = %v, want ErrUnavailable", i, err)
+			}
+			if took := time.Since(started); took > 5*time.Second {
+				t.Errorf("replica %d: Latest took %v without a server", i, took)
+			}
+		}
+		if err := s.start(); err != nil {
+			t.Fatal(err)
+		}
+		for _, store := range stores {
+			eventually(t, "the store is ready again", func() bool { return store.Ready() == nil })
+		}
+		more(100)
+	}
+	close(stop)
+	wg.Wait()
+	failed := 0
+	for c, l := range ledgers {
+		have := make(map[int64]float64)
+		for _, p := range history(t, stores[1-c%2], fmt.Sprint("m", c), "v") {
+			have[p.ObservedAt] = p.Value
+		}
+		for _, observedAt := range l.acknowledged {
+			if have[observedAt] != float64(observedAt-begin) {
+				t.Fatalf("client %d: the acknowledged reading at %d is %v, want %d", c, observedAt, have[observedAt], observedAt-begin)
+			}
+		}
+		if failed += l.failed; l.slowest > 15*time.Second {
+			t.Errorf("client %d waited %v for an answer", c, l.slowest)
+		}
+	}
+	faults.mu.Lock()
+	defer faults.mu.Unlock()
+	if failed == 0 || len(faults.heard) < 3 || faults.nilled < 3 {
+		t.Errorf("%d calls failed, %d faults and %d recoveries were reported; want some, and at least 3 each", failed, len(faults.heard), faults.nilled)
+	}
+	t.Logf("%d acknowledged, %d failed", acknowledged.Load(), failed)
+}
+
+// A server that hangs without closing its connections holds nobody up for
+// longer than the timeouts, and once it goes on so does the store.
+func TestIntegrationServerFrozen(t *testing.T) {
+	t.Parallel()
+	s := ownServer(t, "fsync=off")
+	store := mustOpen(t, postgres.Options{
+		URL: s.url(""), AutoRegister: true, MaxConns: 6, ConnectTimeout: 500 * time.Millisecond, StatementTimeout: 500 * time.Millisecond,
+	}.Tuned(postgres.Tuning{PollEvery: 20 * time.Millisecond}))
+	now := time.Now().UnixMilli()
+	mustAppend(t, store, at("m", now, 1))
+	s.freeze()
+	defer s.thaw()
+	var wg sync.WaitGroup
+	for name, call := range map[string]func() error{
+		"Append": func() error {
+			_, err := store.Append(context.Background(), []factory.Reading{at("m", now+1, 2)})
+			return err
+		},
+		"History": func() error {
+			_, err := store.History(context.Background(), factory.HistoryQuery{Machine: "m", To: now + 10, Limit: 10})
+			return err
+		},
+		"PutMachine": func() error {
+			_, _, err := store.PutMachine(context.Background(), factory.Machine{ID: "n"}, factory.MatchAlways)
+			return err
+		},
+	} {
+		wg.Go(func() {
+			started := time.Now()
+			err := call()
+			if took := time.Since(started); !errors.Is(err, factory.ErrUnavailable) || took > 20*time.Second {
+				t.Errorf("%s of a hanging server = %v after %v, want ErrUnavailable in time", name, err, took)
+			}
+		})
+	}
+	wg.Wait()
+	if err := store.Ready(); !errors.Is(err, factory.ErrUnavailable) {
+		t.Errorf("Ready() = %v, want ErrUnavailable", err)
+	}
+	s.thaw()
+	eventually(t, "the store is ready again", func() bool { return store.Ready() == nil })
+	mustAppend(t, store, at("m", now+2, 3))
+	if points := history(t, store, "m", "v"); len(points) < 2 || points[0].Value != 1 || points[len(points)-1].Value != 3 {
+		t.Errorf("history = %v, want the acknowledged points", points)
+	}
+}
+
+// A commit whose answer is lost is not acknowledged unless it is certain; it is
+// simply done again, which changes nothing.
+func TestIntegrationLostAnswer(t *testing.T) {
+	t.Parallel()
+	var mode atomic.Int32
+	const (
+		fine = iota
+		loseOnce
+		failAlways
+	)
+	o := options(t)
+	store := mustOpen(t, o.Tuned(postgres.Tuning{PollEvery: 10 * time.Millisecond, AroundCommit: func(commit func() error) error {
+		switch mode.Load() {
+		case loseOnce:
+			mode.Store(fine)
+			return errors.Join(io.ErrUnexpectedEOF, commit()) // it has taken effect
+		case failAlways:
+			return errors.New("no space left")
+		}
+		return commit()
+	}}))
+	now := time.Now().UnixMilli()
+	mustAppend(t, store, at("m", now, 1))
+	mode.Store(loseOnce)
+	mustAppend(t, store, at("m", now+1, 2)) // known series
+	mode.Store(loseOnce)
+	mustAppend(t, store, at("n", now+1, 2)) // registers one
+	for _, machine := range []string{"m", "n"} {
+		if rows, err := store.QueryInt(t.Context(), "SELECT count(*) FROM series WHERE machine = $1", machine); err != nil || rows != 1 {
+			t.Errorf("%d series of %s, %v, want 1", rows, machine, err)
+		}
+	}
+	mode.Store(failAlways)
+	if _, err := store.Append(t.Context(), []factory.Reading{at("m", now+2, 3)}); !errors.Is(err, factory.ErrUnavailable) || !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("Append = %v, want ErrUnavailable with the cause", err)
+	}
+	mode.Store(fine)
+	eventually(t, "the store is ready again", func() bool { return store.Ready() == nil })
+	mustAppend(t, store, at("m", now+3, 4))
+	if points := history(t, store, "m", "v"); len(points) != 3 {
+		t.Errorf("history = %v, want the 3 acknowledged points", points)
+	}
+}
+
+// A server that becomes read-only takes no readings, but shows them; when it
+// takes them again no restart is needed.
+func TestIntegrationServerReadOnly(t *testing.T) {
+	t.Parallel()
+	s := ownServer(t, "fsync=off")
+	store := mustOpen(t, postgres.Options{URL: s.url(""), AutoRegister: true, MaxConns: 6}.
+		Tuned(postgres.Tuning{PollEvery: 20 * time.Millisecond, UpkeepEvery: time.Hour}))
+	now := time.Now().UnixMilli()
+	mustAppend(t, store, at("m", now, 1))
+	set := func(value string) {
+		t.Helper()
+		for _, sql := range []string{"ALTER SYSTEM SET default_transaction_read_only = " + value, "SELECT pg_reload_conf()"} {
+			if err := s.exec(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	set("on")
+	eventually(t, "an append is refused", func() bool {
+		now++
+		_, err := store.Append(context.Background(), []factory.Reading{at("m", now, 1)})
+		return errors.Is(err, factory.ErrUnavailable)
+	})
+	if err := store.Ready(); err == nil || !strings.Contains(err.Error(), "read-only") {
+		t.Errorf("Ready() = %v, want the cause", err)
+	}
+	set("off")
+	eventually(t, "the store is ready again", func() bool { return store.Ready() == nil })
+	mustAppend(t, store, at("m", now+1, 2))
+}
+
+// A server that is not there yet is waited for; one that never comes is named,
+// without the password to it.
+func TestIntegrationServerComesLate(t *testing.T) {
+	t.Parallel()
+	s := ownServer(t, "fsync=off")
+	s.kill()
+	opened := make(chan error, 1)
+	go func() {
+		store, err := postgres.Open(context.Background(), postgres.Options{URL: s.url("")}.Tuned(postgres.Tuning{StartWithin: patience}))
+		if err == nil {
+			err = store.Close()
+		}
+		opened <- err
+	}()
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Errorf("Open before the server is there = %v, want it to wait", err)
+	}
+	for name, url := range map[string]string{
+		"nobody listens":   "postgres://u:hush@127.0.0.1:1/db",
+		"no such database": strings.Replace(s.url(""), "/postgres?", "/nothing?", 1),
+	} {
+		started := time.Now()
+		_, err := postgres.Open(context.Background(), postgres.Options{URL: url}.Tuned(postgres.Tuning{StartWithin: 300 * time.Millisecond}))
+		if err == nil || strings.Contains(err.Error(), "hush") || time.Since(started) > 20*time.Second {
+			t.Errorf("%s: Open = %v after %v, want an error without the password, soon", name, err, time.Since(started))
+		}
+	}
+}

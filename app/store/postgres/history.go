@@ -1,0 +1,85 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"smart-factory-backend/app/factory"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// History implements factory.Store.
+func (s *Store) History(ctx context.Context, q factory.HistoryQuery) (page factory.HistoryPage, err error) {
+	end, err := s.begin(ctx)
+	if err != nil {
+		return page, err
+	}
+	defer end()
+	if err := atLeast("limit", q.Limit, 1); err != nil {
+		return page, err
+	}
+	after, resumed, err := continued(historyCursor, q.Cursor, q.Machine)
+	if err != nil {
+		return page, err
+	}
+	err = s.query(ctx, "history", func(ctx context.Context, tx pgx.Tx) (err error) {
+		r := s.newReader(tx)
+		all, err := r.seriesOf(ctx, q.Machine, q.Metrics)
+		if err != nil {
+			return err
+		}
+		page, err = r.historyPage(ctx, all, q, after, resumed)
+		return err
+	})
+	if err != nil {
+		return factory.HistoryPage{}, err
+	}
+	return page, nil
+}
+
+// historyPage collects up to q.Limit points of the series.
+func (r *reader) historyPage(ctx context.Context, all []shown, q factory.HistoryQuery, after position, resumed bool) (page factory.HistoryPage, err error) {
+	left := q.Limit
+	var last position
+	for _, s := range all {
+		from := q.From
+		switch {
+		case !resumed || s.metric > after.metric:
+		case s.metric < after.metric || after.at == math.MaxInt64:
+			continue
+		default:
+			from = max(from, after.at+1)
+		}
+		out := factory.Series{Metric: s.metric, Unit: s.unit}
+		more := false
+		err := r.points(ctx, s, from, q.To, func(points []factory.Point) bool {
+			more = len(points) > left
+			points = points[:min(left, len(points))]
+			left -= len(points)
+			out.Points = append(out.Points, points...)
+			return !more
+		})
+		if err != nil {
+			return page, err
+		}
+		if n := len(out.Points); n > 0 {
+			page.Series = append(page.Series, out)
+			last = position{key{q.Machine, s.metric}, out.Points[n-1].ObservedAt}
+		}
+		if more {
+			page.NextCursor = encodeCursor(historyCursor, last)
+			return page, nil
+		}
+	}
+	return page, nil
+}
+
+// atLeast checks a number of a query.
+func atLeast(name string, n, least int) error {
+	if n < least {
+		return fmt.Errorf("%s is %d, less than %d: %w", name, n, least, factory.ErrInvalid)
+	}
+	return nil
+}

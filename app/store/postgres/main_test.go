@@ -1,0 +1,142 @@
+//go:build integration
+
+package postgres_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/postgres"
+)
+
+// shared is a server for the tests that do it no harm. Without syncing to the
+// disk: nobody switches the machine off.
+var shared *server
+
+func TestMain(m *testing.M) {
+	var err error
+	if shared, err = newServer("fsync=off", "full_page_writes=off", "max_locks_per_transaction=256"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	// Each check of a random history makes a schema and dozens of tables.
+	if checks := flag.Lookup("rapid.checks"); checks != nil && checks.Value.String() == checks.DefValue {
+		if err := checks.Value.Set("15"); err != nil {
+			panic(err)
+		}
+	}
+	code := m.Run()
+	if left := leftovers(); code == 0 && left != "" {
+		fmt.Fprintf(os.Stderr, "goroutines of the store are left:\n%s\n", left)
+		code = 1
+	}
+	shared.remove()
+	os.Exit(code)
+}
+
+// leftovers returns the stacks of goroutines that the store has started and
+// that do not end.
+func leftovers() (stacks string) {
+	deadline := time.Now().Add(5 * time.Second)
+	for tick := time.Tick(10 * time.Millisecond); time.Now().Before(deadline); <-tick {
+		buf := make([]byte, 1<<20)
+		stacks = string(buf[:runtime.Stack(buf, true)])
+		if !strings.Contains(stacks, "postgres.(*Store).start") && !strings.Contains(stacks, "pgxpool") {
+			return ""
+		}
+	}
+	return stacks
+}
+
+// schemas are those that exist already.
+var schemas sync.Map
+
+// schemaFor makes a schema for a directory of the contract suite, once.
+func schemaFor(t testing.TB, dir string) string {
+	t.Helper()
+	sum := fnv.New64a()
+	_, _ = sum.Write([]byte(dir))
+	name := fmt.Sprintf("s%016x", sum.Sum64())
+	if _, known := schemas.LoadOrStore(name, true); !known {
+		if err := shared.exec(context.Background(), "CREATE SCHEMA "+name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return name
+}
+
+// options are those of a store in a schema of its own on the shared server.
+func options(t testing.TB) postgres.Options {
+	t.Helper()
+	return postgres.Options{URL: shared.url(schemaFor(t, t.TempDir())), AutoRegister: true, MaxConns: 6}
+}
+
+// mustOpen opens a store, which is closed with the test.
+func mustOpen(t testing.TB, o postgres.Options) *postgres.Store {
+	t.Helper()
+	store, err := postgres.Open(context.Background(), o)
+	if err != nil {
+		t.Fatalf("Open = %v", err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Errorf("Close() = %v", err)
+		}
+	})
+	return store
+}
+
+func mustAppend(t testing.TB, store factory.Store, readings ...factory.Reading) {
+	t.Helper()
+	result, err := store.Append(context.Background(), readings)
+	if err != nil || result.Accepted != len(readings) {
+		t.Fatalf("Append(%d readings) = %+v, %v", len(readings), result, err)
+	}
+}
+
+// history returns all points of one series.
+func history(t testing.TB, store factory.Store, machine, metric string) []factory.Point {
+	t.Helper()
+	page, err := store.History(context.Background(), factory.HistoryQuery{
+		Machine: machine, Metrics: []string{metric}, From: math.MinInt64, To: math.MaxInt64, Limit: math.MaxInt,
+	})
+	if err != nil {
+		t.Fatalf("History(%s, %s) = %v", machine, metric, err)
+	}
+	if len(page.Series) == 0 {
+		return nil
+	}
+	return page.Series[0].Points
+}
+
+// eventually waits until done returns true.
+func eventually(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// at is a reading of the metric v.
+func at(machine string, observedAt int64, value float64) factory.Reading {
+	return factory.Reading{Machine: machine, Metric: "v", ObservedAt: observedAt, Value: value}
+}
+
+func splitFields(text []byte) []string { return strings.Fields(string(text)) }

@@ -1,0 +1,253 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"unicode/utf8"
+
+	"smart-factory-backend/app/factory"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// machineColumns are those that scanMachine reads; l is the machine's newest
+// reading that has not expired.
+const machineColumns = `m.id, m.name, m.site, m.area, m.line, m.attributes, m.version, m.created_at, m.updated_at,
+	greatest(0, (SELECT max(l.at) FROM series s JOIN latest l ON l.series_id = s.id WHERE s.machine = m.id AND ` + unexpired + `))`
+
+func scanMachine(row pgx.Row) (m factory.Machine, err error) {
+	err = row.Scan(&m.ID, &m.Name, &m.Site, &m.Area, &m.Line, &m.Attributes, &m.Version, &m.CreatedAt, &m.UpdatedAt, &m.LastSeen)
+	if len(m.Attributes) == 0 {
+		m.Attributes = nil
+	}
+	return m, err
+}
+
+// PutMachine implements factory.Registry.
+func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory.Match) (stored factory.Machine, created bool, err error) {
+	end, err := s.begin(ctx)
+	if err != nil {
+		return stored, false, err
+	}
+	defer end()
+	if err := factory.ValidateMachine(m); err != nil {
+		return stored, false, err
+	}
+	err = s.change(ctx, "put machine", func(ctx context.Context, tx pgx.Tx, next int64) (done change, err error) {
+		stored, created, done, err = s.putMachine(ctx, tx, m, match, next)
+		return done, err
+	})
+	if err != nil {
+		return factory.Machine{}, false, err
+	}
+	return stored, created, nil
+}
+
+func (s *Store) putMachine(ctx context.Context, tx pgx.Tx, m factory.Machine, match factory.Match, next int64) (stored factory.Machine, created bool, done change, err error) {
+	var deleted bool
+	var present factory.Machine
+	err = tx.QueryRow(ctx, "SELECT name, site, area, line, attributes, version, deleted FROM machine WHERE id = $1", m.ID).
+		Scan(&present.Name, &present.Site, &present.Area, &present.Line, &present.Attributes, &present.Version, &deleted)
+	known := !isNoRows(err)
+	if err != nil && known {
+		return stored, false, unchanged, err
+	}
+	created = !known || deleted
+	if !created && !match.Allows(present.Version) || created && !match.Allows(0) {
+		return stored, false, unchanged, fmt.Errorf("machine %q: %w", m.ID, factory.ErrPrecondition)
+	}
+	if !known && s.machinesFull() {
+		return stored, false, unchanged, fmt.Errorf("limit of %d machines reached: %w", s.options.MaxSeries, factory.ErrInvalid)
+	}
+	now := s.options.nowMillis()
+	if created || present.Name != m.Name || present.Placement != m.Placement || !maps.Equal(present.Attributes, m.Attributes) {
+		done = changed
+		attributes := m.Attributes
+		if attributes == nil {
+			attributes = map[string]string{}
+		}
+		_, err := tx.Exec(ctx, `
+			INSERT INTO machine AS m (id, name, site, area, line, attributes, version, created_at, updated_at, changed)
+			VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, $8)
+			ON CONFLICT (id) DO UPDATE SET name = excluded.name, site = excluded.site, area = excluded.area, line = excluded.line,
+				attributes = excluded.attributes, deleted = false, version = m.version + 1, updated_at = excluded.updated_at, changed = excluded.changed`,
+			m.ID, m.Name, m.Site, m.Area, m.Line, attributes, now, next)
+		if err != nil {
+			return stored, false, unchanged, err
+		}
+	}
+	stored, err = scanMachine(tx.QueryRow(ctx, "SELECT "+machineColumns+" FROM machine m WHERE id = $3", now, s.options.expiry(0, now), m.ID))
+	return stored, created, done, err
+}
+
+// machinesFull reports whether no further machine may be registered. The
+// caller has the catalog for itself.
+func (s *Store) machinesFull() bool {
+	s.catalog.mu.RLock()
+	defer s.catalog.mu.RUnlock()
+	return len(s.catalog.machines) >= s.options.MaxSeries
+}
+
+// change is changeCatalog for callers.
+func (s *Store) change(ctx context.Context, doing string, f func(ctx context.Context, tx pgx.Tx, next int64) (change, error)) error {
+	if err := s.faults.get(faultLink); err != nil {
+		return err
+	}
+	return s.kindOf(doing, s.changeCatalog(ctx, f, nil))
+}
+
+// Machine implements factory.Registry.
+func (s *Store) Machine(ctx context.Context, id string) (m factory.Machine, err error) {
+	end, err := s.begin(ctx)
+	if err != nil {
+		return m, err
+	}
+	defer end()
+	unknown := fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
+	if !askable(id) {
+		return m, unknown
+	}
+	err = s.query(ctx, "machine", func(ctx context.Context, tx pgx.Tx) (err error) {
+		now := s.options.nowMillis()
+		m, err = scanMachine(tx.QueryRow(ctx, "SELECT "+machineColumns+" FROM machine m WHERE id = $3 AND NOT deleted", now, s.options.expiry(0, now), id))
+		if isNoRows(err) {
+			return unknown
+		}
+		return err
+	})
+	if err != nil {
+		return factory.Machine{}, err
+	}
+	return m, nil
+}
+
+// Machines implements factory.Registry.
+func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page factory.MachinePage, err error) {
+	end, err := s.begin(ctx)
+	if err != nil {
+		return page, err
+	}
+	defer end()
+	if err := atLeast("limit", q.Limit, 1); err != nil {
+		return page, err
+	}
+	var after position
+	if q.Cursor != "" {
+		if after, err = decodeCursor(machineCursor, q.Cursor); err != nil {
+			return page, err
+		}
+	}
+	for _, text := range []string{q.Site, q.Area, q.Line} {
+		if text != "" && !askable(text) {
+			return page, nil
+		}
+	}
+	err = s.query(ctx, "machines", func(ctx context.Context, tx pgx.Tx) (err error) {
+		page, err = s.machinePage(ctx, tx, q, after.machine)
+		return err
+	})
+	if err != nil {
+		return factory.MachinePage{}, err
+	}
+	return page, nil
+}
+
+func (s *Store) machinePage(ctx context.Context, tx pgx.Tx, q factory.MachineQuery, after string) (page factory.MachinePage, err error) {
+	now := s.options.nowMillis()
+	// A prefix may end within a character, and is compared as bytes then.
+	rows, err := tx.Query(ctx, `
+		SELECT `+machineColumns+` FROM machine m
+		WHERE NOT deleted AND id > $3 AND ($4 = '' OR site = $4) AND ($5 = '' OR area = $5) AND ($6 = '' OR line = $6)
+			AND id >= $7 AND substring(convert_to(id, 'UTF8') FOR length($8::bytea)) = $8::bytea
+		ORDER BY id LIMIT $9`,
+		now, s.options.expiry(0, now), after, q.Site, q.Area, q.Line, wholeCharacters(q.Prefix), []byte(q.Prefix), oneMore(q.Limit))
+	if err != nil {
+		return page, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		m, err := scanMachine(rows)
+		if err != nil {
+			return page, err
+		}
+		page.Machines = append(page.Machines, m)
+	}
+	if len(page.Machines) > q.Limit {
+		page.Machines = page.Machines[:q.Limit]
+		page.NextCursor = encodeCursor(machineCursor, position{key: key{machine: page.Machines[q.Limit-1].ID}})
+	}
+	return page, rows.Err()
+}
+
+// wholeCharacters is the beginning of prefix that is text the database takes.
+func wholeCharacters(prefix string) string {
+	for i, r := range prefix {
+		if r == 0 {
+			return prefix[:i]
+		}
+		if r == utf8.RuneError {
+			if _, size := utf8.DecodeRuneInString(prefix[i:]); size == 1 {
+				return prefix[:i]
+			}
+		}
+	}
+	return prefix
+}
+
+// DeleteMachine implements factory.Registry.
+func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Match, purge bool) error {
+	end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	unknown := fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
+	if !askable(id) {
+		return unknown
+	}
+	return s.change(ctx, "delete machine", func(ctx context.Context, tx pgx.Tx, next int64) (change, error) {
+		var version int64
+		var deleted bool
+		err := tx.QueryRow(ctx, "SELECT version, deleted FROM machine WHERE id = $1", id).Scan(&version, &deleted)
+		if isNoRows(err) || err == nil && deleted && !purge {
+			return unchanged, unknown
+		}
+		if err != nil {
+			return unchanged, err
+		}
+		if deleted {
+			version = 0
+		}
+		if !match.Allows(version) {
+			return unchanged, fmt.Errorf("machine %q: %w", id, factory.ErrPrecondition)
+		}
+		if !purge {
+			_, err = tx.Exec(ctx, "UPDATE machine SET deleted = true, changed = $2 WHERE id = $1", id, next)
+			return changed, err
+		}
+		return removed, purgeMachine(ctx, tx, id)
+	})
+}
+
+// purgeMachine removes a machine. Its readings can't be reached any more then;
+// the leader removes them in time.
+func purgeMachine(ctx context.Context, tx pgx.Tx, id string) error {
+	for _, sql := range []string{
+		"INSERT INTO purged_series SELECT id FROM series WHERE machine = $1",
+		"DELETE FROM latest WHERE series_id IN (SELECT id FROM series WHERE machine = $1)",
+		"DELETE FROM series WHERE machine = $1",
+		"DELETE FROM machine WHERE id = $1",
+	} {
+		if _, err := tx.Exec(ctx, sql, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Placement implements factory.Registry. What another replica has changed
+// shows within a second.
+func (s *Store) Placement(machine string) (factory.Placement, bool) {
+	return s.catalog.placement(machine)
+}

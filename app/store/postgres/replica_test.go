@@ -1,0 +1,259 @@
+//go:build integration
+
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/postgres"
+)
+
+// replicas opens so many stores on one schema, one after another.
+func replicas(t *testing.T, n int, change func(*postgres.Options)) []*postgres.Store {
+	t.Helper()
+	o := options(t)
+	if change != nil {
+		change(&o)
+	}
+	var stores []*postgres.Store
+	for range n {
+		stores = append(stores, mustOpen(t, o))
+	}
+	return stores
+}
+
+// Replicas that start at once on an empty database migrate it once, and write
+// the same series at once without losing or doubling anything.
+func TestIntegrationReplicasStartAndWriteAtOnce(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	const n, rounds = 6, 15
+	stores := make([]*postgres.Store, n)
+	var wg sync.WaitGroup
+	for i := range stores {
+		wg.Go(func() { stores[i] = mustOpen(t, o) })
+	}
+	wg.Wait()
+	if t.Failed() {
+		return
+	}
+	applied, err := stores[0].QueryInt(t.Context(), "SELECT count(*) FROM schema_migration")
+	names, _ := postgres.Migrations(postgres.Own)
+	if err != nil || applied != int64(len(names)) {
+		t.Errorf("%d migrations are recorded, %v, want %d", applied, err, len(names))
+	}
+	now := time.Now().UnixMilli()
+	for i, store := range stores {
+		wg.Go(func() {
+			for round := range int64(rounds) {
+				// All write the same new series and the same times, some in
+				// another order, and one of their own.
+				batch := []factory.Reading{
+					at(fmt.Sprint("own-", i), now+round, float64(i)),
+					{Machine: "shared", Metric: fmt.Sprint("v", round), ObservedAt: now, Value: float64(i)},
+				}
+				for k := range int64(40) {
+					batch = append(batch, at("shared", now-(k*int64(i+1))%40, float64(i)))
+				}
+				if result, err := store.Append(context.Background(), batch); err != nil || result.Accepted != len(batch) {
+					t.Errorf("Append = %+v, %v", result, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	whole := factory.HistoryQuery{Machine: "shared", To: now + 1000, Limit: 1 << 20}
+	want, err := stores[0].History(t.Context(), whole)
+	if err != nil || len(want.Series) != rounds+1 || len(want.Series[0].Points) != 40 {
+		t.Fatalf("History(shared) = %d series, %v, want %d, the first with 40 points", len(want.Series), err, rounds+1)
+	}
+	for i, store := range stores {
+		got, err := store.History(t.Context(), whole)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("replica %d shows another history of the shared machine: %v", i, err)
+		}
+		if points := history(t, stores[0], fmt.Sprint("own-", i), "v"); len(points) != rounds {
+			t.Errorf("own-%d has %d points, want %d", i, len(points), rounds)
+		}
+	}
+	// The newest reading is the last point of the history, whoever won.
+	latest, err := stores[n-1].Latest(t.Context(), factory.LatestQuery{Machine: "shared", Limit: 1000})
+	if err != nil || len(latest.Readings) != rounds+1 {
+		t.Fatalf("Latest = %d readings, %v", len(latest.Readings), err)
+	}
+	for i, r := range latest.Readings {
+		points := want.Series[i].Points
+		if last := points[len(points)-1]; r.ObservedAt != last.ObservedAt || r.Value != last.Value {
+			t.Errorf("Latest(%s) = %v at %d, History ends with %v", r.Metric, r.Value, r.ObservedAt, last)
+		}
+	}
+	if dead, err := stores[0].QueryInt(t.Context(), "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"); err != nil || dead != 0 {
+		t.Errorf("%d deadlocks, %v", dead, err)
+	}
+}
+
+// What one replica has changed in the registry holds for the next Append of
+// another, although that one has a copy of the registry.
+func TestIntegrationReplicasHeedEachOther(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	now := time.Now().UnixMilli()
+	stores := replicas(t, 2, func(o *postgres.Options) {
+		o.AutoRegister = false
+		// Without polling: each Append has to find out by itself.
+		*o = o.Tuned(postgres.Tuning{PollEvery: time.Hour, UpkeepEvery: time.Hour})
+	})
+	a, b := stores[0], stores[1]
+	append1 := func(s *postgres.Store, observedAt int64, want error) {
+		t.Helper()
+		result, err := s.Append(ctx, []factory.Reading{at("press", observedAt, 1)})
+		switch {
+		case err != nil:
+			t.Fatalf("Append = %v", err)
+		case want == nil && result.Accepted != 1,
+			want != nil && (len(result.Rejected) != 1 || !errors.Is(result.Rejected[0].Err, want)):
+			t.Fatalf("Append = %+v, want %v", result, want)
+		}
+	}
+	metric := factory.Metric{Machine: "press", Name: "v", Kind: factory.Gauge}
+	put := func(s *postgres.Store) {
+		t.Helper()
+		if _, _, err := s.PutMachine(ctx, factory.Machine{ID: "press", Placement: factory.Placement{Site: "north"}}, factory.MatchAlways); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.PutMetric(ctx, metric, factory.MatchAlways); err != nil {
+			t.Fatal(err)
+		}
+	}
+	append1(b, now, factory.ErrNotFound)
+	put(a)
+	append1(b, now, nil)
+	if p, ok := b.Placement("press"); !ok || p.Site != "north" {
+		t.Errorf("Placement = %+v, %t on the other replica, want north", p, ok)
+	}
+	metric.Retention = time.Hour
+	put(a)
+	append1(b, now-2*3_600_000, factory.ErrInvalid)
+	metric.Retention = factory.KeepForever
+	put(a)
+	append1(b, now-2*3_600_000, nil)
+	if err := a.DeleteMachine(ctx, "press", factory.MatchAlways, false); err != nil {
+		t.Fatal(err)
+	}
+	append1(b, now+1, factory.ErrNotFound)
+	put(a)
+	append1(b, now+1, nil)
+	if err := a.DeleteMachine(ctx, "press", factory.MatchAlways, true); err != nil {
+		t.Fatal(err)
+	}
+	append1(b, now+2, factory.ErrNotFound)
+	put(b)
+	append1(a, now+3, nil)
+	if points := history(t, b, "press", "v"); len(points) != 1 || points[0].ObservedAt != now+3 {
+		t.Errorf("history after a purge = %v, want the one point since", points)
+	}
+}
+
+// One replica leads; when it is gone, or only its connection, another does.
+func TestIntegrationLeaderFailover(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	stores := replicas(t, 3, func(o *postgres.Options) {
+		*o = o.Tuned(postgres.Tuning{PollEvery: 10 * time.Millisecond, UpkeepEvery: 20 * time.Millisecond})
+	})
+	leaders := func() (all []int) {
+		for i, s := range stores {
+			if s.Leading() {
+				all = append(all, i)
+			}
+		}
+		return all
+	}
+	one := func() int {
+		t.Helper()
+		eventually(t, "one replica leads", func() bool { return len(leaders()) == 1 })
+		return leaders()[0]
+	}
+	one()
+	before, err := stores[0].LeaderPID(ctx)
+	if err != nil || before == 0 {
+		t.Fatalf("the leader's connection is %d, %v", before, err)
+	}
+	if err := stores[0].Exec(ctx, "SELECT pg_terminate_backend($1)", before); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another connection leads", func() bool {
+		pid, err := stores[0].LeaderPID(ctx)
+		return err == nil && pid != 0 && pid != before
+	})
+	first := one()
+	if err := stores[first].Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another replica leads", func() bool { l := leaders(); return len(l) == 1 && l[0] != first })
+	// It works, too: a purged machine's readings go.
+	next := stores[one()]
+	mustAppend(t, next, at("gone", time.Now().UnixMilli(), 1), at("stays", time.Now().UnixMilli(), 1))
+	if err := next.DeleteMachine(ctx, "gone", factory.MatchAlways, true); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the purged reading is removed", func() bool {
+		rows, err := next.QueryInt(ctx, "SELECT count(*) FROM reading")
+		return err == nil && rows == 1
+	})
+}
+
+// A full queue refuses at once, and what it refuses it has not taken.
+func TestIntegrationOverload(t *testing.T) {
+	t.Parallel()
+	hold := make(chan struct{})
+	var once sync.Once
+	release := func() { once.Do(func() { close(hold) }) }
+	defer release()
+	o := options(t)
+	o.QueueReadings = 10
+	committing := make(chan struct{}, 100)
+	var holding atomic.Bool // not while it is opened
+	store := mustOpen(t, o.Tuned(postgres.Tuning{AroundCommit: func(commit func() error) error {
+		if holding.Load() {
+			committing <- struct{}{}
+			<-hold
+		}
+		return commit()
+	}, Committers: 1}))
+	holding.Store(true)
+	t.Cleanup(release) // before Close, which waits for the commits
+	now := time.Now().UnixMilli()
+	var wg sync.WaitGroup
+	for i := range int64(5) {
+		wg.Go(func() {
+			if _, err := store.Append(context.Background(), []factory.Reading{at("m", now+2*i, 1), at("m", now+2*i+1, 1)}); err != nil {
+				t.Errorf("Append = %v", err)
+			}
+		})
+	}
+	<-committing
+	eventually(t, "the queue is full", func() bool { return store.Stats().QueuedReadings == 10 })
+	if _, err := store.Append(t.Context(), []factory.Reading{at("m", now+100, 1)}); !errors.Is(err, factory.ErrOverloaded) {
+		t.Errorf("Append to a full queue = %v, want ErrOverloaded", err)
+	}
+	if err := store.Ready(); !errors.Is(err, factory.ErrOverloaded) {
+		t.Errorf("Ready() = %v, want ErrOverloaded", err)
+	}
+	release()
+	wg.Wait()
+	if points := history(t, store, "m", "v"); len(points) != 10 {
+		t.Errorf("%d points, want 10", len(points))
+	}
+	if err := store.Ready(); err != nil {
+		t.Errorf("Ready() = %v, want nil", err)
+	}
+}

@@ -1,0 +1,229 @@
+//go:build integration
+
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// patience is longer than anything takes that works.
+const patience = 60 * time.Second
+
+// server is a PostgreSQL of the tests' own, with its files in a directory of
+// its own, on the loopback interface.
+type server struct {
+	bin, dir string
+	port     string
+	settings []string
+	as       *syscall.Credential // whom it runs as; nil is us
+	cmd      *exec.Cmd
+	log      *os.File
+}
+
+// newServer makes the files and starts the server. Settings are name=value.
+func newServer(settings ...string) (s *server, err error) {
+	s = &server{settings: settings}
+	if s.bin, err = binaries(); err != nil {
+		return nil, err
+	}
+	if s.dir, err = os.MkdirTemp("", "pg-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.remove()
+		}
+	}()
+	if err := s.dropRoot(); err != nil {
+		return nil, err
+	}
+	initdb := s.command("initdb", "-D", s.data(), "-U", "factory", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	_, s.port, _ = net.SplitHostPort(l.Addr().String())
+	if err := l.Close(); err != nil {
+		return nil, err
+	}
+	return s, s.start()
+}
+
+// binaries finds the directory of the newest installed server; Debian has it
+// outside the search path.
+func binaries() (string, error) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	slices.SortFunc(found, func(a, b string) int { return release(a) - release(b) })
+	if len(found) > 0 {
+		return filepath.Dir(found[len(found)-1]), nil
+	}
+	path, err := exec.LookPath("initdb")
+	if err != nil {
+		return "", fmt.Errorf("no PostgreSQL server is installed: %w", err)
+	}
+	return filepath.Dir(path), nil
+}
+
+func release(path string) int {
+	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
+	return n
+}
+
+// dropRoot has the server run as somebody else where we are root, as which it
+// refuses to run.
+func (s *server) dropRoot() error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	who, err := user.Lookup("postgres")
+	if err != nil {
+		if who, err = user.Lookup("nobody"); err != nil {
+			return err
+		}
+	}
+	uid, errUID := strconv.ParseUint(who.Uid, 10, 32)
+	gid, errGID := strconv.ParseUint(who.Gid, 10, 32)
+	if err := errors.Join(errUID, errGID); err != nil {
+		return err
+	}
+	s.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return os.Chown(s.dir, int(uid), int(gid))
+}
+
+func (s *server) data() string { return filepath.Join(s.dir, "data") }
+
+// command is a program of the server's, which dies with the test at the latest.
+func (s *server) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(s.bin, name), args...)
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as, Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+// start starts the server and waits until it answers. The children of one that
+// was killed may hold on to its files for a moment, so it is tried again.
+func (s *server) start() (err error) {
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for ; time.Now().Before(deadline); <-tick.C {
+		if err = s.startOnce(deadline, tick.C); err == nil {
+			return nil
+		}
+	}
+	text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+	return fmt.Errorf("PostgreSQL does not start: %w\n%s", err, text)
+}
+
+func (s *server) startOnce(deadline time.Time, tick <-chan time.Time) error {
+	args := []string{
+		"-D", s.data(), "-p", s.port,
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=400",
+	}
+	for _, setting := range s.settings {
+		args = append(args, "-c", setting)
+	}
+	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	s.cmd, s.log = s.command("postgres", args...), log
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	if err := s.cmd.Start(); err != nil {
+		return errors.Join(err, log.Close())
+	}
+	ended := make(chan error, 1)
+	go func(cmd *exec.Cmd) { ended <- cmd.Wait() }(s.cmd)
+	for ; time.Now().Before(deadline); <-tick {
+		select {
+		case err := <-ended:
+			return errors.Join(fmt.Errorf("it ended at once: %w", err), log.Close())
+		default:
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		conn, err := pgx.Connect(ctx, s.url(""))
+		if err == nil {
+			err = conn.Close(ctx)
+		}
+		cancel()
+		if err == nil {
+			return nil
+		}
+	}
+	return errors.New("it does not answer")
+}
+
+// kill ends the server's first process as if the machine had; the others of
+// its processes notice and end.
+func (s *server) kill() {
+	_ = s.cmd.Process.Signal(syscall.SIGKILL)
+	_ = s.log.Close()
+}
+
+// freeze stops the server's processes without ending them; thaw lets them go
+// on.
+func (s *server) freeze() { s.signalAll(syscall.SIGSTOP) }
+func (s *server) thaw()   { s.signalAll(syscall.SIGCONT) }
+
+func (s *server) signalAll(signal syscall.Signal) {
+	pid := s.cmd.Process.Pid
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	_ = syscall.Kill(pid, signal)
+	for _, child := range splitFields(children) {
+		if pid, err := strconv.Atoi(child); err == nil {
+			_ = syscall.Kill(pid, signal)
+		}
+	}
+}
+
+// remove ends the server and removes its files.
+func (s *server) remove() {
+	if s.cmd != nil && s.cmd.Process != nil {
+		s.kill()
+	}
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for os.RemoveAll(s.dir) != nil && time.Now().Before(deadline) {
+		<-tick.C // its last process is still writing
+	}
+}
+
+// url is a connection string for the server, with the schema as search path.
+func (s *server) url(schema string) string {
+	u := url.URL{Scheme: "postgres", User: url.User("factory"), Host: "127.0.0.1:" + s.port, Path: "/postgres"}
+	q := url.Values{"sslmode": {"disable"}}
+	if schema != "" {
+		q.Set("search_path", schema)
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// exec runs a statement on a connection of its own.
+func (s *server) exec(ctx context.Context, sql string) error {
+	conn, err := pgx.Connect(ctx, s.url(""))
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, sql)
+	return errors.Join(err, conn.Close(ctx))
+}
