@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
+	"unsafe"
 
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"
@@ -196,13 +198,13 @@ func (againError) Temporary() bool { return true }
 
 // tryRead reads without waiting.
 func (c *conn) tryRead(p []byte) (int, error) {
-	n, err := retry(func() (int, error) { return unix.Read(c.fd, p) })
+	n, errno := transfer(unix.SYS_RECVFROM, c.fd, p)
 	switch {
-	case err != nil && errors.Is(err, unix.EAGAIN):
+	case errno == unix.EAGAIN:
 		return 0, unix.EAGAIN
-	case err != nil:
+	case errno != 0:
 		c.ended.Store(true)
-		return 0, c.opError("read", err)
+		return 0, c.opError("read", errno)
 	case n == 0 && len(p) > 0:
 		c.ended.Store(true)
 		return 0, io.EOF
@@ -212,15 +214,31 @@ func (c *conn) tryRead(p []byte) (int, error) {
 
 // tryWrite writes without waiting.
 func (c *conn) tryWrite(p []byte) (int, error) {
-	n, err := retry(func() (int, error) { return unix.Write(c.fd, p) })
-	switch {
-	case err == nil:
+	n, errno := transfer(unix.SYS_SENDTO, c.fd, p)
+	switch errno {
+	case 0:
 		return n, nil
-	case errors.Is(err, unix.EAGAIN):
+	case unix.EAGAIN:
 		return 0, unix.EAGAIN
 	default:
 		c.ended.Store(true)
-		return 0, c.opError("write", err)
+		return 0, c.opError("write", errno)
+	}
+}
+
+// transfer is recv(2) or send(2) on a socket that does not block. The scheduler
+// is not told of the call: what it would do meanwhile costs more than the call
+// takes, most of all a processor that it hands on and wants back.
+func transfer(trap uintptr, fd int, p []byte) (int, syscall.Errno) {
+	for {
+		n, _, errno := syscall.RawSyscall6(trap, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		switch errno {
+		case 0:
+			return int(n), 0 //nolint:gosec // no more than len(p)
+		case unix.EINTR:
+		default:
+			return 0, errno
+		}
 	}
 }
 
