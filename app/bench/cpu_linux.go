@@ -13,16 +13,27 @@ import (
 )
 
 // cpu returns the CPU time that the server took so far, in all threads of its
-// process and of that one's children (nginx has its workers there).
+// processes.
 func (c *child) cpu() (time.Duration, error) {
+	sum := time.Duration(0)
+	err := c.each(func(pid int) error {
+		used, err := cpuOf(pid)
+		sum += used
+		return err
+	})
+	return sum, err
+}
+
+// each calls f for the server's process and for the children that it has
+// (nginx has its workers there).
+func (c *child) each(f func(pid int) error) error {
 	self := c.cmd.Process.Pid
-	sum, err := cpuOf(self)
-	if err != nil {
-		return 0, err
+	if err := f(self); err != nil {
+		return err
 	}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
-		return 0, err
+		return err
 	}
 	for _, entry := range entries {
 		pid, err := strconv.Atoi(entry.Name())
@@ -35,18 +46,16 @@ func (c *child) cpu() (time.Duration, error) {
 		}
 		parent, err := parentOf(raw)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if parent != self {
 			continue
 		}
-		used, err := cpuOf(pid)
-		if err != nil {
-			return 0, err
+		if err := f(pid); err != nil {
+			return err
 		}
-		sum += used
 	}
-	return sum, nil
+	return nil
 }
 
 // cpuOf reads the CPU clock of a process, which counts nanoseconds where

@@ -6,9 +6,14 @@
 //     kept alive and with one for each request
 //   - ingest: durable telemetry, one reading or a thousand in a request
 //   - start: from exec to the first 200
+//   - echo, fanout, idle: what a message costs that comes back to its sender
+//     and one that goes to a thousand, and what memory a connection takes on
+//     which nothing happens; raw WebSockets and Socket.IO sessions of
+//     app/socketio/example against Node.js (see node), centrifuge and
+//     fasthttp/websocket (see peer)
 //
 // It builds the servers, starts and stops them itself, and prints medians with
 // the least and the most of all rounds. Ratios are taken within a round. The
 // CPU time of a server is that of its processes alone; the load comes from one
-// thread of this program (see loop), which is cheaper than any of them.
+// thread of this program (see loop and crowd), which is cheaper than any of them.
 package main

@@ -19,17 +19,21 @@ import (
 
 // settings are what the command line says.
 type settings struct {
-	only     []string
-	rounds   int
-	seconds  time.Duration
-	workers  int
-	dir      string
-	json     string
-	nginx    string
-	progress io.Writer
+	only    []string
+	rounds  int
+	seconds time.Duration
+	settle  time.Duration
+	workers int
+	alone   bool
+	// subscribers are those of fanout, connections those of idle.
+	subscribers, connections int
+	dir                      string
+	json                     string
+	nginx                    string
+	progress                 io.Writer
 }
 
-var subjects = []string{"health", "ingest", "start"}
+var subjects = []string{"health", "ingest", "start", "echo", "fanout", "idle"}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -57,14 +61,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	b := &bench{settings: s, dir: dir}
-	if err := b.build(ctx); err != nil {
-		return err
+	measure := map[string]func(context.Context) (*table, error){
+		"health": b.health, "ingest": b.ingest, "start": b.start, "echo": b.echo, "fanout": b.fanout, "idle": b.idle,
 	}
-	measure := map[string]func(context.Context) (*table, error){"health": b.health, "ingest": b.ingest, "start": b.start}
 	_, _ = fmt.Fprintf(stdout, "%d workers on %d CPUs, %s; %d rounds of %v; medians (least-most)\n",
 		s.workers, runtime.NumCPU(), runtime.Version(), s.rounds, s.seconds)
-	if s.nginx == "" {
-		_, _ = fmt.Fprintln(stdout, "nginx is not installed, so it is not compared")
+	if err := b.prepare(ctx, stdout); err != nil {
+		return err
 	}
 	results := make(map[string]*table)
 	for _, subject := range s.only {
@@ -78,6 +81,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 	}
 	return s.save(results)
+}
+
+// prepare makes the binaries that the subjects need, and tells which peers are
+// missing.
+func (b *bench) prepare(ctx context.Context, stdout io.Writer) error {
+	wants := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return slices.Contains(b.only, name) })
+	}
+	if b.nginx == "" && wants("health") {
+		_, _ = fmt.Fprintln(stdout, "nginx is not installed, so it is not compared")
+	}
+	if wants("health", "ingest", "start") {
+		if err := b.build(ctx); err != nil {
+			return err
+		}
+	}
+	if wants("echo", "fanout", "idle") {
+		return b.buildPeers(ctx, stdout)
+	}
+	return nil
 }
 
 // save writes the results as JSON, if asked for.
@@ -108,7 +131,11 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	only := set.String("only", strings.Join(subjects, ","), "`subjects` to measure, separated by commas")
 	set.IntVar(&s.rounds, "rounds", 9, "`number` of rounds")
 	seconds := set.Float64("seconds", 1.5, "`seconds` that each server is loaded in a round")
+	settle := set.Float64("settle", 10, "`seconds` after which connections count as idle")
 	set.IntVar(&s.workers, "workers", runtime.GOMAXPROCS(0), "`number` of workers of each server, and its GOMAXPROCS")
+	set.IntVar(&s.subscribers, "subscribers", 1000, "`number` of clients in the room of fanout")
+	set.IntVar(&s.connections, "connections", 10_000, "`number` of connections of idle")
+	set.BoolVar(&s.alone, "alone", false, "leave the peers out of what WebSockets do")
 	set.StringVar(&s.dir, "dir", "", "`directory` for the data (default: that for temporary files)")
 	set.StringVar(&s.json, "json", "", "write the results to `FILE`, too")
 	if err := set.Parse(args); err != nil {
@@ -116,13 +143,17 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	}
 	s.only = strings.Split(*only, ",")
 	s.seconds = time.Duration(*seconds * float64(time.Second))
+	s.settle = time.Duration(*settle * float64(time.Second))
 	for _, subject := range s.only {
 		if !slices.Contains(subjects, subject) {
 			return s, fmt.Errorf("--only %s: want some of %s", subject, strings.Join(subjects, ", "))
 		}
 	}
-	if set.NArg() > 0 || s.rounds < 1 || s.workers < 1 || s.seconds < 100*time.Millisecond || s.seconds > 10*time.Minute {
-		return s, errors.New("want --rounds and --workers of at least 1, --seconds from 0.1 to 600, and nothing else")
+	if s.subscribers < 1 || s.subscribers > maxClients || s.connections < 1 || s.connections > maxClients {
+		return s, fmt.Errorf("want --subscribers and --connections from 1 to %d", maxClients)
+	}
+	if set.NArg() > 0 || s.rounds < 1 || s.workers < 1 || s.seconds < 100*time.Millisecond || s.seconds > 10*time.Minute || s.settle < 0 || s.settle > 10*time.Minute {
+		return s, errors.New("want --rounds and --workers of at least 1, --seconds from 0.1 to 600, --settle up to 600, and nothing else")
 	}
 	if path, err := exec.LookPath("nginx"); err == nil {
 		s.nginx = path

@@ -29,20 +29,33 @@ type bench struct {
 	// say as well.
 	body []byte
 	runs int
+	// sources is where this program's are, and missing the peers that can't
+	// be compared, with the reason.
+	sources string
+	missing map[string]error
 }
 
-// build makes the binaries.
+// build makes the binaries of the HTTP subjects.
 func (b *bench) build(ctx context.Context) error {
 	for name, pkg := range map[string]string{"ours": "smart-factory-backend/cmd/smart-factory-backend", "bare": "smart-factory-backend/app/bench/bare"} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", filepath.Join(b.dir, name), pkg)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		out, err := cmd.CombinedOutput()
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		if err := b.compile(ctx, "", name, pkg); err != nil {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("build %s: %w\n%s", pkg, err, out)
-		}
+	}
+	return nil
+}
+
+// compile makes one binary, of a package as seen from dir.
+func (b *bench) compile(ctx context.Context, dir, name, pkg string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", filepath.Join(b.dir, name), pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("build %s: %w\n%s", name, err, out)
 	}
 	return nil
 }
@@ -50,12 +63,7 @@ func (b *bench) build(ctx context.Context) error {
 // launch starts one of the servers in a directory of its own; it need not be
 // ready yet.
 func (b *bench) launch(name string) (*child, error) {
-	b.runs++
-	dir := filepath.Join(b.dir, "run"+strconv.Itoa(b.runs))
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return nil, err
-	}
-	address, err := freeAddress()
+	dir, address, err := b.place()
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +85,32 @@ func (b *bench) launch(name string) (*child, error) {
 		}
 		cmd = exec.Command(b.nginx, "-p", dir, "-c", file, "-e", filepath.Join(dir, "error.log"))
 	}
-	cmd.Env = append(cmd.Env, "GOMAXPROCS="+workers, "PATH="+os.Getenv("PATH")) // and no configuration of the caller's
+	return b.spawn(cmd, address, dir)
+}
+
+// launchSockets does the same with one of the servers that speak WebSocket.
+func (b *bench) launchSockets(name string) (*child, error) {
+	dir, address, err := b.place()
+	if err != nil {
+		return nil, err
+	}
+	return b.spawn(b.socketCommand(name, address, strconv.Itoa(b.workers)), address, dir)
+}
+
+// place is a directory and an address for one run of a server.
+func (b *bench) place() (dir string, address netip.AddrPort, err error) {
+	b.runs++
+	dir = filepath.Join(b.dir, "run"+strconv.Itoa(b.runs))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return "", address, err
+	}
+	address, err = freeAddress()
+	return dir, address, err
+}
+
+// spawn starts a server with no configuration of the caller's.
+func (b *bench) spawn(cmd *exec.Cmd, address netip.AddrPort, dir string) (*child, error) {
+	cmd.Env = append(cmd.Env, "GOMAXPROCS="+strconv.Itoa(b.workers), "PATH="+os.Getenv("PATH"))
 	return spawn(cmd, address, dir)
 }
 

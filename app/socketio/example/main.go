@@ -37,6 +37,7 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go tellHeap(os.Stdout) // until the process ends
 	err = run(ctx, s, slog.New(slog.NewTextHandler(os.Stderr, nil)), func(addr string) {
 		fmt.Fprintf(os.Stdout, "listening on http://%s\n", addr)
 	})

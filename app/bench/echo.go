@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const echoClients = 64
+
+// echo compares what it costs to send a message back.
+func (b *bench) echo(ctx context.Context) (*table, error) {
+	t := &table{
+		Title: fmt.Sprintf("echo of %d bytes over WebSockets, %d clients that wait for each answer", noteSize, echoClients),
+		Goal:  "CPU per message at most 0.35 x Node.js with Socket.IO",
+		Columns: []column{
+			{"cpu_us_per_message", "CPU us/message", 2},
+			{"messages_per_cpu_second", "messages/CPU s", 0},
+			{"cpu_vs_node", "x Node.js", 3},
+			{"cpu_vs_cluster", "x cluster", 3},
+			{"messages_per_second", "messages/s", 0},
+			{"p50_ms", "p50 ms", 2},
+			{"p99_ms", "p99 ms", 2},
+		},
+	}
+	all := b.contenders()
+	servers, end, err := b.serveAll(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	for _, c := range all { // compilers at run time have a say, too
+		if _, err := b.echoRound(ctx, servers[c.name], c.alone, (&table{}).row(c.mode, c.name)); err != nil {
+			return nil, fmt.Errorf("%s, %s: %w", c.name, c.mode, err)
+		}
+	}
+	for round := range b.rounds {
+		for i := range all {
+			c := all[(i+round)%len(all)] // nobody is always first
+			us, err := b.echoRound(ctx, servers[c.name], c.alone, t.row(c.mode, c.name))
+			if err != nil {
+				return nil, fmt.Errorf("%s, %s: %w", c.name, c.mode, err)
+			}
+			b.note("echo %d/%d %s, %s: CPU us/message %.2f", round+1, b.rounds, c.name, c.mode, us)
+		}
+		ratios(t, all, "cpu_us_per_message", "cpu")
+	}
+	return t, nil
+}
+
+// echoRound loads one server and returns the CPU microseconds per message.
+func (b *bench) echoRound(ctx context.Context, server *child, d dialect, r *row) (float64, error) {
+	crowd, err := newCrowd(server.address)
+	if err != nil {
+		return 0, err
+	}
+	defer crowd.close()
+	crowd.add(echoClients, d)
+	if err := crowd.open(ctx); err != nil {
+		return 0, err
+	}
+	p := &pingPong{crowd: crowd, calls: make([]call, echoClients)}
+	crowd.got = p.got
+	for i := range p.calls {
+		if err := p.next(i); err != nil {
+			return 0, err
+		}
+	}
+	s, err := b.sample(ctx, crowd, server, func(on bool) (int, error) {
+		if on {
+			p.latency = histogram{}
+		} else {
+			p.stop = true
+		}
+		return p.n, nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	if err := crowd.serve(ctx, p.drained(time.Now().Add(graceTime))); err != nil {
+		return 0, err
+	}
+	us := s.cpu.Seconds() * 1e6 / float64(s.n)
+	r.add("cpu_us_per_message", us)
+	r.add("messages_per_cpu_second", float64(s.n)/s.cpu.Seconds())
+	r.add("messages_per_second", float64(s.n)/s.elapsed.Seconds())
+	r.add("p50_ms", milliseconds(p.latency.quantile(0.5)))
+	r.add("p99_ms", milliseconds(p.latency.quantile(0.99)))
+	return us, nil
+}
+
+// pingPong has each client of a crowd send its next message when the one
+// before has come back.
+type pingPong struct {
+	*crowd
+	calls   []call
+	waiting int
+	n       int
+	stop    bool
+	latency histogram
+}
+
+// call is what a client waits for.
+type call struct {
+	id   uint64
+	sent time.Time
+}
+
+func (p *pingPong) next(i int) error {
+	p.calls[i].id++
+	p.calls[i].sent = time.Now()
+	p.waiting++
+	return p.post(i, p.clients[i].dialect.echo, p.calls[i].id)
+}
+
+func (p *pingPong) got(i int, id uint64, now time.Time) error {
+	if call := p.calls[i]; id != call.id {
+		return fmt.Errorf("message %d came back, %d was awaited", id, call.id)
+	}
+	p.n++
+	p.waiting--
+	p.latency.add(now.Sub(p.calls[i].sent))
+	if p.stop {
+		return nil
+	}
+	return p.next(i)
+}
+
+// drained waits until the last message has come back.
+func (p *pingPong) drained(end time.Time) func(time.Time) (time.Duration, error) {
+	return func(now time.Time) (time.Duration, error) {
+		switch {
+		case p.waiting == 0:
+			return 0, errDone
+		case now.After(end):
+			return 0, fmt.Errorf("%d messages did not come back within %v", p.waiting, graceTime)
+		}
+		return 50 * time.Millisecond, nil
+	}
+}
+
+// sample is what happened between two moments while a load went on.
+type sample struct {
+	n       int
+	cpu     time.Duration
+	elapsed time.Duration
+}
+
+// sample lets a crowd's load run on, a tenth of the time for warming up, and
+// measures the rest. count is called at the beginning (on) and at the end of
+// that, and returns what has been counted so far. pace, if given, is called
+// before each wait and says how long that may be.
+func (b *bench) sample(ctx context.Context, crowd *crowd, server *child, count func(on bool) (int, error), pace ...func(now time.Time) (time.Duration, error)) (sample, error) {
+	var s sample
+	var cpu time.Duration
+	on, begin := false, time.Now()
+	end := begin.Add(b.seconds / 10)
+	err := crowd.serve(ctx, func(now time.Time) (time.Duration, error) {
+		if !now.Before(end) {
+			n, err := count(!on)
+			if err != nil {
+				return 0, err
+			}
+			used, err := server.cpu()
+			if err != nil {
+				return 0, err
+			}
+			if s = (sample{n: n - s.n, cpu: used - cpu, elapsed: now.Sub(begin)}); on {
+				return 0, errDone
+			}
+			on, cpu, begin, end = true, used, now, now.Add(b.seconds)
+		}
+		wait := end.Sub(now)
+		for _, f := range pace {
+			next, err := f(now)
+			if err != nil {
+				return 0, err
+			}
+			wait = min(wait, next)
+		}
+		return max(wait, 0), nil
+	})
+	if err == nil && (s.n <= 0 || s.cpu <= 0) {
+		err = errors.New("nothing was measured")
+	}
+	return s, err
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	fanoutPublishers = 4
+	// fanoutInterval is the time between messages at 10 a second.
+	fanoutInterval = 100 * time.Millisecond
+	// fanoutWindow is how many messages of each publisher are on their way at
+	// saturation: it sends the next when one has reached all.
+	fanoutWindow = 8
+	// fanoutRing is more than can be on their way.
+	fanoutRing = 1 << 12
+)
+
+var fanoutPaces = []struct {
+	name     string
+	interval time.Duration // 0 is as fast as it goes
+}{{"10 messages/s", fanoutInterval}, {"saturation", 0}}
+
+// fanout compares what it costs to send a message to all in a room.
+func (b *bench) fanout(ctx context.Context) (*table, error) {
+	t := &table{
+		Title: fmt.Sprintf("messages of %d bytes to %d subscribers; saturation is %d publishers with %d messages on their way each",
+			noteSize, b.subscribers, fanoutPublishers, fanoutWindow),
+		Goal: "10 messages/s: CPU per delivery at most 0.45 x Node.js; saturation: 5 x its deliveries per CPU second, and a p99 under its",
+		Columns: []column{
+			{"cpu_us_per_delivery", "CPU us/delivery", 2},
+			{"cpu_vs_node", "x Node.js", 3},
+			{"cpu_vs_cluster", "x cluster", 3},
+			{"deliveries_per_cpu_second", "deliveries/CPU s", 0},
+			{"deliveries_vs_node", "x Node.js", 2},
+			{"deliveries_per_second", "deliveries/s", 0},
+			{"p50_ms", "p50 ms", 2},
+			{"p99_ms", "p99 ms", 2},
+		},
+	}
+	var all []contender
+	for _, c := range b.contenders() {
+		if c.member.path != "" {
+			all = append(all, c)
+		}
+	}
+	switch n, err := b.fitting(b.subscribers); {
+	case err != nil:
+		return nil, err
+	case n < b.subscribers:
+		return nil, errors.New("too few descriptors; see ulimit -Hn")
+	}
+	servers, end, err := b.serveAll(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	for _, c := range all { // compilers at run time have a say, too
+		if err := b.fanoutRound(ctx, servers[c.name], c, &table{}); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.name, err)
+		}
+	}
+	for round := range b.rounds {
+		for i := range all {
+			c := all[(i+round)%len(all)]
+			if err := b.fanoutRound(ctx, servers[c.name], c, t); err != nil {
+				return nil, fmt.Errorf("%s: %w", c.name, err)
+			}
+			b.note("fanout %d/%d %s", round+1, b.rounds, c.name)
+		}
+		for _, pace := range fanoutPaces {
+			node, cluster := t.row(pace.name, nodeName), t.row(pace.name, clusterName)
+			for _, c := range all {
+				r := t.row(pace.name, c.name)
+				compare(r, node, "cpu_us_per_delivery", "cpu_vs_node")
+				compare(r, cluster, "cpu_us_per_delivery", "cpu_vs_cluster")
+				compare(r, node, "deliveries_per_cpu_second", "deliveries_vs_node")
+			}
+		}
+	}
+	return t, nil
+}
+
+// fanoutRound loads one server, at each pace.
+func (b *bench) fanoutRound(ctx context.Context, server *child, c contender, t *table) error {
+	crowd, err := newCrowd(server.address)
+	if err != nil {
+		return err
+	}
+	defer crowd.close()
+	crowd.add(b.subscribers, c.member)
+	crowd.add(fanoutPublishers, c.publisher)
+	if err := crowd.open(ctx); err != nil {
+		return err
+	}
+	s := newSpreading(crowd, b.subscribers)
+	for _, pace := range fanoutPaces {
+		s.interval, s.stop = pace.interval, false
+		got, err := s.run(ctx, b, server)
+		if err != nil {
+			return fmt.Errorf("%s: %w", pace.name, err)
+		}
+		r := t.row(pace.name, c.name)
+		r.add("cpu_us_per_delivery", got.cpu.Seconds()*1e6/float64(got.n))
+		r.add("deliveries_per_cpu_second", float64(got.n)/got.cpu.Seconds())
+		r.add("deliveries_per_second", float64(got.n)/got.elapsed.Seconds())
+		r.add("p50_ms", milliseconds(s.latency.quantile(0.5)))
+		r.add("p99_ms", milliseconds(s.latency.quantile(0.99)))
+	}
+	return nil
+}
+
+// spreading has publishers send messages, and checks that each subscriber gets
+// all of them, each publisher's in order.
+type spreading struct {
+	*crowd
+	// interval is the time between messages; 0 sends the next when one has
+	// arrived everywhere.
+	interval time.Duration
+	stop     bool
+
+	due        time.Time // of the next message
+	sent       [fanoutRing]time.Time
+	missing    [fanoutRing]int // deliveries of a message that are awaited
+	onTheWay   int
+	published  [fanoutPublishers]uint64
+	received   [][fanoutPublishers]uint64 // by subscriber
+	deliveries int
+	latency    histogram
+}
+
+func newSpreading(c *crowd, subscribers int) *spreading {
+	s := &spreading{crowd: c, received: make([][fanoutPublishers]uint64, subscribers)}
+	c.got = s.got
+	return s
+}
+
+// run sends at the present pace, measures, and waits for the last deliveries.
+func (s *spreading) run(ctx context.Context, b *bench, server *child) (sample, error) {
+	s.due = time.Now()
+	if s.interval == 0 {
+		for p := range fanoutPublishers * fanoutWindow {
+			if err := s.publish(p % fanoutPublishers); err != nil {
+				return sample{}, err
+			}
+		}
+	}
+	got, err := b.sample(ctx, s.crowd, server, func(on bool) (int, error) {
+		if on {
+			s.latency = histogram{}
+		} else {
+			s.stop = true
+		}
+		return s.deliveries, nil
+	}, s.pace)
+	if err != nil {
+		return got, err
+	}
+	end := time.Now().Add(graceTime)
+	return got, s.serve(ctx, func(now time.Time) (time.Duration, error) {
+		switch {
+		case s.onTheWay == 0:
+			return 0, errDone
+		case now.After(end):
+			return 0, fmt.Errorf("%d messages did not reach all within %v", s.onTheWay, graceTime)
+		}
+		return 50 * time.Millisecond, nil
+	})
+}
+
+// pace sends what is due, and says when the next will be.
+func (s *spreading) pace(now time.Time) (time.Duration, error) {
+	if s.interval == 0 || s.stop {
+		return time.Second, nil
+	}
+	for !now.Before(s.due) {
+		s.due = s.due.Add(s.interval)
+		if err := s.publish(int(s.due.UnixNano()/int64(s.interval)) % fanoutPublishers); err != nil {
+			return 0, err
+		}
+	}
+	return s.due.Sub(now), nil
+}
+
+// publish sends the next message of a publisher.
+func (s *spreading) publish(p int) error {
+	id := s.published[p]*fanoutPublishers + uint64(p)
+	s.published[p]++
+	s.sent[id%fanoutRing], s.missing[id%fanoutRing] = time.Now(), len(s.received)
+	s.onTheWay++
+	i := len(s.received) + p // the publishers come after the subscribers
+	return s.post(i, s.clients[i].dialect.publish, id)
+}
+
+func (s *spreading) got(i int, id uint64, now time.Time) error {
+	p := int(id % fanoutPublishers)
+	if i >= len(s.received) {
+		return errUnasked
+	}
+	if id/fanoutPublishers != s.received[i][p] {
+		return fmt.Errorf("message %d of publisher %d came, %d was awaited", id/fanoutPublishers, p, s.received[i][p])
+	}
+	s.received[i][p]++
+	s.deliveries++
+	at := id % fanoutRing
+	s.latency.add(now.Sub(s.sent[at]))
+	if s.missing[at]--; s.missing[at] > 0 {
+		return nil
+	}
+	s.onTheWay--
+	if s.interval > 0 || s.stop {
+		return nil
+	}
+	return s.publish(p)
+}

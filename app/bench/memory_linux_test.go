@@ -1,0 +1,49 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// self is this process, as a server would be seen.
+func self(t *testing.T) *child {
+	t.Helper()
+	process, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &child{cmd: &exec.Cmd{Process: process}}
+}
+
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	got, err := self(t).memory()
+	if err != nil || got.pss < 1<<20 || got.rss < got.pss {
+		t.Errorf("memory() = %+v, %v; want more than a MiB", got, err)
+	}
+}
+
+func TestKilobytes(t *testing.T) {
+	t.Parallel()
+	const rollup = "55d0-7ffe ---p 00000000 00:00 0   [rollup]\nRss:    8124 kB\nPss:    1024 kB\nPss_Anon:    3 kB\nShared: x kB\n"
+	for name, want := range map[string]float64{"Rss:": 8124, "Pss:": 1024, "Shared:": -1, "Swap:": -1} {
+		if got := kilobytes([]byte(rollup), name); got != want {
+			t.Errorf("kilobytes(%q) = %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestHeaps(t *testing.T) {
+	t.Parallel()
+	if sum, n := heaps([]byte("listening\nheap 100\nheap 50\nheap\nheap 7")); sum != 150 || n != 2 {
+		t.Errorf("heaps() = %v, %d, want 150 of 2 processes; the last line is incomplete", sum, n)
+	}
+}
+
+func TestDescriptors(t *testing.T) {
+	t.Parallel()
+	if got, err := raiseDescriptors(1); err != nil || got < 1 {
+		t.Errorf("raiseDescriptors() = %d, %v", got, err)
+	}
+}
