@@ -62,7 +62,10 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 		Serving: realtime.Serving{
 			Loop: s.loop,
 			Detach: func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
-				cluster.Detach(ctx, func(session *cluster.Session) { f(session) })
+				cluster.Detach(ctx, func(session *cluster.Session) {
+					forgetDead(session.Descriptor(), c.PingInterval+c.PingTimeout+c.WriteTimeout)
+					f(session)
+				})
 			},
 			AllowOrigin: func(ctx *fasthttp.RequestCtx) bool { return a.api.OriginAllowed(ctx) },
 			Refuse: func(ctx *fasthttp.RequestCtx, status int, reason error) {

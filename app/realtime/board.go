@@ -20,7 +20,7 @@ type board struct {
 	mu         sync.Mutex
 	everything *topic
 	byMachine  map[string]*topic // by machine
-	byLine     map[string]*topic // by name of the room
+	byLine     map[factory.Placement]*topic
 	machines   map[string]*machine
 	// changed are the series that are to be shown to members here, ours those
 	// that this process is to tell others of.
@@ -41,7 +41,7 @@ type topic struct {
 // machine is one that at least one topic shows.
 type machine struct {
 	name   string
-	line   string // the room of its line
+	place  factory.Placement // the zero one unless a line is shown
 	series map[string]*series
 	topics []*topic
 	// elsewhere says that one of the topics is wanted elsewhere.
@@ -65,7 +65,7 @@ type series struct {
 func newBoard(placement func(string) (factory.Placement, bool)) *board {
 	return &board{
 		placement: placement,
-		byMachine: map[string]*topic{}, byLine: map[string]*topic{}, machines: map[string]*machine{},
+		byMachine: map[string]*topic{}, byLine: map[factory.Placement]*topic{}, machines: map[string]*machine{},
 	}
 }
 
@@ -130,30 +130,29 @@ func (b *board) machineLocked(name string) *machine {
 	if m := b.machines[name]; m != nil {
 		return m
 	}
-	line := b.lineLocked(name)
-	if b.everything == nil && b.byMachine[name] == nil && (line == "" || b.byLine[line] == nil) {
+	place := b.placeOfLocked(name)
+	if b.everything == nil && b.byMachine[name] == nil && b.byLine[place] == nil {
 		return nil
 	}
-	m := &machine{name: strings.Clone(name), line: line, series: map[string]*series{}}
+	m := &machine{name: strings.Clone(name), place: place, series: map[string]*series{}}
 	b.machines[m.name] = m
 	b.placeLocked(m)
 	return m
 }
 
-// lineLocked returns the room of a machine's line; it asks only if a line is
-// shown.
-func (b *board) lineLocked(machine string) string {
+// placeOfLocked returns where a machine stands; it asks only if a line is shown.
+func (b *board) placeOfLocked(machine string) factory.Placement {
 	if len(b.byLine) == 0 || b.placement == nil {
-		return ""
+		return factory.Placement{}
 	}
 	place, _ := b.placement(machine)
-	return lineRoom(place)
+	return place
 }
 
 // placeLocked finds the topics that show m. Without one it is forgotten.
 func (b *board) placeLocked(m *machine) {
 	m.topics, m.here, m.elsewhere = m.topics[:0], false, false
-	for _, t := range []*topic{b.byMachine[m.name], b.byLine[m.line], b.everything} {
+	for _, t := range []*topic{b.byMachine[m.name], b.byLine[m.place], b.everything} {
 		if t != nil {
 			m.topics = append(m.topics, t)
 			m.here = m.here || t.here
@@ -234,7 +233,7 @@ func (b *board) findLocked(r room) *topic {
 	case roomMachine:
 		return b.byMachine[r.machine]
 	case roomLine:
-		return b.byLine[r.name]
+		return b.byLine[r.place]
 	}
 	return nil
 }
@@ -248,9 +247,9 @@ func (b *board) putLocked(r room, t *topic) {
 	case r.kind == roomMachine:
 		delete(b.byMachine, r.machine)
 	case r.kind == roomLine && t != nil:
-		b.byLine[r.name] = t
+		b.byLine[r.place] = t
 	case r.kind == roomLine:
-		delete(b.byLine, r.name)
+		delete(b.byLine, r.place)
 	}
 }
 
@@ -263,7 +262,7 @@ func (b *board) replaceLocked(r room) {
 		return
 	}
 	for _, m := range b.machines {
-		m.line = b.lineLocked(m.name)
+		m.place = b.placeOfLocked(m.name)
 		b.placeLocked(m)
 	}
 }
@@ -283,7 +282,7 @@ func (b *board) moved(name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if m := b.machines[name]; m != nil {
-		m.line = b.lineLocked(name)
+		m.place = b.placeOfLocked(name)
 		b.placeLocked(m)
 	}
 }

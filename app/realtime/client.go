@@ -92,17 +92,22 @@ func (c *client) subscribe(ctx context.Context, names []string, ok func()) *Faul
 	if fault != nil {
 		return fault
 	}
-	for i, room := range rooms {
+	entered := 0
+	defer func() { // after a panic, too
+		for _, room := range rooms[:entered] {
+			c.r.exit(room.name)
+		}
+	}()
+	for _, room := range rooms {
 		if err := c.r.enter(ctx, room); err != nil {
-			for _, entered := range rooms[:i] {
-				c.r.exit(entered.name)
-			}
 			fault := faultOf(err)
 			fault.Room = room.name
 			return fault
 		}
+		entered++
 	}
 	ok()
+	entered = 0 // from here on the places are the session's
 	for _, room := range rooms {
 		c.add(room.name)
 	}

@@ -57,13 +57,13 @@ type OEE struct {
 // PublishState shows a machine's new state. At start the present ones are to be
 // published, too: snapshots hold what was published last.
 func (r *Realtime) PublishState(s State) {
-	r.publish(eventState, s, r.roomsOf(s.Machine), false, func(k *kept) { k.states[s.Machine] = s })
+	r.publish(eventState, s, r.roomsOf(s.Machine), func(k *kept) { k.states[s.Machine] = s })
 }
 
 // PublishAlarm shows a change of an alarm. At start the open ones are to be
 // published, too.
 func (r *Realtime) PublishAlarm(a Alarm) {
-	r.publish(eventAlarm, a, append(r.roomsOf(a.Machine), roomAlarms), false, func(k *kept) { k.alarm(a) })
+	r.publish(eventAlarm, a, append(r.roomsOf(a.Machine), roomAlarms), func(k *kept) { k.alarm(a) })
 }
 
 // PublishOEE shows a new figure.
@@ -72,7 +72,7 @@ func (r *Realtime) PublishOEE(o OEE) {
 	if o.Machine == "" && o.Line != "" {
 		rooms = append(rooms, roomLine+o.Line)
 	}
-	r.publish(eventOEE, o, rooms, true, func(k *kept) { k.oee[o.Line+"\x00"+o.Machine] = o })
+	r.publish(eventOEE, o, rooms, func(k *kept) { k.oee[o.Line+"\x00"+o.Machine] = o })
 }
 
 // roomsOf lists the rooms that show a machine.
@@ -95,7 +95,7 @@ func (r *Realtime) roomsOf(machine string) []string {
 
 // publish keeps an event for snapshots and sends it to the rooms, here and
 // elsewhere.
-func (r *Realtime) publish(event string, payload any, rooms []string, replaceable bool, keep func(*kept)) {
+func (r *Realtime) publish(event string, payload any, rooms []string, keep func(*kept)) {
 	data, err := json.Marshal(payload)
 	if err != nil {
 		return // a figure that is not finite: there is nothing to show
@@ -105,7 +105,7 @@ func (r *Realtime) publish(event string, payload any, rooms []string, replaceabl
 	keep(&r.kept)
 	r.kept.version++
 	for _, room := range rooms {
-		r.hub.Emit(room, event, data, replaceable)
+		r.hub.Emit(room, event, data, false)
 		r.hub.Tell(room, event, data)
 	}
 }

@@ -10,59 +10,74 @@ import (
 	"smart-factory-backend/app/hub"
 )
 
-// enter makes a room ready to be shown and counts its user; leave is to follow.
-// It waits for the store where nobody has looked at the room before.
+// enter makes a room ready to be shown and counts its user; exit is to follow,
+// unless there is an error. It waits for the store where nobody has looked at
+// the room before.
 func (r *Realtime) enter(ctx context.Context, room room) error {
-	first := true
-	for {
-		r.stage.Lock()
-		if r.closed {
-			r.stage.Unlock()
-			return fmt.Errorf("%w: %w", errStopped, factory.ErrUnavailable)
+	attempt, ours, err := r.approach(room)
+	if attempt == nil {
+		return err
+	}
+	if ours {
+		r.fill(ctx, room, attempt)
+	}
+	select {
+	case <-attempt.done:
+		err = attempt.err
+	case <-ctx.Done():
+		err = fmt.Errorf("room %q takes too long: %w", clip(room.name), factory.ErrUnavailable)
+	}
+	if err != nil {
+		r.exit(room.name)
+	}
+	return err
+}
+
+// approach counts a room's user. Where the room is not ready, it returns the
+// attempt to make it so, and whether that is the caller's to do.
+func (r *Realtime) approach(room room) (attempt *seeding, ours bool, err error) {
+	r.stage.Lock()
+	defer r.stage.Unlock()
+	if r.closed {
+		return nil, false, fmt.Errorf("%w: %w", errStopped, factory.ErrUnavailable)
+	}
+	a := r.rooms[room.name]
+	if a == nil {
+		a = &audience{room: room, seeded: room.kind == roomAlarms}
+		r.rooms[room.name] = a
+		if room.kind != roomAlarms {
+			r.board.open(room, true)
 		}
+	}
+	a.users++
+	if a.seeded {
+		return nil, false, nil
+	}
+	if ours = a.seeding == nil; ours {
+		a.seeding = &seeding{done: make(chan struct{}), err: errUnfinished}
+	}
+	return a.seeding, ours, nil
+}
+
+// errUnfinished is what those who wait get where the one who reads panics.
+var errUnfinished = fmt.Errorf("the snapshot was not finished: %w", factory.ErrUnavailable)
+
+// fill reads a room from the store, and lets those go on who wait for it.
+func (r *Realtime) fill(ctx context.Context, room room, attempt *seeding) {
+	defer func() {
+		r.stage.Lock()
+		defer r.stage.Unlock()
+		defer close(attempt.done)
 		a := r.rooms[room.name]
-		if a == nil {
-			a = &audience{room: room, seeded: room.kind == roomAlarms}
-			r.rooms[room.name] = a
-			if room.kind != roomAlarms {
-				r.board.open(room, true)
-			}
+		a.seeding = nil
+		if attempt.err == errUnfinished { //nolint:errorlint // it is never wrapped
+			r.exitLocked(room.name) // a panic passes through; nobody else does it
 		}
-		if first {
-			a.users++
-			first = false
-		}
-		if a.seeded {
-			r.stage.Unlock()
-			return nil
-		}
-		if wait := a.seeding; wait != nil {
-			r.stage.Unlock()
-			select {
-			case <-wait:
-				continue
-			case <-ctx.Done():
-				r.exit(room.name)
-				return fmt.Errorf("room %q takes too long: %w", clip(room.name), factory.ErrUnavailable)
-			}
-		}
-		a.seeding = make(chan struct{})
-		r.stage.Unlock()
-		err := r.seed(ctx, room)
-		r.stage.Lock()
-		if err == nil {
-			a.seeded = true
+		if a.seeded = attempt.err == nil; a.seeded {
 			r.showLocked() // nobody here has seen it; it counts as shown
 		}
-		close(a.seeding)
-		a.seeding = nil
-		r.stage.Unlock()
-		if err != nil {
-			r.exit(room.name)
-			return err
-		}
-		return nil
-	}
+	}()
+	attempt.err = r.seed(ctx, room)
 }
 
 // exit takes back one enter.

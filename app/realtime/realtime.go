@@ -98,11 +98,17 @@ type audience struct {
 	// users are its members, and those on the way in.
 	users   int
 	seeded  bool
-	seeding chan struct{} // closed when an attempt has ended; nil without one
+	seeding *seeding // the attempt that is under way; nil without one
 	// The last snapshot, for as long as it holds.
 	frame   *hub.Frame
 	epoch   uint64
 	version uint64
+}
+
+// seeding is an attempt to read from the store what a room shows.
+type seeding struct {
+	done chan struct{} // closed when it has ended
+	err  error         // set by then
 }
 
 // errStopped is what sessions get once Run has ended.
@@ -288,7 +294,7 @@ func (r *Realtime) receive(name, event string, data []byte) {
 	keep(&r.kept)
 	r.kept.version++
 	if !r.closed {
-		r.hub.Emit(name, event, clean, event == eventOEE)
+		r.hub.Emit(name, event, clean, false)
 	}
 }
 

@@ -260,6 +260,62 @@ func TestNoSnapshotWithoutAStore(t *testing.T) {
 	s.subscribe("alarms", "all")
 }
 
+// hung is a store that does not answer, or panics.
+type hung struct {
+	factory.Store
+	panics bool
+}
+
+func (h hung) Latest(ctx context.Context, _ factory.LatestQuery) (factory.LatestPage, error) {
+	if h.panics {
+		panic("a fault in the store")
+	}
+	<-ctx.Done()
+	return factory.LatestPage{}, ctx.Err()
+}
+
+// Who waits for a store that hangs waits once, however many wait.
+func TestStoreThatHangs(t *testing.T) {
+	t.Parallel()
+	memory := storetest.NewMemory(storetest.Limits{AutoRegister: true})
+	p := startOn(t, hung{Store: memory}, func(o *realtime.Options) { o.SeedTimeout = 300 * time.Millisecond })
+	begin := time.Now()
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			if fault := p.screen().Subscribe(context.Background(), func() {}, "all"); fault == nil || fault.Kind != "unavailable" {
+				t.Errorf("fault = %+v", fault)
+			}
+		})
+	}
+	wg.Wait()
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("100 who wait took %v", took)
+	}
+	if topics, _ := p.show.Watched(); topics != 0 {
+		t.Errorf("%d rooms are watched for nobody", topics)
+	}
+}
+
+func TestStoreThatPanics(t *testing.T) {
+	t.Parallel()
+	p := startOn(t, hung{Store: storetest.NewMemory(storetest.Limits{}), panics: true}, nil)
+	for range 2 {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic does not reach the session's guard")
+				}
+			}()
+			p.screen().Subscribe(context.Background(), func() {}, "alarms", "all")
+		}()
+	}
+	if topics, _ := p.show.Watched(); topics != 0 {
+		t.Errorf("%d rooms are watched for nobody", topics)
+	}
+	p.screen().subscribe("alarms")
+}
+
 func TestStatesAlarmsAndOEE(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil)

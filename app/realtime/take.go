@@ -97,7 +97,7 @@ func (b *board) snapshot(dst []byte, r room) []byte {
 		}
 	case roomAll, roomLine:
 		for _, m := range b.machines {
-			if r.kind == roomAll || m.line == r.name {
+			if r.kind == roomAll || m.place == r.place {
 				add(m)
 			}
 		}
