@@ -169,13 +169,13 @@ func (r *historyReader) fillBuckets(s *series, b *bucketer) error {
 			return err
 		}
 	}
+	fill := bucketFill{historyReader: r, series: s, buckets: b, memory: memory}
 	if chunked {
-		var err error
-		if memory, err = r.bucketChunks(s, b, memory); err != nil {
+		if err := fill.fill(b.level(), b.from, b.to); err != nil {
 			return err
 		}
 	}
-	b.add(memory)
+	fill.addMemory(b.to)
 	return nil
 }
 
@@ -203,51 +203,6 @@ func (r *historyReader) findBefore(s *series, b *bucketer, chunked bool) error {
 		}, s.id, until, least)
 }
 
-// bucketChunks puts the chunks of s into b, with those points from memory that
-// come before the end of the last chunk, and returns the rest of memory.
-func (r *historyReader) bucketChunks(s *series, b *bucketer, memory []factory.Point) (rest []factory.Point, err error) {
-	if err := r.connect(); err != nil {
-		return nil, err
-	}
-	var scratch []factory.Point
-	err = r.query(`
-		SELECT id, t0, t1, n, vfirst, vlast, vmin, vmax, vsum, vcarry, vrise,
-			CASE WHEN ?4 = 0 OR t0 >= ?2 AND t1 < ?3 AND t0 / ?4 = t1 / ?4 THEN NULL ELSE data END
-		FROM chunk
-		WHERE series_id = ?1 AND t0 < ?3 AND t1 >= ?2 AND t0 >= coalesce(
-			(SELECT max(t0) FROM chunk WHERE series_id = ?1 AND t0 <= ?2), ?2)
-		ORDER BY t0`,
-		func(v []driver.Value) error {
-			if err := r.ctx.Err(); err != nil {
-				return err
-			}
-			t0, t1 := asInt(v[1]), asInt(v[2])
-			sooner := between(memory, math.MinInt64, t0)
-			b.add(sooner)
-			memory = memory[len(sooner):]
-			over := between(memory, t0, t1+1)
-			memory = memory[len(over):]
-			if len(over) == 0 && v[10] != nil && b.fits(t0, t1) {
-				b.merge(chunkSummary(v))
-			} else {
-				points, err := r.chunkPoints(s, asInt(v[0]), v[11], scratch[:0])
-				if err != nil {
-					return err
-				}
-				scratch = points
-				if len(over) > 0 {
-					points = mergePoints(nil, points, over)
-				}
-				b.add(points)
-			}
-			if b.full() {
-				return errStop
-			}
-			return nil
-		}, s.id, b.from, b.to, b.stride())
-	return memory, err
-}
-
 // stride tells the query which chunks are likely to need no decoding: those
 // that are in one span of this length. 0 is all; what turns out to be needed
 // is read by itself.
@@ -258,7 +213,7 @@ func (b *bucketer) stride() int64 {
 	return 0
 }
 
-// chunkSummary is the one in the columns of bucketChunks.
+// chunkSummary is the one in the columns of fromChunks.
 func chunkSummary(v []driver.Value) factory.Summary {
 	return factory.Summary{
 		Count: asInt(v[3]), Min: asFloat(v[6]), Max: asFloat(v[7]), Sum: asFloat(v[8]),

@@ -70,7 +70,7 @@ func (k *checker) run(stop <-chan struct{}) {
 	}
 	u := &k.sealer.upkeep
 	u.event(Event{Kind: EventUnclean})
-	found, done := k.check(stop)
+	done, found := k.check(stop)
 	if !done {
 		return
 	}
@@ -82,12 +82,13 @@ func (k *checker) run(stop <-chan struct{}) {
 	u.event(Event{Kind: EventChecked, Err: found})
 }
 
-// check returns what is wrong with the file, and false if stop came first.
-func (k *checker) check(stop <-chan struct{}) (found error, done bool) {
+// check returns false if stop came first, and what is wrong with the file.
+func (k *checker) check(stop <-chan struct{}) (done bool, found error) {
 	defer recoverAs(&found)
+	done = true
 	c, err := openReader(k.file)
 	if err != nil {
-		return err, true
+		return true, err
 	}
 	defer func() { _ = c.close() }()
 	found = k.checkStructure(c)
@@ -99,14 +100,14 @@ func (k *checker) check(stop <-chan struct{}) (found error, done bool) {
 			found = damage
 		}
 		if id == last {
-			return found, true
+			return true, found
 		}
 		last = id
 		pause := time.NewTimer(checkRest * time.Since(start))
 		select {
 		case <-stop:
 			pause.Stop()
-			return nil, false
+			return false, nil
 		case <-pause.C:
 		}
 	}

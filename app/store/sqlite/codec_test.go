@@ -62,7 +62,21 @@ func someRuns() map[string][]factory.Point {
 		"equal values":   {{ObservedAt: 1, Value: 7}, {ObservedAt: 2, Value: 7}, {ObservedAt: 3, Value: 7}, {ObservedAt: 4, Value: 0}},
 		"all bits apart": {{ObservedAt: 1, Value: math.Float64frombits(0)}, {ObservedAt: 2, Value: math.Float64frombits(math.MaxUint64)}, {ObservedAt: 3, Value: math.Float64frombits(1)}},
 	}
+	add := func(name string, at int64, value float64) {
+		runs[name] = append(runs[name], factory.Point{ObservedAt: at, Value: value})
+	}
 	for i := range int64(512) {
+		at := 1_700_000_000_000 + i*1000
+		add("many digits", at, 74.93588199999998+float64(i%17)/1e8)
+		add("twelve decimals", at, math.Round(float64(i*i)*1e9/7)/1e12)
+		add("float32", at+i%3, float64(float32(math.Round(float64(i%50)*31)/10)))
+		add("float32, all bits", at, float64(float32(math.Sin(float64(i)))))
+		add("counter", at, float64(i*3))
+		add("huge counter", at, float64(i)*1e15)
+		add("switch", at, float64(i/37%2))
+		add("zeros of both signs", at, math.Copysign(0, float64(i%3)-1))
+		add("decimals with outliers", at, []float64{20.5, 20.6, 1e300, math.Pi}[max(0, i%50-46)])
+		add("not finite", at, []float64{1, math.Inf(1), math.Inf(-1), math.NaN(), -1e-310}[i%5])
 		runs["regular"] = append(runs["regular"], factory.Point{ObservedAt: 1_700_000_000_000 + i*1000, Value: math.Round(2000+50*math.Sin(float64(i)/9)) / 100})
 		runs["noise"] = append(runs["noise"], factory.Point{ObservedAt: i*i*i - 7*i, Value: math.Sin(float64(i*i)) * math.Exp(float64(i%40)-20)})
 	}
@@ -91,6 +105,31 @@ func TestChunkKeepsEveryBit(t *testing.T) {
 	}
 }
 
+func TestFirstChunksAreRead(t *testing.T) {
+	t.Parallel()
+	for name, points := range someRuns() {
+		got, err := sqlite.DecodeChunk(sqlite.EncodeFirstChunk(points))
+		if err != nil || !samePoints(got, points) {
+			t.Errorf("%s: DecodeChunk(EncodeFirstChunk(points)) = %v, %v, want %v", name, got, err, points)
+		}
+	}
+}
+
+// TestChunkSizes: what a point takes at most, by kind of data.
+func TestChunkSizes(t *testing.T) {
+	t.Parallel()
+	runs := someRuns()
+	for name, most := range map[string]float64{
+		"regular": 1.2, "many digits": 1.3, "twelve decimals": 4.6, "float32": 1.7, "float32, all bits": 4.5, "counter": 0.1, "switch": 0.4,
+		"equal values": 8, "noise": 11, "zeros of both signs": 1.5,
+	} {
+		points := runs[name]
+		if got := float64(len(sqlite.EncodeChunk(points))) / float64(len(points)); got > most {
+			t.Errorf("%s: %.2f bytes a point, want at most %.2f", name, got, most)
+		}
+	}
+}
+
 func FuzzChunkRoundTrip(f *testing.F) {
 	for _, points := range someRuns() {
 		f.Add(bytesOf(points[:min(len(points), 40)]))
@@ -109,11 +148,16 @@ func FuzzChunkRoundTrip(f *testing.F) {
 
 func FuzzDecodeChunk(f *testing.F) {
 	for _, points := range someRuns() {
-		data := sqlite.EncodeChunk(points[:min(len(points), 40)])
+		for _, n := range []int{40, len(points)} {
+			data := sqlite.EncodeChunk(points[:min(len(points), n)])
+			f.Add(data[:len(data)-4])
+		}
+		data := sqlite.EncodeFirstChunk(points[:min(len(points), 40)])
 		f.Add(data[:len(data)-4])
 	}
 	f.Add([]byte{1, 0xff, 0xff, 0xff, 0xff, 0x0f, 1, 2})
-	f.Add([]byte{2, 1, 0})
+	f.Add([]byte{2, 0, 1, 0})
+	f.Add([]byte{2, 1, 1, 40, 0x28, 0xb5, 0x2f, 0xfd})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if _, err := sqlite.DecodeChunk(body); err != nil && !errors.Is(err, sqlite.ErrCorrupt) {
 			t.Fatalf("DecodeChunk = %v, want ErrCorrupt", err)
@@ -125,13 +169,47 @@ func FuzzDecodeChunk(f *testing.F) {
 			}
 			return
 		}
-		if cap(points) > 2*len(body) {
+		if cap(points) > 2*1<<16 {
 			t.Errorf("DecodeChunk took room for %d points from %d bytes", cap(points), len(body))
 		}
 		// What it accepts is a run of points like any other.
 		got, err := sqlite.DecodeChunk(sqlite.EncodeChunk(points))
 		if err != nil || !samePoints(got, points) {
 			t.Fatalf("DecodeChunk(EncodeChunk(points)) = %v, %v, want %v", got, err, points)
+		}
+	})
+}
+
+func TestRollupKeepsEveryFigure(t *testing.T) {
+	t.Parallel()
+	for name, points := range someRuns() {
+		if name == "not finite" || name == "the edges" || name == "all bits apart" {
+			continue // no values of a store, or sums beyond a double
+		}
+		for _, counter := range []bool{false, true} {
+			data, want := sqlite.EncodeRollup(points, 60_000, counter)
+			got, rise, err := sqlite.DecodeRollup(data)
+			if err != nil || rise != counter || !slices.Equal(got, want) {
+				t.Errorf("%s: DecodeRollup(EncodeRollup(points)) = %v, %t, %v, want %v", name, got, rise, err, want)
+			}
+		}
+	}
+}
+
+func FuzzDecodeRollup(f *testing.F) {
+	for _, points := range someRuns() {
+		for _, counter := range []bool{false, true} {
+			data, _ := sqlite.EncodeRollup(points, 60_000, counter)
+			f.Add(data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		entries, _, err := sqlite.DecodeRollup(data)
+		if err != nil && !errors.Is(err, sqlite.ErrCorrupt) {
+			t.Fatalf("DecodeRollup = %v, want ErrCorrupt", err)
+		}
+		if err == nil && len(entries) == 0 {
+			t.Error("DecodeRollup = no entries and no error")
 		}
 	})
 }

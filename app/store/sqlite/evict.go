@@ -121,7 +121,7 @@ func (z *sealer) oldestFirst() *ends {
 // have so many bytes, and returns how many it were.
 func (z *sealer) evictSome(oldest *ends, bytes int64) (removed int, err error) {
 	var ids []int64
-	var touched []*series
+	touched := make(map[*series]int64) // the last time of what goes
 	var points uint64
 	for len(ids) < removeRows && bytes > 0 && oldest.Len() > 0 {
 		s := (*oldest)[0]
@@ -141,7 +141,7 @@ func (z *sealer) evictSome(oldest *ends, bytes int64) (removed int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		touched = append(touched, s)
+		touched[s] = s.firstEnd
 		if s.firstEnd = next; next == math.MaxInt64 {
 			heap.Pop(oldest)
 		} else {
@@ -157,9 +157,14 @@ func (z *sealer) evictSome(oldest *ends, bytes int64) (removed int, err error) {
 				return err
 			}
 		}
+		for s, last := range touched {
+			if err := c.exec(rollupsUpTo, s.id, last); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
-	for _, s := range touched {
+	for s := range touched {
 		if endsErr := z.lookAtEnds(s); err == nil {
 			err = endsErr
 		}

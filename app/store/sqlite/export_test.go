@@ -95,6 +95,28 @@ func EncodeFirstChunk(points []factory.Point) []byte { return appendFirstChunk(n
 // EncodeChunk and the others below are the codecs.
 func EncodeChunk(points []factory.Point) []byte { return appendChunk(nil, points) }
 
+// EncodeRollup makes a rollup of points with entries of so many milliseconds,
+// and returns the summaries that it should have.
+func EncodeRollup(points []factory.Point, entry int64, counter bool) (data []byte, want []factory.Summary) {
+	entries := addEntries(nil, points, entry)
+	for _, e := range entries {
+		e.Fold()
+		if !counter {
+			e.Increase = 0
+		}
+		want = append(want, e.Summary)
+	}
+	return appendRollup(nil, entries, counter), want
+}
+
+func DecodeRollup(data []byte) (summaries []factory.Summary, rise bool, err error) {
+	entries, rise, err := decodeRollup(data)
+	for _, e := range entries {
+		summaries = append(summaries, e.Summary)
+	}
+	return summaries, rise, err
+}
+
 func DecodeChunk(data []byte) ([]factory.Point, error) { return decodeChunk(nil, data) }
 
 // EncodeLog makes a log row in which points[i] belongs to ids[i].

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -100,10 +101,8 @@ func BenchmarkBytesPerPoint(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				for len(readings) > 0 {
-					batch := readings[:min(10_000, len(readings))]
+				for batch := range slices.Chunk(readings, 10_000) {
 					mustAppend(b, store, batch)
-					readings = readings[len(batch):]
 				}
 				mustSeal(b, store)
 				points, err := store.QueryInt("SELECT sum(n) FROM chunk")

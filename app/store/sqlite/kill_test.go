@@ -3,108 +3,65 @@ package sqlite_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"testing"
 	"time"
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/store/sqlite"
+	"smart-factory-backend/app/store/storetest"
 )
 
-// The clients of the process that gets killed: the i-th appends i+1 readings
-// of the metric seq at a time, and with them one each of last, which is always
-// the same time, and of late, which goes backwards.
-const (
-	killClients = 5
-	killStart   = int64(1_700_000_000_000)
-)
-
-func killMachine(client int) string { return fmt.Sprintf("client-%d", client) }
-
-// killReadings are what the client appends the nth time, n from 1.
-func killReadings(client int, n int64) (readings []factory.Reading) {
-	machine, width := killMachine(client), int64(client+1)
-	for i := (n-1)*width + 1; i <= n*width; i++ {
-		readings = append(readings, factory.Reading{Machine: machine, Metric: "seq", ObservedAt: killStart + i, Value: math.Sqrt(float64(i))})
-	}
-	return append(readings,
-		factory.Reading{Machine: machine, Metric: "last", ObservedAt: killStart, Value: float64(n)},
-		factory.Reading{Machine: machine, Metric: "late", ObservedAt: killStart - n, Value: float64(n)})
-}
-
-// sealingAllTheTime has the sealer at work between any two commits.
-func sealingAllTheTime(path string) sqlite.Options {
-	return sqlite.Options{Path: path, AutoRegister: true, SealPoints: 16, SealAfter: time.Millisecond}.
-		Tuned(sqlite.Tuning{SealEvery: time.Millisecond})
-}
-
-// writeUntilKilled is the role "write": it appends for ever and prints the
-// client and the count of each Append once it is acknowledged.
-func writeUntilKilled(path string) error {
-	store, err := sqlite.Open(context.Background(), sealingAllTheTime(path))
-	if err != nil {
-		return err
-	}
-	var counts [killClients]int64
-	for client := range counts {
-		if counts[client], err = lastCount(store, client); err != nil {
-			return err
-		}
-	}
-	fmt.Println("ready")
-	errs := make(chan error)
-	for client, n := range counts {
-		go func() { errs <- appendForEver(store, client, n) }()
-	}
-	return <-errs
-}
-
-// lastCount returns how many times the client has appended, going by the file.
-func lastCount(store *sqlite.Store, client int) (int64, error) {
-	page, err := store.Latest(context.Background(), factory.LatestQuery{Machine: killMachine(client), Metric: "last", Limit: 1})
-	if err != nil || len(page.Readings) == 0 {
-		return 0, err
-	}
-	return int64(page.Readings[0].Value), nil
-}
-
-func appendForEver(store *sqlite.Store, client int, n int64) error {
-	for {
-		n++
-		readings := killReadings(client, n)
-		result, err := store.Append(context.Background(), readings)
-		if err != nil || result.Accepted != len(readings) {
-			return fmt.Errorf("append %d of client %d: %+v, %w", n, client, result, err)
-		}
-		fmt.Fprintf(os.Stdout, "%d %d\n", client, n)
-	}
-}
+// killFiles times killRounds processes are killed at random moments of their
+// work; each finds what the one before it left.
+const killFiles = 10
 
 func TestNothingAcknowledgedIsLostByKill(t *testing.T) {
 	t.Parallel()
-	path := newPath(t)
-	random := rand.New(rand.NewPCG(20, 26))
-	var acknowledged [killClients]int64
-	for round := range 12 {
-		killAfter(t, path, random.IntN(500), &acknowledged)
-		// Every other time the killed process finds what the last one left.
-		if round%2 == 0 {
-			checkAfterKill(t, path, acknowledged)
-		}
+	for file := range killFiles {
+		t.Run(fmt.Sprint("file ", file), func(t *testing.T) {
+			t.Parallel()
+			path := newPath(t)
+			random := rand.New(rand.NewPCG(20, uint64(file)))
+			role, check := "write", checkWritten
+			if file%5 == 4 {
+				role, check = "evict", checkEvicted
+			}
+			acknowledged := make(map[string]int64)
+			for round := range killRounds {
+				killAfter(t, path, role, moment{
+					life: time.Duration(random.IntN(100_000)) * time.Microsecond, starting: round%4 == 3,
+					counted: round%2 == 0, lines: random.IntN(40),
+				}, acknowledged)
+				// Now and then the killed process finds what the last one left.
+				if round%5 == 4 {
+					check(t, path, acknowledged)
+				}
+			}
+			t.Logf("acknowledged: %v", acknowledged)
+			if acknowledged["client-0"]+acknowledged["evict"] == 0 {
+				t.Error("nothing was acknowledged in all rounds")
+			}
+		})
 	}
-	checkAfterKill(t, path, acknowledged)
-	t.Logf("acknowledged in all: %d", acknowledged)
 }
 
-// killAfter runs the writing process and kills it with SIGKILL once it has
-// acknowledged so many appends.
-func killAfter(t *testing.T, path string, appends int, acknowledged *[killClients]int64) {
+// moment is when a process is killed: some time after it is ready, or after
+// its start, or once it has acknowledged so much.
+type moment struct {
+	life              time.Duration
+	starting, counted bool
+	lines             int
+}
+
+// killAfter runs the process and kills it with SIGKILL.
+func killAfter(t *testing.T, path, role string, when moment, acknowledged map[string]int64) {
 	t.Helper()
-	cmd := child(t, "write", path)
+	cmd := child(t, role, path)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -112,53 +69,93 @@ func killAfter(t *testing.T, path string, appends int, acknowledged *[killClient
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill := sync.OnceFunc(func() { _ = cmd.Process.Kill() })
-	defer func() { _ = cmd.Wait() }()
-	defer kill()
-	lines := bufio.NewScanner(out)
-	if !lines.Scan() || lines.Text() != "ready" {
-		t.Fatalf("the writer says %q, want ready", lines.Text())
+	killed := false
+	var mu sync.Mutex
+	kill := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		killed = true
+		_ = cmd.Process.Kill()
 	}
-	seen := 0
-	for ; ; seen++ {
-		if seen == appends {
+	defer func() {
+		kill()
+		_ = cmd.Wait()
+	}()
+	lines := bufio.NewScanner(out)
+	if !when.starting {
+		if !lines.Scan() || lines.Text() != "ready 0" {
+			t.Fatalf("the process says %q, want ready", lines.Text())
+		}
+	}
+	if !when.counted {
+		defer time.AfterFunc(when.life, kill).Stop()
+	}
+	for seen := 0; ; seen++ { // all that it wrote before its end is read
+		if when.counted && seen == when.lines {
 			kill()
 		}
 		if !lines.Scan() {
-			break // all that it wrote before its end was read
+			break
 		}
-		var client int
+		var what string
 		var n int64
-		if _, err := fmt.Sscanf(lines.Text(), "%d %d", &client, &n); err != nil {
-			t.Fatalf("the writer says %q: %v", lines.Text(), err)
+		if _, err := fmt.Sscanf(lines.Text(), "%s %d", &what, &n); err != nil {
+			t.Fatalf("the process says %q: %v", lines.Text(), err)
 		}
-		if n <= acknowledged[client] {
-			t.Fatalf("client %d goes on with append %d, but %d is acknowledged", client, n, acknowledged[client])
+		if n <= acknowledged[what] && what != "temp" && what != "ready" {
+			t.Fatalf("%s goes on with %d, but %d is acknowledged", what, n, acknowledged[what])
 		}
-		acknowledged[client] = n
+		acknowledged[what] = n
 	}
-	if seen < appends {
-		t.Fatalf("the writer ended by itself after %d appends", seen)
+	mu.Lock()
+	defer mu.Unlock()
+	if !killed {
+		t.Fatal("the process ended by itself")
 	}
 }
 
-// checkAfterKill opens the file and compares it with what the clients sent:
-// all of what was acknowledged, of the rest whole appends or nothing.
-func checkAfterKill(t *testing.T, path string, acknowledged [killClients]int64) {
+// openKilled opens what a killed process left, which must be sound.
+func openKilled(t *testing.T, path string) *sqlite.Store {
 	t.Helper()
-	store, err := sqlite.Open(context.Background(), sqlite.Options{Path: path})
+	var heard events
+	store, err := sqlite.Open(context.Background(), still(path, &heard))
 	if err != nil {
 		t.Fatalf("Open after the kill = %v", err)
 	}
+	await(t, "the check of the file", func() bool { return store.Stats().Integrity != factory.IntegrityChecking })
+	if stats := store.Stats(); stats.Integrity == factory.IntegrityDamaged || stats.QuarantinedChunks != 0 {
+		t.Errorf("the file is %s, %d parts in quarantine, events %q", stats.Integrity, stats.QuarantinedChunks, heard.kinds())
+	}
+	return store
+}
+
+// checkWritten compares the file with what the process "write" sent: all of
+// what was acknowledged, of the rest whole appends or nothing.
+func checkWritten(t *testing.T, path string, acknowledged map[string]int64) {
+	t.Helper()
+	store := openKilled(t, path)
 	defer mustClose(t, store)
-	for client, least := range acknowledged {
+	for client := range killClients {
 		n, err := lastCount(store, client)
-		if err != nil || n < least {
+		if least := acknowledged[killMachine(client)]; err != nil || n < least {
 			t.Fatalf("client %d: %d appends in the file, %v; %d were acknowledged", client, n, err, least)
 		}
 		if n > 0 {
 			checkClient(t, store, client, n)
 		}
+	}
+	checkBulk(t, store, acknowledged["bulk"])
+	checkRegistry(t, store, acknowledged)
+	if _, err := store.Machine(context.Background(), "temp"); err == nil {
+		for _, p := range history(t, store, "temp", "v") {
+			if p.Value != tempValue(p.ObservedAt) {
+				t.Fatalf("temp: point %v, want %v", p, tempValue(p.ObservedAt))
+			}
+		}
+	}
+	orphans, err := store.QueryInt("SELECT count(*) FROM chunk WHERE series_id NOT IN (SELECT id FROM series UNION SELECT series_id FROM purged)")
+	if err != nil || orphans != 0 {
+		t.Errorf("%d chunks belong to no series, %v", orphans, err)
 	}
 }
 
@@ -185,5 +182,87 @@ func checkClient(t *testing.T, store *sqlite.Store, client int, n int64) {
 	}
 	if last := history(t, store, machine, "last"); len(last) != 1 || last[0].Value != float64(n) {
 		t.Fatalf("%s: last = %v, want one point, %d", machine, last, n)
+	}
+}
+
+// checkBulk checks the points of bulk, and that its buckets say the same.
+func checkBulk(t *testing.T, store *sqlite.Store, least int64) {
+	t.Helper()
+	n, err := bulkCount(store)
+	if err != nil || n < least {
+		t.Fatalf("bulk: %d appends in the file, %v; %d were acknowledged", n, err, least)
+	}
+	if n == 0 {
+		return
+	}
+	points := history(t, store, "bulk", "v")
+	if int64(len(points)) != n*bulkWidth {
+		t.Fatalf("bulk: %d points, want %d", len(points), n*bulkWidth)
+	}
+	want := make(map[int64]*factory.Bucket)
+	for i, p := range points {
+		if p.ObservedAt != killStart+int64(i)*1000 || p.Value != bulkValue(int64(i)) {
+			t.Fatalf("bulk: point %d = %v, want %v", i, p, bulkValue(int64(i)))
+		}
+		start, end := factory.Every(time.Minute).Bounds(p.ObservedAt, nil)
+		if want[start] == nil {
+			want[start] = &factory.Bucket{Start: start, End: end}
+		}
+		want[start].Add(p)
+	}
+	page, err := store.Buckets(context.Background(), factory.BucketQuery{
+		Machine: "bulk", From: math.MinInt64, To: math.MaxInt64, Interval: factory.Every(time.Minute), Limit: 1 << 20,
+	})
+	if err != nil || len(page.Series) != 1 || len(page.Series[0].Buckets) != len(want) {
+		t.Fatalf("bulk: Buckets = %+v, %v, want %d", page, err, len(want))
+	}
+	for _, b := range page.Series[0].Buckets {
+		w := *want[b.Start]
+		w.Fold()
+		w.Increase = 0
+		if !storetest.SameBucket(b, w) {
+			t.Fatalf("bulk: bucket %+v, want %+v", b, w)
+		}
+	}
+}
+
+// checkRegistry checks the name that was counted and the machines that were
+// purged.
+func checkRegistry(t *testing.T, store *sqlite.Store, acknowledged map[string]int64) {
+	t.Helper()
+	name, err := nameCount(store)
+	if err != nil || name < acknowledged["name"] {
+		t.Fatalf("the name is %d, %v; %d was acknowledged", name, err, acknowledged["name"])
+	}
+	if last := acknowledged["purge"]; last > 0 {
+		machine := fmt.Sprintf("purge-%d", last)
+		if _, err := store.History(context.Background(), everything(machine)); !errors.Is(err, factory.ErrNotFound) {
+			t.Fatalf("History of a purged machine = %v, want ErrNotFound", err)
+		}
+	}
+}
+
+func everything(machine string) factory.HistoryQuery {
+	return factory.HistoryQuery{Machine: machine, From: math.MinInt64, To: math.MaxInt64, Limit: math.MaxInt}
+}
+
+// checkEvicted: what is left of the process "evict" is the newest part, up to
+// all that was acknowledged, without a hole.
+func checkEvicted(t *testing.T, path string, acknowledged map[string]int64) {
+	t.Helper()
+	store := openKilled(t, path)
+	defer mustClose(t, store)
+	if acknowledged["evict"] == 0 {
+		return
+	}
+	points := history(t, store, "m", "v")
+	if last := points[len(points)-1].ObservedAt; last < (acknowledged["evict"]*bulkWidth-1)*1000 {
+		t.Fatalf("the last point is at %d, but %d appends were acknowledged", last, acknowledged["evict"])
+	}
+	for i, p := range points {
+		n := p.ObservedAt / 1000
+		if p.Value != math.Sin(float64(n*n)) || i > 0 && p.ObservedAt != points[i-1].ObservedAt+1000 {
+			t.Fatalf("point %d is %v after %v", i, p, points[max(0, i-1)])
+		}
 	}
 }

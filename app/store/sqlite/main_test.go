@@ -27,6 +27,7 @@ const (
 var roles = map[string]func(path string) error{
 	"open":  openOnce,
 	"write": writeUntilKilled,
+	"evict": evictUntilKilled,
 	"full":  meetFullDisk,
 }
 

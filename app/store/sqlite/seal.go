@@ -31,8 +31,12 @@ type chunkChange struct {
 	series  *series
 	old     int64 // the id of the chunk to delete; 0: none
 	damaged error // why the old chunk is to be set aside instead
-	rows    []chunkRow
-	tail    tail // of the series, after the change
+	// from and to are the first and the last time of the new points; late says
+	// that they do not come after all chunks.
+	from, to int64
+	late     bool
+	rows     []chunkRow
+	tail     tail // of the series, after the change
 }
 
 // plan gathers changes until they are worth a transaction.
@@ -109,7 +113,10 @@ func (z *sealer) nextChange(s *series, points []factory.Point) (change chunkChan
 		parts := (len(merged) + size - 1) / size
 		size = (len(merged) + parts - 1) / parts
 	}
-	change = chunkChange{series: s, old: old.id, damaged: old.damaged, tail: s.tail}
+	change = chunkChange{
+		series: s, old: old.id, damaged: old.damaged, tail: s.tail,
+		from: points[0].ObservedAt, to: points[n-1].ObservedAt, late: s.tail.points > 0 && points[0].ObservedAt <= s.tail.t1,
+	}
 	for len(merged) > 0 {
 		part := merged[:min(size, len(merged))]
 		merged = merged[len(part):]
@@ -201,6 +208,9 @@ func (z *sealer) flush(p *plan, upto int64) error {
 			s.firstEnd = firstEnd
 		}
 		s.tail = change.tail
+		if change.late {
+			z.staleRollups(s, change.from, change.to)
+		}
 		if change.damaged != nil {
 			z.upkeep.noteDamage(change.series.key, change.damaged)
 		}
@@ -234,7 +244,10 @@ func (change *chunkChange) write(c *conn, now int64) error {
 			return err
 		}
 	}
-	return dropRollups(c, change)
+	if !change.late {
+		return nil
+	}
+	return dropRollups(c, change.series.id, change.from, change.to)
 }
 
 // asBits is how the sign of zero gets into the file and back.

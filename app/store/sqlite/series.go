@@ -41,6 +41,11 @@ type series struct {
 	// the first chunk. After start only the sealer uses them.
 	tail     tail
 	firstEnd int64
+	// rolled is the next window to roll up, by level.
+	rolled [len(rollupLevels)]struct {
+		known bool
+		at    int64
+	}
 }
 
 // key names a series.

@@ -30,6 +30,7 @@ type upkeep struct {
 	// The fields below belong to the sealer.
 	last     time.Time // of the last upkeep
 	eviction eviction
+	stale    map[window]struct{} // rollups to make anew
 }
 
 // damage is what a reader has found.
@@ -140,7 +141,13 @@ func (z *sealer) setDamagedAside() error {
 
 // setAside moves a chunk to the quarantine.
 func setAside(c *conn, id int64, cause error, now int64) error {
-	err := c.exec(`INSERT INTO quarantine (kind, series_id, t0, t1, n, found_at, reason, data)
+	err := c.query("SELECT series_id, t0, t1 FROM chunk WHERE id = ?", func(v []driver.Value) error {
+		return dropRollups(c, asInt(v[0]), asInt(v[1]), asInt(v[2]))
+	}, id)
+	if err != nil {
+		return err
+	}
+	err = c.exec(`INSERT INTO quarantine (kind, series_id, t0, t1, n, found_at, reason, data)
 		SELECT 'chunk', series_id, t0, t1, n, ?2, ?3, data FROM chunk WHERE id = ?1`, id, now, cause.Error())
 	if err != nil {
 		return err
@@ -191,18 +198,24 @@ func (z *sealer) clearPurged(stop <-chan struct{}) error {
 	return nil
 }
 
+// rollupsUpTo deletes the rollups of a series that have points up to a time.
+const rollupsUpTo = "DELETE FROM rollup WHERE series_id = ? AND t0 <= ?"
+
 // removeChunks removes the first chunks of a series that end before until, at
 // most removeRows, and returns how many.
 func (z *sealer) removeChunks(id, until int64) (chunks int, err error) {
 	const first = "(SELECT id FROM chunk WHERE series_id = ? AND t0 < ? AND t1 < ? ORDER BY t0 LIMIT ?)"
 	args := []driver.Value{id, until, until, int64(removeRows)}
-	var points int64
+	var points, last int64
 	err = z.writer.transact(func(c *conn) error {
-		err := c.query("SELECT count(*), coalesce(sum(n), 0) FROM chunk WHERE id IN "+first, func(v []driver.Value) error {
-			chunks, points = int(asInt(v[0])), asInt(v[1])
+		err := c.query("SELECT count(*), coalesce(sum(n), 0), max(t1) FROM chunk WHERE id IN "+first, func(v []driver.Value) error {
+			chunks, points, last = int(asInt(v[0])), asInt(v[1]), asInt(v[2])
 			return nil
 		}, args...)
 		if err != nil || chunks == 0 {
+			return err
+		}
+		if err := c.exec(rollupsUpTo, id, last); err != nil {
 			return err
 		}
 		return c.exec("DELETE FROM chunk WHERE id IN "+first, args...)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"sync"
 )
@@ -14,6 +15,9 @@ type writer struct {
 
 	mu   sync.Mutex
 	conn *conn // nil after a failure, until the next transaction
+	// suspect: something failed, so there may be parts of the write-ahead log
+	// that are read but are not on the disk.
+	suspect bool
 }
 
 // openWriter opens the database file for writing.
@@ -60,6 +64,9 @@ func (w *writer) transact(fn func(*conn) error) (err error) {
 		}
 	}()
 	defer recoverAs(&err)
+	if err := w.startOverLocked(); err != nil {
+		return err
+	}
 	if err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -73,12 +80,35 @@ func (w *writer) transact(fn func(*conn) error) (err error) {
 	return commit()
 }
 
+// errReadersHold: the write-ahead log can't be started over yet.
+var errReadersHold = errors.New("queries hold the write-ahead log")
+
+// startOverLocked begins the write-ahead log anew after a failure. When a sync
+// fails, the system forgets the pages that it could not write and still shows
+// them to readers; all that is appended behind them would be lost with them in
+// a power cut. So what is shown is moved to the database file, which is
+// written and synced once more, and the log starts empty.
+func (w *writer) startOverLocked() error {
+	if !w.suspect {
+		return nil
+	}
+	busy, err := w.conn.queryInt("PRAGMA wal_checkpoint(TRUNCATE)")
+	if err != nil {
+		return fmt.Errorf("start the write-ahead log over: %w", err)
+	}
+	if busy != 0 {
+		return fmt.Errorf("start the write-ahead log over: %w", errReadersHold)
+	}
+	w.suspect = false
+	return nil
+}
+
 // giveUpLocked closes the connection, which rolls back what is open on it.
 // The cause of the failure is what the caller reports, not how this went.
 func (w *writer) giveUpLocked() {
 	_ = w.conn.exec("ROLLBACK")
 	_ = w.conn.close()
-	w.conn = nil
+	w.conn, w.suspect = nil, true
 }
 
 // close releases the connection. Nothing is written after it.

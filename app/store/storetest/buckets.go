@@ -23,8 +23,8 @@ func (f *fixture) buckets(interval factory.Interval, loc *time.Location, metrics
 	return page.Series
 }
 
-// sameBucket compares two buckets; sums may differ by rounding.
-func sameBucket(a, b factory.Bucket) bool {
+// SameBucket compares two buckets; sums may differ by rounding.
+func SameBucket(a, b factory.Bucket) bool {
 	scale := float64(a.Count) * max(math.Abs(a.Min), math.Abs(a.Max), 1e-300)
 	near := func(x, y float64) bool {
 		// What exceeds a double depends on the order in which it was put together.

@@ -19,7 +19,10 @@ var (
 		}),
 		rapid.SampledFrom([]factory.Interval{
 			factory.Every(time.Minute), factory.Every(31 * 24 * time.Hour),
-			{Calendar: factory.Hour}, {Calendar: factory.Day}, {Calendar: factory.Week}, {Calendar: factory.Month},
+			{Calendar: factory.Hour},
+			{Calendar: factory.Day},
+			{Calendar: factory.Week},
+			{Calendar: factory.Month},
 		}))
 	drawZone = rapid.SampledFrom([]string{"UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Kathmandu", "Pacific/Apia"})
 )
@@ -51,7 +54,7 @@ func (m *machineUnderTest) buckets(rt *rapid.T) {
 			rt.Fatalf("Buckets(%+v) = %v, want %v", q, err, wantErr)
 		}
 		same := slices.EqualFunc(got.Series, want.Series, func(a, b factory.BucketSeries) bool {
-			return a.Metric == b.Metric && a.Unit == b.Unit && a.Kind == b.Kind && slices.EqualFunc(a.Buckets, b.Buckets, sameBucket)
+			return a.Metric == b.Metric && a.Unit == b.Unit && a.Kind == b.Kind && slices.EqualFunc(a.Buckets, b.Buckets, SameBucket)
 		})
 		if !same || (got.NextCursor == "") != (want.NextCursor == "") {
 			rt.Fatalf("Buckets(%+v):\ngot  %+v, cursor %q\nwant %+v, cursor %q", q, got.Series, got.NextCursor, want.Series, want.NextCursor)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +32,15 @@ type recording struct {
 	first, last string // time
 	firstValue  float64
 	lastValue   float64
+	days        int // days in UTC that have points; 0: not known
+	someDays    []recordedDay
+}
+
+// recordedDay is what is known of one day.
+type recordedDay struct {
+	day            string
+	points         int64
+	min, max, mean float64
 }
 
 // extract is the part of a recording that stands beside this file.
@@ -47,6 +57,11 @@ var nabRecordings = []recording{
 		file: "nab/machine_temperature_system_failure.csv", rows: 22695, points: 22683,
 		min: 2.0847212059999998, max: 108.51054280000001, mean: 85.92215856573033,
 		first: "2013-12-02 21:15:00", firstValue: 73.96732207, last: "2014-02-19 15:25:00", lastValue: 96.90386085,
+		days: 80, someDays: []recordedDay{
+			{"2013-12-16", 288, 2.0847212059999998, 102.9848334, 60.019513753322954},
+			{"2014-02-08", 288, 25.88775208, 46.36014108, 34.49825129663196},
+			{"2014-01-07", 288, 83.28404657, 95.85817817, 87.9318187573611},
+		},
 	},
 	{
 		file: "nab/ambient_temperature_system_failure.csv", rows: 7267, points: 7267,
@@ -135,6 +150,41 @@ func checkRecording(t *testing.T, open Opener, files fs.FS, r recording) {
 		t.Errorf("first %v, last %v, want %v, %v", got[0], got[len(got)-1], first, last)
 	}
 	f.wantLatest(reading("value", last.ObservedAt, last.Value))
+	f.settle()
+	days := f.buckets(factory.Interval{Calendar: factory.Day}, nil)[0].Buckets
+	if r.days != 0 && len(days) != r.days {
+		t.Errorf("%d days, want %d", len(days), r.days)
+	}
+	for _, want := range r.someDays {
+		at := parseTime(t, want.day+" 00:00:00")
+		i := slices.IndexFunc(days, func(b factory.Bucket) bool { return b.Start == at })
+		if i < 0 {
+			t.Errorf("there is no bucket of %s", want.day)
+			continue
+		}
+		if b := days[i]; b.Count != want.points || b.Min != want.min || b.Max != want.max || math.Abs(b.Mean()-want.mean) > 1e-9 || b.End != at+86_400_000 {
+			t.Errorf("%s: %d points, min %v, max %v, mean %v, want %+v", want.day, b.Count, b.Min, b.Max, b.Mean(), want)
+		}
+	}
+	all := f.buckets(factory.Interval{Millis: factory.MaxIntervalMillis}, nil)[0].Buckets
+	if b := all[0]; len(all) != 1 || b.Count != int64(r.points) || b.Min != r.min || b.Max != r.max || b.First != first || b.Last != last {
+		t.Errorf("all in one bucket = %+v, want %+v", all, r)
+	}
+	// The figures above were added up one by one, which rounds each time; the
+	// sum of a bucket is rounded once, whatever it was put together from.
+	if want := exactSum(got); all[0].Sum != want {
+		t.Errorf("sum of all = %v, want %v", all[0].Sum, want)
+	}
+}
+
+// exactSum is the sum of points, rounded once.
+func exactSum(points []factory.Point) float64 {
+	sum := new(big.Float).SetPrec(2200)
+	for _, p := range points {
+		sum.Add(sum, big.NewFloat(p.Value))
+	}
+	rounded, _ := sum.Float64()
+	return rounded
 }
 
 // checkRoundTrip stores readings of machine "m" in their order, in pieces, and

@@ -233,13 +233,13 @@ func testDeletion(t *testing.T, open Opener) {
 	fill()
 	wantGone := func(readable bool) {
 		t.Helper()
-		if _, err := f.Machine(ctx, "m"); !errors.Is(err, factory.ErrNotFound) {
+		if _, err := f.Machine(context.Background(), "m"); !errors.Is(err, factory.ErrNotFound) {
 			t.Errorf("Machine(m) = %v, want ErrNotFound", err)
 		}
-		if _, err := f.Metrics(ctx, "m"); !errors.Is(err, factory.ErrNotFound) {
+		if _, err := f.Metrics(context.Background(), "m"); !errors.Is(err, factory.ErrNotFound) {
 			t.Errorf("Metrics(m) = %v, want ErrNotFound", err)
 		}
-		if page, err := f.Machines(ctx, factory.MachineQuery{Limit: 10}); err != nil || len(page.Machines) != 1 || page.Machines[0].ID != "n" {
+		if page, err := f.Machines(context.Background(), factory.MachineQuery{Limit: 10}); err != nil || len(page.Machines) != 1 || page.Machines[0].ID != "n" {
 			t.Errorf("Machines = %+v, %v, want n alone", page, err)
 		}
 		if got := f.latest("", ""); len(got) != 1 || got[0].Machine != "n" {
@@ -248,7 +248,7 @@ func testDeletion(t *testing.T, open Opener) {
 		if stats := f.Stats(); stats.Machines != 1 {
 			t.Errorf("Stats().Machines = %d, want 1", stats.Machines)
 		}
-		_, err := f.History(ctx, everything("m"))
+		_, err := f.History(context.Background(), everything("m"))
 		if readable && (err != nil || len(f.history("m")[0].Points) != 50) || !readable && !errors.Is(err, factory.ErrNotFound) {
 			t.Errorf("History(m) = %v, want readable %t", err, readable)
 		}

@@ -1,0 +1,195 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"time"
+
+	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/sqlite"
+)
+
+// What the process that gets killed does, in parallel. Each line that it
+// prints, a name and a count, is something acknowledged.
+//
+//   - client-N appends N+1 readings of the metric seq at a time, and with them
+//     one each of last, which is always the same time, and of late, which goes
+//     backwards.
+//   - bulk appends thousands at a time, so that there are rollups.
+//   - temp appends readings that expire after a second.
+//   - purge fills a machine, and purges it.
+//   - name counts in the name of a machine.
+const (
+	killClients = 3
+	killStart   = int64(1_700_000_000_000)
+	bulkWidth   = 1500
+)
+
+func killMachine(client int) string { return fmt.Sprintf("client-%d", client) }
+
+// killReadings are what the client appends the nth time, n from 1.
+func killReadings(client int, n int64) (readings []factory.Reading) {
+	machine, width := killMachine(client), int64(client+1)
+	for i := (n-1)*width + 1; i <= n*width; i++ {
+		readings = append(readings, factory.Reading{Machine: machine, Metric: "seq", ObservedAt: killStart + i, Value: math.Sqrt(float64(i))})
+	}
+	return append(readings,
+		factory.Reading{Machine: machine, Metric: "last", ObservedAt: killStart, Value: float64(n)},
+		factory.Reading{Machine: machine, Metric: "late", ObservedAt: killStart - n, Value: float64(n)})
+}
+
+// bulkReadings are what bulk appends the nth time.
+func bulkReadings(n int64) (readings []factory.Reading) {
+	for i := (n - 1) * bulkWidth; i < n*bulkWidth; i++ {
+		readings = append(readings, factory.Reading{Machine: "bulk", Metric: "v", ObservedAt: killStart + i*1000, Value: bulkValue(i)})
+	}
+	return readings
+}
+
+func bulkValue(i int64) float64 { return float64(i*i%1009) / 8 }
+
+// tempValue is the value of a reading of temp.
+func tempValue(at int64) float64 { return float64(at % 1000) }
+
+// busyAllTheTime has the sealer at work between any two commits, with all that
+// it has to do.
+func busyAllTheTime(path string) sqlite.Options {
+	return sqlite.Options{Path: path, AutoRegister: true, SealPoints: 64, SealAfter: time.Millisecond}.
+		Tuned(sqlite.Tuning{SealEvery: time.Millisecond, UpkeepEvery: time.Millisecond})
+}
+
+// writeUntilKilled is the role "write".
+func writeUntilKilled(path string) error {
+	ctx := context.Background()
+	store, err := sqlite.Open(ctx, busyAllTheTime(path))
+	if err != nil {
+		return err
+	}
+	var counts [killClients]int64
+	for client := range counts {
+		if counts[client], err = lastCount(store, client); err != nil {
+			return err
+		}
+	}
+	bulk, err := bulkCount(store)
+	if err != nil {
+		return err
+	}
+	name, err := nameCount(store)
+	if err != nil {
+		return err
+	}
+	purge := time.Now().UnixMicro() // a new machine each time, in all processes
+	fmt.Println("ready 0")
+	errs := make(chan error)
+	forEver := func(what string, n int64, do func(n int64) error) {
+		go func() {
+			for {
+				n++
+				if err := do(n); err != nil {
+					errs <- fmt.Errorf("%s %d: %w", what, n, err)
+					return
+				}
+				fmt.Fprintf(os.Stdout, "%s %d\n", what, n)
+			}
+		}()
+	}
+	for client, n := range counts {
+		forEver(killMachine(client), n, func(n int64) error { return appendAll(store, killReadings(client, n)) })
+	}
+	forEver("bulk", bulk, func(n int64) error { return appendAll(store, bulkReadings(n)) })
+	forEver("temp", 0, func(n int64) error {
+		now := time.Now().UnixMilli()
+		err := appendAll(store, []factory.Reading{{Machine: "temp", Metric: "v", ObservedAt: now, Value: tempValue(now)}})
+		if err != nil || n > 1 {
+			return err
+		}
+		_, _, err = store.PutMetric(ctx, factory.Metric{Machine: "temp", Name: "v", Kind: factory.Gauge, Retention: time.Second}, factory.MatchAlways)
+		return err
+	})
+	forEver("purge", purge, func(n int64) error {
+		machine := "purge-" + strconv.FormatInt(n, 10)
+		for i := range int64(3) {
+			if err := appendAll(store, noise(machine, i*500, 500)); err != nil {
+				return err
+			}
+		}
+		return store.DeleteMachine(ctx, machine, factory.MatchAlways, true)
+	})
+	forEver("name", name, func(n int64) error {
+		_, _, err := store.PutMachine(ctx, factory.Machine{ID: "named", Name: strconv.FormatInt(n, 10)}, factory.MatchAlways)
+		return err
+	})
+	return <-errs
+}
+
+func appendAll(store *sqlite.Store, readings []factory.Reading) error {
+	result, err := store.Append(context.Background(), readings)
+	if err == nil && result.Accepted != len(readings) {
+		err = fmt.Errorf("%d of %d accepted: %w", result.Accepted, len(readings), result.Rejected[0].Err)
+	}
+	return err
+}
+
+// lastCount returns how many times the client has appended, going by the file.
+func lastCount(store *sqlite.Store, client int) (int64, error) {
+	page, err := store.Latest(context.Background(), factory.LatestQuery{Machine: killMachine(client), Metric: "last", Limit: 1})
+	if err != nil || len(page.Readings) == 0 {
+		return 0, err
+	}
+	return int64(page.Readings[0].Value), nil
+}
+
+// bulkCount is the same for bulk.
+func bulkCount(store *sqlite.Store) (int64, error) {
+	page, err := store.Latest(context.Background(), factory.LatestQuery{Machine: "bulk", Limit: 1})
+	if err != nil || len(page.Readings) == 0 {
+		return 0, err
+	}
+	return (page.Readings[0].ObservedAt-killStart)/1000/bulkWidth + 1, nil
+}
+
+// nameCount returns what name has counted to, going by the file.
+func nameCount(store *sqlite.Store) (int64, error) {
+	named, err := store.Machine(context.Background(), "named")
+	if errors.Is(err, factory.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(named.Name, 10, 64)
+}
+
+// evictUntilKilled is the role "evict": it appends more than the size limit
+// leaves room for.
+func evictUntilKilled(path string) error {
+	options := busyAllTheTime(path)
+	options.MaxBytes = evictLimit
+	store, err := sqlite.Open(context.Background(), options)
+	if err != nil {
+		return err
+	}
+	n := int64(0)
+	page, err := store.Latest(context.Background(), factory.LatestQuery{Machine: "m", Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(page.Readings) > 0 {
+		n = page.Readings[0].ObservedAt/1000/bulkWidth + 1
+	}
+	fmt.Println("ready 0")
+	for {
+		n++
+		if err := appendAll(store, noise("m", (n-1)*bulkWidth, bulkWidth)); err != nil {
+			return fmt.Errorf("evict %d: %w", n, err)
+		}
+		fmt.Fprintf(os.Stdout, "evict %d\n", n)
+	}
+}
+
+const evictLimit = 1 << 20
