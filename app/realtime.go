@@ -45,7 +45,7 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 	c := a.config
 	s := &sessions{app: a, drained: make(chan struct{})}
 	s.brokerErr.Store(&errNotYet)
-	if s.loop, err = eventloop.New(eventloop.Options{StallAfter: c.WriteTimeout}); err != nil {
+	if s.loop, err = eventloop.New(eventloop.Options{StallAfter: c.WriteTimeout, ReplaceAbove: int(c.WSQueueBytes) / 8}); err != nil {
 		return nil, fmt.Errorf("event loop: %w", err)
 	}
 	o := realtime.Options{

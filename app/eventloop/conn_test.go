@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
 	"strings"
@@ -93,6 +94,42 @@ func TestOneWrite(t *testing.T) {
 	buf := make([]byte, 1000)
 	if n, err := peer.Read(buf); n != 300 || err != nil {
 		t.Errorf("the first read gets %d bytes, %v; want all 300", n, err)
+	}
+}
+
+// TestNothingIsReplacedForOneWhoIsNotBehind: what waits for a moment only, for
+// the handler's end or for a processor, all arrives.
+func TestNothingIsReplacedForOneWhoIsNotBehind(t *testing.T) {
+	t.Parallel()
+	l, err := eventloop.New(eventloop.Options{Shards: 1, ReplaceAbove: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, l)
+	s, peer := pair(t)
+	send := func(c *eventloop.Conn) {
+		for i := range 100 {
+			_ = c.Send(7, fmt.Appendf(nil, "%03d", i))
+		}
+	}
+	c := add(t, l, s, newHandler(func(c *eventloop.Conn) {
+		if len(readAll(c)) > 0 {
+			send(c)
+		}
+	}), 1<<20)
+	_, _ = peer.WriteString("x")
+	want := ""
+	for i := range 100 {
+		want += fmt.Sprintf("%03d", i)
+	}
+	reads(t, peer, want)
+	if n := l.Stats().Replaced; n != 0 {
+		t.Errorf("%d are replaced although little waits", n)
+	}
+	_ = c.Send(0, make([]byte, 1<<20)) // more than the socket takes
+	send(c)
+	if n := l.Stats().Replaced; n != 99 {
+		t.Errorf("%d are replaced behind what does not leave, want 99", n)
 	}
 }
 

@@ -140,6 +140,12 @@ func start(t testing.TB) (l *eventloop.Loop, stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l, run(t, l)
+}
+
+// run runs l for the time of the test.
+func run(t testing.TB, l *eventloop.Loop) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	ended.Go(func() {
@@ -152,7 +158,7 @@ func start(t testing.TB) (l *eventloop.Loop, stop func()) {
 		ended.Wait()
 	}
 	t.Cleanup(stop)
-	return l, stop
+	return stop
 }
 
 func add(t testing.TB, l *eventloop.Loop, s *socket, h eventloop.Handler, limit int) *eventloop.Conn {

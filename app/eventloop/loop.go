@@ -21,6 +21,10 @@ type Options struct {
 	// it, before it is sent off like one whose queue is full: data with a Key
 	// never fills the queue. It is looked at when more is sent. 0 is no bound.
 	StallAfter time.Duration
+	// ReplaceAbove is how many bytes have to wait for a peer before data with a
+	// Key takes the place of older data: for a moment something waits for
+	// everybody, the longer the busier the machine is. 0 always replaces.
+	ReplaceAbove int
 }
 
 // Loop owns the epoll sets, the goroutines that serve them, and the wheel.
@@ -31,6 +35,7 @@ type Loop struct {
 	wheel  *wheel
 	stop   chan struct{}
 	stall  time.Duration
+	above  int // Options.ReplaceAbove
 	begin  time.Time
 
 	replaced, slow atomic.Uint64
@@ -42,7 +47,7 @@ func New(o Options) (*Loop, error) {
 	if o.Shards <= 0 {
 		o.Shards = runtime.GOMAXPROCS(0)
 	}
-	l := &Loop{pool: newPool(), wheel: newWheel(), stop: make(chan struct{}), stall: o.StallAfter, begin: time.Now()}
+	l := &Loop{pool: newPool(), wheel: newWheel(), stop: make(chan struct{}), stall: o.StallAfter, above: o.ReplaceAbove, begin: time.Now()}
 	for range o.Shards {
 		s, err := newShard(l)
 		if err != nil {

@@ -29,8 +29,9 @@ type chunk struct {
 
 // Send queues data, and does not block. data must not be changed any more; it
 // is shared, not copied. With a Key it takes the place of what waits under
-// that Key. When more than the bound waits, the peer is sent off: what waits
-// is dropped, Handler.Slow has the last word, and Closed gets ErrSlow.
+// that Key, once as much waits as Options.ReplaceAbove says. When more than the
+// bound waits, the peer is sent off: what waits is dropped, Handler.Slow has
+// the last word, and Closed gets ErrSlow.
 //
 // The error is that of a connection that has ended or is about to.
 func (c *Conn) Send(key Key, data []byte) error {
@@ -80,6 +81,9 @@ func (c *Conn) refusesLocked() error {
 
 // replaceLocked puts data in the place of what waits under its key.
 func (c *Conn) replaceLocked(key Key, data []byte) bool {
+	if c.queued < c.s.loop.above {
+		return false
+	}
 	first := c.leaving
 	if c.offset > 0 {
 		first = max(first, 1)
