@@ -111,6 +111,39 @@ func TestWhoFloodsIsHeldBack(t *testing.T) {
 	}
 }
 
+func TestWhoIsHeldBackForTooLongIsClosed(t *testing.T) {
+	t.Parallel()
+	gate := make(chan struct{})
+	p := start(t, socketio.Options{MaxQueued: 2, HoldTimeout: 50 * time.Millisecond}, func(io *socketio.Server) {
+		io.On("e", func(*socketio.Event) { <-gate })
+	})
+	c := p.dial("websocket")
+	c.connect("", "")
+	c.try(`2["e"]`, `2["e"]`, `2["e"]`, `2["e"]`)
+	c.wantsEnd()
+	close(gate)
+	if r := receive(t, p.ends); r != socketio.ForcedServerClose {
+		t.Errorf("disconnected for %q, want %q", r, socketio.ForcedServerClose)
+	}
+}
+
+func TestThePanicOfADisconnectedSocketLeavesItsEnd(t *testing.T) {
+	t.Parallel()
+	p := start(t, socketio.Options{}, func(io *socketio.Server) {
+		io.On("e", func(e *socketio.Event) {
+			e.Socket.Disconnect(false)
+			panic("on purpose")
+		})
+	})
+	c := p.dial("websocket")
+	c.connect("", "")
+	c.send(`2["e"]`)
+	c.wants(`1`, "close 1011")
+	if r := receive(t, p.ends); r != socketio.ServerDisconnect {
+		t.Errorf("disconnected for %q, want %q", r, socketio.ServerDisconnect)
+	}
+}
+
 func TestAnAcknowledgementPassesTheQueue(t *testing.T) {
 	t.Parallel()
 	var events atomic.Int32

@@ -187,9 +187,6 @@ func (a *MemoryAdapter) BroadcastWithAck(ctx context.Context, p *Packet, o *Broa
 	asked := *p
 	asked.ID, asked.HasID = a.ns.nextAck(), true
 	frames := newFrames(&asked)
-	// Clients that are gone before they answer are not waited for any longer
-	// than the timeout, as with the original.
-	counted(len(*list))
 	var waiting atomic.Bool
 	waiting.Store(true)
 	answer := func(args Args, err error) {
@@ -197,11 +194,12 @@ func (a *MemoryAdapter) BroadcastWithAck(ctx context.Context, p *Packet, o *Broa
 			answered(args.At(0, 1).Clone())
 		}
 	}
-	asking := slices.Clone(*list)
+	asking := slices.DeleteFunc(slices.Clone(*list), func(s *Socket) bool { return !s.await(asked.ID, answer) })
+	// Clients that are gone before they answer are waited for all the same, as
+	// by the original.
+	counted(len(asking))
 	for _, s := range asking {
-		if s.await(asked.ID, answer) {
-			_ = s.transmit(frames, o.Flags.Volatile)
-		}
+		_ = s.transmit(frames, o.Flags.Volatile)
 	}
 	context.AfterFunc(ctx, func() {
 		waiting.Store(false)

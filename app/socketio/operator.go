@@ -87,6 +87,8 @@ func (o Operator) EmitWithAck(ctx context.Context, event string, args ...any) ([
 	if deadline, ok := ctx.Deadline(); ok {
 		o.o.Flags.Timeout = time.Until(deadline)
 	}
+	ctx, stop := context.WithCancel(ctx) // the adapter forgets when this is over
+	defer stop()
 	c := collection{complete: make(chan struct{}), servers: -1}
 	if err := o.ns.adapter.BroadcastWithAck(ctx, p, &o.o, c.counted, c.answered); err != nil {
 		return nil, err

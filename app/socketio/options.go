@@ -28,6 +28,9 @@ type Options struct {
 	// for an acknowledgement, which may come behind them, sixteen times as
 	// much may wait before the client is closed.
 	MaxQueued, MaxQueuedBytes int
+	// HoldTimeout is how long a client may be left unread for that (30 s);
+	// then it is closed.
+	HoldTimeout time.Duration
 	// MaxNamespaces bounds the namespaces that one client joins (100; those that
 	// it has left count while their handlers run, at half), and
 	// MaxChildNamespaces those that exist because of a pattern (10 000).
@@ -56,6 +59,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.MaxPartialBytes, 64<<20)
 	setDefault(&o.MaxQueued, 1024)
 	setDefault(&o.MaxQueuedBytes, 1<<20)
+	setDefault(&o.HoldTimeout, 30*time.Second)
 	setDefault(&o.MaxNamespaces, 100)
 	setDefault(&o.MaxChildNamespaces, 10_000)
 	setDefault(&o.AckTimeout, 5*time.Second)

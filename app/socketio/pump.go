@@ -1,11 +1,14 @@
 package socketio
 
+import "time"
+
 // pump works off, in order and one at a time, what is to be done for a socket.
 // It has a goroutine of the loop's only while there is something. It is
 // guarded by the socket's mutex.
 type pump struct {
 	running bool
 	queue   []job
+	next    int           // the first of the queue that is not yet begun
 	count   int           // events that wait or are being handled
 	size    int           // their bytes
 	room    chan struct{} // closed once there is room again; nil if nobody waits
@@ -16,6 +19,7 @@ type pump struct {
 type job struct {
 	event *Event
 	run   func()
+	last  bool // the end's handlers, which are called whatever happens
 }
 
 func (j *job) size() int {
@@ -63,7 +67,7 @@ func (s *Socket) start() {
 
 // receive queues an event, and waits as long as too many wait already. It
 // reports false if there are too many to wait for, because the handler itself
-// waits for something that may stand behind them.
+// waits for something that may stand behind them, or if that takes too long.
 func (s *Socket) receive(e *Event) bool {
 	o := &s.client.server.options
 	s.mu.Lock()
@@ -80,12 +84,25 @@ func (s *Socket) receive(e *Event) bool {
 		}
 		room := s.pump.room
 		s.mu.Unlock()
-		<-room
+		if !waitFor(room, o.HoldTimeout) {
+			return false
+		}
 		s.mu.Lock()
 	}
 	s.mu.Unlock()
 	s.enqueue(job{event: e})
 	return true
+}
+
+func waitFor(room <-chan struct{}, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-room:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 func (p *pump) full(count, bytes int) bool {
@@ -98,22 +115,32 @@ func (s *Socket) work() {
 }
 
 func (s *Socket) workOff() {
-	var batch []job
 	for {
 		s.mu.Lock()
-		if len(s.pump.queue) == 0 {
-			s.pump.running = false
-			s.mu.Unlock()
+		j, ok := s.pump.take()
+		s.mu.Unlock()
+		if !ok {
 			s.client.pumps.Add(-1)
 			return
 		}
-		batch, s.pump.queue = s.pump.queue, nil
-		s.mu.Unlock()
-		for i := range batch {
-			s.do(&batch[i])
-			batch[i] = job{}
-		}
+		s.do(&j)
 	}
+}
+
+// take returns the next job. Without one the pump has ended, and keeps no
+// memory.
+func (p *pump) take() (job, bool) {
+	if p.next == len(p.queue) {
+		p.queue, p.next, p.running = nil, 0, false
+		return job{}, false
+	}
+	j := p.queue[p.next]
+	p.queue[p.next] = job{}
+	p.next++
+	if p.next == len(p.queue) {
+		p.queue, p.next = p.queue[:0], 0
+	}
+	return j, true
 }
 
 func (s *Socket) do(j *job) {
@@ -137,10 +164,19 @@ func (s *Socket) do(j *job) {
 func (s *Socket) failed() {
 	s.mu.Lock()
 	s.pump.release()
-	s.pump = pump{}
+	var last []job
+	for _, j := range s.pump.queue[s.pump.next:] {
+		if j.last {
+			last = append(last, j)
+		}
+	}
+	s.pump = pump{running: len(last) > 0, queue: last, drop: true}
 	s.mu.Unlock()
 	s.client.pumps.Add(-1)
 	s.client.crash()
+	if len(last) > 0 {
+		s.start()
+	}
 }
 
 // dispatch calls the handlers of an event.

@@ -257,3 +257,39 @@ func TestNothingIsLostOnTheWayBack(t *testing.T) {
 		c.comeBack(w, offset)
 	}
 }
+
+// Who is lost again on the way back may come a second time.
+func TestASessionIsNotSpentOnWhoVanishes(t *testing.T) {
+	t.Parallel()
+	var tries atomic.Int32
+	begun, gate := make(chan struct{}), make(chan struct{})
+	p := start(t, recovering(socketio.Recovery{RunMiddlewares: true}), func(io *socketio.Server) {
+		io.Use(func(*socketio.Socket) error {
+			if tries.Add(1) == 2 {
+				close(begun)
+				<-gate
+			}
+			return nil
+		})
+	})
+	c := p.dial("websocket")
+	w := c.connect("", "")
+	mustDo(t, p.io.Emit("e"))
+	offset := offsetOf(t, c.read())
+	_ = c.post("1")
+	receive(t, p.ends)
+	lost := p.dial("websocket")
+	lost.comeBack(w, offset)
+	receive(t, begun)
+	_ = lost.post("1")
+	receive(t, lost.over)
+	until(t, "the server knows", func() bool { return p.io.Engine().Stats().Sessions == 0 })
+	close(gate)
+	again := welcome{}
+	until(t, "the session is there again", func() bool {
+		back := p.dial("websocket")
+		back.comeBack(w, offset)
+		again = back.welcomed("0")
+		return again == w
+	})
+}

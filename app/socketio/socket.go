@@ -248,6 +248,9 @@ func (s *Socket) connect() {
 		rooms = s.session.Rooms
 	}
 	if err := n.adapter.Connect(s, rooms, s.welcome); err != nil {
+		if s.session != nil { // it may try again
+			n.adapter.PersistSession(s.session)
+		}
 		s.refuse(err)
 		return
 	}
@@ -340,7 +343,7 @@ func (s *Socket) end(reason Reason) {
 	if s.pid != "" && recoverable(reason) {
 		s.ns.adapter.PersistSession(&Session{SID: s.id, PID: s.pid, Rooms: rooms, Data: s.Data()})
 	}
-	s.enqueue(job{run: func() { s.ended(reason, rooms) }})
+	s.enqueue(job{last: true, run: func() { s.ended(reason, rooms) }})
 }
 
 // ended runs the handlers of the end.
