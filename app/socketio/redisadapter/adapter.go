@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"smart-factory-backend/app/socketio"
@@ -21,6 +22,7 @@ type Adapter struct {
 	channels channels
 	pending  pending
 	serial   serial
+	asked    atomic.Int64 // see maxAsked
 }
 
 var _ socketio.Adapter = (*Adapter)(nil)
@@ -273,14 +275,18 @@ func (a *Adapter) tellAll(req *request) error {
 }
 
 // Close gives the namespace's subscriptions up, and waits for handlers of
-// server-side events that run.
+// server-side events that run, for five seconds at most.
 func (a *Adapter) Close() error {
 	c := a.channels
 	a.link.unsubscribe(c.pattern, []string{c.request, c.response, c.own})
-	err := a.MemoryAdapter.Close()
-	a.serial.close()
-	return err
+	return errors.Join(a.MemoryAdapter.Close(), a.serial.close(closeGrace))
 }
 
-// ackTimeout is what a request for acknowledgements without a timeout gets.
-const ackTimeout = time.Minute
+const (
+	closeGrace = 5 * time.Second
+	// ackTimeout is what a request for acknowledgements without a timeout gets.
+	ackTimeout = time.Minute
+	// maxAsked is how many broadcasts of other servers may wait for this
+	// server's clients at a time; more are dropped.
+	maxAsked = 10_000
+)

@@ -200,6 +200,11 @@ func (a *Adapter) ask(req *request) {
 	if wait == 0 {
 		wait = ackTimeout
 	}
+	if a.asked.Add(1) > maxAsked {
+		a.asked.Add(-1)
+		a.link.drop(a.channels.request, errors.New("too many broadcasts wait for acknowledgements"))
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	counted := func(clients int) {
 		a.answer(req, countResponse{respClientCount, req.RequestID, clients})
@@ -214,7 +219,10 @@ func (a *Adapter) ask(req *request) {
 		}
 	}
 	// The timeout releases the context: nobody knows when the last has answered.
-	context.AfterFunc(ctx, cancel)
+	context.AfterFunc(ctx, func() {
+		cancel()
+		a.asked.Add(-1)
+	})
 	if err := a.MemoryAdapter.BroadcastWithAck(ctx, req.event.packet(), options(*req.Opts, req.flags), counted, answered); err != nil {
 		cancel()
 		counted(0) // or the other server waits

@@ -1,6 +1,12 @@
 package redisadapter
 
-import "sync"
+import (
+	"errors"
+	"sync"
+	"time"
+)
+
+var errStuck = errors.New("a handler of a server-side event does not return")
 
 // serial runs functions one after the other, on a goroutine that it has only
 // while there are any.
@@ -57,10 +63,22 @@ func (s *serial) next() func() {
 	return f
 }
 
-// close drops what waits, and waits for what runs.
-func (s *serial) close() {
+// close drops what waits, and waits for what runs, but not longer than grace.
+func (s *serial) close(grace time.Duration) error {
 	s.mu.Lock()
 	s.closed, s.waiting = true, nil
 	s.mu.Unlock()
-	s.wg.Wait()
+	ended := make(chan struct{})
+	go func() { // ends with what runs
+		s.wg.Wait()
+		close(ended)
+	}()
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return nil
+	case <-timer.C:
+		return errStuck
+	}
 }
