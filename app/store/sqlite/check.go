@@ -29,7 +29,18 @@ func markInUse(c *conn) (clean bool, err error) {
 	if err != nil || marked > 0 {
 		return false, err
 	}
-	return true, c.exec("INSERT OR REPLACE INTO state (name, value) VALUES ('in use', 1)")
+	return true, setInUse(c, true)
+}
+
+// setInUse writes the mark without waiting for the disk: it gets there with
+// the next commit, before which there is nothing to check, or with the end of
+// the write-ahead log at the close.
+func setInUse(c *conn, inUse bool) error {
+	if err := c.once("PRAGMA synchronous = NORMAL"); err != nil {
+		return err
+	}
+	err := c.exec("INSERT OR REPLACE INTO state (name, value) VALUES ('in use', ?)", asFlag(inUse))
+	return errors.Join(err, c.once(durableCommits))
 }
 
 // markClean notes in the file that the store was closed, unless something is
@@ -38,9 +49,7 @@ func (s *Store) markClean() error {
 	if s.faults.committing() != nil || s.checker.state() == factory.IntegrityChecking {
 		return nil // the next start looks at it again
 	}
-	return s.writer.transact(func(c *conn) error {
-		return c.exec("INSERT OR REPLACE INTO state (name, value) VALUES ('in use', 0)")
-	})
+	return s.writer.alone(func(c *conn) error { return setInUse(c, false) })
 }
 
 // checker looks through the file after an unclean stop, beside the work of the

@@ -44,17 +44,33 @@ func floorTo(at, unit int64) int64 {
 	return at - into
 }
 
-// rollWindows bounds the rows made in one upkeep, so that sealing has its turn.
-const rollWindows = 512
+const (
+	// rollWindows bounds the rows made in one upkeep, so that sealing has its
+	// turn, and rollRows those written in one transaction.
+	rollWindows = 512
+	rollRows    = 64
+)
+
+// madeRollup is a row that is to be written.
+type madeRollup struct {
+	window
+	data []byte
+}
 
 // rollUpLocked makes the rollups that are due.
-func (z *sealer) rollUpLocked(stop <-chan struct{}) error {
+func (z *sealer) rollUpLocked(stop <-chan struct{}) (err error) {
+	defer func() {
+		if err != nil {
+			z.forgetMade(z.upkeep.made) // the chunks may be others next time
+			z.upkeep.made = nil
+		}
+	}()
 	budget := rollWindows
 	for _, s := range z.catalog.all() {
 		for i, level := range rollupLevels {
 			for budget > 0 && s.tail.points > 0 && z.rollupDue(s, i) {
 				if stopped(stop) {
-					return nil
+					return z.writeRollups()
 				}
 				budget--
 				if err := z.rollNext(s, i, level); err != nil {
@@ -63,7 +79,43 @@ func (z *sealer) rollUpLocked(stop <-chan struct{}) error {
 			}
 		}
 	}
-	return z.rollAgain(stop)
+	if err := z.rollAgain(stop); err != nil {
+		return err
+	}
+	return z.writeRollups()
+}
+
+// writeRollups writes the rows that were made.
+func (z *sealer) writeRollups() error {
+	rows := z.upkeep.made
+	if len(rows) == 0 {
+		return nil
+	}
+	z.upkeep.made = nil
+	bytes := 0
+	err := z.writer.transact(func(c *conn) error {
+		for _, row := range rows {
+			bytes += len(row.data) + logRowOverhead
+			if err := c.exec("INSERT OR REPLACE INTO rollup (series_id, level, t0, data) VALUES (?, ?, ?, ?)",
+				row.series.id, rollupLevels[row.level].id, row.start, row.data); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		z.forgetMade(rows)
+		return err
+	}
+	z.wrote(bytes)
+	return z.checkpointLocked()
+}
+
+// forgetMade has rows that were not written made again in time.
+func (z *sealer) forgetMade(rows []madeRollup) {
+	for _, row := range rows {
+		row.series.rolled[row.level].known = false // look into the file
+	}
 }
 
 // rollupDue reports whether there may be a window to roll up.
@@ -106,7 +158,7 @@ func (z *sealer) rollNext(s *series, i int, l rollupLevel) error {
 		next.at = max(next.at+l.window, l.start(t1))
 		return nil
 	}
-	err = z.rollWindow(s, l, next.at)
+	err = z.rollWindow(window{s, i, next.at})
 	next.at += l.window
 	return err
 }
@@ -118,11 +170,10 @@ func (z *sealer) rollAgain(stop <-chan struct{}) error {
 			return nil
 		}
 		delete(z.upkeep.stale, w)
-		l := rollupLevels[w.level]
 		if w.series.purged.Load() || w.start >= w.series.rolled[w.level].at {
 			continue // it is not due, or comes in its turn
 		}
-		if err := z.rollWindow(w.series, l, w.start); err != nil {
+		if err := z.rollWindow(w); err != nil {
 			return err
 		}
 	}
@@ -137,7 +188,8 @@ type window struct {
 }
 
 // rollWindow makes one rollup from the chunks.
-func (z *sealer) rollWindow(s *series, l rollupLevel, start int64) error {
+func (z *sealer) rollWindow(w window) error {
+	s, l, start := w.series, rollupLevels[w.level], w.start
 	var entries []rollupEntry
 	points, damaged := []factory.Point(nil), false
 	err := z.conn.query(chunksOfRange, func(v []driver.Value) (err error) {
@@ -160,13 +212,11 @@ func (z *sealer) rollWindow(s *series, l rollupLevel, start int64) error {
 		return nil
 	}
 	data := appendRollup(nil, entries, s.about.Load().kind == factory.Counter)
-	err = z.writer.transact(func(c *conn) error {
-		return c.exec("INSERT OR REPLACE INTO rollup (series_id, level, t0, data) VALUES (?, ?, ?, ?)", s.id, l.id, start, data)
-	})
-	if err == nil {
-		z.wrote(len(data))
+	z.upkeep.made = append(z.upkeep.made, madeRollup{w, data})
+	if len(z.upkeep.made) >= rollRows {
+		return z.writeRollups()
 	}
-	return err
+	return nil
 }
 
 // rollupEntry is the summary of a minute or an hour.

@@ -31,6 +31,7 @@ type upkeep struct {
 	last     time.Time // of the last upkeep
 	eviction eviction
 	stale    map[window]struct{} // rollups to make anew
+	made     []madeRollup        // rollups to write
 }
 
 // damage is what a reader has found.
@@ -171,6 +172,9 @@ func (z *sealer) clearPurged(stop <-chan struct{}) error {
 				return err
 			}
 			more = n == removeRows
+			if err := z.checkpointLocked(); err != nil {
+				return err
+			}
 		}
 		gone := false
 		err := z.writer.transact(func(c *conn) error {
@@ -242,6 +246,9 @@ func (z *sealer) expireLocked(stop <-chan struct{}, now int64) error {
 				return err
 			}
 			if err := z.lookAtEnds(s); err != nil {
+				return err
+			}
+			if err := z.checkpointLocked(); err != nil {
 				return err
 			}
 		}

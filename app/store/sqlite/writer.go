@@ -20,6 +20,9 @@ type writer struct {
 	suspect bool
 }
 
+// durableCommits has each commit wait for the disk.
+const durableCommits = "PRAGMA synchronous = FULL"
+
 // openWriter opens the database file for writing.
 func openWriter(file *dbFile) (*conn, error) {
 	c, err := openConn(file)
@@ -29,7 +32,7 @@ func openWriter(file *dbFile) (*conn, error) {
 	// Checkpoints are the sealer's work; the limit here is for the case that
 	// it cannot keep up.
 	for _, pragma := range []string{
-		"PRAGMA synchronous = FULL",
+		durableCommits,
 		"PRAGMA busy_timeout = 5000",
 		"PRAGMA wal_autocheckpoint = 8192",
 		"PRAGMA journal_size_limit = 67108864",
@@ -101,6 +104,19 @@ func (w *writer) startOverLocked() error {
 	}
 	w.suspect = false
 	return nil
+}
+
+// alone runs fn on the connection, if there is one, outside of a transaction.
+func (w *writer) alone(fn func(*conn) error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conn == nil || w.suspect {
+		return nil
+	}
+	if err := w.file.check(); err != nil {
+		return err
+	}
+	return fn(w.conn)
 }
 
 // giveUpLocked closes the connection, which rolls back what is open on it.
