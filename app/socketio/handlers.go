@@ -26,6 +26,7 @@ type handlerSet struct {
 	connection    []func(*Socket)
 	disconnecting []func(*Socket, Reason)
 	disconnect    []func(*Socket, Reason)
+	admitting     []func(*Event) error
 	events        map[string]*listener
 	anyEvent      []Handler
 	serverSide    map[string][]func(*ServerEvent)
@@ -54,7 +55,7 @@ func (h *Handlers) change(f func(*handlerSet)) {
 	set := &handlerSet{
 		middlewares: slices.Clip(old.middlewares), connection: slices.Clip(old.connection),
 		disconnecting: slices.Clip(old.disconnecting), disconnect: slices.Clip(old.disconnect),
-		events: maps.Clone(old.events), anyEvent: slices.Clip(old.anyEvent), serverSide: maps.Clone(old.serverSide),
+		admitting: slices.Clip(old.admitting), events: maps.Clone(old.events), anyEvent: slices.Clip(old.anyEvent), serverSide: maps.Clone(old.serverSide),
 	}
 	if set.events == nil {
 		set.events, set.serverSide = map[string]*listener{}, map[string][]func(*ServerEvent){}
@@ -88,7 +89,15 @@ func (h *Handlers) OnDisconnecting(f func(*Socket, Reason)) {
 	h.change(func(s *handlerSet) { s.disconnecting = append(s.disconnecting, f) })
 }
 
-// On handles the events of a name.
+// UseEvents adds a middleware for events: it is called before the handlers of
+// each, and may wait. With an error the event is dropped; the client is told
+// what f itself tells it, by Event.Ack for example.
+func (h *Handlers) UseEvents(f func(*Event) error) {
+	h.change(func(s *handlerSet) { s.admitting = append(s.admitting, f) })
+}
+
+// On handles the events of a name. What the original calls the events
+// "connection" and "disconnect" are OnConnection and OnDisconnect.
 func (h *Handlers) On(event string, f Handler) { h.on(event, f, false) }
 
 // OnDirect is On for a handler that never waits: it may run on the goroutine

@@ -278,6 +278,25 @@ func TestOwnHandlersOfASocket(t *testing.T) {
 	}
 }
 
+func TestEventsPassMiddlewares(t *testing.T) {
+	t.Parallel()
+	p := start(t, socketio.Options{}, func(io *socketio.Server) {
+		echo(io)
+		io.OnDirect("direct", func(e *socketio.Event) { _ = e.Ack("handled") })
+		io.UseEvents(func(e *socketio.Event) error {
+			if e.Args.Text(0) == "secret" {
+				_ = e.Ack("forbidden")
+				return errors.New("forbidden")
+			}
+			return nil
+		})
+	})
+	c := p.dial("websocket")
+	c.connect("", "")
+	c.send(`21["ask","secret"]`, `22["ask","x"]`, `2["message","secret"]`, `23["direct","secret"]`, `24["direct"]`)
+	c.wants(`31["forbidden"]`, `32["x"]`, `33["forbidden"]`, `34["handled"]`)
+}
+
 func TestDisconnectedByTheServer(t *testing.T) {
 	t.Parallel()
 	onEach(t, socketio.Options{}, func(io *socketio.Server) {

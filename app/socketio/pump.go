@@ -185,6 +185,11 @@ func (s *Socket) dispatch(e *Event) {
 		return
 	}
 	shared := s.ns.load()
+	for _, f := range shared.admitting {
+		if f(e) != nil {
+			return
+		}
+	}
 	for _, f := range shared.anyEvent {
 		f(e)
 	}
@@ -244,7 +249,10 @@ func (s *Socket) handlersOf(event string) (named, anyEvent []Handler) {
 // direct calls the handlers of an event at once, on the goroutine that
 // received it, if all of them allow that and nothing is before them.
 func (s *Socket) direct(e *Event, l *listener) bool {
-	if l == nil || !l.direct || len(s.ns.load().anyEvent) > 0 {
+	if l == nil || !l.direct {
+		return false
+	}
+	if shared := s.ns.load(); len(shared.anyEvent) > 0 || len(shared.admitting) > 0 {
 		return false
 	}
 	s.mu.Lock()
