@@ -272,4 +272,5 @@ func (s *sessions) describeSessions() {
 	m.CounterFunc("smartfactory_redis_messages_dropped_total", func() float64 {
 		return float64(s.broker.Stats().Dropped + s.adapter.Stats().Lost)
 	})
+	m.CounterFunc("smartfactory_redis_messages_malformed_total", func() float64 { return float64(s.adapter.Stats().Dropped) })
 }

@@ -81,13 +81,7 @@ func TestIntegrationMalformedPublications(t *testing.T) {
 	t.Parallel()
 	redis := redisServer(t)
 	a, b := goServer(t, redis), goServer(t, redis)
-	client, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress: []string{"127.0.0.1:" + redis.port}, ForceSingleClient: true, DisableCache: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	client := redisClient(t, redis)
 	publish := func(channel, message string) int64 {
 		n, err := client.Do(t.Context(), client.B().Publish().Channel(channel).Message(message).Build()).AsInt64()
 		if err != nil {
@@ -114,4 +108,17 @@ func TestIntegrationMalformedPublications(t *testing.T) {
 		}
 	}
 	cluster(t, redis, a, b)
+}
+
+// redisClient returns a plain client, for the time of the test.
+func redisClient(t *testing.T, redis *process) rueidis.Client {
+	t.Helper()
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{"127.0.0.1:" + redis.port}, ForceSingleClient: true, DisableCache: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
 }

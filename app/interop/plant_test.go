@@ -95,6 +95,25 @@ func TestIntegrationPlantRestarts(t *testing.T) {
 	}, "home.js", server.url())
 }
 
+// What is published and means nothing is counted, and nothing else.
+func TestIntegrationPlantCountsMalformedMessages(t *testing.T) {
+	t.Parallel()
+	redis := redisServer(t)
+	admin := "127.0.0.1:" + freePort(t)
+	server := backend(t, "REDIS_URL="+redisURL(redis), "ADMIN_ADDR="+admin)
+	client := redisClient(t, redis)
+	for _, channel := range []string{"socket.io#/#", "socket.io-request#/#", "socket.io-response#/#"} {
+		if err := client.Do(t.Context(), client.B().Publish().Channel(channel).Message("\xc1").Build()).Error(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "three malformed messages", func() bool {
+		_, body := get(t, "http://"+admin+"/metrics")
+		return strings.Contains(body, "smartfactory_redis_messages_malformed_total 3\n")
+	})
+	server.alive()
+}
+
 // Without Redis a replica is degraded and not ready, and lives.
 func TestIntegrationPlantWithoutRedis(t *testing.T) {
 	t.Parallel()
