@@ -101,13 +101,26 @@ func keepSynchronous(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// newPool makes a pool of at most so many connections; it connects to nothing.
-func (o *Options) newPool(ctx context.Context, conns int) (*pgxpool.Pool, error) {
+// inIndexOrder has the planner follow an index wherever one gives the order
+// that is asked for. Of a partition that was never analyzed it knows nothing,
+// and would rather sort all of it for each piece that is read.
+func inIndexOrder(p map[string]string) {
+	for _, way := range []string{"enable_seqscan", "enable_bitmapscan", "enable_sort"} {
+		p[way] = "off"
+	}
+}
+
+// newPool makes a pool of at most so many connections, whose settings change
+// may change; it connects to nothing.
+func (o *Options) newPool(ctx context.Context, conns int, change func(map[string]string)) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	o.adjust(config.ConnConfig)
+	if change != nil {
+		change(config.ConnConfig.RuntimeParams)
+	}
 	config.MaxConns = int32(min(conns, 10_000))
 	config.MinConns, config.MinIdleConns = 0, 0
 	config.MaxConnIdleTime = 5 * time.Minute

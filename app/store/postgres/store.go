@@ -65,14 +65,15 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 func (s *Store) connect(ctx context.Context) (err error) {
 	writers := s.options.committers + 1
 	for _, pool := range []struct {
-		to    **pgxpool.Pool
-		conns int
+		to     **pgxpool.Pool
+		conns  int
+		change func(map[string]string)
 	}{
-		{&s.writing, writers},
-		{&s.watching, 1},
-		{&s.reading, s.options.MaxConns - writers - 2}, // one is the leader's
+		{&s.writing, writers, nil},
+		{&s.watching, 1, nil},
+		{&s.reading, s.options.MaxConns - writers - 2, inIndexOrder}, // one is the leader's
 	} {
-		if *pool.to, err = s.options.newPool(ctx, pool.conns); err != nil {
+		if *pool.to, err = s.options.newPool(ctx, pool.conns, pool.change); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,330 @@
+//go:build integration
+
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/postgres"
+)
+
+const dayMs = 24 * 3_600_000
+
+// movable is a clock that a test moves.
+type movable struct{ at atomic.Int64 }
+
+func (m *movable) now() time.Time { return time.UnixMilli(m.at.Load()) }
+
+// upkeepStore opens a store with a clock at noon of a day.
+func upkeepStore(t *testing.T, change func(*postgres.Options)) (*postgres.Store, *movable) {
+	t.Helper()
+	clock := new(movable)
+	clock.at.Store(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC).UnixMilli())
+	o := options(t)
+	if change != nil {
+		change(&o)
+	}
+	return mustOpen(t, o.Tuned(postgres.Tuning{Now: clock.now, UpkeepEvery: time.Hour})), clock
+}
+
+func mustUpkeep(t *testing.T, s *postgres.Store) {
+	t.Helper()
+	if err := s.UpkeepNow(context.Background()); err != nil {
+		t.Fatalf("upkeep: %v", err)
+	}
+}
+
+func mustInt(t *testing.T, s *postgres.Store, sql string, args ...any) int64 {
+	t.Helper()
+	n, err := s.QueryInt(context.Background(), sql, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return n
+}
+
+// tables counts the partitions, which the list and the server must agree on.
+func tables(t *testing.T, s *postgres.Store) int64 {
+	t.Helper()
+	listed := mustInt(t, s, "SELECT count(*) FROM reading_partition")
+	attached := mustInt(t, s, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'reading'::regclass")
+	if listed != attached {
+		t.Errorf("%d partitions are listed, %d are there", listed, attached)
+	}
+	return listed
+}
+
+// Days are dropped whole once everything in them has expired. Where a metric
+// is kept longer or shorter than the default, what has expired is deleted, and
+// what has not stays.
+func TestIntegrationRetentionRemoves(t *testing.T) {
+	t.Parallel()
+	s, clock := upkeepStore(t, func(o *postgres.Options) { o.Retention = 5 * 24 * time.Hour })
+	now := clock.at.Load()
+	ahead := tables(t, s)
+	if ahead != 4 {
+		t.Errorf("%d partitions are made ahead, want today and three more", ahead)
+	}
+	fill := func(metric string, days int64) {
+		t.Helper()
+		var batch []factory.Reading
+		for d := range days {
+			for i := range int64(24) {
+				batch = append(batch, factory.Reading{Machine: "m", Metric: metric, ObservedAt: now - d*dayMs - i*1_800_000, Value: float64(d)})
+			}
+		}
+		mustAppend(t, s, batch...)
+	}
+	fill("default", 5)
+	if got := tables(t, s); got != ahead+4 {
+		t.Errorf("%d partitions, want one more for each of the four days before today", got)
+	}
+	clock.at.Add(2 * dayMs)
+	mustUpkeep(t, s)
+	// Of the two oldest days one has expired whole; half of the other stays.
+	if got := tables(t, s); got != ahead+4-1+2 {
+		t.Errorf("%d partitions after two days, want one dropped and two made ahead", got)
+	}
+	if stats := s.Stats(); stats.ExpiredPoints != 24 || stats.Bytes == 0 {
+		t.Errorf("Stats() = %+v, want 24 expired points and a size", stats)
+	}
+	// One metric kept for ever holds on to its days, but not to the others'.
+	put := func(metric string, retention time.Duration) {
+		t.Helper()
+		if _, _, err := s.PutMetric(t.Context(), factory.Metric{Machine: "m", Name: metric, Kind: factory.Gauge, Retention: retention}, factory.MatchAlways); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("ever", factory.KeepForever)
+	put("short", 24*time.Hour)
+	now = clock.at.Load()
+	fill("ever", 10)
+	fill("short", 1)
+	clock.at.Add(30 * dayMs)
+	mustUpkeep(t, s)
+	for metric, want := range map[string]int64{"default": 0, "ever": 240, "short": 0} {
+		if got := mustInt(t, s, "SELECT count(*) FROM reading r JOIN series s ON s.id = r.series_id WHERE s.metric = $1", metric); got != want {
+			t.Errorf("%d readings of %s are on the disk, want %d", got, metric, want)
+		}
+		if got := history(t, s, "m", metric); int64(len(got)) != want {
+			t.Errorf("%d readings of %s are shown, want %d", len(got), metric, want)
+		}
+	}
+	// Kept no longer, its days go too.
+	put("ever", 0)
+	mustUpkeep(t, s)
+	if got := mustInt(t, s, "SELECT count(*) FROM reading"); got != 0 {
+		t.Errorf("%d readings are on the disk, want none", got)
+	}
+	if got := mustInt(t, s, "SELECT count(*) FROM reading_partition WHERE finish <= $1", clock.at.Load()-6*dayMs); got != 0 {
+		t.Errorf("%d partitions of expired days are left", got)
+	}
+	mustAppend(t, s, at("m", clock.at.Load(), 1))
+}
+
+// Past the size limit the oldest days go, with a warning before; what is
+// newest of a series that had only older readings is gone too.
+func TestIntegrationSizeLimit(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	events := map[postgres.EventKind]int{}
+	heard := func(kind postgres.EventKind) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return events[kind]
+	}
+	limits := func(limit int64) func(*postgres.Options) {
+		return func(o *postgres.Options) {
+			o.MaxBytes = limit
+			o.OnEvent = func(e postgres.Event) {
+				mu.Lock()
+				defer mu.Unlock()
+				events[e.Kind]++
+			}
+		}
+	}
+	// Tables without readings take a few hundred KiB; each day here more.
+	s, clock := upkeepStore(t, limits(4<<20))
+	now := clock.at.Load()
+	for day := int64(9); day >= 0; day-- {
+		var batch []factory.Reading
+		for i := range int64(8_000) {
+			batch = append(batch, at("m", now-day*dayMs-i, 1))
+		}
+		if day == 9 {
+			batch = append(batch, at("early", now-day*dayMs, 1))
+		}
+		mustAppend(t, s, batch...)
+	}
+	mustUpkeep(t, s)
+	stats := s.Stats()
+	if stats.Bytes > 4<<20 || stats.EvictedPoints == 0 || stats.MaxBytes != 4<<20 {
+		t.Errorf("Stats() = %+v, want less than the limit and evicted points", stats)
+	}
+	if heard(postgres.EventNearLimit) != 1 || heard(postgres.EventEvicted) == 0 || heard(postgres.EventNothingToEvict) != 0 {
+		t.Errorf("events %v, want one warning and evictions", events)
+	}
+	if points := history(t, s, "m", "v"); len(points) == 0 || points[len(points)-1].ObservedAt != now || uint64(len(points))+stats.EvictedPoints != 80_001 {
+		t.Errorf("%d points are left, %d evicted, want the newest and the rest evicted", len(points), stats.EvictedPoints)
+	}
+	page, err := s.Latest(t.Context(), factory.LatestQuery{Limit: 10})
+	if err != nil || len(page.Readings) != 1 || page.Readings[0].Machine != "m" {
+		t.Errorf("Latest = %+v, %v, want that of m alone", page, err)
+	}
+	// A late reading of an evicted day makes its partition again.
+	mustAppend(t, s, at("early", now-9*dayMs, 2))
+	if page, err := s.Latest(t.Context(), factory.LatestQuery{Machine: "early", Limit: 10}); err != nil || len(page.Readings) != 1 || page.Readings[0].Value != 2 {
+		t.Errorf("Latest(early) = %+v, %v, want the late reading", page, err)
+	}
+	// Today stays, whatever its size.
+	tiny, _ := upkeepStore(t, limits(1))
+	mustAppend(t, tiny, at("m", now, 1))
+	mustUpkeep(t, tiny)
+	if points := history(t, tiny, "m", "v"); len(points) != 1 || heard(postgres.EventNothingToEvict) == 0 {
+		t.Errorf("%d points of today, %v, want it kept and reported", len(points), events)
+	}
+}
+
+// While partitions are dropped and made again, appends and queries go on, and
+// what is acknowledged and not expired is there.
+func TestIntegrationUpkeepDuringAppends(t *testing.T) {
+	t.Parallel()
+	s, clock := upkeepStore(t, func(o *postgres.Options) { o.Retention = 3 * 24 * time.Hour })
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	accepted := make([]int64, 3) // times
+	for c := range accepted {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				now := clock.at.Load()
+				result, err := s.Append(context.Background(), []factory.Reading{at(fmt.Sprint("m", c), now, 1), at(fmt.Sprint("m", c), now-2*dayMs, 2), at("old", now-4*dayMs, 3)})
+				if err != nil || result.Accepted < 1 {
+					t.Errorf("Append = %+v, %v", result, err)
+					return
+				}
+				accepted[c] = now
+				if _, err := s.History(context.Background(), factory.HistoryQuery{Machine: fmt.Sprint("m", c), To: math.MaxInt64, Limit: 10}); err != nil {
+					t.Errorf("History = %v", err)
+					return
+				}
+			}
+		})
+	}
+	for range 12 {
+		clock.at.Add(dayMs)
+		mustUpkeep(t, s)
+	}
+	close(stop)
+	wg.Wait()
+	for c, last := range accepted {
+		found := false
+		for _, p := range history(t, s, fmt.Sprint("m", c), "v") {
+			found = found || p.ObservedAt == last
+		}
+		if !found {
+			t.Errorf("client %d: the reading at %d is gone", c, last)
+		}
+	}
+	if got := tables(t, s); got > 10 {
+		t.Errorf("%d partitions, want the old ones dropped", got)
+	}
+}
+
+// A history of many partitions is read through all of them, forwards and, for
+// what a counter had before, backwards.
+func TestIntegrationManyPartitions(t *testing.T) {
+	t.Parallel()
+	s, _ := upkeepStore(t, nil)
+	if _, _, err := s.PutMachine(t.Context(), factory.Machine{ID: "m"}, factory.MatchAlways); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.PutMetric(t.Context(), factory.Metric{Machine: "m", Name: "v", Kind: factory.Counter}, factory.MatchAlways); err != nil {
+		t.Fatal(err)
+	}
+	const months = 2*postgres.WindowPartitions + 20
+	var batch []factory.Reading
+	for i := range months {
+		batch = append(batch, at("m", midnight(2010, time.Month(1+i), 3), float64(10*i)))
+	}
+	mustAppend(t, s, batch[0], batch[months-1]) // far apart, then what is between
+	mustAppend(t, s, batch...)
+	if got := tables(t, s); got < months {
+		t.Errorf("%d partitions, want at least %d", got, months)
+	}
+	if got := history(t, s, "m", "v"); len(got) != months {
+		t.Errorf("%d points, want %d", len(got), months)
+	}
+	q := factory.BucketQuery{Machine: "m", From: math.MinInt64, To: math.MaxInt64, Interval: factory.Interval{Calendar: factory.Month}, Limit: 7}
+	sum, buckets := 0.0, 0
+	for {
+		page, err := s.Buckets(t.Context(), q)
+		if err != nil || len(page.Series) != 1 {
+			t.Fatalf("Buckets = %+v, %v", page, err)
+		}
+		for _, b := range page.Series[0].Buckets {
+			sum += b.Increase
+			buckets++
+		}
+		if page.NextCursor == "" {
+			break
+		}
+		q.Cursor = page.NextCursor
+	}
+	if buckets != months || sum != 10*(months-1) {
+		t.Errorf("%d buckets with an increase of %v in all, want %d and %d", buckets, sum, months, 10*(months-1))
+	}
+	// Nothing between: the point before lies more than one window back.
+	mustAppend(t, s, factory.Reading{Machine: "m", Metric: "w", ObservedAt: batch[0].ObservedAt, Value: 5},
+		factory.Reading{Machine: "m", Metric: "w", ObservedAt: batch[months-1].ObservedAt, Value: 7})
+	if _, _, err := s.PutMetric(t.Context(), factory.Metric{Machine: "m", Name: "w", Kind: factory.Counter}, factory.MatchAlways); err != nil {
+		t.Fatal(err)
+	}
+	page, err := s.Buckets(t.Context(), factory.BucketQuery{
+		Machine: "m", Metrics: []string{"w"}, From: batch[1].ObservedAt, To: math.MaxInt64, Interval: factory.Every(time.Hour), Limit: 7,
+	})
+	if err != nil || len(page.Series) != 1 || page.Series[0].Buckets[0].Increase != 2 {
+		t.Errorf("Buckets(w) = %+v, %v, want an increase of 2", page, err)
+	}
+	picked, err := s.Downsample(t.Context(), factory.DownsampleQuery{Machine: "m", Metrics: []string{"v"}, From: math.MinInt64, To: math.MaxInt64, Points: 10})
+	if err != nil || len(picked) != 1 || len(picked[0].Points) != 10 || picked[0].Points[9].ObservedAt != batch[months-1].ObservedAt {
+		t.Errorf("Downsample = %+v, %v, want 10 points to the last", picked, err)
+	}
+}
+
+// A database that another release has migrated is refused.
+func TestIntegrationForeignSchema(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		change string
+		want   error
+	}{
+		"newer":   {"INSERT INTO schema_migration (version, name, sum) SELECT max(version) + 1, 'next', '' FROM schema_migration", postgres.ErrNewerSchema},
+		"another": {"UPDATE schema_migration SET sum = 'x' WHERE version = 1", postgres.ErrForeignSchema},
+		"a gap":   {"UPDATE schema_migration SET version = version + 7", postgres.ErrForeignSchema},
+	} {
+		o := options(t)
+		store := mustOpen(t, o)
+		if err := store.Exec(t.Context(), tt.change); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := postgres.Open(t.Context(), o); !errors.Is(err, tt.want) {
+			t.Errorf("%s: Open = %v, %v, want %v", name, again, err, tt.want)
+		}
+		if before, after, err := postgres.Migrate(t.Context(), o); !errors.Is(err, tt.want) {
+			t.Errorf("%s: Migrate = %d, %d, %v, want %v", name, before, after, err, tt.want)
+		}
+	}
+}
