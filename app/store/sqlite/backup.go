@@ -18,6 +18,8 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	if err := s.mayRead(ctx, 1); err != nil {
 		return err
 	}
+	s.sealer.copying.RLock()
+	defer s.sealer.copying.RUnlock()
 	return backup(ctx, s.writer.file, path)
 }
 

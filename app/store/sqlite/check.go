@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -56,6 +57,7 @@ func (s *Store) markClean() error {
 // store: at every chunk, and at the structure of the file.
 type checker struct {
 	file    *dbFile
+	readers *readers
 	sealer  *sealer
 	outcome atomic.Pointer[factory.Integrity]
 }
@@ -95,16 +97,15 @@ func (k *checker) run(stop <-chan struct{}) {
 func (k *checker) check(stop <-chan struct{}) (done bool, found error) {
 	defer recoverAs(&found)
 	done = true
-	c, err := openReader(k.file)
-	if err != nil {
-		return true, err
-	}
-	defer func() { _ = c.close() }()
-	found = k.checkStructure(c)
+	found = k.withReader(k.checkStructure)
 	last := int64(0)
 	for {
 		start := time.Now()
-		id, damage := k.checkChunks(c, last)
+		id := last
+		damage := k.withReader(func(c *conn) (err error) {
+			id, err = k.checkChunks(c, last)
+			return err
+		})
 		if found == nil {
 			found = damage
 		}
@@ -120,6 +121,17 @@ func (k *checker) check(stop <-chan struct{}) (done bool, found error) {
 		case <-pause.C:
 		}
 	}
+}
+
+// withReader runs fn on one of the connections of readers.
+func (k *checker) withReader(fn func(*conn) error) error {
+	c, err := k.readers.take(context.Background())
+	if err != nil {
+		return err
+	}
+	err = fn(c)
+	k.readers.put(c, err != nil)
+	return err
 }
 
 // checkStructure has SQLite look at its own pages.

@@ -28,6 +28,9 @@ const (
 	// EventDamaged: a part of the file was found damaged and set aside, in the
 	// table quarantine where it was readable.
 	EventDamaged EventKind = "damaged part of the store set aside"
+	// EventRestored: the file, or its write-ahead log, was deleted while the
+	// store had it open, and was written anew with all that was in it.
+	EventRestored EventKind = "deleted database file written anew"
 	// EventUnclean: the last stop was not an orderly one; the file is being
 	// checked.
 	EventUnclean EventKind = "store was not closed, checking it"

@@ -15,6 +15,7 @@ type Tuning struct {
 	SealEvery, ProbeEvery time.Duration
 	Now                   func() time.Time
 	UpkeepEvery           time.Duration
+	RestoreAfter          time.Duration
 	AroundCommit          func(commit func() error) error
 	VFS                   string
 }
@@ -22,7 +23,7 @@ type Tuning struct {
 // Tuned returns o with the settings of t.
 func (o Options) Tuned(t Tuning) Options {
 	o.sealEvery, o.probeEvery, o.now, o.aroundCommit = t.SealEvery, t.ProbeEvery, t.Now, t.AroundCommit
-	o.upkeepEvery, o.vfs = t.UpkeepEvery, t.VFS
+	o.upkeepEvery, o.restoreAfter, o.vfs = t.UpkeepEvery, t.RestoreAfter, t.VFS
 	return o
 }
 

@@ -129,12 +129,14 @@ func newStore(options Options, lock *fileLock, file *dbFile, writing *conn) *Sto
 		options: options,
 		writer:  s.writer,
 		backlog: s.backlog,
+		readers: s.readers,
 		catalog: s.catalog,
 		faults:  s.faults,
 		wake:    make(chan struct{}, 1),
 	}
 	s.sealer.upkeep.onEvent = options.OnEvent
-	s.checker = &checker{file: file, sealer: s.sealer}
+	s.writer.onLost = s.sealer.signal
+	s.checker = &checker{file: file, readers: s.readers, sealer: s.sealer}
 	s.committer = &committer{
 		options: options,
 		queue:   s.queue,

@@ -57,6 +57,9 @@ type Options struct {
 	probeEvery time.Duration
 	// now is the clock behind SealAfter; time.Now.
 	now func() time.Time
+	// restoreAfter is how long a file that is gone may be put back before it is
+	// written anew; 5 seconds.
+	restoreAfter time.Duration
 	// vfs names SQLite's file system layer, for tests of files that fail.
 	vfs string
 	// aroundCommit, where set, is called in place of each COMMIT, which it is
@@ -117,6 +120,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.sealEvery, time.Second)
 	setDefault(&o.upkeepEvery, 10*time.Second)
 	setDefault(&o.probeEvery, time.Second)
+	setDefault(&o.restoreAfter, 5*time.Second)
 	if o.now == nil {
 		o.now = time.Now
 	}

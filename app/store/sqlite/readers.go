@@ -3,59 +3,47 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // readerCount is the number of connections for History; a query waits for a
 // free one. Each takes up to 2 MiB of page cache.
 const readerCount = 4
 
-// readers is a pool of read connections, opened when first needed.
+// readers is a pool of read connections, opened when first needed. One that is
+// open is taken rather than a new one: it still reads a file that was deleted.
 type readers struct {
-	file  *dbFile
-	slots chan *conn // nil: a slot whose connection is not open
+	file *dbFile
+	open chan *conn
+	none chan struct{} // a token for each connection that is not open
 }
 
 func newReaders(file *dbFile) *readers {
-	r := &readers{file: file, slots: make(chan *conn, readerCount)}
-	for range readerCount {
-		r.slots <- nil
-	}
+	r := &readers{file: file, open: make(chan *conn, readerCount), none: make(chan struct{}, readerCount)}
+	r.refill()
 	return r
 }
 
 // take waits for a connection. The caller gives it back with put.
 func (r *readers) take(ctx context.Context) (*conn, error) {
 	select {
-	case c := <-r.slots:
-		if c != nil {
-			return c, nil
-		}
+	case c := <-r.open:
+		return c, nil
+	default:
+	}
+	select {
+	case c := <-r.open:
+		return c, nil
+	case <-r.none:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	c, err := openReader(r.file)
 	if err != nil {
-		return r.takeOpen(err)
+		r.none <- struct{}{}
+		return nil, err
 	}
 	return c, nil
-}
-
-// takeOpen gives a slot back that could not be filled, because of err, and
-// takes one with an open connection if there is any: it may still read a file
-// that cannot be opened any more.
-func (r *readers) takeOpen(err error) (*conn, error) {
-	r.slots <- nil
-	for range readerCount {
-		select {
-		case c := <-r.slots:
-			if c != nil {
-				return c, nil
-			}
-			r.slots <- nil
-		default:
-		}
-	}
-	return nil, err
 }
 
 // put gives c back. After a failed query it is closed and replaced when next
@@ -63,9 +51,45 @@ func (r *readers) takeOpen(err error) (*conn, error) {
 func (r *readers) put(c *conn, failed bool) {
 	if failed {
 		_ = c.close()
-		c = nil
+		r.none <- struct{}{}
+		return
 	}
-	r.slots <- c
+	r.open <- c
+}
+
+// drain waits for the connections that are in use and closes all; there is
+// nothing to take until refill. It returns false, with nothing changed, when
+// they are not given back in time.
+func (r *readers) drain(within time.Duration) bool {
+	timeout := time.NewTimer(within)
+	defer timeout.Stop()
+	var taken []*conn
+	for n := range readerCount {
+		select {
+		case c := <-r.open:
+			taken = append(taken, c)
+		case <-r.none:
+		case <-timeout.C:
+			for _, c := range taken {
+				r.open <- c
+			}
+			for range n - len(taken) {
+				r.none <- struct{}{}
+			}
+			return false
+		}
+	}
+	for _, c := range taken {
+		_ = c.close()
+	}
+	return true
+}
+
+// refill ends a drain.
+func (r *readers) refill() {
+	for range readerCount {
+		r.none <- struct{}{}
+	}
 }
 
 // close waits for the connections that are in use and closes all. The pool is
@@ -73,8 +97,10 @@ func (r *readers) put(c *conn, failed bool) {
 func (r *readers) close() error {
 	var errs []error
 	for range readerCount {
-		if c := <-r.slots; c != nil {
+		select {
+		case c := <-r.open:
 			errs = append(errs, c.close())
+		case <-r.none:
 		}
 	}
 	return errors.Join(errs...)

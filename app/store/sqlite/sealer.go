@@ -25,6 +25,7 @@ const (
 type sealer struct {
 	options Options
 	writer  *writer
+	readers *readers
 	backlog *backlog
 	catalog *catalog
 	faults  *faults
@@ -34,6 +35,9 @@ type sealer struct {
 	logBytes atomic.Int64 // the log rows in the file, overhead included
 	walPages atomic.Int64 // an estimate, since the last checkpoint
 	size     atomic.Int64 // of the files
+
+	// copying is held shared while the file is backed up.
+	copying sync.RWMutex
 
 	mu     sync.Mutex // held for a round
 	conn   *conn      // reads the file; nil until needed
@@ -138,6 +142,9 @@ func (z *sealer) round(stop <-chan struct{}, everything bool) (err error) {
 		}
 	}()
 	defer recoverAs(&err)
+	if err := z.restoreLocked(); err != nil {
+		return err
+	}
 	if err := z.prepareLocked(); err != nil {
 		return err
 	}

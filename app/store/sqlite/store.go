@@ -56,7 +56,8 @@ func (s *Store) Close() (err error) {
 		s.reading.Lock()
 		s.shut = true
 		s.reading.Unlock()
-		_ = s.markClean() // else the next start checks the file
+		_ = s.sealer.restoreNow() // what can't be written anew is reported by release
+		_ = s.markClean()         // else the next start checks the file
 		err = s.release()
 	})
 	return err

@@ -378,7 +378,7 @@ func TestMigrateFirstRelease(t *testing.T) {
 func TestFileGone(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
-	store := mustOpen(t, sqlite.Options{Path: path, AutoRegister: true}.Tuned(sqlite.Tuning{ProbeEvery: 5 * time.Millisecond}))
+	store := mustOpen(t, sqlite.Options{Path: path, AutoRegister: true}.Tuned(sqlite.Tuning{ProbeEvery: 5 * time.Millisecond, RestoreAfter: time.Hour}))
 	mustAppend(t, store, noise("a", 0, 700))
 	mustSeal(t, store)
 	if got := history(t, store, "a", "v"); len(got) != 700 {
@@ -407,5 +407,80 @@ func TestFileGone(t *testing.T) {
 	mustAppend(t, store, []factory.Reading{at("a", 1, 1)})
 	if got := history(t, store, "a", "v"); len(got) != 701 {
 		t.Errorf("History has %d points, want 701", len(got))
+	}
+}
+
+func TestFileDeleted(t *testing.T) {
+	t.Parallel()
+	for name, suffixes := range map[string][]string{
+		"the database":           {""},
+		"the write-ahead log":    {"-wal"},
+		"the database and logs":  {"", "-wal", "-shm"},
+		"the shared memory only": {"-shm"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := newPath(t)
+			var heard events
+			options := sqlite.Options{Path: path, AutoRegister: true, OnEvent: heard.hear}.
+				Tuned(sqlite.Tuning{SealEvery: 5 * time.Millisecond, ProbeEvery: 5 * time.Millisecond, RestoreAfter: time.Millisecond})
+			store := mustOpen(t, options)
+			mustAppend(t, store, noise("a", 0, 700))
+			mustSeal(t, store)
+			mustAppend(t, store, noise("a", 700, 50))
+			_ = history(t, store, "a", "v") // a query has the files open
+			for _, suffix := range suffixes {
+				if err := os.Remove(path + suffix); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want := 750
+			await(t, "an append to be taken again", func() bool {
+				if got := len(history(t, store, "a", "v")); got != want {
+					t.Fatalf("History has %d points, want %d", got, want)
+				}
+				result, err := store.Append(context.Background(), noise("a", int64(want), 1))
+				if err != nil && !errors.Is(err, factory.ErrUnavailable) {
+					t.Fatalf("Append = %v, want ErrUnavailable", err)
+				}
+				want += result.Accepted
+				return err == nil && (heard.heard(sqlite.EventRestored) || name == "the shared memory only")
+			})
+			await(t, "the store to be ready", func() bool { return store.Ready() == nil })
+			mustAppend(t, store, noise("b", 0, 600))
+			mustSeal(t, store)
+			for range 2 {
+				if got := len(history(t, store, "a", "v")); got != want {
+					t.Errorf("History has %d points, want %d", got, want)
+				}
+				if got := len(history(t, store, "b", "v")); got != 600 {
+					t.Errorf("History of another machine has %d points, want 600", got)
+				}
+				mustClose(t, store)
+				if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 2 {
+					t.Errorf("the directory has %v, %v, want the database and its lock", entries, err)
+				}
+				store = mustOpen(t, options)
+			}
+		})
+	}
+}
+
+// TestFileDeletedBeforeClose: what was acknowledged outlives the process also
+// when there was no time to put the file back.
+func TestFileDeletedBeforeClose(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	options := still(path, new(events))
+	store := mustOpen(t, options)
+	mustAppend(t, store, noise("a", 0, 700))
+	mustSeal(t, store)
+	mustAppend(t, store, noise("a", 700, 50))
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, store)
+	if got := len(history(t, mustOpen(t, options), "a", "v")); got != 750 {
+		t.Errorf("History has %d points, want 750", got)
 	}
 }

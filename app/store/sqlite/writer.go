@@ -3,8 +3,10 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // writer owns the one connection that changes the file. The committer and the
@@ -18,6 +20,11 @@ type writer struct {
 	// suspect: something failed, so there may be parts of the write-ahead log
 	// that are read but are not on the disk.
 	suspect bool
+	// wal is the file of the write-ahead log of conn, once there is one. lost is
+	// since when it or the database file is not in its place; onLost hears of it.
+	wal    os.FileInfo
+	lost   time.Time
+	onLost func()
 }
 
 // durableCommits has each commit wait for the disk.
@@ -53,7 +60,7 @@ func openWriter(file *dbFile) (*conn, error) {
 func (w *writer) transact(fn func(*conn) error) (err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.file.check(); err != nil {
+	if err := w.presentLocked(); err != nil {
 		return err
 	}
 	if w.conn == nil {
@@ -64,6 +71,8 @@ func (w *writer) transact(fn func(*conn) error) (err error) {
 	defer func() {
 		if err != nil {
 			w.giveUpLocked()
+		} else if w.wal == nil {
+			w.wal, _ = os.Stat(w.file.path + walSuffix)
 		}
 	}()
 	defer recoverAs(&err)
@@ -113,7 +122,7 @@ func (w *writer) alone(fn func(*conn) error) error {
 	if w.conn == nil || w.suspect {
 		return nil
 	}
-	if err := w.file.check(); err != nil {
+	if err := w.presentLocked(); err != nil {
 		return err
 	}
 	return fn(w.conn)
@@ -124,7 +133,7 @@ func (w *writer) alone(fn func(*conn) error) error {
 func (w *writer) giveUpLocked() {
 	_ = w.conn.exec("ROLLBACK")
 	_ = w.conn.close()
-	w.conn, w.suspect = nil, true
+	w.conn, w.wal, w.suspect = nil, nil, true
 }
 
 // close releases the connection. Nothing is written after it.

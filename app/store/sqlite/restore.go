@@ -1,0 +1,130 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const (
+	walSuffix = "-wal"
+	shmSuffix = "-shm"
+	// drainWithin is how long queries may hold up a restore.
+	drainWithin = 5 * time.Second
+)
+
+var (
+	// errLogGone: the write-ahead log was deleted.
+	errLogGone = errors.New("the write-ahead log of the database is gone")
+	errCopying = errors.New("the database file can't be restored during a backup")
+)
+
+// presentLocked reports an error when the database file or its write-ahead log
+// is not in its place any more: what is written then would be lost with the
+// process. The connection is kept, as it still has all of the content.
+func (w *writer) presentLocked() error {
+	err := w.file.check()
+	if err == nil && w.wal != nil {
+		info, statErr := os.Stat(w.file.path + walSuffix)
+		if statErr != nil || !os.SameFile(info, w.wal) {
+			err = errLogGone
+		}
+	}
+	if err == nil {
+		w.lost = time.Time{}
+		return nil
+	}
+	if w.lost.IsZero() {
+		w.lost = time.Now()
+	}
+	w.onLost() // the sealer may restore it
+	return err
+}
+
+// restoreNow is restoreLocked for the end of the store, when nothing is waited
+// for any more.
+func (z *sealer) restoreNow() (err error) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	defer recoverAs(&err)
+	z.options.restoreAfter = 0
+	return z.restoreLocked()
+}
+
+// restoreLocked writes a file anew that was deleted under the store, once it
+// has had time to be put back. The content is still there: in the connections
+// that have the deleted files open. A file that somebody has put in its place
+// is left alone. The caller is the sealer and holds its lock.
+func (z *sealer) restoreLocked() error {
+	w := z.writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	gone := w.presentLocked()
+	if gone == nil {
+		return nil
+	}
+	if errors.Is(gone, errReplaced) || w.conn == nil || time.Since(w.lost) < z.options.restoreAfter {
+		return gone
+	}
+	// A connection that is closed last deletes the log by its name. So all are
+	// closed before there are new files of these names.
+	if !z.copying.TryLock() {
+		return errCopying
+	}
+	defer z.copying.Unlock()
+	if !z.readers.drain(drainWithin) {
+		return fmt.Errorf("restore the database file: %w", errReadersHold)
+	}
+	defer z.readers.refill()
+	if err := z.writeAnewLocked(); err != nil {
+		return fmt.Errorf("restore the database file: %w", err)
+	}
+	z.upkeep.event(Event{Kind: EventRestored, Err: gone})
+	return nil
+}
+
+// writeAnewLocked makes a new file of what the writer's connection sees, and
+// opens it; nobody else has a connection. The caller holds both locks.
+func (z *sealer) writeAnewLocked() error {
+	w := z.writer
+	path := w.file.path
+	copied := path + ".restored"
+	if err := os.Remove(copied); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := w.conn.onceWithin(context.Background(), "VACUUM INTO ?", copied); err != nil {
+		return err
+	}
+	if err := errors.Join(os.Chmod(copied, 0o640), syncFile(copied)); err != nil {
+		return err
+	}
+	z.dropConnLocked()
+	_ = w.conn.close()
+	w.conn, w.wal = nil, nil
+	for _, suffix := range []string{"", walSuffix, shmSuffix} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	if err := os.Rename(copied, path); err != nil {
+		return err
+	}
+	if err := syncFile(filepath.Dir(path)); err != nil {
+		return err
+	}
+	if err := w.file.create(); err != nil {
+		return err
+	}
+	c, err := openWriter(w.file)
+	if err != nil {
+		return err
+	}
+	if err := useWAL(c); err != nil {
+		return errors.Join(err, c.close())
+	}
+	w.conn, w.suspect, w.lost = c, false, time.Time{}
+	return nil
+}
