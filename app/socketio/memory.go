@@ -299,7 +299,9 @@ func (a *MemoryAdapter) Close() error {
 
 // details describe s to other servers.
 func (s *Socket) details() SocketDetails {
-	handshake, err := json.Marshal(s.Handshake())
+	h := s.Handshake()
+	h.Auth = withoutResumption(h.Auth)
+	handshake, err := json.Marshal(h)
 	if err != nil {
 		handshake = json.RawMessage("{}")
 	}

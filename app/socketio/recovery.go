@@ -21,7 +21,8 @@ type Recovery struct {
 	RunMiddlewares bool
 	// MaxEvents and MaxBytes bound the events kept by each namespace (10 000
 	// and 16 MiB), MaxSessions its sessions (10 000). The oldest go first; who
-	// missed more than what is left connects anew.
+	// missed more than what is left connects anew. With namespaces made by a
+	// pattern, mind Options.MaxChildNamespaces.
 	MaxEvents, MaxBytes, MaxSessions int
 }
 
@@ -191,6 +192,25 @@ func resumptionOf(auth json.RawMessage) (resumption, bool) {
 		return r, false
 	}
 	return r, r.PID != "" && r.Offset != ""
+}
+
+// withoutResumption is auth without what would let others come back in the
+// client's place.
+func withoutResumption(auth json.RawMessage) json.RawMessage {
+	if r, _ := resumptionOf(auth); r.PID == "" {
+		return auth
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(auth, &members) != nil {
+		return nil
+	}
+	delete(members, "pid")
+	delete(members, "offset")
+	kept, err := json.Marshal(members)
+	if err != nil {
+		return nil
+	}
+	return kept
 }
 
 // recoverable reports whether a socket that was disconnected for this reason

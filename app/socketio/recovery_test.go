@@ -103,6 +103,16 @@ func TestRecovery(t *testing.T) {
 		if again := back.welcomed("0"); again != w {
 			t.Errorf("came back as %+v, want %+v", again, w)
 		}
+		found, err := p.io.FetchSockets(t.Context())
+		mustDo(t, err)
+		for _, s := range found {
+			if strings.Contains(string(s.Handshake), w.PID) {
+				t.Errorf("others are told the pid: %s", s.Handshake)
+			}
+			if s.ID == w.SID && !strings.Contains(string(s.Handshake), `"auth":{"more":1}`) {
+				t.Errorf("the handshake is %s", s.Handshake)
+			}
+		}
 		mustDo(t, p.io.To("~room").Emit("live"))
 		for got := back.read(); !strings.HasPrefix(got, `2["live",`); got = back.read() {
 			if got != `2["hello",true,"me",["~room"]]` {
