@@ -27,7 +27,7 @@ func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factor
 	}
 	reader := s.newReader(ctx)
 	defer reader.close()
-	left := q.Limit
+	left := min(q.Limit, math.MaxInt-1)
 	var last position
 	for _, of := range all {
 		b := bucketer{interval: q.Interval, location: q.Location, from: q.From, to: q.To, limit: left + 1}

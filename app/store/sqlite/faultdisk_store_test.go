@@ -114,7 +114,7 @@ func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
 	disk, options := onFaultDisk(t, path)
-	c := &cutter{disk: disk, random: rand.New(rand.NewPCG(7, 8)), oneIn: 25, most: 60}
+	c := &cutter{disk: disk, random: rand.New(rand.NewPCG(7, 8)), oneIn: 10, most: 60}
 	store := mustOpen(t, options)
 	disk.setRule(c.look)
 	c.write(t, store, 150)
@@ -144,7 +144,7 @@ func TestFailingDisk(t *testing.T) {
 			t.Parallel()
 			path := newPath(t)
 			disk, options := onFaultDisk(t, path)
-			c := &cutter{disk: disk, random: rand.New(rand.NewPCG(9, 10)), oneIn: 30, most: 20}
+			c := &cutter{disk: disk, random: rand.New(rand.NewPCG(9, 10)), oneIn: 6, most: 20}
 			store := mustOpen(t, options)
 			c.write(t, store, 5)
 			left := 0
