@@ -158,7 +158,7 @@ for (const nsp of ["/", "/custom"]) {
       const alone = await ask(n, "ask-room", { via: "io", room, event, args: [1], local: true, timeout: 3000 });
       assert.deepEqual(alone.res, ["n"]); // Node waits for the other servers all the same
       f.off(event);
-      const late = await ask(n, "ask-room", { via: "socket", room, event, args: [8], timeout: 5000 });
+      const late = await ask(n, "ask-room", { via: "socket", room, event, args: [8], timeout: 10_000 });
       assert.match(late.err, /timed? ?out/i);
       assert.deepEqual(late.res.map(String), ["g"]);
       for (const s of [n, f, g]) s.close();
