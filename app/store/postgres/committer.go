@@ -104,11 +104,12 @@ func (c *committer) tryCommit(group []*request) (err error) {
 	again := false // on a new connection
 	for attempt := 1; ; attempt++ {
 		err = c.attempt(ctx, group)
-		if err == nil || attempt == maxAttempts || ctx.Err() != nil {
+		stale := errors.Is(err, errStale)
+		if err == nil || attempt >= maxAttempts && !stale || ctx.Err() != nil {
 			return err
 		}
 		switch {
-		case errors.Is(err, errStale):
+		case stale: // another replica got on, so this ends; ctx bounds it
 			err = s.catalog.refresh(ctx, s, false)
 		case sqlState(err) == codeNoPartition: // dropped by another replica
 			err = s.partitions.refresh(ctx)
