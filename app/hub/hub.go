@@ -83,7 +83,7 @@ func (h *Hub) open(name string) *room {
 	defer h.mu.Unlock()
 	r := h.rooms[name]
 	if r == nil {
-		r = &room{name: name, seq: 1, places: map[Member]int{}}
+		r = &room{name: name, seq: 1}
 		h.rooms[name] = r
 		if h.options.Broker != nil {
 			h.options.Broker.Subscribe(name) // with the lock, so that it can't pass an Unsubscribe

@@ -3,6 +3,7 @@ package hub_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -124,6 +125,38 @@ func TestLeaving(t *testing.T) {
 	}
 	if s := h.Stats(); s.Members != 0 || s.Rooms != 0 || s.Deliveries != 4 {
 		t.Errorf("Stats = %+v", s)
+	}
+}
+
+// Rooms of any size keep their members apart.
+func TestMembersComeAndGo(t *testing.T) {
+	t.Parallel()
+	h := hub.New(hub.Options{})
+	var in []*member
+	for round := range 200 {
+		if round%3 == 2 && round < 150 || round >= 150 && len(in) > 0 {
+			m := in[round%len(in)]
+			if left, empty := h.Leave("r", m); !left || empty != (len(in) == 1) {
+				t.Fatalf("round %d: Leave = %v, %v with %d members", round, left, empty, len(in))
+			}
+			in = slices.DeleteFunc(in, func(other *member) bool { return other == m })
+		} else {
+			m := &member{}
+			h.Join("r", m, snapshot("r"))
+			in = append(in, m)
+		}
+		before := make([]int, len(in))
+		for i, m := range in {
+			before[i] = len(m.all())
+		}
+		if n := h.Emit("r", "e", nil, false); n != len(in) {
+			t.Fatalf("round %d: Emit reaches %d of %d", round, n, len(in))
+		}
+		for i, m := range in {
+			if len(m.all()) != before[i]+1 {
+				t.Fatalf("round %d: a member got %d frames", round, len(m.all())-before[i])
+			}
+		}
 	}
 }
 

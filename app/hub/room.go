@@ -2,6 +2,7 @@ package hub
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
 )
 
@@ -25,30 +26,54 @@ type room struct {
 	run     uint64 // counts the runs of frames that may replace each other
 	last    string // event of the last frame
 	members []Member
-	places  map[Member]int
+	places  map[Member]int // of the members; nil while there are few
+}
+
+// fewMembers is up to where looking through a list beats a map.
+const fewMembers = 8
+
+// placeLocked returns the index of m, -1 if it is not in the room.
+func (r *room) placeLocked(m Member) int {
+	if r.places == nil {
+		return slices.Index(r.members, m)
+	}
+	if at, found := r.places[m]; found {
+		return at
+	}
+	return -1
 }
 
 // addLocked reports whether m was not in the room before.
 func (r *room) addLocked(m Member) bool {
-	if _, found := r.places[m]; found {
+	if r.placeLocked(m) >= 0 {
 		return false
 	}
-	r.places[m] = len(r.members)
 	r.members = append(r.members, m)
+	switch {
+	case r.places != nil:
+		r.places[m] = len(r.members) - 1
+	case len(r.members) > fewMembers:
+		r.places = map[Member]int{}
+		for i, member := range r.members {
+			r.places[member] = i
+		}
+	}
 	return true
 }
 
 func (r *room) removeLocked(m Member) bool {
-	at, found := r.places[m]
-	if !found {
+	at := r.placeLocked(m)
+	if at < 0 {
 		return false
 	}
 	last := len(r.members) - 1
 	r.members[at] = r.members[last]
-	r.places[r.members[at]] = at
+	if r.places != nil {
+		r.places[r.members[at]] = at
+		delete(r.places, m)
+	}
 	r.members[last] = nil
 	r.members = r.members[:last]
-	delete(r.places, m)
 	return true
 }
 

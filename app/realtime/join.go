@@ -120,10 +120,16 @@ func (r *Realtime) snapshotLocked(a *audience, seq uint64) *hub.Frame {
 	if f := a.frame; f != nil && f.Seq == seq && a.epoch == r.epoch && a.version == r.kept.version {
 		return f
 	}
-	a.frame = &hub.Frame{Room: a.room.name, Event: eventSnapshot, Seq: seq, Data: r.snapshotData(a.room)}
-	a.epoch, a.version = r.epoch, r.kept.version
-	return a.frame
+	f := &hub.Frame{Room: a.room.name, Event: eventSnapshot, Seq: seq, Data: r.snapshotData(a.room)}
+	if a.frame = nil; a.users >= worthKeeping {
+		a.frame, a.epoch, a.version = f, r.epoch, r.kept.version
+	}
+	return f
 }
+
+// worthKeeping is how many users a room must have for the next of them to be
+// likely to need the same snapshot.
+const worthKeeping = 4
 
 func (r *Realtime) snapshotData(room room) []byte {
 	data := append([]byte(nil), `{"readings":`...)

@@ -184,6 +184,15 @@ func (p *peer) hears(text string) {
 	}
 }
 
+// hearsBoth wants the next two messages to be these, in any order.
+func (p *peer) hearsBoth(a, b string) {
+	p.t.Helper()
+	first, second := p.hear(), p.hear()
+	if (first != a || second != b) && (first != b || second != a) {
+		p.t.Fatalf("got %s\nand %s\nwant %s\nand %s", first, second, a, b)
+	}
+}
+
 // closed wants the end, with a code.
 func (p *peer) closed(code int) {
 	p.t.Helper()

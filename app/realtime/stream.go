@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"smart-factory-backend/app/eventloop"
@@ -19,6 +20,7 @@ type stream struct {
 	conn  eventloop.Conn
 	part  int // of the heartbeat
 	rooms []room
+	slow  atomic.Bool // it is being sent off for that
 }
 
 const (
@@ -132,7 +134,12 @@ func (s *stream) begin(t eventloop.Transport, caller Caller, head []byte) {
 // Deliver sends a frame.
 func (s *stream) Deliver(f *hub.Frame) {
 	data := f.As(formEvents, func(f *hub.Frame) any { return appendServerSent(nil, f) }).([]byte)
-	if err := s.conn.Send(eventloop.Key(f.Key), data); errors.Is(err, eventloop.ErrSlow) {
+	s.sent(s.conn.Send(eventloop.Key(f.Key), data))
+}
+
+// sent is that of a webSocket.
+func (s *stream) sent(err error) {
+	if errors.Is(err, eventloop.ErrSlow) && !s.slow.Swap(true) {
 		s.r.counts.slow[placeEvents].Add(1)
 		s.leave()
 	}
@@ -153,7 +160,7 @@ func appendServerSent(dst []byte, f *hub.Frame) []byte {
 
 func (s *stream) dismiss() { s.conn.Finish(lastGrace) }
 
-func (s *stream) beat() { _ = s.conn.Send(beatKey, []byte(":\n\n")) }
+func (s *stream) beat() { s.sent(s.conn.Send(beatKey, []byte(":\n\n"))) }
 
 // beatKey lets one sign of life wait at a time.
 const beatKey = eventloop.Key(1)
@@ -180,8 +187,9 @@ func (*streamEvents) Slow() []byte {
 }
 
 // Closed is the end of the session.
-func (e *streamEvents) Closed(error) {
+func (e *streamEvents) Closed(err error) {
 	s := (*stream)(e)
+	s.sent(err)
 	s.r.counts.sessions[placeEvents].Add(-1)
 	s.r.beat.remove(s, s.part)
 	s.ticket.release()

@@ -3,6 +3,7 @@ package realtime
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/eventloop"
@@ -16,7 +17,8 @@ import (
 type webSocket struct {
 	client
 	conn *ws.Conn
-	part int // of the heartbeat
+	part int         // of the heartbeat
+	slow atomic.Bool // it is being sent off for that
 }
 
 func (r *Realtime) newUpgrader() *ws.Upgrader {
@@ -72,7 +74,7 @@ func (s *webSocket) Deliver(f *hub.Frame) {
 // may take its time to go; the rooms don't wait for that. Any other error is
 // followed by Closed, too.
 func (s *webSocket) sent(err error) {
-	if errors.Is(err, eventloop.ErrSlow) {
+	if errors.Is(err, eventloop.ErrSlow) && !s.slow.Swap(true) {
 		s.r.counts.slow[placeWebSocket].Add(1)
 		s.leave()
 	}
@@ -80,10 +82,11 @@ func (s *webSocket) sent(err error) {
 
 func (s *webSocket) dismiss() { s.conn.Close(ws.PolicyViolation, keyGone) }
 
-func (s *webSocket) beat() { _ = s.conn.Ping() }
+func (s *webSocket) beat() { s.sent(s.conn.Ping()) }
 
 // Closed is the end of the session.
-func (s *webSocket) Closed(int, error) {
+func (s *webSocket) Closed(_ int, err error) {
+	s.sent(err) // found out by an answer of the protocol's
 	s.r.counts.sessions[placeWebSocket].Add(-1)
 	s.r.beat.remove(s, s.part)
 	s.ticket.release()
