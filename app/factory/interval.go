@@ -91,11 +91,10 @@ func (i Interval) Bounds(at int64, loc *time.Location) (start, end int64) {
 		loc = time.UTC
 	}
 	t := time.UnixMilli(at).In(loc)
-	if i.Calendar == Hour {
-		return hourBounds(t, at)
-	}
 	year, month, day := t.Date()
 	switch i.Calendar {
+	case Hour:
+		start, end = hourBounds(t, at)
 	case Week:
 		day -= (int(t.Weekday()) + 6) % 7
 		start, end = startOfDay(year, month, day, loc), startOfDay(year, month, day+7, loc)
@@ -104,7 +103,7 @@ func (i Interval) Bounds(at int64, loc *time.Location) (start, end int64) {
 	default:
 		start, end = startOfDay(year, month, day, loc), startOfDay(year, month, day+1, loc)
 	}
-	return start, end
+	return max(start, -calendarEdge), min(end, calendarEdge)
 }
 
 // fixedBounds is Bounds for a fixed length. The buckets at the ends of time
