@@ -2,8 +2,9 @@
 # cross-compiles, so arm64 needs no emulation.
 FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS build
 ARG GOPROXY=
-ARG TARGETOS=linux
-ARG TARGETARCH=amd64
+# Without defaults: a default would win over what --platform says.
+ARG TARGETOS
+ARG TARGETARCH
 ARG VERSION=unknown
 ARG COMMIT=unknown
 ARG DATE=unknown
@@ -13,8 +14,9 @@ RUN --mount=type=cache,target=/go/pkg/mod \
     if [ -n "$GOPROXY" ]; then export GOPROXY; else unset GOPROXY; fi; go mod download
 COPY app ./app
 COPY cmd ./cmd
+# The tag leaves out of pgx what only its text protocol with arguments needs: 1.4 MB.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -o /out/smart-factory-backend \
+    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -tags nopgxregisterdefaulttypes -trimpath -o /out/smart-factory-backend \
       -ldflags "-s -w -X smart-factory-backend/app/cli.version=$VERSION -X smart-factory-backend/app/cli.commit=$COMMIT -X smart-factory-backend/app/cli.date=$DATE" \
       ./cmd/smart-factory-backend && \
     mkdir -p /out/data

@@ -76,7 +76,7 @@ image: ## build the container image; PLATFORM=linux/arm64 for another machine
 
 manifests: ## write k8s/smart-factory.yaml from k8s/base, then check all of k8s/, Compose and the Dockerfile
 	cd app/manifests && go test -run FilesAndBase . -update
-	cd app/manifests && go vet ./... && go test ./...
+	cd app/manifests && go vet ./... && go test -count=1 ./...
 
 container-test: ## build the image and run it, and Compose with all its profiles, for real
 	.ci/container-test

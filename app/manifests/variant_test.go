@@ -3,7 +3,9 @@ package manifests_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -121,7 +123,7 @@ func decode(t *testing.T, name string, text []byte) (objects []runtime.Object) {
 	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
 	for {
 		document, err := documents.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return objects
 		}
 		if err != nil {
@@ -191,9 +193,7 @@ func settings(t *testing.T, v variant) map[string]string {
 	for _, from := range c.EnvFrom {
 		for _, m := range all[*corev1.ConfigMap](v) {
 			if from.ConfigMapRef != nil && m.Name == from.ConfigMapRef.Name {
-				for k, value := range m.Data {
-					env[k] = value
-				}
+				maps.Copy(env, m.Data)
 			}
 		}
 	}

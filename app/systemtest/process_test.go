@@ -120,13 +120,18 @@ func start(t *testing.T, dir string, more ...string) *process {
 // launch runs the server without waiting for anything.
 func launch(t *testing.T, env []string) *process {
 	t.Helper()
-	p := &process{t: t, env: env, log: &lockedBuffer{}, ended: make(chan struct{})}
+	return launchCommand(t, exec.Command(binary), env)
+}
+
+// launchCommand runs the server as cmd does.
+func launchCommand(t *testing.T, cmd *exec.Cmd, env []string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, env: env, log: &lockedBuffer{}, ended: make(chan struct{})}
 	for _, e := range env {
 		if socket, ok := strings.CutPrefix(e, "CONTROL_SOCKET="); ok {
 			p.socket = socket
 		}
 	}
-	p.cmd = exec.Command(binary)
 	p.cmd.Env, p.cmd.Stderr = env, p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
