@@ -135,7 +135,13 @@ func appendSeriesHead(dst []byte, i int, metric, unit string) []byte {
 	return append(dst, `,"points":[`...)
 }
 
-// appendTime writes a time as text, with the zone's offset.
+// appendTime writes a time as text, with the zone's offset. Before zones were
+// introduced offsets had seconds, which the form has no room for (RFC 3339,
+// section 4.2); such a time is shown in UTC.
 func appendTime(dst []byte, at int64, loc *time.Location) []byte {
-	return time.UnixMilli(at).In(loc).AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
+	t := time.UnixMilli(at).In(loc)
+	if _, offset := t.Zone(); offset%60 != 0 {
+		t = t.UTC()
+	}
+	return t.AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
 }
