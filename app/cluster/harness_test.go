@@ -39,8 +39,9 @@ func start(t testing.TB, o cluster.Options) *running {
 	return r
 }
 
-// begin is start without the wait for the workers.
-func begin(t testing.TB, o cluster.Options) *running {
+// begin is start without the wait for the workers; beforeRun is called just
+// before Run.
+func begin(t testing.TB, o cluster.Options, beforeRun ...func(*cluster.Supervisor)) *running {
 	t.Helper()
 	r := &running{t: t, events: newRecorder(), ended: make(chan struct{})}
 	if o.Handler == nil {
@@ -71,6 +72,9 @@ func begin(t testing.TB, o cluster.Options) *running {
 		t.Fatalf("Listen: %v", err)
 	}
 	r.Supervisor, r.addr = sup, sup.Addr().String()
+	for _, f := range beforeRun {
+		f(sup)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() { // ended by cancel, awaited by stop

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -204,4 +205,25 @@ func TestHandlerWithoutSupervisor(t *testing.T) {
 		wg.Wait()
 	}
 	within(t, "helper", helped)
+}
+
+// TestWorkersAreCountedBeforeTheyAccept: whoever is answered is answered by a
+// worker that Workers counts, or a probe in that moment would hear of none.
+func TestWorkersAreCountedBeforeTheyAccept(t *testing.T) {
+	t.Parallel()
+	type count struct{ running, total int }
+	counts := make(chan count, 10)
+	var sup atomic.Pointer[cluster.Supervisor]
+	r := begin(t, cluster.Options{Workers: 2, Observe: func(e cluster.Event) {
+		if s := sup.Load(); e.Kind == cluster.WorkerStarted && s != nil {
+			running, total := s.Workers()
+			counts <- count{running, total}
+		}
+	}}, func(s *cluster.Supervisor) { sup.Store(s) })
+	within(t, "start", r.Ready())
+	for i := range 2 {
+		if got, want := within(t, "a worker", counts), (count{i + 1, 2}); got != want {
+			t.Errorf("when worker %d accepts, Workers() = %+v, want %+v", i+1, got, want)
+		}
+	}
 }

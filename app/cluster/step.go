@@ -13,6 +13,7 @@ const retrySoon = 100 * time.Millisecond
 func (s *Supervisor) step() time.Duration {
 	now := nanos()
 	next := time.Hour
+	s.total.Store(int64(s.wanted))
 	for _, sl := range s.slots[:s.wanted] {
 		next = min(next, s.stepSlot(sl, now))
 	}
@@ -29,7 +30,6 @@ func (s *Supervisor) step() time.Duration {
 		}
 	}
 	s.running.Store(int64(running))
-	s.total.Store(int64(s.wanted))
 	if inBackoff == s.wanted {
 		s.giveUp(errNoWorkers)
 	}
@@ -72,13 +72,16 @@ func (s *Supervisor) start(sl *slot, reason string) bool {
 	if s.draining.Load() {
 		w.draining.Store(true)
 	}
+	old := sl.worker
+	if old == nil {
+		s.running.Add(1) // whoever it answers may ask for it
+	}
 	for _, sock := range s.socketsOf(sl) {
 		if w.listen(sock) != nil {
 			w.closeLoops()
-			return false
+			return false // the step that this is part of counts again
 		}
 	}
-	old := sl.worker
 	sl.recycle.Store(false) // before the old one is out: a panic in the new one counts
 	sl.worker, sl.generation = w, w.generation
 	sl.recycledAt, sl.retryAt, sl.backoff = w.started, 0, false
@@ -109,6 +112,7 @@ func (s *Supervisor) drain(w *worker) {
 func (s *Supervisor) fail(sl *slot, err error) {
 	w := sl.worker
 	sl.worker = nil
+	s.running.Add(-1)
 	s.drain(w)
 	s.observe(Event{Kind: WorkerFailed, Worker: sl.id, Generation: w.generation, Err: err})
 	now := nanos()
