@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -97,8 +98,13 @@ func (d *document) null() bool {
 	return err == nil && string(raw) == "null"
 }
 
+// skipped reads any value. The scanner passes over brackets without a look at
+// what is in them; a document has to be JSON as a whole.
 func skipped(s *scanner) (string, error) {
-	_, err := s.skip()
+	raw, err := s.skip()
+	if err == nil && !json.Valid(raw) {
+		err = s.fault("a value that is not JSON")
+	}
 	return "", err
 }
 
