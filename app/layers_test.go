@@ -29,8 +29,8 @@ var level = map[string]int{
 	"app/replay":                1,
 	"app/standalone":            1,
 	"app/ws":                    1,
-	"app/eventloop":             0,
-	"app/cluster":               0, "app/factory": 0, "app/access": 0, "app/config": 0,
+	"app/eventloop":             0, "app/leaktest": 0,
+	"app/cluster": 0, "app/factory": 0, "app/access": 0, "app/config": 0,
 	"app/hub/redisbroker": 1, "app/hub/hubtest": 1, "app/hub": 0,
 	"app/control": 0, "app/health": 0, "app/metrics": 0, "app/lineprotocol": 0,
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"smart-factory-backend/app/cluster"
+	"smart-factory-backend/app/leaktest"
 
 	"github.com/valyala/fasthttp"
 )
@@ -149,7 +150,7 @@ func eventually(t testing.TB, what string, done func() bool) {
 
 func stacks() string {
 	var all strings.Builder
-	for _, s := range goroutines() {
+	for _, s := range leaktest.Stacks() {
 		fmt.Fprintf(&all, "%s\n\n", s)
 	}
 	return all.String()

@@ -3,11 +3,9 @@ package eventloop_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -15,23 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"smart-factory-backend/app/eventloop"
+	"smart-factory-backend/app/leaktest"
 )
 
 const patience = 20 * time.Second
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	deadline := time.Now().Add(patience)
-	for code == 0 && runtime.NumGoroutine() > 1 {
-		if time.Now().After(deadline) {
-			buf := make([]byte, 1<<20)
-			fmt.Fprintf(os.Stderr, "goroutines left:\n%s\n", buf[:runtime.Stack(buf, true)])
-			code = 1
-		}
-		runtime.Gosched()
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
 // socket is one end of a pair of stream sockets, without blocking.
 type socket struct {

@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -26,25 +25,14 @@ import (
 
 	"smart-factory-backend/app/cluster"
 	"smart-factory-backend/app/eventloop"
+	"smart-factory-backend/app/leaktest"
 	"smart-factory-backend/app/ws"
 )
 
 // patience bounds every wait; only a test that fails uses it up.
 const patience = 20 * time.Second
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	deadline := time.Now().Add(patience)
-	for code == 0 && runtime.NumGoroutine() > 2 { // this one, and the runtime's signal goroutine
-		if time.Now().After(deadline) {
-			buf := make([]byte, 1<<20)
-			fmt.Fprintf(os.Stderr, "goroutines left:\n%s\n", buf[:runtime.Stack(buf, true)])
-			code = 1
-		}
-		runtime.Gosched()
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
 // server is a supervisor and a loop that serve for the time of a test.
 type server struct {
