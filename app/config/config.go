@@ -54,7 +54,7 @@ type Config struct {
 
 	// What is kept, and for how long. StoreMaxBytes is 0 for the default.
 	Retention     time.Duration `envconfig:"RETENTION" default:"0s" min:"0s" meaning:"how long readings are kept, by their own time, where the metric does not say; 0 is for ever"`
-	StoreMaxBytes Bytes         `envconfig:"STORE_MAX_BYTES" default:"0" shown:"80 % of the disk" min:"0" meaning:"size of the embedded database from which the oldest readings go, with a warning before"`
+	StoreMaxBytes Bytes         `envconfig:"STORE_MAX_BYTES" default:"0" shown:"80 % of the disk" min:"0" meaning:"size of the database from which the oldest readings go, with a warning before; on PostgreSQL there is no limit unless it is set"`
 
 	// What the PostgreSQL engine may take of its server.
 	DatabaseMaxConns         int           `envconfig:"DATABASE_MAX_CONNECTIONS" default:"16" min:"6" max:"10000" meaning:"connections of this process to PostgreSQL"`
