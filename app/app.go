@@ -196,7 +196,7 @@ func (a *App) newAPI() (*httpapi.API, error) {
 	c := a.config
 	var faulty map[string]fasthttp.RequestHandler
 	if c.FaultInjection {
-		faulty = faults()
+		faulty = a.sessions.faults()
 		a.log.Warn("fault injection is on", slog.String(keyVariable, "FAULT_INJECTION"))
 	}
 	return httpapi.New(httpapi.Options{

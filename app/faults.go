@@ -6,6 +6,7 @@ import (
 	"runtime"
 
 	"smart-factory-backend/app/cluster"
+	"smart-factory-backend/app/ws"
 
 	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
@@ -13,11 +14,11 @@ import (
 
 // faults are the handlers of /api/faults/{name}: each breaks one promise on
 // purpose, so that the promise can be seen kept.
-func faults() map[string]fasthttp.RequestHandler {
+func (s *sessions) faults() map[string]fasthttp.RequestHandler {
 	return map[string]fasthttp.RequestHandler{
 		"panic":        func(*fasthttp.RequestCtx) { panic("fault injection: panic in a handler") },
 		"panic-stream": panicStream,
-		"panic-ws":     panicWebSocket,
+		"panic-ws":     s.panicWebSocket(),
 		"worker":       killWorker,
 		"stall":        func(*fasthttp.RequestCtx) { select {} },
 		"goexit":       func(*fasthttp.RequestCtx) { runtime.Goexit() },
@@ -34,24 +35,27 @@ func panicStream(ctx *fasthttp.RequestCtx) {
 }
 
 // panicWebSocket panics in a socket's handler: with an upgrade at the first
-// message, which the client sees as close code 1011, without one in a hijacked
-// connection, right after its response.
-func panicWebSocket(ctx *fasthttp.RequestCtx) {
-	if !websocket.FastHTTPIsWebSocketUpgrade(ctx) {
+// message, on a socket like all others, which its client sees as close code
+// 1011; without one in a hijacked connection, right after its response.
+func (s *sessions) panicWebSocket() fasthttp.RequestHandler {
+	upgrader := &ws.Upgrader{Loop: s.loop, Detach: s.detach, MaxMessage: 4 << 10, QueueLimit: 4 << 10}
+	return func(ctx *fasthttp.RequestCtx) {
+		if websocket.FastHTTPIsWebSocketUpgrade(ctx) {
+			_ = upgrader.Upgrade(ctx, func(*ws.Conn) ws.Handler { return panicking{} }) // the response says why not
+			return
+		}
 		ctx.SetContentType("application/json")
 		ctx.SetBodyString(`{"fault":"panic-ws"}`)
 		ctx.SetConnectionClose()
 		cluster.Hijack(ctx, func(net.Conn) { panic("fault injection: panic in a hijacked connection") })
-		return
 	}
-	upgrader := websocket.FastHTTPUpgrader{CheckOrigin: func(*fasthttp.RequestCtx) bool { return true }}
-	_ = cluster.Upgrade(ctx, &upgrader, func(ws *websocket.Conn) { // the response says why not
-		ws.SetReadLimit(4 << 10)
-		if _, _, err := ws.ReadMessage(); err == nil {
-			panic("fault injection: panic in a WebSocket")
-		}
-	})
 }
+
+// panicking is a socket's handler that fails.
+type panicking struct{}
+
+func (panicking) Message(ws.Opcode, []byte) { panic("fault injection: panic in a WebSocket") }
+func (panicking) Closed(int, error)         {}
 
 // killWorker ends the accept loop of the worker that got the request.
 func killWorker(ctx *fasthttp.RequestCtx) {

@@ -29,6 +29,8 @@ type sessions struct {
 	app  *App
 	loop *eventloop.Loop
 	show *realtime.Realtime
+	// deadAfter is how long a peer may leave unacknowledged what it was sent.
+	deadAfter time.Duration
 	// broker and adapter are nil without REDIS_URL.
 	broker    *redisbroker.Broker
 	adapter   *redisadapter.Redis
@@ -43,7 +45,7 @@ var errNotYet = errors.New("not connected yet")
 // newSessions makes them over the store. It connects and starts nothing.
 func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 	c := a.config
-	s := &sessions{app: a, drained: make(chan struct{})}
+	s := &sessions{app: a, drained: make(chan struct{}), deadAfter: c.PingInterval + c.PingTimeout + c.WriteTimeout}
 	s.brokerErr.Store(&errNotYet)
 	if s.loop, err = eventloop.New(eventloop.Options{StallAfter: c.WriteTimeout, ReplaceAbove: int(c.WSQueueBytes) / 8}); err != nil {
 		return nil, fmt.Errorf("event loop: %w", err)
@@ -60,13 +62,8 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 		Interval: c.RealtimeInterval, MaxRooms: c.MaxRoomsPerSocket, Heartbeat: c.PingInterval,
 		Panicked: a.sessionPanicked,
 		Serving: realtime.Serving{
-			Loop: s.loop,
-			Detach: func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
-				cluster.Detach(ctx, func(session *cluster.Session) {
-					forgetDead(session.Descriptor(), c.PingInterval+c.PingTimeout+c.WriteTimeout)
-					f(session)
-				})
-			},
+			Loop:        s.loop,
+			Detach:      s.detach,
 			AllowOrigin: func(ctx *fasthttp.RequestCtx) bool { return a.api.OriginAllowed(ctx) },
 			Refuse: func(ctx *fasthttp.RequestCtx, status int, reason error) {
 				a.api.Refuse(ctx, status, reason.Error())
@@ -88,6 +85,14 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// detach gives f a request's connection once its response is sent.
+func (s *sessions) detach(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
+	cluster.Detach(ctx, func(session *cluster.Session) {
+		forgetDead(session.Descriptor(), s.deadAfter)
+		f(session)
+	})
 }
 
 // join has the rooms shared with other replicas, and with Node servers.
