@@ -12,6 +12,7 @@ import (
 
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/cluster"
+	"smart-factory-backend/app/engineio"
 	"smart-factory-backend/app/eventloop"
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/httpapi"
@@ -64,6 +65,7 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 		Serving: realtime.Serving{
 			Loop:        s.loop,
 			Detach:      s.detach,
+			Await:       func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) },
 			AllowOrigin: func(ctx *fasthttp.RequestCtx) bool { return a.api.OriginAllowed(ctx) },
 			Refuse: func(ctx *fasthttp.RequestCtx, status int, reason error) {
 				a.api.Refuse(ctx, status, reason.Error())

@@ -68,6 +68,13 @@ func (d *deadline) postpone(by time.Duration, c *clock) {
 	d.due(c)
 }
 
+// rearm sets the timer to the deadline after somebody else has set it.
+func (d *deadline) rearm() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.armLocked()
+}
+
 // due is called when the timer has fired. It reports whether the deadline has
 // come; if not, it has set the timer anew. One that came while the process stood
 // still is put off: what it waits for had no chance to happen, and it may have

@@ -37,7 +37,8 @@ func ExampleNew() {
 		Detach: func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
 			cluster.Detach(ctx, func(s *cluster.Session) { f(s) })
 		},
-		Open: func(s *engineio.Session) engineio.Receiver { return loud{s} },
+		Await: func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) },
+		Open:  func(s *engineio.Session) engineio.Receiver { return loud{s} },
 	})
 	supervisor, err := cluster.New(cluster.Options{
 		Port: 3000, Handler: server.Handler,

@@ -47,6 +47,7 @@ func start(t testing.TB, o engineio.Options) *plant {
 	o.Detach = func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
 		cluster.Detach(ctx, func(s *cluster.Session) { f(s) })
 	}
+	o.Await = func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) }
 	if o.Open == nil {
 		o.Open = p.echo
 	}

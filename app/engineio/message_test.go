@@ -124,6 +124,32 @@ func TestTwoPollsEndTheSession(t *testing.T) {
 	p.session(sid).wantsEnd(t, engineio.TransportError)
 }
 
+// TestAbandonedPollEndsTheSession: as in the reference server, a client that
+// closes the connection of its poll has ended its session, whether something
+// waits for it or not.
+func TestAbandonedPollEndsTheSession(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{})
+	for name, leave := range map[string]func(c *net.TCPConn){
+		"closed": func(c *net.TCPConn) { _ = c.Close() }, "half closed": func(c *net.TCPConn) { _ = c.CloseWrite() },
+		"reset": func(c *net.TCPConn) { _ = c.SetLinger(0); _ = c.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			sid := p.open()
+			c, err := net.Dial("tcp", p.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = c.Close() })
+			fmt.Fprintf(c, "GET /?%s&sid=%s HTTP/1.1\r\nHost: test\r\n\r\n", handshake, sid)
+			p.until("the poll waits", func() bool { return p.server.Pending(sid) })
+			leave(c.(*net.TCPConn))
+			p.session(sid).wantsEnd(t, engineio.TransportError)
+			p.get(sid).refuses(t, 400, 1, "Session ID unknown")
+		})
+	}
+}
+
 func TestTwoPostsEndTheSession(t *testing.T) {
 	t.Parallel()
 	hold := make(chan struct{})

@@ -8,7 +8,15 @@ import (
 	"smart-factory-backend/app/eventloop"
 )
 
-// Options configure a Server. Loop, Detach and Open are mandatory; the zero
+// Wait is a handler's wait. Wait returns after Wake, or with true when the
+// request's client has gone; it is called once. Wake may be called before,
+// meanwhile and after, any number of times, and does not block.
+type Wait = interface {
+	Wait() (gone bool)
+	Wake()
+}
+
+// Options configure a Server. Loop, Detach, Await and Open are mandatory; the zero
 // value of every other field means what its comment says.
 type Options struct {
 	// Loop serves the WebSockets and holds the timers. The caller runs it.
@@ -16,6 +24,9 @@ type Options struct {
 	// Detach hands the request's connection over once the response is sent, as
 	// cluster.Detach does.
 	Detach func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport))
+	// Await makes the wait of a poll for something to tell its client, as
+	// cluster.NewWait does.
+	Await func(ctx *fasthttp.RequestCtx) Wait
 	// Open is called for each new session, before anything is received from
 	// it, and returns who receives. It may send and close.
 	Open func(s *Session) Receiver

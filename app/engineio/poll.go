@@ -12,7 +12,7 @@ const probeWait = 50 * time.Millisecond
 
 // poll is a GET that waits. Its fields are the session's, under its lock.
 type poll struct {
-	wake chan struct{}
+	wait Wait
 	// last is the answer if the session has ended meanwhile.
 	last *Message
 	// refused says that the session has moved to a WebSocket meanwhile.
@@ -21,12 +21,8 @@ type poll struct {
 
 // awake has the poll look at its session. A nil poll is none.
 func (p *poll) awake() {
-	if p == nil {
-		return
-	}
-	select {
-	case p.wake <- struct{}{}:
-	default: // it is already on its way
+	if p != nil {
+		p.wait.Wake()
 	}
 }
 
@@ -49,17 +45,15 @@ func (s *Session) servePoll(ctx *fasthttp.RequestCtx) *refusal {
 		writePayload(ctx, ms)
 		return nil
 	}
-	p := &poll{wake: make(chan struct{}, 1)}
+	p := &poll{wait: s.server.o.Await(ctx)}
 	s.poll = p
 	proving := s.probe != nil && s.probe.proved
 	s.mu.Unlock()
 
 	if proving {
-		p.waitFor(probeWait)
-	} else {
-		<-p.wake
+		defer time.AfterFunc(probeWait, p.wait.Wake).Stop()
 	}
-	ms = s.endPoll(p)
+	ms = s.endPoll(p, p.wait.Wait())
 	if ms == nil {
 		return badRequest
 	}
@@ -67,18 +61,9 @@ func (s *Session) servePoll(ctx *fasthttp.RequestCtx) *refusal {
 	return nil
 }
 
-func (p *poll) waitFor(d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-p.wake:
-	case <-timer.C:
-	}
-}
-
 // endPoll takes the poll off its session and returns its answer, nil if it has
-// none.
-func (s *Session) endPoll(p *poll) []*Message {
+// none. A client that has gone meanwhile has ended the session.
+func (s *Session) endPoll(p *poll, gone bool) []*Message {
 	s.mu.Lock()
 	defer s.unlockAndTell()
 	switch {
@@ -86,6 +71,9 @@ func (s *Session) endPoll(p *poll) []*Message {
 		return nil
 	case p.last != nil:
 		return []*Message{p.last}
+	case gone:
+		s.endLocked(TransportError, closePacket)
+		return nil
 	}
 	s.poll = nil
 	if ms := s.takeLocked(); ms != nil {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"smart-factory-backend/app/access"
+	"smart-factory-backend/app/engineio"
 	"smart-factory-backend/app/eventloop"
 	"smart-factory-backend/app/socketio"
 
@@ -17,6 +18,8 @@ type Serving struct {
 	Loop *eventloop.Loop
 	// Detach hands the request's connection over once the response is sent.
 	Detach func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport))
+	// Await makes the wait of a poll, which ends when its client goes.
+	Await func(ctx *fasthttp.RequestCtx) engineio.Wait
 	// AllowOrigin says whether a web page may have a session; it is asked only
 	// where the request names an origin.
 	AllowOrigin func(ctx *fasthttp.RequestCtx) bool
@@ -42,8 +45,8 @@ type Caller struct {
 }
 
 func (s *Serving) fill() error {
-	if s.Loop == nil || s.Detach == nil {
-		return errors.New("realtime: Serving.Loop and Serving.Detach are needed")
+	if s.Loop == nil || s.Detach == nil || s.Await == nil {
+		return errors.New("realtime: Serving.Loop, Serving.Detach and Serving.Await are needed")
 	}
 	if s.AllowOrigin == nil {
 		s.AllowOrigin = func(*fasthttp.RequestCtx) bool { return true }

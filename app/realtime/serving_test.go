@@ -13,6 +13,7 @@ import (
 
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/cluster"
+	"smart-factory-backend/app/engineio"
 	"smart-factory-backend/app/eventloop"
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/realtime"
@@ -43,6 +44,7 @@ func serve(t *testing.T, change func(*realtime.Options)) *server {
 		o.Serving.Detach = func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
 			cluster.Detach(ctx, func(session *cluster.Session) { f(session) })
 		}
+		o.Serving.Await = func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) }
 		o.Ingest = func(ctx context.Context, body []byte) realtime.Receipt { return s.ingest(ctx, body) }
 		if change != nil {
 			change(o)

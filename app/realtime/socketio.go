@@ -37,7 +37,7 @@ func (r *Realtime) newSockets() {
 	s := r.serving
 	r.sockets.all = map[*socketio.Socket]*socket{}
 	o := s.SocketIO
-	o.Engine.Loop, o.Engine.Detach = s.Loop, s.Detach
+	o.Engine.Loop, o.Engine.Detach, o.Engine.Await = s.Loop, s.Detach, s.Await
 	o.Engine.MaxPayload, o.Engine.QueueLimit, o.Engine.Deflate = s.MaxPayload, s.QueueBytes, s.Compress
 	o.Engine.ReplaceAbove = s.QueueBytes / 8 // one who polls is not slow for that
 	o.Engine.MaxSessions = r.door.limits.Sockets

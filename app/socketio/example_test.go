@@ -23,7 +23,7 @@ func Example() {
 		return
 	}
 	io := socketio.New(socketio.Options{
-		Engine: engineio.Options{Loop: loop, Detach: standalone.Detach},
+		Engine: engineio.Options{Loop: loop, Detach: standalone.Detach, Await: standalone.Await},
 	})
 	io.OnConnection(func(s *socketio.Socket) {
 		_ = s.Broadcast().Emit("joined", s.ID())

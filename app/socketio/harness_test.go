@@ -16,6 +16,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"smart-factory-backend/app/cluster"
+	"smart-factory-backend/app/engineio"
 	"smart-factory-backend/app/eventloop"
 	"smart-factory-backend/app/socketio"
 )
@@ -44,6 +45,7 @@ func start(t testing.TB, o socketio.Options, prepare func(io *socketio.Server)) 
 	o.Engine.Detach = func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
 		cluster.Detach(ctx, func(s *cluster.Session) { f(s) })
 	}
+	o.Engine.Await = func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) }
 	o.Panicked = func(v any, _ []byte) { p.panics <- v }
 	p.io = socketio.New(o)
 	p.io.OnDisconnect(func(_ *socketio.Socket, r socketio.Reason) { p.ends <- r })

@@ -9,8 +9,8 @@ import (
 // Options configure a Server. Zero fields have the defaults that their
 // comments name.
 type Options struct {
-	// Engine configures the Engine.IO server; Loop and Detach must be set. Its
-	// Open is overwritten.
+	// Engine configures the Engine.IO server; Loop, Detach and Await must be
+	// set. Its Open is overwritten.
 	Engine engineio.Options
 
 	// ConnectTimeout is how long a client may take to join a namespace before

@@ -50,6 +50,14 @@ func Detach(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
 	cluster.Detach(ctx, func(s *cluster.Session) { f(s) })
 }
 
+// Await makes a wait of a request's handler, which ends when its client goes.
+func Await(ctx *fasthttp.RequestCtx) interface {
+	Wait() (gone bool)
+	Wake()
+} {
+	return cluster.NewWait(ctx)
+}
+
 // Run serves until ctx ends, then ends in good order: clients are sent away,
 // requests finish, and the loop ends last. It blocks until all has ended.
 func Run(ctx context.Context, loop *eventloop.Loop, o Options) error {

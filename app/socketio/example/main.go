@@ -58,7 +58,7 @@ func run(ctx context.Context, s settings, log *slog.Logger, ready func(addr stri
 		return err
 	}
 	engine := engineio.Options{
-		Loop: loop, Detach: standalone.Detach,
+		Loop: loop, Detach: standalone.Detach, Await: standalone.Await,
 		PingInterval: s.pingInterval, PingTimeout: s.pingTimeout,
 		MaxPayload: s.maxPayload, QueueLimit: queueLimit,
 	}
