@@ -31,6 +31,13 @@ func NewBinary(parts ...[]byte) *Message {
 	return &Message{frame: ws.NewMessage(ws.Binary, parts...)}
 }
 
+// Uncompressed has the message sent as it is, also where permessage-deflate was
+// negotiated, and returns it. It is for a new message, which nobody else has yet.
+func (m *Message) Uncompressed() *Message {
+	m.frame.Uncompressed()
+	return m
+}
+
 // newPacket makes a packet that is not a message.
 func newPacket(text string) *Message {
 	return &Message{frame: ws.NewMessage(ws.Text, []byte(text))}

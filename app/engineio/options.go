@@ -53,7 +53,8 @@ type Options struct {
 	BodyLimit int
 	// MaxSessions is how many sessions there may be; 0 is any number.
 	MaxSessions int
-	// Deflate has permessage-deflate negotiated.
+	// Deflate has permessage-deflate negotiated. Messages of 256 bytes and more
+	// are then compressed, unless Message.Uncompressed says otherwise.
 	Deflate bool
 
 	// NoPolling, NoWebSocket and NoUpgrades switch off a transport, or the

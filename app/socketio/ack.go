@@ -75,7 +75,7 @@ func (s *Socket) ask(ctx context.Context, event string, args []any, flags Flags)
 	}
 	s.wait(1)
 	defer s.wait(-1)
-	if err := s.transmit(f, flags.Volatile); err != nil {
+	if err := s.transmit(f.compress(!flags.NoCompress), flags.Volatile); err != nil {
 		s.forget(id)
 		return Args{}, err
 	}

@@ -22,7 +22,8 @@ type Flags struct {
 	Volatile bool
 	// Local: not to other servers.
 	Local bool
-	// NoCompress: the sender advises against compression.
+	// NoCompress: not compressed, also for those who negotiated
+	// permessage-deflate (engineio.Options.Deflate).
 	NoCompress bool
 	// Timeout bounds the wait for acknowledgements; it is set whenever there
 	// are any to wait for.

@@ -165,7 +165,7 @@ func (a *MemoryAdapter) Broadcast(p *Packet, o *BroadcastOptions) error {
 	if len(*list) == 0 {
 		return nil
 	}
-	frames := newFrames(p)
+	frames := newFrames(p).compress(!o.Flags.NoCompress)
 	for _, s := range *list {
 		_ = s.transmit(frames, o.Flags.Volatile)
 	}
@@ -186,7 +186,7 @@ func (a *MemoryAdapter) BroadcastWithAck(ctx context.Context, p *Packet, o *Broa
 
 	asked := *p
 	asked.ID, asked.HasID = a.ns.nextAck(), true
-	frames := newFrames(&asked)
+	frames := newFrames(&asked).compress(!o.Flags.NoCompress)
 	var waiting atomic.Bool
 	waiting.Store(true)
 	answer := func(args Args, err error) {

@@ -21,6 +21,17 @@ func newFrames(p *Packet) frames {
 	return f
 }
 
+// compress says whether the packet, which nobody else has yet, is worth
+// compressing.
+func (f frames) compress(on bool) frames {
+	if !on {
+		for _, m := range f.appendTo(nil) {
+			m.Uncompressed()
+		}
+	}
+	return f
+}
+
 // appendTo appends all messages.
 func (f frames) appendTo(list []*engineio.Message) []*engineio.Message {
 	if f.all == nil {

@@ -49,8 +49,8 @@ func (n *Namespace) Local() Operator { return n.operator().Local() }
 // Volatile sends to those only who can take it at once.
 func (n *Namespace) Volatile() Operator { return n.operator().Volatile() }
 
-// Compress advises other servers for or against compression; on this one
-// engineio.Options.Deflate decides for all.
+// Compress says whether what is sent is worth compressing, for clients that
+// negotiated it (engineio.Options.Deflate). Without it it is.
 func (n *Namespace) Compress(on bool) Operator { return n.operator().Compress(on) }
 
 // Timeout bounds the wait for acknowledgements.

@@ -43,8 +43,8 @@ func (o Operator) Volatile() Operator {
 	return o
 }
 
-// Compress advises other servers for or against compression; on this one
-// engineio.Options.Deflate decides for all.
+// Compress says whether what is sent is worth compressing, for clients that
+// negotiated it (engineio.Options.Deflate). Without it it is.
 func (o Operator) Compress(on bool) Operator {
 	o.o.Flags.NoCompress = !on
 	return o

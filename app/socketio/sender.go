@@ -15,8 +15,8 @@ type Sender struct {
 // if the transport can't take it at once.
 func (s *Socket) Volatile() Sender { return Sender{s: s, flags: Flags{Volatile: true}} }
 
-// Compress advises other servers for or against compression; on this one
-// engineio.Options.Deflate decides for all.
+// Compress says whether what is sent is worth compressing, for clients that
+// negotiated it (engineio.Options.Deflate). Without it it is.
 func (s *Socket) Compress(on bool) Sender { return Sender{s: s, flags: Flags{NoCompress: !on}} }
 
 // Timeout bounds the wait for an acknowledgement.

@@ -189,7 +189,7 @@ func (s *Socket) emit(event string, args []any, flags Flags) error {
 	if err != nil {
 		return err
 	}
-	return s.transmit(f, flags.Volatile)
+	return s.transmit(f.compress(!flags.NoCompress), flags.Volatile)
 }
 
 // transmit sends an encoded packet.

@@ -40,6 +40,7 @@ type Message struct {
 	// packed is the frame for connections that negotiated permessage-deflate,
 	// made when the first of them needs it.
 	packed atomic.Pointer[[]byte]
+	loose  bool // it is never packed
 }
 
 // NewMessage makes a message of the parts, one after the other. It copies
@@ -57,6 +58,13 @@ func NewMessage(op Opcode, parts ...[]byte) *Message {
 	return &Message{op: op, plain: frame, header: header}
 }
 
+// Uncompressed has the message sent as it is on every connection, and returns
+// it. It is for a new message, which nobody else has yet.
+func (m *Message) Uncompressed() *Message {
+	m.loose = true
+	return m
+}
+
 // Op is what the message holds.
 func (m *Message) Op() Opcode { return m.op }
 
@@ -68,7 +76,7 @@ func (m *Message) Payload() []byte { return m.plain[m.header:] }
 
 // frame is what goes over a connection.
 func (m *Message) frame(deflate bool) []byte {
-	if !deflate || m.Len() < worthPacked {
+	if !deflate || m.loose || m.Len() < worthPacked {
 		return m.plain
 	}
 	if packed := m.packed.Load(); packed != nil {
