@@ -16,6 +16,7 @@ import (
 // Names of the servers in the tables about WebSockets.
 const (
 	exampleName    = "smart-factory-backend" // as app/socketio/example
+	epollName      = "bare epoll"            // see epoll: what the kernel takes
 	peerName       = "fasthttp/websocket"
 	nodeName       = "Node.js"
 	clusterName    = "Node.js cluster"
@@ -38,6 +39,7 @@ type contender struct {
 
 var contenders = []contender{
 	{mode: rawMode, name: exampleName, alone: plain("/echo")},
+	{mode: rawMode, name: epollName, alone: plain("/echo"), member: plain("/room"), publisher: plain("/publish")},
 	{mode: rawMode, name: peerName, alone: plain("/echo"), member: plain("/room"), publisher: plain("/publish")},
 	{mode: rawMode, name: nodeName, alone: plain("/echo")},
 	{mode: sessionMode, name: exampleName, alone: socketIO(""), member: socketIO("&bench=1"), publisher: socketIO("")},
@@ -67,7 +69,7 @@ func (b *bench) buildPeers(ctx context.Context, stdout io.Writer) error {
 		return fmt.Errorf("find the benchmark's sources: %w", err)
 	}
 	b.sources = strings.TrimSpace(string(out))
-	for name, pkg := range map[string]string{"example": "smart-factory-backend/app/socketio/example", "peer": "smart-factory-backend/app/bench/peer"} {
+	for name, pkg := range map[string]string{"example": "smart-factory-backend/app/socketio/example", "peer": "smart-factory-backend/app/bench/peer", "epoll": "smart-factory-backend/app/bench/epoll"} {
 		if err := b.compile(ctx, "", name, pkg); err != nil {
 			return err
 		}
@@ -103,6 +105,8 @@ func (b *bench) socketCommand(name string, at netip.AddrPort, workers string) *e
 		cmd := exec.Command(filepath.Join(b.dir, "example"), "-ping-interval", "25s", "-ping-timeout", "20s")
 		cmd.Env = []string{"HOST=" + host, "PORT=" + port, "CLUSTER_WORKERS=" + workers}
 		return cmd
+	case epollName:
+		return exec.Command(filepath.Join(b.dir, "epoll"), "-address", address)
 	case peerName:
 		return exec.Command(filepath.Join(b.dir, "peer"), "-address", address)
 	case centrifugeName:

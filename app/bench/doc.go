@@ -10,7 +10,8 @@
 //     and one that goes to a thousand, and what memory a connection takes on
 //     which nothing happens; raw WebSockets and Socket.IO sessions of
 //     app/socketio/example against Node.js (see node), centrifuge and
-//     fasthttp/websocket (see peer)
+//     fasthttp/websocket (see peer); and the least that a server can do (see
+//     epoll), which says how much of each figure is the kernel's
 //
 // It builds the servers, starts and stops them itself, and prints medians with
 // the least and the most of all rounds. Ratios are taken within a round. The

@@ -19,6 +19,7 @@ func (b *bench) echo(ctx context.Context) (*table, error) {
 			{"messages_per_cpu_second", "messages/CPU s", 0},
 			{"cpu_vs_node", "x Node.js", 3},
 			{"cpu_vs_cluster", "x cluster", 3},
+			{"cpu_vs_epoll", "x bare epoll", 3},
 			{"messages_per_second", "messages/s", 0},
 			{"p50_ms", "p50 ms", 2},
 			{"p99_ms", "p99 ms", 2},
@@ -45,6 +46,9 @@ func (b *bench) echo(ctx context.Context) (*table, error) {
 			b.note("echo %d/%d %s, %s: CPU us/message %.2f", round+1, b.rounds, c.name, c.mode, us)
 		}
 		ratios(t, all, "cpu_us_per_message", "cpu")
+		for _, c := range all {
+			compare(t.row(c.mode, c.name), t.row(rawMode, epollName), "cpu_us_per_message", "cpu_vs_epoll")
+		}
 	}
 	return t, nil
 }

@@ -33,6 +33,7 @@ func (b *bench) fanout(ctx context.Context) (*table, error) {
 			{"cpu_us_per_delivery", "CPU us/delivery", 2},
 			{"cpu_vs_node", "x Node.js", 3},
 			{"cpu_vs_cluster", "x cluster", 3},
+			{"cpu_vs_epoll", "x bare epoll", 3},
 			{"deliveries_per_cpu_second", "deliveries/CPU s", 0},
 			{"deliveries_vs_node", "x Node.js", 2},
 			{"deliveries_per_second", "deliveries/s", 0},
@@ -71,11 +72,12 @@ func (b *bench) fanout(ctx context.Context) (*table, error) {
 			b.note("fanout %d/%d %s", round+1, b.rounds, c.name)
 		}
 		for _, pace := range fanoutPaces {
-			node, cluster := t.row(pace.name, nodeName), t.row(pace.name, clusterName)
+			node, cluster, epoll := t.row(pace.name, nodeName), t.row(pace.name, clusterName), t.row(pace.name, epollName)
 			for _, c := range all {
 				r := t.row(pace.name, c.name)
 				compare(r, node, "cpu_us_per_delivery", "cpu_vs_node")
 				compare(r, cluster, "cpu_us_per_delivery", "cpu_vs_cluster")
+				compare(r, epoll, "cpu_us_per_delivery", "cpu_vs_epoll")
 				compare(r, node, "deliveries_per_cpu_second", "deliveries_vs_node")
 			}
 		}
