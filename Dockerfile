@@ -12,14 +12,13 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod \
     if [ -n "$GOPROXY" ]; then export GOPROXY; else unset GOPROXY; fi; go mod download
-COPY app ./app
+COPY Makefile ./
+COPY .ci/tools.mk .ci/
 COPY cmd ./cmd
-# The tag leaves out of pgx what only its text protocol with arguments needs: 1.4 MB.
+COPY app ./app
+# The Makefile has the flags, and why: static, stripped, with what version prints.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -tags nopgxregisterdefaulttypes -trimpath -o /out/smart-factory-backend \
-      -ldflags "-s -w -X smart-factory-backend/app/cli.version=$VERSION -X smart-factory-backend/app/cli.commit=$COMMIT -X smart-factory-backend/app/cli.date=$DATE" \
-      ./cmd/smart-factory-backend && \
-    mkdir -p /out/data
+    GOOS=$TARGETOS GOARCH=$TARGETARCH make -s build BIN=/out/smart-factory-backend && mkdir /out/data
 
 # Nothing but the binary, which has the time zones in it, and the certificates
 # of the builder's image for PostgreSQL and Redis over TLS.
