@@ -76,11 +76,22 @@ var refused = map[string]struct {
 
 func TestBadHandshakes(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	type told struct {
+		query   string
+		code    int
+		message string
+	}
+	tell := make(chan told, 100)
+	p := start(t, engineio.Options{Refused: func(ctx *fasthttp.RequestCtx, code int, message string) {
+		tell <- told{string(ctx.QueryArgs().QueryString()), code, message}
+	}})
 	for name, tt := range refused {
 		t.Run(name, func(t *testing.T) {
 			a := p.ask(tt.method, tt.query, "")
 			a.refuses(t, http.StatusBadRequest, tt.code, tt.message)
+			if got := receive(t, tell); got != (told{tt.query, tt.code, tt.message}) {
+				t.Errorf("Refused(%+v), want that of %q", got, tt.query)
+			}
 		})
 	}
 	if n := p.server.Stats().Sessions; n != 0 {

@@ -74,6 +74,13 @@ type Options struct {
 	// Secure tells whether the client speaks TLS; nil looks at the connection.
 	Secure func(ctx *fasthttp.RequestCtx) bool
 
+	// Refused is told of each request that is refused, with the code and the
+	// message that the client gets: what the reference server calls a connection
+	// error. Upgraded is told of each session that has moved to a WebSocket. nil
+	// tells nobody.
+	Refused  func(ctx *fasthttp.RequestCtx, code int, message string)
+	Upgraded func(s *Session)
+
 	// Panicked is told of a panic in a Receiver that was called outside of any
 	// request, which is contained. nil tells nobody.
 	Panicked func(value any, stack []byte)
@@ -100,6 +107,12 @@ func (o *Options) fill() {
 	}
 	if o.Secure == nil {
 		o.Secure = (*fasthttp.RequestCtx).IsTLS
+	}
+	if o.Refused == nil {
+		o.Refused = func(*fasthttp.RequestCtx, int, string) {}
+	}
+	if o.Upgraded == nil {
+		o.Upgraded = func(*Session) {}
 	}
 	if o.Panicked == nil {
 		o.Panicked = func(any, []byte) {}

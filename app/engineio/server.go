@@ -67,7 +67,7 @@ func (s *Server) Stats() Stats {
 // for PingInterval at most.
 func (s *Server) Handler(ctx *fasthttp.RequestCtx) {
 	if !s.cors(ctx) {
-		refuse(ctx, forbidden)
+		s.refuse(ctx, forbidden)
 		return
 	}
 	if ctx.IsOptions() {
@@ -76,7 +76,7 @@ func (s *Server) Handler(ctx *fasthttp.RequestCtx) {
 	}
 	ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
 	if no := s.serve(ctx); no != nil {
-		refuse(ctx, no)
+		s.refuse(ctx, no)
 	}
 }
 
@@ -183,14 +183,18 @@ func (s *Session) begin() {
 	s.due = s.server.now() + int64(s.server.o.PingInterval)
 	s.scheduleLocked()
 	s.mu.Unlock()
-	s.receiver = s.server.o.Open(s)
+	receiver := s.server.o.Open(s)
+	s.mu.Lock()
+	s.receiver = receiver
+	s.mu.Unlock()
 	opened = true
 	if s.server.draining.Load() { // Drain may have looked before it was there
 		s.close(ServerShutdown, ws.GoingAway)
 	}
 }
 
-func refuse(ctx *fasthttp.RequestCtx, no *refusal) {
+func (s *Server) refuse(ctx *fasthttp.RequestCtx, no *refusal) {
+	s.o.Refused(ctx, no.code, no.message)
 	message, _ := json.Marshal(no.message)
 	ctx.SetStatusCode(no.status)
 	ctx.SetContentType("application/json")

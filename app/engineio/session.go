@@ -67,6 +67,13 @@ func (s *Session) ID() string { return s.id }
 // Handshake is what is known of the request that began the session.
 func (s *Session) Handshake() *Handshake { return &s.handshake }
 
+// Receiver is what Options.Open has returned; nil before.
+func (s *Session) Receiver() Receiver {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.receiver
+}
+
 // Loop is the loop that the session's timer is in.
 func (s *Session) Loop() *eventloop.Loop { return s.server.o.Loop }
 

@@ -41,12 +41,20 @@ func (k *socket) abandonLocked() {
 // probing acts on a packet from a WebSocket that the session is not on, and
 // reports false if it is.
 func (k *socket) probing(p packet, bad error) bool {
+	taken, moved := k.probingStep(p, bad)
+	if moved {
+		k.s.server.o.Upgraded(k.s)
+	}
+	return taken
+}
+
+func (k *socket) probingStep(p packet, bad error) (taken, moved bool) {
 	s := k.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.socket == k:
-		return false
+		return false, false
 	case s.probe != k: // it was turned away, and the client does not know yet
 	case bad == nil && p.kind == typePing && string(p.data) == "probe":
 		k.proved = true
@@ -54,10 +62,11 @@ func (k *socket) probing(p packet, bad error) bool {
 		s.poll.awake() // it ends with what waits, or a noop
 	case bad == nil && p.kind == typeUpgrade && !p.binary:
 		k.upgradeLocked()
+		return true, true
 	default:
 		k.abandonLocked()
 	}
-	return true
+	return true, false
 }
 
 // upgradeLocked moves the session to the WebSocket. What waits goes ahead of

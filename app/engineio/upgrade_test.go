@@ -32,6 +32,30 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// TestUpgradedIsTold: once, of each session that moves and of no other.
+func TestUpgradedIsTold(t *testing.T) {
+	t.Parallel()
+	moved := make(chan *engineio.Session, 10)
+	p := start(t, engineio.Options{Upgraded: func(s *engineio.Session) { moved <- s }})
+	p.dial("").send("4never was on polling")
+	stays, goes := p.open(), p.open()
+	w := p.dial(goes)
+	w.send("2probe")
+	w.wants("3probe")
+	p.get(goes).wants(t, 200, "6")
+	w.send("5")
+	s := receive(t, moved)
+	if s.ID() != goes || s.Transport() != "websocket" || s.Receiver() != engineio.Receiver(p.session(goes)) {
+		t.Errorf("told of %s on %s, want %s", s.ID(), s.Transport(), goes)
+	}
+	w.send("4a")
+	w.wants("4a")
+	p.post(stays, "4a").wants(t, 200, "ok")
+	if len(moved) > 0 {
+		t.Error("told of another one")
+	}
+}
+
 func TestUpgradeEndsAPollThatWaits(t *testing.T) {
 	t.Parallel()
 	p := start(t, engineio.Options{})

@@ -61,7 +61,7 @@ func (s *Socket) ask(ctx context.Context, event string, args []any, flags Flags)
 		defer cancel()
 	}
 	id := s.ns.nextAck()
-	f, err := eventFrames(Packet{Type: PacketEvent, Namespace: s.ns.name, ID: id, HasID: true}, event, args)
+	f, err := s.eventFrames(Packet{Type: PacketEvent, Namespace: s.ns.name, ID: id, HasID: true}, event, args)
 	if err != nil {
 		return Args{}, err
 	}
@@ -104,7 +104,7 @@ func (s *Socket) wait(n int32) {
 // ErrTimeout; a timeout of 0 is none.
 func (s *Socket) EmitAck(timeout time.Duration, answer func(Args, error), event string, args ...any) error {
 	id := s.ns.nextAck()
-	f, err := eventFrames(Packet{Type: PacketEvent, Namespace: s.ns.name, ID: id, HasID: true}, event, args)
+	f, err := s.eventFrames(Packet{Type: PacketEvent, Namespace: s.ns.name, ID: id, HasID: true}, event, args)
 	if err != nil {
 		return err
 	}

@@ -140,7 +140,7 @@ func (c *client) connect(name string, auth []byte) {
 		s.auth = json.RawMessage(bytes.Clone(auth))
 	}
 	if int(c.pumps.Load()) >= 2*c.server.options.MaxNamespaces || !c.add(s) {
-		n.depart()
+		n.depart(c)
 		c.refuse(name, errors.New("too many namespaces"))
 		return
 	}
@@ -206,11 +206,24 @@ func (c *client) remove(s *Socket) {
 			c.sockets[i], c.sockets[last] = c.sockets[last], nil
 			c.sockets = c.sockets[:last]
 			c.mu.Unlock()
-			s.ns.depart()
+			s.ns.depart(c)
 			return
 		}
 	}
 	c.mu.Unlock()
+}
+
+// upgraded is called when a session has moved to a WebSocket.
+func upgraded(session *engineio.Session) {
+	c, ok := session.Receiver().(*client)
+	if !ok {
+		return // Open has not returned it yet, so it has no sockets
+	}
+	for _, s := range c.all() {
+		for _, f := range s.ns.load().upgrade {
+			s.enqueue(job{run: func() { f(s) }})
+		}
+	}
 }
 
 // joined is called when a namespace has been joined: the client stays.

@@ -160,6 +160,42 @@ func ExampleNamespace_Prepare() {
 	}
 }
 
+// A socket may have handlers of its own: for what comes in, for what goes out,
+// and a middleware that looks at each event first.
+func ExampleSocket_Use() {
+	server.OnConnection(func(s *socketio.Socket) {
+		s.Use(func(e *socketio.Event) error {
+			if e.Name == "operate" && s.Data().Get("user") == nil {
+				return errors.New("not signed in")
+			}
+			return nil
+		})
+		s.OnError(func(err error) { _ = s.Emit("refused", err.Error()) })
+		s.OnAny(func(e *socketio.Event) { fmt.Println("in:", e.Name) })
+		s.OnAnyOutgoing(func(event string, _ socketio.Args) { fmt.Println("out:", event) })
+		s.Once("hello", func(e *socketio.Event) { _ = e.Ack("welcome") })
+	})
+}
+
+// What happens to the rooms of a server can be followed.
+func ExampleHandlers_OnJoinRoom() {
+	server.OnCreateRoom(func(room string) { fmt.Println("somebody looks at", room) })
+	server.OnJoinRoom(func(room, id string) { fmt.Println(id, "looks at", room) })
+	server.OnDeleteRoom(func(room string) { fmt.Println("nobody looks at", room) })
+}
+
+// A namespace of a pattern can go when nobody is in it any more.
+func ExampleServer_OnNewNamespace() {
+	io := socketio.New(socketio.Options{CleanupEmptyChildNamespaces: true})
+	io.OnNewNamespace(func(n *socketio.Namespace) { fmt.Println("made", n.Name()) })
+	lines := io.OfMatch(func(name string, auth []byte) bool {
+		return len(auth) > 0 && name != "/private"
+	})
+	_ = lines.To("screens").Except("muted").Emit("shift", "night")
+	io.Of("/plant")
+	// Output: made /plant
+}
+
 // Sockets of all servers can be looked at and acted on.
 func ExampleNamespace_FetchSockets() {
 	sockets, err := server.In("screens").FetchSockets(context.Background())

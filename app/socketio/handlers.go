@@ -29,6 +29,10 @@ type handlerSet struct {
 	admitting     []func(*Event) error
 	events        map[string]*listener
 	anyEvent      []Handler
+	outgoing      []func(s *Socket, event string, args Args)
+	failed        []func(*Socket, error)
+	upgrade       []func(*Socket)
+	rooms         roomHandlers
 	serverSide    map[string][]func(*ServerEvent)
 }
 
@@ -48,52 +52,54 @@ func (h *Handlers) load() *handlerSet {
 	return &noHandlers
 }
 
+// change makes a new set, of which f may replace what is in it but not change
+// that in place: with adds to a list.
 func (h *Handlers) change(f func(*handlerSet)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	old := h.load()
-	set := &handlerSet{
-		middlewares: slices.Clip(old.middlewares), connection: slices.Clip(old.connection),
-		disconnecting: slices.Clip(old.disconnecting), disconnect: slices.Clip(old.disconnect),
-		admitting: slices.Clip(old.admitting), events: maps.Clone(old.events), anyEvent: slices.Clip(old.anyEvent), serverSide: maps.Clone(old.serverSide),
-	}
-	if set.events == nil {
+	set := *old
+	if set.events, set.serverSide = maps.Clone(old.events), maps.Clone(old.serverSide); set.events == nil {
 		set.events, set.serverSide = map[string]*listener{}, map[string][]func(*ServerEvent){}
 	}
-	f(set)
-	h.set.Store(set)
+	f(&set)
+	h.set.Store(&set)
 }
+
+// with returns the list with one more at its end.
+func with[T any](list []T, one T) []T { return append(slices.Clip(list), one) }
 
 // Use adds a middleware: it is called for each socket that wants to connect,
 // and may wait. With an error the client gets connect_error with the error's
 // text, and with the Data of a *ConnectionError.
 func (h *Handlers) Use(f func(*Socket) error) {
-	h.change(func(s *handlerSet) { s.middlewares = append(s.middlewares, f) })
+	h.change(func(s *handlerSet) { s.middlewares = with(s.middlewares, f) })
 }
 
 // OnConnection is called with each socket that has connected, before any of
 // its events.
 func (h *Handlers) OnConnection(f func(*Socket)) {
-	h.change(func(s *handlerSet) { s.connection = append(s.connection, f) })
+	h.change(func(s *handlerSet) { s.connection = with(s.connection, f) })
 }
 
 // OnDisconnect is called with each socket that was connected and is not any
 // more.
 func (h *Handlers) OnDisconnect(f func(*Socket, Reason)) {
-	h.change(func(s *handlerSet) { s.disconnect = append(s.disconnect, f) })
+	h.change(func(s *handlerSet) { s.disconnect = with(s.disconnect, f) })
 }
 
 // OnDisconnecting is called before OnDisconnect: Socket.Rooms still returns
 // the rooms that the socket was in.
 func (h *Handlers) OnDisconnecting(f func(*Socket, Reason)) {
-	h.change(func(s *handlerSet) { s.disconnecting = append(s.disconnecting, f) })
+	h.change(func(s *handlerSet) { s.disconnecting = with(s.disconnecting, f) })
 }
 
-// UseEvents adds a middleware for events: it is called before the handlers of
-// each, and may wait. With an error the event is dropped; the client is told
-// what f itself tells it, by Event.Ack for example.
+// UseEvents is Socket.Use for all sockets: a middleware for events, which is
+// called before the handlers of each, and may wait. With an error the event is
+// dropped, and OnError is called; the client is told what f itself tells it, by
+// Event.Ack for example.
 func (h *Handlers) UseEvents(f func(*Event) error) {
-	h.change(func(s *handlerSet) { s.admitting = append(s.admitting, f) })
+	h.change(func(s *handlerSet) { s.admitting = with(s.admitting, f) })
 }
 
 // On handles the events of a name. What the original calls the events
@@ -117,14 +123,43 @@ func (h *Handlers) on(event string, f Handler, direct bool) {
 	})
 }
 
-// OnAny handles every event, before the handlers of its name.
+// OnError is called with the errors of UseEvents and Socket.Use.
+func (h *Handlers) OnError(f func(*Socket, error)) {
+	h.change(func(s *handlerSet) { s.failed = with(s.failed, f) })
+}
+
+// OnUpgrade is called with each socket whose client has moved from polling to a
+// WebSocket.
+func (h *Handlers) OnUpgrade(f func(*Socket)) {
+	h.change(func(s *handlerSet) { s.upgrade = with(s.upgrade, f) })
+}
+
+// OnAny handles every event, before the handlers of its name and before the
+// middlewares for events.
 func (h *Handlers) OnAny(f Handler) {
-	h.change(func(s *handlerSet) { s.anyEvent = append(s.anyEvent, f) })
+	h.change(func(s *handlerSet) { s.anyEvent = with(s.anyEvent, f) })
+}
+
+// PrependAny is OnAny, before the handlers that there are already.
+func (h *Handlers) PrependAny(f Handler) {
+	h.change(func(s *handlerSet) { s.anyEvent = append([]Handler{f}, s.anyEvent...) })
+}
+
+// OnAnyOutgoing is called with every event that is sent to one of the sockets,
+// alone or by a broadcast, before it is sent. It runs on the sender's goroutine,
+// and should be quick. Acknowledgements are no events.
+func (h *Handlers) OnAnyOutgoing(f func(s *Socket, event string, args Args)) {
+	h.change(func(s *handlerSet) { s.outgoing = with(s.outgoing, f) })
+}
+
+// PrependAnyOutgoing is OnAnyOutgoing, before those that there are already.
+func (h *Handlers) PrependAnyOutgoing(f func(s *Socket, event string, args Args)) {
+	h.change(func(s *handlerSet) { s.outgoing = append([]func(*Socket, string, Args){f}, s.outgoing...) })
 }
 
 // OnServerSideEvent handles what another server has sent by ServerSideEmit.
 func (h *Handlers) OnServerSideEvent(event string, f func(*ServerEvent)) {
-	h.change(func(s *handlerSet) { s.serverSide[event] = append(slices.Clip(s.serverSide[event]), f) })
+	h.change(func(s *handlerSet) { s.serverSide[event] = with(s.serverSide[event], f) })
 }
 
 // ConnectionError is a middleware's error with more for the client than a text.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fasthttp/websocket"
+
 	"smart-factory-backend/app/socketio"
 )
 
@@ -275,6 +277,32 @@ func TestOwnHandlersOfASocket(t *testing.T) {
 		if got := receive(t, seen); got != want {
 			t.Fatalf("got %q, want %q", got, want)
 		}
+	}
+}
+
+// TestUpgradesAreTold: to each socket of the client, in order with its events.
+func TestUpgradesAreTold(t *testing.T) {
+	t.Parallel()
+	seen := make(chan string, 10)
+	p := start(t, socketio.Options{}, func(io *socketio.Server) {
+		echo(io)
+		io.OnUpgrade(func(s *socketio.Socket) { seen <- s.Conn().Transport() })
+	})
+	c := p.dial("polling")
+	c.connect("", "")
+	c.send(`21["ask"]`)
+	c.wants(`31[]`)
+	sid := p.io.Sockets()[0].Conn().ID()
+	conn, _, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/socket.io/?EIO=4&transport=websocket&sid="+sid, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.NetConn().Close() })
+	for _, packet := range []string{"2probe", "5"} {
+		mustDo(t, conn.WriteMessage(websocket.TextMessage, []byte(packet)))
+	}
+	if got := receive(t, seen); got != "websocket" {
+		t.Errorf("told while on %s", got)
 	}
 }
 

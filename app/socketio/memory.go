@@ -19,6 +19,10 @@ type MemoryAdapter struct {
 	mu     sync.Mutex
 	index  roomIndex
 	closed bool
+	// changes of rooms that nobody has been told of, and whether somebody is at
+	// it.
+	changes []roomChange
+	telling bool
 }
 
 var _ Adapter = (*MemoryAdapter)(nil)
@@ -34,8 +38,8 @@ func (a *MemoryAdapter) Namespace() *Namespace { return a.ns }
 
 // Connect is described at Adapter.
 func (a *MemoryAdapter) Connect(s *Socket, rooms []string, welcome func([]*Packet) error) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.lock()
+	defer a.unlock()
 	if a.closed {
 		return ErrClosed
 	}
@@ -58,8 +62,8 @@ func (a *MemoryAdapter) Connect(s *Socket, rooms []string, welcome func([]*Packe
 
 // Join is described at Adapter.
 func (a *MemoryAdapter) Join(s *Socket, rooms ...string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.lock()
+	defer a.unlock()
 	a.joinLocked(s, rooms)
 }
 
@@ -74,8 +78,8 @@ func (a *MemoryAdapter) joinLocked(s *Socket, rooms []string) {
 
 // Leave is described at Adapter.
 func (a *MemoryAdapter) Leave(s *Socket, rooms ...string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.lock()
+	defer a.unlock()
 	for _, name := range rooms {
 		a.index.leave(s, name)
 	}
@@ -83,8 +87,8 @@ func (a *MemoryAdapter) Leave(s *Socket, rooms ...string) {
 
 // Remove is described at Adapter.
 func (a *MemoryAdapter) Remove(s *Socket) []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.lock()
+	defer a.unlock()
 	if !a.index.has(s) {
 		return nil
 	}
@@ -156,6 +160,7 @@ func (a *MemoryAdapter) Broadcast(p *Packet, o *BroadcastOptions) error {
 		a.mu.Unlock()
 		return ErrClosed
 	}
+	event := p // without an offset
 	if a.log != nil && p.Type == PacketEvent && !p.HasID && !o.Flags.Volatile {
 		p = a.log.add(p, o)
 	}
@@ -167,6 +172,9 @@ func (a *MemoryAdapter) Broadcast(p *Packet, o *BroadcastOptions) error {
 	}
 	frames := newFrames(p).compress(!o.Flags.NoCompress)
 	for _, s := range *list {
+		if s.observed() {
+			s.observe(event)
+		}
 		_ = s.transmit(frames, o.Flags.Volatile)
 	}
 	return nil
@@ -199,6 +207,9 @@ func (a *MemoryAdapter) BroadcastWithAck(ctx context.Context, p *Packet, o *Broa
 	// by the original.
 	counted(len(asking))
 	for _, s := range asking {
+		if s.observed() {
+			s.observe(p)
+		}
 		_ = s.transmit(frames, o.Flags.Volatile)
 	}
 	context.AfterFunc(ctx, func() {
@@ -222,8 +233,8 @@ func (a *MemoryAdapter) FetchSockets(_ context.Context, o *BroadcastOptions) ([]
 
 // SocketsJoin is described at Adapter.
 func (a *MemoryAdapter) SocketsJoin(o *BroadcastOptions, rooms []string) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.lock()
+	defer a.unlock()
 	if a.closed {
 		return ErrClosed
 	}
@@ -235,8 +246,8 @@ func (a *MemoryAdapter) SocketsJoin(o *BroadcastOptions, rooms []string) error {
 
 // SocketsLeave is described at Adapter.
 func (a *MemoryAdapter) SocketsLeave(o *BroadcastOptions, rooms []string) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.lock()
+	defer a.unlock()
 	if a.closed {
 		return ErrClosed
 	}

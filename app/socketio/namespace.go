@@ -27,6 +27,16 @@ func (n *Namespace) Adapter() Adapter { return n.adapter }
 // Sockets returns this server's sockets.
 func (n *Namespace) Sockets() []*Socket { return n.adapter.LocalSockets(&BroadcastOptions{}) }
 
+// Socket returns this server's socket of an id, nil if there is none.
+func (n *Namespace) Socket(id string) *Socket {
+	for _, s := range n.adapter.LocalSockets(&BroadcastOptions{Rooms: []string{id}}) {
+		if s.id == id {
+			return s
+		}
+	}
+	return nil
+}
+
 // nextAck returns an id for an acknowledgement that no other of the namespace
 // has.
 func (n *Namespace) nextAck() uint64 { return n.acks.Add(1) - 1 }

@@ -35,6 +35,11 @@ type Options struct {
 	// it has left count while their handlers run, at half), and
 	// MaxChildNamespaces those that exist because of a pattern (10 000).
 	MaxNamespaces, MaxChildNamespaces int
+	// CleanupEmptyChildNamespaces takes a namespace of a pattern away, with its
+	// adapter, when the last socket has left it. It is made again when somebody
+	// asks for it; with Recovery nobody can be recovered into it. Without it
+	// empty ones stay until there is no room for another.
+	CleanupEmptyChildNamespaces bool
 	// AckTimeout is how long a broadcast waits for acknowledgements, and a
 	// request for other servers, if neither the context nor Timeout says (5 s).
 	AckTimeout time.Duration

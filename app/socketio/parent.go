@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 )
@@ -29,14 +30,81 @@ func (s *Server) OfRegexp(re *regexp.Regexp) *ParentNamespace {
 	return s.OfMatch(func(name string, _ []byte) bool { return re.MatchString(name) })
 }
 
+// ParentOperator selects sockets of all namespaces of a pattern, and sends to
+// them. It is a value, like Operator.
+type ParentOperator struct {
+	p *ParentNamespace
+	o BroadcastOptions
+}
+
+// To selects the members of rooms.
+func (p *ParentNamespace) To(rooms ...string) ParentOperator {
+	return ParentOperator{p: p}.To(rooms...)
+}
+
+// In is To.
+func (p *ParentNamespace) In(rooms ...string) ParentOperator { return p.To(rooms...) }
+
+// Except selects everybody but the members of rooms.
+func (p *ParentNamespace) Except(rooms ...string) ParentOperator {
+	return ParentOperator{p: p}.Except(rooms...)
+}
+
+// Local selects this server's sockets.
+func (p *ParentNamespace) Local() ParentOperator { return ParentOperator{p: p}.Local() }
+
+// Volatile sends to those only who can take it at once.
+func (p *ParentNamespace) Volatile() ParentOperator { return ParentOperator{p: p}.Volatile() }
+
+// Compress is Namespace.Compress.
+func (p *ParentNamespace) Compress(on bool) ParentOperator { return ParentOperator{p: p}.Compress(on) }
+
 // Emit sends an event to every socket of every namespace of the pattern.
 func (p *ParentNamespace) Emit(event string, args ...any) error {
-	for _, n := range p.Children() {
-		if err := n.Emit(event, args...); err != nil {
-			return err
-		}
+	return ParentOperator{p: p}.Emit(event, args...)
+}
+
+// To adds rooms to those that are selected.
+func (o ParentOperator) To(rooms ...string) ParentOperator {
+	o.o = Operator{o: o.o}.To(rooms...).o
+	return o
+}
+
+// In is To.
+func (o ParentOperator) In(rooms ...string) ParentOperator { return o.To(rooms...) }
+
+// Except leaves out the members of rooms.
+func (o ParentOperator) Except(rooms ...string) ParentOperator {
+	o.o = Operator{o: o.o}.Except(rooms...).o
+	return o
+}
+
+// Local selects sockets of this server only.
+func (o ParentOperator) Local() ParentOperator {
+	o.o.Flags.Local = true
+	return o
+}
+
+// Volatile sends to those only who can take it at once.
+func (o ParentOperator) Volatile() ParentOperator {
+	o.o.Flags.Volatile = true
+	return o
+}
+
+// Compress is Operator.Compress.
+func (o ParentOperator) Compress(on bool) ParentOperator {
+	o.o.Flags.NoCompress = !on
+	return o
+}
+
+// Emit sends an event to the selected sockets of every namespace that the
+// pattern has made on this server.
+func (o ParentOperator) Emit(event string, args ...any) error {
+	var errs []error
+	for _, n := range o.p.Children() {
+		errs = append(errs, Operator{ns: n, o: o.o}.Emit(event, args...))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // Children returns the namespaces that the pattern has made.
@@ -58,6 +126,7 @@ func (s *Server) child(name string, p *ParentNamespace) *Namespace {
 	s.mu.Lock()
 	n := s.namespaces[name]
 	var gone *Namespace
+	known := n != nil
 	if n == nil && !s.closed {
 		if s.children >= s.options.MaxChildNamespaces {
 			gone = s.dropLocked()
@@ -72,6 +141,9 @@ func (s *Server) child(name string, p *ParentNamespace) *Namespace {
 	s.mu.Unlock()
 	if gone != nil {
 		_ = gone.adapter.Close()
+	}
+	if n != nil && !known {
+		s.announce(n)
 	}
 	return n
 }
@@ -89,4 +161,22 @@ func (s *Server) dropLocked() *Namespace {
 }
 
 // depart is called when a client has left, or did not get in.
-func (n *Namespace) depart() { n.joining.Add(-1) }
+func (n *Namespace) depart(c *client) {
+	if n.joining.Add(-1) > 0 || n.parent == nil || !n.server.options.CleanupEmptyChildNamespaces {
+		return
+	}
+	s := n.server
+	s.mu.Lock()
+	empty := n.joining.Load() == 0 && s.namespaces[n.name] == n
+	if empty {
+		delete(s.namespaces, n.name)
+		s.children--
+	}
+	s.mu.Unlock()
+	if empty && !c.session.Loop().Go(n.closeAdapter) {
+		n.closeAdapter()
+	}
+}
+
+// closeAdapter may wait for a network.
+func (n *Namespace) closeAdapter() { _ = n.adapter.Close() }

@@ -7,6 +7,7 @@ import "smart-factory-backend/app/eventloop"
 // lists of who is to get what. Connection state recovery does not repeat it.
 type Prepared struct {
 	ns     *Namespace
+	packet *Packet
 	frames frames
 }
 
@@ -16,7 +17,7 @@ func (n *Namespace) Prepare(event string, args ...any) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Prepared{ns: n, frames: newFrames(p)}, nil
+	return &Prepared{ns: n, packet: p, frames: newFrames(p)}, nil
 }
 
 // Len is the size of the event as it waits for a client that is slow.
@@ -33,6 +34,9 @@ func (s *Socket) SendPrepared(p *Prepared) error {
 	if p.ns != s.ns {
 		return ErrInvalid
 	}
+	if s.observed() {
+		s.observe(p.packet)
+	}
 	return s.transmit(p.frames, false)
 }
 
@@ -42,6 +46,9 @@ func (s *Socket) SendPrepared(p *Prepared) error {
 func (s *Socket) SendPreparedLatest(key eventloop.Key, p *Prepared) error {
 	if p.frames.all != nil || p.ns != s.ns {
 		return s.SendPrepared(p)
+	}
+	if s.observed() {
+		s.observe(p.packet)
 	}
 	if s.state.Load() != connected || s.client.session.SendLatest(key, p.frames.text) != nil {
 		return ErrDisconnected

@@ -184,28 +184,45 @@ func (s *Socket) dispatch(e *Event) {
 	if s.dropping() {
 		return
 	}
-	shared := s.ns.load()
-	for _, f := range shared.admitting {
-		if f(e) != nil {
-			return
-		}
-	}
+	shared, own := s.ns.load(), s.owned()
 	for _, f := range shared.anyEvent {
 		f(e)
 	}
-	l := shared.events[e.Name]
-	own, ownAny := s.handlersOf(e.Name)
-	for _, f := range ownAny {
+	for _, f := range own.anyEvent {
 		f(e)
 	}
-	if l != nil {
+	if err := admit(e, shared.admitting, s.owned().admitting); err != nil {
+		for _, f := range shared.failed {
+			f(s, err)
+		}
+		for _, f := range s.owned().failed {
+			f(err)
+		}
+		return
+	}
+	if l := shared.events[e.Name]; l != nil {
 		for _, f := range l.handlers {
 			f(e)
 		}
 	}
-	for _, f := range own {
+	for _, f := range s.handlersOf(e.Name) {
 		f(e)
 	}
+}
+
+// admit asks the middlewares for events.
+func admit(e *Event, shared, own []func(*Event) error) error {
+	for _, f := range shared {
+		if err := f(e); err != nil {
+			return err
+		}
+	}
+	for _, f := range own {
+		if err := f(e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dropping reports whether events that came before the end are of no interest
@@ -219,33 +236,6 @@ func (s *Socket) dropping() bool {
 	return s.pump.drop
 }
 
-// handlersOf returns the socket's own handlers for an event, and takes out
-// those that are for once.
-func (s *Socket) handlersOf(event string) (named, anyEvent []Handler) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.more == nil {
-		return nil, nil
-	}
-	once := false
-	for _, h := range s.more.events {
-		if h.name == event {
-			named = append(named, h.f)
-			once = once || h.once
-		}
-	}
-	if once {
-		var kept []socketHandler
-		for _, h := range s.more.events {
-			if h.name != event || !h.once {
-				kept = append(kept, h)
-			}
-		}
-		s.more.events = kept
-	}
-	return named, s.more.anyEvent
-}
-
 // direct calls the handlers of an event at once, on the goroutine that
 // received it, if all of them allow that and nothing is before them.
 func (s *Socket) direct(e *Event, l *listener) bool {
@@ -255,8 +245,11 @@ func (s *Socket) direct(e *Event, l *listener) bool {
 	if shared := s.ns.load(); len(shared.anyEvent) > 0 || len(shared.admitting) > 0 {
 		return false
 	}
+	if own := s.owned(); len(own.events)+len(own.anyEvent)+len(own.admitting) > 0 {
+		return false
+	}
 	s.mu.Lock()
-	if s.pump.running || s.more != nil && (len(s.more.events) > 0 || len(s.more.anyEvent) > 0) {
+	if s.pump.running {
 		s.mu.Unlock()
 		return false
 	}

@@ -24,6 +24,14 @@ type roomIndex struct {
 	ids   map[string]*Socket
 	rooms map[string]*room
 	pass  uint64 // tells the marks of one selection from those of the last
+	// note is told of changes; nil if nobody wants to know.
+	note func(kind changeOf, room, id string)
+}
+
+func (x *roomIndex) noted(kind changeOf, room, id string) {
+	if x.note != nil {
+		x.note(kind, room, id)
+	}
 }
 
 func (x *roomIndex) add(s *Socket) {
@@ -33,13 +41,19 @@ func (x *roomIndex) add(s *Socket) {
 	s.place = int32(len(x.all.members)) + 1
 	x.all.members = append(x.all.members, s)
 	x.ids[s.id] = s
-	s.own = true
+	x.join(s, s.id)
 }
 
 func (x *roomIndex) has(s *Socket) bool { return s.place != 0 }
 
 func (x *roomIndex) join(s *Socket, name string) {
 	if name == s.id {
+		if !s.own {
+			if x.rooms[name] == nil {
+				x.noted(roomCreated, name, "")
+			}
+			x.noted(roomJoined, name, s.id)
+		}
 		s.own = true
 		return
 	}
@@ -52,27 +66,44 @@ func (x *roomIndex) join(s *Socket, name string) {
 	if r == nil {
 		r = &room{name: name}
 		x.rooms[name] = r
+		if !x.owned(name) {
+			x.noted(roomCreated, name, "")
+		}
 	}
 	s.rooms = append(s.rooms, membership{room: r, at: int32(len(r.members))})
 	r.members = append(r.members, s)
+	x.noted(roomJoined, name, s.id)
+}
+
+// owned reports whether the room is a socket's own, which that is in.
+func (x *roomIndex) owned(name string) bool {
+	s := x.ids[name]
+	return s != nil && s.own
 }
 
 func (x *roomIndex) leave(s *Socket, name string) {
 	if name == s.id {
+		if !s.own {
+			return
+		}
 		s.own = false
+		x.noted(roomLeft, name, s.id)
+		if x.rooms[name] == nil {
+			x.noted(roomDeleted, name, "")
+		}
 		return
 	}
 	for i, m := range s.rooms {
 		if m.room.name == name {
-			x.take(m)
+			x.take(m, s)
 			s.rooms = slices.Delete(s.rooms, i, i+1)
 			return
 		}
 	}
 }
 
-// take removes the member at m; the room's last one takes its place.
-func (x *roomIndex) take(m membership) {
+// take removes s, whose place is m; the room's last member takes it.
+func (x *roomIndex) take(m membership, s *Socket) {
 	members := m.room.members
 	last := len(members) - 1
 	if moved := members[last]; int(m.at) != last {
@@ -86,8 +117,12 @@ func (x *roomIndex) take(m membership) {
 	}
 	members[last] = nil
 	m.room.members = shrunk(members[:last])
+	x.noted(roomLeft, m.room.name, s.id)
 	if last == 0 {
 		delete(x.rooms, m.room.name)
+		if !x.owned(m.room.name) {
+			x.noted(roomDeleted, m.room.name, "")
+		}
 	}
 }
 
@@ -102,9 +137,10 @@ func shrunk(members []*Socket) []*Socket {
 func (x *roomIndex) remove(s *Socket) []string {
 	names := x.of(s)
 	for _, m := range s.rooms {
-		x.take(m)
+		x.take(m, s)
 	}
-	s.rooms, s.own = nil, false
+	s.rooms = nil
+	x.leave(s, s.id)
 	at, last := s.place-1, len(x.all.members)-1
 	moved := x.all.members[last]
 	x.all.members[at] = moved

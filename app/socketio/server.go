@@ -27,6 +27,7 @@ type Server struct {
 	namespaces map[string]*Namespace
 	parents    []*ParentNamespace
 	children   int
+	made       []func(*Namespace)
 	closed     bool
 	clients    int
 	empty      chan struct{} // closed when the last client has gone after Close
@@ -38,6 +39,7 @@ func New(o Options) *Server {
 	s := &Server{options: o.withDefaults(), namespaces: map[string]*Namespace{}, empty: make(chan struct{}), done: make(chan struct{})}
 	s.Namespace = s.Of("/")
 	engine := s.options.Engine
+	engine.Upgraded = upgraded
 	engine.Open = func(session *engineio.Session) engineio.Receiver { return s.open(session) }
 	s.engine = engineio.New(engine)
 	return s
@@ -88,11 +90,32 @@ func (s *Server) Of(name string) *Namespace {
 		name = "/" + name
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if n := s.namespaces[name]; n != nil {
+		s.mu.Unlock()
 		return n
 	}
-	return s.makeLocked(name, nil)
+	n := s.makeLocked(name, nil)
+	s.mu.Unlock()
+	s.announce(n)
+	return n
+}
+
+// OnNewNamespace is called with each namespace that is made from then on, by Of
+// or because a client asks for one that a pattern matches, before a client is
+// in it.
+func (s *Server) OnNewNamespace(f func(*Namespace)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.made = with(s.made, f)
+}
+
+func (s *Server) announce(n *Namespace) {
+	s.mu.RLock()
+	made := s.made
+	s.mu.RUnlock()
+	for _, f := range made {
+		s.options.Guard(func() { f(n) }, func() {})
+	}
 }
 
 func (s *Server) makeLocked(name string, parent *ParentNamespace) *Namespace {

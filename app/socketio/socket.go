@@ -25,6 +25,7 @@ type Socket struct {
 	auth   json.RawMessage
 	data   *Data
 	state  atomic.Uint32
+	more   atomic.Pointer[socketHandlers] // nil without any
 
 	// For connection state recovery; pid is secret between server and client.
 	pid     string
@@ -40,22 +41,7 @@ type Socket struct {
 	pump    pump
 	waiting int32 // handlers that wait for an acknowledgement
 	acks    map[uint64]func(Args, error)
-	more    *socketHandlers
 	left    []string // the rooms that it was in, while it is disconnecting
-}
-
-// socketHandlers are those of one socket alone.
-type socketHandlers struct {
-	events        []socketHandler
-	anyEvent      []Handler
-	disconnecting []func(Reason)
-	disconnect    []func(Reason)
-}
-
-type socketHandler struct {
-	name string
-	f    Handler
-	once bool
 }
 
 // ID is the socket's id, other than its session's. It is also the name of a
@@ -106,69 +92,6 @@ func (s *Socket) Rooms() []string {
 	return s.ns.adapter.Rooms(s)
 }
 
-// On handles the events of a name, after the handlers of the namespace. What
-// is the same for all sockets costs less memory at Namespace.On.
-func (s *Socket) On(event string, f Handler) { s.on(socketHandler{name: event, f: f}) }
-
-// Once is On for the next event only.
-func (s *Socket) Once(event string, f Handler) { s.on(socketHandler{name: event, f: f, once: true}) }
-
-func (s *Socket) on(h socketHandler) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := s.moreLocked()
-	m.events = append(m.events, h)
-}
-
-func (s *Socket) moreLocked() *socketHandlers {
-	if s.more == nil {
-		s.more = &socketHandlers{}
-	}
-	return s.more
-}
-
-// Off removes what On and Once of this socket have added for the event.
-func (s *Socket) Off(event string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.more == nil {
-		return
-	}
-	var kept []socketHandler // a copy: handlers may be running
-	for _, h := range s.more.events {
-		if h.name != event {
-			kept = append(kept, h)
-		}
-	}
-	s.more.events = kept
-}
-
-// OnAny handles every event, before the handlers of its name.
-func (s *Socket) OnAny(f Handler) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := s.moreLocked()
-	m.anyEvent = append(m.anyEvent, f)
-}
-
-// OnDisconnect is called once the socket is disconnected, after its last
-// event.
-func (s *Socket) OnDisconnect(f func(Reason)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := s.moreLocked()
-	m.disconnect = append(m.disconnect, f)
-}
-
-// OnDisconnecting is called before OnDisconnect: Rooms still returns the rooms
-// that the socket was in.
-func (s *Socket) OnDisconnecting(f func(Reason)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := s.moreLocked()
-	m.disconnecting = append(m.disconnecting, f)
-}
-
 // Emit sends an event to the client; see Operator.Emit. It does not wait.
 func (s *Socket) Emit(event string, args ...any) error { return s.emit(event, args, Flags{}) }
 
@@ -185,7 +108,7 @@ func (s *Socket) emit(event string, args []any, flags Flags) error {
 		flags.Local = true
 		return s.ns.adapter.Broadcast(p, &BroadcastOptions{Rooms: []string{s.id}, Flags: flags})
 	}
-	f, err := eventFrames(Packet{Type: PacketEvent, Namespace: s.ns.name}, event, args)
+	f, err := s.eventFrames(Packet{Type: PacketEvent, Namespace: s.ns.name}, event, args)
 	if err != nil {
 		return err
 	}
@@ -348,12 +271,9 @@ func (s *Socket) end(reason Reason) {
 
 // ended runs the handlers of the end.
 func (s *Socket) ended(reason Reason, rooms []string) {
+	own := s.owned()
 	s.mu.Lock()
 	s.left = rooms
-	own := socketHandlers{}
-	if s.more != nil {
-		own = *s.more
-	}
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()

@@ -35,8 +35,8 @@ func newAdapter(local *socketio.MemoryAdapter, l *link) *Adapter {
 		serial: serial{limit: maxServerEvents},
 	}
 	c := a.channels
-	l.subscribe(c.pattern, a.onBroadcast, []string{c.response, c.own}, a.onResponse)
-	l.subscribe(c.pattern, a.onBroadcast, []string{c.request}, a.onRequest)
+	l.subscribe(a, c.pattern, a.onBroadcast, []string{c.response, c.own}, a.onResponse)
+	l.subscribe(a, c.pattern, a.onBroadcast, []string{c.request}, a.onRequest)
 	return a
 }
 
@@ -278,7 +278,7 @@ func (a *Adapter) tellAll(req *request) error {
 // server-side events that run, for five seconds at most.
 func (a *Adapter) Close() error {
 	c := a.channels
-	a.link.unsubscribe(c.pattern, []string{c.request, c.response, c.own})
+	a.link.unsubscribe(a, c.pattern, []string{c.request, c.response, c.own})
 	return errors.Join(a.MemoryAdapter.Close(), a.serial.close(closeGrace))
 }
 

@@ -34,6 +34,12 @@ var errAway = errors.New("redis is away")
 // message must not be kept.
 type receiver func(channel, message string)
 
+// subscription is who gets them, and on whose behalf.
+type subscription struct {
+	owner *Adapter
+	f     receiver
+}
+
 // link is the process's connection to Redis: one connection for all
 // subscriptions, so that the process counts once on each channel, and one for
 // all commands, so that publications keep their order.
@@ -46,8 +52,8 @@ type link struct {
 	dropped counter
 
 	mu       sync.Mutex
-	channels map[string]receiver
-	patterns map[string]receiver
+	channels map[string]subscription
+	patterns map[string]subscription
 	err      error // nil while connected
 	started  bool
 	closed   bool
@@ -76,7 +82,7 @@ func newLink(o Options) (*link, error) {
 	}
 	return &link{
 		options: o, client: client, queue: newQueue(o.QueueBytes, o.QueueAge), changed: make(chan struct{}, 1),
-		channels: map[string]receiver{}, patterns: map[string]receiver{}, err: errAway,
+		channels: map[string]subscription{}, patterns: map[string]subscription{}, err: errAway,
 	}, nil
 }
 
@@ -171,22 +177,28 @@ func (l *link) numSub(ctx context.Context, channel string) (int, error) {
 
 // subscribe has f called with what is published on the channels and on those
 // that match the pattern. It does not wait for Redis.
-func (l *link) subscribe(pattern string, onPattern receiver, channels []string, onChannel receiver) {
+func (l *link) subscribe(owner *Adapter, pattern string, onPattern receiver, channels []string, onChannel receiver) {
 	l.mu.Lock()
-	l.patterns[pattern] = onPattern
+	l.patterns[pattern] = subscription{owner, onPattern}
 	for _, c := range channels {
-		l.channels[c] = onChannel
+		l.channels[c] = subscription{owner, onChannel}
 	}
 	l.mu.Unlock()
 	l.wake()
 }
 
-// unsubscribe takes it back. A message that is being delivered may still arrive.
-func (l *link) unsubscribe(pattern string, channels []string) {
+// unsubscribe takes it back, but for what has become another adapter's: that of
+// a namespace of the same name. A message that is being delivered may still
+// arrive.
+func (l *link) unsubscribe(owner *Adapter, pattern string, channels []string) {
 	l.mu.Lock()
-	delete(l.patterns, pattern)
+	if l.patterns[pattern].owner == owner {
+		delete(l.patterns, pattern)
+	}
 	for _, c := range channels {
-		delete(l.channels, c)
+		if l.channels[c].owner == owner {
+			delete(l.channels, c)
+		}
 	}
 	l.mu.Unlock()
 	l.wake()
@@ -203,9 +215,9 @@ func (l *link) wake() {
 // connection goes on.
 func (l *link) receive(m rueidis.PubSubMessage) {
 	l.mu.Lock()
-	f := l.channels[m.Channel]
+	f := l.channels[m.Channel].f
 	if m.Pattern != "" {
-		f = l.patterns[m.Pattern]
+		f = l.patterns[m.Pattern].f
 	}
 	l.mu.Unlock()
 	if f == nil {

@@ -295,6 +295,27 @@ func TestIntegrationNamespacesAreApart(t *testing.T) {
 	a.sees("/a", 2)
 }
 
+// TestIntegrationANamespaceMadeAnew: the end of a namespace's adapter takes
+// nothing from the adapter of the next one of that name, which may be there
+// before it.
+func TestIntegrationANamespaceMadeAnew(t *testing.T) {
+	t.Parallel()
+	r := startRedis(t)
+	a, b := serve(t, redisadapter.Options{URL: r.url()}), serve(t, redisadapter.Options{URL: r.url()})
+	old := b.io.Of("/n").Adapter()
+	heard := b.hears("/n", "hello")
+	a.sees("/n", 2)
+	b.redis.Adapter(b.io.Of("/n")) // as the server does when it makes one
+	if err := old.Close(); err != nil {
+		t.Error(err)
+	}
+	b.hears("/later", "hello")
+	a.sees("/later", 2) // by then the subscriptions are what they are going to be
+	a.sees("/n", 2)
+	_ = a.io.Of("/n").ServerSideEmit("hello", 1)
+	expect(t, heard, `[1]`)
+}
+
 func TestIntegrationRedisAway(t *testing.T) {
 	t.Parallel()
 	r := newRedis(t)

@@ -17,7 +17,7 @@ type session struct {
 	client rueidis.Client
 	pubsub rueidis.DedicatedClient
 	// what this connection has subscribed to
-	channels, patterns map[string]receiver
+	channels, patterns map[string]subscription
 }
 
 // connect connects and works until ctx ends, which is no error, or the
@@ -32,7 +32,7 @@ func (l *link) connect(ctx context.Context) error {
 	defer release() // may take a while if Redis stands still
 	s := &session{
 		link: l, client: client, pubsub: pubsub,
-		channels: map[string]receiver{}, patterns: map[string]receiver{},
+		channels: map[string]subscription{}, patterns: map[string]subscription{},
 	}
 	if err = s.run(ctx); err != nil {
 		l.setState(err)
@@ -110,7 +110,7 @@ func (s *session) subscribe(ctx context.Context) error {
 }
 
 // missing returns the names that are in a and not in b.
-func missing(a, b map[string]receiver) (names []string) {
+func missing(a, b map[string]subscription) (names []string) {
 	for name := range a {
 		if _, ok := b[name]; !ok {
 			names = append(names, name)
