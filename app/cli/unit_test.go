@@ -54,6 +54,19 @@ func TestUnitCarriesWhatIsSetButNoSecret(t *testing.T) {
 	}
 }
 
+// A Go program that crashes, or that the watchdog ends by SIGABRT, exits with 2
+// like one that was called wrongly: systemd has to start it again all the same.
+func TestUnitRestartsAfterEveryFailure(t *testing.T) {
+	t.Parallel()
+	out, err := program(t, nil, "unit").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(out), "\nRestart=on-failure\n") || strings.Contains(string(out), "\nRestartPreventExitStatus=") {
+		t.Errorf("the unit leaves failures as they are:\n%s", out)
+	}
+}
+
 func TestUnitRefusesWhatWouldNotStart(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
