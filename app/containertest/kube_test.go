@@ -6,9 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -124,9 +128,11 @@ func TestKubernetes(t *testing.T) {
 	}{
 		{"the service serves", k.serves},
 		{"a rollout under load loses nothing", k.rollout},
+		{"the autoscaler sees the CPU", k.autoscaler},
 		{"a pod without its database is not ready, and not restarted", k.databaseGone},
 		{"a pod that gets another CPU limit changes its workers", k.resize},
 		{"evictions respect the budget", k.evict},
+		{"a frozen pod is restarted by its liveness", k.frozen},
 		{"a pod whose workers all fail is restarted", k.workersFail},
 		{"the other overlays are taken", k.overlays},
 	} {
@@ -140,7 +146,7 @@ func TestKubernetes(t *testing.T) {
 func field(text, name string) string {
 	_, after, _ := strings.Cut(text, name+": ")
 	line, _, _ := strings.Cut(after, "\n")
-	return line
+	return strings.Trim(line, "'")
 }
 
 type cluster struct{ key, addr string }
@@ -192,12 +198,25 @@ func (k *cluster) databaseGone(t *testing.T) {
 		if status, body, err := ask(p.Status.PodIP+":3000", "", "GET", "/api/health", ""); err != nil || status != http.StatusOK {
 			t.Errorf("health of %s = %d %s %v, want 200", p.Metadata.Name, status, body, err)
 		}
+		if _, body, err := ask(p.Status.PodIP+":9464", "", "GET", "/metrics", ""); err != nil || !strings.Contains(body, "\nsmartfactory_store_ready 0\n") {
+			t.Errorf("metrics of %s (%v) lack smartfactory_store_ready 0", p.Metadata.Name, err)
+		}
 	}
 	kubectl(t, "scale", "statefulset/postgres", "--replicas=1")
 	eventually(t, "all ready again", func() bool { return allReady(t, 3) })
 	if now := restarts(t); now != before {
 		t.Errorf("%d restarts, %d before", now, before)
 	}
+}
+
+// autoscaler takes a metrics-server in the cluster.
+func (k *cluster) autoscaler(t *testing.T) {
+	const path = "jsonpath={.status.currentMetrics[0].resource.current.averageValue} {.status.conditions[?(@.type=='ScalingActive')].status}"
+	eventually(t, "the pods' CPU in the autoscaler", func() bool {
+		figure, active, _ := strings.Cut(kubectl(t, "get", "hpa", "smart-factory-backend", "-o", path), " ")
+		return figure != "" && active == "True"
+	})
+	t.Log(kubectl(t, "get", "hpa", "smart-factory-backend"))
 }
 
 // workers asks a pod for the number of its workers.
@@ -253,6 +272,65 @@ func (k *cluster) evict(t *testing.T) {
 		t.Errorf("the second eviction later is refused: %s", out)
 	}
 	rolledOut(t, 3)
+}
+
+// server returns the process of a pod. Nothing in the pod may stop it, as it
+// is the first one there; so it is looked for on this machine, as its root.
+func server(t *testing.T, name string) *os.Process {
+	t.Helper()
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range processes {
+		command, _ := os.ReadFile(dir + "/cmdline") // it may have ended by now
+		environment, _ := os.ReadFile(dir + "/environ")
+		if string(command) != "/smart-factory-backend\x00" || !slices.Contains(strings.Split(string(environment), "\x00"), "HOSTNAME="+name) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := os.FindProcess(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	t.Fatalf("%s does not run on this machine: run this on the cluster's node, as root", name)
+	return nil
+}
+
+func (k *cluster) frozen(t *testing.T) {
+	before := map[string]int{}
+	for _, p := range backends(t) {
+		before[p.Metadata.Name] = p.restarts()
+	}
+	victim, total := backends(t)[0].Metadata.Name, restarts(t)
+	w := gather(k.addr, k.key, "thaw", 8)
+	w.more(t, 50)
+	began := time.Now()
+	if err := server(t, victim).Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the frozen pod out of the service", func() bool { return !allReady(t, 3) })
+	t.Logf("out of the service after %v", time.Since(began).Round(time.Second))
+	w.more(t, 200) // the others go on
+	eventually(t, "a restart", func() bool { return restarts(t) > total })
+	t.Logf("restarted after %v", time.Since(began).Round(time.Second))
+	eventually(t, "all ready again", func() bool { return allReady(t, 3) })
+	for _, p := range backends(t) {
+		if got, want := p.restarts() > before[p.Metadata.Name], p.Metadata.Name == victim; got != want {
+			t.Errorf("%s is restarted: %v, want %v", p.Metadata.Name, got, want)
+		}
+	}
+	events := kubectl(t, "get", "events", "--field-selector", "involvedObject.name="+victim, "-o", "jsonpath={.items[*].message}")
+	if !strings.Contains(events, "failed liveness probe") {
+		t.Errorf("the events of %s don't name its liveness: %s", victim, events)
+	}
+	w.leave(t) // what the frozen one had is lost
+	w.check(t, k.addr)
 }
 
 func (k *cluster) workersFail(t *testing.T) {

@@ -231,6 +231,11 @@ func TestSecretHasWhatIsMounted(t *testing.T) {
 	if again := command(t, filepath.Join(root, ".ci/kube-secret")); bytes.Equal(printed, again) {
 		t.Error(".ci/kube-secret makes up the same passwords twice")
 	}
+	const own = "ops:admin:it's #1: 100%"
+	given := decode(t, ".ci/kube-secret", command(t, "env", "API_KEYS="+own, filepath.Join(root, ".ci/kube-secret")))[0].(*corev1.Secret)
+	if got := given.StringData["API_KEYS"]; got != own {
+		t.Errorf(".ci/kube-secret makes %q of API_KEYS=%q", got, own)
+	}
 	for _, v := range variants(t) {
 		for name, pod := range pods(v) {
 			for _, volume := range pod.Spec.Volumes {
