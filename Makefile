@@ -69,7 +69,7 @@ $(LINT):
 	mv $(TOOLS)/golangci-lint $@
 
 lint: $(LINT) ## run the linters
-	$(LINT) run --build-tags integration
+	$(LINT) run --build-tags integration,container,kube
 
 fmt: $(LINT) ## format the code
 	$(LINT) fmt

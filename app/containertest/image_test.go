@@ -4,6 +4,7 @@ package containertest_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -78,6 +79,7 @@ type status struct {
 	Workers    []struct {
 		Generation int    `json:"generation"`
 		State      string `json:"state"`
+		InFlight   int    `json:"in_flight"`
 	} `json:"workers"`
 }
 
@@ -89,10 +91,16 @@ func (c *container) status() (s status) {
 	return s
 }
 
+// health is the engine's own opinion.
+func (c *container) health() string {
+	c.t.Helper()
+	return c.inspect("{{.State.Health.Status}}")
+}
+
 // healthy waits for the engine's own opinion, and for the server's.
 func (c *container) healthy() {
 	c.t.Helper()
-	eventually(c.t, "health", func() bool { return c.inspect("{{.State.Health.Status}}") == "healthy" })
+	eventually(c.t, "health", func() bool { return c.health() == "healthy" })
 	c.find()
 	eventually(c.t, "readiness", func() bool { return answers(c.addr, "/api/health/ready") })
 }
@@ -129,26 +137,76 @@ func TestImageIsSmallAndUnprivileged(t *testing.T) {
 	}
 }
 
+// Both the server and the engine's health check say so within two seconds. One
+// of three starts is enough: the machine may have other things to do.
 func TestContainerIsHealthyAtOnce(t *testing.T) {
-	c := run(t)
-	if !within(20*time.Second, func() bool { return answers(c.addr, "/api/health/ready") }) {
-		t.Fatal("it does not get ready")
+	const limit = 2 * time.Second
+	var ready, healthy time.Duration
+	for range 3 {
+		c := run(t)
+		started := c.time("{{.State.StartedAt}}")
+		eventually(t, "readiness", func() bool { return answers(c.addr, "/api/health/ready") })
+		ready = time.Since(started)
+		c.healthy()
+		healthy = c.firstGoodCheck().Sub(started)
+		t.Logf("ready %v after its start, healthy %v after it", ready, healthy)
+		if ready < limit && healthy < limit {
+			break
+		}
 	}
-	started, err := time.Parse(time.RFC3339Nano, c.inspect("{{.State.StartedAt}}"))
+	if ready >= limit || healthy >= limit {
+		t.Errorf("ready after %v, healthy after %v, want both in under %v", ready, healthy, limit)
+	}
+}
+
+// time reads one of the engine's times.
+func (c *container) time(format string) time.Time {
+	c.t.Helper()
+	at, err := time.Parse(time.RFC3339Nano, c.inspect(format))
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	if took := time.Since(started); took > 2*time.Second {
-		t.Errorf("ready %v after its start, want under 2s", took)
-	} else {
-		t.Logf("ready %v after its start", took)
+	return at
+}
+
+// firstGoodCheck returns when the health check passed for the first time, which
+// must not be long ago: the engine keeps five.
+func (c *container) firstGoodCheck() time.Time {
+	c.t.Helper()
+	var checks []struct {
+		End      time.Time
+		ExitCode int
 	}
+	if err := json.Unmarshal([]byte(c.inspect("{{json .State.Health.Log}}")), &checks); err != nil {
+		c.t.Fatal(err)
+	}
+	for _, check := range checks {
+		if check.ExitCode == 0 {
+			return check.End
+		}
+	}
+	c.t.Fatal("no health check has passed")
+	return time.Time{}
+}
+
+// An operator's commands work inside, where there is no shell.
+func TestCommandsInside(t *testing.T) {
+	c := run(t)
 	c.healthy()
 	if out := c.command("status"); !strings.Contains(out, "running") {
 		t.Errorf("status = %s", out)
 	}
 	if out := c.command("config"); strings.Contains(out, testKey) {
 		t.Error("config shows a secret")
+	}
+	if out, code := try(t, engine(), "exec", c.id, "/smart-factory-backend", "reload"); code != 0 {
+		t.Errorf("reload: exit %d, %s", code, out)
+	}
+	if s := c.status(); len(s.Workers) != 1 || s.Workers[0].Generation != 2 {
+		t.Errorf("after reload: %+v, want the second generation", s)
+	}
+	if uid := c.inspect("{{.Config.User}} {{.HostConfig.ReadonlyRootfs}}"); uid != "65532:65532 true" {
+		t.Errorf("it runs as %s, want an unprivileged user on a read-only root", uid)
 	}
 }
 
@@ -198,23 +256,43 @@ func TestStopLosesNothing(t *testing.T) {
 	w.check(t, again.addr)
 }
 
-// A process that does not answer is unhealthy; one whose workers all fail ends
-// with 70 and is replaced by the restart policy.
+// A server whose workers all fail is unhealthy while the requests under way end,
+// exits with 70, and is replaced by the restart policy. A process that is there
+// but does not answer is unhealthy as well.
 func TestFailureIsSeenAndReplaced(t *testing.T) {
 	c := run(t, "--restart", "on-failure:5", "--health-timeout", "1s", "--health-retries", "2",
-		"-e", "NODE_ENV=development", "-e", "FAULT_INJECTION=true", "-e", "WORKER_MAX_RESTARTS=2")
+		"-e", "NODE_ENV=development", "-e", "FAULT_INJECTION=true", "-e", "WORKER_MAX_RESTARTS=2", "-e", "SHUTDOWN_TIMEOUT=10s")
 	c.healthy()
 	docker(t, "kill", "-s", "STOP", c.id)
-	eventually(t, "unhealthy", func() bool { return c.inspect("{{.State.Health.Status}}") == "unhealthy" })
+	eventually(t, "unhealthy while stopped", func() bool { return c.health() == "unhealthy" })
 	docker(t, "kill", "-s", "CONT", c.id)
 	c.healthy()
 
-	for range 3 {
+	began := time.Now()
+	stuck := make(chan error, 1)
+	go func() { // ends with the process
+		_, _, err := ask(c.addr, testKey, "POST", "/api/faults/stall", "")
+		stuck <- err
+	}()
+	eventually(t, "the stuck request", func() bool { s := c.status(); return s.Workers[0].InFlight == 1 })
+	for range 3 { // one more than WORKER_MAX_RESTARTS
 		if status, body, err := ask(c.addr, testKey, "POST", "/api/faults/worker", ""); err != nil || status != 200 {
-			t.Logf("fault: %d %s %v", status, body, err) // it may be over already
+			t.Errorf("fault: %d %s %v", status, body, err)
 		}
 	}
+	eventually(t, "unhealthy without workers", func() bool { return c.health() == "unhealthy" })
+	if count := c.inspect("{{.RestartCount}}"); count != "0" {
+		t.Errorf("restarted %s times, want the unhealthy state to come before", count)
+	}
 	eventually(t, "a restart", func() bool { return c.inspect("{{.RestartCount}}") == "1" })
+	if err := <-stuck; err == nil {
+		t.Error("the stuck request was answered")
+	}
+	deaths := docker(t, "events", "--since", fmt.Sprint(began.Unix()), "--until", fmt.Sprint(time.Now().Unix()+1),
+		"--filter", "container="+c.id, "--filter", "event=die", "--format", "{{.Actor.Attributes.exitCode}}")
+	if deaths != "70" {
+		t.Errorf("exit code %q, want 70", deaths)
+	}
 	c.healthy()
 	if log, _ := try(t, engine(), "logs", c.id); !strings.Contains(log, "supervisor gave up") {
 		t.Errorf("the log does not say why:\n%s", log)

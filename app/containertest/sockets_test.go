@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -126,6 +127,9 @@ type pageState struct {
 	Events     int    `json:"events"`
 	Reason     string `json:"reason"`
 }
+
+// transport is how the client connects.
+func (s pageState) transport() string { return strings.Fields(s.Client)[0] }
 
 func open(t *testing.T, addr, key string, n int) *pages {
 	t.Helper()
