@@ -9,6 +9,9 @@ import (
 // maxAnswer bounds an answer, and so what the load generator keeps of one.
 const maxAnswer = 1 << 20
 
+// noContent is the status of an answer that has neither body nor length.
+const noContent = 204
+
 var (
 	errNotHTTP  = errors.New("not an HTTP answer")
 	errNoLength = errors.New("answer without Content-Length")
@@ -41,9 +44,11 @@ func parseAnswer(raw []byte) (answer, bool, error) {
 	if err != nil || status < 200 {
 		return answer{}, false, errNotHTTP
 	}
-	length, err := contentLength(fields)
-	if err != nil {
-		return answer{}, false, err
+	length := 0
+	if status != noContent {
+		if length, err = contentLength(fields); err != nil {
+			return answer{}, false, err
+		}
 	}
 	size := head + 4 + length
 	if len(raw) < size {

@@ -28,6 +28,7 @@ func TestParseAnswer(t *testing.T) {
 		"length is no number":         {raw: "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", err: errNotHTTP},
 		"too long a body":             {raw: "HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n", err: errTooLong},
 		"header without end":          {raw: strings.Repeat("x", maxAnswer+1), err: errTooLong},
+		"no content":                  {raw: "HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n", status: 204, size: 38},
 		"another protocol":            {raw: "SSH-2.0-OpenSSH_9\r\n\r\n", err: errNotHTTP},
 		"an interim answer":           {raw: "HTTP/1.1 100 Continue\r\n\r\n", err: errNotHTTP},
 		"a status that is no number":  {raw: "HTTP/1.1 abc OK\r\nContent-Length: 0\r\n\r\n", err: errNotHTTP},

@@ -42,7 +42,10 @@ func spawn(cmd *exec.Cmd, address netip.AddrPort, dir string) (*child, error) {
 	}
 	defer out.Close()
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = new(syscall.SysProcAttr)
+	}
+	cmd.SysProcAttr.Setpgid = true
 	c.began = time.Now()
 	if err := cmd.Start(); err != nil {
 		return nil, err

@@ -5,6 +5,11 @@
 //     server on SO_REUSEPORT sockets (see bare) and nginx, with connections
 //     kept alive and with one for each request
 //   - ingest: durable telemetry, one reading or a thousand in a request
+//   - append, read, write, growth (together: store): the store without and with
+//     HTTP before it, against SQLite with a row for each point and PostgreSQL,
+//     with our engine and as one plain table; what a point costs while the store
+//     grows to 50 million points (see storage)
+//   - day: 24 hours of 10 000 series, 864 million points; only when asked for
 //   - start: from exec to the first 200
 //   - echo, fanout, idle: what a message costs that comes back to its sender
 //     and one that goes to a thousand, and what memory a connection takes on

@@ -98,23 +98,11 @@ func (b *bench) ingestRound(ctx context.Context, c *child, p *plant, r *row) (fl
 
 // request appends a POST with the next readings.
 func (p *plant) request(dst []byte) []byte {
-	p.body = p.body[:0]
-	for i := range p.objects {
-		p.body = append(p.body, ","...)
-		if i == 0 {
-			p.body[0] = '['
-		}
-		p.body = p.object(p.body)
-	}
-	p.body = append(p.body, ']')
-	body := p.body
+	f := jsonFormat
 	if p.objects == 1 {
-		body = body[1 : len(body)-1]
+		f.begin, f.end = "", ""
 	}
-	dst = append(dst, "POST /api/v1/telemetry HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: "...)
-	dst = strconv.AppendInt(dst, int64(len(body)), 10)
-	dst = append(dst, "\r\n\r\n"...)
-	return append(dst, body...)
+	return p.post(dst, f)
 }
 
 // object appends what one machine sends at one time.
@@ -133,11 +121,16 @@ func (p *plant) object(dst []byte) []byte {
 		dst = append(dst, `":`...)
 		dst = strconv.AppendFloat(dst, p.value(i), 'f', 3, 64)
 	}
+	p.advance()
+	return append(dst, "}}"...)
+}
+
+// advance goes on to the next machine, after the last to the next time.
+func (p *plant) advance() {
 	if p.machine++; p.machine*p.values >= plantSeries {
 		p.machine = 0
 		p.at += plantStep
 	}
-	return append(dst, "}}"...)
 }
 
 // value is a slow wave with some noise, to three decimals, as a sensor has it.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -30,10 +31,20 @@ type settings struct {
 	dir                      string
 	json                     string
 	nginx                    string
-	progress                 io.Writer
+	noPostgres               bool
+	// recordings is the folder of the public data sets, hours how many day has.
+	recordings string
+	hours      float64
+	progress   io.Writer
 }
 
-var subjects = []string{"health", "ingest", "start", "echo", "fanout", "idle"}
+// subjects are measured in this order, those on request only when they are
+// named. A group stands for some of them.
+var (
+	subjects  = []string{"health", "ingest", "start", "append", "read", "write", "growth", "echo", "fanout", "idle"}
+	onRequest = []string{"day"}
+	groups    = map[string][]string{"store": {"append", "read", "write", "growth"}}
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -63,6 +74,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	b := &bench{settings: s, dir: dir}
 	measure := map[string]func(context.Context) (*table, error){
 		"health": b.health, "ingest": b.ingest, "start": b.start, "echo": b.echo, "fanout": b.fanout, "idle": b.idle,
+		"append": b.append, "read": b.read, "write": b.write, "growth": b.growth, "day": b.day,
 	}
 	_, _ = fmt.Fprintf(stdout, "%d workers on %d CPUs, %s; %d rounds of %v; medians (least-most)\n",
 		s.workers, runtime.NumCPU(), runtime.Version(), s.rounds, s.seconds)
@@ -92,9 +104,21 @@ func (b *bench) prepare(ctx context.Context, stdout io.Writer) error {
 	if b.nginx == "" && wants("health") {
 		_, _ = fmt.Fprintln(stdout, "nginx is not installed, so it is not compared")
 	}
-	if wants("health", "ingest", "start") {
-		if err := b.build(ctx); err != nil {
-			return err
+	if b.noPostgres && wants("append", "read", "write") {
+		_, _ = fmt.Fprintln(stdout, "PostgreSQL is not installed, so it is not compared")
+	}
+	if wants("append") && !b.hasRecordings() {
+		_, _ = fmt.Fprintf(stdout, "there are no recordings in %s, so none are appended\n", b.recordings)
+	}
+	for name, users := range map[string][]string{
+		"ours":    {"health", "ingest", "start", "write"},
+		"bare":    {"health", "start"},
+		"storage": {"append", "read", "write", "growth", "day"},
+	} {
+		if wants(users...) {
+			if err := b.build(ctx, name); err != nil {
+				return err
+			}
 		}
 	}
 	if wants("echo", "fanout", "idle") {
@@ -128,7 +152,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	s := settings{progress: stderr}
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(stderr)
-	only := set.String("only", strings.Join(subjects, ","), "`subjects` to measure, separated by commas")
+	only := set.String("only", strings.Join(subjects, ","), "`subjects` to measure, separated by commas; also day, and store for all about that")
 	set.IntVar(&s.rounds, "rounds", 9, "`number` of rounds")
 	seconds := set.Float64("seconds", 1.5, "`seconds` that each server is loaded in a round")
 	settle := set.Float64("settle", 10, "`seconds` after which connections count as idle")
@@ -136,17 +160,25 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	set.IntVar(&s.subscribers, "subscribers", 1000, "`number` of clients in the room of fanout")
 	set.IntVar(&s.connections, "connections", 10_000, "`number` of connections of idle")
 	set.BoolVar(&s.alone, "alone", false, "leave the peers out of what WebSockets do")
+	set.StringVar(&s.recordings, "recordings", filepath.Join("..", "shared", "data"), "`directory` with the data sets nab and skab")
+	set.Float64Var(&s.hours, "hours", 24, "`hours` of data that day appends, 36 million points each")
 	set.StringVar(&s.dir, "dir", "", "`directory` for the data (default: that for temporary files)")
 	set.StringVar(&s.json, "json", "", "write the results to `FILE`, too")
 	if err := set.Parse(args); err != nil {
 		return s, err
 	}
-	s.only = strings.Split(*only, ",")
+	for subject := range strings.SplitSeq(*only, ",") {
+		if group, ok := groups[subject]; ok {
+			s.only = append(s.only, group...)
+		} else {
+			s.only = append(s.only, subject)
+		}
+	}
 	s.seconds = time.Duration(*seconds * float64(time.Second))
 	s.settle = time.Duration(*settle * float64(time.Second))
 	for _, subject := range s.only {
-		if !slices.Contains(subjects, subject) {
-			return s, fmt.Errorf("--only %s: want some of %s", subject, strings.Join(subjects, ", "))
+		if !slices.Contains(subjects, subject) && !slices.Contains(onRequest, subject) {
+			return s, fmt.Errorf("--only %s: want some of %s, %s, store", subject, strings.Join(subjects, ", "), strings.Join(onRequest, ", "))
 		}
 	}
 	if s.subscribers < 1 || s.subscribers > maxClients || s.connections < 1 || s.connections > maxClients {
@@ -155,6 +187,11 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	if set.NArg() > 0 || s.rounds < 1 || s.workers < 1 || s.seconds < 100*time.Millisecond || s.seconds > 10*time.Minute || s.settle < 0 || s.settle > 10*time.Minute {
 		return s, errors.New("want --rounds and --workers of at least 1, --seconds from 0.1 to 600, --settle up to 600, and nothing else")
 	}
+	if !(s.hours > 0 && s.hours <= 24*31) {
+		return s, errors.New("want --hours of up to a month")
+	}
+	_, err := findInitdb()
+	s.noPostgres = err != nil
 	if path, err := exec.LookPath("nginx"); err == nil {
 		s.nginx = path
 	} else if _, err := os.Stat("/usr/sbin/nginx"); err == nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,9 +17,55 @@ func TestCommandLine(t *testing.T) {
 	if err != nil || strings.Join(s.only, " ") != "start health" || s.rounds != 2 || s.seconds != 500*time.Millisecond || s.workers != 3 {
 		t.Errorf("parse() = %+v, %v", s, err)
 	}
-	for _, bad := range [][]string{{"--only", "speed"}, {"--rounds", "0"}, {"--seconds", "NaN"}, {"--seconds", "0"}, {"--workers", "-1"}, {"more"}, {"--what"}} {
+	for only, want := range map[string]string{"store": "append read write growth", "day,store,start": "day append read write growth start"} {
+		if s, err := parse([]string{"--only", only}, io.Discard); err != nil || strings.Join(s.only, " ") != want {
+			t.Errorf("parse(--only %s) = %v, %v, want %s", only, s.only, err, want)
+		}
+	}
+	if s, err := parse(nil, io.Discard); err != nil || slices.Contains(s.only, "day") || len(s.only) != len(subjects) {
+		t.Errorf("parse() = %v, %v, want all but those on request", s.only, err)
+	}
+	for _, bad := range [][]string{{"--hours", "0"}, {"--hours", "NaN"}, {"--only", "speed"}, {"--rounds", "0"}, {"--seconds", "NaN"}, {"--seconds", "0"}, {"--workers", "-1"}, {"more"}, {"--what"}} {
 		if _, err := parse(bad, io.Discard); err == nil {
 			t.Errorf("parse(%q) = nil, want an error", bad)
+		}
+	}
+}
+
+// TestFormats checks that the same readings are posted in each format.
+func TestFormats(t *testing.T) {
+	t.Parallel()
+	bodyOf := func(f format) []string {
+		p := &plant{shape: writeShapes[0], at: 1_790_000_000_000}
+		head, body, _ := strings.Cut(string(p.post(nil, f)), "\r\n\r\n")
+		if want := fmt.Sprintf("Content-Length: %d", len(body)); !strings.HasPrefix(head, "POST "+f.path+" HTTP/1.1\r\n") || !strings.HasSuffix(head, want) {
+			t.Errorf("%s: header %q, want it to end with %q", f.name, head, want)
+		}
+		return strings.Split(body, "\n")
+	}
+	objects, lines := bodyOf(ndjsonFormat), bodyOf(linesFormat)
+	if want := "[" + strings.Join(objects, ",") + "]"; strings.Join(bodyOf(jsonFormat), "\n") != want {
+		t.Error("JSON is not the array of the objects of NDJSON")
+	}
+	if len(objects) != 125 || len(lines) != 125 {
+		t.Fatalf("%d objects and %d lines, want 125", len(objects), len(lines))
+	}
+	for i, object := range objects {
+		var o struct {
+			Machine string                 `json:"machine"`
+			TS      int64                  `json:"ts"`
+			Values  map[string]json.Number `json:"values"`
+		}
+		if err := json.Unmarshal([]byte(object), &o); err != nil || len(o.Values) != 8 {
+			t.Fatalf("object %d: %q, %v", i, object, err)
+		}
+		var fields []string
+		for j := range len(o.Values) {
+			name := fmt.Sprintf("metric_%d", j)
+			fields = append(fields, name+"="+o.Values[name].String())
+		}
+		if want := fmt.Sprintf("opcua,machine=%s %s %d", o.Machine, strings.Join(fields, ","), o.TS); lines[i] != want {
+			t.Errorf("line %d is %q, want %q", i, lines[i], want)
 		}
 	}
 }

@@ -35,10 +35,17 @@ type bench struct {
 	missing map[string]error
 }
 
-// build makes the binaries of the HTTP subjects.
-func (b *bench) build(ctx context.Context) error {
-	for name, pkg := range map[string]string{"ours": "smart-factory-backend/cmd/smart-factory-backend", "bare": "smart-factory-backend/app/bench/bare"} {
-		if err := b.compile(ctx, "", name, pkg); err != nil {
+// programs are the packages of the binaries that compile makes by name.
+var programs = map[string]string{
+	"ours":    "smart-factory-backend/cmd/smart-factory-backend",
+	"bare":    "smart-factory-backend/app/bench/bare",
+	"storage": "smart-factory-backend/app/bench/storage",
+}
+
+// build makes some of the programs.
+func (b *bench) build(ctx context.Context, names ...string) error {
+	for _, name := range names {
+		if err := b.compile(ctx, "", name, programs[name]); err != nil {
 			return err
 		}
 	}
@@ -71,11 +78,7 @@ func (b *bench) launch(name string) (*child, error) {
 	workers := strconv.Itoa(b.workers)
 	switch name {
 	case oursName:
-		cmd = exec.Command(filepath.Join(b.dir, "ours"))
-		cmd.Env = []string{
-			"HOST=127.0.0.1", "PORT=" + strconv.Itoa(int(address.Port())), "CLUSTER_WORKERS=" + workers, "ADMIN_ADDR=",
-			"DATA_DIR=" + filepath.Join(dir, "data"), "CONTROL_SOCKET=" + filepath.Join(dir, "control.sock"),
-		}
+		cmd = b.ourCommand(dir, address)
 	case bareName:
 		cmd = exec.Command(filepath.Join(b.dir, "bare"), "-address", address.String(), "-listeners", workers, "-body", string(b.body))
 	case nginxName:
@@ -86,6 +89,16 @@ func (b *bench) launch(name string) (*child, error) {
 		cmd = exec.Command(b.nginx, "-p", dir, "-c", file, "-e", filepath.Join(dir, "error.log"))
 	}
 	return b.spawn(cmd, address, dir)
+}
+
+// ourCommand is the command of the real server, on an embedded store.
+func (b *bench) ourCommand(dir string, address netip.AddrPort) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(b.dir, "ours"))
+	cmd.Env = []string{
+		"HOST=127.0.0.1", "PORT=" + strconv.Itoa(int(address.Port())), "CLUSTER_WORKERS=" + strconv.Itoa(b.workers), "ADMIN_ADDR=",
+		"DATA_DIR=" + filepath.Join(dir, "data"), "CONTROL_SOCKET=" + filepath.Join(dir, "control.sock"),
+	}
+	return cmd
 }
 
 // launchSockets does the same with one of the servers that speak WebSocket.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -85,5 +86,25 @@ func TestParentOf(t *testing.T) {
 		if _, err := parentOf([]byte(raw)); err == nil {
 			t.Errorf("parentOf(%q) = nil, want an error", raw)
 		}
+	}
+}
+
+func TestAgainst(t *testing.T) {
+	t.Parallel()
+	tab := &table{}
+	for round := range 3 {
+		tab.row("fast", "ours").add("rate", float64(10*(round+1)))
+		tab.row("fast", "peer").add("rate", 5)
+		tab.row("slow", "ours").add("rate", 1)
+	}
+	against(tab, "peer", "rate", "ratio")
+	if got, want := fmt.Sprint(tab.row("fast", "ours").Figures["ratio"]), "[2 4 6]"; got != want {
+		t.Errorf("ratios are %s, want %s", got, want)
+	}
+	if got := tab.row("fast", "peer").Figures["ratio"]; fmt.Sprint(got) != "[1 1 1]" {
+		t.Errorf("the peer's ratios are %v", got)
+	}
+	if len(tab.Rows) != 3 || len(tab.row("slow", "ours").Figures["ratio"]) != 0 {
+		t.Errorf("%d rows; a ratio to a row that is not there", len(tab.Rows))
 	}
 }
