@@ -39,11 +39,24 @@ func (s *Server) Late(sid string, by time.Duration) {
 	session.tick()
 }
 
+// Tick has the session's timer go off.
+func (s *Server) Tick(sid string) { s.table.find([]byte(sid)).tick() }
+
 // Due is when the session's timer is due.
 func (s *Server) Due(sid string) int64 {
 	session := s.table.find([]byte(sid))
 	session.mu.Lock()
 	defer session.mu.Unlock()
+	return session.due
+}
+
+// Behind makes the session's timer due that long ago, and leaves the timer as it
+// is.
+func (s *Server) Behind(sid string, by time.Duration) (due int64) {
+	session := s.table.find([]byte(sid))
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	session.due = s.now() - int64(by)
 	return session.due
 }
 

@@ -28,8 +28,8 @@ func (s *Session) tick() {
 		s.overLocked() // nobody has asked for the news
 	case !s.pinged:
 		s.pinged, s.heard = true, false
-		if late < min(s.server.o.PingTimeout/2, stoodStill) {
-			now = s.due // lateness shall not add up
+		if late < min(s.server.o.PingTimeout/2, stoodStill) || late < stoodStill && s.absentLocked() {
+			now = s.due // lateness shall not add up, nor help who is not there
 		}
 		s.due = now + int64(s.server.o.PingTimeout)
 		s.sendLocked(pingPacket)
@@ -54,11 +54,16 @@ func (s *Session) pongLocked() {
 	s.scheduleLocked()
 }
 
+// absentLocked reports whether the client could not be sent anything.
+func (s *Session) absentLocked() bool { return s.socket == nil && s.poll == nil }
+
 // expiredLocked ends a session whose pong is overdue, though the wheel may not
-// have come to it.
+// have come to it, nor to the ping.
 func (s *Session) expiredLocked() bool {
 	late := time.Duration(s.server.now() - s.due)
-	if s.state != open || !s.pinged || s.heard || late < 0 || late > stoodStill {
+	overdue := s.pinged && !s.heard && late >= 0 ||
+		!s.pinged && s.absentLocked() && late >= s.server.o.PingTimeout
+	if s.state != open || !overdue || late > stoodStill {
 		return false
 	}
 	s.endLocked(PingTimeout, closePacket)

@@ -76,6 +76,34 @@ func TestPingTimeout(t *testing.T) {
 	})
 }
 
+// TestALatePingHelpsNobodyWhoIsNotThere: the time of a client without a poll
+// runs from when the ping was due; who waits for it has all of it.
+func TestALatePingHelpsNobodyWhoIsNotThere(t *testing.T) {
+	t.Parallel()
+	const timeout = 200 * time.Millisecond
+	p := start(t, engineio.Options{PingInterval: time.Hour, PingTimeout: timeout})
+	sid := p.open()
+	p.server.Behind(sid, timeout) // and the timer has not even come to the ping
+	p.get(sid).refuses(t, 400, 1, "Session ID unknown")
+	p.session(sid).wantsEnd(t, engineio.PingTimeout)
+
+	sid = p.open()
+	due := p.server.Behind(sid, timeout-50*time.Millisecond)
+	p.server.Tick(sid)
+	if got := p.server.Due(sid); got != due+int64(timeout) {
+		t.Errorf("without a poll the pong is due %v after the ping was, want %v", time.Duration(got-due), timeout)
+	}
+
+	sid = p.open()
+	poll := p.poll(sid)
+	due = p.server.Behind(sid, timeout-50*time.Millisecond)
+	p.server.Tick(sid)
+	receive(t, poll).wants(t, 200, "2")
+	if got := p.server.Due(sid); got < due+2*int64(timeout)-int64(50*time.Millisecond) {
+		t.Errorf("with a poll the pong is due %v after the ping was", time.Duration(got-due))
+	}
+}
+
 func TestAClientThatSendsHasItsPongBehindThat(t *testing.T) {
 	t.Parallel()
 	p := start(t, engineio.Options{})

@@ -6,9 +6,10 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// probeWait is how long a poll waits that arrives while a WebSocket is being
-// proved. Most often the upgrade is right behind it; else it is told to end.
-const probeWait = 50 * time.Millisecond
+// probeWait is how long a poll may wait that arrives while a WebSocket is being
+// proved. Most often the upgrade is right behind it; else it is told to end, in
+// good time before the next ping.
+const probeWait = 100 * time.Millisecond
 
 // poll is a GET that waits. Its fields are the session's, under its lock.
 type poll struct {
@@ -47,11 +48,11 @@ func (s *Session) servePoll(ctx *fasthttp.RequestCtx) *refusal {
 	}
 	p := &poll{wait: s.server.o.Await(ctx)}
 	s.poll = p
-	proving := s.probe != nil && s.probe.proved
+	proving, left := s.probe != nil && s.probe.proved, time.Duration(s.due-s.server.now())
 	s.mu.Unlock()
 
 	if proving {
-		defer time.AfterFunc(probeWait, p.wait.Wake).Stop()
+		defer time.AfterFunc(min(probeWait, left/2), p.wait.Wake).Stop()
 	}
 	ms = s.endPoll(p, p.wait.Wait())
 	if ms == nil {

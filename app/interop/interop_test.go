@@ -74,3 +74,11 @@ func churn(t *testing.T, clients int, servers ...*process) {
 		s.alive()
 	}
 }
+
+// The flags are those with which protocol suites are run: nothing is patient,
+// so no other test of this package runs beside this one.
+func TestIntegrationConformance(t *testing.T) {
+	server := example(t, "-ping-interval", "300ms", "-ping-timeout", "200ms", "-connect-timeout", "1s")
+	script(t, 2*patience, "conformance.js", server.url())
+	server.alive()
+}
