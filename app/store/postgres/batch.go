@@ -21,6 +21,7 @@ type row struct {
 type batch struct {
 	rows   []row
 	newest []row // the last of each series
+	oldest int64 // the time that none is before
 	memory []byte
 }
 
@@ -47,8 +48,9 @@ func (b *batch) fill(group []*request) {
 		}
 		kept = append(kept, r)
 	}
-	b.rows = kept
+	b.rows, b.oldest = kept, math.MaxInt64
 	for i, r := range kept {
+		b.oldest = min(b.oldest, r.at)
 		if i+1 == len(kept) || kept[i+1].series != r.series {
 			b.newest = append(b.newest, r)
 		}
@@ -56,15 +58,15 @@ func (b *batch) fill(group []*request) {
 }
 
 // appendSQL is the statement that params are for.
-const appendSQL = "SELECT append_readings($1, $2, $3, $4, $5, $6, $7, $8)"
+const appendSQL = "SELECT append_readings($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 
 var (
 	appendOIDs = []uint32{
-		pgtype.Int8OID, pgtype.Int8OID,
+		pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID,
 		pgtype.Int8ArrayOID, pgtype.Int8ArrayOID, pgtype.Float8ArrayOID,
 		pgtype.Int8ArrayOID, pgtype.Int8ArrayOID, pgtype.Float8ArrayOID,
 	}
-	binaryParams  = []int16{1, 1, 1, 1, 1, 1, 1, 1}
+	binaryParams  = []int16{1, 1, 1, 1, 1, 1, 1, 1, 1}
 	binaryResults = []int16{1}
 )
 
@@ -80,6 +82,7 @@ func (b *batch) params(version, guard int64) [][]byte {
 	}
 	param(func() { b.int8(version) })
 	param(func() { b.int8(guard) })
+	param(func() { b.int8(b.oldest) })
 	for _, rows := range [][]row{b.rows, b.newest} {
 		param(func() {
 			b.arrayHeader(pgtype.Int8OID, len(rows))

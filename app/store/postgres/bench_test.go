@@ -105,9 +105,22 @@ func BenchmarkIntegrationAppendSingle(b *testing.B) {
 }
 
 func BenchmarkIntegrationAppendBatch(b *testing.B) {
-	for _, clients := range []int{1, 4} {
-		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
+	for _, tt := range []struct {
+		clients int
+		late    bool
+	}{{1, false}, {4, false}, {1, true}} {
+		clients := tt.clients
+		name := fmt.Sprintf("clients=%d", clients)
+		if tt.late {
+			name += ",late" // all of them into hours that may have rollups
+		}
+		b.Run(name, func(b *testing.B) {
 			store, server, readings := benchStore(b)
+			if tt.late {
+				if err := store.UpkeepNow(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
 			b.SetParallelism(max(1, clients/runtime.GOMAXPROCS(0)))
 			b.ReportAllocs()
 			b.ResetTimer()

@@ -74,7 +74,7 @@ func (r *reader) bucketPage(ctx context.Context, all []shown, q factory.BucketQu
 
 // bucketsOf puts the points of one series from from on into b.
 func (r *reader) bucketsOf(ctx context.Context, s shown, from int64, b *bucketer) error {
-	if err := r.points(ctx, s, from, b.query.To, b.add); err != nil {
+	if err := r.fillBuckets(ctx, s, from, b.query.To, b); err != nil {
 		return err
 	}
 	b.finish()
@@ -96,7 +96,7 @@ func (r *reader) bucketsOf(ctx context.Context, s shown, from int64, b *bucketer
 	return err
 }
 
-// bucketer sums points up that come in order of time.
+// bucketer sums points up, and what others come to, that come in order of time.
 type bucketer struct {
 	query   factory.BucketQuery
 	limit   int
@@ -124,6 +124,31 @@ func (b *bucketer) add(points []factory.Point) bool {
 		current.AddAll(points[:inside])
 		points = points[inside:]
 	}
+	return true
+}
+
+// fits reports whether points from the time first to last, which come next, are
+// in one bucket.
+func (b *bucketer) fits(first, last int64) bool {
+	if n := len(b.buckets); n > 0 && first < b.buckets[n-1].End {
+		return last < b.buckets[n-1].End
+	}
+	_, end := b.query.Interval.Bounds(first, b.query.Location)
+	return last < end
+}
+
+// merge takes what points that fit come to; false wants no more.
+func (b *bucketer) merge(s factory.Summary) bool {
+	n := len(b.buckets)
+	if n == 0 || s.First.ObservedAt >= b.buckets[n-1].End {
+		if n == b.limit {
+			b.more = true
+			return false
+		}
+		b.begin(s.First)
+		n++
+	}
+	b.buckets[n-1].Merge(s)
 	return true
 }
 

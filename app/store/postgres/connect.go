@@ -18,6 +18,7 @@ const (
 	lockLeader         // held by the connection of the replica that leads
 	lockMigrate        // migrates
 	lockLayout         // makes or drops partitions
+	lockRollup         // makes rollups, or deletes readings
 )
 
 // lockKey is the SQL expression of a lock's key.
@@ -56,6 +57,8 @@ func (o *Options) adjust(config *pgx.ConnConfig) {
 	p["idle_in_transaction_session_timeout"] = millis(3 * o.StatementTimeout)
 	// The server learns of a replica's death soon, for another one to lead.
 	p["tcp_keepalives_idle"], p["tcp_keepalives_interval"], p["tcp_keepalives_count"] = "10", "5", "3"
+	// Statements see what was committed before they began; the guard relies on it.
+	p["default_transaction_isolation"] = "read committed"
 	// All statements are short or read an index in order.
 	p["jit"] = "off"
 	p["max_parallel_workers_per_gather"] = "0"
@@ -105,10 +108,13 @@ func keepSynchronous(ctx context.Context, conn *pgx.Conn) error {
 // that is asked for. Of a partition that was never analyzed it knows nothing,
 // and would rather sort all of it for each piece that is read.
 func inIndexOrder(p map[string]string) {
-	for _, way := range []string{"enable_seqscan", "enable_bitmapscan", "enable_sort"} {
+	for _, way := range ways {
 		p[way] = "off"
 	}
 }
+
+// ways are those of answering a query that inIndexOrder forbids.
+var ways = [...]string{"enable_seqscan", "enable_bitmapscan", "enable_sort"}
 
 // newPool makes a pool of at most so many connections, whose settings change
 // may change; it connects to nothing.

@@ -12,15 +12,15 @@ import (
 
 // Tuning are the settings of Options that only tests change.
 type Tuning struct {
-	PollEvery, UpkeepEvery, StartWithin time.Duration
-	Now                                 func() time.Time
-	AroundCommit                        func(commit func() error) error
-	Committers, GroupReadings           int
+	PollEvery, UpkeepEvery, RollEvery, StartWithin time.Duration
+	Now                                            func() time.Time
+	AroundCommit                                   func(commit func() error) error
+	Committers, GroupReadings                      int
 }
 
 // Tuned returns o with the settings of t.
 func (o Options) Tuned(t Tuning) Options {
-	o.pollEvery, o.upkeepEvery, o.startWithin = t.PollEvery, t.UpkeepEvery, t.StartWithin
+	o.pollEvery, o.upkeepEvery, o.rollEvery, o.startWithin = t.PollEvery, t.UpkeepEvery, t.RollEvery, t.StartWithin
 	o.now, o.aroundCommit, o.committers, o.groupReadings = t.Now, t.AroundCommit, t.Committers, t.GroupReadings
 	return o
 }
@@ -36,7 +36,25 @@ func (s *Store) UpkeepNow(ctx context.Context) error {
 		return err
 	}
 	defer closeConn(ctx, conn, silence)
-	return s.upkeep(ctx, conn, &memory{})
+	m := &memory{}
+	m.rollups.hasty = true
+	err = s.openHours(ctx, conn, &m.rollups)
+	for passing(err) { // an append took long
+		err = s.openHours(ctx, conn, &m.rollups)
+	}
+	if err != nil {
+		return err
+	}
+	for more := true; more; { // a round makes rollups for a while only
+		if err := s.upkeep(ctx, conn, m); err != nil {
+			return err
+		}
+		err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM reading_partition WHERE sweep_series IS NOT NULL)").Scan(&more)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Exec runs a statement on the store's own connections.
@@ -115,6 +133,49 @@ func Migrations(files fs.FS) (names []string, err error) {
 		names = append(names, m.name)
 	}
 	return names, err
+}
+
+// MigrateTo brings an empty database to the version, as an older release would.
+func MigrateTo(ctx context.Context, o Options, version int) error {
+	all, err := migrations(migrationFiles)
+	if err != nil {
+		return err
+	}
+	return withConn(ctx, o, func(conn *pgx.Conn) error {
+		_, _, err := migrate(ctx, conn, all[:version])
+		return err
+	})
+}
+
+// ExecOn runs a statement on a connection of its own.
+func ExecOn(ctx context.Context, o Options, sql string, args ...any) error {
+	return withConn(ctx, o, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, sql, args...)
+		return err
+	})
+}
+
+func withConn(ctx context.Context, o Options, f func(*pgx.Conn) error) error {
+	o = o.withDefaults()
+	config, err := o.connConfig()
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer closeConn(ctx, conn, silence)
+	return f(conn)
+}
+
+// EncodeMinutes and DecodeMinutes are the form of a rollup's minutes.
+func EncodeMinutes(start int64, minutes []factory.Summary) []byte {
+	return encodeMinutes(start, minutes)
+}
+
+func DecodeMinutes(start int64, data []byte) ([]factory.Summary, bool) {
+	return decodeMinutes(nil, start, data)
 }
 
 // Own are the migrations of this release.

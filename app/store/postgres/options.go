@@ -54,6 +54,8 @@ type Options struct {
 	pollEvery time.Duration
 	// upkeepEvery is how often the leader looks for work; 30 seconds.
 	upkeepEvery time.Duration
+	// rollEvery is how long what was changed waits to be rolled up; 2 minutes.
+	rollEvery time.Duration
 	// startWithin is how long Open waits for a server that is not there yet; 15
 	// seconds.
 	startWithin time.Duration
@@ -116,6 +118,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.groupReadings, defaultGroupReadings)
 	setDefault(&o.pollEvery, time.Second)
 	setDefault(&o.upkeepEvery, 30*time.Second)
+	setDefault(&o.rollEvery, 2*time.Minute)
 	setDefault(&o.startWithin, 15*time.Second)
 	if o.now == nil {
 		o.now = time.Now

@@ -2,9 +2,7 @@ package postgres
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -129,20 +127,8 @@ func (r *reader) some(ctx context.Context, id, from, to int64, limit int) ([]fac
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	points := r.chunk[:0]
-	for rows.Next() {
-		raw := rows.RawValues() // binary: the statement is a prepared one
-		if len(raw) != 2 || len(raw[0]) != 8 || len(raw[1]) != 8 {
-			return nil, errConfused
-		}
-		points = append(points, factory.Point{
-			ObservedAt: int64(binary.BigEndian.Uint64(raw[0])),
-			Value:      math.Float64frombits(binary.BigEndian.Uint64(raw[1])),
-		})
-	}
-	r.chunk = points
-	return points, rows.Err()
+	r.chunk, err = scanPoints(rows, r.chunk[:0])
+	return r.chunk, err
 }
 
 // before returns the last point of s before the time at that has not expired.

@@ -82,6 +82,9 @@ func (s *Store) dropExpired(ctx context.Context, conn *pgx.Conn, p partition) er
 	if err != nil {
 		return err
 	}
+	if err := p.forgetAll(ctx, conn); err != nil {
+		return err
+	}
 	dropped, err := s.drop(ctx, conn, p, func(ctx context.Context, tx pgx.Tx) (bool, error) {
 		set, err := s.settingsNow(ctx, tx)
 		return p.end <= set.horizon, err
@@ -109,13 +112,19 @@ func (s *Store) thin(ctx context.Context, conn *pgx.Conn, p partition, set setti
 	}
 	deleted := int64(0)
 	if len(ids) > 0 {
-		tag, err := conn.Exec(ctx, "DELETE FROM "+p.table()+` r
-			USING unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS e(id, since, before)
-			WHERE r.series_id = e.id AND r.at >= e.since AND r.at < e.before`, ids, from, to)
+		err := inRollupTransaction(ctx, conn, func(tx pgx.Tx) error {
+			tag, err := tx.Exec(ctx, "DELETE FROM "+p.table()+` r
+				USING unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS e(id, since, before)
+				WHERE r.series_id = e.id AND r.at >= e.since AND r.at < e.before`, ids, from, to)
+			if err != nil {
+				return err
+			}
+			deleted = tag.RowsAffected()
+			return p.forget(ctx, tx, ids, from, to)
+		})
 		if err != nil {
 			return err
 		}
-		deleted += tag.RowsAffected()
 	}
 	if p.end <= set.others {
 		n, err := s.tidy(ctx, conn, p, set)
@@ -145,12 +154,20 @@ func (s *Store) tidy(ctx context.Context, conn *pgx.Conn, p partition, set setti
 	for id := range set.own {
 		own = append(own, id)
 	}
-	tag, err := conn.Exec(ctx, "DELETE FROM "+p.table()+" r WHERE NOT EXISTS (SELECT FROM unnest($1::bigint[]) AS own(id) WHERE own.id = r.series_id)", own)
-	if err != nil {
-		return 0, err
-	}
-	_, err = conn.Exec(ctx, "UPDATE reading_partition SET tidied = $2 WHERE start = $1", p.start, set.version)
-	return tag.RowsAffected(), err
+	const others = " r WHERE NOT EXISTS (SELECT FROM unnest($1::bigint[]) AS own(id) WHERE own.id = r.series_id)"
+	err = inRollupTransaction(ctx, conn, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, "DELETE FROM "+p.table()+others, own)
+		if err != nil {
+			return err
+		}
+		deleted = tag.RowsAffected()
+		if _, err := tx.Exec(ctx, "DELETE FROM rollup"+others+" AND start >= $2 AND start < $3", own, p.start, p.end); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "UPDATE reading_partition SET tidied = $2 WHERE start = $1", p.start, set.version)
+		return err
+	})
+	return deleted, err
 }
 
 // dropEmpty drops a partition that has nothing left, and gives the space of

@@ -62,6 +62,9 @@ func (s *Store) evict(ctx context.Context, conn *pgx.Conn, p partition) error {
 	if err != nil {
 		return err
 	}
+	if err := p.forgetAll(ctx, conn); err != nil {
+		return err
+	}
 	dropped, err := s.drop(ctx, conn, p, func(ctx context.Context, tx pgx.Tx) (bool, error) {
 		// It is the oldest: what was newest of a series up to its end is gone.
 		_, err := tx.Exec(ctx, "DELETE FROM latest WHERE at < $1", p.end)

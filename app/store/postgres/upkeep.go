@@ -22,6 +22,7 @@ type memory struct {
 	vacuumed map[string]time.Time
 	// near and helpless say what was reported of the size.
 	near, helpless bool
+	rollups        rollupRound
 }
 
 // upkeep does what is due: partitions for the days to come, what was purged,
@@ -44,6 +45,7 @@ func (s *Store) upkeep(ctx context.Context, conn *pgx.Conn, m *memory) (err erro
 		{"remove purged readings", s.removePurged},
 		{"remove expired readings", s.removeExpired},
 		{"keep the size limit", s.keepSize},
+		{"roll up", s.rollUp},
 		{"vacuum past partitions", s.vacuumPast},
 	} {
 		if err := part.do(ctx, conn, m); err != nil {
@@ -71,8 +73,14 @@ func (s *Store) removePurged(ctx context.Context, conn *pgx.Conn, _ *memory) err
 			return err
 		}
 	}
-	_, err = conn.Exec(ctx, "DELETE FROM purged_series WHERE id = ANY($1)", ids)
-	return err
+	return inRollupTransaction(ctx, conn, func(tx pgx.Tx) error {
+		for _, table := range []string{"rollup WHERE series_id", "rollup_due WHERE series_id", "purged_series WHERE id"} {
+			if _, err := tx.Exec(ctx, "DELETE FROM "+table+" = ANY($1)", ids); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // table is the partition's name as SQL has it.

@@ -196,6 +196,30 @@ func TestRollupKeepsEveryFigure(t *testing.T) {
 	}
 }
 
+// Rollups of the first version are read as they are: their sums are rounded.
+func TestRollupOfTheFirstVersion(t *testing.T) {
+	t.Parallel()
+	points := someRuns()["regular"]
+	for _, counter := range []bool{false, true} {
+		data, want := sqlite.EncodeRollup(points, 60_000, counter)
+		old := []byte{1}
+		for column, rest := 0, data[1:]; len(rest) > 0; column++ {
+			size, length := binary.Uvarint(rest)
+			if whole := length + int(size); column != 6 {
+				old = append(old, rest[:whole]...)
+			}
+			rest = rest[length+int(size):]
+		}
+		for i := range want {
+			want[i] = want[i].WithCarry(0)
+		}
+		got, rise, err := sqlite.DecodeRollup(old)
+		if err != nil || rise != counter || !slices.Equal(got, want) {
+			t.Errorf("DecodeRollup of the first version = %v, %t, %v, want %v", got, rise, err, want)
+		}
+	}
+}
+
 func FuzzDecodeRollup(f *testing.F) {
 	for _, points := range someRuns() {
 		for _, counter := range []bool{false, true} {

@@ -101,7 +101,9 @@ func EncodeChunk(points []factory.Point) []byte { return appendChunk(nil, points
 func EncodeRollup(points []factory.Point, entry int64, counter bool) (data []byte, want []factory.Summary) {
 	entries := addEntries(nil, points, entry)
 	for _, e := range entries {
-		e.Fold()
+		sum, lacks := roundedSum(&e.Summary)
+		e.Summary = e.WithCarry(lacks)
+		e.Sum = sum
 		if !counter {
 			e.Increase = 0
 		}

@@ -12,10 +12,14 @@ import (
 //	version  1 byte, rollupVersion
 //	columns  each its length (uvarint) and a chunk: the first points, the last
 //	         points, then at the times 0, 1, 2 … the least value, the largest,
-//	         the sum, the number of points, and for a counter its rise
+//	         the sum, the number of points, what the sum lacks to be exact,
+//	         and for a counter its rise
+//
+// Version 1 is without what the sum lacks; its sums are rounded twice.
 const (
-	rollupVersion = 1
-	rollupColumns = 6
+	rollupVersion  = 2
+	rollupVersion1 = 1
+	rollupColumns  = 7
 )
 
 // appendRollup appends the encoding of entries, which are at least one.
@@ -40,28 +44,42 @@ func appendRollup(out []byte, entries []rollupEntry, counter bool) []byte {
 	}
 	figure(func(s *factory.Summary) float64 { return s.Min })
 	figure(func(s *factory.Summary) float64 { return s.Max })
-	figure(func(s *factory.Summary) float64 {
-		folded := *s
-		folded.Fold()
-		return folded.Sum
-	})
+	figure(func(s *factory.Summary) float64 { sum, _ := roundedSum(s); return sum })
 	figure(func(s *factory.Summary) float64 { return float64(s.Count) })
+	figure(func(s *factory.Summary) float64 { _, lacks := roundedSum(s); return lacks })
 	if counter {
 		figure(func(s *factory.Summary) float64 { return s.Increase })
 	}
 	return out
 }
 
+// roundedSum is the sum of s and what it lacks to be exact. The latter with the
+// precision of half a double: that is far below what shows, and takes half the
+// space.
+func roundedSum(s *factory.Summary) (sum, lacks float64) {
+	folded := *s
+	folded.Fold()
+	lacks = float64(float32((s.Sum - folded.Sum) + s.Carry()))
+	if factory.ValidateValue(lacks) != nil { // the sum exceeds a double
+		lacks = 0
+	}
+	return folded.Sum, lacks
+}
+
 // decodeRollup returns the entries of data, whose start is not set, and
 // whether they have the rise of a counter. It returns ErrCorrupt for anything
 // that appendRollup has not made.
 func decodeRollup(data []byte) (entries []rollupEntry, rise bool, err error) {
-	if len(data) == 0 || data[0] != rollupVersion {
+	if len(data) == 0 || data[0] != rollupVersion && data[0] != rollupVersion1 {
 		return nil, false, fmt.Errorf("rollup version: %w", ErrCorrupt)
 	}
+	first := data[0] == rollupVersion1
 	data = data[1:]
 	var points []factory.Point
 	for column := 0; len(data) > 0; column++ {
+		if first && column == lacksColumn {
+			column++
+		}
 		size, length := binary.Uvarint(data)
 		if length <= 0 || size > uint64(len(data)-length) || column > rollupColumns {
 			return nil, false, fmt.Errorf("rollup column %d: %w", column, ErrCorrupt)
@@ -80,7 +98,7 @@ func decodeRollup(data []byte) (entries []rollupEntry, rise bool, err error) {
 			entries[i].set(column, p)
 		}
 		rise = column == rollupColumns
-		if len(data) == 0 && column < rollupColumns-1 {
+		if len(data) == 0 && column < rollupColumns-1 && (!first || column < lacksColumn-1) {
 			return nil, false, fmt.Errorf("rollup has %d columns: %w", column+1, ErrCorrupt)
 		}
 	}
@@ -89,6 +107,9 @@ func decodeRollup(data []byte) (entries []rollupEntry, rise bool, err error) {
 	}
 	return entries, rise, nil
 }
+
+// lacksColumn is that of what the sum lacks.
+const lacksColumn = 6
 
 // set takes the entry's part of a column.
 func (e *rollupEntry) set(column int, p factory.Point) {
@@ -105,6 +126,8 @@ func (e *rollupEntry) set(column int, p factory.Point) {
 		e.Sum = p.Value
 	case 5:
 		e.Count = int64(p.Value)
+	case lacksColumn:
+		e.Summary = e.WithCarry(p.Value)
 	case rollupColumns:
 		e.Increase = p.Value
 	}

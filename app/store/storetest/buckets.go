@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ func (f *fixture) buckets(interval factory.Interval, loc *time.Location, metrics
 
 // SameBucket compares two buckets; sums may differ by rounding.
 func SameBucket(a, b factory.Bucket) bool {
-	scale := float64(a.Count) * max(math.Abs(a.Min), math.Abs(a.Max), 1e-300)
+	scale := float64(a.Count) * max(math.Abs(a.Min), math.Abs(a.Max), math.Abs(a.Increase), 1e-300)
 	near := func(x, y float64) bool {
 		// What exceeds a double depends on the order in which it was put together.
 		return x == y || math.IsInf(x, 0) || math.IsInf(y, 0) || math.IsNaN(x) || math.IsNaN(y) || math.IsInf(scale, 0) ||
@@ -281,4 +282,23 @@ func testBadBucketQueries(t *testing.T, open Opener) {
 	if _, err := f.Downsample(context.Background(), factory.DownsampleQuery{Machine: "nobody", To: 10, Points: 10}); !errors.Is(err, factory.ErrNotFound) {
 		t.Errorf("Downsample of an unknown machine = %v, want ErrNotFound", err)
 	}
+}
+
+// differingBuckets says what differs, if anything. Sums must be equal to the
+// last bit.
+func differingBuckets(got, want []factory.BucketSeries) string {
+	if len(got) != len(want) {
+		return fmt.Sprintf("%d series, want %d", len(got), len(want))
+	}
+	for i, series := range want {
+		if g := got[i]; g.Metric != series.Metric || g.Unit != series.Unit || g.Kind != series.Kind || len(g.Buckets) != len(series.Buckets) {
+			return fmt.Sprintf("%d buckets of %s, %s, want %d of %s, %s", len(g.Buckets), g.Metric, g.Kind, len(series.Buckets), series.Metric, series.Kind)
+		}
+		for j, b := range series.Buckets {
+			if g := got[i].Buckets[j]; !SameBucket(g, b) || g.Sum != b.Sum {
+				return fmt.Sprintf("bucket %d of %s:\ngot  %+v\nwant %+v", j, series.Metric, g, b)
+			}
+		}
+	}
+	return ""
 }

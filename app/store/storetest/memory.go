@@ -22,6 +22,7 @@ type Memory struct {
 	mu       sync.Mutex
 	closed   bool
 	values   map[seriesKey]map[int64]float64
+	times    map[seriesKey][]int64 // of values, in order; what is not there has to be sorted anew
 	points   uint64
 	machines map[string]*memoryMachine // the deleted ones too
 	metrics  map[seriesKey]factory.Metric
@@ -34,7 +35,7 @@ var _ factory.Store = (*Memory)(nil)
 // NewMemory returns an empty store. MaxSeries 0 is no limit.
 func NewMemory(limits Limits) *Memory {
 	return &Memory{
-		limits: limits, values: make(map[seriesKey]map[int64]float64),
+		limits: limits, values: make(map[seriesKey]map[int64]float64), times: make(map[seriesKey][]int64),
 		machines: make(map[string]*memoryMachine), metrics: make(map[seriesKey]factory.Metric),
 	}
 }
@@ -44,7 +45,7 @@ func (m *Memory) Reopen(limits Limits) *Memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed = true
-	return &Memory{limits: limits, values: m.values, machines: m.machines, metrics: m.metrics}
+	return &Memory{limits: limits, values: m.values, times: m.times, machines: m.machines, metrics: m.metrics}
 }
 
 // Append implements factory.Store.
@@ -77,6 +78,9 @@ func (m *Memory) putLocked(r factory.Reading) error {
 		return fmt.Errorf("time %d is expired: %w", r.ObservedAt, factory.ErrInvalid)
 	}
 	m.registerLocked(k)
+	if _, known := m.values[k][r.ObservedAt]; !known {
+		delete(m.times, k)
+	}
 	m.values[k][r.ObservedAt] = r.Value
 	return nil
 }

@@ -130,10 +130,17 @@ func (m *Memory) machineKeysLocked(machine string, metrics []string) ([]seriesKe
 // rangeLocked returns the points of a series that are not expired.
 func (m *Memory) rangeLocked(k seriesKey, from, to int64) (points []factory.Point) {
 	from = max(from, m.expiryLocked(k))
-	for _, at := range slices.Sorted(maps.Keys(m.values[k])) {
-		if at >= from && at < to {
-			points = append(points, factory.Point{ObservedAt: at, Value: m.values[k][at]})
+	times := m.times[k]
+	if times == nil {
+		times = slices.Sorted(maps.Keys(m.values[k]))
+		m.times[k] = times
+	}
+	first, _ := slices.BinarySearch(times, from)
+	for _, at := range times[first:] {
+		if at >= to {
+			break
 		}
+		points = append(points, factory.Point{ObservedAt: at, Value: m.values[k][at]})
 	}
 	return points
 }

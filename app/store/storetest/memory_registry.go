@@ -128,6 +128,7 @@ func (m *Memory) DeleteMachine(ctx context.Context, id string, match factory.Mat
 		delete(m.machines, id)
 		maps.DeleteFunc(m.metrics, func(k seriesKey, _ factory.Metric) bool { return k.machine == id })
 		maps.DeleteFunc(m.values, func(k seriesKey, _ map[int64]float64) bool { return k.machine == id })
+		clear(m.times)
 	}
 	return nil
 }

@@ -73,6 +73,8 @@ func Run(t *testing.T, open Opener) {
 		{"Buckets", testBuckets},
 		{"BucketPaging", testBucketPaging},
 		{"BucketsOfCounter", testBucketsOfCounter},
+		{"Rollups", testRollups},
+		{"RandomRollups", testRandomRollups},
 		{"CalendarBuckets", testCalendarBuckets},
 		{"BadBucketQueries", testBadBucketQueries},
 		{"Downsample", testDownsample},

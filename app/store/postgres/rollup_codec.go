@@ -1,0 +1,59 @@
+package postgres
+
+import (
+	"encoding/binary"
+	"math"
+
+	"smart-factory-backend/app/factory"
+)
+
+// The minutes of a rollup are a byte for the form and, for each minute that
+// has readings, in order of time and big-endian: the times of the first and the
+// last of them, in milliseconds since the hour began, and their number, of four
+// bytes each; then the least, the greatest, the sum, its carry, the first, the
+// last, and the increase, as doubles.
+const (
+	minutesForm = 1
+	minuteSize  = 3*4 + 7*8
+)
+
+// encodeMinutes writes the minutes of the hour that begins at start.
+func encodeMinutes(start int64, minutes []factory.Summary) []byte {
+	data := make([]byte, 0, 1+len(minutes)*minuteSize)
+	data = append(data, minutesForm)
+	for i := range minutes {
+		m := &minutes[i]
+		for _, n := range []int64{m.First.ObservedAt - start, m.Last.ObservedAt - start, m.Count} {
+			data = binary.BigEndian.AppendUint32(data, uint32(n))
+		}
+		for _, v := range []float64{m.Min, m.Max, m.Sum, m.Carry(), m.First.Value, m.Last.Value, m.Increase} {
+			data = binary.BigEndian.AppendUint64(data, math.Float64bits(v))
+		}
+	}
+	return data
+}
+
+// decodeMinutes appends what encodeMinutes has written to minutes; false says
+// that data is something else.
+func decodeMinutes(minutes []factory.Summary, start int64, data []byte) ([]factory.Summary, bool) {
+	if len(data) == 0 || data[0] != minutesForm || (len(data)-1)%minuteSize != 0 {
+		return minutes, false
+	}
+	before := int64(-1)
+	for data = data[1:]; len(data) > 0; data = data[minuteSize:] {
+		number := func(i int) int64 { return int64(binary.BigEndian.Uint32(data[4*i:])) }
+		value := func(i int) float64 { return math.Float64frombits(binary.BigEndian.Uint64(data[12+8*i:])) }
+		first, last, count := number(0), number(1), number(2)
+		if first <= before || last < first || last >= hourMs || first/minuteMs != last/minuteMs || count < 1 || count > last-first+1 {
+			return minutes, false
+		}
+		before = first/minuteMs*minuteMs + minuteMs - 1
+		minutes = append(minutes, factory.Summary{
+			Count: count, Min: value(0), Max: value(1), Sum: value(2),
+			First:    factory.Point{ObservedAt: start + first, Value: value(4)},
+			Last:     factory.Point{ObservedAt: start + last, Value: value(5)},
+			Increase: value(6),
+		}.WithCarry(value(3)))
+	}
+	return minutes, true
+}

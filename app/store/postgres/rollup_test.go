@@ -1,0 +1,320 @@
+//go:build integration
+
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/postgres"
+)
+
+const hourMs = 3_600_000
+
+// wrongRollups counts the rollups that count and are not what their readings
+// come to, all as of one moment. Values must be whole numbers.
+const wrongRollups = `
+	SELECT count(*) FROM rollup r CROSS JOIN LATERAL (
+		SELECT count(*) AS points, min(value) AS least, max(value) AS greatest, sum(value) AS sum, min(at) AS first_at, max(at) AS last_at,
+			(array_agg(value ORDER BY at))[1] AS first_value, (array_agg(value ORDER BY at DESC))[1] AS last_value
+		FROM reading WHERE series_id = r.series_id AND at >= r.start AND at < r.start + 3600000
+	) w
+	WHERE NOT EXISTS (SELECT FROM rollup_due d WHERE d.series_id = r.series_id AND d.start = r.start)
+		AND (r.points, r.least, r.greatest, r.sum + r.carry, r.first_at, r.last_at, r.first_value, r.last_value)
+			IS DISTINCT FROM (w.points, w.least, w.greatest, w.sum, w.first_at, w.last_at, w.first_value, w.last_value)`
+
+// run is n readings of the metric v, step milliseconds apart.
+func run(machine string, from, step int64, n int, value float64) (batch []factory.Reading) {
+	for i := range n {
+		batch = append(batch, at(machine, from+int64(i)*step, value+float64(i%50)))
+	}
+	return batch
+}
+
+// buckets returns the buckets of the metric v, of a length.
+func buckets(t *testing.T, s *postgres.Store, machine string, length time.Duration) []factory.Bucket {
+	t.Helper()
+	page, err := s.Buckets(context.Background(), factory.BucketQuery{
+		Machine: machine, Metrics: []string{"v"}, From: math.MinInt64, To: math.MaxInt64, Interval: factory.Every(length), Limit: 1 << 20,
+	})
+	if err != nil || page.NextCursor != "" {
+		t.Fatalf("Buckets = cursor %q, %v", page.NextCursor, err)
+	}
+	if len(page.Series) == 0 {
+		return nil
+	}
+	return page.Series[0].Buckets
+}
+
+// Queries read the rollups of hours that are over, and those alone that no
+// reading has come to since; the leader makes them good again.
+func TestIntegrationRollupsAreUsed(t *testing.T) {
+	t.Parallel()
+	s, clock := upkeepStore(t, nil)
+	now := clock.at.Load() // noon
+	mustAppend(t, s, run("m", now-10*hourMs, 10_000, 3_600, 0)...)
+	mustAppend(t, s, run("sparse", now-10*hourMs, 10*60_000, 60, 0)...)
+	mustUpkeep(t, s)
+	made := mustInt(t, s, "SELECT count(*) FROM rollup WHERE minutes IS NOT NULL")
+	if all := mustInt(t, s, "SELECT count(*) FROM rollup"); made != 9 || all != 9 {
+		t.Errorf("%d rollups, %d with minutes, want those of the 9 hours that are over for a while, of the dense series", all, made)
+	}
+	// A rollup that is not what the readings say shows that it is read.
+	const forged = 1e9
+	if err := s.Exec(t.Context(), "UPDATE rollup SET greatest = $1", forged); err != nil {
+		t.Fatal(err)
+	}
+	read := func() (hours int) {
+		t.Helper()
+		for _, b := range buckets(t, s, "m", time.Hour) {
+			if b.Max == forged {
+				hours++
+			}
+		}
+		return hours
+	}
+	if got := read(); got != 9 {
+		t.Errorf("%d hours are read from rollups, want 9", got)
+	}
+	mustAppend(t, s, at("m", now-10*hourMs+5, 1), at("m", now-8*hourMs, 2), at("m", now+1, 3), at("sparse", now-9*hourMs+1, 4))
+	if got := read(); got != 7 {
+		t.Errorf("%d hours are read from rollups after readings of two, want 7", got)
+	}
+	if marks := mustInt(t, s, "SELECT count(*) FROM rollup_due"); marks != 3 {
+		t.Errorf("%d marks, want two and that of the sparse series", marks)
+	}
+	mustUpkeep(t, s)
+	if wrong, marks := mustInt(t, s, wrongRollups), mustInt(t, s, "SELECT count(*) FROM rollup_due"); wrong != 7 || marks != 0 {
+		t.Errorf("%d rollups are still forged and %d marks left, want 7 and none", wrong, marks)
+	}
+	// The hours that follow come in their turn, also past midnight.
+	clock.at.Add(14 * hourMs)
+	mustAppend(t, s, run("m", now, 10_000, 14*360, 0)...)
+	mustUpkeep(t, s)
+	if got := mustInt(t, s, "SELECT count(*) FROM rollup r JOIN series s ON s.id = r.series_id WHERE machine = 'm'"); got != 23 {
+		t.Errorf("%d rollups 14 hours later, want 23", got)
+	}
+	if wrong := mustInt(t, s, wrongRollups); wrong != 7 {
+		t.Errorf("%d rollups are wrong, want the 7 forged ones", wrong)
+	}
+}
+
+// Readings that are deleted take their rollups along: expired, purged, or
+// dropped with their day.
+func TestIntegrationRollupsGoWithReadings(t *testing.T) {
+	t.Parallel()
+	s, clock := upkeepStore(t, func(o *postgres.Options) { o.Retention = 4 * 24 * time.Hour })
+	now := clock.at.Load()
+	for _, machine := range []string{"m", "purged", "kept", "short"} {
+		mustAppend(t, s, run(machine, now-3*dayMs, 30_000, 3*2_880, 0)...)
+	}
+	put := func(machine string, retention time.Duration) {
+		t.Helper()
+		if _, _, err := s.PutMetric(t.Context(), factory.Metric{Machine: machine, Name: "v", Kind: factory.Gauge, Retention: retention}, factory.MatchAlways); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("kept", 30*24*time.Hour)
+	mustUpkeep(t, s)
+	rollups := func(machine string) int64 {
+		t.Helper()
+		return mustInt(t, s, "SELECT count(*) FROM rollup r JOIN series s ON s.id = r.series_id WHERE s.machine = $1", machine)
+	}
+	if got := rollups("m"); got != 71 {
+		t.Errorf("%d rollups, want 71", got)
+	}
+	if err := s.DeleteMachine(t.Context(), "purged", factory.MatchAlways, true); err != nil {
+		t.Fatal(err)
+	}
+	put("short", 24*time.Hour)
+	mustUpkeep(t, s)
+	clock.at.Add(2 * dayMs)
+	mustUpkeep(t, s)
+	// What was removed does not come back with a longer retention; the half of
+	// a day that was not, does.
+	put("short", factory.KeepForever)
+	put("m", factory.KeepForever)
+	for machine, want := range map[string]int{"m": 2*2_880 + 1_440, "short": 0, "kept": 3 * 2_880} {
+		count := int64(0)
+		all := buckets(t, s, machine, time.Hour)
+		for _, b := range all {
+			count += b.Count
+		}
+		if points := history(t, s, machine, "v"); count != int64(len(points)) || len(points) != want {
+			t.Errorf("%s: buckets have %d points, history %d, want %d", machine, count, len(points), want)
+		}
+	}
+	if orphans := mustInt(t, s, "SELECT count(*) FROM rollup r WHERE NOT EXISTS (SELECT FROM series s WHERE s.id = r.series_id)"); orphans != 0 {
+		t.Errorf("%d rollups of no series", orphans)
+	}
+	if wrong := mustInt(t, s, wrongRollups); wrong != 0 {
+		t.Errorf("%d rollups are wrong", wrong)
+	}
+	clock.at.Add(60 * dayMs)
+	put("m", 0)
+	put("short", 0)
+	put("kept", 0)
+	mustUpkeep(t, s)
+	if left := mustInt(t, s, "SELECT count(*) FROM rollup"); left != 0 {
+		t.Errorf("%d rollups are left, want none without readings", left)
+	}
+}
+
+// Several replicas write to the same hours, late and again, while rollups are
+// made and the server is killed now and then: at no moment a rollup that
+// counts is wrong, and in the end buckets are what the readings come to.
+func TestIntegrationRollupsWhileWritten(t *testing.T) {
+	t.Parallel()
+	server := ownServer(t)
+	begin := time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC).UnixMilli()
+	clock := new(movable)
+	clock.at.Store(begin + 12*hourMs)
+	o := postgres.Options{
+		URL: server.url(""), AutoRegister: true, MaxConns: 6, ConnectTimeout: 2 * time.Second,
+	}.Tuned(postgres.Tuning{PollEvery: 20 * time.Millisecond, UpkeepEvery: 5 * time.Millisecond, RollEvery: time.Millisecond, Now: clock.now})
+	stores := []*postgres.Store{mustOpen(t, o), mustOpen(t, o), mustOpen(t, o)}
+	mustAppend(t, stores[0], run("m0", begin, 5_000, 12*720, 0)...)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	var written atomic.Int64
+	for i, s := range stores {
+		wg.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(i), 7))
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				machine := fmt.Sprint("m", random.IntN(2))
+				batch := run(machine, begin+random.Int64N(12*hourMs), 1+random.Int64N(3_000), 1+random.IntN(200), float64(random.IntN(1000)))
+				_, err := s.Append(context.Background(), batch)
+				if err != nil && !errors.Is(err, factory.ErrUnavailable) {
+					t.Errorf("Append = %v", err)
+					return
+				}
+				if err == nil {
+					written.Add(1)
+				}
+			}
+		})
+	}
+	checks := 0
+	for round := range 3 {
+		target := written.Load() + 60
+		eventually(t, "more is written", func() bool {
+			wrong, err := stores[checks%len(stores)].QueryInt(context.Background(), wrongRollups)
+			checks++
+			if err == nil && wrong != 0 {
+				t.Errorf("%d rollups are wrong", wrong)
+			}
+			return written.Load() >= target
+		})
+		if round == 2 {
+			break
+		}
+		server.kill()
+		eventually(t, "readiness tells", func() bool { return stores[0].Ready() != nil })
+		if err := server.start(); err != nil {
+			t.Fatal(err)
+		}
+		clock.at.Add(hourMs)
+	}
+	close(stop)
+	wg.Wait()
+	for _, s := range stores {
+		eventually(t, "the store is ready", func() bool { return s.Ready() == nil })
+	}
+	eventually(t, "all is rolled up", func() bool {
+		left, err := stores[0].QueryInt(context.Background(), "SELECT (SELECT count(*) FROM rollup_due) + (SELECT count(*) FROM reading_partition WHERE sweep_series IS NOT NULL)")
+		return err == nil && left == 0
+	})
+	if made, wrong := mustInt(t, stores[0], "SELECT count(*) FROM rollup"), mustInt(t, stores[0], wrongRollups); made < 12 || wrong != 0 {
+		t.Errorf("%d rollups, %d wrong, want 12 or more, all right", made, wrong)
+	}
+	for _, machine := range []string{"m0", "m1"} {
+		var want []factory.Bucket
+		for _, p := range history(t, stores[1], machine, "v") {
+			start := p.ObservedAt - p.ObservedAt%60_000
+			if n := len(want); n == 0 || want[n-1].Start != start {
+				want = append(want, factory.Bucket{Start: start, End: start + 60_000})
+			}
+			want[len(want)-1].Add(p)
+		}
+		for i := range want {
+			want[i].Fold()
+			want[i].Increase = 0
+		}
+		if got := buckets(t, stores[2], machine, time.Minute); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: the minutes are not what the readings come to", machine)
+		}
+	}
+}
+
+// A database of the release before rollups gets them in the background; a
+// replica of that release that still runs marks what it changes.
+func TestIntegrationRollupsOfAnOlderDatabase(t *testing.T) {
+	t.Parallel()
+	clock := new(movable)
+	clock.at.Store(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC).UnixMilli())
+	o := options(t).Tuned(postgres.Tuning{UpkeepEvery: time.Hour, Now: clock.now})
+	if err := postgres.MigrateTo(t.Context(), o, 1); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Date(2026, 5, 25, 0, 0, 0, 0, time.UTC).UnixMilli()
+	end := begin + 12*hourMs
+	old := func(exec func(context.Context, string, ...any) error, values string) {
+		t.Helper()
+		err := exec(t.Context(), `
+			SELECT append_readings((SELECT version FROM catalog_state), 0, array_agg(s.id), array_agg(at), array_agg(v), (array_agg(s.id))[1:1], ARRAY[max(at)], ARRAY[max(v)])
+			FROM `+values+` CROSS JOIN (SELECT id FROM series WHERE machine = 'm') s`)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := func(ctx context.Context, sql string, args ...any) error { return postgres.ExecOn(ctx, o, sql, args...) }
+	for _, sql := range []string{
+		"INSERT INTO machine (id, version, created_at, updated_at, changed) VALUES ('m', 1, 1, 1, 1)",
+		"INSERT INTO series (machine, metric, version, created_at, updated_at, changed) VALUES ('m', 'v', 1, 1, 1, 1)",
+		fmt.Sprintf("CREATE TABLE reading_20260501 PARTITION OF reading FOR VALUES FROM (%d) TO (%d)", begin-24*dayMs, begin+7*dayMs),
+		fmt.Sprintf("INSERT INTO reading_partition (start, finish, name) VALUES (%d, %d, 'reading_20260501')", begin-24*dayMs, begin+7*dayMs),
+	} {
+		if err := before(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old(before, fmt.Sprintf("(SELECT at, (at / 10000 %% 100)::float8 AS v FROM generate_series(%d::bigint, %d, 10000) AS at) AS r", begin, end-1))
+	s := mustOpen(t, o)
+	if got := buckets(t, s, "m", time.Hour); len(got) != 12 || got[3].Count != 360 {
+		t.Errorf("Buckets of the older database = %+v", got)
+	}
+	mustUpkeep(t, s)
+	if made, wrong := mustInt(t, s, "SELECT count(*) FROM rollup"), mustInt(t, s, wrongRollups); made != 12 || wrong != 0 {
+		t.Errorf("%d rollups were made, %d wrong, want 12 right ones", made, wrong)
+	}
+	old(s.Exec, fmt.Sprintf("(VALUES (%d::bigint, -5::float8)) AS late(at, v)", begin+hourMs+1))
+	if got := buckets(t, s, "m", time.Hour); got[1].Min != -5 || got[1].Count != 361 {
+		t.Errorf("Buckets after the older release has appended = %+v, want its reading", got[1])
+	}
+	mustUpkeep(t, s)
+	if marks, wrong := mustInt(t, s, "SELECT count(*) FROM rollup_due"), mustInt(t, s, wrongRollups); marks != 0 || wrong != 0 {
+		t.Errorf("%d marks are left, %d rollups wrong", marks, wrong)
+	}
+	for _, sql := range []string{"DROP TABLE reading_20260501", "DELETE FROM reading_partition WHERE name = 'reading_20260501'"} {
+		if err := s.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := buckets(t, s, "m", time.Hour); len(got) != 0 {
+		t.Errorf("Buckets after the older release has dropped the partition = %+v", got)
+	}
+}

@@ -1,0 +1,311 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"smart-factory-backend/app/factory"
+)
+
+// rolledBegin is where the tests of rollups begin, twelve hours before Berlin
+// puts its clock forward.
+var rolledBegin = time.Date(2026, 3, 28, 13, 0, 0, 0, time.UTC).UnixMilli()
+
+const (
+	minute = int64(60_000)
+	hour   = 60 * minute
+)
+
+// twins are a store and the model that it has to agree with.
+type twins struct {
+	*fixture
+	clock  *clock
+	limits Limits
+	model  *Memory
+}
+
+// newTwins opens both, with a clock some days after rolledBegin.
+func newTwins(t *testing.T, open Opener) *twins {
+	t.Helper()
+	clock := newClock(rolledBegin + 48*hour)
+	limits := Limits{AutoRegister: true, Now: clock.now}
+	return &twins{openFixture(t, open, t.TempDir(), limits), clock, limits, NewMemory(limits)}
+}
+
+// both appends to both, in batches.
+func (w *twins) both(readings []factory.Reading) {
+	w.t.Helper()
+	for batch := range slices.Chunk(readings, 10_000) {
+		w.append(batch...)
+		if _, err := w.model.Append(context.Background(), batch); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// put describes a metric to both.
+func (w *twins) put(metric factory.Metric) {
+	w.t.Helper()
+	for _, s := range []factory.Store{w.Store, w.model} {
+		if _, _, err := s.PutMetric(context.Background(), metric, factory.MatchAlways); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// reopen closes both and opens them again.
+func (w *twins) reopen() {
+	w.t.Helper()
+	w.fixture.reopen(w.limits)
+	w.model = w.model.Reopen(w.limits)
+}
+
+// same compares buckets of all kinds.
+func (w *twins) same(when string) {
+	w.t.Helper()
+	for _, interval := range []factory.Interval{
+		factory.Every(30 * time.Second), factory.Every(time.Minute), factory.Every(7 * time.Minute), factory.Every(time.Hour),
+		factory.Every(90 * time.Minute), factory.Every(24 * time.Hour),
+		{Calendar: factory.Hour},
+		{Calendar: factory.Day},
+		{Calendar: factory.Week},
+	} {
+		for _, zone := range []string{"Europe/Berlin", "Asia/Kathmandu"} {
+			loc, err := time.LoadLocation(zone)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			for _, span := range [][2]int64{{math.MinInt64, math.MaxInt64}, {rolledBegin + hour + 12_345, rolledBegin + 11*hour + 54_321}} {
+				q := factory.BucketQuery{Machine: "m", From: span[0], To: span[1], Interval: interval, Location: loc, Limit: 1 << 20}
+				if problem := compareBuckets(w.Store, w.model, q); problem != "" {
+					w.t.Fatalf("%s: Buckets(%+v, %s): %s", when, q, zone, problem)
+				}
+			}
+			if interval.Calendar == factory.Fixed {
+				break // in all zones the same
+			}
+		}
+	}
+}
+
+// compareBuckets says what differs between the pages of two stores, if
+// anything. Sums must be equal to the last bit.
+func compareBuckets(store, model factory.Store, q factory.BucketQuery) string {
+	got, err := store.Buckets(context.Background(), q)
+	want, wantErr := model.Buckets(context.Background(), q)
+	switch {
+	case !sameKind(err, wantErr):
+		return errText(err) + ", want " + errText(wantErr)
+	case (got.NextCursor == "") != (want.NextCursor == ""):
+		return "another end of the page"
+	}
+	return differingBuckets(got.Series, want.Series)
+}
+
+func errText(err error) string {
+	if err == nil {
+		return "no error"
+	}
+	return err.Error()
+}
+
+// testRollups: whatever an engine makes of its points to answer sooner says
+// what the points say, also after points came late, were replaced, have
+// expired or were purged, and after a restart.
+func testRollups(t *testing.T, open Opener) {
+	w := newTwins(t, open)
+	random := rand.New(rand.NewPCG(1, 2))
+	round := func(v float64) float64 { return math.Round(v*1000) / 1000 }
+	w.both([]factory.Reading{reading("count", rolledBegin-hour, 0)})
+	w.put(factory.Metric{Machine: "m", Name: "count", Kind: factory.Counter})
+	var batch []factory.Reading
+	counted := 0.0
+	for at := rolledBegin; at < rolledBegin+10*hour; at += 3_000 {
+		if into := at - rolledBegin; into < 4*hour || into > 6*hour { // a gap
+			batch = append(batch, reading("dense", at+random.Int64N(3_000), round(20+random.NormFloat64())))
+		}
+		if at%(20*minute) < 5*minute { // bursts
+			batch = append(batch, reading("burst", at, random.ExpFloat64()))
+		}
+	}
+	for at := rolledBegin - 30*hour; at < rolledBegin+30*hour; at += 40_000 {
+		if counted++; random.IntN(500) == 0 {
+			counted = 0
+		}
+		batch = append(batch, reading("count", at+random.Int64N(40_000), counted))
+		if at%hour < minute {
+			batch = append(batch, reading("sparse", at, counted))
+		}
+	}
+	w.both(batch)
+	w.same("at once")
+	w.settle()
+	w.same("settled")
+	middle := rolledBegin + 2*hour
+	for _, change := range []struct {
+		name string
+		do   func()
+	}{
+		{"late points", func() {
+			w.both([]factory.Reading{
+				reading("dense", middle+1, 99), reading("dense", rolledBegin+5*hour, -99), reading("count", middle+1, 1e6), reading("sparse", middle+7, 5),
+			})
+		}},
+		{"replaced points", func() {
+			var again []factory.Reading
+			for i, r := range batch {
+				if at := r.ObservedAt; i%7 == 0 && at > middle && at < middle+90*minute {
+					r.Value = -r.Value
+					again = append(again, r)
+				}
+			}
+			w.both(again)
+		}},
+		{"a hundred late points in as many minutes", func() {
+			for i := range int64(100) {
+				w.both([]factory.Reading{reading("dense", middle+i*minute+500, round(random.NormFloat64()))})
+			}
+		}},
+		{"another restart", w.reopen},
+		{"expiry", func() {
+			w.clock.at.Store(rolledBegin + 51*hour)
+			w.put(factory.Metric{Machine: "m", Name: "dense", Kind: factory.Gauge, Retention: 49*time.Hour - 17*time.Second})
+		}},
+		{"more of it", func() { w.clock.at.Add(3*hour + 4_321) }},
+		{"late points beside what has expired", func() {
+			w.both([]factory.Reading{reading("dense", w.clock.at.Load()-49*hour+20_000, 77)})
+		}},
+		{"a purge, and the same again", func() {
+			for _, s := range []factory.Store{w.Store, w.model} {
+				if err := s.DeleteMachine(context.Background(), "m", factory.MatchAlways, true); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.both(batch[:len(batch)/2])
+		}},
+	} {
+		change.do()
+		w.same("after " + change.name)
+		w.settle()
+		w.same("after " + change.name + ", settled")
+	}
+	w.reopen()
+	w.same("opened again")
+}
+
+// denseChecks is how many random histories of dense series there are at most:
+// each has thousands of points.
+const denseChecks = 20
+
+// testRandomRollups does random things to dense series.
+func testRandomRollups(t *testing.T, open Opener) {
+	checks, failed := 0, false
+	rapid.Check(t, func(rt *rapid.T) {
+		if checks++; checks > denseChecks && !failed {
+			return // but go on looking for the shortest history that fails
+		}
+		defer func() { failed = failed || rt.Failed() }()
+		clock := newClock(rolledBegin + 30*hour)
+		limits := Limits{AutoRegister: true, Now: clock.now}
+		store, model := open(t, t.TempDir(), limits), NewMemory(limits)
+		defer func() {
+			if err := store.Close(); err != nil {
+				rt.Errorf("Close() = %v", err)
+			}
+		}()
+		run := func(metric string, from, step int64, n int, value float64) {
+			var batch []factory.Reading
+			for i := range n {
+				batch = append(batch, reading(metric, from+int64(i)*step, math.Round(math.Mod(value*float64(i+1), 17)*1000)/1000))
+			}
+			got, err := store.Append(context.Background(), batch)
+			want, wantErr := model.Append(context.Background(), batch)
+			if err != nil || wantErr != nil || got.Accepted != want.Accepted {
+				rt.Fatalf("Append = %d, %v, want %d", got.Accepted, err, want.Accepted)
+			}
+		}
+		drawAt := rapid.Map(rapid.Int64Range(0, 9*hour/1000), func(s int64) int64 { return rolledBegin + s*1000 })
+		drawMetric := rapid.SampledFrom([]string{"a", "b"})
+		run("a", rolledBegin, 3_000, 5_500, 3.7)
+		rt.Repeat(map[string]func(*rapid.T){
+			"run": func(rt *rapid.T) {
+				run(drawMetric.Draw(rt, "metric"), drawAt.Draw(rt, "at"), rapid.SampledFrom([]int64{500, 1_000, 7_000}).Draw(rt, "step"),
+					rapid.IntRange(1, 800).Draw(rt, "n"), rapid.Float64Range(-9, 9).Draw(rt, "value"))
+			},
+			"one": func(rt *rapid.T) {
+				run(drawMetric.Draw(rt, "metric"), drawAt.Draw(rt, "at"), 1, 1, rapid.Float64Range(-9, 9).Draw(rt, "value"))
+			},
+			"metric": func(rt *rapid.T) {
+				put := factory.Metric{Machine: "m", Name: "b", Kind: rapid.SampledFrom([]factory.MetricKind{factory.Gauge, factory.Counter}).Draw(rt, "kind")}
+				for _, s := range []factory.Store{store, model} {
+					if _, _, err := s.PutMetric(context.Background(), put, factory.MatchAlways); err != nil {
+						rt.Fatal(err)
+					}
+				}
+			},
+			"expiry": func(rt *rapid.T) {
+				put := factory.Metric{Machine: "m", Name: "a", Kind: factory.Gauge, Retention: 25 * time.Hour}
+				clock.at.Add(rapid.Int64Range(0, 10*minute).Draw(rt, "time"))
+				for _, s := range []factory.Store{store, model} {
+					if _, _, err := s.PutMetric(context.Background(), put, factory.MatchAlways); err != nil {
+						rt.Fatal(err)
+					}
+				}
+			},
+			"settle": func(rt *rapid.T) {
+				if s, ok := store.(Settler); ok {
+					if err := s.Settle(); err != nil {
+						rt.Fatalf("Settle() = %v", err)
+					}
+				}
+			},
+			"buckets": func(rt *rapid.T) {
+				loc, err := time.LoadLocation(drawZone.Draw(rt, "zone"))
+				if err != nil {
+					rt.Fatal(err)
+				}
+				q := factory.BucketQuery{
+					Machine: "m", From: drawAt.Draw(rt, "from"), To: drawAt.Draw(rt, "to"), Location: loc, Limit: rapid.IntRange(1, 50).Draw(rt, "limit"),
+					Interval: rapid.SampledFrom([]factory.Interval{
+						factory.Every(time.Minute), factory.Every(5 * time.Minute), factory.Every(time.Hour), {Calendar: factory.Hour}, {Calendar: factory.Day},
+					}).Draw(rt, "interval"),
+				}
+				if rapid.Bool().Draw(rt, "all") {
+					q.From, q.To = math.MinInt64, math.MaxInt64
+				}
+				if problem := comparePages(store, model, q); problem != "" {
+					rt.Fatalf("Buckets(%+v): %s", q, problem)
+				}
+			},
+		})
+	})
+}
+
+// comparePages compares all pages of a query; see compareBuckets.
+func comparePages(store, model factory.Store, q factory.BucketQuery) string {
+	wantQuery := q
+	for {
+		got, err := store.Buckets(context.Background(), q)
+		want, wantErr := model.Buckets(context.Background(), wantQuery)
+		if err = errors.Join(err, wantErr); err != nil {
+			return err.Error()
+		}
+		if problem := differingBuckets(got.Series, want.Series); problem != "" {
+			return problem
+		}
+		if (got.NextCursor == "") != (want.NextCursor == "") {
+			return "another end of the page"
+		}
+		if got.NextCursor == "" {
+			return ""
+		}
+		q.Cursor, wantQuery.Cursor = got.NextCursor, want.NextCursor
+	}
+}
