@@ -1,2 +1,3 @@
 # The versions of what checks the code, in one place.
 GOLANGCI_LINT_VERSION := v2.15.0
+KUBE_SCORE_VERSION := v1.20.0

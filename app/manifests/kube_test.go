@@ -212,9 +212,16 @@ func TestRolloutLosesNoCapacity(t *testing.T) {
 		if v.name == "dev" {
 			continue // one embedded store, so one pod at a time
 		}
+		scalers := all[*autoscalingv2.HorizontalPodAutoscaler](v)
+		if len(scalers) != 1 || *scalers[0].Spec.MinReplicas != 3 {
+			t.Errorf("%s: autoscalers %v, want one from three replicas on", v.name, scalers)
+		}
+		if d.Spec.Replicas != nil && *d.Spec.Replicas != 3 { // without a number the autoscaler decides
+			t.Errorf("%s: %d replicas, want 3", v.name, *d.Spec.Replicas)
+		}
 		rolling := d.Spec.Strategy.RollingUpdate
-		if *d.Spec.Replicas != 3 || rolling.MaxUnavailable.IntValue() != 0 || rolling.MaxSurge.IntValue() != 1 {
-			t.Errorf("%s: replicas %d, rolling update %v, want 3, surge 1, unavailable 0", v.name, *d.Spec.Replicas, rolling)
+		if rolling.MaxUnavailable.IntValue() != 0 || rolling.MaxSurge.IntValue() != 1 {
+			t.Errorf("%s: rolling update %v, want surge 1, unavailable 0", v.name, rolling)
 		}
 		if budgets := all[*policyv1.PodDisruptionBudget](v); len(budgets) != 1 {
 			t.Errorf("%s: %d disruption budgets, want 1", v.name, len(budgets))

@@ -62,20 +62,23 @@ var decoder = func() runtime.Decoder {
 // variant is what one of the commands in the README applies.
 type variant struct {
 	name    string
+	text    []byte
 	objects []runtime.Object
 }
 
 // variants returns all that can be applied: the files, and each overlay.
 func variants(t *testing.T) []variant {
 	t.Helper()
-	list := []variant{{"k8s", decode(t, "k8s", plain(t))}}
+	text := plain(t)
+	list := []variant{{"k8s", text, decode(t, "k8s", text)}}
 	overlays, err := filepath.Glob(filepath.Join(root, "k8s/overlays/*/kustomization.yaml"))
 	if err != nil || len(overlays) < 3 {
 		t.Fatalf("overlays = %v, %v, want three at least", overlays, err)
 	}
 	for _, path := range overlays {
 		dir := filepath.Dir(path)
-		list = append(list, variant{filepath.Base(dir), decode(t, dir, build(t, dir))})
+		text := build(t, dir)
+		list = append(list, variant{filepath.Base(dir), text, decode(t, dir, text)})
 	}
 	return list
 }
