@@ -65,8 +65,25 @@ func TestPackedMessages(t *testing.T) {
 	}
 	offers := []string{"permessage-deflate", "permessage-deflate; client_max_window_bits", "permessage-deflate; server_no_context_takeover", "permessage-deflate; client_no_context_takeover; client_max_window_bits=9"}
 	for i, tt := range []struct{ size, fragment int }{
-		{0, 0}, {16, 0}, {64, 0}, {256, 0}, {1024, 0}, {4096, 0}, {8192, 0}, {16384, 0}, {32768, 0}, {65536, 0}, {131072, 0},
-		{8192, 256}, {16384, 256}, {32768, 256}, {65536, 256}, {131072, 256}, {131072, 1024}, {131072, 4096}, {131072, 32768},
+		{0, 0},
+		{16, 0},
+		{64, 0},
+		{256, 0},
+		{1024, 0},
+		{4096, 0},
+		{8192, 0},
+		{16384, 0},
+		{32768, 0},
+		{65536, 0},
+		{131072, 0},
+		{8192, 256},
+		{16384, 256},
+		{32768, 256},
+		{65536, 256},
+		{131072, 256},
+		{131072, 1024},
+		{131072, 4096},
+		{131072, 32768},
 	} {
 		t.Run(fmt.Sprintf("%d bytes in fragments of %d", tt.size, tt.fragment), func(t *testing.T) {
 			t.Parallel()

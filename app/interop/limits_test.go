@@ -1,0 +1,264 @@
+//go:build integration
+
+package interop_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+)
+
+// door is a product's entrance, with all of a client's ways in.
+type door struct {
+	t     *testing.T
+	p     *process
+	admin string
+}
+
+// guarded starts the product with an admin port.
+func guarded(t *testing.T, env ...string) *door {
+	t.Helper()
+	admin := "127.0.0.1:" + freePort(t)
+	return &door{t, backend(t, append(env, "ADMIN_ADDR="+admin)...), admin}
+}
+
+// refused is what the metrics count.
+func (d *door) refused(reason string) string {
+	_, body := get(d.t, "http://"+d.admin+"/metrics")
+	for line := range strings.Lines(body) {
+		if count, found := strings.CutPrefix(line, fmt.Sprintf(`smartfactory_sessions_refused_total{reason=%q} `, reason)); found {
+			return strings.TrimSpace(count)
+		}
+	}
+	return "nothing"
+}
+
+// socket opens a WebSocket of a path; headers are pairs. Without one it
+// returns the status of the refusal, and when to come back.
+func (d *door) socket(path string, headers ...string) (conn *websocket.Conn, refusal string) {
+	d.t.Helper()
+	h := http.Header{}
+	for i := 0; i < len(headers); i += 2 {
+		h.Set(headers[i], headers[i+1])
+	}
+	conn, resp, err := (&websocket.Dialer{HandshakeTimeout: patience}).Dial("ws://127.0.0.1:"+d.p.port+path, h)
+	if err != nil {
+		if resp == nil {
+			d.t.Fatalf("%s: %v", path, err)
+		}
+		return nil, fmt.Sprint(resp.StatusCode, " ", resp.Header.Get("Retry-After"))
+	}
+	d.t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	return conn, ""
+}
+
+// say sends a text and returns the next one.
+func (d *door) say(c *websocket.Conn, text string) string {
+	d.t.Helper()
+	if err := c.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
+		return err.Error()
+	}
+	return d.hear(c)
+}
+
+func (d *door) hear(c *websocket.Conn) string {
+	d.t.Helper()
+	_, text, err := c.ReadMessage()
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// socketIO connects a Socket.IO client and returns the answer to its CONNECT.
+func (d *door) socketIO(auth string, headers ...string) (conn *websocket.Conn, answer string) {
+	d.t.Helper()
+	conn, refusal := d.socket("/socket.io/?EIO=4&transport=websocket", headers...)
+	if conn == nil {
+		return nil, refusal
+	}
+	d.hear(conn) // open
+	return conn, d.say(conn, "40"+auth)
+}
+
+// stream asks for events and returns the status.
+func (d *door) stream(headers ...string) int {
+	d.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, d.p.url()+"/api/v1/stream?rooms=alarms", nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
+}
+
+func (d *door) wants(what, got, want string) {
+	d.t.Helper()
+	if !strings.HasPrefix(got, want) {
+		d.t.Errorf("%s: got %q, want %q", what, got, want)
+	}
+}
+
+// TestIntegrationUpgradesPerSecond: more than UPGRADE_RATE at once are told to
+// come back in a second, and then get in.
+func TestIntegrationUpgradesPerSecond(t *testing.T) {
+	t.Parallel()
+	const rate = 10
+	d := guarded(t, fmt.Sprint("UPGRADE_RATE=", rate))
+	var in, out atomic.Int64
+	var dials sync.WaitGroup
+	begin := time.Now()
+	for i := range 60 {
+		dials.Go(func() {
+			conn, refusal := d.socket([]string{"/ws", "/socket.io/?EIO=4&transport=websocket"}[i%2])
+			switch {
+			case conn != nil:
+				in.Add(1)
+			case strings.HasPrefix(refusal, "503 1"):
+				out.Add(1)
+			default:
+				t.Errorf("refused by %s, want 503 and Retry-After 1", refusal)
+			}
+		})
+	}
+	dials.Wait()
+	most := int64(rate * (2 + time.Since(begin)/time.Second))
+	if n := in.Load(); n < rate || n > most || n+out.Load() != 60 {
+		t.Errorf("of 60 at once %d are in and %d are out, want %d to %d in", n, out.Load(), rate, most)
+	}
+	if got, want := d.refused("rate"), fmt.Sprint(out.Load()); got != want {
+		t.Errorf("refused and counted: %s, want %s", got, want)
+	}
+	eventually(t, "somebody who comes back gets in", func() bool {
+		conn, _ := d.socket("/ws")
+		return conn != nil
+	})
+}
+
+// TestIntegrationSocketsPerKey: one key's sessions are bounded, whatever they
+// are on, and those of another are not touched by that.
+func TestIntegrationSocketsPerKey(t *testing.T) {
+	t.Parallel()
+	d := guarded(t, "API_KEYS="+keys, "MAX_SOCKETS_PER_KEY=2")
+	reader := fmt.Sprintf(`{"token":%q}`, readerKey)
+	ws, _ := d.socket("/ws", "X-API-Key", readerKey)
+	_, answer := d.socketIO(reader)
+	d.wants("the second session of a key", answer, `40{"sid":`)
+	eventually(t, "a third WebSocket is refused", func() bool {
+		_, refusal := d.socket("/ws", "X-API-Key", readerKey)
+		return refusal == "429 5"
+	})
+	if status := d.stream("X-API-Key", readerKey); status != http.StatusTooManyRequests {
+		t.Errorf("a third as an event stream: %d, want 429", status)
+	}
+	_, answer = d.socketIO(reader)
+	d.wants("a third on Socket.IO", answer, `44{"message":"too many sessions with this key","data":{"kind":"overloaded"`)
+	_, answer = d.socketIO(fmt.Sprintf(`{"token":%q}`, gateKey))
+	d.wants("another key", answer, `40{"sid":`)
+	_ = ws.Close()
+	eventually(t, "the place of the first is free again", func() bool {
+		conn, _ := d.socket("/ws", "X-API-Key", readerKey)
+		return conn != nil
+	})
+}
+
+// TestIntegrationSocketsPerAddress: so are those of one address, which is the
+// forwarded one behind a proxy that is trusted, and only there.
+func TestIntegrationSocketsPerAddress(t *testing.T) {
+	t.Parallel()
+	for _, trusted := range []bool{false, true} {
+		t.Run(fmt.Sprintf("trusted proxy %v", trusted), func(t *testing.T) {
+			t.Parallel()
+			env := []string{"MAX_SOCKETS_PER_ADDRESS=2"}
+			if trusted {
+				env = append(env, "TRUSTED_PROXIES=127.0.0.0/8")
+			}
+			d := guarded(t, env...)
+			from := func(host int) []string { return []string{"X-Forwarded-For", fmt.Sprint("192.0.2.", host)} }
+			_, _ = d.socket("/ws", from(1)...)
+			_, answer := d.socketIO("", from(1)...)
+			d.wants("the second session of an address", answer, `40{"sid":`)
+			eventually(t, "a third WebSocket is refused", func() bool {
+				_, refusal := d.socket("/ws", from(1)...)
+				return refusal == "429 5"
+			})
+			_, answer = d.socketIO("", from(1)...)
+			d.wants("a third on Socket.IO", answer, "403")
+			_, refusal := d.socket("/ws", from(2)...)
+			if trusted != (refusal == "") {
+				t.Errorf("another client of the proxy is refused by %q", refusal)
+			}
+			if d.refused("address") == "0" {
+				t.Error("no refusal was counted")
+			}
+		})
+	}
+}
+
+// TestIntegrationProductionNeedsAKey: in production nobody subscribes or sends
+// without a key, on any transport, nor a page of another origin with one.
+func TestIntegrationProductionNeedsAKey(t *testing.T) {
+	t.Parallel()
+	d := guarded(t, "API_KEYS="+keys, "NODE_ENV=production", "FAULT_INJECTION=false", "ALLOWED_ORIGINS=https://plant.example")
+	for _, headers := range [][]string{nil, {"X-API-Key", "wrong"}} {
+		if status := d.stream(headers...); status != http.StatusUnauthorized {
+			t.Errorf("an event stream with %q: %d, want 401", headers, status)
+		}
+		conn, refusal := d.socket("/ws", headers...)
+		if conn == nil {
+			d.wants("a WebSocket", refusal, "401")
+			continue
+		}
+		for _, op := range []string{`{"op":"subscribe","id":1,"rooms":["alarms"]}`, `{"op":"telemetry","id":2,"machine":"m","values":{"a":1}}`} {
+			if got := d.say(conn, op); !strings.Contains(got, `"ok":false`) || !strings.Contains(got, `"kind":"forbidden"`) {
+				t.Errorf("%s without a key is answered %s", op, got)
+			}
+		}
+	}
+	for _, auth := range []string{"", `{"token":"wrong"}`} {
+		conn, answer := d.socketIO(auth)
+		d.wants("Socket.IO with "+auth, answer, `44{"message":"unauthorized"`)
+		if got := d.say(conn, `421["subscribe",{"rooms":["alarms"]}]`); strings.HasPrefix(got, "43") {
+			t.Errorf("who was refused is answered %s", got)
+		}
+	}
+	for _, path := range []string{"/ws", "/socket.io/?EIO=4&transport=websocket"} {
+		for origin, want := range map[string]string{"https://elsewhere.example": "403", "https://plant.example": ""} {
+			if _, refusal := d.socket(path, "Origin", origin, "X-API-Key", readerKey); !strings.HasPrefix(refusal, want) || want == "" && refusal != "" {
+				t.Errorf("a page of %s at %s is refused by %q, want %q", origin, path, refusal, want)
+			}
+		}
+	}
+	conn, answer := d.socketIO(fmt.Sprintf(`{"token":%q}`, readerKey))
+	d.wants("Socket.IO with a key", answer, `40{"sid":`)
+	d.wants("a subscription with a key", d.say(conn, `421["subscribe",{"rooms":["alarms"]}]`), `431[{"ok":true}]`)
+	var snapshot []json.RawMessage
+	if got := d.hear(conn); json.Unmarshal([]byte(strings.TrimPrefix(got, "42")), &snapshot) != nil || string(snapshot[0]) != `"snapshot"` {
+		t.Errorf("after the subscription came %s, want a snapshot", got)
+	}
+	d.p.alive()
+}
+
+// TestIntegrationPlantCompressed: the plant as the JavaScript clients see it,
+// all of which compress if the server agrees to.
+func TestIntegrationPlantCompressed(t *testing.T) {
+	t.Parallel()
+	server := backend(t, "API_KEYS="+keys, "WS_COMPRESSION=true")
+	script(t, 2*patience, "plant.js", server.url(), server.url(), readerKey, gateKey)
+	server.alive()
+}
