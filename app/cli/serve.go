@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -22,6 +23,9 @@ func serve(ctx context.Context, env environment) int {
 	level := new(slog.LevelVar)
 	level.Set(cfg.LogLevel)
 	log := app.NewLogger(env.stderr, cfg.LogFormat, level)
+	// What other packages say goes the same way.
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelWarn).Writer())
 	for _, w := range warnings {
 		log.Warn("configuration", slog.String("variable", w.Variable), slog.String("message", w.Message))
 	}

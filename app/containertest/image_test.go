@@ -205,6 +205,15 @@ func TestCommandsInside(t *testing.T) {
 	if s := c.status(); len(s.Workers) != 1 || s.Workers[0].Generation != 2 {
 		t.Errorf("after reload: %+v, want the second generation", s)
 	}
+	if out, _ := try(t, engine(), "exec", c.id, "/smart-factory-backend", "status", "--json"); !json.Valid([]byte(out)) {
+		t.Errorf("status --json says more than that: %s", out)
+	}
+	log, _ := try(t, engine(), "logs", c.id)
+	for line := range strings.Lines(log) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("in production every line of the log is JSON, but not %q", line)
+		}
+	}
 	if uid := c.inspect("{{.Config.User}} {{.HostConfig.ReadonlyRootfs}}"); uid != "65532:65532 true" {
 		t.Errorf("it runs as %s, want an unprivileged user on a read-only root", uid)
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"smart-factory-backend/app/factory"
+	_ "smart-factory-backend/app/metrics/quiet" // before vm is initialised
 
 	vm "github.com/VictoriaMetrics/metrics"
 )
