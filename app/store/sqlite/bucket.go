@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"smart-factory-backend/app/factory"
@@ -68,7 +69,13 @@ type bucketer struct {
 	limit    int
 	counter  bool
 
-	buckets []factory.Bucket
+	// block has the last buckets, blocks those before, and n counts them all.
+	// Blocks never move, so that many buckets are copied once and not, as a
+	// slice grows, five times: what a reader leaves to the collector is taken
+	// from ingest.
+	block  []factory.Bucket
+	blocks [][]factory.Bucket
+	n      int
 	// before is the point before the next one, if known.
 	before    factory.Point
 	hasBefore bool
@@ -76,17 +83,30 @@ type bucketer struct {
 
 // full reports whether there are as many buckets as wanted, the last of which
 // may lack points.
-func (b *bucketer) full() bool { return len(b.buckets) > b.limit }
+func (b *bucketer) full() bool { return b.n > b.limit }
+
+// The first block has firstBlock buckets, each of the others twice as many as
+// the one before, up to lastBlock.
+const firstBlock, lastBlock = 16, 1024
 
 // bucket returns the one that at is in; at is not before that of the last
 // call.
 func (b *bucketer) bucket(at int64) *factory.Bucket {
-	if n := len(b.buckets); n > 0 && at < b.buckets[n-1].End {
-		return &b.buckets[n-1]
+	if n := len(b.block); n > 0 && at < b.block[n-1].End {
+		return &b.block[n-1]
+	}
+	if len(b.block) == cap(b.block) {
+		size := firstBlock
+		if n := len(b.block); n > 0 {
+			b.blocks = append(b.blocks, b.block)
+			size = min(2*n, lastBlock)
+		}
+		b.block = make([]factory.Bucket, 0, size)
 	}
 	start, end := b.interval.Bounds(at, b.location)
-	b.buckets = append(b.buckets, factory.Bucket{Start: start, End: end})
-	return &b.buckets[len(b.buckets)-1]
+	b.block = append(b.block, factory.Bucket{Start: start, End: end})
+	b.n++
+	return &b.block[len(b.block)-1]
 }
 
 // fits reports whether a summary of points from t0 to t1 can be taken whole.
@@ -94,8 +114,8 @@ func (b *bucketer) fits(t0, t1 int64) bool {
 	if t0 < b.from || t1 >= b.to {
 		return false
 	}
-	if n := len(b.buckets); n > 0 && t0 < b.buckets[n-1].End {
-		return t1 < b.buckets[n-1].End
+	if n := len(b.block); n > 0 && t0 < b.block[n-1].End {
+		return t1 < b.block[n-1].End
 	}
 	_, end := b.interval.Bounds(t0, b.location)
 	return t1 < end
@@ -138,7 +158,11 @@ func (b *bucketer) join(bucket *factory.Bucket, first factory.Point) {
 
 // finish returns the buckets as they are shown.
 func (b *bucketer) finish() []factory.Bucket {
-	buckets := b.buckets[:min(len(b.buckets), b.limit)]
+	buckets := b.block
+	if len(b.blocks) > 0 {
+		buckets = slices.Concat(append(b.blocks, b.block)...)
+	}
+	buckets = buckets[:min(len(buckets), b.limit)]
 	for i := range buckets {
 		buckets[i].Fold()
 		if !b.counter {

@@ -113,7 +113,7 @@ func EncodeRollup(points []factory.Point, entry int64, counter bool) (data []byt
 }
 
 func DecodeRollup(data []byte) (summaries []factory.Summary, rise bool, err error) {
-	entries, rise, err := decodeRollup(data)
+	entries, _, rise, err := decodeRollup(nil, nil, data)
 	for _, e := range entries {
 		summaries = append(summaries, e.Summary)
 	}
@@ -162,3 +162,6 @@ func SealOften(o *Options) { o.sealEvery = time.Millisecond }
 func (s *Store) Exec(statement string) error {
 	return s.writer.transact(func(c *conn) error { return c.once(statement) })
 }
+
+// RollupsAtOnce is how many rollups a query holds.
+const RollupsAtOnce = rollupsAtOnce

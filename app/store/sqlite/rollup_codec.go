@@ -3,6 +3,7 @@ package sqlite
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"smart-factory-backend/app/factory"
 )
@@ -68,44 +69,48 @@ func roundedSum(s *factory.Summary) (sum, lacks float64) {
 
 // decodeRollup returns the entries of data, whose start is not set, and
 // whether they have the rise of a counter. It returns ErrCorrupt for anything
-// that appendRollup has not made.
-func decodeRollup(data []byte) (entries []rollupEntry, rise bool, err error) {
+// that appendRollup has not made. What entries and points had before is
+// overwritten, and their memory used; points returns for the next call.
+func decodeRollup(entries []rollupEntry, points []factory.Point, data []byte) (_ []rollupEntry, _ []factory.Point, rise bool, err error) {
 	if len(data) == 0 || data[0] != rollupVersion && data[0] != rollupVersion1 {
-		return nil, false, fmt.Errorf("rollup version: %w", ErrCorrupt)
+		return nil, points, false, fmt.Errorf("rollup version: %w", ErrCorrupt)
 	}
 	first := data[0] == rollupVersion1
 	data = data[1:]
-	var points []factory.Point
+	entries = entries[:0]
 	for column := 0; len(data) > 0; column++ {
 		if first && column == lacksColumn {
 			column++
 		}
 		size, length := binary.Uvarint(data)
 		if length <= 0 || size > uint64(len(data)-length) || column > rollupColumns {
-			return nil, false, fmt.Errorf("rollup column %d: %w", column, ErrCorrupt)
+			return nil, points, false, fmt.Errorf("rollup column %d: %w", column, ErrCorrupt)
 		}
-		if points, err = decodeChunk(points[:0], data[length:][:size]); err != nil {
-			return nil, false, err
+		decoded, err := decodeChunk(points[:0], data[length:][:size])
+		if err != nil {
+			return nil, points, false, err
 		}
+		points = decoded
 		data = data[length:][size:]
 		if column == 0 {
-			entries = make([]rollupEntry, len(points))
+			entries = slices.Grow(entries, len(points))[:len(points)]
+			clear(entries)
 		}
 		if len(points) != len(entries) {
-			return nil, false, fmt.Errorf("rollup column %d: %w", column, ErrCorrupt)
+			return nil, points, false, fmt.Errorf("rollup column %d: %w", column, ErrCorrupt)
 		}
 		for i, p := range points {
 			entries[i].set(column, p)
 		}
 		rise = column == rollupColumns
 		if len(data) == 0 && column < rollupColumns-1 && (!first || column < lacksColumn-1) {
-			return nil, false, fmt.Errorf("rollup has %d columns: %w", column+1, ErrCorrupt)
+			return nil, points, false, fmt.Errorf("rollup has %d columns: %w", column+1, ErrCorrupt)
 		}
 	}
 	if len(entries) == 0 {
-		return nil, false, fmt.Errorf("rollup is empty: %w", ErrCorrupt)
+		return nil, points, false, fmt.Errorf("rollup is empty: %w", ErrCorrupt)
 	}
-	return entries, rise, nil
+	return entries, points, rise, nil
 }
 
 // lacksColumn is that of what the sum lacks.

@@ -15,6 +15,9 @@ type bucketFill struct {
 	series  *series
 	buckets *bucketer
 	memory  []factory.Point // those that are to come
+	// entries and points are used again for each rollup of a level.
+	entries [len(rollupLevels)][]rollupEntry
+	points  []factory.Point
 }
 
 // level is the coarsest rollup that can have entries within a bucket; 0 is
@@ -38,63 +41,86 @@ func (f *bucketFill) fill(level int, from, to int64) error {
 	if level == 0 {
 		return f.fromChunks(from, to)
 	}
-	rows, err := f.rollups(rollupLevels[level-1], from, to)
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
-		l := rollupLevels[level-1]
-		if len(between(f.memory, row.start, row.start+l.window)) > 0 {
-			continue // what is in memory may replace some of it
-		}
-		if err := f.fill(level-1, from, row.start); err != nil {
+	l := rollupLevels[level-1]
+	for next, more := l.start(from), true; more && !f.buckets.full(); {
+		rows, err := f.rollups(l, next, to)
+		if err != nil {
 			return err
 		}
-		from = max(from, row.start)
-		for _, e := range row.entries {
-			if e.start+l.entry <= from {
-				continue
-			}
-			if e.start >= to || f.buckets.full() {
-				break
-			}
-			if e.start >= from && e.start+l.entry <= to && f.buckets.fits(e.First.ObservedAt, e.Last.ObservedAt) {
-				f.buckets.merge(e.Summary)
-			} else if err := f.fill(level-1, max(from, e.start), min(to, e.start+l.entry)); err != nil {
+		for _, row := range rows {
+			if from, err = f.fromRollup(level, row, from, to); err != nil {
 				return err
 			}
 		}
-		from = min(to, row.start+l.window)
+		if more = len(rows) == rollupsAtOnce; more {
+			next = rows[len(rows)-1].start + l.window
+		}
 	}
 	return f.fill(level-1, from, to)
 }
 
-// rollupRow is one rollup.
-type rollupRow struct {
-	start   int64
-	entries []rollupEntry
+// fromRollup takes what is sealed from from to the end of the rollup's window,
+// or to to, and returns that end. A rollup that is of no use is passed over,
+// and from returned: the chunks have the same.
+func (f *bucketFill) fromRollup(level int, row rollupRow, from, to int64) (int64, error) {
+	l := rollupLevels[level-1]
+	if len(between(f.memory, row.start, row.start+l.window)) > 0 {
+		return from, nil // what is in memory may replace some of it
+	}
+	entries, rise, err := f.decode(level, row.data)
+	if err != nil || f.buckets.counter && !rise {
+		return from, nil //nolint:nilerr // the chunks have the same
+	}
+	if err := f.fill(level-1, from, row.start); err != nil {
+		return 0, err
+	}
+	from = max(from, row.start)
+	for i := range entries {
+		e := &entries[i]
+		e.start = floorTo(e.First.ObservedAt, l.entry)
+		if e.start+l.entry <= from {
+			continue
+		}
+		if e.start >= to || f.buckets.full() {
+			break
+		}
+		if e.start >= from && e.start+l.entry <= to && f.buckets.fits(e.First.ObservedAt, e.Last.ObservedAt) {
+			f.buckets.merge(e.Summary)
+		} else if err := f.fill(level-1, max(from, e.start), min(to, e.start+l.entry)); err != nil {
+			return 0, err
+		}
+	}
+	return min(to, row.start+l.window), nil
 }
 
-// rollups reads the rollups of a level that have entries from from to to, as
-// far as they are of use.
+// decode returns the entries of a rollup of the level, good until the next.
+func (f *bucketFill) decode(level int, data []byte) (entries []rollupEntry, rise bool, err error) {
+	entries, f.points, rise, err = decodeRollup(f.entries[level-1], f.points, data)
+	if err == nil {
+		f.entries[level-1] = entries
+	}
+	return entries, rise, err
+}
+
+// rollupRow is one rollup, as it is in the file.
+type rollupRow struct {
+	start int64
+	data  []byte
+}
+
+// rollupsAtOnce bounds what is held of the rollups of a long history.
+const rollupsAtOnce = 16
+
+// rollups reads the first rollups of a level that start from from to to.
 func (f *bucketFill) rollups(l rollupLevel, from, to int64) (rows []rollupRow, err error) {
-	err = f.query("SELECT t0, data FROM rollup WHERE series_id = ? AND level = ? AND t0 >= ? AND t0 < ? ORDER BY t0",
+	err = f.query("SELECT t0, data FROM rollup WHERE series_id = ? AND level = ? AND t0 >= ? AND t0 < ? ORDER BY t0 LIMIT ?",
 		func(v []driver.Value) error {
 			if err := f.ctx.Err(); err != nil {
 				return err
 			}
-			row := rollupRow{start: asInt(v[0])}
-			entries, rise, err := decodeRollup(asBytes(v[1]))
-			if err != nil || f.buckets.counter && !rise {
-				return nil //nolint:nilerr // the chunks have the same
-			}
-			for i := range entries {
-				entries[i].start = floorTo(entries[i].First.ObservedAt, l.entry)
-			}
-			row.entries = entries
-			rows = append(rows, row)
+			rows = append(rows, rollupRow{start: asInt(v[0]), data: asBytes(v[1])})
 			return nil
-		}, f.series.id, l.id, l.start(from), to)
+		}, f.series.id, l.id, from, to, int64(rollupsAtOnce))
 	return rows, err
 }
 

@@ -132,3 +132,40 @@ func TestRollups(t *testing.T) {
 	mustSeal(t, store)
 	wantSameBuckets(t, "opened again and sealed", store, model, math.MinInt64, math.MaxInt64)
 }
+
+// TestManyRollups reads more rollups than are read at once.
+func TestManyRollups(t *testing.T) {
+	t.Parallel()
+	const start, hours = int64(1_774_000_000_000), 80
+	store := mustOpen(t, still(newPath(t), new(events)))
+	model := storetest.NewMemory(storetest.Limits{AutoRegister: true})
+	random := rand.New(rand.NewPCG(7, 8))
+	var batch []factory.Reading
+	for i := range int64(hours * 1200) {
+		batch = append(batch, factory.Reading{Machine: "m", Metric: "v", ObservedAt: start + i*3000, Value: math.Round(random.NormFloat64()*1000) / 1000})
+		if len(batch) == 24_000 {
+			mustAppend(t, store, batch)
+			mustAppend(t, model, batch)
+			batch = batch[:0]
+		}
+	}
+	mustSeal(t, store)
+	if n, err := store.QueryInt("SELECT count(*) FROM rollup WHERE level = 1"); err != nil || n <= sqlite.RollupsAtOnce {
+		t.Fatalf("%d rollups were made, %v, want more than %d", n, err, sqlite.RollupsAtOnce)
+	}
+	wantSameBuckets(t, "all", store, model, math.MinInt64, math.MaxInt64)
+	wantSameBuckets(t, "part", store, model, start+5*3_600_000+1, start+75*3_600_000+12_345)
+	// A page that ends in the middle of them, and its sequel.
+	q := factory.BucketQuery{Machine: "m", From: math.MinInt64, To: math.MaxInt64, Interval: factory.Every(time.Minute), Limit: 3500}
+	got := 0
+	for pages := 0; pages == 0 || q.Cursor != ""; pages++ {
+		page, err := store.Buckets(t.Context(), q)
+		if err != nil || len(page.Series) != 1 || pages > 1 {
+			t.Fatalf("page %d: %d series, %v", pages, len(page.Series), err)
+		}
+		got, q.Cursor = got+len(page.Series[0].Buckets), page.NextCursor
+	}
+	if want := hours*60 + 1; got != want { // it begins within a minute
+		t.Errorf("%d minutes in two pages, want %d", got, want)
+	}
+}
