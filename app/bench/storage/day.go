@@ -20,13 +20,13 @@ func runDay(ctx context.Context, s settings, tell tell) (err error) {
 		return err
 	}
 	s.batch = s.series // a second
-	g, err := s.newGrowth(ctx)
+	hour := 3600 * s.series
+	g, err := s.newGrowth(ctx, hour)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.engine.close()) }()
 	worst := 0.0
-	hour := 3600 * s.series
 	total := int(s.hours * float64(hour))
 	for n := 1; g.points < total; n++ {
 		figures, err := g.to(ctx, min(n*hour, total))

@@ -98,7 +98,7 @@ func TestGrowth(t *testing.T) {
 	}
 	controls := 0
 	g := &growth{
-		settings: s, engine: e, plant: newPlant(s.series), batch: make([]factory.Reading, s.batch), control: 1e9,
+		settings: s, engine: e, plant: newPlant(s.series), batch: make([]factory.Reading, s.batch), control: 1e9, stretch: 1000,
 		newStore: func(context.Context) (float64, error) { controls++; return 1e9, nil },
 	}
 	defer func() {
@@ -116,8 +116,8 @@ func TestGrowth(t *testing.T) {
 			t.Errorf("to(%d) = %v", points, figures)
 		}
 	}
-	if n, err := e.raw(t.Context(), "machine-0", "metric_9", plantBegin, plantBegin+1e9); err != nil || n != 300 || controls != 2 {
-		t.Errorf("%d points and %d controls, %v; want 300 and 2", n, controls, err)
+	if n, err := e.raw(t.Context(), "machine-0", "metric_9", plantBegin, plantBegin+1e9); err != nil || n != 300 || controls != 3 {
+		t.Errorf("%d points and %d controls, %v; want 300 and 3", n, controls, err)
 	}
 	figures, err := g.restart(t.Context())
 	if err != nil || figures["open_ms"] <= 0 || figures["points"] != 3000 {

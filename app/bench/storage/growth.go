@@ -14,11 +14,7 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-const (
-	million = 1_000_000
-	// stretch is how many points are appended between two controls.
-	stretch = 5 * million
-)
+const million = 1_000_000
 
 // growth lets a store grow. Since neighbours make everything dearer for a
 // while, what a point costs is also held against what it costs in a new store
@@ -29,6 +25,8 @@ type growth struct {
 	plant  *plant
 	batch  []factory.Reading
 	points int
+	// stretch is how many points are appended between two controls.
+	stretch int
 	// newStore measures what a point costs in a new store, in nanoseconds, and
 	// control is what it last returned.
 	newStore func(context.Context) (float64, error)
@@ -39,7 +37,7 @@ type growth struct {
 // runGrowth lets an embedded store grow and tells at each milestone what a point has
 // cost since the one before.
 func runGrowth(ctx context.Context, s settings, tell tell) (err error) {
-	g, err := s.newGrowth(ctx)
+	g, err := s.newGrowth(ctx, 5*million)
 	if err != nil {
 		return err
 	}
@@ -56,8 +54,8 @@ func runGrowth(ctx context.Context, s settings, tell tell) (err error) {
 	return nil
 }
 
-func (s settings) newGrowth(ctx context.Context) (*growth, error) {
-	g := &growth{settings: s, plant: newPlant(s.series), batch: make([]factory.Reading, s.batch)}
+func (s settings) newGrowth(ctx context.Context, stretch int) (*growth, error) {
+	g := &growth{settings: s, stretch: stretch, plant: newPlant(s.series), batch: make([]factory.Reading, s.batch)}
 	g.newStore = g.takeControl
 	var err error
 	if g.control, err = g.newStore(ctx); err != nil {
@@ -78,7 +76,7 @@ func (g *growth) to(ctx context.Context, points int) (map[string]float64, error)
 	appending := time.Duration(0)
 	for g.points < points {
 		before, first, start := g.control, g.points, time.Now()
-		if err := g.append(ctx, min(points, g.points+stretch)); err != nil {
+		if err := g.append(ctx, min(points, g.points+g.stretch)); err != nil {
 			return nil, err
 		}
 		appending += time.Since(start)
