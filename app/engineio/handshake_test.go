@@ -3,6 +3,7 @@ package engineio_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -39,6 +40,42 @@ func TestHandshake(t *testing.T) {
 	}
 	check(a.body, []any{"websocket"})
 	check(p.dial("").read(), []any{})
+}
+
+// TestASessionIsKnownToAllWorkers: its requests come in on connections that the
+// kernel gives to whichever worker, and the WebSocket on yet another.
+func TestASessionIsKnownToAllWorkers(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{})
+	sid := p.open()
+	served := func() (workers, busy int) {
+		st, err := p.sup.Status()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range st.Workers {
+			if w.Requests > 0 {
+				busy++
+			}
+		}
+		return len(st.Workers), busy
+	}
+	for i := 0; ; i++ {
+		p.post(sid, fmt.Sprint("4", i)).wants(t, 200, "ok")
+		p.get(sid).wants(t, 200, fmt.Sprint("4", i))
+		if workers, busy := served(); busy == workers && i >= 20 {
+			break
+		} else if i == 1000 {
+			t.Fatalf("%d of %d workers were asked", busy, workers)
+		}
+	}
+	w := p.dial(sid)
+	w.send("2probe")
+	w.wants("3probe")
+	p.get(sid).wants(t, 200, "6")
+	w.send("5")
+	w.send("4here")
+	w.wants("4here")
 }
 
 func TestUpgradesAreOfferedOnlyWhereThereAreAny(t *testing.T) {

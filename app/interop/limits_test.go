@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -244,6 +245,22 @@ func TestIntegrationProductionNeedsAKey(t *testing.T) {
 			}
 		}
 	}
+	for origin, want := range map[string]string{"https://elsewhere.example": "403 ", "https://plant.example": "204 https://plant.example"} {
+		req, err := http.NewRequest(http.MethodOptions, d.p.url()+"/socket.io/?EIO=4&transport=polling", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Origin", origin)
+		req.Header.Set("Access-Control-Request-Method", "POST")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if got := fmt.Sprint(resp.StatusCode, " ", resp.Header.Get("Access-Control-Allow-Origin")); got != want {
+			t.Errorf("a preflight of %s is answered %q, want %q", origin, got, want)
+		}
+	}
 	conn, answer := d.socketIO(fmt.Sprintf(`{"token":%q}`, readerKey))
 	d.wants("Socket.IO with a key", answer, `40{"sid":`)
 	d.wants("a subscription with a key", d.say(conn, `421["subscribe",{"rooms":["alarms"]}]`), `431[{"ok":true}]`)
@@ -252,6 +269,48 @@ func TestIntegrationProductionNeedsAKey(t *testing.T) {
 		t.Errorf("after the subscription came %s, want a snapshot", got)
 	}
 	d.p.alive()
+}
+
+// TestIntegrationWhatSocketsSendIsCommitted: what was acknowledged on a socket
+// is there after the process was killed, as over HTTP.
+func TestIntegrationWhatSocketsSendIsCommitted(t *testing.T) {
+	t.Parallel()
+	d := guarded(t, "API_KEYS="+keys)
+	const count = 200
+	ws, _ := d.socket("/ws", "X-API-Key", gateKey)
+	io, answer := d.socketIO(fmt.Sprintf(`{"token":%q}`, gateKey))
+	d.wants("connect", answer, `40{"sid":`)
+	for i := range count {
+		body := fmt.Sprintf(`"ts":%d,"values":{"n":%d}`, 1_700_000_000_000+i, i)
+		d.wants("telemetry on /ws", d.say(ws, fmt.Sprintf(`{"op":"telemetry","id":%d,"machine":"ws",%s}`, i, body)), fmt.Sprintf(`{"id":%d,"ok":true`, i))
+		d.wants("telemetry on Socket.IO", d.say(io, fmt.Sprintf(`42%d["telemetry",{"machine":"io",%s}]`, i, body)), fmt.Sprintf(`43%d[{"ok":true`, i))
+	}
+	d.p.stop(syscall.SIGKILL)
+	d.p.start()
+	for _, machine := range []string{"ws", "io"} {
+		req, err := http.NewRequest(http.MethodGet, d.p.url()+"/api/v1/machines/"+machine+"/history?metric=n", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-API-Key", readerKey)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var history struct {
+			Series []struct{ Points [][2]float64 }
+		}
+		err = json.NewDecoder(resp.Body).Decode(&history)
+		_ = resp.Body.Close()
+		if err != nil || len(history.Series) != 1 || len(history.Series[0].Points) != count {
+			t.Fatalf("history of %s: %d, %+v, %v; want %d points", machine, resp.StatusCode, history, err, count)
+		}
+		for i, point := range history.Series[0].Points {
+			if point != [2]float64{float64(1_700_000_000_000 + i), float64(i)} {
+				t.Fatalf("point %d of %s is %v", i, machine, point)
+			}
+		}
+	}
 }
 
 // TestIntegrationPlantCompressed: the plant as the JavaScript clients see it,
