@@ -161,6 +161,8 @@ func (a *App) open(ctx context.Context) (err error) {
 func (a *App) assemble() (err error) {
 	a.health = health.New(a.supervisor, a.supervisor.Now)
 	a.health.Add("store", health.Readiness, a.store.Ready)
+	stats := a.store.Stats
+	a.health.Add("stored_data", health.Advisory, func() error { return intact(stats()) })
 	if a.sessions, err = a.newSessions(a.store); err != nil {
 		return err
 	}

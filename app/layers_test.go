@@ -26,6 +26,7 @@ var level = map[string]int{
 	"app/store/sqlite":          1,
 	"app/store/postgres":        1,
 	"app/store/storetest":       1,
+	"app/store/postgrestest":    0,
 	"app/replay":                1,
 	"app/standalone":            1,
 	"app/ws":                    1,

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"smart-factory-backend/app/config"
@@ -38,6 +39,18 @@ func (a *App) openStore(ctx context.Context) (factory.Store, error) {
 		return nil, err
 	}
 	return store, nil
+}
+
+// intact says what of the stored data was found damaged, if anything. All else
+// is served; only a backup brings it back.
+func intact(s factory.StoreStats) error {
+	switch {
+	case s.QuarantinedChunks > 0:
+		return fmt.Errorf("%d damaged parts of the store are set aside", s.QuarantinedChunks)
+	case s.Integrity == factory.IntegrityDamaged:
+		return errors.New("the check after the last unclean stop found damage")
+	}
+	return nil
 }
 
 func postgresOptions(c config.Config) postgres.Options {

@@ -14,6 +14,10 @@ const (
 	// Readiness checks keep traffic away while they fail. They are the place for
 	// dependencies: to liveness a failing one is "degraded".
 	Readiness
+	// Advisory checks fail no probe: one that fails is "degraded" for somebody to
+	// look at. They are for what neither a restart nor keeping traffic away
+	// mends.
+	Advisory
 )
 
 // String names the kind as the detail on the admin port shows it.
@@ -25,6 +29,8 @@ func (k Kind) String() string {
 		return "liveness"
 	case Readiness:
 		return "readiness"
+	case Advisory:
+		return "advisory"
 	}
 	return fmt.Sprintf("Kind(%d)", int(k))
 }

@@ -46,7 +46,7 @@ func New(w Workers, now func() time.Time) *Registry {
 // admin port only, and a panic counts as failing. A name that is taken or a Kind
 // that does not exist is a mistake of the program, and panics.
 func (r *Registry) Add(name string, kind Kind, run func() error) {
-	if kind < Startup || kind > Readiness {
+	if kind < Startup || kind > Advisory {
 		panic(fmt.Sprintf("health: check %q has the unknown kind %v", name, kind))
 	}
 	for _, c := range r.checks {
@@ -64,7 +64,7 @@ func (r *Registry) SetStarted() { r.started.Store(true) }
 // Live answers /api/health and the liveness probe. It is not ok, and its status
 // "down", when no worker runs (unless they have gone because of a shutdown) or a
 // liveness check fails. Otherwise it is "ok" when everything is as it should be
-// and "degraded" when not: a worker is missing, another check fails, start is
+// and "degraded" when not: a worker is missing, a check of any kind fails, start is
 // not complete, or shutdown has begun. The body is shared and must not be
 // changed.
 func (r *Registry) Live() (body []byte, ok bool) {

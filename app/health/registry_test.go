@@ -76,6 +76,12 @@ func TestProbes(t *testing.T) {
 			probe{"ready", true},
 			probe{"started", true},
 		},
+		"an advisory check fails": {
+			func(p *plant) { p.Add("stored_data", health.Advisory, failing) },
+			probe{"degraded", true},
+			probe{"ready", true},
+			probe{"started", true},
+		},
 		"a startup check fails": {
 			func(p *plant) { p.Add("migration", health.Startup, failing) },
 			probe{"degraded", true},

@@ -75,7 +75,7 @@ func (r *Registry) render(now state, at time.Time, answers []error) *snapshot {
 
 	s.live = encode(liveBody{
 		Status: s.status, Workers: workersBody{s.running, s.total}, UptimeS: s.uptimeSeconds(),
-		Checks: s.words(Startup, Liveness, Readiness),
+		Checks: s.words(Startup, Liveness, Readiness, Advisory),
 	})
 	s.ready = encode(probeBody{Status: s.readyStatus(), Checks: s.words(Readiness)})
 	s.startup = encode(probeBody{Status: s.startupStatus(), Checks: s.words(Startup)})
@@ -86,7 +86,7 @@ func (s *snapshot) liveStatus() string {
 	switch {
 	case !s.alive:
 		return statusDown
-	case s.isReady && s.isStarted && s.running >= s.total:
+	case s.isReady && s.isStarted && s.running >= s.total && !s.fails(Advisory):
 		return statusOK
 	}
 	return statusDegraded

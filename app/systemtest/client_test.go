@@ -23,6 +23,9 @@ type client struct {
 	fresh bool
 	conn  net.Conn
 	br    *bufio.Reader
+	// Of the last answer.
+	status int
+	header http.Header
 }
 
 // errDial marks a request that never began: nobody took the connection.
@@ -36,6 +39,7 @@ func (c *client) do(method, path, body string) (int, string, error) {
 		}
 		c.conn, c.br = conn, bufio.NewReader(conn)
 	}
+	c.status, c.header = 0, nil
 	_ = c.conn.SetDeadline(time.Now().Add(patience))
 	head := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n", method, path, len(body))
 	if c.fresh {
@@ -48,6 +52,7 @@ func (c *client) do(method, path, body string) (int, string, error) {
 	if err != nil {
 		return 0, "", fmt.Errorf("read: %w", err)
 	}
+	c.status, c.header = resp.StatusCode, resp.Header
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return 0, "", fmt.Errorf("read body: %w", err)

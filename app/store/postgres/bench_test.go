@@ -17,6 +17,7 @@ import (
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/store/postgres"
+	"smart-factory-backend/app/store/postgrestest"
 )
 
 // The benchmarks use a server with its defaults: each commit is synced.
@@ -27,14 +28,14 @@ const benchSeries = 1000
 var benchBegin = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC).UnixMilli()
 
 // processorTime is what this process and all of the server's have used.
-func processorTime(b *testing.B, s *server) (client, server time.Duration) {
+func processorTime(b *testing.B, s *postgrestest.Server) (client, server time.Duration) {
 	b.Helper()
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		b.Fatal(err)
 	}
 	const tick = 10 * time.Millisecond // USER_HZ is 100 wherever Go runs
-	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", s.cmd.Process.Pid, s.cmd.Process.Pid))
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", s.PID(), s.PID()))
 	for _, pid := range splitFields(children) {
 		stat, _ := os.ReadFile("/proc/" + pid + "/stat")
 		fields := splitFields(stat[bytes.LastIndexByte(stat, ')')+1:])
@@ -50,7 +51,7 @@ func processorTime(b *testing.B, s *server) (client, server time.Duration) {
 
 // perPoint has the processor time between now and the call of the result
 // reported, by points; it does not depend on what else the machine does.
-func perPoint(b *testing.B, s *server) (report func(points int)) {
+func perPoint(b *testing.B, s *postgrestest.Server) (report func(points int)) {
 	b.Helper()
 	client, server := processorTime(b, s)
 	return func(points int) {
@@ -61,14 +62,14 @@ func perPoint(b *testing.B, s *server) (report func(points int)) {
 }
 
 // benchStore opens a store with benchSeries series registered.
-func benchStore(b *testing.B) (*postgres.Store, *server, []factory.Reading) {
+func benchStore(b *testing.B) (*postgres.Store, *postgrestest.Server, []factory.Reading) {
 	b.Helper()
-	s, err := newServer()
+	s, err := postgrestest.New()
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(s.remove)
-	store := mustOpen(b, postgres.Options{URL: s.url(""), AutoRegister: true})
+	b.Cleanup(s.Remove)
+	store := mustOpen(b, postgres.Options{URL: s.URL(""), AutoRegister: true})
 	readings := make([]factory.Reading, benchSeries)
 	for i := range readings {
 		readings[i] = factory.Reading{Machine: fmt.Sprintf("machine-%d", i/10), Metric: fmt.Sprintf("metric-%d", i%10), ObservedAt: benchBegin, Value: float64(i)}

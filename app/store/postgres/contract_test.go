@@ -22,7 +22,7 @@ func TestIntegrationContract(t *testing.T) {
 	storetest.Run(t, func(t testing.TB, dir string, limits storetest.Limits) factory.Store {
 		t.Helper()
 		o := postgres.Options{
-			URL: shared.url(schemaFor(t, dir)), AutoRegister: limits.AutoRegister, MaxSeries: limits.MaxSeries,
+			URL: shared.URL(schemaFor(t, dir)), AutoRegister: limits.AutoRegister, MaxSeries: limits.MaxSeries,
 			Retention: limits.Retention, MaxConns: 6,
 			OnFault: func(err error) {
 				if err != nil {

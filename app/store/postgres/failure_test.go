@@ -15,16 +15,17 @@ import (
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/store/postgres"
+	"smart-factory-backend/app/store/postgrestest"
 )
 
 // ownServer is a server that the test may break.
-func ownServer(t *testing.T, settings ...string) *server {
+func ownServer(t *testing.T, settings ...string) *postgrestest.Server {
 	t.Helper()
-	s, err := newServer(settings...)
+	s, err := postgrestest.New(settings...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.remove)
+	t.Cleanup(s.Remove)
 	return s
 }
 
@@ -60,7 +61,7 @@ func TestIntegrationServerKilled(t *testing.T) {
 	s := ownServer(t) // with its defaults: synchronous to the disk
 	var faults faultLog
 	o := postgres.Options{
-		URL: s.url(""), AutoRegister: true, MaxConns: 6, OnFault: faults.hear,
+		URL: s.URL(""), AutoRegister: true, MaxConns: 6, OnFault: faults.hear,
 		ConnectTimeout: 2 * time.Second, StatementTimeout: 5 * time.Second,
 	}.Tuned(postgres.Tuning{PollEvery: 20 * time.Millisecond})
 	stores := []*postgres.Store{mustOpen(t, o), mustOpen(t, o)}
@@ -104,7 +105,7 @@ func TestIntegrationServerKilled(t *testing.T) {
 	}
 	more(100)
 	for range 3 {
-		s.kill()
+		s.Kill()
 		for i, store := range stores {
 			eventually(t, "readiness tells", func() bool { return store.Ready() != nil })
 			if err := store.Ready(); err != nil && !errors.Is(err, factory.ErrUnavailable) {
@@ -118,7 +119,7 @@ func TestIntegrationServerKilled(t *testing.T) {
 				t.Errorf("replica %d: Latest took %v without a server", i, took)
 			}
 		}
-		if err := s.start(); err != nil {
+		if err := s.Start(); err != nil {
 			t.Fatal(err)
 		}
 		for _, store := range stores {
@@ -157,12 +158,12 @@ func TestIntegrationServerFrozen(t *testing.T) {
 	t.Parallel()
 	s := ownServer(t, "fsync=off")
 	store := mustOpen(t, postgres.Options{
-		URL: s.url(""), AutoRegister: true, MaxConns: 6, ConnectTimeout: 500 * time.Millisecond, StatementTimeout: 500 * time.Millisecond,
+		URL: s.URL(""), AutoRegister: true, MaxConns: 6, ConnectTimeout: 500 * time.Millisecond, StatementTimeout: 500 * time.Millisecond,
 	}.Tuned(postgres.Tuning{PollEvery: 20 * time.Millisecond}))
 	now := time.Now().UnixMilli()
 	mustAppend(t, store, at("m", now, 1))
-	s.freeze()
-	defer s.thaw()
+	s.Freeze()
+	defer s.Thaw()
 	var wg sync.WaitGroup
 	for name, call := range map[string]func() error{
 		"Append": func() error {
@@ -190,7 +191,7 @@ func TestIntegrationServerFrozen(t *testing.T) {
 	if err := store.Ready(); !errors.Is(err, factory.ErrUnavailable) {
 		t.Errorf("Ready() = %v, want ErrUnavailable", err)
 	}
-	s.thaw()
+	s.Thaw()
 	eventually(t, "the store is ready again", func() bool { return store.Ready() == nil })
 	mustAppend(t, store, at("m", now+2, 3))
 	if points := history(t, store, "m", "v"); len(points) < 2 || points[0].Value != 1 || points[len(points)-1].Value != 3 {
@@ -247,14 +248,14 @@ func TestIntegrationLostAnswer(t *testing.T) {
 func TestIntegrationServerReadOnly(t *testing.T) {
 	t.Parallel()
 	s := ownServer(t, "fsync=off")
-	store := mustOpen(t, postgres.Options{URL: s.url(""), AutoRegister: true, MaxConns: 6}.
+	store := mustOpen(t, postgres.Options{URL: s.URL(""), AutoRegister: true, MaxConns: 6}.
 		Tuned(postgres.Tuning{PollEvery: 20 * time.Millisecond, UpkeepEvery: time.Hour}))
 	now := time.Now().UnixMilli()
 	mustAppend(t, store, at("m", now, 1))
 	set := func(value string) {
 		t.Helper()
 		for _, sql := range []string{"ALTER SYSTEM SET default_transaction_read_only = " + value, "SELECT pg_reload_conf()"} {
-			if err := s.exec(t.Context(), sql); err != nil {
+			if err := s.Exec(t.Context(), sql); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -278,16 +279,16 @@ func TestIntegrationServerReadOnly(t *testing.T) {
 func TestIntegrationServerComesLate(t *testing.T) {
 	t.Parallel()
 	s := ownServer(t, "fsync=off")
-	s.kill()
+	s.Kill()
 	opened := make(chan error, 1)
 	go func() {
-		store, err := postgres.Open(context.Background(), postgres.Options{URL: s.url("")}.Tuned(postgres.Tuning{StartWithin: patience}))
+		store, err := postgres.Open(context.Background(), postgres.Options{URL: s.URL("")}.Tuned(postgres.Tuning{StartWithin: patience}))
 		if err == nil {
 			err = store.Close()
 		}
 		opened <- err
 	}()
-	if err := s.start(); err != nil {
+	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-opened; err != nil {
@@ -295,7 +296,7 @@ func TestIntegrationServerComesLate(t *testing.T) {
 	}
 	for name, url := range map[string]string{
 		"nobody listens":   "postgres://u:hush@127.0.0.1:1/db",
-		"no such database": strings.Replace(s.url(""), "/postgres?", "/nothing?", 1),
+		"no such database": strings.Replace(s.URL(""), "/postgres?", "/nothing?", 1),
 	} {
 		started := time.Now()
 		_, err := postgres.Open(context.Background(), postgres.Options{URL: url}.Tuned(postgres.Tuning{StartWithin: 300 * time.Millisecond}))

@@ -17,15 +17,19 @@ import (
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/store/postgres"
+	"smart-factory-backend/app/store/postgrestest"
 )
+
+// patience is longer than anything takes that works.
+const patience = 60 * time.Second
 
 // shared is a server for the tests that do it no harm. Without syncing to the
 // disk: nobody switches the machine off.
-var shared *server
+var shared *postgrestest.Server
 
 func TestMain(m *testing.M) {
 	var err error
-	if shared, err = newServer("fsync=off", "full_page_writes=off", "max_locks_per_transaction=256"); err != nil {
+	if shared, err = postgrestest.New("fsync=off", "full_page_writes=off", "max_locks_per_transaction=256"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -40,7 +44,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "goroutines of the store are left:\n%s\n", left)
 		code = 1
 	}
-	shared.remove()
+	shared.Remove()
 	os.Exit(code)
 }
 
@@ -68,7 +72,7 @@ func schemaFor(t testing.TB, dir string) string {
 	_, _ = sum.Write([]byte(dir))
 	name := fmt.Sprintf("s%016x", sum.Sum64())
 	if _, known := schemas.LoadOrStore(name, true); !known {
-		if err := shared.exec(context.Background(), "CREATE SCHEMA "+name); err != nil {
+		if err := shared.Exec(context.Background(), "CREATE SCHEMA "+name); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,7 +82,7 @@ func schemaFor(t testing.TB, dir string) string {
 // options are those of a store in a schema of its own on the shared server.
 func options(t testing.TB) postgres.Options {
 	t.Helper()
-	return postgres.Options{URL: shared.url(schemaFor(t, t.TempDir())), AutoRegister: true, MaxConns: 6}
+	return postgres.Options{URL: shared.URL(schemaFor(t, t.TempDir())), AutoRegister: true, MaxConns: 6}
 }
 
 // mustOpen opens a store, which is closed with the test.

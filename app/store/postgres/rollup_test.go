@@ -179,7 +179,7 @@ func TestIntegrationRollupsWhileWritten(t *testing.T) {
 	clock := new(movable)
 	clock.at.Store(begin + 12*hourMs)
 	o := postgres.Options{
-		URL: server.url(""), AutoRegister: true, MaxConns: 6, ConnectTimeout: 2 * time.Second,
+		URL: server.URL(""), AutoRegister: true, MaxConns: 6, ConnectTimeout: 2 * time.Second,
 	}.Tuned(postgres.Tuning{PollEvery: 20 * time.Millisecond, UpkeepEvery: 5 * time.Millisecond, RollEvery: time.Millisecond, Now: clock.now})
 	stores := []*postgres.Store{mustOpen(t, o), mustOpen(t, o), mustOpen(t, o)}
 	mustAppend(t, stores[0], run("m0", begin, 5_000, 12*720, 0)...)
@@ -222,9 +222,9 @@ func TestIntegrationRollupsWhileWritten(t *testing.T) {
 		if round == 2 {
 			break
 		}
-		server.kill()
+		server.Kill()
 		eventually(t, "readiness tells", func() bool { return stores[0].Ready() != nil })
-		if err := server.start(); err != nil {
+		if err := server.Start(); err != nil {
 			t.Fatal(err)
 		}
 		clock.at.Add(hourMs)

@@ -23,6 +23,9 @@ func (s *Store) load(ctx context.Context, c *conn) error {
 	if err := s.loadPurged(c); err != nil {
 		return fmt.Errorf("load purged series: %w", err)
 	}
+	if err := s.sealer.upkeep.countQuarantine(c); err != nil {
+		return fmt.Errorf("count damaged parts: %w", err)
+	}
 	if err := s.loadLog(ctx, c, byID); err != nil {
 		return fmt.Errorf("load ingest log: %w", err)
 	}

@@ -52,6 +52,16 @@ func (u *upkeep) noteDamage(k key, cause error) {
 	u.event(Event{Kind: EventDamaged, Err: fmt.Errorf("machine %q, metric %q: %w", k.machine, k.metric, cause)})
 }
 
+// countQuarantine counts the parts that are set aside, those found before the
+// last start included.
+func (u *upkeep) countQuarantine(c *conn) error {
+	n, err := c.queryInt("SELECT count(*) FROM quarantine")
+	if err == nil {
+		u.quarantined.Store(uint64(max(0, n)))
+	}
+	return err
+}
+
 // reportDamage has the sealer set a chunk aside in time.
 func (z *sealer) reportDamage(id int64, k key, cause error) {
 	u := &z.upkeep
@@ -182,6 +192,9 @@ func (z *sealer) clearPurged(stop <-chan struct{}) error {
 				if err := c.exec(table, id); err != nil {
 					return err
 				}
+			}
+			if err := u.countQuarantine(c); err != nil {
+				return err
 			}
 			// Until then the next start would find points of it in the log.
 			first, err := c.queryInt("SELECT coalesce(min(seq), ?) FROM ingest_log", int64(math.MaxInt64))

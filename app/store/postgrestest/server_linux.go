@@ -1,6 +1,4 @@
-//go:build integration
-
-package postgres_test
+package postgrestest
 
 import (
 	"context"
@@ -14,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,9 +22,9 @@ import (
 // patience is longer than anything takes that works.
 const patience = 60 * time.Second
 
-// server is a PostgreSQL of the tests' own, with its files in a directory of
-// its own, on the loopback interface.
-type server struct {
+// Server is a PostgreSQL with its files in a directory of its own, on the
+// loopback interface. It is used by one goroutine at a time.
+type Server struct {
 	bin, dir string
 	port     string
 	settings []string
@@ -34,9 +33,10 @@ type server struct {
 	log      *os.File
 }
 
-// newServer makes the files and starts the server. Settings are name=value.
-func newServer(settings ...string) (s *server, err error) {
-	s = &server{settings: settings}
+// New makes the files of a server and starts it. Settings are name=value; the
+// others are its defaults. The caller removes it.
+func New(settings ...string) (s *Server, err error) {
+	s = &Server{settings: settings}
 	if s.bin, err = binaries(); err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func newServer(settings ...string) (s *server, err error) {
 	}
 	defer func() {
 		if err != nil {
-			s.remove()
+			s.Remove()
 		}
 	}()
 	if err := s.dropRoot(); err != nil {
@@ -63,7 +63,7 @@ func newServer(settings ...string) (s *server, err error) {
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	return s, s.start()
+	return s, s.Start()
 }
 
 // binaries finds the directory of the newest installed server; Debian has it
@@ -88,7 +88,7 @@ func release(path string) int {
 
 // dropRoot has the server run as somebody else where we are root, as which it
 // refuses to run.
-func (s *server) dropRoot() error {
+func (s *Server) dropRoot() error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -107,10 +107,10 @@ func (s *server) dropRoot() error {
 	return os.Chown(s.dir, int(uid), int(gid))
 }
 
-func (s *server) data() string { return filepath.Join(s.dir, "data") }
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
 // command is a program of the server's, which dies with the test at the latest.
-func (s *server) command(name string, args ...string) *exec.Cmd {
+func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(s.bin, name), args...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
@@ -118,9 +118,9 @@ func (s *server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// start starts the server and waits until it answers. The children of one that
+// Start starts the server, anew after Kill, and waits until it answers. The children of one that
 // was killed may hold on to its files for a moment, so it is tried again.
-func (s *server) start() (err error) {
+func (s *Server) Start() (err error) {
 	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -133,7 +133,7 @@ func (s *server) start() (err error) {
 	return fmt.Errorf("PostgreSQL does not start: %w\n%s", err, text)
 }
 
-func (s *server) startOnce(deadline time.Time, tick <-chan time.Time) error {
+func (s *Server) startOnce(deadline time.Time, tick <-chan time.Time) error {
 	args := []string{
 		"-D", s.data(), "-p", s.port,
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=400",
@@ -159,7 +159,7 @@ func (s *server) startOnce(deadline time.Time, tick <-chan time.Time) error {
 		default:
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		conn, err := pgx.Connect(ctx, s.url(""))
+		conn, err := pgx.Connect(ctx, s.URL(""))
 		if err == nil {
 			err = conn.Close(ctx)
 		}
@@ -171,33 +171,34 @@ func (s *server) startOnce(deadline time.Time, tick <-chan time.Time) error {
 	return errors.New("it does not answer")
 }
 
-// kill ends the server's first process as if the machine had; the others of
+// Kill ends the server's first process as if the machine had; the others of
 // its processes notice and end.
-func (s *server) kill() {
+func (s *Server) Kill() {
 	_ = s.cmd.Process.Signal(syscall.SIGKILL)
 	_ = s.log.Close()
 }
 
-// freeze stops the server's processes without ending them; thaw lets them go
-// on.
-func (s *server) freeze() { s.signalAll(syscall.SIGSTOP) }
-func (s *server) thaw()   { s.signalAll(syscall.SIGCONT) }
+// Freeze stops the server's processes without ending them.
+func (s *Server) Freeze() { s.signalAll(syscall.SIGSTOP) }
 
-func (s *server) signalAll(signal syscall.Signal) {
+// Thaw lets them go on.
+func (s *Server) Thaw() { s.signalAll(syscall.SIGCONT) }
+
+func (s *Server) signalAll(signal syscall.Signal) {
 	pid := s.cmd.Process.Pid
 	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	_ = syscall.Kill(pid, signal)
-	for _, child := range splitFields(children) {
+	for child := range strings.FieldsSeq(string(children)) {
 		if pid, err := strconv.Atoi(child); err == nil {
 			_ = syscall.Kill(pid, signal)
 		}
 	}
 }
 
-// remove ends the server and removes its files.
-func (s *server) remove() {
+// Remove ends the server and removes its files.
+func (s *Server) Remove() {
 	if s.cmd != nil && s.cmd.Process != nil {
-		s.kill()
+		s.Kill()
 	}
 	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -207,8 +208,8 @@ func (s *server) remove() {
 	}
 }
 
-// url is a connection string for the server, with the schema as search path.
-func (s *server) url(schema string) string {
+// URL is a connection string for the server, with the schema as search path.
+func (s *Server) URL(schema string) string {
 	u := url.URL{Scheme: "postgres", User: url.User("factory"), Host: "127.0.0.1:" + s.port, Path: "/postgres"}
 	q := url.Values{"sslmode": {"disable"}}
 	if schema != "" {
@@ -218,12 +219,15 @@ func (s *server) url(schema string) string {
 	return u.String()
 }
 
-// exec runs a statement on a connection of its own.
-func (s *server) exec(ctx context.Context, sql string) error {
-	conn, err := pgx.Connect(ctx, s.url(""))
+// Exec runs a statement on a connection of its own.
+func (s *Server) Exec(ctx context.Context, sql string) error {
+	conn, err := pgx.Connect(ctx, s.URL(""))
 	if err != nil {
 		return err
 	}
 	_, err = conn.Exec(ctx, sql)
 	return errors.Join(err, conn.Close(ctx))
 }
+
+// PID is the process id of the server's first process.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
