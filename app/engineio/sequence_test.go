@@ -3,6 +3,7 @@ package engineio_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +30,8 @@ func FuzzSession(f *testing.F) {
 	f.Add([]byte{5, 6, 13, 7})
 	f.Add([]byte{5, 6, 11, 4, 0, 7})
 	f.Add([]byte{0, 0, 11, 0})
+	f.Add([]byte{11, 16, 11, 0})
+	f.Add([]byte{5, 6, 16, 7, 8})
 	p := start(f, engineio.Options{QueueLimit: 200})
 	f.Fuzz(func(t *testing.T, steps []byte) {
 		p.t = t
@@ -85,6 +88,17 @@ func (q *sequence) request(method, body string) {
 	}
 }
 
+// abandon sends a poll and goes away.
+func (q *sequence) abandon() {
+	c, err := net.Dial("tcp", q.p.addr)
+	if err != nil {
+		q.fault("dial: %v", err)
+		return
+	}
+	fmt.Fprintf(c, "GET /?%s&sid=%s HTTP/1.1\r\nHost: test\r\n\r\n", handshake, q.s.ID())
+	_ = c.Close()
+}
+
 func (q *sequence) dial() {
 	c, _, err := websocket.DefaultDialer.Dial("ws://"+q.p.addr+"/?EIO=4&transport=websocket&sid="+q.s.ID(), nil)
 	if err != nil {
@@ -110,7 +124,7 @@ func (q *sequence) say(packet string) {
 }
 
 func (q *sequence) step(b byte) {
-	switch b % 16 {
+	switch b % 17 {
 	case 0:
 		q.tasks.Go(func() { q.request("GET", "") })
 	case 1:
@@ -147,6 +161,8 @@ func (q *sequence) step(b byte) {
 		q.tasks.Go(func() { q.request("POST", "4e") })
 	case 15:
 		q.say("1")
+	case 16:
+		q.abandon()
 	}
 }
 
