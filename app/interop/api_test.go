@@ -97,7 +97,7 @@ func serveAPI(io *socketio.Server) {
 			return nil
 		})
 		s.OnError(func(err error) { _ = s.Emit("refused", err.Error()) })
-		s.Once("once", func(e *socketio.Event) { _ = s.Emit("handled", 1) })
+		s.Once("once", func(*socketio.Event) { _ = s.Emit("handled", 1) })
 	})
 	io.On("forbidden", func(e *socketio.Event) { _ = e.Socket.Emit("handled", "forbidden") })
 	io.On("journal", func(e *socketio.Event) { _ = e.Ack(happened.of(e.Args.Text(0))) })
