@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -78,6 +79,7 @@ func TestReadmeNamesWhatThereIs(t *testing.T) {
 	for _, v := range config.Default().Describe() {
 		variables = append(variables, v.Name, v.Name+"_FILE")
 	}
+	paths, faults := documentedPaths(t), read(t, "app/faults.go")
 	tests := []struct {
 		what, pattern string
 		exists        func(name string) bool
@@ -93,6 +95,10 @@ func TestReadmeNamesWhatThereIs(t *testing.T) {
 		{"sub-command", "(?m)(?:^ {4}[^#\n]*|`[^`\n]*)\\bsmart-factory-backend ([a-z]+)\\b", func(name string) bool {
 			return strings.Contains(help, "\n  "+name+" ")
 		}},
+		{"path", "(/api/[a-z0-9{][^`'?\\s|<(,;…]*)", func(name string) bool {
+			fault, ok := strings.CutPrefix(name, "/api/faults/") // not for everybody, so not in the document
+			return paths.MatchString(name) || ok && strings.Contains(faults, `"`+fault)
+		}},
 		{"target of make", "(?m)(?:^ {4}|`)make ([a-z-]+)", func(name string) bool { return strings.Contains(elsewhere, "\n"+name+":") }},
 		{"file", "[ `(]((?:app|k8s|cmd|\\.ci)/[A-Za-z0-9._/-]*)", func(name string) bool {
 			_, err := os.Stat(filepath.Join(root, name))
@@ -106,6 +112,21 @@ func TestReadmeNamesWhatThereIs(t *testing.T) {
 			}
 		}
 	}
+}
+
+// documentedPaths matches the paths of the OpenAPI document, with anything in
+// their parameters' places.
+func documentedPaths(t *testing.T) *regexp.Regexp {
+	t.Helper()
+	var document struct{ Paths map[string]any }
+	if err := json.Unmarshal([]byte(read(t, "app/httpapi/openapi.json")), &document); err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for path := range document.Paths {
+		all = append(all, regexp.MustCompile(`\\\{[^}]*\}`).ReplaceAllString(regexp.QuoteMeta(path), "[^/]+"))
+	}
+	return regexp.MustCompile("^(?:" + strings.Join(all, "|") + ")$")
 }
 
 // helpText is what the program prints about its sub-commands.
