@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite" // to look into the file, and to hold it up
 )
 
@@ -111,6 +112,36 @@ func TestDiskThatHangsUnderLoad(t *testing.T) {
 	ingest.leave(t)
 	read.leave(t)
 	o.check(p)
+}
+
+// A disk that is full for a while, on which no file can grow: readings are
+// refused, reading goes on, and so does all once there is room.
+func TestDiskFullUnderLoad(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, dir)
+	o := &outages{acknowledged: acknowledged{max: map[string]int{}}}
+	ingest, read := load(p, o)
+	var before unix.Rlimit
+	limit := func(now, old *unix.Rlimit) {
+		t.Helper()
+		if err := unix.Prlimit(p.cmd.Process.Pid, unix.RLIMIT_FSIZE, now, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(nil, &before)
+	for range 2 {
+		limit(&unix.Rlimit{Cur: 4096, Max: before.Max}, nil)
+		p.away(o)
+		limit(&before, nil)
+		p.back(o)
+	}
+	ingest.leave(t)
+	read.leave(t)
+	o.check(p)
+	p.signal(syscall.SIGKILL)
+	<-p.ended
+	o.check(start(t, dir))
 }
 
 // openFile opens the database beside the server, on one connection.

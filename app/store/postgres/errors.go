@@ -46,6 +46,7 @@ const (
 	codeLockTimeout   = "55P03"
 	codeReadOnly      = "25006"
 	codeTooManyConns  = "53300"
+	codeDiskFull      = "53100"
 	codeStarting      = "57P03" // cannot_connect_now
 )
 

@@ -15,6 +15,9 @@ import (
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/store/postgres"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"smart-factory-backend/app/store/postgrestest"
 )
 
@@ -208,6 +211,7 @@ func TestIntegrationLostAnswer(t *testing.T) {
 		fine = iota
 		loseOnce
 		failAlways
+		diskFull
 	)
 	o := options(t)
 	store := mustOpen(t, o.Tuned(postgres.Tuning{PollEvery: 10 * time.Millisecond, AroundCommit: func(commit func() error) error {
@@ -217,6 +221,8 @@ func TestIntegrationLostAnswer(t *testing.T) {
 			return errors.Join(io.ErrUnexpectedEOF, commit()) // it has taken effect
 		case failAlways:
 			return errors.New("no space left")
+		case diskFull:
+			return &pgconn.PgError{Code: "53100", Message: "could not extend file"}
 		}
 		return commit()
 	}}))
@@ -240,6 +246,27 @@ func TestIntegrationLostAnswer(t *testing.T) {
 	mustAppend(t, store, at("m", now+3, 4))
 	if points := history(t, store, "m", "v"); len(points) != 3 {
 		t.Errorf("history = %v, want the 3 acknowledged points", points)
+	}
+	// A disk that is full lets small changes pass. While no file can grow the
+	// store is not ready: here because of a table that is in the way.
+	if err := store.Exec(t.Context(), "CREATE TABLE disk_probe ()"); err != nil {
+		t.Fatal(err)
+	}
+	mode.Store(diskFull)
+	if _, err := store.Append(t.Context(), []factory.Reading{at("m", now+4, 5)}); !errors.Is(err, factory.ErrUnavailable) {
+		t.Errorf("Append to a full disk = %v, want ErrUnavailable", err)
+	}
+	mode.Store(fine)
+	eventually(t, "it was tried whether files can grow", func() bool {
+		err := store.Ready()
+		return err != nil && strings.Contains(err.Error(), "disk_probe")
+	})
+	if err := store.Exec(t.Context(), "DROP TABLE disk_probe"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the store is ready again", func() bool { return store.Ready() == nil })
+	if left := mustInt(t, store, "SELECT count(*) FROM pg_class WHERE relname = 'disk_probe' AND relnamespace = current_schema()::regnamespace"); left != 0 {
+		t.Error("the probe leaves its table behind")
 	}
 }
 

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"smart-factory-backend/app/factory"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // link watches whether the server is there. While it is not, calls are
@@ -17,6 +19,7 @@ type link struct {
 	store *Store
 	kick  chan struct{} // has a token when the server is to be asked now
 	bytes atomic.Int64  // of the tables, as the leader has measured
+	full  bool          // the disk was, and it has not been found otherwise; of run
 }
 
 // suspect is called with an error of a connection.
@@ -59,6 +62,17 @@ func (l *link) run(ctx context.Context) {
 	}
 }
 
+// growable tries whether files can grow, by a table of a megabyte that nobody
+// gets to see: on a full disk a small change may still find room in its page.
+func growable(ctx context.Context, conn *pgxpool.Conn) error {
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "CREATE TABLE disk_probe AS SELECT repeat('x', 1000) AS filler FROM generate_series(1, 1000)")
+	return errors.Join(err, tx.Rollback(ctx))
+}
+
 func (l *link) guarded(ctx context.Context) (err error) {
 	defer recoverAs(&err)
 	return l.look(ctx)
@@ -71,14 +85,18 @@ func (l *link) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.options.ConnectTimeout+silence)
 	defer cancel()
 	away := s.faults.get(faultLink) != nil
-	failing := s.faults.get(faultCommit) != nil
+	failing := s.faults.get(faultCommit)
 	conn, err := s.watching.Acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Release()
-	if away || failing {
+	if away || failing != nil {
 		_, err := conn.Exec(ctx, "UPDATE upkeep_state SET beat = beat + 1")
+		if l.full = l.full || sqlState(failing) == codeDiskFull; l.full && err == nil {
+			err = growable(ctx, conn)
+			l.full = err != nil
+		}
 		switch {
 		case linkBroken(err):
 			return err
