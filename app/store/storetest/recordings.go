@@ -82,7 +82,7 @@ func testRecordings(t *testing.T, open Opener) {
 		}
 		checkRecording(t, open, local, extract)
 	})
-	folder, ok := sharedData()
+	folder, ok := SharedData()
 	if !ok {
 		return
 	}
@@ -105,8 +105,9 @@ func testRecordings(t *testing.T, open Opener) {
 	}
 }
 
-// sharedData finds the data folder beside the repository.
-func sharedData() (folder string, ok bool) {
+// SharedData finds the folder of recordings beside the repository; ok is false
+// where there is none.
+func SharedData() (folder string, ok bool) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", false
