@@ -38,6 +38,10 @@ func TestRestrictedPodSecurity(t *testing.T) {
 			if pod.Spec.AutomountServiceAccountToken == nil || *pod.Spec.AutomountServiceAccountToken {
 				t.Errorf("%s: %s gets a token", v.name, name)
 			}
+			// The image of PostgreSQL has a user of its own, 999.
+			if s := pod.Spec.SecurityContext; name != "postgres" && (*s.RunAsUser <= 10000 || *s.RunAsGroup <= 10000) {
+				t.Errorf("%s: %s runs as %d:%d, which may be somebody on the node", v.name, name, *s.RunAsUser, *s.RunAsGroup)
+			}
 			for _, c := range pod.Spec.Containers {
 				if s := c.SecurityContext; s == nil || s.ReadOnlyRootFilesystem == nil || !*s.ReadOnlyRootFilesystem {
 					t.Errorf("%s: %s writes to its root", v.name, name)
