@@ -121,7 +121,7 @@ func (b *bench) growth(ctx context.Context) (*table, error) {
 	for _, m := range growthMilestones {
 		args = append(args, "-milestone", strconv.Itoa(m))
 	}
-	return t, b.grow(ctx, t, args)
+	return t, b.grow(ctx, "growth", t, args)
 }
 
 // day measures hours of 1 000 machines with 10 metrics each, once a second.
@@ -143,10 +143,11 @@ func (b *bench) day(ctx context.Context) (*table, error) {
 			{"open_ms", "start ms", 0},
 		},
 	}
-	return t, b.grow(ctx, t, []string{"-job", "day", "-series", "10000", "-hours", strconv.FormatFloat(b.hours, 'f', -1, 64)})
+	return t, b.grow(ctx, "day", t, []string{"-job", "day", "-series", "10000", "-hours", strconv.FormatFloat(b.hours, 'f', -1, 64)})
 }
 
-func (b *bench) grow(ctx context.Context, t *table, args []string) error {
+// grow runs a job that tells what points cost, stretch by stretch.
+func (b *bench) grow(ctx context.Context, name string, t *table, args []string) error {
 	first := 0.0
 	return b.store(ctx, storageEngines[0], nil, func(f figures) {
 		cost := f.Figures["cpu_ns_per_point"]
@@ -158,6 +159,6 @@ func (b *bench) grow(ctx context.Context, t *table, args []string) error {
 		if cost > 0 {
 			r.add("cpu_of_first", cost/first)
 		}
-		b.note("%s %s: %.0f ns/point", t.Title[:12], f.Mode, cost)
+		b.note("%s %s: %.0f ns/point, %.2f x a new store, worst append %.0f ms", name, f.Mode, cost, f.Figures["cpu_of_new"], f.Figures["worst_ms"])
 	}, args...)
 }

@@ -153,7 +153,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(stderr)
 	only := set.String("only", strings.Join(subjects, ","), "`subjects` to measure, separated by commas; also day, and store for all about that")
-	set.IntVar(&s.rounds, "rounds", 9, "`number` of rounds")
+	set.IntVar(&s.rounds, "rounds", 5, "`number` of rounds")
 	seconds := set.Float64("seconds", 1.5, "`seconds` that each server is loaded in a round")
 	settle := set.Float64("settle", 10, "`seconds` after which connections count as idle")
 	set.IntVar(&s.workers, "workers", runtime.GOMAXPROCS(0), "`number` of workers of each server, and its GOMAXPROCS")

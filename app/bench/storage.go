@@ -24,13 +24,14 @@ const (
 type storageEngine struct {
 	who, flag string
 	served    bool // by PostgreSQL
+	peer      bool // not ours
 }
 
 var storageEngines = []storageEngine{
 	{who: ourFile, flag: "sqlite"},
-	{who: rowsFile, flag: "rows"},
+	{who: rowsFile, flag: "rows", peer: true},
 	{who: ourPostgres, flag: "postgres", served: true},
-	{who: plainTable, flag: "copy", served: true},
+	{who: plainTable, flag: "copy", served: true, peer: true},
 }
 
 // figures is what the program storage tells of one mode.

@@ -52,7 +52,7 @@ func TestIntegrationStorage(t *testing.T) {
 			t.Errorf("%s, %s: %v, %v", r.Mode, r.Who, r.Figures, r.Errors)
 		}
 	}
-	if want := len(writeShapes) * (2*3 + 1); len(written.Rows) != want {
+	if want := len(writeShapes) * (2*3 + 2); len(written.Rows) != want {
 		t.Errorf("%d rows, want %d", len(written.Rows), want)
 	}
 }

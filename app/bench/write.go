@@ -89,9 +89,6 @@ func (b *bench) startWriters(ctx context.Context, p *postgresServer) (writers []
 	// Each writer has a month of its own, so that no reading is a repetition.
 	at := time.Now().Add(-400 * 24 * time.Hour).UnixMilli()
 	for _, e := range enginesBeside(p) {
-		if e.who == plainTable {
-			continue
-		}
 		args, database, leave, err := b.storagePlace(ctx, e, p)
 		leaves = append(leaves, func() { _ = leave() })
 		if err != nil {
@@ -103,7 +100,7 @@ func (b *bench) startWriters(ctx context.Context, p *postgresServer) (writers []
 		}
 		leaves = append([]func(){func() { b.end(server) }}, leaves...)
 		formats := []format{jsonFormat, ndjsonFormat, linesFormat}
-		if e.who == rowsFile {
+		if e.peer {
 			formats = formats[2:]
 		}
 		for _, f := range formats {
@@ -126,10 +123,10 @@ func (b *bench) startWriter(ctx context.Context, e storageEngine, args []string,
 		return nil, err
 	}
 	cmd := b.ourCommand(dir, address)
-	if database != "" {
+	if database != "" && !e.peer {
 		cmd.Env = append(cmd.Env, "DATABASE_URL="+database)
 	}
-	if e.who == rowsFile {
+	if e.peer {
 		cmd = exec.Command(filepath.Join(b.dir, "storage"), append([]string{"-job", "serve", "-engine", e.flag, "-address", address.String()}, args...)...)
 	}
 	c, err := b.spawn(cmd, address, dir)

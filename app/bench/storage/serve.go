@@ -27,7 +27,7 @@ func runServe(ctx context.Context, s settings, _ tell) (err error) {
 		return err
 	}
 	h := &handler{ctx: context.WithoutCancel(ctx), engine: e}
-	server := &fasthttp.Server{Handler: h.serve, MaxRequestBodySize: 32 << 20, ReduceMemoryUsage: false}
+	server := &fasthttp.Server{Handler: h.serve, MaxRequestBodySize: 32 << 20}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
