@@ -73,6 +73,11 @@ func (g *growth) to(ctx context.Context, points int) (map[string]float64, error)
 		return nil, err
 	}
 	g.worst = 0
+	probe, err := startProbe(filepath.Dir(g.path))
+	if err != nil {
+		return nil, err
+	}
+	defer probe.stop()
 	appending := time.Duration(0)
 	for g.points < points {
 		before, first, start := g.control, g.points, time.Now()
@@ -90,11 +95,15 @@ func (g *growth) to(ctx context.Context, points int) (map[string]float64, error)
 	if err != nil {
 		return nil, err
 	}
+	worstDisk, err := probe.stop()
+	if err != nil {
+		return nil, err
+	}
 	now, most, err := memory()
 	n := float64(g.points - began)
 	figures := map[string]float64{
 		"points": float64(g.points), "cpu_ns_per_point": float64(used.Nanoseconds()) / n, "cpu_of_new": float64(used.Nanoseconds()) / control,
-		"points_per_second": n / appending.Seconds(), "worst_ms": milliseconds(g.worst),
+		"points_per_second": n / appending.Seconds(), "worst_ms": milliseconds(g.worst), "worst_disk_ms": milliseconds(worstDisk),
 		"rss_mib": now / (1 << 20), "rss_most_mib": most / (1 << 20),
 		"file_bytes_per_point": fileSize(g.path) / float64(g.points),
 	}
