@@ -94,12 +94,10 @@ func TestPackedMessages(t *testing.T) {
 				if kind == 1 {
 					content = strings.ToValidUTF8(content, "?")
 				}
-				for _, level := range []int{flate.NoCompression, flate.BestSpeed, flate.BestCompression} {
-					packed := deflated(content, 10_000, level)
-					for range 3 {
-						p.sendPacked(kind, packed, tt.fragment)
-						p.wantsMessage(kind, content)
-					}
+				packed := deflated(content, 10_000, []int{flate.BestSpeed, flate.BestCompression, flate.NoCompression}[i%3])
+				for range 2 {
+					p.sendPacked(kind, packed, tt.fragment)
+					p.wantsMessage(kind, content)
 				}
 			}
 			p.send(closeWith(1000, ""))
