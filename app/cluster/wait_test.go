@@ -49,7 +49,7 @@ func TestWaitEndsWhenTheClientGoes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h, waits, ends := waiting()
-			o := cluster.Options{Handler: h, Workers: 1, Server: timeouts(20*time.Millisecond, 0)}
+			o := cluster.Options{Handler: h, Workers: 1}
 			if tt.config != nil {
 				o.TLS = server
 			}
@@ -65,7 +65,7 @@ func TestWaitEndsWhenTheClientGoes(t *testing.T) {
 			select {
 			case gone := <-ends:
 				t.Fatalf("Wait() = %v while the client waits", gone)
-			case <-time.After(60 * time.Millisecond): // the time to read the request is over
+			case <-time.After(10 * time.Millisecond):
 			}
 			tt.leave(c)
 			if !within(t, "the end of the wait", ends) {
@@ -73,6 +73,27 @@ func TestWaitEndsWhenTheClientGoes(t *testing.T) {
 			}
 			eventually(t, "connections counted out", func() bool { return r.status().Conns == 0 })
 		})
+	}
+}
+
+// TestWaitOutlivesTheReadTimeout: the time in which a request has to be read says
+// nothing of how long its answer may take.
+func TestWaitOutlivesTheReadTimeout(t *testing.T) {
+	t.Parallel()
+	const timeout = 500 * time.Millisecond
+	h, waits, ends := waiting()
+	r := start(t, cluster.Options{Handler: h, Workers: 1, Server: timeouts(timeout, patience)})
+	c := dial(t, r.addr)
+	_, _ = io.WriteString(c, "GET /wait HTTP/1.1\r\nHost: test\r\n\r\n")
+	w := within(t, "the wait", waits)
+	select {
+	case gone := <-ends:
+		t.Fatalf("Wait() = %v while the client waits", gone)
+	case <-time.After(timeout + timeout/4):
+	}
+	w.Wake()
+	if within(t, "the end of the wait", ends) {
+		t.Error("Wait() = true, want false: the client is there")
 	}
 }
 

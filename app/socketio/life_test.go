@@ -2,11 +2,15 @@ package socketio_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"reflect"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -395,14 +399,38 @@ func TestVolatile(t *testing.T) {
 	c.wants(`20["q"]`)
 
 	// A polling client without a poll can't take anything at once.
-	slow := p.dial("polling")
-	slow.connect("", "")
-	slow.stop()
+	query := "/socket.io/?EIO=4&transport=polling"
+	var opened struct{ Sid string }
+	mustDo(t, json.Unmarshal([]byte(p.ask(http.MethodGet, query, "")[1:]), &opened))
+	query += "&sid=" + opened.Sid
+	p.ask(http.MethodPost, query, "40")
+	p.ask(http.MethodGet, query, "") // connected; nobody polls from here on
 	other := p.io.Sockets()[slices.IndexFunc(p.io.Sockets(), func(o *socketio.Socket) bool { return o != s })]
-	until(t, "the poll is gone", func() bool { return errors.Is(other.Volatile().Emit("v", 3), socketio.ErrDropped) })
+	if err := other.Volatile().Emit("v", 3); !errors.Is(err, socketio.ErrDropped) {
+		t.Errorf("Emit to a client without a poll = %v, want ErrDropped", err)
+	}
 	idle()
 	mustDo(t, p.io.Volatile().Emit("v", 4))
 	c.wants(`2["v",4]`)
+}
+
+// ask makes one HTTP request, by hand, and returns the answer's body.
+func (p *plant) ask(method, target, body string) string {
+	p.t.Helper()
+	req, err := http.NewRequest(method, "http://"+p.addr+target, strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		p.t.Fatalf("%s %s: %d %s, %v", method, target, resp.StatusCode, b, err)
+	}
+	return string(b)
 }
 
 func canceled() context.Context {
