@@ -95,7 +95,7 @@ type Config struct {
 	MaxSeries           int           `envconfig:"MAX_SERIES" default:"100000" meaning:"machine-metric pairs in the store"`
 	IngestQueue         int           `envconfig:"INGEST_QUEUE" default:"200000" meaning:"readings that may wait for a commit; more get 503"`
 	IngestTimeout       time.Duration `envconfig:"INGEST_TIMEOUT" default:"10s" meaning:"how long a request may wait for its commit"`
-	IngestMemory        Bytes         `envconfig:"INGEST_MEMORY" default:"256Mi" meaning:"memory for the bodies of requests at work, in a small container a quarter of its memory; more get 503"`
+	IngestMemory        Bytes         `envconfig:"INGEST_MEMORY" default:"256Mi" meaning:"memory for the bodies of requests at work, and as much again for history until clients have it; in a small container a quarter of its memory; more get 503"`
 
 	// Sessions of clients: WebSockets, Socket.IO, Server-Sent Events.
 	RealtimeInterval  time.Duration `envconfig:"REALTIME_INTERVAL" default:"100ms" meaning:"time over which telemetry is gathered for each room"`

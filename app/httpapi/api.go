@@ -51,7 +51,8 @@ type Options struct {
 	MaxBody, MaxUnpacked, MaxPoints int
 	// IngestTimeout is how long a request may wait for its commit.
 	IngestTimeout time.Duration
-	// IngestMemory bounds the bodies that are held at one moment, in bytes.
+	// IngestMemory bounds the bodies that are held at one moment, in bytes, and
+	// once more the history that is being sent.
 	IngestMemory int64
 
 	// InfluxMachineTag is the tag that names the machine in line protocol, by
@@ -79,6 +80,7 @@ type API struct {
 	clients  *limiter[netip.Addr]
 	keys     *limiter[string]
 	memory   memoryBudget
+	answers  *answers
 
 	unrouted *metrics.Route
 	points   struct{ accepted, rejected, skipped *metrics.Counter }
@@ -100,6 +102,7 @@ func New(o Options) (*API, error) {
 		keys:    newLimiter[string](o.KeyRateLimit, o.KeyRateLimit),
 	}
 	a.memory.limit = o.IngestMemory
+	a.answers = newAnswers(o.IngestMemory)
 	a.AllowOrigins(o.AllowedOrigins)
 	a.unrouted = o.Metrics.Route("other", "other")
 	a.points.accepted = o.Metrics.Counter("smartfactory_ingest_points_total", "result", "accepted")

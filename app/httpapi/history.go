@@ -34,15 +34,40 @@ func (a *API) history(ctx *fasthttp.RequestCtx, c call) error {
 			return err
 		}
 	}
+	held, err := a.answers.reserve(r.memory())
+	if err != nil {
+		return err
+	}
+	sent := false
+	defer func() {
+		if !sent {
+			held.shrink(0)
+		}
+	}()
 	page, err := a.historyPage(r) // what is wrong with the request shows before the body begins
 	if err != nil {
 		return err
 	}
 	if r.format != formatJSON {
-		a.streamHistory(ctx, r, page)
-		return nil
+		a.streamHistory(ctx, r, page, held)
+	} else {
+		held.send(ctx, appendCursor(r.appendPage(make([]byte, 0, page.jsonSize()), page), page.next))
 	}
-	return sendPage(ctx, r.appendPage(ctx.Response.Body()[:0], page), page.next)
+	sent = true
+	return nil
+}
+
+// jsonSize is about what a page takes as JSON, so that it need not be copied
+// while it is written.
+func (p *historyPage) jsonSize() int {
+	n := 1 << 10
+	for _, s := range p.points {
+		n += 128 + len(s.Points)*40
+	}
+	for _, s := range p.buckets {
+		n += 128 + len(s.Buckets)*128
+	}
+	return n
 }
 
 // historyPage asks the store for the page that r is at.

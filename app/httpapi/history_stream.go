@@ -9,14 +9,16 @@ import (
 )
 
 // streamHistory sends the whole range, page by page: CSV (RFC 4180), or NDJSON
-// in the form that POST /api/v1/telemetry takes.
-func (a *API) streamHistory(ctx *fasthttp.RequestCtx, r *historyRequest, page historyPage) {
+// in the form that POST /api/v1/telemetry takes. It gives back what is held for
+// its pages.
+func (a *API) streamHistory(ctx *fasthttp.RequestCtx, r *historyRequest, page historyPage, held *reservation) {
 	contentType := "text/csv; charset=utf-8; header=present"
 	if r.format == formatNDJSON {
 		contentType = "application/x-ndjson"
 	}
 	ctx.Response.Header.SetContentType(contentType)
 	a.options.Runtime.StreamBody(ctx, func(w *bufio.Writer) error {
+		defer held.shrink(0)
 		out := historyWriter{w: w, r: r}
 		if err := out.head(); err != nil {
 			return err

@@ -57,15 +57,18 @@ func (a *API) latest(ctx *fasthttp.RequestCtx, _ call) error {
 	return sendPage(ctx, append(dst, ']'), page.NextCursor)
 }
 
-// sendPage ends a JSON object with its cursor, null at the end, and sends it.
+// sendPage ends a JSON object with its cursor, and sends it.
 func sendPage(ctx *fasthttp.RequestCtx, dst []byte, cursor string) error {
+	ctx.Response.Header.SetContentType("application/json")
+	ctx.SetBody(appendCursor(dst, cursor))
+	return nil
+}
+
+// appendCursor ends a JSON object with its cursor, null at the end.
+func appendCursor(dst []byte, cursor string) []byte {
 	dst = append(dst, `,"next_cursor":`...)
 	if cursor == "" {
-		dst = append(dst, `null}`...)
-	} else {
-		dst = append(appendString(dst, cursor), '}')
+		return append(dst, `null}`...)
 	}
-	ctx.Response.Header.SetContentType("application/json")
-	ctx.SetBody(dst)
-	return nil
+	return append(appendString(dst, cursor), '}')
 }
