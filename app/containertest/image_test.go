@@ -235,6 +235,15 @@ func TestWorkersFollowTheQuota(t *testing.T) {
 	if restarts := c.inspect("{{.RestartCount}}"); restarts != "0" {
 		t.Errorf("it was restarted %s times", restarts)
 	}
+
+	more := run(t, "-e", "CLUSTER_WORKERS=8")
+	more.healthy()
+	if s := more.status(); len(s.Workers) != 1 {
+		t.Errorf("eight workers at half a CPU: %+v, want one", s)
+	}
+	if log, _ := try(t, engine(), "logs", more.id); !strings.Contains(log, "CLUSTER_WORKERS is capped") {
+		t.Errorf("the log does not say that there are fewer than asked for:\n%s", log)
+	}
 }
 
 // docker stop under load loses no request, tells every socket to come back,
