@@ -289,6 +289,21 @@ for (const [packet, answer, event] of [
   });
 }
 
+test("Socket.IO: the greeting comes by itself, for those who wait for one message after the other", async () => {
+  const socket = new WebSocket(at("/socket.io/", "EIO=4&transport=websocket").replace(/^http/, "ws"));
+  const one = () => within(new Promise((resolve) => socket.once("message", (data) => resolve(data.toString()))), "a message");
+  try {
+    await one();
+    for (const nsp of ["", "/custom,"]) {
+      socket.send(`40${nsp}`);
+      assert.ok((await one()).startsWith(`40${nsp}{`));
+      assert.equal(await one(), `42${nsp}["auth",{}]`);
+    }
+  } finally {
+    socket.terminate();
+  }
+});
+
 test("Socket.IO: an unknown namespace", async () => {
   const w = socketIO();
   await w.next();

@@ -61,7 +61,7 @@ func welcome(s *socketio.Socket) {
 // one message after the other, and lose the second one if it comes in the same
 // segment as the first, as it does from a server that is quick. Only the
 // socket's own handlers wait meanwhile.
-const greetingPause = 30 * time.Millisecond
+const greetingPause = 50 * time.Millisecond
 
 // authOf is what the socket sent to connect, or an empty object.
 func authOf(s *socketio.Socket) json.RawMessage {
