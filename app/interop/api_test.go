@@ -103,6 +103,10 @@ func serveAPI(io *socketio.Server) {
 	io.On("journal", func(e *socketio.Event) { _ = e.Ack(happened.of(e.Args.Text(0))) })
 	io.On("join", func(e *socketio.Event) { e.Socket.Join(e.Args.Text(0)); _ = e.Ack() })
 	io.On("leave", func(e *socketio.Event) { e.Socket.Leave(e.Args.Text(0)); _ = e.Ack() })
+	io.On("waits", func(e *socketio.Event) { // it has a poll that is not answered
+		s := io.Socket(e.Args.Text(0))
+		_ = e.Ack(s != nil && s.Conn().Writable())
+	})
 	io.On("big", func(e *socketio.Event) {
 		var on bool
 		_ = e.Args.Decode(0, &on)

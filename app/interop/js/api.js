@@ -86,6 +86,7 @@ for (const version of Object.keys(versions)) {
     `], { cwd: __dirname, stdio: ["ignore", "pipe", "inherit"] });
     const id = String(await within(new Promise((resolve) => child.stdout.once("data", resolve)), "its connection")).trim();
     const s = await connect(url, { version });
+    await until("its poll", () => ask(s, "waits", id));
     child.kill("SIGKILL");
     await until("its end", async () => (await journal(s, `end of ${id}`)).length > 0);
     assert.deepEqual(await journal(s, `end of ${id}`), ["transport error"]);
