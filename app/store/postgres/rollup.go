@@ -26,6 +26,10 @@ const (
 	rollLag = 15 * time.Minute
 	// rollFor bounds the work of one round of upkeep.
 	rollFor = 5 * time.Second
+	// openPatience is how long appends wait for openHours at most, behind those
+	// under way, and openAttempts how often that is tried in a round.
+	openPatience = 250 * time.Millisecond
+	openAttempts = 4
 	// rollPoints is about how many readings one transaction goes through, and
 	// rollSeries and rollHours how many series or marked hours.
 	rollPoints = 1 << 17
@@ -63,7 +67,11 @@ type rollupRound struct {
 func (s *Store) rollUp(ctx context.Context, conn *pgx.Conn, m *memory) error {
 	deadline := time.Now().Add(rollFor)
 	if time.Since(m.rollups.opened) >= s.options.rollEvery {
-		if err := s.openHours(ctx, conn, &m.rollups); err != nil && !passing(err) {
+		err := s.openHours(ctx, conn, &m.rollups)
+		for attempt := 1; passing(err) && attempt < openAttempts; attempt++ {
+			err = s.openHours(ctx, conn, &m.rollups)
+		}
+		if err != nil && !passing(err) {
 			return err
 		}
 	}
@@ -96,7 +104,7 @@ func (s *Store) openHours(ctx context.Context, conn *pgx.Conn, m *rollupRound) e
 	var epoch int64
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		for _, sql := range []string{
-			fmt.Sprintf("SET LOCAL lock_timeout = %d", dropPatience.Milliseconds()),
+			fmt.Sprintf("SET LOCAL lock_timeout = %d", openPatience.Milliseconds()),
 			"SELECT pg_advisory_xact_lock(" + lockKey(lockGuard) + ")",
 		} {
 			if _, err := tx.Exec(ctx, sql); err != nil {
@@ -176,6 +184,10 @@ func (p partition) forgetAll(ctx context.Context, conn *pgx.Conn) error {
 // that were there before what it read.
 func (s *Store) rollMarked(ctx context.Context, conn *pgx.Conn, m *rollupRound) (more bool, err error) {
 	err = inRollupTransaction(ctx, conn, func(tx pgx.Tx) error {
+		roller, err := newRoller(ctx, tx)
+		if err != nil {
+			return err
+		}
 		var ids, starts []int64
 		rows, err := tx.Query(ctx, `
 			SELECT series_id, start FROM rollup_due WHERE epoch < $1
@@ -189,10 +201,6 @@ func (s *Store) rollMarked(ctx context.Context, conn *pgx.Conn, m *rollupRound) 
 			return nil
 		})
 		if err != nil || len(ids) == 0 {
-			return err
-		}
-		roller, err := newRoller(ctx, tx)
-		if err != nil {
 			return err
 		}
 		from := 0
