@@ -24,7 +24,7 @@ DOCKER      ?= docker
 BUILDFLAGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help dev dev-cluster build start start-single setup test race integration fuzz bench lint fmt image manifests container-test kube-test ci clean
+.PHONY: help dev dev-cluster build start start-single setup test race integration fuzz bench lint fmt image manifests container-test kube-test systemd-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ container-test: ## build the image and run it, and Compose with all its profiles
 
 kube-test: ## roll out, break and resize it on the Kubernetes that kubectl talks to
 	.ci/kube-test
+
+systemd-test: ## run the printed units under a systemd in a container, and break them
+	.ci/systemd-test
 
 ci: ## run what CI runs
 	.ci/run
