@@ -61,23 +61,18 @@ type rollupRound struct {
 	hasty bool
 }
 
-// rollUp makes the rollups that are due, as far as it gets in a while. Hours
-// that are new to it or were marked are let wait a little, so that a series
-// that is always late is not rolled up all the time.
+// rollUp makes the rollups that are due, as far as it gets in a while.
 func (s *Store) rollUp(ctx context.Context, conn *pgx.Conn, m *memory) error {
 	deadline := time.Now().Add(rollFor)
-	if time.Since(m.rollups.opened) >= s.options.rollEvery {
-		err := s.openHours(ctx, conn, &m.rollups)
-		for attempt := 1; passing(err) && attempt < openAttempts; attempt++ {
-			err = s.openHours(ctx, conn, &m.rollups)
-		}
-		if err != nil && !passing(err) {
-			return err
-		}
+	err := s.openHours(ctx, conn, &m.rollups)
+	for attempt := 1; passing(err) && attempt < openAttempts; attempt++ {
+		err = s.openHours(ctx, conn, &m.rollups)
+	}
+	if err != nil && !passing(err) {
+		return err
 	}
 	for _, step := range []func(context.Context, *pgx.Conn, *rollupRound) (more bool, err error){s.rollMarked, s.rollOpened} {
 		for more := true; more && time.Now().Before(deadline) && ctx.Err() == nil; {
-			var err error
 			if more, err = step(ctx, conn, &m.rollups); err != nil {
 				return err
 			}
@@ -87,14 +82,18 @@ func (s *Store) rollUp(ctx context.Context, conn *pgx.Conn, m *memory) error {
 }
 
 // openHours lets more hours have rollups, and begins the next epoch of marks,
-// if there is anything to gain. Nobody appends at that moment, so an append
+// if there is anything to gain. For marks alone it does so now and then only:
+// a series that is always late is not rolled up all the time. Nobody appends at that moment, so an append
 // either is seen by what is made of the readings from now on, or marks.
 func (s *Store) openHours(ctx context.Context, conn *pgx.Conn, m *rollupRound) error {
 	starts, rolled, err := s.openable(ctx, conn, m)
 	if err != nil {
 		return err
 	}
-	var marked bool
+	marked := false
+	if len(starts) == 0 && time.Since(m.opened) < s.options.rollEvery {
+		return nil
+	}
 	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM rollup_due WHERE epoch >= $1)", m.epoch).Scan(&marked); err != nil {
 		return err
 	}
