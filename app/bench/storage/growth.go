@@ -77,7 +77,7 @@ func (g *growth) to(ctx context.Context, points int) (map[string]float64, error)
 	if err != nil {
 		return nil, err
 	}
-	defer probe.stop()
+	defer func() { _, _ = probe.stop() }() // after an error; else it has stopped
 	appending := time.Duration(0)
 	for g.points < points {
 		before, first, start := g.control, g.points, time.Now()
