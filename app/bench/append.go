@@ -99,7 +99,7 @@ func (b *bench) read(ctx context.Context) (*table, error) {
 }
 
 // growthNotes explain two of the figures.
-const growthNotes = "x new store: of what a point costs in new stores at the same time; worst disk: the longest sync of a file beside, ten times a second"
+const growthNotes = "x new store: of what a point costs in new stores at the same time; worst disk: the longest sync of a file beside, ten times a second; refused: tries of an append that were told to come back"
 
 // growthMilestones are in millions of points.
 var growthMilestones = []int{1, 5, 10, 20, 50}
@@ -116,6 +116,7 @@ func (b *bench) growth(ctx context.Context) (*table, error) {
 			{"points_per_second", "points/s", 0},
 			{"worst_ms", "worst append ms", 1},
 			{"worst_disk_ms", "worst disk ms", 1},
+			{"refused", "refused", 0},
 			{"file_bytes_per_point", "file B/point", 2},
 			{"rss_mib", "RSS MiB", 0},
 			{"rss_most_mib", "most MiB", 0},
@@ -141,6 +142,7 @@ func (b *bench) day(ctx context.Context) (*table, error) {
 			{"points_per_second", "points/s", 0},
 			{"worst_ms", "worst append ms", 1},
 			{"worst_disk_ms", "worst disk ms", 1},
+			{"refused", "refused", 0},
 			{"file_bytes_per_point", "file B/point", 2},
 			{"file_of_predicted", "x predicted", 2},
 			{"rss_mib", "RSS MiB", 0},

@@ -107,6 +107,10 @@ func (g *growth) to(ctx context.Context, points int) (map[string]float64, error)
 		"rss_mib": now / (1 << 20), "rss_most_mib": most / (1 << 20),
 		"file_bytes_per_point": fileSize(g.path) / float64(g.points),
 	}
+	if e, ok := g.engine.(*embedded); ok {
+		figures["refused"] = float64(e.refused)
+		e.refused = 0
+	}
 	return figures, err
 }
 

@@ -18,13 +18,19 @@ import (
 )
 
 // stored is what our two engines have in common.
-type stored struct{ factory.Store }
+type stored struct {
+	factory.Store
+	// refused counts the appends that had to be tried again, since too much was
+	// on its way.
+	refused int
+}
 
-func (e stored) append(ctx context.Context, readings []factory.Reading) error {
+func (e *stored) append(ctx context.Context, readings []factory.Reading) error {
 	for {
 		got, err := e.Append(ctx, readings)
 		switch {
 		case errors.Is(err, factory.ErrOverloaded):
+			e.refused++
 			// As a client does that is told to come back.
 			if err := wait(ctx, time.Millisecond); err != nil {
 				return err
@@ -39,7 +45,7 @@ func (e stored) append(ctx context.Context, readings []factory.Reading) error {
 	}
 }
 
-func (e stored) raw(ctx context.Context, machine, metric string, from, to int64) (int, error) {
+func (e *stored) raw(ctx context.Context, machine, metric string, from, to int64) (int, error) {
 	page, err := e.History(ctx, factory.HistoryQuery{Machine: machine, Metrics: []string{metric}, From: from, To: to, Limit: math.MaxInt32})
 	if err != nil || len(page.Series) == 0 {
 		return 0, err
@@ -47,7 +53,7 @@ func (e stored) raw(ctx context.Context, machine, metric string, from, to int64)
 	return len(page.Series[0].Points), nil
 }
 
-func (e stored) buckets(ctx context.Context, machine, metric string, span int64) (int, error) {
+func (e *stored) buckets(ctx context.Context, machine, metric string, span int64) (int, error) {
 	page, err := e.Buckets(ctx, factory.BucketQuery{
 		Machine: machine, Metrics: []string{metric}, From: math.MinInt64, To: math.MaxInt64,
 		Interval: factory.Every(time.Duration(span) * time.Millisecond), Limit: math.MaxInt32,
@@ -58,12 +64,12 @@ func (e stored) buckets(ctx context.Context, machine, metric string, span int64)
 	return len(page.Series[0].Buckets), nil
 }
 
-func (e stored) latest(ctx context.Context, n int) (int, error) {
+func (e *stored) latest(ctx context.Context, n int) (int, error) {
 	page, err := e.Latest(ctx, factory.LatestQuery{Limit: n})
 	return len(page.Readings), err
 }
 
-func (e stored) close() error { return e.Close() }
+func (e *stored) close() error { return e.Close() }
 
 // embedded is our engine in a file.
 type embedded struct {
@@ -76,7 +82,7 @@ func openSQLite(ctx context.Context, path string) (*embedded, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &embedded{stored{store}, path}, nil
+	return &embedded{stored{Store: store}, path}, nil
 }
 
 // settle opens the file anew so that all points are sealed at once, and waits
@@ -134,7 +140,7 @@ func openPostgres(ctx context.Context, url string) (*served, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &served{stored{store}, url}, nil
+	return &served{stored{Store: store}, url}, nil
 }
 
 func (e *served) settle(context.Context) error { return nil }
