@@ -61,13 +61,15 @@ func (w *Wait) Wait() (gone bool) {
 	if err != nil {
 		return true
 	}
-	// The deadline of reading the request has nothing to say meanwhile.
 	deadline := &w.c.read
-	defer deadline.rearm()
-	defer deadline.setNanos(deadline.at.Load())
-	for {
-		deadline.setNanos(never)
+	before := deadline.at.Load()
+	defer func() {
+		if deadline.at.Load() == never {
+			deadline.setNanos(before)
+		}
 		deadline.rearm()
+	}()
+	for {
 		err := raw.Read(func(fd uintptr) bool {
 			gone = hungUp(int(fd)) //nolint:gosec // a descriptor
 			return gone || w.woken.Load()
@@ -77,7 +79,13 @@ func (w *Wait) Wait() (gone bool) {
 			return gone
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return true
-		} // it is Wake's, or that of a worker that drains
+		case w.woken.Load():
+			return false
+		}
+		// It was the deadline of reading the request, or that of a worker that
+		// drains: neither has anything to say before the answer.
+		deadline.setNanos(never)
+		deadline.rearm()
 	}
 }
 
