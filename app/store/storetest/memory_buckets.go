@@ -62,8 +62,8 @@ func (m *Memory) bucketsLocked(k seriesKey, q factory.BucketQuery) (buckets []fa
 	var before *factory.Point
 	for _, p := range m.rangeLocked(k, math.MinInt64, q.To) {
 		if p.ObservedAt >= q.From {
-			start, end := q.Interval.Bounds(p.ObservedAt, q.Location)
-			if n := len(buckets); n == 0 || buckets[n-1].Start != start {
+			if n := len(buckets); n == 0 || p.ObservedAt >= buckets[n-1].End {
+				start, end := q.Interval.Bounds(p.ObservedAt, q.Location)
 				buckets = append(buckets, factory.Bucket{Start: start, End: end})
 			}
 			b := &buckets[len(buckets)-1]
