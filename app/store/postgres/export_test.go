@@ -36,6 +36,8 @@ func (s *Store) UpkeepNow(ctx context.Context) error {
 		return err
 	}
 	defer closeConn(ctx, conn, silence)
+	s.leader.round.Lock()
+	defer s.leader.round.Unlock()
 	m := &memory{}
 	m.rollups.hasty = true
 	err = s.openHours(ctx, conn, &m.rollups)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,8 @@ type leader struct {
 	leading atomic.Bool
 	// known is what a leader remembers between its rounds.
 	known memory
+	// round is held during a round.
+	round sync.Mutex
 }
 
 // run tries to lead until ctx ends.
@@ -100,7 +103,9 @@ func (l *leader) work(ctx context.Context, conn *pgx.Conn) error {
 	alive := time.NewTicker(s.options.pollEvery)
 	defer alive.Stop()
 	for {
+		l.round.Lock()
 		err := s.upkeep(ctx, conn, &l.known)
+		l.round.Unlock()
 		if ctx.Err() != nil {
 			return nil
 		}
