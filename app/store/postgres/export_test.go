@@ -59,6 +59,26 @@ func (s *Store) UpkeepNow(ctx context.Context) error {
 	return nil
 }
 
+// HoldGuard holds the guard, as an append does, while it calls held and until
+// two wait to have it alone.
+func (s *Store) HoldGuard(ctx context.Context, held func()) error {
+	return withConn(ctx, s.options, func(conn *pgx.Conn) error {
+		if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock_shared("+lockKey(lockGuard)+")"); err != nil {
+			return err
+		}
+		held()
+		for waiting := 0; waiting < 2; {
+			err := conn.QueryRow(ctx, `
+				SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+				AND classid::bigint << 32 | objid::bigint = `+lockKey(lockGuard)).Scan(&waiting)
+			if err != nil {
+				return err
+			}
+		}
+		return nil // the connection's end gives it back
+	})
+}
+
 // Exec runs a statement on the store's own connections.
 func (s *Store) Exec(ctx context.Context, sql string, args ...any) error {
 	_, err := s.writing.Exec(ctx, sql, args...)

@@ -113,7 +113,8 @@ func (s *Store) openHours(ctx context.Context, conn *pgx.Conn, m *rollupRound) e
 		_, err := tx.Exec(ctx, `
 			UPDATE reading_partition p
 			SET sweep_from = greatest(p.rolled, p.start), rolled = o.rolled, sweep_series = 0, sweep_at = $3
-			FROM unnest($1::bigint[], $2::bigint[]) AS o(start, rolled) WHERE p.start = o.start`, starts, rolled, int64(math.MinInt64))
+			FROM unnest($1::bigint[], $2::bigint[]) AS o(start, rolled)
+			WHERE p.start = o.start AND p.rolled < o.rolled AND p.sweep_series IS NULL`, starts, rolled, int64(math.MinInt64))
 		if err != nil {
 			return err
 		}

@@ -108,6 +108,35 @@ func TestIntegrationRollupsAreUsed(t *testing.T) {
 	}
 }
 
+// Whoever leads while another still believes to lead, as after a failover,
+// takes nothing of its work away.
+func TestIntegrationRollupsByTwoLeaders(t *testing.T) {
+	t.Parallel()
+	var o postgres.Options
+	s, clock := upkeepStore(t, func(changed *postgres.Options) { o = *changed })
+	other := mustOpen(t, o.Tuned(postgres.Tuning{Now: clock.now, UpkeepEvery: time.Hour}))
+	eventually(t, "the leader's round at noon", func() bool { return mustInt(t, s, "SELECT max(rolled) FROM reading_partition") > 0 })
+	mustAppend(t, s, run("m", clock.at.Load(), 10_000, 5*360, 0)...)
+	clock.at.Add(5 * hourMs)
+	var leaders sync.WaitGroup
+	err := s.HoldGuard(t.Context(), func() { // so that all find the same to do
+		for _, leader := range []*postgres.Store{s, other} {
+			leaders.Go(func() {
+				if err := leader.UpkeepNow(context.Background()); err != nil {
+					t.Errorf("upkeep: %v", err)
+				}
+			})
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	leaders.Wait()
+	if made := mustInt(t, s, "SELECT count(*) FROM rollup"); made != 4 {
+		t.Errorf("%d rollups, want those of the 4 hours that are over for a while", made)
+	}
+}
+
 // Readings that are deleted take their rollups along: expired, purged, or
 // dropped with their day.
 func TestIntegrationRollupsGoWithReadings(t *testing.T) {
