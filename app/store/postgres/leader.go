@@ -20,7 +20,7 @@ type leader struct {
 	leading atomic.Bool
 	// known is what a leader remembers between its rounds.
 	known memory
-	// round is held during a round.
+	// round is held during a round, so that a test's own takes turns with them.
 	round sync.Mutex
 }
 
