@@ -16,7 +16,7 @@ import (
 
 // patience is how long goroutines may take to end; only a test run that fails
 // uses it up.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // Run runs the tests, eight at a time unless the command line says otherwise,
 // since most of them wait most of the time. It returns the exit code: not 0 if

@@ -11,16 +11,20 @@ import (
 // TestLeft: a goroutine that stays is found by its stack, and one that is about
 // to end is waited for. It looks at the whole process, so nothing runs beside it.
 func TestLeft(t *testing.T) {
-	release := make(chan struct{})
-	go stay(release)
+	here, release := make(chan struct{}), make(chan struct{})
+	go stay(here, release)
+	<-here // before, its stack need not have its name
 	left := leaktest.Left(20 * time.Millisecond)
 	if len(left) != 1 || !bytes.Contains(left[0], []byte("leaktest_test.stay")) {
 		t.Errorf("Left() = %q, want the goroutine that stays", left)
 	}
 	close(release)
-	if left := leaktest.Left(10 * time.Second); len(left) != 0 {
+	if left := leaktest.Left(time.Minute); len(left) != 0 {
 		t.Errorf("Left() = %q after its end, want none", left)
 	}
 }
 
-func stay(release <-chan struct{}) { <-release }
+func stay(here chan<- struct{}, release <-chan struct{}) {
+	close(here)
+	<-release
+}
