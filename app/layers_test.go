@@ -34,7 +34,7 @@ var level = map[string]int{
 	"app/cluster": 0, "app/factory": 0, "app/access": 0, "app/config": 0,
 	"app/hub/redisbroker": 1, "app/hub/hubtest": 1, "app/hub": 0,
 	"app/control": 0, "app/health": 0, "app/metrics": 0, "app/lineprotocol": 0,
-	"app/metrics/quiet": -1,
+	"app/metrics/quiet": -1, "app/porttest": -1,
 }
 
 // below are the imports within a level that the map allows.

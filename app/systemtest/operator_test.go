@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"smart-factory-backend/app/porttest"
 )
 
 func TestSecondInstanceIsRefused(t *testing.T) {
@@ -26,7 +28,7 @@ func TestSecondInstanceIsRefused(t *testing.T) {
 		!strings.Contains(second.log.String(), fmt.Sprint("pid ", first.cmd.Process.Pid)) {
 		t.Errorf("second instance on the port: exit %d, %s", code, second.log)
 	}
-	third := launch(t, environment(t, dir, freePort(t)))
+	third := launch(t, environment(t, dir, porttest.ForTest(t)))
 	if code := third.wait(); code != 1 || !strings.Contains(third.log.String(), "in use") {
 		t.Errorf("second instance on the data: exit %d, %s", code, third.log)
 	}
@@ -46,7 +48,7 @@ func TestClusterWorkers(t *testing.T) {
 		}
 	}
 	for _, value := range []string{"banana", "-1", "1.5"} {
-		p := launch(t, environment(t, t.TempDir(), freePort(t), "CLUSTER_WORKERS="+value, "LOG_LEVEL=loud"))
+		p := launch(t, environment(t, t.TempDir(), porttest.ForTest(t), "CLUSTER_WORKERS="+value, "LOG_LEVEL=loud"))
 		code := p.wait()
 		log := p.log.String()
 		if code != 1 || !strings.Contains(log, "CLUSTER_WORKERS") || !strings.Contains(log, value) || !strings.Contains(log, "LOG_LEVEL") {
@@ -110,7 +112,7 @@ func TestOperatorsCommands(t *testing.T) {
 }
 
 func TestMetricsCount(t *testing.T) {
-	admin := fmt.Sprint("127.0.0.1:", freePort(t))
+	admin := fmt.Sprint("127.0.0.1:", porttest.ForTest(t))
 	p := start(t, t.TempDir(), "ADMIN_ADDR="+admin)
 	for range 3 {
 		p.fault("panic")
@@ -146,7 +148,7 @@ func TestFaultsAreOffByDefault(t *testing.T) {
 	if status := p.fault("panic"); status != http.StatusNotFound {
 		t.Errorf("fault = %d, want 404", status)
 	}
-	q := launch(t, environment(t, t.TempDir(), freePort(t), "NODE_ENV=production", "API_KEYS=a:admin:0123456789abcdef"))
+	q := launch(t, environment(t, t.TempDir(), porttest.ForTest(t), "NODE_ENV=production", "API_KEYS=a:admin:0123456789abcdef"))
 	if code := q.wait(); code != 1 || !strings.Contains(q.log.String(), "FAULT_INJECTION") {
 		t.Errorf("faults in production: exit %d, %s", code, q.log)
 	}

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,6 +21,7 @@ import (
 	"time"
 
 	"smart-factory-backend/app/control"
+	"smart-factory-backend/app/porttest"
 )
 
 // patience is how long anything may take on a machine that is very busy.
@@ -74,17 +74,6 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// freePort returns a port that nobody has at this moment.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // environment is what every process of these tests has; later entries win.
 func environment(t *testing.T, dir string, port int, more ...string) []string {
 	t.Helper()
@@ -103,7 +92,7 @@ func environment(t *testing.T, dir string, port int, more ...string) []string {
 // start runs the server and waits until it is ready.
 func start(t *testing.T, dir string, more ...string) *process {
 	t.Helper()
-	port := freePort(t)
+	port := porttest.ForTest(t)
 	p := launch(t, environment(t, dir, port, more...))
 	p.addr = fmt.Sprint("127.0.0.1:", port)
 	p.eventually("readiness", func() bool {

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"smart-factory-backend/app/porttest"
 )
 
 // startRedis runs a server of the test's own on a port, until the test ends or
@@ -41,7 +43,7 @@ func startRedis(t *testing.T, p func(what string, done func() bool), port int) (
 // Two replicas share their rooms over Redis. While it is away each serves its
 // own clients and says degraded; afterwards they share again.
 func TestReplicasShareRooms(t *testing.T) {
-	port := freePort(t)
+	port := porttest.ForTest(t)
 	url := fmt.Sprint("REDIS_URL=redis://127.0.0.1:", port)
 	wait := func(what string, done func() bool) {
 		t.Helper()

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/fasthttp/websocket"
+
+	"smart-factory-backend/app/porttest"
 )
 
 // screen is a client on a plain WebSocket that goes by the events' numbers.
@@ -196,7 +198,7 @@ func (p *process) panicInSocket() {
 // others see everything, and memory stays where it was.
 func TestSlowScreens(t *testing.T) {
 	const sockets, slow, machines = 1000, 50, 100
-	admin := fmt.Sprint("127.0.0.1:", freePort(t))
+	admin := fmt.Sprint("127.0.0.1:", porttest.ForTest(t))
 	p := start(t, t.TempDir(), "UPGRADE_RATE=100000", "WRITE_TIMEOUT=1s", "ADMIN_ADDR="+admin, "REALTIME_INTERVAL=20ms")
 	var good, bad []*screen
 	for i := range sockets {

@@ -16,6 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite" // to look into the file, and to hold it up
+
+	"smart-factory-backend/app/porttest"
 )
 
 // counter counts what clients meet.
@@ -166,7 +168,7 @@ func openFile(t *testing.T, dir string) *sql.DB {
 func TestFileCorrupted(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	admin := fmt.Sprint("127.0.0.1:", freePort(t))
+	admin := fmt.Sprint("127.0.0.1:", porttest.ForTest(t))
 	p := start(t, dir, "ADMIN_ADDR="+admin)
 	const points = 4_000
 	c := &client{addr: p.addr}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -17,6 +16,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sys/unix"
+
+	"smart-factory-backend/app/porttest"
 )
 
 // patience is longer than anything takes that works.
@@ -26,7 +28,7 @@ const patience = 60 * time.Second
 // loopback interface. It is used by one goroutine at a time.
 type Server struct {
 	bin, dir string
-	port     string
+	port     *porttest.Port
 	settings []string
 	as       *syscall.Credential // whom it runs as; nil is us
 	cmd      *exec.Cmd
@@ -55,12 +57,7 @@ func New(settings ...string) (s *Server, err error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	_, s.port, _ = net.SplitHostPort(l.Addr().String())
-	if err := l.Close(); err != nil {
+	if s.port, err = porttest.Keep(); err != nil {
 		return nil, err
 	}
 	return s, s.Start()
@@ -135,7 +132,7 @@ func (s *Server) Start() (err error) {
 
 func (s *Server) startOnce(deadline time.Time, tick <-chan time.Time) error {
 	args := []string{
-		"-D", s.data(), "-p", s.port,
+		"-D", s.data(), "-p", strconv.Itoa(s.port.Number),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=400",
 	}
 	for _, setting := range s.settings {
@@ -171,28 +168,81 @@ func (s *Server) startOnce(deadline time.Time, tick <-chan time.Time) error {
 	return errors.New("it does not answer")
 }
 
-// Kill ends the server's first process as if the machine had; the others of
-// its processes notice and end.
+// Kill ends the server's first process as if the machine had. The others of its
+// processes notice and end, each when it gets to it; Kill waits for that, since
+// until then one or the other still answers.
 func (s *Server) Kill() {
+	var others []int // handles
+	for _, pid := range s.hold() {
+		if fd, err := unix.PidfdOpen(pid, 0); err == nil { // or it has ended
+			others = append(others, fd)
+		}
+	}
 	_ = s.cmd.Process.Signal(syscall.SIGKILL)
+	deadline := time.Now().Add(patience)
+	for _, fd := range others {
+		_ = unix.PidfdSendSignal(fd, unix.SIGCONT, nil, 0) // where it was frozen
+		awaitEnd(fd, deadline)
+	}
 	_ = s.log.Close()
 }
 
-// Freeze stops the server's processes without ending them.
-func (s *Server) Freeze() { s.signalAll(syscall.SIGSTOP) }
-
-// Thaw lets them go on.
-func (s *Server) Thaw() { s.signalAll(syscall.SIGCONT) }
-
-func (s *Server) signalAll(signal syscall.Signal) {
-	pid := s.cmd.Process.Pid
-	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	_ = syscall.Kill(pid, signal)
-	for child := range strings.FieldsSeq(string(children)) {
-		if pid, err := strconv.Atoi(child); err == nil {
-			_ = syscall.Kill(pid, signal)
+// awaitEnd waits for the end of a process and closes its handle.
+func awaitEnd(fd int, deadline time.Time) {
+	defer func() { _ = unix.Close(fd) }()
+	for {
+		left := max(0, time.Until(deadline).Milliseconds())
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left))
+		if !errors.Is(err, unix.EINTR) {
+			return
 		}
 	}
+}
+
+// Freeze stops the server's processes without ending them.
+func (s *Server) Freeze() {
+	for _, child := range s.hold() {
+		_ = syscall.Kill(child, syscall.SIGSTOP)
+	}
+}
+
+// Thaw lets them go on.
+func (s *Server) Thaw() {
+	for _, child := range s.children() {
+		_ = syscall.Kill(child, syscall.SIGCONT)
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGCONT)
+}
+
+// hold stops the first process, which starts the others, and returns those that
+// there are.
+func (s *Server) hold() (children []int) {
+	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); s.running() && time.Now().Before(deadline); {
+		<-tick.C
+	}
+	return s.children()
+}
+
+// running reports whether the first process is neither stopped nor ended. Its
+// state follows its name, which is in brackets.
+func (s *Server) running() bool {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.PID()))
+	_, state, there := strings.Cut(string(text), ") ")
+	return there && !strings.ContainsAny(state[:1], "TZX")
+}
+
+// children are the process ids of the first process's children.
+func (s *Server) children() (pids []int) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", s.PID(), s.PID()))
+	for child := range strings.FieldsSeq(string(text)) {
+		if pid, err := strconv.Atoi(child); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // Remove ends the server and removes its files.
@@ -206,11 +256,14 @@ func (s *Server) Remove() {
 	for os.RemoveAll(s.dir) != nil && time.Now().Before(deadline) {
 		<-tick.C // its last process is still writing
 	}
+	if s.port != nil {
+		_ = s.port.Release()
+	}
 }
 
 // URL is a connection string for the server, with the schema as search path.
 func (s *Server) URL(schema string) string {
-	u := url.URL{Scheme: "postgres", User: url.User("factory"), Host: "127.0.0.1:" + s.port, Path: "/postgres"}
+	u := url.URL{Scheme: "postgres", User: url.User("factory"), Host: fmt.Sprint("127.0.0.1:", s.port.Number), Path: "/postgres"}
 	q := url.Values{"sslmode": {"disable"}}
 	if schema != "" {
 		q.Set("search_path", schema)
