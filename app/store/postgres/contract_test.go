@@ -23,7 +23,7 @@ func TestIntegrationContract(t *testing.T) {
 		t.Helper()
 		o := postgres.Options{
 			URL: shared.URL(schemaFor(t, dir)), AutoRegister: limits.AutoRegister, MaxSeries: limits.MaxSeries,
-			Retention: limits.Retention, MaxConns: 6,
+			Retention: limits.Retention, MaxConns: 6, ConnectTimeout: patience, StatementTimeout: patience,
 			OnFault: func(err error) {
 				if err != nil {
 					t.Errorf("OnFault(%v)", err)

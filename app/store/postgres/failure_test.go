@@ -118,7 +118,7 @@ func TestIntegrationServerKilled(t *testing.T) {
 			if _, err := store.Latest(context.Background(), factory.LatestQuery{Limit: 1}); !errors.Is(err, factory.ErrUnavailable) {
 				t.Errorf("replica %d: Latest = %v, want ErrUnavailable", i, err)
 			}
-			if took := time.Since(started); took > 5*time.Second {
+			if took := time.Since(started); took > patience {
 				t.Errorf("replica %d: Latest took %v without a server", i, took)
 			}
 		}
@@ -143,7 +143,7 @@ func TestIntegrationServerKilled(t *testing.T) {
 				t.Fatalf("client %d: the acknowledged reading at %d is %v, want %d", c, observedAt, have[observedAt], observedAt-begin)
 			}
 		}
-		if failed += l.failed; l.slowest > 15*time.Second {
+		if failed += l.failed; l.slowest > patience {
 			t.Errorf("client %d waited %v for an answer", c, l.slowest)
 		}
 	}
@@ -185,7 +185,7 @@ func TestIntegrationServerFrozen(t *testing.T) {
 		wg.Go(func() {
 			started := time.Now()
 			err := call()
-			if took := time.Since(started); !errors.Is(err, factory.ErrUnavailable) || took > 20*time.Second {
+			if took := time.Since(started); !errors.Is(err, factory.ErrUnavailable) || took > patience {
 				t.Errorf("%s of a hanging server = %v after %v, want ErrUnavailable in time", name, err, took)
 			}
 		})
@@ -289,14 +289,14 @@ func TestIntegrationServerReadOnly(t *testing.T) {
 		}
 	}
 	set("on")
-	eventually(t, "an append is refused", func() bool {
+	// The server's processes heed it one after another, so a few may be taken, and
+	// the fault found over, until all do.
+	eventually(t, "an append is refused for the cause that readiness tells", func() bool {
 		now++
 		_, err := store.Append(context.Background(), []factory.Reading{at("m", now, 1)})
-		return errors.Is(err, factory.ErrUnavailable)
+		ready := store.Ready()
+		return errors.Is(err, factory.ErrUnavailable) && ready != nil && strings.Contains(ready.Error(), "read-only")
 	})
-	if err := store.Ready(); err == nil || !strings.Contains(err.Error(), "read-only") {
-		t.Errorf("Ready() = %v, want the cause", err)
-	}
 	set("off")
 	eventually(t, "the store is ready again", func() bool { return store.Ready() == nil })
 	mustAppend(t, store, at("m", now+1, 2))
@@ -328,7 +328,7 @@ func TestIntegrationServerComesLate(t *testing.T) {
 	} {
 		started := time.Now()
 		_, err := postgres.Open(context.Background(), postgres.Options{URL: url}.Tuned(postgres.Tuning{StartWithin: 300 * time.Millisecond}))
-		if err == nil || strings.Contains(err.Error(), "hush") || time.Since(started) > 20*time.Second {
+		if err == nil || strings.Contains(err.Error(), "hush") || time.Since(started) > patience {
 			t.Errorf("%s: Open = %v after %v, want an error without the password, soon", name, err, time.Since(started))
 		}
 	}

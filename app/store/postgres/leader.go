@@ -20,8 +20,12 @@ type leader struct {
 	leading atomic.Bool
 	// known is what a leader remembers between its rounds.
 	known memory
-	// round is held during a round, so that a test's own takes turns with them.
-	round sync.Mutex
+	// round is held during a round and counts those that are over, so that a
+	// test's own takes turns with them.
+	round struct {
+		sync.Mutex
+		over int
+	}
 }
 
 // run tries to lead until ctx ends.
@@ -105,6 +109,7 @@ func (l *leader) work(ctx context.Context, conn *pgx.Conn) error {
 	for {
 		l.round.Lock()
 		err := s.upkeep(ctx, conn, &l.known)
+		l.round.over++
 		l.round.Unlock()
 		if ctx.Err() != nil {
 			return nil

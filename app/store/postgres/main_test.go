@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 // leftovers returns the stacks of goroutines that the store has started and
 // that do not end.
 func leftovers() (stacks string) {
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(patience)
 	for tick := time.Tick(10 * time.Millisecond); time.Now().Before(deadline); <-tick {
 		buf := make([]byte, 1<<20)
 		stacks = string(buf[:runtime.Stack(buf, true)])
@@ -79,10 +79,13 @@ func schemaFor(t testing.TB, dir string) string {
 	return name
 }
 
-// options are those of a store in a schema of its own on the shared server.
+// options are those of a store in a schema of its own on the shared server,
+// which is there, however long it takes to answer.
 func options(t testing.TB) postgres.Options {
 	t.Helper()
-	return postgres.Options{URL: shared.URL(schemaFor(t, t.TempDir())), AutoRegister: true, MaxConns: 6}
+	return postgres.Options{
+		URL: shared.URL(schemaFor(t, t.TempDir())), AutoRegister: true, MaxConns: 6, ConnectTimeout: patience, StatementTimeout: patience,
+	}
 }
 
 // mustOpen opens a store, which is closed with the test.

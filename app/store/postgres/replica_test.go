@@ -35,6 +35,7 @@ func replicas(t *testing.T, n int, change func(*postgres.Options)) []*postgres.S
 func TestIntegrationReplicasStartAndWriteAtOnce(t *testing.T) {
 	t.Parallel()
 	o := options(t)
+	o.URL = ownServer(t, "fsync=off").URL("") // whose deadlocks are this test's
 	const n, rounds = 6, 15
 	stores := make([]*postgres.Store, n)
 	var wg sync.WaitGroup
@@ -179,8 +180,9 @@ func TestIntegrationLeaderFailover(t *testing.T) {
 	}
 	one := func() int {
 		t.Helper()
-		eventually(t, "one replica leads", func() bool { return len(leaders()) == 1 })
-		return leaders()[0]
+		var all []int
+		eventually(t, "one replica leads", func() bool { all = leaders(); return len(all) == 1 })
+		return all[0]
 	}
 	one()
 	before, err := stores[0].LeaderPID(ctx)

@@ -23,7 +23,8 @@ type movable struct{ at atomic.Int64 }
 
 func (m *movable) now() time.Time { return time.UnixMilli(m.at.Load()) }
 
-// upkeepStore opens a store with a clock at noon of a day.
+// upkeepStore opens a store with a clock at noon of a day. Its leader has had the
+// one round that it gets to, so that all upkeep from then on is the test's.
 func upkeepStore(t *testing.T, change func(*postgres.Options)) (*postgres.Store, *movable) {
 	t.Helper()
 	clock := new(movable)
@@ -32,7 +33,9 @@ func upkeepStore(t *testing.T, change func(*postgres.Options)) (*postgres.Store,
 	if change != nil {
 		change(&o)
 	}
-	return mustOpen(t, o.Tuned(postgres.Tuning{Now: clock.now, UpkeepEvery: time.Hour})), clock
+	s := mustOpen(t, o.Tuned(postgres.Tuning{Now: clock.now, UpkeepEvery: time.Hour}))
+	eventually(t, "the leader's round is over", func() bool { return s.Rounds() > 0 })
+	return s, clock
 }
 
 func mustUpkeep(t *testing.T, s *postgres.Store) {
