@@ -23,34 +23,29 @@ const (
 	checkWhole = 64 << 20
 )
 
-// markInUse notes in the file that it is open, and reports whether the last
-// store that had it was closed, or there was none.
-func markInUse(c *conn) (clean bool, err error) {
-	marked, err := c.queryInt("SELECT count(*) FROM state WHERE name = 'in use' AND value = 1")
-	if err != nil || marked > 0 {
-		return false, err
-	}
-	return true, setInUse(c, true)
-}
+// setInUse notes in the file whether a store has it open.
+const setInUse = "INSERT OR REPLACE INTO state (name, value) VALUES ('in use', ?)"
 
-// setInUse writes the mark without waiting for the disk: it gets there with
-// the next commit, before which there is nothing to check, or with the end of
-// the write-ahead log at the close.
-func setInUse(c *conn, inUse bool) error {
-	if err := c.once("PRAGMA synchronous = NORMAL"); err != nil {
-		return err
-	}
-	err := c.exec("INSERT OR REPLACE INTO state (name, value) VALUES ('in use', ?)", asFlag(inUse))
-	return errors.Join(err, c.once(durableCommits))
+// wasClosed reports whether the last store that had the file was closed, or
+// there was none.
+func wasClosed(c *conn) (bool, error) {
+	marked, err := c.queryInt("SELECT count(*) FROM state WHERE name = 'in use' AND value = 1")
+	return marked == 0, err
 }
 
 // markClean notes in the file that the store was closed, unless something is
-// wrong with it.
+// wrong with it. It does not wait for the disk: the mark gets there with the
+// end of the write-ahead log, when the connections are closed.
 func (s *Store) markClean() error {
 	if s.faults.committing() != nil || s.checker.state() == factory.IntegrityChecking {
 		return nil // the next start looks at it again
 	}
-	return s.writer.alone(func(c *conn) error { return setInUse(c, false) })
+	return s.writer.alone(func(c *conn) error {
+		if s.writer.unmarked {
+			return nil
+		}
+		return errors.Join(c.once("PRAGMA synchronous = NORMAL"), c.exec(setInUse, asFlag(false)))
+	})
 }
 
 // checker looks through the file after an unclean stop, beside the work of the

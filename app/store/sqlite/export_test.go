@@ -18,12 +18,17 @@ type Tuning struct {
 	RestoreAfter          time.Duration
 	AroundCommit          func(commit func() error) error
 	VFS                   string
+	OpenLog               func(path string) (LogFile, error)
 }
+
+// LogFile is what rewriteLog needs of a file.
+type LogFile = logFile
 
 // Tuned returns o with the settings of t.
 func (o Options) Tuned(t Tuning) Options {
 	o.sealEvery, o.probeEvery, o.now, o.aroundCommit = t.SealEvery, t.ProbeEvery, t.Now, t.AroundCommit
 	o.upkeepEvery, o.restoreAfter, o.vfs = t.UpkeepEvery, t.RestoreAfter, t.VFS
+	o.openLog = t.OpenLog
 	return o
 }
 

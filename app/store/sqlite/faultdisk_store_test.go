@@ -22,10 +22,14 @@ import (
 func onFaultDisk(t *testing.T, path string) (*faultDisk, sqlite.Options) {
 	t.Helper()
 	disk := newFaultDisk(t, path)
-	options := sqlite.Options{Path: path, AutoRegister: true, SealPoints: 64, SealAfter: time.Millisecond}.Tuned(sqlite.Tuning{
-		SealEvery: time.Millisecond, UpkeepEvery: time.Millisecond, ProbeEvery: 2 * time.Millisecond, VFS: faultVFS,
+	return disk, disk.options(path)
+}
+
+// options are those of a busy store on d.
+func (d *faultDisk) options(path string) sqlite.Options {
+	return sqlite.Options{Path: path, AutoRegister: true, SealPoints: 64, SealAfter: time.Millisecond}.Tuned(sqlite.Tuning{
+		SealEvery: time.Millisecond, UpkeepEvery: time.Millisecond, ProbeEvery: 2 * time.Millisecond, VFS: faultVFS, OpenLog: d.openLog,
 	})
-	return disk, options
 }
 
 // powerCut is what is left of a store, and what was acknowledged at least.
@@ -178,4 +182,37 @@ func TestFailingDisk(t *testing.T) {
 			t.Log(fmt.Sprint(failed, " appends failed"))
 		})
 	}
+}
+
+// TestKilledAfterAFailedSync: a process that a sync has failed, and that was
+// killed, leaves a log of which more is seen than is on the disk. What the next
+// one acknowledges on top of it is there after a power cut.
+func TestKilledAfterAFailedSync(t *testing.T) {
+	t.Parallel()
+	disk, options := onFaultDisk(t, newPath(t))
+	first := mustOpen(t, options)
+	c := &cutter{disk: disk, random: rand.New(rand.NewPCG(11, 12)), oneIn: 6, most: 40}
+	c.write(t, first, 5)
+	disk.setRule(func(op diskOp) diskFault {
+		if op.kind == "sync" {
+			return diskFault{code: sqlite3.SQLITE_IOERR_FSYNC}
+		}
+		return diskFault{}
+	})
+	for range 3 {
+		if _, err := first.Append(context.Background(), killReadings(0, 6)); !errors.Is(err, factory.ErrUnavailable) {
+			t.Fatalf("Append = %v, want ErrUnavailable", err)
+		}
+	}
+	path := newPath(t)
+	c.disk = disk.after(t, path)
+	disk.setRule(nil)
+	mustClose(t, first)
+
+	second := mustOpen(t, c.disk.options(path))
+	c.disk.setRule(c.look)
+	c.write(t, second, 60)
+	c.disk.setRule(nil)
+	mustClose(t, second)
+	c.check(t)
 }

@@ -1,21 +1,27 @@
 package sqlite_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"unsafe"
 
 	"modernc.org/libc"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"smart-factory-backend/app/store/sqlite"
 )
 
 // A faultDisk stands between SQLite and the files of one directory. It can
 // have writes and syncs fail, and it knows what of the files would be there
 // after a power cut: what was synced, and of the rest any part.
 type faultDisk struct {
+	dir string
+
 	mu    sync.Mutex
 	files map[string]*shadow
 	// rule, where set, decides about each operation. It is called with mu held.
@@ -40,6 +46,7 @@ type shadow struct {
 	name    string
 	durable []byte
 	pending []change // since the last sync
+	handles map[*handle]struct{}
 }
 
 // change is a write, or a truncation where data is nil.
@@ -77,14 +84,43 @@ type handle struct {
 	disk   *faultDisk
 	shadow *shadow
 	plain  uintptr // the methods of SQLite's own layer
+	// unheard is how a sync through another handle failed: each that was open
+	// then hears of it, once.
+	unheard int32
+}
+
+// errFault is what a faultFile fails with.
+var errFault = errors.New("the disk fails")
+
+// after puts what is left of d when its process is killed below the directory
+// of path: what the system still shows of the files, of which no more is on the
+// disk than before.
+func (d *faultDisk) after(t *testing.T, path string) *faultDisk {
+	t.Helper()
+	next := newFaultDisk(t, path)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for name, s := range d.files {
+		seen, err := os.ReadFile(filepath.Join(d.dir, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(next.dir, name), seen, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		next.files[name] = &shadow{
+			name: name, durable: slices.Clone(s.durable), pending: slices.Clone(s.pending), handles: make(map[*handle]struct{}),
+		}
+	}
+	return next
 }
 
 // newFaultDisk puts a faultDisk below the directory of path.
 func newFaultDisk(t *testing.T, path string) *faultDisk {
 	t.Helper()
 	faultLayer.Do(registerFaultLayer)
-	d := &faultDisk{files: make(map[string]*shadow)}
 	dir := filepath.Dir(path)
+	d := &faultDisk{dir: dir, files: make(map[string]*shadow)}
 	faultMu.Lock()
 	faultDisks[dir] = d
 	faultMu.Unlock()
@@ -148,6 +184,10 @@ func (h *handle) act(kind string, c change, run func(length int) int32) int32 {
 		// As Linux does: what was not written is forgotten, and the next sync
 		// succeeds without it. It is still seen by who reads the file.
 		s.pending = nil
+		for other := range s.handles {
+			other.unheard = fault.code
+		}
+		h.unheard = 0
 		return fault.code
 	case fault.code != 0:
 		return fault.code
@@ -160,10 +200,49 @@ func (h *handle) act(kind string, c change, run func(length int) int32) int32 {
 			s.durable = c.apply(s.durable)
 		}
 		s.pending = nil
+		code, h.unheard = h.unheard, 0
 	default:
 		s.pending = append(s.pending, c)
 	}
 	return code
+}
+
+// openLog is Tuning.OpenLog: it opens the file through d.
+func (d *faultDisk) openLog(path string) (sqlite.LogFile, error) {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &faultFile{file, d.open(path)}, nil
+}
+
+// faultFile is a file that is not SQLite's.
+type faultFile struct {
+	*os.File
+	handle *handle
+}
+
+func (f *faultFile) WriteAt(p []byte, offset int64) (n int, err error) {
+	code := f.handle.act("write", change{offset, append([]byte{}, p...)}, func(length int) int32 {
+		n, err = f.File.WriteAt(p[:length], offset)
+		return sqlite3.SQLITE_OK
+	})
+	if code != sqlite3.SQLITE_OK {
+		return n, errFault
+	}
+	return n, err
+}
+
+func (f *faultFile) Sync() error {
+	if f.handle.act("sync", change{}, func(int) int32 { return sqlite3.SQLITE_OK }) != sqlite3.SQLITE_OK {
+		return errFault
+	}
+	return nil
+}
+
+func (f *faultFile) Close() error {
+	f.handle.close()
+	return f.File.Close()
 }
 
 // addressed is a pointer to what SQLite has at an address.
@@ -220,7 +299,8 @@ func faultOpen(tls *libc.TLS, _, path, file uintptr, flags int32, outFlags uintp
 		return code
 	}
 	f := addressed[sqlite3.Tsqlite3_file](file)
-	h := &handle{disk: disk, shadow: disk.shadowOf(name), plain: f.FpMethods}
+	h := disk.open(name)
+	h.plain = f.FpMethods
 	methods := libc.Xmalloc(tls, libc.Tsize_t(unsafe.Sizeof(sqlite3.Tsqlite3_io_methods{})))
 	m := addressed[sqlite3.Tsqlite3_io_methods](methods)
 	*m = *addressed[sqlite3.Tsqlite3_io_methods](h.plain)
@@ -248,16 +328,28 @@ func faultDelete(tls *libc.TLS, _, path uintptr, sync int32) int32 {
 	return code
 }
 
-// shadowOf returns what is known of a file; at first it is as it is on disk.
-func (d *faultDisk) shadowOf(path string) *shadow {
+// open returns a handle of a file. What was there before the first of them is
+// durable.
+func (d *faultDisk) open(path string) *handle {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	name := filepath.Base(path)
-	if d.files[name] == nil {
+	s := d.files[name]
+	if s == nil {
 		content, _ := os.ReadFile(path)
-		d.files[name] = &shadow{name: name, durable: content}
+		s = &shadow{name: name, durable: content, handles: make(map[*handle]struct{})}
+		d.files[name] = s
 	}
-	return d.files[name]
+	h := &handle{disk: d, shadow: s}
+	s.handles[h] = struct{}{}
+	return h
+}
+
+// close ends the life of a handle.
+func (h *handle) close() {
+	h.disk.mu.Lock()
+	defer h.disk.mu.Unlock()
+	delete(h.shadow.handles, h)
 }
 
 func handleOf(file uintptr) (*handle, *sqlite3.Tsqlite3_io_methods) {
@@ -297,5 +389,6 @@ func faultClose(tls *libc.TLS, file uintptr) int32 {
 	faultMu.Lock()
 	delete(faultHandles, file)
 	faultMu.Unlock()
+	h.close()
 	return asFunction[closeFunc](plain.FxClose)(tls, file)
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 )
@@ -15,6 +16,16 @@ type dbFile struct {
 	path string // absolute
 	vfs  string // the name of SQLite's file system layer; "" is its own
 	info os.FileInfo
+	// openLog opens the write-ahead log where it is not a plain file.
+	openLog func(path string) (logFile, error)
+}
+
+// logFile is the write-ahead log as rewriteLog uses it.
+type logFile interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Sync() error
 }
 
 // dsn is how connections name the file. None of them creates it.
@@ -54,4 +65,39 @@ func (f *dbFile) check() error {
 		return fmt.Errorf("database file %q: %w", f.path, errReplaced)
 	}
 	return nil
+}
+
+// rewriteLog makes durable what is seen of the write-ahead log that another
+// process has left, before anybody builds on it: where a sync of that process
+// failed, the system still shows what it could not write, and a sync alone
+// would not write it any more. The same bytes are written in their places, so
+// it may end anywhere. No other store may have the file open; who reads it may.
+func (f *dbFile) rewriteLog() (err error) {
+	path := f.path + walSuffix
+	if info, err := os.Stat(path); errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
+		return nil
+	}
+	open := f.openLog
+	if open == nil {
+		open = func(path string) (logFile, error) { return os.OpenFile(path, os.O_RDWR, 0) }
+	}
+	file, err := open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	part := make([]byte, 1<<20)
+	for at := int64(0); ; {
+		n, err := file.ReadAt(part, at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if n == 0 {
+			return file.Sync()
+		}
+		if _, err := file.WriteAt(part[:n], at); err != nil {
+			return err
+		}
+		at += int64(n)
+	}
 }

@@ -52,7 +52,7 @@ func open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	file := &dbFile{path: options.Path, vfs: options.vfs}
+	file := &dbFile{path: options.Path, vfs: options.vfs, openLog: options.openLog}
 	writing, _, err := openFile(file)
 	if err != nil {
 		return nil, errors.Join(err, lock.unlock())
@@ -61,12 +61,14 @@ func open(ctx context.Context, options Options) (*Store, error) {
 	if err := s.load(ctx, writing); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
-	clean, err := markInUse(writing)
-	if err != nil {
+	if s.writer.unmarked, err = wasClosed(writing); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
-	if !clean {
+	if !s.writer.unmarked {
 		s.checker.due()
+	}
+	if err := s.writer.connectLocked(); err != nil {
+		return nil, errors.Join(err, s.release())
 	}
 	s.sealer.measure()
 	s.start()
@@ -97,11 +99,15 @@ func defaultMaxBytes(dir string) int64 {
 	return size / 5 * 4
 }
 
-// openFile opens the database for writing and brings it to our schema. It
-// returns the version that the file had; 0 is a new one.
+// openFile opens the database, which no other store has open, for writing and
+// brings it to our schema. It returns the version that the file had; 0 is a new
+// one.
 func openFile(file *dbFile) (c *conn, version int64, err error) {
 	if err := file.create(); err != nil {
 		return nil, 0, err
+	}
+	if err := file.rewriteLog(); err != nil {
+		return nil, 0, fmt.Errorf("write the write-ahead log once more: %w", err)
 	}
 	if c, err = openWriter(file); err != nil {
 		return nil, 0, foreign(err)

@@ -62,6 +62,8 @@ type Options struct {
 	restoreAfter time.Duration
 	// vfs names SQLite's file system layer, for tests of files that fail.
 	vfs string
+	// openLog opens the write-ahead log for rewriteLog, for the same tests.
+	openLog func(path string) (logFile, error)
 	// aroundCommit, where set, is called in place of each COMMIT, which it is
 	// given; for tests of what happens when that fails, before or after it has
 	// taken effect.

@@ -19,12 +19,14 @@ const (
 var (
 	// errLogGone: the write-ahead log was deleted.
 	errLogGone = errors.New("the write-ahead log of the database is gone")
-	errCopying = errors.New("the database file can't be restored during a backup")
+	// errReadersHold: queries did not end in time.
+	errReadersHold = errors.New("queries hold the write-ahead log")
+	errCopying     = errors.New("the database file can't be restored during a backup")
 )
 
 // presentLocked reports an error when the database file or its write-ahead log
 // is not in its place any more: what is written then would be lost with the
-// process. The connection is kept, as it still has all of the content.
+// process. The connections are kept, as they still have all of the content.
 func (w *writer) presentLocked() error {
 	err := w.file.check()
 	if err == nil && w.wal != nil {
@@ -66,7 +68,7 @@ func (z *sealer) restoreLocked() error {
 	if gone == nil {
 		return nil
 	}
-	if errors.Is(gone, errReplaced) || w.conn == nil || time.Since(w.lost) < z.options.restoreAfter {
+	if errors.Is(gone, errReplaced) || w.anchor == nil || time.Since(w.lost) < z.options.restoreAfter {
 		return gone
 	}
 	// A connection that is closed last deletes the log by its name. So all are
@@ -86,8 +88,7 @@ func (z *sealer) restoreLocked() error {
 	return nil
 }
 
-// writeAnewLocked makes a new file of what the writer's connection sees, and
-// opens it; nobody else has a connection. The caller holds both locks.
+// writeAnewLocked makes a new file of what the anchor sees, and opens it; nobody else has a connection. The caller holds both locks.
 func (z *sealer) writeAnewLocked() error {
 	w := z.writer
 	path := w.file.path
@@ -95,16 +96,15 @@ func (z *sealer) writeAnewLocked() error {
 	if err := os.Remove(copied); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := w.conn.onceWithin(context.Background(), "VACUUM INTO ?", copied); err != nil {
+	if err := w.anchor.onceWithin(context.Background(), "VACUUM INTO ?", copied); err != nil {
 		return err
 	}
 	if err := errors.Join(os.Chmod(copied, 0o640), syncFile(copied)); err != nil {
 		return err
 	}
 	z.dropConnLocked()
-	_ = w.conn.close()
-	w.conn, w.wal = nil, nil
-	for _, suffix := range []string{"", walSuffix, shmSuffix} {
+	_ = w.disconnectLocked()
+	for _, suffix := range []string{walSuffix, shmSuffix} {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
@@ -125,6 +125,6 @@ func (z *sealer) writeAnewLocked() error {
 	if err := useWAL(c); err != nil {
 		return errors.Join(err, c.close())
 	}
-	w.conn, w.suspect, w.lost = c, false, time.Time{}
-	return nil
+	w.conn, w.lost = c, time.Time{}
+	return w.connectLocked()
 }

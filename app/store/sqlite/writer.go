@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
 	"sync"
@@ -17,10 +16,17 @@ type writer struct {
 
 	mu   sync.Mutex
 	conn *conn // nil after a failure, until the next transaction
-	// suspect: something failed, so there may be parts of the write-ahead log
-	// that are read but are not on the disk.
-	suspect bool
-	// wal is the file of the write-ahead log of conn, once there is one. lost is
+	// anchor is open as long as the store. SQLite reads the write-ahead log anew
+	// when a file has no connection left; it would then find the transaction
+	// whose sync has failed, which is seen in the file but not on the disk, and
+	// all that came behind it would be lost with it in a power cut. While the
+	// anchor is there, such a transaction is no part of the log, and the next
+	// one is written over it.
+	anchor *conn
+	// unmarked: the file does not say yet that it is in use. It does from the
+	// first transaction on.
+	unmarked bool
+	// wal is the file of the write-ahead log that the anchor has open. lost is
 	// since when it or the database file is not in its place; onLost hears of it.
 	wal    os.FileInfo
 	lost   time.Time
@@ -51,75 +57,64 @@ func openWriter(file *dbFile) (*conn, error) {
 	return c, nil
 }
 
+// openAnchor opens a connection that has the write-ahead log open.
+func openAnchor(file *dbFile) (*conn, error) {
+	c, err := openConn(file)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.queryInt("SELECT count(*) FROM sqlite_schema"); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
 // transact runs fn in a transaction. When it returns nil the transaction is
-// durable. After an error it is absent as a rule; but when a sync failed after
-// the write, all of it may turn up in the file, so the caller looks before it
-// does the work again. A panic in fn becomes an error. After any failure the
-// connection is given up and the next call opens a new one, so that a disk
-// that has recovered is used again.
+// durable. After an error it is absent as a rule; but it may have taken effect
+// all the same, so the caller looks before it does the work again. A panic in
+// fn becomes an error. After any failure the connection is given up and the
+// next call opens a new one, so that a disk that has recovered is used again.
 func (w *writer) transact(fn func(*conn) error) (err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.presentLocked(); err != nil {
 		return err
 	}
-	if w.conn == nil {
-		if w.conn, err = openWriter(w.file); err != nil {
-			return err
-		}
+	if err := w.connectLocked(); err != nil {
+		return err
 	}
 	defer func() {
 		if err != nil {
 			w.giveUpLocked()
-		} else if w.wal == nil {
-			w.wal, _ = os.Stat(w.file.path + walSuffix)
 		}
 	}()
 	defer recoverAs(&err)
-	if err := w.startOverLocked(); err != nil {
-		return err
-	}
 	if err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
+	}
+	if w.unmarked {
+		if err := w.conn.exec(setInUse, asFlag(true)); err != nil {
+			return err
+		}
 	}
 	if err := fn(w.conn); err != nil {
 		return err
 	}
 	commit := func() error { return w.conn.exec("COMMIT") }
 	if w.aroundCommit != nil {
-		return w.aroundCommit(commit)
+		err = w.aroundCommit(commit)
+	} else {
+		err = commit()
 	}
-	return commit()
-}
-
-// errReadersHold: the write-ahead log can't be started over yet.
-var errReadersHold = errors.New("queries hold the write-ahead log")
-
-// startOverLocked begins the write-ahead log anew after a failure. When a sync
-// fails, the system forgets the pages that it could not write and still shows
-// them to readers; all that is appended behind them would be lost with them in
-// a power cut. So what is shown is moved to the database file, which is
-// written and synced once more, and the log starts empty.
-func (w *writer) startOverLocked() error {
-	if !w.suspect {
-		return nil
-	}
-	busy, err := w.conn.queryInt("PRAGMA wal_checkpoint(TRUNCATE)")
-	if err != nil {
-		return fmt.Errorf("start the write-ahead log over: %w", err)
-	}
-	if busy != 0 {
-		return fmt.Errorf("start the write-ahead log over: %w", errReadersHold)
-	}
-	w.suspect = false
-	return nil
+	w.unmarked = w.unmarked && err != nil
+	return err
 }
 
 // alone runs fn on the connection, if there is one, outside of a transaction.
 func (w *writer) alone(fn func(*conn) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.conn == nil || w.suspect {
+	if w.conn == nil {
 		return nil
 	}
 	if err := w.presentLocked(); err != nil {
@@ -133,19 +128,41 @@ func (w *writer) alone(fn func(*conn) error) error {
 func (w *writer) giveUpLocked() {
 	_ = w.conn.exec("ROLLBACK")
 	_ = w.conn.close()
-	w.conn, w.wal, w.suspect = nil, nil, true
+	w.conn = nil
 }
 
-// close releases the connection. Nothing is written after it.
+// connectLocked opens what is not open of the connections.
+func (w *writer) connectLocked() (err error) {
+	if w.conn == nil {
+		if w.conn, err = openWriter(w.file); err != nil {
+			return err
+		}
+	}
+	if w.anchor == nil {
+		if w.anchor, err = openAnchor(w.file); err == nil {
+			w.wal, _ = os.Stat(w.file.path + walSuffix)
+		}
+	}
+	return err
+}
+
+// disconnectLocked closes the connections.
+func (w *writer) disconnectLocked() error {
+	var errs []error
+	for _, c := range []*conn{w.anchor, w.conn} {
+		if c != nil {
+			errs = append(errs, c.close())
+		}
+	}
+	w.conn, w.anchor, w.wal = nil, nil, nil
+	return errors.Join(errs...)
+}
+
+// close releases the connections. Nothing is written after it.
 func (w *writer) close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.conn == nil {
-		return nil
-	}
-	err := w.conn.close()
-	w.conn = nil
-	return err
+	return w.disconnectLocked()
 }
 
 // vacuum gives up to n free pages back to the file system.
