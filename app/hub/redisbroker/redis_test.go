@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -16,9 +17,10 @@ import (
 	"smart-factory-backend/app/hub"
 	"smart-factory-backend/app/hub/hubtest"
 	"smart-factory-backend/app/hub/redisbroker"
+	"smart-factory-backend/app/porttest"
 )
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // redis is a server of a test's own.
 type redis struct {
@@ -29,13 +31,8 @@ type redis struct {
 
 func start(t *testing.T) *redis {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &redis{addr: l.Addr().String()}
-	_, r.port, _ = net.SplitHostPort(r.addr)
-	_ = l.Close()
+	port := strconv.Itoa(porttest.ForTest(t))
+	r := &redis{addr: net.JoinHostPort("127.0.0.1", port), port: port}
 	r.Mend(t)
 	t.Cleanup(func() { r.Cut(t) })
 	return r
