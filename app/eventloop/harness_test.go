@@ -16,7 +16,7 @@ import (
 	"smart-factory-backend/app/leaktest"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 

@@ -8,31 +8,57 @@ import (
 )
 
 // TestTimers: each fires once, not before its time, in order; a stopped one
-// does not, and a moved one only at its new time.
+// does not, and a moved one only at its new time. The loop runs once all are
+// set, so that none can fire while the test still sets, stops or moves others.
 func TestTimers(t *testing.T) {
 	t.Parallel()
-	l, _ := start(t)
-	fired := make(chan int, 20)
-	begin := time.Now()
-	timers := make([]eventloop.Timer, 6)
+	l, err := eventloop.New(eventloop.Options{Shards: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n, late = 6, 20 * time.Millisecond // After says how late a timer may be
+	type call struct {
+		timer int
+		at    time.Time
+	}
+	fired := make(chan call, 20)
+	timers := make([]eventloop.Timer, n)
+	var from, to [n]time.Time // when it is due
+	set := func(i int, d time.Duration) {
+		from[i] = time.Now().Add(d)
+		l.After(&timers[i], d, func() { fired <- call{i, time.Now()} })
+		to[i] = time.Now().Add(d + late)
+	}
 	for i, d := range []time.Duration{150, 50, 100, 0, 20, 60} {
-		l.After(&timers[i], d*time.Millisecond, func() {
-			if took := time.Since(begin); took < d*time.Millisecond {
-				t.Errorf("timer %d fired after %v", i, took)
-			}
-			fired <- i
-		})
+		set(i, d*time.Millisecond)
 	}
 	l.Stop(&timers[4])
 	l.Stop(&timers[4])
-	l.After(&timers[5], 200*time.Millisecond, func() { fired <- 50 })
-	for _, want := range []int{3, 1, 2, 0, 50} {
-		if got := within(t, "a timer", fired); got != want {
-			t.Errorf("timer %d fired, want %d", got, want)
+	set(5, 200*time.Millisecond)
+	run(t, l)
+	var calls []call
+	for range n - 1 {
+		calls = append(calls, within(t, "a timer", fired))
+	}
+	seen := map[int]bool{4: true}
+	for k, c := range calls {
+		if seen[c.timer] {
+			t.Errorf("timer %d fired, though it was stopped or had fired before", c.timer)
+		}
+		seen[c.timer] = true
+		if c.at.Before(from[c.timer]) {
+			t.Errorf("timer %d fired %v before its time", c.timer, from[c.timer].Sub(c.at))
+		}
+		for _, earlier := range calls[:k] {
+			if to[c.timer].Before(from[earlier.timer]) {
+				t.Errorf("timer %d fired before timer %d, which was due before it", earlier.timer, c.timer)
+			}
 		}
 	}
-	l.After(&timers[0], 0, func() { fired <- 0 }) // one that has fired can be set again
-	within(t, "the timer set again", fired)
+	set(0, 0) // one that has fired can be set again
+	if c := within(t, "the timer set again", fired); c.timer != 0 {
+		t.Errorf("timer %d fired again", c.timer)
+	}
 }
 
 // TestTimerSetsItself: as a heartbeat does.
