@@ -33,6 +33,8 @@ type client struct {
 	hasty bool
 	// ctx, if set, gives up dialling when it ends.
 	ctx context.Context
+	// patient waits for an answer for as long as the test runs.
+	patient bool
 	// served counts the requests that were answered on the connection.
 	served int
 }
@@ -59,7 +61,11 @@ func (c *client) ask(request string) (answer, error) {
 		}
 		c.conn, c.br, c.served = conn, bufio.NewReader(conn), 0
 	}
-	_ = c.conn.SetDeadline(time.Now().Add(patience))
+	until := time.Now().Add(patience)
+	if c.patient {
+		until = time.Time{}
+	}
+	_ = c.conn.SetDeadline(until)
 	if _, err := io.WriteString(c.conn, request); err != nil {
 		return answer{}, fmt.Errorf("write request %d of the connection: %w", c.served+1, err)
 	}

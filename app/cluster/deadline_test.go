@@ -106,7 +106,7 @@ func TestStalledReaderEnds(t *testing.T) {
 // 4 MiB at most, has gone: nothing can be written for seconds here.
 func TestSlowReaderIsServed(t *testing.T) {
 	t.Parallel()
-	const timeout, size = time.Second, 16 << 20
+	const timeout, size = 2 * time.Second, 16 << 20
 	body := bytes.Repeat([]byte("0123456789abcdef"), size/16)
 	r := start(t, cluster.Options{
 		WriteTimeout: timeout,
@@ -129,10 +129,10 @@ func TestSlowReaderIsServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got bytes.Buffer
-	pace := time.NewTicker(timeout / 10)
+	pace := time.NewTicker(timeout / 20)
 	defer pace.Stop()
-	for range 40 { // four times the timeout
-		if _, err := io.CopyN(&got, resp.Body, 48<<10); err != nil {
+	for range 60 { // three times the timeout
+		if _, err := io.CopyN(&got, resp.Body, 20<<10); err != nil {
 			t.Fatalf("a slow reader got %d of %d bytes, %v", got.Len(), size, err)
 		}
 		<-pace.C

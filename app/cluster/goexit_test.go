@@ -114,16 +114,15 @@ func TestTimedOutHandlerMayFailLate(t *testing.T) {
 	for name, fail := range map[string]func(){"panics": trouble, "ends its goroutine": leaveGoroutine, "returns": func() {}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			over := make(chan struct{})
+			over, answered := make(chan struct{}), make(chan struct{})
 			late := func(ctx *fasthttp.RequestCtx) {
 				defer close(over)
-				stop := time.After(30 * time.Millisecond)
 				for n := 0; ; n++ {
 					ctx.Response.SetStatusCode(http.StatusTeapot)
 					ctx.Response.SetConnectionClose()
 					ctx.SetBodyString("nobody sees this")
 					select {
-					case <-stop:
+					case <-answered:
 						fail()
 						return
 					default:
@@ -137,6 +136,7 @@ func TestTimedOutHandlerMayFailLate(t *testing.T) {
 			if a, err := c.get("/site"); err != nil || a.status != http.StatusGatewayTimeout || a.body != "late" {
 				t.Errorf("GET /site: %+v, %v, want 504 late", a, err)
 			}
+			close(answered)
 			within(t, "end of the late handler", over)
 			wantOK(t, c)
 		})

@@ -18,7 +18,7 @@ import (
 
 // patience bounds every wait of the tests. It is only ever used up by a test
 // that fails.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // running is a Supervisor that runs for the time of a test.
 type running struct {

@@ -155,7 +155,7 @@ func TestEverythingAtOnceUnderLoad(t *testing.T) {
 
 // wantStall is a client whose request is answered late, but well.
 func wantStall(addr string) error {
-	c := &client{addr: addr, hasty: true}
+	c := &client{addr: addr, hasty: true, patient: true} // it stalls until all the others have had their turn
 	defer c.close()
 	a, err := c.get("/stall")
 	return wanted(a, err, http.StatusOK)

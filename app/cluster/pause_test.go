@@ -17,7 +17,7 @@ import (
 func pausedChild([]string) int {
 	release := make(chan struct{})
 	o := cluster.Options{
-		Server: timeouts(time.Second, time.Second), StallAfter: 2 * time.Second, AbandonLimit: 1,
+		Server: timeouts(3*time.Second, 3*time.Second), StallAfter: 5 * time.Second, AbandonLimit: 1,
 		Handler: func(ctx *fasthttp.RequestCtx) {
 			if string(ctx.Path()) == "/hold" {
 				fmt.Println("holding")
@@ -47,7 +47,7 @@ func TestPauseLosesNobody(t *testing.T) {
 	}
 	l := startLoad(t, c.addr, "/", 8, 4)
 	l.more(100)
-	pause(t, c, 2500*time.Millisecond)
+	pause(t, c, 6*time.Second)
 	l.more(100)
 	c.say("release")
 	for range held {
@@ -56,7 +56,7 @@ func TestPauseLosesNobody(t *testing.T) {
 		}
 	}
 	l.more(100)
-	pause(t, c, 1500*time.Millisecond)
+	pause(t, c, 4*time.Second)
 	l.more(100)
 	l.end()
 	c.stop()

@@ -142,7 +142,7 @@ func TestShutdownFinishesRequests(t *testing.T) {
 
 func TestShutdownDelayServesOn(t *testing.T) {
 	t.Parallel()
-	r := start(t, cluster.Options{ShutdownDelay: 2 * time.Second})
+	r := start(t, cluster.Options{ShutdownDelay: 5 * time.Second})
 	kept := &client{addr: r.addr}
 	defer kept.close()
 	wantOK(t, kept)
