@@ -16,7 +16,7 @@ import (
 	"smart-factory-backend/app/store/storetest"
 )
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // base is an observation time; readings count milliseconds from it.
 const base = 1_700_000_000_000

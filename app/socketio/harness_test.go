@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds every wait; only a test that fails uses it up.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // plant is a server with all that it stands on, for the time of a test.
 type plant struct {

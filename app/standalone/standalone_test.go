@@ -20,7 +20,7 @@ import (
 )
 
 // patience bounds every wait; only a test that fails uses it up.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // logged is a log that may be read while it is written.
 type logged struct {

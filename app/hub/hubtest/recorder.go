@@ -13,7 +13,7 @@ import (
 )
 
 // patience is how long anything may take on a machine that is very busy.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // end is one broker that runs, with what its listener was told.
 type end struct {
