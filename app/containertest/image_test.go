@@ -138,11 +138,11 @@ func TestImageIsSmallAndUnprivileged(t *testing.T) {
 }
 
 // Both the server and the engine's health check say so within two seconds. One
-// of three starts is enough: the machine may have other things to do.
+// start of those in a minute is enough: the machine may have other things to do.
 func TestContainerIsHealthyAtOnce(t *testing.T) {
 	const limit = 2 * time.Second
 	var ready, healthy time.Duration
-	for range 3 {
+	for begin := time.Now(); time.Since(begin) < time.Minute; {
 		c := run(t)
 		started := c.time("{{.State.StartedAt}}")
 		eventually(t, "readiness", func() bool { return answers(c.addr, "/api/health/ready") })
@@ -153,6 +153,7 @@ func TestContainerIsHealthyAtOnce(t *testing.T) {
 		if ready < limit && healthy < limit {
 			break
 		}
+		docker(t, "kill", c.id) // it is not to slow down the next
 	}
 	if ready >= limit || healthy >= limit {
 		t.Errorf("ready after %v, healthy after %v, want both in under %v", ready, healthy, limit)
