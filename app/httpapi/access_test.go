@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/httpapi"
@@ -63,6 +64,7 @@ func TestRateLimitOfAnAddress(t *testing.T) {
 		o.RateLimit, o.RateBurst = 1, 3
 		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	})
+	httpapi.Slow(p.api, time.Hour)
 	for i, want := range []int{200, 200, 200, 429} {
 		if a := p.get(t, "/api/v1/latest", "X-Forwarded-For: 198.51.100.9, 203.0.113.5, 192.0.2.7"); a.status != want {
 			t.Errorf("request %d = %d, want %d", i, a.status, want)
@@ -78,9 +80,38 @@ func TestRateLimitOfAnAddress(t *testing.T) {
 	}
 }
 
+func TestRateOfALimit(t *testing.T) {
+	t.Parallel()
+	l := httpapi.NewLimiter(10, 3)
+	one, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	const ms = time.Millisecond
+	for i, tt := range []struct {
+		of        netip.Addr
+		now, wait time.Duration
+	}{
+		{one, 0, 0},
+		{one, 0, 0},
+		{one, 50 * ms, 0},
+		{one, 50 * ms, 50 * ms},
+		{other, 50 * ms, 0},
+		{one, 99 * ms, ms},
+		{one, 100 * ms, 0},
+		{one, 100 * ms, 100 * ms},
+		{one, time.Hour, 0}, // as if it had never been there
+		{one, time.Hour, 0},
+		{one, time.Hour, 0},
+		{one, time.Hour, 100 * ms},
+	} {
+		if got := l.Take(tt.of, tt.now); got != tt.wait {
+			t.Errorf("request %d, %v after the first, waits %v, want %v", i, tt.now, got, tt.wait)
+		}
+	}
+}
+
 func TestForwardedAddressOfAStrangerIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	p := start(t, func(o *httpapi.Options, _ *plant) { o.RateLimit, o.RateBurst = 1, 1 })
+	httpapi.Slow(p.api, time.Hour)
 	p.get(t, "/api/v1/latest", "X-Forwarded-For: 203.0.113.5")
 	if a := p.get(t, "/api/v1/latest", "X-Forwarded-For: 203.0.113.6"); a.status != 429 {
 		t.Errorf("second request of one peer under another name = %d, want 429", a.status)

@@ -28,15 +28,16 @@ var errMuchHistory = &httpError{status: fasthttp.StatusServiceUnavailable, retry
 type answers struct {
 	limit int64
 	room  *semaphore.Weighted
+	wait  time.Duration // answerWait, but for tests
 }
 
 func newAnswers(limit int64) *answers {
-	return &answers{limit: limit, room: semaphore.NewWeighted(limit)}
+	return &answers{limit: limit, room: semaphore.NewWeighted(limit), wait: answerWait}
 }
 
 // reserve waits for n bytes, or for all there are if n is more.
 func (a *answers) reserve(n int64) (*reservation, error) {
-	wait, cancel := context.WithTimeout(context.Background(), answerWait)
+	wait, cancel := context.WithTimeout(context.Background(), a.wait)
 	defer cancel()
 	n = min(n, a.limit)
 	if a.room.Acquire(wait, n) != nil {

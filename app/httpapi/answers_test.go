@@ -31,7 +31,7 @@ func (p *plant) ask(t *testing.T, path string) asker {
 		_ = c.Close()
 		<-ended
 	})
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	a := asker{c, bufio.NewReaderSize(c, 16)}
 	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
 		t.Fatal(err)
@@ -59,9 +59,11 @@ func TestHistoryThatIsNotTaken(t *testing.T) {
 	if a := p.get(t, path+"?limit=100"); a.status != http.StatusOK {
 		t.Errorf("a few points beside it = %d %s, want 200", a.status, a.body)
 	}
+	httpapi.WaitForHistory(p.api, 50*time.Millisecond)
 	if a := p.get(t, path); a.status != http.StatusServiceUnavailable || a.header["Retry-After"] != "1" {
 		t.Errorf("as much again beside it = %d, Retry-After %q, want 503 and 1", a.status, a.header["Retry-After"])
 	}
+	httpapi.WaitForHistory(p.api, patience)
 	taken := make(chan int64, 1)
 	go func() { // ends with the connection
 		n, _ := io.Copy(io.Discard, lazy.br)

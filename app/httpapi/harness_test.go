@@ -24,6 +24,9 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 )
 
+// patience is longer than anything takes that works.
+const patience = time.Minute
+
 // plant serves the API in memory, as a worker would.
 type plant struct {
 	api      *httpapi.API
@@ -63,7 +66,7 @@ func start(t testing.TB, change func(*httpapi.Options, *plant)) *plant {
 		Store: p.store, Runtime: p, Metrics: metrics.New(), Keys: access.NewKeys(access.List{}),
 		RateLimit: 100_000, RateBurst: 100_000, KeyRateLimit: 100_000,
 		MaxBody: 4 << 20, MaxUnpacked: 32 << 20, MaxPoints: 10_000,
-		IngestTimeout: 10 * time.Second, IngestMemory: 64 << 20,
+		IngestTimeout: patience, IngestMemory: 64 << 20,
 	}
 	o.Health = health.New(p, time.Now)
 	o.Health.Add("store", health.Readiness, func() error { return p.store.Ready() })
@@ -80,7 +83,7 @@ func start(t testing.TB, change func(*httpapi.Options, *plant)) *plant {
 	p.server = &fasthttp.Server{
 		Logger:  silent{},
 		Handler: api.Handler, ErrorHandler: api.Error, StreamRequestBody: true, MaxRequestBodySize: o.MaxBody,
-		DisablePreParseMultipartForm: true, NoDefaultServerHeader: true, ReadTimeout: 10 * time.Second,
+		DisablePreParseMultipartForm: true, NoDefaultServerHeader: true, ReadTimeout: patience,
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -126,7 +129,7 @@ func (p *plant) dial(t testing.TB) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	return c
 }
 

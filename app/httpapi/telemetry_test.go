@@ -155,7 +155,7 @@ func socketPair(t *testing.T) (ours *net.UnixConn, theirs net.Conn) {
 		}
 		_ = f.Close()
 		t.Cleanup(func() { _ = ends[i].Close() })
-		_ = ends[i].SetDeadline(time.Now().Add(20 * time.Second))
+		_ = ends[i].SetDeadline(time.Now().Add(patience))
 	}
 	return ends[0].(*net.UnixConn), ends[1]
 }
