@@ -16,6 +16,9 @@ import (
 
 // Client asks the process behind one control socket.
 type Client struct {
+	// Patience is how long Status waits; Dial sets five seconds.
+	Patience time.Duration
+
 	path string
 	http *http.Client
 }
@@ -32,15 +35,15 @@ func Dial(path string) (*Client, error) {
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return connect(ctx, path) },
 	}
-	return &Client{path: path, http: &http.Client{Transport: transport}}, nil
+	return &Client{Patience: 5 * time.Second, path: path, http: &http.Client{Transport: transport}}, nil
 }
 
 // Close ends the connections of the Client.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Status returns the state of the process. It waits for at most five seconds.
+// Status returns the state of the process.
 func (c *Client) Status(ctx context.Context) (Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, c.Patience)
 	defer cancel()
 	return call[Status](ctx, c, http.MethodGet, "/status")
 }

@@ -34,6 +34,8 @@ type Server struct {
 	path    string
 	backend Backend
 	busy    sync.WaitGroup // calls of backend
+	// moment is how long the answers of calls that Run has cancelled may take.
+	moment time.Duration
 
 	mu    sync.Mutex
 	claim *claim
@@ -42,7 +44,7 @@ type Server struct {
 
 // NewServer returns a Server for the socket at path. It starts nothing.
 func NewServer(path string, b Backend) *Server {
-	return &Server{path: path, backend: b}
+	return &Server{path: path, backend: b, moment: time.Second}
 }
 
 // Listen claims the socket without answering yet, so that a start can fail
@@ -90,8 +92,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
-	// A moment for the answers of calls that have just been cancelled.
-	last, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	last, done := context.WithTimeout(context.WithoutCancel(ctx), s.moment)
 	defer done()
 	if server.Shutdown(last) != nil {
 		_ = server.Close()

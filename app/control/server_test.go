@@ -34,10 +34,18 @@ func (b backend) Scale(ctx context.Context, n int) (control.ScaleResult, error) 
 	return b.scale(ctx, n)
 }
 
+// patience is longer than anything takes that works.
+const patience = time.Minute
+
 // start runs a server at path until the test ends, or stop is called.
 func start(t *testing.T, path string, b control.Backend) (stop func()) {
 	t.Helper()
-	s := control.NewServer(path, b)
+	return run(t, control.NewServer(path, b))
+}
+
+// run is start with a server.
+func run(t *testing.T, s *control.Server) (stop func()) {
+	t.Helper()
 	s.ErrorLog = log.New(new(bytes.Buffer), "", 0)
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
@@ -61,6 +69,7 @@ func dial(t *testing.T, path string) *control.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Patience = patience
 	t.Cleanup(c.Close)
 	return c
 }
@@ -254,12 +263,14 @@ func TestRunEndsCallsAndWaitsForThem(t *testing.T) {
 	path := socketPath(t)
 	begun := make(chan struct{})
 	returned := false
-	stop := start(t, path, backend{reload: func(ctx context.Context) (control.ReloadResult, error) {
+	server := control.NewServer(path, backend{reload: func(ctx context.Context) (control.ReloadResult, error) {
 		close(begun)
 		<-ctx.Done()
 		returned = true // Run waits, so this is no race
 		return control.ReloadResult{}, errors.New("ended early")
 	}})
+	control.LastAnswersWithin(server, patience)
+	stop := run(t, server)
 	c := dial(t, path)
 	answer := make(chan error, 1)
 	go func() {
@@ -289,7 +300,7 @@ func TestRunWaitsForABackendThatTakesItsTime(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
 	begun, answered, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	stop := start(t, path, backend{reload: func(context.Context) (control.ReloadResult, error) {
+	server := control.NewServer(path, backend{reload: func(context.Context) (control.ReloadResult, error) {
 		close(begun)
 		<-answered // by then the server has given up on the answer
 		select {
@@ -299,6 +310,8 @@ func TestRunWaitsForABackendThatTakesItsTime(t *testing.T) {
 		}
 		return control.ReloadResult{}, nil
 	}})
+	control.LastAnswersWithin(server, time.Millisecond)
+	stop := run(t, server)
 	c := dial(t, path)
 	go func() {
 		<-begun
@@ -364,7 +377,7 @@ func TestASilentClientHoldsUpNobody(t *testing.T) {
 		t.Errorf("Status() beside a silent client = %v", err)
 	}
 	stop()
-	_ = silent.SetReadDeadline(time.Now().Add(30 * time.Second))
+	_ = silent.SetReadDeadline(time.Now().Add(patience))
 	if _, err := silent.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the silent client's connection after the end: %v, want it closed", err)
 	}

@@ -1,0 +1,7 @@
+package control
+
+import "time"
+
+// LastAnswersWithin sets how long the answers of calls that Run has cancelled
+// may take.
+func LastAnswersWithin(s *Server, moment time.Duration) { s.moment = moment }
