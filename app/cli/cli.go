@@ -21,9 +21,7 @@ const program = "smart-factory-backend"
 // and SIGTERM end the sub-command as the end of ctx does; a second one ends
 // the process at once.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return run(ctx, args, environment{
-		stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv, load: config.Load,
-	})
+	return run(ctx, args, ofProcess(stdin, stdout, stderr))
 }
 
 func run(ctx context.Context, args []string, env environment) int {

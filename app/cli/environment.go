@@ -3,6 +3,7 @@ package cli
 import (
 	"io"
 	"os"
+	"time"
 
 	"smart-factory-backend/app/config"
 
@@ -17,6 +18,15 @@ type environment struct {
 	getenv func(name string) string
 	// load reads the configuration, as config.Load does.
 	load func() (config.Config, []config.Warning, error)
+	// healthWithin is how long healthcheck waits for an answer.
+	healthWithin time.Duration
+}
+
+// ofProcess is the environment of this process.
+func ofProcess(stdin io.Reader, stdout, stderr io.Writer) environment {
+	return environment{
+		stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv, load: config.Load, healthWithin: healthTimeout,
+	}
 }
 
 // terminalSize returns the size of the terminal that w writes to; ok is false

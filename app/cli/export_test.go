@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -15,11 +17,22 @@ type World struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
 	Load           func() (config.Config, []config.Warning, error)
+	// HealthWithin is how long healthcheck waits; 0 is as long as anywhere.
+	HealthWithin time.Duration
 }
 
 // Run is Main in another World.
 func Run(ctx context.Context, args []string, w World) int {
-	return run(ctx, args, environment{stdout: w.Stdout, stderr: w.Stderr, getenv: w.Getenv, load: w.Load})
+	return run(ctx, args, environment{
+		stdout: w.Stdout, stderr: w.Stderr, getenv: w.Getenv, load: w.Load, healthWithin: cmp.Or(w.HealthWithin, healthTimeout),
+	})
+}
+
+// PatientMain is Main, but that healthcheck waits so long.
+func PatientMain(ctx context.Context, healthWithin time.Duration) int {
+	env := ofProcess(os.Stdin, os.Stdout, os.Stderr)
+	env.healthWithin = healthWithin
+	return run(ctx, os.Args[1:], env)
 }
 
 // CommandNames returns the names of all sub-commands.

@@ -33,7 +33,7 @@ HEALTHCHECK in an image without a shell. Exit codes: 0 healthy, 1 not.`,
 		if err != nil {
 			return failed(env, c.name, err)
 		}
-		answer, err := askHealth(ctx, cfg)
+		answer, err := askHealth(ctx, cfg, env.healthWithin)
 		if err != nil {
 			return failed(env, c.name, err)
 		}
@@ -55,11 +55,11 @@ func loadFor(env environment, names ...string) (config.Config, error) {
 
 // askHealth returns the body of a good answer. An answer other than 200 is an
 // error that holds the body.
-func askHealth(ctx context.Context, cfg config.Config) (string, error) {
+func askHealth(ctx context.Context, cfg config.Config, within time.Duration) (string, error) {
 	if cfg.Port == 0 {
 		return "", errors.New("PORT is 0, so the port isn't known")
 	}
-	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	scheme := "http"
 	if cfg.TLS() {
@@ -82,7 +82,7 @@ func askHealth(ctx context.Context, cfg config.Config) (string, error) {
 	}
 	response, err := client.Do(request)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return "", fmt.Errorf("%s gave no answer within %v", address, healthTimeout)
+		return "", fmt.Errorf("%s gave no answer within %v", address, within)
 	}
 	if err != nil {
 		return "", errors.Unwrap(err)

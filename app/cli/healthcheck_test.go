@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"smart-factory-backend/app/config"
+	"smart-factory-backend/app/porttest"
 )
 
 // at makes a configuration say that the server is at address.
@@ -134,19 +136,18 @@ func TestHealthcheckGivesUp(t *testing.T) {
 	t.Run("on a server that hangs", func(t *testing.T) {
 		t.Parallel()
 		address, _ := silentServer(t)
-		got := run(t.Context(), at(t, address), "healthcheck")
+		c := config.Default()
+		at(t, address)(&c)
+		load := func() (config.Config, []config.Warning, error) { return c, nil, nil }
+		got := runWithin(t.Context(), 0, load, "healthcheck")
 		if want := address + " gave no answer within 2s"; got.code != 1 || !strings.Contains(got.stderr, want) {
 			t.Errorf("healthcheck = %+v, want exit code 1 and %q", got, want)
 		}
 	})
 	t.Run("on a closed port", func(t *testing.T) {
 		t.Parallel()
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = l.Close()
-		got := run(t.Context(), at(t, l.Addr().String()), "healthcheck")
+		address := fmt.Sprint("127.0.0.1:", porttest.ForTest(t))
+		got := run(t.Context(), at(t, address), "healthcheck")
 		if got.code != 1 || !strings.Contains(got.stderr, "connection refused") {
 			t.Errorf("healthcheck = %+v, want exit code 1 and that it was refused", got)
 		}

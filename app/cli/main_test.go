@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"smart-factory-backend/app/cli"
 	"smart-factory-backend/app/config"
@@ -16,13 +17,16 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
+// patience is longer than anything takes that works.
+const patience = time.Minute
+
 // asProgram is set in the environment of a test binary that is to be the
 // program itself.
 const asProgram = "CLI_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		os.Exit(cli.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+		os.Exit(cli.PatientMain(context.Background(), patience))
 	}
 	os.Exit(m.Run())
 }
@@ -57,9 +61,13 @@ func run(ctx context.Context, change func(*config.Config), args ...string) resul
 }
 
 func runWith(ctx context.Context, load func() (config.Config, []config.Warning, error), args ...string) result {
+	return runWithin(ctx, patience, load, args...)
+}
+
+func runWithin(ctx context.Context, within time.Duration, load func() (config.Config, []config.Warning, error), args ...string) result {
 	var stdout, stderr bytes.Buffer
 	code := cli.Run(ctx, args, cli.World{
-		Stdout: &stdout, Stderr: &stderr, Load: load, Getenv: func(string) string { return "" },
+		Stdout: &stdout, Stderr: &stderr, Load: load, Getenv: func(string) string { return "" }, HealthWithin: within,
 	})
 	return result{code, stdout.String(), stderr.String()}
 }

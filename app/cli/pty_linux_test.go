@@ -54,7 +54,7 @@ func onTerminal(t *testing.T, variables []string, until string, args ...string) 
 		t.Fatal(err)
 	}
 	_ = screen.Close()
-	timer := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	var out bytes.Buffer
 	chunk := make([]byte, 4096)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"smart-factory-backend/app/porttest"
 	"smart-factory-backend/app/replay"
 )
 
@@ -209,12 +209,7 @@ func TestRunStopsWhenTold(t *testing.T) {
 
 func TestRunGivesUpOnAServerThatIsAway(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = ln.Close()
-	o := fast("http://"+ln.Addr().String(), file(t, "m.csv", hours(1)), file(t, "n.csv", hours(1)))
+	o := fast(fmt.Sprint("http://127.0.0.1:", porttest.ForTest(t)), file(t, "m.csv", hours(1)), file(t, "n.csv", hours(1)))
 	o.RetryFor, o.Clients = 0, 1
 	sum := run(t, o)
 	for _, f := range sum.Files {
