@@ -215,8 +215,18 @@ func TestSlowScreens(t *testing.T) {
 	defer side.close()
 	c := &client{addr: p.addr}
 	defer c.close()
+	series := fmt.Sprint("machine-", machines-1, " n")
 	n := 0
 	p.eventually("slow screens counted", func() bool {
+		for i, s := range good { // none may fall so far behind that it is slow itself
+			value, fault, err := s.state(series)
+			if fault != "" || err != nil {
+				t.Fatalf("screen %d: %s, %v", i, fault, err)
+			}
+			if value < float64(n-20) {
+				return false
+			}
+		}
 		n++
 		var body strings.Builder
 		for m := range machines {
@@ -243,7 +253,6 @@ func TestSlowScreens(t *testing.T) {
 			t.Errorf("slow screen %d ends with %v, want 1013", i, s.err)
 		}
 	}
-	series := fmt.Sprint("machine-", machines-1, " n")
 	for i, s := range good {
 		p.eventually(fmt.Sprint("the last value on screen ", i), func() bool {
 			value, fault, err := s.state(series)
@@ -259,7 +268,7 @@ func TestSlowScreens(t *testing.T) {
 // not wait for polls; after the restart everything is there.
 func TestSocketsComeBack(t *testing.T) {
 	dir := t.TempDir()
-	p := start(t, dir, "SHUTDOWN_SPREAD=500ms")
+	p := start(t, dir, "SHUTDOWN_SPREAD=500ms", "SHUTDOWN_TIMEOUT=10m", "PING_INTERVAL=10m", "WORKER_STALL_AFTER=20m")
 	c := &client{addr: p.addr}
 	send(p, c, "m", 7)
 	c.close()
@@ -293,13 +302,9 @@ func TestSocketsComeBack(t *testing.T) {
 		}
 		return busy >= cap(polls)
 	})
-	begin := time.Now()
 	p.signal(syscall.SIGTERM)
-	if code := p.wait(); code != 0 {
+	if code := p.wait(); code != 0 { // or it waits for the polls
 		t.Errorf("exit code = %d, want 0", code)
-	}
-	if took := time.Since(begin); took > 10*time.Second {
-		t.Errorf("the end took %v: it waited for polls", took)
 	}
 	for i, s := range screens {
 		<-s.ended

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite" // to look into the file, and to hold it up
@@ -103,9 +104,7 @@ func TestDiskThatHangsUnderLoad(t *testing.T) {
 	o := &outages{acknowledged: acknowledged{max: map[string]int{}}}
 	ingest, read := load(p, o)
 	db := openFile(t, dir)
-	if _, err := db.Exec("BEGIN IMMEDIATE"); err != nil {
-		t.Fatal(err)
-	}
+	hold(t, db)
 	p.away(o)
 	if _, err := db.Exec("ROLLBACK"); err != nil {
 		t.Fatal(err)
@@ -144,6 +143,25 @@ func TestDiskFullUnderLoad(t *testing.T) {
 	p.signal(syscall.SIGKILL)
 	<-p.ended
 	o.check(start(t, dir))
+}
+
+// hold begins to write to the database, between two commits of the server. There
+// is hardly a gap between them on a slow disk, and SQLite's own way of waiting
+// looks for one too seldom.
+func hold(t *testing.T, db *sql.DB) {
+	t.Helper()
+	if _, err := db.Exec("PRAGMA busy_timeout = 0"); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); ; {
+		_, err := db.Exec("BEGIN IMMEDIATE")
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
 }
 
 // openFile opens the database beside the server, on one connection.

@@ -64,7 +64,10 @@ func (p *process) descriptors() int {
 }
 
 func TestStuckRequestsAreLeftBehind(t *testing.T) {
-	p := start(t, t.TempDir(), "WORKER_STALL_AFTER=300ms", "PING_INTERVAL=200ms", "WORKER_ABANDON_LIMIT=2", "WORKER_MAX_RESTARTS=100")
+	t.Parallel()
+	// Longer than the second from which on a process that nobody lets run is known
+	// to have stood still: its requests are not stuck.
+	p := start(t, t.TempDir(), "WORKER_STALL_AFTER=2s", "PING_INTERVAL=200ms", "WORKER_ABANDON_LIMIT=2", "WORKER_MAX_RESTARTS=100")
 	w := gather(p.addr, 8, nil, healthy)
 	stall := func() {
 		c := &client{addr: p.addr, fresh: true}
