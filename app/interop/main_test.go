@@ -1,7 +1,8 @@
 //go:build integration
 
 // Package interop_test has the tests that run the JavaScript clients, servers and
-// the emitter from npm against ours, as processes, on a Redis of their own:
+// the emitter from npm against ours, as processes, on a Redis of their own, and a
+// Telegraf:
 //
 //	go test -tags integration ./app/interop
 //
