@@ -111,7 +111,7 @@ func (m *moulds) append(text string) {
 
 // stored returns the points of a metric, or what went wrong.
 func (p *process) stored(machine, metric string) (points [][2]float64, err error) {
-	request, err := http.NewRequest("GET", fmt.Sprintf("%s/api/v1/machines/%s/history?metric=%s", p.url(), machine, metric), http.NoBody)
+	request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s/api/v1/machines/%s/history?metric=%s", p.url(), machine, metric), http.NoBody)
 	if err != nil {
 		return nil, err
 	}
