@@ -33,6 +33,7 @@ func TestClientClosesWhilePolling(t *testing.T) {
 		p.get(sid).refuses(t, 400, 1, "Session ID unknown")
 	})
 	t.Run("the poll was overtaken", func(t *testing.T) {
+		p := start(t, engineio.Options{}, (*engineio.Server).Freeze) // or it may come too late
 		sid := p.open()
 		p.post(sid, "1").wants(t, 200, "ok")
 		p.session(sid).wantsEnd(t, engineio.TransportClose)

@@ -5,6 +5,17 @@ import (
 	"unsafe"
 )
 
+// Freeze stops the server's clock. It is for one that has served nobody yet.
+func (s *Server) Freeze() { s.clock = func() time.Duration { return time.Hour } }
+
+// ProbeTimer returns what is called when the time of the session's probe is over.
+func (s *Server) ProbeTimer(sid string) func() {
+	session := s.table.find([]byte(sid))
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	return session.probe.giveUp
+}
+
 // Pending reports whether a poll of the session waits.
 func (s *Server) Pending(sid string) bool {
 	session := s.table.find([]byte(sid))

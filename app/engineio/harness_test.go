@@ -36,7 +36,8 @@ type plant struct {
 }
 
 // start runs a server. Without an Open its sessions send back what they get.
-func start(t testing.TB, o engineio.Options) *plant {
+// prepare is called before it serves.
+func start(t testing.TB, o engineio.Options, prepare ...func(*engineio.Server)) *plant {
 	t.Helper()
 	loop, err := eventloop.New(eventloop.Options{Shards: 1})
 	if err != nil {
@@ -52,6 +53,9 @@ func start(t testing.TB, o engineio.Options) *plant {
 		o.Open = p.echo
 	}
 	p.server = engineio.New(o)
+	for _, f := range prepare {
+		f(p.server)
+	}
 	p.sup, err = cluster.New(cluster.Options{
 		Host: "127.0.0.1", GateDelay: time.Millisecond, IdleGrace: time.Millisecond,
 		Handler: p.server.Handler,

@@ -7,7 +7,7 @@ import "time"
 const stoodStill = time.Second
 
 // now is the time that due is in.
-func (s *Server) now() int64 { return int64(time.Since(s.begin)) }
+func (s *Server) now() int64 { return int64(s.clock()) }
 
 // scheduleLocked has tick called at due.
 func (s *Session) scheduleLocked() {

@@ -41,6 +41,7 @@ func TestPingTimeout(t *testing.T) {
 	t.Parallel()
 	p := start(t, impatient)
 	t.Run("polling, before the timer notices", func(t *testing.T) {
+		p := start(t, engineio.Options{}, (*engineio.Server).Freeze)
 		for _, ask := range []func(sid string) answer{p.get, func(sid string) answer { return p.post(sid, "3") }} {
 			sid := p.open()
 			p.server.Overdue(sid)
@@ -50,9 +51,14 @@ func TestPingTimeout(t *testing.T) {
 	})
 	t.Run("polling, a poll waits", func(t *testing.T) {
 		t.Parallel()
+		p := start(t, engineio.Options{})
 		sid := p.open()
-		p.get(sid).wants(t, 200, "2")
-		p.get(sid).wants(t, 200, "1")
+		poll := p.poll(sid)
+		p.server.Late(sid, 0)
+		receive(t, poll).wants(t, 200, "2")
+		poll = p.poll(sid) // which is no pong
+		p.server.Late(sid, 0)
+		receive(t, poll).wants(t, 200, "1")
 		p.session(sid).wantsEnd(t, engineio.PingTimeout)
 	})
 	t.Run("WebSocket", func(t *testing.T) {
@@ -80,15 +86,15 @@ func TestPingTimeout(t *testing.T) {
 // runs from when the ping was due; who waits for it has all of it.
 func TestALatePingHelpsNobodyWhoIsNotThere(t *testing.T) {
 	t.Parallel()
-	const timeout = 200 * time.Millisecond
-	p := start(t, engineio.Options{PingInterval: time.Hour, PingTimeout: timeout})
+	const timeout, early = 200 * time.Millisecond, 50 * time.Millisecond
+	p := start(t, engineio.Options{PingInterval: time.Hour, PingTimeout: timeout}, (*engineio.Server).Freeze)
 	sid := p.open()
 	p.server.Behind(sid, timeout) // and the timer has not even come to the ping
 	p.get(sid).refuses(t, 400, 1, "Session ID unknown")
 	p.session(sid).wantsEnd(t, engineio.PingTimeout)
 
 	sid = p.open()
-	due := p.server.Behind(sid, timeout-50*time.Millisecond)
+	due := p.server.Behind(sid, timeout-early)
 	p.server.Tick(sid)
 	if got := p.server.Due(sid); got != due+int64(timeout) {
 		t.Errorf("without a poll the pong is due %v after the ping was, want %v", time.Duration(got-due), timeout)
@@ -96,11 +102,11 @@ func TestALatePingHelpsNobodyWhoIsNotThere(t *testing.T) {
 
 	sid = p.open()
 	poll := p.poll(sid)
-	due = p.server.Behind(sid, timeout-50*time.Millisecond)
+	due = p.server.Behind(sid, timeout-early)
 	p.server.Tick(sid)
 	receive(t, poll).wants(t, 200, "2")
-	if got := p.server.Due(sid); got < due+2*int64(timeout)-int64(50*time.Millisecond) {
-		t.Errorf("with a poll the pong is due %v after the ping was", time.Duration(got-due))
+	if got := p.server.Due(sid); got != due+int64(timeout-early)+int64(timeout) {
+		t.Errorf("with a poll the pong is due %v after the ping was, want %v from now", time.Duration(got-due), timeout)
 	}
 }
 

@@ -23,8 +23,8 @@ type Server struct {
 	o        Options
 	table    *table
 	upgrader *ws.Upgrader
-	begin    time.Time
-	bodies   atomic.Int64 // bytes that payloads take now
+	clock    func() time.Duration // since the server was made
+	bodies   atomic.Int64         // bytes that payloads take now
 
 	draining atomic.Bool // new sessions are refused
 
@@ -34,7 +34,8 @@ type Server struct {
 // New makes a server. It starts nothing.
 func New(o Options) *Server {
 	o.fill()
-	s := &Server{o: o, table: newTable(), begin: time.Now()}
+	begin := time.Now()
+	s := &Server{o: o, table: newTable(), clock: func() time.Duration { return time.Since(begin) }}
 	s.upgrader = &ws.Upgrader{
 		Loop: o.Loop, Detach: o.Detach,
 		MaxMessage: o.MaxPayload, QueueLimit: o.QueueLimit, Deflate: o.Deflate,

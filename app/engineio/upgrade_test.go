@@ -107,24 +107,34 @@ func TestSecondWebSocketIsClosed(t *testing.T) {
 
 func TestProbeThatFails(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{UpgradeTimeout: time.Second})
-	for name, fail := range map[string]func(w *wire){
-		"says something else": func(w *wire) { w.send("4hello") },
-		"sends no packet":     func(w *wire) { w.send("x") },
-		"pings without probe": func(w *wire) { w.send("2") },
-		"says nothing":        func(*wire) {},
-		"does not finish":     func(w *wire) { w.send("2probe"); w.wants("3probe") },
+	p := start(t, engineio.Options{})
+	for name, fail := range map[string]func(sid string, w *wire){
+		"says something else": func(_ string, w *wire) { w.send("4hello") },
+		"sends no packet":     func(_ string, w *wire) { w.send("x") },
+		"pings without probe": func(_ string, w *wire) { w.send("2") },
+		"does not finish": func(sid string, w *wire) {
+			w.send("2probe")
+			w.wants("3probe")
+			p.server.ProbeTimer(sid)()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sid := p.open()
 			w := p.dial(sid)
-			fail(w)
+			fail(sid, w)
 			w.wantsClose(1000)
 			p.post(sid, "4on it goes").wants(t, 200, "ok")
 			p.get(sid).wants(t, 200, "4on it goes")
 			p.upgrade(sid) // another try is welcome
 		})
 	}
+	t.Run("says nothing", func(t *testing.T) {
+		p := start(t, engineio.Options{UpgradeTimeout: 50 * time.Millisecond})
+		sid := p.open()
+		p.dial(sid).wantsClose(1000)
+		p.post(sid, "4on it goes").wants(t, 200, "ok")
+		p.get(sid).wants(t, 200, "4on it goes")
+	})
 	t.Run("goes away", func(t *testing.T) {
 		sid := p.open()
 		w := p.dial(sid)
@@ -145,11 +155,15 @@ func TestProbeThatFails(t *testing.T) {
 
 func TestAMovedSessionOutlivesTheProbesTime(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{UpgradeTimeout: time.Second})
-	w := p.upgrade(p.open())
-	timer := time.NewTimer(1200 * time.Millisecond)
-	defer timer.Stop()
-	<-timer.C
+	p := start(t, engineio.Options{})
+	sid := p.open()
+	w := p.dial(sid)
+	w.send("2probe")
+	w.wants("3probe")
+	over := p.server.ProbeTimer(sid)
+	w.send("5")
+	p.until("the session is on the WebSocket", func() bool { return p.session(sid).Transport() == "websocket" })
+	over() // as if it had been about to be called
 	w.send("4a")
 	w.wants("4a")
 }

@@ -129,18 +129,35 @@ func TestAcknowledgesOnce(t *testing.T) {
 	c.wants(`34[1]`)
 }
 
+// expiring is a context whose time is up when that is closed.
+type expiring struct {
+	context.Context
+	up chan struct{}
+}
+
+func (e expiring) Done() <-chan struct{} { return e.up }
+
+func (e expiring) Err() error {
+	select {
+	case <-e.up:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 func TestBroadcastWithAcknowledgements(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{AckTimeout: 2 * time.Second}, joining, func(t *testing.T, p *plant, dial func() *peer) {
+	onEach(t, socketio.Options{AckTimeout: 100 * time.Millisecond}, joining, func(t *testing.T, p *plant, dial func() *peer) {
 		clients, _ := crowd(p, dial, []string{"a"}, []string{"a"}, nil)
 		type result struct {
 			answers []socketio.Args
 			err     error
 		}
 		results := make(chan result, 1)
-		ask := func(o socketio.Operator) {
+		ask := func(ctx context.Context, o socketio.Operator) {
 			go func() {
-				answers, err := o.EmitWithAck(context.Background(), "q", []byte{1})
+				answers, err := o.EmitWithAck(ctx, "q", []byte{1})
 				results <- result{answers, err}
 			}()
 		}
@@ -151,7 +168,7 @@ func TestBroadcastWithAcknowledgements(t *testing.T) {
 			slices.Sort(all)
 			return all
 		}
-		ask(p.io.To("a").Timeout(patience))
+		ask(t.Context(), p.io.To("a").Timeout(patience))
 		for i, c := range clients[:2] {
 			c.wants(`51-0["q",{"_placeholder":true,"num":0}]`, "b:\x01")
 			c.send([]string{`30["x","more"]`, `30["y"]`}[i])
@@ -159,15 +176,24 @@ func TestBroadcastWithAcknowledgements(t *testing.T) {
 		if r := receive(t, results); r.err != nil || !slices.Equal(texts(r.answers), []string{`["x"]`, `["y"]`}) {
 			t.Errorf("answered %v, %v", texts(r.answers), r.err)
 		}
-		ask(p.io.To("a")) // Options.AckTimeout
+		ctx := expiring{t.Context(), make(chan struct{})}
+		ask(ctx, p.io.To("a").Timeout(patience))
 		for _, c := range clients[:2] {
 			c.wants(`51-1["q",{"_placeholder":true,"num":0}]`, "b:\x01")
 		}
-		clients[1].send(`31["z"]`, `31["z"]`)
+		clients[1].send(`31["z"]`, `31["z"]`, `22["join","a"]`)
+		if got := clients[1].read(); got[:2] != "32" { // by then the answers before it have been heard
+			t.Fatalf("join answered %q", got)
+		}
+		close(ctx.up)
 		if r := receive(t, results); !errors.Is(r.err, socketio.ErrTimeout) || !slices.Equal(texts(r.answers), []string{`["z"]`}) {
 			t.Errorf("answered %v, %v, want one and ErrTimeout", texts(r.answers), r.err)
 		}
-		ask(p.io.To("nobody"))
+		ask(t.Context(), p.io.To("a")) // Options.AckTimeout
+		if r := receive(t, results); !errors.Is(r.err, socketio.ErrTimeout) || len(r.answers) != 0 {
+			t.Errorf("in time answered %v, %v, want none and ErrTimeout", texts(r.answers), r.err)
+		}
+		ask(t.Context(), p.io.To("nobody").Timeout(patience))
 		if r := receive(t, results); r.err != nil || len(r.answers) != 0 {
 			t.Errorf("nobody answered %v, %v", texts(r.answers), r.err)
 		}

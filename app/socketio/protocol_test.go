@@ -65,7 +65,7 @@ func TestConnect(t *testing.T) {
 
 func TestWhoJoinsNothingIsClosed(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{ConnectTimeout: time.Second}, withNamespaces, func(_ *testing.T, _ *plant, dial func() *peer) {
+	onEach(t, socketio.Options{ConnectTimeout: 5 * time.Second}, withNamespaces, func(_ *testing.T, _ *plant, dial func() *peer) {
 		joined := dial()
 		joined.connect("", "")
 		refused := dial()
@@ -228,11 +228,11 @@ func TestDisconnectLeavesTheOtherNamespaces(t *testing.T) {
 
 func TestPingTimeoutDisconnects(t *testing.T) {
 	t.Parallel()
-	o := socketio.Options{Engine: engineio.Options{PingInterval: 400 * time.Millisecond, PingTimeout: 400 * time.Millisecond}}
+	o := socketio.Options{Engine: engineio.Options{PingInterval: 500 * time.Millisecond, PingTimeout: 4500 * time.Millisecond}}
 	onEach(t, o, nil, func(t *testing.T, p *plant, dial func() *peer) {
 		c := dial()
-		c.connect("", "")
 		c.mute.Store(true)
+		c.connect("", "")
 		c.wantsEnd()
 		if r := receive(t, p.ends); r != socketio.PingTimeout {
 			t.Errorf("disconnected for %q, want %q", r, socketio.PingTimeout)
