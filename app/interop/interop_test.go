@@ -75,10 +75,13 @@ func churn(t *testing.T, clients int, servers ...*process) {
 	}
 }
 
-// The flags are those with which protocol suites are run: nothing is patient,
-// so no other test of this package runs beside this one.
+// The intervals are those with which protocol suites are run; a server that is
+// not patient has no patient client.
 func TestIntegrationConformance(t *testing.T) {
-	server := example(t, "-ping-interval", "300ms", "-ping-timeout", "200ms", "-connect-timeout", "1s")
-	script(t, 2*patience, "conformance.js", server.url())
+	t.Parallel()
+	server := example(t, append([]string{"-ping-interval", "300ms"}, patient...)...)
+	hurried := example(t, "-ping-interval", "300ms", "-ping-timeout", "200ms", "-connect-timeout", "1s")
+	script(t, 2*patience, "conformance.js", server.url(), hurried.url())
 	server.alive()
+	hurried.alive()
 }

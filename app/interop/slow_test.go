@@ -22,7 +22,7 @@ import (
 // before.
 func TestIntegrationSlowClientsHoldUpNobody(t *testing.T) { // alone: it measures
 	const subscribers, slow, rounds = 60, 5, 30
-	d := guarded(t, "WS_QUEUE_BYTES=64Ki", "WRITE_TIMEOUT=1s", "REALTIME_INTERVAL=10ms")
+	d := guarded(t, "WS_QUEUE_BYTES=64Ki", "WRITE_TIMEOUT=5s", "REALTIME_INTERVAL=10ms")
 	w := &watchers{sent: map[int]time.Time{}}
 	for range subscribers - slow {
 		go w.follow(d.subscriber(0)) // ends with the connection
@@ -40,9 +40,9 @@ func TestIntegrationSlowClientsHoldUpNobody(t *testing.T) { // alone: it measure
 		return strings.Contains(body, fmt.Sprintf(`smartfactory_slow_clients_closed_total{transport="websocket"} %d`+"\n", slow))
 	})
 	t.Logf("99 %% of the others are told within %v, before it was %v", during, before)
-	// A writer that waited for one of them would wait for a second. What is less
-	// may be the machine.
-	if during > 3*before+time.Second/2 {
+	// A writer that waited for one of them would wait for five seconds. What is
+	// less may be the machine.
+	if during > 3*before+5*time.Second/2 {
 		t.Errorf("the others are told within %v, before it was %v", during, before)
 	}
 }

@@ -21,7 +21,7 @@ async function main() {
   const has = (i, v) => seen[i].filter((x) => x === v).length;
 
   const together = async (label) => {
-    await until("both servers", async () => (await ask(a, "server-count")) === 2 && (await ask(b, "server-count")) === 2, 15_000);
+    await until("both servers", async () => (await ask(a, "server-count")) === 2 && (await ask(b, "server-count")) === 2);
     await send(a, `a ${label}`);
     await send(b, `b ${label}`);
     await until("messages", () => all.every((_, i) => has(i, `a ${label}`) === 1 && has(i, `b ${label}`) === 1));
@@ -35,8 +35,9 @@ async function main() {
         const from = Date.now();
         await send(a, `away ${round} ${i}`);
         await send(b, `away ${round} ${i}`);
-        await until("local delivery", () => all.every((_, k) => has(k, `away ${round} ${i}`) >= 1), 5000);
-        assert.ok(Date.now() - from < 3000, `${Date.now() - from} ms`);
+        await until("local delivery", () => all.every((_, k) => has(k, `away ${round} ${i}`) >= 1));
+        // Half of the time for which other servers' answers are waited.
+        assert.ok(Date.now() - from < 10_000, `${Date.now() - from} ms`);
       }
       await ask(a, "sockets-join", { room: a.id }, `joined ${round}`);
       assert.ok((await ask(a, "info")).rooms.includes(`joined ${round}`));

@@ -36,7 +36,7 @@ for (const version of Object.keys(versions)) {
       const acked = await ask(s, "message-with-ack", ...args);
       assert.deepEqual(acked, args);
       s.on("ask", (payload, ack) => ack(Buffer.concat([payload, Buffer.from("!")]), 2));
-      const { err, res } = await ask(s, "server-ask", 5000, Buffer.from("question"));
+      const { err, res } = await ask(s, "server-ask", 20_000, Buffer.from("question"));
       assert.equal(err, null);
       assert.equal(res.length, 2);
       assert.equal(Buffer.from(res[0]).toString(), "question!");
@@ -46,7 +46,7 @@ for (const version of Object.keys(versions)) {
     check("acknowledgements, both ways", async () => {
       const s = await connect(url, options);
       s.on("ask", (payload, ack) => (payload === "silence" ? null : ack("answer", payload)));
-      assert.deepEqual(await ask(s, "server-ask", 5000, { q: 1 }), { err: null, res: ["answer", { q: 1 }] });
+      assert.deepEqual(await ask(s, "server-ask", 20_000, { q: 1 }), { err: null, res: ["answer", { q: 1 }] });
       const { err, res } = await ask(s, "server-ask", 50, "silence");
       assert.match(err, /timed? ?out/i);
       assert.deepEqual(res, []);
@@ -90,7 +90,7 @@ for (const version of Object.keys(versions)) {
         ["both, once", "not the sender", "one socket", "local"],
       ]);
       for (const s of [a, b, c]) s.on(event + "?", (x, ack) => ack(s === a ? Buffer.from("a") : x));
-      const { err, res } = await ask(a, "ask-room", { via: "io", room: [r1, r2], event: event + "?", args: [1], timeout: 5000 });
+      const { err, res } = await ask(a, "ask-room", { via: "io", room: [r1, r2], event: event + "?", args: [1], timeout: 20_000 });
       assert.equal(err, null);
       assert.deepEqual(res.map((r) => (typeof r === "number" ? r : Buffer.from(r).toString())).sort(), [1, 1, "a"]);
       for (const s of [a, b, c]) s.close();

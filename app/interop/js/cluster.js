@@ -149,11 +149,11 @@ for (const nsp of ["/", "/custom"]) {
       n.on(event, (x, ack) => ack("n", x));
       f.on(event, (x, ack) => ack({ f: x }));
       g.on(event, (x, ack) => ack(Buffer.from("g")));
-      const all = await ask(n, "ask-room", { via: "io", room, event, args: [7], timeout: 5000 });
+      const all = await ask(n, "ask-room", { via: "io", room, event, args: [7], timeout: 20_000 });
       assert.equal(all.err, null);
       const plain = all.res.map((r) => (Buffer.isBuffer(r) ? r.toString() : r));
       assert.deepEqual(plain.sort((x, y) => JSON.stringify(x) < JSON.stringify(y) ? -1 : 1), ["g", "n", { f: 7 }]);
-      const none = await ask(n, "ask-room", { via: "io", room: name("nobody"), event, timeout: 5000 });
+      const none = await ask(n, "ask-room", { via: "io", room: name("nobody"), event, timeout: 20_000 });
       assert.deepEqual(none, { err: null, res: [] });
       const alone = await ask(n, "ask-room", { via: "io", room, event, args: [1], local: true, timeout: 3000 });
       assert.deepEqual(alone.res, ["n"]); // Node waits for the other servers all the same
