@@ -90,10 +90,11 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if c.drained {
 		return 0, unix.EAGAIN
 	}
+	layered := c.t.Layered() // before it may give out the last of what it holds
 	n, err := c.t.TryRead(p)
 	switch {
 	case err == nil:
-		c.drained = n < len(p) && !c.t.Layered() && !c.hangup.Load()
+		c.drained = n < len(p) && !layered && !c.hangup.Load()
 	case errors.Is(err, unix.EAGAIN):
 		c.drained = true
 	default:

@@ -54,6 +54,41 @@ func TestServesWhatArrives(t *testing.T) {
 	within(t, "the socket's end", s.closed)
 }
 
+// early is a transport that has read ahead.
+type early struct {
+	*socket
+	ahead []byte
+}
+
+func (e *early) Layered() bool { return len(e.ahead) > 0 }
+
+func (e *early) TryRead(p []byte) (int, error) {
+	if len(e.ahead) == 0 {
+		return e.socket.TryRead(p)
+	}
+	n := copy(p, e.ahead)
+	e.ahead = e.ahead[n:]
+	return n, nil
+}
+
+// TestReadsBehindWhatWasReadAhead: what a transport has read ahead says nothing
+// of the socket, which is read as well: the kernel may have told of it before
+// the connection was served, and does not tell again.
+func TestReadsBehindWhatWasReadAhead(t *testing.T) {
+	t.Parallel()
+	l, _ := start(t)
+	s, peer := pair(t)
+	got := make(chan string, 10)
+	h := newHandler(func(c *eventloop.Conn) { got <- string(readAll(c)) })
+	_, _ = peer.WriteString("behind it")
+	if err := l.Add(&eventloop.Conn{}, &early{s, []byte("ahead, ")}, h, 1000); err != nil {
+		t.Fatal(err)
+	}
+	if first := within(t, "the first look", got); first != "ahead, behind it" {
+		t.Errorf("the first look finds %q, want all that was there", first)
+	}
+}
+
 // TestBlockedHandlerHoldsUpItself: and nobody else, and what it has sent is
 // not held up either.
 func TestBlockedHandlerHoldsUpItself(t *testing.T) {
