@@ -63,10 +63,15 @@ func (p *project) run(args ...string) string {
 	return output(p.t, p.command()[0], append(p.command()[1:], args...)...)
 }
 
-// id returns the container of a service.
+// id returns the container of a service, which must be running: Compose 2 does
+// not list others.
 func (p *project) id(service string) string {
 	p.t.Helper()
-	return strings.Fields(p.run("ps", "-q", service))[0]
+	ids := strings.Fields(p.run("ps", "-q", service))
+	if len(ids) != 1 {
+		p.t.Fatalf("%d containers of %s, want one", len(ids), service)
+	}
+	return ids[0]
 }
 
 // addr returns where a port of a service is published, on loopback.
@@ -147,12 +152,12 @@ func TestComposeScale(t *testing.T) {
 	}
 
 	for _, replica := range []string{"backend-2", "backend-3", "backend"} {
-		before := len(w.lost())
-		docker(t, "kill", p.id(replica))
+		before, id := len(w.lost()), p.id(replica)
+		docker(t, "kill", id)
 		w.more(t, 200) // the others serve
-		docker(t, "start", p.id(replica))
+		docker(t, "start", id)
 		eventually(t, replica+" healthy", func() bool {
-			return docker(t, "inspect", "-f", "{{.State.Health.Status}}", p.id(replica)) == "healthy"
+			return docker(t, "inspect", "-f", "{{.State.Health.Status}}", id) == "healthy"
 		})
 		// One request of each machine may have been under way.
 		if lost := w.lost()[before:]; len(lost) > 12 {
@@ -173,13 +178,13 @@ func TestComposeScale(t *testing.T) {
 	t.Logf("Socket.IO clients came back %v times", again)
 
 	// An orderly stop costs nothing at all.
-	before := len(w.lost())
-	docker(t, "stop", "-t", "45", p.id("backend-2"))
+	before, id := len(w.lost()), p.id("backend-2")
+	docker(t, "stop", "-t", "45", id)
 	w.more(t, 100)
 	if lost := w.lost()[before:]; len(lost) > 0 {
 		t.Errorf("a replica stopped in good order: %d requests lost, the first: %v", len(lost), lost[0])
 	}
-	docker(t, "start", p.id("backend-2"))
+	docker(t, "start", id)
 	w.leave(t)
 	s.leave(t)
 	w.check(t, addr)
