@@ -11,6 +11,9 @@ const (
 	// standstill is how far it has to be behind to say that the process has
 	// stood still: a paused container, a suspended machine.
 	standstill = int64(time.Second)
+	// short times are counted from the system's clock: ours may be behind by up
+	// to a standstill while the machine is busy, which is little of a longer one.
+	short = 5 * time.Second
 	// maxGrace is how far a standstill puts off what was to happen meanwhile.
 	maxGrace = int64(time.Minute)
 )
@@ -27,9 +30,16 @@ type clock struct {
 // nanos is a moment of the last clockTick.
 func (c *clock) nanos() int64 { return c.now.Load() }
 
-// in is a moment that is d from now at the earliest, clockTick later at the
-// latest, unless the process stands still.
-func (c *clock) in(d time.Duration) int64 { return c.nanos() + int64(clockTick+d) }
+// in is a moment that is d from now, clockTick later at the latest, unless the
+// process stands still. On a busy machine it may be up to a standstill earlier,
+// where d is not short.
+func (c *clock) in(d time.Duration) int64 {
+	now := c.nanos()
+	if d < short {
+		now = c.refresh()
+	}
+	return now + int64(clockTick+d)
+}
 
 // refresh sets the clock and returns the time.
 func (c *clock) refresh() int64 {

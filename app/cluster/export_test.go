@@ -7,6 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// InLate is when a clock that is behind has d over, from now.
+func InLate(behind, d time.Duration) time.Duration {
+	var c clock
+	now := nanos()
+	c.now.Store(now - int64(behind))
+	return time.Duration(c.in(d) - now)
+}
+
 // NudgeAll nudges every connection that speaks HTTP, idle or not.
 func NudgeAll(s *Supervisor) {
 	_ = s.call(func() {
