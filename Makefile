@@ -24,7 +24,7 @@ DOCKER      ?= docker
 BUILDFLAGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help dev dev-cluster build start start-single setup test race integration fuzz bench lint fmt image manifests container-test kube-test systemd-test ci clean
+.PHONY: help dev dev-cluster build start start-single setup test race integration fuzz bench lint fmt image manifests container-test kube-test powercut-test systemd-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,7 +69,7 @@ $(LINT):
 	mv $(TOOLS)/golangci-lint $@
 
 lint: $(LINT) ## run the linters
-	$(LINT) run --build-tags integration,container,kube
+	$(LINT) run --build-tags integration,container,kube,powercut
 
 fmt: $(LINT) ## format the code
 	$(LINT) fmt
@@ -88,6 +88,9 @@ container-test: ## build the image and run it, and Compose with all its profiles
 
 kube-test: ## roll out, break and resize it on the Kubernetes that kubectl talks to
 	.ci/kube-test
+
+powercut-test: setup ## cut the power of a file system below the server, and break it; as root
+	PATH=$$PATH:/usr/sbin:/sbin go test -count=1 -timeout 10m -tags integration,powercut -run 'TestPowerCut|TestDiskThatCanOnlyBeRead' ./app/systemtest
 
 systemd-test: ## run the printed units under a systemd in a container, and break them
 	.ci/systemd-test
