@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"os"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -80,4 +81,17 @@ func Guarded(s *Supervisor) bool {
 		}
 	})
 	return guarded
+}
+
+// Copies are duplicates of the listening sockets, as a process that was forked
+// has them until it runs its program.
+func Copies(s *Supervisor) (files []*os.File) {
+	_ = s.call(func() {
+		for _, sock := range s.sockets {
+			if fd, err := unix.FcntlInt(uintptr(sock.fd), unix.F_DUPFD_CLOEXEC, 0); err == nil {
+				files = append(files, os.NewFile(uintptr(fd), "copy"))
+			}
+		}
+	})
+	return files
 }

@@ -214,6 +214,26 @@ func TestShutdownEndsIdleConnectionsWell(t *testing.T) {
 	}
 }
 
+// TestClosedSocketsRefuse: also while somebody still has a copy of them, as a
+// program that was being started at that moment.
+func TestClosedSocketsRefuse(t *testing.T) {
+	t.Parallel()
+	r := start(t, cluster.Options{Workers: 2})
+	copies := cluster.Copies(r.Supervisor)
+	if len(copies) != 2 {
+		t.Fatalf("%d copies of the sockets, want 2", len(copies))
+	}
+	if err := r.stop(); err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+	if a, err := (&client{addr: r.addr}).get("/"); !refused(err) {
+		t.Errorf("after the shutdown: %+v, %v, want connection refused", a, err)
+	}
+	for _, f := range copies {
+		_ = f.Close()
+	}
+}
+
 // TestLateNudgeLeavesRequestAlone: between the look whether a connection is
 // idle and the nudge that ends it, the first part of a request may arrive.
 func TestLateNudgeLeavesRequestAlone(t *testing.T) {

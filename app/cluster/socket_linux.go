@@ -223,7 +223,13 @@ func (s *socket) refill() {
 	}
 }
 
+// close ends the listening for whoever has a copy of the socket, as a program
+// has that is just being started: clients would wait for it in vain. Inherited
+// ones go on without us.
 func (s *socket) close() {
+	if s.fd >= 0 && !s.inherited {
+		_ = unix.Shutdown(s.fd, unix.SHUT_RDWR)
+	}
 	if s.spare >= 0 {
 		_ = unix.Close(s.spare)
 		s.spare = -1

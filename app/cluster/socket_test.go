@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"smart-factory-backend/app/cluster"
+	"smart-factory-backend/app/porttest"
 
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"
@@ -91,13 +92,9 @@ func TestTakenPortIsRefused(t *testing.T) {
 func TestSimultaneousClaimHasOneWinner(t *testing.T) {
 	t.Parallel()
 	for range scaled(100) {
-		free, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := portOf(t, free.Addr().String())
-		_ = free.Close()
+		port := porttest.ForTest(t)
 		var won atomic.Int32
+		said := make(chan error, 2)
 		var tried, ended sync.WaitGroup
 		gun := make(chan struct{})
 		for range 2 {
@@ -112,6 +109,7 @@ func TestSimultaneousClaimHasOneWinner(t *testing.T) {
 				if err == nil {
 					won.Add(1)
 				}
+				said <- err
 				tried.Done()
 				tried.Wait() // nobody lets go of the port before both have tried
 				over, cancel := context.WithCancel(context.Background())
@@ -124,7 +122,7 @@ func TestSimultaneousClaimHasOneWinner(t *testing.T) {
 		close(gun)
 		ended.Wait()
 		if n := won.Load(); n != 1 {
-			t.Fatalf("%d of 2 supervisors listen on port %d, want 1", n, port)
+			t.Fatalf("%d of 2 supervisors listen on port %d, want 1: %v, %v", n, port, <-said, <-said)
 		}
 	}
 }
