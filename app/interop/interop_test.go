@@ -75,13 +75,15 @@ func churn(t *testing.T, clients int, servers ...*process) {
 	}
 }
 
-// The intervals are those with which protocol suites are run; a server that is
-// not patient has no patient client.
+// A server that is not patient is asked only for what becomes of clients that are
+// late.
 func TestIntegrationConformance(t *testing.T) {
 	t.Parallel()
-	server := example(t, append([]string{"-ping-interval", "300ms"}, patient...)...)
+	silent := example(t, append([]string{"-ping-interval", "1h"}, patient...)...)
+	pinging := example(t, append([]string{"-ping-interval", "300ms"}, patient...)...)
 	hurried := example(t, "-ping-interval", "300ms", "-ping-timeout", "200ms", "-connect-timeout", "1s")
-	script(t, 2*patience, "conformance.js", server.url(), hurried.url())
-	server.alive()
-	hurried.alive()
+	script(t, 2*patience, "conformance.js", silent.url(), pinging.url(), hurried.url())
+	for _, server := range []*process{silent, pinging, hurried} {
+		server.alive()
+	}
 }
