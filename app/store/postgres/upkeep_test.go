@@ -203,7 +203,7 @@ func TestIntegrationUpkeepDuringAppends(t *testing.T) {
 	s, clock := upkeepStore(t, func(o *postgres.Options) { o.Retention = 3 * 24 * time.Hour })
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
-	accepted := make([]int64, 3) // times
+	accepted := make([]atomic.Int64, 3) // times
 	for c := range accepted {
 		wg.Go(func() {
 			for {
@@ -218,7 +218,7 @@ func TestIntegrationUpkeepDuringAppends(t *testing.T) {
 					t.Errorf("Append = %+v, %v", result, err)
 					return
 				}
-				accepted[c] = now
+				accepted[c].Store(now)
 				if _, err := s.History(context.Background(), factory.HistoryQuery{Machine: fmt.Sprint("m", c), To: math.MaxInt64, Limit: 10}); err != nil {
 					t.Errorf("History = %v", err)
 					return
@@ -227,13 +227,17 @@ func TestIntegrationUpkeepDuringAppends(t *testing.T) {
 		})
 	}
 	for range 12 {
-		clock.at.Add(dayMs)
+		today := clock.at.Add(dayMs)
 		mustUpkeep(t, s)
+		// Nobody may take so long that meanwhile all that is sent expires.
+		for c := range accepted {
+			eventually(t, "each client has appended today", func() bool { return accepted[c].Load() >= today })
+		}
 	}
 	close(stop)
 	wg.Wait()
-	for c, last := range accepted {
-		found := false
+	for c := range accepted {
+		last, found := accepted[c].Load(), false
 		for _, p := range history(t, s, fmt.Sprint("m", c), "v") {
 			found = found || p.ObservedAt == last
 		}
