@@ -41,6 +41,12 @@ func (s *Server) Posting(sid string) bool {
 // Known reports whether there is such a session.
 func (s *Server) Known(sid string) bool { return s.table.find([]byte(sid)) != nil }
 
+// Begun reports whether a session is there and has its receiver.
+func (s *Server) Begun(sid string) bool {
+	session := s.table.find([]byte(sid))
+	return session != nil && session.Receiver() != nil
+}
+
 // Late has the session's timer go off that much after it was due.
 func (s *Server) Late(sid string, by time.Duration) {
 	session := s.table.find([]byte(sid))

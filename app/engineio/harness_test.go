@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,7 +111,7 @@ type session struct {
 	*engineio.Session
 	got    chan string // what came in, binary after a "b:"
 	ended  chan engineio.Reason
-	silent bool
+	silent atomic.Bool
 }
 
 func newSession(s *engineio.Session) *session {
@@ -124,7 +125,7 @@ func (s *session) Message(data []byte, binary bool) {
 		m, mark = engineio.NewBinary(data), "b:"
 	}
 	s.got <- mark + string(data)
-	if !s.silent {
+	if !s.silent.Load() {
 		_ = s.Send(m)
 	}
 }
@@ -323,7 +324,9 @@ func (p *plant) dial(sid string) *wire {
 func (p *plant) connect() (*wire, string) {
 	p.t.Helper()
 	w := p.dial("")
-	return w, sidOf(p.t, w.read())
+	sid := sidOf(p.t, w.read())
+	p.until("the session has begun", func() bool { return p.server.Begun(sid) }) // the client may be faster
+	return w, sid
 }
 
 func (w *wire) send(text string) {

@@ -204,7 +204,7 @@ func TestNothingIsLostByTheUpgrade(t *testing.T) {
 	for round := range 10 {
 		sid := p.open()
 		s := p.session(sid)
-		s.silent = true
+		s.silent.Store(true)
 		stop, sent := make(chan struct{}), make(chan int, 1)
 		go func() {
 			tick := time.NewTicker(50 * time.Microsecond)
