@@ -127,6 +127,7 @@ func TestKubernetes(t *testing.T) {
 		do   func(t *testing.T)
 	}{
 		{"the service serves", k.serves},
+		{"who is not named gets nowhere", k.policies},
 		{"a rollout under load loses nothing", k.rollout},
 		{"the autoscaler sees the CPU", k.autoscaler},
 		{"a pod without its database is not ready, and not restarted", k.databaseGone},
