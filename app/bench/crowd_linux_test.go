@@ -133,10 +133,6 @@ func TestFanoutRound(t *testing.T) {
 			t.Errorf("%s: figures %v", pace.name, r.Figures)
 		}
 	}
-	paced := tab.row(fanoutPaces[0].name, "hall").Figures["deliveries_per_second"].median()
-	if fast := tab.row(fanoutPaces[1].name, "hall").Figures["deliveries_per_second"].median(); fast <= paced {
-		t.Errorf("%v deliveries a second at saturation, %v at 10 messages a second", fast, paced)
-	}
 }
 
 func TestFaultsEndARound(t *testing.T) {

@@ -71,17 +71,16 @@ func (b *bench) echoRound(ctx context.Context, server *child, d dialect, r *row)
 			return 0, err
 		}
 	}
-	s, err := b.sample(ctx, crowd, server, func(on bool) (int, error) {
+	s, err := b.sample(ctx, crowd, server, func(on bool) int {
 		if on {
 			p.latency = histogram{}
-		} else {
-			p.stop = true
 		}
-		return p.n, nil
+		return p.n
 	})
 	if err != nil {
 		return 0, err
 	}
+	p.stop = true
 	if err := crowd.serve(ctx, p.drained(time.Now().Add(graceTime))); err != nil {
 		return 0, err
 	}
@@ -152,19 +151,31 @@ type sample struct {
 }
 
 // sample lets a crowd's load run on, a tenth of the time for warming up, and
-// measures the rest. count is called at the beginning (on) and at the end of
-// that, and returns what has been counted so far. pace, if given, is called
-// before each wait and says how long that may be.
-func (b *bench) sample(ctx context.Context, crowd *crowd, server *child, count func(on bool) (int, error), pace ...func(now time.Time) (time.Duration, error)) (sample, error) {
+// measures the rest, which is longer where nothing was counted. count is called
+// at the beginning (on) and at the end of that, and returns what has been
+// counted so far. pace, if given, is called before each wait and says how long
+// that may be.
+func (b *bench) sample(ctx context.Context, crowd *crowd, server *child, count func(on bool) int, pace ...func(now time.Time) (time.Duration, error)) (sample, error) {
+	paced := func(now time.Time, wait time.Duration) (time.Duration, error) {
+		for _, f := range pace {
+			next, err := f(now)
+			if err != nil {
+				return 0, err
+			}
+			wait = min(wait, next)
+		}
+		return max(wait, 0), nil
+	}
 	var s sample
 	var cpu time.Duration
 	on, begin := false, time.Now()
 	end := begin.Add(b.seconds / 10)
 	err := crowd.serve(ctx, func(now time.Time) (time.Duration, error) {
-		if !now.Before(end) {
-			n, err := count(!on)
-			if err != nil {
-				return 0, err
+		wait := end.Sub(now)
+		if wait <= 0 {
+			n := count(!on)
+			if on && n == s.n && now.Before(end.Add(graceTime)) {
+				return paced(now, b.seconds/10) // the machine is too busy yet
 			}
 			used, err := server.cpu()
 			if err != nil {
@@ -174,16 +185,9 @@ func (b *bench) sample(ctx context.Context, crowd *crowd, server *child, count f
 				return 0, errDone
 			}
 			on, cpu, begin, end = true, used, now, now.Add(b.seconds)
+			wait = b.seconds
 		}
-		wait := end.Sub(now)
-		for _, f := range pace {
-			next, err := f(now)
-			if err != nil {
-				return 0, err
-			}
-			wait = min(wait, next)
-		}
-		return max(wait, 0), nil
+		return paced(now, wait)
 	})
 	if err == nil && (s.n <= 0 || s.cpu <= 0) {
 		err = errors.New("nothing was measured")

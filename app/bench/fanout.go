@@ -149,17 +149,16 @@ func (s *spreading) run(ctx context.Context, b *bench, server *child) (sample, e
 			}
 		}
 	}
-	got, err := b.sample(ctx, s.crowd, server, func(on bool) (int, error) {
+	got, err := b.sample(ctx, s.crowd, server, func(on bool) int {
 		if on {
 			s.latency = histogram{}
-		} else {
-			s.stop = true
 		}
-		return s.deliveries, nil
+		return s.deliveries
 	}, s.pace)
 	if err != nil {
 		return got, err
 	}
+	s.stop = true
 	end := time.Now().Add(graceTime)
 	return got, s.serve(ctx, func(now time.Time) (time.Duration, error) {
 		switch {

@@ -13,7 +13,7 @@ import (
 
 const (
 	// graceTime is how long the last answers may take after the load's time.
-	graceTime = 5 * time.Second
+	graceTime = 30 * time.Second
 	// maxFaults ends a load that fails all the time.
 	maxFaults = 1000
 )
