@@ -1,4 +1,4 @@
-# The versions of what checks the code, in one place.
+# The versions of the programs that check and test this one, in one place.
 GOLANGCI_LINT_VERSION := v2.15.0
 KUBE_SCORE_VERSION := v1.20.0
 TELEGRAF_VERSION := v1.37.2
