@@ -80,8 +80,8 @@ image: ## build the container image; PLATFORM=linux/arm64 for another machine
 		$(if $(GOPROXY),--build-arg GOPROXY=$(GOPROXY)) -t smart-factory-backend -t smart-factory-backend:$(RELEASE) .
 
 manifests: ## write k8s/smart-factory.yaml from k8s/base, then check all of k8s/, Compose and the Dockerfile
-	cd app/manifests && go test -run FilesAndBase . -update
-	cd app/manifests && go vet ./... && go test -count=1 ./...
+	cd app/test/manifests && go test -run FilesAndBase . -update
+	cd app/test/manifests && go vet ./... && go test -count=1 ./...
 
 container-test: ## build the image and run it, and Compose with all its profiles, for real
 	.ci/container-test
@@ -90,7 +90,7 @@ kube-test: ## roll out, break and resize it on the Kubernetes that kubectl talks
 	.ci/kube-test
 
 powercut-test: setup ## cut the power of a file system below the server, and break it; as root
-	PATH=$$PATH:/usr/sbin:/sbin go test -count=1 -timeout 10m -tags integration,powercut -run 'TestPowerCut|TestDiskThatCanOnlyBeRead' ./app/systemtest
+	PATH=$$PATH:/usr/sbin:/sbin go test -count=1 -timeout 10m -tags integration,powercut -run 'TestPowerCut|TestDiskThatCanOnlyBeRead' ./app/test/system
 
 systemd-test: ## run the printed units under a systemd in a container, and break them
 	.ci/systemd-test

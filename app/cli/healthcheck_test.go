@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"smart-factory-backend/app/config"
-	"smart-factory-backend/app/porttest"
+	"smart-factory-backend/app/testkit/porttest"
 )
 
 // at makes a configuration say that the server is at address.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"smart-factory-backend/app"
+	"smart-factory-backend/app/server"
 )
 
 func backupCommand() command {
@@ -25,7 +25,7 @@ DATABASE_URL or DATA_DIR points to and start on it. For PostgreSQL use pg_dump.`
 		if err != nil {
 			return failed(env, c.name, err)
 		}
-		if err := app.Backup(ctx, cfg, args[0]); err != nil {
+		if err := server.Backup(ctx, cfg, args[0]); err != nil {
 			return failed(env, c.name, err)
 		}
 		info, err := os.Stat(args[0])
@@ -53,7 +53,7 @@ created if it is missing.`,
 		if err != nil {
 			return failed(env, c.name, err)
 		}
-		before, after, err := app.Migrate(ctx, cfg)
+		before, after, err := server.Migrate(ctx, cfg)
 		if err != nil {
 			return failed(env, c.name, err)
 		}

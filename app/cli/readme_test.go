@@ -79,7 +79,7 @@ func TestReadmeNamesWhatThereIs(t *testing.T) {
 	for _, v := range config.Default().Describe() {
 		variables = append(variables, v.Name, v.Name+"_FILE")
 	}
-	paths, faults := documentedPaths(t), read(t, "app/faults.go")
+	paths, faults := documentedPaths(t), read(t, "app/server/faults.go")
 	tests := []struct {
 		what, pattern string
 		exists        func(name string) bool
@@ -119,7 +119,7 @@ func TestReadmeNamesWhatThereIs(t *testing.T) {
 func documentedPaths(t *testing.T) *regexp.Regexp {
 	t.Helper()
 	var document struct{ Paths map[string]any }
-	if err := json.Unmarshal([]byte(read(t, "app/httpapi/openapi.json")), &document); err != nil {
+	if err := json.Unmarshal([]byte(read(t, "app/api/openapi.json")), &document); err != nil {
 		t.Fatal(err)
 	}
 	var all []string

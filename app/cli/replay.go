@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"smart-factory-backend/app/replay"
+	"smart-factory-backend/app/cli/replay"
 )
 
 const replayUsage = `usage: smart-factory-backend replay [flags] FILE...

@@ -10,8 +10,8 @@ import (
 	"os/signal"
 	"syscall"
 
-	"smart-factory-backend/app"
 	"smart-factory-backend/app/cluster"
+	"smart-factory-backend/app/server"
 )
 
 // serve runs the server until a signal or ctx ends it.
@@ -22,7 +22,7 @@ func serve(ctx context.Context, env environment) int {
 	}
 	level := new(slog.LevelVar)
 	level.Set(cfg.LogLevel)
-	log := app.NewLogger(env.stderr, cfg.LogFormat, level)
+	log := server.NewLogger(env.stderr, cfg.LogFormat, level)
 	// What other packages say goes the same way.
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelWarn).Writer())
@@ -30,8 +30,8 @@ func serve(ctx context.Context, env environment) int {
 		log.Warn("configuration", slog.String("variable", w.Variable), slog.String("message", w.Message))
 	}
 	b := thisBuild()
-	a, err := app.New(cfg, app.Options{
-		Build: app.Build{Version: b.version, Commit: b.commit},
+	a, err := server.New(cfg, server.Options{
+		Build: server.Build{Version: b.version, Commit: b.commit},
 		Log:   log, Level: level, Load: env.load,
 	})
 	if err != nil {
@@ -55,7 +55,7 @@ func serve(ctx context.Context, env environment) int {
 // followSignals turns the first SIGINT or SIGTERM into the end of the context
 // and SIGHUP into a reload; a second SIGINT or SIGTERM ends the process at
 // once. The returned function stops following and waits.
-func followSignals(ctx context.Context, a *app.App, log *slog.Logger) (context.Context, func()) {
+func followSignals(ctx context.Context, a *server.App, log *slog.Logger) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"smart-factory-backend/app/cluster"
-	"smart-factory-backend/app/leaktest"
+	"smart-factory-backend/app/testkit/leaktest"
 
 	"github.com/valyala/fasthttp"
 )

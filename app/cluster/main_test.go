@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"smart-factory-backend/app/leaktest"
+	"smart-factory-backend/app/testkit/leaktest"
 )
 
 // childEnv names the child program that the test binary is to be, with its

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"smart-factory-backend/app/cluster"
-	"smart-factory-backend/app/porttest"
+	"smart-factory-backend/app/testkit/porttest"
 
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"

@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"smart-factory-backend/app/leaktest"
+	"smart-factory-backend/app/testkit/leaktest"
 )
 
 // TestMain fails on goroutines that the tests have left behind.

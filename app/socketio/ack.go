@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"smart-factory-backend/app/eventloop"
+	"smart-factory-backend/app/websocket/eventloop"
 )
 
 // await has answer called with the client's acknowledgement of id, or with

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"smart-factory-backend/app/engineio"
-	"smart-factory-backend/app/eventloop"
+	"smart-factory-backend/app/socketio/engineio"
+	"smart-factory-backend/app/websocket/eventloop"
 )
 
 // client is what the sockets of one Engine.IO session share. It receives for

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"smart-factory-backend/app/engineio"
 	"smart-factory-backend/app/socketio"
+	"smart-factory-backend/app/socketio/engineio"
 )
 
 // frames reads the frames of a server: what a WebSocket library hides is

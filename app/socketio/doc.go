@@ -1,4 +1,4 @@
-// Package socketio is a Socket.IO server: protocol 5 on top of app/engineio,
+// Package socketio is a Socket.IO server: protocol 5 on top of app/socketio/engineio,
 // for the official JavaScript clients 3.x and 4.x and for any other client of
 // that protocol.
 //

@@ -10,9 +10,9 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"smart-factory-backend/app/engineio"
 	"smart-factory-backend/app/socketio"
-	"smart-factory-backend/app/standalone"
+	"smart-factory-backend/app/socketio/engineio"
+	"smart-factory-backend/app/socketio/standalone"
 )
 
 // A complete server: a chat in which everybody hears everybody.

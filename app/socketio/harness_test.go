@@ -16,9 +16,9 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"smart-factory-backend/app/cluster"
-	"smart-factory-backend/app/engineio"
-	"smart-factory-backend/app/eventloop"
 	"smart-factory-backend/app/socketio"
+	"smart-factory-backend/app/socketio/engineio"
+	"smart-factory-backend/app/websocket/eventloop"
 )
 
 // patience bounds every wait; only a test that fails uses it up.

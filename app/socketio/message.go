@@ -1,6 +1,6 @@
 package socketio
 
-import "smart-factory-backend/app/engineio"
+import "smart-factory-backend/app/socketio/engineio"
 
 // frames are a packet as it goes to clients, encoded once for all of them.
 type frames struct {

@@ -3,7 +3,7 @@ package socketio
 import (
 	"time"
 
-	"smart-factory-backend/app/engineio"
+	"smart-factory-backend/app/socketio/engineio"
 )
 
 // Options configure a Server. Zero fields have the defaults that their

@@ -1,6 +1,6 @@
 package socketio
 
-import "smart-factory-backend/app/eventloop"
+import "smart-factory-backend/app/websocket/eventloop"
 
 // Prepared is an event that has been encoded once, to be sent to any number of
 // a namespace's sockets without the adapter: by a program that keeps its own

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"smart-factory-backend/app/engineio"
 	"smart-factory-backend/app/socketio"
+	"smart-factory-backend/app/socketio/engineio"
 )
 
 // The rules of the protocol's own test suite, and those that it leaves out.

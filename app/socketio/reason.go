@@ -1,6 +1,6 @@
 package socketio
 
-import "smart-factory-backend/app/engineio"
+import "smart-factory-backend/app/socketio/engineio"
 
 // Reason says why a socket was disconnected, in the words of the original.
 type Reason = engineio.Reason

@@ -11,8 +11,8 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"smart-factory-backend/app/engineio"
-	"smart-factory-backend/app/eventloop"
+	"smart-factory-backend/app/socketio/engineio"
+	"smart-factory-backend/app/websocket/eventloop"
 )
 
 // Server is a Socket.IO server. As a Namespace it is its main one, "/". All

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"smart-factory-backend/app/engineio"
+	"smart-factory-backend/app/socketio/engineio"
 )
 
 // The states of a socket.

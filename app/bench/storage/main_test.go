@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"smart-factory-backend/app/leaktest"
+	"smart-factory-backend/app/testkit/leaktest"
 )
 
 func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }

@@ -10,7 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"smart-factory-backend/app/factory"
-	"smart-factory-backend/app/lineprotocol"
+	"smart-factory-backend/app/ingest/lineprotocol"
 )
 
 // runServe serves POST /api/v2/write in front of the engine until ctx ends:

@@ -8,7 +8,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"smart-factory-backend/app/factory"
-	"smart-factory-backend/app/lineprotocol"
+	"smart-factory-backend/app/ingest/lineprotocol"
 )
 
 func TestServe(t *testing.T) {

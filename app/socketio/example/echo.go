@@ -3,21 +3,21 @@ package main
 import (
 	"github.com/valyala/fasthttp"
 
-	"smart-factory-backend/app/engineio"
-	"smart-factory-backend/app/ws"
+	"smart-factory-backend/app/socketio/engineio"
+	"smart-factory-backend/app/websocket"
 )
 
 // echo sends back what it gets, on plain Engine.IO and on plain WebSockets.
 type echo struct {
 	engine   *engineio.Server
-	upgrader *ws.Upgrader
+	upgrader *websocket.Upgrader
 }
 
 func newEcho(o engineio.Options, limit int) *echo {
 	o.Open = func(s *engineio.Session) engineio.Receiver { return engineEcho{s} }
 	return &echo{
 		engine: engineio.New(o),
-		upgrader: &ws.Upgrader{
+		upgrader: &websocket.Upgrader{
 			Loop: o.Loop, Detach: o.Detach, MaxMessage: limit, QueueLimit: max(queueLimit, 4*limit),
 		},
 	}
@@ -38,11 +38,13 @@ func (e engineEcho) Closed(engineio.Reason) {}
 // webSocket answers a request for a WebSocket; what is wrong with the
 // handshake is in the response.
 func (e *echo) webSocket(ctx *fasthttp.RequestCtx) {
-	_ = e.upgrader.Upgrade(ctx, func(c *ws.Conn) ws.Handler { return socketEcho{c} })
+	_ = e.upgrader.Upgrade(ctx, func(c *websocket.Conn) websocket.Handler { return socketEcho{c} })
 }
 
-type socketEcho struct{ conn *ws.Conn }
+type socketEcho struct{ conn *websocket.Conn }
 
-func (e socketEcho) Message(op ws.Opcode, data []byte) { _ = e.conn.Send(ws.NewMessage(op, data)) }
+func (e socketEcho) Message(op websocket.Opcode, data []byte) {
+	_ = e.conn.Send(websocket.NewMessage(op, data))
+}
 
 func (e socketEcho) Closed(int, error) {}

@@ -21,10 +21,10 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"smart-factory-backend/app/engineio"
 	"smart-factory-backend/app/socketio"
+	"smart-factory-backend/app/socketio/engineio"
 	"smart-factory-backend/app/socketio/redisadapter"
-	"smart-factory-backend/app/standalone"
+	"smart-factory-backend/app/socketio/standalone"
 )
 
 func main() {

@@ -17,9 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"smart-factory-backend/app/porttest"
 	"smart-factory-backend/app/socketio"
 	"smart-factory-backend/app/socketio/redisadapter"
+	"smart-factory-backend/app/testkit/porttest"
 
 	"github.com/redis/rueidis"
 )

@@ -18,7 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"smart-factory-backend/app/store/postgrestest"
+	"smart-factory-backend/app/testkit/postgrestest"
 )
 
 // ownServer is a server that the test may break.

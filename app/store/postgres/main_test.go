@@ -17,7 +17,7 @@ import (
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/store/postgres"
-	"smart-factory-backend/app/store/postgrestest"
+	"smart-factory-backend/app/testkit/postgrestest"
 )
 
 // patience is longer than anything takes that works.

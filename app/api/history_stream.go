@@ -1,0 +1,149 @@
+package api
+
+import (
+	"bufio"
+
+	"smart-factory-backend/app/factory"
+
+	"github.com/valyala/fasthttp"
+)
+
+// streamHistory sends the whole range, page by page: CSV (RFC 4180), or NDJSON
+// in the form that POST /api/v1/telemetry takes. It gives back what is held for
+// its pages.
+func (a *API) streamHistory(ctx *fasthttp.RequestCtx, r *historyRequest, page historyPage, held *reservation) {
+	contentType := "text/csv; charset=utf-8; header=present"
+	if r.format == formatNDJSON {
+		contentType = "application/x-ndjson"
+	}
+	ctx.Response.Header.SetContentType(contentType)
+	a.options.Runtime.StreamBody(ctx, func(w *bufio.Writer) error {
+		defer held.shrink(0)
+		out := historyWriter{w: w, r: r}
+		if err := out.head(); err != nil {
+			return err
+		}
+		for {
+			if err := out.page(page); err != nil {
+				return err
+			}
+			if page.next == "" {
+				return nil
+			}
+			var err error
+			r.cursor = page.next
+			if page, err = a.historyPage(r); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+// historyWriter writes rows of history.
+type historyWriter struct {
+	w   *bufio.Writer
+	r   *historyRequest
+	row []byte
+}
+
+// head writes what stands before all rows.
+func (o *historyWriter) head() error {
+	if o.r.format != formatCSV {
+		return nil
+	}
+	row := append(o.row[:0], "ts,machine,metric"...)
+	if o.r.aggregates == nil {
+		row = append(row, ",value"...)
+	}
+	for _, g := range o.r.aggregates {
+		row = append(append(row, ','), g.name...)
+	}
+	_, err := o.w.Write(append(row, '\r', '\n'))
+	return err
+}
+
+func (o *historyWriter) page(page historyPage) error {
+	for _, s := range page.points {
+		names := o.names(s.Metric)
+		for _, p := range s.Points {
+			row := append(o.begin(p.ObservedAt), names...)
+			if err := o.end(appendFloat(row, p.Value)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, s := range page.buckets {
+		names := o.names(s.Metric)
+		for i := range s.Buckets {
+			row := append(o.begin(s.Buckets[i].Start), names...)
+			if err := o.end(o.aggregates(row, &s.Buckets[i], s.Kind)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// names is what stands between the time and the figures of each row.
+func (o *historyWriter) names(metric string) []byte {
+	var names []byte
+	switch {
+	case o.r.format == formatCSV:
+		names = appendCSV(append(names, ','), o.r.machine)
+		names = appendCSV(append(names, ','), metric)
+		if o.r.aggregates == nil {
+			names = append(names, ',')
+		}
+	case o.r.aggregates == nil:
+		names = appendString(append(names, `,"machine":`...), o.r.machine)
+		names = appendString(append(names, `,"values":{`...), metric)
+		names = append(names, ':')
+	default:
+		names = appendString(append(names, `,"machine":`...), o.r.machine)
+		names = appendString(append(names, `,"metric":`...), metric)
+	}
+	return names
+}
+
+// begin begins a row with its time.
+func (o *historyWriter) begin(at int64) []byte {
+	row := o.row[:0]
+	if o.r.format == formatNDJSON {
+		row = append(row, `{"ts":`...)
+	}
+	switch {
+	case !o.r.iso:
+		return appendInt(row, at)
+	case o.r.format == formatCSV:
+		return appendTime(row, at, o.r.location)
+	}
+	return append(appendTime(append(row, '"'), at, o.r.location), '"')
+}
+
+func (o *historyWriter) aggregates(row []byte, b *factory.Bucket, kind factory.MetricKind) []byte {
+	for i := range o.r.aggregates {
+		g := &o.r.aggregates[i]
+		row = append(row, ',')
+		if o.r.format == formatCSV {
+			row = g.append(row, b, kind, "")
+		} else {
+			row = g.append(append(row, g.key...), b, kind, jsonNull)
+		}
+	}
+	return row
+}
+
+// end ends a row and writes it.
+func (o *historyWriter) end(row []byte) error {
+	switch {
+	case o.r.format == formatCSV:
+		row = append(row, '\r', '\n')
+	case o.r.aggregates == nil:
+		row = append(row, "}}\n"...)
+	default:
+		row = append(row, "}\n"...)
+	}
+	o.row = row
+	_, err := o.w.Write(row)
+	return err
+}

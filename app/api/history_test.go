@@ -1,0 +1,163 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+
+	"smart-factory-backend/app/api"
+	"smart-factory-backend/app/factory"
+)
+
+func fill(t *testing.T, p *plant, readings ...factory.Reading) {
+	t.Helper()
+	if _, err := p.store.Append(t.Context(), readings); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	fill(t, p,
+		factory.Reading{Machine: "a/b ü", Metric: "x", ObservedAt: 1_700_000_000_000, Value: 0.1},
+		factory.Reading{Machine: "a/b ü", Metric: "x", ObservedAt: 1_700_000_001_000, Value: math.Copysign(0, -1)},
+		factory.Reading{Machine: "a/b ü", Metric: `y,"z"`, ObservedAt: 1_700_000_002_000, Value: 1e300},
+	)
+	path := "/api/v1/machines/" + url.PathEscape("a/b ü") + "/history"
+	tests := map[string]struct{ query, want string }{
+		"everything":         {"", `{"machine":"a/b ü","series":[{"metric":"x","unit":"","points":[[1700000000000,0.1],[1700000001000,-0]]},{"metric":"y,\"z\"","unit":"","points":[[1700000002000,1e+300]]}],"next_cursor":null}`},
+		"from is inclusive":  {"?from=1700000001000&metric=x", `{"machine":"a/b ü","series":[{"metric":"x","unit":"","points":[[1700000001000,-0]]}],"next_cursor":null}`},
+		"to is exclusive":    {"?to=2023-11-14T22:13:21Z", `{"machine":"a/b ü","series":[{"metric":"x","unit":"","points":[[1700000000000,0.1]]}],"next_cursor":null}`},
+		"CSV":                {"?format=csv", "ts,machine,metric,value\r\n1700000000000,a/b ü,x,0.1\r\n1700000001000,a/b ü,x,-0\r\n1700000002000,a/b ü,\"y,\"\"z\"\"\",1e+300\r\n"},
+		"CSV with ISO times": {"?format=csv&time_format=iso&metric=x&to=1700000001000", "ts,machine,metric,value\r\n2023-11-14T22:13:20.000Z,a/b ü,x,0.1\r\n"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if a := p.get(t, path+tt.query); a.status != 200 || a.body != tt.want {
+				t.Errorf("GET %s = %d %s, want %s", tt.query, a.status, a.body, tt.want)
+			}
+		})
+	}
+	if a := p.get(t, path, "Accept: text/csv"); !strings.HasPrefix(a.header["Content-Type"], "text/csv") {
+		t.Errorf("Accept: text/csv gives %q", a.header["Content-Type"])
+	}
+}
+
+func TestHistoryPages(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	for i := range int64(25) {
+		fill(t, p, factory.Reading{Machine: "m", Metric: fmt.Sprint("x", i%2), ObservedAt: 1_700_000_000_000 + i, Value: float64(i)})
+	}
+	seen, pages, cursor := map[string]bool{}, 0, ""
+	for {
+		a := p.get(t, "/api/v1/machines/m/history?limit=4"+cursor)
+		var page struct {
+			Series []struct {
+				Metric string
+				Points [][2]float64
+			}
+			Next *string `json:"next_cursor"`
+		}
+		if err := json.Unmarshal([]byte(a.body), &page); err != nil {
+			t.Fatalf("page %d: %v in %s", pages, err, a.body)
+		}
+		for _, s := range page.Series {
+			for _, point := range s.Points {
+				key := s.Metric + "@" + strconv.FormatFloat(point[0], 'f', 0, 64)
+				if seen[key] {
+					t.Errorf("%s came twice", key)
+				}
+				seen[key] = true
+			}
+		}
+		if pages++; page.Next == nil || pages > 25 {
+			break
+		}
+		cursor = "&cursor=" + url.QueryEscape(*page.Next)
+	}
+	if len(seen) != 25 || pages != 7 {
+		t.Errorf("%d points on %d pages, want 25 on 7", len(seen), pages)
+	}
+}
+
+func TestQueriesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	fill(t, p, factory.Reading{Machine: "m", Metric: "x", ObservedAt: 1_700_000_000_000, Value: 1})
+	for query, want := range map[string]string{
+		"/api/v1/machines/m/history?form=csv":                `"form": is not known here`,
+		"/api/v1/machines/m/history?limit=50001":             `"50001" is not a number from 1 to 50000`,
+		"/api/v1/machines/m/history?limit=0":                 `is not a number from 1`,
+		"/api/v1/machines/m/history?from=yesterday":          `"yesterday" is neither`,
+		"/api/v1/machines/m/history?from=2&to=1":             `"from": is after to`,
+		"/api/v1/machines/m/history?from=1&from=2":           `"from": stands there twice`,
+		"/api/v1/machines/m/history?format=xml":              `"xml" is none of json, csv, ndjson`,
+		"/api/v1/machines/m/history?cursor=!":                `cursor`,
+		"/api/v1/machines/m/history?time_format=iso":         `goes with CSV and NDJSON`,
+		"/api/v1/machines/m/history?format=csv&limit=3":      `does not go with CSV`,
+		"/api/v1/machines/m/history?format=ndjson&cursor=3":  `does not go with CSV or NDJSON`,
+		"/api/v1/machines/m/history?interval=1y":             `1y is neither a length such as`,
+		"/api/v1/machines/m/history?interval=0s":             `0s is neither`,
+		"/api/v1/machines/m/history?interval=-1h":            `-1h is neither`,
+		"/api/v1/machines/m/history?interval=PT":             `PT is neither`,
+		"/api/v1/machines/m/history?interval=P2D":            `P2D is neither`,
+		"/api/v1/machines/m/history?interval=PT-5M":          `PT-5M is neither`,
+		"/api/v1/machines/m/history?interval=2540400h":       `2540400h is neither`,
+		"/api/v1/machines/m/history?interval=1h&agg=mean":    `mean is none of min, max`,
+		"/api/v1/machines/m/history?interval=1h&agg=min,min": `min stands there twice`,
+		"/api/v1/machines/m/history?interval=1h&agg=min,":    ` is none of min`,
+		"/api/v1/machines/m/history?agg=min":                 `goes with interval`,
+		"/api/v1/machines/m/history?tz=Europe/Nowhere":       `Europe/Nowhere is not the name of a time zone`,
+		"/api/v1/machines/m/history?tz=Local":                `Local is not the name`,
+		"/api/v1/machines/m/history?tz=Europe//Berlin":       `is not the name`,
+		"/api/v1/machines/m/history?tz=../../etc/passwd":     `is not the name`,
+		"/api/v1/machines/m/history?points=1":                `"1" is not a number from 2 to 50000`,
+		"/api/v1/machines/m/history?points=9&interval=1h":    `does not go with interval`,
+		"/api/v1/machines/m/history?points=9&limit=3":        `does not go with points`,
+		"/api/v1/machines/m/history?points=30000&metric=a,b": `comes to more than 50000 points`,
+		"/api/v1/latest?metric=a&metric=b":                   `stands there twice`,
+		"/api/v1/machines/%ff%zz/history":                    `not percent-encoded right`,
+		"/api/v1/latest?limit=1001":                          `from 1 to 1000`,
+		"/api/v1/latest?" + strings.Repeat("x", 1000) + "=1": `…": is not known here`,
+	} {
+		if a := p.get(t, query); a.status != 400 || !strings.Contains(a.problem(t).Detail, want) {
+			t.Errorf("GET %.60s = %d %s, want 400 with %s", query, a.status, a.body, want)
+		}
+	}
+	if a := p.get(t, "/api/v1/machines/nobody/history"); a.status != 404 {
+		t.Errorf("history of an unknown machine = %+v, want 404", a)
+	}
+}
+
+// A store that fails in the middle of a stream.
+type failing struct {
+	factory.Store
+	pages int
+}
+
+func (s *failing) History(ctx context.Context, q factory.HistoryQuery) (factory.HistoryPage, error) {
+	if s.pages--; s.pages < 0 {
+		return factory.HistoryPage{}, factory.ErrUnavailable
+	}
+	page, err := s.Store.History(ctx, q)
+	page.NextCursor = "more"
+	return page, err
+}
+
+func TestCSVIsCutWhenTheStoreFails(t *testing.T) {
+	t.Parallel()
+	p := start(t, func(o *api.Options, p *plant) { o.Store = &failing{Store: p.store, pages: 1} })
+	fill(t, p, factory.Reading{Machine: "m", Metric: "x", ObservedAt: 1_700_000_000_000, Value: 1})
+	got := p.raw(t, "GET /api/v1/machines/m/history?format=csv HTTP/1.1\r\nHost: x\r\n\r\n")
+	if strings.HasSuffix(got, "0\r\n\r\n") || strings.Contains(got, "Content-Length") {
+		t.Errorf("answer = %q, want a chunked body without its end", got)
+	}
+}

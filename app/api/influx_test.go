@@ -1,0 +1,294 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/access"
+	"smart-factory-backend/app/api"
+	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/storetest"
+)
+
+// telegraf sends a body as Telegraf's influxdb_v2 output does.
+func (p *plant) telegraf(t testing.TB, body string, headers ...string) answer {
+	t.Helper()
+	return p.do(t, "POST", "/api/v2/write?bucket=telegraf&org=plant", zipped(t, body), append([]string{
+		"User-Agent: Telegraf/1.36.1 Go/1.25.1", "Content-Encoding: gzip", "Content-Type: text/plain; charset=utf-8",
+	}, headers...)...)
+}
+
+// influxProblem is the body of an error in the dialect.
+type influxProblem struct {
+	Code, Message string
+	Line          int
+}
+
+func (a answer) influx(t testing.TB) influxProblem {
+	t.Helper()
+	var p influxProblem
+	if err := json.Unmarshal([]byte(a.body), &p); err != nil || !strings.HasPrefix(a.header["Content-Type"], "application/json") {
+		t.Errorf("answer = %+v, want an error of InfluxDB's (%v)", a, err)
+	}
+	return p
+}
+
+// stored is what the plant has, one "machine/metric@ts=value" each.
+func (p *plant) stored(t testing.TB) string {
+	t.Helper()
+	page, err := p.store.Latest(t.Context(), factory.LatestQuery{Limit: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []string{}
+	for _, r := range page.Readings {
+		list = append(list, fmt.Sprintf("%s/%s@%d=%v", r.Machine, r.Metric, r.ObservedAt, r.Value))
+	}
+	return strings.Join(list, " ")
+}
+
+func TestTelegrafWrites(t *testing.T) {
+	t.Parallel()
+	const ts = "1700000000000000000"
+	tests := map[string]struct {
+		body        string
+		measurement bool
+		tag         string
+		want        string
+	}{
+		"OPC UA, with its quality":            {body: "opcua,host=edge-1,id=ns\\=3;s\\=T,machine=press-1 Temperature=79.5,Quality=\"OK (0x0)\" " + ts + "\n", want: "press-1/Temperature@1700000000000=79.5"},
+		"without the tag it is the host":      {body: "modbus,host=edge-1,slave_id=1 Current=12.5,Energy=4711u,On=true " + ts + "\n", want: "edge-1/Current@1700000000000=12.5 edge-1/Energy@1700000000000=4711 edge-1/On@1700000000000=1"},
+		"another tag":                         {body: "modbus,host=edge-1,name=press\\ 2 Current=-1i " + ts + "\n", tag: "name", want: "press 2/Current@1700000000000=-1"},
+		"the measurement before the field":    {body: "cpu,host=edge-1 usage_idle=99.5 " + ts + "\n", measurement: true, want: "edge-1/cpu_usage_idle@1700000000000=99.5"},
+		"nothing but text":                    {body: "opcua,host=edge-1 Quality=\"OK\" " + ts + "\n", want: ""},
+		"text over several lines":             {body: "syslog,host=edge-1 message=\"a\nb \\\"c\\\"\",severity=3i " + ts + "\n", want: "edge-1/severity@1700000000000=3"},
+		"nanoseconds are rounded down":        {body: "m,host=h f=1 1700000000000999999", want: "h/f@1700000000000=1"},
+		"a field twice: the last one":         {body: "m,host=h f=1,f=2 " + ts, want: "h/f@1700000000000=2"},
+		"integers beyond a double are near":   {body: "m,host=h f=9007199254740993i " + ts, want: "h/f@1700000000000=9.007199254740992e+15"},
+		"comments and empty lines":            {body: "# hello\n\n", want: ""},
+		"CR LF":                               {body: "m,host=h f=1 " + ts + "\r\nm,host=h g=2 " + ts + "\r\n", want: "h/f@1700000000000=1 h/g@1700000000000=2"},
+		"the same metric of several machines": {body: "m,machine=a,host=h f=1 " + ts + "\nm,host=h,machine=b f=2 " + ts, want: "a/f@1700000000000=1 b/f@1700000000000=2"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, func(o *api.Options, _ *plant) {
+				o.InfluxMachineTag, o.InfluxMeasurement = tt.tag, tt.measurement
+			})
+			if a := p.telegraf(t, tt.body); a.status != 204 || a.body != "" {
+				t.Fatalf("write = %+v, want 204", a)
+			}
+			if got := p.stored(t); got != tt.want {
+				t.Errorf("stored %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// Telegraf packs while it sends, and so does not know the length before.
+func TestTelegrafSendsChunks(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	body := zipped(t, strings.Repeat("m,host=h f=1 1700000000000000000\n", 500))
+	var chunks strings.Builder
+	for i := 0; i < len(body); i += 20 {
+		part := body[i:min(i+20, len(body))]
+		fmt.Fprintf(&chunks, "%x\r\n%s\r\n", len(part), part)
+	}
+	got := p.raw(t, "POST /api/v2/write?bucket=b&org=o HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"+chunks.String()+"0\r\n\r\n")
+	if !strings.HasPrefix(got, "HTTP/1.1 204 ") || p.stored(t) != "h/f@1700000000000=1" {
+		t.Errorf("answer = %.200q, stored %s", got, p.stored(t))
+	}
+}
+
+func TestInfluxPrecision(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	for i, tt := range []struct{ precision, timestamp string }{
+		{"ns", "1700000000000000000"}, {"us", "1700000000000000"}, {"ms", "1700000000000"}, {"s", "1700000000"},
+	} {
+		line := fmt.Sprintf("m,host=h f%d=1 %s", i, tt.timestamp)
+		if a := p.do(t, "POST", "/api/v2/write?precision="+tt.precision, line); a.status != 204 {
+			t.Errorf("precision %s = %+v", tt.precision, a)
+		}
+	}
+	if got := p.stored(t); got != "h/f0@1700000000000=1 h/f1@1700000000000=1 h/f2@1700000000000=1 h/f3@1700000000000=1" {
+		t.Errorf("stored %s", got)
+	}
+	if a := p.do(t, "POST", "/api/v2/write?precision=h", "m,host=h f=1"); a.status != 400 || a.influx(t).Code != "invalid" {
+		t.Errorf("precision h = %+v, want 400", a)
+	}
+	before := time.Now().UnixMilli()
+	p.telegraf(t, "m,host=now f=1")
+	page, err := p.store.Latest(t.Context(), factory.LatestQuery{Machine: "now", Limit: 1})
+	if err != nil || len(page.Readings) != 1 || page.Readings[0].ObservedAt < before || page.Readings[0].ObservedAt > time.Now().UnixMilli() {
+		t.Errorf("without a timestamp = %+v, %v, want the present", page.Readings, err)
+	}
+}
+
+// A bad line is named, and costs nobody else anything.
+func TestInfluxPartialWrite(t *testing.T) {
+	t.Parallel()
+	p := start(t, func(o *api.Options, p *plant) {
+		p.store = storetest.NewMemory(storetest.Limits{AutoRegister: true, MaxSeries: 3})
+		o.Store = p.store
+	})
+	a := p.telegraf(t, strings.Join([]string{
+		"m,host=h f=1 1700000000000000000",
+		"m f=2 1700000000000000000",
+		"m,host=h f=",
+		"m,host=h g=NaN 1700000000000000000",
+		"m,host=h,host=i g=1 1700000000000000000",
+		"m,host=h g=1 9999999999999999",
+		"m,host=h g=1 9000000000000000000",
+		"m,host=h " + strings.Repeat("x", 129) + "=1 1700000000000000000",
+		"m,host=h g=1,s=\"a\n\" 1700000000000000000",
+		"m,host=h a=1,b=2 1700000000000000000",
+	}, "\n"))
+	got := a.influx(t)
+	if a.status != 400 || got.Code != "invalid" || got.Line != 2 {
+		t.Errorf("write = %d %+v, want 400, invalid, line 2", a.status, got)
+	}
+	for _, want := range []string{
+		"partial write: 8 refused, 3 values stored: ", "line 2: no machine: ", "line 3: want a number", "line 4: want a number",
+		"line 5: the tag that names the machine stands there twice", "line 6: time 9999999999 is before 1971", "line 7: time 9000000000000 is more than 10 minutes ahead",
+		"line 8: metric name has 129 bytes", "line 11: limit of 3 series",
+	} {
+		if !strings.Contains(got.Message, want) {
+			t.Errorf("message %q lacks %q", got.Message, want)
+		}
+	}
+	if got := p.stored(t); got != "h/a@1700000000000=1 h/f@1700000000000=1 h/g@1700000000000=1" {
+		t.Errorf("stored %s", got)
+	}
+}
+
+func TestInfluxManyBadLines(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	a := p.telegraf(t, strings.Repeat("bad\n", 5000)+"m,host=h f=1 1700000000000000000")
+	if got := a.influx(t); a.status != 400 || !strings.HasPrefix(got.Message, "partial write: 5000 refused, 1 values stored: line 1: ") || len(got.Message) > 4000 {
+		t.Errorf("write = %d with %d bytes: %.200s", a.status, len(got.Message), got.Message)
+	}
+}
+
+// What Telegraf makes of each status is the reason for it: it keeps and
+// resends after 401, 403, 429 and 5xx, splits after 413, and drops for the
+// rest.
+func TestInfluxStatuses(t *testing.T) {
+	t.Parallel()
+	keys, err := access.Parse("edge:ingest:edge-secret,screen:read:read-secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := "m,host=h f=1 1700000000000000000\n"
+	tests := map[string]struct {
+		change  func(*api.Options, *plant)
+		body    string
+		headers []string
+		status  int
+		code    string
+		retry   bool
+	}{
+		"a token":                  {change: func(o *api.Options, _ *plant) { o.Keys = access.NewKeys(keys) }, body: zipped(t, line), headers: []string{"Authorization: Token edge-secret"}, status: 204},
+		"no token":                 {change: func(o *api.Options, _ *plant) { o.Keys = access.NewKeys(keys) }, body: zipped(t, line), status: 401, code: "unauthorized"},
+		"a wrong token":            {change: func(o *api.Options, _ *plant) { o.Keys = access.NewKeys(keys) }, body: zipped(t, line), headers: []string{"Authorization: Token nope"}, status: 401, code: "unauthorized"},
+		"a key that may only read": {change: func(o *api.Options, _ *plant) { o.Keys = access.NewKeys(keys) }, body: zipped(t, line), headers: []string{"Authorization: Token read-secret"}, status: 403, code: "forbidden"},
+		"more than a request's":    {body: zipped(t, strings.Repeat(line, 10_001)), status: 413, code: "request too large"},
+		"a body over the limit":    {change: func(o *api.Options, _ *plant) { o.MaxBody = 100 }, body: strings.Repeat("x", 200), status: 413, code: "request too large"},
+		"a bomb":                   {change: func(o *api.Options, _ *plant) { o.MaxUnpacked = 10_000 }, body: zipped(t, strings.Repeat("#\n", 10_000)), status: 413, code: "request too large"},
+		"no gzip":                  {body: line, status: 400, code: "invalid"},
+		"the queue is full":        {change: refuse(factory.ErrOverloaded), body: zipped(t, line), status: 503, code: "unavailable", retry: true},
+		"the disk is full":         {change: refuse(factory.ErrUnavailable), body: zipped(t, line), status: 503, code: "unavailable", retry: true},
+		"no memory for bodies":     {change: func(o *api.Options, _ *plant) { o.IngestMemory = 100 }, body: zipped(t, line), status: 503, code: "unavailable", retry: true},
+		"too many connections":     {change: func(_ *api.Options, p *plant) { p.over = "connections" }, body: zipped(t, line), status: 503, code: "unavailable", retry: true},
+		"a fault of ours":          {change: refuse(fmt.Errorf("secret path")), body: zipped(t, line), status: 500, code: "internal error"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, tt.change)
+			a := p.do(t, "POST", "/api/v2/write?org=o&bucket=b", tt.body, append([]string{"Content-Encoding: gzip"}, tt.headers...)...)
+			if a.status != tt.status || (a.header["Retry-After"] != "") != tt.retry {
+				t.Errorf("write = %+v, want %d, Retry-After %v", a, tt.status, tt.retry)
+			}
+			if tt.code == "" {
+				return
+			}
+			if got := a.influx(t); got.Code != tt.code || got.Message == "" || strings.Contains(got.Message, "secret") {
+				t.Errorf("error = %+v, want %s", got, tt.code)
+			}
+		})
+	}
+}
+
+func refuse(err error) func(*api.Options, *plant) {
+	return func(o *api.Options, p *plant) { o.Store = refusing{p.store, err} }
+}
+
+func TestInfluxRateLimitIsOverload(t *testing.T) {
+	t.Parallel()
+	p := start(t, func(o *api.Options, p *plant) {
+		o.RateLimit, o.RateBurst = 1, 1
+		p.peer = netip.MustParseAddr("192.0.2.9")
+	})
+	p.telegraf(t, "m,host=h f=1")
+	if a := p.telegraf(t, "m,host=h f=1"); a.status != 503 || a.header["Retry-After"] == "" || a.influx(t).Code != "unavailable" {
+		t.Errorf("the second = %+v, want 503 with Retry-After", a)
+	}
+}
+
+func TestInfluxEncodingThatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	a := p.do(t, "POST", "/api/v2/write", "m,host=h f=1", "Content-Encoding: zstd")
+	if got := a.influx(t); a.status != 400 || !strings.Contains(got.Message, "gzip or identity") {
+		t.Errorf("write = %+v, want 400", a)
+	}
+}
+
+func TestInfluxClientsLookForTheServer(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	if a := p.get(t, "/ping"); a.status != 204 {
+		t.Errorf("ping = %+v", a)
+	}
+	if a := p.do(t, "HEAD", "/ping", ""); a.status != 204 {
+		t.Errorf("HEAD ping = %+v", a)
+	}
+	if a := p.get(t, "/health"); a.status != 200 || !strings.Contains(a.body, `"status":"pass"`) {
+		t.Errorf("health = %+v", a)
+	}
+	_ = p.store.Close()
+	if a := start(t, func(_ *api.Options, p *plant) { p.draining = true }).get(t, "/health"); a.status != 503 || !strings.Contains(a.body, `"status":"fail"`) {
+		t.Errorf("health while draining = %+v", a)
+	}
+}
+
+// Each answer is about its own request's errors, however many are answered at
+// the same time.
+func TestErrorsBelongToTheirRequest(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for range 30 {
+				name := fmt.Sprintf("metric%d", i)
+				a := p.post(t, fmt.Sprintf(`{"machine":"m","values":{%q:null}}`, name))
+				if want := `"pointer":"/values/` + name + `"`; a.status != 400 || strings.Count(a.body, want) != 1 || strings.Count(a.body, "pointer") != 1 {
+					t.Errorf("answer to %s = %d %s", name, a.status, a.body)
+				}
+				if a := p.telegraf(t, strings.Repeat("# \n", i)+"bad"); a.influx(t).Line != i+1 {
+					t.Errorf("answer to a bad line %d = %s", i+1, a.body)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

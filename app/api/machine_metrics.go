@@ -1,0 +1,212 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"smart-factory-backend/app/factory"
+
+	"github.com/valyala/fasthttp"
+)
+
+// metricJSON is a metric of a machine as clients see it.
+type metricJSON struct {
+	Machine     string             `json:"machine"`
+	Metric      string             `json:"metric"`
+	Unit        string             `json:"unit"`
+	Kind        factory.MetricKind `json:"kind"`
+	ExpectedMin *float64           `json:"expected_min"`
+	ExpectedMax *float64           `json:"expected_max"`
+	// Retention is null for the store's own.
+	Retention *string `json:"retention"`
+	CreatedAt int64   `json:"created_at"`
+	UpdatedAt int64   `json:"updated_at"`
+}
+
+func metricOut(m factory.Metric) metricJSON {
+	out := metricJSON{
+		Machine: m.Machine, Metric: m.Name, Unit: m.Unit, Kind: m.Kind, ExpectedMin: m.ExpectedMin, ExpectedMax: m.ExpectedMax,
+		CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
+	}
+	if m.Retention != 0 {
+		text := formatRetention(m.Retention)
+		out.Retention = &text
+	}
+	return out
+}
+
+// forever is a retention without an end.
+const forever = "forever"
+
+const day = 24 * time.Hour
+
+func formatRetention(d time.Duration) string {
+	switch {
+	case d == factory.KeepForever:
+		return forever
+	case d%day == 0:
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	case d%time.Hour == 0:
+		return strconv.FormatInt(int64(d/time.Hour), 10) + "h"
+	}
+	return strconv.FormatInt(int64(d/time.Second), 10) + "s"
+}
+
+// isoDays is a duration of ISO 8601 in days or weeks.
+var isoDays = regexp.MustCompile(`^(?:P(\d{1,5})([DW])|(\d{1,5})(d|w))$`)
+
+// parseRetention reads forever, or a length: 30d, 8w, 36h, P30D, PT36H.
+func parseRetention(text string) (time.Duration, error) {
+	if text == forever {
+		return factory.KeepForever, nil
+	}
+	plain := text
+	unit := time.Duration(1)
+	if parts := isoDays.FindStringSubmatch(text); parts != nil {
+		plain, unit = parts[1]+parts[3]+"ns", day // one of them, and digits only
+		if strings.EqualFold(parts[2]+parts[4], "w") {
+			unit = 7 * day
+		}
+	} else if len(text) > len("PT") && isoPeriod.MatchString(text) {
+		plain = strings.ToLower(text[len("PT"):])
+	}
+	d, err := time.ParseDuration(plain)
+	if d > factory.MaxRetention/unit {
+		return 0, fmt.Errorf("%q is more than %d years", clip(text), factory.MaxRetention/(365*day))
+	}
+	d *= unit
+	if err != nil || d <= 0 || d%time.Second != 0 {
+		return 0, fmt.Errorf("%q is neither %s nor a length such as 30d, 8w, 36h or P30D", clip(text), forever)
+	}
+	return d, nil
+}
+
+// listMetrics is GET /api/v1/machines/{id}/metrics.
+func (a *API) listMetrics(ctx *fasthttp.RequestCtx, c call) error {
+	if _, err := queryOf(ctx); err != nil {
+		return err
+	}
+	wait, cancel := context.WithTimeout(context.Background(), queryTime)
+	defer cancel()
+	all, err := a.options.Store.Metrics(wait, c.args[0])
+	if err != nil {
+		return err
+	}
+	list := make([]metricJSON, len(all))
+	for i, m := range all {
+		list[i] = metricOut(m)
+	}
+	return sendList(ctx, "metrics", list, "")
+}
+
+// getMetric is GET /api/v1/machines/{id}/metrics/{metric}.
+func (a *API) getMetric(ctx *fasthttp.RequestCtx, c call) error {
+	if _, err := queryOf(ctx); err != nil {
+		return err
+	}
+	m, err := a.metric(c)
+	if err != nil {
+		return err
+	}
+	if done, err := notModified(ctx, tagOf(m.Version)); done || err != nil {
+		return err
+	}
+	return sendEntry(ctx, fasthttp.StatusOK, metricOut(m))
+}
+
+func (a *API) metric(c call) (factory.Metric, error) {
+	wait, cancel := context.WithTimeout(context.Background(), queryTime)
+	defer cancel()
+	return a.options.Store.Metric(wait, c.args[0], c.args[1])
+}
+
+// putMetric is PUT /api/v1/machines/{id}/metrics/{metric}.
+func (a *API) putMetric(ctx *fasthttp.RequestCtx, c call) error {
+	if _, err := queryOf(ctx); err != nil {
+		return err
+	}
+	body, err := a.readBody(ctx)
+	defer body.release()
+	if err != nil {
+		return err
+	}
+	m, err := readMetric(body.b, c.args[0], c.args[1])
+	if err != nil {
+		return err
+	}
+	match, err := matchOf(ctx, func() (int64, error) {
+		now, err := a.metric(c)
+		return versionOr0(now.Version, err)
+	})
+	if err != nil {
+		return err
+	}
+	wait, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
+	defer cancel()
+	stored, created, err := a.options.Store.PutMetric(wait, m, match)
+	if err != nil {
+		return err
+	}
+	ctx.Response.Header.Set(fasthttp.HeaderETag, tagOf(stored.Version))
+	return sendPut(ctx, created, "/api/v1/machines/"+url.PathEscape(m.Machine)+"/metrics/"+url.PathEscape(m.Name), metricOut(stored))
+}
+
+// readMetric reads a metric's description. What a GET adds to it may stand
+// there and is not looked at.
+func readMetric(body []byte, machine, name string) (factory.Metric, error) {
+	m := factory.Metric{Machine: machine, Name: name, Kind: factory.Gauge}
+	kind, retention := string(m.Kind), ""
+	namedMachine, namedMetric := machine, name
+	err := readDocument(body, map[string]reader{
+		"machine": textInto(&namedMachine), "metric": textInto(&namedMetric),
+		"unit": textInto(&m.Unit), "kind": textInto(&kind), "retention": textInto(&retention),
+		"expected_min": numberInto(&m.ExpectedMin), "expected_max": numberInto(&m.ExpectedMax),
+		"created_at": skipped, "updated_at": skipped,
+	})
+	if err != nil {
+		return m, err
+	}
+	m.Kind = factory.MetricKind(kind)
+	var faults []fieldError
+	fault := func(pointer string, err error) {
+		if err != nil {
+			faults = append(faults, fieldError{Pointer: pointer, Detail: detailOf(err)})
+		}
+	}
+	if namedMachine != machine {
+		faults = append(faults, fieldError{Pointer: "/machine", Detail: "is not the machine that the path names"})
+	}
+	if namedMetric != name {
+		faults = append(faults, fieldError{Pointer: "/metric", Detail: "is not the metric that the path names"})
+	}
+	if retention != "" {
+		m.Retention, err = parseRetention(retention)
+		fault("/retention", err)
+	}
+	plain := factory.Metric{Machine: machine, Name: name, Kind: factory.Gauge}
+	if err := factory.ValidateMetric(plain); err != nil {
+		return m, err // the names, which are in the path
+	}
+	for _, part := range []struct {
+		pointer string
+		set     func(*factory.Metric)
+	}{
+		{"/unit", func(p *factory.Metric) { p.Unit = m.Unit }},
+		{"/kind", func(p *factory.Metric) { p.Kind = m.Kind }},
+		{"/expected_min", func(p *factory.Metric) { p.ExpectedMin, p.ExpectedMax = m.ExpectedMin, m.ExpectedMax }},
+		{"/retention", func(p *factory.Metric) { p.Retention = m.Retention }},
+	} {
+		only := plain
+		part.set(&only)
+		fault(part.pointer, factory.ValidateMetric(only))
+	}
+	if len(faults) > 0 {
+		return m, invalidDocument(faults)
+	}
+	return m, nil
+}

@@ -1,0 +1,233 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"smart-factory-backend/app/factory"
+
+	"github.com/valyala/fasthttp"
+)
+
+// machineJSON is a machine as clients see it.
+type machineJSON struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Site string `json:"site"`
+	Area string `json:"area"`
+	Line string `json:"line"`
+	// Path is site/area/line, without what is empty at its end.
+	Path       string            `json:"path"`
+	Attributes map[string]string `json:"attributes"`
+	CreatedAt  int64             `json:"created_at"`
+	UpdatedAt  int64             `json:"updated_at"`
+	LastSeen   *int64            `json:"last_seen"`
+}
+
+func machineOut(m factory.Machine) machineJSON {
+	out := machineJSON{
+		ID: m.ID, Name: m.Name, Site: m.Site, Area: m.Area, Line: m.Line,
+		Path:       strings.TrimRight(m.Site+"/"+m.Area+"/"+m.Line, "/"),
+		Attributes: m.Attributes, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
+	}
+	if out.Attributes == nil {
+		out.Attributes = map[string]string{}
+	}
+	if m.LastSeen != 0 {
+		out.LastSeen = &m.LastSeen
+	}
+	return out
+}
+
+// machineTag changes with the description, and with what is last seen.
+func machineTag(m factory.Machine) string {
+	return `"` + strconv.FormatInt(m.Version, 10) + "-" + strconv.FormatInt(m.LastSeen, 36) + `"`
+}
+
+// listMachines is GET /api/v1/machines.
+func (a *API) listMachines(ctx *fasthttp.RequestCtx, _ call) error {
+	q, err := queryOf(ctx, "site", "area", "line", "q", "limit", "cursor")
+	if err != nil {
+		return err
+	}
+	mq := factory.MachineQuery{
+		Placement: factory.Placement{Site: q["site"], Area: q["area"], Line: q["line"]}, Prefix: q["q"], Cursor: q["cursor"],
+	}
+	if mq.Limit, err = q.limit(maxPage); err != nil {
+		return err
+	}
+	wait, cancel := context.WithTimeout(context.Background(), queryTime)
+	defer cancel()
+	page, err := a.options.Store.Machines(wait, mq)
+	if err != nil {
+		return err
+	}
+	list := make([]machineJSON, len(page.Machines))
+	for i, m := range page.Machines {
+		list[i] = machineOut(m)
+	}
+	return sendList(ctx, "machines", list, page.NextCursor)
+}
+
+// sendList sends the entries of a list under its name.
+func sendList(ctx *fasthttp.RequestCtx, name string, list any, cursor string) error {
+	entries, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	dst := append(ctx.Response.Body()[:0], `{"`+name+`":`...)
+	return sendPage(ctx, append(dst, entries...), cursor)
+}
+
+// getMachine is GET /api/v1/machines/{id}.
+func (a *API) getMachine(ctx *fasthttp.RequestCtx, c call) error {
+	if _, err := queryOf(ctx); err != nil {
+		return err
+	}
+	m, err := a.machine(c.args[0])
+	if err != nil {
+		return err
+	}
+	if done, err := notModified(ctx, machineTag(m)); done || err != nil {
+		return err
+	}
+	return sendEntry(ctx, fasthttp.StatusOK, machineOut(m))
+}
+
+func (a *API) machine(id string) (factory.Machine, error) {
+	wait, cancel := context.WithTimeout(context.Background(), queryTime)
+	defer cancel()
+	return a.options.Store.Machine(wait, id)
+}
+
+func sendEntry(ctx *fasthttp.RequestCtx, status int, entry any) error {
+	body, err := json.Marshal(entry)
+	if err != nil {
+		return err
+	}
+	ctx.SetStatusCode(status)
+	ctx.Response.Header.SetContentTypeBytes(jsonType)
+	ctx.SetBody(body)
+	return nil
+}
+
+// putMachine is PUT /api/v1/machines/{id}.
+func (a *API) putMachine(ctx *fasthttp.RequestCtx, c call) error {
+	if _, err := queryOf(ctx); err != nil {
+		return err
+	}
+	body, err := a.readBody(ctx)
+	defer body.release()
+	if err != nil {
+		return err
+	}
+	m, err := readMachine(body.b, c.args[0])
+	if err != nil {
+		return err
+	}
+	match, err := matchOf(ctx, func() (int64, error) {
+		now, err := a.machine(m.ID)
+		return versionOr0(now.Version, err)
+	})
+	if err != nil {
+		return err
+	}
+	wait, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
+	defer cancel()
+	stored, created, err := a.options.Store.PutMachine(wait, m, match)
+	if err != nil {
+		return err
+	}
+	ctx.Response.Header.Set(fasthttp.HeaderETag, machineTag(stored))
+	return sendPut(ctx, created, "/api/v1/machines/"+url.PathEscape(m.ID), machineOut(stored))
+}
+
+// sendPut answers a PUT with what is stored now.
+func sendPut(ctx *fasthttp.RequestCtx, created bool, location string, entry any) error {
+	status := fasthttp.StatusOK
+	if created {
+		status = fasthttp.StatusCreated
+		ctx.Response.Header.Set(fasthttp.HeaderLocation, location)
+	}
+	return sendEntry(ctx, status, entry)
+}
+
+// readMachine reads a machine's description. What a GET adds to it may stand
+// there and is not looked at.
+func readMachine(body []byte, id string) (factory.Machine, error) {
+	m := factory.Machine{ID: id}
+	named, path := id, ""
+	err := readDocument(body, map[string]reader{
+		"id": textInto(&named), "name": textInto(&m.Name), "path": textInto(&path),
+		"site": textInto(&m.Site), "area": textInto(&m.Area), "line": textInto(&m.Line),
+		"attributes": textsInto(&m.Attributes),
+		"created_at": skipped, "updated_at": skipped, "last_seen": skipped,
+	})
+	if err != nil {
+		return m, err
+	}
+	if named != id {
+		return m, invalidDocument([]fieldError{{Pointer: "/id", Detail: "is not the machine that the path names"}})
+	}
+	if m.Placement == (factory.Placement{}) && path != "" {
+		parts := strings.SplitN(path, "/", 3)
+		parts = append(parts, "", "")
+		m.Site, m.Area, m.Line = parts[0], parts[1], parts[2]
+	}
+	return m, locateMachine(m)
+}
+
+// locateMachine checks a machine part by part, to name the member at fault.
+func locateMachine(m factory.Machine) error {
+	if err := factory.ValidateMachine(factory.Machine{ID: m.ID}); err != nil {
+		return err // the id, which is in the path
+	}
+	var faults []fieldError
+	for _, part := range []struct {
+		pointer string
+		only    factory.Machine
+	}{
+		{"/name", factory.Machine{ID: m.ID, Name: m.Name}},
+		{"/site", factory.Machine{ID: m.ID, Placement: factory.Placement{Site: m.Site}}},
+		{"/area", factory.Machine{ID: m.ID, Placement: factory.Placement{Area: m.Area}}},
+		{"/line", factory.Machine{ID: m.ID, Placement: factory.Placement{Line: m.Line}}},
+		{"/attributes", factory.Machine{ID: m.ID, Attributes: m.Attributes}},
+	} {
+		if err := factory.ValidateMachine(part.only); err != nil {
+			faults = append(faults, fieldError{Pointer: part.pointer, Detail: detailOf(err)})
+		}
+	}
+	if len(faults) > 0 {
+		return invalidDocument(faults)
+	}
+	return nil
+}
+
+// deleteMachine is DELETE /api/v1/machines/{id}.
+func (a *API) deleteMachine(ctx *fasthttp.RequestCtx, c call) error {
+	q, err := queryOf(ctx, "purge")
+	if err != nil {
+		return err
+	}
+	purge, err := q.word("purge", "false", "true")
+	if err != nil {
+		return err
+	}
+	match, err := matchOf(ctx, func() (int64, error) {
+		now, err := a.machine(c.args[0])
+		return versionOr0(now.Version, err)
+	})
+	if err != nil {
+		return err
+	}
+	wait, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
+	defer cancel()
+	if err := a.options.Store.DeleteMachine(wait, c.args[0], match, purge == "true"); err != nil {
+		return err
+	}
+	ctx.SetStatusCode(fasthttp.StatusNoContent)
+	return nil
+}

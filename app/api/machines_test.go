@@ -1,0 +1,366 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"smart-factory-backend/app/access"
+	"smart-factory-backend/app/api"
+	"smart-factory-backend/app/factory"
+)
+
+// entry is a machine or a metric as a client sees it.
+type entry map[string]any
+
+func (a answer) entry(t testing.TB) entry {
+	t.Helper()
+	var e entry
+	if err := json.Unmarshal([]byte(a.body), &e); err != nil || a.header["Content-Type"] != "application/json" {
+		t.Fatalf("answer = %+v, want JSON (%v)", a, err)
+	}
+	return e
+}
+
+func (p *plant) put(t testing.TB, path, body string, headers ...string) answer {
+	t.Helper()
+	return p.do(t, "PUT", "/api/v1/machines/"+path, body, headers...)
+}
+
+func TestMachineIsPutReadAndDeleted(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	const description = `{"name":"Press 4","site":"berlin","area":"hall 1","line":"a","attributes":{"vendor":"ACME","year":"2019"}}`
+	path := url.PathEscape("press/4 ü")
+	a := p.put(t, path, description)
+	if a.status != 201 || a.header["Location"] != "/api/v1/machines/"+path || a.header["Etag"] == "" {
+		t.Fatalf("first PUT = %+v, want 201 with Location and ETag", a)
+	}
+	if again := p.put(t, path, description); again.status != 200 || again.header["Etag"] != a.header["Etag"] || again.body != a.body {
+		t.Errorf("the same PUT again = %+v, want 200 and nothing changed from %+v", again, a)
+	}
+	got := p.get(t, "/api/v1/machines/"+path)
+	if got.status != 200 || got.body != a.body || got.header["Etag"] != a.header["Etag"] {
+		t.Errorf("GET = %+v, want what PUT gave: %+v", got, a)
+	}
+	e := got.entry(t)
+	want := entry{"id": "press/4 ü", "name": "Press 4", "site": "berlin", "area": "hall 1", "line": "a", "path": "berlin/hall 1/a", "last_seen": nil}
+	for key, value := range want {
+		if e[key] != value {
+			t.Errorf("%s = %v, want %v", key, e[key], value)
+		}
+	}
+	if fmt.Sprint(e["attributes"]) != "map[vendor:ACME year:2019]" || e["created_at"].(float64) < 1.7e12 {
+		t.Errorf("machine = %v", e)
+	}
+	if back := p.put(t, path, got.body, "If-Match: "+got.header["Etag"]); back.status != 200 || back.header["Etag"] != got.header["Etag"] {
+		t.Errorf("what GET gave put back = %+v, want 200", back)
+	}
+	if changed := p.put(t, path, `{"site":"berlin"}`); changed.status != 200 || changed.header["Etag"] == a.header["Etag"] || changed.entry(t)["name"] != "" {
+		t.Errorf("PUT replaces: %+v", changed)
+	}
+	if a := p.do(t, "DELETE", "/api/v1/machines/"+path, ""); a.status != 204 || a.body != "" {
+		t.Errorf("DELETE = %+v", a)
+	}
+	if a := p.get(t, "/api/v1/machines/"+path); a.status != 404 {
+		t.Errorf("GET after DELETE = %+v", a)
+	}
+	if a := p.do(t, "DELETE", "/api/v1/machines/nobody", ""); a.status != 404 {
+		t.Errorf("DELETE of nobody = %+v", a)
+	}
+}
+
+func TestPathOfAMachine(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	for body, want := range map[string]string{
+		`{"path":"s/a/l"}`:                     "s a l s/a/l",
+		`{"path":"s/a"}`:                       "s a  s/a",
+		`{"path":"s"}`:                         "s   s",
+		`{}`:                                   "   ",
+		`{"site":"s","line":"l"}`:              "s  l s//l",
+		`{"path":"old/a/l","site":"s"}`:        "s   s",
+		`{"name":null,"path":"s","site":null}`: "s   s",
+		" {\n\t\"path\" : \"s\" , \"area\":\"\"}\r\n": "s   s",
+	} {
+		e := p.put(t, "m", body).entry(t)
+		if got := fmt.Sprint(e["site"], " ", e["area"], " ", e["line"], " ", e["path"]); got != want {
+			t.Errorf("PUT %s = %q, want %q", body, got, want)
+		}
+	}
+}
+
+func TestDescriptionsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	p.put(t, "m", `{}`)
+	long := strings.Repeat("x", 129)
+	tests := map[string]struct {
+		path, body string
+		want       []string // pointer: a part of the detail; none: of the whole
+	}{
+		"not JSON":                       {"m", `site=berlin`, nil},
+		"nothing":                        {"m", ``, nil},
+		"an array":                       {"m", `[]`, nil},
+		"cut short":                      {"m", `{"site":"berlin"`, nil},
+		"more behind it":                 {"m", `{}{}`, nil},
+		"members that are not known":     {"m", `{"sites":"a","Name":"b","site":"c"}`, []string{"/sites: is not known here", "/Name: is not known here"}},
+		"a member twice":                 {"m", `{"site":"a","site":"b"}`, []string{"/site: stands there twice"}},
+		"another id":                     {"m", `{"id":"n"}`, []string{"/id: is not the machine"}},
+		"no strings":                     {"m", `{"name":1,"site":true,"attributes":[]}`, []string{"/name: must be a string", "/site: must be a string", "/attributes: must be an object of strings"}},
+		"attributes that are no strings": {"m", `{"attributes":{"a":"b","c":1}}`, []string{"/attributes: must be an object of strings, and c is none"}},
+		"an attribute twice":             {"m", `{"attributes":{"a":"b","a":"c"}}`, []string{"/attributes: has a twice"}},
+		"too many attributes":            {"m", `{"attributes":{` + manyAttributes(65) + `}}`, []string{"/attributes: 65 attributes, more than 64"}},
+		"long names everywhere":          {"m", `{"name":"` + long + `","site":"` + long + `","area":"a/b","line":" l"}`, []string{"/name: display name", "/site: site name", "/area: area name", "/line: line name"}},
+		"a path with too many parts":     {"m", `{"path":"a/b/c/d"}`, []string{"/line: line name"}},
+		"an id that may not be":          {long, `{}`, nil},
+		"a unit with a space":            {"m/metrics/t", `{"unit":"deg C"}`, []string{"/unit: unit"}},
+		"a unit in signs of its own":     {"m/metrics/t", `{"unit":"°C"}`, []string{"/unit: unit"}},
+		"brackets that don't match":      {"m/metrics/t", `{"unit":"m/(s"}`, []string{"/unit: unit"}},
+		"a kind that is none":            {"m/metrics/t", `{"kind":"histogram"}`, []string{"/kind: kind"}},
+		"a range upside down":            {"m/metrics/t", `{"expected_min":2,"expected_max":1}`, []string{"/expected_min: expected minimum 2 is above"}},
+		"bounds that are none":           {"m/metrics/t", `{"expected_min":"2","expected_max":1e999}`, []string{"/expected_min: must be a number", "/expected_max: is beyond"}},
+		"retentions that are none":       {"m/metrics/t", `{"retention":"long"}`, []string{`/retention: "long" is neither`}},
+		"a retention of nothing":         {"m/metrics/t", `{"retention":"0d"}`, []string{`/retention: `}},
+		"a retention of a millennium":    {"m/metrics/t", `{"retention":"99999w"}`, []string{`/retention: `}},
+		"a retention that overflows":     {"m/metrics/t", `{"retention":"30500w"}`, []string{`/retention: "30500w" is more than 100 years`}},
+		"a retention as a number":        {"m/metrics/t", `{"retention":30}`, []string{`/retention: must be a string`}},
+		"another metric's description":   {"m/metrics/t", `{"machine":"n","metric":"u"}`, []string{"/machine: is not the machine", "/metric: is not the metric"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := p.put(t, tt.path, tt.body)
+			got := a.problem(t)
+			if a.status != 400 || len(got.Errors) != len(tt.want) {
+				t.Fatalf("PUT = %d %s, want 400 with %d errors", a.status, a.body, len(tt.want))
+			}
+			for i, want := range tt.want {
+				if text := got.Errors[i].Pointer + ": " + got.Errors[i].Detail; !strings.HasPrefix(text, want) {
+					t.Errorf("error %d = %q, want %q…", i, text, want)
+				}
+			}
+		})
+	}
+}
+
+func manyAttributes(n int) string {
+	var list []string
+	for i := range n {
+		list = append(list, fmt.Sprintf(`"a%d":""`, i))
+	}
+	return strings.Join(list, ",")
+}
+
+func TestConditions(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	tag := p.put(t, "m", `{"site":"1"}`).header["Etag"]
+	old := tag
+	tag = p.put(t, "m", `{"site":"2"}`, "If-Match: "+tag).header["Etag"]
+	for _, tt := range []struct {
+		method, path, header string
+		want                 int
+	}{
+		{"PUT", "m", "If-Match: " + old, 412},
+		{"PUT", "m", "If-Match: " + old + ", " + tag, 200},
+		{"PUT", "m", "If-Match: *", 200},
+		{"PUT", "m", `If-Match: "nonsense"`, 412},
+		{"PUT", "m", "If-Match: W/" + tag, 412},
+		{"PUT", "m", "If-Match: 2", 400},
+		{"PUT", "m", "If-None-Match: *", 412},
+		{"PUT", "m", "If-None-Match: " + tag, 412},
+		{"PUT", "m", "If-None-Match: " + old, 200},
+		{"PUT", "new", "If-Match: *", 412},
+		{"PUT", "new", "If-Match: " + tag, 412},
+		{"PUT", "new", "If-None-Match: " + tag, 201},
+		{"PUT", "other", "If-None-Match: *", 201},
+		{"PUT", "other", "If-None-Match: *", 412},
+		{"GET", "m", "If-None-Match: " + tag, 304},
+		{"GET", "m", "If-None-Match: W/" + tag, 304},
+		{"GET", "m", "If-None-Match: " + old, 200},
+		{"GET", "m", "If-None-Match: *", 304},
+		{"GET", "m", "If-Match: " + old, 412},
+		{"GET", "m", "If-Match: " + tag, 200},
+		{"DELETE", "m", "If-Match: " + old, 412},
+		{"DELETE", "m", "If-Match: " + tag, 204},
+	} {
+		body := map[string]string{"PUT": `{"site":"2"}`}[tt.method]
+		a := p.do(t, tt.method, "/api/v1/machines/"+tt.path, body, tt.header)
+		if a.status != tt.want {
+			t.Errorf("%s %s with %s = %d %s, want %d", tt.method, tt.path, tt.header, a.status, a.body, tt.want)
+		}
+		if a.status == 304 && (a.body != "" || a.header["Etag"] != tag) {
+			t.Errorf("304 = %+v, want no body and the tag", a)
+		}
+	}
+	if a := p.put(t, "m", `{}`, "If-Match: *", "If-None-Match: *"); a.status != 400 {
+		t.Errorf("both conditions = %+v, want 400", a)
+	}
+}
+
+// A reading changes what a GET shows, and so its tag, but not whether a
+// description may be changed.
+func TestTagFollowsLastSeen(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	before := p.put(t, "m", `{"site":"1"}`).header["Etag"]
+	p.post(t, `{"machine":"m","ts":1700000000000,"values":{"a":1}}`)
+	a := p.get(t, "/api/v1/machines/m", "If-None-Match: "+before)
+	if a.status != 200 || a.entry(t)["last_seen"] != 1.7e12 {
+		t.Errorf("GET with the old tag = %+v, want 200 with last_seen", a)
+	}
+	if a := p.put(t, "m", `{"site":"2"}`, "If-Match: "+before); a.status != 200 {
+		t.Errorf("PUT with the tag from before the reading = %+v, want 200", a)
+	}
+}
+
+func TestMachinesAreListed(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	for i := range 25 {
+		p.put(t, fmt.Sprintf("press-%02d", i), fmt.Sprintf(`{"site":"s%d","area":"a","line":"l%d"}`, i%2, i%5))
+	}
+	p.post(t, `{"machine":"mill","values":{"a":1}}`)
+	for query, want := range map[string]int{
+		"": 26, "?site=s0": 13, "?site=s1&line=l0": 2, "?area=a": 25, "?q=press-1": 10, "?q=mill": 1, "?q=nobody": 0, "?site=": 26, "?line=l4&q=press-2": 1,
+	} {
+		list := p.get(t, "/api/v1/machines"+query).entry(t)["machines"].([]any)
+		if len(list) != want {
+			t.Errorf("GET %s lists %d, want %d", query, len(list), want)
+		}
+	}
+	seen, cursor, pages := []string{}, "", 0
+	for {
+		e := p.get(t, "/api/v1/machines?limit=10"+cursor).entry(t)
+		for _, m := range e["machines"].([]any) {
+			seen = append(seen, m.(map[string]any)["id"].(string))
+		}
+		if pages++; e["next_cursor"] == nil || pages > 10 {
+			break
+		}
+		cursor = "&cursor=" + url.QueryEscape(e["next_cursor"].(string))
+	}
+	if len(seen) != 26 || pages != 3 || seen[0] != "mill" || seen[25] != "press-24" {
+		t.Errorf("%d machines on %d pages: %v", len(seen), pages, seen)
+	}
+	for _, query := range []string{"?limit=1001", "?name=x", "?cursor=nonsense"} {
+		if a := p.get(t, "/api/v1/machines"+query); a.status != 400 {
+			t.Errorf("GET %s = %+v, want 400", query, a)
+		}
+	}
+}
+
+func TestMetricsOfAMachine(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	p.put(t, "m", `{}`)
+	path := "m/metrics/" + url.PathEscape("t/1 ü")
+	a := p.put(t, path, `{"unit":"Cel","kind":"gauge","expected_min":-40.5,"expected_max":120,"retention":"P30D"}`)
+	if a.status != 201 || a.header["Location"] != "/api/v1/machines/"+path || a.header["Etag"] == "" {
+		t.Fatalf("PUT = %+v, want 201", a)
+	}
+	e := a.entry(t)
+	for key, want := range (entry{"machine": "m", "metric": "t/1 ü", "unit": "Cel", "kind": "gauge", "expected_min": -40.5, "expected_max": 120.0, "retention": "30d"}) {
+		if e[key] != want {
+			t.Errorf("%s = %v, want %v", key, e[key], want)
+		}
+	}
+	got := p.get(t, "/api/v1/machines/"+path)
+	if got.body != a.body || got.header["Etag"] != a.header["Etag"] {
+		t.Errorf("GET = %+v, want %+v", got, a)
+	}
+	if back := p.put(t, path, got.body, "If-Match: "+got.header["Etag"]); back.status != 200 || back.body != got.body {
+		t.Errorf("what GET gave put back = %+v", back)
+	}
+	if a := p.get(t, "/api/v1/machines/"+path, "If-None-Match: "+got.header["Etag"]); a.status != 304 {
+		t.Errorf("GET with its tag = %d, want 304", a.status)
+	}
+	if a := p.put(t, path, `{"kind":"counter"}`, `If-Match: "99"`); a.status != 412 {
+		t.Errorf("PUT with another tag = %d, want 412", a.status)
+	}
+	for body, want := range map[string]any{`{"retention":"8w"}`: "56d", `{"retention":"PT36H"}`: "36h", `{"retention":"90s"}`: "90s", `{"retention":"forever"}`: "forever", `{"retention":null}`: nil, `{}`: nil} {
+		if e := p.put(t, path, body).entry(t); e["retention"] != want || e["kind"] != "gauge" || e["expected_min"] != nil {
+			t.Errorf("PUT %s = %v, want the retention %v", body, e, want)
+		}
+	}
+	p.post(t, `{"machine":"m","ts":1700000000000,"values":{"a":1}}`)
+	list := p.get(t, "/api/v1/machines/m/metrics").entry(t)["metrics"].([]any)
+	if len(list) != 2 || list[0].(map[string]any)["metric"] != "a" {
+		t.Errorf("metrics = %v", list)
+	}
+	for _, path := range []string{"nobody/metrics", "nobody/metrics/t", "m/metrics/nothing"} {
+		if a := p.get(t, "/api/v1/machines/"+path); a.status != 404 {
+			t.Errorf("GET %s = %d, want 404", path, a.status)
+		}
+	}
+	if a := p.put(t, "nobody/metrics/t", `{}`); a.status != 404 {
+		t.Errorf("PUT of a metric of nobody = %+v, want 404", a)
+	}
+}
+
+func TestUnitShowsWhereTheMetricDoes(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	p.put(t, "m", `{}`)
+	p.put(t, "m/metrics/t", `{"unit":"Cel"}`)
+	p.post(t, `{"machine":"m","ts":1700000000000,"values":{"t":1}}`)
+	for _, path := range []string{"/api/v1/latest", "/api/v1/machines/m/history", "/api/v1/machines/m/history?interval=1h", "/api/v1/machines/m/history?points=2"} {
+		if a := p.get(t, path); !strings.Contains(a.body, `"unit":"Cel"`) {
+			t.Errorf("GET %s = %s, want the unit", path, a.body)
+		}
+	}
+}
+
+func TestPurge(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	p.post(t, `{"machine":"m","ts":1700000000000,"values":{"a":1}}`)
+	p.do(t, "DELETE", "/api/v1/machines/m", "")
+	if a := p.get(t, "/api/v1/machines/m/history"); a.status != 200 || !strings.Contains(a.body, "[1700000000000,1]") {
+		t.Errorf("history after DELETE = %+v, want it kept", a)
+	}
+	if a := p.get(t, "/api/v1/machines/m/history?points=10"); a.status != 200 || !strings.Contains(a.body, "[1700000000000,1]") {
+		t.Errorf("picture after DELETE = %+v, want it kept", a)
+	}
+	if a := p.do(t, "DELETE", "/api/v1/machines/m?purge=yes", ""); a.status != 400 {
+		t.Errorf("purge=yes = %+v, want 400", a)
+	}
+	if a := p.do(t, "DELETE", "/api/v1/machines/m?purge=true", ""); a.status != 204 {
+		t.Errorf("DELETE with purge = %+v", a)
+	}
+	if a := p.get(t, "/api/v1/machines/m/history"); a.status != 404 {
+		t.Errorf("history after purge = %+v, want 404", a)
+	}
+}
+
+func TestRegistryNeedsAdmin(t *testing.T) {
+	t.Parallel()
+	list, err := access.Parse("a:read:s-read,b:ingest:s-ingest,c:operate:s-operate,d:admin:s-admin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, func(o *api.Options, _ *plant) { o.Keys = access.NewKeys(list) })
+	if _, _, err := p.store.PutMachine(t.Context(), factory.Machine{ID: "m"}, factory.MatchAlways); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		method, path string
+		want         map[string]int
+	}{
+		{"GET", "", map[string]int{"read": 200, "ingest": 403, "operate": 200, "admin": 200}},
+		{"GET", "/m", map[string]int{"read": 200, "ingest": 403, "operate": 200, "admin": 200}},
+		{"PUT", "/m", map[string]int{"read": 403, "ingest": 403, "operate": 403, "admin": 200}},
+		{"PUT", "/m/metrics/t", map[string]int{"read": 403, "ingest": 403, "operate": 403, "admin": 201}},
+		{"DELETE", "/m", map[string]int{"read": 403, "ingest": 403, "operate": 403, "admin": 204}},
+	} {
+		for _, role := range []string{"read", "ingest", "operate", "admin"} {
+			body := map[string]string{"PUT": "{}"}[tt.method]
+			if a := p.do(t, tt.method, "/api/v1/machines"+tt.path, body, "X-API-Key: s-"+role); a.status != tt.want[role] {
+				t.Errorf("%s %s as %s = %d, want %d", tt.method, tt.path, role, a.status, tt.want[role])
+			}
+		}
+	}
+}

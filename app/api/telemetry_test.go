@@ -1,0 +1,202 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"smart-factory-backend/app/api"
+	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/storetest"
+)
+
+func TestTelemetryIsStored(t *testing.T) {
+	t.Parallel()
+	object := `{"machine":"m","ts":1700000000000,"values":{"a":1.5}}`
+	tests := map[string]struct {
+		body    string
+		headers []string
+	}{
+		"an object":               {body: object},
+		"an array":                {body: "[" + object + "]"},
+		"NDJSON":                  {body: object + "\n", headers: []string{"Content-Type: application/x-ndjson; charset=utf-8"}},
+		"gzip":                    {body: zipped(t, object), headers: []string{"Content-Encoding: gzip"}},
+		"gzip of two members":     {body: zipped(t, object[:10]) + zipped(t, object[10:]), headers: []string{"Content-Encoding: GZIP"}},
+		"identity, spelt out":     {body: object, headers: []string{"Content-Encoding: identity"}},
+		"curl's default type too": {body: object, headers: []string{"Content-Type: application/x-www-form-urlencoded"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, nil)
+			if a := p.post(t, tt.body, tt.headers...); a.status != 200 || a.body != `{"accepted":1,"rejected":0,"errors":[]}` {
+				t.Fatalf("POST = %+v", a)
+			}
+			want := `{"readings":[{"machine":"m","metric":"a","unit":"","ts":1700000000000,"value":1.5}],"next_cursor":null}`
+			if a := p.get(t, "/api/v1/latest"); a.body != want {
+				t.Errorf("latest = %s, want %s", a.body, want)
+			}
+		})
+	}
+}
+
+func TestTelemetryThatIsRefused(t *testing.T) {
+	t.Parallel()
+	point := `{"machine":"m","ts":1700000000000,"values":{"a":1}}`
+	tests := map[string]struct {
+		body    string
+		headers []string
+		status  int
+		detail  string
+	}{
+		"nothing":                    {body: "", status: 400, detail: "line 1, column 1"},
+		"no JSON":                    {body: "machine=m", status: 400, detail: "line 1, column 1"},
+		"all points bad":             {body: `{"machine":"m","values":{"a":null}}`, status: 400, detail: "every point was refused"},
+		"an encoding we don't know":  {body: point, headers: []string{"Content-Encoding: br"}, status: 415, detail: "gzip or identity"},
+		"gzip that is none":          {body: point, headers: []string{"Content-Encoding: gzip"}, status: 400, detail: "not valid gzip"},
+		"gzip cut short":             {body: zipped(t, point)[:30], headers: []string{"Content-Encoding: gzip"}, status: 400, detail: "not valid gzip"},
+		"a gzip bomb":                {body: zipped(t, strings.Repeat(" ", 1<<20+1)), headers: []string{"Content-Encoding: gzip"}, status: 413, detail: "unpacks to more than 1048576 bytes"},
+		"a body over the limit":      {body: strings.Repeat(" ", 4<<20+1), status: 413, detail: "larger than 4194304 bytes"},
+		"more points than are taken": {body: "[" + strings.Repeat(point+",", 10_000) + point + "]", status: 413, detail: "more than 10000 points"},
+		"nesting without end":        {body: strings.Repeat("[", 1<<20), status: 400, detail: "nested deeper"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, func(o *api.Options, _ *plant) { o.MaxUnpacked = 1 << 20 })
+			a := p.post(t, tt.body, tt.headers...)
+			if got := a.problem(t); a.status != tt.status || !strings.Contains(got.Detail, tt.detail) {
+				t.Errorf("POST = %d %q, want %d with %q", a.status, got.Detail, tt.status, tt.detail)
+			}
+			if n := p.store.Stats().Points; n != 0 {
+				t.Errorf("%d points were stored", n)
+			}
+		})
+	}
+}
+
+func TestErrorsNameThePoint(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	a := p.post(t, `[{"machine":"m","values":{"a":1,"b":"x"}},{"machine":"","values":{"c":2}}]`)
+	want := `{"accepted":1,"rejected":2,"errors":[{"pointer":"/0/values/b","detail":"must be a number"},{"pointer":"/1/values/c","detail":"machine name is empty"}]}`
+	if a.status != 200 || a.body != want {
+		t.Errorf("POST = %d %s, want %s", a.status, a.body, want)
+	}
+}
+
+func TestManyErrorsAreCountedAndSomeAreListed(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	a := p.post(t, "["+strings.Repeat(`{"machine":"m","values":{"a":null}},`, 500)+`{"machine":"m","values":{"a":1}}]`)
+	if !strings.HasPrefix(a.body, `{"accepted":1,"rejected":500,`) || strings.Count(a.body, `"pointer"`) != 100 {
+		t.Errorf("POST = %.80s… with %d errors, want 500 rejected and 100 listed", a.body, strings.Count(a.body, `"pointer"`))
+	}
+}
+
+func TestChunkedBodyOverTheLimit(t *testing.T) {
+	t.Parallel()
+	p := start(t, func(o *api.Options, _ *plant) { o.MaxBody = 64 << 10 })
+	chunk := fmt.Sprintf("%x\r\n%s\r\n", 8<<10, strings.Repeat(" ", 8<<10))
+	got := p.raw(t, "POST /api/v1/telemetry HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"+strings.Repeat(chunk, 20))
+	if !strings.HasPrefix(got, "HTTP/1.1 413 ") {
+		t.Errorf("answer = %.100q, want 413", got)
+	}
+}
+
+// TestBodyThatBreaksOff: the lines that came are not the body that was meant,
+// and a sender that is told nothing sends all of it again.
+func TestBodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	lines := "{\"machine\":\"m\",\"values\":{\"a\":1}}\n"
+	for name, request := range map[string]string{
+		"by its length": "Content-Length: 200\r\n\r\n" + lines,
+		"a long one":    "Content-Length: 100000\r\n\r\n" + strings.Repeat(lines, 1000),
+		"in chunks":     fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(lines), lines),
+	} {
+		ours, theirs := socketPair(t)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = p.server.ServeConn(theirs)
+		}()
+		_, _ = io.WriteString(ours, "POST /api/v1/telemetry HTTP/1.1\r\nHost: x\r\n"+request)
+		_ = ours.CloseWrite()
+		if got, _ := io.ReadAll(ours); !strings.HasPrefix(string(got), "HTTP/1.1 400 ") {
+			t.Errorf("a body that breaks off, %s: the answer is %.100q, want 400", name, got)
+		}
+		<-ended
+	}
+	if a := p.get(t, "/api/v1/latest"); strings.Contains(a.body, `"m"`) {
+		t.Errorf("readings of a body that broke off are stored: %s", a.body)
+	}
+}
+
+// socketPair is a connection whose ends can be closed one way.
+func socketPair(t *testing.T) (ours *net.UnixConn, theirs net.Conn) {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends [2]net.Conn
+	for i, fd := range fds {
+		f := os.NewFile(uintptr(fd), "socket")
+		if ends[i], err = net.FileConn(f); err != nil {
+			t.Fatal(err)
+		}
+		_ = f.Close()
+		t.Cleanup(func() { _ = ends[i].Close() })
+		_ = ends[i].SetDeadline(time.Now().Add(patience))
+	}
+	return ends[0].(*net.UnixConn), ends[1]
+}
+
+func TestBodiesBeyondTheBudgetWait(t *testing.T) {
+	t.Parallel()
+	p := start(t, func(o *api.Options, _ *plant) { o.IngestMemory = 100 << 10 })
+	a := p.post(t, strings.Repeat(" ", 90<<10)+`{"machine":"m","values":{"a":1}}`)
+	if a.status != 503 || a.header["Retry-After"] == "" {
+		t.Errorf("POST beyond the budget = %+v, want 503 with Retry-After", a)
+	}
+	if a := p.post(t, `{"machine":"m","values":{"a":1}}`); a.status != 200 {
+		t.Errorf("POST after it = %+v: the budget was not given back", a)
+	}
+}
+
+// A store that can't say yes says why, by kind.
+type refusing struct {
+	factory.Store
+	err error
+}
+
+func (s refusing) Append(context.Context, []factory.Reading) (factory.AppendResult, error) {
+	return factory.AppendResult{}, s.err
+}
+
+func TestStoreThatCanNotTake(t *testing.T) {
+	t.Parallel()
+	for name, err := range map[string]error{
+		"queue full": fmt.Errorf("queue: %w", factory.ErrOverloaded),
+		"disk full":  fmt.Errorf("write /secret/path: %w", factory.ErrUnavailable),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, func(o *api.Options, _ *plant) {
+				o.Store = refusing{storetest.NewMemory(storetest.Limits{AutoRegister: true}), err}
+			})
+			a := p.post(t, `{"machine":"m","values":{"a":1}}`)
+			if a.status != 503 || a.header["Retry-After"] == "" || strings.Contains(a.body, "secret") {
+				t.Errorf("POST = %+v, want 503 with Retry-After and no inner detail", a)
+			}
+		})
+	}
+}

@@ -1,0 +1,369 @@
+package hub_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/live/hub"
+)
+
+// member keeps what it is given.
+type member struct {
+	mu     sync.Mutex
+	frames []*hub.Frame
+}
+
+func (m *member) Deliver(f *hub.Frame) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.frames = append(m.frames, f)
+}
+
+func (m *member) all() []*hub.Frame {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]*hub.Frame(nil), m.frames...)
+}
+
+// snapshot makes the first frame of a member.
+func snapshot(room string) func(uint64) *hub.Frame {
+	return func(seq uint64) *hub.Frame { return &hub.Frame{Room: room, Event: "snapshot", Seq: seq} }
+}
+
+func TestFramesAreSharedAndEncodedOnce(t *testing.T) {
+	t.Parallel()
+	h := hub.New(hub.Options{})
+	a, b, c := &member{}, &member{}, &member{}
+	for _, m := range []*member{a, b} {
+		h.Join("r", m, snapshot("r"))
+	}
+	h.Join("other", c, snapshot("other"))
+	if n := h.Emit("r", "telemetry", []byte(`{}`), true); n != 2 {
+		t.Errorf("Emit to two members = %d", n)
+	}
+	if n := h.Emit("nobody", "telemetry", []byte(`{}`), true); n != 0 {
+		t.Errorf("Emit to nobody = %d", n)
+	}
+	fa, fb := a.all(), b.all()
+	if len(fa) != 2 || len(fb) != 2 || fa[1] != fb[1] || len(c.all()) != 1 {
+		t.Fatalf("frames %v and %v, want a snapshot each and one shared frame", fa, fb)
+	}
+	encoded := 0
+	encode := func(f *hub.Frame) any { encoded++; return fmt.Sprint(f.Event, f.Seq) }
+	if fa[1].As(1, encode) != "telemetry2" || fb[1].As(1, encode) != "telemetry2" || encoded != 1 {
+		t.Errorf("encoded %d times, want once", encoded)
+	}
+	if fa[1].As(2, encode); encoded != 2 {
+		t.Error("another form is not encoded apart")
+	}
+}
+
+func TestKeysTellWhatMayBeReplaced(t *testing.T) {
+	t.Parallel()
+	h := hub.New(hub.Options{})
+	m := &member{}
+	for _, room := range []string{"r", "s"} {
+		h.Join(room, m, snapshot(room))
+	}
+	emit := func(room, event string, replaceable bool) uint64 {
+		h.Emit(room, event, nil, replaceable)
+		frames := m.all()
+		return frames[len(frames)-1].Key
+	}
+	first := emit("r", "telemetry", true)
+	if first == 0 || emit("r", "telemetry", true) != first {
+		t.Error("telemetry in a row has not one key")
+	}
+	if other := emit("s", "telemetry", true); other == first || emit("r", "telemetry", true) != first {
+		t.Error("another room has the same key, or matters")
+	}
+	if emit("r", "alarm", false) != 0 {
+		t.Error("an alarm has a key")
+	}
+	// In a queue, the newer frame takes the place of the older one: it must not
+	// overtake the alarm.
+	second := emit("r", "telemetry", true)
+	if second == first || second == 0 {
+		t.Error("telemetry before and after an alarm has one key")
+	}
+	if oee := emit("r", "oee", true); oee == second || emit("r", "telemetry", true) == second {
+		t.Error("telemetry before and after another event has one key")
+	}
+	third := emit("r", "telemetry", true)
+	h.Join("r", m, snapshot("r"))
+	if emit("r", "telemetry", true) == third {
+		t.Error("telemetry before and after a fresh snapshot has one key")
+	}
+}
+
+func TestLeaving(t *testing.T) {
+	t.Parallel()
+	h := hub.New(hub.Options{})
+	a, b := &member{}, &member{}
+	h.Join("r", a, snapshot("r"))
+	h.Join("r", b, snapshot("r"))
+	h.Join("r", a, snapshot("r"))
+	if s := h.Stats(); s.Members != 2 || s.Rooms != 1 {
+		t.Errorf("Stats = %+v, want 2 members: joining again is asking for the first frame", s)
+	}
+	if left, empty := h.Leave("r", a); !left || empty {
+		t.Errorf("Leave = %v, %v", left, empty)
+	}
+	if left, _ := h.Leave("r", a); left {
+		t.Error("the second Leave says that it left")
+	}
+	h.Emit("r", "e", nil, false)
+	if left, empty := h.Leave("r", b); !left || !empty || h.Has("r") {
+		t.Errorf("the last Leave = %v, %v", left, empty)
+	}
+	if len(a.all()) != 2 || len(b.all()) != 2 {
+		t.Errorf("%d and %d frames", len(a.all()), len(b.all()))
+	}
+	if s := h.Stats(); s.Members != 0 || s.Rooms != 0 || s.Deliveries != 4 {
+		t.Errorf("Stats = %+v", s)
+	}
+}
+
+// Rooms of any size keep their members apart.
+func TestMembersComeAndGo(t *testing.T) {
+	t.Parallel()
+	h := hub.New(hub.Options{})
+	var in []*member
+	for round := range 200 {
+		if round%3 == 2 && round < 150 || round >= 150 && len(in) > 0 {
+			m := in[round%len(in)]
+			if left, empty := h.Leave("r", m); !left || empty != (len(in) == 1) {
+				t.Fatalf("round %d: Leave = %v, %v with %d members", round, left, empty, len(in))
+			}
+			in = slices.DeleteFunc(in, func(other *member) bool { return other == m })
+		} else {
+			m := &member{}
+			h.Join("r", m, snapshot("r"))
+			in = append(in, m)
+		}
+		before := make([]int, len(in))
+		for i, m := range in {
+			before[i] = len(m.all())
+		}
+		if n := h.Emit("r", "e", nil, false); n != len(in) {
+			t.Fatalf("round %d: Emit reaches %d of %d", round, n, len(in))
+		}
+		for i, m := range in {
+			if len(m.all()) != before[i]+1 {
+				t.Fatalf("round %d: a member got %d frames", round, len(m.all())-before[i])
+			}
+		}
+	}
+}
+
+// Whoever joins, whenever, sees every frame after the one that it began with.
+func TestNoGapAndNoOverlap(t *testing.T) {
+	t.Parallel()
+	h := hub.New(hub.Options{})
+	keep := &member{}
+	h.Join("r", keep, snapshot("r"))
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				h.Emit("r", "e", nil, false)
+			}
+		}
+	}()
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 100 {
+				m := &member{}
+				h.Join("r", m, snapshot("r"))
+				for len(m.all()) < 3 {
+					h.Emit("r", "e", nil, false)
+				}
+				h.Leave("r", m)
+				at := len(m.all())
+				h.Emit("r", "e", nil, false)
+				frames := m.all()
+				if len(frames) != at {
+					t.Error("a frame after Leave")
+				}
+				for i, f := range frames {
+					if f.Seq != frames[0].Seq+uint64(i) || (i == 0) != (f.Event == "snapshot") {
+						t.Errorf("frame %d is %s %d after a snapshot at %d", i, f.Event, f.Seq, frames[0].Seq)
+						return
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(stop)
+	<-ended
+}
+
+// heard is what a hub reports of the others.
+type heard struct {
+	mu       sync.Mutex
+	received []string
+	lost     map[string]int
+	wanted   map[string]bool
+	up       bool
+}
+
+// join runs a hub on the bus until the test ends.
+func join(t *testing.T, broker hub.Broker) (*hub.Hub, *heard) {
+	t.Helper()
+	e := &heard{lost: map[string]int{}, wanted: map[string]bool{}}
+	h := hub.New(hub.Options{
+		Broker: broker,
+		Receive: func(room, event string, data []byte) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.received = append(e.received, room+" "+event+" "+string(data))
+		},
+		Lost:   func(room string) { e.mu.Lock(); defer e.mu.Unlock(); e.lost[room]++ },
+		Wanted: func(room string, yes bool) { e.mu.Lock(); defer e.mu.Unlock(); e.wanted[room] = yes },
+		State:  func(err error) { e.mu.Lock(); defer e.mu.Unlock(); e.up = err == nil },
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = h.Run(ctx)
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	e.eventually(t, "connected", func() bool { return e.up })
+	return h, e
+}
+
+func (e *heard) eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for {
+		e.mu.Lock()
+		ok := done()
+		e.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s: not in time; %+v", what, e)
+		}
+	}
+}
+
+func TestHubsTellEachOtherWhatIsWanted(t *testing.T) {
+	t.Parallel()
+	bus := hub.NewBus()
+	a, ea := join(t, bus.Open())
+	b, eb := join(t, bus.Open())
+	if a.Tell("r", "e", []byte(`1`)) {
+		t.Error("Tell says that somebody wants what nobody wants")
+	}
+	m := &member{}
+	b.Join("r", m, snapshot("r"))
+	ea.eventually(t, "the wish", func() bool { return ea.wanted["r"] })
+	eb.eventually(t, "a repair, since what came before the wish was heard is missed", func() bool { return eb.lost["r"] == 1 })
+	for i := range 3 {
+		if !a.Tell("r", "e", fmt.Append(nil, i)) {
+			t.Error("Tell says that nobody wants the room")
+		}
+	}
+	eb.eventually(t, "the messages", func() bool { return len(eb.received) == 3 })
+	if fmt.Sprint(eb.received) != "[r e 0 r e 1 r e 2]" || eb.lost["r"] != 1 {
+		t.Errorf("received %v, lost %v", eb.received, eb.lost)
+	}
+	if len(m.all()) != 1 {
+		t.Error("what another hub told is delivered without being asked for")
+	}
+	b.Leave("r", m)
+	ea.eventually(t, "the end of the wish", func() bool { return !ea.wanted["r"] })
+}
+
+// leaky is a broker that loses what it is told to lose.
+type leaky struct {
+	*hub.Port
+	mu   sync.Mutex
+	lose int
+}
+
+func (l *leaky) Publish(room string, message []byte) {
+	l.mu.Lock()
+	lose := l.lose > 0
+	if lose {
+		l.lose--
+	}
+	l.mu.Unlock()
+	if !lose {
+		l.Port.Publish(room, message)
+	}
+}
+
+func TestLossesAreNoticed(t *testing.T) {
+	t.Parallel()
+	bus := hub.NewBus()
+	broker := &leaky{Port: bus.Open()}
+	a, ea := join(t, broker)
+	b, eb := join(t, bus.Open())
+	b.Join("r", &member{}, snapshot("r"))
+	ea.eventually(t, "the wish", func() bool { return ea.wanted["r"] })
+	eb.eventually(t, "the greeting", func() bool { return eb.lost["r"] == 1 })
+
+	broker.mu.Lock()
+	broker.lose = 2
+	broker.mu.Unlock()
+	for i := range 4 {
+		a.Tell("r", "e", fmt.Append(nil, i))
+	}
+	eb.eventually(t, "the gap", func() bool { return eb.lost["r"] == 2 && len(eb.received) == 2 })
+
+	// A cut is a loss for everybody, and what was told meanwhile is noticed even
+	// if nothing follows.
+	bus.Cut()
+	a.Tell("r", "e", []byte(`9`))
+	bus.Mend()
+	eb.eventually(t, "repairs after the cut", func() bool { return eb.lost["r"] >= 3 })
+	if s := b.Stats(); s.Gaps < 3 || s.Heard == 0 {
+		t.Errorf("Stats = %+v", s)
+	}
+}
+
+func TestAloneOrStopped(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	h := hub.New(hub.Options{})
+	if err := h.Run(ctx); err != nil {
+		t.Errorf("Run without a broker = %v", err)
+	}
+	h.Join("r", &member{}, snapshot("r"))
+	if h.Tell("r", "e", nil) || h.Wanted("r") {
+		t.Error("a hub that is alone is wanted by another")
+	}
+}
+
+func BenchmarkEmit(b *testing.B) {
+	h := hub.New(hub.Options{})
+	for range 1000 {
+		h.Join("r", new(sink), snapshot("r"))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		h.Emit("r", "telemetry", nil, true)
+	}
+}
+
+type sink struct{ n int }
+
+func (s *sink) Deliver(*hub.Frame) { s.n++ }

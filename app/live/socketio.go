@@ -1,0 +1,297 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"sync"
+
+	"smart-factory-backend/app/access"
+	"smart-factory-backend/app/live/hub"
+	"smart-factory-backend/app/socketio"
+	"smart-factory-backend/app/websocket/eventloop"
+
+	"github.com/valyala/fasthttp"
+)
+
+// sockets are the sessions on Socket.IO's main namespace.
+type sockets struct {
+	server *socketio.Server
+
+	mu  sync.RWMutex
+	all map[*socketio.Socket]*socket
+}
+
+// socket is one of them.
+type socket struct {
+	client
+	socket *socketio.Socket
+}
+
+// userCaller is where the caller of a request to the Engine.IO server is kept.
+const userCaller = "realtime caller"
+
+// newSockets makes the server and says what its sockets may do.
+func (r *Realtime) newSockets() {
+	s := r.serving
+	r.sockets.all = map[*socketio.Socket]*socket{}
+	o := s.SocketIO
+	o.Engine.Loop, o.Engine.Detach, o.Engine.Await = s.Loop, s.Detach, s.Await
+	o.Engine.MaxPayload, o.Engine.QueueLimit, o.Engine.Deflate = s.MaxPayload, s.QueueBytes, s.Compress
+	o.Engine.ReplaceAbove = s.QueueBytes / 8 // one who polls is not slow for that
+	o.Engine.MaxSessions = r.door.limits.Sockets
+	o.Engine.Allow = func(ctx *fasthttp.RequestCtx) error {
+		if refusal := r.door.peek(callerOf(ctx).Addr, ""); refusal != nil {
+			return refusal
+		}
+		return nil
+	}
+	o.Engine.AllowUpgrade = func() bool {
+		if s.Draining() {
+			return r.door.refuse(whileLeaving) == nil
+		}
+		return r.door.knock() == nil
+	}
+	o.Engine.ClientAddr = func(ctx *fasthttp.RequestCtx) string { return callerOf(ctx).Addr.String() }
+	if o.Recovery == nil {
+		o.Recovery = &socketio.Recovery{RunMiddlewares: true}
+	}
+	o.Panicked = r.options.Panicked
+	r.sockets.server = socketio.New(o)
+
+	main := r.sockets.server.Namespace
+	main.Use(r.allowSocket)
+	main.OnConnection(r.socketConnected)
+	main.OnDisconnect(r.socketDisconnected)
+	main.On(opSubscribe, r.onRooms((*socket).onSubscribe))
+	main.On(opUnsubscribe, r.onRooms((*socket).onUnsubscribe))
+	main.On(opTelemetry, r.onTelemetry)
+}
+
+// ServeSocketIO answers a request of a Socket.IO client, whose key has not been
+// checked: it may come with the first packet.
+func (r *Realtime) ServeSocketIO(ctx *fasthttp.RequestCtx, caller Caller) {
+	ctx.SetUserValue(userCaller, caller)
+	r.sockets.server.Handler(ctx)
+}
+
+// SocketIO is the Socket.IO server; its main namespace has the factory's
+// rooms.
+func (r *Realtime) SocketIO() *socketio.Server { return r.sockets.server }
+
+func callerOf(ctx *fasthttp.RequestCtx) Caller {
+	caller, _ := ctx.UserValue(userCaller).(Caller)
+	return caller
+}
+
+// principal finds whose key a socket has shown: in auth.token, or in the
+// headers of the request that began its session.
+func (r *Realtime) principal(s *socketio.Socket) (access.Principal, bool) {
+	if r.options.Keys.Open() {
+		return access.Principal{}, true
+	}
+	var auth struct {
+		Token string `json:"token"`
+	}
+	_ = json.Unmarshal(s.Auth(), &auth) // without a token the headers count
+	if auth.Token != "" {
+		return r.options.Keys.Find([]byte(auth.Token))
+	}
+	h := s.Conn().Handshake()
+	if key := h.Header("X-API-Key"); key != "" {
+		return r.options.Keys.Find([]byte(key))
+	}
+	scheme, secret, _ := strings.Cut(h.Header(fasthttp.HeaderAuthorization), " ")
+	if strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "Token") {
+		return r.options.Keys.Find([]byte(strings.TrimSpace(secret)))
+	}
+	return access.Principal{}, false
+}
+
+// addressOf is the client's, as the request that began its session had it.
+func addressOf(s *socketio.Socket) netip.Addr {
+	addr, _ := netip.ParseAddr(s.Conn().Handshake().RemoteAddr())
+	return addr
+}
+
+// allowSocket is the middleware: what it returns is the client's connect_error.
+func (r *Realtime) allowSocket(s *socketio.Socket) error {
+	who, ok := r.principal(s)
+	if !ok {
+		return &socketio.ConnectionError{Message: "unauthorized", Data: &Fault{
+			Kind: kindUnauthorized, Detail: "a valid API key is needed: auth.token, Authorization: Bearer, or X-API-Key",
+		}}
+	}
+	if refusal := r.door.peek(addressOf(s), who.Name); refusal != nil {
+		return connectionRefused(refusal)
+	}
+	return nil
+}
+
+func connectionRefused(refusal *Refusal) error {
+	return &socketio.ConnectionError{Message: refusal.detail, Data: struct {
+		Fault
+		RetryAfter int `json:"retry_after"`
+	}{Fault{Kind: kindOverloaded, Detail: refusal.detail}, refusal.RetryAfter}}
+}
+
+// socketConnected begins a session. One that was recovered has its rooms back,
+// each with a fresh snapshot: what was shown meanwhile is in it.
+func (r *Realtime) socketConnected(s *socketio.Socket) {
+	who, ok := r.principal(s)
+	if !ok { // the keys have changed since the middleware
+		s.Disconnect(true)
+		return
+	}
+	ticket, refusal := r.door.enter(addressOf(s), who.Name)
+	if refusal != nil {
+		s.Disconnect(true)
+		return
+	}
+	c := &socket{socket: s}
+	c.client = client{r: r, member: c, who: who, ticket: ticket}
+	r.sockets.mu.Lock()
+	r.sockets.all[s] = c
+	r.sockets.mu.Unlock()
+	r.counts.sessions[placeSocketIO].Add(1)
+	if !s.Connected() { // it has gone already, perhaps before it was in the map
+		r.socketDisconnected(s, "")
+		return
+	}
+	if !s.Recovered() {
+		return
+	}
+	for _, name := range s.Rooms() {
+		if _, err := parseRoom(name); err != nil {
+			continue // its own, or one of another program's
+		}
+		if fault := c.subscribe(context.Background(), []string{name}, func() {}); fault != nil {
+			s.Leave(name)
+		}
+	}
+}
+
+func (r *Realtime) socketDisconnected(s *socketio.Socket, reason socketio.Reason) {
+	r.sockets.mu.Lock()
+	c := r.sockets.all[s]
+	delete(r.sockets.all, s)
+	r.sockets.mu.Unlock()
+	if c == nil {
+		return
+	}
+	if reason == socketio.SlowClient {
+		r.counts.slow[placeSocketIO].Add(1)
+	}
+	r.counts.sessions[placeSocketIO].Add(-1)
+	c.ticket.release()
+	c.leave()
+}
+
+func (s *socket) dismiss() { s.socket.Disconnect(true) }
+
+// Deliver sends a frame: the event with one object {room, seq, data}.
+func (s *socket) Deliver(f *hub.Frame) {
+	p, _ := f.As(formSocketIO, s.r.prepare).(*socketio.Prepared)
+	if p != nil {
+		_ = s.socket.SendPreparedLatest(eventloop.Key(f.Key), p) // if it fails, the end follows
+	}
+}
+
+func (r *Realtime) prepare(f *hub.Frame) any {
+	p, err := r.sockets.server.Prepare(f.Event, struct {
+		Room string          `json:"room"`
+		Seq  uint64          `json:"seq"`
+		Data json.RawMessage `json:"data"`
+	}{f.Room, f.Seq, f.Data})
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
+// acknowledgement is what the client's callback gets.
+type acknowledgement struct {
+	OK    bool   `json:"ok"`
+	Error *Fault `json:"error,omitempty"`
+}
+
+func answerEvent(e *socketio.Event, fault *Fault) {
+	_ = e.Ack(acknowledgement{OK: fault == nil, Error: fault}) // without a callback there is no answer
+}
+
+// onRooms reads the rooms of an event and calls what handles it.
+func (r *Realtime) onRooms(handle func(*socket, *socketio.Event, []string)) socketio.Handler {
+	return func(e *socketio.Event) {
+		c := r.socketOf(e)
+		var list struct {
+			Rooms []string `json:"rooms"`
+		}
+		if c == nil {
+			return
+		}
+		if fault := c.limit(); fault != nil {
+			answerEvent(e, fault)
+			return
+		}
+		if err := e.Args.Decode(0, &list); err != nil {
+			answerEvent(e, &Fault{Kind: kindInvalid, Detail: `want an object like {rooms: ["all"]}`})
+			return
+		}
+		handle(c, e, list.Rooms)
+	}
+}
+
+func (r *Realtime) socketOf(e *socketio.Event) *socket {
+	r.sockets.mu.RLock()
+	defer r.sockets.mu.RUnlock()
+	return r.sockets.all[e.Socket]
+}
+
+func (s *socket) onSubscribe(e *socketio.Event, rooms []string) {
+	fault := s.subscribe(context.Background(), rooms, func() {
+		s.socket.Join(rooms...) // for what other programs emit to them
+		answerEvent(e, nil)
+	})
+	if fault != nil {
+		answerEvent(e, fault)
+	}
+}
+
+func (s *socket) onUnsubscribe(e *socketio.Event, rooms []string) {
+	fault := s.unsubscribe(rooms)
+	if fault == nil {
+		s.socket.Leave(rooms...)
+	}
+	answerEvent(e, fault)
+}
+
+// onTelemetry commits what a machine sends; the acknowledgement follows the
+// commit.
+func (r *Realtime) onTelemetry(e *socketio.Event) {
+	c := r.socketOf(e)
+	if c == nil {
+		return
+	}
+	if fault := c.limit(); fault != nil {
+		answerEvent(e, fault)
+		return
+	}
+	body := e.Args.Raw(0)
+	if len(body) == 0 || len(e.Args.Attachments()) > 0 {
+		answerEvent(e, &Fault{Kind: kindInvalid, Detail: "want an object with machine, ts and values, or an array of these"})
+		return
+	}
+	receipt, fault := c.ingest(body)
+	if fault != nil {
+		answerEvent(e, fault)
+		return
+	}
+	answer := append([]byte(nil), `{"ok":`...)
+	if receipt.Err == nil {
+		answer = append(answer, "true"...)
+	} else {
+		answer = append(answer, "false"...)
+	}
+	_ = e.Ack(json.RawMessage(append(receipt.appendTo(answer), '}')))
+}

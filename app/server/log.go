@@ -1,0 +1,86 @@
+package server
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+)
+
+// Keys of log attributes.
+const (
+	keyAddress    = "address"
+	keyBytes      = "bytes"
+	keyCause      = "cause"
+	keyChanged    = "changed"
+	keyCount      = "count"
+	keyDatabase   = "database"
+	keyDelay      = "delay"
+	keyDuration   = "duration"
+	keyError      = "error"
+	keyFile       = "file"
+	keyGeneration = "generation"
+	keyGOMAXPROCS = "gomaxprocs"
+	keyLimit      = "limit"
+	keyPlace      = "place"
+	keyQuota      = "cpu_quota"
+	keyReason     = "reason"
+	keyRepeated   = "repeated"
+	keySlot       = "slot"
+	keyStack      = "stack"
+	keyStep       = "step"
+	keyValue      = "value"
+	keyVariable   = "variable"
+	keyVersion    = "version"
+	keyWorker     = "worker"
+	keyWorkers    = "workers"
+)
+
+// NewLogger returns a logger that writes to w in the given format, "json" or
+// "text". level may change while it is in use.
+func NewLogger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	}
+	return slog.New(newTextHandler(w, level))
+}
+
+// textHandler is slog's, save that a stack follows its line as it is: a person
+// reads it.
+type textHandler struct {
+	*slog.TextHandler
+	mu *sync.Mutex
+	w  io.Writer
+}
+
+func newTextHandler(w io.Writer, level slog.Leveler) *textHandler {
+	h := &textHandler{mu: new(sync.Mutex), w: w}
+	h.TextHandler = slog.NewTextHandler(w, &slog.HandlerOptions{
+		Level: level,
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == keyStack {
+				return slog.Attr{}
+			}
+			return a
+		},
+	})
+	return h
+}
+
+// Handle writes the record's line, and its stack below.
+func (h *textHandler) Handle(ctx context.Context, r slog.Record) error {
+	stack := ""
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == keyStack {
+			stack = a.Value.String()
+		}
+		return stack == ""
+	})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.TextHandler.Handle(ctx, r); err != nil || stack == "" {
+		return err
+	}
+	_, err := io.WriteString(h.w, stack+"\n")
+	return err
+}

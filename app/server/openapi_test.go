@@ -1,0 +1,29 @@
+package server
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+)
+
+// What is mounted beside the API's own routes is described there, too.
+func TestOpenAPINamesAllMounts(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../api/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		Paths map[string]map[string]any
+	}
+	if err := json.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range new(sessions).mounts() {
+		methods := document.Paths[m.Path]
+		if method := strings.ToLower(m.Method); methods == nil || method != "" && methods[method] == nil {
+			t.Errorf("%s %s is mounted and not in openapi.json", m.Method, m.Path)
+		}
+	}
+}

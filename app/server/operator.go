@@ -1,0 +1,143 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"smart-factory-backend/app/access"
+	"smart-factory-backend/app/control"
+)
+
+// operator answers the control socket.
+type operator struct{ app *App }
+
+// Status describes the process.
+func (o operator) Status(context.Context) (control.Status, error) {
+	a := o.app
+	cl, err := a.supervisor.Status()
+	if err != nil {
+		return control.Status{}, err
+	}
+	state := "running"
+	if cl.Draining {
+		state = "draining"
+	}
+	stats := a.store.Stats()
+	st := control.Status{
+		PID: os.Getpid(), Version: a.options.Build.Version, Commit: a.options.Build.Commit,
+		StartedAt: a.started.UnixMilli(), UptimeS: time.Since(a.started).Seconds(),
+		Environment: a.config.Environment, Address: a.supervisor.Addr().String(),
+		GOMAXPROCS: runtime.GOMAXPROCS(0), CPUQuota: a.quota.CPUs(),
+		WorkersWanted: cl.Wanted, State: state,
+		DrainingGenerations: cl.Leftover, AbandonedGenerations: cl.Abandoned, WebSockets: cl.Sessions,
+		Store: control.Store{
+			Engine: stats.Engine, Series: stats.Series, Points: stats.Points,
+			Queued: stats.QueuedReadings, Bytes: stats.Bytes, Ready: a.store.Ready() == nil,
+		},
+		Memory:   memory(),
+		LogLevel: strings.ToLower(a.options.Level.Level().String()),
+	}
+	for _, w := range cl.Workers {
+		st.Workers = append(st.Workers, control.Worker{
+			ID: w.ID, Generation: w.Generation, State: string(w.State), UptimeS: w.Uptime.Seconds(),
+			Restarts: w.Restarts, Panics: w.Panics, Connections: w.Conns, InFlight: w.InFlight,
+			RequestsTotal: w.Requests, AdoptedBy: w.AdoptedBy,
+		})
+	}
+	return st, nil
+}
+
+// Reload applies what may change while running and recycles the workers.
+func (o operator) Reload(context.Context) (control.ReloadResult, error) {
+	changed, err := o.app.reloadConfig()
+	if err != nil {
+		return control.ReloadResult{}, err
+	}
+	if o.app.quota.follow() {
+		o.app.followQuota()
+	}
+	o.app.log.Info("configuration read again", slog.Any(keyChanged, changed))
+	recycled, err := o.app.supervisor.Reload()
+	return control.ReloadResult{Recycled: recycled, Changed: changed}, err
+}
+
+// Scale changes the number of workers.
+func (o operator) Scale(_ context.Context, n int) (control.ScaleResult, error) {
+	before, err := o.app.supervisor.Status()
+	if err != nil {
+		return control.ScaleResult{}, err
+	}
+	now, capped, err := o.app.supervisor.Scale(n)
+	result := control.ScaleResult{From: before.Wanted, To: now}
+	if capped {
+		result.Note = fmt.Sprintf("%d is more than GOMAXPROCS, which is %d; set GOMAXPROCS to raise both", n, runtime.GOMAXPROCS(0))
+	}
+	return result, err
+}
+
+// memory reads how much the process uses and may use.
+func memory() control.Memory {
+	samples := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(samples)
+	m := control.Memory{Heap: samples[0].Value.Uint64()}
+	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
+		m.Limit = uint64(limit)
+	}
+	statm, err := os.ReadFile("/proc/self/statm") // proc(5): size, resident, … in pages
+	if fields := strings.Fields(string(statm)); err == nil && len(fields) > 1 {
+		if pages, err := strconv.ParseUint(fields[1], 10, 64); err == nil {
+			m.RSS = pages * uint64(os.Getpagesize())
+		}
+	}
+	return m
+}
+
+// reloadConfig reads the configuration again and applies the part of it that
+// may change. It returns the names of what differed.
+func (a *App) reloadConfig() ([]string, error) {
+	next, _, err := a.options.Load()
+	if err != nil {
+		return nil, fmt.Errorf("the configuration stays as it was: %w", err)
+	}
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	var changed []string
+	if next.APIKeys.Reveal() != a.config.APIKeys.Reveal() {
+		list, err := access.Parse(next.APIKeys.Reveal())
+		if err != nil {
+			return nil, fmt.Errorf("API_KEYS: %w", err)
+		}
+		a.keys.Replace(list)
+		a.sessions.show.CheckKeys()
+		changed = append(changed, "API_KEYS")
+	}
+	if next.LogLevel != a.config.LogLevel {
+		a.options.Level.Set(next.LogLevel)
+		changed = append(changed, "LOG_LEVEL")
+	}
+	if !slices.Equal(next.AllowedOrigins, a.config.AllowedOrigins) {
+		a.api.AllowOrigins(next.AllowedOrigins)
+		changed = append(changed, "ALLOWED_ORIGINS")
+	}
+	if a.certificate != nil {
+		before := a.certificate.current.Load()
+		if err := a.certificate.load(); err != nil {
+			return changed, err
+		}
+		if now := a.certificate.current.Load(); !slices.EqualFunc(before.Certificate, now.Certificate, slices.Equal[[]byte]) {
+			changed = append(changed, "TLS_CERT_FILE")
+		}
+	}
+	a.config.APIKeys, a.config.LogLevel, a.config.AllowedOrigins = next.APIKeys, next.LogLevel, next.AllowedOrigins
+	return changed, nil
+}

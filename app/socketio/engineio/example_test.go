@@ -1,0 +1,55 @@
+package engineio_test
+
+import (
+	"context"
+	"log"
+
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+	"smart-factory-backend/app/socketio/engineio"
+	"smart-factory-backend/app/websocket/eventloop"
+)
+
+// loud sends back what it receives.
+type loud struct{ *engineio.Session }
+
+func (l loud) Message(data []byte, binary bool) {
+	if binary {
+		_ = l.Send(engineio.NewBinary(data))
+		return
+	}
+	_ = l.Send(engineio.NewText(data, []byte("!")))
+}
+
+func (l loud) Closed(reason engineio.Reason) { log.Printf("%s: %s", l.ID(), reason) }
+
+// A server of its own: sessions on the connections of a cluster, served by an
+// event loop. A program would run the two until it is told to stop, and have
+// Drain called before they end.
+func ExampleNew() {
+	loop, err := eventloop.New(eventloop.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := engineio.New(engineio.Options{
+		Loop: loop,
+		Detach: func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
+			cluster.Detach(ctx, func(s *cluster.Session) { f(s) })
+		},
+		Await: func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) },
+		Open:  func(s *engineio.Session) engineio.Receiver { return loud{s} },
+	})
+	supervisor, err := cluster.New(cluster.Options{
+		Port: 3000, Handler: server.Handler,
+		Server: func(s *fasthttp.Server) { s.StreamRequestBody = true },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	serve := func(ctx context.Context) {
+		go func() { _ = loop.Run(ctx) }()
+		_ = supervisor.Run(ctx)
+	}
+	_ = serve
+}

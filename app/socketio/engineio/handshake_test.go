@@ -1,0 +1,257 @@
+package engineio_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/socketio/engineio"
+)
+
+func TestHandshake(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{
+		PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond, MaxPayload: 1_000_000,
+	})
+	check := func(packet string, upgrades []any) {
+		t.Helper()
+		var open map[string]any
+		if err := json.Unmarshal([]byte(strings.TrimPrefix(packet, "0")), &open); err != nil {
+			t.Fatalf("%q: %v", packet, err)
+		}
+		sid, _ := open["sid"].(string)
+		delete(open, "sid")
+		want := map[string]any{"upgrades": upgrades, "pingInterval": 300.0, "pingTimeout": 200.0, "maxPayload": 1e6}
+		if len(sid) != 20 || !reflect.DeepEqual(open, want) {
+			t.Errorf("the open packet is %q", packet)
+		}
+	}
+	a := p.ask("GET", handshake, "")
+	if a.status != http.StatusOK || a.header.Get("Content-Type") != "text/plain; charset=UTF-8" || a.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("answered %d, %v", a.status, a.header)
+	}
+	check(a.body, []any{"websocket"})
+	check(p.dial("").read(), []any{})
+}
+
+// TestASessionIsKnownToAllWorkers: its requests come in on connections that the
+// kernel gives to whichever worker, and the WebSocket on yet another.
+func TestASessionIsKnownToAllWorkers(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{})
+	sid := p.open()
+	served := func() (workers, busy int) {
+		st, err := p.sup.Status()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range st.Workers {
+			if w.Requests > 0 {
+				busy++
+			}
+		}
+		return len(st.Workers), busy
+	}
+	for i := 0; ; i++ {
+		p.post(sid, fmt.Sprint("4", i)).wants(t, 200, "ok")
+		p.get(sid).wants(t, 200, fmt.Sprint("4", i))
+		if workers, busy := served(); busy == workers && i >= 20 {
+			break
+		} else if i == 1000 {
+			t.Fatalf("%d of %d workers were asked", busy, workers)
+		}
+	}
+	w := p.dial(sid)
+	w.send("2probe")
+	w.wants("3probe")
+	p.get(sid).wants(t, 200, "6")
+	w.send("5")
+	w.send("4here")
+	w.wants("4here")
+}
+
+func TestUpgradesAreOfferedOnlyWhereThereAreAny(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]engineio.Options{
+		"no upgrades": {NoUpgrades: true}, "no WebSocket": {NoWebSocket: true},
+	} {
+		if a := start(t, o).ask("GET", handshake, ""); !strings.Contains(a.body, `"upgrades":[]`) {
+			t.Errorf("%s: %s", name, a.body)
+		}
+	}
+}
+
+// refused are requests without a session that are refused, whatever the
+// transport and whether they ask for a WebSocket.
+var refused = map[string]struct {
+	method, query string
+	code          int
+	message       string
+}{
+	"no transport":            {"GET", "EIO=4", 0, "Transport unknown"},
+	"unknown transport":       {"GET", "EIO=4&transport=abc", 0, "Transport unknown"},
+	"webtransport":            {"GET", "EIO=4&transport=webtransport", 0, "Transport unknown"},
+	"unknown session":         {"GET", handshake + "&sid=abc", 1, "Session ID unknown"},
+	"unknown session of POST": {"POST", handshake + "&sid=abc", 1, "Session ID unknown"},
+	"POST as a handshake":     {"POST", handshake, 2, "Bad handshake method"},
+	"PUT as a handshake":      {"PUT", handshake, 2, "Bad handshake method"},
+	"DELETE as a handshake":   {"DELETE", handshake, 2, "Bad handshake method"},
+	"no WebSocket handshake":  {"GET", "EIO=4&transport=websocket", 3, "Bad request"},
+	"JSONP":                   {"GET", handshake + "&j=0", 3, "JSONP polling is not supported"},
+	"no protocol":             {"GET", "transport=polling", 5, "Unsupported protocol version"},
+	"protocol 3":              {"GET", "EIO=3&transport=polling", 5, "Unsupported protocol version"},
+	"protocol abc":            {"GET", "EIO=abc&transport=polling", 5, "Unsupported protocol version"},
+}
+
+func TestBadHandshakes(t *testing.T) {
+	t.Parallel()
+	type told struct {
+		query   string
+		code    int
+		message string
+	}
+	tell := make(chan told, 100)
+	p := start(t, engineio.Options{Refused: func(ctx *fasthttp.RequestCtx, code int, message string) {
+		tell <- told{string(ctx.QueryArgs().QueryString()), code, message}
+	}})
+	for name, tt := range refused {
+		t.Run(name, func(t *testing.T) {
+			a := p.ask(tt.method, tt.query, "")
+			a.refuses(t, http.StatusBadRequest, tt.code, tt.message)
+			if got := receive(t, tell); got != (told{tt.query, tt.code, tt.message}) {
+				t.Errorf("Refused(%+v), want that of %q", got, tt.query)
+			}
+		})
+	}
+	if n := p.server.Stats().Sessions; n != 0 {
+		t.Errorf("%d sessions came of it", n)
+	}
+}
+
+func TestBadWebSocketHandshakes(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{})
+	for name, query := range map[string]string{
+		"no transport": "EIO=4", "unknown transport": "EIO=4&transport=abc", "polling": handshake,
+		"no protocol": "transport=websocket", "protocol abc": "EIO=abc&transport=websocket",
+		"unknown session": "EIO=4&transport=websocket&sid=abc", "polling session": handshake + "&sid=" + p.open(),
+	} {
+		_, resp, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/engine.io/?"+query, nil)
+		if err == nil || resp == nil || resp.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %v, %v; want 400", name, resp, err)
+		}
+	}
+	if a := p.ask("GET", "EIO=4&transport=websocket", "", "Connection", "Upgrade", "Upgrade", "websocket"); a.status != http.StatusUpgradeRequired {
+		t.Errorf("without a version of WebSocket: %d", a.status)
+	}
+}
+
+func TestTransportsCanBeSwitchedOff(t *testing.T) {
+	t.Parallel()
+	only := start(t, engineio.Options{NoPolling: true})
+	only.ask("GET", handshake, "").refuses(t, 400, 0, "Transport unknown")
+	only.connect()
+	none := start(t, engineio.Options{NoWebSocket: true})
+	none.ask("GET", "EIO=4&transport=websocket", "").refuses(t, 400, 0, "Transport unknown")
+	stay := start(t, engineio.Options{NoUpgrades: true})
+	sid := stay.open()
+	if _, resp, err := websocket.DefaultDialer.Dial("ws://"+stay.addr+"/?EIO=4&transport=websocket&sid="+sid, nil); err == nil || resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("a move that is switched off: %v", err)
+	}
+}
+
+func TestAdmission(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{Allow: func(ctx *fasthttp.RequestCtx) error {
+		if string(ctx.QueryArgs().Peek("key")) == "good" {
+			return nil
+		}
+		return errors.New(`no "key"`)
+	}})
+	p.ask("GET", handshake, "").refuses(t, http.StatusForbidden, 4, `no "key"`)
+	if _, resp, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/?EIO=4&transport=websocket", nil); err == nil || resp.StatusCode != http.StatusForbidden {
+		t.Errorf("a WebSocket without the key: %v", err)
+	}
+	sid := sidOf(t, p.ask("GET", handshake+"&key=good", "").body)
+	p.post(sid, "4in").wants(t, 200, "ok") // who is in is not asked again
+}
+
+func TestFactsOfTheHandshake(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{Secure: func(*fasthttp.RequestCtx) bool { return true }})
+	before := time.Now()
+	sid := sidOf(t, p.ask("GET", handshake+"&b=1&a=x%20y&a=2", "", "X-One", "eins: zwei", "Origin", "http://a.test", "X-Two", "1", "X-Two", "2").body)
+	h := p.session(sid).Handshake()
+	if got := h.Query(); got.Get("b") != "1" || !reflect.DeepEqual(got["a"], []string{"x y", "2"}) {
+		t.Errorf("Query() = %v", got)
+	}
+	if got := h.URL(); got != "/engine.io/?"+handshake+"&b=1&a=x%20y&a=2" {
+		t.Errorf("URL() = %q", got)
+	}
+	if h.Header("x-one") != "eins: zwei" || h.Header("X-None") != "" || h.Origin() != "http://a.test" {
+		t.Errorf("Header: %q, %q, %q", h.Header("x-one"), h.Header("X-None"), h.Origin())
+	}
+	all := h.Headers()
+	if !reflect.DeepEqual(all["x-two"], []string{"1", "2"}) || !reflect.DeepEqual(all["host"], []string{p.addr}) {
+		t.Errorf("Headers() = %v", all)
+	}
+	if h.RemoteAddr() != "127.0.0.1" || !h.Secure() || h.Time().Before(before) || h.Time().After(time.Now()) {
+		t.Errorf("address %q, secure %t, time %v", h.RemoteAddr(), h.Secure(), h.Time())
+	}
+	_, sid = p.connect()
+	if h := p.session(sid).Handshake(); h.Header("Upgrade") != "websocket" || h.Query().Get("transport") != "websocket" {
+		t.Errorf("of a WebSocket: %v", h.Headers())
+	}
+}
+
+func TestIdsAreNotGuessed(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{})
+	seen := map[string]bool{}
+	for range 50 {
+		sid := p.open()
+		if len(sid) != 20 || strings.Trim(sid, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" || seen[sid] {
+			t.Fatalf("the id %q", sid)
+		}
+		seen[sid] = true
+	}
+}
+
+func TestPlacesAreBounded(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{MaxSessions: 2})
+	sid := p.open()
+	w, _ := p.connect()
+	a := p.ask("GET", handshake, "")
+	a.refuses(t, http.StatusServiceUnavailable, 6, "Too many sessions")
+	if a.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	if _, resp, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/?EIO=4&transport=websocket", nil); err == nil || resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a WebSocket too many: %v", err)
+	}
+	p.upgrade(sid).send("1") // moving takes no place, leaving gives one back
+	w.send("1")
+	p.until("both places are free", func() bool { return p.server.Stats().Sessions == 0 })
+	p.open()
+	p.open()
+}
+
+func TestUpgradesPerSecondAreBounded(t *testing.T) {
+	t.Parallel()
+	p := start(t, engineio.Options{AllowUpgrade: func() bool { return false }})
+	for _, query := range []string{"", "&sid=" + p.open()} {
+		_, resp, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/?EIO=4&transport=websocket"+query, nil)
+		if err == nil || resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+			t.Errorf("%v, %v; want 503 with Retry-After", resp, err)
+		}
+	}
+}

@@ -1,0 +1,378 @@
+package engineio_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/cluster"
+	"smart-factory-backend/app/socketio/engineio"
+	"smart-factory-backend/app/websocket/eventloop"
+)
+
+// patience bounds every wait; only a test that fails uses it up.
+const patience = time.Minute
+
+// plant is a server with all that it stands on, for the time of a test.
+type plant struct {
+	t      testing.TB
+	addr   string
+	server *engineio.Server
+	sup    *cluster.Supervisor
+	panics chan any
+	stop   context.CancelFunc // ends the supervisor
+
+	mu       sync.Mutex
+	sessions []*session
+}
+
+// start runs a server. Without an Open its sessions send back what they get.
+// prepare is called before it serves.
+func start(t testing.TB, o engineio.Options, prepare ...func(*engineio.Server)) *plant {
+	t.Helper()
+	loop, err := eventloop.New(eventloop.Options{Shards: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &plant{t: t, panics: make(chan any, 100)}
+	o.Loop = loop
+	o.Detach = func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
+		cluster.Detach(ctx, func(s *cluster.Session) { f(s) })
+	}
+	o.Await = func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) }
+	if o.Open == nil {
+		o.Open = p.echo
+	}
+	p.server = engineio.New(o)
+	for _, f := range prepare {
+		f(p.server)
+	}
+	p.sup, err = cluster.New(cluster.Options{
+		Host: "127.0.0.1", GateDelay: time.Millisecond, IdleGrace: time.Millisecond,
+		Handler: p.server.Handler,
+		Server: func(s *fasthttp.Server) {
+			s.StreamRequestBody, s.MaxRequestBodySize = true, 64<<10
+		},
+		Observe: func(e cluster.Event) {
+			if e.Kind == cluster.Panicked {
+				p.panics <- e.Value
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.sup.Listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.addr = p.sup.Addr().String()
+	p.run(loop)
+	<-p.sup.Ready()
+	return p
+}
+
+// run serves until the test ends, in the order of a process: the sessions are
+// drained, then HTTP, then the loop.
+func (p *plant) run(loop *eventloop.Loop) {
+	ctx, stop := context.WithCancel(context.Background())
+	p.stop = stop
+	loopCtx, stopLoop := context.WithCancel(context.Background())
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		defer stopLoop()
+		if err := p.sup.Run(ctx); err != nil {
+			p.t.Errorf("the supervisor ended with %v", err)
+		}
+	})
+	ended.Go(func() {
+		if err := loop.Run(loopCtx); err != nil {
+			p.t.Errorf("the loop ended with %v", err)
+		}
+	})
+	p.t.Cleanup(func() {
+		p.server.Drain(context.Background(), 0)
+		stop()
+		ended.Wait()
+	})
+}
+
+// session is a session as its receiver sees it. It sends back what it gets.
+type session struct {
+	*engineio.Session
+	got    chan string // what came in, binary after a "b:"
+	ended  chan engineio.Reason
+	silent atomic.Bool
+}
+
+func newSession(s *engineio.Session) *session {
+	return &session{Session: s, got: make(chan string, 10_000), ended: make(chan engineio.Reason, 10)}
+}
+
+func (s *session) Message(data []byte, binary bool) {
+	m := engineio.NewText(data)
+	mark := ""
+	if binary {
+		m, mark = engineio.NewBinary(data), "b:"
+	}
+	s.got <- mark + string(data)
+	if !s.silent.Load() {
+		_ = s.Send(m)
+	}
+}
+
+func (s *session) Closed(reason engineio.Reason) { s.ended <- reason }
+
+func (p *plant) echo(s *engineio.Session) engineio.Receiver { return p.keep(newSession(s)) }
+
+func (p *plant) keep(s *session) *session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sessions = append(p.sessions, s)
+	return s
+}
+
+// session returns the receiver of a session. On a WebSocket the client knows
+// of the session before the receiver does.
+func (p *plant) session(sid string) *session {
+	p.t.Helper()
+	var found *session
+	p.until("somebody opens the session "+sid, func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, s := range p.sessions {
+			if s.ID() == sid {
+				found = s
+			}
+		}
+		return found != nil
+	})
+	return found
+}
+
+// wantsEnd fails the test unless the session ends for the reason, once.
+func (s *session) wantsEnd(t testing.TB, want engineio.Reason) {
+	t.Helper()
+	select {
+	case got := <-s.ended:
+		if got != want {
+			t.Fatalf("the session ended for %q, want %q", got, want)
+		}
+	case <-time.After(patience):
+		t.Fatalf("the session has not ended, want %q", want)
+	}
+}
+
+// answer is what a client got for a request.
+type answer struct {
+	status int
+	body   string
+	header http.Header
+}
+
+// request asks once, on a connection of its own. Headers are pairs.
+func (p *plant) request(method, query, body string, headers ...string) (answer, error) {
+	req, err := http.NewRequest(method, "http://"+p.addr+"/engine.io/?"+query, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Add(headers[i], headers[i+1])
+	}
+	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, string(b), resp.Header}, err
+}
+
+func (p *plant) ask(method, query, body string, headers ...string) answer {
+	p.t.Helper()
+	a, err := p.request(method, query, body, headers...)
+	if err != nil {
+		p.t.Fatalf("%s %s: %v", method, query, err)
+	}
+	return a
+}
+
+const handshake = "EIO=4&transport=polling"
+
+// open begins a polling session and returns its id.
+func (p *plant) open() string {
+	p.t.Helper()
+	return sidOf(p.t, p.ask("GET", handshake, "").body)
+}
+
+func sidOf(t testing.TB, packet string) string {
+	t.Helper()
+	var open struct{ Sid string }
+	if !strings.HasPrefix(packet, "0") || json.Unmarshal([]byte(packet[1:]), &open) != nil || open.Sid == "" {
+		t.Fatalf("%q is no open packet", packet)
+	}
+	return open.Sid
+}
+
+func (p *plant) get(sid string) answer {
+	p.t.Helper()
+	return p.ask("GET", handshake+"&sid="+sid, "")
+}
+
+func (p *plant) post(sid, body string) answer {
+	p.t.Helper()
+	return p.ask("POST", handshake+"&sid="+sid, body)
+}
+
+// poll sends a GET and returns once the server has it waiting.
+func (p *plant) poll(sid string) <-chan answer {
+	p.t.Helper()
+	got := p.begin("GET", sid, "")
+	p.until("the poll waits", func() bool { return p.server.Pending(sid) })
+	return got
+}
+
+// begin sends a request and does not wait for the answer.
+func (p *plant) begin(method, sid, body string) <-chan answer {
+	got := make(chan answer, 1)
+	go func() {
+		a, err := p.request(method, handshake+"&sid="+sid, body)
+		if err != nil {
+			a = answer{status: -1, body: err.Error()}
+		}
+		got <- a
+	}()
+	return got
+}
+
+// until waits for what the test has no other way to see.
+func (p *plant) until(what string, is func() bool) {
+	p.t.Helper()
+	if is() {
+		return
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !is(); <-tick.C {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+func receive[T any](t testing.TB, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		t.Fatal("nothing came")
+		panic("unreachable")
+	}
+}
+
+// wants fails the test unless the answer is this one.
+func (a answer) wants(t testing.TB, status int, body string) {
+	t.Helper()
+	if a.status != status || a.body != body {
+		t.Fatalf("answered %d %.100q, want %d %.100q", a.status, a.body, status, body)
+	}
+}
+
+// refuses fails the test unless the answer is the refusal with the code.
+func (a answer) refuses(t testing.TB, status, code int, message string) {
+	t.Helper()
+	a.wants(t, status, fmt.Sprintf(`{"code":%d,"message":%q}`, code, message))
+	if got := a.header.Get("Content-Type"); got != "application/json" {
+		t.Fatalf("Content-Type is %q, want application/json", got)
+	}
+}
+
+// wire is a client's WebSocket.
+type wire struct {
+	*websocket.Conn
+	t testing.TB
+}
+
+// dial opens a WebSocket, for a session if sid is not empty.
+func (p *plant) dial(sid string) *wire {
+	p.t.Helper()
+	query := "EIO=4&transport=websocket"
+	if sid != "" {
+		query += "&sid=" + sid
+	}
+	c, _, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/engine.io/?"+query, nil)
+	if err != nil {
+		p.t.Fatalf("dial: %v", err)
+	}
+	p.t.Cleanup(func() { _ = c.NetConn().Close() })
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	return &wire{c, p.t}
+}
+
+// connect opens a session on a WebSocket.
+func (p *plant) connect() (*wire, string) {
+	p.t.Helper()
+	w := p.dial("")
+	sid := sidOf(p.t, w.read())
+	p.until("the session has begun", func() bool { return p.server.Begun(sid) }) // the client may be faster
+	return w, sid
+}
+
+func (w *wire) send(text string) {
+	w.t.Helper()
+	if err := w.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
+		w.t.Fatalf("send %q: %v", text, err)
+	}
+}
+
+// read returns the next packet, a binary one after a "b:".
+func (w *wire) read() string {
+	w.t.Helper()
+	kind, data, err := w.ReadMessage()
+	if err != nil {
+		w.t.Fatalf("read: %v", err)
+	}
+	if kind == websocket.BinaryMessage {
+		return "b:" + string(data)
+	}
+	return string(data)
+}
+
+func (w *wire) wants(packet string) {
+	w.t.Helper()
+	if got := w.read(); got != packet {
+		w.t.Fatalf("got the packet %.100q, want %.100q", got, packet)
+	}
+}
+
+// wantsClose fails the test unless the server closes with the code, and says
+// nothing before.
+func (w *wire) wantsClose(code int) {
+	w.t.Helper()
+	_, data, err := w.ReadMessage()
+	if !websocket.IsCloseError(err, code) {
+		w.t.Fatalf("got %.100q and %v, want close code %d", data, err, code)
+	}
+}
+
+// upgrade moves a session to a WebSocket.
+func (p *plant) upgrade(sid string) *wire {
+	p.t.Helper()
+	w := p.dial(sid)
+	w.send("2probe")
+	w.wants("3probe")
+	w.send("5")
+	p.until("the session is on the WebSocket", func() bool { return p.session(sid).Transport() == "websocket" })
+	return w
+}

@@ -1,0 +1,192 @@
+package engineio_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+
+	"smart-factory-backend/app/socketio/engineio"
+)
+
+// FuzzSession: whatever a client and a server do to a session, in whatever
+// order, every request is answered, the receiver hears the end once and
+// nothing after it, no message arrives twice, and the session can be ended.
+func FuzzSession(f *testing.F) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 30 {
+		seed := make([]byte, 4+random.IntN(12))
+		for i := range seed {
+			seed[i] = byte(random.IntN(256))
+		}
+		f.Add(seed)
+	}
+	f.Add([]byte{0, 5, 6, 11, 0, 7, 11, 8, 8, 4})
+	f.Add([]byte{5, 6, 13, 7})
+	f.Add([]byte{5, 6, 11, 4, 0, 7})
+	f.Add([]byte{0, 0, 11, 0})
+	f.Add([]byte{11, 16, 11, 0})
+	f.Add([]byte{5, 6, 16, 7, 8})
+	p := start(f, engineio.Options{QueueLimit: 200})
+	f.Fuzz(func(t *testing.T, steps []byte) {
+		p.t = t
+		defer func() { p.t = f }()
+		newSequence(t, p).play(steps[:min(len(steps), 20)])
+	})
+}
+
+// sequence is a client and a server that misbehave.
+type sequence struct {
+	t     *testing.T
+	p     *plant
+	s     *session
+	tasks sync.WaitGroup
+	wires []*websocket.Conn
+	sent  int
+
+	mu     sync.Mutex
+	seen   map[string]bool
+	faults []string
+}
+
+func newSequence(t *testing.T, p *plant) *sequence {
+	q := &sequence{t: t, p: p, seen: map[string]bool{}}
+	q.s = p.session(p.open())
+	return q
+}
+
+func (q *sequence) fault(format string, args ...any) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.faults = append(q.faults, fmt.Sprintf(format, args...))
+}
+
+// saw notes what the client got.
+func (q *sequence) saw(payload string) {
+	for _, text := range texts(payload) {
+		q.mu.Lock()
+		if q.seen[text] && strings.HasPrefix(text, "s") {
+			q.faults = append(q.faults, text+" came twice")
+		}
+		q.seen[text] = true
+		q.mu.Unlock()
+	}
+}
+
+func (q *sequence) request(method, body string) {
+	a, err := q.p.request(method, handshake+"&sid="+q.s.ID(), body)
+	if err != nil || a.status != 200 && a.status != 400 {
+		q.fault("%s: %d %s, %v", method, a.status, a.body, err)
+	}
+	if method == "GET" && a.status == 200 {
+		q.saw(a.body)
+	}
+}
+
+// abandon sends a poll and goes away.
+func (q *sequence) abandon() {
+	c, err := net.Dial("tcp", q.p.addr)
+	if err != nil {
+		q.fault("dial: %v", err)
+		return
+	}
+	fmt.Fprintf(c, "GET /?%s&sid=%s HTTP/1.1\r\nHost: test\r\n\r\n", handshake, q.s.ID())
+	_ = c.Close()
+}
+
+func (q *sequence) dial() {
+	c, _, err := websocket.DefaultDialer.Dial("ws://"+q.p.addr+"/?EIO=4&transport=websocket&sid="+q.s.ID(), nil)
+	if err != nil {
+		return // the session has ended
+	}
+	q.wires = append(q.wires, c)
+	q.tasks.Go(func() {
+		_ = c.SetReadDeadline(time.Now().Add(patience))
+		for {
+			_, data, err := c.ReadMessage()
+			if err != nil {
+				return
+			}
+			q.saw(string(data))
+		}
+	})
+}
+
+func (q *sequence) say(packet string) {
+	if n := len(q.wires); n > 0 {
+		_ = q.wires[n-1].WriteMessage(websocket.TextMessage, []byte(packet))
+	}
+}
+
+func (q *sequence) step(b byte) {
+	switch b % 17 {
+	case 0:
+		q.tasks.Go(func() { q.request("GET", "") })
+	case 1:
+		q.request("POST", "4a\x1ebAQID")
+	case 2:
+		q.request("POST", "3\x1e6")
+	case 3:
+		q.request("POST", "4b\x1e\x1e")
+	case 4:
+		q.request("POST", "4c\x1e1\x1e4d")
+	case 5:
+		q.dial()
+	case 6:
+		q.say("2probe")
+	case 7:
+		q.say("5")
+	case 8:
+		q.say("4x")
+	case 9:
+		q.say("x")
+	case 10:
+		if n := len(q.wires); n > 0 {
+			_ = q.wires[n-1].NetConn().Close()
+		}
+	case 11:
+		q.sent++
+		_ = q.s.Send(text(fmt.Sprintf("s%d", q.sent)))
+	case 12:
+		q.sent++
+		_ = q.s.SendLatest(1, text(fmt.Sprintf("s%d", q.sent)))
+	case 13:
+		q.s.Close("the server's wish")
+	case 14:
+		q.tasks.Go(func() { q.request("POST", "4e") })
+	case 15:
+		q.say("1")
+	case 16:
+		q.abandon()
+	}
+}
+
+func (q *sequence) play(steps []byte) {
+	for _, b := range steps {
+		q.step(b)
+	}
+	q.s.Close(engineio.ForcedClose)
+	deadline := time.Now().Add(patience)
+	for q.p.server.Known(q.s.ID()) && time.Now().Before(deadline) {
+		q.request("GET", "") // takes the news
+	}
+	for _, c := range q.wires {
+		_ = c.NetConn().Close()
+	}
+	q.tasks.Wait()
+	receive(q.t, q.s.ended)
+	if len(q.s.ended) > 0 {
+		q.fault("ended twice")
+	}
+	if q.p.server.Known(q.s.ID()) {
+		q.fault("the session does not end")
+	}
+	for _, fault := range q.faults {
+		q.t.Errorf("%v: %s", steps, fault)
+	}
+}

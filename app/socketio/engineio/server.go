@@ -1,0 +1,206 @@
+package engineio
+
+import (
+	"bytes"
+	"encoding/json"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/websocket"
+)
+
+// The names of the transports ("Transports").
+const (
+	polling   = "polling"
+	webSocket = "websocket"
+)
+
+// Server holds the sessions. New makes one; it needs no closing, but Drain
+// tells its clients to go.
+type Server struct {
+	o        Options
+	table    *table
+	upgrader *websocket.Upgrader
+	clock    func() time.Duration // since the server was made
+	bodies   atomic.Int64         // bytes that payloads take now
+
+	draining atomic.Bool // new sessions are refused
+
+	upgraded, slow, replaced atomic.Uint64
+}
+
+// New makes a server. It starts nothing.
+func New(o Options) *Server {
+	o.fill()
+	begin := time.Now()
+	s := &Server{o: o, table: newTable(), clock: func() time.Duration { return time.Since(begin) }}
+	s.upgrader = &websocket.Upgrader{
+		Loop: o.Loop, Detach: o.Detach,
+		MaxMessage: o.MaxPayload, QueueLimit: o.QueueLimit, Deflate: o.Deflate,
+		MaxPartial:  int64(o.BodyLimit),
+		CheckOrigin: func(*fasthttp.RequestCtx) bool { return true }, // cors has
+		Leave:       func(c *websocket.Conn) { c.Close(websocket.GoingAway, string(ServerShutdown)) },
+	}
+	return s
+}
+
+// Stats are a server's figures.
+type Stats struct {
+	// Sessions is how many there are now.
+	Sessions int
+	// Upgraded counts the sessions that moved to a WebSocket; Slow those that
+	// were ended because too much waited for them; Replaced the messages that
+	// a newer one took the place of while a session was polling.
+	Upgraded, Slow, Replaced uint64
+}
+
+// Stats is cheap.
+func (s *Server) Stats() Stats {
+	return Stats{
+		Sessions: int(s.table.n.Load()),
+		Upgraded: s.upgraded.Load(), Slow: s.slow.Load(), Replaced: s.replaced.Load(),
+	}
+}
+
+// Handler answers a request, whatever its path. It may wait, as a poll does,
+// for PingInterval at most.
+func (s *Server) Handler(ctx *fasthttp.RequestCtx) {
+	if !s.cors(ctx) {
+		s.refuse(ctx, forbidden)
+		return
+	}
+	if ctx.IsOptions() {
+		preflight(ctx)
+		return
+	}
+	ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+	if no := s.serve(ctx); no != nil {
+		s.refuse(ctx, no)
+	}
+}
+
+// serve finds out what the request is for. The order of the checks, and so
+// which code a request with several faults gets, is the reference server's.
+func (s *Server) serve(ctx *fasthttp.RequestCtx) *refusal {
+	query := ctx.QueryArgs()
+	transport := query.Peek("transport")
+	onSocket := string(transport) == webSocket && !s.o.NoWebSocket
+	if !onSocket && (string(transport) != polling || s.o.NoPolling) {
+		return unknownTransport
+	}
+	if sid := query.Peek("sid"); len(sid) > 0 {
+		return s.serveSession(ctx, s.table.find(sid), onSocket)
+	}
+	upgrade := isUpgrade(ctx)
+	switch {
+	case !ctx.IsGet():
+		return badMethod
+	case upgrade != onSocket:
+		return badRequest
+	case !supported(ctx):
+		return unknownProtocol
+	case query.Has("j"):
+		return noJSONP
+	case s.draining.Load():
+		return goingAway
+	}
+	if err := s.o.Allow(ctx); err != nil {
+		return &refusal{forbidden.status, forbidden.code, err.Error()}
+	}
+	if onSocket {
+		return s.serveWebSocket(ctx, nil)
+	}
+	return s.openPolling(ctx)
+}
+
+// serveSession answers a request that names a session; nil is one that there
+// is not.
+func (s *Server) serveSession(ctx *fasthttp.RequestCtx, session *Session, onSocket bool) *refusal {
+	switch {
+	case session == nil:
+		return unknownSession
+	case !supported(ctx):
+		return unknownProtocol
+	case isUpgrade(ctx) != onSocket:
+		return badRequest
+	case onSocket && s.o.NoUpgrades, onSocket && !ctx.IsGet():
+		return badRequest
+	case onSocket:
+		return s.serveWebSocket(ctx, session)
+	case ctx.QueryArgs().Has("j"):
+		return noJSONP
+	case ctx.IsGet():
+		return session.servePoll(ctx)
+	case ctx.IsPost():
+		return session.servePost(ctx)
+	}
+	return badRequest
+}
+
+// supported: EIO names the revision of the protocol ("Query parameters").
+func supported(ctx *fasthttp.RequestCtx) bool {
+	return string(ctx.QueryArgs().Peek("EIO")) == "4"
+}
+
+func isUpgrade(ctx *fasthttp.RequestCtx) bool {
+	h := &ctx.Request.Header
+	return h.ConnectionUpgrade() && bytes.EqualFold(h.Peek(fasthttp.HeaderUpgrade), []byte(webSocket))
+}
+
+// openPolling begins a session by an answer to a GET ("Handshake").
+func (s *Server) openPolling(ctx *fasthttp.RequestCtx) *refusal {
+	facts := s.newHandshake(ctx)
+	if !s.table.reserve(s.o.MaxSessions) {
+		return tooManySessions
+	}
+	session := &Session{server: s, id: newID(), handshake: facts}
+	session.begin()
+	ctx.SetContentType("text/plain; charset=UTF-8")
+	ctx.SetBody(s.openPacket(session.id, !s.o.NoUpgrades && !s.o.NoWebSocket))
+	return nil
+}
+
+// begin puts the session, which has a place reserved, into the table. If Open
+// panics, there will have been no session.
+func (s *Session) begin() {
+	s.receiving = true
+	s.server.table.add(s)
+	opened := false
+	defer func() {
+		s.mu.Lock()
+		s.receiving = false
+		s.told = s.told || !opened
+		if !opened {
+			s.socket = nil // its connection tells the client
+			s.endLocked(TransportError, closePacket)
+		}
+		s.unlockAndTell()
+	}()
+	s.recv.Lock()
+	defer s.recv.Unlock()
+	s.mu.Lock()
+	s.due = s.server.now() + int64(s.server.o.PingInterval)
+	s.scheduleLocked()
+	s.mu.Unlock()
+	receiver := s.server.o.Open(s)
+	s.mu.Lock()
+	s.receiver = receiver
+	s.mu.Unlock()
+	opened = true
+	if s.server.draining.Load() { // Drain may have looked before it was there
+		s.close(ServerShutdown, websocket.GoingAway)
+	}
+}
+
+func (s *Server) refuse(ctx *fasthttp.RequestCtx, no *refusal) {
+	s.o.Refused(ctx, no.code, no.message)
+	message, _ := json.Marshal(no.message)
+	ctx.SetStatusCode(no.status)
+	ctx.SetContentType("application/json")
+	ctx.Response.SetBodyString(`{"code":` + string(rune('0'+no.code)) + `,"message":` + string(message) + `}`)
+	if no.status == fasthttp.StatusServiceUnavailable {
+		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)
+	}
+}

@@ -1,0 +1,319 @@
+//go:build container
+
+package container_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// image is what .ci/container-test has built.
+var image = "smart-factory-backend"
+
+const testKey = "0123456789abcdef-of-the-test"
+
+// docker runs the engine's client.
+func docker(t *testing.T, args ...string) string {
+	t.Helper()
+	return output(t, engine(), args...)
+}
+
+func engine() string {
+	if name := os.Getenv("DOCKER"); name != "" {
+		return name
+	}
+	return "docker"
+}
+
+// container is one container of the image as an operator would run it: read-only,
+// little memory, half a CPU.
+type container struct {
+	t    *testing.T
+	id   string
+	addr string
+}
+
+func run(t *testing.T, args ...string) *container {
+	t.Helper()
+	all := append([]string{
+		"run", "-d", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
+		"--memory", "64m", "--cpus", "0.5", "--health-interval", "300ms", "--stop-timeout", "45",
+		"-e", "API_KEYS=test:admin:" + testKey,
+	}, args...)
+	id := docker(t, append(all, image)...)
+	c := &container{t: t, id: id[strings.LastIndex(id, "\n")+1:]}
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := try(t, engine(), "logs", c.id)
+			t.Logf("the end of the log:\n%s", log[max(0, len(log)-3000):])
+		}
+		docker(t, "rm", "-f", "-v", c.id)
+	})
+	c.find()
+	return c
+}
+
+// find learns the address, which a restart may change.
+func (c *container) find() {
+	c.addr = c.inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}") + ":3000"
+}
+
+func (c *container) inspect(format string) string {
+	c.t.Helper()
+	return docker(c.t, "inspect", "-f", format, c.id)
+}
+
+// command runs a sub-command of the server inside.
+func (c *container) command(args ...string) string {
+	c.t.Helper()
+	return docker(c.t, append([]string{"exec", c.id, "/smart-factory-backend"}, args...)...)
+}
+
+type status struct {
+	GOMAXPROCS int `json:"gomaxprocs"`
+	Workers    []struct {
+		Generation int    `json:"generation"`
+		State      string `json:"state"`
+		InFlight   int    `json:"in_flight"`
+	} `json:"workers"`
+}
+
+func (c *container) status() (s status) {
+	c.t.Helper()
+	if err := json.Unmarshal([]byte(c.command("status", "--json")), &s); err != nil {
+		c.t.Fatal(err)
+	}
+	return s
+}
+
+// health is the engine's own opinion.
+func (c *container) health() string {
+	c.t.Helper()
+	return c.inspect("{{.State.Health.Status}}")
+}
+
+// healthy waits for the engine's own opinion, and for the server's.
+func (c *container) healthy() {
+	c.t.Helper()
+	eventually(c.t, "health", func() bool { return c.health() == "healthy" })
+	c.find()
+	eventually(c.t, "readiness", func() bool { return answers(c.addr, "/api/health/ready") })
+}
+
+func TestImageIsSmallAndUnprivileged(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{image, image + ":arm64"} {
+		size, err := strconv.Atoi(docker(t, "image", "inspect", "-f", "{{.Size}}", name))
+		if err != nil || size >= 20_000_000 {
+			t.Errorf("%s has %d bytes (%v), want under 20 MB", name, size, err)
+		}
+		t.Logf("%s has %.1f MB", name, float64(size)/1e6)
+	}
+	for format, want := range map[string]string{
+		"{{.Config.User}}":             "65532:65532",
+		"{{.Config.StopSignal}}":       "SIGTERM",
+		"{{.Config.Entrypoint}}":       "[/smart-factory-backend]",
+		"{{.Config.Healthcheck.Test}}": "[CMD /smart-factory-backend healthcheck]",
+		"{{.Config.Volumes}}":          "map[/data:{}]",
+		"{{.Config.ExposedPorts}}":     "map[3000/tcp:{}]",
+		"{{index .Config.Labels \"org.opencontainers.image.title\"}}": "Smart Factory Backend",
+	} {
+		if got := docker(t, "image", "inspect", "-f", format, image); got != want {
+			t.Errorf("%s = %q, want %q", format, got, want)
+		}
+	}
+	version := docker(t, "run", "--rm", image, "version")
+	revision := docker(t, "image", "inspect", "-f", "{{index .Config.Labels \"org.opencontainers.image.revision\"}}", image)
+	if revision == "" || revision == "unknown" || !strings.Contains(version, revision) {
+		t.Errorf("version prints %q, the image is labelled %q", version, revision)
+	}
+	if out, code := try(t, engine(), "run", "--rm", image); code != 1 || !strings.Contains(out, "API_KEYS") {
+		t.Errorf("without keys: exit %d, %s, want 1 and the variable's name", code, out)
+	}
+}
+
+// Both the server and the engine's health check say so within two seconds. One
+// start of those in a minute is enough: the machine may have other things to do.
+func TestContainerIsHealthyAtOnce(t *testing.T) {
+	const limit = 2 * time.Second
+	var ready, healthy time.Duration
+	for begin := time.Now(); time.Since(begin) < time.Minute; {
+		c := run(t)
+		started := c.time("{{.State.StartedAt}}")
+		eventually(t, "readiness", func() bool { return answers(c.addr, "/api/health/ready") })
+		ready = time.Since(started)
+		c.healthy()
+		healthy = c.firstGoodCheck().Sub(started)
+		t.Logf("ready %v after its start, healthy %v after it", ready, healthy)
+		if ready < limit && healthy < limit {
+			break
+		}
+		docker(t, "kill", c.id) // it is not to slow down the next
+	}
+	if ready >= limit || healthy >= limit {
+		t.Errorf("ready after %v, healthy after %v, want both in under %v", ready, healthy, limit)
+	}
+}
+
+// time reads one of the engine's times.
+func (c *container) time(format string) time.Time {
+	c.t.Helper()
+	at, err := time.Parse(time.RFC3339Nano, c.inspect(format))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return at
+}
+
+// firstGoodCheck returns when the health check passed for the first time, which
+// must not be long ago: the engine keeps five.
+func (c *container) firstGoodCheck() time.Time {
+	c.t.Helper()
+	var checks []struct {
+		End      time.Time
+		ExitCode int
+	}
+	if err := json.Unmarshal([]byte(c.inspect("{{json .State.Health.Log}}")), &checks); err != nil {
+		c.t.Fatal(err)
+	}
+	for _, check := range checks {
+		if check.ExitCode == 0 {
+			return check.End
+		}
+	}
+	c.t.Fatal("no health check has passed")
+	return time.Time{}
+}
+
+// An operator's commands work inside, where there is no shell.
+func TestCommandsInside(t *testing.T) {
+	c := run(t)
+	c.healthy()
+	if out := c.command("status"); !strings.Contains(out, "running") {
+		t.Errorf("status = %s", out)
+	}
+	if out := c.command("config"); strings.Contains(out, testKey) {
+		t.Error("config shows a secret")
+	}
+	if out, code := try(t, engine(), "exec", c.id, "/smart-factory-backend", "reload"); code != 0 {
+		t.Errorf("reload: exit %d, %s", code, out)
+	}
+	if s := c.status(); len(s.Workers) != 1 || s.Workers[0].Generation != 2 {
+		t.Errorf("after reload: %+v, want the second generation", s)
+	}
+	if out, _ := try(t, engine(), "exec", c.id, "/smart-factory-backend", "status", "--json"); !json.Valid([]byte(out)) {
+		t.Errorf("status --json says more than that: %s", out)
+	}
+	log, _ := try(t, engine(), "logs", c.id)
+	for line := range strings.Lines(log) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("in production every line of the log is JSON, but not %q", line)
+		}
+	}
+	if uid := c.inspect("{{.Config.User}} {{.HostConfig.ReadonlyRootfs}}"); uid != "65532:65532 true" {
+		t.Errorf("it runs as %s, want an unprivileged user on a read-only root", uid)
+	}
+}
+
+// The number of workers follows the quota, also when that changes in place.
+func TestWorkersFollowTheQuota(t *testing.T) {
+	c := run(t)
+	c.healthy()
+	if s := c.status(); s.GOMAXPROCS != 1 || len(s.Workers) != 1 {
+		t.Errorf("at half a CPU: %+v, want one worker", s)
+	}
+	docker(t, "update", "--cpus", "2", c.id)
+	docker(t, "kill", "-s", "HUP", c.id) // or within 30 s
+	eventually(t, "two workers", func() bool { s := c.status(); return s.GOMAXPROCS == 2 && len(s.Workers) == 2 })
+	docker(t, "update", "--cpus", "1", c.id)
+	docker(t, "kill", "-s", "HUP", c.id)
+	eventually(t, "one worker", func() bool { s := c.status(); return s.GOMAXPROCS == 1 && len(s.Workers) == 1 })
+	if restarts := c.inspect("{{.RestartCount}}"); restarts != "0" {
+		t.Errorf("it was restarted %s times", restarts)
+	}
+
+	more := run(t, "-e", "CLUSTER_WORKERS=8")
+	more.healthy()
+	if s := more.status(); len(s.Workers) != 1 {
+		t.Errorf("eight workers at half a CPU: %+v, want one", s)
+	}
+	if log, _ := try(t, engine(), "logs", more.id); !strings.Contains(log, "CLUSTER_WORKERS is capped") {
+		t.Errorf("the log does not say that there are fewer than asked for:\n%s", log)
+	}
+}
+
+// docker stop under load loses no request, tells every socket to come back,
+// and keeps what was acknowledged.
+func TestStopLosesNothing(t *testing.T) {
+	volume := docker(t, "volume", "create")
+	t.Cleanup(func() { docker(t, "volume", "rm", volume) })
+	c := run(t, "-v", volume+":/data")
+	c.healthy()
+	w := gather(c.addr, testKey, "m", 16)
+	s := watch(c.addr, testKey, 50)
+	eventually(t, "screens", func() bool { open, events := s.seen(); return open == 50 && events > 100 })
+	w.more(t, 200)
+	w.ending.Store(true)
+	docker(t, "stop", c.id)
+	if code := c.inspect("{{.State.ExitCode}}"); code != "0" {
+		t.Errorf("exit code %s, want 0", code)
+	}
+	codes := s.leave(t)
+	if codes[1001] != 50 || len(codes) != 1 {
+		t.Errorf("the screens saw close codes %v, want 1001 for all 50", codes)
+	}
+	if lost := w.leave(t); len(lost) > 0 {
+		t.Errorf("%d requests lost, the first: %v", len(lost), lost[0])
+	}
+	again := run(t, "-v", volume+":/data")
+	again.healthy()
+	w.check(t, again.addr)
+}
+
+// A server whose workers all fail is unhealthy while the requests under way end,
+// exits with 70, and is replaced by the restart policy. A process that is there
+// but does not answer is unhealthy as well.
+func TestFailureIsSeenAndReplaced(t *testing.T) {
+	c := run(t, "--restart", "on-failure:5", "--health-timeout", "1s", "--health-retries", "2",
+		"-e", "NODE_ENV=development", "-e", "FAULT_INJECTION=true", "-e", "WORKER_MAX_RESTARTS=2", "-e", "SHUTDOWN_TIMEOUT=10s")
+	c.healthy()
+	docker(t, "kill", "-s", "STOP", c.id)
+	eventually(t, "unhealthy while stopped", func() bool { return c.health() == "unhealthy" })
+	docker(t, "kill", "-s", "CONT", c.id)
+	c.healthy()
+
+	began := time.Now()
+	stuck := make(chan error, 1)
+	go func() { // ends with the process
+		_, _, err := ask(c.addr, testKey, "POST", "/api/faults/stall", "")
+		stuck <- err
+	}()
+	eventually(t, "the stuck request", func() bool { s := c.status(); return s.Workers[0].InFlight == 1 })
+	for range 3 { // one more than WORKER_MAX_RESTARTS
+		if status, body, err := ask(c.addr, testKey, "POST", "/api/faults/worker", ""); err != nil || status != 200 {
+			t.Errorf("fault: %d %s %v", status, body, err)
+		}
+	}
+	eventually(t, "unhealthy without workers", func() bool { return c.health() == "unhealthy" })
+	if count := c.inspect("{{.RestartCount}}"); count != "0" {
+		t.Errorf("restarted %s times, want the unhealthy state to come before", count)
+	}
+	eventually(t, "a restart", func() bool { return c.inspect("{{.RestartCount}}") == "1" })
+	if err := <-stuck; err == nil {
+		t.Error("the stuck request was answered")
+	}
+	deaths := docker(t, "events", "--since", fmt.Sprint(began.Unix()), "--until", fmt.Sprint(time.Now().Unix()+1),
+		"--filter", "container="+c.id, "--filter", "event=die", "--format", "{{.Actor.Attributes.exitCode}}")
+	if deaths != "70" {
+		t.Errorf("exit code %q, want 70", deaths)
+	}
+	c.healthy()
+	if log, _ := try(t, engine(), "logs", c.id); !strings.Contains(log, "supervisor gave up") {
+		t.Errorf("the log does not say why:\n%s", log)
+	}
+}

@@ -1,0 +1,133 @@
+//go:build integration
+
+package interop_test
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/socketio"
+	"smart-factory-backend/app/socketio/engineio"
+	"smart-factory-backend/app/socketio/standalone"
+
+	"github.com/valyala/fasthttp"
+)
+
+// TestIntegrationAPI: what the example server has no use for, as the JavaScript
+// clients see it.
+func TestIntegrationAPI(t *testing.T) {
+	t.Parallel()
+	loop, err := standalone.Loop()
+	if err != nil {
+		t.Fatal(err)
+	}
+	io := socketio.New(socketio.Options{
+		// Nothing here may wait for a ping that is not answered.
+		Engine: engineio.Options{
+			Loop: loop, Detach: standalone.Detach, Await: standalone.Await, Deflate: true, PingTimeout: time.Hour,
+		},
+		CleanupEmptyChildNamespaces: true,
+	})
+	serveAPI(io)
+	ctx, stop := context.WithCancel(context.Background())
+	ready, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		ended <- standalone.Run(ctx, loop, standalone.Options{
+			Host: "127.0.0.1", Handler: func(ctx *fasthttp.RequestCtx) { io.Handler(ctx) },
+			Ready: func(addr string) { ready <- "http://" + addr },
+			Close: func(ctx context.Context) error { return io.Close(ctx, 0) },
+		})
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("the server ended with %v", err)
+		}
+	})
+	select {
+	case url := <-ready:
+		script(t, 2*patience, "api.js", url)
+	case <-time.After(patience):
+		t.Fatal("the server does not get ready")
+	}
+}
+
+// journal is what happened to somebody, in order.
+type journal struct {
+	mu      sync.Mutex
+	entries map[string][]string
+}
+
+func (j *journal) add(who, what string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.entries == nil {
+		j.entries = map[string][]string{}
+	}
+	j.entries[who] = append(j.entries[who], what)
+}
+
+func (j *journal) of(who string) []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]string{}, j.entries[who]...)
+}
+
+func serveAPI(io *socketio.Server) {
+	var happened journal
+	io.OnCreateRoom(func(room string) { happened.add(room, "create") })
+	io.OnJoinRoom(func(room, id string) { happened.add(room, "join "+id) })
+	io.OnLeaveRoom(func(room, id string) { happened.add(room, "leave "+id) })
+	io.OnDeleteRoom(func(room string) { happened.add(room, "delete") })
+	io.OnDisconnect(func(s *socketio.Socket, r socketio.Reason) { happened.add("end of "+s.ID(), string(r)) })
+	io.OnUpgrade(func(s *socketio.Socket) { _ = s.Emit("upgraded", s.Conn().Transport()) })
+	io.OnAny(func(e *socketio.Event) { happened.add("in "+e.Socket.ID(), e.Name) })
+	io.PrependAny(func(e *socketio.Event) { happened.add("in "+e.Socket.ID(), "first") })
+	io.OnConnection(func(s *socketio.Socket) {
+		s.OnAnyOutgoing(func(event string, args socketio.Args) { happened.add("out "+s.ID(), event+string(args.JSON())) })
+		s.Use(func(e *socketio.Event) error {
+			if e.Name == "forbidden" {
+				_ = e.Ack("no")
+				return errors.New("it is forbidden")
+			}
+			return nil
+		})
+		s.OnError(func(err error) { _ = s.Emit("refused", err.Error()) })
+		s.Once("once", func(*socketio.Event) { _ = s.Emit("handled", 1) })
+	})
+	io.On("forbidden", func(e *socketio.Event) { _ = e.Socket.Emit("handled", "forbidden") })
+	io.On("journal", func(e *socketio.Event) { _ = e.Ack(happened.of(e.Args.Text(0))) })
+	io.On("join", func(e *socketio.Event) { e.Socket.Join(e.Args.Text(0)); _ = e.Ack() })
+	io.On("leave", func(e *socketio.Event) { e.Socket.Leave(e.Args.Text(0)); _ = e.Ack() })
+	io.On("waits", func(e *socketio.Event) { // it has a poll that is not answered
+		s := io.Socket(e.Args.Text(0))
+		_ = e.Ack(s != nil && s.Conn().Writable())
+	})
+	io.On("big", func(e *socketio.Event) {
+		var on bool
+		_ = e.Args.Decode(0, &on)
+		_ = e.Socket.Compress(on).Emit("big", string(make([]byte, 50_000)))
+	})
+	lines := io.OfRegexp(regexp.MustCompile(`^/line-[\w.-]+$`))
+	lines.OnConnection(func(s *socketio.Socket) {
+		s.Join("screens")
+		_ = s.Emit("hello", s.Namespace().Name())
+	})
+	lines.On("call", func(e *socketio.Event) {
+		e.Socket.Leave("screens")
+		_ = lines.To("screens").Emit("called", e.Args)
+		_ = e.Ack()
+	})
+	io.OnNewNamespace(func(n *socketio.Namespace) { happened.add("namespace "+n.Name(), "made") })
+	io.On("lines", func(e *socketio.Event) {
+		names := []string{}
+		for _, n := range lines.Children() {
+			names = append(names, n.Name())
+		}
+		_ = e.Ack(names)
+	})
+}

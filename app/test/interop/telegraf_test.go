@@ -1,0 +1,222 @@
+//go:build integration
+
+package interop_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// telegrafConfig has the output of the README, a machine that is polled, and a
+// file that other programs write to. Batches are larger than a request may be.
+const telegrafConfig = `
+[agent]
+  interval = "100ms"
+  flush_interval = "100ms"
+  metric_batch_size = 15000
+  metric_buffer_limit = 200000
+  hostname = "edge-1"
+  skip_processors_after_aggregators = true
+
+[[outputs.influxdb_v2]]
+  urls = ["%s"]
+  token = "%s"
+  organization = "any"
+  bucket = "any"
+
+[[inputs.modbus]]
+  name = "press"
+  slave_id = 1
+  controller = "tcp://%s"
+  holding_registers = [
+    {name = "strokes", byte_order = "AB", data_type = "UINT16", scale = 1.0, address = [0]},
+    {name = "temperature", byte_order = "ABCD", data_type = "FLOAT32", scale = 1.0, address = [1, 2]},
+  ]
+
+[[inputs.tail]]
+  files = ["%s"]
+  initial_read_offset = "beginning"
+  watch_method = "poll"
+  max_undelivered_lines = 50000
+  data_format = "influx"
+`
+
+// telegrafBinary is where make setup has put it.
+func telegrafBinary(t *testing.T) string {
+	t.Helper()
+	versions, err := os.ReadFile("../../../.ci/tools.mk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := regexp.MustCompile(`(?m)^TELEGRAF_VERSION := (\S+)$`).FindSubmatch(versions)
+	if version == nil {
+		t.Fatal("tools.mk names no version of Telegraf")
+	}
+	path, err := filepath.Abs("../../../bin/tools/telegraf-" + string(version[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatal("run make setup: ", err)
+	}
+	return path
+}
+
+// moulds writes lines of the machines mould-0 to mould-4 to a file, as a
+// program does that has a log of its own.
+type moulds struct {
+	t    *testing.T
+	path string
+	n    int // lines so far
+}
+
+const (
+	mouldCount = 5
+	mouldStart = 1_700_000_000 // the time of the first line, in seconds
+)
+
+func (m *moulds) write(n int) {
+	m.t.Helper()
+	var text strings.Builder
+	for range n {
+		fmt.Fprintf(&text, "mould,machine=mould-%d,cavity=2 pressure=%d.5,open=%v,note=\"shot %d\" %d000000000\n",
+			m.n%mouldCount, m.n, m.n%2 == 1, m.n, mouldStart+m.n)
+		m.n++
+	}
+	m.append(text.String())
+}
+
+func (m *moulds) append(text string) {
+	m.t.Helper()
+	file, err := os.OpenFile(m.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if _, err := file.WriteString(text); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// stored returns the points of a metric, or what went wrong.
+func (p *process) stored(machine, metric string) (points [][2]float64, err error) {
+	request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s/api/v1/machines/%s/history?metric=%s", p.url(), machine, metric), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+readerKey)
+	resp, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("history = %s", resp.Status)
+	}
+	var history struct {
+		Series []struct{ Points [][2]float64 }
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&history); err != nil || len(history.Series) == 0 {
+		return nil, err
+	}
+	return history.Series[0].Points, nil
+}
+
+// complete waits until all lines of m are in the store, and checks each.
+func (p *process) complete(m *moulds) {
+	p.t.Helper()
+	for machine := range mouldCount {
+		name := fmt.Sprint("mould-", machine)
+		want := (m.n - machine + mouldCount - 1) / mouldCount
+		var points [][2]float64
+		eventually(p.t, fmt.Sprintf("%d points of %s", want, name), func() bool {
+			points, _ = p.stored(name, "pressure")
+			return len(points) >= want
+		})
+		for i, point := range points {
+			line := i*mouldCount + machine
+			if line >= m.n || point != [2]float64{float64(mouldStart+line) * 1000, float64(line) + 0.5} {
+				p.t.Fatalf("%s, point %d is %v, of line %d", name, i, point, line)
+			}
+		}
+		open, err := p.stored(name, "open")
+		if err != nil || len(open) != want || open[1][1] != float64((machine+mouldCount)%2) {
+			p.t.Fatalf("%s: %d values of open (%v), want %d", name, len(open), err, want)
+		}
+	}
+}
+
+// TestIntegrationTelegraf: an unmodified Telegraf with the output of the README
+// loses nothing: not of batches that are too large, nor while the server is
+// killed, nor while its store is away. Of a batch with a line that can't be
+// taken it loses that line.
+func TestIntegrationTelegraf(t *testing.T) {
+	t.Parallel()
+	dir, data := t.TempDir(), t.TempDir()
+	server := backend(t, "API_KEYS="+keys, "DATA_DIR="+data)
+	machine := startPress(t)
+	lines := &moulds{t: t, path: filepath.Join(dir, "lines")}
+	lines.write(20_000)
+	config := filepath.Join(dir, "telegraf.conf")
+	text := fmt.Sprintf(telegrafConfig, server.url(), gateKey, machine.address, lines.path)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	agent := launch(t, &process{
+		name:  "Telegraf",
+		make:  func() *exec.Cmd { return exec.Command(telegrafBinary(t), "--config", config) },
+		ready: func() bool { return machine.reads.Load() > 0 },
+	})
+	says := func(what string) {
+		t.Helper()
+		eventually(t, "Telegraf says "+what, func() bool { return strings.Contains(agent.log.String(), what) })
+	}
+	server.complete(lines)
+	says("request was too large (413)")
+
+	server.stop(syscall.SIGKILL)
+	lines.write(5_000)
+	says("connection refused")
+	server.start()
+	server.complete(lines)
+
+	// The store writes its file anew, from what it still has open.
+	if err := os.Remove(filepath.Join(data, "smart-factory.db")); err != nil {
+		t.Fatal(err)
+	}
+	lines.write(5_000)
+	says("503 Service Unavailable")
+	server.complete(lines)
+
+	lines.append(fmt.Sprintf("mould,machine=mould-0 pressure=1 %d\n", time.Now().Add(time.Hour).UnixNano()))
+	lines.write(100)
+	says("(will be dropped: 400 Bad Request)")
+	server.complete(lines)
+
+	agent.stop(syscall.SIGTERM) // it sends what it has
+	reads := int(machine.reads.Load())
+	strokes, err := server.stored("edge-1", "strokes")
+	if err != nil || len(strokes) < reads-1 || len(strokes) > reads {
+		t.Fatalf("%d strokes are stored (%v), the press was read %d times", len(strokes), err, reads)
+	}
+	temperatures, err := server.stored("edge-1", "temperature")
+	if err != nil || len(temperatures) != len(strokes) {
+		t.Fatalf("%d temperatures are stored (%v), but %d strokes", len(temperatures), err, len(strokes))
+	}
+	for i, stroke := range strokes {
+		if want := temperatureAfter(i + 1); stroke[1] != float64(i+1) || temperatures[i] != [2]float64{stroke[0], want} {
+			t.Fatalf("read %d is stored as %v and %v, want %d and %v", i+1, stroke, temperatures[i], i+1, want)
+		}
+	}
+}

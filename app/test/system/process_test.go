@@ -1,0 +1,233 @@
+//go:build integration
+
+// Package systemtest_test runs the real binary as its operators do: as
+// processes, over sockets, with signals.
+package system_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/control"
+	"smart-factory-backend/app/testkit/porttest"
+)
+
+// patience is how long anything may take on a machine that is very busy.
+const patience = 60 * time.Second
+
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "system")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "smart-factory-backend")
+	code := 1
+	if out, err := exec.Command("go", "build", "-o", binary, "../../../cmd/smart-factory-backend").CombinedOutput(); err != nil {
+		_, _ = os.Stderr.Write(out)
+	} else {
+		code = m.Run()
+	}
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// process is one run of the server.
+type process struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	env    []string
+	addr   string
+	socket string
+	log    *lockedBuffer
+	ended  chan struct{}
+}
+
+// lockedBuffer is a log that is read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// environment is what every process of these tests has; later entries win.
+func environment(t *testing.T, dir string, port int, more ...string) []string {
+	t.Helper()
+	sockets, err := os.MkdirTemp("", "s") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(sockets) })
+	return append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + sockets,
+		"HOST=127.0.0.1", fmt.Sprint("PORT=", port), "DATA_DIR=" + dir, "ADMIN_ADDR=",
+		"CONTROL_SOCKET=" + filepath.Join(sockets, "c"), "FAULT_INJECTION=true", "LOG_FORMAT=json", "GOMAXPROCS=4",
+	}, more...)
+}
+
+// start runs the server and waits until it is ready.
+func start(t *testing.T, dir string, more ...string) *process {
+	t.Helper()
+	port := porttest.ForTest(t)
+	p := launch(t, environment(t, dir, port, more...))
+	p.addr = fmt.Sprint("127.0.0.1:", port)
+	p.eventually("readiness", func() bool {
+		resp, err := http.Get("http://" + p.addr + "/api/health/ready")
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	return p
+}
+
+// launch runs the server without waiting for anything.
+func launch(t *testing.T, env []string) *process {
+	t.Helper()
+	return launchCommand(t, exec.Command(binary), env)
+}
+
+// launchCommand runs the server as cmd does.
+func launchCommand(t *testing.T, cmd *exec.Cmd, env []string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, env: env, log: &lockedBuffer{}, ended: make(chan struct{})}
+	for _, e := range env {
+		if socket, ok := strings.CutPrefix(e, "CONTROL_SOCKET="); ok {
+			p.socket = socket
+		}
+	}
+	p.cmd.Env, p.cmd.Stderr = env, p.log
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { // ends with the process
+		_ = p.cmd.Wait()
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+		if t.Failed() {
+			text := p.log.String()
+			t.Logf("the end of the server's log:\n%s", text[max(0, len(text)-4000):])
+		}
+	})
+	return p
+}
+
+// eventually waits until done holds.
+func (p *process) eventually(what string, done func() bool) {
+	p.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-p.ended:
+			p.t.Fatalf("%s: the process ended instead: %s\n%s", what, p.cmd.ProcessState, p.log)
+		case <-deadline:
+			p.t.Fatalf("%s: not within %v", what, patience)
+		}
+	}
+}
+
+// wait waits for the end of the process and returns its exit code.
+func (p *process) wait() int {
+	p.t.Helper()
+	select {
+	case <-p.ended:
+		return p.cmd.ProcessState.ExitCode()
+	case <-time.After(patience):
+		p.t.Fatalf("the process did not end within %v", patience)
+		return -1
+	}
+}
+
+func (p *process) signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// run runs a sub-command against the process and returns what it prints.
+func (p *process) run(args ...string) (string, int) {
+	p.t.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Env = p.env
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		p.t.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// status asks the control socket.
+func (p *process) status() control.Status {
+	p.t.Helper()
+	c, err := control.Dial(p.socket)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer c.Close()
+	c.Patience = patience
+	st, err := c.Status(context.Background())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return st
+}
+
+// get asks the process over a connection of its own.
+func (p *process) get(path string) (int, string) {
+	p.t.Helper()
+	resp, err := http.Get("http://" + p.addr + path)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+// fault breaks something and returns the status of the answer.
+func (p *process) fault(name string) int {
+	p.t.Helper()
+	c := &client{addr: p.addr, fresh: true}
+	defer c.close()
+	status, _, err := c.do("POST", "/api/faults/"+name, "")
+	if err != nil {
+		p.t.Fatalf("fault %s: %v", name, err)
+	}
+	return status
+}

@@ -1,0 +1,116 @@
+//go:build integration && systemd
+
+package system_test
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// machine is a container in which systemd is the first process.
+type machine struct {
+	t    *testing.T
+	name string
+}
+
+// docker runs the container engine and returns what it prints.
+func docker(t *testing.T, args ...string) string {
+	t.Helper()
+	engine := os.Getenv("DOCKER")
+	if engine == "" {
+		engine = "docker"
+	}
+	out, err := exec.Command(engine, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", engine, strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// boot starts a machine from the image that .ci/systemd-test builds.
+func boot(t *testing.T) machine {
+	t.Helper()
+	args := []string{
+		"run", "-d", "--cgroupns", "host", "-v", "/sys/fs/cgroup:/sys/fs/cgroup", "--tmpfs", "/run", "--tmpfs", "/tmp", "-e", "container=docker",
+		"--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--cap-add", "SYS_PTRACE",
+	}
+	for _, of := range []string{"seccomp", "apparmor", "systempaths"} {
+		args = append(args, "--security-opt", of+"=unconfined")
+	}
+	m := machine{t, docker(t, append(args, "smart-factory-systemd", "/lib/systemd/systemd")...)}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(docker(t, "exec", m.name, "journalctl", "--no-pager", "-n", "60"))
+		}
+		docker(t, "rm", "-f", m.name)
+	})
+	return m
+}
+
+// run runs a line of shell as the machine's root.
+func (m machine) run(line string) string {
+	m.t.Helper()
+	return docker(m.t, "exec", m.name, "sh", "-c", line)
+}
+
+// property returns what systemd says of the service.
+func (m machine) property(name string) string {
+	m.t.Helper()
+	return m.run("systemctl show smart-factory-backend --value -p " + name)
+}
+
+// The printed units, as they are, under a systemd that is alive: its sandbox
+// lets the server work, restarts cost nothing, and whatever ends the server has
+// it started again.
+func TestUnderSystemd(t *testing.T) {
+	m := boot(t)
+	p := &process{t: t, addr: docker(t, "inspect", "-f", "{{.NetworkSettings.IPAddress}}", m.name) + ":3000"}
+	p.eventually("systemd", func() bool {
+		return m.run("systemctl is-system-running || true") == "running"
+	})
+	docker(t, "cp", binary, m.name+":/usr/local/bin/smart-factory-backend")
+	m.run(`cd /etc/systemd/system
+		echo NODE_ENV=development > /etc/smart-factory-backend.env
+		smart-factory-backend unit > smart-factory-backend.service
+		smart-factory-backend unit --socket > smart-factory-backend.socket
+		systemctl daemon-reload
+		systemctl enable --now smart-factory-backend.socket smart-factory-backend.service`)
+
+	sent := &acknowledged{max: map[string]int{}}
+	ingest := gather(p.addr, 16, nil, sent.send)
+	more := func(what string) {
+		before := ingest.served.Load()
+		p.eventually(what, func() bool { return ingest.served.Load() > before+200 })
+	}
+	more("readings")
+	for range 5 {
+		m.run("systemctl restart smart-factory-backend")
+		more("readings after a restart")
+	}
+	m.run("systemctl reload smart-factory-backend")
+	more("readings after a reload")
+	ingest.leave(t)
+	t.Logf("%d readings over five restarts and a reload", ingest.served.Load())
+
+	for _, failure := range []struct{ name, signal string }{
+		{"its watchdog", "STOP"}, {"a crash", "ABRT"}, {"a kill", "KILL"},
+	} {
+		before := m.property("MainPID")
+		m.run("kill -" + failure.signal + " " + before)
+		p.eventually("a new process after "+failure.name, func() bool {
+			now := m.property("MainPID")
+			return now != before && now != "0" && m.property("ActiveState") == "active"
+		})
+		if status, body := p.get("/api/health/ready"); status != http.StatusOK {
+			t.Errorf("after %s: ready = %d %s, want 200", failure.name, status, body)
+		}
+	}
+	sent.check(p)
+	m.run("systemctl stop smart-factory-backend.socket smart-factory-backend.service")
+	if result, code := m.property("Result"), m.property("ExecMainStatus"); result != "success" || code != "0" {
+		t.Errorf("the service ended with %s and %s, want success and 0", result, code)
+	}
+}

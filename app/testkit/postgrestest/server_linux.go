@@ -1,0 +1,286 @@
+package postgrestest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sys/unix"
+
+	"smart-factory-backend/app/testkit/porttest"
+)
+
+// patience is longer than anything takes that works.
+const patience = 60 * time.Second
+
+// Server is a PostgreSQL with its files in a directory of its own, on the
+// loopback interface. It is used by one goroutine at a time.
+type Server struct {
+	bin, dir string
+	port     *porttest.Port
+	settings []string
+	as       *syscall.Credential // whom it runs as; nil is us
+	cmd      *exec.Cmd
+	log      *os.File
+}
+
+// New makes the files of a server and starts it. Settings are name=value; the
+// others are its defaults. The caller removes it.
+func New(settings ...string) (s *Server, err error) {
+	s = &Server{settings: settings}
+	if s.bin, err = binaries(); err != nil {
+		return nil, err
+	}
+	if s.dir, err = os.MkdirTemp("", "pg-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.Remove()
+		}
+	}()
+	if err := s.dropRoot(); err != nil {
+		return nil, err
+	}
+	initdb := s.command("initdb", "-D", s.data(), "-U", "factory", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	if s.port, err = porttest.Keep(); err != nil {
+		return nil, err
+	}
+	return s, s.Start()
+}
+
+// binaries finds the directory of the newest installed server; Debian has it
+// outside the search path.
+func binaries() (string, error) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	slices.SortFunc(found, func(a, b string) int { return release(a) - release(b) })
+	if len(found) > 0 {
+		return filepath.Dir(found[len(found)-1]), nil
+	}
+	path, err := exec.LookPath("initdb")
+	if err != nil {
+		return "", fmt.Errorf("no PostgreSQL server is installed: %w", err)
+	}
+	return filepath.Dir(path), nil
+}
+
+func release(path string) int {
+	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
+	return n
+}
+
+// dropRoot has the server run as somebody else where we are root, as which it
+// refuses to run.
+func (s *Server) dropRoot() error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	who, err := user.Lookup("postgres")
+	if err != nil {
+		if who, err = user.Lookup("nobody"); err != nil {
+			return err
+		}
+	}
+	uid, errUID := strconv.ParseUint(who.Uid, 10, 32)
+	gid, errGID := strconv.ParseUint(who.Gid, 10, 32)
+	if err := errors.Join(errUID, errGID); err != nil {
+		return err
+	}
+	s.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return os.Chown(s.dir, int(uid), int(gid))
+}
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+// command is a program of the server's, which dies with the test at the latest.
+func (s *Server) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(s.bin, name), args...)
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as, Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+// Start starts the server, anew after Kill, and waits until it answers. The children of one that
+// was killed may hold on to its files for a moment, so it is tried again.
+func (s *Server) Start() (err error) {
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for ; time.Now().Before(deadline); <-tick.C {
+		if err = s.startOnce(deadline, tick.C); err == nil {
+			return nil
+		}
+	}
+	text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+	return fmt.Errorf("PostgreSQL does not start: %w\n%s", err, text)
+}
+
+func (s *Server) startOnce(deadline time.Time, tick <-chan time.Time) error {
+	args := []string{
+		"-D", s.data(), "-p", strconv.Itoa(s.port.Number),
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=400",
+	}
+	for _, setting := range s.settings {
+		args = append(args, "-c", setting)
+	}
+	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	s.cmd, s.log = s.command("postgres", args...), log
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	if err := s.cmd.Start(); err != nil {
+		return errors.Join(err, log.Close())
+	}
+	ended := make(chan error, 1)
+	go func(cmd *exec.Cmd) { ended <- cmd.Wait() }(s.cmd)
+	for ; time.Now().Before(deadline); <-tick {
+		select {
+		case err := <-ended:
+			return errors.Join(fmt.Errorf("it ended at once: %w", err), log.Close())
+		default:
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		conn, err := pgx.Connect(ctx, s.URL(""))
+		if err == nil {
+			err = conn.Close(ctx)
+		}
+		cancel()
+		if err == nil {
+			return nil
+		}
+	}
+	return errors.New("it does not answer")
+}
+
+// Kill ends the server's first process as if the machine had. The others of its
+// processes notice and end, each when it gets to it; Kill waits for that, since
+// until then one or the other still answers.
+func (s *Server) Kill() {
+	var others []int // handles
+	for _, pid := range s.hold() {
+		if fd, err := unix.PidfdOpen(pid, 0); err == nil { // or it has ended
+			others = append(others, fd)
+		}
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGKILL)
+	deadline := time.Now().Add(patience)
+	for _, fd := range others {
+		_ = unix.PidfdSendSignal(fd, unix.SIGCONT, nil, 0) // where it was frozen
+		awaitEnd(fd, deadline)
+	}
+	_ = s.log.Close()
+}
+
+// awaitEnd waits for the end of a process and closes its handle.
+func awaitEnd(fd int, deadline time.Time) {
+	defer func() { _ = unix.Close(fd) }()
+	for {
+		left := max(0, time.Until(deadline).Milliseconds())
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left))
+		if !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+// Freeze stops the server's processes without ending them.
+func (s *Server) Freeze() {
+	for _, child := range s.hold() {
+		_ = syscall.Kill(child, syscall.SIGSTOP)
+	}
+}
+
+// Thaw lets them go on.
+func (s *Server) Thaw() {
+	for _, child := range s.children() {
+		_ = syscall.Kill(child, syscall.SIGCONT)
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGCONT)
+}
+
+// hold stops the first process, which starts the others, and returns those that
+// there are.
+func (s *Server) hold() (children []int) {
+	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); s.running() && time.Now().Before(deadline); {
+		<-tick.C
+	}
+	return s.children()
+}
+
+// running reports whether the first process is neither stopped nor ended. Its
+// state follows its name, which is in brackets.
+func (s *Server) running() bool {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.PID()))
+	_, state, there := strings.Cut(string(text), ") ")
+	return there && !strings.ContainsAny(state[:1], "TZX")
+}
+
+// children are the process ids of the first process's children.
+func (s *Server) children() (pids []int) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", s.PID(), s.PID()))
+	for child := range strings.FieldsSeq(string(text)) {
+		if pid, err := strconv.Atoi(child); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// Remove ends the server and removes its files.
+func (s *Server) Remove() {
+	if s.cmd != nil && s.cmd.Process != nil {
+		s.Kill()
+	}
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for os.RemoveAll(s.dir) != nil && time.Now().Before(deadline) {
+		<-tick.C // its last process is still writing
+	}
+	if s.port != nil {
+		_ = s.port.Release()
+	}
+}
+
+// URL is a connection string for the server, with the schema as search path.
+func (s *Server) URL(schema string) string {
+	u := url.URL{Scheme: "postgres", User: url.User("factory"), Host: fmt.Sprint("127.0.0.1:", s.port.Number), Path: "/postgres"}
+	q := url.Values{"sslmode": {"disable"}}
+	if schema != "" {
+		q.Set("search_path", schema)
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// Exec runs a statement on a connection of its own.
+func (s *Server) Exec(ctx context.Context, sql string) error {
+	conn, err := pgx.Connect(ctx, s.URL(""))
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, sql)
+	return errors.Join(err, conn.Close(ctx))
+}
+
+// PID is the process id of the server's first process.
+func (s *Server) PID() int { return s.cmd.Process.Pid }

@@ -1,0 +1,120 @@
+package eventloop_test
+
+import (
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/websocket/eventloop"
+)
+
+// TestTimers: each fires once, not before its time, in order; a stopped one
+// does not, and a moved one only at its new time. The loop runs once all are
+// set, so that none can fire while the test still sets, stops or moves others.
+func TestTimers(t *testing.T) {
+	t.Parallel()
+	l, err := eventloop.New(eventloop.Options{Shards: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n, late = 6, 20 * time.Millisecond // After says how late a timer may be
+	type call struct {
+		timer int
+		at    time.Time
+	}
+	fired := make(chan call, 20)
+	timers := make([]eventloop.Timer, n)
+	var from, to [n]time.Time // when it is due
+	set := func(i int, d time.Duration) {
+		from[i] = time.Now().Add(d)
+		l.After(&timers[i], d, func() { fired <- call{i, time.Now()} })
+		to[i] = time.Now().Add(d + late)
+	}
+	for i, d := range []time.Duration{150, 50, 100, 0, 20, 60} {
+		set(i, d*time.Millisecond)
+	}
+	l.Stop(&timers[4])
+	l.Stop(&timers[4])
+	set(5, 200*time.Millisecond)
+	run(t, l)
+	var calls []call
+	for range n - 1 {
+		calls = append(calls, within(t, "a timer", fired))
+	}
+	seen := map[int]bool{4: true}
+	for k, c := range calls {
+		if seen[c.timer] {
+			t.Errorf("timer %d fired, though it was stopped or had fired before", c.timer)
+		}
+		seen[c.timer] = true
+		if c.at.Before(from[c.timer]) {
+			t.Errorf("timer %d fired %v before its time", c.timer, from[c.timer].Sub(c.at))
+		}
+		for _, earlier := range calls[:k] {
+			if to[c.timer].Before(from[earlier.timer]) {
+				t.Errorf("timer %d fired before timer %d, which was due before it", earlier.timer, c.timer)
+			}
+		}
+	}
+	set(0, 0) // one that has fired can be set again
+	if c := within(t, "the timer set again", fired); c.timer != 0 {
+		t.Errorf("timer %d fired again", c.timer)
+	}
+}
+
+// TestTimerSetsItself: as a heartbeat does.
+func TestTimerSetsItself(t *testing.T) {
+	t.Parallel()
+	l, _ := start(t)
+	beats := make(chan time.Time, 10)
+	var timer eventloop.Timer
+	var beat func()
+	beat = func() {
+		select {
+		case beats <- time.Now():
+			l.After(&timer, 20*time.Millisecond, beat)
+		default:
+		}
+	}
+	l.After(&timer, 0, beat)
+	last := within(t, "a beat", beats)
+	for range 5 {
+		now := within(t, "a beat", beats)
+		if now.Sub(last) < 20*time.Millisecond-time.Millisecond {
+			t.Errorf("two beats within %v", now.Sub(last))
+		}
+		last = now
+	}
+	l.Stop(&timer)
+}
+
+// TestManyTimers: more than the wheel has slots, some beyond one turn.
+func TestManyTimers(t *testing.T) {
+	t.Parallel()
+	l, stop := start(t)
+	const n = 10_000
+	fired := make(chan int, n)
+	timers := make([]eventloop.Timer, n)
+	for i := range timers {
+		d := time.Duration(i%300) * time.Millisecond
+		if i%2 == 1 {
+			d += time.Hour
+		}
+		l.After(&timers[i], d, func() { fired <- i })
+	}
+	for range n / 2 {
+		if i := within(t, "a timer", fired); i%2 == 1 {
+			t.Fatalf("timer %d fired an hour early", i)
+		}
+	}
+	stop()
+	l.After(&timers[0], 0, func() { t.Error("a timer fired after the loop's end") })
+}
+
+func BenchmarkTimer(b *testing.B) {
+	l, _ := start(b)
+	timers := make([]eventloop.Timer, 10_000)
+	b.ReportAllocs()
+	for i := range b.N {
+		l.After(&timers[i%len(timers)], time.Hour, func() {})
+	}
+}

@@ -1,0 +1,299 @@
+package websocket_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	fastws "github.com/fasthttp/websocket"
+
+	"smart-factory-backend/app/cluster"
+	"smart-factory-backend/app/websocket"
+	"smart-factory-backend/app/websocket/eventloop"
+)
+
+// TestTLS: the same over TLS, with messages larger than any buffer between,
+// both ways at once.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	s := serve(t, &websocket.Upgrader{}, echoing(nil), func(o *cluster.Options) { o.TLS = selfSigned(t) })
+	d := fastws.Dialer{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	c, resp, err := d.DialContext(t.Context(), "wss://"+s.addr, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	big := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	const n = 8
+	wg.Go(func() {
+		for range n {
+			_ = c.WriteMessage(fastws.BinaryMessage, big)
+			_ = c.WriteMessage(fastws.TextMessage, []byte("small"))
+		}
+	})
+	for i := range n {
+		for _, want := range [][]byte{big, []byte("small")} {
+			if _, got, err := c.ReadMessage(); err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("message %d: %d bytes, %v; want %d bytes", i, len(got), err, len(want))
+			}
+		}
+	}
+	wg.Wait()
+	_ = c.WriteControl(fastws.CloseMessage, fastws.FormatCloseMessage(1000, ""), time.Now().Add(patience))
+	if _, _, err := c.ReadMessage(); !fastws.IsCloseError(err, 1000) {
+		t.Errorf("the end is %v, want close 1000", err)
+	}
+	_ = c.Close()
+}
+
+// TestDeflate: with the library's client, which compresses what it sends.
+func TestDeflate(t *testing.T) {
+	t.Parallel()
+	s := serve(t, &websocket.Upgrader{Deflate: true, MaxMessage: 1 << 20}, echoing(nil))
+	d := fastws.Dialer{EnableCompression: true}
+	c, resp, err := d.DialContext(t.Context(), "ws://"+s.addr, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	defer func() { _ = c.Close() }()
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	for _, want := range []string{"", "a", strings.Repeat("telemetry ", 1000), strings.Repeat("é", 100_000)} {
+		if err := c.WriteMessage(fastws.TextMessage, []byte(want)); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := c.ReadMessage(); err != nil || string(got) != want {
+			t.Fatalf("echo of %d bytes: %d bytes, %v", len(want), len(got), err)
+		}
+	}
+	// A small message that unpacks to more than the limit.
+	_ = c.WriteMessage(fastws.TextMessage, make([]byte, 2<<20))
+	if _, _, err := c.ReadMessage(); !fastws.IsCloseError(err, websocket.MessageTooBig) {
+		t.Errorf("a message that unpacks to 2 MiB: %v, want close 1009", err)
+	}
+}
+
+// TestDeflateOffers: only what can be kept is agreed to (RFC 7692, section 7).
+func TestDeflateOffers(t *testing.T) {
+	t.Parallel()
+	s := serve(t, &websocket.Upgrader{Deflate: true}, echoing(nil))
+	for offer, agreed := range map[string]bool{
+		"permessage-deflate":                                                     true,
+		"permessage-deflate; client_max_window_bits":                             true,
+		"permessage-deflate; client_max_window_bits=10":                          true,
+		"permessage-deflate; server_no_context_takeover":                         true,
+		"x-webkit-deflate-frame, permessage-deflate":                             true,
+		"permessage-deflate; server_max_window_bits=10":                          false,
+		"permessage-deflate; server_max_window_bits=10, permessage-deflate":      true,
+		"permessage-deflate-more":                                                false,
+		"permessage-deflate; unknown":                                            false,
+		"permessage-deflate; client_max_window_bits; client_max_window_bits":     false,
+		"permessage-deflate; client_max_window_bits=7":                           false,
+		"permessage-deflate; server_no_context_takeover=1; client_max_window_bi": false,
+	} {
+		_, resp := handshake(t, s.addr, "Sec-WebSocket-Extensions: "+offer)
+		got := strings.HasPrefix(resp.Header.Get("Sec-WebSocket-Extensions"), "permessage-deflate;")
+		if resp.StatusCode != http.StatusSwitchingProtocols || got != agreed {
+			t.Errorf("offer %q: status %d, agreed %v; want 101, %v", offer, resp.StatusCode, got, agreed)
+		}
+	}
+}
+
+// TestSlowPeer: what waits for a peer that does not read is bounded; it is
+// sent off with 1013, and the last thing that it had begun to get is whole.
+func TestSlowPeer(t *testing.T) {
+	t.Parallel()
+	conns, ends := make(chan *websocket.Conn, 1), make(chan closed, 1)
+	s := serve(t, &websocket.Upgrader{QueueLimit: 1 << 20}, func(c *websocket.Conn) websocket.Handler {
+		conns <- c
+		return &echo{c, ends}
+	})
+	p := dial(t, s.addr)
+	c := <-conns
+	m := websocket.NewMessage(websocket.Binary, make([]byte, 100_000))
+	sent, err := 0, error(nil)
+	for ; err == nil && sent < 10_000; sent++ {
+		err = c.Send(m)
+	}
+	if !errors.Is(err, eventloop.ErrSlow) {
+		t.Fatalf("after %d messages of 100 kB to nobody: %v, want ErrSlow", sent, err)
+	}
+	if waits := c.Queued(); waits > 1<<20 {
+		t.Errorf("%d bytes wait still", waits)
+	}
+	got := 0
+	for ; ; got++ {
+		f, payload, err := p.read()
+		if err != nil {
+			t.Fatalf("after %d messages: %v, want a close frame", got, err)
+		}
+		if f == 0x88 {
+			if closeCode(payload) != websocket.TryAgainLater {
+				t.Errorf("close code %d, want 1013", closeCode(payload))
+			}
+			break
+		}
+		if len(payload) != m.Len() {
+			t.Fatalf("message of %d bytes, want %d", len(payload), m.Len())
+		}
+	}
+	p.send(closeWith(1013, ""))
+	_ = p.Close()
+	if end := <-ends; end.code != websocket.TryAgainLater || !errors.Is(end.err, eventloop.ErrSlow) {
+		t.Errorf("Closed(%d, %v), want 1013, ErrSlow", end.code, end.err)
+	}
+	if n := s.loop.Stats().Slow; n != 1 {
+		t.Errorf("%d slow peers counted, want 1", n)
+	}
+}
+
+// TestLatestReplaces: of what waits under one key only the newest is sent, and
+// everything else in its order.
+func TestLatestReplaces(t *testing.T) {
+	t.Parallel()
+	conns := make(chan *websocket.Conn, 1)
+	s := serve(t, &websocket.Upgrader{}, func(c *websocket.Conn) websocket.Handler {
+		conns <- c
+		return &echo{c, nil}
+	})
+	p := dial(t, s.addr)
+	c := <-conns
+	for c.Queued() < 24<<20 { // more than the kernel takes, however its buffers grow, so that the rest waits
+		_ = c.Send(websocket.NewMessage(websocket.Binary, make([]byte, 1<<20)))
+	}
+	for i := range 1000 {
+		_ = c.SendLatest(7, websocket.NewMessage(websocket.Text, fmt.Appendf(nil, "value %d", i)))
+		if i%100 == 0 {
+			_ = c.Send(websocket.NewMessage(websocket.Text, fmt.Appendf(nil, "alarm %d", i)))
+		}
+	}
+	_ = c.Send(websocket.NewMessage(websocket.Text, []byte("end")))
+	var got []string
+	for {
+		f, payload, err := p.read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(payload) == "end" {
+			break
+		}
+		if f == 0x81 {
+			got = append(got, string(payload))
+		}
+	}
+	want := []string{"value 999"}
+	for i := 0; i < 1000; i += 100 {
+		want = append(want, fmt.Sprintf("alarm %d", i))
+	}
+	if strings.Join(got, ",") != strings.Join(want, ",") {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if n := s.loop.Stats().Replaced; n != 999 {
+		t.Errorf("%d counted as replaced, want 999", n)
+	}
+}
+
+// TestRecycling: sockets outlive every worker, and nothing is lost or doubled.
+func TestRecycling(t *testing.T) {
+	t.Parallel()
+	s := serve(t, &websocket.Upgrader{}, echoing(nil))
+	const peers, messages = 50, 40
+	var wg sync.WaitGroup
+	for range peers {
+		p := dial(t, s.addr)
+		wg.Go(func() {
+			for i := range messages {
+				text := fmt.Sprintf("message %d", i)
+				p.send(frame(0x81, []byte(text)))
+				if f, got, err := p.read(); err != nil || f != 0x81 || string(got) != text {
+					t.Errorf("echo of %q: %#x %q, %v", text, f, got, err)
+					return
+				}
+			}
+			p.send(closeWith(1000, ""))
+			if f, _, err := p.read(); err != nil || f != 0x88 {
+				t.Errorf("close: %#x, %v", f, err)
+			}
+		})
+	}
+	for range 20 {
+		if _, err := s.sup.Reload(); err != nil {
+			t.Error(err)
+		}
+	}
+	wg.Wait()
+}
+
+// TestPanicIsAlone: a panic in one handler closes its own connection and is
+// one event.
+func TestPanicIsAlone(t *testing.T) {
+	t.Parallel()
+	s := serve(t, &websocket.Upgrader{}, echoing(nil))
+	bystander := dial(t, s.addr)
+	p := dial(t, s.addr)
+	p.send(frame(0x81, []byte("panic")))
+	p.wantsClose(websocket.InternalError)
+	bystander.send(frame(0x81, []byte("still here")))
+	bystander.wants(0x81, "still here")
+	panics := 0
+	s.stop()
+	for len(s.events) > 0 {
+		if e := <-s.events; e.Kind == cluster.Panicked {
+			panics++
+			if e.Reason != "websocket" || !strings.Contains(string(e.Stack), "Message") {
+				t.Errorf("the event is %q with stack %.200s", e.Reason, e.Stack)
+			}
+		}
+	}
+	if panics != 1 {
+		t.Errorf("%d panics reported, want 1", panics)
+	}
+}
+
+// TestPartialMessagesAreBounded: many peers with large unfinished messages do
+// not take more than MaxPartial together.
+func TestPartialMessagesAreBounded(t *testing.T) {
+	t.Parallel()
+	s := serve(t, &websocket.Upgrader{MaxPartial: 1 << 20}, echoing(nil))
+	const peers, surplus = 10, 6 // two or three fit
+	sentOff := make(chan bool, peers)
+	for range peers {
+		p := dial(t, s.addr)
+		p.send(frame(0x82, make([]byte, 400_000))[:300_000])
+		go func() { // ended with its peer, when the test ends
+			if f, payload, err := p.read(); err == nil && f == 0x88 && closeCode(payload) == websocket.TryAgainLater {
+				sentOff <- true
+			}
+		}()
+	}
+	for n := range surplus {
+		select {
+		case <-sentOff:
+		case <-time.After(patience):
+			t.Fatalf("%d of %d peers were sent off, want %d at least", n, peers, surplus)
+		}
+	}
+}
+
+// TestHalfClose: a client that ends its side is gone.
+func TestHalfClose(t *testing.T) {
+	t.Parallel()
+	ends := make(chan closed, 1)
+	s := serve(t, &websocket.Upgrader{}, echoing(ends))
+	p := dial(t, s.addr)
+	_ = p.Conn.(*net.TCPConn).CloseWrite()
+	if end := <-ends; end.code != websocket.Abnormal || !errors.Is(end.err, io.EOF) {
+		t.Errorf("Closed(%d, %v), want 1006, EOF", end.code, end.err)
+	}
+}
