@@ -10,7 +10,6 @@ import (
 	"sync"
 
 	"smart-factory-backend/app/factory"
-	_ "smart-factory-backend/app/observe/metrics/quiet" // before vm is initialised
 
 	vm "github.com/VictoriaMetrics/metrics"
 )
