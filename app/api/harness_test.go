@@ -18,7 +18,7 @@ import (
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/observe/health"
 	"smart-factory-backend/app/observe/metrics"
-	"smart-factory-backend/app/store/storetest"
+	"smart-factory-backend/app/store/memory"
 
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttputil"
@@ -59,7 +59,7 @@ func (p *plant) Draining() bool                        { return p.draining }
 func start(t testing.TB, change func(*api.Options, *plant)) *plant {
 	t.Helper()
 	p := &plant{
-		store: storetest.NewMemory(storetest.Limits{AutoRegister: true}), listener: fasthttputil.NewInmemoryListener(),
+		store: memory.New(memory.Options{AutoRegister: true}), listener: fasthttputil.NewInmemoryListener(),
 		peer: netip.MustParseAddr("192.0.2.1"),
 	}
 	o := api.Options{

@@ -12,7 +12,7 @@ import (
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/api"
 	"smart-factory-backend/app/factory"
-	"smart-factory-backend/app/store/storetest"
+	"smart-factory-backend/app/store/memory"
 )
 
 // telegraf sends a body as Telegraf's influxdb_v2 output does.
@@ -135,7 +135,7 @@ func TestInfluxPrecision(t *testing.T) {
 func TestInfluxPartialWrite(t *testing.T) {
 	t.Parallel()
 	p := start(t, func(o *api.Options, p *plant) {
-		p.store = storetest.NewMemory(storetest.Limits{AutoRegister: true, MaxSeries: 3})
+		p.store = memory.New(memory.Options{AutoRegister: true, MaxSeries: 3})
 		o.Store = p.store
 	})
 	a := p.telegraf(t, strings.Join([]string{

@@ -18,8 +18,8 @@ import (
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/observe/health"
 	"smart-factory-backend/app/observe/metrics"
+	"smart-factory-backend/app/store/memory"
 	"smart-factory-backend/app/store/sqlite"
-	"smart-factory-backend/app/store/storetest"
 
 	"github.com/valyala/fasthttp"
 )
@@ -100,7 +100,7 @@ func cpu(b *testing.B) time.Duration {
 func BenchmarkIngest(b *testing.B) {
 	for _, d := range dialects() {
 		b.Run("decode/"+d.name, func(b *testing.B) {
-			ingest(b, d, benchAPI(b, taking{storetest.NewMemory(storetest.Limits{})}))
+			ingest(b, d, benchAPI(b, taking{memory.New(memory.Options{})}))
 		})
 		b.Run("durable/"+d.name, func(b *testing.B) {
 			store, err := sqlite.Open(b.Context(), sqlite.Options{

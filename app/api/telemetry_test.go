@@ -14,7 +14,7 @@ import (
 
 	"smart-factory-backend/app/api"
 	"smart-factory-backend/app/factory"
-	"smart-factory-backend/app/store/storetest"
+	"smart-factory-backend/app/store/memory"
 )
 
 func TestTelemetryIsStored(t *testing.T) {
@@ -191,7 +191,7 @@ func TestStoreThatCanNotTake(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := start(t, func(o *api.Options, _ *plant) {
-				o.Store = refusing{storetest.NewMemory(storetest.Limits{AutoRegister: true}), err}
+				o.Store = refusing{memory.New(memory.Options{AutoRegister: true}), err}
 			})
 			a := p.post(t, `{"machine":"m","values":{"a":1}}`)
 			if a.status != 503 || a.header["Retry-After"] == "" || strings.Contains(a.body, "secret") {

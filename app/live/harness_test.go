@@ -13,7 +13,7 @@ import (
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/live"
 	"smart-factory-backend/app/live/hub"
-	"smart-factory-backend/app/store/storetest"
+	"smart-factory-backend/app/store/memory"
 )
 
 const patience = time.Minute
@@ -31,7 +31,7 @@ type plant struct {
 
 func start(t *testing.T, change func(*live.Options)) *plant {
 	t.Helper()
-	memory := storetest.NewMemory(storetest.Limits{AutoRegister: true})
+	memory := memory.New(memory.Options{AutoRegister: true})
 	return startOn(t, memory, change)
 }
 

@@ -14,7 +14,7 @@ import (
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/live"
 	"smart-factory-backend/app/live/hub"
-	"smart-factory-backend/app/store/storetest"
+	"smart-factory-backend/app/store/memory"
 )
 
 func TestSnapshotComesFirstAndTelemetryFollows(t *testing.T) {
@@ -201,7 +201,7 @@ func TestNothingIsKeptForNobody(t *testing.T) {
 }
 
 func TestCommittedCostsNothingWhileNobodyLooks(t *testing.T) {
-	show, err := live.New(live.Options{Latest: storetest.NewMemory(storetest.Limits{}), Keys: access.NewKeys(access.List{})})
+	show, err := live.New(live.Options{Latest: memory.New(memory.Options{}), Keys: access.NewKeys(access.List{})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func (f *failing) Latest(ctx context.Context, q factory.LatestQuery) (factory.La
 
 func TestNoSnapshotWithoutAStore(t *testing.T) {
 	t.Parallel()
-	f := &failing{Store: storetest.NewMemory(storetest.Limits{AutoRegister: true}), fail: true}
+	f := &failing{Store: memory.New(memory.Options{AutoRegister: true}), fail: true}
 	p := startOn(t, f, nil)
 	s := p.screen()
 	fault := s.Subscribe(context.Background(), func() { t.Error("ok is called") }, "alarms", "all")
@@ -277,7 +277,7 @@ func (h hung) Latest(ctx context.Context, _ factory.LatestQuery) (factory.Latest
 // Who waits for a store that hangs waits once, however many wait.
 func TestStoreThatHangs(t *testing.T) {
 	t.Parallel()
-	memory := storetest.NewMemory(storetest.Limits{AutoRegister: true})
+	memory := memory.New(memory.Options{AutoRegister: true})
 	p := startOn(t, hung{Store: memory}, func(o *live.Options) { o.SeedTimeout = 300 * time.Millisecond })
 	begin := time.Now()
 	var wg sync.WaitGroup
@@ -299,7 +299,7 @@ func TestStoreThatHangs(t *testing.T) {
 
 func TestStoreThatPanics(t *testing.T) {
 	t.Parallel()
-	p := startOn(t, hung{Store: storetest.NewMemory(storetest.Limits{}), panics: true}, nil)
+	p := startOn(t, hung{Store: memory.New(memory.Options{}), panics: true}, nil)
 	for range 2 {
 		func() {
 			defer func() {
@@ -389,7 +389,7 @@ func TestScreensAgreeWithTheStore(t *testing.T) {
 func TestRepaired(t *testing.T) {
 	t.Parallel()
 	bus := hub.NewBus()
-	memory := storetest.NewMemory(storetest.Limits{AutoRegister: true})
+	memory := memory.New(memory.Options{AutoRegister: true})
 	a := startOn(t, memory, func(o *live.Options) { o.Broker = bus.Open() })
 	b := startOn(t, memory, func(o *live.Options) { o.Broker = bus.Open() })
 	a.put("m", "v", 1, 1.0)
@@ -477,7 +477,7 @@ func FuzzParseRoom(f *testing.F) {
 func BenchmarkCommitted(b *testing.B) {
 	for name, rooms := range map[string][]string{"nobody": nil, "one machine of 1000": {"machine:m7"}, "all": {"all"}} {
 		b.Run(name, func(b *testing.B) {
-			show, err := live.New(live.Options{Latest: storetest.NewMemory(storetest.Limits{}), Keys: access.NewKeys(access.List{})})
+			show, err := live.New(live.Options{Latest: memory.New(memory.Options{}), Keys: access.NewKeys(access.List{})})
 			if err != nil {
 				b.Fatal(err)
 			}

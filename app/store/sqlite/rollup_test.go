@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/memory"
 	"smart-factory-backend/app/store/sqlite"
 	"smart-factory-backend/app/store/storetest"
 )
@@ -55,7 +56,7 @@ func TestRollups(t *testing.T) {
 	options.Retention = 365 * 24 * time.Hour
 	options = options.Tuned(sqlite.Tuning{SealEvery: time.Hour, ProbeEvery: time.Hour, Now: func() time.Time { return clock }})
 	store := mustOpen(t, options)
-	model := storetest.NewMemory(storetest.Limits{AutoRegister: true, Retention: options.Retention, Now: func() time.Time { return clock }})
+	model := memory.New(memory.Options{AutoRegister: true, Retention: options.Retention, Now: func() time.Time { return clock }})
 	both := func(readings []factory.Reading) {
 		t.Helper()
 		mustAppend(t, store, readings)
@@ -138,7 +139,7 @@ func TestManyRollups(t *testing.T) {
 	t.Parallel()
 	const start, hours = int64(1_774_000_000_000), 80
 	store := mustOpen(t, still(newPath(t), new(events)))
-	model := storetest.NewMemory(storetest.Limits{AutoRegister: true})
+	model := memory.New(memory.Options{AutoRegister: true})
 	random := rand.New(rand.NewPCG(7, 8))
 	var batch []factory.Reading
 	for i := range int64(hours * 1200) {

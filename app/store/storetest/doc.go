@@ -1,8 +1,8 @@
-// Package storetest holds what tests of stores share: Run, the contract suite
-// that every engine of factory.Store must pass, and Memory, a store without a
-// disk that serves as the model in Run and as a fake elsewhere.
+// Package storetest is the contract suite of factory.Store: Run checks one
+// engine. Package memory serves as the reference model of the randomized
+// tests.
 //
-// The suite calls the store as a transport does and looks only at answers, so
-// it says nothing of how an engine works. Each test opens stores of its own
-// and may run beside the others.
+// The suite only uses the public interface, so it makes no assumption about
+// how an engine works. Each test opens its own stores and runs in parallel
+// with the others.
 package storetest

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/memory"
 )
 
 // testRandomHistory does random things to the store and to Memory and wants
@@ -20,7 +21,7 @@ func testRandomHistory(t *testing.T, open Opener) {
 		limits := Limits{AutoRegister: true, MaxSeries: 6, Now: clock.now}
 		m := &machineUnderTest{
 			t: t, open: open, dir: t.TempDir(), limits: limits, clock: clock,
-			store: nil, model: NewMemory(limits),
+			store: nil, model: memory.New(memory.Options(limits)),
 		}
 		m.store = open(t, m.dir, limits)
 		defer func() {
@@ -53,7 +54,7 @@ type machineUnderTest struct {
 	limits Limits
 	clock  *clock
 	store  factory.Store
-	model  *Memory
+	model  *memory.Store
 }
 
 var (
@@ -148,5 +149,5 @@ func (m *machineUnderTest) reopen(rt *rapid.T) {
 		rt.Fatalf("Close() = %v", err)
 	}
 	m.store = m.open(m.t, m.dir, m.limits)
-	m.model = m.model.Reopen(m.limits)
+	m.model = m.model.Reopen(memory.Options(m.limits))
 }

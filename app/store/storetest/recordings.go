@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/memory"
 )
 
 //go:embed testdata
@@ -192,7 +193,7 @@ func exactSum(points []factory.Point) float64 {
 // wants the last one of each time back, at once and from an opened file.
 func checkRoundTrip(t *testing.T, open Opener, readings []factory.Reading) *fixture {
 	f := newFixture(t, open)
-	model := NewMemory(Limits{AutoRegister: true})
+	model := memory.New(memory.Options{AutoRegister: true})
 	for batch := range slices.Chunk(readings, 997) {
 		f.append(batch...)
 		if _, err := model.Append(context.Background(), batch); err != nil {

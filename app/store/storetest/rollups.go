@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/memory"
 )
 
 // rolledBegin is where the tests of rollups begin, twelve hours before Berlin
@@ -28,7 +29,7 @@ type twins struct {
 	*fixture
 	clock  *clock
 	limits Limits
-	model  *Memory
+	model  *memory.Store
 }
 
 // newTwins opens both, with a clock some days after rolledBegin.
@@ -36,7 +37,7 @@ func newTwins(t *testing.T, open Opener) *twins {
 	t.Helper()
 	clock := newClock(rolledBegin + 48*hour)
 	limits := Limits{AutoRegister: true, Now: clock.now}
-	return &twins{openFixture(t, open, t.TempDir(), limits), clock, limits, NewMemory(limits)}
+	return &twins{openFixture(t, open, t.TempDir(), limits), clock, limits, memory.New(memory.Options(limits))}
 }
 
 // both appends to both, in batches.
@@ -64,7 +65,7 @@ func (w *twins) put(metric factory.Metric) {
 func (w *twins) reopen() {
 	w.t.Helper()
 	w.fixture.reopen(w.limits)
-	w.model = w.model.Reopen(w.limits)
+	w.model = w.model.Reopen(memory.Options(w.limits))
 }
 
 // same compares buckets of all kinds.
@@ -215,7 +216,7 @@ func testRandomRollups(t *testing.T, open Opener) {
 		defer func() { failed = failed || rt.Failed() }()
 		clock := newClock(rolledBegin + 30*hour)
 		limits := Limits{AutoRegister: true, Now: clock.now}
-		store, model := open(t, t.TempDir(), limits), NewMemory(limits)
+		store, model := open(t, t.TempDir(), limits), memory.New(memory.Options(limits))
 		defer func() {
 			if err := store.Close(); err != nil {
 				rt.Errorf("Close() = %v", err)

@@ -23,14 +23,6 @@ type Limits struct {
 	Now func() time.Time
 }
 
-// now is the present in Unix milliseconds.
-func (l Limits) now() int64 {
-	if l.Now == nil {
-		return time.Now().UnixMilli()
-	}
-	return l.Now().UnixMilli()
-}
-
 // Opener opens the store that lives in dir, or creates it there. The caller
 // closes it, and may open it again with other limits. A failure ends the test.
 type Opener func(t testing.TB, dir string, limits Limits) factory.Store

@@ -1,4 +1,4 @@
-package storetest
+package memory
 
 import (
 	"context"
@@ -10,11 +10,11 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// Buckets implements factory.Store: it goes through all points one by one.
-func (m *Memory) Buckets(ctx context.Context, q factory.BucketQuery) (page factory.BucketPage, err error) {
+// Buckets implements factory.Store: it scans every point of the range.
+func (m *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factory.BucketPage, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	after, err := m.beginLocked(ctx, "buckets", q.Cursor, q.Limit)
+	after, err := m.beginQueryLocked(ctx, "buckets", q.Cursor, q.Limit)
 	if err != nil {
 		return page, err
 	}
@@ -29,7 +29,7 @@ func (m *Memory) Buckets(ctx context.Context, q factory.BucketQuery) (page facto
 		return page, fmt.Errorf("cursor of machine %q: %w", after.key.machine, factory.ErrInvalid)
 	}
 	left := q.Limit
-	var last memoryPosition
+	var last position
 	for _, k := range keys {
 		if after != nil && compareKeys(k, after.key) < 0 {
 			continue
@@ -40,11 +40,11 @@ func (m *Memory) Buckets(ctx context.Context, q factory.BucketQuery) (page facto
 				continue
 			}
 			if left == 0 {
-				page.NextCursor = memoryCursor("buckets", last)
+				page.NextCursor = encodeCursor("buckets", last)
 				break
 			}
 			left--
-			last = memoryPosition{k, b.Start}
+			last = position{k, b.Start}
 			series.Buckets = append(series.Buckets, b)
 		}
 		if len(series.Buckets) > 0 {
@@ -58,7 +58,7 @@ func (m *Memory) Buckets(ctx context.Context, q factory.BucketQuery) (page facto
 }
 
 // bucketsLocked returns all buckets of one series.
-func (m *Memory) bucketsLocked(k seriesKey, q factory.BucketQuery) (buckets []factory.Bucket) {
+func (m *Store) bucketsLocked(k seriesKey, q factory.BucketQuery) (buckets []factory.Bucket) {
 	var before *factory.Point
 	for _, p := range m.rangeLocked(k, math.MinInt64, q.To) {
 		if p.ObservedAt >= q.From {
@@ -84,10 +84,10 @@ func (m *Memory) bucketsLocked(k seriesKey, q factory.BucketQuery) (buckets []fa
 }
 
 // Downsample implements factory.Store.
-func (m *Memory) Downsample(ctx context.Context, q factory.DownsampleQuery) (all []factory.Series, err error) {
+func (m *Store) Downsample(ctx context.Context, q factory.DownsampleQuery) (all []factory.Series, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.mayLocked(ctx); err != nil {
+	if err := m.usableLocked(ctx); err != nil {
 		return nil, err
 	}
 	if q.Points < 2 {
@@ -102,7 +102,7 @@ func (m *Memory) Downsample(ctx context.Context, q factory.DownsampleQuery) (all
 		if len(points) == 0 {
 			continue
 		}
-		picked, err := factory.LTTB(q.Points, len(points), func(take func([]factory.Point)) error { take(points); return nil })
+		picked, err := factory.LTTB(q.Points, len(points), func(yield func([]factory.Point)) error { yield(points); return nil })
 		if err != nil {
 			return nil, err
 		}
@@ -111,14 +111,14 @@ func (m *Memory) Downsample(ctx context.Context, q factory.DownsampleQuery) (all
 	return all, nil
 }
 
-// Backup implements factory.Store; there is no file to copy.
-func (m *Memory) Backup(context.Context, string) error {
-	return fmt.Errorf("a store in memory has no backup: %w", factory.ErrInvalid)
+// Backup implements factory.Store; it always fails because there is no file.
+func (m *Store) Backup(context.Context, string) error {
+	return fmt.Errorf("the memory store has no backup: %w", factory.ErrInvalid)
 }
 
-// machineKeysLocked returns the series of a machine, deleted or not, that are
-// listed; all if the list is empty.
-func (m *Memory) machineKeysLocked(machine string, metrics []string) ([]seriesKey, error) {
+// machineKeysLocked returns those series of a machine that metrics lists, or all
+// of them if the list is empty. The machine may be deleted.
+func (m *Store) machineKeysLocked(machine string, metrics []string) ([]seriesKey, error) {
 	if m.machines[machine] == nil {
 		return nil, fmt.Errorf("machine %q: %w", machine, factory.ErrNotFound)
 	}
@@ -128,7 +128,7 @@ func (m *Memory) machineKeysLocked(machine string, metrics []string) ([]seriesKe
 }
 
 // rangeLocked returns the points of a series that are not expired.
-func (m *Memory) rangeLocked(k seriesKey, from, to int64) (points []factory.Point) {
+func (m *Store) rangeLocked(k seriesKey, from, to int64) (points []factory.Point) {
 	from = max(from, m.expiryLocked(k))
 	times := m.times[k]
 	if times == nil {

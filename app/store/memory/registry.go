@@ -1,4 +1,4 @@
-package storetest
+package memory
 
 import (
 	"context"
@@ -11,17 +11,17 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// memoryMachine is a machine in a Memory; deleted ones keep their metrics.
-type memoryMachine struct {
+// registeredMachine is a machine of a Store. A deleted one keeps its metrics.
+type registeredMachine struct {
 	factory.Machine
 	deleted bool
 }
 
 // PutMachine implements factory.Registry.
-func (m *Memory) PutMachine(ctx context.Context, put factory.Machine, match factory.Match) (stored factory.Machine, created bool, err error) {
+func (m *Store) PutMachine(ctx context.Context, put factory.Machine, match factory.Match) (stored factory.Machine, created bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.mayLocked(ctx); err != nil {
+	if err := m.usableLocked(ctx); err != nil {
 		return stored, false, err
 	}
 	if err := factory.ValidateMachine(put); err != nil {
@@ -32,12 +32,12 @@ func (m *Memory) PutMachine(ctx context.Context, put factory.Machine, match fact
 	if !created && !match.Allows(known.Version) || created && !match.Allows(0) {
 		return stored, false, fmt.Errorf("machine %q: %w", put.ID, factory.ErrPrecondition)
 	}
-	if known == nil && m.limits.MaxSeries > 0 && len(m.machines) >= m.limits.MaxSeries {
-		return stored, false, fmt.Errorf("limit of %d machines reached: %w", m.limits.MaxSeries, factory.ErrInvalid)
+	if known == nil && m.options.MaxSeries > 0 && len(m.machines) >= m.options.MaxSeries {
+		return stored, false, fmt.Errorf("limit of %d machines reached: %w", m.options.MaxSeries, factory.ErrInvalid)
 	}
-	now := m.limits.now()
+	now := m.options.now()
 	if known == nil {
-		known = &memoryMachine{Machine: factory.Machine{ID: put.ID, CreatedAt: now}}
+		known = &registeredMachine{Machine: factory.Machine{ID: put.ID, CreatedAt: now}}
 		m.machines[put.ID] = known
 	}
 	if created || known.Name != put.Name || known.Placement != put.Placement || !maps.Equal(known.Attributes, put.Attributes) {
@@ -46,11 +46,11 @@ func (m *Memory) PutMachine(ctx context.Context, put factory.Machine, match fact
 		known.UpdatedAt = now
 	}
 	known.deleted = false
-	return m.shownLocked(known), created, nil
+	return m.publicMachineLocked(known), created, nil
 }
 
-// shownLocked is a machine as callers see it.
-func (m *Memory) shownLocked(known *memoryMachine) factory.Machine {
+// publicMachineLocked returns a copy of known for a caller, with LastSeen filled in.
+func (m *Store) publicMachineLocked(known *registeredMachine) factory.Machine {
 	shown := known.Machine
 	shown.Attributes = maps.Clone(known.Attributes)
 	for k := range m.metrics {
@@ -62,18 +62,18 @@ func (m *Memory) shownLocked(known *memoryMachine) factory.Machine {
 }
 
 // Machine implements factory.Registry.
-func (m *Memory) Machine(ctx context.Context, id string) (factory.Machine, error) {
+func (m *Store) Machine(ctx context.Context, id string) (factory.Machine, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	known, err := m.machineLocked(ctx, id)
 	if err != nil {
 		return factory.Machine{}, err
 	}
-	return m.shownLocked(known), nil
+	return m.publicMachineLocked(known), nil
 }
 
-func (m *Memory) machineLocked(ctx context.Context, id string) (*memoryMachine, error) {
-	if err := m.mayLocked(ctx); err != nil {
+func (m *Store) machineLocked(ctx context.Context, id string) (*registeredMachine, error) {
+	if err := m.usableLocked(ctx); err != nil {
 		return nil, err
 	}
 	if known := m.machines[id]; known != nil && !known.deleted {
@@ -83,10 +83,10 @@ func (m *Memory) machineLocked(ctx context.Context, id string) (*memoryMachine, 
 }
 
 // Machines implements factory.Registry.
-func (m *Memory) Machines(ctx context.Context, q factory.MachineQuery) (page factory.MachinePage, err error) {
+func (m *Store) Machines(ctx context.Context, q factory.MachineQuery) (page factory.MachinePage, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	after, err := m.beginLocked(ctx, "machines", q.Cursor, q.Limit)
+	after, err := m.beginQueryLocked(ctx, "machines", q.Cursor, q.Limit)
 	if err != nil {
 		return page, err
 	}
@@ -97,19 +97,19 @@ func (m *Memory) Machines(ctx context.Context, q factory.MachineQuery) (page fac
 		}
 		if len(page.Machines) == q.Limit {
 			last := page.Machines[q.Limit-1].ID
-			page.NextCursor = memoryCursor("machines", memoryPosition{key: seriesKey{machine: last}})
+			page.NextCursor = encodeCursor("machines", position{key: seriesKey{machine: last}})
 			break
 		}
-		page.Machines = append(page.Machines, m.shownLocked(known))
+		page.Machines = append(page.Machines, m.publicMachineLocked(known))
 	}
 	return page, nil
 }
 
 // DeleteMachine implements factory.Registry.
-func (m *Memory) DeleteMachine(ctx context.Context, id string, match factory.Match, purge bool) error {
+func (m *Store) DeleteMachine(ctx context.Context, id string, match factory.Match, purge bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.mayLocked(ctx); err != nil {
+	if err := m.usableLocked(ctx); err != nil {
 		return err
 	}
 	known := m.machines[id]
@@ -134,7 +134,7 @@ func (m *Memory) DeleteMachine(ctx context.Context, id string, match factory.Mat
 }
 
 // PutMetric implements factory.Registry.
-func (m *Memory) PutMetric(ctx context.Context, put factory.Metric, match factory.Match) (stored factory.Metric, created bool, err error) {
+func (m *Store) PutMetric(ctx context.Context, put factory.Metric, match factory.Match) (stored factory.Metric, created bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, err := m.machineLocked(ctx, put.Machine); err != nil {
@@ -148,13 +148,13 @@ func (m *Memory) PutMetric(ctx context.Context, put factory.Metric, match factor
 	if !match.Allows(known.Version) {
 		return stored, false, fmt.Errorf("metric %q: %w", put.Name, factory.ErrPrecondition)
 	}
-	if !exists && m.limits.MaxSeries > 0 && len(m.metrics) >= m.limits.MaxSeries {
-		return stored, false, fmt.Errorf("limit of %d series reached: %w", m.limits.MaxSeries, factory.ErrInvalid)
+	if !exists && m.options.MaxSeries > 0 && len(m.metrics) >= m.options.MaxSeries {
+		return stored, false, fmt.Errorf("limit of %d series reached: %w", m.options.MaxSeries, factory.ErrInvalid)
 	}
 	put.Version, put.CreatedAt, put.UpdatedAt = known.Version, known.CreatedAt, known.UpdatedAt
 	if !exists || !sameMetric(known, put) {
 		put.Version++
-		put.UpdatedAt = m.limits.now()
+		put.UpdatedAt = m.options.now()
 	}
 	if !exists {
 		put.CreatedAt = put.UpdatedAt
@@ -164,7 +164,7 @@ func (m *Memory) PutMetric(ctx context.Context, put factory.Metric, match factor
 	return put, !exists, nil
 }
 
-// sameMetric compares all of two metrics but where pointers point from.
+// sameMetric compares two metrics, pointers by the values they point to.
 func sameMetric(a, b factory.Metric) bool {
 	same := func(a, b *float64) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
 	if !same(a.ExpectedMin, b.ExpectedMin) || !same(a.ExpectedMax, b.ExpectedMax) {
@@ -175,7 +175,7 @@ func sameMetric(a, b factory.Metric) bool {
 }
 
 // Metric implements factory.Registry.
-func (m *Memory) Metric(ctx context.Context, machine, name string) (factory.Metric, error) {
+func (m *Store) Metric(ctx context.Context, machine, name string) (factory.Metric, error) {
 	metrics, err := m.Metrics(ctx, machine)
 	if err != nil {
 		return factory.Metric{}, err
@@ -189,7 +189,7 @@ func (m *Memory) Metric(ctx context.Context, machine, name string) (factory.Metr
 }
 
 // Metrics implements factory.Registry.
-func (m *Memory) Metrics(ctx context.Context, machine string) (all []factory.Metric, err error) {
+func (m *Store) Metrics(ctx context.Context, machine string) (all []factory.Metric, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, err := m.machineLocked(ctx, machine); err != nil {
@@ -204,7 +204,7 @@ func (m *Memory) Metrics(ctx context.Context, machine string) (all []factory.Met
 }
 
 // Placement implements factory.Registry.
-func (m *Memory) Placement(machine string) (factory.Placement, bool) {
+func (m *Store) Placement(machine string) (factory.Placement, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	known := m.machines[machine]
@@ -214,9 +214,9 @@ func (m *Memory) Placement(machine string) (factory.Placement, bool) {
 	return known.Placement, true
 }
 
-// admitLocked says why a reading's series may not be registered, if it is not
-// yet.
-func (m *Memory) admitLocked(r factory.Reading) error {
+// admitLocked returns an error if the reading's series does not exist and may
+// not be registered.
+func (m *Store) admitLocked(r factory.Reading) error {
 	machine, known := m.machines[r.Machine]
 	_, exists := m.metrics[seriesKey{r.Machine, r.Metric}]
 	if exists && !machine.deleted {
@@ -228,22 +228,23 @@ func (m *Memory) admitLocked(r factory.Reading) error {
 	if err := factory.ValidateName(factory.KindMetric, r.Metric); err != nil {
 		return err
 	}
-	if !m.limits.AutoRegister {
+	if !m.options.AutoRegister {
 		return fmt.Errorf("machine %q, metric %q: %w", r.Machine, r.Metric, factory.ErrNotFound)
 	}
-	full := func(n int) bool { return m.limits.MaxSeries > 0 && n >= m.limits.MaxSeries }
+	full := func(n int) bool { return m.options.MaxSeries > 0 && n >= m.options.MaxSeries }
 	if !exists && full(len(m.metrics)) || !known && full(len(m.machines)) {
-		return fmt.Errorf("limit of %d series reached: %w", m.limits.MaxSeries, factory.ErrInvalid)
+		return fmt.Errorf("limit of %d series reached: %w", m.options.MaxSeries, factory.ErrInvalid)
 	}
 	return nil
 }
 
-// registerLocked makes the series of k known and its machine listed.
-func (m *Memory) registerLocked(k seriesKey) {
-	now := m.limits.now()
+// registerLocked creates the series and its machine where they do not exist and
+// restores a deleted machine.
+func (m *Store) registerLocked(k seriesKey) {
+	now := m.options.now()
 	machine := m.machines[k.machine]
 	if machine == nil {
-		machine = &memoryMachine{Machine: factory.Machine{ID: k.machine, Version: 1, CreatedAt: now, UpdatedAt: now}}
+		machine = &registeredMachine{Machine: factory.Machine{ID: k.machine, Version: 1, CreatedAt: now, UpdatedAt: now}}
 		m.machines[k.machine] = machine
 	}
 	if machine.deleted {
@@ -257,20 +258,21 @@ func (m *Memory) registerLocked(k seriesKey) {
 	}
 }
 
-// expiryLocked is the time before which readings of k are expired.
-func (m *Memory) expiryLocked(k seriesKey) int64 {
+// expiryLocked returns the time before which readings of k are expired.
+func (m *Store) expiryLocked(k seriesKey) int64 {
 	retention := m.metrics[k].Retention
 	if retention == 0 {
-		retention = m.limits.Retention
+		retention = m.options.Retention
 	}
 	if retention <= 0 {
 		return math.MinInt64
 	}
-	return m.limits.now() - int64(retention/time.Millisecond)
+	return m.options.now() - int64(retention/time.Millisecond)
 }
 
-// newestLocked is the time of the newest point of k that is not expired.
-func (m *Memory) newestLocked(k seriesKey) (at int64, ok bool) {
+// newestLocked returns the time of the newest point of k; ok is false if there
+// is none or it is expired.
+func (m *Store) newestLocked(k seriesKey) (at int64, ok bool) {
 	at = math.MinInt64
 	for t := range m.values[k] {
 		at, ok = max(at, t), true

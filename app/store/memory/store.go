@@ -1,4 +1,4 @@
-package storetest
+package memory
 
 import (
 	"cmp"
@@ -14,49 +14,49 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// Memory is a factory.Store in maps: the contract at its plainest, slow and
-// without a disk. It keeps its content when closed, for Reopen.
-type Memory struct {
-	limits Limits
+// Store is the in-memory engine of factory.Store. Close keeps the content, so
+// that Reopen can return it.
+type Store struct {
+	options Options
 
 	mu       sync.Mutex
 	closed   bool
 	values   map[seriesKey]map[int64]float64
-	times    map[seriesKey][]int64 // of values, in order; what is not there has to be sorted anew
+	times    map[seriesKey][]int64 // sorted keys of values; a missing entry must be rebuilt
 	points   uint64
-	machines map[string]*memoryMachine // the deleted ones too
+	machines map[string]*registeredMachine // includes deleted ones
 	metrics  map[seriesKey]factory.Metric
 }
 
 type seriesKey struct{ machine, metric string }
 
-var _ factory.Store = (*Memory)(nil)
+var _ factory.Store = (*Store)(nil)
 
-// NewMemory returns an empty store. MaxSeries 0 is no limit.
-func NewMemory(limits Limits) *Memory {
-	return &Memory{
-		limits: limits, values: make(map[seriesKey]map[int64]float64), times: make(map[seriesKey][]int64),
-		machines: make(map[string]*memoryMachine), metrics: make(map[seriesKey]factory.Metric),
+// New returns an empty store.
+func New(options Options) *Store {
+	return &Store{
+		options: options, values: make(map[seriesKey]map[int64]float64), times: make(map[seriesKey][]int64),
+		machines: make(map[string]*registeredMachine), metrics: make(map[seriesKey]factory.Metric),
 	}
 }
 
-// Reopen returns a store with the content of m, which is of no use any more.
-func (m *Memory) Reopen(limits Limits) *Memory {
+// Reopen returns a store with the content of m and closes m.
+func (m *Store) Reopen(options Options) *Store {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed = true
-	return &Memory{limits: limits, values: m.values, times: m.times, machines: m.machines, metrics: m.metrics}
+	return &Store{options: options, values: m.values, times: m.times, machines: m.machines, metrics: m.metrics}
 }
 
 // Append implements factory.Store.
-func (m *Memory) Append(ctx context.Context, readings []factory.Reading) (result factory.AppendResult, err error) {
+func (m *Store) Append(ctx context.Context, readings []factory.Reading) (result factory.AppendResult, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.mayLocked(ctx); err != nil {
+	if err := m.usableLocked(ctx); err != nil {
 		return result, err
 	}
 	for i, r := range readings {
-		if err := m.putLocked(r); err != nil {
+		if err := m.storeLocked(r); err != nil {
 			result.Rejected = append(result.Rejected, factory.Rejection{Index: i, Err: err})
 			continue
 		}
@@ -66,7 +66,7 @@ func (m *Memory) Append(ctx context.Context, readings []factory.Reading) (result
 	return result, nil
 }
 
-func (m *Memory) putLocked(r factory.Reading) error {
+func (m *Store) storeLocked(r factory.Reading) error {
 	if err := factory.ValidateValue(r.Value); err != nil {
 		return err
 	}
@@ -86,10 +86,10 @@ func (m *Memory) putLocked(r factory.Reading) error {
 }
 
 // Latest implements factory.Store.
-func (m *Memory) Latest(ctx context.Context, q factory.LatestQuery) (page factory.LatestPage, err error) {
+func (m *Store) Latest(ctx context.Context, q factory.LatestQuery) (page factory.LatestPage, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	after, err := m.beginLocked(ctx, "latest", q.Cursor, q.Limit)
+	after, err := m.beginQueryLocked(ctx, "latest", q.Cursor, q.Limit)
 	if err != nil {
 		return page, err
 	}
@@ -103,7 +103,7 @@ func (m *Memory) Latest(ctx context.Context, q factory.LatestQuery) (page factor
 		}
 		if len(page.Readings) == q.Limit {
 			last := page.Readings[q.Limit-1]
-			page.NextCursor = memoryCursor("latest", memoryPosition{key: seriesKey{last.Machine, last.Metric}})
+			page.NextCursor = encodeCursor("latest", position{key: seriesKey{last.Machine, last.Metric}})
 			return page, nil
 		}
 		page.Readings = append(page.Readings, factory.LatestReading{
@@ -115,10 +115,10 @@ func (m *Memory) Latest(ctx context.Context, q factory.LatestQuery) (page factor
 }
 
 // History implements factory.Store.
-func (m *Memory) History(ctx context.Context, q factory.HistoryQuery) (page factory.HistoryPage, err error) {
+func (m *Store) History(ctx context.Context, q factory.HistoryQuery) (page factory.HistoryPage, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	after, err := m.beginLocked(ctx, "history", q.Cursor, q.Limit)
+	after, err := m.beginQueryLocked(ctx, "history", q.Cursor, q.Limit)
 	if err != nil {
 		return page, err
 	}
@@ -129,7 +129,7 @@ func (m *Memory) History(ctx context.Context, q factory.HistoryQuery) (page fact
 	if after != nil && after.key.machine != q.Machine {
 		return page, fmt.Errorf("cursor of machine %q: %w", after.key.machine, factory.ErrInvalid)
 	}
-	var last memoryPosition
+	var last position
 	left := q.Limit
 	for _, k := range keys {
 		if after != nil && compareKeys(k, after.key) < 0 {
@@ -142,12 +142,12 @@ func (m *Memory) History(ctx context.Context, q factory.HistoryQuery) (page fact
 				continue
 			}
 			if left == 0 {
-				page.NextCursor = memoryCursor("history", last)
+				page.NextCursor = encodeCursor("history", last)
 				break
 			}
 			left--
 			out.Points = append(out.Points, p)
-			last = memoryPosition{k, at}
+			last = position{k, at}
 		}
 		if len(out.Points) > 0 {
 			page.Series = append(page.Series, out)
@@ -160,7 +160,7 @@ func (m *Memory) History(ctx context.Context, q factory.HistoryQuery) (page fact
 }
 
 // Stats implements factory.Store.
-func (m *Memory) Stats() factory.StoreStats {
+func (m *Store) Stats() factory.StoreStats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	machines := 0
@@ -173,21 +173,21 @@ func (m *Memory) Stats() factory.StoreStats {
 }
 
 // Ready implements factory.Store.
-func (m *Memory) Ready() error {
+func (m *Store) Ready() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.mayLocked(context.Background())
+	return m.usableLocked(context.Background())
 }
 
 // Close implements factory.Store.
-func (m *Memory) Close() error {
+func (m *Store) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed = true
 	return nil
 }
 
-func (m *Memory) mayLocked(ctx context.Context) error {
+func (m *Store) usableLocked(ctx context.Context) error {
 	if m.closed {
 		return fmt.Errorf("store is closed: %w", factory.ErrUnavailable)
 	}
@@ -197,10 +197,10 @@ func (m *Memory) mayLocked(ctx context.Context) error {
 	return nil
 }
 
-// beginLocked checks what all queries have in common and returns the position
-// that the cursor stands for; nil for no cursor.
-func (m *Memory) beginLocked(ctx context.Context, kind, cursor string, limit int) (*memoryPosition, error) {
-	if err := m.mayLocked(ctx); err != nil {
+// beginQueryLocked checks what all queries have in common and decodes the cursor.
+// The position is nil if cursor is empty.
+func (m *Store) beginQueryLocked(ctx context.Context, kind, cursor string, limit int) (*position, error) {
+	if err := m.usableLocked(ctx); err != nil {
 		return nil, err
 	}
 	if limit < 1 {
@@ -214,7 +214,7 @@ func (m *Memory) beginLocked(ctx context.Context, kind, cursor string, limit int
 	if len(parts) != 4 || parts[0] != kind || sum != checksum(body) {
 		return nil, fmt.Errorf("cursor %q: %w", cursor, factory.ErrInvalid)
 	}
-	var p memoryPosition
+	var p position
 	var errs [3]error
 	p.key.machine, errs[0] = unquoteWord(parts[1])
 	p.key.metric, errs[1] = unquoteWord(parts[2])
@@ -225,31 +225,32 @@ func (m *Memory) beginLocked(ctx context.Context, kind, cursor string, limit int
 	return &p, nil
 }
 
-type memoryPosition struct {
+// position is the last item of a page.
+type position struct {
 	key seriesKey
 	at  int64
 }
 
-// memoryCursor is the kind and the position as quoted words with a space
-// between them, then a dot and a checksum. Spaces and dots in the words are
-// other characters.
-func memoryCursor(kind string, p memoryPosition) string {
+// encodeCursor returns the kind and the position as quoted words separated by
+// spaces, followed by a dot and a checksum. Spaces and dots inside a word are
+// replaced by other characters.
+func encodeCursor(kind string, p position) string {
 	body := fmt.Sprintf("%s %s %s %d", kind, quoteWord(p.key.machine), quoteWord(p.key.metric), p.at)
 	return body + "." + checksum(body)
 }
 
 var (
-	hideSeparators = strings.NewReplacer(" ", "\u00a0", ".", "\u00b7")
-	showSeparators = strings.NewReplacer("\u00a0", " ", "\u00b7", ".")
+	escapeSeparators   = strings.NewReplacer(" ", "\u00a0", ".", "\u00b7")
+	unescapeSeparators = strings.NewReplacer("\u00a0", " ", "\u00b7", ".")
 )
 
-func quoteWord(s string) string { return hideSeparators.Replace(strconv.QuoteToASCII(s)) }
+func quoteWord(s string) string { return escapeSeparators.Replace(strconv.QuoteToASCII(s)) }
 
-func unquoteWord(s string) (string, error) { return strconv.Unquote(showSeparators.Replace(s)) }
+func unquoteWord(s string) (string, error) { return strconv.Unquote(unescapeSeparators.Replace(s)) }
 
 func checksum(s string) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(s))) }
 
-func (m *Memory) keysLocked() []seriesKey {
+func (m *Store) keysLocked() []seriesKey {
 	return slices.SortedFunc(maps.Keys(m.metrics), compareKeys)
 }
 

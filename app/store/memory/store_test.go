@@ -1,25 +1,25 @@
-package storetest_test
+package memory_test
 
 import (
 	"sync"
 	"testing"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/memory"
 	"smart-factory-backend/app/store/storetest"
 )
 
-// The model itself keeps the contract.
-func TestMemory(t *testing.T) {
+func TestContract(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
-	stores := make(map[string]*storetest.Memory) // by directory
+	stores := make(map[string]*memory.Store) // by directory
 	storetest.Run(t, func(_ testing.TB, dir string, limits storetest.Limits) factory.Store {
 		mu.Lock()
 		defer mu.Unlock()
 		if old, ok := stores[dir]; ok {
-			stores[dir] = old.Reopen(limits)
+			stores[dir] = old.Reopen(memory.Options(limits))
 		} else {
-			stores[dir] = storetest.NewMemory(limits)
+			stores[dir] = memory.New(memory.Options(limits))
 		}
 		return stores[dir]
 	})
