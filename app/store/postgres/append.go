@@ -17,9 +17,9 @@ func (s *Store) Append(ctx context.Context, readings []factory.Reading) (factory
 	r := requests.Get().(*request)
 	if doubtful := s.resolve(r, readings); doubtful {
 		// Another replica may just have registered what is refused here.
-		if err := s.catalog.refresh(ctx, s, false); err != nil {
+		if err := s.registry.refresh(ctx, s, false); err != nil {
 			r.recycle()
-			return factory.AppendResult{}, s.kindOf("append", err)
+			return factory.AppendResult{}, s.withKind("append", err)
 		}
 		s.resolve(r, readings)
 	}
@@ -56,16 +56,16 @@ func (s *Store) mayAppend(ctx context.Context, n int) error {
 		return fmt.Errorf("%d readings in one call, at most %d fit: %w", n, s.options.QueueReadings, factory.ErrInvalid)
 	}
 	// While the server is away nobody has to wait to learn it.
-	return s.faults.get(faultLink)
+	return s.faults.get(faultConnection)
 }
 
 // resolve fills r from readings. doubtful says that some are refused because
 // of what the catalog has, which may be out of date.
 func (s *Store) resolve(r *request, readings []factory.Reading) (doubtful bool) {
 	now := s.options.nowMillis()
-	s.catalog.mu.RLock()
-	defer s.catalog.mu.RUnlock()
-	r.entries, r.rejected, r.version = r.entries[:0], nil, s.catalog.version
+	s.registry.mu.RLock()
+	defer s.registry.mu.RUnlock()
+	r.entries, r.rejected, r.version = r.entries[:0], nil, s.registry.version
 	for i := range readings {
 		reading := &readings[i]
 		if err := storable(reading); err != nil {
@@ -73,7 +73,7 @@ func (s *Store) resolve(r *request, readings []factory.Reading) (doubtful bool) 
 			continue
 		}
 		k := key{reading.Machine, reading.Metric}
-		known := s.catalog.takingLocked(k)
+		known := s.registry.activeSeriesLocked(k)
 		if known == nil {
 			if err := validKey(k); err != nil {
 				r.reject(i, err)
@@ -85,7 +85,7 @@ func (s *Store) resolve(r *request, readings []factory.Reading) (doubtful bool) 
 				continue
 			}
 			// A machine that comes back has its metrics still.
-			if known = s.catalog.byKey[k]; known != nil {
+			if known = s.registry.byKey[k]; known != nil {
 				known = &series{key: known.key, retention: known.retention}
 			} else {
 				known = r.newcomer(k)

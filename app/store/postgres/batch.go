@@ -14,7 +14,7 @@ import (
 type row struct {
 	series, at int64
 	value      float64
-	order      int // in which it came
+	sequence   int // in which it came
 }
 
 // batch is what one commit writes. Its memory is used again.
@@ -22,7 +22,7 @@ type batch struct {
 	rows   []row
 	newest []row // the last of each series
 	oldest int64 // the time that none is before
-	memory []byte
+	buf    []byte
 }
 
 // fill takes the entries of the group that are not rejected: sorted, so that
@@ -38,7 +38,7 @@ func (b *batch) fill(group []*request) {
 		}
 	}
 	slices.SortFunc(b.rows, func(x, y row) int {
-		return cmp.Or(cmp.Compare(x.series, y.series), cmp.Compare(x.at, y.at), cmp.Compare(x.order, y.order))
+		return cmp.Or(cmp.Compare(x.series, y.series), cmp.Compare(x.at, y.at), cmp.Compare(x.sequence, y.sequence))
 	})
 	kept := b.rows[:0]
 	for _, r := range b.rows {
@@ -73,74 +73,74 @@ var (
 // params are the parameters of appendSQL in the binary form, valid until the
 // next call.
 func (b *batch) params(version, guard int64) [][]byte {
-	b.memory = b.memory[:0]
+	b.buf = b.buf[:0]
 	params := make([][2]int, 0, len(appendOIDs))
 	param := func(write func()) {
-		start := len(b.memory)
+		start := len(b.buf)
 		write()
-		params = append(params, [2]int{start, len(b.memory)})
+		params = append(params, [2]int{start, len(b.buf)})
 	}
-	param(func() { b.int8(version) })
-	param(func() { b.int8(guard) })
-	param(func() { b.int8(b.oldest) })
+	param(func() { b.appendInt8(version) })
+	param(func() { b.appendInt8(guard) })
+	param(func() { b.appendInt8(b.oldest) })
 	for _, rows := range [][]row{b.rows, b.newest} {
 		param(func() {
-			b.arrayHeader(pgtype.Int8OID, len(rows))
+			b.appendArrayHeader(pgtype.Int8OID, len(rows))
 			for i := range rows {
-				b.element(uint64(rows[i].series))
+				b.appendElement(uint64(rows[i].series))
 			}
 		})
 		param(func() {
-			b.arrayHeader(pgtype.Int8OID, len(rows))
+			b.appendArrayHeader(pgtype.Int8OID, len(rows))
 			for i := range rows {
-				b.element(uint64(rows[i].at))
+				b.appendElement(uint64(rows[i].at))
 			}
 		})
 		param(func() {
-			b.arrayHeader(pgtype.Float8OID, len(rows))
+			b.appendArrayHeader(pgtype.Float8OID, len(rows))
 			for i := range rows {
-				b.element(math.Float64bits(rows[i].value))
+				b.appendElement(math.Float64bits(rows[i].value))
 			}
 		})
 	}
 	values := make([][]byte, len(params))
 	for i, p := range params {
-		values[i] = b.memory[p[0]:p[1]]
+		values[i] = b.buf[p[0]:p[1]]
 	}
 	return values
 }
 
-func (b *batch) int8(v int64) { b.memory = binary.BigEndian.AppendUint64(b.memory, uint64(v)) }
+func (b *batch) appendInt8(v int64) { b.buf = binary.BigEndian.AppendUint64(b.buf, uint64(v)) }
 
 // arrayHeader begins an array of n elements: dimensions, whether one is null,
 // the elements' type, their number, and the first index.
-func (b *batch) arrayHeader(element uint32, n int) {
+func (b *batch) appendArrayHeader(element uint32, n int) {
 	dimensions := uint32(1)
 	if n == 0 {
 		dimensions = 0
 	}
-	b.memory = binary.BigEndian.AppendUint32(b.memory, dimensions)
-	b.memory = binary.BigEndian.AppendUint32(b.memory, 0)
-	b.memory = binary.BigEndian.AppendUint32(b.memory, element)
+	b.buf = binary.BigEndian.AppendUint32(b.buf, dimensions)
+	b.buf = binary.BigEndian.AppendUint32(b.buf, 0)
+	b.buf = binary.BigEndian.AppendUint32(b.buf, element)
 	if n > 0 {
-		b.memory = binary.BigEndian.AppendUint32(b.memory, uint32(n))
-		b.memory = binary.BigEndian.AppendUint32(b.memory, 1)
+		b.buf = binary.BigEndian.AppendUint32(b.buf, uint32(n))
+		b.buf = binary.BigEndian.AppendUint32(b.buf, 1)
 	}
 }
 
 // element adds eight bytes, with their length before them.
-func (b *batch) element(bits uint64) {
-	b.memory = binary.BigEndian.AppendUint32(b.memory, 8)
-	b.memory = binary.BigEndian.AppendUint64(b.memory, bits)
+func (b *batch) appendElement(bits uint64) {
+	b.buf = binary.BigEndian.AppendUint32(b.buf, 8)
+	b.buf = binary.BigEndian.AppendUint64(b.buf, bits)
 }
 
 // accepted reads the answer to appendSQL.
-func accepted(answer *pgconn.Result) (bool, error) {
+func parseAppendResult(answer *pgconn.Result) (bool, error) {
 	if answer.Err != nil {
 		return false, answer.Err
 	}
 	if len(answer.Rows) != 1 || len(answer.Rows[0]) != 1 || len(answer.Rows[0][0]) != 1 {
-		return false, errConfused
+		return false, errUnexpectedResult
 	}
 	return answer.Rows[0][0][0] == 1, nil
 }

@@ -12,7 +12,7 @@ import (
 // that lock keys in different orders wait for each other for good.
 func TestBatchIsSortedAndHasEachKeyOnce(t *testing.T) {
 	t.Parallel()
-	rows, newest := postgres.Batch([]postgres.Row{
+	rows, newest := postgres.BuildBatch([]postgres.Row{
 		{2, 10, 1}, {1, 30, 2}, {2, 10, 3}, {1, 10, 4}, {1, 20, 5}, {2, 10, 6}, {1, 30, 7}, {3, -5, 8},
 	})
 	want := []postgres.Row{{1, 10, 4}, {1, 20, 5}, {1, 30, 7}, {2, 10, 6}, {3, -5, 8}}
@@ -22,7 +22,7 @@ func TestBatchIsSortedAndHasEachKeyOnce(t *testing.T) {
 	if want := []postgres.Row{{1, 30, 7}, {2, 10, 6}, {3, -5, 8}}; !reflect.DeepEqual(newest, want) {
 		t.Errorf("newest = %v, want %v", newest, want)
 	}
-	if rows, newest := postgres.Batch(nil); len(rows) != 0 || len(newest) != 0 {
+	if rows, newest := postgres.BuildBatch(nil); len(rows) != 0 || len(newest) != 0 {
 		t.Errorf("batch of nothing = %v, %v", rows, newest)
 	}
 }

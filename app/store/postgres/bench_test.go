@@ -28,7 +28,7 @@ const benchSeries = 1000
 var benchBegin = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC).UnixMilli()
 
 // processorTime is what this process and all of the server's have used.
-func processorTime(b *testing.B, s *postgrestest.Server) (client, server time.Duration) {
+func cpuTime(b *testing.B, s *postgrestest.Server) (client, server time.Duration) {
 	b.Helper()
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
@@ -51,11 +51,11 @@ func processorTime(b *testing.B, s *postgrestest.Server) (client, server time.Du
 
 // perPoint has the processor time between now and the call of the result
 // reported, by points; it does not depend on what else the machine does.
-func perPoint(b *testing.B, s *postgrestest.Server) (report func(points int)) {
+func measurePerPoint(b *testing.B, s *postgrestest.Server) (report func(points int)) {
 	b.Helper()
-	client, server := processorTime(b, s)
+	client, server := cpuTime(b, s)
 	return func(points int) {
-		clientEnd, serverEnd := processorTime(b, s)
+		clientEnd, serverEnd := cpuTime(b, s)
 		b.ReportMetric(float64((clientEnd-client).Nanoseconds())/1000/float64(points), "client-us/point")
 		b.ReportMetric(float64((serverEnd-server).Nanoseconds())/1000/float64(points), "server-us/point")
 	}
@@ -80,7 +80,7 @@ func benchStore(b *testing.B) (*postgres.Store, *postgrestest.Server, []factory.
 
 // observe gives a reading the values of the nth observation of a slowly
 // changing sensor with three decimals.
-func observe(reading *factory.Reading, n int64) {
+func setObservation(reading *factory.Reading, n int64) {
 	reading.ObservedAt = benchBegin + n*1000
 	reading.Value = math.Round((20+5*math.Sin(float64(n)/50))*1000) / 1000
 }
@@ -92,11 +92,11 @@ func BenchmarkIntegrationAppendSingle(b *testing.B) {
 	b.ResetTimer()
 	var client atomic.Int64
 	commits := store.Stats().Commits
-	report := perPoint(b, server)
+	report := measurePerPoint(b, server)
 	b.RunParallel(func(pb *testing.PB) {
 		reading := readings[client.Add(1):][:1]
 		for n := int64(1); pb.Next(); n++ {
-			observe(&reading[0], n)
+			setObservation(&reading[0], n)
 			mustAppend(b, store, reading...)
 		}
 	})
@@ -118,7 +118,7 @@ func BenchmarkIntegrationAppendBatch(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			store, server, readings := benchStore(b)
 			if tt.late {
-				if err := store.UpkeepNow(b.Context()); err != nil {
+				if err := store.RunMaintenance(b.Context()); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -126,13 +126,13 @@ func BenchmarkIntegrationAppendBatch(b *testing.B) {
 			b.ReportAllocs()
 			b.ResetTimer()
 			var round atomic.Int64
-			report := perPoint(b, server)
+			report := measurePerPoint(b, server)
 			b.RunParallel(func(pb *testing.PB) {
 				mine := append([]factory.Reading(nil), readings...)
 				for pb.Next() {
 					n := round.Add(1)
 					for i := range mine {
-						observe(&mine[i], n)
+						setObservation(&mine[i], n)
 					}
 					mustAppend(b, store, mine...)
 				}
@@ -158,19 +158,19 @@ func reportSize(b *testing.B, store *postgres.Store) {
 
 // fill stores so many points of the first series among those of width others,
 // as they would come in.
-func fill(b *testing.B, store *postgres.Store, readings []factory.Reading, points, width int) {
+func fillSeries(b *testing.B, store *postgres.Store, readings []factory.Reading, points, width int) {
 	b.Helper()
 	for n := 1; n < points; {
 		var batch []factory.Reading
 		for ; n < points && len(batch) < 10_000; n++ {
 			for i := range width {
-				observe(&readings[i], int64(n))
+				setObservation(&readings[i], int64(n))
 				batch = append(batch, readings[i])
 			}
 		}
 		mustAppend(b, store, batch...)
 	}
-	if err := store.UpkeepNow(context.Background()); err != nil {
+	if err := store.RunMaintenance(context.Background()); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -178,12 +178,12 @@ func fill(b *testing.B, store *postgres.Store, readings []factory.Reading, point
 func BenchmarkIntegrationHistory100k(b *testing.B) {
 	const points = 100_000
 	store, server, readings := benchStore(b)
-	fill(b, store, readings, points, 10)
+	fillSeries(b, store, readings, points, 10)
 	q := factory.HistoryQuery{
 		Machine: readings[0].Machine, Metrics: []string{readings[0].Metric}, From: math.MinInt64, To: math.MaxInt64, Limit: points,
 	}
 	b.ReportAllocs()
-	report := perPoint(b, server)
+	report := measurePerPoint(b, server)
 	for b.Loop() {
 		page, err := store.History(b.Context(), q)
 		if err != nil || len(page.Series) != 1 || len(page.Series[0].Points) != points {
@@ -197,9 +197,9 @@ func BenchmarkIntegrationHistory100k(b *testing.B) {
 func BenchmarkIntegrationBuckets1M(b *testing.B) {
 	const points = 1_000_000
 	store, server, readings := benchStore(b)
-	fill(b, store, readings, points, 1)
+	fillSeries(b, store, readings, points, 1)
 	b.ReportAllocs()
-	report := perPoint(b, server)
+	report := measurePerPoint(b, server)
 	for b.Loop() {
 		page, err := store.Buckets(b.Context(), factory.BucketQuery{
 			Machine: readings[0].Machine, Metrics: []string{readings[0].Metric}, From: math.MinInt64, To: math.MaxInt64,

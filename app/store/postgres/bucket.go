@@ -11,12 +11,12 @@ import (
 
 // Buckets implements factory.Store.
 func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factory.BucketPage, err error) {
-	end, err := s.begin(ctx)
+	end, err := s.beginQuery(ctx)
 	if err != nil {
 		return page, err
 	}
 	defer end()
-	if err := atLeast("limit", q.Limit, 1); err != nil {
+	if err := requireAtLeast("limit", q.Limit, 1); err != nil {
 		return page, err
 	}
 	if err := q.Interval.Validate(); err != nil {
@@ -28,7 +28,7 @@ func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factor
 	}
 	err = s.query(ctx, "buckets", func(ctx context.Context, tx pgx.Tx) (err error) {
 		r := s.newReader(tx)
-		all, err := r.seriesOf(ctx, q.Machine, q.Metrics)
+		all, err := r.findSeries(ctx, q.Machine, q.Metrics)
 		if err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factor
 }
 
 // bucketPage collects up to q.Limit buckets of the series.
-func (r *reader) bucketPage(ctx context.Context, all []shown, q factory.BucketQuery, after position, resumed bool) (page factory.BucketPage, err error) {
+func (r *reader) bucketPage(ctx context.Context, all []seriesInfo, q factory.BucketQuery, after position, resumed bool) (page factory.BucketPage, err error) {
 	left := q.Limit
 	var last position
 	for _, s := range all {
@@ -55,7 +55,7 @@ func (r *reader) bucketPage(ctx context.Context, all []shown, q factory.BucketQu
 			_, end := q.Interval.Bounds(after.at, q.Location)
 			from = max(from, end)
 		}
-		b := bucketer{query: q, limit: left}
+		b := bucketBuilder{query: q, limit: left}
 		if err := r.bucketsOf(ctx, s, from, &b); err != nil {
 			return page, err
 		}
@@ -73,7 +73,7 @@ func (r *reader) bucketPage(ctx context.Context, all []shown, q factory.BucketQu
 }
 
 // bucketsOf puts the points of one series from from on into b.
-func (r *reader) bucketsOf(ctx context.Context, s shown, from int64, b *bucketer) error {
+func (r *reader) bucketsOf(ctx context.Context, s seriesInfo, from int64, b *bucketBuilder) error {
 	if err := r.fillBuckets(ctx, s, from, b.query.To, b); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (r *reader) bucketsOf(ctx context.Context, s shown, from int64, b *bucketer
 	}
 	// What a counter has counted since the point before the first bucket.
 	first := &b.buckets[0]
-	before, ok, err := r.before(ctx, s, first.First.ObservedAt)
+	before, ok, err := r.pointBefore(ctx, s, first.First.ObservedAt)
 	if ok {
 		first.Increase += factory.Growth(before.Value, first.First.Value)
 	}
@@ -97,7 +97,7 @@ func (r *reader) bucketsOf(ctx context.Context, s shown, from int64, b *bucketer
 }
 
 // bucketer sums points up, and what others come to, that come in order of time.
-type bucketer struct {
+type bucketBuilder struct {
 	query   factory.BucketQuery
 	limit   int
 	buckets []factory.Bucket
@@ -105,7 +105,7 @@ type bucketer struct {
 }
 
 // add takes the next points; false wants no more.
-func (b *bucketer) add(points []factory.Point) bool {
+func (b *bucketBuilder) add(points []factory.Point) bool {
 	for len(points) > 0 {
 		n := len(b.buckets)
 		if n == 0 || points[0].ObservedAt >= b.buckets[n-1].End {
@@ -113,7 +113,7 @@ func (b *bucketer) add(points []factory.Point) bool {
 				b.more = true
 				return false
 			}
-			b.begin(points[0])
+			b.startBucket(points[0])
 			n++
 		}
 		current := &b.buckets[n-1]
@@ -129,7 +129,7 @@ func (b *bucketer) add(points []factory.Point) bool {
 
 // fits reports whether points from the time first to last, which come next, are
 // in one bucket.
-func (b *bucketer) fits(first, last int64) bool {
+func (b *bucketBuilder) fits(first, last int64) bool {
 	if n := len(b.buckets); n > 0 && first < b.buckets[n-1].End {
 		return last < b.buckets[n-1].End
 	}
@@ -138,14 +138,14 @@ func (b *bucketer) fits(first, last int64) bool {
 }
 
 // merge takes what points that fit come to; false wants no more.
-func (b *bucketer) merge(s factory.Summary) bool {
+func (b *bucketBuilder) merge(s factory.Summary) bool {
 	n := len(b.buckets)
 	if n == 0 || s.First.ObservedAt >= b.buckets[n-1].End {
 		if n == b.limit {
 			b.more = true
 			return false
 		}
-		b.begin(s.First)
+		b.startBucket(s.First)
 		n++
 	}
 	b.buckets[n-1].Merge(s)
@@ -153,7 +153,7 @@ func (b *bucketer) merge(s factory.Summary) bool {
 }
 
 // begin begins the bucket that first is in.
-func (b *bucketer) begin(first factory.Point) {
+func (b *bucketBuilder) startBucket(first factory.Point) {
 	start, end := b.query.Interval.Bounds(first.ObservedAt, b.query.Location)
 	next := factory.Bucket{Start: start, End: end}
 	if n := len(b.buckets); n > 0 {
@@ -163,7 +163,7 @@ func (b *bucketer) begin(first factory.Point) {
 }
 
 // finish is called after the last point.
-func (b *bucketer) finish() {
+func (b *bucketBuilder) finish() {
 	for i := range b.buckets {
 		b.buckets[i].Fold()
 	}

@@ -61,14 +61,14 @@ func (c *committer) commit(group []*request) {
 		readings += len(r.entries)
 	}
 	start := time.Now()
-	err := s.faults.get(faultLink)
+	err := s.faults.get(faultConnection)
 	if err == nil {
 		if err = c.tryCommit(group); err != nil {
 			err = unavailable("commit", err)
 		}
 		switch {
-		case linkBroken(err):
-			s.link.suspect(err)
+		case isConnectionError(err):
+			s.monitor.reportError(err)
 		default:
 			s.faults.set(faultCommit, err)
 		}
@@ -99,7 +99,7 @@ const maxAttempts = 8
 func (c *committer) tryCommit(group []*request) (err error) {
 	defer recoverAs(&err)
 	s := c.store
-	ctx, cancel := s.options.bounded(context.Background())
+	ctx, cancel := s.options.statementContext(context.Background())
 	defer cancel()
 	again := false // on a new connection
 	for attempt := 1; ; attempt++ {
@@ -110,14 +110,14 @@ func (c *committer) tryCommit(group []*request) (err error) {
 		}
 		switch {
 		case stale: // another replica got on, so this ends; ctx bounds it
-			err = s.catalog.refresh(ctx, s, false)
+			err = s.registry.refresh(ctx, s, false)
 		case sqlState(err) == codeNoPartition: // dropped by another replica
 			err = s.partitions.refresh(ctx)
-		case passing(err):
+		case isRetryable(err):
 			err = nil
-		case linkBroken(err) && !again:
+		case isConnectionError(err) && !again:
 			// The server was restarted, or a pooled connection has died.
-			s.writing.Reset()
+			s.writePool.Reset()
 			again, err = true, nil
 		}
 		if err != nil {
@@ -140,15 +140,15 @@ func (c *committer) attempt(ctx context.Context, group []*request) error {
 	if err := s.partitions.ensure(ctx, c.batch.rows); err != nil {
 		return err
 	}
-	conn, err := s.acquire(ctx, s.writing)
+	conn, err := s.acquire(ctx, s.writePool)
 	if err != nil {
 		return err
 	}
 	defer conn.Release()
 	commit := func() error {
 		// One statement is its own transaction, and one trip to the server.
-		ok, err := accepted(conn.Conn().PgConn().ExecParams(ctx, appendSQL,
-			c.batch.params(version, s.guard), appendOIDs, binaryParams, binaryResults).Read())
+		ok, err := parseAppendResult(conn.Conn().PgConn().ExecParams(ctx, appendSQL,
+			c.batch.params(version, s.registryLock), appendOIDs, binaryParams, binaryResults).Read())
 		if err == nil && !ok {
 			return errStale
 		}
@@ -166,9 +166,9 @@ func (c *committer) attempt(ctx context.Context, group []*request) error {
 func (c *committer) compare(group []*request) (version int64, newcomers bool) {
 	s := c.store
 	now := s.options.nowMillis()
-	s.catalog.mu.RLock()
-	defer s.catalog.mu.RUnlock()
-	version = s.catalog.version
+	s.registry.mu.RLock()
+	defer s.registry.mu.RUnlock()
+	version = s.registry.version
 	for _, r := range group {
 		same := r.version == version
 		r.version = version
@@ -177,7 +177,7 @@ func (c *committer) compare(group []*request) (version int64, newcomers bool) {
 			if e.series == nil || same && e.series.id != 0 {
 				continue
 			}
-			known := s.catalog.takingLocked(e.series.key)
+			known := s.registry.activeSeriesLocked(e.series.key)
 			switch {
 			case known != nil:
 				e.series = known

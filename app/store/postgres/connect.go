@@ -14,21 +14,21 @@ import (
 // Advisory locks, each a number that is mixed into the schema's name, so that
 // two plants in two schemas of one database don't wait for each other.
 const (
-	lockGuard   = iota // shared: appends readings; alone: changes the catalog
-	lockLeader         // held by the connection of the replica that leads
-	lockMigrate        // migrates
-	lockLayout         // makes or drops partitions
-	lockRollup         // makes rollups, or deletes readings
+	lockRegistry   = iota // shared: appends readings; alone: changes the catalog
+	lockLeader            // held by the connection of the replica that leads
+	lockMigrate           // migrates
+	lockPartitions        // makes or drops partitions
+	lockRollup            // makes rollups, or deletes readings
 )
 
 // lockKey is the SQL expression of a lock's key.
-func lockKey(lock int) string {
+func lockKeySQL(lock int) string {
 	return "hashtextextended('smart-factory-backend/' || current_schema(), " + strconv.Itoa(lock) + ")"
 }
 
 // silence is how much longer than the server the store waits for a statement
 // to end: past that the connection is given up.
-const silence = 2 * time.Second
+const responseGrace = 2 * time.Second
 
 // connConfig is how every connection is made.
 func (o *Options) connConfig() (*pgx.ConnConfig, error) {
@@ -36,12 +36,12 @@ func (o *Options) connConfig() (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
-	o.adjust(config)
+	o.configureConn(config)
 	return config, nil
 }
 
 // adjust sets what the URL leaves open, and what must be as it is.
-func (o *Options) adjust(config *pgx.ConnConfig) {
+func (o *Options) configureConn(config *pgx.ConnConfig) {
 	if config.ConnectTimeout == 0 || config.ConnectTimeout > o.ConnectTimeout {
 		config.ConnectTimeout = o.ConnectTimeout
 	}
@@ -68,7 +68,7 @@ func (o *Options) adjust(config *pgx.ConnConfig) {
 
 // connectWithin connects, again and again for as long as within where the
 // server is not there yet.
-func (o *Options) connectWithin(ctx context.Context, config *pgx.ConnConfig, within time.Duration) (*pgx.Conn, error) {
+func (o *Options) connectWithRetry(ctx context.Context, config *pgx.ConnConfig, within time.Duration) (*pgx.Conn, error) {
 	deadline := time.NewTimer(within)
 	defer deadline.Stop()
 	retry := time.NewTicker(200 * time.Millisecond)
@@ -76,7 +76,7 @@ func (o *Options) connectWithin(ctx context.Context, config *pgx.ConnConfig, wit
 	for {
 		conn, err := pgx.ConnectConfig(ctx, config)
 		if err == nil {
-			if err = keepSynchronous(ctx, conn); err == nil {
+			if err = requireSynchronousCommit(ctx, conn); err == nil {
 				return conn, nil
 			}
 			closeConn(ctx, conn, o.ConnectTimeout)
@@ -97,7 +97,7 @@ func (o *Options) connectWithin(ctx context.Context, config *pgx.ConnConfig, wit
 // keepSynchronous is called for each new connection: a commit must be on the
 // disk when it is acknowledged, whatever the server's default is. Stronger
 // settings than "on" stay.
-func keepSynchronous(ctx context.Context, conn *pgx.Conn) error {
+func requireSynchronousCommit(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `
 		SELECT set_config('synchronous_commit', 'on', false)
 		WHERE current_setting('synchronous_commit') IN ('off', 'local')`)
@@ -107,14 +107,14 @@ func keepSynchronous(ctx context.Context, conn *pgx.Conn) error {
 // inIndexOrder has the planner follow an index wherever one gives the order
 // that is asked for. Of a partition that was never analyzed it knows nothing,
 // and would rather sort all of it for each piece that is read.
-func inIndexOrder(p map[string]string) {
-	for _, way := range ways {
+func forceIndexOrder(p map[string]string) {
+	for _, way := range disabledPlanNodes {
 		p[way] = "off"
 	}
 }
 
 // ways are those of answering a query that inIndexOrder forbids.
-var ways = [...]string{"enable_seqscan", "enable_bitmapscan", "enable_sort"}
+var disabledPlanNodes = [...]string{"enable_seqscan", "enable_bitmapscan", "enable_sort"}
 
 // newPool makes a pool of at most so many connections, whose settings change
 // may change; it connects to nothing.
@@ -123,7 +123,7 @@ func (o *Options) newPool(ctx context.Context, conns int, change func(map[string
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
-	o.adjust(config.ConnConfig)
+	o.configureConn(config.ConnConfig)
 	if change != nil {
 		change(config.ConnConfig.RuntimeParams)
 	}
@@ -134,7 +134,7 @@ func (o *Options) newPool(ctx context.Context, conns int, change func(map[string
 	config.MaxConnLifetimeJitter = 10 * time.Minute
 	config.HealthCheckPeriod = 30 * time.Second
 	config.PingTimeout = o.ConnectTimeout
-	config.AfterConnect = keepSynchronous
+	config.AfterConnect = requireSynchronousCommit
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", err)
@@ -150,6 +150,6 @@ func closeConn(ctx context.Context, conn *pgx.Conn, within time.Duration) {
 }
 
 // bounded is ctx for one statement.
-func (o *Options) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, o.StatementTimeout+silence)
+func (o *Options) statementContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, o.StatementTimeout+responseGrace)
 }

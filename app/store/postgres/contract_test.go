@@ -13,27 +13,27 @@ import (
 )
 
 // settling lets the contract suite have all upkeep done.
-type settling struct{ *postgres.Store }
+type settledStore struct{ *postgres.Store }
 
-func (s settling) Settle() error { return s.UpkeepNow(context.Background()) }
+func (s settledStore) Settle() error { return s.RunMaintenance(context.Background()) }
 
 func TestIntegrationContract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t testing.TB, dir string, limits storetest.Limits) factory.Store {
 		t.Helper()
 		o := postgres.Options{
-			URL: shared.URL(schemaFor(t, dir)), AutoRegister: limits.AutoRegister, MaxSeries: limits.MaxSeries,
-			Retention: limits.Retention, MaxConns: 6, ConnectTimeout: patience, StatementTimeout: patience,
+			URL: sharedServer.URL(schemaFor(t, dir)), AutoRegister: limits.AutoRegister, MaxSeries: limits.MaxSeries,
+			Retention: limits.Retention, MaxConns: 6, ConnectTimeout: testTimeout, StatementTimeout: testTimeout,
 			OnFault: func(err error) {
 				if err != nil {
 					t.Errorf("OnFault(%v)", err)
 				}
 			},
-		}.Tuned(postgres.Tuning{Now: limits.Now, UpkeepEvery: time.Hour})
+		}.Tuned(postgres.Tuning{Now: limits.Now, MaintenanceInterval: time.Hour})
 		store, err := postgres.Open(context.Background(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return settling{store}
+		return settledStore{store}
 	})
 }

@@ -10,22 +10,22 @@ import (
 
 // heldPoints is the most points of a series that are held in memory to be
 // gone through more than once; beyond, they are read again.
-const heldPoints = 1 << 20
+const maxBufferedPoints = 1 << 20
 
 // Downsample implements factory.Store.
 func (s *Store) Downsample(ctx context.Context, q factory.DownsampleQuery) (all []factory.Series, err error) {
-	end, err := s.begin(ctx)
+	end, err := s.beginQuery(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	if err := atLeast("number of points", q.Points, 2); err != nil {
+	if err := requireAtLeast("number of points", q.Points, 2); err != nil {
 		return nil, err
 	}
 	err = s.query(ctx, "downsample", func(ctx context.Context, tx pgx.Tx) error {
 		all = nil
 		r := s.newReader(tx)
-		listed, err := r.seriesOf(ctx, q.Machine, q.Metrics)
+		listed, err := r.findSeries(ctx, q.Machine, q.Metrics)
 		if err != nil {
 			return err
 		}
@@ -46,18 +46,18 @@ func (s *Store) Downsample(ctx context.Context, q factory.DownsampleQuery) (all 
 	return all, nil
 }
 
-func (r *reader) downsample(ctx context.Context, s shown, q factory.DownsampleQuery) ([]factory.Point, error) {
-	total, err := r.count(ctx, s, q.From, q.To)
+func (r *reader) downsample(ctx context.Context, s seriesInfo, q factory.DownsampleQuery) ([]factory.Point, error) {
+	total, err := r.countPoints(ctx, s, q.From, q.To)
 	if err != nil || total == 0 {
 		return nil, err
 	}
 	each := func(take func([]factory.Point)) error {
-		return r.points(ctx, s, q.From, q.To, func(points []factory.Point) bool {
+		return r.readPoints(ctx, s, q.From, q.To, func(points []factory.Point) bool {
 			take(points)
 			return true
 		})
 	}
-	if total > q.Points && total <= heldPoints {
+	if total > q.Points && total <= maxBufferedPoints {
 		held := make([]factory.Point, 0, total)
 		if err := each(func(points []factory.Point) { held = append(held, points...) }); err != nil {
 			return nil, err

@@ -30,7 +30,7 @@ var errClosed = fmt.Errorf("store is closed: %w", factory.ErrUnavailable)
 
 // errCrowded: all connections for queries stayed taken for as long as the
 // connect timeout.
-var errCrowded = fmt.Errorf("every database connection for queries is in use: %w", factory.ErrOverloaded)
+var errPoolExhausted = fmt.Errorf("every database connection for queries is in use: %w", factory.ErrOverloaded)
 
 // unavailable turns a cause into an error of the kind ErrUnavailable that
 // still wraps the cause.
@@ -61,12 +61,12 @@ func sqlState(err error) string {
 
 // linkBroken reports whether err says something of the connection or of the
 // server as a whole, rather than of the statement.
-func linkBroken(err error) bool {
+func isConnectionError(err error) bool {
 	if _, crashed := errors.AsType[*PanicError](err); err == nil || crashed {
 		return false
 	}
 	for _, ours := range []error{
-		context.Canceled, pgx.ErrNoRows, errStale, errConfused,
+		context.Canceled, pgx.ErrNoRows, errStale, errUnexpectedResult,
 		factory.ErrInvalid, factory.ErrNotFound, factory.ErrPrecondition, factory.ErrOverloaded,
 	} {
 		if errors.Is(err, ours) {
@@ -86,7 +86,7 @@ func linkBroken(err error) bool {
 }
 
 // passing reports whether the same work may succeed if it is simply done again.
-func passing(err error) bool {
+func isRetryable(err error) bool {
 	switch sqlState(err) {
 	case codeSerialization, codeDeadlock, codeLockTimeout:
 		return true
@@ -95,6 +95,6 @@ func passing(err error) bool {
 }
 
 // errConfused: the server gave an answer that no query of ours has.
-var errConfused = errors.New("unexpected form of the database's answer")
+var errUnexpectedResult = errors.New("unexpected form of the database's answer")
 
 func isNoRows(err error) bool { return errors.Is(err, pgx.ErrNoRows) }

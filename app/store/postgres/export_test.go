@@ -12,21 +12,21 @@ import (
 
 // Tuning are the settings of Options that only tests change.
 type Tuning struct {
-	PollEvery, UpkeepEvery, RollEvery, StartWithin time.Duration
-	Now                                            func() time.Time
-	AroundCommit                                   func(commit func() error) error
-	Committers, GroupReadings                      int
+	PollInterval, MaintenanceInterval, RollupInterval, StartTimeout time.Duration
+	Now                                                             func() time.Time
+	AroundCommit                                                    func(commit func() error) error
+	Committers, GroupReadings                                       int
 }
 
 // Tuned returns o with the settings of t.
 func (o Options) Tuned(t Tuning) Options {
-	o.pollEvery, o.upkeepEvery, o.rollEvery, o.startWithin = t.PollEvery, t.UpkeepEvery, t.RollEvery, t.StartWithin
+	o.pollEvery, o.upkeepEvery, o.rollEvery, o.startWithin = t.PollInterval, t.MaintenanceInterval, t.RollupInterval, t.StartTimeout
 	o.now, o.aroundCommit, o.committers, o.groupReadings = t.Now, t.AroundCommit, t.Committers, t.GroupReadings
 	return o
 }
 
 // UpkeepNow does a round of upkeep, as the leader would in time.
-func (s *Store) UpkeepNow(ctx context.Context) error {
+func (s *Store) RunMaintenance(ctx context.Context) error {
 	config, err := s.options.connConfig()
 	if err != nil {
 		return err
@@ -35,22 +35,22 @@ func (s *Store) UpkeepNow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer closeConn(ctx, conn, silence)
+	defer closeConn(ctx, conn, responseGrace)
 	s.leader.round.Lock()
 	defer s.leader.round.Unlock()
-	m := &memory{}
-	m.rollups.hasty = true
-	err = s.openHours(ctx, conn, &m.rollups)
-	for passing(err) { // an append took long
-		err = s.openHours(ctx, conn, &m.rollups)
+	m := &maintenanceState{}
+	m.rollups.ignoreActivity = true
+	err = s.extendEligible(ctx, conn, &m.rollups)
+	for isRetryable(err) { // an append took long
+		err = s.extendEligible(ctx, conn, &m.rollups)
 	}
 	if err != nil {
 		return err
 	}
 	for more := true; more; { // a round makes rollups for a while only
-		err := s.upkeep(ctx, conn, m)
-		for passing(err) { // it waited in vain for who appends; the leader has its next round
-			err = s.upkeep(ctx, conn, m)
+		err := s.runMaintenance(ctx, conn, m)
+		for isRetryable(err) { // it waited in vain for who appends; the leader has its next round
+			err = s.runMaintenance(ctx, conn, m)
 		}
 		if err != nil {
 			return err
@@ -64,7 +64,7 @@ func (s *Store) UpkeepNow(ctx context.Context) error {
 }
 
 // Rounds is how many rounds of upkeep the store has done as the leader.
-func (s *Store) Rounds() int {
+func (s *Store) MaintenanceRounds() int {
 	s.leader.round.Lock()
 	defer s.leader.round.Unlock()
 	return s.leader.round.over
@@ -72,16 +72,16 @@ func (s *Store) Rounds() int {
 
 // HoldGuard holds the guard, as an append does, while it calls held and until
 // two wait to have it alone.
-func (s *Store) HoldGuard(ctx context.Context, held func()) error {
+func (s *Store) HoldRegistryLock(ctx context.Context, held func()) error {
 	return withConn(ctx, s.options, func(conn *pgx.Conn) error {
-		if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock_shared("+lockKey(lockGuard)+")"); err != nil {
+		if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock_shared("+lockKeySQL(lockRegistry)+")"); err != nil {
 			return err
 		}
 		held()
 		for waiting := 0; waiting < 2; {
 			err := conn.QueryRow(ctx, `
 				SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-				AND classid::bigint << 32 | objid::bigint = `+lockKey(lockGuard)).Scan(&waiting)
+				AND classid::bigint << 32 | objid::bigint = `+lockKeySQL(lockRegistry)).Scan(&waiting)
 			if err != nil {
 				return err
 			}
@@ -92,13 +92,13 @@ func (s *Store) HoldGuard(ctx context.Context, held func()) error {
 
 // Exec runs a statement on the store's own connections.
 func (s *Store) Exec(ctx context.Context, sql string, args ...any) error {
-	_, err := s.writing.Exec(ctx, sql, args...)
+	_, err := s.writePool.Exec(ctx, sql, args...)
 	return err
 }
 
 // QueryInt asks for a number.
 func (s *Store) QueryInt(ctx context.Context, sql string, args ...any) (n int64, err error) {
-	err = s.writing.QueryRow(ctx, sql, args...).Scan(&n)
+	err = s.writePool.QueryRow(ctx, sql, args...).Scan(&n)
 	return n, err
 }
 
@@ -106,18 +106,18 @@ func (s *Store) QueryInt(ctx context.Context, sql string, args ...any) (n int64,
 func (s *Store) LeaderPID(ctx context.Context) (pid int64, err error) {
 	return s.QueryInt(ctx, `
 		SELECT coalesce(max(pid), 0) FROM pg_locks
-		WHERE locktype = 'advisory' AND granted AND ((classid::bigint << 32) | objid::bigint) = `+lockKey(lockLeader))
+		WHERE locktype = 'advisory' AND granted AND ((classid::bigint << 32) | objid::bigint) = `+lockKeySQL(lockLeader))
 }
 
 // Span is a partition.
 type Span struct{ Start, End int64 }
 
 // Plan makes partitions for the times, one after another, as the store would.
-func Plan(times []int64, now int64) (spans []Span) {
+func PlanPartitions(times []int64, now int64) (spans []Span) {
 	var l layout
 	for _, at := range times {
 		if !l.covers(at) {
-			l = l.with(l.place(at, now))
+			l = l.insert(l.newPartition(at, now))
 		}
 	}
 	for _, p := range l {
@@ -140,14 +140,14 @@ func Windows(partitions []Span, from, to int64, back bool) (spans []Span) {
 		return true
 	}
 	if back {
-		l.windowsBack(from, to, each)
+		l.eachWindowBackward(from, to, each)
 	} else {
-		l.windows(from, to, each)
+		l.eachWindow(from, to, each)
 	}
 	return spans
 }
 
-const WindowPartitions = windowPartitions
+const MaxWindowPartitions = maxWindowPartitions
 
 // HistoryCursor makes the cursor that continues after a point.
 func HistoryCursor(machine, metric string, at int64) string {
@@ -198,7 +198,7 @@ func withConn(ctx context.Context, o Options, f func(*pgx.Conn) error) error {
 	if err != nil {
 		return err
 	}
-	defer closeConn(ctx, conn, silence)
+	defer closeConn(ctx, conn, responseGrace)
 	return f(conn)
 }
 
@@ -212,7 +212,7 @@ func DecodeMinutes(start int64, data []byte) ([]factory.Summary, bool) {
 }
 
 // Own are the migrations of this release.
-var Own fs.FS = migrationFiles
+var EmbeddedMigrations fs.FS = migrationFiles
 
 // Row is a row of a batch.
 type Row struct {
@@ -222,7 +222,7 @@ type Row struct {
 
 // Batch is what a commit of the readings writes: all rows, and the newest of
 // each series.
-func Batch(readings []Row) (rows, newest []Row) {
+func BuildBatch(readings []Row) (rows, newest []Row) {
 	r := &request{}
 	for i, reading := range readings {
 		r.entries = append(r.entries, entry{

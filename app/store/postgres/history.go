@@ -12,12 +12,12 @@ import (
 
 // History implements factory.Store.
 func (s *Store) History(ctx context.Context, q factory.HistoryQuery) (page factory.HistoryPage, err error) {
-	end, err := s.begin(ctx)
+	end, err := s.beginQuery(ctx)
 	if err != nil {
 		return page, err
 	}
 	defer end()
-	if err := atLeast("limit", q.Limit, 1); err != nil {
+	if err := requireAtLeast("limit", q.Limit, 1); err != nil {
 		return page, err
 	}
 	after, resumed, err := continued(historyCursor, q.Cursor, q.Machine)
@@ -26,7 +26,7 @@ func (s *Store) History(ctx context.Context, q factory.HistoryQuery) (page facto
 	}
 	err = s.query(ctx, "history", func(ctx context.Context, tx pgx.Tx) (err error) {
 		r := s.newReader(tx)
-		all, err := r.seriesOf(ctx, q.Machine, q.Metrics)
+		all, err := r.findSeries(ctx, q.Machine, q.Metrics)
 		if err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func (s *Store) History(ctx context.Context, q factory.HistoryQuery) (page facto
 }
 
 // historyPage collects up to q.Limit points of the series.
-func (r *reader) historyPage(ctx context.Context, all []shown, q factory.HistoryQuery, after position, resumed bool) (page factory.HistoryPage, err error) {
+func (r *reader) historyPage(ctx context.Context, all []seriesInfo, q factory.HistoryQuery, after position, resumed bool) (page factory.HistoryPage, err error) {
 	left := q.Limit
 	var last position
 	for _, s := range all {
@@ -54,7 +54,7 @@ func (r *reader) historyPage(ctx context.Context, all []shown, q factory.History
 		}
 		out := factory.Series{Metric: s.metric, Unit: s.unit}
 		more := false
-		err := r.points(ctx, s, from, q.To, func(points []factory.Point) bool {
+		err := r.readPoints(ctx, s, from, q.To, func(points []factory.Point) bool {
 			more = len(points) > left
 			points = points[:min(left, len(points))]
 			left -= len(points)
@@ -77,7 +77,7 @@ func (r *reader) historyPage(ctx context.Context, all []shown, q factory.History
 }
 
 // atLeast checks a number of a query.
-func atLeast(name string, n, least int) error {
+func requireAtLeast(name string, n, least int) error {
 	if n < least {
 		return fmt.Errorf("%s is %d, less than %d: %w", name, n, least, factory.ErrInvalid)
 	}

@@ -15,12 +15,12 @@ const unexpired = `l.at >= CASE WHEN s.retention = 0 THEN $2::bigint WHEN s.rete
 
 // Latest implements factory.Store.
 func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (page factory.LatestPage, err error) {
-	end, err := s.begin(ctx)
+	end, err := s.beginQuery(ctx)
 	if err != nil {
 		return page, err
 	}
 	defer end()
-	if err := atLeast("limit", q.Limit, 1); err != nil {
+	if err := requireAtLeast("limit", q.Limit, 1); err != nil {
 		return page, err
 	}
 	var after position
@@ -29,7 +29,7 @@ func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (page factory
 			return page, err
 		}
 	}
-	if q.Machine != "" && !askable(q.Machine) || q.Metric != "" && !askable(q.Metric) {
+	if q.Machine != "" && !storableName(q.Machine) || q.Metric != "" && !storableName(q.Metric) {
 		return page, nil
 	}
 	err = s.query(ctx, "latest", func(ctx context.Context, tx pgx.Tx) (err error) {
@@ -50,7 +50,7 @@ func (s *Store) latestPage(ctx context.Context, tx pgx.Tx, q factory.LatestQuery
 		WHERE NOT m.deleted AND ($3 = '' OR s.machine = $3) AND ($4 = '' OR s.metric = $4)
 			AND (s.machine, s.metric) > ($5, $6) AND `+unexpired+`
 		ORDER BY s.machine, s.metric LIMIT $7`,
-		now, s.options.expiry(0, now), q.Machine, q.Metric, after.machine, after.metric, oneMore(q.Limit))
+		now, s.options.expiry(0, now), q.Machine, q.Metric, after.machine, after.metric, limitPlusOne(q.Limit))
 	if err != nil {
 		return page, err
 	}
@@ -68,4 +68,4 @@ func (s *Store) latestPage(ctx context.Context, tx pgx.Tx, q factory.LatestQuery
 }
 
 // oneMore is limit and one, which tells whether there is a next page.
-func oneMore(limit int) int64 { return int64(min(limit, 1<<40)) + 1 }
+func limitPlusOne(limit int) int64 { return int64(min(limit, 1<<40)) + 1 }

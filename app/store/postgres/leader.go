@@ -19,7 +19,7 @@ type leader struct {
 	store   *Store
 	leading atomic.Bool
 	// known is what a leader remembers between its rounds.
-	known memory
+	state maintenanceState
 	// round is held during a round and counts those that are over, so that a
 	// test's own takes turns with them.
 	round struct {
@@ -50,7 +50,7 @@ func (l *leader) run(ctx context.Context) {
 func (l *leader) lead(ctx context.Context) (err error) {
 	defer recoverAs(&err)
 	s := l.store
-	if s.faults.get(faultLink) != nil {
+	if s.faults.get(faultConnection) != nil {
 		return nil // the link looks after it
 	}
 	config, err := s.options.connConfig()
@@ -58,20 +58,20 @@ func (l *leader) lead(ctx context.Context) (err error) {
 		return err
 	}
 	// Removing what has expired takes longer than a query may.
-	config.RuntimeParams["statement_timeout"] = fmt.Sprint(upkeepTimeout.Milliseconds())
-	config.RuntimeParams["idle_in_transaction_session_timeout"] = fmt.Sprint(upkeepTimeout.Milliseconds())
+	config.RuntimeParams["statement_timeout"] = fmt.Sprint(maintenanceTimeout.Milliseconds())
+	config.RuntimeParams["idle_in_transaction_session_timeout"] = fmt.Sprint(maintenanceTimeout.Milliseconds())
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return err
 	}
-	defer closeConn(ctx, conn, silence)
-	if err := keepSynchronous(ctx, conn); err != nil {
+	defer closeConn(ctx, conn, responseGrace)
+	if err := requireSynchronousCommit(ctx, conn); err != nil {
 		return err
 	}
 	poll := time.NewTicker(s.options.pollEvery)
 	defer poll.Stop()
 	for {
-		got, err := l.try(ctx, conn)
+		got, err := l.tryLock(ctx, conn)
 		if err != nil {
 			return err
 		}
@@ -84,23 +84,23 @@ func (l *leader) lead(ctx context.Context) (err error) {
 		case <-poll.C:
 		}
 	}
-	l.known = memory{}
+	l.state = maintenanceState{}
 	l.leading.Store(true)
 	s.options.event(Event{Kind: EventLeading})
-	return l.work(ctx, conn)
+	return l.runRounds(ctx, conn)
 }
 
 // try asks for the lock, which may be had already.
-func (l *leader) try(ctx context.Context, conn *pgx.Conn) (got bool, err error) {
-	ctx, cancel := l.store.options.bounded(ctx)
+func (l *leader) tryLock(ctx context.Context, conn *pgx.Conn) (got bool, err error) {
+	ctx, cancel := l.store.options.statementContext(ctx)
 	defer cancel()
-	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock("+lockKey(lockLeader)+")").Scan(&got)
+	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock("+lockKeySQL(lockLeader)+")").Scan(&got)
 	return got, err
 }
 
 // work does a round of upkeep now and then until ctx ends or the connection,
 // and with it the lead, is lost.
-func (l *leader) work(ctx context.Context, conn *pgx.Conn) error {
+func (l *leader) runRounds(ctx context.Context, conn *pgx.Conn) error {
 	s := l.store
 	round := time.NewTicker(s.options.upkeepEvery)
 	defer round.Stop()
@@ -108,16 +108,16 @@ func (l *leader) work(ctx context.Context, conn *pgx.Conn) error {
 	defer alive.Stop()
 	for {
 		l.round.Lock()
-		err := s.upkeep(ctx, conn, &l.known)
+		err := s.runMaintenance(ctx, conn, &l.state)
 		l.round.over++
 		l.round.Unlock()
 		if ctx.Err() != nil {
 			return nil
 		}
-		if conn.IsClosed() || linkBroken(err) {
+		if conn.IsClosed() || isConnectionError(err) {
 			return errors.Join(err, errors.New("the connection is lost"))
 		}
-		s.faults.set(faultUpkeep, err)
+		s.faults.set(faultMaintenance, err)
 	waiting:
 		for {
 			select {
@@ -135,7 +135,7 @@ func (l *leader) work(ctx context.Context, conn *pgx.Conn) error {
 }
 
 func (l *leader) ping(ctx context.Context, conn *pgx.Conn) error {
-	ctx, cancel := l.store.options.bounded(ctx)
+	ctx, cancel := l.store.options.statementContext(ctx)
 	defer cancel()
 	return conn.Ping(ctx)
 }

@@ -21,15 +21,15 @@ import (
 )
 
 // patience is longer than anything takes that works.
-const patience = 60 * time.Second
+const testTimeout = 60 * time.Second
 
 // shared is a server for the tests that do it no harm. Without syncing to the
 // disk: nobody switches the machine off.
-var shared *postgrestest.Server
+var sharedServer *postgrestest.Server
 
 func TestMain(m *testing.M) {
 	var err error
-	if shared, err = postgrestest.New("fsync=off", "full_page_writes=off", "max_locks_per_transaction=256"); err != nil {
+	if sharedServer, err = postgrestest.New("fsync=off", "full_page_writes=off", "max_locks_per_transaction=256"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -40,18 +40,18 @@ func TestMain(m *testing.M) {
 		}
 	}
 	code := m.Run()
-	if left := leftovers(); code == 0 && left != "" {
+	if left := leakedGoroutines(); code == 0 && left != "" {
 		fmt.Fprintf(os.Stderr, "goroutines of the store are left:\n%s\n", left)
 		code = 1
 	}
-	shared.Remove()
+	sharedServer.Remove()
 	os.Exit(code)
 }
 
 // leftovers returns the stacks of goroutines that the store has started and
 // that do not end.
-func leftovers() (stacks string) {
-	deadline := time.Now().Add(patience)
+func leakedGoroutines() (stacks string) {
+	deadline := time.Now().Add(testTimeout)
 	for tick := time.Tick(10 * time.Millisecond); time.Now().Before(deadline); <-tick {
 		buf := make([]byte, 1<<20)
 		stacks = string(buf[:runtime.Stack(buf, true)])
@@ -63,7 +63,7 @@ func leftovers() (stacks string) {
 }
 
 // schemas are those that exist already.
-var schemas sync.Map
+var knownSchemas sync.Map
 
 // schemaFor makes a schema for a directory of the contract suite, once.
 func schemaFor(t testing.TB, dir string) string {
@@ -71,8 +71,8 @@ func schemaFor(t testing.TB, dir string) string {
 	sum := fnv.New64a()
 	_, _ = sum.Write([]byte(dir))
 	name := fmt.Sprintf("s%016x", sum.Sum64())
-	if _, known := schemas.LoadOrStore(name, true); !known {
-		if err := shared.Exec(context.Background(), "CREATE SCHEMA "+name); err != nil {
+	if _, known := knownSchemas.LoadOrStore(name, true); !known {
+		if err := sharedServer.Exec(context.Background(), "CREATE SCHEMA "+name); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -81,10 +81,10 @@ func schemaFor(t testing.TB, dir string) string {
 
 // options are those of a store in a schema of its own on the shared server,
 // which is there, however long it takes to answer.
-func options(t testing.TB) postgres.Options {
+func testOptions(t testing.TB) postgres.Options {
 	t.Helper()
 	return postgres.Options{
-		URL: shared.URL(schemaFor(t, t.TempDir())), AutoRegister: true, MaxConns: 6, ConnectTimeout: patience, StatementTimeout: patience,
+		URL: sharedServer.URL(schemaFor(t, t.TempDir())), AutoRegister: true, MaxConns: 6, ConnectTimeout: testTimeout, StatementTimeout: testTimeout,
 	}
 }
 
@@ -112,7 +112,7 @@ func mustAppend(t testing.TB, store factory.Store, readings ...factory.Reading) 
 }
 
 // history returns all points of one series.
-func history(t testing.TB, store factory.Store, machine, metric string) []factory.Point {
+func mustHistory(t testing.TB, store factory.Store, machine, metric string) []factory.Point {
 	t.Helper()
 	page, err := store.History(context.Background(), factory.HistoryQuery{
 		Machine: machine, Metrics: []string{metric}, From: math.MinInt64, To: math.MaxInt64, Limit: math.MaxInt,
@@ -129,7 +129,7 @@ func history(t testing.TB, store factory.Store, machine, metric string) []factor
 // eventually waits until done returns true.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !done() {
@@ -142,7 +142,7 @@ func eventually(t testing.TB, what string, done func() bool) {
 }
 
 // at is a reading of the metric v.
-func at(machine string, observedAt int64, value float64) factory.Reading {
+func reading(machine string, observedAt int64, value float64) factory.Reading {
 	return factory.Reading{Machine: machine, Metric: "v", ObservedAt: observedAt, Value: value}
 }
 

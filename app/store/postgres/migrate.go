@@ -26,7 +26,7 @@ type migration struct {
 }
 
 // sum tells the texts of migrations apart.
-func (m migration) sum() string {
+func (m migration) checksum() string {
 	sum := sha256.Sum256([]byte(m.sql))
 	return hex.EncodeToString(sum[:])
 }
@@ -68,7 +68,7 @@ func Migrate(ctx context.Context, o Options) (before, after int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	conn, err := o.connectWithin(ctx, config, o.startWithin)
+	conn, err := o.connectWithRetry(ctx, config, o.startWithin)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -82,7 +82,7 @@ func Migrate(ctx context.Context, o Options) (before, after int64, err error) {
 
 // migrate applies what is missing of all, in one transaction.
 func migrate(ctx context.Context, conn *pgx.Conn, all []migration) (before, after int64, err error) {
-	if err := suits(ctx, conn); err != nil {
+	if err := checkServer(ctx, conn); err != nil {
 		return 0, 0, err
 	}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -91,14 +91,14 @@ func migrate(ctx context.Context, conn *pgx.Conn, all []migration) (before, afte
 		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+lockKey(lockMigrate)+")"); err != nil {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+lockKeySQL(lockMigrate)+")"); err != nil {
 			return err
 		}
 		present, err := appliedMigrations(ctx, tx)
 		if err != nil {
 			return err
 		}
-		if err := compare(present, all); err != nil {
+		if err := checkApplied(present, all); err != nil {
 			return err
 		}
 		before, after = int64(len(present)), int64(len(all))
@@ -106,7 +106,7 @@ func migrate(ctx context.Context, conn *pgx.Conn, all []migration) (before, afte
 			if _, err := tx.Exec(ctx, m.sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 				return fmt.Errorf("migration %s: %w", m.name, err)
 			}
-			if _, err := tx.Exec(ctx, "INSERT INTO schema_migration (version, name, sum) VALUES ($1, $2, $3)", m.version, m.name, m.sum()); err != nil {
+			if _, err := tx.Exec(ctx, "INSERT INTO schema_migration (version, name, sum) VALUES ($1, $2, $3)", m.version, m.name, m.checksum()); err != nil {
 				return err
 			}
 		}
@@ -119,7 +119,7 @@ func migrate(ctx context.Context, conn *pgx.Conn, all []migration) (before, afte
 }
 
 // suits checks what the engine relies on.
-func suits(ctx context.Context, conn *pgx.Conn) error {
+func checkServer(ctx context.Context, conn *pgx.Conn) error {
 	var number int
 	var release, encoding string
 	var schema *string
@@ -129,8 +129,8 @@ func suits(ctx context.Context, conn *pgx.Conn) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("ask the server what it is: %w", err)
-	case number < oldestServer:
-		return fmt.Errorf("%w: server %s, want %d or newer", ErrOldServer, release, oldestServer/10_000)
+	case number < minServerVersion:
+		return fmt.Errorf("%w: server %s, want %d or newer", ErrOldServer, release, minServerVersion/10_000)
 	case encoding != "UTF8":
 		return fmt.Errorf("%w: %s", ErrEncoding, encoding)
 	case schema == nil:
@@ -141,7 +141,7 @@ func suits(ctx context.Context, conn *pgx.Conn) error {
 
 // oldestServer is the oldest release that is tested with its planner's way of
 // reading partitions in order.
-const oldestServer = 14_00_00
+const minServerVersion = 14_00_00
 
 // appliedMigrations returns the sums of what was applied, in order.
 func appliedMigrations(ctx context.Context, tx pgx.Tx) (sums []string, err error) {
@@ -172,13 +172,13 @@ func appliedMigrations(ctx context.Context, tx pgx.Tx) (sums []string, err error
 }
 
 // compare checks that what is applied is the beginning of all.
-func compare(present []string, all []migration) error {
+func checkApplied(present []string, all []migration) error {
 	if len(present) > len(all) {
 		return fmt.Errorf("%w: it has %d migrations, this release knows %d", ErrNewerSchema, len(present), len(all))
 	}
 	var errs []error
 	for i, sum := range present {
-		if sum != all[i].sum() {
+		if sum != all[i].checksum() {
 			errs = append(errs, fmt.Errorf("%w: migration %s has another text", ErrForeignSchema, all[i].name))
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 func TestMigrationsAreInOrder(t *testing.T) {
 	t.Parallel()
-	names, err := postgres.Migrations(postgres.Own)
+	names, err := postgres.Migrations(postgres.EmbeddedMigrations)
 	if err != nil || len(names) == 0 || !slices.IsSorted(names) {
 		t.Errorf("migrations = %v, %v", names, err)
 	}

@@ -149,7 +149,7 @@ func (o *Options) expiry(retention time.Duration, now int64) int64 {
 		retention = o.Retention
 	}
 	if retention <= 0 {
-		return forever
+		return minTime
 	}
 	return now - int64(retention/time.Millisecond)
 }

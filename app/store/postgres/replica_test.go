@@ -17,9 +17,9 @@ import (
 )
 
 // replicas opens so many stores on one schema, one after another.
-func replicas(t *testing.T, n int, change func(*postgres.Options)) []*postgres.Store {
+func openReplicas(t *testing.T, n int, change func(*postgres.Options)) []*postgres.Store {
 	t.Helper()
-	o := options(t)
+	o := testOptions(t)
 	if change != nil {
 		change(&o)
 	}
@@ -32,10 +32,10 @@ func replicas(t *testing.T, n int, change func(*postgres.Options)) []*postgres.S
 
 // Replicas that start at once on an empty database migrate it once, and write
 // the same series at once without losing or doubling anything.
-func TestIntegrationReplicasStartAndWriteAtOnce(t *testing.T) {
+func TestIntegrationReplicasStartAndWriteConcurrently(t *testing.T) {
 	t.Parallel()
-	o := options(t)
-	o.URL = ownServer(t, "fsync=off").URL("") // whose deadlocks are this test's
+	o := testOptions(t)
+	o.URL = startServer(t, "fsync=off").URL("") // whose deadlocks are this test's
 	const n, rounds = 6, 15
 	stores := make([]*postgres.Store, n)
 	var wg sync.WaitGroup
@@ -47,7 +47,7 @@ func TestIntegrationReplicasStartAndWriteAtOnce(t *testing.T) {
 		return
 	}
 	applied, err := stores[0].QueryInt(t.Context(), "SELECT count(*) FROM schema_migration")
-	names, _ := postgres.Migrations(postgres.Own)
+	names, _ := postgres.Migrations(postgres.EmbeddedMigrations)
 	if err != nil || applied != int64(len(names)) {
 		t.Errorf("%d migrations are recorded, %v, want %d", applied, err, len(names))
 	}
@@ -58,11 +58,11 @@ func TestIntegrationReplicasStartAndWriteAtOnce(t *testing.T) {
 				// All write the same new series and the same times, some in
 				// another order, and one of their own.
 				batch := []factory.Reading{
-					at(fmt.Sprint("own-", i), now+round, float64(i)),
+					reading(fmt.Sprint("own-", i), now+round, float64(i)),
 					{Machine: "shared", Metric: fmt.Sprint("v", round), ObservedAt: now, Value: float64(i)},
 				}
 				for k := range int64(40) {
-					batch = append(batch, at("shared", now-(k*int64(i+1))%40, float64(i)))
+					batch = append(batch, reading("shared", now-(k*int64(i+1))%40, float64(i)))
 				}
 				if result, err := store.Append(context.Background(), batch); err != nil || result.Accepted != len(batch) {
 					t.Errorf("Append = %+v, %v", result, err)
@@ -81,7 +81,7 @@ func TestIntegrationReplicasStartAndWriteAtOnce(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("replica %d shows another history of the shared machine: %v", i, err)
 		}
-		if points := history(t, stores[0], fmt.Sprint("own-", i), "v"); len(points) != rounds {
+		if points := mustHistory(t, stores[0], fmt.Sprint("own-", i), "v"); len(points) != rounds {
 			t.Errorf("own-%d has %d points, want %d", i, len(points), rounds)
 		}
 	}
@@ -103,19 +103,19 @@ func TestIntegrationReplicasStartAndWriteAtOnce(t *testing.T) {
 
 // What one replica has changed in the registry holds for the next Append of
 // another, although that one has a copy of the registry.
-func TestIntegrationReplicasHeedEachOther(t *testing.T) {
+func TestIntegrationReplicasSeeRegistryChanges(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	now := time.Now().UnixMilli()
-	stores := replicas(t, 2, func(o *postgres.Options) {
+	stores := openReplicas(t, 2, func(o *postgres.Options) {
 		o.AutoRegister = false
 		// Without polling: each Append has to find out by itself.
-		*o = o.Tuned(postgres.Tuning{PollEvery: time.Hour, UpkeepEvery: time.Hour})
+		*o = o.Tuned(postgres.Tuning{PollInterval: time.Hour, MaintenanceInterval: time.Hour})
 	})
 	a, b := stores[0], stores[1]
 	append1 := func(s *postgres.Store, observedAt int64, want error) {
 		t.Helper()
-		result, err := s.Append(ctx, []factory.Reading{at("press", observedAt, 1)})
+		result, err := s.Append(ctx, []factory.Reading{reading("press", observedAt, 1)})
 		switch {
 		case err != nil:
 			t.Fatalf("Append = %v", err)
@@ -158,7 +158,7 @@ func TestIntegrationReplicasHeedEachOther(t *testing.T) {
 	append1(b, now+2, factory.ErrNotFound)
 	put(b)
 	append1(a, now+3, nil)
-	if points := history(t, b, "press", "v"); len(points) != 1 || points[0].ObservedAt != now+3 {
+	if points := mustHistory(t, b, "press", "v"); len(points) != 1 || points[0].ObservedAt != now+3 {
 		t.Errorf("history after a purge = %v, want the one point since", points)
 	}
 }
@@ -167,8 +167,8 @@ func TestIntegrationReplicasHeedEachOther(t *testing.T) {
 func TestIntegrationLeaderFailover(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	stores := replicas(t, 3, func(o *postgres.Options) {
-		*o = o.Tuned(postgres.Tuning{PollEvery: 10 * time.Millisecond, UpkeepEvery: 20 * time.Millisecond})
+	stores := openReplicas(t, 3, func(o *postgres.Options) {
+		*o = o.Tuned(postgres.Tuning{PollInterval: 10 * time.Millisecond, MaintenanceInterval: 20 * time.Millisecond})
 	})
 	leaders := func() (all []int) {
 		for i, s := range stores {
@@ -203,7 +203,7 @@ func TestIntegrationLeaderFailover(t *testing.T) {
 	eventually(t, "another replica leads", func() bool { l := leaders(); return len(l) == 1 && l[0] != first })
 	// It works, too: a purged machine's readings go.
 	next := stores[one()]
-	mustAppend(t, next, at("gone", time.Now().UnixMilli(), 1), at("stays", time.Now().UnixMilli(), 1))
+	mustAppend(t, next, reading("gone", time.Now().UnixMilli(), 1), reading("stays", time.Now().UnixMilli(), 1))
 	if err := next.DeleteMachine(ctx, "gone", factory.MatchAlways, true); err != nil {
 		t.Fatal(err)
 	}
@@ -214,13 +214,13 @@ func TestIntegrationLeaderFailover(t *testing.T) {
 }
 
 // A full queue refuses at once, and what it refuses it has not taken.
-func TestIntegrationOverload(t *testing.T) {
+func TestIntegrationFullQueueRefusesAppends(t *testing.T) {
 	t.Parallel()
 	hold := make(chan struct{})
 	var once sync.Once
 	release := func() { once.Do(func() { close(hold) }) }
 	defer release()
-	o := options(t)
+	o := testOptions(t)
 	o.QueueReadings = 10
 	committing := make(chan struct{}, 100)
 	var holding atomic.Bool // not while it is opened
@@ -237,14 +237,14 @@ func TestIntegrationOverload(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range int64(5) {
 		wg.Go(func() {
-			if _, err := store.Append(context.Background(), []factory.Reading{at("m", now+2*i, 1), at("m", now+2*i+1, 1)}); err != nil {
+			if _, err := store.Append(context.Background(), []factory.Reading{reading("m", now+2*i, 1), reading("m", now+2*i+1, 1)}); err != nil {
 				t.Errorf("Append = %v", err)
 			}
 		})
 	}
 	<-committing
 	eventually(t, "the queue is full", func() bool { return store.Stats().QueuedReadings == 10 })
-	if _, err := store.Append(t.Context(), []factory.Reading{at("m", now+100, 1)}); !errors.Is(err, factory.ErrOverloaded) {
+	if _, err := store.Append(t.Context(), []factory.Reading{reading("m", now+100, 1)}); !errors.Is(err, factory.ErrOverloaded) {
 		t.Errorf("Append to a full queue = %v, want ErrOverloaded", err)
 	}
 	if err := store.Ready(); !errors.Is(err, factory.ErrOverloaded) {
@@ -252,7 +252,7 @@ func TestIntegrationOverload(t *testing.T) {
 	}
 	release()
 	wg.Wait()
-	if points := history(t, store, "m", "v"); len(points) != 10 {
+	if points := mustHistory(t, store, "m", "v"); len(points) != 10 {
 		t.Errorf("%d points, want 10", len(points))
 	}
 	if err := store.Ready(); err != nil {

@@ -10,22 +10,22 @@ import (
 )
 
 // settings is what is kept for how long.
-type settings struct {
+type retentionSettings struct {
 	// version of the catalog at which a retention may have changed last.
 	version int64
 	// own has the series with a retention of their own, with their expiry.
-	own map[int64]int64
+	overrides map[int64]int64
 	// others is the expiry of all other series, those to come included;
 	// horizon is the time before which readings of every series are expired.
-	others, horizon int64
+	defaultExpiry, allExpired int64
 }
 
 // settingsNow reads the settings.
-func (s *Store) settingsNow(ctx context.Context, q querier) (set settings, err error) {
+func (s *Store) loadRetention(ctx context.Context, q querier) (set retentionSettings, err error) {
 	now := s.options.nowMillis()
-	set.own = make(map[int64]int64)
-	set.others = s.options.expiry(0, now)
-	set.horizon = set.others
+	set.overrides = make(map[int64]int64)
+	set.defaultExpiry = s.options.expiry(0, now)
+	set.allExpired = set.defaultExpiry
 	// A series that was never described has no retention, and never had one.
 	err = q.QueryRow(ctx, "SELECT coalesce(max(changed), 0) + 1 FROM series WHERE retention <> 0 OR version > 1").Scan(&set.version)
 	if err != nil {
@@ -38,8 +38,8 @@ func (s *Store) settingsNow(ctx context.Context, q querier) (set settings, err e
 	var id, retention int64
 	_, err = pgx.ForEachRow(rows, []any{&id, &retention}, func() error {
 		expiry := s.options.expiry(time.Duration(retention), now)
-		set.own[id] = expiry
-		set.horizon = min(set.horizon, expiry)
+		set.overrides[id] = expiry
+		set.allExpired = min(set.allExpired, expiry)
 		return nil
 	})
 	return set, err
@@ -50,26 +50,26 @@ func (s *Store) settingsNow(ctx context.Context, q querier) (set settings, err e
 // others the readings of a series with a shorter retention of its own are
 // deleted, and once the default retention is past, those of all series
 // without a longer one.
-func (s *Store) removeExpired(ctx context.Context, conn *pgx.Conn, m *memory) error {
-	set, err := s.settingsNow(ctx, conn)
+func (s *Store) deleteExpired(ctx context.Context, conn *pgx.Conn, m *maintenanceState) error {
+	set, err := s.loadRetention(ctx, conn)
 	if err != nil {
 		return err
 	}
 	for _, p := range s.partitions.layout() {
 		switch {
-		case p.end <= set.horizon:
-			err = s.dropExpired(ctx, conn, p)
+		case p.end <= set.allExpired:
+			err = s.dropExpiredPartition(ctx, conn, p)
 		default:
-			err = s.thin(ctx, conn, p, set, m)
+			err = s.deleteExpiredFrom(ctx, conn, p, set, m)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name(), err)
 		}
 	}
-	maps.Copy(m.removed, set.own)
-	for id := range m.removed {
-		if _, own := set.own[id]; !own {
-			delete(m.removed, id)
+	maps.Copy(m.deletedBefore, set.overrides)
+	for id := range m.deletedBefore {
+		if _, own := set.overrides[id]; !own {
+			delete(m.deletedBefore, id)
 		}
 	}
 	return nil
@@ -77,17 +77,17 @@ func (s *Store) removeExpired(ctx context.Context, conn *pgx.Conn, m *memory) er
 
 // dropExpired drops a partition in which everything has expired, unless that
 // has changed meanwhile.
-func (s *Store) dropExpired(ctx context.Context, conn *pgx.Conn, p partition) error {
-	points, err := p.points(ctx, conn)
+func (s *Store) dropExpiredPartition(ctx context.Context, conn *pgx.Conn, p partition) error {
+	points, err := p.countPoints(ctx, conn)
 	if err != nil {
 		return err
 	}
-	if err := p.forgetAll(ctx, conn); err != nil {
+	if err := p.deleteAllRollups(ctx, conn); err != nil {
 		return err
 	}
-	dropped, err := s.drop(ctx, conn, p, func(ctx context.Context, tx pgx.Tx) (bool, error) {
-		set, err := s.settingsNow(ctx, tx)
-		return p.end <= set.horizon, err
+	dropped, err := s.dropPartition(ctx, conn, p, func(ctx context.Context, tx pgx.Tx) (bool, error) {
+		set, err := s.loadRetention(ctx, tx)
+		return p.end <= set.allExpired, err
 	})
 	if dropped {
 		s.counters.expired.Add(points)
@@ -96,13 +96,13 @@ func (s *Store) dropExpired(ctx context.Context, conn *pgx.Conn, p partition) er
 }
 
 // thin deletes from a partition what has expired of it.
-func (s *Store) thin(ctx context.Context, conn *pgx.Conn, p partition, set settings, m *memory) error {
+func (s *Store) deleteExpiredFrom(ctx context.Context, conn *pgx.Conn, p partition, set retentionSettings, m *maintenanceState) error {
 	var ids, from, to []int64
 	whole := true // everything that is deleted is so up to the partition's end
-	for id, expiry := range set.own {
-		done, known := m.removed[id]
+	for id, expiry := range set.overrides {
+		done, known := m.deletedBefore[id]
 		if !known {
-			done = forever
+			done = minTime
 		}
 		if expiry <= p.start || done >= p.end || done >= expiry {
 			continue
@@ -120,14 +120,14 @@ func (s *Store) thin(ctx context.Context, conn *pgx.Conn, p partition, set setti
 				return err
 			}
 			deleted = tag.RowsAffected()
-			return p.forget(ctx, tx, ids, from, to)
+			return p.deleteRollups(ctx, tx, ids, from, to)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	if p.end <= set.others {
-		n, err := s.tidy(ctx, conn, p, set)
+	if p.end <= set.defaultExpiry {
+		n, err := s.deleteDefaultExpired(ctx, conn, p, set)
 		if err != nil {
 			return err
 		}
@@ -135,14 +135,14 @@ func (s *Store) thin(ctx context.Context, conn *pgx.Conn, p partition, set setti
 	}
 	s.counters.expired.Add(uint64(deleted))
 	if deleted > 0 && whole && p.end <= s.options.nowMillis() {
-		return s.dropEmpty(ctx, conn, p)
+		return s.dropPartitionIfEmpty(ctx, conn, p)
 	}
 	return nil
 }
 
 // tidy deletes from a partition past the default retention what belongs to no
 // series with a retention of its own, once for each change of settings.
-func (s *Store) tidy(ctx context.Context, conn *pgx.Conn, p partition, set settings) (deleted int64, err error) {
+func (s *Store) deleteDefaultExpired(ctx context.Context, conn *pgx.Conn, p partition, set retentionSettings) (deleted int64, err error) {
 	var tidied int64
 	if err := conn.QueryRow(ctx, "SELECT tidied FROM reading_partition WHERE start = $1", p.start).Scan(&tidied); err != nil {
 		return 0, err
@@ -150,8 +150,8 @@ func (s *Store) tidy(ctx context.Context, conn *pgx.Conn, p partition, set setti
 	if tidied >= set.version {
 		return 0, nil
 	}
-	own := make([]int64, 0, len(set.own))
-	for id := range set.own {
+	own := make([]int64, 0, len(set.overrides))
+	for id := range set.overrides {
 		own = append(own, id)
 	}
 	const others = " r WHERE NOT EXISTS (SELECT FROM unnest($1::bigint[]) AS own(id) WHERE own.id = r.series_id)"
@@ -172,11 +172,11 @@ func (s *Store) tidy(ctx context.Context, conn *pgx.Conn, p partition, set setti
 
 // dropEmpty drops a partition that has nothing left, and gives the space of
 // what was deleted to what comes next otherwise.
-func (s *Store) dropEmpty(ctx context.Context, conn *pgx.Conn, p partition) error {
+func (s *Store) dropPartitionIfEmpty(ctx context.Context, conn *pgx.Conn, p partition) error {
 	if _, err := conn.Exec(ctx, "VACUUM "+p.table()); err != nil {
 		return err
 	}
-	_, err := s.drop(ctx, conn, p, func(ctx context.Context, tx pgx.Tx) (empty bool, err error) {
+	_, err := s.dropPartition(ctx, conn, p, func(ctx context.Context, tx pgx.Tx) (empty bool, err error) {
 		err = tx.QueryRow(ctx, "SELECT NOT EXISTS (SELECT FROM "+p.table()+")").Scan(&empty)
 		return empty, err
 	})

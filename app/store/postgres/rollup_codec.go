@@ -13,14 +13,14 @@ import (
 // bytes each; then the least, the greatest, the sum, its carry, the first, the
 // last, and the increase, as doubles.
 const (
-	minutesForm = 1
-	minuteSize  = 3*4 + 7*8
+	minutesFormat = 1
+	minuteBytes   = 3*4 + 7*8
 )
 
 // encodeMinutes writes the minutes of the hour that begins at start.
 func encodeMinutes(start int64, minutes []factory.Summary) []byte {
-	data := make([]byte, 0, 1+len(minutes)*minuteSize)
-	data = append(data, minutesForm)
+	data := make([]byte, 0, 1+len(minutes)*minuteBytes)
+	data = append(data, minutesFormat)
 	for i := range minutes {
 		m := &minutes[i]
 		for _, n := range []int64{m.First.ObservedAt - start, m.Last.ObservedAt - start, m.Count} {
@@ -36,11 +36,11 @@ func encodeMinutes(start int64, minutes []factory.Summary) []byte {
 // decodeMinutes appends what encodeMinutes has written to minutes; false says
 // that data is something else.
 func decodeMinutes(minutes []factory.Summary, start int64, data []byte) ([]factory.Summary, bool) {
-	if len(data) == 0 || data[0] != minutesForm || (len(data)-1)%minuteSize != 0 {
+	if len(data) == 0 || data[0] != minutesFormat || (len(data)-1)%minuteBytes != 0 {
 		return minutes, false
 	}
 	before := int64(-1)
-	for data = data[1:]; len(data) > 0; data = data[minuteSize:] {
+	for data = data[1:]; len(data) > 0; data = data[minuteBytes:] {
 		number := func(i int) int64 { return int64(binary.BigEndian.Uint32(data[4*i:])) }
 		value := func(i int) float64 { return math.Float64frombits(binary.BigEndian.Uint64(data[12+8*i:])) }
 		first, last, count := number(0), number(1), number(2)

@@ -11,7 +11,7 @@ import (
 )
 
 // minutesOf sums up points that many milliseconds apart in an hour.
-func minutesOf(start, step int64) (minutes []factory.Summary) {
+func minuteSummaries(start, step int64) (minutes []factory.Summary) {
 	for at := start; at < start+3_600_000; at += step {
 		if n := len(minutes); n == 0 || minutes[n-1].First.ObservedAt/60_000 != at/60_000 {
 			minutes = append(minutes, factory.Summary{})
@@ -21,11 +21,11 @@ func minutesOf(start, step int64) (minutes []factory.Summary) {
 	return minutes
 }
 
-func TestMinutesKeepEveryFigure(t *testing.T) {
+func TestMinutesRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, start := range []int64{0, 1_774_000_800_000} {
 		for _, step := range []int64{1, 999, 61_000, 3_599_999} {
-			want := minutesOf(start, step)
+			want := minuteSummaries(start, step)
 			got, ok := postgres.DecodeMinutes(start, postgres.EncodeMinutes(start, want))
 			if !ok || !reflect.DeepEqual(got, want) {
 				t.Errorf("start %d, step %d: DecodeMinutes(EncodeMinutes(minutes)) = %v, %t, want %v", start, step, got, ok, want)
@@ -36,7 +36,7 @@ func TestMinutesKeepEveryFigure(t *testing.T) {
 
 func FuzzDecodeMinutes(f *testing.F) {
 	for _, step := range []int64{999, 61_000, 3_599_999} {
-		data := postgres.EncodeMinutes(0, minutesOf(0, step))
+		data := postgres.EncodeMinutes(0, minuteSummaries(0, step))
 		f.Add(data)
 		f.Add(data[:len(data)-1])
 	}

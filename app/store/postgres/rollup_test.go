@@ -22,7 +22,7 @@ const hourMs = 3_600_000
 
 // wrongRollups counts the rollups that count and are not what their readings
 // come to, all as of one moment. Values must be whole numbers.
-const wrongRollups = `
+const countWrongRollups = `
 	SELECT count(*) FROM rollup r CROSS JOIN LATERAL (
 		SELECT count(*) AS points, min(value) AS least, max(value) AS greatest, sum(value) AS sum, min(at) AS first_at, max(at) AS last_at,
 			(array_agg(value ORDER BY at))[1] AS first_value, (array_agg(value ORDER BY at DESC))[1] AS last_value
@@ -33,15 +33,15 @@ const wrongRollups = `
 			IS DISTINCT FROM (w.points, w.least, w.greatest, w.sum, w.first_at, w.last_at, w.first_value, w.last_value)`
 
 // run is n readings of the metric v, step milliseconds apart.
-func run(machine string, from, step int64, n int, value float64) (batch []factory.Reading) {
+func evenReadings(machine string, from, step int64, n int, value float64) (batch []factory.Reading) {
 	for i := range n {
-		batch = append(batch, at(machine, from+int64(i)*step, value+float64(i%50)))
+		batch = append(batch, reading(machine, from+int64(i)*step, value+float64(i%50)))
 	}
 	return batch
 }
 
 // buckets returns the buckets of the metric v, of a length.
-func buckets(t *testing.T, s *postgres.Store, machine string, length time.Duration) []factory.Bucket {
+func mustBuckets(t *testing.T, s *postgres.Store, machine string, length time.Duration) []factory.Bucket {
 	t.Helper()
 	page, err := s.Buckets(context.Background(), factory.BucketQuery{
 		Machine: machine, Metrics: []string{"v"}, From: math.MinInt64, To: math.MaxInt64, Interval: factory.Every(length), Limit: 1 << 20,
@@ -57,13 +57,13 @@ func buckets(t *testing.T, s *postgres.Store, machine string, length time.Durati
 
 // Queries read the rollups of hours that are over, and those alone that no
 // reading has come to since; the leader makes them good again.
-func TestIntegrationRollupsAreUsed(t *testing.T) {
+func TestIntegrationQueriesReadValidRollups(t *testing.T) {
 	t.Parallel()
-	s, clock := upkeepStore(t, nil)
-	now := clock.at.Load() // noon
-	mustAppend(t, s, run("m", now-10*hourMs, 10_000, 3_600, 0)...)
-	mustAppend(t, s, run("sparse", now-10*hourMs, 10*60_000, 60, 0)...)
-	mustUpkeep(t, s)
+	s, clock := openWithClock(t, nil)
+	now := clock.millis.Load() // noon
+	mustAppend(t, s, evenReadings("m", now-10*hourMs, 10_000, 3_600, 0)...)
+	mustAppend(t, s, evenReadings("sparse", now-10*hourMs, 10*60_000, 60, 0)...)
+	mustRunMaintenance(t, s)
 	made := mustInt(t, s, "SELECT count(*) FROM rollup WHERE minutes IS NOT NULL")
 	if all := mustInt(t, s, "SELECT count(*) FROM rollup"); made != 9 || all != 9 {
 		t.Errorf("%d rollups, %d with minutes, want those of the 9 hours that are over for a while, of the dense series", all, made)
@@ -75,7 +75,7 @@ func TestIntegrationRollupsAreUsed(t *testing.T) {
 	}
 	read := func() (hours int) {
 		t.Helper()
-		for _, b := range buckets(t, s, "m", time.Hour) {
+		for _, b := range mustBuckets(t, s, "m", time.Hour) {
 			if b.Max == forged {
 				hours++
 			}
@@ -85,43 +85,43 @@ func TestIntegrationRollupsAreUsed(t *testing.T) {
 	if got := read(); got != 9 {
 		t.Errorf("%d hours are read from rollups, want 9", got)
 	}
-	mustAppend(t, s, at("m", now-10*hourMs+5, 1), at("m", now-8*hourMs, 2), at("m", now+1, 3), at("sparse", now-9*hourMs+1, 4))
+	mustAppend(t, s, reading("m", now-10*hourMs+5, 1), reading("m", now-8*hourMs, 2), reading("m", now+1, 3), reading("sparse", now-9*hourMs+1, 4))
 	if got := read(); got != 7 {
 		t.Errorf("%d hours are read from rollups after readings of two, want 7", got)
 	}
 	if marks := mustInt(t, s, "SELECT count(*) FROM rollup_due"); marks != 3 {
 		t.Errorf("%d marks, want two and that of the sparse series", marks)
 	}
-	mustUpkeep(t, s)
-	if wrong, marks := mustInt(t, s, wrongRollups), mustInt(t, s, "SELECT count(*) FROM rollup_due"); wrong != 7 || marks != 0 {
+	mustRunMaintenance(t, s)
+	if wrong, marks := mustInt(t, s, countWrongRollups), mustInt(t, s, "SELECT count(*) FROM rollup_due"); wrong != 7 || marks != 0 {
 		t.Errorf("%d rollups are still forged and %d marks left, want 7 and none", wrong, marks)
 	}
 	// The hours that follow come in their turn, also past midnight.
-	clock.at.Add(14 * hourMs)
-	mustAppend(t, s, run("m", now, 10_000, 14*360, 0)...)
-	mustUpkeep(t, s)
+	clock.millis.Add(14 * hourMs)
+	mustAppend(t, s, evenReadings("m", now, 10_000, 14*360, 0)...)
+	mustRunMaintenance(t, s)
 	if got := mustInt(t, s, "SELECT count(*) FROM rollup r JOIN series s ON s.id = r.series_id WHERE machine = 'm'"); got != 23 {
 		t.Errorf("%d rollups 14 hours later, want 23", got)
 	}
-	if wrong := mustInt(t, s, wrongRollups); wrong != 7 {
+	if wrong := mustInt(t, s, countWrongRollups); wrong != 7 {
 		t.Errorf("%d rollups are wrong, want the 7 forged ones", wrong)
 	}
 }
 
 // Whoever leads while another still believes to lead, as after a failover,
 // takes nothing of its work away.
-func TestIntegrationRollupsByTwoLeaders(t *testing.T) {
+func TestIntegrationConcurrentLeadersKeepRollups(t *testing.T) {
 	t.Parallel()
 	var o postgres.Options
-	s, clock := upkeepStore(t, func(changed *postgres.Options) { o = *changed })
-	other := mustOpen(t, o.Tuned(postgres.Tuning{Now: clock.now, UpkeepEvery: time.Hour}))
-	mustAppend(t, s, run("m", clock.at.Load(), 10_000, 5*360, 0)...)
-	clock.at.Add(5 * hourMs)
+	s, clock := openWithClock(t, func(changed *postgres.Options) { o = *changed })
+	other := mustOpen(t, o.Tuned(postgres.Tuning{Now: clock.now, MaintenanceInterval: time.Hour}))
+	mustAppend(t, s, evenReadings("m", clock.millis.Load(), 10_000, 5*360, 0)...)
+	clock.millis.Add(5 * hourMs)
 	var leaders sync.WaitGroup
-	err := s.HoldGuard(t.Context(), func() { // so that all find the same to do
+	err := s.HoldRegistryLock(t.Context(), func() { // so that all find the same to do
 		for _, leader := range []*postgres.Store{s, other} {
 			leaders.Go(func() {
-				if err := leader.UpkeepNow(context.Background()); err != nil {
+				if err := leader.RunMaintenance(context.Background()); err != nil {
 					t.Errorf("upkeep: %v", err)
 				}
 			})
@@ -138,12 +138,12 @@ func TestIntegrationRollupsByTwoLeaders(t *testing.T) {
 
 // Readings that are deleted take their rollups along: expired, purged, or
 // dropped with their day.
-func TestIntegrationRollupsGoWithReadings(t *testing.T) {
+func TestIntegrationDeletedReadingsDeleteRollups(t *testing.T) {
 	t.Parallel()
-	s, clock := upkeepStore(t, func(o *postgres.Options) { o.Retention = 4 * 24 * time.Hour })
-	now := clock.at.Load()
+	s, clock := openWithClock(t, func(o *postgres.Options) { o.Retention = 4 * 24 * time.Hour })
+	now := clock.millis.Load()
 	for _, machine := range []string{"m", "purged", "kept", "short"} {
-		mustAppend(t, s, run(machine, now-3*dayMs, 30_000, 3*2_880, 0)...)
+		mustAppend(t, s, evenReadings(machine, now-3*dayMs, 30_000, 3*2_880, 0)...)
 	}
 	put := func(machine string, retention time.Duration) {
 		t.Helper()
@@ -152,7 +152,7 @@ func TestIntegrationRollupsGoWithReadings(t *testing.T) {
 		}
 	}
 	put("kept", 30*24*time.Hour)
-	mustUpkeep(t, s)
+	mustRunMaintenance(t, s)
 	rollups := func(machine string) int64 {
 		t.Helper()
 		return mustInt(t, s, "SELECT count(*) FROM rollup r JOIN series s ON s.id = r.series_id WHERE s.machine = $1", machine)
@@ -164,34 +164,34 @@ func TestIntegrationRollupsGoWithReadings(t *testing.T) {
 		t.Fatal(err)
 	}
 	put("short", 24*time.Hour)
-	mustUpkeep(t, s)
-	clock.at.Add(2 * dayMs)
-	mustUpkeep(t, s)
+	mustRunMaintenance(t, s)
+	clock.millis.Add(2 * dayMs)
+	mustRunMaintenance(t, s)
 	// What was removed does not come back with a longer retention; the half of
 	// a day that was not, does.
 	put("short", factory.KeepForever)
 	put("m", factory.KeepForever)
 	for machine, want := range map[string]int{"m": 2*2_880 + 1_440, "short": 0, "kept": 3 * 2_880} {
 		count := int64(0)
-		all := buckets(t, s, machine, time.Hour)
+		all := mustBuckets(t, s, machine, time.Hour)
 		for _, b := range all {
 			count += b.Count
 		}
-		if points := history(t, s, machine, "v"); count != int64(len(points)) || len(points) != want {
+		if points := mustHistory(t, s, machine, "v"); count != int64(len(points)) || len(points) != want {
 			t.Errorf("%s: buckets have %d points, history %d, want %d", machine, count, len(points), want)
 		}
 	}
 	if orphans := mustInt(t, s, "SELECT count(*) FROM rollup r WHERE NOT EXISTS (SELECT FROM series s WHERE s.id = r.series_id)"); orphans != 0 {
 		t.Errorf("%d rollups of no series", orphans)
 	}
-	if wrong := mustInt(t, s, wrongRollups); wrong != 0 {
+	if wrong := mustInt(t, s, countWrongRollups); wrong != 0 {
 		t.Errorf("%d rollups are wrong", wrong)
 	}
-	clock.at.Add(60 * dayMs)
+	clock.millis.Add(60 * dayMs)
 	put("m", 0)
 	put("short", 0)
 	put("kept", 0)
-	mustUpkeep(t, s)
+	mustRunMaintenance(t, s)
 	if left := mustInt(t, s, "SELECT count(*) FROM rollup"); left != 0 {
 		t.Errorf("%d rollups are left, want none without readings", left)
 	}
@@ -200,17 +200,17 @@ func TestIntegrationRollupsGoWithReadings(t *testing.T) {
 // Several replicas write to the same hours, late and again, while rollups are
 // made and the server is killed now and then: at no moment a rollup that
 // counts is wrong, and in the end buckets are what the readings come to.
-func TestIntegrationRollupsWhileWritten(t *testing.T) {
+func TestIntegrationRollupsStayCorrectDuringWrites(t *testing.T) {
 	t.Parallel()
-	server := ownServer(t)
+	server := startServer(t)
 	begin := time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC).UnixMilli()
-	clock := new(movable)
-	clock.at.Store(begin + 12*hourMs)
+	clock := new(fakeClock)
+	clock.millis.Store(begin + 12*hourMs)
 	o := postgres.Options{
 		URL: server.URL(""), AutoRegister: true, MaxConns: 6, ConnectTimeout: 2 * time.Second,
-	}.Tuned(postgres.Tuning{PollEvery: 20 * time.Millisecond, UpkeepEvery: 5 * time.Millisecond, RollEvery: time.Millisecond, Now: clock.now})
+	}.Tuned(postgres.Tuning{PollInterval: 20 * time.Millisecond, MaintenanceInterval: 5 * time.Millisecond, RollupInterval: time.Millisecond, Now: clock.now})
 	stores := []*postgres.Store{mustOpen(t, o), mustOpen(t, o), mustOpen(t, o)}
-	mustAppend(t, stores[0], run("m0", begin, 5_000, 12*720, 0)...)
+	mustAppend(t, stores[0], evenReadings("m0", begin, 5_000, 12*720, 0)...)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	var written atomic.Int64
@@ -224,7 +224,7 @@ func TestIntegrationRollupsWhileWritten(t *testing.T) {
 				default:
 				}
 				machine := fmt.Sprint("m", random.IntN(2))
-				batch := run(machine, begin+random.Int64N(12*hourMs), 1+random.Int64N(3_000), 1+random.IntN(200), float64(random.IntN(1000)))
+				batch := evenReadings(machine, begin+random.Int64N(12*hourMs), 1+random.Int64N(3_000), 1+random.IntN(200), float64(random.IntN(1000)))
 				_, err := s.Append(context.Background(), batch)
 				if err != nil && !errors.Is(err, factory.ErrUnavailable) {
 					t.Errorf("Append = %v", err)
@@ -240,7 +240,7 @@ func TestIntegrationRollupsWhileWritten(t *testing.T) {
 	for round := range 3 {
 		target := written.Load() + 60
 		eventually(t, "more is written", func() bool {
-			wrong, err := stores[checks%len(stores)].QueryInt(context.Background(), wrongRollups)
+			wrong, err := stores[checks%len(stores)].QueryInt(context.Background(), countWrongRollups)
 			checks++
 			if err == nil && wrong != 0 {
 				t.Errorf("%d rollups are wrong", wrong)
@@ -255,7 +255,7 @@ func TestIntegrationRollupsWhileWritten(t *testing.T) {
 		if err := server.Start(); err != nil {
 			t.Fatal(err)
 		}
-		clock.at.Add(hourMs)
+		clock.millis.Add(hourMs)
 	}
 	close(stop)
 	wg.Wait()
@@ -266,12 +266,12 @@ func TestIntegrationRollupsWhileWritten(t *testing.T) {
 		left, err := stores[0].QueryInt(context.Background(), "SELECT (SELECT count(*) FROM rollup_due) + (SELECT count(*) FROM reading_partition WHERE sweep_series IS NOT NULL)")
 		return err == nil && left == 0
 	})
-	if made, wrong := mustInt(t, stores[0], "SELECT count(*) FROM rollup"), mustInt(t, stores[0], wrongRollups); made < 12 || wrong != 0 {
+	if made, wrong := mustInt(t, stores[0], "SELECT count(*) FROM rollup"), mustInt(t, stores[0], countWrongRollups); made < 12 || wrong != 0 {
 		t.Errorf("%d rollups, %d wrong, want 12 or more, all right", made, wrong)
 	}
 	for _, machine := range []string{"m0", "m1"} {
 		var want []factory.Bucket
-		for _, p := range history(t, stores[1], machine, "v") {
+		for _, p := range mustHistory(t, stores[1], machine, "v") {
 			start := p.ObservedAt - p.ObservedAt%60_000
 			if n := len(want); n == 0 || want[n-1].Start != start {
 				want = append(want, factory.Bucket{Start: start, End: start + 60_000})
@@ -282,7 +282,7 @@ func TestIntegrationRollupsWhileWritten(t *testing.T) {
 			want[i].Fold()
 			want[i].Increase = 0
 		}
-		if got := buckets(t, stores[2], machine, time.Minute); !reflect.DeepEqual(got, want) {
+		if got := mustBuckets(t, stores[2], machine, time.Minute); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: the minutes are not what the readings come to", machine)
 		}
 	}
@@ -290,11 +290,11 @@ func TestIntegrationRollupsWhileWritten(t *testing.T) {
 
 // A database of the release before rollups gets them in the background; a
 // replica of that release that still runs marks what it changes.
-func TestIntegrationRollupsOfAnOlderDatabase(t *testing.T) {
+func TestIntegrationRollupsAfterSchemaUpgrade(t *testing.T) {
 	t.Parallel()
-	clock := new(movable)
-	clock.at.Store(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC).UnixMilli())
-	o := options(t).Tuned(postgres.Tuning{UpkeepEvery: time.Hour, Now: clock.now})
+	clock := new(fakeClock)
+	clock.millis.Store(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC).UnixMilli())
+	o := testOptions(t).Tuned(postgres.Tuning{MaintenanceInterval: time.Hour, Now: clock.now})
 	if err := postgres.MigrateTo(t.Context(), o, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -322,19 +322,19 @@ func TestIntegrationRollupsOfAnOlderDatabase(t *testing.T) {
 	}
 	old(before, fmt.Sprintf("(SELECT at, (at / 10000 %% 100)::float8 AS v FROM generate_series(%d::bigint, %d, 10000) AS at) AS r", begin, end-1))
 	s := mustOpen(t, o)
-	if got := buckets(t, s, "m", time.Hour); len(got) != 12 || got[3].Count != 360 {
+	if got := mustBuckets(t, s, "m", time.Hour); len(got) != 12 || got[3].Count != 360 {
 		t.Errorf("Buckets of the older database = %+v", got)
 	}
-	mustUpkeep(t, s)
-	if made, wrong := mustInt(t, s, "SELECT count(*) FROM rollup"), mustInt(t, s, wrongRollups); made != 12 || wrong != 0 {
+	mustRunMaintenance(t, s)
+	if made, wrong := mustInt(t, s, "SELECT count(*) FROM rollup"), mustInt(t, s, countWrongRollups); made != 12 || wrong != 0 {
 		t.Errorf("%d rollups were made, %d wrong, want 12 right ones", made, wrong)
 	}
 	old(s.Exec, fmt.Sprintf("(VALUES (%d::bigint, -5::float8)) AS late(at, v)", begin+hourMs+1))
-	if got := buckets(t, s, "m", time.Hour); got[1].Min != -5 || got[1].Count != 361 {
+	if got := mustBuckets(t, s, "m", time.Hour); got[1].Min != -5 || got[1].Count != 361 {
 		t.Errorf("Buckets after the older release has appended = %+v, want its reading", got[1])
 	}
-	mustUpkeep(t, s)
-	if marks, wrong := mustInt(t, s, "SELECT count(*) FROM rollup_due"), mustInt(t, s, wrongRollups); marks != 0 || wrong != 0 {
+	mustRunMaintenance(t, s)
+	if marks, wrong := mustInt(t, s, "SELECT count(*) FROM rollup_due"), mustInt(t, s, countWrongRollups); marks != 0 || wrong != 0 {
 		t.Errorf("%d marks are left, %d rollups wrong", marks, wrong)
 	}
 	for _, sql := range []string{"DROP TABLE reading_20260501", "DELETE FROM reading_partition WHERE name = 'reading_20260501'"} {
@@ -342,7 +342,7 @@ func TestIntegrationRollupsOfAnOlderDatabase(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := buckets(t, s, "m", time.Hour); len(got) != 0 {
+	if got := mustBuckets(t, s, "m", time.Hour); len(got) != 0 {
 		t.Errorf("Buckets after the older release has dropped the partition = %+v", got)
 	}
 }

@@ -15,29 +15,29 @@ import (
 // Store is the PostgreSQL engine of factory.Store, one per replica. Open makes
 // it; its goroutines end in Close.
 type Store struct {
-	options Options
-	guard   int64 // the key of lockGuard
+	options      Options
+	registryLock int64 // the key of lockGuard
 
 	// Connections are in three pools, so that queries never keep commits
 	// waiting, and neither keeps the watch.
-	reading, writing, watching *pgxpool.Pool
+	readPool, writePool, monitorPool *pgxpool.Pool
 
-	catalog    catalog
-	partitions partitions
+	registry   registryCache
+	partitions partitionManager
 	queue      *queue
-	faults     faults
-	link       link
+	faults     faultState
+	monitor    connMonitor
 	leader     leader
 	counters   counters
 
-	committing, watchers sync.WaitGroup
-	stop                 context.CancelFunc // of the watchers
+	committers, background sync.WaitGroup
+	stopBackground         context.CancelFunc // of the watchers
 
 	// asking is held shared by each query, so that Close waits for them.
-	asking sync.RWMutex
-	shut   bool // Close was called
+	queryMu sync.RWMutex
+	closed  bool // Close was called
 
-	closing sync.Once
+	closeOnce sync.Once
 }
 
 var _ factory.Store = (*Store)(nil)
@@ -49,12 +49,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{options: o.withDefaults()}
-	s.partitions.store, s.link.store, s.leader.store = s, s, s
-	s.link.kick = make(chan struct{}, 1)
+	s.partitions.store, s.monitor.store, s.leader.store = s, s, s
+	s.monitor.wakeup = make(chan struct{}, 1)
 	s.faults.onFault = o.OnFault
 	s.queue = newQueue(s.options.QueueReadings)
 	if err := s.connect(ctx); err != nil {
-		s.disconnect()
+		s.closePools()
 		return nil, err
 	}
 	s.start() //nolint:contextcheck // what it starts ends in Close, not with the context of Open
@@ -69,19 +69,19 @@ func (s *Store) connect(ctx context.Context) (err error) {
 		conns  int
 		change func(map[string]string)
 	}{
-		{&s.writing, writers, nil},
-		{&s.watching, 1, nil},
-		{&s.reading, s.options.MaxConns - writers - 2, inIndexOrder}, // one is the leader's
+		{&s.writePool, writers, nil},
+		{&s.monitorPool, 1, nil},
+		{&s.readPool, s.options.MaxConns - writers - 2, forceIndexOrder}, // one is the leader's
 	} {
 		if *pool.to, err = s.options.newPool(ctx, pool.conns, pool.change); err != nil {
 			return err
 		}
 	}
-	err = s.inTransaction(ctx, s.writing, readOnly, func(ctx context.Context, tx pgx.Tx) error {
-		if err := tx.QueryRow(ctx, "SELECT "+lockKey(lockGuard)).Scan(&s.guard); err != nil {
+	err = s.inTransaction(ctx, s.writePool, readOnly, func(ctx context.Context, tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, "SELECT "+lockKeySQL(lockRegistry)).Scan(&s.registryLock); err != nil {
 			return err
 		}
-		if err := s.catalog.load(ctx, tx, true); err != nil {
+		if err := s.registry.load(ctx, tx, true); err != nil {
 			return err
 		}
 		_, err := s.partitions.load(ctx, tx)
@@ -90,7 +90,7 @@ func (s *Store) connect(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
-	if err := s.partitions.makeAhead(ctx); err != nil {
+	if err := s.partitions.createAhead(ctx); err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	return nil
@@ -102,32 +102,32 @@ func (s *Store) connect(ctx context.Context) (err error) {
 func (s *Store) start() {
 	for range s.options.committers {
 		c := &committer{store: s}
-		s.committing.Go(c.run)
+		s.committers.Go(c.run)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s.stop = stop
-	s.watchers.Go(func() { s.link.run(ctx) })
-	s.watchers.Go(func() { s.leader.run(ctx) })
+	s.stopBackground = stop
+	s.background.Go(func() { s.monitor.run(ctx) })
+	s.background.Go(func() { s.leader.run(ctx) })
 }
 
 // Close implements factory.Store. It commits what is queued.
 func (s *Store) Close() error {
-	s.closing.Do(func() {
+	s.closeOnce.Do(func() {
 		s.queue.close()
-		s.committing.Wait()
-		s.stop()
-		s.watchers.Wait()
-		s.asking.Lock()
-		s.shut = true
-		s.asking.Unlock()
-		s.disconnect()
+		s.committers.Wait()
+		s.stopBackground()
+		s.background.Wait()
+		s.queryMu.Lock()
+		s.closed = true
+		s.queryMu.Unlock()
+		s.closePools()
 	})
 	return nil
 }
 
 // disconnect closes the pools, which nobody uses any more.
-func (s *Store) disconnect() {
-	for _, pool := range []*pgxpool.Pool{s.reading, s.writing, s.watching} {
+func (s *Store) closePools() {
+	for _, pool := range []*pgxpool.Pool{s.readPool, s.writePool, s.monitorPool} {
 		if pool != nil {
 			pool.Close()
 		}
@@ -136,17 +136,17 @@ func (s *Store) disconnect() {
 
 // begin says why a call other than Append must not begin, if so; otherwise
 // the caller must call end.
-func (s *Store) begin(ctx context.Context) (end func(), err error) {
-	s.asking.RLock()
+func (s *Store) beginQuery(ctx context.Context) (end func(), err error) {
+	s.queryMu.RLock()
 	switch {
-	case s.shut:
+	case s.closed:
 		err = errClosed
 	case ctx.Err() != nil:
 		err = unavailable("query", ctx.Err())
 	default:
-		return s.asking.RUnlock, nil
+		return s.queryMu.RUnlock, nil
 	}
-	s.asking.RUnlock()
+	s.queryMu.RUnlock()
 	return nil, err
 }
 
@@ -156,7 +156,7 @@ func (s *Store) Ready() error {
 	if closed {
 		return errClosed
 	}
-	for _, part := range []int{faultLink, faultCommit} {
+	for _, part := range []int{faultConnection, faultCommit} {
 		if err := s.faults.get(part); err != nil {
 			return err
 		}
@@ -170,7 +170,7 @@ func (s *Store) Ready() error {
 // Stats implements factory.Store. Series, machines and bytes are those of the
 // database, the other figures those of this replica.
 func (s *Store) Stats() factory.StoreStats {
-	series, machines := s.catalog.counts()
+	series, machines := s.registry.counts()
 	queued, _ := s.queue.queued()
 	return factory.StoreStats{
 		Engine:            "postgres",
@@ -182,7 +182,7 @@ func (s *Store) Stats() factory.StoreStats {
 		LastCommitSeconds: time.Duration(s.counters.last.Load()).Seconds(),
 		QueuedReadings:    queued,
 		QueueCapacity:     s.options.QueueReadings,
-		Bytes:             s.link.bytes.Load(),
+		Bytes:             s.monitor.bytes.Load(),
 		MaxBytes:          s.options.MaxBytes,
 		ExpiredPoints:     s.counters.expired.Load(),
 		EvictedPoints:     s.counters.evicted.Load(),

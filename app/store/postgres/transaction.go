@@ -23,21 +23,21 @@ var (
 // ctx. Where the connection turns out to be broken before the commit was
 // sent, it is done once more on a new one; f must allow that.
 func (s *Store) inTransaction(ctx context.Context, pool *pgxpool.Pool, kind pgx.TxOptions, f func(context.Context, pgx.Tx) error) error {
-	committing, err := s.transactOnce(ctx, pool, kind, f)
-	if !linkBroken(err) || ctx.Err() != nil {
+	committing, err := s.runTransaction(ctx, pool, kind, f)
+	if !isConnectionError(err) || ctx.Err() != nil {
 		return err
 	}
 	if !committing {
 		pool.Reset()
-		if _, err = s.transactOnce(ctx, pool, kind, f); !linkBroken(err) || ctx.Err() != nil {
+		if _, err = s.runTransaction(ctx, pool, kind, f); !isConnectionError(err) || ctx.Err() != nil {
 			return err
 		}
 	}
-	s.link.suspect(err)
+	s.monitor.reportError(err)
 	return err
 }
 
-func (s *Store) transactOnce(ctx context.Context, pool *pgxpool.Pool, kind pgx.TxOptions, f func(context.Context, pgx.Tx) error) (committing bool, err error) {
+func (s *Store) runTransaction(ctx context.Context, pool *pgxpool.Pool, kind pgx.TxOptions, f func(context.Context, pgx.Tx) error) (committing bool, err error) {
 	conn, err := s.acquire(ctx, pool)
 	if err != nil {
 		return false, err
@@ -49,7 +49,7 @@ func (s *Store) transactOnce(ctx context.Context, pool *pgxpool.Pool, kind pgx.T
 	}
 	defer func() {
 		if !committing { // after a commit there is nothing to roll back
-			rolling, cancel := context.WithTimeout(context.WithoutCancel(ctx), silence)
+			rolling, cancel := context.WithTimeout(context.WithoutCancel(ctx), responseGrace)
 			defer cancel()
 			_ = tx.Rollback(rolling) // a connection that can't is closed
 		}
@@ -57,7 +57,7 @@ func (s *Store) transactOnce(ctx context.Context, pool *pgxpool.Pool, kind pgx.T
 	if err := f(ctx, tx); err != nil {
 		return false, err
 	}
-	bounded, cancel := s.options.bounded(ctx)
+	bounded, cancel := s.options.statementContext(ctx)
 	defer cancel()
 	committing = true
 	commit := func() error { return tx.Commit(bounded) }
@@ -68,21 +68,21 @@ func (s *Store) transactOnce(ctx context.Context, pool *pgxpool.Pool, kind pgx.T
 }
 
 func beginTx(ctx context.Context, o *Options, conn *pgxpool.Conn, kind pgx.TxOptions) (pgx.Tx, error) {
-	ctx, cancel := o.bounded(ctx)
+	ctx, cancel := o.statementContext(ctx)
 	defer cancel()
 	return conn.BeginTx(ctx, kind)
 }
 
 // acquire takes a connection out of the pool.
 func (s *Store) acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
-	waiting, cancel := context.WithTimeout(ctx, s.options.ConnectTimeout+silence)
+	waiting, cancel := context.WithTimeout(ctx, s.options.ConnectTimeout+responseGrace)
 	defer cancel()
 	conn, err := pool.Acquire(waiting)
 	if err == nil || ctx.Err() != nil {
 		return conn, err
 	}
 	if stat := pool.Stat(); errors.Is(err, context.DeadlineExceeded) && stat.AcquiredConns() == stat.MaxConns() {
-		return nil, errCrowded
+		return nil, errPoolExhausted
 	}
 	return nil, err
 }
@@ -90,14 +90,14 @@ func (s *Store) acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn,
 // query is inTransaction for the questions that callers ask: it names what was
 // done, and gives the error its kind.
 func (s *Store) query(ctx context.Context, doing string, f func(context.Context, pgx.Tx) error) error {
-	if err := s.faults.get(faultLink); err != nil {
+	if err := s.faults.get(faultConnection); err != nil {
 		return err
 	}
-	return s.kindOf(doing, s.inTransaction(ctx, s.reading, readOnly, f))
+	return s.withKind(doing, s.inTransaction(ctx, s.readPool, readOnly, f))
 }
 
 // kindOf gives an error that has no kind yet that of ErrUnavailable.
-func (s *Store) kindOf(doing string, err error) error {
+func (s *Store) withKind(doing string, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -16,7 +16,7 @@ import (
 
 // patience is how long goroutines may take to end; only a test run that fails
 // uses it up.
-const patience = time.Minute
+const exitTimeout = time.Minute
 
 // Run runs the tests, eight at a time unless the command line says otherwise,
 // since most of them wait most of the time. It returns the exit code: not 0 if
@@ -30,7 +30,7 @@ func Run(m *testing.M) int {
 	if code != 0 {
 		return code
 	}
-	left := Left(patience)
+	left := Leaks(exitTimeout)
 	if len(left) == 0 {
 		return 0
 	}
@@ -41,13 +41,13 @@ func Run(m *testing.M) int {
 // Left waits until no goroutine is left but the calling one and those that
 // belong to the runtime and to libraries for good. It returns the stacks of
 // those that are there still after the given time.
-func Left(patience time.Duration) [][]byte {
+func Leaks(patience time.Duration) [][]byte {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); ; <-tick.C {
 		var left [][]byte
 		for _, stack := range Stacks() {
-			if !permanent(stack) {
+			if !isPermanent(stack) {
 				left = append(left, stack)
 			}
 		}
@@ -65,7 +65,7 @@ func Stacks() [][]byte {
 }
 
 // permanent reports whether a goroutine is one that nobody ends.
-func permanent(stack []byte) bool {
+func isPermanent(stack []byte) bool {
 	for _, mark := range []string{
 		"fasthttp.updateServerDate", // keeps the Date header
 		"testing.(*M).Run", "testing.(*T).Run", "testing.runFuzzing", "testing.runTests",

@@ -20,7 +20,7 @@ type Port struct {
 }
 
 // Keep keeps a port until Release.
-func Keep() (*Port, error) {
+func Reserve() (*Port, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
@@ -55,7 +55,7 @@ func (p *Port) Release() error { return os.NewSyscallError("close", unix.Close(p
 // ForTest returns a port that is kept until the test has ended.
 func ForTest(t testing.TB) int {
 	t.Helper()
-	p, err := Keep()
+	p, err := Reserve()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 // TestKeptPort: a server may listen on the port, and again after a break, in
 // which nobody is there; who does not share ports does not get it.
-func TestKeptPort(t *testing.T) {
+func TestReservedPortCanBeListenedOn(t *testing.T) {
 	t.Parallel()
 	port := porttest.ForTest(t)
 	addr := fmt.Sprint("127.0.0.1:", port)

@@ -22,24 +22,24 @@ import (
 )
 
 // patience is longer than anything takes that works.
-const patience = 60 * time.Second
+const waitTimeout = 60 * time.Second
 
 // Server is a PostgreSQL with its files in a directory of its own, on the
 // loopback interface. It is used by one goroutine at a time.
 type Server struct {
-	bin, dir string
-	port     *porttest.Port
-	settings []string
-	as       *syscall.Credential // whom it runs as; nil is us
-	cmd      *exec.Cmd
-	log      *os.File
+	bin, dir   string
+	port       *porttest.Port
+	settings   []string
+	credential *syscall.Credential // whom it runs as; nil is us
+	cmd        *exec.Cmd
+	log        *os.File
 }
 
 // New makes the files of a server and starts it. Settings are name=value; the
 // others are its defaults. The caller removes it.
 func New(settings ...string) (s *Server, err error) {
 	s = &Server{settings: settings}
-	if s.bin, err = binaries(); err != nil {
+	if s.bin, err = findBinaries(); err != nil {
 		return nil, err
 	}
 	if s.dir, err = os.MkdirTemp("", "pg-"); err != nil {
@@ -50,14 +50,14 @@ func New(settings ...string) (s *Server, err error) {
 			s.Remove()
 		}
 	}()
-	if err := s.dropRoot(); err != nil {
+	if err := s.dropPrivileges(); err != nil {
 		return nil, err
 	}
-	initdb := s.command("initdb", "-D", s.data(), "-U", "factory", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	initdb := s.command("initdb", "-D", s.dataDir(), "-U", "factory", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	if s.port, err = porttest.Keep(); err != nil {
+	if s.port, err = porttest.Reserve(); err != nil {
 		return nil, err
 	}
 	return s, s.Start()
@@ -65,9 +65,9 @@ func New(settings ...string) (s *Server, err error) {
 
 // binaries finds the directory of the newest installed server; Debian has it
 // outside the search path.
-func binaries() (string, error) {
+func findBinaries() (string, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	slices.SortFunc(found, func(a, b string) int { return release(a) - release(b) })
+	slices.SortFunc(found, func(a, b string) int { return majorVersion(a) - majorVersion(b) })
 	if len(found) > 0 {
 		return filepath.Dir(found[len(found)-1]), nil
 	}
@@ -78,14 +78,14 @@ func binaries() (string, error) {
 	return filepath.Dir(path), nil
 }
 
-func release(path string) int {
+func majorVersion(path string) int {
 	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
 	return n
 }
 
 // dropRoot has the server run as somebody else where we are root, as which it
 // refuses to run.
-func (s *Server) dropRoot() error {
+func (s *Server) dropPrivileges() error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -100,25 +100,25 @@ func (s *Server) dropRoot() error {
 	if err := errors.Join(errUID, errGID); err != nil {
 		return err
 	}
-	s.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	s.credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	return os.Chown(s.dir, int(uid), int(gid))
 }
 
-func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+func (s *Server) dataDir() string { return filepath.Join(s.dir, "data") }
 
 // command is a program of the server's, which dies with the test at the latest.
 func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(s.bin, name), args...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.credential, Pdeathsig: syscall.SIGKILL}
 	return cmd
 }
 
 // Start starts the server, anew after Kill, and waits until it answers. The children of one that
 // was killed may hold on to its files for a moment, so it is tried again.
 func (s *Server) Start() (err error) {
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(waitTimeout)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for ; time.Now().Before(deadline); <-tick.C {
@@ -132,7 +132,7 @@ func (s *Server) Start() (err error) {
 
 func (s *Server) startOnce(deadline time.Time, tick <-chan time.Time) error {
 	args := []string{
-		"-D", s.data(), "-p", strconv.Itoa(s.port.Number),
+		"-D", s.dataDir(), "-p", strconv.Itoa(s.port.Number),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=400",
 	}
 	for _, setting := range s.settings {
@@ -173,22 +173,22 @@ func (s *Server) startOnce(deadline time.Time, tick <-chan time.Time) error {
 // until then one or the other still answers.
 func (s *Server) Kill() {
 	var others []int // handles
-	for _, pid := range s.hold() {
+	for _, pid := range s.stopMainProcess() {
 		if fd, err := unix.PidfdOpen(pid, 0); err == nil { // or it has ended
 			others = append(others, fd)
 		}
 	}
 	_ = s.cmd.Process.Signal(syscall.SIGKILL)
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(waitTimeout)
 	for _, fd := range others {
 		_ = unix.PidfdSendSignal(fd, unix.SIGCONT, nil, 0) // where it was frozen
-		awaitEnd(fd, deadline)
+		waitForExit(fd, deadline)
 	}
 	_ = s.log.Close()
 }
 
 // awaitEnd waits for the end of a process and closes its handle.
-func awaitEnd(fd int, deadline time.Time) {
+func waitForExit(fd int, deadline time.Time) {
 	defer func() { _ = unix.Close(fd) }()
 	for {
 		left := max(0, time.Until(deadline).Milliseconds())
@@ -201,7 +201,7 @@ func awaitEnd(fd int, deadline time.Time) {
 
 // Freeze stops the server's processes without ending them.
 func (s *Server) Freeze() {
-	for _, child := range s.hold() {
+	for _, child := range s.stopMainProcess() {
 		_ = syscall.Kill(child, syscall.SIGSTOP)
 	}
 }
@@ -216,11 +216,11 @@ func (s *Server) Thaw() {
 
 // hold stops the first process, which starts the others, and returns those that
 // there are.
-func (s *Server) hold() (children []int) {
+func (s *Server) stopMainProcess() (children []int) {
 	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); s.running() && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(waitTimeout); s.running() && time.Now().Before(deadline); {
 		<-tick.C
 	}
 	return s.children()
@@ -250,7 +250,7 @@ func (s *Server) Remove() {
 	if s.cmd != nil && s.cmd.Process != nil {
 		s.Kill()
 	}
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(waitTimeout)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for os.RemoveAll(s.dir) != nil && time.Now().Before(deadline) {

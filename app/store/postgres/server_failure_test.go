@@ -22,7 +22,7 @@ import (
 )
 
 // ownServer is a server that the test may break.
-func ownServer(t *testing.T, settings ...string) *postgrestest.Server {
+func startServer(t *testing.T, settings ...string) *postgrestest.Server {
 	t.Helper()
 	s, err := postgrestest.New(settings...)
 	if err != nil {
@@ -33,24 +33,24 @@ func ownServer(t *testing.T, settings ...string) *postgrestest.Server {
 }
 
 // faultLog collects what OnFault hears.
-type faultLog struct {
-	mu     sync.Mutex
-	heard  []error
-	nilled int
+type faultRecorder struct {
+	mu         sync.Mutex
+	faults     []error
+	recoveries int
 }
 
-func (l *faultLog) hear(err error) {
+func (l *faultRecorder) record(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil {
-		l.nilled++
+		l.recoveries++
 		return
 	}
-	l.heard = append(l.heard, err)
+	l.faults = append(l.faults, err)
 }
 
 // ledger is what one client was told.
-type ledger struct {
+type clientResult struct {
 	acknowledged []int64 // times
 	failed       int
 	slowest      time.Duration
@@ -59,18 +59,18 @@ type ledger struct {
 // Two replicas under load while the server is killed again and again: calls
 // fail quickly while it is away, everything works again when it is back, and
 // what was acknowledged is there.
-func TestIntegrationServerKilled(t *testing.T) {
+func TestIntegrationServerKilledKeepsAcknowledged(t *testing.T) {
 	t.Parallel()
-	s := ownServer(t) // with its defaults: synchronous to the disk
-	var faults faultLog
+	s := startServer(t) // with its defaults: synchronous to the disk
+	var faults faultRecorder
 	o := postgres.Options{
-		URL: s.URL(""), AutoRegister: true, MaxConns: 6, OnFault: faults.hear,
+		URL: s.URL(""), AutoRegister: true, MaxConns: 6, OnFault: faults.record,
 		ConnectTimeout: 2 * time.Second, StatementTimeout: 5 * time.Second,
-	}.Tuned(postgres.Tuning{PollEvery: 20 * time.Millisecond})
+	}.Tuned(postgres.Tuning{PollInterval: 20 * time.Millisecond})
 	stores := []*postgres.Store{mustOpen(t, o), mustOpen(t, o)}
 	const clients = 8
 	begin := time.Now().UnixMilli()
-	ledgers := make([]ledger, clients)
+	ledgers := make([]clientResult, clients)
 	var acknowledged atomic.Int64
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -86,7 +86,7 @@ func TestIntegrationServerKilled(t *testing.T) {
 				default:
 				}
 				started := time.Now()
-				_, err := stores[c%len(stores)].Append(context.Background(), []factory.Reading{at(fmt.Sprint("m", c), begin+n, float64(n))})
+				_, err := stores[c%len(stores)].Append(context.Background(), []factory.Reading{reading(fmt.Sprint("m", c), begin+n, float64(n))})
 				l.slowest = max(l.slowest, time.Since(started))
 				switch {
 				case err == nil:
@@ -118,7 +118,7 @@ func TestIntegrationServerKilled(t *testing.T) {
 			if _, err := store.Latest(context.Background(), factory.LatestQuery{Limit: 1}); !errors.Is(err, factory.ErrUnavailable) {
 				t.Errorf("replica %d: Latest = %v, want ErrUnavailable", i, err)
 			}
-			if took := time.Since(started); took > patience {
+			if took := time.Since(started); took > testTimeout {
 				t.Errorf("replica %d: Latest took %v without a server", i, took)
 			}
 		}
@@ -135,7 +135,7 @@ func TestIntegrationServerKilled(t *testing.T) {
 	failed := 0
 	for c, l := range ledgers {
 		have := make(map[int64]float64)
-		for _, p := range history(t, stores[1-c%2], fmt.Sprint("m", c), "v") {
+		for _, p := range mustHistory(t, stores[1-c%2], fmt.Sprint("m", c), "v") {
 			have[p.ObservedAt] = p.Value
 		}
 		for _, observedAt := range l.acknowledged {
@@ -143,34 +143,34 @@ func TestIntegrationServerKilled(t *testing.T) {
 				t.Fatalf("client %d: the acknowledged reading at %d is %v, want %d", c, observedAt, have[observedAt], observedAt-begin)
 			}
 		}
-		if failed += l.failed; l.slowest > patience {
+		if failed += l.failed; l.slowest > testTimeout {
 			t.Errorf("client %d waited %v for an answer", c, l.slowest)
 		}
 	}
 	faults.mu.Lock()
 	defer faults.mu.Unlock()
-	if failed == 0 || len(faults.heard) < 3 || faults.nilled < 3 {
-		t.Errorf("%d calls failed, %d faults and %d recoveries were reported; want some, and at least 3 each", failed, len(faults.heard), faults.nilled)
+	if failed == 0 || len(faults.faults) < 3 || faults.recoveries < 3 {
+		t.Errorf("%d calls failed, %d faults and %d recoveries were reported; want some, and at least 3 each", failed, len(faults.faults), faults.recoveries)
 	}
 	t.Logf("%d acknowledged, %d failed", acknowledged.Load(), failed)
 }
 
 // A server that hangs without closing its connections holds nobody up for
 // longer than the timeouts, and once it goes on so does the store.
-func TestIntegrationServerFrozen(t *testing.T) {
+func TestIntegrationFrozenServerTimesOut(t *testing.T) {
 	t.Parallel()
-	s := ownServer(t, "fsync=off")
+	s := startServer(t, "fsync=off")
 	store := mustOpen(t, postgres.Options{
 		URL: s.URL(""), AutoRegister: true, MaxConns: 6, ConnectTimeout: 500 * time.Millisecond, StatementTimeout: 500 * time.Millisecond,
-	}.Tuned(postgres.Tuning{PollEvery: 20 * time.Millisecond}))
+	}.Tuned(postgres.Tuning{PollInterval: 20 * time.Millisecond}))
 	now := time.Now().UnixMilli()
-	mustAppend(t, store, at("m", now, 1))
+	mustAppend(t, store, reading("m", now, 1))
 	s.Freeze()
 	defer s.Thaw()
 	var wg sync.WaitGroup
 	for name, call := range map[string]func() error{
 		"Append": func() error {
-			_, err := store.Append(context.Background(), []factory.Reading{at("m", now+1, 2)})
+			_, err := store.Append(context.Background(), []factory.Reading{reading("m", now+1, 2)})
 			return err
 		},
 		"History": func() error {
@@ -185,7 +185,7 @@ func TestIntegrationServerFrozen(t *testing.T) {
 		wg.Go(func() {
 			started := time.Now()
 			err := call()
-			if took := time.Since(started); !errors.Is(err, factory.ErrUnavailable) || took > patience {
+			if took := time.Since(started); !errors.Is(err, factory.ErrUnavailable) || took > testTimeout {
 				t.Errorf("%s of a hanging server = %v after %v, want ErrUnavailable in time", name, err, took)
 			}
 		})
@@ -196,15 +196,15 @@ func TestIntegrationServerFrozen(t *testing.T) {
 	}
 	s.Thaw()
 	eventually(t, "the store is ready again", func() bool { return store.Ready() == nil })
-	mustAppend(t, store, at("m", now+2, 3))
-	if points := history(t, store, "m", "v"); len(points) < 2 || points[0].Value != 1 || points[len(points)-1].Value != 3 {
+	mustAppend(t, store, reading("m", now+2, 3))
+	if points := mustHistory(t, store, "m", "v"); len(points) < 2 || points[0].Value != 1 || points[len(points)-1].Value != 3 {
 		t.Errorf("history = %v, want the acknowledged points", points)
 	}
 }
 
 // A commit whose answer is lost is not acknowledged unless it is certain; it is
 // simply done again, which changes nothing.
-func TestIntegrationLostAnswer(t *testing.T) {
+func TestIntegrationCommitRetriedAfterLostResponse(t *testing.T) {
 	t.Parallel()
 	var mode atomic.Int32
 	const (
@@ -213,8 +213,8 @@ func TestIntegrationLostAnswer(t *testing.T) {
 		failAlways
 		diskFull
 	)
-	o := options(t)
-	store := mustOpen(t, o.Tuned(postgres.Tuning{PollEvery: 10 * time.Millisecond, AroundCommit: func(commit func() error) error {
+	o := testOptions(t)
+	store := mustOpen(t, o.Tuned(postgres.Tuning{PollInterval: 10 * time.Millisecond, AroundCommit: func(commit func() error) error {
 		switch mode.Load() {
 		case loseOnce:
 			mode.Store(fine)
@@ -227,11 +227,11 @@ func TestIntegrationLostAnswer(t *testing.T) {
 		return commit()
 	}}))
 	now := time.Now().UnixMilli()
-	mustAppend(t, store, at("m", now, 1))
+	mustAppend(t, store, reading("m", now, 1))
 	mode.Store(loseOnce)
-	mustAppend(t, store, at("m", now+1, 2)) // known series
+	mustAppend(t, store, reading("m", now+1, 2)) // known series
 	mode.Store(loseOnce)
-	mustAppend(t, store, at("n", now+1, 2)) // registers one
+	mustAppend(t, store, reading("n", now+1, 2)) // registers one
 	for _, machine := range []string{"m", "n"} {
 		if rows, err := store.QueryInt(t.Context(), "SELECT count(*) FROM series WHERE machine = $1", machine); err != nil || rows != 1 {
 			t.Errorf("%d series of %s, %v, want 1", rows, machine, err)
@@ -239,13 +239,13 @@ func TestIntegrationLostAnswer(t *testing.T) {
 	}
 	mode.Store(failAlways)
 	eventually(t, "an append is refused, for what is the matter now", func() bool { // the answers lost before may be, for a moment
-		_, err := store.Append(t.Context(), []factory.Reading{at("m", now+2, 3)})
+		_, err := store.Append(t.Context(), []factory.Reading{reading("m", now+2, 3)})
 		return errors.Is(err, factory.ErrUnavailable) && strings.Contains(err.Error(), "no space left")
 	})
 	mode.Store(fine)
 	eventually(t, "the store is ready again", func() bool { return store.Ready() == nil })
-	mustAppend(t, store, at("m", now+3, 4))
-	if points := history(t, store, "m", "v"); len(points) != 3 {
+	mustAppend(t, store, reading("m", now+3, 4))
+	if points := mustHistory(t, store, "m", "v"); len(points) != 3 {
 		t.Errorf("history = %v, want the 3 acknowledged points", points)
 	}
 	// A disk that is full lets small changes pass. While no file can grow the
@@ -254,7 +254,7 @@ func TestIntegrationLostAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	mode.Store(diskFull)
-	if _, err := store.Append(t.Context(), []factory.Reading{at("m", now+4, 5)}); !errors.Is(err, factory.ErrUnavailable) {
+	if _, err := store.Append(t.Context(), []factory.Reading{reading("m", now+4, 5)}); !errors.Is(err, factory.ErrUnavailable) {
 		t.Errorf("Append to a full disk = %v, want ErrUnavailable", err)
 	}
 	mode.Store(fine)
@@ -273,13 +273,13 @@ func TestIntegrationLostAnswer(t *testing.T) {
 
 // A server that becomes read-only takes no readings, but shows them; when it
 // takes them again no restart is needed.
-func TestIntegrationServerReadOnly(t *testing.T) {
+func TestIntegrationReadOnlyServerRefusesAppends(t *testing.T) {
 	t.Parallel()
-	s := ownServer(t, "fsync=off")
+	s := startServer(t, "fsync=off")
 	store := mustOpen(t, postgres.Options{URL: s.URL(""), AutoRegister: true, MaxConns: 6}.
-		Tuned(postgres.Tuning{PollEvery: 20 * time.Millisecond, UpkeepEvery: time.Hour}))
+		Tuned(postgres.Tuning{PollInterval: 20 * time.Millisecond, MaintenanceInterval: time.Hour}))
 	now := time.Now().UnixMilli()
-	mustAppend(t, store, at("m", now, 1))
+	mustAppend(t, store, reading("m", now, 1))
 	set := func(value string) {
 		t.Helper()
 		for _, sql := range []string{"ALTER SYSTEM SET default_transaction_read_only = " + value, "SELECT pg_reload_conf()"} {
@@ -293,24 +293,24 @@ func TestIntegrationServerReadOnly(t *testing.T) {
 	// the fault found over, until all do.
 	eventually(t, "an append is refused for the cause that readiness tells", func() bool {
 		now++
-		_, err := store.Append(context.Background(), []factory.Reading{at("m", now, 1)})
+		_, err := store.Append(context.Background(), []factory.Reading{reading("m", now, 1)})
 		ready := store.Ready()
 		return errors.Is(err, factory.ErrUnavailable) && ready != nil && strings.Contains(ready.Error(), "read-only")
 	})
 	set("off")
 	eventually(t, "the store is ready again", func() bool { return store.Ready() == nil })
-	mustAppend(t, store, at("m", now+1, 2))
+	mustAppend(t, store, reading("m", now+1, 2))
 }
 
 // A server that is not there yet is waited for; one that never comes is named,
 // without the password to it.
-func TestIntegrationServerComesLate(t *testing.T) {
+func TestIntegrationOpenWaitsForServer(t *testing.T) {
 	t.Parallel()
-	s := ownServer(t, "fsync=off")
+	s := startServer(t, "fsync=off")
 	s.Kill()
 	opened := make(chan error, 1)
 	go func() {
-		store, err := postgres.Open(context.Background(), postgres.Options{URL: s.URL("")}.Tuned(postgres.Tuning{StartWithin: patience}))
+		store, err := postgres.Open(context.Background(), postgres.Options{URL: s.URL("")}.Tuned(postgres.Tuning{StartTimeout: testTimeout}))
 		if err == nil {
 			err = store.Close()
 		}
@@ -327,8 +327,8 @@ func TestIntegrationServerComesLate(t *testing.T) {
 		"no such database": strings.Replace(s.URL(""), "/postgres?", "/nothing?", 1),
 	} {
 		started := time.Now()
-		_, err := postgres.Open(context.Background(), postgres.Options{URL: url}.Tuned(postgres.Tuning{StartWithin: 300 * time.Millisecond}))
-		if err == nil || strings.Contains(err.Error(), "hush") || time.Since(started) > patience {
+		_, err := postgres.Open(context.Background(), postgres.Options{URL: url}.Tuned(postgres.Tuning{StartTimeout: 300 * time.Millisecond}))
+		if err == nil || strings.Contains(err.Error(), "hush") || time.Since(started) > testTimeout {
 			t.Errorf("%s: Open = %v after %v, want an error without the password, soon", name, err, time.Since(started))
 		}
 	}

@@ -11,10 +11,10 @@ import (
 )
 
 // roller sums up hours of series in a transaction and writes what they come to.
-type roller struct {
-	tx     pgx.Tx
-	points int // gone through so far
-	chunk  []factory.Point
+type rollupBuilder struct {
+	tx         pgx.Tx
+	pointsRead int // gone through so far
+	buf        []factory.Point
 
 	ids, since, before []int64 // what was gone through
 	rows               [][]any // what comes of it
@@ -27,33 +27,33 @@ type roller struct {
 
 // newRoller returns a roller that works in tx, for which it sets what
 // inIndexOrder sets for readers.
-func newRoller(ctx context.Context, tx pgx.Tx) (*roller, error) {
-	for _, way := range ways {
+func newRollupBuilder(ctx context.Context, tx pgx.Tx) (*rollupBuilder, error) {
+	for _, way := range disabledPlanNodes {
 		if _, err := tx.Exec(ctx, "SET LOCAL "+way+" = off"); err != nil {
 			return nil, err
 		}
 	}
-	return &roller{tx: tx}, nil
+	return &rollupBuilder{tx: tx}, nil
 }
 
 // rollChunk is how many readings are read at once.
-const rollChunk = 1 << 15
+const rollupChunkPoints = 1 << 15
 
 // roll sums up the readings that a table has of a series from from on, which
 // begins an hour, up to to, until there were about enough of them, and returns
 // how far it got: to, or where an hour begins.
-func (r *roller) roll(ctx context.Context, table string, series, from, to int64, enough int) (until int64, err error) {
+func (r *rollupBuilder) build(ctx context.Context, table string, series, from, to int64, enough int) (until int64, err error) {
 	r.series, r.start, r.hour, r.minutes = series, from, factory.Summary{}, r.minutes[:0]
 	at, read := from, 0
 	for {
-		points, err := r.read(ctx, table, series, at, to)
+		points, err := r.readChunk(ctx, table, series, at, to)
 		if err != nil {
 			return from, err
 		}
 		r.add(points)
 		read += len(points)
-		if len(points) < rollChunk {
-			r.endHour()
+		if len(points) < rollupChunkPoints {
+			r.finishHour()
 			until = to
 			break
 		}
@@ -63,20 +63,20 @@ func (r *roller) roll(ctx context.Context, table string, series, from, to int64,
 		}
 		at = points[len(points)-1].ObservedAt + 1
 	}
-	r.points += read
+	r.pointsRead += read
 	r.ids, r.since, r.before = append(r.ids, series), append(r.since, from), append(r.before, until)
 	return until, nil
 }
 
 // read returns the next readings, valid until the next call.
-func (r *roller) read(ctx context.Context, table string, series, from, to int64) ([]factory.Point, error) {
+func (r *rollupBuilder) readChunk(ctx context.Context, table string, series, from, to int64) ([]factory.Point, error) {
 	rows, err := r.tx.Query(ctx, "SELECT at, value FROM "+table+" WHERE series_id = $1 AND at >= $2 AND at < $3 ORDER BY at LIMIT $4",
-		series, from, to, rollChunk)
+		series, from, to, rollupChunkPoints)
 	if err != nil {
 		return nil, err
 	}
-	r.chunk, err = scanPoints(rows, r.chunk[:0])
-	return r.chunk, err
+	r.buf, err = scanPoints(rows, r.buf[:0])
+	return r.buf, err
 }
 
 // scanPoints appends the rows, each a time and a value, to points.
@@ -85,7 +85,7 @@ func scanPoints(rows pgx.Rows, points []factory.Point) ([]factory.Point, error) 
 	for rows.Next() {
 		raw := rows.RawValues() // binary: the statement is a prepared one
 		if len(raw) != 2 || len(raw[0]) != 8 || len(raw[1]) != 8 {
-			return points, errConfused
+			return points, errUnexpectedResult
 		}
 		points = append(points, factory.Point{
 			ObservedAt: int64(binary.BigEndian.Uint64(raw[0])),
@@ -96,11 +96,11 @@ func scanPoints(rows pgx.Rows, points []factory.Point) ([]factory.Point, error) 
 }
 
 // add takes the next readings of the series.
-func (r *roller) add(points []factory.Point) {
+func (r *rollupBuilder) add(points []factory.Point) {
 	for len(points) > 0 {
 		minute := points[0].ObservedAt - points[0].ObservedAt%minuteMs
 		if hour := minute - minute%hourMs; hour != r.start {
-			r.endHour()
+			r.finishHour()
 			r.start = hour
 		}
 		n := 1
@@ -117,10 +117,10 @@ func (r *roller) add(points []factory.Point) {
 }
 
 // endHour makes a rollup of the hour at hand if that pays.
-func (r *roller) endHour() {
-	if h := &r.hour; h.Count >= leastOfHour {
+func (r *rollupBuilder) finishHour() {
+	if h := &r.hour; h.Count >= minHourPoints {
 		var minutes []byte
-		if h.Count >= int64(len(r.minutes))*leastOfMinute {
+		if h.Count >= int64(len(r.minutes))*minMinutePoints {
 			minutes = encodeMinutes(r.start, r.minutes)
 		}
 		r.rows = append(r.rows, []any{
@@ -138,7 +138,7 @@ var rollupColumns = []string{
 }
 
 // write puts the rollups in the place of those that there were.
-func (r *roller) write(ctx context.Context) error {
+func (r *rollupBuilder) write(ctx context.Context) error {
 	_, err := r.tx.Exec(ctx, `
 		DELETE FROM rollup r USING unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS e(id, since, before)
 		WHERE r.series_id = e.id AND r.start >= e.since AND r.start < e.before`, r.ids, r.since, r.before)

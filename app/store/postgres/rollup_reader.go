@@ -9,17 +9,17 @@ import (
 
 // rollups fills the buckets of one series from rollups, where they are there
 // and fit, and from the readings everywhere else, in order of time.
-type rollups struct {
+type rollupReader struct {
 	*reader
 	ctx     context.Context //nolint:containedctx // of the one query that this lives for
-	series  shown
-	buckets *bucketer
+	series  seriesInfo
+	buckets *bucketBuilder
 	// From rawFrom to rawTo the readings are still to be taken.
 	rawFrom, rawTo int64
 }
 
 // rolledUp is one row of the table rollup: the hour, or its minutes.
-type rolledUp struct {
+type rollupRow struct {
 	start   int64
 	hour    factory.Summary
 	minutes []factory.Summary
@@ -28,34 +28,34 @@ type rolledUp struct {
 // Numbers of rollups that are read at once. The first is small: often no more
 // is wanted.
 const (
-	firstRollups = 64
-	lastRollups  = 1024
+	minRollupBatch = 64
+	maxRollupBatch = 1024
 )
 
 // worthMs is the length of a range from which rollups are looked for.
-const worthMs = hourMs / 2
+const minRollupRangeMs = hourMs / 2
 
 // fillBuckets puts what s has from from to to into b.
-func (r *reader) fillBuckets(ctx context.Context, s shown, from, to int64, b *bucketer) error {
-	from = r.since(s, from)
+func (r *reader) fillBuckets(ctx context.Context, s seriesInfo, from, to int64, b *bucketBuilder) error {
+	from = r.clampToRetention(s, from)
 	step := b.rollupStep(from, to)
-	low, high := max(from, ancient), min(to, remote)
-	if step == 0 || low >= high || high-low < worthMs {
-		return r.points(ctx, s, from, to, b.add)
+	low, high := max(from, minBoundedTime), min(to, maxBoundedTime)
+	if step == 0 || low >= high || high-low < minRollupRangeMs {
+		return r.readPoints(ctx, s, from, to, b.add)
 	}
-	f := rollups{reader: r, ctx: ctx, series: s, buckets: b, rawFrom: from, rawTo: low}
+	f := rollupReader{reader: r, ctx: ctx, series: s, buckets: b, rawFrom: from, rawTo: low}
 	read := f.readHours
 	if step == minuteMs {
 		read = f.readMinutes
 	}
 	at := low - low%hourMs
-	for limit := firstRollups; ; limit = lastRollups {
+	for limit := minRollupBatch; ; limit = maxRollupBatch {
 		rows, err := read(at, high, limit)
 		if err != nil {
 			return err
 		}
 		for _, row := range rows {
-			if more, err := f.take(row, low, high); err != nil || !more {
+			if more, err := f.addRow(row, low, high); err != nil || !more {
 				return err
 			}
 		}
@@ -65,19 +65,19 @@ func (r *reader) fillBuckets(ctx context.Context, s shown, from, to int64, b *bu
 		at = rows[len(rows)-1].start + hourMs
 	}
 	f.rawTo = to
-	_, err := f.takeReadings()
+	_, err := f.addReadings()
 	return err
 }
 
 // rollupStep is the length of those rollups that fit into the buckets of a
 // query, as a rule; 0 is none.
-func (b *bucketer) rollupStep(from, to int64) int64 {
+func (b *bucketBuilder) rollupStep(from, to int64) int64 {
 	q := &b.query
 	fits := func(step int64) bool {
 		if q.Interval.Calendar == factory.Fixed {
 			return q.Interval.Millis%step == 0
 		}
-		for _, at := range []int64{max(from, ancient), min(to, remote)} {
+		for _, at := range []int64{max(from, minBoundedTime), min(to, maxBoundedTime)} {
 			zone := q.Location
 			if zone == nil {
 				zone = time.UTC
@@ -99,11 +99,11 @@ func (b *bucketer) rollupStep(from, to int64) int64 {
 
 // take takes one row; low and high are what the whole query is about. more is
 // false when no more is wanted.
-func (f *rollups) take(row rolledUp, low, high int64) (more bool, err error) {
+func (f *rollupReader) addRow(row rollupRow, low, high int64) (more bool, err error) {
 	f.rawTo = max(f.rawTo, row.start)
 	end := min(high, row.start+hourMs)
 	if row.minutes == nil {
-		return f.takeSummary(row.hour, row.start, end, low, high)
+		return f.addSummary(row.hour, row.start, end, low, high)
 	}
 	for _, minute := range row.minutes {
 		start := minute.First.ObservedAt - minute.First.ObservedAt%minuteMs
@@ -113,7 +113,7 @@ func (f *rollups) take(row rolledUp, low, high int64) (more bool, err error) {
 		if f.rawFrom == f.rawTo { // nothing lies between two minutes of a row
 			f.rawFrom, f.rawTo = max(f.rawFrom, start), max(f.rawTo, start)
 		}
-		if more, err := f.takeSummary(minute, start, min(high, start+minuteMs), low, high); err != nil || !more {
+		if more, err := f.addSummary(minute, start, min(high, start+minuteMs), low, high); err != nil || !more {
 			return more, err
 		}
 	}
@@ -126,13 +126,13 @@ func (f *rollups) take(row rolledUp, low, high int64) (more bool, err error) {
 
 // takeSummary takes what the readings from start to end come to, or those
 // readings themselves where a bucket has only some of them.
-func (f *rollups) takeSummary(s factory.Summary, start, end, low, high int64) (more bool, err error) {
+func (f *rollupReader) addSummary(s factory.Summary, start, end, low, high int64) (more bool, err error) {
 	if s.First.ObservedAt < low || s.Last.ObservedAt >= high || !f.buckets.fits(s.First.ObservedAt, s.Last.ObservedAt) {
 		f.rawTo = max(f.rawTo, end)
 		return true, nil
 	}
 	f.rawTo = max(f.rawTo, start)
-	if more, err := f.takeReadings(); err != nil || !more {
+	if more, err := f.addReadings(); err != nil || !more {
 		return more, err
 	}
 	f.rawFrom, f.rawTo = end, end
@@ -140,9 +140,9 @@ func (f *rollups) takeSummary(s factory.Summary, start, end, low, high int64) (m
 }
 
 // takeReadings takes the readings that are still to be taken.
-func (f *rollups) takeReadings() (more bool, err error) {
+func (f *rollupReader) addReadings() (more bool, err error) {
 	if f.rawFrom < f.rawTo {
-		err = f.points(f.ctx, f.series, f.rawFrom, f.rawTo, f.buckets.add)
+		err = f.readPoints(f.ctx, f.series, f.rawFrom, f.rawTo, f.buckets.add)
 	}
 	f.rawFrom = f.rawTo
 	return !f.buckets.more, err
@@ -150,23 +150,23 @@ func (f *rollups) takeReadings() (more bool, err error) {
 
 // countingRollups are those of a series in an interval of time that count, in
 // order.
-const countingRollups = ` FROM rollup r
+const validRollups = ` FROM rollup r
 	WHERE series_id = $1 AND start >= $2 AND start < $3 AND NOT EXISTS (
 		SELECT FROM rollup_due d WHERE d.series_id = r.series_id AND d.start = r.start)`
 
 // readHours reads hours, at most limit.
-func (f *rollups) readHours(from, to int64, limit int) (rows []rolledUp, err error) {
-	ctx, cancel := f.store.options.bounded(f.ctx)
+func (f *rollupReader) readHours(from, to int64, limit int) (rows []rollupRow, err error) {
+	ctx, cancel := f.store.options.statementContext(f.ctx)
 	defer cancel()
 	answer, err := f.tx.Query(ctx, `
-		SELECT start, points, least, greatest, sum, carry, first_at, first_value, last_at, last_value, increase`+countingRollups+
+		SELECT start, points, least, greatest, sum, carry, first_at, first_value, last_at, last_value, increase`+validRollups+
 		" ORDER BY start LIMIT $4", f.series.id, from, to, limit)
 	if err != nil {
 		return nil, err
 	}
 	defer answer.Close()
 	for answer.Next() {
-		var row rolledUp
+		var row rollupRow
 		var carry float64
 		h := &row.hour
 		err := answer.Scan(&row.start, &h.Count, &h.Min, &h.Max, &h.Sum, &carry,
@@ -181,24 +181,24 @@ func (f *rollups) readHours(from, to int64, limit int) (rows []rolledUp, err err
 }
 
 // readMinutes reads the minutes of hours, at most limit.
-func (f *rollups) readMinutes(from, to int64, limit int) (rows []rolledUp, err error) {
-	ctx, cancel := f.store.options.bounded(f.ctx)
+func (f *rollupReader) readMinutes(from, to int64, limit int) (rows []rollupRow, err error) {
+	ctx, cancel := f.store.options.statementContext(f.ctx)
 	defer cancel()
-	answer, err := f.tx.Query(ctx, "SELECT start, minutes"+countingRollups+" AND minutes IS NOT NULL ORDER BY start LIMIT $4",
+	answer, err := f.tx.Query(ctx, "SELECT start, minutes"+validRollups+" AND minutes IS NOT NULL ORDER BY start LIMIT $4",
 		f.series.id, from, to, limit)
 	if err != nil {
 		return nil, err
 	}
 	defer answer.Close()
 	for answer.Next() {
-		var row rolledUp
+		var row rollupRow
 		var data []byte
 		if err := answer.Scan(&row.start, &data); err != nil {
 			return nil, err
 		}
 		minutes, ok := decodeMinutes(nil, row.start, data)
 		if !ok || len(minutes) == 0 {
-			return nil, errConfused
+			return nil, errUnexpectedResult
 		}
 		row.minutes = minutes
 		rows = append(rows, row)

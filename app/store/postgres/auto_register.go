@@ -16,26 +16,26 @@ import (
 // What f changes gets the version next; it reports whether it has changed
 // anything, and whether rows were removed. In the same transaction then may do
 // more, once the version is set. Afterwards the copy has what was changed.
-func (s *Store) changeCatalog(ctx context.Context,
-	f func(ctx context.Context, tx pgx.Tx, next int64) (change, error),
+func (s *Store) inRegistryTransaction(ctx context.Context,
+	f func(ctx context.Context, tx pgx.Tx, next int64) (registryChange, error),
 	then func(ctx context.Context, tx pgx.Tx, version int64) error,
 ) error {
-	var done change
-	err := s.inTransaction(ctx, s.writing, readWrite, func(ctx context.Context, tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", s.guard); err != nil {
+	var done registryChange
+	err := s.inTransaction(ctx, s.writePool, readWrite, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", s.registryLock); err != nil {
 			return err
 		}
-		if err := s.catalog.load(ctx, tx, false); err != nil {
+		if err := s.registry.load(ctx, tx, false); err != nil {
 			return err
 		}
-		version := s.catalog.at()
+		version := s.registry.currentVersion()
 		var err error
 		if done, err = f(ctx, tx, version+1); err != nil {
 			return err
 		}
 		if done != unchanged {
 			version++
-			_, err := tx.Exec(ctx, "UPDATE catalog_state SET version = $1, rebuilt = CASE WHEN $2 THEN $1 ELSE rebuilt END", version, done == removed)
+			_, err := tx.Exec(ctx, "UPDATE catalog_state SET version = $1, rebuilt = CASE WHEN $2 THEN $1 ELSE rebuilt END", version, done == rowsRemoved)
 			if err != nil {
 				return err
 			}
@@ -50,17 +50,17 @@ func (s *Store) changeCatalog(ctx context.Context,
 	}
 	// It is committed; a copy that could not be brought up to date now will be
 	// before it is relied upon.
-	_ = s.catalog.refresh(ctx, s, false)
+	_ = s.registry.refresh(ctx, s, false)
 	return nil
 }
 
 // change says what became of the catalog.
-type change int
+type registryChange int
 
 const (
-	unchanged change = iota
+	unchanged registryChange = iota
 	changed
-	removed // rows, too
+	rowsRemoved // rows, too
 )
 
 // register commits a group that has series which are not registered, together
@@ -71,12 +71,12 @@ func (c *committer) register(ctx context.Context, group []*request) error {
 	if err := s.partitions.ensure(ctx, c.unregisteredRows(group)); err != nil {
 		return err
 	}
-	return s.changeCatalog(ctx,
-		func(ctx context.Context, tx pgx.Tx, next int64) (change, error) {
+	return s.inRegistryTransaction(ctx,
+		func(ctx context.Context, tx pgx.Tx, next int64) (registryChange, error) {
 			if _, newcomers := c.compare(group); !newcomers {
 				return unchanged, nil
 			}
-			plan := c.plan(group)
+			plan := c.planRegistration(group)
 			if err := plan.apply(ctx, tx, s.options.nowMillis(), next); err != nil {
 				return unchanged, err
 			}
@@ -90,8 +90,8 @@ func (c *committer) register(ctx context.Context, group []*request) error {
 			if len(c.batch.rows) == 0 {
 				return nil
 			}
-			ok, err := accepted(tx.Conn().PgConn().ExecParams(ctx, appendSQL,
-				c.batch.params(version, s.guard), appendOIDs, binaryParams, binaryResults).Read())
+			ok, err := parseAppendResult(tx.Conn().PgConn().ExecParams(ctx, appendSQL,
+				c.batch.params(version, s.registryLock), appendOIDs, binaryParams, binaryResults).Read())
 			if err == nil && !ok {
 				return errStale
 			}
@@ -106,24 +106,26 @@ func (c *committer) unregisteredRows(group []*request) []row {
 }
 
 // plan is what a group wants registered.
-type plan struct {
-	machines []string        // new ones
-	revived  map[string]bool // deleted ones that come back
-	series   map[key]*series // new ones; the others only await their id
-	awaiting []*entry        // their readings, and those of revived machines
-	known    map[key]*series
+type registration struct {
+	newMachines []string        // new ones
+	restored    map[string]bool // deleted ones that come back
+	newSeries   map[key]*series // new ones; the others only await their id
+	pending     []*entry        // their readings, and those of revived machines
+	registered  map[key]*series
 }
 
-func (p *plan) empty() bool { return len(p.machines) == 0 && len(p.revived) == 0 && len(p.series) == 0 }
+func (p *registration) empty() bool {
+	return len(p.newMachines) == 0 && len(p.restored) == 0 && len(p.newSeries) == 0
+}
 
 // plan decides which of the newcomers of a group are registered, in the order
 // in which they came, and refuses the readings of the others.
-func (c *committer) plan(group []*request) *plan {
+func (c *committer) planRegistration(group []*request) *registration {
 	s := c.store
-	p := &plan{revived: make(map[string]bool), series: make(map[key]*series), known: make(map[key]*series)}
+	p := &registration{restored: make(map[string]bool), newSeries: make(map[key]*series), registered: make(map[key]*series)}
 	machines := make(map[string]bool)
-	s.catalog.mu.RLock()
-	defer s.catalog.mu.RUnlock()
+	s.registry.mu.RLock()
+	defer s.registry.mu.RUnlock()
 	for _, r := range group {
 		for i := range r.entries {
 			e := &r.entries[i]
@@ -131,28 +133,28 @@ func (c *committer) plan(group []*request) *plan {
 				continue
 			}
 			k := e.series.key
-			exists, machine := s.catalog.byKey[k], s.catalog.machines[k.machine]
-			newSeries := exists == nil && p.series[k] == nil
+			exists, machine := s.registry.byKey[k], s.registry.machines[k.machine]
+			newSeries := exists == nil && p.newSeries[k] == nil
 			newMachine := machine == nil && !machines[k.machine]
-			if newSeries && len(s.catalog.byKey)+len(p.series) >= s.options.MaxSeries ||
-				newMachine && len(s.catalog.machines)+len(p.machines) >= s.options.MaxSeries {
+			if newSeries && len(s.registry.byKey)+len(p.newSeries) >= s.options.MaxSeries ||
+				newMachine && len(s.registry.machines)+len(p.newMachines) >= s.options.MaxSeries {
 				r.refuse(e, limitError(s.options.MaxSeries))
 				continue
 			}
 			if newMachine {
 				machines[k.machine] = true
-				p.machines = append(p.machines, k.machine)
+				p.newMachines = append(p.newMachines, k.machine)
 			}
 			if machine != nil && machine.deleted {
-				p.revived[k.machine] = true
+				p.restored[k.machine] = true
 			}
 			if newSeries {
-				p.series[k] = e.series
+				p.newSeries[k] = e.series
 			}
 			if exists != nil {
-				p.known[k] = exists
+				p.registered[k] = exists
 			}
-			p.awaiting = append(p.awaiting, e)
+			p.pending = append(p.pending, e)
 			// The id that it gets is good only if the transaction is committed;
 			// another attempt looks everything up again.
 			r.version = 0
@@ -162,37 +164,37 @@ func (c *committer) plan(group []*request) *plan {
 }
 
 // apply writes the plan and gives the readings their series.
-func (p *plan) apply(ctx context.Context, tx pgx.Tx, now, next int64) error {
-	if len(p.machines) > 0 {
+func (p *registration) apply(ctx context.Context, tx pgx.Tx, now, next int64) error {
+	if len(p.newMachines) > 0 {
 		_, err := tx.Exec(ctx, `
 			INSERT INTO machine (id, version, created_at, updated_at, changed)
-			SELECT id, 1, $2, $2, $3 FROM unnest($1::text[]) AS id`, p.machines, now, next)
+			SELECT id, 1, $2, $2, $3 FROM unnest($1::text[]) AS id`, p.newMachines, now, next)
 		if err != nil {
 			return fmt.Errorf("register machines: %w", err)
 		}
 	}
-	if len(p.revived) > 0 {
+	if len(p.restored) > 0 {
 		_, err := tx.Exec(ctx, `
 			UPDATE machine SET deleted = false, version = version + 1, updated_at = $2, changed = $3
-			WHERE id = ANY($1)`, slices.Collect(maps.Keys(p.revived)), now, next)
+			WHERE id = ANY($1)`, slices.Collect(maps.Keys(p.restored)), now, next)
 		if err != nil {
 			return fmt.Errorf("register machines again: %w", err)
 		}
 	}
-	if len(p.series) > 0 {
-		if err := p.applySeries(ctx, tx, now, next); err != nil {
+	if len(p.newSeries) > 0 {
+		if err := p.insertSeries(ctx, tx, now, next); err != nil {
 			return fmt.Errorf("register series: %w", err)
 		}
 	}
-	for _, e := range p.awaiting {
-		e.series = p.known[e.series.key]
+	for _, e := range p.pending {
+		e.series = p.registered[e.series.key]
 	}
 	return nil
 }
 
-func (p *plan) applySeries(ctx context.Context, tx pgx.Tx, now, next int64) error {
+func (p *registration) insertSeries(ctx context.Context, tx pgx.Tx, now, next int64) error {
 	var machines, metrics []string
-	for k := range p.series {
+	for k := range p.newSeries {
 		machines, metrics = append(machines, k.machine), append(metrics, k.metric)
 	}
 	rows, err := tx.Query(ctx, `
@@ -204,7 +206,7 @@ func (p *plan) applySeries(ctx context.Context, tx pgx.Tx, now, next int64) erro
 	}
 	var one series
 	_, err = pgx.ForEachRow(rows, []any{&one.id, &one.machine, &one.metric}, func() error {
-		p.known[one.key] = &series{key: one.key, id: one.id}
+		p.registered[one.key] = &series{key: one.key, id: one.id}
 		return nil
 	})
 	return err

@@ -19,28 +19,28 @@ import (
 const dayMs = 24 * 3_600_000
 
 // movable is a clock that a test moves.
-type movable struct{ at atomic.Int64 }
+type fakeClock struct{ millis atomic.Int64 }
 
-func (m *movable) now() time.Time { return time.UnixMilli(m.at.Load()) }
+func (m *fakeClock) now() time.Time { return time.UnixMilli(m.millis.Load()) }
 
 // upkeepStore opens a store with a clock at noon of a day. Its leader has had the
 // one round that it gets to, so that all upkeep from then on is the test's.
-func upkeepStore(t *testing.T, change func(*postgres.Options)) (*postgres.Store, *movable) {
+func openWithClock(t *testing.T, change func(*postgres.Options)) (*postgres.Store, *fakeClock) {
 	t.Helper()
-	clock := new(movable)
-	clock.at.Store(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC).UnixMilli())
-	o := options(t)
+	clock := new(fakeClock)
+	clock.millis.Store(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC).UnixMilli())
+	o := testOptions(t)
 	if change != nil {
 		change(&o)
 	}
-	s := mustOpen(t, o.Tuned(postgres.Tuning{Now: clock.now, UpkeepEvery: time.Hour}))
-	eventually(t, "the leader's round is over", func() bool { return s.Rounds() > 0 })
+	s := mustOpen(t, o.Tuned(postgres.Tuning{Now: clock.now, MaintenanceInterval: time.Hour}))
+	eventually(t, "the leader's round is over", func() bool { return s.MaintenanceRounds() > 0 })
 	return s, clock
 }
 
-func mustUpkeep(t *testing.T, s *postgres.Store) {
+func mustRunMaintenance(t *testing.T, s *postgres.Store) {
 	t.Helper()
-	if err := s.UpkeepNow(context.Background()); err != nil {
+	if err := s.RunMaintenance(context.Background()); err != nil {
 		t.Fatalf("upkeep: %v", err)
 	}
 }
@@ -55,7 +55,7 @@ func mustInt(t *testing.T, s *postgres.Store, sql string, args ...any) int64 {
 }
 
 // tables counts the partitions, which the list and the server must agree on.
-func tables(t *testing.T, s *postgres.Store) int64 {
+func countPartitions(t *testing.T, s *postgres.Store) int64 {
 	t.Helper()
 	listed := mustInt(t, s, "SELECT count(*) FROM reading_partition")
 	attached := mustInt(t, s, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'reading'::regclass")
@@ -68,11 +68,11 @@ func tables(t *testing.T, s *postgres.Store) int64 {
 // Days are dropped whole once everything in them has expired. Where a metric
 // is kept longer or shorter than the default, what has expired is deleted, and
 // what has not stays.
-func TestIntegrationRetentionRemoves(t *testing.T) {
+func TestIntegrationRetentionDeletesExpired(t *testing.T) {
 	t.Parallel()
-	s, clock := upkeepStore(t, func(o *postgres.Options) { o.Retention = 5 * 24 * time.Hour })
-	now := clock.at.Load()
-	ahead := tables(t, s)
+	s, clock := openWithClock(t, func(o *postgres.Options) { o.Retention = 5 * 24 * time.Hour })
+	now := clock.millis.Load()
+	ahead := countPartitions(t, s)
 	if ahead != 4 {
 		t.Errorf("%d partitions are made ahead, want today and three more", ahead)
 	}
@@ -87,13 +87,13 @@ func TestIntegrationRetentionRemoves(t *testing.T) {
 		mustAppend(t, s, batch...)
 	}
 	fill("default", 5)
-	if got := tables(t, s); got != ahead+4 {
+	if got := countPartitions(t, s); got != ahead+4 {
 		t.Errorf("%d partitions, want one more for each of the four days before today", got)
 	}
-	clock.at.Add(2 * dayMs)
-	mustUpkeep(t, s)
+	clock.millis.Add(2 * dayMs)
+	mustRunMaintenance(t, s)
 	// Of the two oldest days one has expired whole; half of the other stays.
-	if got := tables(t, s); got != ahead+4-1+2 {
+	if got := countPartitions(t, s); got != ahead+4-1+2 {
 		t.Errorf("%d partitions after two days, want one dropped and two made ahead", got)
 	}
 	if stats := s.Stats(); stats.ExpiredPoints != 24 || stats.Bytes == 0 {
@@ -108,34 +108,34 @@ func TestIntegrationRetentionRemoves(t *testing.T) {
 	}
 	put("ever", factory.KeepForever)
 	put("short", 24*time.Hour)
-	now = clock.at.Load()
+	now = clock.millis.Load()
 	fill("ever", 10)
 	fill("short", 1)
-	clock.at.Add(30 * dayMs)
-	mustUpkeep(t, s)
+	clock.millis.Add(30 * dayMs)
+	mustRunMaintenance(t, s)
 	for metric, want := range map[string]int64{"default": 0, "ever": 240, "short": 0} {
 		if got := mustInt(t, s, "SELECT count(*) FROM reading r JOIN series s ON s.id = r.series_id WHERE s.metric = $1", metric); got != want {
 			t.Errorf("%d readings of %s are on the disk, want %d", got, metric, want)
 		}
-		if got := history(t, s, "m", metric); int64(len(got)) != want {
+		if got := mustHistory(t, s, "m", metric); int64(len(got)) != want {
 			t.Errorf("%d readings of %s are shown, want %d", len(got), metric, want)
 		}
 	}
 	// Kept no longer, its days go too.
 	put("ever", 0)
-	mustUpkeep(t, s)
+	mustRunMaintenance(t, s)
 	if got := mustInt(t, s, "SELECT count(*) FROM reading"); got != 0 {
 		t.Errorf("%d readings are on the disk, want none", got)
 	}
-	if got := mustInt(t, s, "SELECT count(*) FROM reading_partition WHERE finish <= $1", clock.at.Load()-6*dayMs); got != 0 {
+	if got := mustInt(t, s, "SELECT count(*) FROM reading_partition WHERE finish <= $1", clock.millis.Load()-6*dayMs); got != 0 {
 		t.Errorf("%d partitions of expired days are left", got)
 	}
-	mustAppend(t, s, at("m", clock.at.Load(), 1))
+	mustAppend(t, s, reading("m", clock.millis.Load(), 1))
 }
 
 // Past the size limit the oldest days go, with a warning before; what is
 // newest of a series that had only older readings is gone too.
-func TestIntegrationSizeLimit(t *testing.T) {
+func TestIntegrationSizeLimitEvictsOldestDays(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	events := map[postgres.EventKind]int{}
@@ -155,19 +155,19 @@ func TestIntegrationSizeLimit(t *testing.T) {
 		}
 	}
 	// Tables without readings take a few hundred KiB; each day here more.
-	s, clock := upkeepStore(t, limits(4<<20))
-	now := clock.at.Load()
+	s, clock := openWithClock(t, limits(4<<20))
+	now := clock.millis.Load()
 	for day := int64(9); day >= 0; day-- {
 		var batch []factory.Reading
 		for i := range int64(8_000) {
-			batch = append(batch, at("m", now-day*dayMs-i, 1))
+			batch = append(batch, reading("m", now-day*dayMs-i, 1))
 		}
 		if day == 9 {
-			batch = append(batch, at("early", now-day*dayMs, 1))
+			batch = append(batch, reading("early", now-day*dayMs, 1))
 		}
 		mustAppend(t, s, batch...)
 	}
-	mustUpkeep(t, s)
+	mustRunMaintenance(t, s)
 	stats := s.Stats()
 	if stats.Bytes > 4<<20 || stats.EvictedPoints == 0 || stats.MaxBytes != 4<<20 {
 		t.Errorf("Stats() = %+v, want less than the limit and evicted points", stats)
@@ -175,7 +175,7 @@ func TestIntegrationSizeLimit(t *testing.T) {
 	if heard(postgres.EventNearLimit) != 1 || heard(postgres.EventEvicted) == 0 || heard(postgres.EventNothingToEvict) != 0 {
 		t.Errorf("events %v, want one warning and evictions", events)
 	}
-	if points := history(t, s, "m", "v"); len(points) == 0 || points[len(points)-1].ObservedAt != now || uint64(len(points))+stats.EvictedPoints != 80_001 {
+	if points := mustHistory(t, s, "m", "v"); len(points) == 0 || points[len(points)-1].ObservedAt != now || uint64(len(points))+stats.EvictedPoints != 80_001 {
 		t.Errorf("%d points are left, %d evicted, want the newest and the rest evicted", len(points), stats.EvictedPoints)
 	}
 	page, err := s.Latest(t.Context(), factory.LatestQuery{Limit: 10})
@@ -183,24 +183,24 @@ func TestIntegrationSizeLimit(t *testing.T) {
 		t.Errorf("Latest = %+v, %v, want that of m alone", page, err)
 	}
 	// A late reading of an evicted day makes its partition again.
-	mustAppend(t, s, at("early", now-9*dayMs, 2))
+	mustAppend(t, s, reading("early", now-9*dayMs, 2))
 	if page, err := s.Latest(t.Context(), factory.LatestQuery{Machine: "early", Limit: 10}); err != nil || len(page.Readings) != 1 || page.Readings[0].Value != 2 {
 		t.Errorf("Latest(early) = %+v, %v, want the late reading", page, err)
 	}
 	// Today stays, whatever its size.
-	tiny, _ := upkeepStore(t, limits(1))
-	mustAppend(t, tiny, at("m", now, 1))
-	mustUpkeep(t, tiny)
-	if points := history(t, tiny, "m", "v"); len(points) != 1 || heard(postgres.EventNothingToEvict) == 0 {
+	tiny, _ := openWithClock(t, limits(1))
+	mustAppend(t, tiny, reading("m", now, 1))
+	mustRunMaintenance(t, tiny)
+	if points := mustHistory(t, tiny, "m", "v"); len(points) != 1 || heard(postgres.EventNothingToEvict) == 0 {
 		t.Errorf("%d points of today, %v, want it kept and reported", len(points), events)
 	}
 }
 
 // While partitions are dropped and made again, appends and queries go on, and
 // what is acknowledged and not expired is there.
-func TestIntegrationUpkeepDuringAppends(t *testing.T) {
+func TestIntegrationMaintenanceDuringAppends(t *testing.T) {
 	t.Parallel()
-	s, clock := upkeepStore(t, func(o *postgres.Options) { o.Retention = 3 * 24 * time.Hour })
+	s, clock := openWithClock(t, func(o *postgres.Options) { o.Retention = 3 * 24 * time.Hour })
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	accepted := make([]atomic.Int64, 3) // times
@@ -212,8 +212,8 @@ func TestIntegrationUpkeepDuringAppends(t *testing.T) {
 					return
 				default:
 				}
-				now := clock.at.Load()
-				result, err := s.Append(context.Background(), []factory.Reading{at(fmt.Sprint("m", c), now, 1), at(fmt.Sprint("m", c), now-2*dayMs, 2), at("old", now-4*dayMs, 3)})
+				now := clock.millis.Load()
+				result, err := s.Append(context.Background(), []factory.Reading{reading(fmt.Sprint("m", c), now, 1), reading(fmt.Sprint("m", c), now-2*dayMs, 2), reading("old", now-4*dayMs, 3)})
 				if err != nil || result.Accepted < 1 {
 					t.Errorf("Append = %+v, %v", result, err)
 					return
@@ -227,8 +227,8 @@ func TestIntegrationUpkeepDuringAppends(t *testing.T) {
 		})
 	}
 	for range 12 {
-		today := clock.at.Add(dayMs)
-		mustUpkeep(t, s)
+		today := clock.millis.Add(dayMs)
+		mustRunMaintenance(t, s)
 		// Nobody may take so long that meanwhile all that is sent expires.
 		for c := range accepted {
 			eventually(t, "each client has appended today", func() bool { return accepted[c].Load() >= today })
@@ -238,40 +238,40 @@ func TestIntegrationUpkeepDuringAppends(t *testing.T) {
 	wg.Wait()
 	for c := range accepted {
 		last, found := accepted[c].Load(), false
-		for _, p := range history(t, s, fmt.Sprint("m", c), "v") {
+		for _, p := range mustHistory(t, s, fmt.Sprint("m", c), "v") {
 			found = found || p.ObservedAt == last
 		}
 		if !found {
 			t.Errorf("client %d: the reading at %d is gone", c, last)
 		}
 	}
-	if got := tables(t, s); got > 10 {
+	if got := countPartitions(t, s); got > 10 {
 		t.Errorf("%d partitions, want the old ones dropped", got)
 	}
 }
 
 // A history of many partitions is read through all of them, forwards and, for
 // what a counter had before, backwards.
-func TestIntegrationManyPartitions(t *testing.T) {
+func TestIntegrationQueriesSpanManyPartitions(t *testing.T) {
 	t.Parallel()
-	s, _ := upkeepStore(t, nil)
+	s, _ := openWithClock(t, nil)
 	if _, _, err := s.PutMachine(t.Context(), factory.Machine{ID: "m"}, factory.MatchAlways); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := s.PutMetric(t.Context(), factory.Metric{Machine: "m", Name: "v", Kind: factory.Counter}, factory.MatchAlways); err != nil {
 		t.Fatal(err)
 	}
-	const months = 2*postgres.WindowPartitions + 20
+	const months = 2*postgres.MaxWindowPartitions + 20
 	var batch []factory.Reading
 	for i := range months {
-		batch = append(batch, at("m", midnight(2010, time.Month(1+i), 3), float64(10*i)))
+		batch = append(batch, reading("m", midnight(2010, time.Month(1+i), 3), float64(10*i)))
 	}
 	mustAppend(t, s, batch[0], batch[months-1]) // far apart, then what is between
 	mustAppend(t, s, batch...)
-	if got := tables(t, s); got < months {
+	if got := countPartitions(t, s); got < months {
 		t.Errorf("%d partitions, want at least %d", got, months)
 	}
-	if got := history(t, s, "m", "v"); len(got) != months {
+	if got := mustHistory(t, s, "m", "v"); len(got) != months {
 		t.Errorf("%d points, want %d", len(got), months)
 	}
 	q := factory.BucketQuery{Machine: "m", From: math.MinInt64, To: math.MaxInt64, Interval: factory.Interval{Calendar: factory.Month}, Limit: 7}
@@ -312,7 +312,7 @@ func TestIntegrationManyPartitions(t *testing.T) {
 }
 
 // A database that another release has migrated is refused.
-func TestIntegrationForeignSchema(t *testing.T) {
+func TestIntegrationForeignSchemaRefused(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		change string
@@ -322,7 +322,7 @@ func TestIntegrationForeignSchema(t *testing.T) {
 		"another": {"UPDATE schema_migration SET sum = 'x' WHERE version = 1", postgres.ErrForeignSchema},
 		"a gap":   {"UPDATE schema_migration SET version = version + 7", postgres.ErrForeignSchema},
 	} {
-		o := options(t)
+		o := testOptions(t)
 		store := mustOpen(t, o)
 		if err := store.Exec(t.Context(), tt.change); err != nil {
 			t.Fatal(err)

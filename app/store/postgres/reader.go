@@ -13,7 +13,7 @@ import (
 )
 
 // shown is a series as a query gives it.
-type shown struct {
+type seriesInfo struct {
 	id        int64
 	metric    string
 	unit      string
@@ -27,7 +27,7 @@ type reader struct {
 	store *Store
 	tx    pgx.Tx
 	now   int64
-	chunk []factory.Point // memory
+	buf   []factory.Point // memory
 }
 
 func (s *Store) newReader(tx pgx.Tx) *reader {
@@ -36,15 +36,15 @@ func (s *Store) newReader(tx pgx.Tx) *reader {
 
 // askable reports whether the database can have such a name at all; it refuses
 // to be asked for others.
-func askable(name string) bool {
+func storableName(name string) bool {
 	return name != "" && len(name) <= factory.MaxNameBytes && utf8.ValidString(name) && !slices.Contains([]byte(name), 0)
 }
 
 // seriesOf returns the series of a machine, deleted or not, in order of their
 // metrics; those that are listed, or all if the list is empty.
-func (r *reader) seriesOf(ctx context.Context, machine string, metrics []string) (all []shown, err error) {
+func (r *reader) findSeries(ctx context.Context, machine string, metrics []string) (all []seriesInfo, err error) {
 	unknown := fmt.Errorf("machine %q: %w", machine, factory.ErrNotFound)
-	if !askable(machine) {
+	if !storableName(machine) {
 		return nil, unknown
 	}
 	rows, err := r.tx.Query(ctx, `
@@ -68,7 +68,7 @@ func (r *reader) seriesOf(ctx context.Context, machine string, metrics []string)
 			return nil, err
 		}
 		if id != nil && (len(metrics) == 0 || listed[*metric]) {
-			all = append(all, shown{*id, *metric, *unit, factory.MetricKind(*kind), time.Duration(*retention)})
+			all = append(all, seriesInfo{*id, *metric, *unit, factory.MetricKind(*kind), time.Duration(*retention)})
 		}
 	}
 	if err := rows.Err(); err != nil {
@@ -81,26 +81,26 @@ func (r *reader) seriesOf(ctx context.Context, machine string, metrics []string)
 }
 
 // since is from, or the time before which readings of s are expired.
-func (r *reader) since(s shown, from int64) int64 {
+func (r *reader) clampToRetention(s seriesInfo, from int64) int64 {
 	return max(from, r.store.options.expiry(s.retention, r.now))
 }
 
 // Sizes of the pieces in which points are read. The first is small: often no
 // more is wanted.
 const (
-	firstChunk = 2048
-	lastChunk  = 1 << 16
+	minChunkPoints = 2048
+	maxChunkPoints = 1 << 16
 )
 
 // points calls take with the points of s from from to to that have not
 // expired, in order, piece by piece, until it returns false. take must not
 // keep the piece.
-func (r *reader) points(ctx context.Context, s shown, from, to int64, take func([]factory.Point) bool) (err error) {
-	chunk := firstChunk
-	r.store.partitions.layout().windows(r.since(s, from), to, func(from, to int64) bool {
+func (r *reader) readPoints(ctx context.Context, s seriesInfo, from, to int64, take func([]factory.Point) bool) (err error) {
+	chunk := minChunkPoints
+	r.store.partitions.layout().eachWindow(r.clampToRetention(s, from), to, func(from, to int64) bool {
 		for {
 			var points []factory.Point
-			if points, err = r.some(ctx, s.id, from, to, chunk); err != nil {
+			if points, err = r.readChunk(ctx, s.id, from, to, chunk); err != nil {
 				return false
 			}
 			if len(points) > 0 && !take(points) {
@@ -110,7 +110,7 @@ func (r *reader) points(ctx context.Context, s shown, from, to int64, take func(
 				return true
 			}
 			from = points[len(points)-1].ObservedAt + 1
-			chunk = min(4*chunk, lastChunk)
+			chunk = min(4*chunk, maxChunkPoints)
 		}
 	})
 	return err
@@ -118,8 +118,8 @@ func (r *reader) points(ctx context.Context, s shown, from, to int64, take func(
 
 // some returns the first points of a series from from to to, at most limit,
 // valid until the next call.
-func (r *reader) some(ctx context.Context, id, from, to int64, limit int) ([]factory.Point, error) {
-	ctx, cancel := r.store.options.bounded(ctx)
+func (r *reader) readChunk(ctx context.Context, id, from, to int64, limit int) ([]factory.Point, error) {
+	ctx, cancel := r.store.options.statementContext(ctx)
 	defer cancel()
 	rows, err := r.tx.Query(ctx, `
 		SELECT at, value FROM reading
@@ -127,13 +127,13 @@ func (r *reader) some(ctx context.Context, id, from, to int64, limit int) ([]fac
 	if err != nil {
 		return nil, err
 	}
-	r.chunk, err = scanPoints(rows, r.chunk[:0])
-	return r.chunk, err
+	r.buf, err = scanPoints(rows, r.buf[:0])
+	return r.buf, err
 }
 
 // before returns the last point of s before the time at that has not expired.
-func (r *reader) before(ctx context.Context, s shown, at int64) (point factory.Point, ok bool, err error) {
-	r.store.partitions.layout().windowsBack(r.since(s, forever), at, func(from, to int64) bool {
+func (r *reader) pointBefore(ctx context.Context, s seriesInfo, at int64) (point factory.Point, ok bool, err error) {
+	r.store.partitions.layout().eachWindowBackward(r.clampToRetention(s, minTime), at, func(from, to int64) bool {
 		err = r.tx.QueryRow(ctx, `
 			SELECT at, value FROM reading
 			WHERE series_id = $1 AND at >= $2 AND at < $3 ORDER BY at DESC LIMIT 1`, s.id, from, to).Scan(&point.ObservedAt, &point.Value)
@@ -150,8 +150,8 @@ func (r *reader) before(ctx context.Context, s shown, at int64) (point factory.P
 
 // count returns how many points of s there are from from to to that have not
 // expired.
-func (r *reader) count(ctx context.Context, s shown, from, to int64) (n int, err error) {
-	r.store.partitions.layout().windows(r.since(s, from), to, func(from, to int64) bool {
+func (r *reader) countPoints(ctx context.Context, s seriesInfo, from, to int64) (n int, err error) {
+	r.store.partitions.layout().eachWindow(r.clampToRetention(s, from), to, func(from, to int64) bool {
 		var some int
 		err = r.tx.QueryRow(ctx, "SELECT count(*) FROM reading WHERE series_id = $1 AND at >= $2 AND at < $3", s.id, from, to).Scan(&some)
 		n += some

@@ -8,20 +8,20 @@ import (
 
 const (
 	// forever is before every reading.
-	forever = math.MinInt64
+	minTime = math.MinInt64
 	dayMs   = int64(24 * time.Hour / time.Millisecond)
 	// dailyDays is how far from today partitions are of a day; farther off they
 	// are of a month, so that recordings of years don't make a thousand tables.
-	dailyDays = 32
+	dailyRangeDays = 32
 	// madeAhead is how many days have their partition before they begin.
-	madeAhead = 3
+	daysAhead = 3
 )
 
 // What lies before ancient or from remote on is in one partition each side:
 // readings of no real clock must not make tables without end.
 var (
-	ancient = time.Date(1971, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
-	remote  = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+	minBoundedTime = time.Date(1971, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+	maxBoundedTime = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 )
 
 // partition is a span of time, from start (inclusive) to end (exclusive), in
@@ -40,22 +40,22 @@ func (p partition) name() string {
 type layout []partition
 
 // next returns the index of the first partition that ends after at.
-func (l layout) next(at int64) int {
+func (l layout) search(at int64) int {
 	return sort.Search(len(l), func(i int) bool { return l[i].end > at })
 }
 
 // covers reports whether a partition takes a reading of the time at.
 func (l layout) covers(at int64) bool {
-	i := l.next(at)
+	i := l.search(at)
 	return i < len(l) && l[i].start <= at
 }
 
 // place returns the partition to make for a reading of the time at, which none
 // takes yet: its day where that is near now, else its month, without what
 // other partitions have of it.
-func (l layout) place(at, now int64) partition {
-	p := span(at, now)
-	i := l.next(at)
+func (l layout) newPartition(at, now int64) partition {
+	p := calendarPartition(at, now)
+	i := l.search(at)
 	if i < len(l) {
 		p.end = min(p.end, l[i].start)
 	}
@@ -66,14 +66,14 @@ func (l layout) place(at, now int64) partition {
 }
 
 // span is the day, the month, or the end of time that at is in.
-func span(at, now int64) partition {
+func calendarPartition(at, now int64) partition {
 	switch {
-	case at < ancient:
-		return partition{math.MinInt64, ancient}
-	case at >= remote:
-		return partition{remote, math.MaxInt64}
+	case at < minBoundedTime:
+		return partition{math.MinInt64, minBoundedTime}
+	case at >= maxBoundedTime:
+		return partition{maxBoundedTime, math.MaxInt64}
 	}
-	if day := startOfDay(at); day >= startOfDay(now)-dailyDays*dayMs && day <= startOfDay(now)+dailyDays*dayMs {
+	if day := startOfDay(at); day >= startOfDay(now)-dailyRangeDays*dayMs && day <= startOfDay(now)+dailyRangeDays*dayMs {
 		return partition{day, day + dayMs}
 	}
 	year, month, _ := time.UnixMilli(at).UTC().Date()
@@ -94,24 +94,24 @@ func startOfDay(at int64) int64 {
 }
 
 // with returns l and p, which overlaps none of l.
-func (l layout) with(p partition) layout {
-	i := l.next(p.start)
+func (l layout) insert(p partition) layout {
+	i := l.search(p.start)
 	grown := make(layout, 0, len(l)+1)
 	return append(append(append(grown, l[:i]...), p), l[i:]...)
 }
 
 // windowPartitions is the most partitions that one statement reads: each takes
 // two locks, and the server has a bounded number of them.
-const windowPartitions = 64
+const maxWindowPartitions = 64
 
 // windows cuts the time from from to to into pieces of at most
 // windowPartitions partitions, in order, and calls each with them until it
 // returns false. Where the layout is not up to date a piece may have more or
 // fewer, but together they are always the whole.
-func (l layout) windows(from, to int64, each func(from, to int64) bool) {
+func (l layout) eachWindow(from, to int64, each func(from, to int64) bool) {
 	for from < to {
 		end := to
-		if i := l.next(from) + windowPartitions; i < len(l) {
+		if i := l.search(from) + maxWindowPartitions; i < len(l) {
 			end = min(to, l[i].start)
 		}
 		if !each(from, end) {
@@ -122,10 +122,10 @@ func (l layout) windows(from, to int64, each func(from, to int64) bool) {
 }
 
 // windowsBack is windows from the end to the beginning.
-func (l layout) windowsBack(from, to int64, each func(from, to int64) bool) {
+func (l layout) eachWindowBackward(from, to int64, each func(from, to int64) bool) {
 	for from < to {
 		start := from
-		if i := l.next(to-1) - windowPartitions; i >= 0 {
+		if i := l.search(to-1) - maxWindowPartitions; i >= 0 {
 			start = max(from, l[i].end)
 		}
 		if !each(start, to) {

@@ -29,18 +29,18 @@ type series struct {
 
 // catalog is this replica's copy of the registry, as it was at a version that
 // the database gave it. A commit succeeds only if that is the present one.
-type catalog struct {
-	mu       sync.RWMutex
-	version  int64
-	byKey    map[key]*series
-	machines map[string]*machine // the deleted ones too
-	live     int                 // of the machines, those that are not deleted
+type registryCache struct {
+	mu             sync.RWMutex
+	version        int64
+	byKey          map[key]*series
+	machines       map[string]*machine // the deleted ones too
+	activeMachines int                 // of the machines, those that are not deleted
 
 	// refreshing is held by the one that asks the database; done is the highest
 	// ticket of those that have succeeded.
-	refreshing sync.Mutex
-	begun      atomic.Int64
-	done       int64
+	refreshMu        sync.Mutex
+	refreshesStarted atomic.Int64
+	lastRefresh      int64
 }
 
 // querier is a transaction or a connection.
@@ -50,21 +50,21 @@ type querier interface {
 }
 
 // at returns the version that the copy is of.
-func (c *catalog) at() int64 {
+func (c *registryCache) currentVersion() int64 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.version
 }
 
 // counts returns the numbers of series and of machines that are not deleted.
-func (c *catalog) counts() (series, machines int) {
+func (c *registryCache) counts() (series, machines int) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return len(c.byKey), c.live
+	return len(c.byKey), c.activeMachines
 }
 
 // takingLocked returns the series with the key k if it takes readings now.
-func (c *catalog) takingLocked(k key) *series {
+func (c *registryCache) activeSeriesLocked(k key) *series {
 	s := c.byKey[k]
 	if s == nil || c.machines[k.machine].deleted {
 		return nil
@@ -73,7 +73,7 @@ func (c *catalog) takingLocked(k key) *series {
 }
 
 // placement says where a machine stands.
-func (c *catalog) placement(id string) (factory.Placement, bool) {
+func (c *registryCache) placement(id string) (factory.Placement, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	m := c.machines[id]
@@ -85,26 +85,26 @@ func (c *catalog) placement(id string) (factory.Placement, bool) {
 
 // refresh brings the catalog to a state that the database had after the call
 // began. Calls at the same time share the work. whole forgets what was known.
-func (c *catalog) refresh(ctx context.Context, s *Store, whole bool) error {
-	ticket := c.begun.Load()
-	c.refreshing.Lock()
-	defer c.refreshing.Unlock()
-	if c.done > ticket && !whole {
+func (c *registryCache) refresh(ctx context.Context, s *Store, whole bool) error {
+	ticket := c.refreshesStarted.Load()
+	c.refreshMu.Lock()
+	defer c.refreshMu.Unlock()
+	if c.lastRefresh > ticket && !whole {
 		return nil
 	}
-	n := c.begun.Add(1)
-	err := s.inTransaction(ctx, s.writing, readOnly, func(ctx context.Context, tx pgx.Tx) error {
+	n := c.refreshesStarted.Add(1)
+	err := s.inTransaction(ctx, s.writePool, readOnly, func(ctx context.Context, tx pgx.Tx) error {
 		return c.load(ctx, tx, whole)
 	})
 	if err != nil {
 		return fmt.Errorf("read the registry: %w", err)
 	}
-	c.done = n
+	c.lastRefresh = n
 	return nil
 }
 
 // changes are what load has found.
-type changes struct {
+type registryDelta struct {
 	version  int64
 	whole    bool
 	machines map[string]machine
@@ -113,9 +113,9 @@ type changes struct {
 
 // load asks for what has changed and takes it over. q must be a transaction
 // that sees one state throughout, which is committed.
-func (c *catalog) load(ctx context.Context, q querier, whole bool) error {
-	known := c.at()
-	found := changes{machines: make(map[string]machine)}
+func (c *registryCache) load(ctx context.Context, q querier, whole bool) error {
+	known := c.currentVersion()
+	found := registryDelta{machines: make(map[string]machine)}
 	var rebuilt int64
 	if err := q.QueryRow(ctx, "SELECT version, rebuilt FROM catalog_state").Scan(&found.version, &rebuilt); err != nil {
 		return err
@@ -154,12 +154,12 @@ func (c *catalog) load(ctx context.Context, q querier, whole bool) error {
 	if err != nil {
 		return err
 	}
-	c.take(found)
+	c.apply(found)
 	return nil
 }
 
 // take makes what was found the present state.
-func (c *catalog) take(found changes) {
+func (c *registryCache) apply(found registryDelta) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if found.version < c.version && !found.whole {
@@ -175,10 +175,10 @@ func (c *catalog) take(found changes) {
 	for _, s := range found.series {
 		c.byKey[s.key] = s
 	}
-	c.live = 0
+	c.activeMachines = 0
 	for _, m := range c.machines {
 		if !m.deleted {
-			c.live++
+			c.activeMachines++
 		}
 	}
 	c.version = found.version

@@ -26,15 +26,15 @@ func sameMetric(a, b factory.Metric) bool {
 
 // PutMetric implements factory.Registry.
 func (s *Store) PutMetric(ctx context.Context, m factory.Metric, match factory.Match) (stored factory.Metric, created bool, err error) {
-	end, err := s.begin(ctx)
+	end, err := s.beginQuery(ctx)
 	if err != nil {
 		return stored, false, err
 	}
 	defer end()
-	if !askable(m.Machine) {
+	if !storableName(m.Machine) {
 		return stored, false, fmt.Errorf("machine %q: %w", m.Machine, factory.ErrNotFound)
 	}
-	err = s.change(ctx, "put metric", func(ctx context.Context, tx pgx.Tx, next int64) (done change, err error) {
+	err = s.updateRegistry(ctx, "put metric", func(ctx context.Context, tx pgx.Tx, next int64) (done registryChange, err error) {
 		stored, created, done, err = s.putMetric(ctx, tx, m, match, next)
 		return done, err
 	})
@@ -44,8 +44,8 @@ func (s *Store) PutMetric(ctx context.Context, m factory.Metric, match factory.M
 	return stored, created, nil
 }
 
-func (s *Store) putMetric(ctx context.Context, tx pgx.Tx, m factory.Metric, match factory.Match, next int64) (stored factory.Metric, created bool, done change, err error) {
-	if err := machineIsThere(ctx, tx, m.Machine); err != nil {
+func (s *Store) putMetric(ctx context.Context, tx pgx.Tx, m factory.Metric, match factory.Match, next int64) (stored factory.Metric, created bool, done registryChange, err error) {
+	if err := requireMachine(ctx, tx, m.Machine); err != nil {
 		return stored, false, unchanged, err
 	}
 	if err := factory.ValidateMetric(m); err != nil {
@@ -62,7 +62,7 @@ func (s *Store) putMetric(ctx context.Context, tx pgx.Tx, m factory.Metric, matc
 	if !created && sameMetric(present, m) {
 		return present, false, unchanged, nil
 	}
-	if series, _ := s.catalog.counts(); created && series >= s.options.MaxSeries {
+	if series, _ := s.registry.counts(); created && series >= s.options.MaxSeries {
 		return stored, false, unchanged, limitError(s.options.MaxSeries)
 	}
 	stored, err = scanMetric(tx.QueryRow(ctx, `
@@ -78,7 +78,7 @@ func (s *Store) putMetric(ctx context.Context, tx pgx.Tx, m factory.Metric, matc
 
 // machineIsThere is ErrNotFound for a machine that is not registered, or not
 // any more.
-func machineIsThere(ctx context.Context, q querier, id string) error {
+func requireMachine(ctx context.Context, q querier, id string) error {
 	var there bool
 	if err := q.QueryRow(ctx, "SELECT EXISTS (SELECT FROM machine WHERE id = $1 AND NOT deleted)", id).Scan(&there); err != nil {
 		return err
@@ -108,20 +108,20 @@ func (s *Store) Metrics(ctx context.Context, machine string) ([]factory.Metric, 
 
 // metrics returns those of a machine in order, or the one of that name.
 func (s *Store) metrics(ctx context.Context, machine string, name *string) (all []factory.Metric, err error) {
-	end, err := s.begin(ctx)
+	end, err := s.beginQuery(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	if !askable(machine) {
+	if !storableName(machine) {
 		return nil, fmt.Errorf("machine %q: %w", machine, factory.ErrNotFound)
 	}
 	err = s.query(ctx, "metrics", func(ctx context.Context, tx pgx.Tx) error {
 		all = nil
-		if err := machineIsThere(ctx, tx, machine); err != nil {
+		if err := requireMachine(ctx, tx, machine); err != nil {
 			return err
 		}
-		if name != nil && !askable(*name) {
+		if name != nil && !storableName(*name) {
 			return nil
 		}
 		rows, err := tx.Query(ctx, "SELECT "+metricColumns+" FROM series WHERE machine = $1 AND metric = coalesce($2, metric) ORDER BY metric", machine, name)

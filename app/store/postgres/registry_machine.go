@@ -26,7 +26,7 @@ func scanMachine(row pgx.Row) (m factory.Machine, err error) {
 
 // PutMachine implements factory.Registry.
 func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory.Match) (stored factory.Machine, created bool, err error) {
-	end, err := s.begin(ctx)
+	end, err := s.beginQuery(ctx)
 	if err != nil {
 		return stored, false, err
 	}
@@ -34,7 +34,7 @@ func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory
 	if err := factory.ValidateMachine(m); err != nil {
 		return stored, false, err
 	}
-	err = s.change(ctx, "put machine", func(ctx context.Context, tx pgx.Tx, next int64) (done change, err error) {
+	err = s.updateRegistry(ctx, "put machine", func(ctx context.Context, tx pgx.Tx, next int64) (done registryChange, err error) {
 		stored, created, done, err = s.putMachine(ctx, tx, m, match, next)
 		return done, err
 	})
@@ -44,7 +44,7 @@ func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory
 	return stored, created, nil
 }
 
-func (s *Store) putMachine(ctx context.Context, tx pgx.Tx, m factory.Machine, match factory.Match, next int64) (stored factory.Machine, created bool, done change, err error) {
+func (s *Store) putMachine(ctx context.Context, tx pgx.Tx, m factory.Machine, match factory.Match, next int64) (stored factory.Machine, created bool, done registryChange, err error) {
 	var deleted bool
 	var present factory.Machine
 	err = tx.QueryRow(ctx, "SELECT name, site, area, line, attributes, version, deleted FROM machine WHERE id = $1", m.ID).
@@ -57,7 +57,7 @@ func (s *Store) putMachine(ctx context.Context, tx pgx.Tx, m factory.Machine, ma
 	if !created && !match.Allows(present.Version) || created && !match.Allows(0) {
 		return stored, false, unchanged, fmt.Errorf("machine %q: %w", m.ID, factory.ErrPrecondition)
 	}
-	if !known && s.machinesFull() {
+	if !known && s.machineLimitReached() {
 		return stored, false, unchanged, fmt.Errorf("limit of %d machines reached: %w", s.options.MaxSeries, factory.ErrInvalid)
 	}
 	now := s.options.nowMillis()
@@ -83,29 +83,29 @@ func (s *Store) putMachine(ctx context.Context, tx pgx.Tx, m factory.Machine, ma
 
 // machinesFull reports whether no further machine may be registered. The
 // caller has the catalog for itself.
-func (s *Store) machinesFull() bool {
-	s.catalog.mu.RLock()
-	defer s.catalog.mu.RUnlock()
-	return len(s.catalog.machines) >= s.options.MaxSeries
+func (s *Store) machineLimitReached() bool {
+	s.registry.mu.RLock()
+	defer s.registry.mu.RUnlock()
+	return len(s.registry.machines) >= s.options.MaxSeries
 }
 
 // change is changeCatalog for callers.
-func (s *Store) change(ctx context.Context, doing string, f func(ctx context.Context, tx pgx.Tx, next int64) (change, error)) error {
-	if err := s.faults.get(faultLink); err != nil {
+func (s *Store) updateRegistry(ctx context.Context, doing string, f func(ctx context.Context, tx pgx.Tx, next int64) (registryChange, error)) error {
+	if err := s.faults.get(faultConnection); err != nil {
 		return err
 	}
-	return s.kindOf(doing, s.changeCatalog(ctx, f, nil))
+	return s.withKind(doing, s.inRegistryTransaction(ctx, f, nil))
 }
 
 // Machine implements factory.Registry.
 func (s *Store) Machine(ctx context.Context, id string) (m factory.Machine, err error) {
-	end, err := s.begin(ctx)
+	end, err := s.beginQuery(ctx)
 	if err != nil {
 		return m, err
 	}
 	defer end()
 	unknown := fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
-	if !askable(id) {
+	if !storableName(id) {
 		return m, unknown
 	}
 	err = s.query(ctx, "machine", func(ctx context.Context, tx pgx.Tx) (err error) {
@@ -124,12 +124,12 @@ func (s *Store) Machine(ctx context.Context, id string) (m factory.Machine, err 
 
 // Machines implements factory.Registry.
 func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page factory.MachinePage, err error) {
-	end, err := s.begin(ctx)
+	end, err := s.beginQuery(ctx)
 	if err != nil {
 		return page, err
 	}
 	defer end()
-	if err := atLeast("limit", q.Limit, 1); err != nil {
+	if err := requireAtLeast("limit", q.Limit, 1); err != nil {
 		return page, err
 	}
 	var after position
@@ -139,7 +139,7 @@ func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 		}
 	}
 	for _, text := range []string{q.Site, q.Area, q.Line} {
-		if text != "" && !askable(text) {
+		if text != "" && !storableName(text) {
 			return page, nil
 		}
 	}
@@ -161,7 +161,7 @@ func (s *Store) machinePage(ctx context.Context, tx pgx.Tx, q factory.MachineQue
 		WHERE NOT deleted AND id > $3 AND ($4 = '' OR site = $4) AND ($5 = '' OR area = $5) AND ($6 = '' OR line = $6)
 			AND id >= $7 AND substring(convert_to(id, 'UTF8') FOR length($8::bytea)) = $8::bytea
 		ORDER BY id LIMIT $9`,
-		now, s.options.expiry(0, now), after, q.Site, q.Area, q.Line, wholeCharacters(q.Prefix), []byte(q.Prefix), oneMore(q.Limit))
+		now, s.options.expiry(0, now), after, q.Site, q.Area, q.Line, validUTF8Prefix(q.Prefix), []byte(q.Prefix), limitPlusOne(q.Limit))
 	if err != nil {
 		return page, err
 	}
@@ -181,7 +181,7 @@ func (s *Store) machinePage(ctx context.Context, tx pgx.Tx, q factory.MachineQue
 }
 
 // wholeCharacters is the beginning of prefix that is text the database takes.
-func wholeCharacters(prefix string) string {
+func validUTF8Prefix(prefix string) string {
 	for i, r := range prefix {
 		if r == 0 {
 			return prefix[:i]
@@ -197,16 +197,16 @@ func wholeCharacters(prefix string) string {
 
 // DeleteMachine implements factory.Registry.
 func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Match, purge bool) error {
-	end, err := s.begin(ctx)
+	end, err := s.beginQuery(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
 	unknown := fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
-	if !askable(id) {
+	if !storableName(id) {
 		return unknown
 	}
-	return s.change(ctx, "delete machine", func(ctx context.Context, tx pgx.Tx, next int64) (change, error) {
+	return s.updateRegistry(ctx, "delete machine", func(ctx context.Context, tx pgx.Tx, next int64) (registryChange, error) {
 		var version int64
 		var deleted bool
 		err := tx.QueryRow(ctx, "SELECT version, deleted FROM machine WHERE id = $1", id).Scan(&version, &deleted)
@@ -226,7 +226,7 @@ func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Matc
 			_, err = tx.Exec(ctx, "UPDATE machine SET deleted = true, changed = $2 WHERE id = $1", id, next)
 			return changed, err
 		}
-		return removed, purgeMachine(ctx, tx, id)
+		return rowsRemoved, purgeMachine(ctx, tx, id)
 	})
 }
 
@@ -249,5 +249,5 @@ func purgeMachine(ctx context.Context, tx pgx.Tx, id string) error {
 // Placement implements factory.Registry. What another replica has changed
 // shows within a second.
 func (s *Store) Placement(machine string) (factory.Placement, bool) {
-	return s.catalog.placement(machine)
+	return s.registry.placement(machine)
 }

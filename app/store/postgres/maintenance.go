@@ -10,28 +10,28 @@ import (
 )
 
 // upkeepTimeout bounds each statement of upkeep.
-const upkeepTimeout = 10 * time.Minute
+const maintenanceTimeout = 10 * time.Minute
 
 // memory is what the leader remembers from round to round; an empty one costs
 // work, not correctness.
-type memory struct {
+type maintenanceState struct {
 	// removed is, by series with a retention of its own, the time before which
 	// its readings have been removed.
-	removed map[int64]int64
+	deletedBefore map[int64]int64
 	// vacuumed is when a partition was last vacuumed.
 	vacuumed map[string]time.Time
 	// near and helpless say what was reported of the size.
-	near, helpless bool
-	rollups        rollupRound
+	nearLimit, nothingToEvict bool
+	rollups                   rollupState
 }
 
 // upkeep does what is due: partitions for the days to come, what was purged,
 // what has expired, what is too much. Each part is done whatever becomes of
 // the others, as long as the connection holds.
-func (s *Store) upkeep(ctx context.Context, conn *pgx.Conn, m *memory) (err error) {
+func (s *Store) runMaintenance(ctx context.Context, conn *pgx.Conn, m *maintenanceState) (err error) {
 	defer recoverAs(&err)
-	if m.removed == nil {
-		m.removed, m.vacuumed = make(map[int64]int64), make(map[string]time.Time)
+	if m.deletedBefore == nil {
+		m.deletedBefore, m.vacuumed = make(map[int64]int64), make(map[string]time.Time)
 	}
 	if err := s.partitions.refresh(ctx); err != nil {
 		return fmt.Errorf("upkeep: %w", err)
@@ -39,14 +39,16 @@ func (s *Store) upkeep(ctx context.Context, conn *pgx.Conn, m *memory) (err erro
 	var errs []error
 	for _, part := range []struct {
 		name string
-		do   func(context.Context, *pgx.Conn, *memory) error
+		do   func(context.Context, *pgx.Conn, *maintenanceState) error
 	}{
-		{"make partitions ahead", func(ctx context.Context, _ *pgx.Conn, _ *memory) error { return s.partitions.makeAhead(ctx) }},
-		{"remove purged readings", s.removePurged},
-		{"remove expired readings", s.removeExpired},
-		{"keep the size limit", s.keepSize},
-		{"roll up", s.rollUp},
-		{"vacuum past partitions", s.vacuumPast},
+		{"make partitions ahead", func(ctx context.Context, _ *pgx.Conn, _ *maintenanceState) error {
+			return s.partitions.createAhead(ctx)
+		}},
+		{"remove purged readings", s.deletePurged},
+		{"remove expired readings", s.deleteExpired},
+		{"keep the size limit", s.enforceSizeLimit},
+		{"roll up", s.updateRollups},
+		{"vacuum past partitions", s.vacuumPastPartitions},
 	} {
 		if err := part.do(ctx, conn, m); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", part.name, err))
@@ -59,7 +61,7 @@ func (s *Store) upkeep(ctx context.Context, conn *pgx.Conn, m *memory) (err erro
 }
 
 // removePurged removes the readings of series that are gone.
-func (s *Store) removePurged(ctx context.Context, conn *pgx.Conn, _ *memory) error {
+func (s *Store) deletePurged(ctx context.Context, conn *pgx.Conn, _ *maintenanceState) error {
 	rows, err := conn.Query(ctx, "SELECT id FROM purged_series LIMIT 1000")
 	if err != nil {
 		return err
@@ -90,22 +92,22 @@ func (p partition) table() string { return pgx.Identifier{p.name()}.Sanitize() }
 // behind the readers that it waits for, so it does not wait long, but tries
 // again.
 const (
-	dropPatience = 100 * time.Millisecond
-	dropAttempts = 20
-	dropPause    = 250 * time.Millisecond
+	dropLockTimeout = 100 * time.Millisecond
+	maxDropAttempts = 20
+	dropRetryDelay  = 250 * time.Millisecond
 )
 
 // drop drops a partition if allowed, which is asked while nobody appends or
 // changes the catalog, agrees, and reports whether it did.
-func (s *Store) drop(ctx context.Context, conn *pgx.Conn, p partition, allowed func(context.Context, pgx.Tx) (bool, error)) (dropped bool, err error) {
-	pause := time.NewTimer(dropPause)
+func (s *Store) dropPartition(ctx context.Context, conn *pgx.Conn, p partition, allowed func(context.Context, pgx.Tx) (bool, error)) (dropped bool, err error) {
+	pause := time.NewTimer(dropRetryDelay)
 	defer pause.Stop()
 	for attempt := 1; ; attempt++ {
-		dropped, err = s.tryDrop(ctx, conn, p, allowed)
-		if !passing(err) || attempt == dropAttempts {
+		dropped, err = s.tryDropPartition(ctx, conn, p, allowed)
+		if !isRetryable(err) || attempt == maxDropAttempts {
 			break
 		}
-		pause.Reset(dropPause)
+		pause.Reset(dropRetryDelay)
 		select {
 		case <-ctx.Done():
 			return false, ctx.Err()
@@ -118,12 +120,12 @@ func (s *Store) drop(ctx context.Context, conn *pgx.Conn, p partition, allowed f
 	return dropped, err
 }
 
-func (s *Store) tryDrop(ctx context.Context, conn *pgx.Conn, p partition, allowed func(context.Context, pgx.Tx) (bool, error)) (dropped bool, err error) {
+func (s *Store) tryDropPartition(ctx context.Context, conn *pgx.Conn, p partition, allowed func(context.Context, pgx.Tx) (bool, error)) (dropped bool, err error) {
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		for _, sql := range []string{
-			fmt.Sprintf("SET LOCAL lock_timeout = %d", dropPatience.Milliseconds()),
-			"SELECT pg_advisory_xact_lock(" + lockKey(lockLayout) + ")",
-			"SELECT pg_advisory_xact_lock(" + lockKey(lockGuard) + ")",
+			fmt.Sprintf("SET LOCAL lock_timeout = %d", dropLockTimeout.Milliseconds()),
+			"SELECT pg_advisory_xact_lock(" + lockKeySQL(lockPartitions) + ")",
+			"SELECT pg_advisory_xact_lock(" + lockKeySQL(lockRegistry) + ")",
 		} {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return err
@@ -146,20 +148,20 @@ func (s *Store) tryDrop(ctx context.Context, conn *pgx.Conn, p partition, allowe
 }
 
 // points counts what is in a partition.
-func (p partition) points(ctx context.Context, conn *pgx.Conn) (n uint64, err error) {
+func (p partition) countPoints(ctx context.Context, conn *pgx.Conn) (n uint64, err error) {
 	err = conn.QueryRow(ctx, "SELECT count(*) FROM "+p.table()).Scan(&n)
 	return n, err
 }
 
 // Bounds of vacuuming past partitions.
 const (
-	vacuumAtOnce = 2
-	vacuumEvery  = time.Hour
+	maxVacuumsPerRound = 2
+	vacuumInterval     = time.Hour
 )
 
 // vacuumPast vacuums partitions of days that are over, after which they are
 // read from their index alone. The server would do so too, but later.
-func (s *Store) vacuumPast(ctx context.Context, conn *pgx.Conn, m *memory) error {
+func (s *Store) vacuumPastPartitions(ctx context.Context, conn *pgx.Conn, m *maintenanceState) error {
 	rows, err := conn.Query(ctx, `
 		SELECT p.name FROM reading_partition p JOIN pg_class c ON c.oid = to_regclass(quote_ident(p.name))
 		WHERE p.finish <= $1 AND (c.reltuples < 0 OR c.relallvisible < c.relpages) ORDER BY p.start DESC`, s.options.nowMillis())
@@ -172,10 +174,10 @@ func (s *Store) vacuumPast(ctx context.Context, conn *pgx.Conn, m *memory) error
 	}
 	done := 0
 	for _, name := range names {
-		if time.Since(m.vacuumed[name]) < vacuumEvery {
+		if time.Since(m.vacuumed[name]) < vacuumInterval {
 			continue
 		}
-		if done++; done > vacuumAtOnce {
+		if done++; done > maxVacuumsPerRound {
 			return nil
 		}
 		m.vacuumed[name] = time.Now()

@@ -27,14 +27,14 @@ func recoverAs(err *error) {
 
 // Parts of the store that fail on their own.
 const (
-	faultLink   = iota // the server can't be reached, or takes no writes
-	faultCommit        // it can, but the last commit failed
-	faultUpkeep        // retention, partitions
+	faultConnection  = iota // the server can't be reached, or takes no writes
+	faultCommit             // it can, but the last commit failed
+	faultMaintenance        // retention, partitions
 	faultCount
 )
 
 // faults remembers what is failing at present, by part of the store.
-type faults struct {
+type faultState struct {
 	onFault func(error)
 
 	mu      sync.Mutex
@@ -42,7 +42,7 @@ type faults struct {
 }
 
 // set notes how a part does and reports a change.
-func (f *faults) set(part int, err error) {
+func (f *faultState) set(part int, err error) {
 	f.mu.Lock()
 	before := f.current[part]
 	f.current[part] = err
@@ -58,7 +58,7 @@ func (f *faults) set(part int, err error) {
 }
 
 // get returns why a part fails, nil if it does not.
-func (f *faults) get(part int) error {
+func (f *faultState) get(part int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.current[part]

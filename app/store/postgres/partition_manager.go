@@ -13,28 +13,28 @@ import (
 // partitions knows the partitions of the table reading and makes those that
 // are missing. The copy may be out of date: a row that finds no partition
 // fails, and windows for reading are right with any layout.
-type partitions struct {
-	store   *Store
-	current atomic.Pointer[layout]
+type partitionManager struct {
+	store  *Store
+	cached atomic.Pointer[layout]
 }
 
 // layout returns the partitions as they were last known.
-func (p *partitions) layout() layout {
-	if l := p.current.Load(); l != nil {
+func (p *partitionManager) layout() layout {
+	if l := p.cached.Load(); l != nil {
 		return *l
 	}
 	return nil
 }
 
 // refresh reads the list anew.
-func (p *partitions) refresh(ctx context.Context) error {
-	return p.store.inTransaction(ctx, p.store.writing, readOnly, func(ctx context.Context, tx pgx.Tx) error {
+func (p *partitionManager) refresh(ctx context.Context) error {
+	return p.store.inTransaction(ctx, p.store.writePool, readOnly, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := p.load(ctx, tx)
 		return err
 	})
 }
 
-func (p *partitions) load(ctx context.Context, q querier) (l layout, err error) {
+func (p *partitionManager) load(ctx context.Context, q querier) (l layout, err error) {
 	rows, err := q.Query(ctx, "SELECT start, finish FROM reading_partition ORDER BY start")
 	if err != nil {
 		return nil, err
@@ -47,12 +47,12 @@ func (p *partitions) load(ctx context.Context, q querier) (l layout, err error) 
 	if err != nil {
 		return nil, err
 	}
-	p.current.Store(&l)
+	p.cached.Store(&l)
 	return l, nil
 }
 
 // ensure makes the partitions that the rows need and that are not known.
-func (p *partitions) ensure(ctx context.Context, rows []row) error {
+func (p *partitionManager) ensure(ctx context.Context, rows []row) error {
 	known := p.layout()
 	var missing []int64
 	covered := partition{}
@@ -60,28 +60,28 @@ func (p *partitions) ensure(ctx context.Context, rows []row) error {
 		if r.at >= covered.start && r.at < covered.end {
 			continue
 		}
-		i := known.next(r.at)
+		i := known.search(r.at)
 		if i < len(known) && known[i].start <= r.at {
 			covered = known[i]
 			continue
 		}
 		missing = append(missing, r.at)
-		covered = known.place(r.at, p.store.options.nowMillis())
+		covered = known.newPartition(r.at, p.store.options.nowMillis())
 	}
-	return p.make(ctx, missing)
+	return p.create(ctx, missing)
 }
 
 // makeAtOnce is the most partitions made in one transaction, which holds two
 // locks for each.
-const makeAtOnce = 64
+const maxCreatePerTransaction = 64
 
 // make makes the partitions for readings of these times, where they are still
 // missing.
-func (p *partitions) make(ctx context.Context, times []int64) error {
+func (p *partitionManager) create(ctx context.Context, times []int64) error {
 	for len(times) > 0 {
 		var rest []int64
-		err := p.store.inTransaction(ctx, p.store.writing, readWrite, func(ctx context.Context, tx pgx.Tx) (err error) {
-			rest, err = p.makeSome(ctx, tx, times)
+		err := p.store.inTransaction(ctx, p.store.writePool, readWrite, func(ctx context.Context, tx pgx.Tx) (err error) {
+			rest, err = p.createSome(ctx, tx, times)
 			return err
 		})
 		if err != nil {
@@ -98,8 +98,8 @@ func (p *partitions) make(ctx context.Context, times []int64) error {
 
 // makeSome makes up to makeAtOnce partitions and returns the times that are
 // left. Neither readers nor writers of other partitions wait for it.
-func (p *partitions) makeSome(ctx context.Context, tx pgx.Tx, times []int64) (rest []int64, err error) {
-	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+lockKey(lockLayout)+")"); err != nil {
+func (p *partitionManager) createSome(ctx context.Context, tx pgx.Tx, times []int64) (rest []int64, err error) {
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+lockKeySQL(lockPartitions)+")"); err != nil {
 		return nil, err
 	}
 	l, err := p.load(ctx, tx)
@@ -111,22 +111,22 @@ func (p *partitions) makeSome(ctx context.Context, tx pgx.Tx, times []int64) (re
 		if l.covers(at) {
 			continue
 		}
-		if made == makeAtOnce {
+		if made == maxCreatePerTransaction {
 			return times[i:], nil
 		}
 		made++
-		fresh := l.place(at, p.store.options.nowMillis())
-		if err := create(ctx, tx, fresh); err != nil {
+		fresh := l.newPartition(at, p.store.options.nowMillis())
+		if err := createPartition(ctx, tx, fresh); err != nil {
 			return nil, fmt.Errorf("%s: %w", fresh.name(), err)
 		}
-		l = l.with(fresh)
+		l = l.insert(fresh)
 	}
 	return nil, nil
 }
 
 // create makes the table of a partition and attaches it. Making it as a
 // partition at once would lock out everybody else for a moment.
-func create(ctx context.Context, tx pgx.Tx, p partition) error {
+func createPartition(ctx context.Context, tx pgx.Tx, p partition) error {
 	name := pgx.Identifier{p.name()}.Sanitize()
 	bound := func(at, open int64, word string) string {
 		if at == open {
@@ -148,14 +148,14 @@ func create(ctx context.Context, tx pgx.Tx, p partition) error {
 }
 
 // makeAhead makes the partitions of today and of the days that follow.
-func (p *partitions) makeAhead(ctx context.Context) error {
+func (p *partitionManager) createAhead(ctx context.Context) error {
 	var times []int64
 	known := p.layout()
 	today := startOfDay(p.store.options.nowMillis())
-	for day := range int64(madeAhead + 1) {
+	for day := range int64(daysAhead + 1) {
 		if at := today + day*dayMs; !known.covers(at) {
 			times = append(times, at)
 		}
 	}
-	return p.make(ctx, times)
+	return p.create(ctx, times)
 }

@@ -15,29 +15,29 @@ import (
 
 // link watches whether the server is there. While it is not, calls are
 // answered with ErrUnavailable at once instead of each finding out by itself.
-type link struct {
-	store *Store
-	kick  chan struct{} // has a token when the server is to be asked now
-	bytes atomic.Int64  // of the tables, as the leader has measured
-	full  bool          // the disk was, and it has not been found otherwise; of run
+type connMonitor struct {
+	store    *Store
+	wakeup   chan struct{} // has a token when the server is to be asked now
+	bytes    atomic.Int64  // of the tables, as the leader has measured
+	diskFull bool          // the disk was, and it has not been found otherwise; of run
 }
 
 // suspect is called with an error of a connection.
-func (l *link) suspect(err error) {
-	l.store.faults.set(faultLink, fmt.Errorf("database: %w: %w", factory.ErrUnavailable, err))
-	l.ask()
+func (l *connMonitor) reportError(err error) {
+	l.store.faults.set(faultConnection, fmt.Errorf("database: %w: %w", factory.ErrUnavailable, err))
+	l.wake()
 }
 
 // ask has the server asked soon.
-func (l *link) ask() {
+func (l *connMonitor) wake() {
 	select {
-	case l.kick <- struct{}{}:
+	case l.wakeup <- struct{}{}:
 	default:
 	}
 }
 
 // run looks at the server until ctx ends.
-func (l *link) run(ctx context.Context) {
+func (l *connMonitor) run(ctx context.Context) {
 	tick := time.NewTicker(l.store.options.pollEvery)
 	defer tick.Stop()
 	for {
@@ -45,7 +45,7 @@ func (l *link) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		case <-l.kick:
+		case <-l.wakeup:
 		}
 		err := l.guarded(ctx)
 		if ctx.Err() != nil {
@@ -53,18 +53,18 @@ func (l *link) run(ctx context.Context) {
 		}
 		s := l.store
 		if err == nil {
-			s.faults.set(faultLink, nil)
+			s.faults.set(faultConnection, nil)
 			continue
 		}
-		s.reading.Reset()
-		s.writing.Reset()
-		s.faults.set(faultLink, fmt.Errorf("database: %w: %w", factory.ErrUnavailable, err))
+		s.readPool.Reset()
+		s.writePool.Reset()
+		s.faults.set(faultConnection, fmt.Errorf("database: %w: %w", factory.ErrUnavailable, err))
 	}
 }
 
 // growable tries whether files can grow, by a table of a megabyte that nobody
 // gets to see: on a full disk a small change may still find room in its page.
-func growable(ctx context.Context, conn *pgxpool.Conn) error {
+func probeFileGrowth(ctx context.Context, conn *pgxpool.Conn) error {
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return err
@@ -73,32 +73,32 @@ func growable(ctx context.Context, conn *pgxpool.Conn) error {
 	return errors.Join(err, tx.Rollback(ctx))
 }
 
-func (l *link) guarded(ctx context.Context) (err error) {
+func (l *connMonitor) guarded(ctx context.Context) (err error) {
 	defer recoverAs(&err)
-	return l.look(ctx)
+	return l.check(ctx)
 }
 
 // look asks the server, follows the registry, and after a fault tries whether
 // writing works.
-func (l *link) look(ctx context.Context) error {
+func (l *connMonitor) check(ctx context.Context) error {
 	s := l.store
-	ctx, cancel := context.WithTimeout(ctx, s.options.ConnectTimeout+silence)
+	ctx, cancel := context.WithTimeout(ctx, s.options.ConnectTimeout+responseGrace)
 	defer cancel()
-	away := s.faults.get(faultLink) != nil
+	away := s.faults.get(faultConnection) != nil
 	failing := s.faults.get(faultCommit)
-	conn, err := s.watching.Acquire(ctx)
+	conn, err := s.monitorPool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Release()
 	if away || failing != nil {
 		_, err := conn.Exec(ctx, "UPDATE upkeep_state SET beat = beat + 1")
-		if l.full = l.full || sqlState(failing) == codeDiskFull; l.full && err == nil {
-			err = growable(ctx, conn)
-			l.full = err != nil
+		if l.diskFull = l.diskFull || sqlState(failing) == codeDiskFull; l.diskFull && err == nil {
+			err = probeFileGrowth(ctx, conn)
+			l.diskFull = err != nil
 		}
 		switch {
-		case linkBroken(err):
+		case isConnectionError(err):
 			return err
 		case err != nil:
 			s.faults.set(faultCommit, unavailable("commit", err))
@@ -112,12 +112,12 @@ func (l *link) look(ctx context.Context) error {
 		return err
 	}
 	l.bytes.Store(bytes)
-	if !away && version == s.catalog.at() {
+	if !away && version == s.registry.currentVersion() {
 		return nil
 	}
 	// After an outage the server may have another past than before.
 	return pgx.BeginTxFunc(ctx, conn, readOnly, func(tx pgx.Tx) error {
-		if err := s.catalog.load(ctx, tx, away); err != nil {
+		if err := s.registry.load(ctx, tx, away); err != nil {
 			return err
 		}
 		_, err := s.partitions.load(ctx, tx)

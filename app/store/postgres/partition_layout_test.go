@@ -13,7 +13,7 @@ func midnight(year int, month time.Month, day int) int64 {
 	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC).UnixMilli()
 }
 
-func TestPartitionsAreMadeToFit(t *testing.T) {
+func TestPartitionsFollowCalendar(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC).UnixMilli()
 	day := func(y int, m time.Month, d int) postgres.Span {
@@ -47,7 +47,7 @@ func TestPartitionsAreMadeToFit(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := postgres.Plan(tt.times, now); !reflect.DeepEqual(got, tt.want) {
+			if got := postgres.PlanPartitions(tt.times, now); !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("partitions for %v = %v, want %v", tt.times, got, tt.want)
 			}
 		})
@@ -63,7 +63,7 @@ func TestPartitionsNeverOverlap(t *testing.T) {
 	for i := range int64(3000) {
 		times = append(times, now+(i*i*i*7919%400-300)*23*3_600_000)
 	}
-	spans := postgres.Plan(times, now)
+	spans := postgres.PlanPartitions(times, now)
 	names := map[string]bool{}
 	for i, s := range spans {
 		if s.Start >= s.End || i > 0 && spans[i-1].End > s.Start {
@@ -82,10 +82,10 @@ func TestPartitionsNeverOverlap(t *testing.T) {
 
 // Windows together are the whole, whatever the layout, and none reads too many
 // partitions.
-func TestWindowsAreTheWhole(t *testing.T) {
+func TestWindowsCoverRange(t *testing.T) {
 	t.Parallel()
 	var partitions []postgres.Span
-	for i := range int64(3*postgres.WindowPartitions + 5) {
+	for i := range int64(3*postgres.MaxWindowPartitions + 5) {
 		partitions = append(partitions, postgres.Span{Start: i * 10, End: i*10 + 10 - i%3}) // with gaps
 	}
 	for _, whole := range []postgres.Span{
@@ -116,7 +116,7 @@ func TestWindowsAreTheWhole(t *testing.T) {
 							in++
 						}
 					}
-					if in > postgres.WindowPartitions {
+					if in > postgres.MaxWindowPartitions {
 						t.Errorf("window %v has %d partitions", w, in)
 					}
 				}
