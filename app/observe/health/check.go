@@ -2,25 +2,25 @@ package health
 
 import "fmt"
 
-// Kind says which probe a check can fail.
+// Kind determines which probe a failing check affects.
 type Kind int
 
 const (
-	// Startup checks hold back the startup probe, and nothing else.
+	// Startup checks fail the startup probe only.
 	Startup Kind = iota + 1
-	// Liveness checks end the process when they fail, so they are about the
-	// process itself: never about a database, a disk or another server.
+	// Liveness checks fail the liveness probe, after which the orchestrator
+	// restarts the process. They must test the process itself, never a
+	// database, a disk or another server.
 	Liveness
-	// Readiness checks keep traffic away while they fail. They are the place for
-	// dependencies: to liveness a failing one is "degraded".
+	// Readiness checks fail the readiness probe, which stops new traffic. Checks
+	// of dependencies belong here: liveness reports them as "degraded" only.
 	Readiness
-	// Advisory checks fail no probe: one that fails is "degraded" for somebody to
-	// look at. They are for what neither a restart nor keeping traffic away
-	// mends.
+	// Advisory checks fail no probe and are reported as "degraded". They cover
+	// faults that neither a restart nor stopping traffic would fix.
 	Advisory
 )
 
-// String names the kind as the detail on the admin port shows it.
+// String returns the name of the kind as shown on the admin port.
 func (k Kind) String() string {
 	switch k {
 	case Startup:
@@ -35,15 +35,15 @@ func (k Kind) String() string {
 	return fmt.Sprintf("Kind(%d)", int(k))
 }
 
-// check is one named question; run returns nil when all is well.
+// check is a named test; run returns nil on success.
 type check struct {
 	name string
 	kind Kind
 	run  func() error
 }
 
-// ask runs the check. One that panics fails.
-func (c check) ask() (err error) {
+// result runs the check and turns a panic into an error.
+func (c check) result() (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("check %s panicked: %v", c.name, v)

@@ -1,6 +1,6 @@
 package health
 
-// detail is what the admin port shows.
+// detail is the JSON body shown on the admin port.
 type detail struct {
 	Status   string        `json:"status"`
 	Ready    bool          `json:"ready"`
@@ -11,7 +11,7 @@ type detail struct {
 	Checks   []checkDetail `json:"checks"`
 }
 
-// checkDetail is one check with the cause of its failing.
+// checkDetail is one check with the text of its error.
 type checkDetail struct {
 	Name   string `json:"name"`
 	Kind   string `json:"kind"`
@@ -26,8 +26,8 @@ func (s *snapshot) detail() detail {
 		Checks: make([]checkDetail, len(s.checks)),
 	}
 	for i, c := range s.checks {
-		d.Checks[i] = checkDetail{Name: c.name, Kind: c.kind.String(), Status: word(s.answers[i])}
-		if err := s.answers[i]; err != nil {
+		d.Checks[i] = checkDetail{Name: c.name, Kind: c.kind.String(), Status: checkStatus(s.results[i])}
+		if err := s.results[i]; err != nil {
 			d.Checks[i].Error = err.Error()
 		}
 	}

@@ -1,9 +1,8 @@
-// Package health answers the probes: startup, liveness, readiness. It knows the
-// state of the workers and the checks that were added, and renders the bodies;
-// routes, status codes and headers belong to its users.
+// Package health answers the startup, liveness and readiness probes. It combines
+// the state of the workers with the registered checks and renders the response
+// bodies; routes, status codes and headers are left to the caller.
 //
-// Checks run at most every 100 ms, on the goroutine of whoever asks first after
-// that; everybody else gets the bodies that are ready. Nothing here starts a
-// goroutine. Add comes before the first probe, everything else may be called
-// concurrently.
+// Checks run on the goroutine of a probe, at most once every 100 ms; other probes
+// get the cached bodies meanwhile. The package starts no goroutines. Add must not
+// be called after the first probe; all other methods are safe for concurrent use.
 package health

@@ -7,44 +7,43 @@ import (
 	"time"
 )
 
-// refreshAfter is how old the answers of the checks may get.
+// refreshAfter is the maximum age of cached check results.
 const refreshAfter = 100 * time.Millisecond
 
-// Workers is what the probes need to know of the cluster. Both methods are
-// called for every probe, concurrently: they must be about as cheap as reading
-// an atomic variable.
+// Workers reports the state of the cluster. Both methods are called for every
+// probe, concurrently, and must be about as cheap as an atomic load.
 type Workers interface {
-	// Workers returns how many workers run and how many there should be.
+	// Workers returns the number of running workers and the target number.
 	Workers() (running, total int)
 	// Draining reports whether shutdown has begun.
 	Draining() bool
 }
 
-// Registry holds the checks and answers the probes.
+// Registry holds the checks and renders the probe responses.
 type Registry struct {
-	workers Workers
-	now     func() time.Time
-	born    time.Time
-	checks  []check
-	started atomic.Bool
+	workers   Workers
+	now       func() time.Time
+	startedAt time.Time
+	checks    []check
+	started   atomic.Bool
 
-	// refreshing is held while the checks run; only its holder stores last.
+	// refreshing is held while the checks run; only its holder stores cached.
 	refreshing sync.Mutex
-	last       atomic.Pointer[snapshot] // nil before the first probe
+	cached     atomic.Pointer[snapshot] // nil before the first probe
 }
 
-// New returns a registry without checks. Uptime counts from now on. The clock
-// may be coarse: it is read for every probe and needs no more than the
-// precision of the refresh interval.
+// New returns a registry without checks. Uptime starts now. now is called for
+// every probe; a coarse clock is fine, because it only has to resolve the
+// refresh interval.
 func New(w Workers, now func() time.Time) *Registry {
-	return &Registry{workers: w, now: now, born: now()}
+	return &Registry{workers: w, now: now, startedAt: now()}
 }
 
-// Add adds a check under a name that is shown to everybody. All checks are added
-// before the first probe. A check returns nil when all is well, must be cheap,
-// must not block and is never called twice at a time; its error is shown on the
-// admin port only, and a panic counts as failing. A name that is taken or a Kind
-// that does not exist is a mistake of the program, and panics.
+// Add registers a check. The name is public. run returns nil on success, must be
+// cheap, must not block and is never called concurrently with itself; its error
+// is shown on the admin port only, and a panic counts as a failure. Add panics on
+// a duplicate name or an unknown kind. It must not be called after the first
+// probe.
 func (r *Registry) Add(name string, kind Kind, run func() error) {
 	if kind < Startup || kind > Advisory {
 		panic(fmt.Sprintf("health: check %q has the unknown kind %v", name, kind))
@@ -57,45 +56,45 @@ func (r *Registry) Add(name string, kind Kind, run func() error) {
 	r.checks = append(r.checks, check{name: name, kind: kind, run: run})
 }
 
-// SetStarted says that start is complete: until then the process is neither
-// started nor ready. Calling it again changes nothing.
+// SetStarted marks startup as complete. Until then the process is neither
+// started nor ready. Further calls have no effect.
 func (r *Registry) SetStarted() { r.started.Store(true) }
 
-// Live answers /api/health and the liveness probe. It is not ok, and its status
-// "down", when no worker runs (unless they have gone because of a shutdown) or a
-// liveness check fails. Otherwise it is "ok" when everything is as it should be
-// and "degraded" when not: a worker is missing, a check of any kind fails, start is
-// not complete, or shutdown has begun. The body is shared and must not be
-// changed.
+// Live returns the response of /api/health and of the liveness probe. ok is
+// false, with the status "down", when a liveness check fails or when no worker
+// runs before shutdown has begun. Otherwise the status is "ok", or "degraded" if a
+// worker is missing, any check fails, startup is incomplete or shutdown has begun.
+// The body is shared and must not be modified.
 func (r *Registry) Live() (body []byte, ok bool) {
 	s := r.current()
 	return s.live, s.alive
 }
 
-// Ready answers the readiness probe: ok when start is complete, shutdown has not
-// begun and no readiness check fails. The body is shared and must not be
-// changed.
+// Ready returns the response of the readiness probe. ok is true when startup is
+// complete, shutdown has not begun and every readiness check passes. The body is
+// shared and must not be modified.
 func (r *Registry) Ready() (body []byte, ok bool) {
 	s := r.current()
 	return s.ready, s.isReady
 }
 
-// Startup answers the startup probe: ok when start is complete and no startup
-// check fails. The body is shared and must not be changed.
+// Startup returns the response of the startup probe. ok is true when startup is
+// complete and every startup check passes. The body is shared and must not be
+// modified.
 func (r *Registry) Startup() (body []byte, ok bool) {
 	s := r.current()
 	return s.startup, s.isStarted
 }
 
-// Detail returns what the admin port shows as JSON: all that the probes know,
-// with the texts of the errors. Treat it as read only.
+// Detail returns the JSON document of the admin port: the state of all probes
+// with the texts of the errors. The result must not be modified.
 func (r *Registry) Detail() any { return r.current().detail() }
 
-// current returns a snapshot of the present state whose checks are at most
-// refreshAfter old, or are being asked by someone else at this moment. It waits
-// for nobody but at the very first probe.
+// current returns a snapshot of the current state. Its check results are at most
+// refreshAfter old, unless another probe is refreshing them right now. Only the
+// very first probes wait for a refresh.
 func (r *Registry) current() *snapshot {
-	at, last := r.now(), r.last.Load()
+	at, last := r.now(), r.cached.Load()
 	state := r.state()
 	if last.fresh(state, at) {
 		return last
@@ -106,18 +105,18 @@ func (r *Registry) current() *snapshot {
 		if last.state == state {
 			return last
 		}
-		return r.render(state, at, last.answers) // the state can't wait for the checks
+		return r.render(state, at, last.results) // show the new state now; the checks are still running
 	}
 	defer r.refreshing.Unlock()
-	if last = r.last.Load(); last.fresh(state, at) {
-		return last // someone was faster
+	if last = r.cached.Load(); last.fresh(state, at) {
+		return last // another probe has just refreshed it
 	}
 	answers := make([]error, len(r.checks))
 	for i, c := range r.checks {
-		answers[i] = c.ask()
+		answers[i] = c.result()
 	}
 	s := r.render(state, at, answers)
-	r.last.Store(s)
+	r.cached.Store(s)
 	return s
 }
 

@@ -16,12 +16,12 @@ func TestProbes(t *testing.T) {
 		status string
 		ok     bool
 	}
-	unstarted := func(p *plant) { p.Registry = health.New(p, p.now) }
+	unstarted := func(p *fixture) { p.Registry = health.New(p, p.now) }
 	tests := map[string]struct {
-		change               func(*plant)
+		change               func(*fixture)
 		live, ready, startup probe
 	}{
-		"all is well": {func(*plant) {}, probe{"ok", true}, probe{"ready", true}, probe{"started", true}},
+		"all is well": {func(*fixture) {}, probe{"ok", true}, probe{"ready", true}, probe{"started", true}},
 		"start is not complete": {
 			unstarted,
 			probe{"degraded", true},
@@ -29,61 +29,61 @@ func TestProbes(t *testing.T) {
 			probe{"starting", false},
 		},
 		"one worker of two runs": {
-			func(p *plant) { p.running.Store(1) },
+			func(p *fixture) { p.running.Store(1) },
 			probe{"degraded", true},
 			probe{"ready", true},
 			probe{"started", true},
 		},
 		"no worker runs": {
-			func(p *plant) { p.running.Store(0) },
+			func(p *fixture) { p.running.Store(0) },
 			probe{"down", false},
 			probe{"ready", true},
 			probe{"started", true},
 		},
 		"shutdown has begun": {
-			func(p *plant) { p.draining.Store(true) },
+			func(p *fixture) { p.draining.Store(true) },
 			probe{"degraded", true},
 			probe{"draining", false},
 			probe{"started", true},
 		},
 		"no worker is left at the end of a shutdown": {
-			func(p *plant) { p.draining.Store(true); p.running.Store(0) },
+			func(p *fixture) { p.draining.Store(true); p.running.Store(0) },
 			probe{"degraded", true},
 			probe{"draining", false},
 			probe{"started", true},
 		},
 		"a dependency fails": {
-			func(p *plant) { p.Add("store", health.Readiness, failing) },
+			func(p *fixture) { p.Add("store", health.Readiness, failing) },
 			probe{"degraded", true},
 			probe{"unavailable", false},
 			probe{"started", true},
 		},
 		"the check of a dependency panics": {
-			func(p *plant) { p.Add("store", health.Readiness, panics) },
+			func(p *fixture) { p.Add("store", health.Readiness, panicking) },
 			probe{"degraded", true},
 			probe{"unavailable", false},
 			probe{"started", true},
 		},
 		"one dependency of two fails": {
-			func(p *plant) { p.Add("redis", health.Readiness, fine); p.Add("store", health.Readiness, failing) },
+			func(p *fixture) { p.Add("redis", health.Readiness, passing); p.Add("store", health.Readiness, failing) },
 			probe{"degraded", true},
 			probe{"unavailable", false},
 			probe{"started", true},
 		},
 		"a liveness check fails": {
-			func(p *plant) { p.Add("loop", health.Liveness, failing) },
+			func(p *fixture) { p.Add("loop", health.Liveness, failing) },
 			probe{"down", false},
 			probe{"ready", true},
 			probe{"started", true},
 		},
 		"an advisory check fails": {
-			func(p *plant) { p.Add("stored_data", health.Advisory, failing) },
+			func(p *fixture) { p.Add("stored_data", health.Advisory, failing) },
 			probe{"degraded", true},
 			probe{"ready", true},
 			probe{"started", true},
 		},
 		"a startup check fails": {
-			func(p *plant) { p.Add("migration", health.Startup, failing) },
+			func(p *fixture) { p.Add("migration", health.Startup, failing) },
 			probe{"degraded", true},
 			probe{"ready", true},
 			probe{"starting", false},
@@ -92,7 +92,7 @@ func TestProbes(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlant()
+			p := newFixture()
 			tt.change(p)
 			for which, c := range map[string]struct {
 				ask  func() ([]byte, bool)
@@ -112,11 +112,11 @@ func TestProbes(t *testing.T) {
 
 func TestLiveBody(t *testing.T) {
 	t.Parallel()
-	p := newPlant()
-	p.Add("store", health.Readiness, fine)
+	p := newFixture()
+	p.Add("store", health.Readiness, passing)
 	p.Add("redis", health.Readiness, failing)
-	p.Add("loop", health.Liveness, fine)
-	p.pass(12*time.Second + 345*time.Millisecond)
+	p.Add("loop", health.Liveness, passing)
+	p.advance(12*time.Second + 345*time.Millisecond)
 	body, _ := p.Live()
 	const want = `{"status":"degraded","workers":{"running":2,"total":2},"uptime_s":12.3,` +
 		`"checks":{"loop":"ok","redis":"failing","store":"ok"}}`
@@ -127,8 +127,8 @@ func TestLiveBody(t *testing.T) {
 
 func TestProbesShowTheirOwnChecks(t *testing.T) {
 	t.Parallel()
-	p := newPlant()
-	p.Add("migration", health.Startup, fine)
+	p := newFixture()
+	p.Add("migration", health.Startup, passing)
 	p.Add("store", health.Readiness, failing)
 	if body, _ := p.Ready(); string(body) != `{"status":"unavailable","checks":{"store":"failing"}}` {
 		t.Errorf("Ready() = %s, want the readiness checks", body)
@@ -138,12 +138,12 @@ func TestProbesShowTheirOwnChecks(t *testing.T) {
 	}
 }
 
-func TestDetailShowsTheCause(t *testing.T) {
+func TestDetailShowsErrors(t *testing.T) {
 	t.Parallel()
-	p := newPlant()
+	p := newFixture()
 	p.Add("store", health.Readiness, failing)
-	p.Add("redis", health.Readiness, panics)
-	p.Add("loop", health.Liveness, fine)
+	p.Add("redis", health.Readiness, panicking)
+	p.Add("loop", health.Liveness, passing)
 	got, err := json.Marshal(p.Detail())
 	if err != nil {
 		t.Fatal(err)
@@ -157,15 +157,15 @@ func TestDetailShowsTheCause(t *testing.T) {
 	}
 }
 
-func TestAddRefusesMistakes(t *testing.T) {
+func TestAddPanicsOnMisuse(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		add  func(*plant)
+		add  func(*fixture)
 		want string
 	}{
-		"a name twice":    {func(p *plant) { p.Add("store", health.Readiness, fine); p.Add("store", health.Startup, fine) }, `two checks are named "store"`},
-		"an unknown kind": {func(p *plant) { p.Add("store", health.Kind(9), fine) }, `unknown kind Kind(9)`},
-		"no kind":         {func(p *plant) { p.Add("store", health.Kind(0), fine) }, `unknown kind Kind(0)`},
+		"a name twice":    {func(p *fixture) { p.Add("store", health.Readiness, passing); p.Add("store", health.Startup, passing) }, `two checks are named "store"`},
+		"an unknown kind": {func(p *fixture) { p.Add("store", health.Kind(9), passing) }, `unknown kind Kind(9)`},
+		"no kind":         {func(p *fixture) { p.Add("store", health.Kind(0), passing) }, `unknown kind Kind(0)`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestAddRefusesMistakes(t *testing.T) {
 					t.Errorf("Add panicked with %q, want it to say %q", text, tt.want)
 				}
 			}()
-			tt.add(newPlant())
+			tt.add(newFixture())
 		})
 	}
 }

@@ -6,27 +6,26 @@ import (
 	"time"
 )
 
-// state is what is compared at every probe; a change is shown at once.
+// state is compared at every probe, so that a change is shown at once.
 type state struct {
 	running, total    int
 	draining, started bool
 }
 
-// snapshot is the health at one moment, with the bodies that say so. It is not
-// changed after it is made.
+// snapshot is the health at one moment with the rendered bodies. It is immutable.
 type snapshot struct {
 	state
 	at      time.Time
 	uptime  time.Duration
 	checks  []check
-	answers []error // by index of checks
+	results []error // by index of checks
 
 	alive, isReady, isStarted bool
 	status                    string
 	live, ready, startup      []byte
 }
 
-// fresh reports whether s may still be shown; nil is not.
+// fresh reports whether s can still be served. A nil snapshot is never fresh.
 func (s *snapshot) fresh(now state, at time.Time) bool {
 	if s == nil || s.state != now {
 		return false
@@ -35,7 +34,7 @@ func (s *snapshot) fresh(now state, at time.Time) bool {
 	return age >= 0 && age < refreshAfter
 }
 
-// Words of the public bodies.
+// Status values of the public bodies.
 const (
 	statusOK          = "ok"
 	statusDegraded    = "degraded"
@@ -65,9 +64,9 @@ type probeBody struct {
 	Checks map[string]string `json:"checks"`
 }
 
-// render judges a state and the answers of the checks.
+// render makes the snapshot of a state and of the check results.
 func (r *Registry) render(now state, at time.Time, answers []error) *snapshot {
-	s := &snapshot{state: now, at: at, uptime: at.Sub(r.born), checks: r.checks, answers: answers}
+	s := &snapshot{state: now, at: at, uptime: at.Sub(r.startedAt), checks: r.checks, results: answers}
 	s.alive = (s.running > 0 || s.draining) && !s.fails(Liveness)
 	s.isStarted = s.started && !s.fails(Startup)
 	s.isReady = s.started && !s.draining && !s.fails(Readiness)
@@ -75,10 +74,10 @@ func (r *Registry) render(now state, at time.Time, answers []error) *snapshot {
 
 	s.live = encode(liveBody{
 		Status: s.status, Workers: workersBody{s.running, s.total}, UptimeS: s.uptimeSeconds(),
-		Checks: s.words(Startup, Liveness, Readiness, Advisory),
+		Checks: s.checkStatuses(Startup, Liveness, Readiness, Advisory),
 	})
-	s.ready = encode(probeBody{Status: s.readyStatus(), Checks: s.words(Readiness)})
-	s.startup = encode(probeBody{Status: s.startupStatus(), Checks: s.words(Startup)})
+	s.ready = encode(probeBody{Status: s.readyStatus(), Checks: s.checkStatuses(Readiness)})
+	s.startup = encode(probeBody{Status: s.startupStatus(), Checks: s.checkStatuses(Startup)})
 	return s
 }
 
@@ -111,42 +110,43 @@ func (s *snapshot) startupStatus() string {
 	return statusStarting
 }
 
-// fails reports whether a check of the kind fails.
+// fails reports whether any check of the kind has failed.
 func (s *snapshot) fails(kind Kind) bool {
 	for i, c := range s.checks {
-		if c.kind == kind && s.answers[i] != nil {
+		if c.kind == kind && s.results[i] != nil {
 			return true
 		}
 	}
 	return false
 }
 
-// words returns the public answers of the checks of some kinds: no error texts.
-func (s *snapshot) words(kinds ...Kind) map[string]string {
-	words := make(map[string]string, len(s.checks))
+// checkStatuses returns the public status of the checks of the given kinds,
+// without error texts.
+func (s *snapshot) checkStatuses(kinds ...Kind) map[string]string {
+	statuses := make(map[string]string, len(s.checks))
 	for i, c := range s.checks {
 		for _, kind := range kinds {
 			if c.kind == kind {
-				words[c.name] = word(s.answers[i])
+				statuses[c.name] = checkStatus(s.results[i])
 			}
 		}
 	}
-	return words
+	return statuses
 }
 
-func word(err error) string {
+func checkStatus(err error) string {
 	if err != nil {
 		return statusFailing
 	}
 	return statusOK
 }
 
-// uptimeSeconds is rounded to what a reader can use.
+// uptimeSeconds returns the uptime, rounded to a tenth of a second.
 func (s *snapshot) uptimeSeconds() float64 {
 	return math.Round(s.uptime.Seconds()*10) / 10
 }
 
-// encode never fails: the bodies hold strings and finite numbers only.
+// encode cannot fail: the bodies hold only strings and finite numbers.
 func encode(body any) []byte {
 	b, err := json.Marshal(body)
 	if err != nil {

@@ -7,16 +7,16 @@ import (
 	"net/http/pprof"
 )
 
-// adminIndex is what / shows.
+// adminIndex is the page served at /.
 const adminIndex = `/metrics         Prometheus metrics
 /api/health      health with the causes, JSON
 /debug/pprof/    profiles of the Go runtime
 `
 
-// AdminHandler makes the pages of the admin port: /metrics, /api/health with
-// what detail returns as JSON, /debug/pprof/, and a list of them at /. They show
-// the inside of the process and ask for no key: listen where only operators can
-// reach it. detail may be called concurrently.
+// AdminHandler returns the handler of the admin port: /metrics, /api/health with
+// the result of detail as JSON, /debug/pprof/, and an index at /. The pages expose
+// internals without authentication, so the port must be reachable by operators
+// only. detail is called concurrently.
 func AdminHandler(s *Set, detail func() any) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {

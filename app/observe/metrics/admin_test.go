@@ -67,7 +67,7 @@ func request(t *testing.T, method, url string) (status int, kind, body string) {
 	return resp.StatusCode, resp.Header.Get("Content-Type"), string(all)
 }
 
-func TestAdminSaysWhenDetailCannotBeShown(t *testing.T) {
+func TestAdminReportsUnencodableDetail(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(metrics.AdminHandler(metrics.New(), func() any { return func() {} }))
 	t.Cleanup(server.Close)

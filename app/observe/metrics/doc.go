@@ -1,14 +1,14 @@
-// Package metrics counts what the process does and writes it in the Prometheus
-// text format: our own instruments, those of the Go runtime and those of the
-// operating system's view of the process. It also makes the pages of the admin
-// port. What is counted, and when, belongs to its users.
+// Package metrics holds the instruments of the process and exposes them in the
+// Prometheus text format, together with the metrics of the Go runtime and of the
+// operating system. It also serves the admin port. What is counted, and when, is
+// up to the callers.
 //
-// Instruments are made while the parts are wired, with constant labels, so the
-// number of series is fixed from then on; a mistake there (a name or a label
-// that Prometheus does not allow, one series made twice) panics. Everything may
-// be called concurrently.
+// Instruments have constant labels and are created while the process is wired, so
+// the number of series is bounded. Invalid names, invalid labels and duplicate
+// series are programming errors and panic. All methods are safe for concurrent
+// use.
 //
-// The exposition and the histogram are ours, over the runtime and process
-// figures of github.com/VictoriaMetrics/metrics. That module's own histogram takes a
-// mutex, and what it reads from a callback can only be a gauge.
+// The exposition and the histogram are our own, on top of the runtime and process
+// metrics of github.com/VictoriaMetrics/metrics: the histogram of that module locks
+// a mutex for each observation, and its callbacks can only be gauges.
 package metrics

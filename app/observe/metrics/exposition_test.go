@@ -173,7 +173,7 @@ func (e exposition) checkHistograms() error {
 	return nil
 }
 
-func TestCheckerRefuses(t *testing.T) {
+func TestParserRejectsInvalidPages(t *testing.T) {
 	t.Parallel()
 	for name, page := range map[string]string{
 		"a sample without a head":    "a 1\n",
@@ -187,7 +187,7 @@ func TestCheckerRefuses(t *testing.T) {
 		"a count of its own":         "# TYPE a histogram\na_bucket{le=\"+Inf\"} 1\na_count 2\n",
 	} {
 		if _, err := parse(page); err == nil {
-			t.Errorf("%s: the checker takes %q", name, page)
+			t.Errorf("%s: parse accepts %q", name, page)
 		}
 	}
 }

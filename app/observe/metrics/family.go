@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Kinds of family, as the TYPE lines spell them.
+// Types of metric families as written in TYPE lines.
 const (
 	kindCounter   = "counter"
 	kindGauge     = "gauge"
@@ -22,13 +22,14 @@ var (
 	validLabel = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 )
 
-// sampler is what a series gets its samples from.
+// sampler produces the samples of a series.
 type sampler interface {
-	// sample writes the sample lines of one series. labels is "" or has braces.
+	// sample writes the sample lines of one series. labels includes the braces,
+	// or is "".
 	sample(b *bytes.Buffer, name, labels string)
 }
 
-// family is all series of one name.
+// family is the set of series with one name.
 type family struct {
 	name, kind string
 	series     []series // ordered by labels
@@ -36,7 +37,7 @@ type family struct {
 
 type series struct {
 	labels string
-	from   sampler
+	source sampler
 }
 
 func (f *family) search(labels string) (int, bool) {
@@ -47,35 +48,35 @@ func (f *family) search(labels string) (int, bool) {
 
 func (f *family) find(labels string) sampler {
 	if i, found := f.search(labels); found {
-		return f.series[i].from
+		return f.series[i].source
 	}
 	return nil
 }
 
 func (f *family) insert(labels string, from sampler) {
 	i, _ := f.search(labels)
-	f.series = slices.Insert(f.series, i, series{labels: labels, from: from})
+	f.series = slices.Insert(f.series, i, series{labels: labels, source: from})
 }
 
-// write writes nothing, no head either, for a family without samples.
+// write writes the family; it omits the TYPE line of a family without samples.
 func (f *family) write(b *bytes.Buffer) {
 	start := b.Len()
 	writeHead(b, f.name, f.kind)
 	head := b.Len()
 	for _, s := range f.series {
-		s.from.sample(b, f.name, s.labels)
+		s.source.sample(b, f.name, s.labels)
 	}
 	if b.Len() == head {
 		b.Truncate(start)
 	}
 }
 
-// writeHead writes the line that says what the samples below it are.
+// writeHead writes the TYPE line of a family.
 func writeHead(b *bytes.Buffer, name, kind string) {
 	fmt.Fprintf(b, "# TYPE %s %s\n", name, kind)
 }
 
-// writeSample writes one line. A whole number is written in full, however big.
+// writeSample writes one sample line. Integers are written without an exponent.
 func writeSample(b *bytes.Buffer, name, labels string, value float64) {
 	b.WriteString(name)
 	b.WriteString(labels)
@@ -90,8 +91,8 @@ func writeSample(b *bytes.Buffer, name, labels string, value float64) {
 
 var escaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
-// formatLabels renders key and value pairs in the order of the keys, in braces;
-// "" for none.
+// formatLabels renders key and value pairs in braces, sorted by key. It returns ""
+// for no pairs.
 func formatLabels(pairs []string) string {
 	if len(pairs)%2 != 0 {
 		panic(fmt.Sprintf("metrics: the labels %q have a key without a value", pairs))

@@ -14,50 +14,51 @@ import (
 	vm "github.com/VictoriaMetrics/metrics"
 )
 
-// Set holds the instruments of one process object; sets know nothing of each
-// other.
+// Set is an independent collection of instruments.
 type Set struct {
 	mu       sync.Mutex
 	families map[string]*family
 	store    func() factory.StoreStats // nil until Store
 }
 
-// New returns a set with smartfactory_gomaxprocs in it.
+// New returns a set that contains smartfactory_gomaxprocs only.
 func New() *Set {
-	// Process-wide, but only ever on: without it the runtime's metrics come
-	// without their types.
+	// This switch is process-wide. Without it the runtime's metrics lack their
+	// TYPE lines.
 	vm.ExposeMetadata(true)
 	s := &Set{families: make(map[string]*family)}
 	s.Gauge("smartfactory_gomaxprocs", func() float64 { return float64(runtime.GOMAXPROCS(0)) })
 	return s
 }
 
-// Counter returns the counter of that name and those labels, given as key and
-// value in turn. The same name and labels give the same counter.
+// Counter returns the counter with the given name and labels, which are key and
+// value pairs. The same name and labels return the same counter.
 func (s *Set) Counter(name string, labels ...string) *Counter {
-	return instrument(s, name, kindCounter, labels, func() *Counter { return &Counter{} })
+	return getOrAdd(s, name, kindCounter, labels, func() *Counter { return &Counter{} })
 }
 
-// Gauge adds a value that f reads at every scrape. f may be called concurrently,
-// and must neither block nor be expensive. One series is added once only.
+// Gauge adds a gauge whose value f returns at every scrape. f is called
+// concurrently, and must be cheap and must not block. Adding a series twice
+// panics.
 func (s *Set) Gauge(name string, f func() float64, labels ...string) {
 	s.add(name, kindGauge, labels, valueFunc(f))
 }
 
-// CounterFunc is Gauge for a count that is kept elsewhere: f never goes down.
+// CounterFunc is like Gauge for a counter that is kept elsewhere. The value of f
+// must never decrease.
 func (s *Set) CounterFunc(name string, f func() float64, labels ...string) {
 	s.add(name, kindCounter, labels, valueFunc(f))
 }
 
-// BuildInfo adds smartfactory_build_info, whose labels say what runs.
+// BuildInfo adds smartfactory_build_info, whose labels identify the build.
 func (s *Set) BuildInfo(version, commit string) {
 	s.Gauge("smartfactory_build_info", func() float64 { return 1 },
 		"version", version, "commit", commit, "go", runtime.Version())
 }
 
-// WritePrometheus writes all that is in the set, then the metrics of the Go
-// runtime and of the process. A slow w holds up nobody else; its errors are its
-// owner's business.
+// WritePrometheus writes the instruments of the set, then the metrics of the Go
+// runtime and of the process. No lock is held while writing to w; write errors
+// are ignored.
 func (s *Set) WritePrometheus(w io.Writer) {
 	var b bytes.Buffer
 	families, store := s.sorted()
@@ -73,8 +74,8 @@ func (s *Set) WritePrometheus(w io.Writer) {
 	_, _ = w.Write(b.Bytes())
 }
 
-// sorted returns copies of the families, and the store: their callbacks run
-// without the lock.
+// sorted returns copies of the families and the store callback, so that callbacks
+// run without the lock.
 func (s *Set) sorted() ([]family, func() factory.StoreStats) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,15 +88,15 @@ func (s *Set) sorted() ([]family, func() factory.StoreStats) {
 	return all, s.store
 }
 
-// instrument returns the instrument of a series, made at the first call.
-func instrument[T sampler](s *Set, name, kind string, pairs []string, build func() T) T {
+// getOrAdd returns the instrument of a series and creates it at the first call.
+func getOrAdd[T sampler](s *Set, name, kind string, pairs []string, build func() T) T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, labels := s.familyLocked(name, kind), formatLabels(pairs)
 	if present := f.find(labels); present != nil {
 		made, ok := present.(T)
 		if !ok {
-			panic(fmt.Sprintf("metrics: %s%s is read from a function already", name, labels))
+			panic(fmt.Sprintf("metrics: %s%s is already read from a function", name, labels))
 		}
 		return made
 	}
@@ -104,7 +105,7 @@ func instrument[T sampler](s *Set, name, kind string, pairs []string, build func
 	return made
 }
 
-// add puts a series into its family.
+// add inserts a series into its family.
 func (s *Set) add(name, kind string, pairs []string, from sampler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,7 +120,7 @@ func (s *Set) familyLocked(name, kind string) *family {
 	f := s.families[name]
 	if f == nil {
 		if !validName.MatchString(name) || isStoreFamily(name) {
-			panic(fmt.Sprintf("metrics: %q is no name of a metric, or Store's", name))
+			panic(fmt.Sprintf("metrics: %q is not a valid metric name or is reserved for Store", name))
 		}
 		f = &family{name: name, kind: kind}
 		s.families[name] = f

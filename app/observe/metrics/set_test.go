@@ -117,7 +117,7 @@ func TestStore(t *testing.T) {
 	}
 }
 
-func TestMistakesOfWiringPanic(t *testing.T) {
+func TestMisusePanics(t *testing.T) {
 	t.Parallel()
 	zero := func() float64 { return 0 }
 	noStats := func() factory.StoreStats { return factory.StoreStats{} }
@@ -125,7 +125,7 @@ func TestMistakesOfWiringPanic(t *testing.T) {
 		wire func(*metrics.Set)
 		want string
 	}{
-		"a bad name":              {func(s *metrics.Set) { s.Counter("a-b") }, `"a-b" is no name`},
+		"a bad name":              {func(s *metrics.Set) { s.Counter("a-b") }, `"a-b" is not a valid metric name`},
 		"a bad label":             {func(s *metrics.Set) { s.Counter("a", "b-c", "1") }, `"b-c" can't be a label`},
 		"a histogram's label":     {func(s *metrics.Set) { s.Counter("a", "le", "1") }, `"le" can't be a label`},
 		"a label twice":           {func(s *metrics.Set) { s.Counter("a", "b", "1", "b", "2") }, `"b" can't be a label, or is one twice`},
@@ -134,9 +134,9 @@ func TestMistakesOfWiringPanic(t *testing.T) {
 		"two kinds":               {func(s *metrics.Set) { s.Gauge("a", zero); s.Counter("a") }, `a is a gauge, not a counter`},
 		"two sources": {
 			func(s *metrics.Set) { s.CounterFunc("a", zero, "b", "1"); s.Counter("a", "b", "1") },
-			`a{b="1"} is read from a function`,
+			`a{b="1"} is already read from a function`,
 		},
-		"a name of the store": {func(s *metrics.Set) { s.Gauge("smartfactory_store_series", zero) }, "or Store's"},
+		"a name of the store": {func(s *metrics.Set) { s.Gauge("smartfactory_store_series", zero) }, "reserved for Store"},
 		"two stores": {
 			func(s *metrics.Set) { s.Store(noStats); s.Store(noStats) },
 			"the store is added twice",
@@ -154,7 +154,7 @@ func TestMistakesOfWiringPanic(t *testing.T) {
 	}
 }
 
-func TestSetsAreApart(t *testing.T) {
+func TestSetsAreIndependent(t *testing.T) {
 	t.Parallel()
 	one, two := metrics.New(), metrics.New()
 	one.Counter("smartfactory_limited_total").Inc()

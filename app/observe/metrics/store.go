@@ -9,7 +9,7 @@ import (
 
 const storePrefix = "smartfactory_store_"
 
-// storeFamilies are the figures of a store, ordered by name.
+// storeFamilies are the metrics of a store, sorted by name.
 var storeFamilies = []struct {
 	name, kind string
 	value      func(factory.StoreStats) float64
@@ -28,9 +28,9 @@ var storeFamilies = []struct {
 	{"size_limit_bytes", kindGauge, func(s factory.StoreStats) float64 { return float64(s.MaxBytes) }},
 }
 
-// Store adds the figures of the store, labelled with its engine. f is called
-// once a scrape, perhaps concurrently; while it names no engine, nothing is
-// written. A set takes one store.
+// Store adds the metrics of the store, labelled with its engine. f is called once
+// per scrape, possibly concurrently; nothing is written while its Engine is "". A
+// second call panics.
 func (s *Set) Store(f func() factory.StoreStats) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,7 +40,7 @@ func (s *Set) Store(f func() factory.StoreStats) {
 	s.store = f
 }
 
-// writeStore writes the families of a store from one look at it.
+// writeStore writes the families of a store from one set of statistics.
 func writeStore(b *bytes.Buffer, stats factory.StoreStats) {
 	if stats.Engine == "" {
 		return
@@ -52,7 +52,7 @@ func writeStore(b *bytes.Buffer, stats factory.StoreStats) {
 	}
 }
 
-// isStoreFamily reports whether a name is one that Store writes.
+// isStoreFamily reports whether a name is reserved for Store.
 func isStoreFamily(name string) bool {
 	short, ours := strings.CutPrefix(name, storePrefix)
 	if !ours {

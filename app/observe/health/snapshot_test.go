@@ -12,7 +12,7 @@ import (
 
 func TestChecksRunAtMostEvery100ms(t *testing.T) {
 	t.Parallel()
-	p := newPlant()
+	p := newFixture()
 	var asked int
 	p.Add("store", health.Readiness, func() error { asked++; return nil })
 	steps := []struct {
@@ -20,7 +20,7 @@ func TestChecksRunAtMostEvery100ms(t *testing.T) {
 		want int
 	}{{0, 1}, {0, 1}, {99 * time.Millisecond, 1}, {time.Millisecond, 2}, {50 * time.Millisecond, 2}, {time.Hour, 3}, {-time.Minute, 4}}
 	for i, s := range steps {
-		p.pass(s.pass)
+		p.advance(s.pass)
 		p.Live()
 		p.Ready()
 		p.Startup()
@@ -31,9 +31,9 @@ func TestChecksRunAtMostEvery100ms(t *testing.T) {
 	}
 }
 
-func TestRecoveryIsSeenAfterTheInterval(t *testing.T) {
+func TestRecoveryIsShownAfterTheInterval(t *testing.T) {
 	t.Parallel()
-	p := newPlant()
+	p := newFixture()
 	var broken atomic.Bool
 	p.Add("store", health.Readiness, func() error {
 		if broken.Load() {
@@ -43,7 +43,7 @@ func TestRecoveryIsSeenAfterTheInterval(t *testing.T) {
 	})
 	for i, want := range []bool{true, false, true} {
 		broken.Store(!want)
-		p.pass(100 * time.Millisecond)
+		p.advance(100 * time.Millisecond)
 		if _, ok := p.Ready(); ok != want {
 			t.Errorf("step %d: Ready() = %v, want %v", i, ok, want)
 		}
@@ -51,9 +51,9 @@ func TestRecoveryIsSeenAfterTheInterval(t *testing.T) {
 }
 
 // No time passes in this test: the state alone changes.
-func TestStateIsSeenAtOnce(t *testing.T) {
+func TestStateChangeIsShownAtOnce(t *testing.T) {
 	t.Parallel()
-	p := newPlant()
+	p := newFixture()
 	p.Live()
 	p.running.Store(1)
 	if body, _ := p.Live(); decode(t, body).Workers.Running != 1 {
@@ -73,9 +73,9 @@ func TestStateIsSeenAtOnce(t *testing.T) {
 	}
 }
 
-func TestStartIsSeenAtOnce(t *testing.T) {
+func TestSetStartedIsShownAtOnce(t *testing.T) {
 	t.Parallel()
-	p := newPlant()
+	p := newFixture()
 	p.Registry = health.New(p, p.now)
 	if body, ok := p.Startup(); ok {
 		t.Fatalf("Startup() before SetStarted = %s, ok", body)
@@ -92,9 +92,9 @@ func TestStartIsSeenAtOnce(t *testing.T) {
 
 // A check that breaks its promise and blocks holds up the one probe that runs
 // it; the others are answered from what is known, with the present state.
-func TestBlockedCheckHoldsUpNobodyElse(t *testing.T) {
+func TestBlockedCheckDoesNotDelayOtherProbes(t *testing.T) {
 	t.Parallel()
-	p := newPlant()
+	p := newFixture()
 	entered, resume := make(chan struct{}, 1), make(chan struct{})
 	var block atomic.Bool
 	p.Add("store", health.Readiness, func() error {
@@ -106,7 +106,7 @@ func TestBlockedCheckHoldsUpNobodyElse(t *testing.T) {
 	})
 	p.Live()
 	block.Store(true)
-	p.pass(time.Second)
+	p.advance(time.Second)
 
 	var first sync.WaitGroup
 	first.Go(func() { p.Live() })
@@ -130,7 +130,7 @@ func TestBlockedCheckHoldsUpNobodyElse(t *testing.T) {
 // probe of the one who made it shows it.
 func TestConcurrentProbes(t *testing.T) {
 	t.Parallel()
-	p := newPlant()
+	p := newFixture()
 	var inside, asked atomic.Int64
 	p.Add("store", health.Readiness, func() error {
 		if inside.Add(1) > 1 {
@@ -157,7 +157,7 @@ func TestConcurrentProbes(t *testing.T) {
 		})
 	}
 	for i := range 500 {
-		p.pass(10 * time.Millisecond)
+		p.advance(10 * time.Millisecond)
 		p.running.Store(int64(1 + i%2))
 		if body, _ := p.Live(); decode(t, body).Workers.Running != 1+i%2 {
 			t.Errorf("Live() = %s, want %d running", body, 1+i%2)
@@ -170,17 +170,17 @@ func TestConcurrentProbes(t *testing.T) {
 	}
 }
 
-func TestFreshProbesAllocateNothing(t *testing.T) {
-	p := newPlant()
-	p.Add("store", health.Readiness, fine)
+func TestCachedProbesDoNotAllocate(t *testing.T) {
+	p := newFixture()
+	p.Add("store", health.Readiness, passing)
 	if allocs := testing.AllocsPerRun(100, func() { p.Live(); p.Ready(); p.Startup() }); allocs != 0 {
 		t.Errorf("three fresh probes: %v allocations, want 0", allocs)
 	}
 }
 
 func BenchmarkLive(b *testing.B) {
-	r := health.New(newPlant(), time.Now)
-	r.Add("store", health.Readiness, fine)
+	r := health.New(newFixture(), time.Now)
+	r.Add("store", health.Readiness, passing)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
