@@ -26,11 +26,11 @@ type acceptLoop struct {
 	stop   chan struct{}
 	killed atomic.Bool
 	// beats counts accepts and answered pings.
-	beats atomic.Uint64
+	heartbeats atomic.Uint64
 
 	// The supervisor's goroutine owns these.
-	seen   uint64 // beats at the last ping that was answered
-	silent int64  // since when pings go unanswered, in nanos; 0 if they don't
+	lastHeartbeats uint64 // beats at the last ping that was answered
+	silentSince    int64  // since when pings go unanswered, in nanos; 0 if they don't
 }
 
 // listen starts an accept loop of w on a socket.
@@ -59,15 +59,15 @@ func (l *acceptLoop) run() {
 			v := recover()
 			err = fmt.Errorf("panic in the accept loop: %v", v)
 			l.worker.sup.observe(Event{
-				Kind: Panicked, Worker: l.worker.slot.id, Generation: l.worker.generation,
-				Reason: inAcceptLoop, Value: v, Stack: debug.Stack(),
+				Kind: PanicContained, Worker: l.worker.slot.id, Generation: l.worker.generation,
+				Reason: placeAcceptLoop, Value: v, Stack: debug.Stack(),
 			})
 		}
 		if !l.stopped() {
 			l.worker.failure.CompareAndSwap(nil, &err)
 		}
 	}()
-	err = l.accept()
+	err = l.acceptAll()
 	returned = true
 }
 
@@ -80,18 +80,18 @@ func (l *acceptLoop) stopped() bool {
 	}
 }
 
-func (l *acceptLoop) accept() error {
+func (l *acceptLoop) acceptAll() error {
 	delay := firstAcceptDelay
 	for {
-		fd, sa, err := l.next()
-		l.beats.Add(1)
+		fd, sa, err := l.acceptOne()
+		l.heartbeats.Add(1)
 		if err != nil && l.stopped() {
 			return errLoopEnded
 		}
 		switch {
 		case err == nil:
 			delay = firstAcceptDelay
-			l.worker.take(fd, addrPort(sa))
+			l.worker.serveAccepted(fd, addrPort(sa))
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			if l.killed.Load() {
 				return errKilled
@@ -121,7 +121,7 @@ func (l *acceptLoop) accept() error {
 
 // next waits for a connection. It uses the kernel's accept directly: what the
 // net package would set on each connection it inherits from the socket.
-func (l *acceptLoop) next() (fd int, sa unix.Sockaddr, err error) {
+func (l *acceptLoop) acceptOne() (fd int, sa unix.Sockaddr, err error) {
 	raw, err := l.f.SyscallConn()
 	if err != nil {
 		return 0, nil, err
@@ -183,7 +183,7 @@ func (s *socket) drainQueue(w *worker) int {
 		if err != nil {
 			return n
 		}
-		w.take(fd, addrPort(sa))
+		w.serveAccepted(fd, addrPort(sa))
 		n++
 	}
 }

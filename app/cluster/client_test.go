@@ -16,10 +16,10 @@ import (
 )
 
 // answer is what a client got for one request.
-type answer struct {
-	status int
-	body   string
-	close  bool // the response carried Connection: close
+type response struct {
+	status    int
+	body      string
+	willClose bool // the response carried Connection: close
 }
 
 // client is an HTTP/1.1 client without mercy: it never tries again, and takes
@@ -30,26 +30,26 @@ type client struct {
 	conn net.Conn
 	br   *bufio.Reader
 	// hasty closes the connection after each response, and says so.
-	hasty bool
+	closeEach bool
 	// ctx, if set, gives up dialling when it ends.
 	ctx context.Context
 	// patient waits for an answer for as long as the test runs.
-	patient bool
+	noDeadline bool
 	// served counts the requests that were answered on the connection.
-	served int
+	answered int
 }
 
 // get asks for path. A refused dial is returned as it is; see refused.
-func (c *client) get(path string) (answer, error) {
+func (c *client) get(path string) (response, error) {
 	head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: test\r\n", path)
-	if c.hasty {
+	if c.closeEach {
 		head += "Connection: close\r\n"
 	}
-	return c.ask(head + "\r\n")
+	return c.send(head + "\r\n")
 }
 
 // ask sends a request as it is and reads the response.
-func (c *client) ask(request string) (answer, error) {
+func (c *client) send(request string) (response, error) {
 	if c.conn == nil {
 		ctx := c.ctx
 		if ctx == nil {
@@ -57,38 +57,38 @@ func (c *client) ask(request string) (answer, error) {
 		}
 		conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", c.addr)
 		if err != nil {
-			return answer{}, fmt.Errorf("dial: %w", err)
+			return response{}, fmt.Errorf("dial: %w", err)
 		}
-		c.conn, c.br, c.served = conn, bufio.NewReader(conn), 0
+		c.conn, c.br, c.answered = conn, bufio.NewReader(conn), 0
 	}
 	until := time.Now().Add(patience)
-	if c.patient {
+	if c.noDeadline {
 		until = time.Time{}
 	}
 	_ = c.conn.SetDeadline(until)
 	if _, err := io.WriteString(c.conn, request); err != nil {
-		return answer{}, fmt.Errorf("write request %d of the connection: %w", c.served+1, err)
+		return response{}, fmt.Errorf("write request %d of the connection: %w", c.answered+1, err)
 	}
 	return c.read()
 }
 
 // read reads a response. After one with Connection: close, the server must
 // close the connection, in good order and without another byte.
-func (c *client) read() (answer, error) {
+func (c *client) read() (response, error) {
 	resp, err := http.ReadResponse(c.br, nil)
 	if err != nil {
-		return answer{}, fmt.Errorf("read response %d of the connection: %w", c.served+1, err)
+		return response{}, fmt.Errorf("read response %d of the connection: %w", c.answered+1, err)
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return answer{}, fmt.Errorf("read body %d of the connection: %w", c.served+1, err)
+		return response{}, fmt.Errorf("read body %d of the connection: %w", c.answered+1, err)
 	}
-	c.served++
-	a := answer{status: resp.StatusCode, body: string(body), close: resp.Close}
-	if c.hasty && !a.close {
+	c.answered++
+	a := response{status: resp.StatusCode, body: string(body), willClose: resp.Close}
+	if c.closeEach && !a.willClose {
 		return a, errors.New("a request with Connection: close was answered without")
 	}
-	if !a.close {
+	if !a.willClose {
 		return a, nil
 	}
 	if rest, err := io.ReadAll(c.br); err != nil || len(rest) > 0 {
@@ -106,9 +106,9 @@ func (c *client) close() {
 }
 
 // mustGet is get with a client of its own, for one request.
-func mustGet(t testing.TB, addr, path string) answer {
+func mustGet(t testing.TB, addr, path string) response {
 	t.Helper()
-	c := &client{addr: addr, hasty: true}
+	c := &client{addr: addr, closeEach: true}
 	defer c.close()
 	a, err := c.get(path)
 	if err != nil {
@@ -118,10 +118,10 @@ func mustGet(t testing.TB, addr, path string) answer {
 }
 
 // refused reports whether a dial found nobody listening.
-func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+func connectionRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 // load is a crowd of clients that ask without a pause.
-type load struct {
+type clientLoad struct {
 	t      testing.TB
 	stop   chan struct{}
 	wg     sync.WaitGroup
@@ -131,16 +131,16 @@ type load struct {
 
 // startLoad has keepers (kept-alive connections) and hasties (a connection per
 // request) ask for path until end. Every answer but 200 "ok" fails the test.
-func startLoad(t testing.TB, addr, path string, keepers, hasties int) *load {
-	l := &load{t: t, stop: make(chan struct{})}
+func startLoad(t testing.TB, addr, path string, keepers, hasties int) *clientLoad {
+	l := &clientLoad{t: t, stop: make(chan struct{})}
 	for i := range keepers + hasties {
-		l.wg.Go(func() { l.run(&client{addr: addr, hasty: i >= keepers}, path) })
+		l.wg.Go(func() { l.run(&client{addr: addr, closeEach: i >= keepers}, path) })
 	}
-	t.Cleanup(l.end)
+	t.Cleanup(l.stopAndCheck)
 	return l
 }
 
-func (l *load) run(c *client, path string) {
+func (l *clientLoad) run(c *client, path string) {
 	defer c.close()
 	for {
 		select {
@@ -151,7 +151,7 @@ func (l *load) run(c *client, path string) {
 		a, err := c.get(path)
 		if err != nil || a.status != http.StatusOK || a.body != "ok" {
 			if l.failed.Add(1) <= 5 {
-				l.t.Errorf("under load: answer %+v, error %v (kept-alive: %v)", a, err, !c.hasty)
+				l.t.Errorf("under load: answer %+v, error %v (kept-alive: %v)", a, err, !c.closeEach)
 			}
 			c.close()
 			continue
@@ -161,14 +161,14 @@ func (l *load) run(c *client, path string) {
 }
 
 // more waits until n more requests were answered.
-func (l *load) more(n int64) {
+func (l *clientLoad) waitForMore(n int64) {
 	l.t.Helper()
 	until := l.served.Load() + n
 	eventually(l.t, "answers under load", func() bool { return l.served.Load() >= until || l.failed.Load() > 5 })
 }
 
 // end has the crowd finish; it may be called twice.
-func (l *load) end() {
+func (l *clientLoad) stopAndCheck() {
 	l.t.Helper()
 	select {
 	case <-l.stop:

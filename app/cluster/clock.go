@@ -10,12 +10,12 @@ const (
 	clockTick = 50 * time.Millisecond
 	// standstill is how far it has to be behind to say that the process has
 	// stood still: a paused container, a suspended machine.
-	standstill = int64(time.Second)
+	suspensionThreshold = int64(time.Second)
 	// short times are counted from the system's clock: ours may be behind by up
 	// to a standstill while the machine is busy, which is little of a longer one.
-	short = 5 * time.Second
+	shortDuration = 5 * time.Second
 	// maxGrace is how far a standstill puts off what was to happen meanwhile.
-	maxGrace = int64(time.Minute)
+	maxSuspensionGrace = int64(time.Minute)
 )
 
 // clock is the time to within clockTick. Reading it costs next to nothing,
@@ -24,7 +24,7 @@ type clock struct {
 	now atomic.Int64
 	// resumed is when the process went on after the last standstill, and
 	// grace how long that was, or maxGrace.
-	resumed, grace atomic.Int64
+	resumedAt, suspended atomic.Int64
 }
 
 // nanos is a moment of the last clockTick.
@@ -33,9 +33,9 @@ func (c *clock) nanos() int64 { return c.now.Load() }
 // in is a moment that is d from now, clockTick later at the latest, unless the
 // process stands still. On a busy machine it may be up to a standstill earlier,
 // where d is not short.
-func (c *clock) in(d time.Duration) int64 {
+func (c *clock) after(d time.Duration) int64 {
 	now := c.nanos()
-	if d < short {
+	if d < shortDuration {
 		now = c.refresh()
 	}
 	return now + int64(clockTick+d)
@@ -50,9 +50,9 @@ func (c *clock) refresh() int64 {
 			return now
 		}
 		if c.now.CompareAndSwap(before, now) {
-			if now-before > standstill {
-				c.grace.Store(min(now-before, maxGrace))
-				c.resumed.Store(now)
+			if now-before > suspensionThreshold {
+				c.suspended.Store(min(now-before, maxSuspensionGrace))
+				c.resumedAt.Store(now)
 			}
 			return now
 		}

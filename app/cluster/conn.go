@@ -23,7 +23,7 @@ type conn struct {
 	peer   netip.AddrPort
 	worker *worker
 	// over says which limit the connection is beyond; "" for none.
-	over string
+	overLimit string
 	// exempt connections are not counted for their address.
 	exempt bool
 
@@ -47,26 +47,26 @@ type conn struct {
 	idleSince atomic.Int64
 	requests  atomic.Uint64
 	// nudged asks the reader to end if nothing has arrived; see nudge.
-	nudged atomic.Bool
+	readerWoken atomic.Bool
 	// ended is true once the peer has closed its side, or is out of reach.
-	ended atomic.Bool
+	peerGone atomic.Bool
 
 	// The goroutine that serves the connection owns what follows.
-	unsent int  // responses that fasthttp holds back for pipelined requests
-	handed bool // a hijack handler owns the connection now
+	unsent   int  // responses that fasthttp holds back for pipelined requests
+	hijacked bool // a hijack handler owns the connection now
 	// detaching says that Detach will hand the connection over, and session
 	// that it has: from then on nothing here waits.
 	detaching bool
 	detached  *Session
-	exited    bool // the handler has called runtime.Goexit
+	goexited  bool // the handler has called runtime.Goexit
 	linger    bool // the peer may still be sending what nobody will read
 
 	// leave tells a session's peer to go; nil while the connection speaks HTTP.
-	leave atomic.Pointer[func()]
+	onShutdown atomic.Pointer[func()]
 
 	// home is the registry that the connection is in; its links are that
 	// registry's.
-	home       *registry
+	registry   *registry
 	next, prev *conn
 }
 
@@ -133,10 +133,10 @@ func (c *conn) Read(b []byte) (int, error) {
 		case err == nil && n > 0:
 			return n, nil
 		case err == nil:
-			c.ended.Store(true)
+			c.peerGone.Store(true)
 			return 0, io.EOF
 		case !errors.Is(err, unix.EAGAIN):
-			c.ended.Store(true)
+			c.peerGone.Store(true)
 			return 0, c.opError("read", err)
 		}
 	}
@@ -150,21 +150,21 @@ func (c *conn) Read(b []byte) (int, error) {
 			return n, nil
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			c.ended.Store(true)
+			c.peerGone.Store(true)
 			if err == io.EOF {
 				return n, err
 			}
 			return n, c.opError("read", err)
 		}
 		switch {
-		case c.nudged.Swap(false):
+		case c.readerWoken.Swap(false):
 			if c.idle() && !c.waiting() {
 				return 0, io.EOF
 			} // else it has just become a request
-			c.read.postpone(lastMoment, &c.worker.sup.clock)
+			c.read.postpone(lateRequestTime, &c.worker.sup.clock)
 		case !c.read.due(&c.worker.sup.clock):
 		case c.idle() && c.waiting():
-			c.read.postpone(lastMoment, &c.worker.sup.clock)
+			c.read.postpone(lateRequestTime, &c.worker.sup.clock)
 		default:
 			return 0, c.opError("read", os.ErrDeadlineExceeded)
 		}
@@ -173,21 +173,21 @@ func (c *conn) Read(b []byte) (int, error) {
 
 // lastMoment is how long a request may take to read that began to arrive just
 // as its connection was to be closed.
-const lastMoment = 5 * time.Second
+const lateRequestTime = 5 * time.Second
 
 // Write writes all of b, for as long as the peer takes some of it within the
 // write timeout.
 func (c *conn) Write(b []byte) (int, error) {
 	if c.detached != nil {
-		return c.detached.hold(b)
+		return c.detached.bufferTLS(b)
 	}
 	written := 0
 	// Nobody else closes it while HTTP is spoken, and most often there is room.
-	if (!c.handed || c.detaching) && !c.closed.Load() {
+	if (!c.hijacked || c.detaching) && !c.closed.Load() {
 		c.unsent = 0
 		n, err := retry(func() (int, error) { return unix.Write(c.fd, b) })
 		if err != nil && !errors.Is(err, unix.EAGAIN) {
-			c.ended.Store(true)
+			c.peerGone.Store(true)
 			return 0, c.opError("write", err)
 		}
 		if written = max(n, 0); written == len(b) {
@@ -211,7 +211,7 @@ func (c *conn) Write(b []byte) (int, error) {
 			c.extendWrite()
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) || c.write.due(&c.worker.sup.clock) {
-			c.ended.Store(true)
+			c.peerGone.Store(true)
 			return written, c.opError("write", err)
 		}
 	}
@@ -228,14 +228,14 @@ func (c *conn) queued() int {
 
 func (c *conn) extendWrite() {
 	if extend := c.extend.Load(); extend != 0 {
-		c.write.setNanos(c.worker.sup.clock.in(time.Duration(extend)))
+		c.write.setNanos(c.worker.sup.clock.after(time.Duration(extend)))
 	}
 }
 
 // readWithin gives the next bytes a time to arrive in; 0 is for ever.
 func (c *conn) readWithin(d time.Duration) {
 	if d > 0 {
-		c.read.setNanos(c.worker.sup.clock.in(d))
+		c.read.setNanos(c.worker.sup.clock.after(d))
 	} else {
 		c.read.setNanos(never)
 	}
@@ -253,8 +253,8 @@ func retry(f func() (int, error)) (int, error) {
 
 // nudge ends the connection's wait for a request: the reader returns EOF
 // unless bytes wait.
-func (c *conn) nudge() {
-	c.nudged.Store(true)
+func (c *conn) wakeReader() {
+	c.readerWoken.Store(true)
 	c.read.setNanos(nanos())
 }
 
@@ -287,8 +287,8 @@ func (c *conn) cut() {
 // Close closes the connection and takes it out of its registry; only the first
 // call does anything.
 func (c *conn) Close() error {
-	if c.linger && !c.ended.Load() {
-		c.lingerOn()
+	if c.linger && !c.peerGone.Load() {
+		c.lingeringClose()
 	}
 	c.mu.Lock()
 	if c.closed.Load() {
@@ -303,13 +303,13 @@ func (c *conn) Close() error {
 		err = unix.Close(c.fd)
 	}
 	c.mu.Unlock()
-	c.worker.sup.forget(c)
+	c.worker.sup.releaseConn(c)
 	return err
 }
 
 // lingerOn lets the peer read our last response: closing a socket whose peer
 // still sends resets it, and the response may be lost (RFC 9112, section 9.6).
-func (c *conn) lingerOn() {
+func (c *conn) lingeringClose() {
 	f, err := c.poll()
 	if err != nil {
 		return

@@ -84,8 +84,8 @@ func (d *deadline) due(c *clock) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	at := d.at.Load()
-	if at < c.resumed.Load() {
-		d.at.CompareAndSwap(at, now+c.grace.Load())
+	if at < c.resumedAt.Load() {
+		d.at.CompareAndSwap(at, now+c.suspended.Load())
 	} else if at <= now {
 		return true
 	}

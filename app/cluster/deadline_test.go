@@ -28,7 +28,7 @@ func timeouts(read, idle time.Duration) func(*fasthttp.Server) {
 
 // trickle writes b a byte at a time until it can't; it returns how long it
 // could.
-func trickle(c net.Conn, b string, every time.Duration) time.Duration {
+func writeSlowly(c net.Conn, b string, every time.Duration) time.Duration {
 	begin := time.Now()
 	pace := time.NewTicker(every)
 	defer pace.Stop()
@@ -43,7 +43,7 @@ func trickle(c net.Conn, b string, every time.Duration) time.Duration {
 
 // TestSlowRequestsEnd: the read timeout bounds the whole request, however
 // steadily its bytes drip in.
-func TestSlowRequestsEnd(t *testing.T) {
+func TestReadTimeoutBoundsTheWholeRequest(t *testing.T) {
 	t.Parallel()
 	const timeout = 150 * time.Millisecond
 	tests := map[string]struct{ first, drip string }{
@@ -63,11 +63,11 @@ func TestSlowRequestsEnd(t *testing.T) {
 			r := start(t, cluster.Options{Server: timeouts(timeout, 0)})
 			c := &client{addr: r.addr}
 			begin := time.Now() // the first request has its time from accept on
-			c.conn, c.br = dialed(t, r.addr)
+			c.conn, c.br = dialWithReader(t, r.addr)
 			_, _ = io.WriteString(c.conn, tt.first)
 			var wg sync.WaitGroup
 			conn := c.conn
-			wg.Go(func() { trickle(conn, tt.drip, 10*time.Millisecond) })
+			wg.Go(func() { writeSlowly(conn, tt.drip, 10*time.Millisecond) })
 			a, err := c.read()
 			if tt.first != "" && (err != nil || a.status < 400 || a.status > 499) {
 				t.Errorf("slow request: %+v, %v, want a client error and the end", a, err)
@@ -83,7 +83,7 @@ func TestSlowRequestsEnd(t *testing.T) {
 }
 
 // TestStalledReaderEnds: a client that does not take its response is let go.
-func TestStalledReaderEnds(t *testing.T) {
+func TestWriteTimeoutClosesClientWithoutProgress(t *testing.T) {
 	t.Parallel()
 	body := make([]byte, 64<<20)
 	r := start(t, cluster.Options{
@@ -104,7 +104,7 @@ func TestStalledReaderEnds(t *testing.T) {
 // it, although that takes much longer than the write timeout, and although
 // the kernel makes room for more only when a third of its buffer, which is
 // 4 MiB at most, has gone: nothing can be written for seconds here.
-func TestSlowReaderIsServed(t *testing.T) {
+func TestSlowReaderGetsTheWholeResponse(t *testing.T) {
 	t.Parallel()
 	const timeout, size = 2 * time.Second, 16 << 20
 	body := bytes.Repeat([]byte("0123456789abcdef"), size/16)
@@ -143,7 +143,7 @@ func TestSlowReaderIsServed(t *testing.T) {
 }
 
 // TestIdleConnectionEnds: in good order, and not before its time.
-func TestIdleConnectionEnds(t *testing.T) {
+func TestIdleTimeoutClosesConnection(t *testing.T) {
 	t.Parallel()
 	for _, idle := range []time.Duration{50 * time.Millisecond, 400 * time.Millisecond} {
 		t.Run(fmt.Sprint(idle), func(t *testing.T) {
@@ -167,7 +167,7 @@ func TestIdleConnectionEnds(t *testing.T) {
 
 // TestRequestAtTheEndOfIdleTime: it is served, or it was too late; it is never
 // answered by a reset.
-func TestRequestAtTheEndOfIdleTime(t *testing.T) {
+func TestRequestAtIdleTimeoutIsNeverReset(t *testing.T) {
 	t.Parallel()
 	const idle, clients = 20 * time.Millisecond, 8
 	r := start(t, cluster.Options{Server: timeouts(time.Hour, idle)})
@@ -177,7 +177,7 @@ func TestRequestAtTheEndOfIdleTime(t *testing.T) {
 		wg.Go(func() {
 			c := &client{addr: r.addr}
 			defer c.close()
-			for n := range scaled(100) {
+			for n := range shortened(100) {
 				if c.conn == nil {
 					wantOK(t, c)
 				}
@@ -206,7 +206,7 @@ func TestRequestAtTheEndOfIdleTime(t *testing.T) {
 
 // TestEarlyAnswerIsRead: a client that is still sending its body when it is
 // refused reads the whole answer.
-func TestEarlyAnswerIsRead(t *testing.T) {
+func TestEarlyErrorResponseIsReadable(t *testing.T) {
 	t.Parallel()
 	const sent = 6 << 20
 	refuse := func(ctx *fasthttp.RequestCtx) {
@@ -234,7 +234,7 @@ func TestEarlyAnswerIsRead(t *testing.T) {
 			r := start(t, o)
 			for range 10 {
 				c := &client{addr: r.addr}
-				c.conn, c.br = dialed(t, r.addr)
+				c.conn, c.br = dialWithReader(t, r.addr)
 				_, _ = fmt.Fprintf(c.conn, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n", sent)
 				_, err := c.conn.Write(make([]byte, sent)) // all of it before it reads
 				if err != nil {

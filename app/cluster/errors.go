@@ -13,14 +13,14 @@ var (
 	// ErrStopped is returned by calls on a Supervisor that is not running.
 	ErrStopped = errors.New("the supervisor is not running")
 
-	errKilled    = errors.New("accept loop killed")
-	errLoopEnded = errors.New("accept loop ended")
-	errStalled   = errors.New("accept loop does not answer")
-	errStuck     = errors.New("request stuck in its handler")
-	errNoWorker  = errors.New("the request is not served by a supervisor")
-	errNoWorkers = errors.New("every worker is in backoff")
-	errTooMany   = errors.New("too many abandoned generations")
-	errStreamCut = errors.New("the body's writer ended before its time")
+	errKilled           = errors.New("accept loop killed")
+	errLoopEnded        = errors.New("accept loop ended")
+	errStalled          = errors.New("accept loop does not answer")
+	errStuck            = errors.New("request stuck in its handler")
+	errNoWorker         = errors.New("the request is not served by a supervisor")
+	errNoWorkers        = errors.New("every worker is in backoff")
+	errTooManyAbandoned = errors.New("too many abandoned generations")
+	errStreamIncomplete = errors.New("the body's writer ended before its time")
 )
 
 // PortInUseError says that the address to listen on belongs to somebody else.

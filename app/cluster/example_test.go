@@ -29,7 +29,7 @@ func Example() {
 		},
 		// The package neither logs nor counts. This is where a program does.
 		Observe: func(e cluster.Event) {
-			if e.Kind == cluster.Panicked {
+			if e.Kind == cluster.PanicContained {
 				fmt.Printf("event: %s in %s: %v\n", e.Kind, e.Reason, e.Value)
 			}
 		},

@@ -9,29 +9,29 @@ import (
 )
 
 // InLate is when a clock that is behind has d over, from now.
-func InLate(behind, d time.Duration) time.Duration {
+func ClockAfter(behind, d time.Duration) time.Duration {
 	var c clock
 	now := nanos()
 	c.now.Store(now - int64(behind))
-	return time.Duration(c.in(d) - now)
+	return time.Duration(c.after(d) - now)
 }
 
 // NudgeAll nudges every connection that speaks HTTP, idle or not.
-func NudgeAll(s *Supervisor) {
+func WakeReaders(s *Supervisor) {
 	_ = s.call(func() {
 		for _, w := range s.allWorkers() {
-			w.conns.each(func(c *conn) { c.nudge() })
+			w.conns.each(func(c *conn) { c.wakeReader() })
 		}
 	})
 }
 
 // LookForStrangers looks at the port now rather than when it is time to.
-func LookForStrangers(s *Supervisor) {
-	_ = s.call(func() { s.lookForStrangers(s.looked + strangersEvery) })
+func CheckForeignListeners(s *Supervisor) {
+	_ = s.call(func() { s.checkForeignListeners(s.foreignCheckedAt + foreignCheckInterval) })
 }
 
 // StopSteering takes back the program that keeps strangers from connections.
-func StopSteering(s *Supervisor) {
+func DetachSteering(s *Supervisor) {
 	_ = s.call(func() {
 		_ = unix.SetsockoptInt(s.sockets[0].fd, unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0)
 	})
@@ -44,28 +44,28 @@ func Descriptor(ctx *fasthttp.RequestCtx) int { return connOf(ctx).fd }
 func WorkerOf(ctx *fasthttp.RequestCtx) int { return connOf(ctx).worker.slot.id }
 
 // Intensity is the restart rule under a clock of the test's own.
-type Intensity struct{ rule intensity }
+type Intensity struct{ rule restartIntensity }
 
 // NewIntensity makes the rule of a slot.
 func NewIntensity(restarts int, window, lowest, highest time.Duration) *Intensity {
-	return &Intensity{intensity{max: restarts, window: window, min: lowest, top: highest}}
+	return &Intensity{restartIntensity{maxRestarts: restarts, window: window, minBackoff: lowest, maxBackoff: highest}}
 }
 
 // Failed notes a failure at a time and returns how long the restart waits.
-func (i *Intensity) Failed(at time.Duration) time.Duration { return i.rule.failed(at) }
+func (i *Intensity) RecordFailure(at time.Duration) time.Duration { return i.rule.recordFailure(at) }
 
 // Kept is how many failures the rule remembers.
-func (i *Intensity) Kept() int { return len(i.rule.failures) }
+func (i *Intensity) Remembered() int { return len(i.rule.failures) }
 
 // AddressesHeld is how many client addresses are counted.
-func AddressesHeld(s *Supervisor) int {
+func CountedAddresses(s *Supervisor) int {
 	s.addrsMu.Lock()
 	defer s.addrsMu.Unlock()
 	return len(s.addrs)
 }
 
 // Sockets is how many sockets are open to be accepted on.
-func Sockets(s *Supervisor) int {
+func SocketCount(s *Supervisor) int {
 	n := 0
 	_ = s.call(func() { n = len(s.sockets) })
 	return n
@@ -73,7 +73,7 @@ func Sockets(s *Supervisor) int {
 
 // Guarded reports whether fasthttp hands the workers' connections on as they
 // are.
-func Guarded(s *Supervisor) bool {
+func ServersKeepConns(s *Supervisor) bool {
 	guarded := true
 	_ = s.call(func() {
 		for _, w := range s.allWorkers() {
@@ -85,7 +85,7 @@ func Guarded(s *Supervisor) bool {
 
 // Copies are duplicates of the listening sockets, as a process that was forked
 // has them until it runs its program.
-func Copies(s *Supervisor) (files []*os.File) {
+func DuplicateSockets(s *Supervisor) (files []*os.File) {
 	_ = s.call(func() {
 		for _, sock := range s.sockets {
 			if fd, err := unix.FcntlInt(uintptr(sock.fd), unix.F_DUPFD_CLOEXEC, 0); err == nil {

@@ -17,7 +17,7 @@ import (
 
 // leaveGoroutine ends its goroutine, which recover can't see. Its name is
 // looked for in the stacks.
-func leaveGoroutine() { runtime.Goexit() }
+func exitGoroutine() { runtime.Goexit() }
 
 // TestGoexitIsContained: code that ends its goroutine is treated as code that
 // panics is. That costs bare fasthttp the connection for good, and its count.
@@ -28,26 +28,26 @@ func TestGoexitIsContained(t *testing.T) {
 		client  func(addr string) error
 	}{
 		"handler": {
-			handler: func(*fasthttp.RequestCtx) { leaveGoroutine() },
+			handler: func(*fasthttp.RequestCtx) { exitGoroutine() },
 			client:  wantStatus(http.StatusInternalServerError),
 		},
 		"handler that has asked for a hijack": {
 			handler: func(ctx *fasthttp.RequestCtx) {
 				cluster.Hijack(ctx, func(net.Conn) {})
-				leaveGoroutine()
+				exitGoroutine()
 			},
 			client: wantStatus(http.StatusInternalServerError),
 		},
 		"handler that streams": {
 			handler: func(ctx *fasthttp.RequestCtx) {
 				cluster.StreamBody(ctx, func(*bufio.Writer) error { return nil })
-				leaveGoroutine()
+				exitGoroutine()
 			},
 			client: wantStatus(http.StatusInternalServerError),
 		},
 		"hijack": {
 			handler: func(ctx *fasthttp.RequestCtx) {
-				cluster.Hijack(ctx, func(net.Conn) { leaveGoroutine() })
+				cluster.Hijack(ctx, func(net.Conn) { exitGoroutine() })
 			},
 			client: wantHijackedEnd,
 		},
@@ -55,7 +55,7 @@ func TestGoexitIsContained(t *testing.T) {
 			handler: func(ctx *fasthttp.RequestCtx) {
 				_ = cluster.Upgrade(ctx, &upgrader, func(ws *websocket.Conn) {
 					_, _, _ = ws.NextReader()
-					leaveGoroutine()
+					exitGoroutine()
 				})
 			},
 			client: wantCloseInternal,
@@ -63,8 +63,8 @@ func TestGoexitIsContained(t *testing.T) {
 		"stream": {
 			handler: func(ctx *fasthttp.RequestCtx) {
 				cluster.StreamBody(ctx, func(w *bufio.Writer) error {
-					part(w)
-					leaveGoroutine()
+					writePart(w)
+					exitGoroutine()
 					return nil
 				})
 			},
@@ -72,7 +72,7 @@ func TestGoexitIsContained(t *testing.T) {
 		},
 		"helper": {
 			handler: func(ctx *fasthttp.RequestCtx) {
-				cluster.Go(ctx, leaveGoroutine)
+				cluster.Go(ctx, exitGoroutine)
 				answerOK(ctx)
 			},
 			client: wantStatus(http.StatusOK),
@@ -81,7 +81,7 @@ func TestGoexitIsContained(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := start(t, cluster.Options{Handler: siteOr(tt.handler), MinUptime: time.Millisecond})
+			r := start(t, cluster.Options{Handler: withSite(tt.handler), MinUptime: time.Millisecond})
 			bystander := &client{addr: r.addr}
 			defer bystander.close()
 			wantOK(t, bystander)
@@ -93,12 +93,12 @@ func TestGoexitIsContained(t *testing.T) {
 			bystander.close()
 			eventually(t, "connections counted out", func() bool {
 				st := r.status()
-				return st.Conns == 0 && st.Sessions == 0 && st.Leftover == 0
+				return st.Conns == 0 && st.Sessions == 0 && st.DrainingGenerations == 0
 			})
 			if err := r.stop(); err != nil {
 				t.Errorf("Run() = %v, want nil", err)
 			}
-			got := r.events.all(cluster.Panicked)
+			got := r.events.all(cluster.PanicContained)
 			if len(got) != 1 || got[0].Value != nil || !strings.Contains(string(got[0].Stack), "cluster_test.leaveGoroutine") {
 				t.Errorf("Panicked events %+v, want one without a value and with the stack", got)
 			}
@@ -109,9 +109,9 @@ func TestGoexitIsContained(t *testing.T) {
 // TestTimedOutHandlerMayFailLate: what fasthttp.TimeoutHandler has given up on
 // may still write to its request, panic or end its goroutine, while the answer
 // is on its way.
-func TestTimedOutHandlerMayFailLate(t *testing.T) {
+func TestTimedOutHandlerMayFailAfterItsResponse(t *testing.T) {
 	t.Parallel()
-	for name, fail := range map[string]func(){"panics": trouble, "ends its goroutine": leaveGoroutine, "returns": func() {}} {
+	for name, fail := range map[string]func(){"panics": panicOnPurpose, "ends its goroutine": exitGoroutine, "returns": func() {}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			over, answered := make(chan struct{}), make(chan struct{})
@@ -129,7 +129,7 @@ func TestTimedOutHandlerMayFailLate(t *testing.T) {
 					}
 				}
 			}
-			r := start(t, cluster.Options{Handler: siteOr(fasthttp.TimeoutWithCodeHandler(
+			r := start(t, cluster.Options{Handler: withSite(fasthttp.TimeoutWithCodeHandler(
 				cluster.Guard(late), time.Millisecond, "late", http.StatusGatewayTimeout))})
 			c := &client{addr: r.addr}
 			defer c.close()

@@ -21,10 +21,10 @@ import (
 const patience = time.Minute
 
 // running is a Supervisor that runs for the time of a test.
-type running struct {
+type testSupervisor struct {
 	*cluster.Supervisor
 	t      testing.TB
-	events *recorder
+	events *eventRecorder
 	addr   string
 	cancel context.CancelFunc
 	ended  chan struct{}
@@ -33,18 +33,18 @@ type running struct {
 
 // start runs a Supervisor with o on a free port of 127.0.0.1 and stops it when
 // the test ends. Where o leaves them open, the times of the shutdown are short.
-func start(t testing.TB, o cluster.Options) *running {
+func start(t testing.TB, o cluster.Options) *testSupervisor {
 	t.Helper()
-	r := begin(t, o)
+	r := startWithoutWait(t, o)
 	within(t, "start", r.Ready())
 	return r
 }
 
 // begin is start without the wait for the workers; beforeRun is called just
 // before Run.
-func begin(t testing.TB, o cluster.Options, beforeRun ...func(*cluster.Supervisor)) *running {
+func startWithoutWait(t testing.TB, o cluster.Options, beforeRun ...func(*cluster.Supervisor)) *testSupervisor {
 	t.Helper()
-	r := &running{t: t, events: newRecorder(), ended: make(chan struct{})}
+	r := &testSupervisor{t: t, events: newEventRecorder(), ended: make(chan struct{})}
 	if o.Handler == nil {
 		o.Handler = answerOK
 	}
@@ -87,21 +87,21 @@ func begin(t testing.TB, o cluster.Options, beforeRun ...func(*cluster.Superviso
 }
 
 // stop ends the Supervisor and returns what Run returned.
-func (r *running) stop() error {
+func (r *testSupervisor) stop() error {
 	r.t.Helper()
 	r.cancel()
 	return r.wait()
 }
 
 // wait returns what Run returns.
-func (r *running) wait() error {
+func (r *testSupervisor) wait() error {
 	r.t.Helper()
 	within(r.t, "the end of Run", r.ended)
 	return r.err
 }
 
 // outlives reports whether Run has still not returned after a while.
-func (r *running) outlives(d time.Duration) bool {
+func (r *testSupervisor) outlives(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -113,7 +113,7 @@ func (r *running) outlives(d time.Duration) bool {
 }
 
 // status returns the Supervisor's state, which must be running.
-func (r *running) status() cluster.Status {
+func (r *testSupervisor) status() cluster.Status {
 	r.t.Helper()
 	st, err := r.Status()
 	if err != nil {
@@ -157,15 +157,15 @@ func stacks() string {
 }
 
 // recorder keeps the events of a Supervisor.
-type recorder struct {
+type eventRecorder struct {
 	mu     sync.Mutex
 	events []cluster.Event
 	more   chan struct{} // closed and replaced with each event
 }
 
-func newRecorder() *recorder { return &recorder{more: make(chan struct{})} }
+func newEventRecorder() *eventRecorder { return &eventRecorder{more: make(chan struct{})} }
 
-func (r *recorder) add(e cluster.Event) {
+func (r *eventRecorder) add(e cluster.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events = append(r.events, e)
@@ -174,7 +174,7 @@ func (r *recorder) add(e cluster.Event) {
 }
 
 // all returns the events of a kind so far; those of every kind for "".
-func (r *recorder) all(kind cluster.Kind) []cluster.Event {
+func (r *eventRecorder) all(kind cluster.Kind) []cluster.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var found []cluster.Event
@@ -187,7 +187,7 @@ func (r *recorder) all(kind cluster.Kind) []cluster.Event {
 }
 
 // wait returns the first n events of a kind, and waits for them.
-func (r *recorder) wait(t testing.TB, kind cluster.Kind, n int) []cluster.Event {
+func (r *eventRecorder) wait(t testing.TB, kind cluster.Kind, n int) []cluster.Event {
 	t.Helper()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -208,13 +208,13 @@ func (r *recorder) wait(t testing.TB, kind cluster.Kind, n int) []cluster.Event 
 }
 
 // forget drops the events so far.
-func (r *recorder) forget() {
+func (r *eventRecorder) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events = nil
 }
 
-func (r *recorder) summary() string {
+func (r *eventRecorder) summary() string {
 	count := map[cluster.Kind]int{}
 	for _, e := range r.all("") {
 		count[e.Kind]++
@@ -237,7 +237,7 @@ func dial(t testing.TB, addr string) net.Conn {
 }
 
 // dialed is dial for a client that asks by hand.
-func dialed(t testing.TB, addr string) (net.Conn, *bufio.Reader) {
+func dialWithReader(t testing.TB, addr string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	c := dial(t, addr)
 	_ = c.SetDeadline(time.Now().Add(patience))

@@ -16,7 +16,7 @@ import (
 
 // listener opens a listening socket as systemd would, and keeps it open for
 // the time of the test. It is plain TCP, on which filters have an effect.
-func listener(t testing.TB) *net.TCPListener {
+func openListener(t testing.TB) *net.TCPListener {
 	t.Helper()
 	var lc net.ListenConfig
 	lc.SetMultipathTCP(false)
@@ -29,7 +29,7 @@ func listener(t testing.TB) *net.TCPListener {
 }
 
 // file gives one more file of the socket, for a Supervisor to take over.
-func file(t testing.TB, ln *net.TCPListener) *os.File {
+func listenerFile(t testing.TB, ln *net.TCPListener) *os.File {
 	t.Helper()
 	f, err := ln.File()
 	if err != nil {
@@ -40,7 +40,7 @@ func file(t testing.TB, ln *net.TCPListener) *os.File {
 
 // TestInheritedSocketsAreServed: however the numbers of workers and sockets
 // relate, every socket is accepted on.
-func TestInheritedSocketsAreServed(t *testing.T) {
+func TestEveryInheritedSocketIsAccepted(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ sockets, workers int }{
 		"one socket for four workers": {1, 4},
@@ -54,12 +54,12 @@ func TestInheritedSocketsAreServed(t *testing.T) {
 			var lns []*net.TCPListener
 			var files []*os.File
 			for range tt.sockets {
-				ln := listener(t)
-				lns, files = append(lns, ln), append(files, file(t, ln))
+				ln := openListener(t)
+				lns, files = append(lns, ln), append(files, listenerFile(t, ln))
 			}
 			r := start(t, cluster.Options{
 				Inherited: files, Workers: tt.workers, MinUptime: time.Millisecond,
-				MaxRestarts: 1000, Handler: troubles(nil),
+				MaxRestarts: 1000, Handler: faultHandler(nil),
 			})
 			if r.addr != lns[0].Addr().String() {
 				t.Errorf("Addr() = %s, want that of the first socket, %s", r.addr, lns[0].Addr())
@@ -68,7 +68,7 @@ func TestInheritedSocketsAreServed(t *testing.T) {
 				t.Helper()
 				for _, ln := range lns {
 					for range 2 * tt.workers {
-						wantOK(t, &client{addr: ln.Addr().String(), hasty: true})
+						wantOK(t, &client{addr: ln.Addr().String(), closeEach: true})
 					}
 				}
 			}
@@ -94,23 +94,23 @@ func TestInheritedSocketsAreServed(t *testing.T) {
 
 // TestInheritedQueueOutlivesSupervisor: who connects while nobody serves the
 // socket waits for the next supervisor; who is being served is finished.
-func TestInheritedQueueOutlivesSupervisor(t *testing.T) {
+func TestInheritedQueueSurvivesShutdown(t *testing.T) {
 	t.Parallel()
-	ln := listener(t)
+	ln := openListener(t)
 	entered, release := make(chan struct{}), make(chan struct{})
-	first := start(t, cluster.Options{Inherited: []*os.File{file(t, ln)}, Handler: blocking(entered, release)})
+	first := start(t, cluster.Options{Inherited: []*os.File{listenerFile(t, ln)}, Handler: slowHandler(entered, release)})
 	inFlight := make(chan error)
 	go func() {
-		c := &client{addr: first.addr, hasty: true}
+		c := &client{addr: first.addr, closeEach: true}
 		a, err := c.get("/slow")
-		inFlight <- wanted(a, err, 200)
+		inFlight <- checkStatus(a, err, 200)
 	}()
 	within(t, "request in flight", entered)
 	first.cancel()
 	first.events.wait(t, cluster.ShutdownStep, 2)
 	waiting := &client{addr: first.addr}
 	defer waiting.close()
-	waiting.conn, waiting.br = dialed(t, first.addr)
+	waiting.conn, waiting.br = dialWithReader(t, first.addr)
 	if _, err := io.WriteString(waiting.conn, "GET / HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestInheritedQueueOutlivesSupervisor(t *testing.T) {
 	if err := first.wait(); err != nil {
 		t.Errorf("Run() = %v, want nil", err)
 	}
-	start(t, cluster.Options{Inherited: []*os.File{file(t, ln)}})
+	start(t, cluster.Options{Inherited: []*os.File{listenerFile(t, ln)}})
 	if a, err := waiting.read(); err != nil || a.body != "ok" {
 		t.Errorf("who waited for the next supervisor got %+v, %v, want ok", a, err)
 	}
@@ -129,20 +129,20 @@ func TestInheritedQueueOutlivesSupervisor(t *testing.T) {
 
 // TestInheritedHandoverUnderLoad: supervisors follow each other on a socket
 // while clients ask without a pause. Nobody is refused in between.
-func TestInheritedHandoverUnderLoad(t *testing.T) {
+func TestInheritedHandoverLosesNoRequest(t *testing.T) {
 	t.Parallel()
-	ln := listener(t)
-	r := start(t, cluster.Options{Inherited: []*os.File{file(t, ln)}, IdleGrace: patience})
+	ln := openListener(t)
+	r := start(t, cluster.Options{Inherited: []*os.File{listenerFile(t, ln)}, IdleGrace: patience})
 	l := startLoad(t, r.addr, "/", 4, 4)
 	for range 10 {
-		l.more(50)
+		l.waitForMore(50)
 		if err := r.stop(); err != nil {
 			t.Errorf("Run() = %v, want nil", err)
 		}
-		r = start(t, cluster.Options{Inherited: []*os.File{file(t, ln)}, IdleGrace: patience})
+		r = start(t, cluster.Options{Inherited: []*os.File{listenerFile(t, ln)}, IdleGrace: patience})
 	}
-	l.more(50)
-	l.end()
+	l.waitForMore(50)
+	l.stopAndCheck()
 }
 
 func TestInheritedFileMustListen(t *testing.T) {
@@ -151,7 +151,7 @@ func TestInheritedFileMustListen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := cluster.New(cluster.Options{Handler: answerOK, Inherited: []*os.File{file(t, listener(t)), f}})
+	s, err := cluster.New(cluster.Options{Handler: answerOK, Inherited: []*os.File{listenerFile(t, openListener(t)), f}})
 	if err != nil {
 		t.Fatal(err)
 	}

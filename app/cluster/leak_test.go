@@ -14,13 +14,13 @@ import (
 // coming and going, there are as many goroutines, descriptors and connections
 // as before, and no more memory. It doesn't run in parallel, since it counts
 // what belongs to the process.
-func TestRecyclesLeaveNothingBehind(t *testing.T) {
-	r := start(t, cluster.Options{Handler: troubles(nil), MinUptime: time.Microsecond, MaxRestarts: 10_000})
+func TestRecyclesLeakNothing(t *testing.T) {
+	r := start(t, cluster.Options{Handler: faultHandler(nil), MinUptime: time.Microsecond, MaxRestarts: 10_000})
 	round := func(recycles int) {
 		stop := make(chan struct{})
 		var wg sync.WaitGroup
 		for i := range 4 {
-			c := &client{addr: r.addr, hasty: i%2 == 0}
+			c := &client{addr: r.addr, closeEach: i%2 == 0}
 			wg.Go(func() {
 				defer c.close()
 				for n := 0; ; n++ {
@@ -48,20 +48,20 @@ func TestRecyclesLeaveNothingBehind(t *testing.T) {
 		wg.Wait()
 		eventually(t, "end of the old generations", func() bool {
 			st := r.status()
-			return st.Leftover == 0 && st.Conns == 0 && st.Sessions == 0
+			return st.DrainingGenerations == 0 && st.Conns == 0 && st.Sessions == 0
 		})
 	}
 
 	round(20) // fills pools and caches
 	r.events.forget()
-	before := measure()
-	round(scaled(250)) // of four workers each, and more by the troubles
-	eventually(t, "descriptors closed", func() bool { return descriptors() <= before.descriptors })
+	before := measureResources()
+	round(shortened(250)) // of four workers each, and more by the troubles
+	eventually(t, "descriptors closed", func() bool { return openDescriptors() <= before.descriptors })
 	eventually(t, "goroutines ended", func() bool {
-		return runtime.NumGoroutine() <= before.goroutines+idleGoroutines
+		return runtime.NumGoroutine() <= before.goroutines+idleGoroutineTolerance
 	})
 	r.events.forget()
-	after := measure()
+	after := measureResources()
 	if grown := int64(after.heap) - int64(before.heap); grown > 512<<10 {
 		t.Errorf("the heap grew by %d KiB (from %d)", grown>>10, before.heap>>10)
 	}
@@ -73,30 +73,30 @@ func TestRecyclesLeaveNothingBehind(t *testing.T) {
 	if err := r.stop(); err != nil {
 		t.Errorf("Run() = %v, want nil", err)
 	}
-	if n := cluster.AddressesHeld(r.Supervisor); n != 0 {
+	if n := cluster.CountedAddresses(r.Supervisor); n != 0 {
 		t.Errorf("%d addresses are still counted after the end", n)
 	}
 }
 
 // idleGoroutines may differ: a few that served connections wait for the next.
-const idleGoroutines = 16
+const idleGoroutineTolerance = 16
 
-type measured struct {
+type resourceUse struct {
 	goroutines, descriptors int
 	heap                    uint64
 }
 
-func measure() measured {
+func measureResources() resourceUse {
 	var m runtime.MemStats
 	for range 3 { // pools give up what they hold in the second
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&m)
-	return measured{goroutines: runtime.NumGoroutine(), descriptors: descriptors(), heap: m.HeapAlloc}
+	return resourceUse{goroutines: runtime.NumGoroutine(), descriptors: openDescriptors(), heap: m.HeapAlloc}
 }
 
 // descriptors counts the open files of the process.
-func descriptors() int {
+func openDescriptors() int {
 	open, _ := os.ReadDir("/proc/self/fd")
 	return len(open)
 }

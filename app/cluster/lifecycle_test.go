@@ -19,7 +19,7 @@ import (
 )
 
 // calls are those that need a running supervisor.
-var calls = map[string]func(*cluster.Supervisor) error{
+var supervisorCalls = map[string]func(*cluster.Supervisor) error{
 	"Status": func(s *cluster.Supervisor) error { _, err := s.Status(); return err },
 	"Reload": func(s *cluster.Supervisor) error { _, err := s.Reload(); return err },
 	"Resize": func(s *cluster.Supervisor) error { return s.Resize() },
@@ -27,9 +27,9 @@ var calls = map[string]func(*cluster.Supervisor) error{
 }
 
 // wantCalls makes all calls and wants the same error of each.
-func wantCalls(t *testing.T, when string, s *cluster.Supervisor, want error) {
+func wantCallErrors(t *testing.T, when string, s *cluster.Supervisor, want error) {
 	t.Helper()
-	for name, call := range calls {
+	for name, call := range supervisorCalls {
 		got := make(chan error, 1)
 		go func() { got <- call(s) }()
 		if err := within(t, name+" "+when, got); !errors.Is(err, want) {
@@ -38,7 +38,7 @@ func wantCalls(t *testing.T, when string, s *cluster.Supervisor, want error) {
 	}
 }
 
-func TestCallsAtAnyTime(t *testing.T) {
+func TestCallsBeforeDuringAndAfterRun(t *testing.T) {
 	t.Parallel()
 	s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "127.0.0.1", GateDelay: 1})
 	if err != nil {
@@ -47,18 +47,18 @@ func TestCallsAtAnyTime(t *testing.T) {
 	if s.Addr() != nil {
 		t.Errorf("Addr() before Listen = %v, want nil", s.Addr())
 	}
-	wantCalls(t, "before Listen", s, cluster.ErrStopped)
+	wantCallErrors(t, "before Listen", s, cluster.ErrStopped)
 	for range 2 {
 		if err := s.Listen(context.Background()); err != nil {
 			t.Fatalf("Listen: %v", err)
 		}
 	}
-	wantCalls(t, "before Run", s, cluster.ErrStopped)
+	wantCallErrors(t, "before Run", s, cluster.ErrStopped)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 	within(t, "start", s.Ready())
-	wantCalls(t, "during Run", s, nil)
+	wantCallErrors(t, "during Run", s, nil)
 	if err := s.Run(ctx); !errors.Is(err, cluster.ErrStopped) {
 		t.Errorf("second Run during the first = %v, want ErrStopped", err)
 	}
@@ -66,7 +66,7 @@ func TestCallsAtAnyTime(t *testing.T) {
 	if err := within(t, "end of Run", ended); err != nil {
 		t.Errorf("Run() = %v, want nil", err)
 	}
-	wantCalls(t, "after Run", s, cluster.ErrStopped)
+	wantCallErrors(t, "after Run", s, cluster.ErrStopped)
 	if err := s.Run(context.Background()); !errors.Is(err, cluster.ErrStopped) {
 		t.Errorf("Run after Run = %v, want ErrStopped", err)
 	}
@@ -77,7 +77,7 @@ func TestCallsAtAnyTime(t *testing.T) {
 
 // TestRunWithEndedContext: it serves who has connected since Listen, closes the
 // sockets and returns.
-func TestRunWithEndedContext(t *testing.T) {
+func TestRunWithEndedContextServesQueuedConnections(t *testing.T) {
 	t.Parallel()
 	s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "127.0.0.1", GateDelay: 1, IdleGrace: patience})
 	if err != nil {
@@ -88,31 +88,31 @@ func TestRunWithEndedContext(t *testing.T) {
 	}
 	c := &client{addr: s.Addr().String()}
 	defer c.close()
-	c.conn, c.br = dialed(t, c.addr)
+	c.conn, c.br = dialWithReader(t, c.addr)
 	_, _ = io.WriteString(c.conn, "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	if a, err := c.read(); err != nil || a.body != "ok" || !a.close {
+	if a, err := c.read(); err != nil || a.body != "ok" || !a.willClose {
 		t.Errorf("who connected before Run got %+v, %v, want ok with Connection: close", a, err)
 	}
 	if err := within(t, "end of Run", ended); err != nil {
 		t.Errorf("Run() = %v, want nil", err)
 	}
-	if _, err := (&client{addr: s.Addr().String()}).get("/"); !refused(err) {
+	if _, err := (&client{addr: s.Addr().String()}).get("/"); !connectionRefused(err) {
 		t.Errorf("after Run: %v, want connection refused", err)
 	}
 }
 
 // TestCallsDuringStartAndStop: whatever is called while a supervisor comes up
 // or goes down, nothing hangs; the race detector watches.
-func TestCallsDuringStartAndStop(t *testing.T) {
+func TestConcurrentCallsDuringStartAndStopReturn(t *testing.T) {
 	t.Parallel()
-	for range scaled(20) {
-		r := begin(t, cluster.Options{GateDelay: time.Millisecond})
+	for range shortened(20) {
+		r := startWithoutWait(t, cluster.Options{GateDelay: time.Millisecond})
 		var wg sync.WaitGroup
-		for name, call := range calls {
+		for name, call := range supervisorCalls {
 			wg.Go(func() {
 				for {
 					if err := call(r.Supervisor); err != nil && !errors.Is(err, cluster.ErrStopped) {
@@ -135,18 +135,18 @@ func TestCallsDuringStartAndStop(t *testing.T) {
 }
 
 // TestCallsFromHandler: a request may ask for anything that an operator may.
-func TestCallsFromHandler(t *testing.T) {
+func TestHandlerMayCallSupervisor(t *testing.T) {
 	t.Parallel()
-	var r *running
+	var r *testSupervisor
 	set := make(chan struct{})
 	r = start(t, cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
 		<-set
-		if err := calls[string(ctx.Path())[1:]](r.Supervisor); err != nil {
+		if err := supervisorCalls[string(ctx.Path())[1:]](r.Supervisor); err != nil {
 			ctx.Error(err.Error(), http.StatusInternalServerError)
 		}
 	}})
 	close(set)
-	for name := range calls {
+	for name := range supervisorCalls {
 		if a := mustGet(t, r.addr, "/"+name); a.status != http.StatusOK {
 			t.Errorf("%s in a handler: %+v, want 200", name, a)
 		}
@@ -155,24 +155,24 @@ func TestCallsFromHandler(t *testing.T) {
 
 func TestSupervisorsAreIndependent(t *testing.T) {
 	t.Parallel()
-	one := start(t, cluster.Options{Handler: troubles(nil)})
-	two := start(t, cluster.Options{Handler: troubles(nil)})
+	one := start(t, cluster.Options{Handler: faultHandler(nil)})
+	two := start(t, cluster.Options{Handler: faultHandler(nil)})
 	l := startLoad(t, two.addr, "/", 2, 2)
 	mustGet(t, one.addr, "/panic")
 	mustGet(t, one.addr, "/kill")
 	if err := one.stop(); err != nil {
 		t.Errorf("Run() = %v, want nil", err)
 	}
-	l.more(50)
-	l.end()
-	if n := len(two.events.all(cluster.Panicked)) + len(two.events.all(cluster.WorkerFailed)); n > 0 {
+	l.waitForMore(50)
+	l.stopAndCheck()
+	if n := len(two.events.all(cluster.PanicContained)) + len(two.events.all(cluster.WorkerFailed)); n > 0 {
 		t.Errorf("the other supervisor reports %s", two.events.summary())
 	}
 }
 
 // TestHandlerWithoutSupervisor: a handler that uses the guards works in a test
 // of its own, where there is no supervisor.
-func TestHandlerWithoutSupervisor(t *testing.T) {
+func TestHandlerWorksWithoutSupervisor(t *testing.T) {
 	t.Parallel()
 	helped := make(chan struct{})
 	server := &fasthttp.Server{Handler: cluster.Guard(func(ctx *fasthttp.RequestCtx) {
@@ -197,7 +197,7 @@ func TestHandlerWithoutSupervisor(t *testing.T) {
 		near, far := net.Pipe()
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = server.ServeConn(far) })
-		c := &client{conn: near, br: bufio.NewReader(near), hasty: true}
+		c := &client{conn: near, br: bufio.NewReader(near), closeEach: true}
 		if a, err := c.get(path); a.status != http.StatusOK {
 			t.Errorf("GET %s: %+v, %v, want 200", path, a, err)
 		}
@@ -214,7 +214,7 @@ func TestWorkersAreCountedBeforeTheyAccept(t *testing.T) {
 	type count struct{ running, total int }
 	counts := make(chan count, 10)
 	var sup atomic.Pointer[cluster.Supervisor]
-	r := begin(t, cluster.Options{Workers: 2, Observe: func(e cluster.Event) {
+	r := startWithoutWait(t, cluster.Options{Workers: 2, Observe: func(e cluster.Event) {
 		if s := sup.Load(); e.Kind == cluster.WorkerStarted && s != nil {
 			running, total := s.Workers()
 			counts <- count{running, total}

@@ -129,7 +129,7 @@ func (o Options) validate() error {
 		problems = append(problems, errors.New("no handler"))
 	}
 	if o.Workers < 0 {
-		problems = append(problems, negative(o.Workers))
+		problems = append(problems, negativeWorkersError(o.Workers))
 	}
 	if o.Port < 0 || o.Port > 65535 {
 		problems = append(problems, fmt.Errorf("port is %d: it must be 0 to 65535", o.Port))
@@ -137,7 +137,7 @@ func (o Options) validate() error {
 	return errors.Join(problems...)
 }
 
-func negative(workers int) error {
+func negativeWorkersError(workers int) error {
 	return fmt.Errorf("workers is %d: it can't be negative", workers)
 }
 
@@ -149,7 +149,7 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 // size returns how many workers asked amounts to, and whether it was capped.
-func size(asked int) (n int, capped bool) {
+func workerCount(asked int) (n int, capped bool) {
 	most := runtime.GOMAXPROCS(0)
 	switch {
 	case asked <= 0:

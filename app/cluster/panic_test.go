@@ -18,7 +18,7 @@ import (
 )
 
 // site is a place where a panic ends a process that runs bare fasthttp.
-type site struct {
+type panicSite struct {
 	// guarded serves /site as a program does that keeps to the rules.
 	guarded cluster.Options
 	// unguarded serves it with the guard left out; nil where the guard is the
@@ -31,68 +31,68 @@ type site struct {
 }
 
 // trouble panics. Its name is looked for in the stacks.
-func trouble() { panic("trouble") }
+func panicOnPurpose() { panic("trouble") }
 
 // troubleAmidMessage panics while most of a long message is unread.
-func troubleAmidMessage(ws *websocket.Conn) {
+func panicMidMessage(ws *websocket.Conn) {
 	_, _, _ = ws.NextReader()
-	trouble()
+	panicOnPurpose()
 }
 
 var upgrader = websocket.FastHTTPUpgrader{}
 
 // sites are those that FACTS lists, and the others that can be reached.
-var sites = map[string]site{
+var panicSites = map[string]panicSite{
 	"handler": {
-		guarded: cluster.Options{Handler: func(*fasthttp.RequestCtx) { trouble() }},
+		guarded: cluster.Options{Handler: func(*fasthttp.RequestCtx) { panicOnPurpose() }},
 		client:  wantStatus(http.StatusInternalServerError),
 	},
 	"hijack": {
 		guarded: cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
-			cluster.Hijack(ctx, func(net.Conn) { trouble() })
+			cluster.Hijack(ctx, func(net.Conn) { panicOnPurpose() })
 		}},
-		unguarded: func(ctx *fasthttp.RequestCtx) { ctx.Hijack(func(net.Conn) { trouble() }) },
+		unguarded: func(ctx *fasthttp.RequestCtx) { ctx.Hijack(func(net.Conn) { panicOnPurpose() }) },
 		client:    wantHijackedEnd,
 	},
 	"websocket": {
 		guarded: cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
-			_ = cluster.Upgrade(ctx, &upgrader, troubleAmidMessage)
+			_ = cluster.Upgrade(ctx, &upgrader, panicMidMessage)
 		}},
 		unguarded: func(ctx *fasthttp.RequestCtx) {
-			_ = upgrader.Upgrade(ctx, troubleAmidMessage)
+			_ = upgrader.Upgrade(ctx, panicMidMessage)
 		},
 		client: wantCloseInternal,
 	},
 	"stream": {
 		guarded: cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
 			cluster.StreamBody(ctx, func(w *bufio.Writer) error {
-				part(w)
-				trouble()
+				writePart(w)
+				panicOnPurpose()
 				return nil
 			})
 		}},
 		unguarded: func(ctx *fasthttp.RequestCtx) {
 			ctx.SetBodyStreamWriter(func(w *bufio.Writer) {
-				part(w)
-				trouble()
+				writePart(w)
+				panicOnPurpose()
 			})
 		},
 		client: wantCutBody,
 	},
 	"timeout handler": {
 		guarded: cluster.Options{
-			Handler: fasthttp.TimeoutHandler(cluster.Guard(func(*fasthttp.RequestCtx) { trouble() }), patience, "late"),
+			Handler: fasthttp.TimeoutHandler(cluster.Guard(func(*fasthttp.RequestCtx) { panicOnPurpose() }), patience, "late"),
 		},
-		unguarded: fasthttp.TimeoutHandler(func(*fasthttp.RequestCtx) { trouble() }, patience, "late"),
+		unguarded: fasthttp.TimeoutHandler(func(*fasthttp.RequestCtx) { panicOnPurpose() }, patience, "late"),
 		client:    wantStatus(http.StatusInternalServerError),
 	},
 	"connection state": {
 		guarded: cluster.Options{
-			Handler: func(ctx *fasthttp.RequestCtx) { armed.Store(true); answerOK(ctx) },
+			Handler: func(ctx *fasthttp.RequestCtx) { panicOnNextRequest.Store(true); answerOK(ctx) },
 			Server: func(s *fasthttp.Server) {
 				s.ConnState = func(_ net.Conn, state fasthttp.ConnState) {
-					if state == fasthttp.StateActive && armed.Swap(false) {
-						trouble()
+					if state == fasthttp.StateActive && panicOnNextRequest.Swap(false) {
+						panicOnPurpose()
 					}
 				}
 			},
@@ -104,61 +104,61 @@ var sites = map[string]site{
 	},
 	"error handler": {
 		guarded: cluster.Options{Server: func(s *fasthttp.Server) {
-			s.ErrorHandler = func(*fasthttp.RequestCtx, error) { trouble() }
+			s.ErrorHandler = func(*fasthttp.RequestCtx, error) { panicOnPurpose() }
 		}},
 		client: func(addr string) error {
 			c := &client{addr: addr}
 			defer c.close()
-			a, err := c.ask("GET nonsense\r\n\r\n")
-			return wanted(a, err, http.StatusInternalServerError)
+			a, err := c.send("GET nonsense\r\n\r\n")
+			return checkStatus(a, err, http.StatusInternalServerError)
 		},
 	},
 	"helper": {
 		guarded: cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
-			cluster.Go(ctx, trouble)
+			cluster.Go(ctx, panicOnPurpose)
 			answerOK(ctx)
 		}},
-		unguarded: func(ctx *fasthttp.RequestCtx) { go trouble(); answerOK(ctx) },
+		unguarded: func(ctx *fasthttp.RequestCtx) { go panicOnPurpose(); answerOK(ctx) },
 		client:    wantStatus(http.StatusOK),
 	},
 }
 
 // armed is set in the child of "connection state".
-var armed atomic.Bool
+var panicOnNextRequest atomic.Bool
 
 // guardedChild serves a site under a Supervisor.
-func guardedChild(args []string) int {
-	o := sites[strings.Join(args, " ")].guarded
-	o.Handler, o.MinUptime = siteOr(o.Handler), time.Millisecond
-	return untilParentLeaves(o, nil)
+func guardedSubprocess(args []string) int {
+	o := panicSites[strings.Join(args, " ")].guarded
+	o.Handler, o.MinUptime = withSite(o.Handler), time.Millisecond
+	return runInSubprocess(o, nil)
 }
 
 // unguardedChild is guardedChild without the guard.
-func unguardedChild(args []string) int {
-	s := sites[strings.Join(args, " ")]
+func unguardedSubprocess(args []string) int {
+	s := panicSites[strings.Join(args, " ")]
 	if s.unguarded != nil {
-		return untilParentLeaves(cluster.Options{Handler: siteOr(s.unguarded)}, nil)
+		return runInSubprocess(cluster.Options{Handler: withSite(s.unguarded)}, nil)
 	}
-	server := &fasthttp.Server{Handler: siteOr(s.guarded.Handler)}
+	server := &fasthttp.Server{Handler: withSite(s.guarded.Handler)}
 	if s.guarded.Server != nil {
 		s.guarded.Server(server)
 	}
-	return bareUntilParentLeaves(server)
+	return runPlainServer(server)
 }
 
 func TestPanicIsContained(t *testing.T) {
 	t.Parallel()
-	for name, site := range sites {
+	for name, site := range panicSites {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := startChild(t, "guarded "+name)
+			c := startSubprocess(t, "guarded "+name)
 			bystander := &client{addr: c.addr}
 			defer bystander.close()
 			wantOK(t, bystander)
 			if err := site.client(c.addr); err != nil {
 				t.Errorf("the client of the panic: %v", err)
 			}
-			e := c.events.wait(t, cluster.Panicked, 1)[0]
+			e := c.events.wait(t, cluster.PanicContained, 1)[0]
 			wantOK(t, bystander)
 			if e.Value != "trouble" || !strings.Contains(string(e.Stack), "cluster_test.trouble") {
 				t.Errorf("Panicked event: value %v, stack %s, want the panic's", e.Value, e.Stack)
@@ -170,7 +170,7 @@ func TestPanicIsContained(t *testing.T) {
 			wantOK(t, bystander)
 			bystander.close()
 			c.stop()
-			if n := len(c.events.all(cluster.Panicked)); n != 1 {
+			if n := len(c.events.all(cluster.PanicContained)); n != 1 {
 				t.Errorf("%d Panicked events for one panic", n)
 			}
 		})
@@ -181,11 +181,11 @@ func TestPanicIsContained(t *testing.T) {
 // same requests end a process that does not use the guards.
 func TestPanicWithoutGuardEndsProcess(t *testing.T) {
 	t.Parallel()
-	for name, site := range sites {
+	for name, site := range panicSites {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := startChild(t, "unguarded "+name)
-			wantOK(t, &client{addr: c.addr, hasty: true})
+			c := startSubprocess(t, "unguarded "+name)
+			wantOK(t, &client{addr: c.addr, closeEach: true})
 			_ = site.client(c.addr) // sees the end of the process, or not
 			if err := c.wait(); err == nil || !strings.Contains(c.stderr.String(), "panic: trouble") {
 				t.Errorf("the child ended with %v and said %q, want a panic", err, c.stderr)

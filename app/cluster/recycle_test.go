@@ -17,7 +17,7 @@ import (
 func TestRecycleOncePerMinUptime(t *testing.T) {
 	t.Parallel()
 	const panics, uptime = 200, 300 * time.Millisecond
-	r := start(t, cluster.Options{Handler: troubles(nil), Workers: 1, MinUptime: uptime})
+	r := start(t, cluster.Options{Handler: faultHandler(nil), Workers: 1, MinUptime: uptime})
 	begin := time.Now()
 	for range panics {
 		if a := mustGet(t, r.addr, "/panic"); a.status != http.StatusInternalServerError {
@@ -30,7 +30,7 @@ func TestRecycleOncePerMinUptime(t *testing.T) {
 		t.Errorf("%d recycles in %v, want %d at most", recycled, time.Since(begin), most)
 	}
 	st := r.status().Workers[0]
-	if n := len(r.events.all(cluster.Panicked)); n != panics || st.Panics != panics || st.Restarts != 0 {
+	if n := len(r.events.all(cluster.PanicContained)); n != panics || st.Panics != panics || st.Restarts != 0 {
 		t.Errorf("%d events of %d panics; status %+v", n, panics, st)
 	}
 	if e := r.events.all(cluster.WorkerRecycled)[0]; e.Worker != 1 || e.Generation != 2 || e.Reason != "panic" {
@@ -40,15 +40,15 @@ func TestRecycleOncePerMinUptime(t *testing.T) {
 
 // TestReplacedGenerationEndsWell: its kept-alive connections are answered once
 // more, its request in flight finishes, and then it is gone.
-func TestReplacedGenerationEndsWell(t *testing.T) {
+func TestReplacedGenerationDrains(t *testing.T) {
 	t.Parallel()
-	replace := map[string]func(r *running){
-		"reload": func(r *running) { _, _ = r.Reload() },
-		"panic": func(r *running) {
+	replace := map[string]func(r *testSupervisor){
+		"reload": func(r *testSupervisor) { _, _ = r.Reload() },
+		"panic": func(r *testSupervisor) {
 			mustGet(r.t, r.addr, "/panic")
 			r.events.wait(r.t, cluster.WorkerRecycled, 1)
 		},
-		"kill": func(r *running) {
+		"kill": func(r *testSupervisor) {
 			mustGet(r.t, r.addr, "/kill")
 			r.events.wait(r.t, cluster.WorkerStarted, 2)
 		},
@@ -57,7 +57,7 @@ func TestReplacedGenerationEndsWell(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			entered, release := make(chan struct{}), make(chan struct{})
-			slow, other := blocking(entered, release), troubles(nil)
+			slow, other := slowHandler(entered, release), faultHandler(nil)
 			r := start(t, cluster.Options{Workers: 1, MinUptime: time.Millisecond, Handler: func(ctx *fasthttp.RequestCtx) {
 				if string(ctx.Path()) == "/slow" {
 					slow(ctx)
@@ -72,17 +72,17 @@ func TestReplacedGenerationEndsWell(t *testing.T) {
 			}
 			inFlight := make(chan error)
 			go func() {
-				c := &client{addr: r.addr, hasty: true}
+				c := &client{addr: r.addr, closeEach: true}
 				a, err := c.get("/slow")
-				inFlight <- wanted(a, err, http.StatusOK)
+				inFlight <- checkStatus(a, err, http.StatusOK)
 			}()
 			within(t, "request in flight", entered)
 
 			replace(r)
-			if a, err := kept.get("/"); err != nil || a.status != http.StatusOK || !a.close || kept.served != 4 {
-				t.Errorf("kept-alive connection: %+v, %v after %d requests, want 200 with Connection: close", a, err, kept.served)
+			if a, err := kept.get("/"); err != nil || a.status != http.StatusOK || !a.willClose || kept.answered != 4 {
+				t.Errorf("kept-alive connection: %+v, %v after %d requests, want 200 with Connection: close", a, err, kept.answered)
 			}
-			if st := r.status(); st.Leftover != 1 || st.Workers[0].InFlight != 1 {
+			if st := r.status(); st.DrainingGenerations != 1 || st.Workers[0].InFlight != 1 {
 				t.Errorf("status with a request of the old generation in flight: %+v", st)
 			}
 			wantOK(t, kept) // on a new connection
@@ -94,7 +94,7 @@ func TestReplacedGenerationEndsWell(t *testing.T) {
 			if e.Worker != 1 || e.Generation != 1 {
 				t.Errorf("GenerationEnded: %+v, want worker 1, generation 1", e)
 			}
-			if st := r.status(); st.Leftover != 0 || st.Workers[0].Generation != 2 || st.Workers[0].InFlight != 0 {
+			if st := r.status(); st.DrainingGenerations != 0 || st.Workers[0].Generation != 2 || st.Workers[0].InFlight != 0 {
 				t.Errorf("status in the end: %+v", st)
 			}
 		})
@@ -103,31 +103,31 @@ func TestReplacedGenerationEndsWell(t *testing.T) {
 
 // TestTimedOutAnswerEndsDrainingConnection: the answer that TimeoutHandler
 // gives in the handler's place carries Connection: close like any other.
-func TestTimedOutAnswerEndsDrainingConnection(t *testing.T) {
+func TestTimedOutResponseClosesDrainingConnection(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	defer close(release)
 	hang := func(*fasthttp.RequestCtx) { <-release }
-	r := start(t, cluster.Options{Handler: siteOr(fasthttp.TimeoutHandler(cluster.Guard(hang), time.Millisecond, "late"))})
+	r := start(t, cluster.Options{Handler: withSite(fasthttp.TimeoutHandler(cluster.Guard(hang), time.Millisecond, "late"))})
 	c := &client{addr: r.addr}
 	defer c.close()
 	wantOK(t, c)
 	if _, err := r.Reload(); err != nil {
 		t.Fatal(err)
 	}
-	if a, err := c.get("/site"); err != nil || a.body != "late" || !a.close {
+	if a, err := c.get("/site"); err != nil || a.body != "late" || !a.willClose {
 		t.Errorf("timed out on a draining worker: %+v, %v, want Connection: close", a, err)
 	}
 }
 
 // TestWebSocketOutlivesWorkers: numbered messages come back in order through
 // twenty recycles, a kill and a reload, on one connection.
-func TestWebSocketOutlivesWorkers(t *testing.T) {
+func TestWebSocketSurvivesRecycles(t *testing.T) {
 	t.Parallel()
-	other := troubles(nil)
+	other := faultHandler(nil)
 	r := start(t, cluster.Options{Workers: 1, MinUptime: time.Millisecond, Handler: func(ctx *fasthttp.RequestCtx) {
 		if string(ctx.Path()) == "/ws" {
-			echoing(ctx)
+			echoHandler(ctx)
 			return
 		}
 		other(ctx)
@@ -160,7 +160,7 @@ func TestWebSocketOutlivesWorkers(t *testing.T) {
 		t.Fatalf("Reload() = %d, %v, want 1, nil", n, err)
 	}
 	ping()
-	eventually(t, "end of the old generations", func() bool { return r.status().Leftover == 0 })
+	eventually(t, "end of the old generations", func() bool { return r.status().DrainingGenerations == 0 })
 	if st := r.status(); st.Sessions != 1 || st.Conns != 1 || st.Workers[0].Generation != 23 {
 		t.Errorf("status %+v, want one session and generation 23", st)
 	}

@@ -12,10 +12,10 @@ import (
 // is an error. During shutdown it returns ErrStopped.
 func (s *Supervisor) Scale(n int) (now int, capped bool, err error) {
 	if n < 0 {
-		return 0, false, negative(n)
+		return 0, false, negativeWorkersError(n)
 	}
 	failed := s.call(func() {
-		s.explicit = n
+		s.requested = n
 		capped, err = s.rescale("asked for")
 		now = s.wanted
 	})
@@ -37,24 +37,24 @@ func (s *Supervisor) Resize() error {
 
 // rescale brings sockets and slots to the number that is wanted now.
 func (s *Supervisor) rescale(reason string) (capped bool, err error) {
-	if s.draining.Load() {
+	if s.shuttingDown.Load() {
 		return false, ErrStopped
 	}
 	before := s.wanted
-	capped = s.resize()
+	capped = s.updateWanted()
 	if s.wanted == before {
 		return capped, nil
 	}
-	for len(s.sockets) < s.wanted && s.mayAddSocket() {
-		sock, err := s.sockets[0].sibling()
+	for len(s.sockets) < s.wanted && s.canAddSocket() {
+		sock, err := s.sockets[0].openSibling()
 		if err != nil {
 			s.wanted = before
 			return capped, err
 		}
 		s.sockets = append(s.sockets, sock)
-		s.steer()
+		s.attachSteering()
 	}
-	s.reviveAny()
+	s.endBackoffIfNoWorker()
 	s.step() // the workers that stay take over first
 	for _, sl := range s.slots[s.wanted:] {
 		if w := sl.worker; w != nil {
@@ -64,20 +64,20 @@ func (s *Supervisor) rescale(reason string) (capped bool, err error) {
 		}
 		sl.retryAt, sl.backoff = 0, false
 	}
-	s.observe(Event{Kind: Scaled, Count: s.wanted, Reason: reason})
+	s.observe(Event{Kind: WorkersScaled, Count: s.wanted, Reason: reason})
 	return capped, nil
 }
 
 // mayAddSocket reports whether the sockets may become more. Beside a stranger
 // they may not: a new one would come after the stranger's in the kernel's list,
 // whose first ones get the connections. The workers share what there is then.
-func (s *Supervisor) mayAddSocket() bool {
-	return !s.sockets[0].inherited && strangers(s.sockets) == 0
+func (s *Supervisor) canAddSocket() bool {
+	return !s.sockets[0].inherited && countForeignListeners(s.sockets) == 0
 }
 
 // reviveAny ends the backoff of the slots that stay, if none has a worker: the
 // workers that did are about to go, which is not a reason to give up.
-func (s *Supervisor) reviveAny() {
+func (s *Supervisor) endBackoffIfNoWorker() {
 	stay := s.slots[:s.wanted]
 	if slices.ContainsFunc(stay, func(sl *slot) bool { return sl.worker != nil }) {
 		return
@@ -88,15 +88,15 @@ func (s *Supervisor) reviveAny() {
 }
 
 // resize sets wanted and makes the slots for it.
-func (s *Supervisor) resize() (capped bool) {
-	s.wanted, capped = size(s.explicit)
+func (s *Supervisor) updateWanted() (capped bool) {
+	s.wanted, capped = workerCount(s.requested)
 	if capped {
-		s.observe(Event{Kind: Capped, Count: s.explicit, Limit: s.wanted})
+		s.observe(Event{Kind: WorkersCapped, Count: s.requested, Limit: s.wanted})
 	}
 	for len(s.slots) < s.wanted {
-		s.slots = append(s.slots, &slot{id: len(s.slots) + 1, restarts: intensity{
-			max: s.opts.MaxRestarts, window: s.opts.RestartWindow,
-			min: s.opts.BackoffMin, top: s.opts.BackoffMax,
+		s.slots = append(s.slots, &slot{id: len(s.slots) + 1, intensity: restartIntensity{
+			maxRestarts: s.opts.MaxRestarts, window: s.opts.RestartWindow,
+			minBackoff: s.opts.BackoffMin, maxBackoff: s.opts.BackoffMax,
 		}})
 	}
 	return capped
@@ -122,12 +122,12 @@ func (s *Supervisor) Reload() (int, error) {
 			break
 		}
 	}
-	s.observe(Event{Kind: Reloaded, Count: recycled, Delay: time.Since(begin)})
+	s.observe(Event{Kind: WorkersReloaded, Count: recycled, Delay: time.Since(begin)})
 	return recycled, nil
 }
 
 // kill ends the accept loops of a slot's present worker.
-func (s *Supervisor) kill(sl *slot) {
+func (s *Supervisor) killAcceptLoops(sl *slot) {
 	_ = s.call(func() {
 		if sl.worker != nil {
 			for _, l := range sl.worker.loops {

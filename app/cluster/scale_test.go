@@ -42,7 +42,7 @@ func TestOptionsAreChecked(t *testing.T) {
 func TestWorkersAreCapped(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Workers: 64})
-	if e := r.events.wait(t, cluster.Capped, 1)[0]; e.Count != 64 || e.Limit != 4 {
+	if e := r.events.wait(t, cluster.WorkersCapped, 1)[0]; e.Count != 64 || e.Limit != 4 {
 		t.Errorf("Capped: %+v, want 64 asked for and 4 allowed", e)
 	}
 	if running, total := r.Workers(); running != 4 || total != 4 {
@@ -54,7 +54,7 @@ func TestWorkersAreCapped(t *testing.T) {
 	if n, capped, err := r.Scale(5); n != 4 || !capped || err != nil {
 		t.Errorf("Scale(5) = %d, %v, %v, want 4, true, nil", n, capped, err)
 	}
-	if e := r.events.wait(t, cluster.Scaled, 2)[1]; e.Count != 4 {
+	if e := r.events.wait(t, cluster.WorkersScaled, 2)[1]; e.Count != 4 {
 		t.Errorf("Scaled: %+v, want 4", e)
 	}
 }
@@ -77,7 +77,7 @@ func TestScaleKeepsSockets(t *testing.T) {
 		if len(seen) != n {
 			t.Errorf("with %d workers, requests were served by %v", n, seen)
 		}
-		if sockets := cluster.Sockets(r.Supervisor); sockets != 4 {
+		if sockets := cluster.SocketCount(r.Supervisor); sockets != 4 {
 			t.Errorf("with %d workers there are %d sockets, want 4", n, sockets)
 		}
 	}
@@ -88,18 +88,18 @@ func TestScaleKeepsSockets(t *testing.T) {
 
 // TestScaleToSlotInBackoff: an operator who asks for one worker while that one
 // is in backoff gets it, not the end of the process.
-func TestScaleToSlotInBackoff(t *testing.T) {
+func TestScaleDownToSlotInBackoffRestartsIt(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{
-		Handler: killing, Workers: 2, MaxRestarts: 1, BackoffMin: time.Hour, BackoffMax: time.Hour,
+		Handler: killFirstWorker, Workers: 2, MaxRestarts: 1, BackoffMin: time.Hour, BackoffMax: time.Hour,
 	})
-	killFirst(t, r, 2)
+	killFirstWorkerTimes(t, r, 2)
 	r.events.wait(t, cluster.WorkerBackoff, 1)
 	if n, _, err := r.Scale(1); n != 1 || err != nil {
 		t.Fatalf("Scale(1) = %d, %v, want 1, nil", n, err)
 	}
 	for range 20 {
-		wantOK(t, &client{addr: r.addr, hasty: true})
+		wantOK(t, &client{addr: r.addr, closeEach: true})
 	}
 	if gave := r.events.all(cluster.GaveUp); len(gave) > 0 {
 		t.Errorf("scaling down to a slot in backoff gave up: %v", gave[0].Err)
@@ -108,11 +108,11 @@ func TestScaleToSlotInBackoff(t *testing.T) {
 
 // TestScaleDuringShutdownStartsNobody: not even while the sockets are still
 // open because an accept loop takes its time.
-func TestScaleDuringShutdownStartsNobody(t *testing.T) {
+func TestScaleDuringShutdownStartsNoWorker(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
-	r := start(t, cluster.Options{Workers: 1, Exempt: stallOn(entered, release), ShutdownTimeout: 10 * time.Millisecond})
-	dialOdd(t, r.addr)
+	r := start(t, cluster.Options{Workers: 1, Exempt: stallAcceptLoop(entered, release), ShutdownTimeout: 10 * time.Millisecond})
+	dialFromStallAddr(t, r.addr)
 	within(t, "stall of an accept loop", entered)
 	r.cancel()
 	eventually(t, "drain", r.Draining)
@@ -125,16 +125,16 @@ func TestScaleDuringShutdownStartsNobody(t *testing.T) {
 		t.Errorf("Run() = %v, want nil", err)
 	}
 	close(release)
-	if a, err := (&client{addr: r.addr}).get("/"); !refused(err) {
+	if a, err := (&client{addr: r.addr}).get("/"); !connectionRefused(err) {
 		t.Errorf("after the end: %+v, %v, want connection refused", a, err)
 	}
 }
 
 // procsChild follows GOMAXPROCS, which its parent sets.
-func procsChild(args []string) int {
+func gomaxprocsSubprocess(args []string) int {
 	workers, _ := strconv.Atoi(args[0])
 	o := cluster.Options{Handler: answerOK, Workers: workers}
-	return untilParentLeaves(o, func(s *cluster.Supervisor, line string) {
+	return runInSubprocess(o, func(s *cluster.Supervisor, line string) {
 		n, _ := strconv.Atoi(line)
 		runtime.GOMAXPROCS(n)
 		err := s.Resize()
@@ -153,18 +153,18 @@ func TestWorkersFollowGOMAXPROCS(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(asked, " asked for"), func(t *testing.T) {
 			t.Parallel()
-			c := startChild(t, fmt.Sprint("procs ", asked))
+			c := startSubprocess(t, fmt.Sprint("procs ", asked))
 			l := startLoad(t, c.addr, "/", 2, 2)
 			for _, procs := range []int{4, 1, 3, 2, 4, 1} {
-				l.more(20)
-				c.say(fmt.Sprint(procs))
+				l.waitForMore(20)
+				c.send(fmt.Sprint(procs))
 				line := within(t, "resize", c.lines)
 				if n := want[procs]; line != fmt.Sprintf("workers %d %d <nil>", n, n) {
 					t.Errorf("GOMAXPROCS %d: %s, want %d", procs, line, n)
 				}
 			}
-			l.more(20)
-			l.end()
+			l.waitForMore(20)
+			l.stopAndCheck()
 			c.stop()
 		})
 	}

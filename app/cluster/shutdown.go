@@ -22,24 +22,24 @@ const StepSocketsClosed = "sockets closed"
 // shutdown ends everything in order; each step is reported with its time. It
 // runs in the goroutine of Run and goes on answering calls.
 func (s *Supervisor) shutdown() {
-	s.report("drain announced", s.announceDrain)
-	s.report(StepSocketsClosed, s.closeSockets)
+	s.runStep("drain announced", s.announceDrain)
+	s.runStep(StepSocketsClosed, s.closeSockets)
 
 	timeout := make(chan struct{})
 	timer := time.AfterFunc(s.opts.ShutdownTimeout, func() { close(timeout) })
 	defer timer.Stop()
 	var away sync.WaitGroup
 	away.Go(func() {
-		s.report("websockets told", func() int { return s.sendAway(s.opts.ShutdownSpread, timeout) })
+		s.runStep("websockets told", func() int { return s.notifySessions(s.opts.ShutdownSpread, timeout) })
 	})
-	s.report("requests finished", func() int { return s.finishRequests(timeout) })
+	s.runStep("requests finished", func() int { return s.finishRequests(timeout) })
 	away.Wait()
-	s.report("websockets closed", func() int { return s.finishSessions(timeout) })
-	s.report("goroutines ended", s.finishGoroutines)
+	s.runStep("websockets closed", func() int { return s.finishSessions(timeout) })
+	s.runStep("goroutines ended", s.finishGoroutines)
 }
 
 // report does a step and says how long it took and what it counted.
-func (s *Supervisor) report(step string, do func() int) {
+func (s *Supervisor) runStep(step string, do func() int) {
 	begin := time.Now()
 	n := do()
 	s.observe(Event{Kind: ShutdownStep, Reason: step, Delay: time.Since(begin), Count: n})
@@ -50,7 +50,7 @@ func (s *Supervisor) announceDrain() int {
 	for _, w := range s.allWorkers() {
 		w.draining.Store(true)
 	}
-	s.draining.Store(true) // last: whoever sees it finds every response marked
+	s.shuttingDown.Store(true) // last: whoever sees it finds every response marked
 	s.superviseFor(s.opts.ShutdownDelay)
 	return 0
 }
@@ -64,7 +64,7 @@ func (s *Supervisor) closeSockets() int {
 		ours = nil // the next process finds its queue as it is
 	}
 	for _, sock := range ours {
-		_ = sock.gate() // where the kernel refuses it, the queue is emptied all the same
+		_ = sock.dropSYNs() // where the kernel refuses it, the queue is emptied all the same
 	}
 	if len(ours) > 0 {
 		s.superviseFor(s.opts.GateDelay)
@@ -78,7 +78,7 @@ func (s *Supervisor) closeSockets() int {
 			sl.worker = nil
 		}
 	}
-	s.waitFor(cutGrace, func() bool { return s.accepting() == 0 }) // one that hangs has what it took
+	s.serveCallsFor(cutGrace, func() bool { return s.countAcceptLoops() == 0 }) // one that hangs has what it took
 	found := 0
 	for _, sock := range ours {
 		found += sock.drainQueue(last)
@@ -119,7 +119,7 @@ func (s *Supervisor) serveCalls(giveUp <-chan struct{}, done func() bool) bool {
 }
 
 // waitFor is serveCalls for a time at most.
-func (s *Supervisor) waitFor(d time.Duration, done func() bool) {
+func (s *Supervisor) serveCallsFor(d time.Duration, done func() bool) {
 	over := make(chan struct{})
 	timer := time.AfterFunc(d, func() { close(over) })
 	defer timer.Stop()
@@ -132,16 +132,16 @@ func (s *Supervisor) waitFor(d time.Duration, done func() bool) {
 func (s *Supervisor) finishRequests(timeout <-chan struct{}) int {
 	begin := nanos()
 	s.serveCalls(timeout, func() bool {
-		s.reap()
+		s.removeDrained()
 		now, hopeful := s.clock.refresh(), false
-		for _, w := range s.leftover {
-			w.nudgeIdle(begin, now-int64(s.opts.IdleGrace))
-			hopeful = hopeful || w.accepting.Load() > 0 || w.conns.len() > w.stuck(now)
+		for _, w := range s.draining {
+			w.wakeIdle(begin, now-int64(s.opts.IdleGrace))
+			hopeful = hopeful || w.accepting.Load() > 0 || w.conns.len() > w.countStuck(now)
 		}
 		return !hopeful
 	})
 	cut := 0
-	for _, w := range s.leftover {
+	for _, w := range s.draining {
 		w.conns.each(func(c *conn) {
 			c.cut()
 			cut++
@@ -152,10 +152,10 @@ func (s *Supervisor) finishRequests(timeout <-chan struct{}) int {
 
 // nudgeIdle ends the connections that have waited for a request since before
 // a moment, those that were idle at begin counting from there.
-func (w *worker) nudgeIdle(begin, before int64) {
+func (w *worker) wakeIdle(begin, before int64) {
 	w.conns.each(func(c *conn) {
 		if since := c.idleSince.Load(); since != 0 && max(since, begin) < before {
-			c.nudge()
+			c.wakeReader()
 		}
 	})
 }
@@ -180,11 +180,11 @@ func (s *Supervisor) finishGoroutines() int {
 	ended := make(chan struct{})
 	go func() { // a goroutine that is stuck for good keeps this one, too
 		s.pool.close()
-		s.helpers.Wait()
+		s.streams.Wait()
 		close(ended)
 		s.wakeUp()
 	}()
-	s.waitFor(cutGrace, func() bool {
+	s.serveCallsFor(cutGrace, func() bool {
 		select {
 		case <-ended:
 			return s.sessions.len() == 0 // theirs are fasthttp's goroutines
@@ -192,14 +192,14 @@ func (s *Supervisor) finishGoroutines() int {
 			return false
 		}
 	})
-	s.reap()
-	return int(s.open.Load())
+	s.removeDrained()
+	return int(s.conns.Load())
 }
 
 // accepting counts the accept loops that have not ended.
-func (s *Supervisor) accepting() int {
+func (s *Supervisor) countAcceptLoops() int {
 	n := 0
-	for _, w := range s.leftover {
+	for _, w := range s.draining {
 		n += int(w.accepting.Load())
 	}
 	return n
@@ -207,7 +207,7 @@ func (s *Supervisor) accepting() int {
 
 // allWorkers lists the workers of the slots and the leftover generations.
 func (s *Supervisor) allWorkers() []*worker {
-	all := append([]*worker(nil), s.leftover...)
+	all := append([]*worker(nil), s.draining...)
 	for _, sl := range s.slots {
 		if sl.worker != nil {
 			all = append(all, sl.worker)

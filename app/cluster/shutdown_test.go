@@ -23,19 +23,19 @@ import (
 // TestShutdownUnderLoad: clients that ask and connect without a pause see
 // whole answers until they are refused, or until the handshake that was
 // dropped is given up.
-func TestShutdownUnderLoad(t *testing.T) {
+func TestShutdownLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	for lane := range 4 {
 		t.Run(fmt.Sprint(lane), func(t *testing.T) {
 			t.Parallel()
-			for range scaled(50) / 10 {
-				shutDownUnderLoad(t)
+			for range shortened(50) / 10 {
+				shutDownWhileServing(t)
 			}
 		})
 	}
 }
 
-func shutDownUnderLoad(t *testing.T) {
+func shutDownWhileServing(t *testing.T) {
 	t.Helper()
 	r := start(t, cluster.Options{
 		GateDelay: 200 * time.Millisecond,
@@ -46,18 +46,18 @@ func shutDownUnderLoad(t *testing.T) {
 	var wg sync.WaitGroup
 	var served, keepers atomic.Int64
 	for i := range 32 {
-		c := &client{addr: r.addr, hasty: i%2 == 0, ctx: gone}
+		c := &client{addr: r.addr, closeEach: i%2 == 0, ctx: gone}
 		wg.Go(func() {
 			defer c.close()
 			for {
 				a, err := c.get("/")
 				switch {
-				case refused(err) || c.conn == nil && errors.Is(err, context.Canceled):
+				case connectionRefused(err) || c.conn == nil && errors.Is(err, context.Canceled):
 					return
 				case err != nil || a.status != http.StatusOK || a.body != "ok":
-					t.Errorf("during shutdown: answer %+v, error %v (kept-alive: %v, draining: %v)", a, err, !c.hasty, r.Draining())
+					t.Errorf("during shutdown: answer %+v, error %v (kept-alive: %v, draining: %v)", a, err, !c.closeEach, r.Draining())
 					return
-				case a.close && !c.hasty:
+				case a.willClose && !c.closeEach:
 					keepers.Add(1)
 				}
 				served.Add(1)
@@ -70,7 +70,7 @@ func shutDownUnderLoad(t *testing.T) {
 	}
 	giveUp()
 	wg.Wait()
-	if _, err := (&client{addr: r.addr}).get("/"); !refused(err) {
+	if _, err := (&client{addr: r.addr}).get("/"); !connectionRefused(err) {
 		t.Errorf("after the shutdown: %v, want connection refused", err)
 	}
 	for _, e := range r.events.all(cluster.ShutdownStep) {
@@ -81,7 +81,7 @@ func shutDownUnderLoad(t *testing.T) {
 }
 
 // TestShutdownSteps: the steps come in order, each one once.
-func TestShutdownSteps(t *testing.T) {
+func TestShutdownStepsComeInOrder(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{})
 	if err := r.stop(); err != nil {
@@ -101,7 +101,7 @@ func TestShutdownSteps(t *testing.T) {
 
 // blocking is a handler that holds requests for /slow until release is closed,
 // and says on entered that it does.
-func blocking(entered chan<- struct{}, release <-chan struct{}) fasthttp.RequestHandler {
+func slowHandler(entered chan<- struct{}, release <-chan struct{}) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		if string(ctx.Path()) == "/slow" {
 			entered <- struct{}{}
@@ -114,21 +114,21 @@ func blocking(entered chan<- struct{}, release <-chan struct{}) fasthttp.Request
 func TestShutdownFinishesRequests(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
-	r := start(t, cluster.Options{Handler: blocking(entered, release)})
+	r := start(t, cluster.Options{Handler: slowHandler(entered, release)})
 	answered := make(chan error)
 	go func() {
 		c := &client{addr: r.addr}
 		defer c.close()
 		a, err := c.get("/slow")
-		if err == nil && !a.close {
+		if err == nil && !a.willClose {
 			err = errors.New("no Connection: close")
 		}
-		answered <- wanted(a, err, http.StatusOK)
+		answered <- checkStatus(a, err, http.StatusOK)
 	}()
 	within(t, "slow request", entered)
 	r.cancel()
 	r.events.wait(t, cluster.ShutdownStep, 2) // the sockets are closed
-	if _, err := (&client{addr: r.addr}).get("/"); !refused(err) {
+	if _, err := (&client{addr: r.addr}).get("/"); !connectionRefused(err) {
 		t.Errorf("new connection after the sockets closed: %v, want refused", err)
 	}
 	close(release)
@@ -140,7 +140,7 @@ func TestShutdownFinishesRequests(t *testing.T) {
 	}
 }
 
-func TestShutdownDelayServesOn(t *testing.T) {
+func TestShutdownDelayKeepsServing(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{ShutdownDelay: 5 * time.Second})
 	kept := &client{addr: r.addr}
@@ -149,7 +149,7 @@ func TestShutdownDelayServesOn(t *testing.T) {
 	r.cancel()
 	eventually(t, "drain", r.Draining)
 	for _, c := range []*client{kept, {addr: r.addr}} {
-		if a, err := c.get("/"); err != nil || a.status != http.StatusOK || !a.close {
+		if a, err := c.get("/"); err != nil || a.status != http.StatusOK || !a.willClose {
 			t.Errorf("during the delay: %+v, %v, want 200 with Connection: close", a, err)
 		}
 	}
@@ -161,7 +161,7 @@ func TestShutdownDelayServesOn(t *testing.T) {
 func TestShutdownTimeoutCutsStuckRequests(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
-	r := start(t, cluster.Options{Handler: blocking(entered, release), ShutdownTimeout: 50 * time.Millisecond})
+	r := start(t, cluster.Options{Handler: slowHandler(entered, release), ShutdownTimeout: 50 * time.Millisecond})
 	c := dial(t, r.addr)
 	_, _ = io.WriteString(c, "GET /slow HTTP/1.1\r\nHost: test\r\n\r\n")
 	within(t, "stuck request", entered)
@@ -183,7 +183,7 @@ func TestShutdownTimeoutCutsStuckRequests(t *testing.T) {
 
 // TestShutdownEndsIdleConnectionsWell: a connection without a request ends
 // like one that the server has closed in good order, never by a reset.
-func TestShutdownEndsIdleConnectionsWell(t *testing.T) {
+func TestShutdownNeverResetsIdleConnections(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{})
 	var idle []net.Conn
@@ -216,17 +216,17 @@ func TestShutdownEndsIdleConnectionsWell(t *testing.T) {
 
 // TestClosedSocketsRefuse: also while somebody still has a copy of them, as a
 // program that was being started at that moment.
-func TestClosedSocketsRefuse(t *testing.T) {
+func TestClosedSocketsRefuseEvenWhenDuplicated(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Workers: 2})
-	copies := cluster.Copies(r.Supervisor)
+	copies := cluster.DuplicateSockets(r.Supervisor)
 	if len(copies) != 2 {
 		t.Fatalf("%d copies of the sockets, want 2", len(copies))
 	}
 	if err := r.stop(); err != nil {
 		t.Errorf("Run() = %v, want nil", err)
 	}
-	if a, err := (&client{addr: r.addr}).get("/"); !refused(err) {
+	if a, err := (&client{addr: r.addr}).get("/"); !connectionRefused(err) {
 		t.Errorf("after the shutdown: %+v, %v, want connection refused", a, err)
 	}
 	for _, f := range copies {
@@ -236,7 +236,7 @@ func TestClosedSocketsRefuse(t *testing.T) {
 
 // TestLateNudgeLeavesRequestAlone: between the look whether a connection is
 // idle and the nudge that ends it, the first part of a request may arrive.
-func TestLateNudgeLeavesRequestAlone(t *testing.T) {
+func TestWakeDoesNotInterruptArrivingRequest(t *testing.T) {
 	t.Parallel()
 	active := make(chan struct{}, 1)
 	r := start(t, cluster.Options{Server: func(s *fasthttp.Server) {
@@ -252,9 +252,9 @@ func TestLateNudgeLeavesRequestAlone(t *testing.T) {
 	<-active
 	_, _ = io.WriteString(c.conn, "POST / HTTP/1.1\r\nHost: te")
 	within(t, "first part of the request", active)
-	cluster.NudgeAll(r.Supervisor)
+	cluster.WakeReaders(r.Supervisor)
 	_, _ = io.WriteString(c.conn, "st\r\nContent-Length: 4\r\n\r\n")
-	cluster.NudgeAll(r.Supervisor)
+	cluster.WakeReaders(r.Supervisor)
 	_, _ = io.WriteString(c.conn, "body")
 	if a, err := c.read(); err != nil || a.status != http.StatusOK {
 		t.Errorf("request nudged too late: %+v, %v, want 200", a, err)

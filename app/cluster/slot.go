@@ -20,18 +20,18 @@ const (
 // slot is the place of one worker. It keeps its numbers when workers change.
 // Except for the atomic fields it belongs to the supervisor's goroutine.
 type slot struct {
-	id         int // from 1
-	generation int
-	worker     *worker // nil while there is none
-	restarts   intensity
-	count      uint64 // restarts after failures, ever
-	recycledAt int64  // when the worker was last replaced or started, in nanos
-	retryAt    int64  // when a worker is to be started; 0 for at once
-	backoff    bool   // retryAt is there because of the restart intensity
+	id           int // from 1
+	generation   int
+	worker       *worker // nil while there is none
+	intensity    restartIntensity
+	restartCount uint64 // restarts after failures, ever
+	recycledAt   int64  // when the worker was last replaced or started, in nanos
+	retryAt      int64  // when a worker is to be started; 0 for at once
+	backoff      bool   // retryAt is there because of the restart intensity
 
 	// recycle asks for a new generation because the present one panicked.
 	recycle atomic.Bool
 	panics  atomic.Uint64
 	// ended sums the requests of generations that are gone.
-	ended uint64
+	endedRequests uint64
 }

@@ -31,14 +31,14 @@ func openSockets(ctx context.Context, host string, port, n int) ([]*socket, erro
 	if err != nil {
 		return nil, err
 	}
-	claimed, err := claim(host, addr)
+	claimed, err := claimAddress(host, addr)
 	if err != nil {
 		return nil, err
 	}
 	defer claimed.close()
 	var sockets []*socket
 	for len(sockets) < n {
-		s, err := claimed.sibling()
+		s, err := claimed.openSibling()
 		if err != nil {
 			closeSockets(sockets)
 			return nil, err
@@ -78,13 +78,13 @@ func resolve(ctx context.Context, host string, port int) (netip.AddrPort, error)
 // listens, and anybody who would listen; it allows siblings only then. Of two
 // that claim at the same time, one at most gets through listen. It takes no
 // connection itself and is to be closed once the siblings listen.
-func claim(host string, addr netip.AddrPort) (*socket, error) {
+func claimAddress(host string, addr netip.AddrPort) (*socket, error) {
 	fd, err := newSocket(addr, host == "")
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
 	s := &socket{fd: fd, spare: -1}
-	_ = s.deafen() // where the kernel refuses it, a very early client is reset
+	_ = s.dropAll() // where the kernel refuses it, a very early client is reset
 	if err := unix.Bind(fd, sockaddr(addr)); err != nil {
 		s.close()
 		return nil, bindError(host, addr, err)
@@ -101,7 +101,7 @@ func claim(host string, addr netip.AddrPort) (*socket, error) {
 }
 
 // sibling opens another socket on the address that s listens on.
-func (s *socket) sibling() (*socket, error) {
+func (s *socket) openSibling() (*socket, error) {
 	addr, err := s.addr()
 	if err != nil {
 		return nil, err
@@ -176,7 +176,7 @@ func setConnOptions(fd int) error {
 }
 
 // inherit takes over a listening socket that somebody else opened.
-func inherit(f *os.File) (*socket, error) {
+func inheritSocket(f *os.File) (*socket, error) {
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	_ = f.Close()
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 )
 
 // bystanderChild serves "ok" in a process of its own.
-func bystanderChild([]string) int {
-	return untilParentLeaves(cluster.Options{Handler: answerOK}, nil)
+func plainSubprocess([]string) int {
+	return runInSubprocess(cluster.Options{Handler: answerOK}, nil)
 }
 
 func portOf(t testing.TB, addr string) int {
@@ -57,17 +57,17 @@ func TestTakenPortIsRefused(t *testing.T) {
 	t.Parallel()
 	t.Run("by a supervisor of another process", func(t *testing.T) {
 		t.Parallel()
-		c := startChild(t, "bystander")
+		c := startSubprocess(t, "bystander")
 		port := portOf(t, c.addr)
 		wantPortInUse(t, "127.0.0.1", port, c.cmd.Process.Pid)
 		wantPortInUse(t, "", port, c.cmd.Process.Pid)
-		wantOK(t, &client{addr: c.addr, hasty: true})
+		wantOK(t, &client{addr: c.addr, closeEach: true})
 	})
 	t.Run("by a supervisor of this process", func(t *testing.T) {
 		t.Parallel()
 		r := start(t, cluster.Options{})
 		wantPortInUse(t, "127.0.0.1", portOf(t, r.addr), os.Getpid())
-		wantOK(t, &client{addr: r.addr, hasty: true})
+		wantOK(t, &client{addr: r.addr, closeEach: true})
 	})
 	t.Run("by a program that knows nothing of it", func(t *testing.T) {
 		t.Parallel()
@@ -91,7 +91,7 @@ func TestTakenPortIsRefused(t *testing.T) {
 // time one gets the port.
 func TestSimultaneousClaimHasOneWinner(t *testing.T) {
 	t.Parallel()
-	for range scaled(100) {
+	for range shortened(100) {
 		port := porttest.ForTest(t)
 		var won atomic.Int32
 		said := make(chan error, 2)
@@ -164,11 +164,11 @@ func TestHostsAreServed(t *testing.T) {
 			for host, serves := range map[string]bool{"127.0.0.1": tt.v4, "::1": tt.v6} {
 				addr := net.JoinHostPort(host, fmt.Sprint(port))
 				for range 20 { // more than there are sockets
-					a, err := (&client{addr: addr, hasty: true}).get("/")
+					a, err := (&client{addr: addr, closeEach: true}).get("/")
 					if serves && (err != nil || a.body != "ok") {
 						t.Fatalf("GET on %s: %+v, %v, want ok", addr, a, err)
 					}
-					if !serves && v6 && !refused(err) {
+					if !serves && v6 && !connectionRefused(err) {
 						t.Fatalf("GET on %s: %+v, %v, want refused", addr, a, err)
 					}
 				}
@@ -215,7 +215,7 @@ func TestConnectionsInheritOptions(t *testing.T) {
 		found <- options
 		answerOK(ctx)
 	}})
-	wantOK(t, &client{addr: r.addr, hasty: true})
+	wantOK(t, &client{addr: r.addr, closeEach: true})
 	if options := <-found; options != [3]int{1, 1, 30} {
 		t.Errorf("TCP_NODELAY, SO_KEEPALIVE, TCP_KEEPIDLE of a connection = %v, want 1, 1, 30", options)
 	}

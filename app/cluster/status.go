@@ -10,7 +10,7 @@ type Status struct {
 	Workers  []WorkerStatus
 	// Leftover counts the generations that still drain, Abandoned those of
 	// them that are stuck.
-	Leftover, Abandoned int
+	DrainingGenerations, AbandonedGenerations int
 	// Conns counts all open connections, Sessions the hijacked among them.
 	Conns, Sessions int
 	// Refused counts the connections closed unheard because of the limits.
@@ -46,9 +46,9 @@ func (s *Supervisor) Status() (Status, error) {
 
 func (s *Supervisor) status() Status {
 	st := Status{
-		Wanted: s.wanted, Draining: s.draining.Load(), Refused: s.refused.Load(),
-		Leftover: len(s.leftover), Abandoned: s.abandoned(),
-		Conns: int(s.open.Load()), Sessions: s.sessions.len(),
+		Wanted: s.wanted, Draining: s.shuttingDown.Load(), Refused: s.refused.Load(),
+		DrainingGenerations: len(s.draining), AbandonedGenerations: s.countAbandoned(),
+		Conns: int(s.conns.Load()), Sessions: s.sessions.len(),
 	}
 	for i, sl := range s.slots[:s.wanted] {
 		st.Workers = append(st.Workers, s.statusOf(i, sl))
@@ -60,7 +60,7 @@ func (s *Supervisor) statusOf(i int, sl *slot) WorkerStatus {
 	now := nanos()
 	ws := WorkerStatus{
 		ID: sl.id, Generation: sl.generation, State: Running,
-		Restarts: sl.count, Panics: sl.panics.Load(), Requests: sl.ended,
+		Restarts: sl.restartCount, Panics: sl.panics.Load(), Requests: sl.endedRequests,
 	}
 	add := func(w *worker) {
 		open, busy, requests := w.conns.count()
@@ -68,7 +68,7 @@ func (s *Supervisor) statusOf(i int, sl *slot) WorkerStatus {
 		ws.InFlight += busy
 		ws.Requests += requests
 	}
-	for _, w := range s.leftover {
+	for _, w := range s.draining {
 		if w.slot == sl {
 			add(w)
 		}
@@ -82,7 +82,7 @@ func (s *Supervisor) statusOf(i int, sl *slot) WorkerStatus {
 	default:
 		ws.State = Starting
 	}
-	if s.draining.Load() {
+	if s.shuttingDown.Load() {
 		ws.State = Stopping
 	}
 	if sl.worker == nil {

@@ -54,21 +54,21 @@ func TestStreamBodyErrorCutsTheBody(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
 		cluster.StreamBody(ctx, func(w *bufio.Writer) error {
-			part(w)
+			writePart(w)
 			return errors.New("no more")
 		})
 	}})
 	if err := wantCutBody(r.addr); err != nil {
 		t.Error(err)
 	}
-	if n := len(r.events.all(cluster.Panicked)); n != 0 {
+	if n := len(r.events.all(cluster.PanicContained)); n != 0 {
 		t.Errorf("an error of the writer was reported as %d panics", n)
 	}
 }
 
 // TestStreamBodyEndsWithItsClient: the writer learns that nobody reads, in
 // whatever way the response ends, and the supervisor waits for it.
-func TestStreamBodyEndsWithItsClient(t *testing.T) {
+func TestStreamBodyWriterSeesResponseEnd(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		request string
@@ -98,7 +98,7 @@ func TestStreamBodyEndsWithItsClient(t *testing.T) {
 					}
 				})
 				if tt.panics {
-					trouble()
+					panicOnPurpose()
 				}
 			}})
 			c := dial(t, r.addr)
@@ -120,10 +120,10 @@ func TestStreamBodyEndsWithItsClient(t *testing.T) {
 }
 
 // TestStreamsEndBeforeRun: when Run returns, no writer of a body runs.
-func TestStreamsEndBeforeRun(t *testing.T) {
+func TestRunWaitsForStreamWriters(t *testing.T) {
 	t.Parallel()
 	begun, last := make(chan struct{}), make(chan bool, 1)
-	var r *running
+	var r *testSupervisor
 	started := make(chan struct{})
 	r = start(t, cluster.Options{ShutdownTimeout: 1, Handler: func(ctx *fasthttp.RequestCtx) {
 		cluster.StreamBody(ctx, func(w *bufio.Writer) error {

@@ -24,32 +24,32 @@ type Supervisor struct {
 	ready chan struct{}
 	done  chan struct{}
 
-	sockets  []*socket
-	slots    []*slot // the first wanted ones have workers
-	wanted   int
-	explicit int // what Options.Workers or Scale asked for; 0 follows GOMAXPROCS
-	leftover []*worker
-	gaveUp   error
-	bound    net.Addr
+	sockets   []*socket
+	slots     []*slot // the first wanted ones have workers
+	wanted    int
+	requested int // what Options.Workers or Scale asked for; 0 follows GOMAXPROCS
+	draining  []*worker
+	gaveUp    error
+	addr      net.Addr
 
 	// looked is when the port was last looked at for strangers, in nanos.
-	looked    int64
-	strangers int
+	foreignCheckedAt int64
+	foreignListeners int
 
 	// Shared from here on.
-	clock      clock
-	pool       *pool
-	helpers    sync.WaitGroup
-	sessions   registry
-	draining   atomic.Bool
-	leaving    atomic.Bool // sessions are being sent away
-	open       atomic.Int64
-	running    atomic.Int64
-	total      atomic.Int64
-	refused    atomic.Uint64
-	addrs      map[netip.Addr]int
-	addrsMu    sync.Mutex
-	startedRun atomic.Bool
+	clock            clock
+	pool             *goroutinePool
+	streams          sync.WaitGroup
+	sessions         registry
+	shuttingDown     atomic.Bool
+	sessionsNotified atomic.Bool // sessions are being sent away
+	conns            atomic.Int64
+	running          atomic.Int64
+	total            atomic.Int64
+	refused          atomic.Uint64
+	addrs            map[netip.Addr]int
+	addrsMu          sync.Mutex
+	startedRun       atomic.Bool
 }
 
 // New checks the options. It opens and starts nothing.
@@ -59,14 +59,14 @@ func New(o Options) (*Supervisor, error) {
 		return nil, err
 	}
 	return &Supervisor{
-		opts:     o,
-		explicit: o.Workers,
-		calls:    make(chan func()),
-		wake:     make(chan struct{}, 1),
-		ready:    make(chan struct{}),
-		done:     make(chan struct{}),
-		pool:     newPool(),
-		addrs:    map[netip.Addr]int{},
+		opts:      o,
+		requested: o.Workers,
+		calls:     make(chan func()),
+		wake:      make(chan struct{}, 1),
+		ready:     make(chan struct{}),
+		done:      make(chan struct{}),
+		pool:      newGoroutinePool(),
+		addrs:     map[netip.Addr]int{},
 	}, nil
 }
 
@@ -78,7 +78,7 @@ func (s *Supervisor) Listen(ctx context.Context) error {
 	if len(s.sockets) > 0 {
 		return nil
 	}
-	s.resize()
+	s.updateWanted()
 	var err error
 	if len(s.opts.Inherited) > 0 {
 		err = s.inheritSockets()
@@ -89,13 +89,13 @@ func (s *Supervisor) Listen(ctx context.Context) error {
 		return err
 	}
 	addr, err := s.sockets[0].addr()
-	s.bound = net.TCPAddrFromAddrPort(addr)
+	s.addr = net.TCPAddrFromAddrPort(addr)
 	return err
 }
 
 func (s *Supervisor) inheritSockets() error {
 	for _, f := range s.opts.Inherited {
-		sock, err := inherit(f)
+		sock, err := inheritSocket(f)
 		if err != nil {
 			closeSockets(s.sockets)
 			s.sockets = nil
@@ -107,13 +107,13 @@ func (s *Supervisor) inheritSockets() error {
 }
 
 // Addr is the address that is listened on; nil before Listen.
-func (s *Supervisor) Addr() net.Addr { return s.bound }
+func (s *Supervisor) Addr() net.Addr { return s.addr }
 
 // Ready is closed once every worker accepts connections.
 func (s *Supervisor) Ready() <-chan struct{} { return s.ready }
 
 // Draining reports whether shutdown has begun.
-func (s *Supervisor) Draining() bool { return s.draining.Load() }
+func (s *Supervisor) Draining() bool { return s.shuttingDown.Load() }
 
 // Workers returns how many workers accept connections, and how many should.
 func (s *Supervisor) Workers() (running, total int) {
@@ -139,9 +139,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	defer close(stopClock)
 	ticking.Go(func() { s.clock.run(stopClock) })
 	if ctx.Err() == nil {
-		s.steer()
+		s.attachSteering()
 		s.step()
-		s.observe(Event{Kind: Started, Count: s.wanted})
+		s.observe(Event{Kind: SupervisorStarted, Count: s.wanted})
 		close(s.ready)
 		s.supervise(ctx.Done())
 	}
@@ -165,7 +165,7 @@ func (s *Supervisor) supervise(stop <-chan struct{}) {
 		case <-s.wake:
 		case <-due.C:
 		case <-watch.C:
-			s.watch()
+			s.runWatchdog()
 		}
 	}
 }
@@ -195,8 +195,8 @@ func (s *Supervisor) call(f func()) error {
 
 // admit counts a new connection in. over names the limit it is beyond; beyond
 // the reserve as well it is refused and not counted.
-func (s *Supervisor) admit(addr netip.Addr, exempt bool) (over string, refuse bool) {
-	n := s.open.Add(1)
+func (s *Supervisor) admitConn(addr netip.Addr, exempt bool) (over string, refuse bool) {
+	n := s.conns.Add(1)
 	if n > int64(s.opts.MaxConns) {
 		over = "connections of the process"
 		refuse = n > int64(s.opts.MaxConns+reservedConns)
@@ -213,26 +213,26 @@ func (s *Supervisor) admit(addr netip.Addr, exempt bool) (over string, refuse bo
 		s.addrsMu.Unlock()
 	}
 	if refuse {
-		s.open.Add(-1)
+		s.conns.Add(-1)
 		s.refused.Add(1)
 	}
 	return over, refuse
 }
 
 // adopt makes the process the owner of a connection that has left HTTP.
-func (s *Supervisor) adopt(c *conn) {
+func (s *Supervisor) addSession(c *conn) {
 	if !c.detaching {
 		if _, err := c.poll(); err != nil { // from now on more than one goroutine may use it
 			return // the handler has closed it
 		}
 	}
 	c.worker.conns.remove(c)
-	c.worker.conns.wakeIfEmpty(c.worker)
+	c.worker.conns.wakeIfDrained(c.worker)
 	s.sessions.add(c)
 }
 
 // forget counts a closed connection out.
-func (s *Supervisor) forget(c *conn) {
+func (s *Supervisor) releaseConn(c *conn) {
 	if !c.exempt {
 		s.addrsMu.Lock()
 		if s.addrs[c.peer.Addr()]--; s.addrs[c.peer.Addr()] <= 0 {
@@ -240,19 +240,19 @@ func (s *Supervisor) forget(c *conn) {
 		}
 		s.addrsMu.Unlock()
 	}
-	s.open.Add(-1)
-	if c.home == &s.sessions {
-		if s.sessions.remove(c) == 0 && s.draining.Load() {
+	s.conns.Add(-1)
+	if c.registry == &s.sessions {
+		if s.sessions.remove(c) == 0 && s.shuttingDown.Load() {
 			s.wakeUp()
 		}
 		return
 	}
 	c.worker.conns.remove(c)
-	c.worker.conns.wakeIfEmpty(c.worker)
+	c.worker.conns.wakeIfDrained(c.worker)
 }
 
 // wakeIfEmpty tells the supervisor that a draining worker may have finished.
-func (r *registry) wakeIfEmpty(w *worker) {
+func (r *registry) wakeIfDrained(w *worker) {
 	if w.draining.Load() && r.len() == 0 {
 		w.sup.wakeUp()
 	}

@@ -22,7 +22,7 @@ import (
 )
 
 // secure makes the two sides of a TLS configuration.
-func secure(t testing.TB) (server, peer *tls.Config) {
+func tlsConfigs(t testing.TB) (server, peer *tls.Config) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -48,13 +48,13 @@ func secure(t testing.TB) (server, peer *tls.Config) {
 
 // TestPromisesHoldOverTLS: what is done to a connection is done beneath TLS,
 // and the request's connection is found through it.
-func TestPromisesHoldOverTLS(t *testing.T) {
+func TestGuaranteesHoldOverTLS(t *testing.T) {
 	t.Parallel()
-	server, peer := secure(t)
-	other := troubles(nil)
+	server, peer := tlsConfigs(t)
+	other := faultHandler(nil)
 	r := start(t, cluster.Options{TLS: server, Workers: 2, MinUptime: time.Millisecond, Handler: func(ctx *fasthttp.RequestCtx) {
 		if string(ctx.Path()) == "/ws" {
-			echoing(ctx)
+			echoHandler(ctx)
 			return
 		}
 		other(ctx)
@@ -84,11 +84,11 @@ func TestPromisesHoldOverTLS(t *testing.T) {
 			t.Errorf("GET %s: %+v, %v, want 500", path, a, err)
 		}
 	}
-	r.events.wait(t, cluster.Panicked, 2)
+	r.events.wait(t, cluster.PanicContained, 2)
 	if _, err := r.Reload(); err != nil {
 		t.Fatal(err)
 	}
-	if a, err := kept.get("/"); err != nil || a.body != "ok" || !a.close {
+	if a, err := kept.get("/"); err != nil || a.body != "ok" || !a.willClose {
 		t.Errorf("kept-alive connection after a reload: %+v, %v, want ok with Connection: close", a, err)
 	}
 	if err := ws.WriteMessage(websocket.TextMessage, []byte("still there?")); err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // waiting is a handler that waits, and tells of it.
-func waiting() (h fasthttp.RequestHandler, waits <-chan *cluster.Wait, ends <-chan bool) {
+func waitHandler() (h fasthttp.RequestHandler, waits <-chan *cluster.Wait, ends <-chan bool) {
 	begun, gone := make(chan *cluster.Wait, 10), make(chan bool, 10)
 	return func(ctx *fasthttp.RequestCtx) {
 		if string(ctx.Path()) != "/wait" {
@@ -30,9 +30,9 @@ func waiting() (h fasthttp.RequestHandler, waits <-chan *cluster.Wait, ends <-ch
 
 // TestWaitEndsWhenTheClientGoes: however it goes, and whatever it has sent
 // before.
-func TestWaitEndsWhenTheClientGoes(t *testing.T) {
+func TestWaitEndsWhenClientDisconnects(t *testing.T) {
 	t.Parallel()
-	server, peer := secure(t)
+	server, peer := tlsConfigs(t)
 	const request = "GET /wait HTTP/1.1\r\nHost: test\r\n\r\n"
 	tests := map[string]struct {
 		send   string
@@ -48,7 +48,7 @@ func TestWaitEndsWhenTheClientGoes(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h, waits, ends := waiting()
+			h, waits, ends := waitHandler()
 			o := cluster.Options{Handler: h, Workers: 1}
 			if tt.config != nil {
 				o.TLS = server
@@ -81,7 +81,7 @@ func TestWaitEndsWhenTheClientGoes(t *testing.T) {
 func TestWaitOutlivesTheReadTimeout(t *testing.T) {
 	t.Parallel()
 	const timeout = 500 * time.Millisecond
-	h, waits, ends := waiting()
+	h, waits, ends := waitHandler()
 	r := start(t, cluster.Options{Handler: h, Workers: 1, Server: timeouts(timeout, patience)})
 	c := dial(t, r.addr)
 	_, _ = io.WriteString(c, "GET /wait HTTP/1.1\r\nHost: test\r\n\r\n")
@@ -99,9 +99,9 @@ func TestWaitOutlivesTheReadTimeout(t *testing.T) {
 
 // TestWake: the wait ends, and the connection serves on, whenever and however
 // often Wake was called.
-func TestWake(t *testing.T) {
+func TestWakeEndsWaitAndKeepsConnection(t *testing.T) {
 	t.Parallel()
-	h, waits, ends := waiting()
+	h, waits, ends := waitHandler()
 	r := start(t, cluster.Options{Handler: h, Workers: 1, Server: timeouts(patience, patience)})
 	c := &client{addr: r.addr}
 	defer c.close()
@@ -128,13 +128,13 @@ func TestWake(t *testing.T) {
 			t.Fatalf("after round %d: %+v, %v", round, a, err)
 		}
 	}
-	if c.served != 40 {
-		t.Errorf("the connection served %d requests, want 40", c.served)
+	if c.answered != 40 {
+		t.Errorf("the connection served %d requests, want 40", c.answered)
 	}
 }
 
 // TestWakeBeforeTheWait: it is not lost.
-func TestWakeBeforeTheWait(t *testing.T) {
+func TestWakeBeforeWaitIsKept(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Workers: 1, Handler: func(ctx *fasthttp.RequestCtx) {
 		w := cluster.NewWait(ctx)
@@ -154,7 +154,7 @@ func TestWakeBeforeTheWait(t *testing.T) {
 
 // TestWaitOfAnotherConnection: a request that came by no connection of the
 // cluster's can be woken all the same.
-func TestWaitOfAnotherConnection(t *testing.T) {
+func TestWaitWithoutSupervisorCanBeWoken(t *testing.T) {
 	t.Parallel()
 	w := cluster.NewWait(&fasthttp.RequestCtx{})
 	go w.Wake()
@@ -166,12 +166,12 @@ func TestWaitOfAnotherConnection(t *testing.T) {
 
 // TestWaitOfADrainingWorker: that a worker drains does not end the wait, and
 // the client is answered once more.
-func TestWaitOfADrainingWorker(t *testing.T) {
+func TestDrainingWorkerDoesNotEndWait(t *testing.T) {
 	t.Parallel()
-	h, waits, ends := waiting()
+	h, waits, ends := waitHandler()
 	r := start(t, cluster.Options{Handler: h, Workers: 1})
 	c := &client{addr: r.addr}
-	answers := make(chan answer, 1)
+	answers := make(chan response, 1)
 	go func() {
 		a, err := c.get("/wait")
 		if err != nil {
@@ -193,7 +193,7 @@ func TestWaitOfADrainingWorker(t *testing.T) {
 	if within(t, "the end of the wait", ends) {
 		t.Error("Wait() = true, want false")
 	}
-	if a := within(t, "the answer", answers); a.body != "waited" || !a.close {
+	if a := within(t, "the answer", answers); a.body != "waited" || !a.willClose {
 		t.Errorf("answer = %+v, want one that ends the connection", a)
 	}
 }

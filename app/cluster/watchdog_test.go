@@ -18,11 +18,11 @@ import (
 // does not get a processor for that long is taken for stuck as well.
 const stallAfter = 2 * time.Second
 
-func TestStuckRequestIsLeftBehind(t *testing.T) {
+func TestStuckRequestAbandonsItsGeneration(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
 	r := start(t, cluster.Options{
-		Handler: blocking(entered, release), Workers: 2,
+		Handler: slowHandler(entered, release), Workers: 2,
 		StallAfter: stallAfter, AbandonLimit: 100, MaxRestarts: 100,
 	})
 	l := startLoad(t, r.addr, "/", 2, 2)
@@ -30,10 +30,10 @@ func TestStuckRequestIsLeftBehind(t *testing.T) {
 	go func() {
 		c := &client{addr: r.addr}
 		a, err := c.get("/slow")
-		if err == nil && !a.close {
+		if err == nil && !a.willClose {
 			err = errors.New("no Connection: close")
 		}
-		stuck <- wanted(a, err, http.StatusOK)
+		stuck <- checkStatus(a, err, http.StatusOK)
 	}()
 	within(t, "stuck request", entered)
 
@@ -45,28 +45,28 @@ func TestStuckRequestIsLeftBehind(t *testing.T) {
 		w := r.status().Workers[e.Worker-1]
 		return w.State == cluster.Running && w.Generation > e.Generation && w.Restarts > 0
 	})
-	if st := r.status(); st.Abandoned != 1 {
+	if st := r.status(); st.AbandonedGenerations != 1 {
 		t.Errorf("status %+v, want one abandoned generation", st)
 	}
-	l.more(100)
+	l.waitForMore(100)
 	close(release)
 	if err := within(t, "answer to the stuck request", stuck); err != nil {
 		t.Errorf("the stuck request: %v", err)
 	}
-	l.end()
+	l.stopAndCheck()
 	eventually(t, "end of the abandoned generation", func() bool {
 		st := r.status()
-		return st.Abandoned == 0 && st.Leftover == 0
+		return st.AbandonedGenerations == 0 && st.DrainingGenerations == 0
 	})
 }
 
-func TestTooManyStuckRequestsGiveUp(t *testing.T) {
+func TestTooManyAbandonedGenerationsGiveUp(t *testing.T) {
 	t.Parallel()
 	const limit = 2
 	entered, release := make(chan struct{}), make(chan struct{})
 	defer close(release)
 	r := start(t, cluster.Options{
-		Handler: blocking(entered, release), Workers: 1, StallAfter: stallAfter,
+		Handler: slowHandler(entered, release), Workers: 1, StallAfter: stallAfter,
 		AbandonLimit: limit, MaxRestarts: 100, ShutdownTimeout: 10 * time.Millisecond,
 	})
 	for i := range limit + 1 {
@@ -83,16 +83,16 @@ func TestTooManyStuckRequestsGiveUp(t *testing.T) {
 }
 
 // odd is an address of this machine that the tests give a special meaning.
-var odd = netip.MustParseAddr("127.0.0.2")
+var stallAddr = netip.MustParseAddr("127.0.0.2")
 
 // dialOdd connects from odd. An accept loop asks Options.Exempt about it,
 // which the tests use to have a fault in the loop itself.
-func dialOdd(t testing.TB, addr string) net.Conn {
+func dialFromStallAddr(t testing.TB, addr string) net.Conn {
 	t.Helper()
-	d := net.Dialer{Timeout: patience, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(odd, 0))}
+	d := net.Dialer{Timeout: patience, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(stallAddr, 0))}
 	c, err := d.DialContext(context.Background(), "tcp4", addr)
 	if err != nil {
-		t.Fatalf("dial from %v: %v", odd, err)
+		t.Fatalf("dial from %v: %v", stallAddr, err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	_ = c.SetDeadline(time.Now().Add(patience))
@@ -100,16 +100,16 @@ func dialOdd(t testing.TB, addr string) net.Conn {
 }
 
 // dialedOdd is dialOdd for a client that asks by hand.
-func dialedOdd(t testing.TB, addr string) (net.Conn, *bufio.Reader) {
+func dialFromStallAddrWithReader(t testing.TB, addr string) (net.Conn, *bufio.Reader) {
 	t.Helper()
-	c := dialOdd(t, addr)
+	c := dialFromStallAddr(t, addr)
 	return c, bufio.NewReader(c)
 }
 
 // stallOn returns an Options.Exempt that hangs on connections from odd.
-func stallOn(entered chan<- struct{}, release <-chan struct{}) func(netip.Addr) bool {
+func stallAcceptLoop(entered chan<- struct{}, release <-chan struct{}) func(netip.Addr) bool {
 	return func(peer netip.Addr) bool {
-		if peer == odd {
+		if peer == stallAddr {
 			select {
 			case <-release:
 			case entered <- struct{}{}:
@@ -124,23 +124,23 @@ func TestStalledAcceptLoopIsReplaced(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
 	r := start(t, cluster.Options{
-		Workers: 2, Exempt: stallOn(entered, release),
+		Workers: 2, Exempt: stallAcceptLoop(entered, release),
 		StallAfter: stallAfter, AbandonLimit: 100, MaxRestarts: 100,
 	})
 	odd := &client{addr: r.addr}
-	odd.conn, odd.br = dialOdd(t, r.addr), nil
+	odd.conn, odd.br = dialFromStallAddr(t, r.addr), nil
 	within(t, "stall of an accept loop", entered)
 	l := startLoad(t, r.addr, "/", 2, 2) // some wait for the watchdog
 	e := r.events.wait(t, cluster.WorkerAbandoned, 1)[0]
 	if !strings.Contains(string(e.Stack), "stallOn.func") {
 		t.Errorf("WorkerAbandoned: no stack of the accept loop in\n%s", e.Stack)
 	}
-	l.more(200)
+	l.waitForMore(200)
 	close(release)
-	l.end()
+	l.stopAndCheck()
 	eventually(t, "end of the abandoned generation", func() bool {
 		st := r.status()
-		return st.Abandoned == 0
+		return st.AbandonedGenerations == 0
 	})
 	odd.close()
 }
@@ -154,10 +154,10 @@ func TestShutdownWithStalledAcceptLoop(t *testing.T) {
 			t.Parallel()
 			entered, release := make(chan struct{}), make(chan struct{})
 			r := start(t, cluster.Options{
-				Workers: 2, Exempt: stallOn(entered, release), StallAfter: stall,
+				Workers: 2, Exempt: stallAcceptLoop(entered, release), StallAfter: stall,
 				AbandonLimit: 100, MaxRestarts: 100, ShutdownTimeout: 10 * time.Millisecond,
 			})
-			dialOdd(t, r.addr)
+			dialFromStallAddr(t, r.addr)
 			within(t, "stall of an accept loop", entered)
 			if stall == stallAfter {
 				r.events.wait(t, cluster.WorkerAbandoned, 1)
@@ -181,12 +181,12 @@ func TestShutdownWithStalledAcceptLoop(t *testing.T) {
 func TestPanicInAcceptLoop(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Workers: 2, Exempt: func(peer netip.Addr) bool {
-		if peer == odd {
-			trouble()
+		if peer == stallAddr {
+			panicOnPurpose()
 		}
 		return false
 	}})
-	c := dialOdd(t, r.addr)
+	c := dialFromStallAddr(t, r.addr)
 	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the connection that caused a panic: %d bytes, %v, want its end", n, err)
 	}
@@ -194,11 +194,11 @@ func TestPanicInAcceptLoop(t *testing.T) {
 	if e.Err == nil || !strings.Contains(e.Err.Error(), "trouble") {
 		t.Errorf("WorkerFailed: %+v, want the panic as the reason", e)
 	}
-	if p := r.events.wait(t, cluster.Panicked, 1)[0]; !strings.Contains(string(p.Stack), "cluster_test.trouble") {
+	if p := r.events.wait(t, cluster.PanicContained, 1)[0]; !strings.Contains(string(p.Stack), "cluster_test.trouble") {
 		t.Errorf("Panicked: no stack of the panic in\n%s", p.Stack)
 	}
 	for range 20 {
-		wantOK(t, &client{addr: r.addr, hasty: true})
+		wantOK(t, &client{addr: r.addr, closeEach: true})
 	}
 	eventually(t, "connections counted out", func() bool { return r.status().Conns == 0 })
 }

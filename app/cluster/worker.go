@@ -31,9 +31,9 @@ type worker struct {
 	failure atomic.Pointer[error]
 
 	// The supervisor's goroutine owns what follows.
-	loops     []*acceptLoop
-	drained   int64 // when it began to drain, in nanos
-	abandoned bool
+	loops        []*acceptLoop
+	drainStarted int64 // when it began to drain, in nanos
+	abandoned    bool
 
 	// accepting counts the accept loops that have not ended.
 	accepting atomic.Int32
@@ -46,7 +46,7 @@ func (s *Supervisor) newWorker(sl *slot) *worker {
 	}
 	after := w.server.ConnState
 	w.server.ConnState = func(nc net.Conn, state fasthttp.ConnState) {
-		w.noteState(nc, state)
+		w.trackState(nc, state)
 		if after != nil {
 			after(nc, state)
 		}
@@ -65,7 +65,7 @@ func (s *Supervisor) newWorker(sl *slot) *worker {
 }
 
 // take serves an accepted connection. It never blocks.
-func (w *worker) take(fd int, peer netip.AddrPort) {
+func (w *worker) serveAccepted(fd int, peer netip.AddrPort) {
 	taken := false
 	defer func() {
 		if !taken {
@@ -73,13 +73,13 @@ func (w *worker) take(fd int, peer netip.AddrPort) {
 		}
 	}()
 	exempt := w.sup.opts.Exempt(peer.Addr()) // may panic
-	over, refuse := w.sup.admit(peer.Addr(), exempt)
+	over, refuse := w.sup.admitConn(peer.Addr(), exempt)
 	if refuse {
 		w.sup.observe(Event{Kind: ConnRefused, Worker: w.slot.id, Generation: w.generation, Reason: over})
 		return
 	}
 	c := newConn(fd, peer, w)
-	c.over, c.exempt = over, exempt
+	c.overLimit, c.exempt = over, exempt
 	w.conns.add(c)
 	taken = true
 	w.sup.pool.serve(c)
@@ -88,14 +88,14 @@ func (w *worker) take(fd int, peer netip.AddrPort) {
 // serve runs a connection until it is closed or hijacked.
 func (w *worker) serve(c *conn) {
 	returned := false
-	defer w.guard(inConnection, &returned, func() {
-		if !c.handed {
+	defer w.guard(placeConnection, &returned, func() {
+		if !c.hijacked {
 			c.answerFailure()
 			_ = c.Close()
 		}
 	})
 	defer func() {
-		if c.exited {
+		if c.goexited {
 			returned = true // it was reported and answered
 			_ = c.Close()
 		}
@@ -119,40 +119,40 @@ func (w *worker) handle(ctx *fasthttp.RequestCtx) {
 	c.unsent++
 	c.busy.Store(w.sup.clock.nanos())
 	returned := false
-	defer w.leave(ctx, c, &returned)
+	defer w.finishRequest(ctx, c, &returned)
 	w.sup.opts.Handler(ctx)
 	returned = true
 }
 
 // leave ends a request, however its handler ended.
-func (w *worker) leave(ctx *fasthttp.RequestCtx, c *conn, returned *bool) {
+func (w *worker) finishRequest(ctx *fasthttp.RequestCtx, c *conn, returned *bool) {
 	if !*returned {
 		v := recover()
-		w.contain(inHandler, v)
-		w.fail(ctx)
+		w.contain(placeHandler, v)
+		w.writeFailure(ctx)
 		if v == nil { // Goexit: fasthttp will not get to send the response
 			c.sendFailure(ctx)
-			c.exited = true
+			c.goexited = true
 		}
 	}
 	c.busy.Store(0)
 	resp := ctx.LastTimeoutErrorResponse() // if set, somebody may still be writing to ctx
 	if resp == nil {
 		if ctx.Hijacked() {
-			c.handed, c.linger = true, false
-			w.sup.adopt(c)
+			c.hijacked, c.linger = true, false
+			w.sup.addSession(c)
 			return
 		}
 		resp = &ctx.Response
 	}
-	if w.draining.Load() || c.over != "" {
+	if w.draining.Load() || c.overLimit != "" {
 		resp.SetConnectionClose()
 	}
 	c.linger = resp.StatusCode() >= fasthttp.StatusBadRequest || ctx.Request.IsBodyStream()
 }
 
 // fail writes the response of a request whose handler did not return.
-func (w *worker) fail(ctx *fasthttp.RequestCtx) {
+func (w *worker) writeFailure(ctx *fasthttp.RequestCtx) {
 	written := false
 	defer func() {
 		if !written {
@@ -180,13 +180,13 @@ func (c *conn) sendFailure(ctx *fasthttp.RequestCtx) {
 // answerFailure sends a bare 500 after a panic outside of a handler, if the
 // client is owed a response and has got no part of it.
 func (c *conn) answerFailure() {
-	if c.unsent == 0 && !c.idle() && !c.ended.Load() && c.worker.sup.opts.TLS == nil {
+	if c.unsent == 0 && !c.idle() && !c.peerGone.Load() && c.worker.sup.opts.TLS == nil {
 		_, _ = c.Write([]byte("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
 	}
 }
 
 // noteState keeps the connection's idle mark.
-func (w *worker) noteState(nc net.Conn, state fasthttp.ConnState) {
+func (w *worker) trackState(nc net.Conn, state fasthttp.ConnState) {
 	c := connIn(nc)
 	if c == nil {
 		return

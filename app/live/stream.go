@@ -128,7 +128,7 @@ func (s *stream) begin(t eventloop.Transport, caller Caller, head []byte) {
 	for _, room := range s.rooms {
 		s.add(room.name)
 	}
-	t.OnLeave(func() { s.conn.Finish(lastGrace) })
+	t.OnShutdown(func() { s.conn.Finish(lastGrace) })
 }
 
 // Deliver sends a frame.

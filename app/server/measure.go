@@ -27,8 +27,8 @@ func (a *App) describe() {
 		"smartfactory_workers_wanted":        func(s cluster.Status) int { return s.Wanted },
 		"smartfactory_connections":           func(s cluster.Status) int { return s.Conns },
 		"smartfactory_websocket_sessions":    func(s cluster.Status) int { return s.Sessions },
-		"smartfactory_generations_draining":  func(s cluster.Status) int { return s.Leftover },
-		"smartfactory_generations_abandoned": func(s cluster.Status) int { return s.Abandoned },
+		"smartfactory_generations_draining":  func(s cluster.Status) int { return s.DrainingGenerations },
+		"smartfactory_generations_abandoned": func(s cluster.Status) int { return s.AbandonedGenerations },
 		"smartfactory_requests_in_flight": func(s cluster.Status) int {
 			n := 0
 			for _, w := range s.Workers {
@@ -93,7 +93,7 @@ func newClusterCounters(m *metrics.Set) *clusterCounters {
 func (c *clusterCounters) count(e cluster.Event) {
 	var counter *metrics.Counter
 	switch e.Kind {
-	case cluster.Panicked:
+	case cluster.PanicContained:
 		counter = c.panics[e.Reason]
 	case cluster.WorkerFailed:
 		counter = c.restarts

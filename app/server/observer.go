@@ -42,9 +42,9 @@ func (o *observer) observe(e cluster.Event) {
 	o.counters.count(e)
 	level := slog.LevelInfo
 	switch e.Kind {
-	case cluster.Panicked, cluster.WorkerFailed, cluster.WorkerBackoff, cluster.WorkerAbandoned, cluster.GaveUp:
+	case cluster.PanicContained, cluster.WorkerFailed, cluster.WorkerBackoff, cluster.WorkerAbandoned, cluster.GaveUp:
 		level = slog.LevelError
-	case cluster.AcceptDelayed, cluster.ConnRefused, cluster.Capped, cluster.Stranger, cluster.SteeringFailed:
+	case cluster.AcceptDelayed, cluster.ConnRefused, cluster.WorkersCapped, cluster.ForeignListener, cluster.SteeringFailed:
 		level = slog.LevelWarn
 	case cluster.GenerationEnded:
 		level = slog.LevelDebug
@@ -66,7 +66,7 @@ func (o *observer) observe(e cluster.Event) {
 // logged.
 func faultOf(e cluster.Event) string {
 	switch e.Kind {
-	case cluster.Panicked:
+	case cluster.PanicContained:
 		value := fmt.Sprint(e.Value)
 		return fmt.Sprint(e.Kind, e.Reason, value[:min(len(value), 200)])
 	case cluster.AcceptDelayed, cluster.ConnRefused:
@@ -106,17 +106,17 @@ func attributes(e cluster.Event) []slog.Attr {
 		attrs = append(attrs, slog.Int(keyGeneration, e.Generation))
 	}
 	switch e.Kind {
-	case cluster.Started, cluster.Scaled, cluster.Reloaded:
+	case cluster.SupervisorStarted, cluster.WorkersScaled, cluster.WorkersReloaded:
 		attrs = append(attrs, slog.Int(keyWorkers, e.Count))
 	case cluster.SocketAdopted:
 		attrs = append(attrs, slog.Int(keySlot, e.Count))
-	case cluster.Panicked:
+	case cluster.PanicContained:
 		attrs = append(attrs, slog.String(keyPlace, e.Reason), slog.String(keyValue, panicValue(e)))
 		e.Reason = ""
 	case cluster.ShutdownStep:
 		attrs = append(attrs, slog.String(keyStep, e.Reason), slog.Duration(keyDuration, e.Delay), slog.Int(keyCount, e.Count))
 		return attrs
-	case cluster.Capped:
+	case cluster.WorkersCapped:
 		attrs = append(attrs, slog.Int(keyCount, e.Count), slog.Int(keyLimit, e.Limit),
 			slog.String(keyCause, "more workers than GOMAXPROCS: CLUSTER_WORKERS is capped; set GOMAXPROCS to raise both"))
 	default:

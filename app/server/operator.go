@@ -39,7 +39,7 @@ func (o operator) Status(context.Context) (control.Status, error) {
 		Environment: a.config.Environment, Address: a.supervisor.Addr().String(),
 		GOMAXPROCS: runtime.GOMAXPROCS(0), CPUQuota: a.quota.CPUs(),
 		WorkersWanted: cl.Wanted, State: state,
-		DrainingGenerations: cl.Leftover, AbandonedGenerations: cl.Abandoned, WebSockets: cl.Sessions,
+		DrainingGenerations: cl.DrainingGenerations, AbandonedGenerations: cl.AbandonedGenerations, WebSockets: cl.Sessions,
 		Store: control.Store{
 			Engine: stats.Engine, Series: stats.Series, Points: stats.Points,
 			Queued: stats.QueuedReadings, Bytes: stats.Bytes, Ready: a.store.Ready() == nil,

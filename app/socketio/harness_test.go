@@ -57,7 +57,7 @@ func start(t testing.TB, o socketio.Options, prepare func(io *socketio.Server)) 
 		Handler: p.io.Handler,
 		Server:  func(s *fasthttp.Server) { s.StreamRequestBody, s.MaxRequestBodySize = true, 64<<10 },
 		Observe: func(e cluster.Event) {
-			if e.Kind == cluster.Panicked {
+			if e.Kind == cluster.PanicContained {
 				p.panics <- e.Value
 			}
 		},

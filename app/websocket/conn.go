@@ -40,7 +40,7 @@ func (u *Upgrader) start(t eventloop.Transport, deflate bool, open func(*Conn) H
 		_ = t.Close() // nobody has been told of it
 		return
 	}
-	t.OnLeave(func() {
+	t.OnShutdown(func() {
 		if u.Leave != nil {
 			u.Leave(c)
 			return

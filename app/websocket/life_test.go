@@ -249,7 +249,7 @@ func TestPanicIsAlone(t *testing.T) {
 	panics := 0
 	s.stop()
 	for len(s.events) > 0 {
-		if e := <-s.events; e.Kind == cluster.Panicked {
+		if e := <-s.events; e.Kind == cluster.PanicContained {
 			panics++
 			if e.Reason != "websocket" || !strings.Contains(string(e.Stack), "Message") {
 				t.Errorf("the event is %q with stack %.200s", e.Reason, e.Stack)

@@ -64,7 +64,7 @@ func start(t testing.TB, o engineio.Options, prepare ...func(*engineio.Server)) 
 			s.StreamRequestBody, s.MaxRequestBodySize = true, 64<<10
 		},
 		Observe: func(e cluster.Event) {
-			if e.Kind == cluster.Panicked {
+			if e.Kind == cluster.PanicContained {
 				p.panics <- e.Value
 			}
 		},

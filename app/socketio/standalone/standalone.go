@@ -135,11 +135,11 @@ func observe(log *slog.Logger, e cluster.Event) {
 		attrs = append(attrs, slog.String("error", e.Err.Error()))
 	}
 	switch e.Kind {
-	case cluster.Panicked:
+	case cluster.PanicContained:
 		log.Error("panic contained", append(attrs, slog.String("value", fmt.Sprint(e.Value)), slog.String("stack", string(e.Stack)))...)
 	case cluster.WorkerFailed, cluster.WorkerAbandoned, cluster.WorkerBackoff, cluster.GaveUp:
 		log.Error("cluster failure", append(attrs, slog.String("kind", string(e.Kind)))...)
-	case cluster.Capped:
+	case cluster.WorkersCapped:
 		log.Warn("workers capped", slog.Int("wanted", e.Count), slog.Int("limit", e.Limit))
 	default:
 	}

@@ -58,7 +58,7 @@ func (s *socket) TryWrite(p []byte) (int, error) {
 
 func (s *socket) CloseWrite() error    { return unix.Shutdown(s.fd, unix.SHUT_WR) }
 func (s *socket) RemoteAddr() net.Addr { return &net.UnixAddr{Name: "peer", Net: "unix"} }
-func (s *socket) OnLeave(func())       {}
+func (s *socket) OnShutdown(func())    {}
 
 func (s *socket) Close() error {
 	close(s.closed)

@@ -31,9 +31,9 @@ type Transport interface {
 		Run()
 		Failed()
 	}) bool
-	// OnLeave has leave called when the peer is to be told to go. It is called
+	// OnShutdown has leave called when the peer is to be told to go. It is called
 	// at most once, at once if that moment has passed, and must not block.
-	OnLeave(leave func())
+	OnShutdown(leave func())
 }
 
 // Handler receives what happens on a Conn. Its methods are never called

@@ -23,7 +23,7 @@ func wantOK(t testing.TB, c *client) {
 }
 
 // wanted says what is wrong with an answer that should have a status.
-func wanted(a answer, err error, status int) error {
+func checkStatus(a response, err error, status int) error {
 	if err == nil && a.status != status {
 		return fmt.Errorf("status %d, want %d", a.status, status)
 	}
@@ -33,10 +33,10 @@ func wanted(a answer, err error, status int) error {
 // wantStatus is a client that asks for /site and wants a status.
 func wantStatus(status int) func(addr string) error {
 	return func(addr string) error {
-		c := &client{addr: addr, hasty: true}
+		c := &client{addr: addr, closeEach: true}
 		defer c.close()
 		a, err := c.get("/site")
-		return wanted(a, err, status)
+		return checkStatus(a, err, status)
 	}
 }
 
@@ -99,13 +99,13 @@ func wantCutBody(addr string) error {
 }
 
 // part sends the beginning of a body.
-func part(w *bufio.Writer) {
+func writePart(w *bufio.Writer) {
 	_, _ = w.WriteString("part")
 	_ = w.Flush()
 }
 
 // siteOr serves /site with h and everything else with "ok".
-func siteOr(h fasthttp.RequestHandler) fasthttp.RequestHandler {
+func withSite(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		if string(ctx.Path()) == "/site" {
 			h(ctx)

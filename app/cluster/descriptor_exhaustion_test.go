@@ -16,9 +16,9 @@ import (
 
 // descriptorsChild serves with few file descriptors to spare, and reloads when
 // it is told to.
-func descriptorsChild([]string) int {
-	o := cluster.Options{Handler: troubles(nil), Workers: 2, MinUptime: time.Millisecond}
-	return untilParentLeaves(o, func(s *cluster.Supervisor, line string) {
+func fewDescriptorsSubprocess([]string) int {
+	o := cluster.Options{Handler: faultHandler(nil), Workers: 2, MinUptime: time.Millisecond}
+	return runInSubprocess(o, func(s *cluster.Supervisor, line string) {
 		switch line {
 		case "limit":
 			open, _ := os.ReadDir("/proc/self/fd")
@@ -34,9 +34,9 @@ func descriptorsChild([]string) int {
 // TestOutOfDescriptors: no worker ends, and workers are replaced, while the
 // process can't accept; who is connected is served meanwhile, and everybody
 // is when there are descriptors again.
-func TestOutOfDescriptors(t *testing.T) {
+func TestDescriptorExhaustionEndsNoWorker(t *testing.T) {
 	t.Parallel()
-	c := startChild(t, "descriptors")
+	c := startSubprocess(t, "descriptors")
 	var kept []*client
 	for range 6 {
 		k := &client{addr: c.addr}
@@ -44,7 +44,7 @@ func TestOutOfDescriptors(t *testing.T) {
 		wantOK(t, k)
 		kept = append(kept, k)
 	}
-	c.say("limit")
+	c.send("limit")
 	if line := within(t, "limit", c.lines); line != "limited <nil>" {
 		t.Fatalf("lower the limit: %s", line)
 	}
@@ -69,7 +69,7 @@ func TestOutOfDescriptors(t *testing.T) {
 		}
 	}
 	c.events.wait(t, cluster.WorkerRecycled, 1) // there is a spare for it
-	c.say("reload")                             // replaces as many workers as there are descriptors for
+	c.send("reload")                            // replaces as many workers as there are descriptors for
 	if line := within(t, "reload", c.lines); !strings.HasPrefix(line, "reloaded ") || !strings.HasSuffix(line, " <nil>") {
 		t.Errorf("reload without descriptors: %s", line)
 	}
@@ -79,9 +79,9 @@ func TestOutOfDescriptors(t *testing.T) {
 		_ = conn.Close()
 	}
 	for range 20 {
-		wantOK(t, &client{addr: c.addr, hasty: true})
+		wantOK(t, &client{addr: c.addr, closeEach: true})
 	}
-	c.say("reload")
+	c.send("reload")
 	if line := within(t, "reload", c.lines); line != "reloaded 2 <nil>" {
 		t.Errorf("reload in the end: %s, want both workers", line)
 	}

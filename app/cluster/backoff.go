@@ -7,10 +7,10 @@ import (
 
 // intensity decides when a failed worker may start again. It is a value of the
 // supervisor's goroutine and takes the time from its caller.
-type intensity struct {
-	max      int           // restarts within window that happen at once
-	window   time.Duration // also what a step of good behaviour takes
-	min, top time.Duration // bounds of the backoff
+type restartIntensity struct {
+	maxRestarts            int           // restarts within window that happen at once
+	window                 time.Duration // also what a step of good behaviour takes
+	minBackoff, maxBackoff time.Duration // bounds of the backoff
 
 	failures []time.Duration // when, within the window
 	step     int             // of the backoff; 0 is none
@@ -18,18 +18,18 @@ type intensity struct {
 }
 
 // failed notes a failure and returns how long to wait before the restart.
-func (i *intensity) failed(now time.Duration) time.Duration {
+func (i *restartIntensity) recordFailure(now time.Duration) time.Duration {
 	i.decay(now)
 	i.failures = append(i.failures, now)
-	if len(i.failures) <= i.max {
+	if len(i.failures) <= i.maxRestarts {
 		return 0
 	}
-	i.failures = i.failures[len(i.failures)-i.max-1:] // the rest can't change the answer
-	delay := i.min << i.step
-	if delay < i.top {
+	i.failures = i.failures[len(i.failures)-i.maxRestarts-1:] // the rest can't change the answer
+	delay := i.minBackoff << i.step
+	if delay < i.maxBackoff {
 		i.step++ // no further: what decays is what was in use
 	} else {
-		delay = i.top
+		delay = i.maxBackoff
 	}
 	i.lastStep = now
 	// Half of it by chance, so that slots which failed together come back apart.
@@ -38,7 +38,7 @@ func (i *intensity) failed(now time.Duration) time.Duration {
 
 // decay forgets failures that left the window, and one step of the backoff for
 // each window that passed without a failure.
-func (i *intensity) decay(now time.Duration) {
+func (i *restartIntensity) decay(now time.Duration) {
 	for len(i.failures) > 0 && now-i.failures[0] > i.window {
 		i.failures = i.failures[1:]
 	}
@@ -49,4 +49,4 @@ func (i *intensity) decay(now time.Duration) {
 }
 
 // recent is how many restarts the window holds.
-func (i *intensity) recent() int { return len(i.failures) }
+func (i *restartIntensity) recent() int { return len(i.failures) }

@@ -30,7 +30,7 @@ func bindError(host string, addr netip.AddrPort, err error) error {
 }
 
 // strangers counts the sockets that listen on our port and are not ours.
-func strangers(sockets []*socket) int {
+func countForeignListeners(sockets []*socket) int {
 	addr, err := sockets[0].addr()
 	if err != nil {
 		return 0

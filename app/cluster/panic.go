@@ -14,18 +14,18 @@ import (
 
 // The places of a contained panic, as Event.Reason gives them.
 const (
-	inHandler    = "handler"
-	inConnection = "connection"
-	inHijack     = "hijacked connection"
-	inWebSocket  = "websocket"
-	inStream     = "body stream"
-	inHelper     = "helper"
-	inAcceptLoop = "accept loop"
+	placeHandler    = "handler"
+	placeConnection = "connection"
+	placeHijack     = "hijacked connection"
+	placeWebSocket  = "websocket"
+	placeStream     = "body stream"
+	placeHelper     = "helper"
+	placeAcceptLoop = "accept loop"
 )
 
 // Places returns every Reason that a Panicked event can have.
 func Places() []string {
-	return []string{inHandler, inConnection, inHijack, inWebSocket, inStream, inHelper, inAcceptLoop}
+	return []string{placeHandler, placeConnection, placeHijack, placeWebSocket, placeStream, placeHelper, placeAcceptLoop}
 }
 
 // guard is deferred around code that may panic or end its goroutine. returned
@@ -47,7 +47,7 @@ func (w *worker) contain(place string, v any) {
 	w.panics.Add(1)
 	w.slot.panics.Add(1)
 	w.sup.observe(Event{
-		Kind: Panicked, Worker: w.slot.id, Generation: w.generation,
+		Kind: PanicContained, Worker: w.slot.id, Generation: w.generation,
 		Reason: place, Value: v, Stack: debug.Stack(),
 	})
 	w.slot.recycle.Store(true)
@@ -65,7 +65,7 @@ func Guard(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 			return
 		}
 		returned := false
-		defer c.worker.guard(inHelper, &returned, func() { c.worker.fail(ctx) })
+		defer c.worker.guard(placeHelper, &returned, func() { c.worker.writeFailure(ctx) })
 		h(ctx)
 		returned = true
 	}
@@ -80,7 +80,7 @@ func Go(ctx *fasthttp.RequestCtx, f func()) {
 	go func() {
 		returned := false
 		if c != nil {
-			defer c.worker.guard(inHelper, &returned, nil)
+			defer c.worker.guard(placeHelper, &returned, nil)
 		}
 		f()
 		returned = true
@@ -98,12 +98,12 @@ func StreamBody(ctx *fasthttp.RequestCtx, write func(w *bufio.Writer) error) {
 	r, pipe := io.Pipe()
 	ctx.SetBodyStream(r, -1)
 	run := func() {
-		err := errStreamCut
+		err := errStreamIncomplete
 		defer func() { _ = pipe.CloseWithError(err) }()
 		returned := false
 		if c != nil {
-			defer c.worker.sup.helpers.Done()
-			defer c.worker.guard(inStream, &returned, nil)
+			defer c.worker.sup.streams.Done()
+			defer c.worker.guard(placeStream, &returned, nil)
 		}
 		w := bufio.NewWriterSize(pipe, streamBuffer)
 		if err = write(w); err == nil {
@@ -112,7 +112,7 @@ func StreamBody(ctx *fasthttp.RequestCtx, write func(w *bufio.Writer) error) {
 		returned = true
 	}
 	if c != nil {
-		c.worker.sup.helpers.Add(1)
+		c.worker.sup.streams.Add(1)
 	}
 	go run() // ends at the latest when fasthttp closes r, after the response
 }
@@ -132,8 +132,8 @@ func Hijack(ctx *fasthttp.RequestCtx, h func(net.Conn)) {
 		}
 		defer func() { _ = c.Close() }()
 		returned := false
-		defer c.worker.guard(inHijack, &returned, nil)
-		c.session(c.cut)
+		defer c.worker.guard(placeHijack, &returned, nil)
+		c.becomeSession(c.cut)
 		h(nc)
 		returned = true
 	})
@@ -153,19 +153,19 @@ func Upgrade(ctx *fasthttp.RequestCtx, u *websocket.FastHTTPUpgrader, h func(*we
 	return u.Upgrade(ctx, func(ws *websocket.Conn) {
 		defer func() { _ = c.Close() }()
 		returned := false
-		defer c.worker.guard(inWebSocket, &returned, func() {
-			sayClose(ws, websocket.CloseInternalServerErr, "internal error")
-			if !c.ended.Load() {
-				c.lingerOn() // what the peer has sent is unread
+		defer c.worker.guard(placeWebSocket, &returned, func() {
+			writeClose(ws, websocket.CloseInternalServerErr, "internal error")
+			if !c.peerGone.Load() {
+				c.lingeringClose() // what the peer has sent is unread
 			}
 		})
-		c.session(func() { sayClose(ws, websocket.CloseGoingAway, "server is going away") })
+		c.becomeSession(func() { writeClose(ws, websocket.CloseGoingAway, "server is going away") })
 		h(ws)
 		returned = true
 	})
 }
 
-func sayClose(ws *websocket.Conn, code int, why string) {
+func writeClose(ws *websocket.Conn, code int, why string) {
 	_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(time.Second))
 }
 
@@ -174,7 +174,7 @@ func sayClose(ws *websocket.Conn, code int, why string) {
 // handler should refuse everything but a probe.
 func OverLimit(ctx *fasthttp.RequestCtx) string {
 	if c := connOf(ctx); c != nil {
-		return c.over
+		return c.overLimit
 	}
 	return ""
 }
@@ -186,7 +186,7 @@ func Kill(ctx *fasthttp.RequestCtx) error {
 	if c == nil {
 		return errNoWorker
 	}
-	c.worker.sup.kill(c.worker.slot)
+	c.worker.sup.killAcceptLoops(c.worker.slot)
 	return nil
 }
 

@@ -17,8 +17,8 @@ func (s *Supervisor) step() time.Duration {
 	for _, sl := range s.slots[:s.wanted] {
 		next = min(next, s.stepSlot(sl, now))
 	}
-	s.reap()
-	if !s.assign() {
+	s.removeDrained()
+	if !s.assignSockets() {
 		next = min(next, retrySoon)
 	}
 	running, inBackoff := 0, 0
@@ -40,7 +40,7 @@ func (s *Supervisor) step() time.Duration {
 func (s *Supervisor) stepSlot(sl *slot, now int64) time.Duration {
 	if sl.worker != nil {
 		if failure := sl.worker.failure.Load(); failure != nil {
-			s.fail(sl, *failure)
+			s.removeFailed(sl, *failure)
 		}
 	}
 	if sl.worker == nil {
@@ -69,7 +69,7 @@ func (s *Supervisor) stepSlot(sl *slot, now int64) time.Duration {
 // for it; nothing has changed then.
 func (s *Supervisor) start(sl *slot, reason string) bool {
 	w := s.newWorker(sl)
-	if s.draining.Load() {
+	if s.shuttingDown.Load() {
 		w.draining.Store(true)
 	}
 	old := sl.worker
@@ -103,37 +103,37 @@ func (s *Supervisor) start(sl *slot, reason string) bool {
 // each of its kept-alive connections is answered once more.
 func (s *Supervisor) drain(w *worker) {
 	w.draining.Store(true)
-	w.drained = nanos()
+	w.drainStarted = nanos()
 	w.closeLoops()
-	s.leftover = append(s.leftover, w)
+	s.draining = append(s.draining, w)
 }
 
 // fail takes a worker that ended as a whole out of its slot.
-func (s *Supervisor) fail(sl *slot, err error) {
+func (s *Supervisor) removeFailed(sl *slot, err error) {
 	w := sl.worker
 	sl.worker = nil
 	s.running.Add(-1)
 	s.drain(w)
 	s.observe(Event{Kind: WorkerFailed, Worker: sl.id, Generation: w.generation, Err: err})
 	now := nanos()
-	sl.count++
-	if delay := sl.restarts.failed(time.Duration(now)); delay > 0 {
+	sl.restartCount++
+	if delay := sl.intensity.recordFailure(time.Duration(now)); delay > 0 {
 		sl.retryAt, sl.backoff = now+int64(delay), true
-		s.observe(Event{Kind: WorkerBackoff, Worker: sl.id, Delay: delay, Count: sl.restarts.recent()})
+		s.observe(Event{Kind: WorkerBackoff, Worker: sl.id, Delay: delay, Count: sl.intensity.recent()})
 	}
 }
 
 // reap lets go of generations whose last connection is closed.
-func (s *Supervisor) reap() {
-	s.leftover = slices.DeleteFunc(s.leftover, func(w *worker) bool {
+func (s *Supervisor) removeDrained() {
+	s.draining = slices.DeleteFunc(s.draining, func(w *worker) bool {
 		if w.accepting.Load() > 0 || w.conns.len() > 0 {
 			return false
 		}
 		_, _, requests := w.conns.count()
-		w.slot.ended += requests
+		w.slot.endedRequests += requests
 		s.observe(Event{
 			Kind: GenerationEnded, Worker: w.slot.id, Generation: w.generation,
-			Delay: time.Duration(nanos() - w.drained),
+			Delay: time.Duration(nanos() - w.drainStarted),
 		})
 		return true
 	})
@@ -153,7 +153,7 @@ func (s *Supervisor) socketsOf(sl *slot) []*socket {
 // worker, or else by the sibling that has the fewest. Loops that are too many
 // end only after the right ones have begun. It reports false when a loop could
 // not begin for want of a file descriptor.
-func (s *Supervisor) assign() bool {
+func (s *Supervisor) assignSockets() bool {
 	owners := map[*socket][]*worker{}
 	duties := map[*worker]int{}
 	for _, sl := range s.slots[:s.wanted] {
@@ -189,7 +189,7 @@ func (s *Supervisor) assign() bool {
 	}
 	if complete {
 		for w := range duties {
-			w.keepLoops(func(l *acceptLoop) bool { return slices.Contains(owners[l.socket], w) })
+			w.closeLoopsExcept(func(l *acceptLoop) bool { return slices.Contains(owners[l.socket], w) })
 		}
 	}
 	return complete
@@ -217,7 +217,7 @@ func (w *worker) accepts(sock *socket) bool {
 }
 
 // keepLoops ends the loops that keep does not hold for.
-func (w *worker) keepLoops(keep func(*acceptLoop) bool) {
+func (w *worker) closeLoopsExcept(keep func(*acceptLoop) bool) {
 	w.loops = slices.DeleteFunc(w.loops, func(l *acceptLoop) bool {
 		if keep(l) {
 			return false
@@ -227,7 +227,7 @@ func (w *worker) keepLoops(keep func(*acceptLoop) bool) {
 	})
 }
 
-func (w *worker) closeLoops() { w.keepLoops(func(*acceptLoop) bool { return false }) }
+func (w *worker) closeLoops() { w.closeLoopsExcept(func(*acceptLoop) bool { return false }) }
 
 func (s *Supervisor) giveUp(err error) {
 	if s.gaveUp != nil {

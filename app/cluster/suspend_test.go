@@ -14,7 +14,7 @@ import (
 
 // pausedChild serves with timeouts that are shorter than the pauses. It holds
 // requests for /hold until its parent speaks.
-func pausedChild([]string) int {
+func suspendedSubprocess([]string) int {
 	release := make(chan struct{})
 	o := cluster.Options{
 		Server: timeouts(3*time.Second, 3*time.Second), StallAfter: 5 * time.Second, AbandonLimit: 1,
@@ -26,39 +26,39 @@ func pausedChild([]string) int {
 			answerOK(ctx)
 		},
 	}
-	return untilParentLeaves(o, func(*cluster.Supervisor, string) { close(release) })
+	return runInSubprocess(o, func(*cluster.Supervisor, string) { close(release) })
 }
 
 // TestPauseLosesNobody: a process that stood still for longer than its
 // timeouts (a paused container, a suspended machine) serves who waited, and
 // does not take itself for stuck.
-func TestPauseLosesNobody(t *testing.T) {
+func TestSuspendedProcessDropsNoClient(t *testing.T) {
 	t.Parallel()
 	const held = 8
-	c := startChild(t, "paused")
+	c := startSubprocess(t, "paused")
 	answered := make(chan error, held)
 	for range held {
 		go func() {
-			c := &client{addr: c.addr, hasty: true}
+			c := &client{addr: c.addr, closeEach: true}
 			a, err := c.get("/hold")
-			answered <- wanted(a, err, http.StatusOK)
+			answered <- checkStatus(a, err, http.StatusOK)
 		}()
 		within(t, "held request", c.lines)
 	}
 	l := startLoad(t, c.addr, "/", 8, 4)
-	l.more(100)
-	pause(t, c, 6*time.Second)
-	l.more(100)
-	c.say("release")
+	l.waitForMore(100)
+	suspend(t, c, 6*time.Second)
+	l.waitForMore(100)
+	c.send("release")
 	for range held {
 		if err := within(t, "answer to a held request", answered); err != nil {
 			t.Errorf("request in flight during the pause: %v", err)
 		}
 	}
-	l.more(100)
-	pause(t, c, 4*time.Second)
-	l.more(100)
-	l.end()
+	l.waitForMore(100)
+	suspend(t, c, 4*time.Second)
+	l.waitForMore(100)
+	l.stopAndCheck()
 	c.stop()
 	if abandoned := c.events.all(cluster.WorkerAbandoned); len(abandoned) > 0 {
 		t.Errorf("the pause was taken for a fault: %+v", abandoned)
@@ -66,7 +66,7 @@ func TestPauseLosesNobody(t *testing.T) {
 }
 
 // pause has the child's process stand still for a while.
-func pause(t *testing.T, c *child, d time.Duration) {
+func suspend(t *testing.T, c *subprocess, d time.Duration) {
 	t.Helper()
 	if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)

@@ -8,13 +8,13 @@ type registry struct {
 	first *conn
 	n     int
 	// done is the sum of the requests of the connections that have left.
-	done uint64
+	closedRequests uint64
 }
 
 func (r *registry) add(c *conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c.home = r
+	c.registry = r
 	c.prev, c.next = nil, r.first
 	if r.first != nil {
 		r.first.prev = c
@@ -35,9 +35,9 @@ func (r *registry) remove(c *conn) int {
 	if c.next != nil {
 		c.next.prev = c.prev
 	}
-	c.next, c.prev, c.home = nil, nil, nil
+	c.next, c.prev, c.registry = nil, nil, nil
 	r.n--
-	r.done += c.requests.Load()
+	r.closedRequests += c.requests.Load()
 	return r.n
 }
 
@@ -61,7 +61,7 @@ func (r *registry) each(f func(*conn)) {
 func (r *registry) count() (open, busy int, requests uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	requests = r.done
+	requests = r.closedRequests
 	for c := r.first; c != nil; c = c.next {
 		requests += c.requests.Load()
 		if c.busy.Load() != 0 {

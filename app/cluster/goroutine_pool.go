@@ -6,11 +6,11 @@ import (
 )
 
 // idleServers is how many goroutines wait for their next connection at most.
-const idleServers = 256
+const maxIdleGoroutines = 256
 
 // pool runs connections on goroutines that it keeps for the next one, because
 // their stacks have grown to what a request needs.
-type pool struct {
+type goroutinePool struct {
 	work chan *conn
 	idle atomic.Int64
 	// stop ends the idle ones.
@@ -18,12 +18,12 @@ type pool struct {
 	wg   sync.WaitGroup
 }
 
-func newPool() *pool {
-	return &pool{work: make(chan *conn), stop: make(chan struct{})}
+func newGoroutinePool() *goroutinePool {
+	return &goroutinePool{work: make(chan *conn), stop: make(chan struct{})}
 }
 
 // serve runs c on an idle goroutine or on a new one. It doesn't block.
-func (p *pool) serve(c *conn) {
+func (p *goroutinePool) serve(c *conn) {
 	select {
 	case p.work <- c:
 	default:
@@ -34,11 +34,11 @@ func (p *pool) serve(c *conn) {
 
 // run serves connections until it is one idle goroutine too many. A panic does
 // not get here; runtime.Goexit ends the goroutine, and Done is still called.
-func (p *pool) run(c *conn) {
+func (p *goroutinePool) run(c *conn) {
 	defer p.wg.Done()
 	for {
 		c.worker.serve(c)
-		if p.idle.Add(1) > idleServers {
+		if p.idle.Add(1) > maxIdleGoroutines {
 			p.idle.Add(-1)
 			return
 		}
@@ -57,7 +57,7 @@ func (p *pool) run(c *conn) {
 
 // trim ends one idle goroutine, if there is one. Called now and then, it lets
 // the pool shrink after a burst.
-func (p *pool) trim() {
+func (p *goroutinePool) trim() {
 	select {
 	case p.work <- nil:
 	default:
@@ -66,7 +66,7 @@ func (p *pool) trim() {
 
 // close ends the idle goroutines and waits for those that serve. Nothing may
 // be served afterwards.
-func (p *pool) close() {
+func (p *goroutinePool) close() {
 	close(p.stop)
 	p.wg.Wait()
 }

@@ -24,18 +24,18 @@ func TestRestartsWithinIntensityAreImmediate(t *testing.T) {
 	t.Parallel()
 	i := cluster.NewIntensity(5, 30*time.Second, time.Second, time.Minute)
 	for n := range 5 {
-		if d := i.Failed(time.Duration(n) * time.Second); d != 0 {
+		if d := i.RecordFailure(time.Duration(n) * time.Second); d != 0 {
 			t.Errorf("failure %d: delay %v, want 0", n+1, d)
 		}
 	}
-	if d := i.Failed(29 * time.Second); d == 0 {
+	if d := i.RecordFailure(29 * time.Second); d == 0 {
 		t.Error("failure 6 within the window: no delay")
 	}
 
 	// Spread just far enough they never amount to too many.
 	i = cluster.NewIntensity(5, 30*time.Second, time.Second, time.Minute)
 	for n := range 100 {
-		if d := i.Failed(time.Duration(n) * 6001 * time.Millisecond); d != 0 {
+		if d := i.RecordFailure(time.Duration(n) * 6001 * time.Millisecond); d != 0 {
 			t.Fatalf("failure %d, one in 6 s: delay %v, want 0", n+1, d)
 		}
 	}
@@ -46,9 +46,9 @@ func TestBackoffGrowsAndDecays(t *testing.T) {
 	const window, lowest, highest = 30 * time.Second, time.Second, 16 * time.Second
 	i := cluster.NewIntensity(1, window, lowest, highest)
 	now := time.Duration(0)
-	i.Failed(now)
+	i.RecordFailure(now)
 	for n, full := range []time.Duration{1, 2, 4, 8, 16, 16, 16, 16, 16, 16} {
-		d := i.Failed(now)
+		d := i.RecordFailure(now)
 		wantDelay(t, "failure past the limit", d, full*time.Second)
 		if n > 0 && d == 0 {
 			t.Fatalf("failure %d past the limit: no delay", n+1)
@@ -56,23 +56,23 @@ func TestBackoffGrowsAndDecays(t *testing.T) {
 	}
 	// Each window without a failure takes one doubling back.
 	now += window + 1
-	i.Failed(now)
-	wantDelay(t, "after one good window", i.Failed(now), 8*time.Second)
+	i.RecordFailure(now)
+	wantDelay(t, "after one good window", i.RecordFailure(now), 8*time.Second)
 	now += 3*window + 1
-	i.Failed(now)
-	wantDelay(t, "after three more", i.Failed(now), 2*time.Second)
+	i.RecordFailure(now)
+	wantDelay(t, "after three more", i.RecordFailure(now), 2*time.Second)
 	now += 100 * window
-	i.Failed(now)
-	wantDelay(t, "after very many", i.Failed(now), lowest)
+	i.RecordFailure(now)
+	wantDelay(t, "after very many", i.RecordFailure(now), lowest)
 }
 
-func TestBackoffIsSpread(t *testing.T) {
+func TestBackoffHasJitter(t *testing.T) {
 	t.Parallel()
 	seen := map[time.Duration]bool{}
 	for range 100 {
 		i := cluster.NewIntensity(1, time.Minute, time.Second, time.Minute)
-		i.Failed(0)
-		seen[i.Failed(0)] = true
+		i.RecordFailure(0)
+		seen[i.RecordFailure(0)] = true
 	}
 	if len(seen) < 90 {
 		t.Errorf("%d different delays of 100 slots that failed together", len(seen))
@@ -81,7 +81,7 @@ func TestBackoffIsSpread(t *testing.T) {
 
 // TestRestartRuleHolds: whatever the settings and the times, the delay is none
 // or within its bounds, and little is remembered.
-func TestRestartRuleHolds(t *testing.T) {
+func TestBackoffStaysWithinBounds(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		restarts := rapid.IntRange(1, 10).Draw(t, "restarts")
@@ -94,15 +94,15 @@ func TestRestartRuleHolds(t *testing.T) {
 			if rapid.Bool().Draw(t, "pauses") {
 				now += time.Duration(rapid.Int64Range(0, 2*int64(window)).Draw(t, "pause"))
 			}
-			d := i.Failed(now)
+			d := i.RecordFailure(now)
 			if d != 0 && (d < lowest/2 || d > highest) {
 				t.Fatalf("failure %d: delay %v, want none or %v to %v", n+1, d, lowest/2, highest)
 			}
 			if n < restarts && d != 0 {
 				t.Fatalf("failure %d of %d allowed: delay %v", n+1, restarts, d)
 			}
-			if i.Kept() > restarts+1 {
-				t.Fatalf("%d failures are kept, %d matter", i.Kept(), restarts+1)
+			if i.Remembered() > restarts+1 {
+				t.Fatalf("%d failures are kept, %d matter", i.Remembered(), restarts+1)
 			}
 		}
 	})
@@ -110,7 +110,7 @@ func TestRestartRuleHolds(t *testing.T) {
 
 // killing is a handler that kills worker 1, for a request to /kill that it
 // serves; the client sees 418 where another one does.
-func killing(ctx *fasthttp.RequestCtx) {
+func killFirstWorker(ctx *fasthttp.RequestCtx) {
 	if string(ctx.Path()) == "/kill" {
 		if cluster.WorkerOf(ctx) != 1 {
 			ctx.SetStatusCode(http.StatusTeapot)
@@ -122,7 +122,7 @@ func killing(ctx *fasthttp.RequestCtx) {
 }
 
 // killFirst kills worker 1 n times, each time once it is back.
-func killFirst(t *testing.T, r *running, n int) {
+func killFirstWorkerTimes(t *testing.T, r *testSupervisor, n int) {
 	t.Helper()
 	for i := range n {
 		for mustGet(t, r.addr, "/kill").status != http.StatusOK {
@@ -131,13 +131,13 @@ func killFirst(t *testing.T, r *running, n int) {
 	}
 }
 
-func TestBackoffLeavesSocketToSibling(t *testing.T) {
+func TestSiblingAcceptsDuringBackoff(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{
-		Handler: killing, Workers: 2, MaxRestarts: 2, BackoffMin: time.Hour, BackoffMax: time.Hour,
+		Handler: killFirstWorker, Workers: 2, MaxRestarts: 2, BackoffMin: time.Hour, BackoffMax: time.Hour,
 	})
 	l := startLoad(t, r.addr, "/", 2, 2)
-	killFirst(t, r, 3)
+	killFirstWorkerTimes(t, r, 3)
 	e := r.events.wait(t, cluster.WorkerBackoff, 1)[0]
 	wantDelay(t, "WorkerBackoff", e.Delay, time.Hour)
 	if e.Worker != 1 || e.Count != 3 {
@@ -147,13 +147,13 @@ func TestBackoffLeavesSocketToSibling(t *testing.T) {
 		t.Errorf("SocketAdopted: %+v, want socket 1 by worker 2", a)
 	}
 	for range 100 { // half of them hash to the socket of worker 1
-		wantOK(t, &client{addr: r.addr, hasty: true})
+		wantOK(t, &client{addr: r.addr, closeEach: true})
 	}
 	if n, err := r.Reload(); n != 1 || err != nil {
 		t.Errorf("Reload() = %d, %v, want 1: a slot in backoff stays there", n, err)
 	}
 	for range 100 {
-		wantOK(t, &client{addr: r.addr, hasty: true})
+		wantOK(t, &client{addr: r.addr, closeEach: true})
 	}
 	w := r.status().Workers[0]
 	if w.State != cluster.Backoff || w.RetryIn <= 0 || w.AdoptedBy != 2 || w.Restarts != 3 {
@@ -162,35 +162,35 @@ func TestBackoffLeavesSocketToSibling(t *testing.T) {
 	if running, total := r.Workers(); running != 1 || total != 2 {
 		t.Errorf("Workers() = %d, %d, want 1, 2", running, total)
 	}
-	l.end()
+	l.stopAndCheck()
 }
 
-func TestBackoffEnds(t *testing.T) {
+func TestWorkerRestartsAfterBackoff(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{
-		Handler: killing, Workers: 2, MaxRestarts: 1, BackoffMin: 20 * time.Millisecond,
+		Handler: killFirstWorker, Workers: 2, MaxRestarts: 1, BackoffMin: 20 * time.Millisecond,
 	})
 	l := startLoad(t, r.addr, "/", 2, 2)
-	killFirst(t, r, 2)
+	killFirstWorkerTimes(t, r, 2)
 	r.events.wait(t, cluster.WorkerBackoff, 1)
 	r.events.wait(t, cluster.WorkerStarted, 4) // two at first, one at once, one after the backoff
 	w := r.status().Workers[0]
 	if w.State != cluster.Running || w.Generation != 3 || w.AdoptedBy != 0 || w.RetryIn != 0 {
 		t.Errorf("status of worker 1: %+v, want running in generation 3", w)
 	}
-	l.more(100)
-	l.end()
+	l.waitForMore(100)
+	l.stopAndCheck()
 }
 
 func TestBackoffOfEverySlotGivesUp(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{
-		Handler: troubles(nil), Workers: 2, MaxRestarts: 1, BackoffMin: time.Hour, BackoffMax: time.Hour,
+		Handler: faultHandler(nil), Workers: 2, MaxRestarts: 1, BackoffMin: time.Hour, BackoffMax: time.Hour,
 	})
 	kills := 0
 	for ; len(r.events.all(cluster.GaveUp)) == 0; kills++ {
-		c := &client{addr: r.addr, hasty: true}
-		if a, err := c.get("/kill"); err != nil && !refused(err) || err == nil && a.status != http.StatusOK {
+		c := &client{addr: r.addr, closeEach: true}
+		if a, err := c.get("/kill"); err != nil && !connectionRefused(err) || err == nil && a.status != http.StatusOK {
 			t.Fatalf("kill %d: %+v, %v, want 200 or, in the end, a refusal", kills+1, a, err)
 		}
 		if kills > 100 {

@@ -23,12 +23,12 @@ import (
 
 // child is a child program in the eyes of a test. It ends when its standard
 // input does.
-type child struct {
+type subprocess struct {
 	t      testing.TB
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stderr *bytes.Buffer
-	events *recorder
+	events *eventRecorder
 	addr   string      // where it listens
 	lines  chan string // what it says beside addresses and events
 	ended  chan struct{}
@@ -37,13 +37,13 @@ type child struct {
 
 // startChild runs one of children and waits until it listens. The child is
 // ended with the test, if the test has not done so.
-func startChild(t testing.TB, program string) *child {
+func startSubprocess(t testing.TB, program string) *subprocess {
 	t.Helper()
-	c := &child{
-		t: t, cmd: exec.Command(os.Args[0]), stderr: new(bytes.Buffer), events: newRecorder(),
+	c := &subprocess{
+		t: t, cmd: exec.Command(os.Args[0]), stderr: new(bytes.Buffer), events: newEventRecorder(),
 		lines: make(chan string, 100), ended: make(chan struct{}),
 	}
-	c.cmd.Env = append(os.Environ(), childEnv+"="+program, "GORACE=atexit_sleep_ms=0")
+	c.cmd.Env = append(os.Environ(), subprocessEnv+"="+program, "GORACE=atexit_sleep_ms=0")
 	c.cmd.Stderr = c.stderr
 	stdout, err := c.cmd.StdoutPipe()
 	if err != nil {
@@ -56,7 +56,7 @@ func startChild(t testing.TB, program string) *child {
 		t.Fatal(err)
 	}
 	listens := make(chan struct{})
-	go c.listen(stdout, listens) // ended by the child's end, which stop awaits
+	go c.readOutput(stdout, listens) // ended by the child's end, which stop awaits
 	t.Cleanup(func() {
 		_ = c.stdin.Close()
 		kill := time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() })
@@ -68,7 +68,7 @@ func startChild(t testing.TB, program string) *child {
 }
 
 // listen reads what the child says until it ends.
-func (c *child) listen(stdout io.Reader, listens chan<- struct{}) {
+func (c *subprocess) readOutput(stdout io.Reader, listens chan<- struct{}) {
 	defer close(c.ended)
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		what, rest, _ := strings.Cut(lines.Text(), " ")
@@ -77,7 +77,7 @@ func (c *child) listen(stdout io.Reader, listens chan<- struct{}) {
 			c.addr = rest
 			listens <- struct{}{}
 		case "event":
-			var said saidEvent
+			var said wireEvent
 			if err := json.Unmarshal([]byte(rest), &said); err != nil {
 				c.t.Errorf("event %q: %v", rest, err)
 			}
@@ -90,7 +90,7 @@ func (c *child) listen(stdout io.Reader, listens chan<- struct{}) {
 }
 
 // say sends the child a line.
-func (c *child) say(line string) {
+func (c *subprocess) send(line string) {
 	c.t.Helper()
 	if _, err := fmt.Fprintln(c.stdin, line); err != nil {
 		c.t.Fatalf("say %q to the child: %v", line, err)
@@ -98,7 +98,7 @@ func (c *child) say(line string) {
 }
 
 // stop has the child end in good order.
-func (c *child) stop() {
+func (c *subprocess) stop() {
 	c.t.Helper()
 	_ = c.stdin.Close()
 	if err := c.wait(); err != nil {
@@ -107,21 +107,21 @@ func (c *child) stop() {
 }
 
 // wait waits until the child has ended by itself.
-func (c *child) wait() error {
+func (c *subprocess) wait() error {
 	c.t.Helper()
 	within(c.t, "end of the child", c.ended)
 	return c.err
 }
 
 // saidEvent is an event on its way through a pipe.
-type saidEvent struct {
+type wireEvent struct {
 	Kind                             cluster.Kind
 	Worker, Generation, Count, Limit int
 	Reason, Err, Value, Stack        string
 	Delay                            time.Duration
 }
 
-func (s saidEvent) event() cluster.Event {
+func (s wireEvent) event() cluster.Event {
 	e := cluster.Event{
 		Kind: s.Kind, Worker: s.Worker, Generation: s.Generation, Count: s.Count, Limit: s.Limit,
 		Reason: s.Reason, Stack: []byte(s.Stack), Delay: s.Delay,
@@ -136,10 +136,10 @@ func (s saidEvent) event() cluster.Event {
 }
 
 // tellEvents returns a hook that writes events to the parent.
-func tellEvents() func(cluster.Event) {
+func printEvents() func(cluster.Event) {
 	var mu sync.Mutex
 	return func(e cluster.Event) {
-		said := saidEvent{
+		said := wireEvent{
 			Kind: e.Kind, Worker: e.Worker, Generation: e.Generation, Count: e.Count, Limit: e.Limit,
 			Reason: e.Reason, Stack: string(e.Stack), Delay: e.Delay,
 		}
@@ -158,15 +158,15 @@ func tellEvents() func(cluster.Event) {
 
 // untilParentLeaves runs a Supervisor in a child until the parent closes the
 // pipe; command, if given, gets what the parent says before.
-func untilParentLeaves(o cluster.Options, command func(s *cluster.Supervisor, line string)) int {
-	o.Host, o.Observe = "127.0.0.1", tellEvents()
+func runInSubprocess(o cluster.Options, command func(s *cluster.Supervisor, line string)) int {
+	o.Host, o.Observe = "127.0.0.1", printEvents()
 	o.GateDelay, o.IdleGrace = 10*time.Millisecond, 10*time.Millisecond
 	sup, err := cluster.New(o)
 	if err == nil {
 		err = sup.Listen(context.Background())
 	}
 	if err != nil {
-		return childFailed(err)
+		return subprocessFailed(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { // ends with the process
@@ -178,26 +178,26 @@ func untilParentLeaves(o cluster.Options, command func(s *cluster.Supervisor, li
 		cancel()
 	}()
 	if err := sup.Run(ctx); err != nil {
-		return childFailed(err)
+		return subprocessFailed(err)
 	}
 	return 0
 }
 
-func childFailed(err error) int {
+func subprocessFailed(err error) int {
 	fmt.Fprintln(os.Stderr, err)
 	return 1
 }
 
 // bareUntilParentLeaves is untilParentLeaves with fasthttp alone.
-func bareUntilParentLeaves(s *fasthttp.Server) int {
+func runPlainServer(s *fasthttp.Server) int {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
-		return childFailed(err)
+		return subprocessFailed(err)
 	}
 	go func() { // ends with the process
 		fmt.Println("addr", ln.Addr())
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
-	return childFailed(s.Serve(ln))
+	return subprocessFailed(s.Serve(ln))
 }

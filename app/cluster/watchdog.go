@@ -10,20 +10,20 @@ const stackDump = 64 << 10
 
 // watch is the watchdog: it looks for accept loops that do not answer and for
 // requests that are stuck, and does small housekeeping.
-func (s *Supervisor) watch() {
+func (s *Supervisor) runWatchdog() {
 	now := s.clock.refresh()
 	for _, sl := range s.slots[:s.wanted] {
 		w := sl.worker
 		if w == nil {
 			continue
 		}
-		if err := s.trouble(w, now); err != nil {
-			s.fail(sl, err)
+		if err := s.checkWorker(w, now); err != nil {
+			s.removeFailed(sl, err)
 			s.abandon(w, err)
 		}
 	}
-	for _, w := range s.leftover {
-		stuck := w.stuck(now) > 0
+	for _, w := range s.draining {
+		stuck := w.countStuck(now) > 0
 		switch {
 		case w.abandoned && !stuck && w.accepting.Load() == 0:
 			w.abandoned = false // it came back to its senses, and drains
@@ -35,32 +35,32 @@ func (s *Supervisor) watch() {
 		sock.refill()
 	}
 	s.pool.trim()
-	s.lookForStrangers(now)
+	s.checkForeignListeners(now)
 }
 
 // trouble says what is wrong with a worker that accepts, if anything.
-func (s *Supervisor) trouble(w *worker, now int64) error {
+func (s *Supervisor) checkWorker(w *worker, now int64) error {
 	for _, l := range w.loops {
-		switch beats := l.beats.Load(); {
-		case beats != l.seen:
-			l.seen, l.silent = beats, 0
-		case l.silent == 0:
-			l.silent = now
-		case now-max(l.silent, s.clock.resumed.Load()) > int64(s.opts.StallAfter):
+		switch beats := l.heartbeats.Load(); {
+		case beats != l.lastHeartbeats:
+			l.lastHeartbeats, l.silentSince = beats, 0
+		case l.silentSince == 0:
+			l.silentSince = now
+		case now-max(l.silentSince, s.clock.resumedAt.Load()) > int64(s.opts.StallAfter):
 			return errStalled
 		}
 		l.ping()
 	}
-	if w.stuck(now) > 0 {
+	if w.countStuck(now) > 0 {
 		return errStuck
 	}
 	return nil
 }
 
 // stuck counts the requests that have been in their handler for too long.
-func (w *worker) stuck(now int64) int {
+func (w *worker) countStuck(now int64) int {
 	stuck, before := 0, now-int64(w.sup.opts.StallAfter+clockTick)
-	if w.sup.clock.resumed.Load() > before {
+	if w.sup.clock.resumedAt.Load() > before {
 		return 0 // nobody could get on
 	}
 	w.conns.each(func(c *conn) {
@@ -75,20 +75,20 @@ func (w *worker) stuck(now int64) int {
 // the process: each holds memory for good.
 func (s *Supervisor) abandon(w *worker, err error) {
 	w.abandoned = true
-	count := s.abandoned()
+	count := s.countAbandoned()
 	s.observe(Event{
 		Kind: WorkerAbandoned, Worker: w.slot.id, Generation: w.generation,
 		Err: err, Count: count, Stack: handlerStacks(),
 	})
 	if count > s.opts.AbandonLimit {
-		s.giveUp(errTooMany)
+		s.giveUp(errTooManyAbandoned)
 	}
 }
 
 // abandoned counts the abandoned generations that are still alive.
-func (s *Supervisor) abandoned() int {
+func (s *Supervisor) countAbandoned() int {
 	n := 0
-	for _, w := range s.leftover {
+	for _, w := range s.draining {
 		if w.abandoned {
 			n++
 		}
@@ -114,27 +114,27 @@ func handlerStacks() []byte {
 }
 
 // strangersEvery is how often the port is looked at, in nanos.
-const strangersEvery = 30e9
+const foreignCheckInterval = 30e9
 
 // lookForStrangers reports other programs' sockets on our port. They get no
 // connections as long as the kernel took the steering program.
-func (s *Supervisor) lookForStrangers(now int64) {
-	if now-s.looked < strangersEvery || s.sockets[0].inherited {
+func (s *Supervisor) checkForeignListeners(now int64) {
+	if now-s.foreignCheckedAt < foreignCheckInterval || s.sockets[0].inherited {
 		return
 	}
-	s.looked = now
-	if n := strangers(s.sockets); n != s.strangers {
-		s.strangers = n
-		s.observe(Event{Kind: Stranger, Count: n})
+	s.foreignCheckedAt = now
+	if n := countForeignListeners(s.sockets); n != s.foreignListeners {
+		s.foreignListeners = n
+		s.observe(Event{Kind: ForeignListener, Count: n})
 	}
 }
 
 // steer tells the kernel which sockets are ours.
-func (s *Supervisor) steer() {
+func (s *Supervisor) attachSteering() {
 	if s.sockets[0].inherited {
 		return
 	}
-	if err := s.sockets[0].steer(len(s.sockets)); err != nil {
+	if err := s.sockets[0].attachSteering(len(s.sockets)); err != nil {
 		s.observe(Event{Kind: SteeringFailed, Err: err})
 	}
 }

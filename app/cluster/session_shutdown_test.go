@@ -15,7 +15,7 @@ import (
 )
 
 // echo answers each message with itself.
-func echo(ws *websocket.Conn) {
+func echoMessages(ws *websocket.Conn) {
 	for {
 		kind, message, err := ws.ReadMessage()
 		if err != nil || ws.WriteMessage(kind, message) != nil {
@@ -25,9 +25,9 @@ func echo(ws *websocket.Conn) {
 }
 
 // echoing upgrades requests for /ws and answers the others.
-func echoing(ctx *fasthttp.RequestCtx) {
+func echoHandler(ctx *fasthttp.RequestCtx) {
 	if string(ctx.Path()) == "/ws" {
-		_ = cluster.Upgrade(ctx, &upgrader, echo)
+		_ = cluster.Upgrade(ctx, &upgrader, echoMessages)
 		return
 	}
 	answerOK(ctx)
@@ -47,10 +47,10 @@ func dialWebSocket(t testing.TB, addr string) *websocket.Conn {
 
 // TestShutdownSendsWebSocketsAway: each one is closed with 1001, over the time
 // of the spread, and the supervisor ends with the last of them.
-func TestShutdownSendsWebSocketsAway(t *testing.T) {
+func TestShutdownClosesWebSocketsWith1001OverSpread(t *testing.T) {
 	t.Parallel()
 	const clients, spread = 20, 300 * time.Millisecond
-	r := start(t, cluster.Options{Handler: echoing, ShutdownSpread: spread})
+	r := start(t, cluster.Options{Handler: echoHandler, ShutdownSpread: spread})
 	var wg sync.WaitGroup
 	for range clients {
 		ws := dialWebSocket(t, r.addr)
@@ -81,13 +81,13 @@ func TestShutdownSendsWebSocketsAway(t *testing.T) {
 
 // TestUpgradeDuringShutdownIsSentAway: a request that becomes a WebSocket when
 // the others have been told is told as well.
-func TestUpgradeDuringShutdownIsSentAway(t *testing.T) {
+func TestUpgradeDuringShutdownIsClosedWith1001(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
 	r := start(t, cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
 		close(entered)
 		<-release
-		echoing(ctx)
+		echoHandler(ctx)
 	}})
 	closed := make(chan error)
 	go func() {
@@ -120,7 +120,7 @@ func TestUpgradeDuringShutdownIsSentAway(t *testing.T) {
 // TestStalledWebSocketsHoldNobodyUp: clients that don't read what they are
 // sent, so that there is no room for the close frame, do not keep the others
 // from being told.
-func TestStalledWebSocketsHoldNobodyUp(t *testing.T) {
+func TestStalledWebSocketsDoNotDelayOthersClose(t *testing.T) {
 	t.Parallel()
 	const stalled, healthy = 20, 5
 	var writing atomic.Int64
@@ -133,7 +133,7 @@ func TestStalledWebSocketsHoldNobodyUp(t *testing.T) {
 					return
 				}
 			}
-			echo(ws)
+			echoMessages(ws)
 		})
 	}})
 	for range stalled {
@@ -165,10 +165,10 @@ func TestStalledWebSocketsHoldNobodyUp(t *testing.T) {
 }
 
 // TestSessionsEndBeforeRun: when Run returns, no handler of a session runs.
-func TestSessionsEndBeforeRun(t *testing.T) {
+func TestRunWaitsForSessionHandlers(t *testing.T) {
 	t.Parallel()
 	begun, last, cut := make(chan struct{}), make(chan bool, 1), make(chan struct{})
-	var r *running
+	var r *testSupervisor
 	started := make(chan struct{})
 	r = start(t, cluster.Options{
 		Observe: func(e cluster.Event) {

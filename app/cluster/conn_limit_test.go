@@ -14,10 +14,10 @@ import (
 )
 
 // reserved is how many connections beyond the limits are heard.
-const reserved = 64
+const reservedConns = 64
 
 // limited is a handler that refuses who is beyond a limit, and says which.
-func limited(ctx *fasthttp.RequestCtx) {
+func limitAwareHandler(ctx *fasthttp.RequestCtx) {
 	if over := cluster.OverLimit(ctx); over != "" {
 		ctx.Error(over, http.StatusServiceUnavailable)
 		return
@@ -26,21 +26,21 @@ func limited(ctx *fasthttp.RequestCtx) {
 		ctx.Error("Peer is wrong", http.StatusInternalServerError)
 		return
 	}
-	echoing(ctx)
+	echoHandler(ctx)
 }
 
 // wantOver asks on a new connection and wants to be refused by the handler,
 // once, with a reason.
-func wantOver(t *testing.T, c *client, reason string) {
+func wantOverLimit(t *testing.T, c *client, reason string) {
 	t.Helper()
 	defer c.close()
-	if a, err := c.get("/"); err != nil || a.status != http.StatusServiceUnavailable || a.body != reason || !a.close {
+	if a, err := c.get("/"); err != nil || a.status != http.StatusServiceUnavailable || a.body != reason || !a.willClose {
 		t.Errorf("beyond the limit: %+v, %v, want 503 %q with Connection: close", a, err, reason)
 	}
 }
 
 // wantUnheard wants a new connection to be closed without an answer.
-func wantUnheard(t *testing.T, addr string) {
+func wantClosedUnanswered(t *testing.T, addr string) {
 	t.Helper()
 	c := dial(t, addr)
 	defer func() { _ = c.Close() }()
@@ -50,15 +50,15 @@ func wantUnheard(t *testing.T, addr string) {
 	}
 }
 
-func TestConnectionsOfTheProcessAreLimited(t *testing.T) {
+func TestMaxConnsIsEnforced(t *testing.T) {
 	t.Parallel()
 	const limit = 4
-	r := start(t, cluster.Options{Handler: limited, MaxConns: limit})
+	r := start(t, cluster.Options{Handler: limitAwareHandler, MaxConns: limit})
 	kept := &client{addr: r.addr}
 	defer kept.close()
 	wantOK(t, kept)
 	dialWebSocket(t, r.addr) // a session counts as well
-	held := make([]net.Conn, 0, reserved)
+	held := make([]net.Conn, 0, reservedConns)
 	hold := func(n int) {
 		t.Helper()
 		for len(held) < n {
@@ -68,15 +68,15 @@ func TestConnectionsOfTheProcessAreLimited(t *testing.T) {
 	}
 	hold(limit - 2)
 	for range 3 {
-		wantOver(t, &client{addr: r.addr}, "connections of the process")
+		wantOverLimit(t, &client{addr: r.addr}, "connections of the process")
 		wantOK(t, kept) // who was there before is served on
 	}
-	hold(limit - 2 + reserved)
+	hold(limit - 2 + reservedConns)
 	for range 3 {
-		wantUnheard(t, r.addr)
+		wantClosedUnanswered(t, r.addr)
 	}
-	if st := r.status(); st.Refused != 3 || st.Conns != limit+reserved {
-		t.Errorf("status %+v, want 3 refused and %d open", st, limit+reserved)
+	if st := r.status(); st.Refused != 3 || st.Conns != limit+reservedConns {
+		t.Errorf("status %+v, want 3 refused and %d open", st, limit+reservedConns)
 	}
 	if e := r.events.wait(t, cluster.ConnRefused, 3)[0]; e.Reason != "connections of the process" || e.Worker == 0 {
 		t.Errorf("ConnRefused: %+v, want the limit and the worker", e)
@@ -85,45 +85,45 @@ func TestConnectionsOfTheProcessAreLimited(t *testing.T) {
 		_ = c.Close()
 	}
 	eventually(t, "end of the connections", func() bool { return r.status().Conns == 2 })
-	wantOK(t, &client{addr: r.addr, hasty: true})
+	wantOK(t, &client{addr: r.addr, closeEach: true})
 }
 
-func TestConnectionsOfAnAddressAreLimited(t *testing.T) {
+func TestMaxConnsPerAddrIsEnforced(t *testing.T) {
 	t.Parallel()
 	const limit = 2
-	r := start(t, cluster.Options{Handler: limited, MaxConnsPerAddr: limit})
+	r := start(t, cluster.Options{Handler: limitAwareHandler, MaxConnsPerAddr: limit})
 	var held []net.Conn
 	for range limit {
 		held = append(held, dial(t, r.addr))
 	}
 	eventually(t, "connections", func() bool { return r.status().Conns == limit })
-	wantOver(t, &client{addr: r.addr}, "connections of one address")
+	wantOverLimit(t, &client{addr: r.addr}, "connections of one address")
 	other := &client{addr: r.addr}
-	other.conn, other.br = dialedOdd(t, r.addr)
+	other.conn, other.br = dialFromStallAddrWithReader(t, r.addr)
 	wantOK(t, other)
 	other.close()
-	for range reserved {
+	for range reservedConns {
 		held = append(held, dial(t, r.addr))
 	}
-	eventually(t, "connections", func() bool { return r.status().Conns == limit+reserved })
-	wantUnheard(t, r.addr)
+	eventually(t, "connections", func() bool { return r.status().Conns == limit+reservedConns })
+	wantClosedUnanswered(t, r.addr)
 	for _, c := range held {
 		_ = c.Close()
 	}
 	eventually(t, "end of the connections", func() bool { return r.status().Conns == 0 })
-	if n := cluster.AddressesHeld(r.Supervisor); n != 0 {
+	if n := cluster.CountedAddresses(r.Supervisor); n != 0 {
 		t.Errorf("%d addresses are counted without a connection", n)
 	}
-	wantOK(t, &client{addr: r.addr, hasty: true})
+	wantOK(t, &client{addr: r.addr, closeEach: true})
 }
 
 // TestExemptionMayChange: the count of an address is right whatever is said of
 // it while its connections are open.
-func TestExemptionMayChange(t *testing.T) {
+func TestAddressCountIsRightWhenExemptionChanges(t *testing.T) {
 	t.Parallel()
 	var exempt atomic.Bool
 	r := start(t, cluster.Options{
-		Handler: limited, MaxConnsPerAddr: 1,
+		Handler: limitAwareHandler, MaxConnsPerAddr: 1,
 		Exempt: func(netip.Addr) bool { return exempt.Load() },
 	})
 	for _, now := range []bool{false, true, false, true, false} {
@@ -131,14 +131,14 @@ func TestExemptionMayChange(t *testing.T) {
 		c := &client{addr: r.addr}
 		wantOK(t, c)
 		if now {
-			wantOK(t, &client{addr: r.addr, hasty: true})
+			wantOK(t, &client{addr: r.addr, closeEach: true})
 		} else {
-			wantOver(t, &client{addr: r.addr}, "connections of one address")
+			wantOverLimit(t, &client{addr: r.addr}, "connections of one address")
 		}
 		exempt.Store(!now)
 		c.close()
 		eventually(t, "end of the connection", func() bool { return r.status().Conns == 0 })
-		if n := cluster.AddressesHeld(r.Supervisor); n != 0 {
+		if n := cluster.CountedAddresses(r.Supervisor); n != 0 {
 			t.Fatalf("%d addresses are counted without a connection", n)
 		}
 	}

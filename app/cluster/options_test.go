@@ -13,12 +13,12 @@ import (
 )
 
 // TestHooksMayPanic: what a program hands in is guarded, too.
-func TestHooksMayPanic(t *testing.T) {
+func TestPanicsInCallbacksAreContained(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{
-		Handler: troubles(nil), MinUptime: time.Millisecond,
-		Observe: func(cluster.Event) { trouble() },
-		Failed:  func(*fasthttp.RequestCtx) { trouble() },
+		Handler: faultHandler(nil), MinUptime: time.Millisecond,
+		Observe: func(cluster.Event) { panicOnPurpose() },
+		Failed:  func(*fasthttp.RequestCtx) { panicOnPurpose() },
 	})
 	for range 5 {
 		if a := mustGet(t, r.addr, "/panic"); a.status != http.StatusInternalServerError || a.body != "Internal Server Error\n" {
@@ -29,13 +29,13 @@ func TestHooksMayPanic(t *testing.T) {
 		mustGet(t, r.addr, "/kill")
 		return len(r.events.all(cluster.WorkerFailed)) > 0
 	})
-	wantOK(t, &client{addr: r.addr, hasty: true})
+	wantOK(t, &client{addr: r.addr, closeEach: true})
 }
 
-func TestFailedWritesTheAnswer(t *testing.T) {
+func TestFailedWritesTheResponse(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{
-		Handler: troubles(nil),
+		Handler: faultHandler(nil),
 		Failed: func(ctx *fasthttp.RequestCtx) {
 			ctx.Error(`{"status":500}`, http.StatusInternalServerError)
 			ctx.SetContentType("application/problem+json")
@@ -50,7 +50,7 @@ func TestFailedWritesTheAnswer(t *testing.T) {
 
 // TestServerSettingsCanNotUndoGuards: fasthttp wraps connections when it
 // counts them per address, which would hide them from the guards.
-func TestServerSettingsCanNotUndoGuards(t *testing.T) {
+func TestServerSettingsCannotDisableGuards(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{
 		Handler: func(ctx *fasthttp.RequestCtx) { cluster.Hijack(ctx, func(net.Conn) {}) },
@@ -64,14 +64,14 @@ func TestServerSettingsCanNotUndoGuards(t *testing.T) {
 		t.Errorf("hijack: %v", err)
 	}
 	eventually(t, "end of the session", func() bool { return r.status().Conns == len(held) })
-	if !cluster.Guarded(r.Supervisor) {
+	if !cluster.ServersKeepConns(r.Supervisor) {
 		t.Error("a worker's server hides its connections from the guards")
 	}
 }
 
 // TestHandlerMayCloseItsConnection: it is counted out once, also when it is
 // hijacked or panics afterwards.
-func TestHandlerMayCloseItsConnection(t *testing.T) {
+func TestConnectionClosedByHandlerIsReleasedOnce(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{MinUptime: time.Millisecond, Handler: func(ctx *fasthttp.RequestCtx) {
 		_ = ctx.Conn().Close()
@@ -79,7 +79,7 @@ func TestHandlerMayCloseItsConnection(t *testing.T) {
 		case "/hijack":
 			cluster.Hijack(ctx, func(net.Conn) {})
 		case "/panic":
-			trouble()
+			panicOnPurpose()
 		}
 	}})
 	for _, path := range []string{"/", "/hijack", "/panic"} {
@@ -103,14 +103,14 @@ func TestHandlerMayCloseItsConnection(t *testing.T) {
 	_ = held.Close()
 	eventually(t, "end of the old generations", func() bool {
 		st := r.status()
-		return st.Conns == 0 && st.Leftover == 0
+		return st.Conns == 0 && st.DrainingGenerations == 0
 	})
 }
 
 // TestClosedConnectionIsNobodyElses: what is written to a connection that its
 // handler has closed goes nowhere, although the next client has its descriptor
 // now. It doesn't run in parallel, so that the next client gets that one.
-func TestClosedConnectionIsNobodyElses(t *testing.T) {
+func TestWriteAfterCloseNeverReachesAnotherConnection(t *testing.T) {
 	closed, release := make(chan int), make(chan struct{})
 	next := make(chan int, 2)
 	lower, err := os.Open(os.DevNull) // the victim's own end of its connection will have this one
@@ -133,7 +133,7 @@ func TestClosedConnectionIsNobodyElses(t *testing.T) {
 	defer victim.close()
 	over := make(chan error)
 	go func() {
-		c := &client{addr: r.addr, hasty: true}
+		c := &client{addr: r.addr, closeEach: true}
 		defer c.close()
 		_, err := c.get("/close")
 		over <- err
@@ -155,10 +155,10 @@ func TestClosedConnectionIsNobodyElses(t *testing.T) {
 // TestRequestsAreCountedOnce: over all generations, whatever became of them.
 func TestRequestsAreCountedOnce(t *testing.T) {
 	t.Parallel()
-	other := troubles(nil)
+	other := faultHandler(nil)
 	r := start(t, cluster.Options{MinUptime: time.Millisecond, MaxRestarts: 1000, Handler: func(ctx *fasthttp.RequestCtx) {
 		if string(ctx.Path()) == "/ws" {
-			echoing(ctx)
+			echoHandler(ctx)
 			return
 		}
 		other(ctx)
@@ -180,7 +180,7 @@ func TestRequestsAreCountedOnce(t *testing.T) {
 		asked += 5
 	}
 	kept.close()
-	eventually(t, "end of the old generations", func() bool { return r.status().Leftover == 0 })
+	eventually(t, "end of the old generations", func() bool { return r.status().DrainingGenerations == 0 })
 	st := r.status()
 	var counted, panics, restarts uint64
 	for _, w := range st.Workers {

@@ -12,7 +12,7 @@ import (
 )
 
 // troubles is a handler with everything that a request may do to its worker.
-func troubles(release <-chan struct{}) fasthttp.RequestHandler {
+func faultHandler(release <-chan struct{}) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		switch string(ctx.Path()) {
 		case "/panic":
@@ -32,7 +32,7 @@ func troubles(release <-chan struct{}) fasthttp.RequestHandler {
 }
 
 // crowd is how many clients of each sort the tests under load have.
-func crowd(_ testing.TB) int {
+func clientsPerKind(_ testing.TB) int {
 	if testing.Short() {
 		return 8
 	}
@@ -40,7 +40,7 @@ func crowd(_ testing.TB) int {
 }
 
 // scaled gives n, or a tenth in a short run.
-func scaled(n int) int {
+func shortened(n int) int {
 	if testing.Short() {
 		return n / 10
 	}
@@ -50,34 +50,34 @@ func scaled(n int) int {
 // TestTroubleUnderLoad is the promise of the package: whatever one request
 // does to its worker, and whatever an operator does to the workers, no other
 // request notices.
-func TestTroubleUnderLoad(t *testing.T) {
+func TestFaultsLoseNoOtherRequest(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		times   int
 		options cluster.Options
-		trouble func(t *testing.T, r *running, i int)
+		trouble func(t *testing.T, r *testSupervisor, i int)
 	}{
-		"contained panics": {times: 1000, trouble: func(t *testing.T, r *running, _ int) {
+		"contained panics": {times: 1000, trouble: func(t *testing.T, r *testSupervisor, _ int) {
 			if a := mustGet(t, r.addr, "/panic"); a.status != http.StatusInternalServerError {
 				t.Fatalf("GET /panic = %d, want 500", a.status)
 			}
 		}},
-		"ended goroutines": {times: 300, trouble: func(t *testing.T, r *running, _ int) {
+		"ended goroutines": {times: 300, trouble: func(t *testing.T, r *testSupervisor, _ int) {
 			if a := mustGet(t, r.addr, "/goexit"); a.status != http.StatusInternalServerError {
 				t.Fatalf("GET /goexit = %d, want 500", a.status)
 			}
 		}},
-		"killed workers": {times: 200, trouble: func(t *testing.T, r *running, _ int) {
+		"killed workers": {times: 200, trouble: func(t *testing.T, r *testSupervisor, _ int) {
 			if a := mustGet(t, r.addr, "/kill"); a.status != http.StatusOK {
 				t.Fatalf("GET /kill = %+v, want 200", a)
 			}
 		}},
-		"reloads": {times: 50, trouble: func(t *testing.T, r *running, _ int) {
+		"reloads": {times: 50, trouble: func(t *testing.T, r *testSupervisor, _ int) {
 			if n, err := r.Reload(); n != 4 || err != nil {
 				t.Fatalf("Reload() = %d, %v, want 4, nil", n, err)
 			}
 		}},
-		"scaling": {times: 50, trouble: func(t *testing.T, r *running, i int) {
+		"scaling": {times: 50, trouble: func(t *testing.T, r *testSupervisor, i int) {
 			want := []int{1, 4, 2, 3}[i%4]
 			if n, _, err := r.Scale(want); n != want || err != nil {
 				t.Fatalf("Scale(%d) = %d, %v, want %d, nil", want, n, err, want)
@@ -88,38 +88,38 @@ func TestTroubleUnderLoad(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := start(t, cluster.Options{
-				Handler: troubles(nil), MinUptime: 2 * time.Millisecond,
+				Handler: faultHandler(nil), MinUptime: 2 * time.Millisecond,
 				MaxRestarts: 1000, // kills are meant to restart at once here
 			})
-			l := startLoad(t, r.addr, "/", crowd(t)/4, crowd(t)/4)
-			for i := range scaled(tt.times) {
-				l.more(5)
+			l := startLoad(t, r.addr, "/", clientsPerKind(t)/4, clientsPerKind(t)/4)
+			for i := range shortened(tt.times) {
+				l.waitForMore(5)
 				tt.trouble(t, r, i)
 			}
-			l.more(100)
-			l.end()
+			l.waitForMore(100)
+			l.stopAndCheck()
 			t.Logf("%d requests served; %s", l.served.Load(), r.events.summary())
 		})
 	}
 }
 
 // TestEverythingAtOnceUnderLoad mixes all troubles with requests that stall.
-func TestEverythingAtOnceUnderLoad(t *testing.T) {
+func TestSimultaneousFaultsLoseNoOtherRequest(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	r := start(t, cluster.Options{
-		Handler: troubles(release), MinUptime: time.Millisecond, MaxRestarts: 1000,
+		Handler: faultHandler(release), MinUptime: time.Millisecond, MaxRestarts: 1000,
 		StallAfter: 200 * time.Millisecond, AbandonLimit: 1000,
 	})
-	l := startLoad(t, r.addr, "/", crowd(t), crowd(t))
+	l := startLoad(t, r.addr, "/", clientsPerKind(t), clientsPerKind(t))
 	stalled := make(chan error)
 	stalls := 0
-	for i := range scaled(200) {
-		l.more(20)
+	for i := range shortened(200) {
+		l.waitForMore(20)
 		switch i % 8 {
 		case 0:
 			stalls++
-			go func() { stalled <- wantStall(r.addr) }()
+			go func() { stalled <- wantStalledResponse(r.addr) }()
 		case 1, 2:
 			mustGet(t, r.addr, "/panic")
 		case 3:
@@ -137,26 +137,26 @@ func TestEverythingAtOnceUnderLoad(t *testing.T) {
 		}
 	}
 	r.events.wait(t, cluster.WorkerAbandoned, 1)
-	l.more(100)
+	l.waitForMore(100)
 	close(release)
 	for range stalls {
 		if err := within(t, "answer to a stalled request", stalled); err != nil {
 			t.Errorf("a stalled request: %v", err)
 		}
 	}
-	l.more(100)
-	l.end()
+	l.waitForMore(100)
+	l.stopAndCheck()
 	eventually(t, "end of the abandoned generations", func() bool {
 		st := r.status()
-		return st.Abandoned == 0 && st.Leftover == 0 && st.Conns == 0
+		return st.AbandonedGenerations == 0 && st.DrainingGenerations == 0 && st.Conns == 0
 	})
 	t.Logf("%d requests served; %s", l.served.Load(), r.events.summary())
 }
 
 // wantStall is a client whose request is answered late, but well.
-func wantStall(addr string) error {
-	c := &client{addr: addr, hasty: true, patient: true} // it stalls until all the others have had their turn
+func wantStalledResponse(addr string) error {
+	c := &client{addr: addr, closeEach: true, noDeadline: true} // it stalls until all the others have had their turn
 	defer c.close()
 	a, err := c.get("/stall")
-	return wanted(a, err, http.StatusOK)
+	return checkStatus(a, err, http.StatusOK)
 }

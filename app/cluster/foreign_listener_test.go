@@ -32,7 +32,7 @@ func joinPort(t testing.TB, addr string) net.Listener {
 
 // strange joins a supervisor's port and counts the connections that it gets;
 // leave ends it.
-func strange(t testing.TB, addr string) (got *atomic.Int64, leave func()) {
+func joinPortAndCount(t testing.TB, addr string) (got *atomic.Int64, leave func()) {
 	t.Helper()
 	ln := joinPort(t, addr)
 	got = new(atomic.Int64)
@@ -53,12 +53,12 @@ func strange(t testing.TB, addr string) (got *atomic.Int64, leave func()) {
 	}
 }
 
-func TestStrangerOnThePort(t *testing.T) {
+func TestForeignListenerGetsNoConnections(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Workers: 2})
-	got, leave := strange(t, r.addr)
+	got, leave := joinPortAndCount(t, r.addr)
 	for range 400 {
-		wantOK(t, &client{addr: r.addr, hasty: true})
+		wantOK(t, &client{addr: r.addr, closeEach: true})
 	}
 	if n := got.Load(); n != 0 {
 		t.Errorf("the stranger got %d of 400 connections", n)
@@ -66,42 +66,42 @@ func TestStrangerOnThePort(t *testing.T) {
 	// The kernel's list may miss one while others come and go.
 	look := func(n int) {
 		eventually(t, "the look at the port", func() bool {
-			cluster.LookForStrangers(r.Supervisor)
-			return len(r.events.all(cluster.Stranger)) >= n
+			cluster.CheckForeignListeners(r.Supervisor)
+			return len(r.events.all(cluster.ForeignListener)) >= n
 		})
 	}
 	look(1)
-	if e := r.events.wait(t, cluster.Stranger, 1)[0]; e.Count != 1 {
+	if e := r.events.wait(t, cluster.ForeignListener, 1)[0]; e.Count != 1 {
 		t.Errorf("Stranger: count %d, want 1", e.Count)
 	}
 
 	// The control: without steering it does get connections.
-	cluster.StopSteering(r.Supervisor)
+	cluster.DetachSteering(r.Supervisor)
 	for range 400 {
-		_, _ = (&client{addr: r.addr, hasty: true}).get("/")
+		_, _ = (&client{addr: r.addr, closeEach: true}).get("/")
 	}
 	if got.Load() == 0 {
 		t.Error("without steering the stranger got 0 of 400 connections, too: the test shows nothing")
 	}
 	leave()
 	look(2) // a program that is being started has a copy of its socket until it runs
-	if e := r.events.wait(t, cluster.Stranger, 2)[1]; e.Count != 0 {
+	if e := r.events.wait(t, cluster.ForeignListener, 2)[1]; e.Count != 0 {
 		t.Errorf("Stranger after it left: count %d, want 0", e.Count)
 	}
 }
 
 // TestScalingBesideAStranger: a socket that is opened now would stand behind
 // the stranger's, and the stranger would take its share.
-func TestScalingBesideAStranger(t *testing.T) {
+func TestScalingGivesForeignListenerNoConnections(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Workers: 1})
-	got, leave := strange(t, r.addr)
+	got, leave := joinPortAndCount(t, r.addr)
 	for _, n := range []int{4, 2, 3} {
 		if now, _, err := r.Scale(n); now != n || err != nil {
 			t.Fatalf("Scale(%d) = %d, %v", n, now, err)
 		}
 		for range 100 {
-			wantOK(t, &client{addr: r.addr, hasty: true})
+			wantOK(t, &client{addr: r.addr, closeEach: true})
 		}
 	}
 	leave()

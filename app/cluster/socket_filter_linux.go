@@ -26,7 +26,7 @@ const (
 // gate makes the socket drop new handshakes. Those in flight complete, and the
 // peers that were dropped ask again a second later, when the port is closed
 // and refuses them cleanly. It needs no privilege.
-func (s *socket) gate() error {
+func (s *socket) dropSYNs() error {
 	return s.attach(optPlainBPF, []unix.SockFilter{
 		{Code: bpfLoadByte, K: tcpFlags},
 		{Code: bpfJumpSet, K: tcpSYN, Jt: 0, Jf: 1},
@@ -36,13 +36,13 @@ func (s *socket) gate() error {
 }
 
 // deafen makes the socket drop everything.
-func (s *socket) deafen() error {
+func (s *socket) dropAll() error {
 	return s.attach(optPlainBPF, []unix.SockFilter{{Code: bpfReturn, K: nothingPasses}})
 }
 
 // steer makes the kernel choose among the first n sockets of the port, which
 // are ours: a stranger that joins the group later gets no connections.
-func (s *socket) steer(n int) error {
+func (s *socket) attachSteering(n int) error {
 	return s.attach(optReuseCBPF, []unix.SockFilter{
 		{Code: bpfLoadWord, K: bpfRandom},
 		{Code: bpfModulo, K: uint32(n)},

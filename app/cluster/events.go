@@ -8,7 +8,7 @@ type Kind string
 // The kinds of Event. The fields that are set besides Kind stand in brackets.
 const (
 	// Started: every worker accepts connections [Count: workers].
-	Started Kind = "supervisor started"
+	SupervisorStarted Kind = "supervisor started"
 	// WorkerStarted: a generation accepts connections [Worker, Generation].
 	WorkerStarted Kind = "worker started"
 	// WorkerRecycled: a generation was replaced and drains now [Worker,
@@ -34,7 +34,7 @@ const (
 	SocketAdopted Kind = "socket adopted"
 	// Panicked: a panic or runtime.Goexit was contained [Worker, Generation,
 	// Reason: the place, Value, Stack].
-	Panicked Kind = "panic contained"
+	PanicContained Kind = "panic contained"
 	// AcceptDelayed: accept met a temporary error and tries again [Worker, Err,
 	// Delay].
 	AcceptDelayed Kind = "accept delayed"
@@ -43,13 +43,13 @@ const (
 	ConnRefused Kind = "connection refused"
 	// Capped: more workers were asked for than GOMAXPROCS allows [Count: asked
 	// for, Limit].
-	Capped Kind = "workers capped"
+	WorkersCapped Kind = "workers capped"
 	// Scaled: the number of workers wanted changed [Count, Reason].
-	Scaled Kind = "workers scaled"
+	WorkersScaled Kind = "workers scaled"
 	// Reloaded: every worker was recycled by Reload [Count, Delay: it took].
-	Reloaded Kind = "workers reloaded"
+	WorkersReloaded Kind = "workers reloaded"
 	// Stranger: sockets that are not ours listen on the port [Count].
-	Stranger Kind = "stranger on the port"
+	ForeignListener Kind = "stranger on the port"
 	// SteeringFailed: the kernel refused the program that keeps strangers from
 	// getting connections [Err].
 	SteeringFailed Kind = "steering refused"
