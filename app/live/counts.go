@@ -35,10 +35,10 @@ type Stats struct {
 	// Rooms have members here; Subscriptions counts a session once for each of
 	// its rooms.
 	Rooms, Subscriptions int
-	// Deliveries counts events times sessions. Told and Heard count messages to
+	// Deliveries counts events times sessions. Published and Received count messages to
 	// and from other processes, Gaps how often some were missing, and Repairs
 	// the rooms that got a fresh snapshot for it.
-	Deliveries, Told, Heard, Gaps, Repairs uint64
+	Deliveries, Published, Received, Gaps, Repairs uint64
 }
 
 // Transports lists the keys of Stats.Sessions and Stats.Slow, and
@@ -54,7 +54,7 @@ func (r *Realtime) Stats() Stats {
 	s := Stats{
 		Sessions: map[string]int{}, Slow: map[string]uint64{}, Refused: map[string]uint64{},
 		Rooms: of.Rooms, Subscriptions: of.Members, Deliveries: of.Deliveries,
-		Told: of.Told, Heard: of.Heard, Gaps: of.Gaps, Repairs: r.counts.repairs.Load(),
+		Published: of.Published, Received: of.Received, Gaps: of.Gaps, Repairs: r.counts.repairs.Load(),
 	}
 	for i, t := range transports {
 		s.Sessions[t], s.Slow[t] = int(r.counts.sessions[i].Load()), r.counts.slow[i].Load()

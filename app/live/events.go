@@ -106,7 +106,7 @@ func (r *Realtime) publish(event string, payload any, rooms []string, keep func(
 	r.kept.version++
 	for _, room := range rooms {
 		r.hub.Emit(room, event, data, false)
-		r.hub.Tell(room, event, data)
+		r.hub.Publish(room, event, data)
 	}
 }
 

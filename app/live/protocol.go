@@ -10,7 +10,7 @@ import (
 
 // The forms of a frame.
 const (
-	formWebSocket hub.Form = iota
+	formWebSocket hub.Format = iota
 	formSocketIO
 	formEvents
 )

@@ -134,7 +134,7 @@ func New(o Options) (*Realtime, error) {
 	r.door.init(o.Limits)
 	r.beat.init(o.Heartbeat)
 	r.hub = hub.New(hub.Options{
-		Broker: o.Broker, Receive: r.receive, Lost: r.lose, Wanted: r.want, State: o.BrokerState,
+		Broker: o.Broker, OnMessage: r.receive, OnGap: r.lose, OnInterest: r.want, OnState: o.BrokerState,
 	})
 	if r.serving != nil {
 		r.upgrader = r.newUpgrader()
@@ -238,7 +238,7 @@ func (r *Realtime) showLocked() {
 		r.hub.Emit(p.room, eventTelemetry, p.data, true)
 	}
 	for _, p := range tell {
-		r.hub.Tell(p.room, eventTelemetry, p.data)
+		r.hub.Publish(p.room, eventTelemetry, p.data)
 	}
 }
 

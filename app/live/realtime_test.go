@@ -405,11 +405,11 @@ func TestRepaired(t *testing.T) {
 	eventually(t, "the alarm of the other process", func() bool { return s.count("alarms", "alarm") > 0 && s.count("machine:m", "alarm") > 0 })
 
 	// With Redis away each has its own readings; once it is back, all.
-	bus.Cut()
+	bus.Disconnect()
 	a.put("m", "v", 5000, 5.0)
 	own.shows("m v", "5000=5")
 	snapshots := s.count("machine:m", "snapshot")
-	bus.Mend()
+	bus.Reconnect()
 	s.shows("m v", "5000=5")
 	eventually(t, "a fresh snapshot", func() bool { return s.count("machine:m", "snapshot") > snapshots })
 	a.put("m", "v", 5001, 6.0)

@@ -192,7 +192,7 @@ func (s *socket) dismiss() { s.socket.Disconnect(true) }
 
 // Deliver sends a frame: the event with one object {room, seq, data}.
 func (s *socket) Deliver(f *hub.Frame) {
-	p, _ := f.As(formSocketIO, s.r.prepare).(*socketio.Prepared)
+	p, _ := f.Encoded(formSocketIO, s.r.prepare).(*socketio.Prepared)
 	if p != nil {
 		_ = s.socket.SendPreparedLatest(eventloop.Key(f.Key), p) // if it fails, the end follows
 	}

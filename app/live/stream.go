@@ -133,7 +133,7 @@ func (s *stream) begin(t eventloop.Transport, caller Caller, head []byte) {
 
 // Deliver sends a frame.
 func (s *stream) Deliver(f *hub.Frame) {
-	data := f.As(formEvents, func(f *hub.Frame) any { return appendServerSent(nil, f) }).([]byte)
+	data := f.Encoded(formEvents, func(f *hub.Frame) any { return appendServerSent(nil, f) }).([]byte)
 	s.sent(s.conn.Send(eventloop.Key(f.Key), data))
 }
 

@@ -64,7 +64,7 @@ func (refused) Closed(int, error)                {}
 
 // Deliver sends a frame.
 func (s *webSocket) Deliver(f *hub.Frame) {
-	m := f.As(formWebSocket, func(f *hub.Frame) any {
+	m := f.Encoded(formWebSocket, func(f *hub.Frame) any {
 		return websocket.NewMessage(websocket.Text, appendEvent(make([]byte, 0, len(f.Data)+len(f.Room)+64), f))
 	}).(*websocket.Message)
 	s.sent(s.conn.SendLatest(eventloop.Key(f.Key), m))

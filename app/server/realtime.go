@@ -34,7 +34,7 @@ type sessions struct {
 	deadAfter time.Duration
 	// broker and adapter are nil without REDIS_URL.
 	broker    *redisbroker.Broker
-	adapter   *redisadapter.Redis
+	adapter   *redisadapter.Connector
 	brokerErr atomic.Pointer[error] // why the broker is not connected
 
 	drain   sync.Once
@@ -102,7 +102,7 @@ func (s *sessions) join(url string, o *live.Options) (err error) {
 	if s.broker, err = redisbroker.New(redisbroker.Options{URL: url}); err != nil {
 		return err
 	}
-	if s.adapter, err = redisadapter.New(redisadapter.Options{URL: url, HideSecrets: true, Log: s.app.log}); err != nil {
+	if s.adapter, err = redisadapter.New(redisadapter.Options{URL: url, RedactHandshakes: true, Log: s.app.log}); err != nil {
 		return err
 	}
 	o.Broker = s.broker
@@ -256,8 +256,8 @@ func (s *sessions) describeSessions() {
 	}
 	for name, value := range map[string]func(live.Stats) uint64{
 		"smartfactory_deliveries_total":          func(of live.Stats) uint64 { return of.Deliveries },
-		"smartfactory_room_messages_told_total":  func(of live.Stats) uint64 { return of.Told },
-		"smartfactory_room_messages_heard_total": func(of live.Stats) uint64 { return of.Heard },
+		"smartfactory_room_messages_told_total":  func(of live.Stats) uint64 { return of.Published },
+		"smartfactory_room_messages_heard_total": func(of live.Stats) uint64 { return of.Received },
 		"smartfactory_room_gaps_total":           func(of live.Stats) uint64 { return of.Gaps },
 		"smartfactory_room_repairs_total":        func(of live.Stats) uint64 { return of.Repairs },
 	} {
@@ -275,9 +275,9 @@ func (s *sessions) describeSessions() {
 		}
 		return 1
 	})
-	m.CounterFunc("smartfactory_redis_reconnects_total", func() float64 { return float64(max(s.broker.Stats().Sessions, 1) - 1) })
+	m.CounterFunc("smartfactory_redis_reconnects_total", func() float64 { return float64(max(s.broker.Stats().Connections, 1) - 1) })
 	m.CounterFunc("smartfactory_redis_messages_dropped_total", func() float64 {
-		return float64(s.broker.Stats().Dropped + s.adapter.Stats().Lost)
+		return float64(s.broker.Stats().Dropped + s.adapter.Stats().Dropped)
 	})
-	m.CounterFunc("smartfactory_redis_messages_malformed_total", func() float64 { return float64(s.adapter.Stats().Dropped) })
+	m.CounterFunc("smartfactory_redis_messages_malformed_total", func() float64 { return float64(s.adapter.Stats().Malformed) })
 }

@@ -25,12 +25,12 @@ type Listener interface {
 	// Message brings what a process has published, perhaps this one itself.
 	// The messages of one publisher come in their order; some may be missing.
 	// message is valid until it returns.
-	Message(room string, message []byte)
+	OnMessage(room string, message []byte)
 	// Wanted says that another process has subscribed a room, which it may say
 	// again at any time, or that no other process has it any more.
-	Wanted(room string, yes bool)
+	OnInterest(room string, yes bool)
 	// State says that the connection stands (nil), or why it does not. While
 	// it did not, anything may have been missed. Each time that it stands,
 	// Wanted follows for every room that is wanted.
-	State(err error)
+	OnState(err error)
 }

@@ -4,10 +4,10 @@ import "sync"
 
 // Form is one of the ways in which a frame is written for a transport. Its
 // meaning belongs to the user.
-type Form uint8
+type Format uint8
 
 // Forms is how many forms a frame can have.
-const Forms = 3
+const Formats = 3
 
 // Frame is one event of a room. It is shared by all who get it and must not be
 // changed.
@@ -23,7 +23,7 @@ type Frame struct {
 	// for a slow member, a newer one may take its place.
 	Key uint64
 
-	forms [Forms]encoding
+	encodings [Formats]encoding
 }
 
 type encoding struct {
@@ -33,8 +33,8 @@ type encoding struct {
 
 // As returns the frame in a form. encode is called for the first one who asks
 // for that form; all others get what it returned.
-func (f *Frame) As(form Form, encode func(*Frame) any) any {
-	e := &f.forms[form]
+func (f *Frame) Encoded(form Format, encode func(*Frame) any) any {
+	e := &f.encodings[form]
 	e.once.Do(func() { e.value = encode(f) })
 	return e.value
 }

@@ -13,21 +13,21 @@ type Options struct {
 	Broker Broker
 	// Receive gets what another hub has told. It is not delivered to anybody
 	// by itself. data is valid until it returns.
-	Receive func(room, event string, data []byte)
+	OnMessage func(room, event string, data []byte)
 	// Lost says that something that another hub told may be missing from a
 	// room, so that its members need a frame that makes up for it.
-	Lost func(room string)
+	OnGap func(room string)
 	// Wanted says that another process has begun to want a room, or that none
 	// does any more. Tell does nothing for a room that nobody wants.
-	Wanted func(room string, yes bool)
+	OnInterest func(room string, yes bool)
 	// State hears of the broker: nil when it is connected, otherwise why not.
-	State func(err error)
+	OnState func(err error)
 }
 
 // Hub has the rooms of one process.
 type Hub struct {
 	options Options
-	links   links
+	peers   peers
 
 	mu    sync.Mutex
 	rooms map[string]*room
@@ -39,7 +39,7 @@ type Hub struct {
 // New returns a hub without rooms.
 func New(o Options) *Hub {
 	h := &Hub{options: o, rooms: map[string]*room{}}
-	h.links.init()
+	h.peers.init()
 	return h
 }
 
@@ -50,7 +50,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	return h.options.Broker.Run(ctx, listener{h})
+	return h.options.Broker.Run(ctx, brokerListener{h})
 }
 
 // Join adds m to a room and delivers the frame that first makes for the room's
@@ -61,7 +61,7 @@ func (h *Hub) Join(name string, m Member, first func(seq uint64) *Frame) {
 	for {
 		r := h.open(name)
 		r.mu.Lock()
-		if r.gone {
+		if r.closed {
 			r.mu.Unlock()
 			continue
 		}
@@ -108,9 +108,9 @@ func (h *Hub) Leave(name string, m Member) (left, empty bool) {
 	}
 	h.members.Add(-1)
 	if empty = len(r.members) == 0; empty {
-		r.gone = true
+		r.closed = true
 		delete(h.rooms, name)
-		h.links.forget(name)
+		h.peers.forgetRoom(name)
 		if h.options.Broker != nil {
 			h.options.Broker.Unsubscribe(name)
 		}
@@ -177,7 +177,7 @@ type Stats struct {
 	Deliveries uint64
 	// Told and Heard count the messages to and from other hubs, Gaps how often
 	// some were found missing.
-	Told, Heard, Gaps uint64
+	Published, Received, Gaps uint64
 }
 
 // Stats returns the present figures.
@@ -187,6 +187,6 @@ func (h *Hub) Stats() Stats {
 	h.mu.Unlock()
 	return Stats{
 		Rooms: rooms, Members: int(h.members.Load()), Deliveries: h.deliveries.Load(),
-		Told: h.links.told.Load(), Heard: h.links.heard.Load(), Gaps: h.links.gaps.Load(),
+		Published: h.peers.published.Load(), Received: h.peers.received.Load(), Gaps: h.peers.gaps.Load(),
 	}
 }

@@ -54,10 +54,10 @@ func TestFramesAreSharedAndEncodedOnce(t *testing.T) {
 	}
 	encoded := 0
 	encode := func(f *hub.Frame) any { encoded++; return fmt.Sprint(f.Event, f.Seq) }
-	if fa[1].As(1, encode) != "telemetry2" || fb[1].As(1, encode) != "telemetry2" || encoded != 1 {
+	if fa[1].Encoded(1, encode) != "telemetry2" || fb[1].Encoded(1, encode) != "telemetry2" || encoded != 1 {
 		t.Errorf("encoded %d times, want once", encoded)
 	}
-	if fa[1].As(2, encode); encoded != 2 {
+	if fa[1].Encoded(2, encode); encoded != 2 {
 		t.Error("another form is not encoded apart")
 	}
 }
@@ -209,28 +209,28 @@ func TestNoGapAndNoOverlap(t *testing.T) {
 }
 
 // heard is what a hub reports of the others.
-type heard struct {
-	mu       sync.Mutex
-	received []string
-	lost     map[string]int
-	wanted   map[string]bool
-	up       bool
+type recorder struct {
+	mu        sync.Mutex
+	received  []string
+	gaps      map[string]int
+	interest  map[string]bool
+	connected bool
 }
 
 // join runs a hub on the bus until the test ends.
-func join(t *testing.T, broker hub.Broker) (*hub.Hub, *heard) {
+func runHub(t *testing.T, broker hub.Broker) (*hub.Hub, *recorder) {
 	t.Helper()
-	e := &heard{lost: map[string]int{}, wanted: map[string]bool{}}
+	e := &recorder{gaps: map[string]int{}, interest: map[string]bool{}}
 	h := hub.New(hub.Options{
 		Broker: broker,
-		Receive: func(room, event string, data []byte) {
+		OnMessage: func(room, event string, data []byte) {
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			e.received = append(e.received, room+" "+event+" "+string(data))
 		},
-		Lost:   func(room string) { e.mu.Lock(); defer e.mu.Unlock(); e.lost[room]++ },
-		Wanted: func(room string, yes bool) { e.mu.Lock(); defer e.mu.Unlock(); e.wanted[room] = yes },
-		State:  func(err error) { e.mu.Lock(); defer e.mu.Unlock(); e.up = err == nil },
+		OnGap:      func(room string) { e.mu.Lock(); defer e.mu.Unlock(); e.gaps[room]++ },
+		OnInterest: func(room string, yes bool) { e.mu.Lock(); defer e.mu.Unlock(); e.interest[room] = yes },
+		OnState:    func(err error) { e.mu.Lock(); defer e.mu.Unlock(); e.connected = err == nil },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -239,11 +239,11 @@ func join(t *testing.T, broker hub.Broker) (*hub.Hub, *heard) {
 		_ = h.Run(ctx)
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
-	e.eventually(t, "connected", func() bool { return e.up })
+	e.eventually(t, "connected", func() bool { return e.connected })
 	return h, e
 }
 
-func (e *heard) eventually(t *testing.T, what string, done func() bool) {
+func (e *recorder) eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -266,75 +266,75 @@ func (e *heard) eventually(t *testing.T, what string, done func() bool) {
 func TestHubsTellEachOtherWhatIsWanted(t *testing.T) {
 	t.Parallel()
 	bus := hub.NewBus()
-	a, ea := join(t, bus.Open())
-	b, eb := join(t, bus.Open())
-	if a.Tell("r", "e", []byte(`1`)) {
+	a, ea := runHub(t, bus.Open())
+	b, eb := runHub(t, bus.Open())
+	if a.Publish("r", "e", []byte(`1`)) {
 		t.Error("Tell says that somebody wants what nobody wants")
 	}
 	m := &member{}
 	b.Join("r", m, snapshot("r"))
-	ea.eventually(t, "the wish", func() bool { return ea.wanted["r"] })
-	eb.eventually(t, "a repair, since what came before the wish was heard is missed", func() bool { return eb.lost["r"] == 1 })
+	ea.eventually(t, "the wish", func() bool { return ea.interest["r"] })
+	eb.eventually(t, "a repair, since what came before the wish was heard is missed", func() bool { return eb.gaps["r"] == 1 })
 	for i := range 3 {
-		if !a.Tell("r", "e", fmt.Append(nil, i)) {
+		if !a.Publish("r", "e", fmt.Append(nil, i)) {
 			t.Error("Tell says that nobody wants the room")
 		}
 	}
 	eb.eventually(t, "the messages", func() bool { return len(eb.received) == 3 })
-	if fmt.Sprint(eb.received) != "[r e 0 r e 1 r e 2]" || eb.lost["r"] != 1 {
-		t.Errorf("received %v, lost %v", eb.received, eb.lost)
+	if fmt.Sprint(eb.received) != "[r e 0 r e 1 r e 2]" || eb.gaps["r"] != 1 {
+		t.Errorf("received %v, lost %v", eb.received, eb.gaps)
 	}
 	if len(m.all()) != 1 {
 		t.Error("what another hub told is delivered without being asked for")
 	}
 	b.Leave("r", m)
-	ea.eventually(t, "the end of the wish", func() bool { return !ea.wanted["r"] })
+	ea.eventually(t, "the end of the wish", func() bool { return !ea.interest["r"] })
 }
 
 // leaky is a broker that loses what it is told to lose.
-type leaky struct {
-	*hub.Port
+type lossyBroker struct {
+	*hub.MemoryBroker
 	mu   sync.Mutex
-	lose int
+	drop int
 }
 
-func (l *leaky) Publish(room string, message []byte) {
+func (l *lossyBroker) Publish(room string, message []byte) {
 	l.mu.Lock()
-	lose := l.lose > 0
+	lose := l.drop > 0
 	if lose {
-		l.lose--
+		l.drop--
 	}
 	l.mu.Unlock()
 	if !lose {
-		l.Port.Publish(room, message)
+		l.MemoryBroker.Publish(room, message)
 	}
 }
 
 func TestLossesAreNoticed(t *testing.T) {
 	t.Parallel()
 	bus := hub.NewBus()
-	broker := &leaky{Port: bus.Open()}
-	a, ea := join(t, broker)
-	b, eb := join(t, bus.Open())
+	broker := &lossyBroker{MemoryBroker: bus.Open()}
+	a, ea := runHub(t, broker)
+	b, eb := runHub(t, bus.Open())
 	b.Join("r", &member{}, snapshot("r"))
-	ea.eventually(t, "the wish", func() bool { return ea.wanted["r"] })
-	eb.eventually(t, "the greeting", func() bool { return eb.lost["r"] == 1 })
+	ea.eventually(t, "the wish", func() bool { return ea.interest["r"] })
+	eb.eventually(t, "the greeting", func() bool { return eb.gaps["r"] == 1 })
 
 	broker.mu.Lock()
-	broker.lose = 2
+	broker.drop = 2
 	broker.mu.Unlock()
 	for i := range 4 {
-		a.Tell("r", "e", fmt.Append(nil, i))
+		a.Publish("r", "e", fmt.Append(nil, i))
 	}
-	eb.eventually(t, "the gap", func() bool { return eb.lost["r"] == 2 && len(eb.received) == 2 })
+	eb.eventually(t, "the gap", func() bool { return eb.gaps["r"] == 2 && len(eb.received) == 2 })
 
 	// A cut is a loss for everybody, and what was told meanwhile is noticed even
 	// if nothing follows.
-	bus.Cut()
-	a.Tell("r", "e", []byte(`9`))
-	bus.Mend()
-	eb.eventually(t, "repairs after the cut", func() bool { return eb.lost["r"] >= 3 })
-	if s := b.Stats(); s.Gaps < 3 || s.Heard == 0 {
+	bus.Disconnect()
+	a.Publish("r", "e", []byte(`9`))
+	bus.Reconnect()
+	eb.eventually(t, "repairs after the cut", func() bool { return eb.gaps["r"] >= 3 })
+	if s := b.Stats(); s.Gaps < 3 || s.Received == 0 {
 		t.Errorf("Stats = %+v", s)
 	}
 }
@@ -348,7 +348,7 @@ func TestAloneOrStopped(t *testing.T) {
 		t.Errorf("Run without a broker = %v", err)
 	}
 	h.Join("r", &member{}, snapshot("r"))
-	if h.Tell("r", "e", nil) || h.Wanted("r") {
+	if h.Publish("r", "e", nil) || h.RemoteInterest("r") {
 		t.Error("a hub that is alone is wanted by another")
 	}
 }
@@ -356,7 +356,7 @@ func TestAloneOrStopped(t *testing.T) {
 func BenchmarkEmit(b *testing.B) {
 	h := hub.New(hub.Options{})
 	for range 1000 {
-		h.Join("r", new(sink), snapshot("r"))
+		h.Join("r", new(countingMember), snapshot("r"))
 	}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -364,6 +364,6 @@ func BenchmarkEmit(b *testing.B) {
 	}
 }
 
-type sink struct{ n int }
+type countingMember struct{ n int }
 
-func (s *sink) Deliver(*hub.Frame) { s.n++ }
+func (s *countingMember) Deliver(*hub.Frame) { s.n++ }

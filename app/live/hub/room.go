@@ -21,23 +21,23 @@ type room struct {
 	name string
 
 	mu      sync.Mutex
-	gone    bool
+	closed  bool
 	seq     uint64
 	run     uint64 // counts the runs of frames that may replace each other
 	last    string // event of the last frame
 	members []Member
-	places  map[Member]int // of the members; nil while there are few
+	index   map[Member]int // of the members; nil while there are few
 }
 
 // fewMembers is up to where looking through a list beats a map.
-const fewMembers = 8
+const maxScan = 8
 
 // placeLocked returns the index of m, -1 if it is not in the room.
-func (r *room) placeLocked(m Member) int {
-	if r.places == nil {
+func (r *room) indexLocked(m Member) int {
+	if r.index == nil {
 		return slices.Index(r.members, m)
 	}
-	if at, found := r.places[m]; found {
+	if at, found := r.index[m]; found {
 		return at
 	}
 	return -1
@@ -45,32 +45,32 @@ func (r *room) placeLocked(m Member) int {
 
 // addLocked reports whether m was not in the room before.
 func (r *room) addLocked(m Member) bool {
-	if r.placeLocked(m) >= 0 {
+	if r.indexLocked(m) >= 0 {
 		return false
 	}
 	r.members = append(r.members, m)
 	switch {
-	case r.places != nil:
-		r.places[m] = len(r.members) - 1
-	case len(r.members) > fewMembers:
-		r.places = map[Member]int{}
+	case r.index != nil:
+		r.index[m] = len(r.members) - 1
+	case len(r.members) > maxScan:
+		r.index = map[Member]int{}
 		for i, member := range r.members {
-			r.places[member] = i
+			r.index[member] = i
 		}
 	}
 	return true
 }
 
 func (r *room) removeLocked(m Member) bool {
-	at := r.placeLocked(m)
+	at := r.indexLocked(m)
 	if at < 0 {
 		return false
 	}
 	last := len(r.members) - 1
 	r.members[at] = r.members[last]
-	if r.places != nil {
-		r.places[r.members[at]] = at
-		delete(r.places, m)
+	if r.index != nil {
+		r.index[r.members[at]] = at
+		delete(r.index, m)
 	}
 	r.members[last] = nil
 	r.members = r.members[:last]

@@ -16,13 +16,13 @@ import (
 type Adapter struct {
 	*socketio.MemoryAdapter
 
-	link     *link
-	nsp      string
-	uid      string
-	channels channels
-	pending  pending
-	serial   serial
-	asked    atomic.Int64 // see maxAsked
+	link          *link
+	nsp           string
+	uid           string
+	channels      channels
+	requests      pendingRequests
+	events        eventQueue
+	ackBroadcasts atomic.Int64 // see maxAsked
 }
 
 var _ socketio.Adapter = (*Adapter)(nil)
@@ -32,10 +32,10 @@ func newAdapter(local *socketio.MemoryAdapter, l *link) *Adapter {
 	uid := randomID()
 	a := &Adapter{
 		MemoryAdapter: local, link: l, nsp: nsp, uid: uid, channels: channelsOf(l.options.Key, nsp, uid),
-		serial: serial{limit: maxServerEvents},
+		events: eventQueue{limit: maxServerEvents},
 	}
 	c := a.channels
-	l.subscribe(a, c.pattern, a.onBroadcast, []string{c.response, c.own}, a.onResponse)
+	l.subscribe(a, c.pattern, a.onBroadcast, []string{c.response, c.privateResponse}, a.onResponse)
 	l.subscribe(a, c.pattern, a.onBroadcast, []string{c.request}, a.onRequest)
 	return a
 }
@@ -58,7 +58,7 @@ func flagsOf(o *socketio.BroadcastOptions) flags {
 }
 
 // options is the way back. It never leaves this server again.
-func options(t target, f flags) *socketio.BroadcastOptions {
+func localOptions(t target, f flags) *socketio.BroadcastOptions {
 	return &socketio.BroadcastOptions{
 		Rooms: t.Rooms, Except: t.Except,
 		Flags: socketio.Flags{
@@ -82,7 +82,7 @@ func (a *Adapter) Broadcast(p *socketio.Packet, o *socketio.BroadcastOptions) er
 	if err != nil {
 		return fmt.Errorf("encode for other servers: %w", err)
 	}
-	a.link.publish(a.channels.ofRooms(o.Rooms), b)
+	a.link.publish(a.channels.broadcastTo(o.Rooms), b)
 	return nil
 }
 
@@ -96,8 +96,8 @@ func (a *Adapter) BroadcastWithAck(
 		if err != nil {
 			return fmt.Errorf("encode for other servers: %w", err)
 		}
-		a.pending.add(id, &ackCall{counted: counted, answered: answered, over: ctx.Done()})
-		context.AfterFunc(ctx, func() { a.pending.remove(id) })
+		a.requests.add(id, &ackRequest{counted: counted, answered: answered, done: ctx.Done()})
+		context.AfterFunc(ctx, func() { a.requests.remove(id) })
 		a.link.publish(a.channels.request, b)
 	}
 	return a.MemoryAdapter.BroadcastWithAck(ctx, p, o, counted, answered)
@@ -122,7 +122,7 @@ func (a *Adapter) FetchSockets(ctx context.Context, o *socketio.BroadcastOptions
 		return list, err
 	}
 	t := targetOf(o)
-	err = a.askAll(ctx, &request{Kind: reqFetch, Opts: &t}, func(resp *response) error {
+	err = a.request(ctx, &request{Type: typeRemoteFetch, Opts: &t}, func(resp *response) error {
 		if resp.Sockets == nil {
 			return fmt.Errorf("%w: an answer without sockets", errMalformed)
 		}
@@ -151,7 +151,7 @@ func (a *Adapter) AllRooms(ctx context.Context) ([]string, error) {
 		}
 	}
 	add(a.LocalRooms())
-	err := a.askAll(ctx, &request{Kind: reqAllRooms}, func(resp *response) error {
+	err := a.request(ctx, &request{Type: typeAllRooms}, func(resp *response) error {
 		if resp.Rooms == nil {
 			return fmt.Errorf("%w: an answer without rooms", errMalformed)
 		}
@@ -170,14 +170,14 @@ func (a *Adapter) AllRooms(ctx context.Context) ([]string, error) {
 
 // askAll sends a request to the other servers and calls each with their
 // answers, one at a time, until all have answered.
-func (a *Adapter) askAll(ctx context.Context, req *request, each func(*response) error) error {
+func (a *Adapter) request(ctx context.Context, req *request, each func(*response) error) error {
 	ctx, cancel := context.WithTimeout(ctx, a.link.options.RequestsTimeout)
 	defer cancel()
 	servers, err := a.ServerCount(ctx)
 	if err != nil {
 		return err
 	}
-	call := &serverCall{each: each, missing: servers - 1, done: make(chan struct{})}
+	call := &serverRequest{each: each, missing: servers - 1, done: make(chan struct{})}
 	if call.missing == 0 {
 		return nil
 	}
@@ -186,15 +186,15 @@ func (a *Adapter) askAll(ctx context.Context, req *request, each func(*response)
 	if err != nil {
 		return err
 	}
-	a.pending.add(req.RequestID, call)
-	defer a.pending.remove(req.RequestID)
+	a.requests.add(req.RequestID, call)
+	defer a.requests.remove(req.RequestID)
 	a.link.publish(a.channels.request, b)
 	select {
 	case <-call.done:
 		return nil
 	case <-ctx.Done():
 	}
-	a.pending.remove(req.RequestID) // from here on nothing changes any more
+	a.requests.remove(req.RequestID) // from here on nothing changes any more
 	if call.missing == 0 {
 		return nil
 	}
@@ -211,7 +211,7 @@ func (a *Adapter) SocketsJoin(o *socketio.BroadcastOptions, rooms []string) erro
 		return err
 	}
 	t := targetOf(o)
-	return a.tellAll(&request{Kind: reqJoin, Opts: &t, Rooms: rooms})
+	return a.publishRequest(&request{Type: typeRemoteJoin, Opts: &t, Rooms: rooms})
 }
 
 // SocketsLeave acts as SocketsJoin does.
@@ -220,7 +220,7 @@ func (a *Adapter) SocketsLeave(o *socketio.BroadcastOptions, rooms []string) err
 		return err
 	}
 	t := targetOf(o)
-	return a.tellAll(&request{Kind: reqLeave, Opts: &t, Rooms: rooms})
+	return a.publishRequest(&request{Type: typeRemoteLeave, Opts: &t, Rooms: rooms})
 }
 
 // DisconnectSockets acts as SocketsJoin does.
@@ -229,7 +229,7 @@ func (a *Adapter) DisconnectSockets(o *socketio.BroadcastOptions, closeConnectio
 		return err
 	}
 	t := targetOf(o)
-	return a.tellAll(&request{Kind: reqDisconnect, Opts: &t, Close: closeConnection})
+	return a.publishRequest(&request{Type: typeRemoteDisconnect, Opts: &t, Close: closeConnection})
 }
 
 // ServerSideEmit is described at socketio.Adapter.
@@ -238,7 +238,7 @@ func (a *Adapter) ServerSideEmit(event socketio.Args) error {
 	if err != nil {
 		return err
 	}
-	return a.tellAll(&request{Kind: reqServerSideEmit, data: data})
+	return a.publishRequest(&request{Type: typeServerSideEmit, data: data})
 }
 
 // ServerSideEmitWithAck is described at socketio.Adapter.
@@ -248,7 +248,7 @@ func (a *Adapter) ServerSideEmitWithAck(ctx context.Context, event socketio.Args
 		return nil, err
 	}
 	var answers []socketio.Args
-	err = a.askAll(ctx, &request{Kind: reqServerSideEmit, data: data}, func(resp *response) error {
+	err = a.request(ctx, &request{Type: typeServerSideEmit, data: data}, func(resp *response) error {
 		value := json.RawMessage("null")
 		if resp.Data != nil {
 			value = *resp.Data
@@ -264,7 +264,7 @@ func (a *Adapter) ServerSideEmitWithAck(ctx context.Context, event socketio.Args
 }
 
 // tellAll sends a request that nobody answers.
-func (a *Adapter) tellAll(req *request) error {
+func (a *Adapter) publishRequest(req *request) error {
 	req.UID = a.uid
 	b, err := req.encode()
 	if err != nil {
@@ -278,8 +278,8 @@ func (a *Adapter) tellAll(req *request) error {
 // server-side events that run, for five seconds at most.
 func (a *Adapter) Close() error {
 	c := a.channels
-	a.link.unsubscribe(a, c.pattern, []string{c.request, c.response, c.own})
-	return errors.Join(a.MemoryAdapter.Close(), a.serial.close(closeGrace))
+	a.link.unsubscribe(a, c.pattern, []string{c.request, c.response, c.privateResponse})
+	return errors.Join(a.MemoryAdapter.Close(), a.events.close(closeGrace))
 }
 
 const (
@@ -288,5 +288,5 @@ const (
 	ackTimeout = time.Minute
 	// maxAsked is how many broadcasts of other servers may wait for this
 	// server's clients at a time; more are dropped.
-	maxAsked = 10_000
+	maxAckBroadcasts = 10_000
 )

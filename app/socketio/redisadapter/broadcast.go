@@ -10,7 +10,7 @@ import (
 
 // typeEvent is the type of a packet that carries an event, with or without
 // binaries (socket.io-protocol, "Packet types").
-const typeEvent = 2
+const packetEvent = 2
 
 // reserved are the names that no event may have: a client that gets one of them
 // takes the packet for invalid and hangs up.
@@ -63,7 +63,7 @@ func (m *broadcast) encode() ([]byte, error) {
 
 func appendEvent(b []byte, e event) ([]byte, error) {
 	b = appendMapHeader(b, 3)
-	b = appendInt(appendText(b, "type"), typeEvent)
+	b = appendInt(appendText(b, "type"), packetEvent)
 	b, err := appendJSON(appendText(b, "data"), e.data, e.attachments)
 	if err != nil {
 		return nil, err
@@ -165,7 +165,7 @@ func (r *reader) eventType() error {
 		return err
 	}
 	const binaryEvent = 5 // an event as well
-	if v.kind != kindInt || v.i != typeEvent && v.i != binaryEvent {
+	if v.kind != kindInt || v.i != packetEvent && v.i != binaryEvent {
 		return fmt.Errorf("%w: a packet that is no event", errMalformed)
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 )
 
 // observed is what a Node server published for io.to("r1").emit("ev", 1).
-const observed = "93 a6637262714e67 83 a474797065 02 a464617461 92a2657601 a36e7370 a12f 83 a5726f6f6d73 91a27231 a6657863657074 90 a5666c616773 80"
+const nodeBroadcast = "93 a6637262714e67 83 a474797065 02 a464617461 92a2657601 a36e7370 a12f 83 a5726f6f6d73 91a27231 a6657863657074 90 a5666c616773 80"
 
 func TestBroadcastAsObserved(t *testing.T) {
 	t.Parallel()
@@ -18,12 +18,12 @@ func TestBroadcastAsObserved(t *testing.T) {
 		uid: "crbqNg", event: event{nsp: "/", data: []byte(`["ev",1]`)},
 		target: target{Rooms: roomList{"r1"}, Except: roomList{}},
 	}
-	got, err := decodeBroadcast(unhex(t, observed))
+	got, err := decodeBroadcast(unhex(t, nodeBroadcast))
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("decodeBroadcast = %+v, %v, want %+v", got, err, want)
 	}
-	if b, err := want.encode(); err != nil || !bytes.Equal(b, unhex(t, observed)) {
-		t.Errorf("encode = %x, %v, want %s", b, err, observed)
+	if b, err := want.encode(); err != nil || !bytes.Equal(b, unhex(t, nodeBroadcast)) {
+		t.Errorf("encode = %x, %v, want %s", b, err, nodeBroadcast)
 	}
 }
 
@@ -83,7 +83,7 @@ func TestBroadcastTolerates(t *testing.T) {
 }
 
 // wrongBroadcasts are well-formed MessagePack and no broadcasts.
-func wrongBroadcasts() map[string][]byte {
+func invalidBroadcasts() map[string][]byte {
 	list := map[string][]byte{}
 	for name, text := range map[string]string{
 		"no array":                     `{"uid":"u"}`,
@@ -139,9 +139,9 @@ func TestFalsePlaceholders(t *testing.T) {
 
 func TestMalformedBroadcasts(t *testing.T) {
 	t.Parallel()
-	tests := wrongBroadcasts()
-	maps.Copy(tests, malformed())
-	whole := unhex(t, observed)
+	tests := invalidBroadcasts()
+	maps.Copy(tests, malformedMessages())
+	whole := unhex(t, nodeBroadcast)
 	for n := range whole {
 		tests["cut at "+string(rune('A'+n))] = whole[:n]
 	}

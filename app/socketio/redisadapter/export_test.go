@@ -4,7 +4,7 @@ import "maps"
 
 // Malformed are the messages that no server may be harmed by.
 func Malformed() map[string][]byte {
-	list := wrongBroadcasts()
-	maps.Copy(list, malformed())
+	list := invalidBroadcasts()
+	maps.Copy(list, malformedMessages())
 	return list
 }

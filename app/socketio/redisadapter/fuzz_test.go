@@ -17,11 +17,11 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-func seeds(f *testing.F) {
-	for _, b := range malformed() {
+func addSeeds(f *testing.F) {
+	for _, b := range malformedMessages() {
 		f.Add(b)
 	}
-	for _, b := range wrongBroadcasts() {
+	for _, b := range invalidBroadcasts() {
 		f.Add(b)
 	}
 	for _, s := range []string{
@@ -51,7 +51,7 @@ var jsonSeeds = []string{
 // FuzzMessagePack: whatever comes, the answer is JSON that says the same when it
 // is packed and unpacked again, or an error, and costs memory in proportion.
 func FuzzMessagePack(f *testing.F) {
-	seeds(f)
+	addSeeds(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var text []byte
 		var attachments [][]byte
@@ -105,7 +105,7 @@ func FuzzJSON(f *testing.F) {
 }
 
 func FuzzBroadcast(f *testing.F) {
-	seeds(f)
+	addSeeds(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
 		m, err := decodeBroadcast(in)
 		if err != nil {
@@ -128,7 +128,7 @@ func FuzzBroadcast(f *testing.F) {
 }
 
 func FuzzRequest(f *testing.F) {
-	seeds(f)
+	addSeeds(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if _, err := decodeRequest(in); err != nil && !errors.Is(err, errMalformed) {
 			t.Errorf("decodeRequest: %v is no malformed message", err)
@@ -137,7 +137,7 @@ func FuzzRequest(f *testing.F) {
 }
 
 func FuzzResponse(f *testing.F) {
-	seeds(f)
+	addSeeds(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if _, err := decodeResponse(in); err != nil && !errors.Is(err, errMalformed) {
 			t.Errorf("decodeResponse: %v is no malformed message", err)

@@ -88,7 +88,7 @@ func TestToJSONBinary(t *testing.T) {
 }
 
 // malformed are messages that a peer may publish and that mean nothing.
-func malformed() map[string][]byte {
+func malformedMessages() map[string][]byte {
 	return map[string][]byte{
 		"empty":                       {},
 		"the byte that is never used": {0xc1},
@@ -110,7 +110,7 @@ func malformed() map[string][]byte {
 
 func TestMalformedMessagePack(t *testing.T) {
 	t.Parallel()
-	tests := malformed()
+	tests := malformedMessages()
 	tests["a container as key"] = []byte{0x81, 0x90, 0x01}
 	tests["too many binaries"] = append([]byte{0xdc, 0x04, 0x01}, bytes.Repeat([]byte{0xc4, 0x00}, 1025)...)
 	for name, in := range tests {

@@ -27,7 +27,7 @@ type Options struct {
 	// servers are told of this server's sockets: what they sent to connect, and
 	// the headers Authorization, Cookie and X-API-Key. It would stand in clear
 	// text on Redis.
-	HideSecrets bool
+	RedactHandshakes bool
 	// QueueBytes bounds what waits to be published while Redis is slow or
 	// away; beyond, the oldest is lost. Default 16 MiB.
 	QueueBytes int

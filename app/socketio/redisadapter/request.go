@@ -8,28 +8,28 @@ import (
 )
 
 // kindOf is the type of a request or response, as a number on the wire.
-type kindOf int
+type messageType int
 
 const (
-	reqSockets          kindOf = 0
-	reqAllRooms         kindOf = 1
-	reqJoin             kindOf = 2
-	reqLeave            kindOf = 3
-	reqDisconnect       kindOf = 4
-	reqFetch            kindOf = 5
-	reqServerSideEmit   kindOf = 6
-	reqBroadcast        kindOf = 7
-	respClientCount     kindOf = 8
-	respBroadcastAck    kindOf = 9
-	noKind              kindOf = -1
-	jsonStart                  = '{'
-	maxRequestIDLength         = 64
-	maxClientCountValue        = 1 << 31
+	typeSockets              messageType = 0
+	typeAllRooms             messageType = 1
+	typeRemoteJoin           messageType = 2
+	typeRemoteLeave          messageType = 3
+	typeRemoteDisconnect     messageType = 4
+	typeRemoteFetch          messageType = 5
+	typeServerSideEmit       messageType = 6
+	typeBroadcast            messageType = 7
+	typeBroadcastClientCount messageType = 8
+	typeBroadcastAck         messageType = 9
+	typeMissing              messageType = -1
+	jsonStart                            = '{'
+	maxRequestIDLength                   = 64
+	maxClientCountValue                  = 1 << 31
 )
 
 // request is a message on a namespace's request channel.
 type request struct {
-	Kind      kindOf            `json:"type"`
+	Type      messageType       `json:"type"`
 	UID       string            `json:"uid"`
 	RequestID string            `json:"requestId"`
 	Opts      *target           `json:"opts"`
@@ -52,16 +52,16 @@ func (req *request) encode() ([]byte, error) {
 	out := struct {
 		UID       string          `json:"uid"`
 		RequestID string          `json:"requestId,omitempty"`
-		Kind      kindOf          `json:"type"`
+		Kind      messageType     `json:"type"`
 		Opts      *target         `json:"opts,omitempty"`
 		Rooms     *roomList       `json:"rooms,omitempty"`
 		Close     *bool           `json:"close,omitempty"`
 		Data      json.RawMessage `json:"data,omitempty"`
-	}{UID: req.UID, RequestID: req.RequestID, Kind: req.Kind, Opts: req.Opts, Data: req.data}
-	switch req.Kind {
-	case reqJoin, reqLeave:
+	}{UID: req.UID, RequestID: req.RequestID, Kind: req.Type, Opts: req.Opts, Data: req.data}
+	switch req.Type {
+	case typeRemoteJoin, typeRemoteLeave:
 		out.Rooms = &req.Rooms
-	case reqDisconnect:
+	case typeRemoteDisconnect:
 		out.Close = &req.Close
 	}
 	return json.Marshal(out)
@@ -69,7 +69,7 @@ func (req *request) encode() ([]byte, error) {
 
 // decodeRequest reads a message from the request channel, in JSON or MessagePack.
 func decodeRequest(b []byte) (request, error) {
-	req := request{Kind: noKind}
+	req := request{Type: typeMissing}
 	if len(b) > 0 && b[0] == jsonStart {
 		if err := json.Unmarshal(b, &req); err != nil {
 			return req, fmt.Errorf("%w: %w", errMalformed, err)
@@ -86,24 +86,24 @@ func (req *request) check() error {
 		return fmt.Errorf("%w: a requestId of %d bytes", errMalformed, len(req.RequestID))
 	}
 	var ok bool
-	switch req.Kind {
-	case reqSockets, reqAllRooms:
+	switch req.Type {
+	case typeSockets, typeAllRooms:
 		ok = req.RequestID != ""
-	case reqFetch:
+	case typeRemoteFetch:
 		ok = req.RequestID != "" && req.Opts != nil
-	case reqJoin, reqLeave:
+	case typeRemoteJoin, typeRemoteLeave:
 		ok = req.Opts != nil || req.SID != ""
-	case reqDisconnect:
+	case typeRemoteDisconnect:
 		ok = req.Opts != nil || req.SID != ""
-	case reqServerSideEmit:
+	case typeServerSideEmit:
 		ok = len(req.Data) > 0
-	case reqBroadcast:
+	case typeBroadcast:
 		ok = req.RequestID != "" && req.event.data != nil
 	default:
 		ok = false
 	}
 	if !ok {
-		return fmt.Errorf("%w: request of type %d without what it needs", errMalformed, req.Kind)
+		return fmt.Errorf("%w: request of type %d without what it needs", errMalformed, req.Type)
 	}
 	return nil
 }
@@ -114,7 +114,7 @@ func (req *request) fromMsgpack(b []byte) error {
 	err := r.each(func(key string) (err error) {
 		switch key {
 		case "type":
-			req.Kind, err = r.kindOf()
+			req.Type, err = r.messageType()
 		case "uid":
 			req.UID, err = r.optionalText()
 		case "requestId":
@@ -133,7 +133,7 @@ func (req *request) fromMsgpack(b []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(r.b) > 0 || req.Kind != reqBroadcast {
+	if len(r.b) > 0 || req.Type != typeBroadcast {
 		return fmt.Errorf("%w: MessagePack that is no broadcast with acknowledgement", errMalformed)
 	}
 	if req.Opts == nil {
@@ -142,15 +142,15 @@ func (req *request) fromMsgpack(b []byte) error {
 	return nil
 }
 
-func (r *reader) kindOf() (kindOf, error) {
+func (r *reader) messageType() (messageType, error) {
 	v, err := r.next()
 	if err != nil {
-		return noKind, err
+		return typeMissing, err
 	}
-	if v.kind != kindInt || v.i < 0 || v.i > int64(respBroadcastAck) {
-		return noKind, fmt.Errorf("%w: no type", errMalformed)
+	if v.kind != kindInt || v.i < 0 || v.i > int64(typeBroadcastAck) {
+		return typeMissing, fmt.Errorf("%w: no type", errMalformed)
 	}
-	return kindOf(v.i), nil
+	return messageType(v.i), nil
 }
 
 // optionalText removes a string, or anything else, which counts as none.
@@ -166,7 +166,7 @@ func encodeBroadcastRequest(uid, requestID string, e event, t target, f flags) (
 	b := appendMapHeader(make([]byte, 0, 128+len(e.data)), 5)
 	b = appendText(appendText(b, "uid"), uid)
 	b = appendText(appendText(b, "requestId"), requestID)
-	b = appendInt(appendText(b, "type"), int64(reqBroadcast))
+	b = appendInt(appendText(b, "type"), int64(typeBroadcast))
 	b, err := appendEvent(appendText(b, "packet"), e)
 	if err != nil {
 		return nil, err

@@ -15,15 +15,15 @@ func TestDecodeRequest(t *testing.T) {
 		json string
 		want request
 	}{
-		"sockets":           {`{"uid":"u","requestId":"i","type":0,"rooms":["a"]}`, request{Kind: reqSockets, UID: "u", RequestID: "i", Rooms: roomList{"a"}}},
-		"all rooms":         {`{"uid":"u","requestId":"i","type":1}`, request{Kind: reqAllRooms, UID: "u", RequestID: "i"}},
-		"join":              {`{"uid":"u","type":2,"opts":{"rooms":["r1"],"except":[]},"rooms":["n1",2]}`, request{Kind: reqJoin, UID: "u", Opts: r1, Rooms: roomList{"n1", "2"}}},
-		"join by emitter":   {`{"type":2,"opts":{"rooms":["r1"],"except":[]},"rooms":["z"]}`, request{Kind: reqJoin, Opts: r1, Rooms: roomList{"z"}}},
-		"join, old form":    {`{"requestId":"i","type":2,"sid":"s","room":"r"}`, request{Kind: reqJoin, RequestID: "i", SID: "s", Room: "r"}},
-		"disconnect":        {`{"uid":"u","type":4,"opts":{"rooms":["r1"],"except":[]},"close":true}`, request{Kind: reqDisconnect, UID: "u", Opts: r1, Close: true}},
-		"fetch":             {`{"uid":"u","requestId":"i","type":5,"opts":{"rooms":["r1"],"except":[]}}`, request{Kind: reqFetch, UID: "u", RequestID: "i", Opts: r1}},
-		"server side emit":  {`{"uid":"u","requestId":"i","type":6,"data":["sse",7]}`, request{Kind: reqServerSideEmit, UID: "u", RequestID: "i", Data: []json.RawMessage{[]byte(`"sse"`), []byte("7")}}},
-		"without an answer": {`{"uid":"u","type":6,"data":["sse"]}`, request{Kind: reqServerSideEmit, UID: "u", Data: []json.RawMessage{[]byte(`"sse"`)}}},
+		"sockets":           {`{"uid":"u","requestId":"i","type":0,"rooms":["a"]}`, request{Type: typeSockets, UID: "u", RequestID: "i", Rooms: roomList{"a"}}},
+		"all rooms":         {`{"uid":"u","requestId":"i","type":1}`, request{Type: typeAllRooms, UID: "u", RequestID: "i"}},
+		"join":              {`{"uid":"u","type":2,"opts":{"rooms":["r1"],"except":[]},"rooms":["n1",2]}`, request{Type: typeRemoteJoin, UID: "u", Opts: r1, Rooms: roomList{"n1", "2"}}},
+		"join by emitter":   {`{"type":2,"opts":{"rooms":["r1"],"except":[]},"rooms":["z"]}`, request{Type: typeRemoteJoin, Opts: r1, Rooms: roomList{"z"}}},
+		"join, old form":    {`{"requestId":"i","type":2,"sid":"s","room":"r"}`, request{Type: typeRemoteJoin, RequestID: "i", SID: "s", Room: "r"}},
+		"disconnect":        {`{"uid":"u","type":4,"opts":{"rooms":["r1"],"except":[]},"close":true}`, request{Type: typeRemoteDisconnect, UID: "u", Opts: r1, Close: true}},
+		"fetch":             {`{"uid":"u","requestId":"i","type":5,"opts":{"rooms":["r1"],"except":[]}}`, request{Type: typeRemoteFetch, UID: "u", RequestID: "i", Opts: r1}},
+		"server side emit":  {`{"uid":"u","requestId":"i","type":6,"data":["sse",7]}`, request{Type: typeServerSideEmit, UID: "u", RequestID: "i", Data: []json.RawMessage{[]byte(`"sse"`), []byte("7")}}},
+		"without an answer": {`{"uid":"u","type":6,"data":["sse"]}`, request{Type: typeServerSideEmit, UID: "u", Data: []json.RawMessage{[]byte(`"sse"`)}}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestBroadcastRequest(t *testing.T) {
 	}
 	got, err := decodeRequest(b)
 	want := request{
-		Kind: reqBroadcast, UID: "u", RequestID: "i", event: e,
+		Type: typeBroadcast, UID: "u", RequestID: "i", event: e,
 		Opts: &target{Rooms: roomList{"r"}, Except: roomList{}}, flags: flags{timeout: 500 * time.Millisecond},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -64,7 +64,7 @@ func TestMalformedRequests(t *testing.T) {
 			t.Errorf("decodeRequest(%s) = %+v, %v, want a malformed message", text, got, err)
 		}
 	}
-	for name, b := range malformed() {
+	for name, b := range malformedMessages() {
 		if got, err := decodeRequest(b); !errors.Is(err, errMalformed) {
 			t.Errorf("%s: decodeRequest = %+v, %v, want a malformed message", name, got, err)
 		}
@@ -83,7 +83,7 @@ func TestMalformedRequests(t *testing.T) {
 func TestDecodeResponse(t *testing.T) {
 	t.Parallel()
 	resp, err := decodeResponse([]byte(`{"type":8,"requestId":"i","clientCount":3}`))
-	if err != nil || *resp.Kind != respClientCount || resp.RequestID != "i" || *resp.ClientCount != 3 {
+	if err != nil || *resp.Type != typeBroadcastClientCount || resp.RequestID != "i" || *resp.ClientCount != 3 {
 		t.Errorf("decodeResponse(count) = %+v, %v", resp, err)
 	}
 	resp, err = decodeResponse([]byte(`{"requestId":"i","sockets":[],"rooms":["a",1]}`))
@@ -104,7 +104,7 @@ func TestAck(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp, err := decodeResponse(b)
-	if err != nil || *resp.Kind != respBroadcastAck || resp.RequestID != "i" ||
+	if err != nil || *resp.Type != typeBroadcastAck || resp.RequestID != "i" ||
 		string(resp.answer) != `{"a":{"_placeholder":true,"num":0}}` || !reflect.DeepEqual(resp.attachments, [][]byte{{7}}) {
 		t.Errorf("decodeResponse(encodeAck) = %+v, %v", resp, err)
 	}
@@ -113,7 +113,7 @@ func TestAck(t *testing.T) {
 			t.Errorf("decodeResponse(packed %s) = %+v, %v, want null", text, resp, err)
 		}
 	}
-	for name, b := range malformed() {
+	for name, b := range malformedMessages() {
 		if resp, err := decodeResponse(b); !errors.Is(err, errMalformed) {
 			t.Errorf("%s: decodeResponse = %+v, %v, want a malformed message", name, resp, err)
 		}

@@ -16,7 +16,7 @@ type remoteSocket struct {
 // response is a message on a namespace's response channel. What is missing
 // in it is nil.
 type response struct {
-	Kind        *kindOf          `json:"type"`
+	Type        *messageType     `json:"type"`
 	RequestID   string           `json:"requestId"`
 	Sockets     *json.RawMessage `json:"sockets"`
 	Rooms       *roomList        `json:"rooms"`
@@ -50,9 +50,9 @@ func (resp *response) fromMsgpack(b []byte) error {
 	err := r.each(func(key string) (err error) {
 		switch key {
 		case "type":
-			var k kindOf
-			k, err = r.kindOf()
-			resp.Kind = &k
+			var k messageType
+			k, err = r.messageType()
+			resp.Type = &k
 		case "requestId":
 			resp.RequestID, err = r.text()
 		case "packet":
@@ -68,7 +68,7 @@ func (resp *response) fromMsgpack(b []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(r.b) > 0 || resp.Kind == nil || *resp.Kind != respBroadcastAck {
+	if len(r.b) > 0 || resp.Type == nil || *resp.Type != typeBroadcastAck {
 		return fmt.Errorf("%w: MessagePack that is no acknowledgement", errMalformed)
 	}
 	if resp.answer == nil {
@@ -80,7 +80,7 @@ func (resp *response) fromMsgpack(b []byte) error {
 // encodeAck returns a client's acknowledgement as MessagePack.
 func encodeAck(requestID string, answer []byte, attachments [][]byte) ([]byte, error) {
 	b := appendMapHeader(make([]byte, 0, 48+len(answer)), 3)
-	b = appendInt(appendText(b, "type"), int64(respBroadcastAck))
+	b = appendInt(appendText(b, "type"), int64(typeBroadcastAck))
 	b = appendText(appendText(b, "requestId"), requestID)
 	return appendJSON(appendText(b, "packet"), answer, attachments)
 }

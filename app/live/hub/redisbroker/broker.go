@@ -67,14 +67,14 @@ type Stats struct {
 	Connected bool
 	// Sessions counts those that stood since the start; all but the first are
 	// reconnections. Dropped counts messages that could not be published.
-	Sessions, Dropped uint64
+	Connections, Dropped uint64
 }
 
 // Stats returns the present figures.
 func (b *Broker) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return Stats{Connected: b.up, Sessions: b.sessions.Load(), Dropped: b.dropped.Load()}
+	return Stats{Connected: b.up, Connections: b.sessions.Load(), Dropped: b.dropped.Load()}
 }
 
 // Run keeps a session with Redis until ctx ends.
@@ -94,7 +94,7 @@ func (b *Broker) Run(ctx context.Context, l hub.Listener) error {
 		if ctx.Err() != nil {
 			break
 		}
-		b.tell(func() { l.State(err) })
+		b.tell(func() { l.OnState(err) })
 		if stood && time.Since(begin) > b.options.BackoffMax {
 			pause = b.options.BackoffMin
 		}

@@ -17,7 +17,7 @@ type Options struct {
 	Prefix string
 	// Poll is how often Redis is asked what is wanted (10 s); it is also how
 	// long a process that has gone may still be written for.
-	Poll time.Duration
+	PollInterval time.Duration
 	// Timeout bounds every exchange with Redis (5 s).
 	Timeout time.Duration
 	// BackoffMin and BackoffMax bound the pause before connecting again (100 ms
@@ -29,7 +29,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	setDefault(&o.Prefix, "smart-factory")
-	setDefault(&o.Poll, 10*time.Second)
+	setDefault(&o.PollInterval, 10*time.Second)
 	setDefault(&o.Timeout, 5*time.Second)
 	setDefault(&o.BackoffMin, 100*time.Millisecond)
 	setDefault(&o.BackoffMax, 5*time.Second)

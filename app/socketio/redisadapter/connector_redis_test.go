@@ -25,47 +25,47 @@ import (
 )
 
 // patience is how long anything may take on a machine that is very busy.
-const patience = time.Minute
+const testTimeout = time.Minute
 
 // eventually waits until done holds.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for !done() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("%s: not within %v", what, patience)
+			t.Fatalf("%s: not within %v", what, testTimeout)
 		}
 	}
 }
 
 // redis is a Redis server of one test's own.
-type redis struct {
+type redisServer struct {
 	t    *testing.T
 	port string
 	cmd  *exec.Cmd
 }
 
-func newRedis(t *testing.T) *redis {
+func newRedis(t *testing.T) *redisServer {
 	t.Helper()
-	r := &redis{t: t, port: strconv.Itoa(porttest.ForTest(t))}
+	r := &redisServer{t: t, port: strconv.Itoa(porttest.ForTest(t))}
 	t.Cleanup(r.kill)
 	return r
 }
 
-func startRedis(t *testing.T) *redis {
+func startRedis(t *testing.T) *redisServer {
 	t.Helper()
 	r := newRedis(t)
 	r.start()
 	return r
 }
 
-func (r *redis) url() string { return "redis://127.0.0.1:" + r.port }
+func (r *redisServer) url() string { return "redis://127.0.0.1:" + r.port }
 
-func (r *redis) start() {
+func (r *redisServer) start() {
 	r.t.Helper()
 	r.cmd = exec.Command("redis-server", "--port", r.port, "--bind", "127.0.0.1", "--save", "", "--dir", r.t.TempDir())
 	if err := r.cmd.Start(); err != nil {
@@ -80,14 +80,14 @@ func (r *redis) start() {
 	})
 }
 
-func (r *redis) signal(s syscall.Signal) {
+func (r *redisServer) signal(s syscall.Signal) {
 	r.t.Helper()
 	if err := r.cmd.Process.Signal(s); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
-func (r *redis) kill() {
+func (r *redisServer) kill() {
 	if r.cmd != nil {
 		_ = r.cmd.Process.Kill()
 		_ = r.cmd.Wait()
@@ -96,7 +96,7 @@ func (r *redis) kill() {
 }
 
 // client returns a plain client of the server.
-func (r *redis) client() rueidis.Client {
+func (r *redisServer) client() rueidis.Client {
 	r.t.Helper()
 	c, err := rueidis.NewClient(rueidis.ClientOption{
 		InitAddress: []string{"127.0.0.1:" + r.port}, ForceSingleClient: true, DisableCache: true,
@@ -111,7 +111,7 @@ func (r *redis) client() rueidis.Client {
 // server is a Socket.IO server with its connection.
 type server struct {
 	t      *testing.T
-	redis  *redisadapter.Redis
+	redis  *redisadapter.Connector
 	io     *socketio.Server
 	stop   context.CancelFunc
 	ended  chan struct{}
@@ -120,11 +120,11 @@ type server struct {
 }
 
 // launch runs a server without waiting for Redis.
-func launch(t *testing.T, o redisadapter.Options) *server {
+func startServer(t *testing.T, o redisadapter.Options) *server {
 	t.Helper()
 	s := &server{t: t, ended: make(chan struct{})}
 	if o.RequestsTimeout == 0 {
-		o.RequestsTimeout = patience
+		o.RequestsTimeout = testTimeout
 	}
 	o.OnState = func(err error) {
 		s.mu.Lock()
@@ -135,7 +135,7 @@ func launch(t *testing.T, o redisadapter.Options) *server {
 	if s.redis, err = redisadapter.New(o); err != nil {
 		t.Fatal(err)
 	}
-	s.io = socketio.New(socketio.Options{Adapter: s.redis.Adapter, AckTimeout: patience})
+	s.io = socketio.New(socketio.Options{Adapter: s.redis.Adapter, AckTimeout: testTimeout})
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
 	go func() { // ends with the test
@@ -144,34 +144,34 @@ func launch(t *testing.T, o redisadapter.Options) *server {
 			t.Errorf("Run = %v", err)
 		}
 	}()
-	t.Cleanup(s.end)
+	t.Cleanup(s.stopAndWait)
 	return s
 }
 
-func (s *server) end() {
+func (s *server) stopAndWait() {
 	s.stop()
 	select {
 	case <-s.ended:
-	case <-time.After(patience):
-		s.t.Errorf("Run did not end within %v", patience)
+	case <-time.After(testTimeout):
+		s.t.Errorf("Run did not end within %v", testTimeout)
 	}
 }
 
 // serve runs a server and waits until it is connected.
-func serve(t *testing.T, o redisadapter.Options) *server {
+func startConnectedServer(t *testing.T, o redisadapter.Options) *server {
 	t.Helper()
-	s := launch(t, o)
-	s.connected()
+	s := startServer(t, o)
+	s.awaitConnected()
 	return s
 }
 
-func (s *server) connected() {
+func (s *server) awaitConnected() {
 	s.t.Helper()
 	eventually(s.t, "connection", func() bool { return s.redis.Err() == nil })
 }
 
 // sees waits until the namespace has n servers.
-func (s *server) sees(nsp string, n int) {
+func (s *server) awaitServerCount(nsp string, n int) {
 	s.t.Helper()
 	eventually(s.t, fmt.Sprint(n, " servers"), func() bool {
 		got, err := s.io.Of(nsp).ServerCount(s.t.Context())
@@ -180,7 +180,7 @@ func (s *server) sees(nsp string, n int) {
 }
 
 // hears has the server-side events of a name put into the channel.
-func (s *server) hears(nsp, event string) chan string {
+func (s *server) recordEvents(nsp, event string) chan string {
 	heard := make(chan string, 1000)
 	s.io.Of(nsp).OnServerSideEvent(event, func(e *socketio.ServerEvent) { heard <- string(e.Args.JSON()) })
 	return heard
@@ -193,17 +193,17 @@ func expect(t *testing.T, heard chan string, want string) {
 		if got != want {
 			t.Errorf("heard %s, want %s", got, want)
 		}
-	case <-time.After(patience):
-		t.Fatalf("%s: not within %v", want, patience)
+	case <-time.After(testTimeout):
+		t.Fatalf("%s: not within %v", want, testTimeout)
 	}
 }
 
 func TestIntegrationServerSideEvents(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
-	a, b, c := serve(t, redisadapter.Options{URL: r.url()}), serve(t, redisadapter.Options{URL: r.url()}), serve(t, redisadapter.Options{URL: r.url()})
-	a.sees("/", 3)
-	own, heard := a.hears("/", "hello"), b.hears("/", "hello")
+	a, b, c := startConnectedServer(t, redisadapter.Options{URL: r.url()}), startConnectedServer(t, redisadapter.Options{URL: r.url()}), startConnectedServer(t, redisadapter.Options{URL: r.url()})
+	a.awaitServerCount("/", 3)
+	own, heard := a.recordEvents("/", "hello"), b.recordEvents("/", "hello")
 	for i := range 100 {
 		if err := a.io.ServerSideEmit("hello", i, map[string]any{"a": "é"}); err != nil {
 			t.Fatal(err)
@@ -235,16 +235,16 @@ func TestIntegrationServerSideEvents(t *testing.T) {
 }
 
 // expiring is a context whose time is up when it is closed.
-type expiring struct {
+type manualDeadline struct {
 	context.Context
-	up chan struct{}
+	expired chan struct{}
 }
 
-func (e expiring) Done() <-chan struct{} { return e.up }
+func (e manualDeadline) Done() <-chan struct{} { return e.expired }
 
-func (e expiring) Err() error {
+func (e manualDeadline) Err() error {
 	select {
-	case <-e.up:
+	case <-e.expired:
 		return context.DeadlineExceeded
 	default:
 		return nil
@@ -256,11 +256,11 @@ func (e expiring) Err() error {
 func TestIntegrationServerWithoutAnswer(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
-	a, hasty := serve(t, redisadapter.Options{URL: r.url()}), serve(t, redisadapter.Options{URL: r.url(), RequestsTimeout: 100 * time.Millisecond})
-	b, c := serve(t, redisadapter.Options{URL: r.url()}), serve(t, redisadapter.Options{URL: r.url()})
-	a.sees("/", 4)
-	ctx := expiring{t.Context(), make(chan struct{})}
-	timeIsUp := sync.OnceFunc(func() { close(ctx.up) })
+	a, hasty := startConnectedServer(t, redisadapter.Options{URL: r.url()}), startConnectedServer(t, redisadapter.Options{URL: r.url(), RequestsTimeout: 100 * time.Millisecond})
+	b, c := startConnectedServer(t, redisadapter.Options{URL: r.url()}), startConnectedServer(t, redisadapter.Options{URL: r.url()})
+	a.awaitServerCount("/", 4)
+	ctx := manualDeadline{t.Context(), make(chan struct{})}
+	timeIsUp := sync.OnceFunc(func() { close(ctx.expired) })
 	a.io.OnServerSideEvent("answered", func(*socketio.ServerEvent) { timeIsUp() })
 	hasty.io.OnServerSideEvent("ask", func(*socketio.ServerEvent) {})
 	c.io.OnServerSideEvent("ask", func(*socketio.ServerEvent) {})
@@ -283,15 +283,15 @@ func TestIntegrationServerWithoutAnswer(t *testing.T) {
 func TestIntegrationHandlersThatEnd(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
-	a, b := serve(t, redisadapter.Options{URL: r.url()}), serve(t, redisadapter.Options{URL: r.url()})
-	a.sees("/", 2)
+	a, b := startConnectedServer(t, redisadapter.Options{URL: r.url()}), startConnectedServer(t, redisadapter.Options{URL: r.url()})
+	a.awaitServerCount("/", 2)
 	b.io.OnServerSideEvent("bad", func(e *socketio.ServerEvent) {
 		if e.Args.Text(0) == "panic" {
 			panic("on purpose")
 		}
 		runtime.Goexit()
 	})
-	heard := b.hears("/", "good")
+	heard := b.recordEvents("/", "good")
 	for i := range 10 {
 		_ = a.io.ServerSideEmit("bad", []string{"panic", "goexit"}[i%2])
 		_ = a.io.ServerSideEmit("good", i)
@@ -304,23 +304,23 @@ func TestIntegrationHandlersThatEnd(t *testing.T) {
 func TestIntegrationNamespacesAreApart(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
-	a, b := serve(t, redisadapter.Options{URL: r.url(), Key: "k"}), serve(t, redisadapter.Options{URL: r.url(), Key: "k"})
-	other := serve(t, redisadapter.Options{URL: r.url(), Key: "k2"})
+	a, b := startConnectedServer(t, redisadapter.Options{URL: r.url(), Key: "k"}), startConnectedServer(t, redisadapter.Options{URL: r.url(), Key: "k"})
+	other := startConnectedServer(t, redisadapter.Options{URL: r.url(), Key: "k2"})
 	for _, nsp := range []string{"/a", "/ab", "/a*", "/[a]?", "/a#b", "/é ü"} {
 		b.io.Of(nsp)
-		a.sees(nsp, 2)
-		b.sees(nsp, 2)
-		heard := b.hears(nsp, "hello")
+		a.awaitServerCount(nsp, 2)
+		b.awaitServerCount(nsp, 2)
+		heard := b.recordEvents(nsp, "hello")
 		_ = a.io.Of(nsp).ServerSideEmit("hello", nsp)
 		expect(t, heard, `["`+nsp+`"]`)
 	}
-	other.sees("/", 1)
+	other.awaitServerCount("/", 1)
 	// One that is closed is not counted any more.
 	if err := b.io.Of("/ab").Adapter().Close(); err != nil {
 		t.Error(err)
 	}
-	a.sees("/ab", 1)
-	a.sees("/a", 2)
+	a.awaitServerCount("/ab", 1)
+	a.awaitServerCount("/a", 2)
 }
 
 // TestIntegrationANamespaceMadeAnew: the end of a namespace's adapter takes
@@ -329,17 +329,17 @@ func TestIntegrationNamespacesAreApart(t *testing.T) {
 func TestIntegrationANamespaceMadeAnew(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
-	a, b := serve(t, redisadapter.Options{URL: r.url()}), serve(t, redisadapter.Options{URL: r.url()})
+	a, b := startConnectedServer(t, redisadapter.Options{URL: r.url()}), startConnectedServer(t, redisadapter.Options{URL: r.url()})
 	old := b.io.Of("/n").Adapter()
-	heard := b.hears("/n", "hello")
-	a.sees("/n", 2)
+	heard := b.recordEvents("/n", "hello")
+	a.awaitServerCount("/n", 2)
 	b.redis.Adapter(b.io.Of("/n")) // as the server does when it makes one
 	if err := old.Close(); err != nil {
 		t.Error(err)
 	}
-	b.hears("/later", "hello")
-	a.sees("/later", 2) // by then the subscriptions are what they are going to be
-	a.sees("/n", 2)
+	b.recordEvents("/later", "hello")
+	a.awaitServerCount("/later", 2) // by then the subscriptions are what they are going to be
+	a.awaitServerCount("/n", 2)
 	_ = a.io.Of("/n").ServerSideEmit("hello", 1)
 	expect(t, heard, `[1]`)
 }
@@ -347,16 +347,16 @@ func TestIntegrationANamespaceMadeAnew(t *testing.T) {
 func TestIntegrationRedisAway(t *testing.T) {
 	t.Parallel()
 	r := newRedis(t)
-	a, b := launch(t, redisadapter.Options{URL: r.url()}), launch(t, redisadapter.Options{URL: r.url()})
+	a, b := startServer(t, redisadapter.Options{URL: r.url()}), startServer(t, redisadapter.Options{URL: r.url()})
 	if err := a.redis.Err(); err == nil {
 		t.Error("Err = nil before there is a Redis")
 	}
 	r.start()
 	for round := range 3 {
-		a.connected()
-		b.connected()
-		a.sees("/", 2)
-		heard := b.hears("/", fmt.Sprint("hello", round))
+		a.awaitConnected()
+		b.awaitConnected()
+		a.awaitServerCount("/", 2)
+		heard := b.recordEvents("/", fmt.Sprint("hello", round))
 		_ = a.io.ServerSideEmit(fmt.Sprint("hello", round), round)
 		expect(t, heard, fmt.Sprintf("[%d]", round))
 		if round == 2 {
@@ -378,8 +378,8 @@ func TestIntegrationRedisAway(t *testing.T) {
 		}
 		r.start()
 	}
-	a.end()
-	b.end()
+	a.stopAndWait()
+	b.stopAndWait()
 	for _, s := range []*server{a, b} {
 		// Found, lost, found, lost, found; nothing twice.
 		if len(s.states) != 5 {
@@ -397,24 +397,24 @@ func TestIntegrationRedisAway(t *testing.T) {
 func TestIntegrationRedisHangs(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
-	a, b := serve(t, redisadapter.Options{URL: r.url(), QueueBytes: 100_000}), serve(t, redisadapter.Options{URL: r.url()})
-	a.sees("/", 2)
-	heard := b.hears("/", "hello")
+	a, b := startConnectedServer(t, redisadapter.Options{URL: r.url(), QueueBytes: 100_000}), startConnectedServer(t, redisadapter.Options{URL: r.url()})
+	a.awaitServerCount("/", 2)
+	heard := b.recordEvents("/", "hello")
 	r.signal(syscall.SIGSTOP)
 	began := time.Now()
 	for i := range 10_000 {
 		_ = a.io.ServerSideEmit("flood", i, "............................................................")
 	}
-	if took := time.Since(began); took > patience/2 {
+	if took := time.Since(began); took > testTimeout/2 {
 		t.Errorf("publishing took %v while Redis stood still", took)
 	}
-	if s := a.redis.Stats(); s.QueuedBytes > 100_000 || s.Lost == 0 {
+	if s := a.redis.Stats(); s.QueuedBytes > 100_000 || s.Dropped == 0 {
 		t.Errorf("Stats = %+v, want a queue below 100 000 bytes and losses", s)
 	}
 	eventually(t, "loss", func() bool { return a.redis.Err() != nil })
 	r.signal(syscall.SIGCONT)
-	a.sees("/", 2)
-	b.connected()
+	a.awaitServerCount("/", 2)
+	b.awaitConnected()
 	_ = a.io.ServerSideEmit("hello", 1)
 	expect(t, heard, "[1]")
 }
@@ -422,35 +422,35 @@ func TestIntegrationRedisHangs(t *testing.T) {
 func TestIntegrationMalformedMessages(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
-	a, b := serve(t, redisadapter.Options{URL: r.url(), MaxMessage: 1 << 20}), serve(t, redisadapter.Options{URL: r.url()})
-	a.sees("/", 2)
-	heard := a.hears("/", "hello")
+	a, b := startConnectedServer(t, redisadapter.Options{URL: r.url(), MaxMessage: 1 << 20}), startConnectedServer(t, redisadapter.Options{URL: r.url()})
+	a.awaitServerCount("/", 2)
+	heard := a.recordEvents("/", "hello")
 	c := r.client()
 	bad := redisadapter.Malformed()
 	bad["too large"] = make([]byte, 1<<20+1)
 	for name, m := range bad {
-		before := a.redis.Stats().Dropped
+		before := a.redis.Stats().Malformed
 		for _, channel := range []string{"socket.io#/#", "socket.io-request#/#", "socket.io-response#/#"} {
 			if err := c.Do(t.Context(), c.B().Publish().Channel(channel).Message(string(m)).Build()).Error(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		eventually(t, "drops of "+name, func() bool { return a.redis.Stats().Dropped == before+3 })
+		eventually(t, "drops of "+name, func() bool { return a.redis.Stats().Malformed == before+3 })
 	}
 	_ = b.io.ServerSideEmit("hello", "still there")
 	expect(t, heard, `["still there"]`)
-	a.sees("/", 2)
+	a.awaitServerCount("/", 2)
 }
 
 // Who leaves is not counted from then on, and what it said last arrives.
 func TestIntegrationLeaving(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
-	a, b := serve(t, redisadapter.Options{URL: r.url()}), serve(t, redisadapter.Options{URL: r.url()})
-	a.sees("/", 2)
-	heard := b.hears("/", "bye")
+	a, b := startConnectedServer(t, redisadapter.Options{URL: r.url()}), startConnectedServer(t, redisadapter.Options{URL: r.url()})
+	a.awaitServerCount("/", 2)
+	heard := b.recordEvents("/", "bye")
 	_ = a.io.ServerSideEmit("bye")
-	a.end()
+	a.stopAndWait()
 	expect(t, heard, "[]")
 	if n, err := b.io.ServerCount(t.Context()); n != 1 || err != nil {
 		t.Errorf("ServerCount = %d, %v after the other has left, want 1", n, err)
@@ -467,8 +467,8 @@ func TestIntegrationLeaving(t *testing.T) {
 func TestIntegrationSpecificResponses(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
-	a, b := serve(t, redisadapter.Options{URL: r.url()}), serve(t, redisadapter.Options{URL: r.url(), SpecificResponses: true})
-	a.sees("/", 2)
+	a, b := startConnectedServer(t, redisadapter.Options{URL: r.url()}), startConnectedServer(t, redisadapter.Options{URL: r.url(), SpecificResponses: true})
+	a.awaitServerCount("/", 2)
 	spy, release := r.client().Dedicate()
 	defer release()
 	answers := make(chan string, 100)
@@ -491,7 +491,7 @@ func TestIntegrationSpecificResponses(t *testing.T) {
 			if specific := len(channel) == len(general+"abcdef#"); specific != (i < 2) || !specific && channel != general {
 				t.Errorf("answer %d came on %s", i, channel)
 			}
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Fatal("an answer is missing")
 		}
 	}

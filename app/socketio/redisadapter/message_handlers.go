@@ -14,7 +14,7 @@ const maxServerEvents = 1024
 
 // onBroadcast is called with what arrives on the broadcast channels.
 func (a *Adapter) onBroadcast(channel, message string) {
-	room, ok := a.channels.room(channel)
+	room, ok := a.channels.roomOf(channel)
 	if !ok || room != "" && !a.Wants(room) {
 		return
 	}
@@ -26,7 +26,7 @@ func (a *Adapter) onBroadcast(channel, message string) {
 	if m.uid == a.uid || m.event.nsp != a.nsp {
 		return
 	}
-	_ = a.MemoryAdapter.Broadcast(m.event.packet(), options(m.target, m.flags)) // closed: nobody to deliver to
+	_ = a.MemoryAdapter.Broadcast(m.event.packet(), localOptions(m.target, m.flags)) // closed: nobody to deliver to
 }
 
 // onRequest is called with what arrives on the request channel.
@@ -39,23 +39,23 @@ func (a *Adapter) onRequest(channel, message string) {
 	if req.UID == a.uid {
 		return // done before it was published
 	}
-	switch req.Kind {
-	case reqSockets:
-		a.answer(&req, sidsResponse{req.RequestID, ids(a.LocalSockets(&socketio.BroadcastOptions{Rooms: req.Rooms}))})
-	case reqAllRooms:
-		a.answer(&req, roomsResponse{req.RequestID, a.LocalRooms()})
-	case reqFetch:
-		a.answerFetch(&req)
-	case reqJoin, reqLeave, reqDisconnect:
-		a.move(&req)
-	case reqServerSideEmit:
-		a.serverSide(&req)
-	case reqBroadcast:
-		a.ask(&req)
+	switch req.Type {
+	case typeSockets:
+		a.respond(&req, socketIDsResponse{req.RequestID, socketIDs(a.LocalSockets(&socketio.BroadcastOptions{Rooms: req.Rooms}))})
+	case typeAllRooms:
+		a.respond(&req, roomsResponse{req.RequestID, a.LocalRooms()})
+	case typeRemoteFetch:
+		a.respondSockets(&req)
+	case typeRemoteJoin, typeRemoteLeave, typeRemoteDisconnect:
+		a.handleMembership(&req)
+	case typeServerSideEmit:
+		a.handleServerSideEmit(&req)
+	case typeBroadcast:
+		a.handleBroadcastWithAck(&req)
 	}
 }
 
-func ids(sockets []*socketio.Socket) roomList {
+func socketIDs(sockets []*socketio.Socket) roomList {
 	list := make(roomList, len(sockets))
 	for i, s := range sockets {
 		list[i] = s.ID()
@@ -66,7 +66,7 @@ func ids(sockets []*socketio.Socket) roomList {
 // The responses always have their lists: a peer that misses one waits for
 // its timeout.
 type (
-	sidsResponse struct {
+	socketIDsResponse struct {
 		RequestID string   `json:"requestId"`
 		Sockets   roomList `json:"sockets"`
 	}
@@ -78,23 +78,23 @@ type (
 		RequestID string         `json:"requestId"`
 		Sockets   []remoteSocket `json:"sockets"`
 	}
-	doneResponse struct {
+	emptyResponse struct {
 		RequestID string `json:"requestId"`
 	}
 	valueResponse struct {
-		Kind      kindOf          `json:"type"`
+		Type      messageType     `json:"type"`
 		RequestID string          `json:"requestId"`
 		Data      json.RawMessage `json:"data"`
 	}
 	countResponse struct {
-		Kind        kindOf `json:"type"`
-		RequestID   string `json:"requestId"`
-		ClientCount int    `json:"clientCount"`
+		Type        messageType `json:"type"`
+		RequestID   string      `json:"requestId"`
+		ClientCount int         `json:"clientCount"`
 	}
 )
 
 // answer publishes a response in JSON.
-func (a *Adapter) answer(req *request, response any) {
+func (a *Adapter) respond(req *request, response any) {
 	if b, err := json.Marshal(response); err == nil {
 		a.link.publish(a.responseChannel(req), b)
 	}
@@ -107,47 +107,47 @@ func (a *Adapter) responseChannel(req *request) string {
 	return a.channels.response
 }
 
-func (a *Adapter) answerFetch(req *request) {
-	found, err := a.MemoryAdapter.FetchSockets(context.Background(), options(*req.Opts, flags{}))
+func (a *Adapter) respondSockets(req *request) {
+	found, err := a.MemoryAdapter.FetchSockets(context.Background(), localOptions(*req.Opts, flags{}))
 	if err != nil {
 		found = nil // an empty answer is better than none
 	}
 	list := make([]remoteSocket, len(found))
 	for i, d := range found {
 		list[i] = remoteSocket{ID: d.ID, Handshake: d.Handshake, Rooms: d.Rooms, Data: d.Data}
-		if a.link.options.HideSecrets {
-			list[i].Handshake = withoutSecrets(d.Handshake)
+		if a.link.options.RedactHandshakes {
+			list[i].Handshake = redactHandshake(d.Handshake)
 		}
 	}
-	a.answer(req, socketsResponse{req.RequestID, list})
+	a.respond(req, socketsResponse{req.RequestID, list})
 }
 
 // move makes sockets of this server join, leave or disconnect: those that the
 // request selects, or in its old form one, whose server alone answers.
-func (a *Adapter) move(req *request) {
+func (a *Adapter) handleMembership(req *request) {
 	o, rooms := &socketio.BroadcastOptions{Rooms: []string{req.SID}, Flags: socketio.Flags{Local: true}}, []string(req.Rooms)
 	if req.Opts != nil {
-		o = options(*req.Opts, flags{})
+		o = localOptions(*req.Opts, flags{})
 	} else {
 		rooms = []string{req.Room}
-		if !a.has(req.SID) {
+		if !a.hasSocket(req.SID) {
 			return
 		}
 	}
-	switch req.Kind {
-	case reqJoin:
+	switch req.Type {
+	case typeRemoteJoin:
 		_ = a.MemoryAdapter.SocketsJoin(o, rooms)
-	case reqLeave:
+	case typeRemoteLeave:
 		_ = a.MemoryAdapter.SocketsLeave(o, rooms)
-	case reqDisconnect:
+	case typeRemoteDisconnect:
 		_ = a.MemoryAdapter.DisconnectSockets(o, req.Close)
 	}
 	if req.Opts == nil && req.RequestID != "" {
-		a.answer(req, doneResponse{req.RequestID})
+		a.respond(req, emptyResponse{req.RequestID})
 	}
 }
 
-func (a *Adapter) has(sid string) bool {
+func (a *Adapter) hasSocket(sid string) bool {
 	for _, s := range a.LocalSockets(&socketio.BroadcastOptions{Rooms: []string{sid}}) {
 		if s.ID() == sid {
 			return true
@@ -157,7 +157,7 @@ func (a *Adapter) has(sid string) bool {
 }
 
 // serverSide has a server-side event handled, after those before it.
-func (a *Adapter) serverSide(req *request) {
+func (a *Adapter) handleServerSideEmit(req *request) {
 	data, err := json.Marshal(req.Data)
 	if err != nil {
 		return
@@ -169,14 +169,14 @@ func (a *Adapter) serverSide(req *request) {
 	}
 	var answer func(socketio.Args)
 	if req.RequestID != "" {
-		answer = func(value socketio.Args) { a.answerServerSide(req, value) }
+		answer = func(value socketio.Args) { a.respondServerSideEmit(req, value) }
 	}
-	if !a.serial.do(func() { a.Namespace().ServerSideEvent(event, answer) }) {
+	if !a.events.enqueue(func() { a.Namespace().ServerSideEvent(event, answer) }) {
 		a.link.drop(a.channels.request, errors.New("too many server-side events wait"))
 	}
 }
 
-func (a *Adapter) answerServerSide(req *request, value socketio.Args) {
+func (a *Adapter) respondServerSideEmit(req *request, value socketio.Args) {
 	plain, err := value.At(0, 1).MarshalJSON()
 	if err != nil || len(plain) < 2 {
 		return
@@ -185,14 +185,14 @@ func (a *Adapter) answerServerSide(req *request, value socketio.Args) {
 	if len(data) == 0 {
 		data = json.RawMessage("null")
 	}
-	b, err := json.Marshal(valueResponse{reqServerSideEmit, req.RequestID, data})
+	b, err := json.Marshal(valueResponse{typeServerSideEmit, req.RequestID, data})
 	if err == nil {
 		a.link.publish(a.channels.response, b) // the general channel, always
 	}
 }
 
 // ask broadcasts with acknowledgement to this server's sockets, for another.
-func (a *Adapter) ask(req *request) {
+func (a *Adapter) handleBroadcastWithAck(req *request) {
 	if req.event.nsp != a.nsp {
 		return
 	}
@@ -200,14 +200,14 @@ func (a *Adapter) ask(req *request) {
 	if wait == 0 {
 		wait = ackTimeout
 	}
-	if a.asked.Add(1) > maxAsked {
-		a.asked.Add(-1)
+	if a.ackBroadcasts.Add(1) > maxAckBroadcasts {
+		a.ackBroadcasts.Add(-1)
 		a.link.drop(a.channels.request, errors.New("too many broadcasts wait for acknowledgements"))
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	counted := func(clients int) {
-		a.answer(req, countResponse{respClientCount, req.RequestID, clients})
+		a.respond(req, countResponse{typeBroadcastClientCount, req.RequestID, clients})
 	}
 	answered := func(args socketio.Args) {
 		first := args.Raw(0)
@@ -221,9 +221,9 @@ func (a *Adapter) ask(req *request) {
 	// The timeout releases the context: nobody knows when the last has answered.
 	context.AfterFunc(ctx, func() {
 		cancel()
-		a.asked.Add(-1)
+		a.ackBroadcasts.Add(-1)
 	})
-	if err := a.MemoryAdapter.BroadcastWithAck(ctx, req.event.packet(), options(*req.Opts, req.flags), counted, answered); err != nil {
+	if err := a.MemoryAdapter.BroadcastWithAck(ctx, req.event.packet(), localOptions(*req.Opts, req.flags), counted, answered); err != nil {
 		cancel()
 		counted(0) // or the other server waits
 	}
@@ -233,7 +233,7 @@ func (a *Adapter) ask(req *request) {
 func (a *Adapter) onResponse(channel, message string) {
 	resp, err := decodeResponse([]byte(message))
 	if err == nil {
-		err = a.pending.answer(&resp)
+		err = a.requests.handle(&resp)
 	}
 	if err != nil {
 		a.link.drop(channel, err)

@@ -8,13 +8,13 @@ import (
 
 func TestWithoutSecrets(t *testing.T) {
 	t.Parallel()
-	got := withoutSecrets(json.RawMessage(`{"headers":{"authorization":"Bearer s3cret","Cookie":["s3cret"],"X-API-Key":"s3cret","host":"h"},` +
+	got := redactHandshake(json.RawMessage(`{"headers":{"authorization":"Bearer s3cret","Cookie":["s3cret"],"X-API-Key":"s3cret","host":"h"},` +
 		`"time":"t","url":"/socket.io/?EIO=4","query":{"EIO":"4"},"auth":{"token":"s3cret"}}`))
 	if want := `{"auth":{},"headers":{"host":"h"},"query":{"EIO":"4"},"time":"t","url":"/socket.io/?EIO=4"}`; string(got) != want {
 		t.Errorf("withoutSecrets = %s, want %s", got, want)
 	}
 	for _, odd := range []string{``, `null`, `[]`, `"s3cret"`, `{"headers":"s3cret"}`, `{"headers":["s3cret"],"auth":"s3cret"}`, `{"auth":"s3cret"}`} {
-		if got := withoutSecrets(json.RawMessage(odd)); strings.Contains(string(got), "s3cret") || !json.Valid(got) {
+		if got := redactHandshake(json.RawMessage(odd)); strings.Contains(string(got), "s3cret") || !json.Valid(got) {
 			t.Errorf("withoutSecrets(%s) = %s", odd, got)
 		}
 	}

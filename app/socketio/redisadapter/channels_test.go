@@ -7,7 +7,7 @@ func TestChannels(t *testing.T) {
 	c := channelsOf("socket.io", "/chat", "abcdef")
 	want := channels{
 		broadcast: "socket.io#/chat#", pattern: "socket.io#/chat#*", request: "socket.io-request#/chat#",
-		response: "socket.io-response#/chat#", own: "socket.io-response#/chat#abcdef#",
+		response: "socket.io-response#/chat#", privateResponse: "socket.io-response#/chat#abcdef#",
 	}
 	if c != want {
 		t.Errorf("channelsOf = %+v, want %+v", c, want)
@@ -32,17 +32,17 @@ func TestRoomOfChannel(t *testing.T) {
 		{"p#/#", "", false},
 		{"", "", false},
 	} {
-		room, ok := c.room(tt.channel)
+		room, ok := c.roomOf(tt.channel)
 		if ok != tt.ok || ok && room != tt.room {
 			t.Errorf("room(%q) = %q, %v, want %q, %v", tt.channel, room, ok, tt.room, tt.ok)
 		}
 	}
 	for _, rooms := range [][]string{nil, {"a", "b"}} {
-		if got := c.ofRooms(rooms); got != "p#/a#" {
+		if got := c.broadcastTo(rooms); got != "p#/a#" {
 			t.Errorf("ofRooms(%q) = %s, want the namespace's channel", rooms, got)
 		}
 	}
-	if got := c.ofRooms([]string{"x#y"}); got != "p#/a#x#y#" {
+	if got := c.broadcastTo([]string{"x#y"}); got != "p#/a#x#y#" {
 		t.Errorf("ofRooms(x#y) = %s", got)
 	}
 }

@@ -40,7 +40,7 @@ func (b *Broker) heardWish(l hub.Listener, text string) {
 	b.mu.Lock()
 	b.wanted[room] = b.round
 	b.mu.Unlock()
-	b.tell(func() { l.Wanted(room, true) })
+	b.tell(func() { l.OnInterest(room, true) })
 }
 
 // ask asks Redis which rooms others have subscribed. The first time in a
@@ -58,7 +58,7 @@ func (s *session) ask(ctx context.Context, first bool) error {
 		return fmt.Errorf("ask for subscriptions: %w", err)
 	}
 	for room, yes := range b.compare(rooms, round, first) {
-		b.tell(func() { s.l.Wanted(room, yes) })
+		b.tell(func() { s.l.OnInterest(room, yes) })
 	}
 	return nil
 }

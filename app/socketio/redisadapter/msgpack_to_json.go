@@ -21,7 +21,7 @@ const (
 
 // transcoder turns MessagePack into the JSON of a Socket.IO packet, as
 // JSON.stringify would write the same values: binaries become placeholders.
-type transcoder struct {
+type jsonEncoder struct {
 	reader
 
 	json        []byte
@@ -31,7 +31,7 @@ type transcoder struct {
 // toJSON turns one whole MessagePack value into JSON. The attachments are
 // copies: nothing that it returns aliases msgpack.
 func toJSON(msgpack []byte) (json []byte, attachments [][]byte, err error) {
-	t := transcoder{reader: reader{b: msgpack}, json: make([]byte, 0, len(msgpack)+len(msgpack)/4+16)}
+	t := jsonEncoder{reader: reader{b: msgpack}, json: make([]byte, 0, len(msgpack)+len(msgpack)/4+16)}
 	if err := t.value(); err != nil {
 		return nil, nil, err
 	}
@@ -42,7 +42,7 @@ func toJSON(msgpack []byte) (json []byte, attachments [][]byte, err error) {
 }
 
 // value removes one value and appends it.
-func (t *transcoder) value() error {
+func (t *jsonEncoder) value() error {
 	v, err := t.next()
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func (t *transcoder) value() error {
 	return nil
 }
 
-func (t *transcoder) array(n int) error {
+func (t *jsonEncoder) array(n int) error {
 	if err := t.enter(); err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (t *transcoder) array(n int) error {
 	return nil
 }
 
-func (t *transcoder) object(n int) error {
+func (t *jsonEncoder) object(n int) error {
 	if err := t.enter(); err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (t *transcoder) object(n int) error {
 }
 
 // key appends a scalar as the name that it has as a property in JavaScript.
-func (t *transcoder) key() error {
+func (t *jsonEncoder) key() error {
 	v, err := t.next()
 	if err != nil {
 		return err
@@ -138,7 +138,7 @@ func (t *transcoder) key() error {
 	return fmt.Errorf("%w: the key of a map is no name", errMalformed)
 }
 
-func (t *transcoder) binary(b []byte) error {
+func (t *jsonEncoder) binary(b []byte) error {
 	if len(t.attachments) == maxAttachments {
 		return fmt.Errorf("%w: more than %d binaries", errMalformed, maxAttachments)
 	}
@@ -151,7 +151,7 @@ func (t *transcoder) binary(b []byte) error {
 
 // extension appends what the Node peer makes of an extension: a date, null for
 // undefined, a binary, or the pair of type and bytes if it does not know it.
-func (t *transcoder) extension(v value) error {
+func (t *jsonEncoder) extension(v value) error {
 	switch v.ext {
 	case extTimestamp:
 		if ms, ok := timestamp(v.b); ok {

@@ -6,7 +6,7 @@ import (
 )
 
 // withoutSecrets returns a handshake without what the client proves itself with.
-func withoutSecrets(handshake json.RawMessage) json.RawMessage {
+func redactHandshake(handshake json.RawMessage) json.RawMessage {
 	nothing := json.RawMessage("{}")
 	var all, headers map[string]json.RawMessage
 	if json.Unmarshal(handshake, &all) != nil || json.Unmarshal(all["headers"], &headers) != nil {

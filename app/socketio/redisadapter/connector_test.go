@@ -12,7 +12,7 @@ import (
 )
 
 // nobody is a port that nobody listens at.
-const nobody = "redis://127.0.0.1:1"
+const unreachable = "redis://127.0.0.1:1"
 
 func TestOptions(t *testing.T) {
 	t.Parallel()
@@ -21,7 +21,7 @@ func TestOptions(t *testing.T) {
 		"no scheme":        {URL: "127.0.0.1:6379"},
 		"another scheme":   {URL: "http://127.0.0.1"},
 		"no database":      {URL: "redis://:secret@127.0.0.1/x"},
-		"a negative limit": {URL: nobody, QueueBytes: -1},
+		"a negative limit": {URL: unreachable, QueueBytes: -1},
 	} {
 		if r, err := redisadapter.New(o); err == nil || r != nil {
 			t.Errorf("%s: New = %v, %v, want an error", name, r, err)
@@ -33,7 +33,7 @@ func TestOptions(t *testing.T) {
 
 func TestRunEndsAtOnce(t *testing.T) {
 	t.Parallel()
-	r, err := redisadapter.New(redisadapter.Options{URL: nobody})
+	r, err := redisadapter.New(redisadapter.Options{URL: unreachable})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestRunEndsAtOnce(t *testing.T) {
 // Without Redis a server works as a single one, whether Run runs or not.
 func TestWithoutRedis(t *testing.T) {
 	t.Parallel()
-	r, err := redisadapter.New(redisadapter.Options{URL: nobody, QueueBytes: 10_000})
+	r, err := redisadapter.New(redisadapter.Options{URL: unreachable, QueueBytes: 10_000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestWithoutRedis(t *testing.T) {
 		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("all that took %v", took)
 		}
-		if s := r.Stats(); s.Connected || s.QueuedBytes > 10_000 || s.Lost == 0 || r.Err() == nil {
+		if s := r.Stats(); s.Connected || s.QueuedBytes > 10_000 || s.Dropped == 0 || r.Err() == nil {
 			t.Errorf("Stats = %+v, Err = %v", s, r.Err())
 		}
 	}

@@ -99,7 +99,7 @@ func (s *session) begin(ctx context.Context) error {
 		}
 	}
 	b.sessions.Add(1)
-	b.tell(func() { s.l.State(nil) })
+	b.tell(func() { s.l.OnState(nil) })
 	b.nudge() // whatever has come up meanwhile
 	return s.ask(ctx, true)
 }
@@ -120,7 +120,7 @@ func ended(err error) error {
 }
 
 func (s *session) serve(ctx context.Context) error {
-	poll := time.NewTicker(s.b.options.Poll)
+	poll := time.NewTicker(s.b.options.PollInterval)
 	defer poll.Stop()
 	for {
 		var err error
@@ -227,7 +227,7 @@ func (s *session) heard(m rueidis.PubSubMessage) {
 		if m.Channel == b.wishes() {
 			b.heardWish(s.l, m.Message)
 		} else if room, ours := strings.CutPrefix(m.Channel, b.roomPrefix()); ours {
-			b.tell(func() { s.l.Message(room, []byte(m.Message)) })
+			b.tell(func() { s.l.OnMessage(room, []byte(m.Message)) })
 		}
 	})
 	if err != nil {

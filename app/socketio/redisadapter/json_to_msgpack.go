@@ -106,7 +106,7 @@ func appendUint(b []byte, n uint64) []byte {
 // becomes the binary that it stands for; without, it is an object like any
 // other. The order of properties is kept.
 func appendJSON(b, text []byte, attachments [][]byte) ([]byte, error) {
-	w := writer{out: b, in: text, attachments: attachments}
+	w := jsonDecoder{out: b, in: text, attachments: attachments}
 	if err := w.value(); err != nil {
 		return b, err
 	}
@@ -120,7 +120,7 @@ func appendJSON(b, text []byte, attachments [][]byte) ([]byte, error) {
 const placeholderSize = 100
 
 // writer turns JSON into MessagePack.
-type writer struct {
+type jsonDecoder struct {
 	out, in     []byte
 	attachments [][]byte
 	depth       int
@@ -128,21 +128,21 @@ type writer struct {
 
 func clip(b []byte) []byte { return b[:min(len(b), 20)] }
 
-func (w *writer) blank() {
+func (w *jsonDecoder) blank() {
 	for len(w.in) > 0 && (w.in[0] == ' ' || w.in[0] == '\n' || w.in[0] == '\r' || w.in[0] == '\t') {
 		w.in = w.in[1:]
 	}
 }
 
 // peek returns the next byte that is no space, 0 at the end.
-func (w *writer) peek() byte {
+func (w *jsonDecoder) peek() byte {
 	if w.blank(); len(w.in) == 0 {
 		return 0
 	}
 	return w.in[0]
 }
 
-func (w *writer) value() error {
+func (w *jsonDecoder) value() error {
 	switch c := w.peek(); c {
 	case '[':
 		return w.container(']', 0x90, 0xdc, w.value)
@@ -163,7 +163,7 @@ func (w *writer) value() error {
 	return w.number()
 }
 
-func (w *writer) word(word string, c byte) error {
+func (w *jsonDecoder) word(word string, c byte) error {
 	if len(w.in) < len(word) || string(w.in[:len(word)]) != word {
 		return fmt.Errorf("%q is no JSON", clip(w.in))
 	}
@@ -173,7 +173,7 @@ func (w *writer) word(word string, c byte) error {
 
 // container writes the elements behind one byte of header and makes room for a
 // longer one if there turn out to be many.
-func (w *writer) container(end, short, long byte, element func() error) error {
+func (w *jsonDecoder) container(end, short, long byte, element func() error) error {
 	if w.depth++; w.depth > maxDepth {
 		return fmt.Errorf("JSON nested deeper than %d", maxDepth)
 	}
@@ -204,7 +204,7 @@ func (w *writer) container(end, short, long byte, element func() error) error {
 	return nil
 }
 
-func (w *writer) property() error {
+func (w *jsonDecoder) property() error {
 	if w.peek() != '"' {
 		return fmt.Errorf("%q where a name is due", clip(w.in))
 	}
@@ -219,7 +219,7 @@ func (w *writer) property() error {
 }
 
 // placeholder writes the binary if the object at hand stands for one.
-func (w *writer) placeholder() bool {
+func (w *jsonDecoder) placeholder() bool {
 	if len(w.attachments) == 0 {
 		return false
 	}
@@ -239,7 +239,7 @@ func (w *writer) placeholder() bool {
 	return true
 }
 
-func (w *writer) text() error {
+func (w *jsonDecoder) text() error {
 	escaped := false
 	for i := 1; i < len(w.in); i++ {
 		switch w.in[i] {
@@ -264,7 +264,7 @@ func (w *writer) text() error {
 	return fmt.Errorf("%q has no end", clip(w.in))
 }
 
-func (w *writer) number() error {
+func (w *jsonDecoder) number() error {
 	end, whole := 0, true
 	for end < len(w.in) {
 		c := w.in[end]

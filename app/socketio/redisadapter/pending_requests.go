@@ -7,53 +7,53 @@ import (
 )
 
 // call is a request of ours that waits for answers.
-type call interface {
+type responseHandler interface {
 	// answer takes an answer, with pending's mutex held.
-	answer(resp *response) error
+	handle(resp *response) error
 }
 
 // pending are the requests of a namespace that wait for answers.
-type pending struct {
-	mu    sync.Mutex
-	calls map[string]call
+type pendingRequests struct {
+	mu       sync.Mutex
+	handlers map[string]responseHandler
 }
 
-func (p *pending) add(id string, c call) {
+func (p *pendingRequests) add(id string, c responseHandler) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.calls == nil {
-		p.calls = map[string]call{}
+	if p.handlers == nil {
+		p.handlers = map[string]responseHandler{}
 	}
-	p.calls[id] = c
+	p.handlers[id] = c
 }
 
 // remove forgets a request: once it has returned, the call gets no answer
 // any more.
-func (p *pending) remove(id string) {
+func (p *pendingRequests) remove(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.calls, id)
+	delete(p.handlers, id)
 }
 
 // answer passes a response on. One to nobody here is for another server: they
 // share the channel.
-func (p *pending) answer(resp *response) error {
+func (p *pendingRequests) handle(resp *response) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c := p.calls[resp.RequestID]; c != nil {
-		return c.answer(resp)
+	if c := p.handlers[resp.RequestID]; c != nil {
+		return c.handle(resp)
 	}
 	return nil
 }
 
 // serverCall waits for one answer of each other server.
-type serverCall struct {
+type serverRequest struct {
 	each    func(*response) error
 	missing int
 	done    chan struct{} // closed with the last answer
 }
 
-func (c *serverCall) answer(resp *response) error {
+func (c *serverRequest) handle(resp *response) error {
 	if c.missing == 0 {
 		return nil
 	}
@@ -69,26 +69,26 @@ func (c *serverCall) answer(resp *response) error {
 // ackCall passes the clients' acknowledgements on. A server says how many
 // clients it has asked before it passes on what they answer, so whatever is
 // more than that is nobody's answer.
-type ackCall struct {
+type ackRequest struct {
 	counted  func(clients int)
 	answered func(socketio.Args)
-	over     <-chan struct{} // closed when nobody waits any more
-	due      int
+	done     <-chan struct{} // closed when nobody waits any more
+	missing  int
 }
 
-func (c *ackCall) answer(resp *response) error {
+func (c *ackRequest) handle(resp *response) error {
 	select {
-	case <-c.over:
+	case <-c.done:
 		return nil
 	default:
 	}
 	switch {
-	case resp.Kind == nil:
-	case *resp.Kind == respClientCount && resp.ClientCount != nil:
-		c.due += *resp.ClientCount
+	case resp.Type == nil:
+	case *resp.Type == typeBroadcastClientCount && resp.ClientCount != nil:
+		c.missing += *resp.ClientCount
 		c.counted(*resp.ClientCount)
-	case *resp.Kind == respBroadcastAck && resp.answer != nil && c.due > 0:
-		c.due--
+	case *resp.Type == typeBroadcastAck && resp.answer != nil && c.missing > 0:
+		c.missing--
 		args, err := socketio.NewArgs(append(append([]byte{'['}, resp.answer...), ']'), resp.attachments)
 		if err != nil {
 			return err

@@ -20,26 +20,26 @@ import (
 	"smart-factory-backend/app/testkit/porttest"
 )
 
-const patience = time.Minute
+const testTimeout = time.Minute
 
 // redis is a server of a test's own.
-type redis struct {
+type redisServer struct {
 	addr string
 	port string
 	cmd  *exec.Cmd
 }
 
-func start(t *testing.T) *redis {
+func startRedis(t *testing.T) *redisServer {
 	t.Helper()
 	port := strconv.Itoa(porttest.ForTest(t))
-	r := &redis{addr: net.JoinHostPort("127.0.0.1", port), port: port}
-	r.Mend(t)
-	t.Cleanup(func() { r.Cut(t) })
+	r := &redisServer{addr: net.JoinHostPort("127.0.0.1", port), port: port}
+	r.Reconnect(t)
+	t.Cleanup(func() { r.Disconnect(t) })
 	return r
 }
 
 // Mend starts the server and waits until it accepts.
-func (r *redis) Mend(t *testing.T) {
+func (r *redisServer) Reconnect(t *testing.T) {
 	t.Helper()
 	r.cmd = exec.Command("redis-server", "--port", r.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
 	if err := r.cmd.Start(); err != nil {
@@ -47,7 +47,7 @@ func (r *redis) Mend(t *testing.T) {
 	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		if c, err := net.Dial("tcp", r.addr); err == nil {
 			_ = c.Close()
@@ -62,19 +62,19 @@ func (r *redis) Mend(t *testing.T) {
 }
 
 // Cut kills the server.
-func (r *redis) Cut(*testing.T) {
+func (r *redisServer) Disconnect(*testing.T) {
 	_ = r.cmd.Process.Kill()
 	_ = r.cmd.Wait()
 }
 
-func (r *redis) options() redisbroker.Options {
+func (r *redisServer) options() redisbroker.Options {
 	return redisbroker.Options{
-		URL: "redis://" + r.addr, Poll: 50 * time.Millisecond, BackoffMax: 200 * time.Millisecond,
+		URL: "redis://" + r.addr, PollInterval: 50 * time.Millisecond, BackoffMax: 200 * time.Millisecond,
 		Prefix: "test*[x]",
 	}
 }
 
-func (r *redis) Open(t *testing.T) hub.Broker {
+func (r *redisServer) Open(t *testing.T) hub.Broker {
 	t.Helper()
 	b, err := redisbroker.New(r.options())
 	if err != nil {
@@ -85,45 +85,45 @@ func (r *redis) Open(t *testing.T) hub.Broker {
 
 func TestIntegrationContract(t *testing.T) {
 	t.Parallel()
-	hubtest.Run(t, func(t *testing.T) hubtest.Network { return start(t) })
+	hubtest.Run(t, func(t *testing.T) hubtest.Network { return startRedis(t) })
 }
 
 // watcher is a listener that keeps the last state.
-type watcher struct {
-	mu     sync.Mutex
-	state  error
-	told   int
-	wanted map[string]bool
-	panics bool
+type recorder struct {
+	mu       sync.Mutex
+	state    error
+	states   int
+	interest map[string]bool
+	panics   bool
 }
 
-func (w *watcher) Message(string, []byte) {
+func (w *recorder) OnMessage(string, []byte) {
 	if w.panics {
 		panic("a fault in a listener")
 	}
 }
 
-func (w *watcher) Wanted(room string, yes bool) {
+func (w *recorder) OnInterest(room string, yes bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.wanted[room] = yes
+	w.interest[room] = yes
 }
 
-func (w *watcher) State(err error) {
+func (w *recorder) OnState(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.state = err
-	w.told++
+	w.states++
 }
 
 // run runs a broker until the test ends.
-func run(t *testing.T, o redisbroker.Options, panics bool) (*redisbroker.Broker, *watcher) {
+func runBroker(t *testing.T, o redisbroker.Options, panics bool) (*redisbroker.Broker, *recorder) {
 	t.Helper()
 	b, err := redisbroker.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &watcher{state: errors.New("not told"), wanted: map[string]bool{}, panics: panics}
+	w := &recorder{state: errors.New("not told"), interest: map[string]bool{}, panics: panics}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- b.Run(ctx, w) }()
@@ -136,11 +136,11 @@ func run(t *testing.T, o redisbroker.Options, panics bool) (*redisbroker.Broker,
 	return b, w
 }
 
-func (w *watcher) eventually(t *testing.T, what string, done func() bool) {
+func (w *recorder) eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		w.mu.Lock()
 		ok := done()
@@ -151,7 +151,7 @@ func (w *watcher) eventually(t *testing.T, what string, done func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("%s: not within %v; state %v", what, patience, w.state)
+			t.Fatalf("%s: not within %v; state %v", what, testTimeout, w.state)
 		}
 	}
 }
@@ -159,10 +159,10 @@ func (w *watcher) eventually(t *testing.T, what string, done func() bool) {
 // A server that hangs is noticed like one that is gone.
 func TestIntegrationHungServer(t *testing.T) {
 	t.Parallel()
-	r := start(t)
+	r := startRedis(t)
 	o := r.options()
 	o.Timeout = 300 * time.Millisecond
-	b, w := run(t, o, false)
+	b, w := runBroker(t, o, false)
 	w.eventually(t, "connected", func() bool { return w.state == nil })
 	if err := r.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func TestIntegrationHungServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.eventually(t, "back", func() bool { return w.state == nil })
-	if s := b.Stats(); !s.Connected || s.Sessions != 2 {
+	if s := b.Stats(); !s.Connected || s.Connections != 2 {
 		t.Errorf("Stats = %+v, want a second session", s)
 	}
 }
@@ -183,27 +183,27 @@ func TestIntegrationHungServer(t *testing.T) {
 // Before there is a server, and without the right password, it keeps trying.
 func TestIntegrationServerComesLate(t *testing.T) {
 	t.Parallel()
-	r := start(t)
-	r.Cut(t)
-	_, w := run(t, r.options(), false)
-	w.eventually(t, "several tries", func() bool { return w.told > 2 })
-	r.Mend(t)
+	r := startRedis(t)
+	r.Disconnect(t)
+	_, w := runBroker(t, r.options(), false)
+	w.eventually(t, "several tries", func() bool { return w.states > 2 })
+	r.Reconnect(t)
 	w.eventually(t, "connected", func() bool { return w.state == nil })
 }
 
 // A fault in the listener ends the session, not the process.
 func TestIntegrationPanicIsContained(t *testing.T) {
 	t.Parallel()
-	r := start(t)
-	b, w := run(t, r.options(), true)
-	other, seen := run(t, r.options(), false)
+	r := startRedis(t)
+	b, w := runBroker(t, r.options(), true)
+	other, seen := runBroker(t, r.options(), false)
 	b.Subscribe("r")
-	seen.eventually(t, "the wish", func() bool { return seen.wanted["r"] })
+	seen.eventually(t, "the wish", func() bool { return seen.interest["r"] })
 	told := 0
-	w.eventually(t, "connected", func() bool { told = w.told; return w.state == nil })
+	w.eventually(t, "connected", func() bool { told = w.states; return w.state == nil })
 	other.Publish("r", []byte("x"))
-	w.eventually(t, "a new session", func() bool { return w.told >= told+2 && w.state == nil })
-	if got := b.Stats().Sessions; got != 2 {
+	w.eventually(t, "a new session", func() bool { return w.states >= told+2 && w.state == nil })
+	if got := b.Stats().Connections; got != 2 {
 		t.Errorf("sessions = %d, want 2", got)
 	}
 }
@@ -211,10 +211,10 @@ func TestIntegrationPanicIsContained(t *testing.T) {
 // What waits while the server takes nothing is bounded, and dropped with a count.
 func TestIntegrationQueueIsBounded(t *testing.T) {
 	t.Parallel()
-	r := start(t)
+	r := startRedis(t)
 	o := r.options()
 	o.QueueBytes = 1 << 20
-	b, w := run(t, o, false)
+	b, w := runBroker(t, o, false)
 	w.eventually(t, "connected", func() bool { return w.state == nil })
 	if err := r.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -233,19 +233,19 @@ func TestIntegrationQueueIsBounded(t *testing.T) {
 
 func TestIntegrationMany(t *testing.T) {
 	t.Parallel()
-	r := start(t)
-	a, w := run(t, r.options(), false)
-	b, seen := run(t, r.options(), false)
+	r := startRedis(t)
+	a, w := runBroker(t, r.options(), false)
+	b, seen := runBroker(t, r.options(), false)
 	for i := range 3000 {
 		a.Subscribe(fmt.Sprint("room", i))
 	}
-	seen.eventually(t, "all wishes", func() bool { return len(seen.wanted) == 3000 })
-	r.Cut(t)
+	seen.eventually(t, "all wishes", func() bool { return len(seen.interest) == 3000 })
+	r.Disconnect(t)
 	w.eventually(t, "away", func() bool { return w.state != nil })
 	seen.mu.Lock()
-	clear(seen.wanted)
+	clear(seen.interest)
 	seen.mu.Unlock()
-	r.Mend(t)
-	seen.eventually(t, "all wishes again", func() bool { return len(seen.wanted) == 3000 })
+	r.Reconnect(t)
+	seen.eventually(t, "all wishes again", func() bool { return len(seen.interest) == 3000 })
 	_ = b
 }

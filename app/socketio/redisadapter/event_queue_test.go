@@ -9,11 +9,11 @@ import (
 
 func TestSerial(t *testing.T) {
 	t.Parallel()
-	s := serial{limit: 1000}
+	s := eventQueue{limit: 1000}
 	var order []int // without a lock: one function at a time
 	done := make(chan struct{})
 	for i := range 100 {
-		if !s.do(func() {
+		if !s.enqueue(func() {
 			order = append(order, i)
 			if i%10 == 5 {
 				runtime.Goexit()
@@ -22,7 +22,7 @@ func TestSerial(t *testing.T) {
 			t.Fatal("do = false, want true")
 		}
 	}
-	s.do(func() { close(done) })
+	s.enqueue(func() { close(done) })
 	<-done
 	for i, n := range order {
 		if i != n {
@@ -35,23 +35,23 @@ func TestSerial(t *testing.T) {
 	if err := s.close(time.Minute); err != nil {
 		t.Errorf("close = %v", err)
 	}
-	if s.do(func() {}) {
+	if s.enqueue(func() {}) {
 		t.Error("do = true after close")
 	}
 }
 
 func TestSerialIsBounded(t *testing.T) {
 	t.Parallel()
-	s := serial{limit: 10}
+	s := eventQueue{limit: 10}
 	release, running := make(chan struct{}), make(chan struct{})
-	s.do(func() { close(running); <-release })
+	s.enqueue(func() { close(running); <-release })
 	<-running
 	for i := range 11 {
-		if got, want := s.do(func() { t.Error("what waited at close has run") }), i < 10; got != want {
+		if got, want := s.enqueue(func() { t.Error("what waited at close has run") }), i < 10; got != want {
 			t.Errorf("do number %d = %v, want %v", i, got, want)
 		}
 	}
-	if err := s.close(time.Millisecond); !errors.Is(err, errStuck) {
+	if err := s.close(time.Millisecond); !errors.Is(err, errHandlerRunning) {
 		t.Errorf("close = %v, want errStuck", err)
 	}
 	close(release)

@@ -9,18 +9,18 @@ import (
 
 // Redis is the connection of a process to the other servers. All its methods
 // may be called concurrently.
-type Redis struct {
+type Connector struct {
 	link *link
 }
 
 // New returns a connection that is not made before Run is called. The error is
 // about the options alone.
-func New(o Options) (*Redis, error) {
+func New(o Options) (*Connector, error) {
 	l, err := newLink(o)
 	if err != nil {
 		return nil, err
 	}
-	return &Redis{link: l}, nil
+	return &Connector{link: l}, nil
 }
 
 // Run connects, and connects again whenever Redis is lost, until ctx ends. Then
@@ -28,16 +28,16 @@ func New(o Options) (*Redis, error) {
 // subscriptions up, so that the other servers stop waiting for this one; the
 // adapters go on with their own sockets. It returns nil then; a second call
 // returns ErrRunning at once.
-func (r *Redis) Run(ctx context.Context) error { return r.link.run(ctx) }
+func (r *Connector) Run(ctx context.Context) error { return r.link.run(ctx) }
 
 // Adapter returns the adapter of a namespace. It is a socketio.AdapterFactory.
-func (r *Redis) Adapter(ns *socketio.Namespace) socketio.Adapter {
+func (r *Connector) Adapter(ns *socketio.Namespace) socketio.Adapter {
 	return newAdapter(socketio.NewMemoryAdapter(ns), r.link)
 }
 
 // Err returns nil while all subscriptions stand, and otherwise why they don't.
 // It is cheap.
-func (r *Redis) Err() error { return r.link.state() }
+func (r *Connector) Err() error { return r.link.state() }
 
 // Stats are the figures of a connection since its start.
 type Stats struct {
@@ -46,16 +46,16 @@ type Stats struct {
 	// QueuedBytes wait to be published.
 	QueuedBytes int
 	// Lost publications did not get to Redis in time, or at all.
-	Lost uint64
-	// Dropped messages of other servers were malformed.
 	Dropped uint64
+	// Dropped messages of other servers were malformed.
+	Malformed uint64
 }
 
 // Stats returns the figures of this moment.
-func (r *Redis) Stats() Stats {
+func (r *Connector) Stats() Stats {
 	waiting, lost := r.link.queue.counts()
 	return Stats{
-		Connected: r.Err() == nil, QueuedBytes: waiting, Lost: lost, Dropped: r.link.dropped.n.Load(),
+		Connected: r.Err() == nil, QueuedBytes: waiting, Dropped: lost, Malformed: r.link.dropped.n.Load(),
 	}
 }
 

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-var errStuck = errors.New("a handler of a server-side event does not return")
+var errHandlerRunning = errors.New("a handler of a server-side event does not return")
 
 // serial runs functions one after the other, on a goroutine that it has only
 // while there are any.
-type serial struct {
+type eventQueue struct {
 	limit int // that may wait
 
 	mu      sync.Mutex
@@ -22,7 +22,7 @@ type serial struct {
 
 // do has f run after those before it, and does not wait. It reports false if
 // too many wait, or after close.
-func (s *serial) do(f func()) bool {
+func (s *eventQueue) enqueue(f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || len(s.waiting) >= s.limit {
@@ -31,26 +31,26 @@ func (s *serial) do(f func()) bool {
 	s.waiting = append(s.waiting, f)
 	if !s.busy {
 		s.busy = true
-		s.wg.Go(s.work)
+		s.wg.Go(s.run)
 	}
 	return true
 }
 
 // work runs what waits. A function may end the goroutine: then another goes on.
-func (s *serial) work() {
+func (s *eventQueue) run() {
 	finished := false
 	defer func() {
 		if !finished {
-			s.wg.Go(s.work)
+			s.wg.Go(s.run)
 		}
 	}()
-	for f := s.next(); f != nil; f = s.next() {
+	for f := s.dequeue(); f != nil; f = s.dequeue() {
 		f()
 	}
 	finished = true
 }
 
-func (s *serial) next() func() {
+func (s *eventQueue) dequeue() func() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) == 0 {
@@ -64,7 +64,7 @@ func (s *serial) next() func() {
 }
 
 // close drops what waits, and waits for what runs, but not longer than grace.
-func (s *serial) close(grace time.Duration) error {
+func (s *eventQueue) close(grace time.Duration) error {
 	s.mu.Lock()
 	s.closed, s.waiting = true, nil
 	s.mu.Unlock()
@@ -79,6 +79,6 @@ func (s *serial) close(grace time.Duration) error {
 	case <-ended:
 		return nil
 	case <-timer.C:
-		return errStuck
+		return errHandlerRunning
 	}
 }
