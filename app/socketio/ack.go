@@ -7,9 +7,9 @@ import (
 	"smart-factory-backend/app/websocket/eventloop"
 )
 
-// await has answer called with the client's acknowledgement of id, or with
+// registerAck has answer called with the client's acknowledgement of id, or with
 // ErrDisconnected. It reports false if the socket is not connected.
-func (s *Socket) await(id uint64, answer func(Args, error)) bool {
+func (s *Socket) registerAck(id uint64, answer func(Args, error)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state.Load() != connected {
@@ -22,9 +22,9 @@ func (s *Socket) await(id uint64, answer func(Args, error)) bool {
 	return true
 }
 
-// forget takes an acknowledgement back: it is not waited for any more, and is
+// unregisterAck takes an acknowledgement back: it is not waited for any more, and is
 // ignored if it comes.
-func (s *Socket) forget(id uint64) func(Args, error) {
+func (s *Socket) unregisterAck(id uint64) func(Args, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	answer := s.acks[id]
@@ -35,14 +35,14 @@ func (s *Socket) forget(id uint64) func(Args, error) {
 	return answer
 }
 
-// resolve passes an acknowledgement on. It is on the receiving goroutine, so
+// resolveAck passes an acknowledgement on. It is on the receiving goroutine, so
 // that a handler that waits for it gets it.
-func (s *Socket) resolve(p *wirePacket, attachments [][]byte) {
+func (s *Socket) resolveAck(p *wirePacket, attachments [][]byte) {
 	if !p.hasID {
 		return
 	}
-	if answer := s.forget(p.id); answer != nil {
-		answer(Args{list: inner(p.data), attachments: attachments}, nil)
+	if answer := s.unregisterAck(p.id); answer != nil {
+		answer(Args{list: arrayElements(p.data), attachments: attachments}, nil)
 	}
 }
 
@@ -51,17 +51,17 @@ func (s *Socket) resolve(p *wirePacket, attachments [][]byte) {
 // if the socket ended first. A handler may call it; only the handlers of its
 // own socket wait meanwhile.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
-	return s.ask(ctx, event, args, Flags{})
+	return s.emitWithAck(ctx, event, args, Flags{})
 }
 
-func (s *Socket) ask(ctx context.Context, event string, args []any, flags Flags) (Args, error) {
+func (s *Socket) emitWithAck(ctx context.Context, event string, args []any, flags Flags) (Args, error) {
 	if flags.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, flags.Timeout)
 		defer cancel()
 	}
-	id := s.ns.nextAck()
-	f, err := s.eventFrames(Packet{Type: PacketEvent, Namespace: s.ns.name, ID: id, HasID: true}, event, args)
+	id := s.ns.nextAckID()
+	f, err := s.encodeOutgoing(Packet{Type: PacketEvent, Namespace: s.ns.name, ID: id, HasID: true}, event, args)
 	if err != nil {
 		return Args{}, err
 	}
@@ -70,32 +70,32 @@ func (s *Socket) ask(ctx context.Context, event string, args []any, flags Flags)
 		err  error
 	}
 	answered := make(chan result, 1)
-	if !s.await(id, func(a Args, err error) { answered <- result{a.Clone(), err} }) {
+	if !s.registerAck(id, func(a Args, err error) { answered <- result{a.Clone(), err} }) {
 		return Args{}, ErrDisconnected
 	}
-	s.wait(1)
-	defer s.wait(-1)
-	if err := s.transmit(f.compress(!flags.NoCompress), flags.Volatile); err != nil {
-		s.forget(id)
+	s.addAckWaiters(1)
+	defer s.addAckWaiters(-1)
+	if err := s.sendEncoded(f.compress(!flags.NoCompress), flags.Volatile); err != nil {
+		s.unregisterAck(id)
 		return Args{}, err
 	}
 	select {
 	case r := <-answered:
 		return r.args, r.err
 	case <-ctx.Done():
-		s.forget(id)
-		return Args{}, timeoutOf(ctx)
+		s.unregisterAck(id)
+		return Args{}, waitError(ctx)
 	}
 }
 
-// wait counts who waits for an acknowledgement. A receiver that is held up may
+// addAckWaiters counts who waits for an acknowledgement. A receiver that is held up may
 // be holding it back, and goes on.
-func (s *Socket) wait(n int32) {
+func (s *Socket) addAckWaiters(n int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.waiting += n
+	s.ackWaiters += n
 	if n > 0 {
-		s.pump.release()
+		s.queue.signalSpace()
 	}
 }
 
@@ -103,8 +103,8 @@ func (s *Socket) wait(n int32) {
 // handler, with the acknowledgement, ErrDisconnected or, after timeout,
 // ErrTimeout; a timeout of 0 is none.
 func (s *Socket) EmitAck(timeout time.Duration, answer func(Args, error), event string, args ...any) error {
-	id := s.ns.nextAck()
-	f, err := s.eventFrames(Packet{Type: PacketEvent, Namespace: s.ns.name, ID: id, HasID: true}, event, args)
+	id := s.ns.nextAckID()
+	f, err := s.encodeOutgoing(Packet{Type: PacketEvent, Namespace: s.ns.name, ID: id, HasID: true}, event, args)
 	if err != nil {
 		return err
 	}
@@ -119,17 +119,17 @@ func (s *Socket) EmitAck(timeout time.Duration, answer func(Args, error), event 
 		a = a.Clone()
 		s.enqueue(job{run: func() { answer(a, err) }})
 	}
-	if !s.await(id, later) {
+	if !s.registerAck(id, later) {
 		return ErrDisconnected
 	}
-	if err := s.transmit(f, false); err != nil {
-		s.forget(id)
+	if err := s.sendEncoded(f, false); err != nil {
+		s.unregisterAck(id)
 		return err
 	}
 	if t != nil {
 		s.client.session.Loop().After(t, timeout, func() {
-			if late := s.forget(id); late != nil {
-				late(Args{}, ErrTimeout)
+			if answer := s.unregisterAck(id); answer != nil {
+				answer(Args{}, ErrTimeout)
 			}
 		})
 	}

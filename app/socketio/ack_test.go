@@ -10,38 +10,38 @@ import (
 	"smart-factory-backend/app/socketio"
 )
 
-func TestServerAsksFromItsHandler(t *testing.T) {
+func TestHandlerWaitsForAcknowledgement(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{}, func(io *socketio.Server) {
+	forEachTransport(t, socketio.Options{}, func(io *socketio.Server) {
 		io.OnConnection(func(s *socketio.Socket) {
 			answer, err := s.EmitWithAck(context.Background(), "who")
 			_ = s.Emit("you-are", answer, err != nil)
 		})
 		io.On("ask", func(e *socketio.Event) {
-			answer, err := e.Socket.Timeout(patience).EmitWithAck(context.Background(), "q", e.Args)
+			answer, err := e.Socket.Timeout(testTimeout).EmitWithAck(context.Background(), "q", e.Args)
 			_ = e.Ack(err == nil, answer)
 		})
 		io.On("after", func(e *socketio.Event) { _ = e.Socket.Emit("after") })
-	}, func(_ *testing.T, _ *plant, dial func() *peer) {
+	}, func(_ *testing.T, _ *testServer, dial func() *testClient) {
 		c := dial()
 		c.connect("", "")
-		c.wants(`20["who"]`)
+		c.expect(`20["who"]`)
 		c.send(`2["after"]`) // waits for the handler before it
 		c.send(`30["me"]`)
-		c.wants(`2["you-are","me",false]`, `2["after"]`)
+		c.expect(`2["you-are","me",false]`, `2["after"]`)
 		c.send(`25["ask",1,{"_placeholder":false}]`, `2["after"]`)
-		c.wants(`21["q",1,{"_placeholder":false}]`)
+		c.expect(`21["q",1,{"_placeholder":false}]`)
 		c.send(`61-1[{"_placeholder":true,"num":0},"x"]`, "b:\x07")
-		c.wants(`61-5[true,{"_placeholder":true,"num":0},"x"]`, "b:\x07", `2["after"]`)
+		c.expect(`61-5[true,{"_placeholder":true,"num":0},"x"]`, "b:\x07", `2["after"]`)
 	})
 }
 
-func TestAcknowledgementsThatFail(t *testing.T) {
+func TestEmitWithAckErrors(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{}, nil, func(t *testing.T, p *plant, dial func() *peer) {
+	forEachTransport(t, socketio.Options{}, nil, func(t *testing.T, ts *testServer, dial func() *testClient) {
 		c := dial()
 		c.connect("", "")
-		s := p.io.Sockets()[0]
+		s := ts.io.Sockets()[0]
 		if _, err := s.Timeout(20*time.Millisecond).EmitWithAck(t.Context(), "q"); !errors.Is(err, socketio.ErrTimeout) {
 			t.Errorf("without an answer: %v, want ErrTimeout", err)
 		}
@@ -50,7 +50,7 @@ func TestAcknowledgementsThatFail(t *testing.T) {
 		if _, err := s.EmitWithAck(ctx, "q"); !errors.Is(err, context.Canceled) {
 			t.Errorf("given up: %v, want context.Canceled", err)
 		}
-		c.wants(`20["q"]`, `21["q"]`)
+		c.expect(`20["q"]`, `21["q"]`)
 		c.send(`30["late"]`, `399["never asked"]`, `3["without an id"]`)
 		answered := make(chan error, 2)
 		go func() {
@@ -60,7 +60,7 @@ func TestAcknowledgementsThatFail(t *testing.T) {
 			}
 			answered <- err
 		}()
-		c.wants(`22["q"]`)
+		c.expect(`22["q"]`)
 		c.send(`32["first"]`, `32["second"]`)
 		if err := receive(t, answered); err != nil {
 			t.Errorf("asked: %v", err)
@@ -69,7 +69,7 @@ func TestAcknowledgementsThatFail(t *testing.T) {
 			_, err := s.EmitWithAck(context.Background(), "q")
 			answered <- err
 		}()
-		c.wants(`23["q"]`)
+		c.expect(`23["q"]`)
 		_ = c.post("1")
 		if err := receive(t, answered); !errors.Is(err, socketio.ErrDisconnected) {
 			t.Errorf("disconnected: %v, want ErrDisconnected", err)
@@ -80,25 +80,25 @@ func TestAcknowledgementsThatFail(t *testing.T) {
 	})
 }
 
-func TestAnswersComeLikeEvents(t *testing.T) {
+func TestAckCallbackRunsInEventOrder(t *testing.T) {
 	t.Parallel()
-	p := start(t, socketio.Options{}, nil)
-	c := p.dial("websocket")
+	ts := startServer(t, socketio.Options{}, nil)
+	c := ts.dial("websocket")
 	c.connect("", "")
-	s := p.io.Sockets()[0]
+	s := ts.io.Sockets()[0]
 	type result struct {
 		text string
 		err  error
 	}
 	results := make(chan result, 3)
 	take := func(a socketio.Args, err error) { results <- result{a.Text(0), err} }
-	mustDo(t, s.EmitAck(0, take, "q"))
-	mustDo(t, s.EmitAck(10*time.Millisecond, take, "q"))
+	must(t, s.EmitAck(0, take, "q"))
+	must(t, s.EmitAck(10*time.Millisecond, take, "q"))
 	if r := receive(t, results); !errors.Is(r.err, socketio.ErrTimeout) {
 		t.Errorf("got %v, want ErrTimeout", r)
 	}
-	mustDo(t, s.EmitAck(time.Hour, take, "q"))
-	c.wants(`20["q"]`, `21["q"]`, `22["q"]`)
+	must(t, s.EmitAck(time.Hour, take, "q"))
+	c.expect(`20["q"]`, `21["q"]`, `22["q"]`)
 	c.send(`31["late"]`, `30["x"]`)
 	if r := receive(t, results); r.err != nil || r.text != "x" {
 		t.Errorf("got %v, want x", r)
@@ -109,16 +109,16 @@ func TestAnswersComeLikeEvents(t *testing.T) {
 	}
 }
 
-func TestAcknowledgesOnce(t *testing.T) {
+func TestEventIsAcknowledgedOnce(t *testing.T) {
 	t.Parallel()
 	errs := make(chan error, 3)
-	p := start(t, socketio.Options{}, func(io *socketio.Server) {
+	ts := startServer(t, socketio.Options{}, func(io *socketio.Server) {
 		io.On("e", func(e *socketio.Event) {
 			errs <- e.Ack(1)
 			errs <- e.Ack(2)
 		})
 	})
-	c := p.dial("websocket")
+	c := ts.dial("websocket")
 	c.connect("", "")
 	c.send(`24["e"]`, `2["e"]`)
 	for _, want := range []error{nil, socketio.ErrAckSent, socketio.ErrNoAck} {
@@ -126,18 +126,18 @@ func TestAcknowledgesOnce(t *testing.T) {
 			t.Errorf("Ack() = %v, want %v", err, want)
 		}
 	}
-	c.wants(`34[1]`)
+	c.expect(`34[1]`)
 }
 
-// expiring is a context whose time is up when that is closed.
-type expiring struct {
+// expiredContext is a context whose time is up when that is closed.
+type expiredContext struct {
 	context.Context
 	up chan struct{}
 }
 
-func (e expiring) Done() <-chan struct{} { return e.up }
+func (e expiredContext) Done() <-chan struct{} { return e.up }
 
-func (e expiring) Err() error {
+func (e expiredContext) Err() error {
 	select {
 	case <-e.up:
 		return context.DeadlineExceeded
@@ -148,14 +148,14 @@ func (e expiring) Err() error {
 
 func TestBroadcastWithAcknowledgements(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{AckTimeout: 100 * time.Millisecond}, joining, func(t *testing.T, p *plant, dial func() *peer) {
-		clients, _ := crowd(p, dial, []string{"a"}, []string{"a"}, nil)
+	forEachTransport(t, socketio.Options{AckTimeout: 100 * time.Millisecond}, joinRoomsFromAuth, func(t *testing.T, ts *testServer, dial func() *testClient) {
+		clients, _ := connectClients(ts, dial, []string{"a"}, []string{"a"}, nil)
 		type result struct {
 			answers []socketio.Args
 			err     error
 		}
 		results := make(chan result, 1)
-		ask := func(ctx context.Context, o socketio.Operator) {
+		ask := func(ctx context.Context, o socketio.BroadcastOperator) {
 			go func() {
 				answers, err := o.EmitWithAck(ctx, "q", []byte{1})
 				results <- result{answers, err}
@@ -168,18 +168,18 @@ func TestBroadcastWithAcknowledgements(t *testing.T) {
 			slices.Sort(all)
 			return all
 		}
-		ask(t.Context(), p.io.To("a").Timeout(patience))
+		ask(t.Context(), ts.io.To("a").Timeout(testTimeout))
 		for i, c := range clients[:2] {
-			c.wants(`51-0["q",{"_placeholder":true,"num":0}]`, "b:\x01")
+			c.expect(`51-0["q",{"_placeholder":true,"num":0}]`, "b:\x01")
 			c.send([]string{`30["x","more"]`, `30["y"]`}[i])
 		}
 		if r := receive(t, results); r.err != nil || !slices.Equal(texts(r.answers), []string{`["x"]`, `["y"]`}) {
 			t.Errorf("answered %v, %v", texts(r.answers), r.err)
 		}
-		ctx := expiring{t.Context(), make(chan struct{})}
-		ask(ctx, p.io.To("a").Timeout(patience))
+		ctx := expiredContext{t.Context(), make(chan struct{})}
+		ask(ctx, ts.io.To("a").Timeout(testTimeout))
 		for _, c := range clients[:2] {
-			c.wants(`51-1["q",{"_placeholder":true,"num":0}]`, "b:\x01")
+			c.expect(`51-1["q",{"_placeholder":true,"num":0}]`, "b:\x01")
 		}
 		clients[1].send(`31["z"]`, `31["z"]`, `22["join","a"]`)
 		if got := clients[1].read(); got[:2] != "32" { // by then the answers before it have been heard
@@ -189,11 +189,11 @@ func TestBroadcastWithAcknowledgements(t *testing.T) {
 		if r := receive(t, results); !errors.Is(r.err, socketio.ErrTimeout) || !slices.Equal(texts(r.answers), []string{`["z"]`}) {
 			t.Errorf("answered %v, %v, want one and ErrTimeout", texts(r.answers), r.err)
 		}
-		ask(t.Context(), p.io.To("a")) // Options.AckTimeout
+		ask(t.Context(), ts.io.To("a")) // Options.AckTimeout
 		if r := receive(t, results); !errors.Is(r.err, socketio.ErrTimeout) || len(r.answers) != 0 {
 			t.Errorf("in time answered %v, %v, want none and ErrTimeout", texts(r.answers), r.err)
 		}
-		ask(t.Context(), p.io.To("nobody").Timeout(patience))
+		ask(t.Context(), ts.io.To("nobody").Timeout(testTimeout))
 		if r := receive(t, results); r.err != nil || len(r.answers) != 0 {
 			t.Errorf("nobody answered %v, %v", texts(r.answers), r.err)
 		}

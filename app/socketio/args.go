@@ -23,8 +23,8 @@ func NewArgs(array []byte, attachments [][]byte) (Args, error) {
 	if !validKind(array, '[') {
 		return Args{}, fmt.Errorf("%w: arguments are not a JSON array", ErrInvalid)
 	}
-	a := Args{list: inner(array), attachments: attachments}
-	if len(attachments) > 0 && !placeholders(a.list, len(attachments), func(int, int, int) {}) {
+	a := Args{list: arrayElements(array), attachments: attachments}
+	if len(attachments) > 0 && !walkPlaceholders(a.list, len(attachments), func(int, int, int) {}) {
 		return Args{}, fmt.Errorf("%w: illegal attachments", ErrInvalid)
 	}
 	return a, nil
@@ -63,7 +63,7 @@ func (a Args) Attachments() [][]byte { return a.attachments }
 // Len is the number of arguments.
 func (a Args) Len() int {
 	n := 0
-	each(a.list, func(int, int) bool { n++; return true })
+	eachValue(a.list, func(int, int) bool { n++; return true })
 	return n
 }
 
@@ -74,7 +74,7 @@ func (a Args) Raw(i int) json.RawMessage { return json.RawMessage(a.At(i, 1).lis
 // At returns up to n of the arguments from i on, all if n is negative.
 func (a Args) At(i, n int) Args {
 	from, to, count := -1, 0, 0
-	each(a.list, func(start, end int) bool {
+	eachValue(a.list, func(start, end int) bool {
 		if n >= 0 && count >= i+n {
 			return false
 		}
@@ -100,7 +100,7 @@ func (a Args) Binary(i int) []byte {
 		return nil
 	}
 	var found []byte
-	placeholders(raw, len(a.attachments), func(start, end, num int) {
+	walkPlaceholders(raw, len(a.attachments), func(start, end, num int) {
 		if start == 0 && end == len(raw) {
 			found = a.attachments[num]
 		}
@@ -164,7 +164,7 @@ func (a Args) plain(raw []byte) []byte {
 	}
 	var out []byte
 	from := 0
-	placeholders(raw, len(a.attachments), func(start, end, num int) {
+	walkPlaceholders(raw, len(a.attachments), func(start, end, num int) {
 		out = append(out, raw[from:start]...)
 		out = append(out, '"')
 		out = base64.StdEncoding.AppendEncode(out, a.attachments[num])

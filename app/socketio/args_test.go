@@ -20,7 +20,7 @@ func mustArgs(t *testing.T, array string, attachments ...[]byte) socketio.Args {
 	return a
 }
 
-func TestArgsAreDecodedOneByOne(t *testing.T) {
+func TestArgsDecode(t *testing.T) {
 	t.Parallel()
 	a := mustArgs(t, ` [ "x" , {"n":1.5}, null ,{"_placeholder":true,"num":0}, [ {"_placeholder":true,"num":1} ] ] `, []byte{1, 2}, []byte{3})
 	if got := a.Len(); got != 5 {
@@ -71,7 +71,7 @@ func TestArgsAreDecodedOneByOne(t *testing.T) {
 	}
 }
 
-func TestArgsFromOutsideAreChecked(t *testing.T) {
+func TestNewArgsRejectsInvalidInput(t *testing.T) {
 	t.Parallel()
 	for _, array := range []string{``, `{}`, `1`, `[`, `[1,]`, `[{"_placeholder":true,"num":1}]`} {
 		if _, err := socketio.NewArgs([]byte(array), [][]byte{{1}}); err == nil {
@@ -80,7 +80,7 @@ func TestArgsFromOutsideAreChecked(t *testing.T) {
 	}
 }
 
-func TestCloneKeepsNothing(t *testing.T) {
+func TestCloneSharesNoBytes(t *testing.T) {
 	t.Parallel()
 	array, part := []byte(`["x",{"_placeholder":true,"num":0}]`), []byte{1}
 	a := mustArgs(t, string(array), part).Clone()

@@ -3,7 +3,6 @@ package socketio_test
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"sync"
 	"testing"
@@ -12,8 +11,8 @@ import (
 	"smart-factory-backend/app/socketio"
 )
 
-// joining lets clients join the room that they name.
-func joining(io *socketio.Server) {
+// joinRoomsFromAuth lets clients join the room that they name.
+func joinRoomsFromAuth(io *socketio.Server) {
 	io.On("join", func(e *socketio.Event) {
 		e.Socket.Join(e.Args.Text(0))
 		_ = e.Ack(sorted(e.Socket.Rooms()))
@@ -30,16 +29,16 @@ func sorted(names []string) []string {
 	return names
 }
 
-// crowd are clients of one server, each in the rooms that it was given.
-func crowd(p *plant, dial func() *peer, rooms ...[]string) (clients []*peer, ids []string) {
-	p.t.Helper()
+// connectClients are clients of one server, each in the rooms that it was given.
+func connectClients(ts *testServer, dial func() *testClient, rooms ...[]string) (clients []*testClient, ids []string) {
+	ts.t.Helper()
 	for _, names := range rooms {
 		c := dial()
 		ids = append(ids, c.connect("", "").SID)
 		for _, name := range names {
 			c.send(fmt.Sprintf(`20["join",%q]`, name))
 			if got := c.read(); got[:2] != "30" {
-				p.t.Fatalf("join answered %q", got)
+				ts.t.Fatalf("join answered %q", got)
 			}
 		}
 		clients = append(clients, c)
@@ -47,12 +46,12 @@ func crowd(p *plant, dial func() *peer, rooms ...[]string) (clients []*peer, ids
 	return clients, ids
 }
 
-func TestBroadcastReachesWhomItShould(t *testing.T) {
+func TestBroadcastSelectsSockets(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{}, joining, func(t *testing.T, p *plant, dial func() *peer) {
-		clients, ids := crowd(p, dial, []string{"a"}, []string{"a", "b"}, []string{"b"}, nil)
-		self := p.io.Sockets()[slices.IndexFunc(p.io.Sockets(), func(s *socketio.Socket) bool { return s.ID() == ids[0] })]
-		main := p.io.Namespace
+	forEachTransport(t, socketio.Options{}, joinRoomsFromAuth, func(t *testing.T, ts *testServer, dial func() *testClient) {
+		clients, ids := connectClients(ts, dial, []string{"a"}, []string{"a", "b"}, []string{"b"}, nil)
+		self := ts.io.Sockets()[slices.IndexFunc(ts.io.Sockets(), func(s *socketio.Socket) bool { return s.ID() == ids[0] })]
+		main := ts.io.Namespace
 		for name, tt := range map[string]struct {
 			emit func(event string, args ...any) error
 			want []int
@@ -75,13 +74,13 @@ func TestBroadcastReachesWhomItShould(t *testing.T) {
 			"without compression":            {main.Compress(false).To("b").Emit, []int{1, 2}},
 			"by a socket's flags":            {self.Timeout(time.Second).To("a").Emit, []int{1}},
 		} {
-			mustDo(t, tt.emit("e", name, []byte{1}))
-			mustDo(t, main.Emit("end"))
+			must(t, tt.emit("e", name, []byte{1}))
+			must(t, main.Emit("end"))
 			for i, c := range clients {
 				if slices.Contains(tt.want, i) {
-					c.wants(fmt.Sprintf(`51-["e",%q,{"_placeholder":true,"num":0}]`, name), "b:\x01")
+					c.expect(fmt.Sprintf(`51-["e",%q,{"_placeholder":true,"num":0}]`, name), "b:\x01")
 				}
-				c.wants(`2["end"]`)
+				c.expect(`2["end"]`)
 			}
 		}
 	})
@@ -89,8 +88,8 @@ func TestBroadcastReachesWhomItShould(t *testing.T) {
 
 func TestRoomsFollowJoinAndLeave(t *testing.T) {
 	t.Parallel()
-	p := start(t, socketio.Options{}, joining)
-	clients, ids := crowd(p, func() *peer { return p.dial("websocket") }, nil, nil)
+	ts := startServer(t, socketio.Options{}, joinRoomsFromAuth)
+	clients, ids := connectClients(ts, func() *testClient { return ts.dial("websocket") }, nil, nil)
 	rooms := func(names ...string) string {
 		list := sorted(append(names, ids[0]))
 		text := ""
@@ -104,46 +103,46 @@ func TestRoomsFollowJoinAndLeave(t *testing.T) {
 	}
 	c := clients[0]
 	c.send(`21["join","x"]`, `21["join","x"]`, `21["join","y"]`, `21["leave","x"]`, `21["leave","z"]`)
-	c.wants(rooms("x"), rooms("x"), rooms("x", "y"), rooms("y"), rooms("y"))
+	c.expect(rooms("x"), rooms("x"), rooms("x", "y"), rooms("y"), rooms("y"))
 	c.send(fmt.Sprintf(`21["leave",%q]`, ids[0]))
-	c.wants(`31[["y"]]`)
-	mustDo(t, p.io.To(ids[0]).Emit("lost"))
+	c.expect(`31[["y"]]`)
+	must(t, ts.io.To(ids[0]).Emit("lost"))
 	c.send(fmt.Sprintf(`21["join",%q]`, ids[0]))
-	c.wants(rooms("y"))
-	mustDo(t, p.io.To(ids[0]).Emit("found"))
-	c.wants(`2["found"]`)
+	c.expect(rooms("y"))
+	must(t, ts.io.To(ids[0]).Emit("found"))
+	c.expect(`2["found"]`)
 	// Somebody else's own room can be joined.
 	clients[1].send(fmt.Sprintf(`21["join",%q]`, ids[0]))
 	clients[1].read()
-	mustDo(t, p.io.To(ids[0]).Emit("both"))
+	must(t, ts.io.To(ids[0]).Emit("both"))
 	for _, c := range clients {
-		c.wants(`2["both"]`)
+		c.expect(`2["both"]`)
 	}
-	if got, want := sorted(p.io.Adapter().LocalRooms()), sorted([]string{ids[0], ids[1], "y"}); !slices.Equal(got, want) {
+	if got, want := sorted(ts.io.Adapter().LocalRooms()), sorted([]string{ids[0], ids[1], "y"}); !slices.Equal(got, want) {
 		t.Errorf("LocalRooms() = %v, want %v", got, want)
 	}
 	_ = c.post("1")
-	receive(t, p.ends)
-	if p.io.Adapter().HasRoom("y") {
+	receive(t, ts.disconnects)
+	if ts.io.Adapter().HasRoom("y") {
 		t.Error("the room of a client that has gone is still there")
 	}
-	if !p.io.Adapter().HasRoom(ids[0]) {
+	if !ts.io.Adapter().HasRoom(ids[0]) {
 		t.Error("the room that somebody else joined has gone with the socket it was named for")
 	}
 }
 
-func TestSelectionsAreActedOn(t *testing.T) {
+func TestOperationsOnSelectedSockets(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{}, func(io *socketio.Server) {
-		joining(io)
+	forEachTransport(t, socketio.Options{}, func(io *socketio.Server) {
+		joinRoomsFromAuth(io)
 		io.OnConnection(func(s *socketio.Socket) { s.Data().Set("tag", "x") })
-	}, func(t *testing.T, p *plant, dial func() *peer) {
-		clients, ids := crowd(p, dial, []string{"a"}, []string{"a"}, nil)
-		mustDo(t, p.io.To("a").Except(ids[1]).SocketsJoin("c", "d"))
-		mustDo(t, p.io.SocketsJoin("all"))
-		mustDo(t, p.io.To("c").SocketsLeave("d"))
-		found, err := p.io.In("a").FetchSockets(t.Context())
-		mustDo(t, err)
+	}, func(t *testing.T, ts *testServer, dial func() *testClient) {
+		clients, ids := connectClients(ts, dial, []string{"a"}, []string{"a"}, nil)
+		must(t, ts.io.To("a").Except(ids[1]).SocketsJoin("c", "d"))
+		must(t, ts.io.SocketsJoin("all"))
+		must(t, ts.io.To("c").SocketsLeave("d"))
+		found, err := ts.io.In("a").FetchSockets(t.Context())
+		must(t, err)
 		if len(found) != 2 {
 			t.Fatalf("FetchSockets found %d sockets, want 2", len(found))
 		}
@@ -155,67 +154,38 @@ func TestSelectionsAreActedOn(t *testing.T) {
 			if got := sorted(s.Rooms); !slices.Equal(got, sorted(want)) || string(s.Data) != `{"tag":"x"}` {
 				t.Errorf("socket %s is in %v with %s, want %v with the tag", s.ID, got, s.Data, want)
 			}
-			mustDo(t, s.Leave("all"))
-			mustDo(t, s.Join("late"))
-			mustDo(t, s.Emit("hello", s.ID == ids[0]))
+			must(t, s.Leave("all"))
+			must(t, s.Join("late"))
+			must(t, s.Emit("hello", s.ID == ids[0]))
 		}
-		clients[0].wants(`2["hello",true]`)
-		clients[1].wants(`2["hello",false]`)
-		mustDo(t, p.io.To("late").Emit("late"))
-		clients[0].wants(`2["late"]`)
-		clients[1].wants(`2["late"]`)
-		mustDo(t, found[slices.IndexFunc(found, func(s *socketio.RemoteSocket) bool { return s.ID == ids[0] })].Disconnect(false))
-		clients[0].wants(`1`)
-		mustDo(t, p.io.To("all").DisconnectSockets(true))
-		clients[2].wants(`1`)
-		clients[2].wantsEnd()
-		mustDo(t, p.io.Emit("left"))
-		clients[1].wants(`2["left"]`)
-		if n, err := p.io.ServerCount(t.Context()); n != 1 || err != nil {
+		clients[0].expect(`2["hello",true]`)
+		clients[1].expect(`2["hello",false]`)
+		must(t, ts.io.To("late").Emit("late"))
+		clients[0].expect(`2["late"]`)
+		clients[1].expect(`2["late"]`)
+		must(t, found[slices.IndexFunc(found, func(s *socketio.RemoteSocket) bool { return s.ID == ids[0] })].Disconnect(false))
+		clients[0].expect(`1`)
+		must(t, ts.io.To("all").DisconnectSockets(true))
+		clients[2].expect(`1`)
+		clients[2].expectClosed()
+		must(t, ts.io.Emit("left"))
+		clients[1].expect(`2["left"]`)
+		if n, err := ts.io.ServerCount(t.Context()); n != 1 || err != nil {
 			t.Errorf("ServerCount() = %d, %v, want 1", n, err)
 		}
 	})
 }
 
-func TestDynamicNamespaces(t *testing.T) {
-	t.Parallel()
-	onEach(t, socketio.Options{MaxChildNamespaces: 2}, func(io *socketio.Server) {
-		io.OfMatch(func(name string, auth []byte) bool { return name == "/by-auth" && string(auth) == `{"k":1}` })
-		lines := io.OfRegexp(regexp.MustCompile(`^/line-\d+$`))
-		echo(lines)
-		lines.OnConnection(func(s *socketio.Socket) { _ = s.Emit("hello", s.Namespace().Name()) })
-	}, func(t *testing.T, p *plant, dial func() *peer) {
-		a, b := dial(), dial()
-		a.connect("/line-1", "")
-		a.wants(`2/line-1,["hello","/line-1"]`)
-		b.connect("/line-2", "")
-		b.wants(`2/line-2,["hello","/line-2"]`)
-		b.send(`2/line-2,["message",1]`)
-		b.wants(`2/line-2,["message-back",1]`)
-		mustDo(t, p.io.Of("/line-1").Emit("one"))
-		a.wants(`2/line-1,["one"]`)
-		a.send(`0/line-x,`)
-		a.wants(`4/line-x,{"message":"Invalid namespace"}`)
-		a.send(`0/by-auth,{"k":1}`)
-		a.wants(`4/by-auth,{"message":"Invalid namespace"}`) // there are as many as may be
-		a.send(`1/line-1,`)
-		until(t, "the namespace is empty", func() bool { return len(p.io.Of("/line-1").Sockets()) == 0 })
-		a.connect("/by-auth", `{"k":1}`)
-		b.send(`2/line-2,["message",1]`)
-		b.wants(`2/line-2,["message-back",1]`)
-	})
-}
-
 func TestBroadcastsArriveInOrderAndWhole(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{}, joining, func(t *testing.T, p *plant, dial func() *peer) {
-		clients, _ := crowd(p, dial, []string{"a"}, []string{"a"})
+	forEachTransport(t, socketio.Options{}, joinRoomsFromAuth, func(t *testing.T, ts *testServer, dial func() *testClient) {
+		clients, _ := connectClients(ts, dial, []string{"a"}, []string{"a"})
 		const senders, each = 4, 50
 		var sending sync.WaitGroup
 		for i := range senders {
 			sending.Go(func() {
 				for n := range each {
-					_ = p.io.To("a").Emit("e", i, n, []byte{byte(i)}, []byte{byte(n)})
+					_ = ts.io.To("a").Emit("e", i, n, []byte{byte(i)}, []byte{byte(n)})
 				}
 			})
 		}
@@ -229,7 +199,7 @@ func TestBroadcastsArriveInOrderAndWhole(t *testing.T) {
 					t.Fatalf("got %q, want number %d of the sender", got, next[i])
 				}
 				next[i]++
-				c.wants("b:"+string([]byte{byte(i)}), "b:"+string([]byte{byte(n)}))
+				c.expect("b:"+string([]byte{byte(i)}), "b:"+string([]byte{byte(n)}))
 			}
 		}
 	})
@@ -237,28 +207,28 @@ func TestBroadcastsArriveInOrderAndWhole(t *testing.T) {
 
 func TestPreparedEvents(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{}, nil, func(t *testing.T, p *plant, dial func() *peer) {
+	forEachTransport(t, socketio.Options{}, nil, func(t *testing.T, ts *testServer, dial func() *testClient) {
 		a, b := dial(), dial()
 		a.connect("", "")
 		b.connect("", "")
-		text, err := p.io.Prepare("t", map[string]int{"x": 1})
-		mustDo(t, err)
-		binary, err := p.io.Prepare("b", []byte{1})
-		mustDo(t, err)
-		for _, s := range p.io.Sockets() {
-			mustDo(t, s.SendPrepared(text))
-			mustDo(t, s.SendPrepared(binary))
-			mustDo(t, s.SendPreparedLatest(1, binary))
+		text, err := ts.io.Prepare("t", map[string]int{"x": 1})
+		must(t, err)
+		binary, err := ts.io.Prepare("b", []byte{1})
+		must(t, err)
+		for _, s := range ts.io.Sockets() {
+			must(t, s.SendPrepared(text))
+			must(t, s.SendPrepared(binary))
+			must(t, s.SendPreparedLatest(1, binary))
 		}
-		for _, c := range []*peer{a, b} {
-			c.wants(`2["t",{"x":1}]`)
+		for _, c := range []*testClient{a, b} {
+			c.expect(`2["t",{"x":1}]`)
 			for range 2 {
-				c.wants(`51-["b",{"_placeholder":true,"num":0}]`, "b:\x01")
+				c.expect(`51-["b",{"_placeholder":true,"num":0}]`, "b:\x01")
 			}
 		}
-		other, err := p.io.Of("/other").Prepare("x")
-		mustDo(t, err)
-		if err := p.io.Sockets()[0].SendPrepared(other); !errors.Is(err, socketio.ErrInvalid) {
+		other, err := ts.io.Of("/other").Prepare("x")
+		must(t, err)
+		if err := ts.io.Sockets()[0].SendPrepared(other); !errors.Is(err, socketio.ErrInvalid) {
 			t.Errorf("SendPrepared of another namespace's event: %v, want ErrInvalid", err)
 		}
 	})

@@ -133,7 +133,7 @@ func ExampleSocket_EmitWithAck() {
 
 // A broadcast may wait for everybody. What came in time is returned also if
 // not everything did.
-func ExampleOperator_EmitWithAck() {
+func ExampleBroadcastOperator_EmitWithAck() {
 	answers, err := server.To("screens").Timeout(time.Second).EmitWithAck(context.Background(), "ping")
 	fmt.Println(len(answers), err)
 	// Output: 0 <nil>

@@ -18,7 +18,7 @@ func Valid(data []byte) bool {
 
 // Decode takes the text of a packet apart.
 func Decode(text []byte, maxAttachments int) (p Packet, attachments int, err error) {
-	w, err := parse(text, maxAttachments)
+	w, err := parsePacket(text, maxAttachments)
 	if err != nil {
 		return Packet{}, 0, err
 	}
@@ -37,21 +37,21 @@ func Encode(namespace, event string, args ...any) (*Packet, error) {
 	return newEvent(namespace, event, args)
 }
 
-// HeldBack reports whether the client is not read from, because too many of
+// ReceivePaused reports whether the client is not read from, because too many of
 // its events wait.
-func (s *Socket) HeldBack() bool {
+func (s *Socket) ReceivePaused() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.pump.room != nil
+	return s.queue.space != nil
 }
 
 // Echo decodes an event and encodes it again, as an echo does.
 func Echo(text []byte) error {
-	p, err := parse(text, 10)
+	p, err := parsePacket(text, 10)
 	if err != nil {
 		return err
 	}
-	_, err = eventFrames(Packet{Type: PacketEvent, Namespace: "/"}, unquote(p.name), []any{Args{list: p.args}})
+	_, err = encodeEvent(Packet{Type: PacketEvent, Namespace: "/"}, unquote(p.name), []any{Args{list: p.args}})
 	return err
 }
 
@@ -59,4 +59,4 @@ func Echo(text []byte) error {
 func SetClock(o *Options, now func() time.Time) { o.now = now }
 
 // Partial is how many bytes of attachments wait for the rest.
-func (s *Server) Partial() int64 { return s.partial.Load() }
+func (s *Server) Partial() int64 { return s.attachmentBytes.Load() }

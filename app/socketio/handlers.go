@@ -22,22 +22,22 @@ type Handlers struct {
 
 // handlerSet does not change once it is in Handlers.
 type handlerSet struct {
-	middlewares   []func(*Socket) error
-	connection    []func(*Socket)
-	disconnecting []func(*Socket, Reason)
-	disconnect    []func(*Socket, Reason)
-	admitting     []func(*Event) error
-	events        map[string]*listener
-	anyEvent      []Handler
-	outgoing      []func(s *Socket, event string, args Args)
-	failed        []func(*Socket, error)
-	upgrade       []func(*Socket)
-	rooms         roomHandlers
-	serverSide    map[string][]func(*ServerEvent)
+	middlewares      []func(*Socket) error
+	connection       []func(*Socket)
+	disconnecting    []func(*Socket, Reason)
+	disconnect       []func(*Socket, Reason)
+	eventMiddlewares []func(*Event) error
+	events           map[string]*eventHandlers
+	anyEvent         []Handler
+	outgoing         []func(s *Socket, event string, args Args)
+	errors           []func(*Socket, error)
+	upgrade          []func(*Socket)
+	rooms            roomHandlers
+	serverSide       map[string][]func(*ServerEvent)
 }
 
-// listener is what an event of some name is for.
-type listener struct {
+// eventHandlers is what an event of some name is for.
+type eventHandlers struct {
 	name     string
 	handlers []Handler
 	direct   bool
@@ -60,38 +60,38 @@ func (h *Handlers) change(f func(*handlerSet)) {
 	old := h.load()
 	set := *old
 	if set.events, set.serverSide = maps.Clone(old.events), maps.Clone(old.serverSide); set.events == nil {
-		set.events, set.serverSide = map[string]*listener{}, map[string][]func(*ServerEvent){}
+		set.events, set.serverSide = map[string]*eventHandlers{}, map[string][]func(*ServerEvent){}
 	}
 	f(&set)
 	h.set.Store(&set)
 }
 
-// with returns the list with one more at its end.
-func with[T any](list []T, one T) []T { return append(slices.Clip(list), one) }
+// appended returns the list with one more at its end.
+func appended[T any](list []T, one T) []T { return append(slices.Clip(list), one) }
 
 // Use adds a middleware: it is called for each socket that wants to connect,
 // and may wait. With an error the client gets connect_error with the error's
 // text, and with the Data of a *ConnectionError.
 func (h *Handlers) Use(f func(*Socket) error) {
-	h.change(func(s *handlerSet) { s.middlewares = with(s.middlewares, f) })
+	h.change(func(s *handlerSet) { s.middlewares = appended(s.middlewares, f) })
 }
 
 // OnConnection is called with each socket that has connected, before any of
 // its events.
 func (h *Handlers) OnConnection(f func(*Socket)) {
-	h.change(func(s *handlerSet) { s.connection = with(s.connection, f) })
+	h.change(func(s *handlerSet) { s.connection = appended(s.connection, f) })
 }
 
 // OnDisconnect is called with each socket that was connected and is not any
 // more.
 func (h *Handlers) OnDisconnect(f func(*Socket, Reason)) {
-	h.change(func(s *handlerSet) { s.disconnect = with(s.disconnect, f) })
+	h.change(func(s *handlerSet) { s.disconnect = appended(s.disconnect, f) })
 }
 
 // OnDisconnecting is called before OnDisconnect: Socket.Rooms still returns
 // the rooms that the socket was in.
 func (h *Handlers) OnDisconnecting(f func(*Socket, Reason)) {
-	h.change(func(s *handlerSet) { s.disconnecting = with(s.disconnecting, f) })
+	h.change(func(s *handlerSet) { s.disconnecting = appended(s.disconnecting, f) })
 }
 
 // UseEvents is Socket.Use for all sockets: a middleware for events, which is
@@ -99,7 +99,7 @@ func (h *Handlers) OnDisconnecting(f func(*Socket, Reason)) {
 // dropped, and OnError is called; the client is told what f itself tells it, by
 // Event.Ack for example.
 func (h *Handlers) UseEvents(f func(*Event) error) {
-	h.change(func(s *handlerSet) { s.admitting = with(s.admitting, f) })
+	h.change(func(s *handlerSet) { s.eventMiddlewares = appended(s.eventMiddlewares, f) })
 }
 
 // On handles the events of a name. What the original calls the events
@@ -114,9 +114,9 @@ func (h *Handlers) OnDirect(event string, f Handler) { h.on(event, f, true) }
 
 func (h *Handlers) on(event string, f Handler, direct bool) {
 	h.change(func(s *handlerSet) {
-		l := listener{name: event, direct: direct}
+		l := eventHandlers{name: event, direct: direct}
 		if old := s.events[event]; old != nil {
-			l = listener{name: event, handlers: slices.Clip(old.handlers), direct: direct && old.direct}
+			l = eventHandlers{name: event, handlers: slices.Clip(old.handlers), direct: direct && old.direct}
 		}
 		l.handlers = append(l.handlers, f)
 		s.events[event] = &l
@@ -125,19 +125,19 @@ func (h *Handlers) on(event string, f Handler, direct bool) {
 
 // OnError is called with the errors of UseEvents and Socket.Use.
 func (h *Handlers) OnError(f func(*Socket, error)) {
-	h.change(func(s *handlerSet) { s.failed = with(s.failed, f) })
+	h.change(func(s *handlerSet) { s.errors = appended(s.errors, f) })
 }
 
 // OnUpgrade is called with each socket whose client has moved from polling to a
 // WebSocket.
 func (h *Handlers) OnUpgrade(f func(*Socket)) {
-	h.change(func(s *handlerSet) { s.upgrade = with(s.upgrade, f) })
+	h.change(func(s *handlerSet) { s.upgrade = appended(s.upgrade, f) })
 }
 
 // OnAny handles every event, before the handlers of its name and before the
 // middlewares for events.
 func (h *Handlers) OnAny(f Handler) {
-	h.change(func(s *handlerSet) { s.anyEvent = with(s.anyEvent, f) })
+	h.change(func(s *handlerSet) { s.anyEvent = appended(s.anyEvent, f) })
 }
 
 // PrependAny is OnAny, before the handlers that there are already.
@@ -149,7 +149,7 @@ func (h *Handlers) PrependAny(f Handler) {
 // alone or by a broadcast, before it is sent. It runs on the sender's goroutine,
 // and should be quick. Acknowledgements are no events.
 func (h *Handlers) OnAnyOutgoing(f func(s *Socket, event string, args Args)) {
-	h.change(func(s *handlerSet) { s.outgoing = with(s.outgoing, f) })
+	h.change(func(s *handlerSet) { s.outgoing = appended(s.outgoing, f) })
 }
 
 // PrependAnyOutgoing is OnAnyOutgoing, before those that there are already.
@@ -159,7 +159,7 @@ func (h *Handlers) PrependAnyOutgoing(f func(s *Socket, event string, args Args)
 
 // OnServerSideEvent handles what another server has sent by ServerSideEmit.
 func (h *Handlers) OnServerSideEvent(event string, f func(*ServerEvent)) {
-	h.change(func(s *handlerSet) { s.serverSide[event] = with(s.serverSide[event], f) })
+	h.change(func(s *handlerSet) { s.serverSide[event] = appended(s.serverSide[event], f) })
 }
 
 // ConnectionError is a middleware's error with more for the client than a text.

@@ -44,14 +44,14 @@ func (h *Handshake) MarshalJSON() ([]byte, error) {
 		Query   map[string]any  `json:"query"`
 		Auth    json.RawMessage `json:"auth"`
 	}{
-		Headers: singles(h.Headers), Time: h.Time.UTC().Format("Mon Jan 02 2006 15:04:05 GMT+0000 (Coordinated Universal Time)"),
+		Headers: singleValues(h.Headers), Time: h.Time.UTC().Format("Mon Jan 02 2006 15:04:05 GMT+0000 (Coordinated Universal Time)"),
 		Address: h.Address, XDomain: h.CrossDomain, Secure: h.Secure, Issued: h.Time.UnixMilli(),
-		URL: h.URL, Query: singles(h.Query), Auth: auth,
+		URL: h.URL, Query: singleValues(h.Query), Auth: auth,
 	})
 }
 
-// singles are values by name: a string, or a list where there are several.
-func singles(values map[string][]string) map[string]any {
+// singleValues are values by name: a string, or a list where there are several.
+func singleValues(values map[string][]string) map[string]any {
 	m := make(map[string]any, len(values))
 	for name, list := range values {
 		if len(list) == 1 {

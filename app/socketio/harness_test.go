@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,44 +22,44 @@ import (
 	"smart-factory-backend/app/websocket/eventloop"
 )
 
-// patience bounds every wait; only a test that fails uses it up.
-const patience = time.Minute
+// testTimeout bounds every wait; only a test that fails uses it up.
+const testTimeout = time.Minute
 
-// plant is a server with all that it stands on, for the time of a test.
-type plant struct {
-	t      testing.TB
-	addr   string
-	io     *socketio.Server
-	panics chan any
-	ends   chan socketio.Reason // why sockets of the main namespace ended
+// testServer is a server with all that it stands on, for the time of a test.
+type testServer struct {
+	t           testing.TB
+	addr        string
+	io          *socketio.Server
+	panics      chan any
+	disconnects chan socketio.Reason // why sockets of the main namespace ended
 }
 
-// start runs a server. prepare registers the handlers before a client comes.
-func start(t testing.TB, o socketio.Options, prepare func(io *socketio.Server)) *plant {
+// startServer runs a server. prepare registers the handlers before a client comes.
+func startServer(t testing.TB, o socketio.Options, prepare func(io *socketio.Server)) *testServer {
 	t.Helper()
 	loop, err := eventloop.New(eventloop.Options{Shards: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &plant{t: t, panics: make(chan any, 100), ends: make(chan socketio.Reason, 10_000)}
+	ts := &testServer{t: t, panics: make(chan any, 100), disconnects: make(chan socketio.Reason, 10_000)}
 	o.Engine.Loop = loop
 	o.Engine.Detach = func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
 		cluster.Detach(ctx, func(s *cluster.Session) { f(s) })
 	}
 	o.Engine.Await = func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) }
-	o.Panicked = func(v any, _ []byte) { p.panics <- v }
-	p.io = socketio.New(o)
-	p.io.OnDisconnect(func(_ *socketio.Socket, r socketio.Reason) { p.ends <- r })
+	o.Panicked = func(v any, _ []byte) { ts.panics <- v }
+	ts.io = socketio.New(o)
+	ts.io.OnDisconnect(func(_ *socketio.Socket, r socketio.Reason) { ts.disconnects <- r })
 	if prepare != nil {
-		prepare(p.io)
+		prepare(ts.io)
 	}
 	sup, err := cluster.New(cluster.Options{
 		Host: "127.0.0.1", GateDelay: time.Millisecond, IdleGrace: time.Millisecond,
-		Handler: p.io.Handler,
+		Handler: ts.io.Handler,
 		Server:  func(s *fasthttp.Server) { s.StreamRequestBody, s.MaxRequestBodySize = true, 64<<10 },
 		Observe: func(e cluster.Event) {
 			if e.Kind == cluster.PanicContained {
-				p.panics <- e.Value
+				ts.panics <- e.Value
 			}
 		},
 	})
@@ -68,88 +69,88 @@ func start(t testing.TB, o socketio.Options, prepare func(io *socketio.Server)) 
 	if err := sup.Listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p.addr = sup.Addr().String()
-	p.run(sup, loop)
+	ts.addr = sup.Addr().String()
+	ts.run(sup, loop)
 	<-sup.Ready()
-	return p
+	return ts
 }
 
 // run serves until the test ends, in the order of a process: Socket.IO, then
 // HTTP, then the loop.
-func (p *plant) run(sup *cluster.Supervisor, loop *eventloop.Loop) {
+func (ts *testServer) run(sup *cluster.Supervisor, loop *eventloop.Loop) {
 	ctx, stop := context.WithCancel(context.Background())
 	loopCtx, stopLoop := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	ended.Go(func() {
 		defer stopLoop()
 		if err := sup.Run(ctx); err != nil {
-			p.t.Errorf("the supervisor ended with %v", err)
+			ts.t.Errorf("the supervisor ended with %v", err)
 		}
 	})
 	ended.Go(func() {
 		if err := loop.Run(loopCtx); err != nil {
-			p.t.Errorf("the loop ended with %v", err)
+			ts.t.Errorf("the loop ended with %v", err)
 		}
 	})
-	p.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ts.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 		defer cancel()
-		if err := p.io.Close(ctx, 0); err != nil {
-			p.t.Errorf("Close: %v", err)
+		if err := ts.io.Close(ctx, 0); err != nil {
+			ts.t.Errorf("Close: %v", err)
 		}
 		stop()
 		ended.Wait()
 	})
 }
 
-// peer is a client of the protocol and nothing more: it sends and shows
+// testClient is a client of the protocol and nothing more: it sends and shows
 // packets as they are.
-type peer struct {
-	t    testing.TB
-	got  chan string // packets; binary ones after a "b:"
-	over chan struct{}
-	post func(packet string) error // an Engine.IO packet, binary ones after a "b:"
-	stop func()
-	mute atomic.Bool // pings are not answered
+type testClient struct {
+	t           testing.TB
+	packets     chan string // packets; binary ones after a "b:"
+	closed      chan struct{}
+	post        func(packet string) error // an Engine.IO packet, binary ones after a "b:"
+	stop        func()
+	ignorePings atomic.Bool // pings are not answered
 }
 
 // transports are those that every rule holds on.
 var transports = []string{"websocket", "polling"}
 
-// onEach runs a test on each transport, each with a server of its own.
-func onEach(t *testing.T, o socketio.Options, prepare func(*socketio.Server), f func(t *testing.T, p *plant, dial func() *peer)) {
+// forEachTransport runs a test on each transport, each with a server of its own.
+func forEachTransport(t *testing.T, o socketio.Options, prepare func(*socketio.Server), f func(t *testing.T, ts *testServer, dial func() *testClient)) {
 	t.Helper()
 	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, o, prepare)
-			p.t = t
-			f(t, p, func() *peer { return p.dial(transport) })
+			ts := startServer(t, o, prepare)
+			ts.t = t
+			f(t, ts, func() *testClient { return ts.dial(transport) })
 		})
 	}
 }
 
 // dial opens a session.
-func (p *plant) dial(transport string) *peer {
-	p.t.Helper()
-	c := &peer{t: p.t, got: make(chan string, 100_000), over: make(chan struct{})}
+func (ts *testServer) dial(transport string) *testClient {
+	ts.t.Helper()
+	c := &testClient{t: ts.t, packets: make(chan string, 100_000), closed: make(chan struct{})}
 	if transport == "polling" {
-		p.dialPolling(c)
+		ts.dialPolling(c)
 	} else {
-		p.dialWebSocket(c)
+		ts.dialWebSocket(c)
 	}
-	p.t.Cleanup(c.stop)
+	ts.t.Cleanup(c.stop)
 	return c
 }
 
-func (p *plant) dialWebSocket(c *peer) {
-	p.t.Helper()
-	conn, _, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/socket.io/?EIO=4&transport=websocket&x=1", http.Header{"Origin": {"http://page"}})
+func (ts *testServer) dialWebSocket(c *testClient) {
+	ts.t.Helper()
+	conn, _, err := websocket.DefaultDialer.Dial("ws://"+ts.addr+"/socket.io/?EIO=4&transport=websocket&x=1", http.Header{"Origin": {"http://page"}})
 	if err != nil {
-		p.t.Fatalf("dial: %v", err)
+		ts.t.Fatalf("dial: %v", err)
 	}
 	if _, _, err := conn.ReadMessage(); err != nil {
-		p.t.Fatalf("open packet: %v", err)
+		ts.t.Fatalf("open packet: %v", err)
 	}
 	var mu sync.Mutex
 	c.post = func(packet string) error {
@@ -164,26 +165,26 @@ func (p *plant) dialWebSocket(c *peer) {
 	c.stop = func() { _ = conn.NetConn().Close(); <-done }
 	go func() {
 		defer close(done)
-		defer close(c.over)
+		defer close(c.closed)
 		for {
 			kind, data, err := conn.ReadMessage()
 			if err != nil {
 				if e, ok := err.(*websocket.CloseError); ok { //nolint:errorlint // as it comes
-					c.got <- fmt.Sprintf("close %d", e.Code)
+					c.packets <- fmt.Sprintf("close %d", e.Code)
 				}
 				return
 			}
-			c.take(string(data), kind == websocket.BinaryMessage)
+			c.handlePacket(string(data), kind == websocket.BinaryMessage)
 		}
 	}()
 }
 
-func (p *plant) dialPolling(c *peer) {
-	p.t.Helper()
+func (ts *testServer) dialPolling(c *testClient) {
+	ts.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	transport := &http.Transport{}
-	client := http.Client{Transport: transport, Timeout: 2 * patience}
-	address := "http://" + p.addr + "/socket.io/?EIO=4&transport=polling&x=1"
+	client := http.Client{Transport: transport, Timeout: 2 * testTimeout}
+	address := "http://" + ts.addr + "/socket.io/?EIO=4&transport=polling&x=1"
 	ask := func(method, body string) (string, error) {
 		req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
 		if err != nil {
@@ -203,11 +204,11 @@ func (p *plant) dialPolling(c *peer) {
 	}
 	open, err := ask("GET", "")
 	if err != nil {
-		p.t.Fatalf("open: %v", err)
+		ts.t.Fatalf("open: %v", err)
 	}
 	var handshake struct{ Sid string }
 	if err := json.Unmarshal([]byte(open[1:]), &handshake); err != nil {
-		p.t.Fatalf("open packet %q: %v", open, err)
+		ts.t.Fatalf("open packet %q: %v", open, err)
 	}
 	address += "&sid=" + handshake.Sid
 	c.post = func(packet string) error {
@@ -221,7 +222,7 @@ func (p *plant) dialPolling(c *peer) {
 	c.stop = func() { cancel(); <-done; transport.CloseIdleConnections() }
 	go func() {
 		defer close(done)
-		defer close(c.over)
+		defer close(c.closed)
 		for {
 			body, err := ask("GET", "")
 			if err != nil {
@@ -232,31 +233,31 @@ func (p *plant) dialPolling(c *peer) {
 					return
 				}
 				if data, binary := strings.CutPrefix(packet, "b"); binary {
-					c.take(unbase64(data), true)
+					c.handlePacket(unbase64(data), true)
 				} else {
-					c.take(packet, false)
+					c.handlePacket(packet, false)
 				}
 			}
 		}
 	}()
 }
 
-// take acts on an Engine.IO packet.
-func (c *peer) take(packet string, binary bool) {
+// handlePacket acts on an Engine.IO packet.
+func (c *testClient) handlePacket(packet string, binary bool) {
 	switch {
 	case binary:
-		c.got <- "b:" + packet
+		c.packets <- "b:" + packet
 	case packet == "2":
-		if !c.mute.Load() {
+		if !c.ignorePings.Load() {
 			_ = c.post("3")
 		}
 	case strings.HasPrefix(packet, "4"):
-		c.got <- packet[1:]
+		c.packets <- packet[1:]
 	}
 }
 
 // send sends Socket.IO packets; binary ones are marked by "b:".
-func (c *peer) send(packets ...string) {
+func (c *testClient) send(packets ...string) {
 	c.t.Helper()
 	for _, packet := range packets {
 		if !strings.HasPrefix(packet, "b:") {
@@ -268,8 +269,8 @@ func (c *peer) send(packets ...string) {
 	}
 }
 
-// try is send for what may end the session.
-func (c *peer) try(packets ...string) {
+// sendIgnoringErrors is send for what may end the session.
+func (c *testClient) sendIgnoringErrors(packets ...string) {
 	for _, packet := range packets {
 		if !strings.HasPrefix(packet, "b:") {
 			packet = "4" + packet
@@ -278,31 +279,31 @@ func (c *peer) try(packets ...string) {
 	}
 }
 
-func (c *peer) read() string {
+func (c *testClient) read() string {
 	c.t.Helper()
 	select {
-	case packet := <-c.got:
+	case packet := <-c.packets:
 		return packet
 	default:
 	}
 	select {
-	case packet := <-c.got:
+	case packet := <-c.packets:
 		return packet
-	case <-c.over:
+	case <-c.closed:
 		select {
-		case packet := <-c.got:
+		case packet := <-c.packets:
 			return packet
 		default:
 		}
 		c.t.Fatal("the session has ended")
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		c.t.Fatal("nothing came")
 	}
 	return ""
 }
 
-// wants fails the test unless these packets come next.
-func (c *peer) wants(packets ...string) {
+// expect fails the test unless these packets come next.
+func (c *testClient) expect(packets ...string) {
 	c.t.Helper()
 	for _, want := range packets {
 		if got := c.read(); got != want {
@@ -311,17 +312,17 @@ func (c *peer) wants(packets ...string) {
 	}
 }
 
-// wantsEnd fails the test unless the session ends without another packet.
-func (c *peer) wantsEnd() {
+// expectClosed fails the test unless the session ends without another packet.
+func (c *testClient) expectClosed() {
 	c.t.Helper()
 	select {
-	case <-c.over:
-	case <-time.After(patience):
+	case <-c.closed:
+	case <-time.After(testTimeout):
 		c.t.Fatal("the session has not ended")
 	}
 	for {
 		select {
-		case packet := <-c.got:
+		case packet := <-c.packets:
 			if !strings.HasPrefix(packet, "close ") {
 				c.t.Fatalf("got %.300q before the end, want nothing", packet)
 			}
@@ -331,26 +332,26 @@ func (c *peer) wantsEnd() {
 	}
 }
 
-// welcome is the answer to a CONNECT.
-type welcome struct {
+// connectedData is the answer to a CONNECT.
+type connectedData struct {
 	SID string `json:"sid"`
 	PID string `json:"pid"`
 }
 
 // connect joins a namespace, "/" if it is empty, with auth where that is not.
-func (c *peer) connect(namespace, auth string) welcome {
+func (c *testClient) connect(namespace, auth string) connectedData {
 	c.t.Helper()
 	prefix := "0"
 	if namespace != "" && namespace != "/" {
 		prefix += namespace + ","
 	}
 	c.send(prefix + auth)
-	return c.welcomed(prefix)
+	return c.readConnected(prefix)
 }
 
-func (c *peer) welcomed(prefix string) welcome {
+func (c *testClient) readConnected(prefix string) connectedData {
 	c.t.Helper()
-	var w welcome
+	var w connectedData
 	got := c.read()
 	if !strings.HasPrefix(got, prefix) || json.Unmarshal([]byte(got[len(prefix):]), &w) != nil || w.SID == "" {
 		c.t.Fatalf("got %q, want %s{\"sid\":…}", got, prefix)
@@ -364,37 +365,49 @@ func receive[T any](t testing.TB, c <-chan T) T {
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("nothing came")
 		panic("unreachable")
 	}
 }
 
-// until waits for what the test has no other way to see.
-func until(t testing.TB, what string, is func() bool) {
+// waitUntil waits for what the test has no other way to see.
+func waitUntil(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !is(); <-tick.C {
+	for deadline := time.Now().Add(testTimeout); !is(); <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain until %s", what)
 		}
 	}
 }
 
-func mustDo(t testing.TB, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// echo sends every "message" back, and acknowledges every "ask", with the
+// registerEcho sends every "message" back, and acknowledges every "ask", with the
 // arguments that came.
-func echo(h interface {
+func registerEcho(h interface {
 	On(event string, f socketio.Handler)
 },
 ) {
 	h.On("message", func(e *socketio.Event) { _ = e.Socket.Emit("message-back", e.Args) })
 	h.On("ask", func(e *socketio.Event) { _ = e.Ack(e.Args) })
 }
+
+func base64Of(data string) string { return base64.StdEncoding.EncodeToString([]byte(data)) }
+
+func unbase64(text string) string {
+	b, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+func unmarshal(data []byte, v any) error { return json.Unmarshal(data, v) }

@@ -10,12 +10,12 @@ import (
 // methods may be called concurrently.
 type Namespace struct {
 	Handlers
-	server  *Server
-	name    string
-	parent  *ParentNamespace // nil if it was not made because of a pattern
-	adapter Adapter
-	acks    atomic.Uint64
-	joining atomic.Int64 // clients that are here, or on their way
+	server     *Server
+	name       string
+	parent     *ParentNamespace // nil if it was not made because of a pattern
+	adapter    Adapter
+	lastAckID  atomic.Uint64
+	clientRefs atomic.Int64 // clients that are here, or on their way
 }
 
 // Name returns the name, which begins with a slash.
@@ -37,59 +37,59 @@ func (n *Namespace) Socket(id string) *Socket {
 	return nil
 }
 
-// nextAck returns an id for an acknowledgement that no other of the namespace
+// nextAckID returns an id for an acknowledgement that no other of the namespace
 // has.
-func (n *Namespace) nextAck() uint64 { return n.acks.Add(1) - 1 }
+func (n *Namespace) nextAckID() uint64 { return n.lastAckID.Add(1) - 1 }
 
-// operator selects every socket of the namespace.
-func (n *Namespace) operator() Operator { return Operator{ns: n} }
+// allSockets selects every socket of the namespace.
+func (n *Namespace) allSockets() BroadcastOperator { return BroadcastOperator{ns: n} }
 
 // To and In select the members of rooms.
-func (n *Namespace) To(rooms ...string) Operator { return n.operator().To(rooms...) }
+func (n *Namespace) To(rooms ...string) BroadcastOperator { return n.allSockets().To(rooms...) }
 
 // In is To.
-func (n *Namespace) In(rooms ...string) Operator { return n.operator().To(rooms...) }
+func (n *Namespace) In(rooms ...string) BroadcastOperator { return n.allSockets().To(rooms...) }
 
 // Except selects everybody but the members of rooms.
-func (n *Namespace) Except(rooms ...string) Operator { return n.operator().Except(rooms...) }
+func (n *Namespace) Except(rooms ...string) BroadcastOperator { return n.allSockets().Except(rooms...) }
 
 // Local selects this server's sockets.
-func (n *Namespace) Local() Operator { return n.operator().Local() }
+func (n *Namespace) Local() BroadcastOperator { return n.allSockets().Local() }
 
 // Volatile sends to those only who can take it at once.
-func (n *Namespace) Volatile() Operator { return n.operator().Volatile() }
+func (n *Namespace) Volatile() BroadcastOperator { return n.allSockets().Volatile() }
 
 // Compress says whether what is sent is worth compressing, for clients that
 // negotiated it (engineio.Options.Deflate). Without it it is.
-func (n *Namespace) Compress(on bool) Operator { return n.operator().Compress(on) }
+func (n *Namespace) Compress(on bool) BroadcastOperator { return n.allSockets().Compress(on) }
 
 // Timeout bounds the wait for acknowledgements.
-func (n *Namespace) Timeout(d time.Duration) Operator { return n.operator().Timeout(d) }
+func (n *Namespace) Timeout(d time.Duration) BroadcastOperator { return n.allSockets().Timeout(d) }
 
 // Emit sends an event to every socket of the namespace, on all servers.
-func (n *Namespace) Emit(event string, args ...any) error { return n.operator().Emit(event, args...) }
+func (n *Namespace) Emit(event string, args ...any) error { return n.allSockets().Emit(event, args...) }
 
 // EmitWithAck is Emit, and waits for everybody's acknowledgement; see
 // Operator.EmitWithAck.
 func (n *Namespace) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
-	return n.operator().EmitWithAck(ctx, event, args...)
+	return n.allSockets().EmitWithAck(ctx, event, args...)
 }
 
 // FetchSockets describes the sockets of the namespace, on all servers.
 func (n *Namespace) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
-	return n.operator().FetchSockets(ctx)
+	return n.allSockets().FetchSockets(ctx)
 }
 
 // SocketsJoin makes every socket of the namespace a member of rooms.
-func (n *Namespace) SocketsJoin(rooms ...string) error { return n.operator().SocketsJoin(rooms...) }
+func (n *Namespace) SocketsJoin(rooms ...string) error { return n.allSockets().SocketsJoin(rooms...) }
 
 // SocketsLeave ends the membership of every socket of the namespace in rooms.
-func (n *Namespace) SocketsLeave(rooms ...string) error { return n.operator().SocketsLeave(rooms...) }
+func (n *Namespace) SocketsLeave(rooms ...string) error { return n.allSockets().SocketsLeave(rooms...) }
 
 // DisconnectSockets disconnects every socket of the namespace, and closes the
 // clients' connections if asked to.
 func (n *Namespace) DisconnectSockets(closeConnection bool) error {
-	return n.operator().DisconnectSockets(closeConnection)
+	return n.allSockets().DisconnectSockets(closeConnection)
 }
 
 // ServerSideEmit sends an event to the other servers, for OnServerSideEvent.
@@ -109,14 +109,14 @@ func (n *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, arg
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := n.server.bounded(ctx)
+	ctx, cancel := n.server.withAckTimeout(ctx)
 	defer cancel()
 	return n.adapter.ServerSideEmitWithAck(ctx, data)
 }
 
 // ServerCount is the number of servers, this one included.
 func (n *Namespace) ServerCount(ctx context.Context) (int, error) {
-	ctx, cancel := n.server.bounded(ctx)
+	ctx, cancel := n.server.withAckTimeout(ctx)
 	defer cancel()
 	return n.adapter.ServerCount(ctx)
 }
@@ -137,8 +137,8 @@ func (n *Namespace) ServerSideEvent(event Args, answer func(Args)) {
 	}, func() {})
 }
 
-// bounded gives ctx a deadline if it has none.
-func (s *Server) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+// withAckTimeout gives ctx a deadline if it has none.
+func (s *Server) withAckTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return ctx, func() {}
 	}

@@ -21,7 +21,7 @@ type Options struct {
 	// MaxAttachmentBytes their size (8 MiB).
 	// MaxPartialBytes bounds the attachments of all clients that wait for the
 	// rest of their packets (64 MiB).
-	MaxAttachments, MaxAttachmentBytes, MaxPartialBytes int
+	MaxAttachments, MaxAttachmentBytes, MaxPendingAttachmentBytes int
 	// MaxQueued bounds the events, and MaxQueuedBytes their size, that wait
 	// for the handlers of one socket (1 024 and 1 MiB). A client that sends
 	// more is not read from until they are worked off. While a handler waits
@@ -30,7 +30,7 @@ type Options struct {
 	MaxQueued, MaxQueuedBytes int
 	// HoldTimeout is how long a client may be left unread for that (30 s);
 	// then it is closed.
-	HoldTimeout time.Duration
+	BackpressureTimeout time.Duration
 	// MaxNamespaces bounds the namespaces that one client joins (100; those that
 	// it has left count while their handlers run, at half), and
 	// MaxChildNamespaces those that exist because of a pattern (10 000).
@@ -61,10 +61,10 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.ConnectTimeout, 45*time.Second)
 	setDefault(&o.MaxAttachments, 100)
 	setDefault(&o.MaxAttachmentBytes, 8<<20)
-	setDefault(&o.MaxPartialBytes, 64<<20)
+	setDefault(&o.MaxPendingAttachmentBytes, 64<<20)
 	setDefault(&o.MaxQueued, 1024)
 	setDefault(&o.MaxQueuedBytes, 1<<20)
-	setDefault(&o.HoldTimeout, 30*time.Second)
+	setDefault(&o.BackpressureTimeout, 30*time.Second)
 	setDefault(&o.MaxNamespaces, 100)
 	setDefault(&o.MaxChildNamespaces, 10_000)
 	setDefault(&o.AckTimeout, 5*time.Second)
@@ -75,7 +75,7 @@ func (o Options) withDefaults() Options {
 		o.Panicked = func(any, []byte) {}
 	}
 	if o.Guard == nil {
-		o.Guard = func(f, after func()) { contain(f, after, o.Panicked) }
+		o.Guard = func(f, after func()) { containPanic(f, after, o.Panicked) }
 	}
 	if o.Engine.Panicked == nil {
 		o.Engine.Panicked = o.Panicked

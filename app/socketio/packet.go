@@ -50,7 +50,7 @@ type Packet struct {
 // Args returns the arguments of an acknowledgement, or the name and the
 // arguments of an event.
 func (p *Packet) Args() Args {
-	return Args{list: inner(p.Data), attachments: p.Attachments}
+	return Args{list: arrayElements(p.Data), attachments: p.Attachments}
 }
 
 // appendHeader appends all of p but its data, as it goes over the wire.

@@ -6,9 +6,9 @@ import "smart-factory-backend/app/websocket/eventloop"
 // a namespace's sockets without the adapter: by a program that keeps its own
 // lists of who is to get what. Connection state recovery does not repeat it.
 type Prepared struct {
-	ns     *Namespace
-	packet *Packet
-	frames frames
+	ns      *Namespace
+	packet  *Packet
+	encoded encodedPacket
 }
 
 // Prepare encodes an event for this namespace.
@@ -17,13 +17,13 @@ func (n *Namespace) Prepare(event string, args ...any) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Prepared{ns: n, packet: p, frames: newFrames(p)}, nil
+	return &Prepared{ns: n, packet: p, encoded: encodePacket(p)}, nil
 }
 
 // Len is the size of the event as it waits for a client that is slow.
 func (p *Prepared) Len() int {
 	n := 0
-	for _, m := range p.frames.appendTo(nil) {
+	for _, m := range p.encoded.appendTo(nil) {
 		n += m.Len()
 	}
 	return n
@@ -34,23 +34,23 @@ func (s *Socket) SendPrepared(p *Prepared) error {
 	if p.ns != s.ns {
 		return ErrInvalid
 	}
-	if s.observed() {
-		s.observe(p.packet)
+	if s.hasOutgoingHandlers() {
+		s.runOutgoingHandlers(p.packet)
 	}
-	return s.transmit(p.frames, false)
+	return s.sendEncoded(p.encoded, false)
 }
 
 // SendPreparedLatest is SendPrepared for an event of which only the newest
 // matters: it takes the place of one with the same key that still waits for
 // the client. An event with binary arguments is never replaced.
 func (s *Socket) SendPreparedLatest(key eventloop.Key, p *Prepared) error {
-	if p.frames.all != nil || p.ns != s.ns {
+	if p.encoded.messages != nil || p.ns != s.ns {
 		return s.SendPrepared(p)
 	}
-	if s.observed() {
-		s.observe(p.packet)
+	if s.hasOutgoingHandlers() {
+		s.runOutgoingHandlers(p.packet)
 	}
-	if s.state.Load() != connected || s.client.session.SendLatest(key, p.frames.text) != nil {
+	if s.state.Load() != connected || s.client.session.SendLatest(key, p.encoded.text) != nil {
 		return ErrDisconnected
 	}
 	return nil

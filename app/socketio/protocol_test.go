@@ -14,9 +14,9 @@ import (
 // The rules of the protocol's own test suite, and those that it leaves out.
 
 func withNamespaces(io *socketio.Server) {
-	echo(io)
+	registerEcho(io)
 	custom := io.Of("/custom")
-	echo(custom)
+	registerEcho(custom)
 	auth := io.Of("auth")
 	auth.Use(func(s *socketio.Socket) error {
 		var a struct{ Token string }
@@ -29,12 +29,12 @@ func withNamespaces(io *socketio.Server) {
 		}
 		return &socketio.ConnectionError{Message: "not authorized", Data: map[string]any{"code": "E_AUTH", "retry": false}}
 	})
-	echo(auth)
+	registerEcho(auth)
 }
 
 func TestConnect(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{}, withNamespaces, func(t *testing.T, _ *plant, dial func() *peer) {
+	forEachTransport(t, socketio.Options{}, withNamespaces, func(t *testing.T, _ *testServer, dial func() *testClient) {
 		c := dial()
 		main := c.connect("", "")
 		custom := c.connect("/custom", `{"a":"b"}`)
@@ -45,11 +45,11 @@ func TestConnect(t *testing.T) {
 			t.Errorf("there is a pid, %q, without recovery", main.PID)
 		}
 		c.send(`0/random`)
-		c.wants(`4/random,{"message":"Invalid namespace"}`)
+		c.expect(`4/random,{"message":"Invalid namespace"}`)
 		c.send(`0/auth,`)
-		c.wants(`4/auth,{"message":"who are you?"}`)
+		c.expect(`4/auth,{"message":"who are you?"}`)
 		c.send(`0/auth,{"token":"bad"}`)
-		c.wants(`4/auth,{"message":"not authorized","data":{"code":"E_AUTH","retry":false}}`)
+		c.expect(`4/auth,{"message":"not authorized","data":{"code":"E_AUTH","retry":false}}`)
 		c.connect("/auth", `{"token":"good"}`)
 		c.send(`2/auth,["message",1]`, `2/custom,["message",2]`, `2["message",3]`)
 		want := map[string]bool{`2/auth,["message-back",1]`: true, `2/custom,["message-back",2]`: true, `2["message-back",3]`: true}
@@ -63,22 +63,22 @@ func TestConnect(t *testing.T) {
 	})
 }
 
-func TestWhoJoinsNothingIsClosed(t *testing.T) {
+func TestConnectTimeout(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{ConnectTimeout: 5 * time.Second}, withNamespaces, func(_ *testing.T, _ *plant, dial func() *peer) {
+	forEachTransport(t, socketio.Options{ConnectTimeout: 5 * time.Second}, withNamespaces, func(_ *testing.T, _ *testServer, dial func() *testClient) {
 		joined := dial()
 		joined.connect("", "")
 		refused := dial()
 		refused.send(`0/random`)
-		refused.wants(`4/random,{"message":"Invalid namespace"}`)
-		dial().wantsEnd()
-		refused.wantsEnd()
+		refused.expect(`4/random,{"message":"Invalid namespace"}`)
+		dial().expectClosed()
+		refused.expectClosed()
 		joined.send(`2["message"]`)
-		joined.wants(`2["message-back"]`)
+		joined.expect(`2["message-back"]`)
 	})
 }
 
-func TestOutOfTurnEndsTheSession(t *testing.T) {
+func TestUnexpectedPacketClosesSession(t *testing.T) {
 	t.Parallel()
 	for name, packets := range map[string][]string{
 		"event before connect":            {`2["message"]`},
@@ -98,7 +98,7 @@ func TestOutOfTurnEndsTheSession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onEach(t, socketio.Options{MaxAttachments: 3, MaxAttachmentBytes: 100}, withNamespaces, func(t *testing.T, p *plant, dial func() *peer) {
+			forEachTransport(t, socketio.Options{MaxAttachments: 3, MaxAttachmentBytes: 100}, withNamespaces, func(t *testing.T, ts *testServer, dial func() *testClient) {
 				other, c := dial(), dial()
 				other.connect("", "")
 				rest := packets
@@ -106,15 +106,15 @@ func TestOutOfTurnEndsTheSession(t *testing.T) {
 					c.connect("", "")
 					rest = packets[1:]
 				}
-				c.try(rest...)
-				c.wantsEnd()
+				c.sendIgnoringErrors(rest...)
+				c.expectClosed()
 				if packets[0] == "0" {
-					if r := receive(t, p.ends); r != socketio.ParseError && r != socketio.ForcedServerClose {
+					if r := receive(t, ts.disconnects); r != socketio.ParseError && r != socketio.ForcedServerClose {
 						t.Errorf("the socket ended for %q", r)
 					}
 				}
 				other.send(`2["message",1]`)
-				other.wants(`2["message-back",1]`)
+				other.expect(`2["message-back",1]`)
 			})
 		})
 	}
@@ -122,105 +122,105 @@ func TestOutOfTurnEndsTheSession(t *testing.T) {
 
 func TestEvents(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{}, withNamespaces, func(_ *testing.T, _ *plant, dial func() *peer) {
+	forEachTransport(t, socketio.Options{}, withNamespaces, func(_ *testing.T, _ *testServer, dial func() *testClient) {
 		c := dial()
 		c.connect("", "")
 		for _, args := range []string{
 			`1`, `1,"2",{"3":[true]}`, `"\u20ac \ud83d\ude00 € 😀"`, `null`, `1.50e0`, `"\ud800"`, ` [ 1 , 2 ] `, `{"_placeholder":true,"num":0}`,
 		} {
 			c.send(`2["message",` + args + `]`)
-			c.wants(`2["message-back",` + strings.TrimSpace(args) + `]`)
+			c.expect(`2["message-back",` + strings.TrimSpace(args) + `]`)
 			c.send(`27["ask",` + args + `]`)
-			c.wants(`37[` + strings.TrimSpace(args) + `]`)
+			c.expect(`37[` + strings.TrimSpace(args) + `]`)
 		}
 		c.send(`2["message"]`, `20["ask"]`, `2["nobody listens",1]`, `21["nobody listens",1]`, `2[1,2]`, `2["m\u0065ssage"]`)
-		c.wants(`2["message-back"]`, `30[]`, `2["message-back"]`)
+		c.expect(`2["message-back"]`, `30[]`, `2["message-back"]`)
 	})
 }
 
 func TestBinary(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{}, withNamespaces, func(_ *testing.T, _ *plant, dial func() *peer) {
+	forEachTransport(t, socketio.Options{}, withNamespaces, func(_ *testing.T, _ *testServer, dial func() *testClient) {
 		c := dial()
 		c.connect("", "")
 		c.connect("/custom", "")
 		c.send(`52-["message",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`, "b:\x01\x02\x03", "b:\x04\x05\x06")
-		c.wants(`52-["message-back",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`, "b:\x01\x02\x03", "b:\x04\x05\x06")
+		c.expect(`52-["message-back",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`, "b:\x01\x02\x03", "b:\x04\x05\x06")
 		c.send(`52-/custom,789["ask",{"x":[{"num":1,"_placeholder":true}]},"y",{"_placeholder":true,"num":0}]`, "b:\x01", "b:")
-		c.wants(`62-/custom,789[{"x":[{"_placeholder":true,"num":0}]},"y",{"_placeholder":true,"num":1}]`, "b:", "b:\x01")
+		c.expect(`62-/custom,789[{"x":[{"_placeholder":true,"num":0}]},"y",{"_placeholder":true,"num":1}]`, "b:", "b:\x01")
 		c.send(`50-["message"]`)
-		c.wants(`2["message-back"]`)
+		c.expect(`2["message-back"]`)
 	})
 }
 
-func TestAttachmentsThatWaitAreBounded(t *testing.T) {
+func TestPendingAttachmentsAreBounded(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{MaxPartialBytes: 100}, withNamespaces, func(t *testing.T, p *plant, dial func() *peer) {
+	forEachTransport(t, socketio.Options{MaxPendingAttachmentBytes: 100}, withNamespaces, func(t *testing.T, ts *testServer, dial func() *testClient) {
 		a, b, c := dial(), dial(), dial()
-		for _, c := range []*peer{a, b, c} {
+		for _, c := range []*testClient{a, b, c} {
 			c.connect("", "")
 		}
 		const packet = `52-["message",{"_placeholder":true,"num":0}]`
 		part := "b:" + strings.Repeat("x", 60)
 		a.send(packet, part)
-		until(t, "the part is there", func() bool { return p.io.Partial() == 60 })
-		b.try(packet, part) // together too much
-		b.wantsEnd()
+		waitUntil(t, "the part is there", func() bool { return ts.io.Partial() == 60 })
+		b.sendIgnoringErrors(packet, part) // together too much
+		b.expectClosed()
 		a.send("b:")
-		a.wants(`51-["message-back",{"_placeholder":true,"num":0}]`, part)
+		a.expect(`51-["message-back",{"_placeholder":true,"num":0}]`, part)
 		c.send(packet, part, "b:") // there is room again
-		c.wants(`51-["message-back",{"_placeholder":true,"num":0}]`, part)
+		c.expect(`51-["message-back",{"_placeholder":true,"num":0}]`, part)
 	})
 }
 
-func TestWhoComesAndGoesIsBounded(t *testing.T) {
+func TestReconnectingClientIsBounded(t *testing.T) {
 	t.Parallel()
 	gate := make(chan struct{})
-	p := start(t, socketio.Options{MaxNamespaces: 2}, func(io *socketio.Server) {
+	ts := startServer(t, socketio.Options{MaxNamespaces: 2}, func(io *socketio.Server) {
 		io.OnConnection(func(*socketio.Socket) { <-gate })
 		io.Of("/a")
 		io.Of("/b")
 	})
-	c := p.dial("websocket")
+	c := ts.dial("websocket")
 	for range 4 {
 		c.connect("", "")
 		c.send(`1`)
 	}
 	c.send(`0`)
-	c.wants(`4{"message":"too many namespaces"}`)
+	c.expect(`4{"message":"too many namespaces"}`)
 	close(gate)
 	for range 4 {
-		receive(t, p.ends)
+		receive(t, ts.disconnects)
 	}
 	for _, name := range []string{"", "/a"} {
-		until(t, "handlers have returned", func() bool {
+		waitUntil(t, "handlers have returned", func() bool {
 			c.send("0" + name)
 			return !strings.HasPrefix(c.read(), "4")
 		})
 	}
 	c.send(`0/b`)
-	c.wants(`4/b,{"message":"too many namespaces"}`)
+	c.expect(`4/b,{"message":"too many namespaces"}`)
 }
 
-func TestDisconnectLeavesTheOtherNamespaces(t *testing.T) {
+func TestDisconnectKeepsOtherNamespaces(t *testing.T) {
 	t.Parallel()
-	onEach(t, socketio.Options{}, withNamespaces, func(t *testing.T, p *plant, dial func() *peer) {
+	forEachTransport(t, socketio.Options{}, withNamespaces, func(t *testing.T, ts *testServer, dial func() *testClient) {
 		c := dial()
 		first := c.connect("", "")
 		c.connect("/custom", "")
 		c.send(`1`)
-		if r := receive(t, p.ends); r != socketio.ClientDisconnect {
+		if r := receive(t, ts.disconnects); r != socketio.ClientDisconnect {
 			t.Errorf("disconnected for %q, want %q", r, socketio.ClientDisconnect)
 		}
 		c.send(`2/custom,["message"]`)
-		c.wants(`2/custom,["message-back"]`)
+		c.expect(`2/custom,["message-back"]`)
 		if again := c.connect("", ""); again.SID == first.SID {
 			t.Error("the socket came back with its old id")
 		}
 		c.send(`2["message"]`)
-		c.wants(`2["message-back"]`)
+		c.expect(`2["message-back"]`)
 		_ = c.post("1")
-		if r := receive(t, p.ends); r != socketio.TransportClose {
+		if r := receive(t, ts.disconnects); r != socketio.TransportClose {
 			t.Errorf("disconnected for %q, want %q", r, socketio.TransportClose)
 		}
 	})
@@ -229,12 +229,12 @@ func TestDisconnectLeavesTheOtherNamespaces(t *testing.T) {
 func TestPingTimeoutDisconnects(t *testing.T) {
 	t.Parallel()
 	o := socketio.Options{Engine: engineio.Options{PingInterval: 500 * time.Millisecond, PingTimeout: 4500 * time.Millisecond}}
-	onEach(t, o, nil, func(t *testing.T, p *plant, dial func() *peer) {
+	forEachTransport(t, o, nil, func(t *testing.T, ts *testServer, dial func() *testClient) {
 		c := dial()
-		c.mute.Store(true)
+		c.ignorePings.Store(true)
 		c.connect("", "")
-		c.wantsEnd()
-		if r := receive(t, p.ends); r != socketio.PingTimeout {
+		c.expectClosed()
+		if r := receive(t, ts.disconnects); r != socketio.PingTimeout {
 			t.Errorf("disconnected for %q, want %q", r, socketio.PingTimeout)
 		}
 	})

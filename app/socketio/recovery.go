@@ -45,8 +45,8 @@ type recoveryLog struct {
 	first  uint64 // the number of events[0]
 	bytes  int
 
-	sessions map[string]keptSession
-	order    []orderedSession // by age; those that were restored are still in it
+	sessions map[string]storedSession
+	byAge    []sessionAge // by age; those that were restored are still in it
 }
 
 type loggedEvent struct {
@@ -56,12 +56,12 @@ type loggedEvent struct {
 	size          int
 }
 
-type keptSession struct {
+type storedSession struct {
 	session *Session
 	at      time.Time
 }
 
-type orderedSession struct {
+type sessionAge struct {
 	pid string
 	at  time.Time
 }
@@ -72,7 +72,7 @@ func newRecoveryLog(limits *Recovery, now func() time.Time) *recoveryLog {
 	}
 	return &recoveryLog{
 		limits: limits.withDefaults(), now: now, first: 1,
-		prefix: randomID()[:8] + "-", sessions: map[string]keptSession{},
+		prefix: randomID()[:8] + "-", sessions: map[string]storedSession{},
 	}
 }
 
@@ -111,13 +111,13 @@ func (l *recoveryLog) trim() {
 	l.events = l.events[n:]
 	l.first += uint64(n)
 	n = 0
-	for n < len(l.order) && (len(l.order)-n > l.limits.MaxSessions || l.order[n].at.Before(oldest)) {
-		if kept := l.sessions[l.order[n].pid]; kept.at.Equal(l.order[n].at) {
-			delete(l.sessions, l.order[n].pid)
+	for n < len(l.byAge) && (len(l.byAge)-n > l.limits.MaxSessions || l.byAge[n].at.Before(oldest)) {
+		if stored := l.sessions[l.byAge[n].pid]; stored.at.Equal(l.byAge[n].at) {
+			delete(l.sessions, l.byAge[n].pid)
 		}
 		n++
 	}
-	l.order = l.order[n:]
+	l.byAge = l.byAge[n:]
 }
 
 func (l *recoveryLog) offset(number uint64) string {
@@ -136,22 +136,22 @@ func (l *recoveryLog) number(offset string) (uint64, bool) {
 
 func (l *recoveryLog) persist(s *Session) {
 	at := l.now()
-	l.sessions[s.PID] = keptSession{session: s, at: at}
-	l.order = append(l.order, orderedSession{pid: s.PID, at: at})
+	l.sessions[s.PID] = storedSession{session: s, at: at}
+	l.byAge = append(l.byAge, sessionAge{pid: s.PID, at: at})
 	l.trim()
 }
 
 func (l *recoveryLog) restore(pid, offset string) *Session {
 	l.trim()
-	kept, ok := l.sessions[pid]
+	stored, ok := l.sessions[pid]
 	seen, ours := l.number(offset)
 	if !ok || !ours || seen+1 < l.first || seen >= l.first+uint64(len(l.events)) {
 		return nil
 	}
 	delete(l.sessions, pid)
-	kept.session.Offset = offset
-	kept.session.position = seen + 1
-	return kept.session
+	stored.session.Offset = offset
+	stored.session.position = seen + 1
+	return stored.session
 }
 
 // since returns what a session has missed, and whether that is all of it.
@@ -206,11 +206,11 @@ func withoutResumption(auth json.RawMessage) json.RawMessage {
 	}
 	delete(members, "pid")
 	delete(members, "offset")
-	kept, err := json.Marshal(members)
+	stored, err := json.Marshal(members)
 	if err != nil {
 		return nil
 	}
-	return kept
+	return stored
 }
 
 // recoverable reports whether a socket that was disconnected for this reason

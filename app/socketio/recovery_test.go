@@ -31,17 +31,17 @@ func offsetOf(t testing.TB, packet string) string {
 	return offset
 }
 
-// comeBack tries to be who left.
-func (c *peer) comeBack(w welcome, offset string) {
+// reconnect tries to be who left.
+func (c *testClient) reconnect(w connectedData, offset string) {
 	c.send(fmt.Sprintf(`0{"pid":%q,"offset":%q,"more":1}`, w.PID, offset))
 }
 
-func recovering(o socketio.Recovery) socketio.Options { return socketio.Options{Recovery: &o} }
+func recoveryOptions(o socketio.Recovery) socketio.Options { return socketio.Options{Recovery: &o} }
 
 func TestRecovery(t *testing.T) {
 	t.Parallel()
-	onEach(t, recovering(socketio.Recovery{}), func(io *socketio.Server) {
-		joining(io)
+	forEachTransport(t, recoveryOptions(socketio.Recovery{}), func(io *socketio.Server) {
+		joinRoomsFromAuth(io)
 		io.Use(func(s *socketio.Socket) error {
 			if s.Auth() == nil {
 				return nil
@@ -54,7 +54,7 @@ func TestRecovery(t *testing.T) {
 			}
 			_ = s.Volatile().Emit("hello", s.Recovered(), s.Data().Get("who"), sorted(s.Rooms())[1:])
 		})
-	}, func(t *testing.T, p *plant, dial func() *peer) {
+	}, func(t *testing.T, ts *testServer, dial func() *testClient) {
 		c, other := dial(), dial()
 		w := c.connect("", "")
 		if len(w.PID) != 20 || w.PID == w.SID {
@@ -68,24 +68,24 @@ func TestRecovery(t *testing.T) {
 				t.Fatalf("got %q", got)
 			}
 		}
-		mustDo(t, p.io.Emit("seen", 1))
+		must(t, ts.io.Emit("seen", 1))
 		seen := c.read()
 		offset := offsetOf(t, seen)
 		if want := fmt.Sprintf(`2["seen",1,%q]`, offset); seen != want {
 			t.Errorf("got %q, want %q", seen, want)
 		}
 		_ = c.post("1")
-		receive(t, p.ends)
+		receive(t, ts.disconnects)
 
-		mustDo(t, p.io.Emit("missed", 1))
-		mustDo(t, p.io.To("~room").Emit("missed", 2, []byte{7}))
-		mustDo(t, p.io.To(w.SID).Emit("missed", 3))
-		mustDo(t, p.io.To("elsewhere").Emit("missed by nobody"))
-		mustDo(t, p.io.Except("~room").Emit("not for that room"))
-		mustDo(t, p.io.Volatile().Emit("volatile"))
+		must(t, ts.io.Emit("missed", 1))
+		must(t, ts.io.To("~room").Emit("missed", 2, []byte{7}))
+		must(t, ts.io.To(w.SID).Emit("missed", 3))
+		must(t, ts.io.To("elsewhere").Emit("missed by nobody"))
+		must(t, ts.io.Except("~room").Emit("not for that room"))
+		must(t, ts.io.Volatile().Emit("volatile"))
 
 		back := dial()
-		back.comeBack(w, offset)
+		back.reconnect(w, offset)
 		for i := range 3 {
 			got := back.read()
 			offset = offsetOf(t, got)
@@ -97,14 +97,14 @@ func TestRecovery(t *testing.T) {
 				t.Fatalf("got %q, want %q", got, want)
 			}
 			if i == 1 {
-				back.wants("b:\x07")
+				back.expect("b:\x07")
 			}
 		}
-		if again := back.welcomed("0"); again != w {
+		if again := back.readConnected("0"); again != w {
 			t.Errorf("came back as %+v, want %+v", again, w)
 		}
-		found, err := p.io.FetchSockets(t.Context())
-		mustDo(t, err)
+		found, err := ts.io.FetchSockets(t.Context())
+		must(t, err)
 		for _, s := range found {
 			if strings.Contains(string(s.Handshake), w.PID) {
 				t.Errorf("others are told the pid: %s", s.Handshake)
@@ -113,7 +113,7 @@ func TestRecovery(t *testing.T) {
 				t.Errorf("the handshake is %s", s.Handshake)
 			}
 		}
-		mustDo(t, p.io.To("~room").Emit("live"))
+		must(t, ts.io.To("~room").Emit("live"))
 		for got := back.read(); !strings.HasPrefix(got, `2["live",`); got = back.read() {
 			if got != `2["hello",true,"me",["~room"]]` {
 				t.Fatalf("got %q", got)
@@ -121,45 +121,45 @@ func TestRecovery(t *testing.T) {
 		}
 		// A session is there for one client.
 		thief := dial()
-		thief.comeBack(w, offset)
-		thief.wants(`4{"message":"the middleware ran"}`)
+		thief.reconnect(w, offset)
+		thief.expect(`4{"message":"the middleware ran"}`)
 	})
 }
 
-func TestWhoCanNotBeRecovered(t *testing.T) {
+func TestUnrecoverableSessions(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		limits socketio.Recovery
 		leave  string // the packet that ends it
-		before func(p *plant, c *clock)
+		before func(ts *testServer, c *clock)
 		offset func(offset string) string
 	}{
 		"left by itself":            {leave: "41"},
-		"gone for too long":         {leave: "1", before: func(_ *plant, c *clock) { c.advance(2*time.Minute + time.Second) }},
-		"sooner, if that is wanted": {leave: "1", limits: socketio.Recovery{MaxDisconnectionDuration: time.Second}, before: func(_ *plant, c *clock) { c.advance(2 * time.Second) }},
+		"gone for too long":         {leave: "1", before: func(_ *testServer, c *clock) { c.advance(2*time.Minute + time.Second) }},
+		"sooner, if that is wanted": {leave: "1", limits: socketio.Recovery{MaxDisconnectionDuration: time.Second}, before: func(_ *testServer, c *clock) { c.advance(2 * time.Second) }},
 		"missed more than is kept": {
 			leave: "1", limits: socketio.Recovery{MaxEvents: 3},
-			before: func(p *plant, _ *clock) {
+			before: func(ts *testServer, _ *clock) {
 				for range 5 {
-					_ = p.io.Emit("e")
+					_ = ts.io.Emit("e")
 				}
 			},
 		},
 		"missed more bytes than are kept": {
 			leave: "1", limits: socketio.Recovery{MaxBytes: 5000},
-			before: func(p *plant, _ *clock) {
+			before: func(ts *testServer, _ *clock) {
 				for range 5 {
-					_ = p.io.Emit("e", make([]byte, 1000))
+					_ = ts.io.Emit("e", make([]byte, 1000))
 				}
 			},
 		},
 		"made room for others": {
 			leave: "1", limits: socketio.Recovery{MaxSessions: 1},
-			before: func(p *plant, _ *clock) {
-				c := p.dial("websocket")
+			before: func(ts *testServer, _ *clock) {
+				c := ts.dial("websocket")
 				c.connect("", "")
 				_ = c.post("1")
-				receive(p.t, p.ends)
+				receive(ts.t, ts.disconnects)
 			},
 		},
 		"an offset of another process": {leave: "1", offset: func(string) string { return "AAAAAAAA-1" }},
@@ -169,31 +169,31 @@ func TestWhoCanNotBeRecovered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var now clock
-			o := recovering(tt.limits)
+			o := recoveryOptions(tt.limits)
 			socketio.SetClock(&o, now.now)
-			p := start(t, o, nil)
-			c := p.dial("websocket")
+			ts := startServer(t, o, nil)
+			c := ts.dial("websocket")
 			w := c.connect("", "")
-			mustDo(t, p.io.Emit("e"))
+			must(t, ts.io.Emit("e"))
 			offset := offsetOf(t, c.read())
 			if tt.leave == "1" {
 				_ = c.post("1")
 			} else {
 				c.send(tt.leave[1:])
 			}
-			receive(t, p.ends)
+			receive(t, ts.disconnects)
 			if tt.before != nil {
-				tt.before(p, &now)
+				tt.before(ts, &now)
 			}
 			if tt.offset != nil {
 				offset = tt.offset(offset)
 			}
-			back := p.dial("websocket")
-			back.comeBack(w, offset)
-			if again := back.welcomed("0"); again.SID == w.SID || again.PID == w.PID {
+			back := ts.dial("websocket")
+			back.reconnect(w, offset)
+			if again := back.readConnected("0"); again.SID == w.SID || again.PID == w.PID {
 				t.Errorf("came back as %+v, want somebody else", again)
 			}
-			if p.io.Sockets()[0].Recovered() {
+			if ts.io.Sockets()[0].Recovered() {
 				t.Error("Recovered() = true")
 			}
 		})
@@ -203,7 +203,7 @@ func TestWhoCanNotBeRecovered(t *testing.T) {
 func TestRecoveryMayRunMiddlewares(t *testing.T) {
 	t.Parallel()
 	var ran atomic.Int32
-	p := start(t, recovering(socketio.Recovery{RunMiddlewares: true}), func(io *socketio.Server) {
+	ts := startServer(t, recoveryOptions(socketio.Recovery{RunMiddlewares: true}), func(io *socketio.Server) {
 		io.Use(func(s *socketio.Socket) error {
 			if ran.Add(1) == 2 && !s.Recovered() {
 				t.Error("the middleware does not see that the socket is recovered")
@@ -211,32 +211,32 @@ func TestRecoveryMayRunMiddlewares(t *testing.T) {
 			return nil
 		})
 	})
-	c := p.dial("websocket")
+	c := ts.dial("websocket")
 	w := c.connect("", "")
-	mustDo(t, p.io.Emit("e"))
+	must(t, ts.io.Emit("e"))
 	offset := offsetOf(t, c.read())
 	_ = c.post("1")
-	receive(t, p.ends)
-	back := p.dial("websocket")
-	back.comeBack(w, offset)
-	if again := back.welcomed("0"); again != w || ran.Load() != 2 {
+	receive(t, ts.disconnects)
+	back := ts.dial("websocket")
+	back.reconnect(w, offset)
+	if again := back.readConnected("0"); again != w || ran.Load() != 2 {
 		t.Errorf("came back as %+v after %d runs of the middleware, want %+v after 2", again, ran.Load(), w)
 	}
 }
 
 // Events that are sent all the while arrive once each and in order, whatever
 // the connection does.
-func TestNothingIsLostOnTheWayBack(t *testing.T) {
+func TestRecoveryLosesNoEvents(t *testing.T) {
 	t.Parallel()
-	p := start(t, recovering(socketio.Recovery{}), nil)
-	c := p.dial("websocket")
+	ts := startServer(t, recoveryOptions(socketio.Recovery{}), nil)
+	c := ts.dial("websocket")
 	w := c.connect("", "")
 	const n = 2000
 	go func() {
 		tick := time.NewTicker(time.Millisecond)
 		defer tick.Stop()
 		for i := range n {
-			_ = p.io.Emit("e", i)
+			_ = ts.io.Emit("e", i)
 			if i%100 == 0 {
 				<-tick.C // so that the rounds meet in different ways
 			}
@@ -262,18 +262,18 @@ func TestNothingIsLostOnTheWayBack(t *testing.T) {
 			next++
 		}
 		_ = c.post("1")
-		receive(t, p.ends)
-		c = p.dial("websocket")
-		c.comeBack(w, offset)
+		receive(t, ts.disconnects)
+		c = ts.dial("websocket")
+		c.reconnect(w, offset)
 	}
 }
 
 // Who is lost again on the way back may come a second time.
-func TestASessionIsNotSpentOnWhoVanishes(t *testing.T) {
+func TestSessionSurvivesAbortedRecovery(t *testing.T) {
 	t.Parallel()
 	var tries atomic.Int32
 	begun, gate := make(chan struct{}), make(chan struct{})
-	p := start(t, recovering(socketio.Recovery{RunMiddlewares: true}), func(io *socketio.Server) {
+	ts := startServer(t, recoveryOptions(socketio.Recovery{RunMiddlewares: true}), func(io *socketio.Server) {
 		io.Use(func(*socketio.Socket) error {
 			if tries.Add(1) == 2 {
 				close(begun)
@@ -282,24 +282,24 @@ func TestASessionIsNotSpentOnWhoVanishes(t *testing.T) {
 			return nil
 		})
 	})
-	c := p.dial("websocket")
+	c := ts.dial("websocket")
 	w := c.connect("", "")
-	mustDo(t, p.io.Emit("e"))
+	must(t, ts.io.Emit("e"))
 	offset := offsetOf(t, c.read())
 	_ = c.post("1")
-	receive(t, p.ends)
-	lost := p.dial("websocket")
-	lost.comeBack(w, offset)
+	receive(t, ts.disconnects)
+	lost := ts.dial("websocket")
+	lost.reconnect(w, offset)
 	receive(t, begun)
 	_ = lost.post("1")
-	receive(t, lost.over)
-	until(t, "the server knows", func() bool { return p.io.Engine().Stats().Sessions == 0 })
+	receive(t, lost.closed)
+	waitUntil(t, "the server knows", func() bool { return ts.io.Engine().Stats().Sessions == 0 })
 	close(gate)
-	again := welcome{}
-	until(t, "the session is there again", func() bool {
-		back := p.dial("websocket")
-		back.comeBack(w, offset)
-		again = back.welcomed("0")
+	again := connectedData{}
+	waitUntil(t, "the session is there again", func() bool {
+		back := ts.dial("websocket")
+		back.reconnect(w, offset)
+		again = back.readConnected("0")
 		return again == w
 	})
 }

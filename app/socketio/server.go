@@ -19,28 +19,28 @@ import (
 // methods may be called concurrently.
 type Server struct {
 	*Namespace
-	options Options
-	engine  *engineio.Server
-	partial atomic.Int64 // bytes of attachments that wait for the rest
+	options         Options
+	engine          *engineio.Server
+	attachmentBytes atomic.Int64 // bytes of attachments that wait for the rest
 
-	mu         sync.RWMutex
-	namespaces map[string]*Namespace
-	parents    []*ParentNamespace
-	children   int
-	made       []func(*Namespace)
-	closed     bool
-	clients    int
-	empty      chan struct{} // closed when the last client has gone after Close
-	done       chan struct{} // closed when the clients have gone, or are given up
+	mu                   sync.RWMutex
+	namespaces           map[string]*Namespace
+	parents              []*ParentNamespace
+	childCount           int
+	newNamespaceHandlers []func(*Namespace)
+	closed               bool
+	clientCount          int
+	drained              chan struct{} // closed when the last client has gone after Close
+	stopped              chan struct{} // closed when the clients have gone, or are given up
 }
 
 // New makes a server. It starts nothing.
 func New(o Options) *Server {
-	s := &Server{options: o.withDefaults(), namespaces: map[string]*Namespace{}, empty: make(chan struct{}), done: make(chan struct{})}
+	s := &Server{options: o.withDefaults(), namespaces: map[string]*Namespace{}, drained: make(chan struct{}), stopped: make(chan struct{})}
 	s.Namespace = s.Of("/")
 	engine := s.options.Engine
-	engine.Upgraded = upgraded
-	engine.Open = func(session *engineio.Session) engineio.Receiver { return s.open(session) }
+	engine.Upgraded = sessionUpgraded
+	engine.Open = func(session *engineio.Session) engineio.Receiver { return s.openSession(session) }
 	s.engine = engineio.New(engine)
 	return s
 }
@@ -62,25 +62,25 @@ func (s *Server) Close(ctx context.Context, spread time.Duration) error {
 	s.mu.Lock()
 	if !s.closed {
 		s.closed = true
-		if s.clients == 0 {
-			close(s.empty)
+		if s.clientCount == 0 {
+			close(s.drained)
 		}
 	}
 	s.mu.Unlock()
-	var late error
+	var err error
 	select {
-	case <-s.empty:
+	case <-s.drained:
 	case <-ctx.Done():
-		late = fmt.Errorf("close clients: %w", ctx.Err())
+		err = fmt.Errorf("close clients: %w", ctx.Err())
 	}
 	s.mu.Lock()
 	select {
-	case <-s.done:
+	case <-s.stopped:
 	default:
-		close(s.done)
+		close(s.stopped)
 	}
 	s.mu.Unlock()
-	return errors.Join(late, s.closeAdapters())
+	return errors.Join(err, s.closeAdapters())
 }
 
 // Of returns the namespace of a name, and makes it if there is none yet. The
@@ -94,9 +94,9 @@ func (s *Server) Of(name string) *Namespace {
 		s.mu.Unlock()
 		return n
 	}
-	n := s.makeLocked(name, nil)
+	n := s.createNamespaceLocked(name, nil)
 	s.mu.Unlock()
-	s.announce(n)
+	s.runNewNamespaceHandlers(n)
 	return n
 }
 
@@ -106,23 +106,23 @@ func (s *Server) Of(name string) *Namespace {
 func (s *Server) OnNewNamespace(f func(*Namespace)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.made = with(s.made, f)
+	s.newNamespaceHandlers = appended(s.newNamespaceHandlers, f)
 }
 
-func (s *Server) announce(n *Namespace) {
+func (s *Server) runNewNamespaceHandlers(n *Namespace) {
 	s.mu.RLock()
-	made := s.made
+	made := s.newNamespaceHandlers
 	s.mu.RUnlock()
 	for _, f := range made {
 		s.options.Guard(func() { f(n) }, func() {})
 	}
 }
 
-func (s *Server) makeLocked(name string, parent *ParentNamespace) *Namespace {
+func (s *Server) createNamespaceLocked(name string, parent *ParentNamespace) *Namespace {
 	n := &Namespace{server: s, name: name, parent: parent}
 	if parent != nil {
 		n.set.Store(parent.set.Load())
-		s.children++
+		s.childCount++
 	}
 	n.adapter = s.options.Adapter(n)
 	if s.closed {
@@ -132,13 +132,13 @@ func (s *Server) makeLocked(name string, parent *ParentNamespace) *Namespace {
 	return n
 }
 
-// enter returns the namespace that a client asks for, with the client counted
+// acquireNamespace returns the namespace that a client asks for, with the client counted
 // as on its way there; nil if there is none.
-func (s *Server) enter(name string, auth []byte) *Namespace {
+func (s *Server) acquireNamespace(name string, auth []byte) *Namespace {
 	s.mu.RLock()
 	n := s.namespaces[name]
 	if n != nil {
-		n.joining.Add(1)
+		n.clientRefs.Add(1)
 	}
 	parents := s.parents
 	s.mu.RUnlock()
@@ -147,39 +147,39 @@ func (s *Server) enter(name string, auth []byte) *Namespace {
 	}
 	for _, p := range parents {
 		if p.match(name, auth) {
-			return s.child(name, p)
+			return s.acquireChild(name, p)
 		}
 	}
 	return nil
 }
 
-// open takes a new session.
-func (s *Server) open(session *engineio.Session) *client {
-	c := &client{server: s, session: session, timeout: new(eventloop.Timer)}
+// openSession takes a new session.
+func (s *Server) openSession(session *engineio.Session) *client {
+	c := &client{server: s, session: session, connectTimer: new(eventloop.Timer)}
 	s.mu.Lock()
-	s.clients++
+	s.clientCount++
 	s.mu.Unlock()
 	allowed := s.options.ConnectTimeout
-	session.Loop().After(c.timeout, allowed+min(allowed/4, time.Second), c.late)
+	session.Loop().After(c.connectTimer, allowed+min(allowed/4, time.Second), c.connectTimedOut)
 	return c
 }
 
-// left is called when a session has ended.
-func (s *Server) left(*client) {
+// sessionClosed is called when a session has ended.
+func (s *Server) sessionClosed(*client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.clients--
-	if s.closed && s.clients == 0 {
+	s.clientCount--
+	if s.closed && s.clientCount == 0 {
 		select {
-		case <-s.empty: // one came in after all, and has gone
+		case <-s.drained: // one came in after all, and has gone
 		default:
-			close(s.empty)
+			close(s.drained)
 		}
 	}
 }
 
-// requestContext bounds what a connecting client makes the adapter wait for.
-func (s *Server) requestContext() (context.Context, context.CancelFunc) {
+// adapterContext bounds what a connecting client makes the adapter wait for.
+func (s *Server) adapterContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), s.options.AckTimeout)
 }
 

@@ -19,29 +19,29 @@ const (
 // Socket is a client in a namespace. All methods may be called concurrently,
 // and at any time: after the end they return ErrDisconnected or nothing.
 type Socket struct {
-	ns     *Namespace
-	client *client
-	id     string
-	auth   json.RawMessage
-	data   *Data
-	state  atomic.Uint32
-	more   atomic.Pointer[socketHandlers] // nil without any
+	ns       *Namespace
+	client   *client
+	id       string
+	auth     json.RawMessage
+	data     *Data
+	state    atomic.Uint32
+	handlers atomic.Pointer[socketHandlers] // nil without any
 
 	// For connection state recovery; pid is secret between server and client.
-	pid     string
-	session *Session // that was recovered
+	pid      string
+	restored *Session // that was recovered
 
 	// Guarded by the mutex of the adapter.
-	place int32 // in the namespace, from 1; 0 for not in it
-	own   bool  // in its own room
-	rooms []membership
-	mark  uint64
+	position      int32 // in the namespace, from 1; 0 for not in it
+	inOwnRoom     bool  // in its own room
+	rooms         []membership
+	selectionMark uint64
 
-	mu      sync.Mutex
-	pump    pump
-	waiting int32 // handlers that wait for an acknowledgement
-	acks    map[uint64]func(Args, error)
-	left    []string // the rooms that it was in, while it is disconnecting
+	mu          sync.Mutex
+	queue       eventQueue
+	ackWaiters  int32 // handlers that wait for an acknowledgement
+	acks        map[uint64]func(Args, error)
+	formerRooms []string // the rooms that it was in, while it is disconnecting
 }
 
 // ID is the socket's id, other than its session's. It is also the name of a
@@ -60,7 +60,7 @@ func (s *Socket) Connected() bool { return s.state.Load() == connected }
 
 // Recovered reports whether the socket is an earlier one that came back, with
 // its id, rooms and data, and with the events that it missed.
-func (s *Socket) Recovered() bool { return s.session != nil }
+func (s *Socket) Recovered() bool { return s.restored != nil }
 
 // Auth is what the client sent to connect, a JSON object; nil for nothing.
 func (s *Socket) Auth() json.RawMessage { return s.auth }
@@ -84,10 +84,10 @@ func (s *Socket) Leave(rooms ...string) { s.ns.adapter.Leave(s, rooms...) }
 // Rooms are the rooms that the socket is in, its own first.
 func (s *Socket) Rooms() []string {
 	s.mu.Lock()
-	left := s.left
+	rooms := s.formerRooms
 	s.mu.Unlock()
-	if left != nil {
-		return left
+	if rooms != nil {
+		return rooms
 	}
 	return s.ns.adapter.Rooms(s)
 }
@@ -108,15 +108,15 @@ func (s *Socket) emit(event string, args []any, flags Flags) error {
 		flags.Local = true
 		return s.ns.adapter.Broadcast(p, &BroadcastOptions{Rooms: []string{s.id}, Flags: flags})
 	}
-	f, err := s.eventFrames(Packet{Type: PacketEvent, Namespace: s.ns.name}, event, args)
+	f, err := s.encodeOutgoing(Packet{Type: PacketEvent, Namespace: s.ns.name}, event, args)
 	if err != nil {
 		return err
 	}
-	return s.transmit(f.compress(!flags.NoCompress), flags.Volatile)
+	return s.sendEncoded(f.compress(!flags.NoCompress), flags.Volatile)
 }
 
-// transmit sends an encoded packet.
-func (s *Socket) transmit(f frames, volatile bool) error {
+// sendEncoded sends an encoded packet.
+func (s *Socket) sendEncoded(f encodedPacket, volatile bool) error {
 	if s.state.Load() != connected {
 		return ErrDisconnected
 	}
@@ -127,11 +127,11 @@ func (s *Socket) transmit(f frames, volatile bool) error {
 }
 
 func (s *Socket) sendAck(id uint64, args []any) error {
-	f, err := ackFrames(Packet{Type: PacketAck, Namespace: s.ns.name, ID: id, HasID: true}, args)
+	f, err := encodeAck(Packet{Type: PacketAck, Namespace: s.ns.name, ID: id, HasID: true}, args)
 	if err != nil {
 		return err
 	}
-	return s.transmit(f, false)
+	return s.sendEncoded(f, false)
 }
 
 // Disconnect takes the client out of the namespace, which it is told; it does
@@ -145,8 +145,8 @@ func (s *Socket) Disconnect(closeConnection bool) {
 		s.client.disconnect()
 		return
 	}
-	_ = s.transmit(newFrames(&Packet{Type: PacketDisconnect, Namespace: s.ns.name}), false)
-	s.end(ServerDisconnect)
+	_ = s.sendEncoded(encodePacket(&Packet{Type: PacketDisconnect, Namespace: s.ns.name}), false)
+	s.disconnect(ServerDisconnect)
 }
 
 // connect runs the middlewares and, if they agree, connects the socket. It is
@@ -155,44 +155,44 @@ func (s *Socket) connect() {
 	n := s.ns
 	recovery := n.server.options.Recovery
 	if recovery != nil {
-		s.restore()
+		s.restoreSession()
 	}
 	handlers := n.load()
-	if s.session == nil || recovery.RunMiddlewares {
+	if s.restored == nil || recovery.RunMiddlewares {
 		for _, f := range handlers.middlewares {
 			if err := f(s); err != nil {
-				s.refuse(err)
+				s.reject(err)
 				return
 			}
 		}
 	}
 	var rooms []string
-	if s.session != nil {
-		rooms = s.session.Rooms
+	if s.restored != nil {
+		rooms = s.restored.Rooms
 	}
-	if err := n.adapter.Connect(s, rooms, s.welcome); err != nil {
-		if s.session != nil { // it may try again
-			n.adapter.PersistSession(s.session)
+	if err := n.adapter.Connect(s, rooms, s.sendConnect); err != nil {
+		if s.restored != nil { // it may try again
+			n.adapter.PersistSession(s.restored)
 		}
-		s.refuse(err)
+		s.reject(err)
 		return
 	}
-	s.client.joined()
+	s.client.stopConnectTimeout()
 	for _, f := range handlers.connection {
 		f(s)
 	}
 }
 
-// restore makes the socket the one that the client says it was, if that is
+// restoreSession makes the socket the one that the client says it was, if that is
 // still known.
-func (s *Socket) restore() {
+func (s *Socket) restoreSession() {
 	r, asked := resumptionOf(s.auth)
 	if asked {
-		ctx, cancel := s.ns.server.requestContext()
+		ctx, cancel := s.ns.server.adapterContext()
 		defer cancel()
 		if session, err := s.ns.adapter.RestoreSession(ctx, r.PID, r.Offset); err == nil && session != nil {
 			s.mu.Lock()
-			s.session, s.id, s.pid, s.data = session, session.SID, session.PID, session.Data
+			s.restored, s.id, s.pid, s.data = session, session.SID, session.PID, session.Data
 			s.mu.Unlock()
 			return
 		}
@@ -200,12 +200,12 @@ func (s *Socket) restore() {
 	s.pid = randomID()
 }
 
-// welcome tells the client that it is connected, behind what it missed. The
+// sendConnect tells the client that it is connected, behind what it missed. The
 // adapter calls it when it is about to let broadcasts in.
-func (s *Socket) welcome(missed []*Packet) error {
+func (s *Socket) sendConnect(missed []*Packet) error {
 	var all []*engineio.Message
 	for _, p := range missed {
-		all = newFrames(p).appendTo(all)
+		all = encodePacket(p).appendTo(all)
 	}
 	data := make([]byte, 0, 80)
 	data = append(data, `{"sid":"`...)
@@ -215,7 +215,7 @@ func (s *Socket) welcome(missed []*Packet) error {
 		data = append(data, s.pid...)
 	}
 	data = append(data, `"}`...)
-	all = append(all, newFrames(&Packet{Type: PacketConnect, Namespace: s.ns.name, Data: data}).text)
+	all = append(all, encodePacket(&Packet{Type: PacketConnect, Namespace: s.ns.name, Data: data}).text)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state.Load() != connecting {
@@ -228,21 +228,21 @@ func (s *Socket) welcome(missed []*Packet) error {
 	return nil
 }
 
-// refuse tells the client that it is not connected, and why.
-func (s *Socket) refuse(err error) {
+// reject tells the client that it is not connected, and why.
+func (s *Socket) reject(err error) {
 	s.mu.Lock()
 	open := s.state.Load() == connecting
 	s.state.Store(disconnected)
 	s.mu.Unlock()
-	s.client.remove(s)
+	s.client.removeSocket(s)
 	if open {
-		s.client.refuse(s.ns.name, err)
+		s.client.sendConnectError(s.ns.name, err)
 	}
 }
 
-// end makes the socket a disconnected one. What else is to be done for that
+// disconnect makes the socket a disconnected one. What else is to be done for that
 // comes after the events that have arrived.
-func (s *Socket) end(reason Reason) {
+func (s *Socket) disconnect(reason Reason) {
 	s.mu.Lock()
 	was := s.state.Load()
 	if was == disconnected {
@@ -252,13 +252,13 @@ func (s *Socket) end(reason Reason) {
 	s.state.Store(disconnected)
 	acks := s.acks
 	s.acks = nil
-	s.pump.release()
-	s.pump.drop = reason == ServerDisconnect || reason == ForcedServerClose
+	s.queue.signalSpace()
+	s.queue.discard = reason == ServerDisconnect || reason == ForcedServerClose
 	s.mu.Unlock()
 	for _, answer := range acks {
 		answer(Args{}, ErrDisconnected)
 	}
-	s.client.remove(s)
+	s.client.removeSocket(s)
 	if was == connecting {
 		return // nobody has been told of it
 	}
@@ -266,34 +266,34 @@ func (s *Socket) end(reason Reason) {
 	if s.pid != "" && recoverable(reason) {
 		s.ns.adapter.PersistSession(&Session{SID: s.id, PID: s.pid, Rooms: rooms, Data: s.Data()})
 	}
-	s.enqueue(job{last: true, run: func() { s.ended(reason, rooms) }})
+	s.enqueue(job{last: true, run: func() { s.runDisconnectHandlers(reason, rooms) }})
 }
 
-// ended runs the handlers of the end.
-func (s *Socket) ended(reason Reason, rooms []string) {
-	own := s.owned()
+// runDisconnectHandlers runs the handlers of the end.
+func (s *Socket) runDisconnectHandlers(reason Reason, rooms []string) {
+	local := s.loadHandlers()
 	s.mu.Lock()
-	s.left = rooms
+	s.formerRooms = rooms
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
-		s.left = nil
+		s.formerRooms = nil
 		s.mu.Unlock()
 	}()
 	shared := s.ns.load()
 	for _, f := range shared.disconnecting {
 		f(s, reason)
 	}
-	for _, f := range own.disconnecting {
+	for _, f := range local.disconnecting {
 		f(reason)
 	}
 	s.mu.Lock()
-	s.left = nil
+	s.formerRooms = nil
 	s.mu.Unlock()
 	for _, f := range shared.disconnect {
 		f(s, reason)
 	}
-	for _, f := range own.disconnect {
+	for _, f := range local.disconnect {
 		f(reason)
 	}
 }

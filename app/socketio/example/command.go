@@ -33,9 +33,9 @@ func (n *names) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(n))
 }
 
-// commandOf reads the first argument; what it leaves out, or gets wrong, is
+// decodeCommand reads the first argument; what it leaves out, or gets wrong, is
 // nothing.
-func commandOf(args socketio.Args) command {
+func decodeCommand(args socketio.Args) command {
 	c := command{whole: args.At(0, 1)}
 	_ = json.Unmarshal(args.Raw(0), &c) // raw: placeholders stay what they are
 	return c
@@ -60,8 +60,8 @@ func (c *command) args() socketio.Args {
 	return list
 }
 
-// operator selects whom the command is for.
-func (c *command) operator(s *socketio.Socket) socketio.Operator {
+// broadcast selects whom the command is for.
+func (c *command) broadcast(s *socketio.Socket) socketio.BroadcastOperator {
 	o := s.Namespace().To(c.Room...)
 	if c.Via == "socket" {
 		o = s.To(c.Room...)
@@ -79,16 +79,16 @@ func (c *command) operator(s *socketio.Socket) socketio.Operator {
 	return o
 }
 
-// selectionOf selects by the first argument: a room, a list of rooms, an
+// selectSockets selects by the first argument: a room, a list of rooms, an
 // object with room, except and local, or null for everybody.
-func selectionOf(n *socketio.Namespace, args socketio.Args) socketio.Operator {
+func selectSockets(n *socketio.Namespace, args socketio.Args) socketio.BroadcastOperator {
 	raw := args.Raw(0)
 	if len(raw) == 0 || raw[0] != '{' {
 		var rooms names
 		_ = json.Unmarshal(raw, &rooms)
 		return n.To(rooms...)
 	}
-	c := commandOf(args)
+	c := decodeCommand(args)
 	o := n.To(c.Room...).Except(c.Except...)
 	if c.Local {
 		o = o.Local()
@@ -96,8 +96,8 @@ func selectionOf(n *socketio.Namespace, args socketio.Args) socketio.Operator {
 	return o
 }
 
-// listOf are the arguments that an event brings, as one list or one by one.
-func listOf(args socketio.Args) socketio.Args {
+// arrayArgs are the arguments that an event brings, as one list or one by one.
+func arrayArgs(args socketio.Args) socketio.Args {
 	if raw := args.Raw(0); args.Len() == 1 && raw[0] == '[' {
 		if list, err := socketio.NewArgs(raw, args.Attachments()); err == nil {
 			return list

@@ -30,24 +30,24 @@ func authorize(s *socketio.Socket) error {
 	}
 }
 
-// serve registers all events with a namespace. What waits gives up when ctx
+// registerEvents registers all events with a namespace. What waits gives up when ctx
 // ends.
-func serve(ctx context.Context, n *socketio.Namespace) {
-	n.OnConnection(welcome)
-	serveMessages(ctx, n)
-	serveRooms(ctx, n)
-	serveSocket(n)
-	serveServers(ctx, n)
+func registerEvents(ctx context.Context, n *socketio.Namespace) {
+	n.OnConnection(greet)
+	registerMessages(ctx, n)
+	registerRooms(ctx, n)
+	registerSocketEvents(n)
+	registerServerEvents(ctx, n)
 }
 
-// welcome greets a socket with what it sent to connect.
-func welcome(s *socketio.Socket) {
-	auth := authOf(s)
-	var kept struct {
+// greet greets a socket with what it sent to connect.
+func greet(s *socketio.Socket) {
+	auth := authObject(s)
+	var fields struct {
 		Tag any `json:"tag"`
 	}
-	_ = json.Unmarshal(auth, &kept)
-	s.Data().Set("tag", kept.Tag)
+	_ = json.Unmarshal(auth, &fields)
+	s.Data().Set("tag", fields.Tag)
 	if s.Handshake().Query.Get("bench") == "1" {
 		s.Join(benchRoom)
 	}
@@ -63,16 +63,16 @@ func welcome(s *socketio.Socket) {
 // socket's own handlers wait meanwhile.
 const greetingPause = 50 * time.Millisecond
 
-// authOf is what the socket sent to connect, or an empty object.
-func authOf(s *socketio.Socket) json.RawMessage {
+// authObject is what the socket sent to connect, or an empty object.
+func authObject(s *socketio.Socket) json.RawMessage {
 	if auth := s.Auth(); len(auth) > 0 {
 		return auth
 	}
 	return json.RawMessage("{}")
 }
 
-// serveMessages are the events that answer with what they got.
-func serveMessages(ctx context.Context, n *socketio.Namespace) {
+// registerMessages are the events that answer with what they got.
+func registerMessages(ctx context.Context, n *socketio.Namespace) {
 	// None of these wait, so they may run where the event was read.
 	n.OnDirect("message", func(e *socketio.Event) { _ = e.Socket.Emit("message-back", e.Args) })
 	n.OnDirect("message-with-ack", func(e *socketio.Event) { _ = e.Ack(e.Args) })
@@ -85,34 +85,34 @@ func serveMessages(ctx context.Context, n *socketio.Namespace) {
 		_ = e.Args.Decode(0, &ms)
 		wait := time.Duration(ms) * time.Millisecond
 		answer, err := e.Socket.Timeout(wait).EmitWithAck(ctx, "ask", e.Args.At(1, 1))
-		_ = e.Ack(map[string]any{"err": textOf(err), "res": answer})
+		_ = e.Ack(map[string]any{"err": errorText(err), "res": answer})
 	})
 	n.On("volatile", func(e *socketio.Event) {
-		count := countOf(e.Args)
+		count := itemCount(e.Args)
 		for i := range count {
 			_ = e.Socket.Volatile().Emit("vol", i)
 		}
 		_ = e.Socket.Emit("vol-end", count)
 	})
 	n.On("blast", func(e *socketio.Event) {
-		for i := range countOf(e.Args) {
+		for i := range itemCount(e.Args) {
 			_ = e.Socket.Emit("blast-item", i)
 		}
 	})
-	serveSequence(n)
+	registerSequence(n)
 }
 
-// mostItems bounds what one event may ask for.
-const mostItems = 1_000_000
+// maxItems bounds what one event may ask for.
+const maxItems = 1_000_000
 
-func countOf(args socketio.Args) int {
+func itemCount(args socketio.Args) int {
 	var count int
 	_ = args.Decode(0, &count)
-	return min(max(count, 0), mostItems)
+	return min(max(count, 0), maxItems)
 }
 
-// textOf is an error as JSON has it: a text or null.
-func textOf(err error) any {
+// errorText is an error as JSON has it: a text or null.
+func errorText(err error) any {
 	switch {
 	case err == nil:
 		return nil
@@ -122,14 +122,14 @@ func textOf(err error) any {
 	return err.Error()
 }
 
-// serveSequence remembers what each socket has sent, in order.
-func serveSequence(n *socketio.Namespace) {
+// registerSequence remembers what each socket has sent, in order.
+func registerSequence(n *socketio.Namespace) {
 	var mu sync.Mutex
 	sequences := map[*socketio.Socket][]json.RawMessage{}
 	n.On("seq", func(e *socketio.Event) {
 		mu.Lock()
 		defer mu.Unlock()
-		if seen := sequences[e.Socket]; len(seen) < mostItems {
+		if seen := sequences[e.Socket]; len(seen) < maxItems {
 			sequences[e.Socket] = append(seen, bytes.Clone(e.Args.Raw(0)))
 		}
 	})
@@ -146,8 +146,8 @@ func serveSequence(n *socketio.Namespace) {
 	})
 }
 
-// serveSocket are the events that concern the socket itself.
-func serveSocket(n *socketio.Namespace) {
+// registerSocketEvents are the events that concern the socket itself.
+func registerSocketEvents(n *socketio.Namespace) {
 	n.On("info", func(e *socketio.Event) {
 		s := e.Socket
 		query := map[string]any{}
@@ -157,7 +157,7 @@ func serveSocket(n *socketio.Namespace) {
 			}
 		}
 		_ = e.Ack(map[string]any{
-			"id": s.ID(), "rooms": sorted(s.Rooms()), "auth": authOf(s), "query": query, "data": s.Data(),
+			"id": s.ID(), "rooms": sorted(s.Rooms()), "auth": authObject(s), "query": query, "data": s.Data(),
 			"transport": s.Conn().Transport(), "recovered": s.Recovered(),
 		})
 	})
@@ -166,8 +166,8 @@ func serveSocket(n *socketio.Namespace) {
 	n.On("drop-transport", func(e *socketio.Event) { e.Socket.Conn().Close(socketio.ForcedClose) })
 }
 
-// serveRooms are the events about rooms.
-func serveRooms(ctx context.Context, n *socketio.Namespace) {
+// registerRooms are the events about rooms.
+func registerRooms(ctx context.Context, n *socketio.Namespace) {
 	n.On("join", func(e *socketio.Event) {
 		e.Socket.Join(e.Args.Text(0))
 		_ = e.Ack(sorted(e.Socket.Rooms()))
@@ -177,14 +177,14 @@ func serveRooms(ctx context.Context, n *socketio.Namespace) {
 		_ = e.Ack(sorted(e.Socket.Rooms()))
 	})
 	n.On("send", func(e *socketio.Event) {
-		c := commandOf(e.Args)
-		_ = c.operator(e.Socket).Emit(c.event(), c.args())
+		c := decodeCommand(e.Args)
+		_ = c.broadcast(e.Socket).Emit(c.event(), c.args())
 		_ = e.Ack("sent")
 	})
 	n.On("ask-room", func(e *socketio.Event) {
-		c := commandOf(e.Args)
-		answers, err := c.operator(e.Socket).EmitWithAck(ctx, c.event(), c.args())
-		_ = e.Ack(map[string]any{"err": textOf(err), "res": flat(answers)})
+		c := decodeCommand(e.Args)
+		answers, err := c.broadcast(e.Socket).EmitWithAck(ctx, c.event(), c.args())
+		_ = e.Ack(map[string]any{"err": errorText(err), "res": firstValues(answers)})
 	})
 }
 
@@ -195,8 +195,8 @@ func sorted(names []string) []string {
 	return names
 }
 
-// flat makes one list of answers of one value each.
-func flat(answers []socketio.Args) socketio.Args {
+// firstValues makes one list of answers of one value each.
+func firstValues(answers []socketio.Args) socketio.Args {
 	values := make([]any, len(answers))
 	for i, a := range answers {
 		if a.Len() > 0 { // else the answer is null
@@ -210,8 +210,8 @@ func flat(answers []socketio.Args) socketio.Args {
 	return list
 }
 
-// serveServers are the events that concern all servers.
-func serveServers(ctx context.Context, n *socketio.Namespace) {
+// registerServerEvents are the events that concern all servers.
+func registerServerEvents(ctx context.Context, n *socketio.Namespace) {
 	n.On("fetch-sockets", func(e *socketio.Event) {
 		all := n.To()
 		if room := e.Args.Text(0); room != "" {
@@ -219,7 +219,7 @@ func serveServers(ctx context.Context, n *socketio.Namespace) {
 		}
 		found, err := all.FetchSockets(ctx)
 		if err != nil {
-			_ = e.Ack(map[string]any{"err": textOf(err)})
+			_ = e.Ack(map[string]any{"err": errorText(err)})
 			return
 		}
 		list := []any{}
@@ -235,32 +235,32 @@ func serveServers(ctx context.Context, n *socketio.Namespace) {
 	n.On("server-count", func(e *socketio.Event) {
 		count, err := n.ServerCount(ctx)
 		if err != nil {
-			_ = e.Ack(map[string]any{"err": textOf(err)})
+			_ = e.Ack(map[string]any{"err": errorText(err)})
 			return
 		}
 		_ = e.Ack(count)
 	})
 	n.On("sockets-join", func(e *socketio.Event) {
-		_ = selectionOf(n, e.Args).SocketsJoin(e.Args.Text(1))
+		_ = selectSockets(n, e.Args).SocketsJoin(e.Args.Text(1))
 		_ = e.Ack("ok")
 	})
 	n.On("sockets-leave", func(e *socketio.Event) {
-		_ = selectionOf(n, e.Args).SocketsLeave(e.Args.Text(1))
+		_ = selectSockets(n, e.Args).SocketsLeave(e.Args.Text(1))
 		_ = e.Ack("ok")
 	})
 	n.On("disconnect-sockets", func(e *socketio.Event) {
 		var closeConnection bool
 		_ = e.Args.Decode(1, &closeConnection)
 		_ = e.Ack("ok") // first: the asker may be among them
-		_ = selectionOf(n, e.Args).DisconnectSockets(closeConnection)
+		_ = selectSockets(n, e.Args).DisconnectSockets(closeConnection)
 	})
 	n.On("server-side-emit", func(e *socketio.Event) {
-		_ = n.ServerSideEmit("ping-all", listOf(e.Args))
+		_ = n.ServerSideEmit("ping-all", arrayArgs(e.Args))
 		_ = e.Ack("ok")
 	})
 	n.On("server-side-ask", func(e *socketio.Event) {
-		answers, err := n.ServerSideEmitWithAck(ctx, "ask-all", listOf(e.Args))
-		_ = e.Ack(map[string]any{"err": textOf(err), "res": flat(answers)})
+		answers, err := n.ServerSideEmitWithAck(ctx, "ask-all", arrayArgs(e.Args))
+		_ = e.Ack(map[string]any{"err": errorText(err), "res": firstValues(answers)})
 	})
 	n.OnServerSideEvent("ping-all", func(e *socketio.ServerEvent) { _ = n.Local().Emit("server-side", e.Args) })
 	n.OnServerSideEvent("ask-all", func(e *socketio.ServerEvent) {

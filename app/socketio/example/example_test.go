@@ -17,12 +17,12 @@ import (
 	"github.com/fasthttp/websocket"
 )
 
-// patience bounds every wait; only a test that fails uses it up.
-const patience = time.Minute
+// testTimeout bounds every wait; only a test that fails uses it up.
+const testTimeout = time.Minute
 
-// begin runs the program on a port of its own until the test ends. Its clients
+// startServer runs the program on a port of its own until the test ends. Its clients
 // answer no ping, and may take their time.
-func begin(t *testing.T, args ...string) (addr string) {
+func startServer(t *testing.T, args ...string) (addr string) {
 	t.Helper()
 	s, err := parseSettings(append([]string{"-port", "0", "-ping-interval", "1h", "-connect-timeout", "1h"}, args...), func(string) string { return "" }, io.Discard)
 	if err != nil {
@@ -39,7 +39,7 @@ func begin(t *testing.T, args ...string) (addr string) {
 	})
 	select {
 	case addr = <-ready:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("the program does not get ready")
 	}
 	return addr
@@ -60,7 +60,7 @@ func dial(t *testing.T, addr, path string) *websocket.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.NetConn().Close() })
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(testTimeout))
 	return conn
 }
 
@@ -77,7 +77,7 @@ func connect(t *testing.T, addr, auth string) *client {
 	if auth == "" {
 		auth = "{}"
 	}
-	c.wants(`42["auth",` + auth + `]`)
+	c.expect(`42["auth",` + auth + `]`)
 	return c
 }
 
@@ -97,7 +97,7 @@ func (c *client) read() string {
 	return string(data)
 }
 
-func (c *client) wants(packets ...string) {
+func (c *client) expect(packets ...string) {
 	c.t.Helper()
 	for _, want := range packets {
 		if got := c.read(); got != want {
@@ -106,9 +106,9 @@ func (c *client) wants(packets ...string) {
 	}
 }
 
-// ask sends an event and fails the test unless it is acknowledged so. {sid}
+// expectAck sends an event and fails the test unless it is acknowledged so. {sid}
 // stands for the client's id.
-func (c *client) ask(event, args, want string) {
+func (c *client) expectAck(event, args, want string) {
 	c.t.Helper()
 	c.next++
 	packet := fmt.Sprintf(`42%d[%q]`, c.next, event)
@@ -126,15 +126,15 @@ func (c *client) ask(event, args, want string) {
 
 func TestEvents(t *testing.T) {
 	t.Parallel()
-	addr := begin(t)
+	addr := startServer(t)
 	c := connect(t, addr, `{"tag":"x"}`)
 	c.send(`42["message",1,{"a":null}]`)
-	c.wants(`42["message-back",1,{"a":null}]`)
+	c.expect(`42["message-back",1,{"a":null}]`)
 	c.send(`42["echo",{"a":1}]`)
-	c.wants(`42["echo",{"a":1}]`)
+	c.expect(`42["echo",{"a":1}]`)
 	c.send(`42["publish","p"]`)
-	c.wants(`42["msg","p"]`)
-	c.ask("message-with-ack", `1,"2"`, `1,"2"`)
+	c.expect(`42["msg","p"]`)
+	c.expectAck("message-with-ack", `1,"2"`, `1,"2"`)
 	c.send(`4299["no-ack"]`)
 	for _, name := range []string{"join", "leave"} {
 		rooms := sorted([]string{c.sid, "bench"})
@@ -142,36 +142,36 @@ func TestEvents(t *testing.T) {
 			rooms = sorted(append(rooms, "a"))
 		}
 		list, _ := json.Marshal(rooms)
-		c.ask(name, `"a"`, string(list))
+		c.expectAck(name, `"a"`, string(list))
 	}
 	rooms, _ := json.Marshal(sorted([]string{c.sid, "bench"}))
-	c.ask("info", ``, `{"id":"{sid}","rooms":`+string(rooms)+`,"auth":{"tag":"x"},"data":{"tag":"x"},"transport":"websocket","recovered":false,`+
+	c.expectAck("info", ``, `{"id":"{sid}","rooms":`+string(rooms)+`,"auth":{"tag":"x"},"data":{"tag":"x"},"transport":"websocket","recovered":false,`+
 		`"query":{"EIO":"4","transport":"websocket","bench":"1"}}`)
-	c.ask("fetch-sockets", `"bench"`, `[{"id":"{sid}","rooms":`+string(rooms)+`,"data":{"tag":"x"},"auth":{"tag":"x"}}]`)
-	c.ask("fetch-sockets", `"nobody"`, `[]`)
-	c.ask("server-count", ``, `1`)
-	c.ask("server-side-emit", `[1]`, `"ok"`)
-	c.ask("server-side-ask", `[1]`, `{"err":null,"res":[]}`)
-	c.ask("sockets-join", `"bench","z"`, `"ok"`)
-	c.ask("sockets-leave", `{"room":["bench"],"except":"nobody"},"bench"`, `"ok"`)
+	c.expectAck("fetch-sockets", `"bench"`, `[{"id":"{sid}","rooms":`+string(rooms)+`,"data":{"tag":"x"},"auth":{"tag":"x"}}]`)
+	c.expectAck("fetch-sockets", `"nobody"`, `[]`)
+	c.expectAck("server-count", ``, `1`)
+	c.expectAck("server-side-emit", `[1]`, `"ok"`)
+	c.expectAck("server-side-ask", `[1]`, `{"err":null,"res":[]}`)
+	c.expectAck("sockets-join", `"bench","z"`, `"ok"`)
+	c.expectAck("sockets-leave", `{"room":["bench"],"except":"nobody"},"bench"`, `"ok"`)
 	rooms, _ = json.Marshal(sorted([]string{c.sid, "z"}))
-	c.ask("leave", `"none"`, string(rooms))
-	c.ask("ask-room", `{"via":"io","room":"nobody","event":"q","timeout":100}`, `{"err":null,"res":[]}`)
+	c.expectAck("leave", `"none"`, string(rooms))
+	c.expectAck("ask-room", `{"via":"io","room":"nobody","event":"q","timeout":100}`, `{"err":null,"res":[]}`)
 	c.send(`421000["ask-room",{"via":"io","room":"z","event":"q","args":[1],"timeout":10000}]`)
-	c.wants(`421["q",1]`)
+	c.expect(`421["q",1]`)
 	c.send(`431[{"a":1},2]`)
-	c.wants(`431000[{"err":null,"res":[{"a":1}]}]`)
+	c.expect(`431000[{"err":null,"res":[{"a":1}]}]`)
 	c.send(`421001["server-ask",10000,"p"]`)
-	c.wants(`422["ask","p"]`)
+	c.expect(`422["ask","p"]`)
 	c.send(`432[1,2]`)
-	c.wants(`431001[{"err":null,"res":[1,2]}]`)
+	c.expect(`431001[{"err":null,"res":[1,2]}]`)
 	c.send(`421002["server-ask",1,"p"]`)
-	c.wants(`423["ask","p"]`, `431002[{"err":"operation has timed out","res":[]}]`)
+	c.expect(`423["ask","p"]`, `431002[{"err":"operation has timed out","res":[]}]`)
 	c.send(`42["blast",2]`)
-	c.wants(`42["blast-item",0]`, `42["blast-item",1]`)
+	c.expect(`42["blast-item",0]`, `42["blast-item",1]`)
 	c.send(`42["seq",1]`)
 	c.send(`42["seq",{"x":2}]`)
-	c.ask("seq-report", ``, `[1,{"x":2}]`)
+	c.expectAck("seq-report", ``, `[1,{"x":2}]`)
 	c.send(`42["volatile",1]`)
 	for got := c.read(); got != `42["vol-end",1]`; got = c.read() {
 		if got != `42["vol",0]` {
@@ -179,12 +179,12 @@ func TestEvents(t *testing.T) {
 		}
 	}
 	c.send(`42["kick"]`)
-	c.wants(`41`)
+	c.expect(`41`)
 }
 
-func TestSendGoesWhereItShould(t *testing.T) {
+func TestSendSelectsReceivers(t *testing.T) {
 	t.Parallel()
-	addr := begin(t)
+	addr := startServer(t)
 	a, b := connect(t, addr, ""), connect(t, addr, "")
 	for args, want := range map[string][2]bool{
 		`"via":"io","room":"bench"`:                              {true, true},
@@ -199,29 +199,29 @@ func TestSendGoesWhereItShould(t *testing.T) {
 		a.next++
 		a.send(fmt.Sprintf(`42%d["send",{%s,"event":"e","args":["x",1]}]`, a.next, args))
 		if want[0] {
-			a.wants(`42["e","x",1]`)
+			a.expect(`42["e","x",1]`)
 		}
-		a.wants(fmt.Sprintf(`43%d["sent"]`, a.next))
+		a.expect(fmt.Sprintf(`43%d["sent"]`, a.next))
 		if want[1] {
-			b.wants(`42["e","x",1]`)
+			b.expect(`42["e","x",1]`)
 		}
 	}
-	a.ask("disconnect-sockets", `"`+b.sid+`",true`, `"ok"`)
-	b.wants(`41`)
+	a.expectAck("disconnect-sockets", `"`+b.sid+`",true`, `"ok"`)
+	b.expect(`41`)
 }
 
 func TestNamespaces(t *testing.T) {
 	t.Parallel()
-	c := connect(t, begin(t), "")
+	c := connect(t, startServer(t), "")
 	c.send(`40/custom,{"a":1}`)
 	if got := c.read(); !strings.HasPrefix(got, `40/custom,{"sid":`) {
 		t.Errorf("got %q, want the answer to a connect", got)
 	}
-	c.wants(`42/custom,["auth",{"a":1}]`)
+	c.expect(`42/custom,["auth",{"a":1}]`)
 	c.send(`40/auth,{"token":"bad"}`)
-	c.wants(`44/auth,{"message":"not authorized","data":{"code":"E_AUTH","retry":false}}`)
+	c.expect(`44/auth,{"message":"not authorized","data":{"code":"E_AUTH","retry":false}}`)
 	c.send(`40/nowhere,`)
-	c.wants(`44/nowhere,{"message":"Invalid namespace"}`)
+	c.expect(`44/nowhere,{"message":"Invalid namespace"}`)
 	c.send(`40/auth,{"token":"good"}`)
 	if got := c.read(); !strings.HasPrefix(got, `40/auth,{"sid":`) {
 		t.Errorf("got %q, want the answer to a connect", got)
@@ -230,7 +230,7 @@ func TestNamespaces(t *testing.T) {
 
 func TestRecovery(t *testing.T) {
 	t.Parallel()
-	addr := begin(t, "-recovery")
+	addr := startServer(t, "-recovery")
 	conn := dial(t, addr, "/socket.io/?EIO=4&transport=websocket")
 	c := &client{t: t, conn: conn}
 	c.read()
@@ -250,12 +250,12 @@ func TestRecovery(t *testing.T) {
 	again := &client{t: t, conn: dial(t, addr, "/socket.io/?EIO=4&transport=websocket")}
 	again.read()
 	again.send(fmt.Sprintf(`40{"pid":%q,"offset":%q}`, w.Pid, event[2]))
-	again.wants(fmt.Sprintf(`40{"sid":%q,"pid":%q}`, w.Sid, w.Pid))
+	again.expect(fmt.Sprintf(`40{"sid":%q,"pid":%q}`, w.Sid, w.Pid))
 }
 
 func TestEchoes(t *testing.T) {
 	t.Parallel()
-	addr := begin(t, "-ws-limit", "1KiB")
+	addr := startServer(t, "-ws-limit", "1KiB")
 	conn := dial(t, addr, "/echo")
 	for kind, data := range map[int]string{websocket.TextMessage: "é", websocket.BinaryMessage: "\xff"} {
 		if err := conn.WriteMessage(kind, []byte(data)); err != nil {
@@ -272,7 +272,7 @@ func TestEchoes(t *testing.T) {
 	c := &client{t: t, conn: dial(t, addr, "/engine.io/?EIO=4&transport=websocket")}
 	c.read()
 	c.send("4hello")
-	c.wants("4hello")
+	c.expect("4hello")
 }
 
 func TestPage(t *testing.T) {
@@ -284,7 +284,7 @@ func TestPage(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte("secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	with, without := begin(t, "-client-dir", dir), begin(t)
+	with, without := startServer(t, "-client-dir", dir), startServer(t)
 	for url, want := range map[string]string{
 		with + "/":                           "<title>",
 		with + "/socket.io/socket.io.js":     "the client",

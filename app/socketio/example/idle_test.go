@@ -12,11 +12,11 @@ import (
 // client that is connected, wait without one, also after they have said
 // something. It is not parallel: it counts the goroutines of the process.
 func TestIdleSocketsHaveNoGoroutine(t *testing.T) {
-	addr := begin(t)
+	addr := startServer(t)
 	const sockets = 200
-	var peers []*rawPeer
+	var peers []*rawClient
 	connect := func() {
-		var plain, clients []*rawPeer
+		var plain, clients []*rawClient
 		for range sockets {
 			plain = append(plain, dialRaw(t, addr, "/echo"))
 			clients = append(clients, dialRaw(t, addr, "/socket.io/?EIO=4&transport=websocket"))
@@ -26,7 +26,7 @@ func TestIdleSocketsHaveNoGoroutine(t *testing.T) {
 			clients[i].send(frame{finBit | opText, "40"}.wire())
 		}
 		for i := range sockets {
-			plain[i].wants(frame{finBit | opText, "once"})
+			plain[i].expect(frame{finBit | opText, "once"})
 			for _, want := range []string{"0{", "40{", `42["auth"`} {
 				if got, err := clients[i].read(); err != nil || !strings.HasPrefix(got.payload, want) {
 					t.Fatalf("got %v, %v; want %s…", got, err, want)
@@ -41,7 +41,7 @@ func TestIdleSocketsHaveNoGoroutine(t *testing.T) {
 	const most = sockets // what is there once, and those that the loop keeps for work to come
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); runtime.NumGoroutine() > before+most; <-tick.C {
+	for deadline := time.Now().Add(testTimeout); runtime.NumGoroutine() > before+most; <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d goroutines before, %d with %d sockets", before, runtime.NumGoroutine(), 4*sockets)
 		}
@@ -49,7 +49,7 @@ func TestIdleSocketsHaveNoGoroutine(t *testing.T) {
 	for i, p := range peers { // and they are all alive
 		if f := (frame{finBit | opText, fmt.Sprint(i)}); i%2 == 0 {
 			p.send(f.wire())
-			p.wants(f)
+			p.expect(f)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	go tellHeap(os.Stdout) // until the process ends
+	go reportHeap(os.Stdout) // until the process ends
 	err = run(ctx, s, slog.New(slog.NewTextHandler(os.Stderr, nil)), func(addr string) {
 		fmt.Fprintf(os.Stdout, "listening on http://%s\n", addr)
 	})
@@ -92,7 +92,7 @@ func run(ctx context.Context, s settings, log *slog.Logger, ready func(addr stri
 	}
 	io := socketio.New(options)
 	for _, name := range []string{"/", "/custom", "/auth"} {
-		serve(ctx, io.Of(name))
+		registerEvents(ctx, io.Of(name))
 	}
 	io.Of("/auth").Use(authorize)
 	echo := newEcho(engine, s.wsLimit)

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// TestEchoOfLargeMessages is chapter 9 of the well-known suite, and 10: large
+// TestEchoLargeMessages is chapter 9 of the well-known suite, and 10: large
 // messages up to the limit of 16 MiB, in few frames and in many, in large
 // pieces and in small ones.
-func TestEchoOfLargeMessages(t *testing.T) {
+func TestEchoLargeMessages(t *testing.T) {
 	t.Parallel()
 	addr := echoServer(t)
 	const kib, mib = 1 << 10, 1 << 20
@@ -22,31 +22,31 @@ func TestEchoOfLargeMessages(t *testing.T) {
 	for kind, content := range map[byte]string{opText: "é*", opBinary: "\xff\xfe\x00"} {
 		first := finBit | kind
 		for _, n := range whole {
-			echoes(t, addr, fmt.Sprintf("9.%d of %d bytes", kind, n), frame{first, filled(content, n)}, oneFrame(first), n)
+			expectEchoes(t, addr, fmt.Sprintf("9.%d of %d bytes", kind, n), frame{first, repeatTo(content, n)}, oneFrame(first), n)
 		}
 		for _, n := range fragments {
 			cut := func(payload string) [][]byte { return fragmentsOf(kind, payload, n) }
-			echoes(t, addr, fmt.Sprintf("9.%d in fragments of %d", kind+2, n), frame{first, filled(content, fragmented)}, cut, fragmented)
+			expectEchoes(t, addr, fmt.Sprintf("9.%d in fragments of %d", kind+2, n), frame{first, repeatTo(content, fragmented)}, cut, fragmented)
 		}
 		for _, n := range chops {
 			cut := func(payload string) [][]byte {
 				return slices.Collect(slices.Chunk(frame{first, payload}.wire(), n))
 			}
-			echoes(t, addr, fmt.Sprintf("9.%d in chops of %d", kind+4, n), frame{first, filled(content, chopped)}, cut, chopped)
+			expectEchoes(t, addr, fmt.Sprintf("9.%d in chops of %d", kind+4, n), frame{first, repeatTo(content, chopped)}, cut, chopped)
 		}
 	}
 	cut := func(payload string) [][]byte { return fragmentsOf(opText, payload, 1300) }
-	echoes(t, addr, "10.1.1 in fragments of 1300", frame{finBit | opText, filled("*", 64*kib)}, cut, 64*kib)
+	expectEchoes(t, addr, "10.1.1 in fragments of 1300", frame{finBit | opText, repeatTo("*", 64*kib)}, cut, 64*kib)
 
 	t.Run("beyond the limit", func(t *testing.T) {
 		p := dialRaw(t, addr, "/echo")
 		p.send([]byte{finBit | opBinary, 0x80 | 127, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0})
-		p.wantsClose(1009)
+		p.expectClose(1009)
 	})
 }
 
-// echoes sends the message by pieces, and reads while it does so.
-func echoes(t *testing.T, addr, name string, want frame, cut func(string) [][]byte, n int) {
+// expectEchoes sends the message by pieces, and reads while it does so.
+func expectEchoes(t *testing.T, addr, name string, want frame, cut func(string) [][]byte, n int) {
 	t.Run(name, func(t *testing.T) {
 		p := dialRaw(t, addr, "/echo")
 		sent := make(chan struct{})
@@ -60,7 +60,7 @@ func echoes(t *testing.T, addr, name string, want frame, cut func(string) [][]by
 			t.Fatalf("got %v, %v; want %v", got, err, want)
 		}
 		p.send(closeFrame(1000, "").wire())
-		p.wantsClose(1000)
+		p.expectClose(1000)
 	})
 }
 
@@ -78,8 +78,8 @@ func fragmentsOf(kind byte, payload string, n int) [][]byte {
 	return append(all, frame{first | finBit, payload}.wire())
 }
 
-// filled repeats the content to n bytes, and ends with a whole character.
-func filled(content string, n int) string {
+// repeatTo repeats the content to n bytes, and ends with a whole character.
+func repeatTo(content string, n int) string {
 	s := strings.Repeat(content, n/len(content))
 	return s + strings.Repeat("x", n-len(s))
 }
@@ -97,14 +97,14 @@ func TestEchoRoundTrips(t *testing.T) {
 			t.Run(fmt.Sprintf("9.%d of %d bytes", kind+6, n), func(t *testing.T) {
 				t.Parallel()
 				p := dialRaw(t, addr, "/echo")
-				f := frame{finBit | kind, filled("*", n)}
+				f := frame{finBit | kind, repeatTo("*", n)}
 				wire := f.wire()
 				for range rounds {
 					p.send(wire)
-					p.wants(f)
+					p.expect(f)
 				}
 				p.send(closeFrame(1000, "").wire())
-				p.wantsClose(1000)
+				p.expectClose(1000)
 			})
 		}
 	}

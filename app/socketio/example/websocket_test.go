@@ -10,11 +10,11 @@ import (
 
 // echoServer is the program as protocol suites are told to run it.
 func echoServer(t *testing.T) string {
-	return begin(t, "-ping-interval", "300ms", "-ping-timeout", "200ms")
+	return startServer(t, "-ping-interval", "300ms", "-ping-timeout", "200ms")
 }
 
-// conversation is what a client sends, and what it must get for that.
-type conversation struct {
+// echoCase is what a client sends, and what it must get for that.
+type echoCase struct {
 	send []frame
 	want []frame
 	// code is of the server's close frame. 0 means that nothing is wrong: the
@@ -22,20 +22,20 @@ type conversation struct {
 	code int
 }
 
-// numbered names the cases as the chapters of the well-known suite do, whose
+// addCases names the cases as the chapters of the well-known suite do, whose
 // numbers stand at the beginning.
-func numbered[T any](chapter string, what string, values []T, f func(T) conversation, into map[string]conversation) {
+func addCases[T any](chapter string, what string, values []T, f func(T) echoCase, into map[string]echoCase) {
 	for i, v := range values {
 		into[fmt.Sprintf("%s.%d %s", chapter, i+1, fmt.Sprintf(what, v))] = f(v)
 	}
 }
 
-// TestEchoIsRFC6455 is the protocol as a client at /echo sees it: framing (1),
+// TestEchoFollowsRFC6455 is the protocol as a client at /echo sees it: framing (1),
 // pings and pongs (2), reserved bits (3), opcodes (4), fragments (5), empty
 // messages (6.1) and closing (7). Each conversation is had in several ways.
-func TestEchoIsRFC6455(t *testing.T) {
+func TestEchoFollowsRFC6455(t *testing.T) {
 	t.Parallel()
-	cases := map[string]conversation{}
+	cases := map[string]echoCase{}
 	framingCases(cases)
 	fragmentCases(cases)
 	closingCases(cases)
@@ -46,7 +46,7 @@ func TestEchoIsRFC6455(t *testing.T) {
 				t.Parallel()
 				p := dialRaw(t, addr, "/echo")
 				p.send(cut(c.send)...)
-				p.wants(c.want...)
+				p.expect(c.want...)
 				code := c.code
 				if code == 0 {
 					p.send(closeFrame(1000, "").wire())
@@ -55,7 +55,7 @@ func TestEchoIsRFC6455(t *testing.T) {
 				if code == none {
 					code = 0
 				}
-				p.wantsClose(code)
+				p.expectClose(code)
 			})
 		}
 	}
@@ -64,32 +64,32 @@ func TestEchoIsRFC6455(t *testing.T) {
 // none is a close frame without a code.
 const none = -1
 
-func framingCases(cases map[string]conversation) {
+func framingCases(cases map[string]echoCase) {
 	sizes := []int{0, 125, 126, 127, 128, 65535, 65536, 65537}
 	for chapter, first := range map[string]byte{"1.1": finBit | opText, "1.2": finBit | opBinary} {
-		numbered(chapter, "a message of %d bytes", sizes, func(n int) conversation {
+		addCases(chapter, "a message of %d bytes", sizes, func(n int) echoCase {
 			payload := strings.Repeat("*", n)
 			if first == finBit|opBinary {
 				payload = strings.Repeat("\xfe", n)
 			}
-			return conversation{send: []frame{{first, payload}}, want: []frame{{first, payload}}}
+			return echoCase{send: []frame{{first, payload}}, want: []frame{{first, payload}}}
 		}, cases)
 	}
 	long := strings.Repeat("\xfe", 125)
-	cases["2.1 an empty ping"] = conversation{send: []frame{{finBit | opPing, ""}}, want: []frame{{finBit | opPong, ""}}}
-	cases["2.2 a ping with text"] = conversation{send: []frame{{finBit | opPing, "Hello"}}, want: []frame{{finBit | opPong, "Hello"}}}
-	cases["2.3 a ping with bytes"] = conversation{send: []frame{{finBit | opPing, "\x00\xff\xfe\xfd"}}, want: []frame{{finBit | opPong, "\x00\xff\xfe\xfd"}}}
-	cases["2.4 and 2.6 a ping of 125 bytes"] = conversation{send: []frame{{finBit | opPing, long}}, want: []frame{{finBit | opPong, long}}}
-	cases["2.5 a ping of 126 bytes"] = conversation{send: []frame{{finBit | opPing, long + "!"}}, code: 1002}
-	cases["2.7 a pong that nobody asked for"] = conversation{send: []frame{{finBit | opPong, ""}}}
-	cases["2.8 a pong with text"] = conversation{send: []frame{{finBit | opPong, "unasked"}}}
-	cases["2.9 a pong, then a ping"] = conversation{send: []frame{{finBit | opPong, "unasked"}, {finBit | opPing, "p"}}, want: []frame{{finBit | opPong, "p"}}}
+	cases["2.1 an empty ping"] = echoCase{send: []frame{{finBit | opPing, ""}}, want: []frame{{finBit | opPong, ""}}}
+	cases["2.2 a ping with text"] = echoCase{send: []frame{{finBit | opPing, "Hello"}}, want: []frame{{finBit | opPong, "Hello"}}}
+	cases["2.3 a ping with bytes"] = echoCase{send: []frame{{finBit | opPing, "\x00\xff\xfe\xfd"}}, want: []frame{{finBit | opPong, "\x00\xff\xfe\xfd"}}}
+	cases["2.4 and 2.6 a ping of 125 bytes"] = echoCase{send: []frame{{finBit | opPing, long}}, want: []frame{{finBit | opPong, long}}}
+	cases["2.5 a ping of 126 bytes"] = echoCase{send: []frame{{finBit | opPing, long + "!"}}, code: 1002}
+	cases["2.7 a pong that nobody asked for"] = echoCase{send: []frame{{finBit | opPong, ""}}}
+	cases["2.8 a pong with text"] = echoCase{send: []frame{{finBit | opPong, "unasked"}}}
+	cases["2.9 a pong, then a ping"] = echoCase{send: []frame{{finBit | opPong, "unasked"}, {finBit | opPing, "p"}}, want: []frame{{finBit | opPong, "p"}}}
 	var pings, pongs []frame
 	for i := range 10 {
 		pings = append(pings, frame{finBit | opPing, fmt.Sprint("payload ", i)})
 		pongs = append(pongs, frame{finBit | opPong, fmt.Sprint("payload ", i)})
 	}
-	cases["2.10 and 2.11 ten pings"] = conversation{send: pings, want: pongs}
+	cases["2.10 and 2.11 ten pings"] = echoCase{send: pings, want: pongs}
 
 	hello := frame{finBit | opText, "Hello, world!"}
 	for rsv := byte(1); rsv < 8; rsv++ {
@@ -97,48 +97,48 @@ func framingCases(cases map[string]conversation) {
 			"text": {finBit | opText, "a"}, "binary": {finBit | opBinary, "a"}, "ping": {finBit | opPing, "a"}, "close": closeFrame(1000, ""),
 		} {
 			bad := frame{f.first | rsv<<4, f.payload}
-			cases[fmt.Sprintf("3.%d reserved bits %d of a %s frame", rsv, rsv, kind)] = conversation{send: []frame{bad}, code: 1002}
-			cases[fmt.Sprintf("3.%d reserved bits %d of a %s frame, after a message", rsv, rsv, kind)] = conversation{
+			cases[fmt.Sprintf("3.%d reserved bits %d of a %s frame", rsv, rsv, kind)] = echoCase{send: []frame{bad}, code: 1002}
+			cases[fmt.Sprintf("3.%d reserved bits %d of a %s frame, after a message", rsv, rsv, kind)] = echoCase{
 				send: []frame{hello, bad, {finBit | opPing, ""}}, want: []frame{hello}, code: 1002,
 			}
 		}
 	}
 	for chapter, opcodes := range map[string][]byte{"4.1": {3, 4, 5, 6, 7}, "4.2": {11, 12, 13, 14, 15}} {
 		for i, op := range opcodes {
-			cases[fmt.Sprintf("%s.%d opcode %d", chapter, i+1, op)] = conversation{send: []frame{{finBit | op, ""}}, code: 1002}
-			cases[fmt.Sprintf("%s.%d opcode %d, after a message", chapter, i+1, op)] = conversation{
+			cases[fmt.Sprintf("%s.%d opcode %d", chapter, i+1, op)] = echoCase{send: []frame{{finBit | op, ""}}, code: 1002}
+			cases[fmt.Sprintf("%s.%d opcode %d, after a message", chapter, i+1, op)] = echoCase{
 				send: []frame{hello, {finBit | op, "reserved"}, {finBit | opPing, ""}}, want: []frame{hello}, code: 1002,
 			}
 		}
 	}
 }
 
-func fragmentCases(cases map[string]conversation) {
+func fragmentCases(cases map[string]echoCase) {
 	whole := func(payload string) []frame { return []frame{{finBit | opText, payload}} }
-	cases["5.1 a ping in two fragments"] = conversation{send: []frame{{opPing, "a"}, {finBit | opContinuation, "b"}}, code: 1002}
-	cases["5.2 a pong in two fragments"] = conversation{send: []frame{{opPong, "a"}, {finBit | opContinuation, "b"}}, code: 1002}
-	cases["5.3 to 5.5 two fragments"] = conversation{send: []frame{{opText, "frag1"}, {finBit | opContinuation, "frag2"}}, want: whole("frag1frag2")}
-	cases["5.6 to 5.8 a ping between"] = conversation{
+	cases["5.1 a ping in two fragments"] = echoCase{send: []frame{{opPing, "a"}, {finBit | opContinuation, "b"}}, code: 1002}
+	cases["5.2 a pong in two fragments"] = echoCase{send: []frame{{opPong, "a"}, {finBit | opContinuation, "b"}}, code: 1002}
+	cases["5.3 to 5.5 two fragments"] = echoCase{send: []frame{{opText, "frag1"}, {finBit | opContinuation, "frag2"}}, want: whole("frag1frag2")}
+	cases["5.6 to 5.8 a ping between"] = echoCase{
 		send: []frame{{opText, "frag1"}, {finBit | opPing, "p"}, {finBit | opContinuation, "frag2"}},
 		want: append([]frame{{finBit | opPong, "p"}}, whole("frag1frag2")...),
 	}
 	for i, last := range []byte{finBit, 0} {
-		cases[fmt.Sprintf("5.%d nothing to continue, last %v", 9+3*i, last != 0)] = conversation{
+		cases[fmt.Sprintf("5.%d nothing to continue, last %v", 9+3*i, last != 0)] = echoCase{
 			send: []frame{{last | opContinuation, "not text"}, {finBit | opText, "Hello"}}, code: 1002,
 		}
-		cases[fmt.Sprintf("5.15 nothing more to continue, last %v", last != 0)] = conversation{
+		cases[fmt.Sprintf("5.15 nothing more to continue, last %v", last != 0)] = echoCase{
 			send: []frame{{opText, "frag1"}, {finBit | opContinuation, "frag2"}, {last | opContinuation, "frag3"}, {finBit | opText, "Hello"}},
 			want: whole("frag1frag2"), code: 1002,
 		}
 	}
-	cases["5.16 continuations before messages"] = conversation{
+	cases["5.16 continuations before messages"] = echoCase{
 		send: []frame{{opContinuation, "a"}, {opText, "b"}, {finBit | opContinuation, "c"}, {opContinuation, "a"}, {opText, "b"}, {finBit | opContinuation, "c"}}, code: 1002,
 	}
-	cases["5.17 ended continuations before messages"] = conversation{
+	cases["5.17 ended continuations before messages"] = echoCase{
 		send: []frame{{finBit | opContinuation, "a"}, {opText, "b"}, {finBit | opContinuation, "c"}}, code: 1002,
 	}
 	for _, second := range []byte{opText, finBit | opText, opBinary, finBit | opBinary} {
-		cases[fmt.Sprintf("5.18 a message %#02x within a message", second)] = conversation{send: []frame{{opText, "frag1"}, {second, "frag2"}}, code: 1002}
+		cases[fmt.Sprintf("5.18 a message %#02x within a message", second)] = echoCase{send: []frame{{opText, "frag1"}, {second, "frag2"}}, code: 1002}
 	}
 	var many, manyWant []frame
 	for i := range 5 {
@@ -153,67 +153,67 @@ func fragmentCases(cases map[string]conversation) {
 		manyWant = append(manyWant, frame{finBit | opPong, fmt.Sprint("pong", i)})
 	}
 	echo := whole("fragment1fragment2fragment3fragment4fragment5")
-	cases["5.19 and 5.20 pings between and after five fragments"] = conversation{
+	cases["5.19 and 5.20 pings between and after five fragments"] = echoCase{
 		send: many, want: append(append(append([]frame{}, manyWant[:4]...), echo...), manyWant[4]),
 	}
-	cases["5 a binary message in fragments, with a pong and an empty one"] = conversation{
+	cases["5 a binary message in fragments, with a pong and an empty one"] = echoCase{
 		send: []frame{{opBinary, "\xff"}, {finBit | opPong, ""}, {opContinuation, ""}, {finBit | opContinuation, "\xfe"}}, want: []frame{{finBit | opBinary, "\xff\xfe"}},
 	}
-	cases["6.1.1 an empty text"] = conversation{send: []frame{{finBit | opText, ""}}, want: whole("")}
-	cases["6.1.2 three empty fragments"] = conversation{send: []frame{{opText, ""}, {opContinuation, ""}, {finBit | opContinuation, ""}}, want: whole("")}
-	cases["6.1.3 empty fragments around one"] = conversation{send: []frame{{opText, ""}, {opContinuation, "middle"}, {finBit | opContinuation, ""}}, want: whole("middle")}
+	cases["6.1.1 an empty text"] = echoCase{send: []frame{{finBit | opText, ""}}, want: whole("")}
+	cases["6.1.2 three empty fragments"] = echoCase{send: []frame{{opText, ""}, {opContinuation, ""}, {finBit | opContinuation, ""}}, want: whole("")}
+	cases["6.1.3 empty fragments around one"] = echoCase{send: []frame{{opText, ""}, {opContinuation, "middle"}, {finBit | opContinuation, ""}}, want: whole("middle")}
 }
 
-func closingCases(cases map[string]conversation) {
+func closingCases(cases map[string]echoCase) {
 	hello := frame{finBit | opText, "Hello World!"}
 	bye := closeFrame(1000, "")
-	cases["7.1.1 a message, then a close"] = conversation{send: []frame{hello, bye}, want: []frame{hello}, code: 1000}
-	cases["7.1.2 two closes"] = conversation{send: []frame{bye, bye}, code: 1000}
-	cases["7.1.3 a ping after a close"] = conversation{send: []frame{bye, {finBit | opPing, ""}}, code: 1000}
-	cases["7.1.4 a message after a close"] = conversation{send: []frame{bye, hello}, code: 1000}
-	cases["7.1.5 a fragment after a close"] = conversation{send: []frame{{opText, "fragment1"}, bye, {finBit | opContinuation, "fragment2"}}, code: 1000}
+	cases["7.1.1 a message, then a close"] = echoCase{send: []frame{hello, bye}, want: []frame{hello}, code: 1000}
+	cases["7.1.2 two closes"] = echoCase{send: []frame{bye, bye}, code: 1000}
+	cases["7.1.3 a ping after a close"] = echoCase{send: []frame{bye, {finBit | opPing, ""}}, code: 1000}
+	cases["7.1.4 a message after a close"] = echoCase{send: []frame{bye, hello}, code: 1000}
+	cases["7.1.5 a fragment after a close"] = echoCase{send: []frame{{opText, "fragment1"}, bye, {finBit | opContinuation, "fragment2"}}, code: 1000}
 	big := frame{finBit | opText, strings.Repeat("BAsd7&jh23", 26_215)}
-	cases["7.1.6 a large message, a close, a ping"] = conversation{send: []frame{big, hello, bye, {finBit | opPing, ""}}, want: []frame{big, hello}, code: 1000}
-	cases["7.3.1 a close without a code"] = conversation{send: []frame{{finBit | opClose, ""}}, code: none}
-	cases["7.3.2 a close with half a code"] = conversation{send: []frame{{finBit | opClose, "a"}}, code: 1002}
-	cases["7.3.3 a close with a code"] = conversation{send: []frame{bye}, code: 1000}
-	cases["7.3.4 a close with a reason"] = conversation{send: []frame{closeFrame(1000, "Hello World!")}, code: 1000}
-	cases["7.3.5 a close with the longest reason"] = conversation{send: []frame{closeFrame(1000, strings.Repeat("*", 123))}, code: 1000}
-	cases["7.3.6 a close with too long a reason"] = conversation{send: []frame{closeFrame(1000, strings.Repeat("*", 124))}, code: 1002}
-	cases["7.3 a close in two fragments"] = conversation{send: []frame{{opClose, "\x03"}, {finBit | opContinuation, "\xe8"}}, code: 1002}
-	cases["7.5.1 a close whose reason is no text"] = conversation{send: []frame{closeFrame(1000, "\xce\xba\xe1\xbd\xb9\xcf\x83\xed\xa0\x80edited")}, code: 1007}
-	cases["7.5.1 a close whose reason breaks off"] = conversation{send: []frame{closeFrame(1000, "\xce\xba\xe1\xbd")}, code: 1007}
-	numbered("7.7", "the close code %d", []int{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999, 1012, 1013, 1014}, func(code int) conversation {
-		return conversation{send: []frame{closeFrame(code, "")}, code: code}
+	cases["7.1.6 a large message, a close, a ping"] = echoCase{send: []frame{big, hello, bye, {finBit | opPing, ""}}, want: []frame{big, hello}, code: 1000}
+	cases["7.3.1 a close without a code"] = echoCase{send: []frame{{finBit | opClose, ""}}, code: none}
+	cases["7.3.2 a close with half a code"] = echoCase{send: []frame{{finBit | opClose, "a"}}, code: 1002}
+	cases["7.3.3 a close with a code"] = echoCase{send: []frame{bye}, code: 1000}
+	cases["7.3.4 a close with a reason"] = echoCase{send: []frame{closeFrame(1000, "Hello World!")}, code: 1000}
+	cases["7.3.5 a close with the longest reason"] = echoCase{send: []frame{closeFrame(1000, strings.Repeat("*", 123))}, code: 1000}
+	cases["7.3.6 a close with too long a reason"] = echoCase{send: []frame{closeFrame(1000, strings.Repeat("*", 124))}, code: 1002}
+	cases["7.3 a close in two fragments"] = echoCase{send: []frame{{opClose, "\x03"}, {finBit | opContinuation, "\xe8"}}, code: 1002}
+	cases["7.5.1 a close whose reason is no text"] = echoCase{send: []frame{closeFrame(1000, "\xce\xba\xe1\xbd\xb9\xcf\x83\xed\xa0\x80edited")}, code: 1007}
+	cases["7.5.1 a close whose reason breaks off"] = echoCase{send: []frame{closeFrame(1000, "\xce\xba\xe1\xbd")}, code: 1007}
+	addCases("7.7", "the close code %d", []int{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999, 1012, 1013, 1014}, func(code int) echoCase {
+		return echoCase{send: []frame{closeFrame(code, "")}, code: code}
 	}, cases)
-	numbered("7.9", "the close code %d, which is none", []int{0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999, 1015, 1, 500}, func(code int) conversation {
-		return conversation{send: []frame{closeFrame(code, "")}, code: 1002}
+	addCases("7.9", "the close code %d, which is none", []int{0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999, 1015, 1, 500}, func(code int) echoCase {
+		return echoCase{send: []frame{closeFrame(code, "")}, code: 1002}
 	}, cases)
-	numbered("7.13", "the close code %d", []int{5000, 65535}, func(code int) conversation {
-		return conversation{send: []frame{closeFrame(code, "")}, code: 1002}
+	addCases("7.13", "the close code %d", []int{5000, 65535}, func(code int) echoCase {
+		return echoCase{send: []frame{closeFrame(code, "")}, code: 1002}
 	}, cases)
 }
 
-// TestEchoWithoutMask: a client's frame has to have one (section 5.1).
-func TestEchoWithoutMask(t *testing.T) {
+// TestUnmaskedFramesAreRefused: a client's frame has to have one (section 5.1).
+func TestUnmaskedFramesAreRefused(t *testing.T) {
 	t.Parallel()
 	addr := echoServer(t)
 	for _, b := range []string{"\x81\x01a", "\x89\x00", "\x88\x02\x03\xe8", "\x82\x7e\x01\x00"} {
 		p := dialRaw(t, addr, "/echo")
 		p.send([]byte(b))
-		p.wantsClose(1002)
+		p.expectClose(1002)
 	}
 	for _, b := range []string{"\x82\xfe\x00\x7d\x00\x00\x00\x00", "\x82\xff\x00\x00\x00\x00\x00\x00\xff\xff\x00\x00\x00\x00", "\x82\xff\x80\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00"} {
 		p := dialRaw(t, addr, "/echo")
 		p.send([]byte(b))
-		p.wantsClose(1002) // a length in more bytes than it needs, or of 2^63
+		p.expectClose(1002) // a length in more bytes than it needs, or of 2^63
 	}
 }
 
-// TestEchoOfText is chapter 6: valid text comes back however it is cut into
+// TestEchoChecksUTF8 is chapter 6: valid text comes back however it is cut into
 // fragments, and what is none fails the connection, with 1007, at the first
 // byte after which it can't become any, though the frame goes on (section 8.1).
-func TestEchoOfText(t *testing.T) {
+func TestEchoChecksUTF8(t *testing.T) {
 	t.Parallel()
 	addr := echoServer(t)
 	for chapter, list := range texts() {
@@ -221,18 +221,18 @@ func TestEchoOfText(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %d: %x", chapter, i+1, s), func(t *testing.T) {
 				t.Parallel()
 				if utf8.ValidString(s) {
-					comesBack(t, addr, s)
+					expectEcho(t, addr, s)
 				} else {
-					isRefused(t, addr, s)
+					expectInvalidUTF8(t, addr, s)
 				}
 			})
 		}
 	}
 }
 
-// comesBack sends s in one frame, in a fragment for each byte, and in two
+// expectEcho sends s in one frame, in a fragment for each byte, and in two
 // fragments cut anywhere.
-func comesBack(t *testing.T, addr, s string) {
+func expectEcho(t *testing.T, addr, s string) {
 	p := dialRaw(t, addr, "/echo")
 	p.send(frame{finBit | opText, s}.wire())
 	for i := range len(s) {
@@ -245,29 +245,29 @@ func comesBack(t *testing.T, addr, s string) {
 	}
 	p.send(frame{finBit | first, ""}.wire())
 	for range len(s) + 2 {
-		p.wants(frame{finBit | opText, s})
+		p.expect(frame{finBit | opText, s})
 	}
 	p.send(closeFrame(1000, s).wire())
-	p.wantsClose(1000)
+	p.expectClose(1000)
 }
 
-// isRefused sends s in one frame, as a close reason, and up to the byte that
+// expectInvalidUTF8 sends s in one frame, as a close reason, and up to the byte that
 // spoils it, in fragments and in one frame.
-func isRefused(t *testing.T, addr, s string) {
+func expectInvalidUTF8(t *testing.T, addr, s string) {
 	p := dialRaw(t, addr, "/echo")
 	p.send(frame{finBit | opText, s}.wire())
-	p.wantsClose(1007)
+	p.expectClose(1007)
 	if len(s) <= 123 {
 		p = dialRaw(t, addr, "/echo")
 		p.send(closeFrame(1000, s).wire())
-		p.wantsClose(1007)
+		p.expectClose(1007)
 	}
-	spoilt := spoiltAt(s)
+	spoilt := firstInvalidByte(s)
 	p = dialRaw(t, addr, "/echo")
 	first := byte(opText)
 	for i := range len(s) {
 		if i+1 == spoilt {
-			p.silent(5 * time.Millisecond)
+			p.expectNothing(5 * time.Millisecond)
 		}
 		p.send(frame{first, s[i : i+1]}.wire())
 		if first = opContinuation; i+1 == spoilt {
@@ -276,10 +276,10 @@ func isRefused(t *testing.T, addr, s string) {
 	}
 	if spoilt == 0 { // all of it may be the beginning of something
 		p.send(frame{finBit | opContinuation, ""}.wire())
-		p.wantsClose(1007)
+		p.expectClose(1007)
 		return
 	}
-	p.wantsClose(1007)
+	p.expectClose(1007)
 	p = dialRaw(t, addr, "/echo")
 	whole := frame{finBit | opText, s + strings.Repeat("x", 100)}.wire()
 	at := 6 // the header
@@ -287,30 +287,30 @@ func isRefused(t *testing.T, addr, s string) {
 		at = 8
 	}
 	p.send(whole[:at+spoilt-1])
-	p.silent(5 * time.Millisecond)
+	p.expectNothing(5 * time.Millisecond)
 	p.send(whole[at+spoilt-1 : at+spoilt])
-	p.wantsClose(1007)
+	p.expectClose(1007)
 }
 
-// spoiltAt returns how many bytes of s it takes until it can't be continued to
+// firstInvalidByte returns how many bytes of s it takes until it can't be continued to
 // valid text any more; 0 if it can.
-func spoiltAt(s string) int {
+func firstInvalidByte(s string) int {
 	for n := 1; n <= len(s); n++ {
-		if !continuable(s[:n], 3) {
+		if !isUTF8Prefix(s[:n], 3) {
 			return n
 		}
 	}
 	return 0
 }
 
-// continuable tries all that could follow: the bytes at the ends of the ranges
+// isUTF8Prefix tries all that could follow: the bytes at the ends of the ranges
 // in which a continuation byte may have to be.
-func continuable(s string, more int) bool {
+func isUTF8Prefix(s string, more int) bool {
 	if utf8.ValidString(s) {
 		return true
 	}
 	for _, b := range []string{"\x80", "\x8f", "\x90", "\x9f", "\xa0", "\xbf"} {
-		if more > 0 && continuable(s+b, more-1) {
+		if more > 0 && isUTF8Prefix(s+b, more-1) {
 			return true
 		}
 	}

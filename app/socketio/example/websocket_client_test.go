@@ -60,25 +60,25 @@ func closeFrame(code int, reason string) frame {
 	return frame{finBit | opClose, string(binary.BigEndian.AppendUint16(nil, uint16(code))) + reason}
 }
 
-// rawPeer is a client that sends whatever it is told to.
-type rawPeer struct {
+// rawClient is a client that sends whatever it is told to.
+type rawClient struct {
 	net.Conn
 	t  *testing.T
 	br *bufio.Reader
 }
 
 // dialRaw makes a WebSocket of path, by hand.
-func dialRaw(t *testing.T, addr, path string) *rawPeer {
+func dialRaw(t *testing.T, addr, path string) *rawClient {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(3 * patience))
+	_ = c.SetDeadline(time.Now().Add(3 * testTimeout))
 	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path)
-	p := &rawPeer{c, t, bufio.NewReaderSize(c, 64<<10)}
+	p := &rawClient{c, t, bufio.NewReaderSize(c, 64<<10)}
 	resp, err := http.ReadResponse(p.br, nil)
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
 		t.Fatalf("handshake: %+v, %v", resp, err)
@@ -88,7 +88,7 @@ func dialRaw(t *testing.T, addr, path string) *rawPeer {
 
 // send writes pieces one by one. That the server has ended the connection
 // meanwhile is seen by what it said.
-func (p *rawPeer) send(pieces ...[]byte) {
+func (p *rawClient) send(pieces ...[]byte) {
 	for _, piece := range pieces {
 		if _, err := p.Write(piece); err != nil {
 			return
@@ -97,7 +97,7 @@ func (p *rawPeer) send(pieces ...[]byte) {
 }
 
 // read reads a frame, which must be as a server's has to be.
-func (p *rawPeer) read() (frame, error) {
+func (p *rawClient) read() (frame, error) {
 	var h [2]byte
 	if _, err := io.ReadFull(p.br, h[:]); err != nil {
 		return frame{}, err
@@ -121,8 +121,8 @@ func (p *rawPeer) read() (frame, error) {
 	return frame{h[0], string(payload)}, err
 }
 
-// wants fails the test unless these frames come next.
-func (p *rawPeer) wants(frames ...frame) {
+// expect fails the test unless these frames come next.
+func (p *rawClient) expect(frames ...frame) {
 	p.t.Helper()
 	for _, want := range frames {
 		if got, err := p.read(); err != nil || got != want {
@@ -131,9 +131,9 @@ func (p *rawPeer) wants(frames ...frame) {
 	}
 }
 
-// wantsClose fails the test unless a close frame with the code comes next, 0
+// expectClose fails the test unless a close frame with the code comes next, 0
 // for none, and after it the end of the connection in good order.
-func (p *rawPeer) wantsClose(code int) {
+func (p *rawClient) expectClose(code int) {
 	p.t.Helper()
 	got, err := p.read()
 	is := 0
@@ -148,23 +148,23 @@ func (p *rawPeer) wantsClose(code int) {
 	}
 }
 
-// silent fails the test if anything comes within the time.
-func (p *rawPeer) silent(d time.Duration) {
+// expectNothing fails the test if anything comes within the time.
+func (p *rawClient) expectNothing(d time.Duration) {
 	p.t.Helper()
 	_ = p.SetReadDeadline(time.Now().Add(d))
 	if b, err := p.br.Peek(1); err == nil {
 		p.t.Fatalf("something came: %x", b)
 	}
-	_ = p.SetReadDeadline(time.Now().Add(3 * patience))
+	_ = p.SetReadDeadline(time.Now().Add(3 * testTimeout))
 }
 
 // ways are how the bytes of some frames may be cut for the wire. None may make
 // a difference.
 var ways = map[string]func(frames []frame) [][]byte{
-	"at once":        func(frames []frame) [][]byte { return [][]byte{bytes.Join(wires(frames), nil)} },
-	"frame by frame": wires,
+	"at once":        func(frames []frame) [][]byte { return [][]byte{bytes.Join(encodeFrames(frames), nil)} },
+	"frame by frame": encodeFrames,
 	"byte by byte": func(frames []frame) [][]byte {
-		all := bytes.Join(wires(frames), nil)
+		all := bytes.Join(encodeFrames(frames), nil)
 		size := 1
 		if len(all) > 2000 {
 			size = 997
@@ -173,7 +173,7 @@ var ways = map[string]func(frames []frame) [][]byte{
 	},
 }
 
-func wires(frames []frame) [][]byte {
+func encodeFrames(frames []frame) [][]byte {
 	all := make([][]byte, len(frames))
 	for i, f := range frames {
 		all[i] = f.wire()

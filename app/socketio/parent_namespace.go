@@ -30,79 +30,85 @@ func (s *Server) OfRegexp(re *regexp.Regexp) *ParentNamespace {
 	return s.OfMatch(func(name string, _ []byte) bool { return re.MatchString(name) })
 }
 
-// ParentOperator selects sockets of all namespaces of a pattern, and sends to
+// ParentBroadcastOperator selects sockets of all namespaces of a pattern, and sends to
 // them. It is a value, like Operator.
-type ParentOperator struct {
+type ParentBroadcastOperator struct {
 	p *ParentNamespace
 	o BroadcastOptions
 }
 
 // To selects the members of rooms.
-func (p *ParentNamespace) To(rooms ...string) ParentOperator {
-	return ParentOperator{p: p}.To(rooms...)
+func (p *ParentNamespace) To(rooms ...string) ParentBroadcastOperator {
+	return ParentBroadcastOperator{p: p}.To(rooms...)
 }
 
 // In is To.
-func (p *ParentNamespace) In(rooms ...string) ParentOperator { return p.To(rooms...) }
+func (p *ParentNamespace) In(rooms ...string) ParentBroadcastOperator { return p.To(rooms...) }
 
 // Except selects everybody but the members of rooms.
-func (p *ParentNamespace) Except(rooms ...string) ParentOperator {
-	return ParentOperator{p: p}.Except(rooms...)
+func (p *ParentNamespace) Except(rooms ...string) ParentBroadcastOperator {
+	return ParentBroadcastOperator{p: p}.Except(rooms...)
 }
 
 // Local selects this server's sockets.
-func (p *ParentNamespace) Local() ParentOperator { return ParentOperator{p: p}.Local() }
+func (p *ParentNamespace) Local() ParentBroadcastOperator {
+	return ParentBroadcastOperator{p: p}.Local()
+}
 
 // Volatile sends to those only who can take it at once.
-func (p *ParentNamespace) Volatile() ParentOperator { return ParentOperator{p: p}.Volatile() }
+func (p *ParentNamespace) Volatile() ParentBroadcastOperator {
+	return ParentBroadcastOperator{p: p}.Volatile()
+}
 
 // Compress is Namespace.Compress.
-func (p *ParentNamespace) Compress(on bool) ParentOperator { return ParentOperator{p: p}.Compress(on) }
+func (p *ParentNamespace) Compress(on bool) ParentBroadcastOperator {
+	return ParentBroadcastOperator{p: p}.Compress(on)
+}
 
 // Emit sends an event to every socket of every namespace of the pattern.
 func (p *ParentNamespace) Emit(event string, args ...any) error {
-	return ParentOperator{p: p}.Emit(event, args...)
+	return ParentBroadcastOperator{p: p}.Emit(event, args...)
 }
 
 // To adds rooms to those that are selected.
-func (o ParentOperator) To(rooms ...string) ParentOperator {
-	o.o = Operator{o: o.o}.To(rooms...).o
+func (o ParentBroadcastOperator) To(rooms ...string) ParentBroadcastOperator {
+	o.o = BroadcastOperator{o: o.o}.To(rooms...).o
 	return o
 }
 
 // In is To.
-func (o ParentOperator) In(rooms ...string) ParentOperator { return o.To(rooms...) }
+func (o ParentBroadcastOperator) In(rooms ...string) ParentBroadcastOperator { return o.To(rooms...) }
 
 // Except leaves out the members of rooms.
-func (o ParentOperator) Except(rooms ...string) ParentOperator {
-	o.o = Operator{o: o.o}.Except(rooms...).o
+func (o ParentBroadcastOperator) Except(rooms ...string) ParentBroadcastOperator {
+	o.o = BroadcastOperator{o: o.o}.Except(rooms...).o
 	return o
 }
 
 // Local selects sockets of this server only.
-func (o ParentOperator) Local() ParentOperator {
+func (o ParentBroadcastOperator) Local() ParentBroadcastOperator {
 	o.o.Flags.Local = true
 	return o
 }
 
 // Volatile sends to those only who can take it at once.
-func (o ParentOperator) Volatile() ParentOperator {
+func (o ParentBroadcastOperator) Volatile() ParentBroadcastOperator {
 	o.o.Flags.Volatile = true
 	return o
 }
 
 // Compress is Operator.Compress.
-func (o ParentOperator) Compress(on bool) ParentOperator {
+func (o ParentBroadcastOperator) Compress(on bool) ParentBroadcastOperator {
 	o.o.Flags.NoCompress = !on
 	return o
 }
 
 // Emit sends an event to the selected sockets of every namespace that the
 // pattern has made on this server.
-func (o ParentOperator) Emit(event string, args ...any) error {
+func (o ParentBroadcastOperator) Emit(event string, args ...any) error {
 	var errs []error
 	for _, n := range o.p.Children() {
-		errs = append(errs, Operator{ns: n, o: o.o}.Emit(event, args...))
+		errs = append(errs, BroadcastOperator{ns: n, o: o.o}.Emit(event, args...))
 	}
 	return errors.Join(errs...)
 }
@@ -120,57 +126,57 @@ func (p *ParentNamespace) Children() []*Namespace {
 	return children
 }
 
-// child returns the namespace of a name that a pattern has agreed to, and
+// acquireChild returns the namespace of a name that a pattern has agreed to, and
 // makes it if there is room for one more.
-func (s *Server) child(name string, p *ParentNamespace) *Namespace {
+func (s *Server) acquireChild(name string, p *ParentNamespace) *Namespace {
 	s.mu.Lock()
 	n := s.namespaces[name]
-	var gone *Namespace
+	var evicted *Namespace
 	known := n != nil
 	if n == nil && !s.closed {
-		if s.children >= s.options.MaxChildNamespaces {
-			gone = s.dropLocked()
+		if s.childCount >= s.options.MaxChildNamespaces {
+			evicted = s.evictEmptyChildLocked()
 		}
-		if s.children < s.options.MaxChildNamespaces {
-			n = s.makeLocked(name, p)
+		if s.childCount < s.options.MaxChildNamespaces {
+			n = s.createNamespaceLocked(name, p)
 		}
 	}
 	if n != nil {
-		n.joining.Add(1)
+		n.clientRefs.Add(1)
 	}
 	s.mu.Unlock()
-	if gone != nil {
-		_ = gone.adapter.Close()
+	if evicted != nil {
+		_ = evicted.adapter.Close()
 	}
 	if n != nil && !known {
-		s.announce(n)
+		s.runNewNamespaceHandlers(n)
 	}
 	return n
 }
 
-// dropLocked takes out a child namespace that nobody is in.
-func (s *Server) dropLocked() *Namespace {
+// evictEmptyChildLocked takes out a child namespace that nobody is in.
+func (s *Server) evictEmptyChildLocked() *Namespace {
 	for name, n := range s.namespaces {
-		if n.parent != nil && n.joining.Load() == 0 {
+		if n.parent != nil && n.clientRefs.Load() == 0 {
 			delete(s.namespaces, name)
-			s.children--
+			s.childCount--
 			return n
 		}
 	}
 	return nil
 }
 
-// depart is called when a client has left, or did not get in.
-func (n *Namespace) depart(c *client) {
-	if n.joining.Add(-1) > 0 || n.parent == nil || !n.server.options.CleanupEmptyChildNamespaces {
+// release is called when a client has left, or did not get in.
+func (n *Namespace) release(c *client) {
+	if n.clientRefs.Add(-1) > 0 || n.parent == nil || !n.server.options.CleanupEmptyChildNamespaces {
 		return
 	}
 	s := n.server
 	s.mu.Lock()
-	empty := n.joining.Load() == 0 && s.namespaces[n.name] == n
+	empty := n.clientRefs.Load() == 0 && s.namespaces[n.name] == n
 	if empty {
 		delete(s.namespaces, n.name)
-		s.children--
+		s.childCount--
 	}
 	s.mu.Unlock()
 	if empty && !c.session.Loop().Go(n.closeAdapter) {

@@ -140,7 +140,7 @@ func (e *encoder) args(a Args) error {
 		return nil
 	}
 	from := 0
-	placeholders(a.list, len(a.attachments), func(start, end, num int) {
+	walkPlaceholders(a.list, len(a.attachments), func(start, end, num int) {
 		e.buf = append(e.buf, a.list[from:start]...)
 		e.placeholder(len(e.attachments))
 		e.attachments = append(e.attachments, a.attachments[num])
@@ -165,7 +165,7 @@ func (e *encoder) marshal(v any) error {
 // packet that has attachments: clients would take them for some.
 func (e *encoder) checkRaw() error {
 	count := 0
-	if !placeholders(bytes.TrimPrefix(e.buf, []byte{'['}), len(e.attachments), func(int, int, int) { count++ }) || count != len(e.attachments) {
+	if !walkPlaceholders(bytes.TrimPrefix(e.buf, []byte{'['}), len(e.attachments), func(int, int, int) { count++ }) || count != len(e.attachments) {
 		return errors.New("socketio: argument looks like a placeholder")
 	}
 	return nil
@@ -212,36 +212,36 @@ func newEvent(namespace, event string, args []any) (*Packet, error) {
 // encoders are for what is copied into a message at once.
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
-// largestKept is the capacity of the largest buffer that is kept for reuse.
-const largestKept = 64 << 10
+// maxPooledBuffer is the capacity of the largest buffer that is kept for reuse.
+const maxPooledBuffer = 64 << 10
 
 func (e *encoder) release() {
-	if cap(e.buf) <= largestKept {
+	if cap(e.buf) <= maxPooledBuffer {
 		*e = encoder{buf: e.buf[:0]}
 		encoders.Put(e)
 	}
 }
 
-// eventFrames encodes an event for one socket.
-func eventFrames(p Packet, event string, args []any) (frames, error) {
+// encodeEvent encodes an event for one socket.
+func encodeEvent(p Packet, event string, args []any) (encodedPacket, error) {
 	e := encoders.Get().(*encoder)
 	defer e.release()
 	if err := e.event(event, args); err != nil {
-		return frames{}, err
+		return encodedPacket{}, err
 	}
 	p.Data, p.Attachments = e.buf, e.attachments
-	return newFrames(&p), nil
+	return encodePacket(&p), nil
 }
 
-// ackFrames encodes an acknowledgement.
-func ackFrames(p Packet, args []any) (frames, error) {
+// encodeAck encodes an acknowledgement.
+func encodeAck(p Packet, args []any) (encodedPacket, error) {
 	e := encoders.Get().(*encoder)
 	defer e.release()
 	e.buf = append(e.buf, '[')
 	if err := e.values(args); err != nil {
-		return frames{}, err
+		return encodedPacket{}, err
 	}
 	e.buf = append(e.buf, ']')
 	p.Data, p.Attachments = e.buf, e.attachments
-	return newFrames(&p), nil
+	return encodePacket(&p), nil
 }

@@ -11,8 +11,8 @@ type room struct {
 
 // membership is a socket's place in a room.
 type membership struct {
-	room *room
-	at   int32
+	room  *room
+	index int32
 }
 
 // roomIndex holds the sockets of a namespace on this server and their rooms.
@@ -20,17 +20,17 @@ type membership struct {
 // the adapter's mutex, and so are the fields place, own, rooms and mark of its
 // sockets.
 type roomIndex struct {
-	all   room
-	ids   map[string]*Socket
-	rooms map[string]*room
-	pass  uint64 // tells the marks of one selection from those of the last
+	all       room
+	ids       map[string]*Socket
+	rooms     map[string]*room
+	selection uint64 // tells the marks of one selection from those of the last
 	// note is told of changes; nil if nobody wants to know.
-	note func(kind changeOf, room, id string)
+	onEvent func(kind roomEventKind, room, id string)
 }
 
-func (x *roomIndex) noted(kind changeOf, room, id string) {
-	if x.note != nil {
-		x.note(kind, room, id)
+func (x *roomIndex) emitEvent(kind roomEventKind, room, id string) {
+	if x.onEvent != nil {
+		x.onEvent(kind, room, id)
 	}
 }
 
@@ -38,23 +38,23 @@ func (x *roomIndex) add(s *Socket) {
 	if x.ids == nil {
 		x.ids, x.rooms = map[string]*Socket{}, map[string]*room{}
 	}
-	s.place = int32(len(x.all.members)) + 1
+	s.position = int32(len(x.all.members)) + 1
 	x.all.members = append(x.all.members, s)
 	x.ids[s.id] = s
 	x.join(s, s.id)
 }
 
-func (x *roomIndex) has(s *Socket) bool { return s.place != 0 }
+func (x *roomIndex) has(s *Socket) bool { return s.position != 0 }
 
 func (x *roomIndex) join(s *Socket, name string) {
 	if name == s.id {
-		if !s.own {
+		if !s.inOwnRoom {
 			if x.rooms[name] == nil {
-				x.noted(roomCreated, name, "")
+				x.emitEvent(roomCreated, name, "")
 			}
-			x.noted(roomJoined, name, s.id)
+			x.emitEvent(roomJoined, name, s.id)
 		}
-		s.own = true
+		s.inOwnRoom = true
 		return
 	}
 	for _, m := range s.rooms {
@@ -66,68 +66,68 @@ func (x *roomIndex) join(s *Socket, name string) {
 	if r == nil {
 		r = &room{name: name}
 		x.rooms[name] = r
-		if !x.owned(name) {
-			x.noted(roomCreated, name, "")
+		if !x.isOwnRoom(name) {
+			x.emitEvent(roomCreated, name, "")
 		}
 	}
-	s.rooms = append(s.rooms, membership{room: r, at: int32(len(r.members))})
+	s.rooms = append(s.rooms, membership{room: r, index: int32(len(r.members))})
 	r.members = append(r.members, s)
-	x.noted(roomJoined, name, s.id)
+	x.emitEvent(roomJoined, name, s.id)
 }
 
-// owned reports whether the room is a socket's own, which that is in.
-func (x *roomIndex) owned(name string) bool {
+// isOwnRoom reports whether the room is a socket's own, which that is in.
+func (x *roomIndex) isOwnRoom(name string) bool {
 	s := x.ids[name]
-	return s != nil && s.own
+	return s != nil && s.inOwnRoom
 }
 
 func (x *roomIndex) leave(s *Socket, name string) {
 	if name == s.id {
-		if !s.own {
+		if !s.inOwnRoom {
 			return
 		}
-		s.own = false
-		x.noted(roomLeft, name, s.id)
+		s.inOwnRoom = false
+		x.emitEvent(roomLeft, name, s.id)
 		if x.rooms[name] == nil {
-			x.noted(roomDeleted, name, "")
+			x.emitEvent(roomDeleted, name, "")
 		}
 		return
 	}
 	for i, m := range s.rooms {
 		if m.room.name == name {
-			x.take(m, s)
+			x.removeMember(m, s)
 			s.rooms = slices.Delete(s.rooms, i, i+1)
 			return
 		}
 	}
 }
 
-// take removes s, whose place is m; the room's last member takes it.
-func (x *roomIndex) take(m membership, s *Socket) {
+// removeMember removes s, whose place is m; the room's last member takes it.
+func (x *roomIndex) removeMember(m membership, s *Socket) {
 	members := m.room.members
 	last := len(members) - 1
-	if moved := members[last]; int(m.at) != last {
-		members[m.at] = moved
+	if moved := members[last]; int(m.index) != last {
+		members[m.index] = moved
 		for i := range moved.rooms {
 			if moved.rooms[i].room == m.room {
-				moved.rooms[i].at = m.at
+				moved.rooms[i].index = m.index
 				break
 			}
 		}
 	}
 	members[last] = nil
-	m.room.members = shrunk(members[:last])
-	x.noted(roomLeft, m.room.name, s.id)
+	m.room.members = shrink(members[:last])
+	x.emitEvent(roomLeft, m.room.name, s.id)
 	if last == 0 {
 		delete(x.rooms, m.room.name)
-		if !x.owned(m.room.name) {
-			x.noted(roomDeleted, m.room.name, "")
+		if !x.isOwnRoom(m.room.name) {
+			x.emitEvent(roomDeleted, m.room.name, "")
 		}
 	}
 }
 
-// shrunk gives memory back once three quarters of it are unused.
-func shrunk(members []*Socket) []*Socket {
+// shrink gives memory back once three quarters of it are unused.
+func shrink(members []*Socket) []*Socket {
 	if c := cap(members); c > 64 && len(members) < c/4 {
 		return append(make([]*Socket, 0, c/2), members...)
 	}
@@ -135,27 +135,27 @@ func shrunk(members []*Socket) []*Socket {
 }
 
 func (x *roomIndex) remove(s *Socket) []string {
-	names := x.of(s)
+	names := x.roomsOf(s)
 	for _, m := range s.rooms {
-		x.take(m, s)
+		x.removeMember(m, s)
 	}
 	s.rooms = nil
 	x.leave(s, s.id)
-	at, last := s.place-1, len(x.all.members)-1
+	at, last := s.position-1, len(x.all.members)-1
 	moved := x.all.members[last]
 	x.all.members[at] = moved
-	moved.place = at + 1
+	moved.position = at + 1
 	x.all.members[last] = nil
-	x.all.members = shrunk(x.all.members[:last])
-	s.place = 0
+	x.all.members = shrink(x.all.members[:last])
+	s.position = 0
 	delete(x.ids, s.id)
 	return names
 }
 
-// of returns the rooms of a socket.
-func (x *roomIndex) of(s *Socket) []string {
+// roomsOf returns the rooms of a socket.
+func (x *roomIndex) roomsOf(s *Socket) []string {
 	names := make([]string, 0, len(s.rooms)+1)
-	if s.own {
+	if s.inOwnRoom {
 		names = append(names, s.id)
 	}
 	for _, m := range s.rooms {
@@ -164,12 +164,12 @@ func (x *roomIndex) of(s *Socket) []string {
 	return names
 }
 
-// members appends those that o selects, each once.
-func (x *roomIndex) members(to []*Socket, o *BroadcastOptions) []*Socket {
+// selected appends those that o selects, each once.
+func (x *roomIndex) selected(to []*Socket, o *BroadcastOptions) []*Socket {
 	if len(o.Rooms) == 1 && len(o.Except) == 0 {
 		name := o.Rooms[0]
 		if s := x.ids[name]; s != nil {
-			return x.union(to, o)
+			return x.selectUnion(to, o)
 		}
 		if r := x.rooms[name]; r != nil {
 			return append(to, r.members...)
@@ -179,35 +179,35 @@ func (x *roomIndex) members(to []*Socket, o *BroadcastOptions) []*Socket {
 	if len(o.Rooms) == 0 && len(o.Except) == 0 {
 		return append(to, x.all.members...)
 	}
-	return x.union(to, o)
+	return x.selectUnion(to, o)
 }
 
-// union is members by marks: who bears this pass's mark is left out.
-func (x *roomIndex) union(to []*Socket, o *BroadcastOptions) []*Socket {
-	x.pass++
+// selectUnion is members by marks: who bears this pass's mark is left out.
+func (x *roomIndex) selectUnion(to []*Socket, o *BroadcastOptions) []*Socket {
+	x.selection++
 	for _, name := range o.Except {
-		x.each(name, func(s *Socket) { s.mark = x.pass })
+		x.eachMember(name, func(s *Socket) { s.selectionMark = x.selection })
 	}
-	take := func(s *Socket) {
-		if s.mark != x.pass {
-			s.mark = x.pass
+	add := func(s *Socket) {
+		if s.selectionMark != x.selection {
+			s.selectionMark = x.selection
 			to = append(to, s)
 		}
 	}
 	if len(o.Rooms) == 0 {
 		for _, s := range x.all.members {
-			take(s)
+			add(s)
 		}
 	}
 	for _, name := range o.Rooms {
-		x.each(name, take)
+		x.eachMember(name, add)
 	}
 	return to
 }
 
-// each calls f with the members of a room.
-func (x *roomIndex) each(name string, f func(*Socket)) {
-	if s := x.ids[name]; s != nil && s.own {
+// eachMember calls f with the members of a room.
+func (x *roomIndex) eachMember(name string, f func(*Socket)) {
+	if s := x.ids[name]; s != nil && s.inOwnRoom {
 		f(s)
 	}
 	if r := x.rooms[name]; r != nil {

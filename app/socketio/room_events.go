@@ -1,18 +1,18 @@
 package socketio
 
-// changeOf is what happens to a room.
-type changeOf byte
+// roomEventKind is what happens to a room.
+type roomEventKind byte
 
 const (
-	roomCreated changeOf = iota
+	roomCreated roomEventKind = iota
 	roomJoined
 	roomLeft
 	roomDeleted
 )
 
-// roomChange is one that nobody has been told of yet.
-type roomChange struct {
-	kind     changeOf
+// roomEvent is one that nobody has been told of yet.
+type roomEvent struct {
+	kind     roomEventKind
 	room, id string
 }
 
@@ -20,7 +20,7 @@ type roomChange struct {
 type roomHandlers struct {
 	created, deleted []func(room string)
 	joined, left     []func(room, id string)
-	any              bool
+	registered       bool
 }
 
 // OnCreateRoom is called with each room that gets its first member on this
@@ -28,25 +28,25 @@ type roomHandlers struct {
 // What happens to rooms is told in its order, right after it has happened, and
 // by one goroutine at a time, which may be another than the one that did it.
 func (h *Handlers) OnCreateRoom(f func(room string)) {
-	h.change(func(s *handlerSet) { s.rooms.created, s.rooms.any = with(s.rooms.created, f), true })
+	h.change(func(s *handlerSet) { s.rooms.created, s.rooms.registered = appended(s.rooms.created, f), true })
 }
 
 // OnJoinRoom is called with the id of each socket that joins a room.
 func (h *Handlers) OnJoinRoom(f func(room, id string)) {
-	h.change(func(s *handlerSet) { s.rooms.joined, s.rooms.any = with(s.rooms.joined, f), true })
+	h.change(func(s *handlerSet) { s.rooms.joined, s.rooms.registered = appended(s.rooms.joined, f), true })
 }
 
 // OnLeaveRoom is called with the id of each socket that leaves a room.
 func (h *Handlers) OnLeaveRoom(f func(room, id string)) {
-	h.change(func(s *handlerSet) { s.rooms.left, s.rooms.any = with(s.rooms.left, f), true })
+	h.change(func(s *handlerSet) { s.rooms.left, s.rooms.registered = appended(s.rooms.left, f), true })
 }
 
 // OnDeleteRoom is called with each room that loses its last member.
 func (h *Handlers) OnDeleteRoom(f func(room string)) {
-	h.change(func(s *handlerSet) { s.rooms.deleted, s.rooms.any = with(s.rooms.deleted, f), true })
+	h.change(func(s *handlerSet) { s.rooms.deleted, s.rooms.registered = appended(s.rooms.deleted, f), true })
 }
 
-func (h *roomHandlers) tell(c roomChange) {
+func (h *roomHandlers) run(c roomEvent) {
 	switch c.kind {
 	case roomCreated, roomDeleted:
 		list := h.created
@@ -70,47 +70,47 @@ func (h *roomHandlers) tell(c roomChange) {
 // lock begins a change of the index, and unlock ends it.
 func (a *MemoryAdapter) lock() {
 	a.mu.Lock()
-	a.index.note = nil
-	if a.ns.load().rooms.any {
-		a.index.note = func(kind changeOf, room, id string) {
-			a.changes = append(a.changes, roomChange{kind, room, id})
+	a.index.onEvent = nil
+	if a.ns.load().rooms.registered {
+		a.index.onEvent = func(kind roomEventKind, room, id string) {
+			a.roomEvents = append(a.roomEvents, roomEvent{kind, room, id})
 		}
 	}
 }
 
 func (a *MemoryAdapter) unlock() {
-	if len(a.changes) == 0 || a.telling {
+	if len(a.roomEvents) == 0 || a.delivering {
 		a.mu.Unlock() // whoever is telling tells these, too
 		return
 	}
-	a.telling = true
+	a.delivering = true
 	a.mu.Unlock()
-	a.tell()
+	a.deliverRoomEvents()
 }
 
-// tell tells of changes until there are no more. A panic in a handler is
+// deliverRoomEvents tells of changes until there are no more. A panic in a handler is
 // contained; after runtime.Goexit the next change tells of what is left.
-func (a *MemoryAdapter) tell() {
+func (a *MemoryAdapter) deliverRoomEvents() {
 	returned := false
 	defer func() {
 		if !returned {
 			a.mu.Lock()
-			a.telling = false
+			a.delivering = false
 			a.mu.Unlock()
 		}
 	}()
 	for {
 		a.mu.Lock()
-		changes := a.changes
-		a.changes = nil
-		a.telling = len(changes) > 0
+		changes := a.roomEvents
+		a.roomEvents = nil
+		a.delivering = len(changes) > 0
 		a.mu.Unlock()
 		if len(changes) == 0 {
 			returned = true
 			return
 		}
 		for _, c := range changes {
-			a.ns.server.options.Guard(func() { a.ns.load().rooms.tell(c) }, func() {})
+			a.ns.server.options.Guard(func() { a.ns.load().rooms.run(c) }, func() {})
 		}
 	}
 }

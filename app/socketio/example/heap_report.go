@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// tellHeap prints how much is live in the heap whenever SIGUSR2 asks for it,
+// reportHeap prints how much is live in the heap whenever SIGUSR2 asks for it,
 // as the benchmark does. It does not return.
-func tellHeap(out io.Writer) {
+func reportHeap(out io.Writer) {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGUSR2)
 	for range asked {

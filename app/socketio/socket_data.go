@@ -10,10 +10,10 @@ import (
 // concurrently.
 type Data struct {
 	mu     sync.Mutex
-	values []datum // few: a slice is smaller than a map
+	values []dataEntry // few: a slice is smaller than a map
 }
 
-type datum struct {
+type dataEntry struct {
 	key   string
 	value any
 }
@@ -28,7 +28,7 @@ func (d *Data) Set(key string, value any) {
 			return
 		}
 	}
-	d.values = append(d.values, datum{key, value})
+	d.values = append(d.values, dataEntry{key, value})
 }
 
 // Get returns the value of a key, nil if there is none.

@@ -2,10 +2,10 @@ package socketio
 
 import "runtime/debug"
 
-// contain runs f. A panic in it is reported and goes no further; after that,
+// containPanic runs f. A panic in it is reported and goes no further; after that,
 // and after runtime.Goexit, which ends the goroutine all the same, it calls
 // after.
-func contain(f, after func(), report func(value any, stack []byte)) {
+func containPanic(f, after func(), report func(value any, stack []byte)) {
 	returned := false
 	defer func() {
 		if returned {

@@ -13,16 +13,16 @@ import (
 // that concerns its own sockets. Its methods never leave the process, whatever
 // the flags say.
 type MemoryAdapter struct {
-	ns  *Namespace
-	log *recoveryLog // nil without connection state recovery
+	ns       *Namespace
+	recovery *recoveryLog // nil without connection state recovery
 
 	mu     sync.Mutex
 	index  roomIndex
 	closed bool
 	// changes of rooms that nobody has been told of, and whether somebody is at
 	// it.
-	changes []roomChange
-	telling bool
+	roomEvents []roomEvent
+	delivering bool
 }
 
 var _ Adapter = (*MemoryAdapter)(nil)
@@ -30,7 +30,7 @@ var _ Adapter = (*MemoryAdapter)(nil)
 // NewMemoryAdapter returns the adapter of a namespace whose sockets are all on
 // this server. It is an AdapterFactory once its result is taken as an Adapter.
 func NewMemoryAdapter(ns *Namespace) *MemoryAdapter {
-	return &MemoryAdapter{ns: ns, log: newRecoveryLog(ns.server.options.Recovery, ns.server.options.now)}
+	return &MemoryAdapter{ns: ns, recovery: newRecoveryLog(ns.server.options.Recovery, ns.server.options.now)}
 }
 
 // Namespace is the one that the adapter is for.
@@ -44,9 +44,9 @@ func (a *MemoryAdapter) Connect(s *Socket, rooms []string, welcome func([]*Packe
 		return ErrClosed
 	}
 	var missed []*Packet
-	if a.log != nil && s.session != nil {
+	if a.recovery != nil && s.restored != nil {
 		var complete bool
-		if missed, complete = a.log.since(s.session); !complete {
+		if missed, complete = a.recovery.since(s.restored); !complete {
 			return errors.New("socketio: what the client missed is gone")
 		}
 	}
@@ -99,7 +99,7 @@ func (a *MemoryAdapter) Remove(s *Socket) []string {
 func (a *MemoryAdapter) Rooms(s *Socket) []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.index.of(s)
+	return a.index.roomsOf(s)
 }
 
 // LocalRooms is described at Adapter.
@@ -108,12 +108,12 @@ func (a *MemoryAdapter) LocalRooms() []string {
 	defer a.mu.Unlock()
 	names := make([]string, 0, len(a.index.ids)+len(a.index.rooms))
 	for id, s := range a.index.ids {
-		if s.own {
+		if s.inOwnRoom {
 			names = append(names, id)
 		}
 	}
 	for name := range a.index.rooms {
-		if s := a.index.ids[name]; s == nil || !s.own {
+		if s := a.index.ids[name]; s == nil || !s.inOwnRoom {
 			names = append(names, name)
 		}
 	}
@@ -125,35 +125,35 @@ func (a *MemoryAdapter) HasRoom(room string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.index.ids[room]
-	return s != nil && s.own || a.index.rooms[room] != nil
+	return s != nil && s.inOwnRoom || a.index.rooms[room] != nil
 }
 
 // Wants reports whether an event to the room would do anything on this server:
 // the room has a member, or events are kept for sockets that may come back.
-func (a *MemoryAdapter) Wants(room string) bool { return a.log != nil || a.HasRoom(room) }
+func (a *MemoryAdapter) Wants(room string) bool { return a.recovery != nil || a.HasRoom(room) }
 
 // LocalSockets is described at Adapter.
 func (a *MemoryAdapter) LocalSockets(o *BroadcastOptions) []*Socket {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.index.members(nil, o)
+	return a.index.selected(nil, o)
 }
 
 // Selections are short-lived copies of member lists, so that the mutex is not
 // held while sockets are written to.
-var selections = sync.Pool{New: func() any { return new([]*Socket) }}
+var socketLists = sync.Pool{New: func() any { return new([]*Socket) }}
 
-func releaseSelection(list *[]*Socket) {
+func releaseSocketList(list *[]*Socket) {
 	clear(*list)
 	*list = (*list)[:0]
-	selections.Put(list)
+	socketLists.Put(list)
 }
 
 // Broadcast is described at Adapter. It encodes p once. The client's being
 // gone or too slow for a socket is no error.
 func (a *MemoryAdapter) Broadcast(p *Packet, o *BroadcastOptions) error {
-	list := selections.Get().(*[]*Socket)
-	defer releaseSelection(list)
+	list := socketLists.Get().(*[]*Socket)
+	defer releaseSocketList(list)
 
 	a.mu.Lock()
 	if a.closed {
@@ -161,40 +161,40 @@ func (a *MemoryAdapter) Broadcast(p *Packet, o *BroadcastOptions) error {
 		return ErrClosed
 	}
 	event := p // without an offset
-	if a.log != nil && p.Type == PacketEvent && !p.HasID && !o.Flags.Volatile {
-		p = a.log.add(p, o)
+	if a.recovery != nil && p.Type == PacketEvent && !p.HasID && !o.Flags.Volatile {
+		p = a.recovery.add(p, o)
 	}
-	*list = a.index.members(*list, o)
+	*list = a.index.selected(*list, o)
 	a.mu.Unlock()
 
 	if len(*list) == 0 {
 		return nil
 	}
-	frames := newFrames(p).compress(!o.Flags.NoCompress)
+	frames := encodePacket(p).compress(!o.Flags.NoCompress)
 	for _, s := range *list {
-		if s.observed() {
-			s.observe(event)
+		if s.hasOutgoingHandlers() {
+			s.runOutgoingHandlers(event)
 		}
-		_ = s.transmit(frames, o.Flags.Volatile)
+		_ = s.sendEncoded(frames, o.Flags.Volatile)
 	}
 	return nil
 }
 
 // BroadcastWithAck is described at Adapter.
 func (a *MemoryAdapter) BroadcastWithAck(ctx context.Context, p *Packet, o *BroadcastOptions, counted func(int), answered func(Args)) error {
-	list := selections.Get().(*[]*Socket)
-	defer releaseSelection(list)
+	list := socketLists.Get().(*[]*Socket)
+	defer releaseSocketList(list)
 	a.mu.Lock()
 	if a.closed {
 		a.mu.Unlock()
 		return ErrClosed
 	}
-	*list = a.index.members(*list, o)
+	*list = a.index.selected(*list, o)
 	a.mu.Unlock()
 
 	asked := *p
-	asked.ID, asked.HasID = a.ns.nextAck(), true
-	frames := newFrames(&asked).compress(!o.Flags.NoCompress)
+	asked.ID, asked.HasID = a.ns.nextAckID(), true
+	frames := encodePacket(&asked).compress(!o.Flags.NoCompress)
 	var waiting atomic.Bool
 	waiting.Store(true)
 	answer := func(args Args, err error) {
@@ -202,20 +202,20 @@ func (a *MemoryAdapter) BroadcastWithAck(ctx context.Context, p *Packet, o *Broa
 			answered(args.At(0, 1).Clone())
 		}
 	}
-	asking := slices.DeleteFunc(slices.Clone(*list), func(s *Socket) bool { return !s.await(asked.ID, answer) })
+	asking := slices.DeleteFunc(slices.Clone(*list), func(s *Socket) bool { return !s.registerAck(asked.ID, answer) })
 	// Clients that are gone before they answer are waited for all the same, as
 	// by the original.
 	counted(len(asking))
 	for _, s := range asking {
-		if s.observed() {
-			s.observe(p)
+		if s.hasOutgoingHandlers() {
+			s.runOutgoingHandlers(p)
 		}
-		_ = s.transmit(frames, o.Flags.Volatile)
+		_ = s.sendEncoded(frames, o.Flags.Volatile)
 	}
 	context.AfterFunc(ctx, func() {
 		waiting.Store(false)
 		for _, s := range asking {
-			s.forget(asked.ID)
+			s.unregisterAck(asked.ID)
 		}
 	})
 	return nil
@@ -238,7 +238,7 @@ func (a *MemoryAdapter) SocketsJoin(o *BroadcastOptions, rooms []string) error {
 	if a.closed {
 		return ErrClosed
 	}
-	for _, s := range a.index.members(nil, o) {
+	for _, s := range a.index.selected(nil, o) {
 		a.joinLocked(s, rooms)
 	}
 	return nil
@@ -251,7 +251,7 @@ func (a *MemoryAdapter) SocketsLeave(o *BroadcastOptions, rooms []string) error 
 	if a.closed {
 		return ErrClosed
 	}
-	for _, s := range a.index.members(nil, o) {
+	for _, s := range a.index.selected(nil, o) {
 		for _, name := range rooms {
 			a.index.leave(s, name)
 		}
@@ -280,24 +280,24 @@ func (a *MemoryAdapter) ServerCount(context.Context) (int, error) { return 1, ni
 
 // PersistSession is described at Adapter.
 func (a *MemoryAdapter) PersistSession(s *Session) {
-	if a.log == nil {
+	if a.recovery == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.closed {
-		a.log.persist(s)
+		a.recovery.persist(s)
 	}
 }
 
 // RestoreSession is described at Adapter.
 func (a *MemoryAdapter) RestoreSession(_ context.Context, pid, offset string) (*Session, error) {
-	if a.log == nil {
+	if a.recovery == nil {
 		return nil, nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.log.restore(pid, offset), nil
+	return a.recovery.restore(pid, offset), nil
 }
 
 // Close is described at Adapter.

@@ -20,9 +20,9 @@ type wirePacket struct {
 	name, args []byte
 }
 
-// parse takes the text of a packet apart, as strictly as the original does
+// parsePacket takes the text of a packet apart, as strictly as the original does
 // (protocol 5, "Packet encoding").
-func parse(text []byte, maxAttachments int) (wirePacket, error) {
+func parsePacket(text []byte, maxAttachments int) (wirePacket, error) {
 	var p wirePacket
 	if len(text) == 0 || text[0] < '0' || text[0] > '6' {
 		return p, fmt.Errorf("%w: unknown packet type", ErrInvalid)
@@ -31,7 +31,7 @@ func parse(text []byte, maxAttachments int) (wirePacket, error) {
 	rest := text[1:]
 	if p.kind == PacketBinaryEvent || p.kind == PacketBinaryAck {
 		count, after, found := bytes.Cut(rest, []byte{'-'})
-		n, ok := digits(count)
+		n, ok := parseDigits(count)
 		if !found || !ok || n > uint64(maxAttachments) {
 			return p, fmt.Errorf("%w: illegal attachments", ErrInvalid)
 		}
@@ -45,7 +45,7 @@ func parse(text []byte, maxAttachments int) (wirePacket, error) {
 		}
 	}
 	if end := skipDigits(rest, 0); end > 0 {
-		id, ok := digits(rest[:end])
+		id, ok := parseDigits(rest[:end])
 		if !ok {
 			return p, fmt.Errorf("%w: illegal id", ErrInvalid)
 		}
@@ -75,14 +75,14 @@ func (p *wirePacket) check() error {
 	if !valid {
 		return fmt.Errorf("%w: invalid payload", ErrInvalid)
 	}
-	if p.attachments > 0 && !placeholders(p.data, p.attachments, func(int, int, int) {}) {
+	if p.attachments > 0 && !walkPlaceholders(p.data, p.attachments, func(int, int, int) {}) {
 		return fmt.Errorf("%w: illegal attachments", ErrInvalid)
 	}
 	return nil
 }
 
-// digits is a number without sign or fraction that JavaScript can hold.
-func digits(b []byte) (uint64, bool) {
+// parseDigits is a number without sign or fraction that JavaScript can hold.
+func parseDigits(b []byte) (uint64, bool) {
 	if len(b) == 0 || len(b) > 16 || skipDigits(b, 0) != len(b) {
 		return 0, false
 	}
@@ -107,7 +107,7 @@ const maxNameLength = 1024
 // event is one that a client may send: its name is a string or, as the
 // original has it, a number.
 func (p *wirePacket) splitEvent() bool {
-	list := inner(p.data)
+	list := arrayElements(p.data)
 	end := skipValue(list, 0, 0)
 	if end < 0 {
 		return false // no name
@@ -142,28 +142,28 @@ func unquote(b []byte) string {
 	return s
 }
 
-// partial is a packet whose attachments are still on their way ("Packet
+// partialPacket is a packet whose attachments are still on their way ("Packet
 // encoding": they follow the text as binary messages, in order).
-type partial struct {
-	packet wirePacket
-	parts  [][]byte
-	size   int
+type partialPacket struct {
+	packet      wirePacket
+	attachments [][]byte
+	size        int
 }
 
-// begin keeps copies of what the packet points to.
-func begin(p wirePacket) *partial {
+// newPartialPacket keeps copies of what the packet points to.
+func newPartialPacket(p wirePacket) *partialPacket {
 	p.namespace, p.data = bytes.Clone(p.namespace), bytes.Clone(p.data)
 	if p.name != nil {
 		p.splitEvent()
 	}
-	return &partial{packet: p}
+	return &partialPacket{packet: p}
 }
 
 // add takes the next attachment, and reports whether it was the last.
-func (a *partial) add(data []byte, limit int) (complete bool, err error) {
+func (a *partialPacket) add(data []byte, limit int) (complete bool, err error) {
 	if a.size += len(data); a.size > limit {
 		return false, fmt.Errorf("%w: attachments too large", ErrInvalid)
 	}
-	a.parts = append(a.parts, append(make([]byte, 0, len(data)), data...))
-	return len(a.parts) == a.packet.attachments, nil
+	a.attachments = append(a.attachments, append(make([]byte, 0, len(data)), data...))
+	return len(a.attachments) == a.packet.attachments, nil
 }

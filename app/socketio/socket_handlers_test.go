@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"smart-factory-backend/app/socketio"
+
+	"github.com/fasthttp/websocket"
 )
 
 // TestCatchAllHandlers: in their order, of the namespace and of the socket,
@@ -13,7 +15,7 @@ import (
 func TestCatchAllHandlers(t *testing.T) {
 	t.Parallel()
 	seen := make(chan string, 100)
-	p := start(t, socketio.Options{}, func(io *socketio.Server) {
+	ts := startServer(t, socketio.Options{}, func(io *socketio.Server) {
 		say := func(text string) socketio.Handler { return func(e *socketio.Event) { seen <- text + " " + e.Name } }
 		io.OnDirect("e", say("handler"))
 		io.OnAny(say("any"))
@@ -40,7 +42,7 @@ func TestCatchAllHandlers(t *testing.T) {
 			s.Once("twice", say("once"))
 		})
 	})
-	c := p.dial("websocket")
+	c := ts.dial("websocket")
 	c.connect("", "")
 	c.send(`2["e"]`, `2["bad"]`, `2["worse"]`, `2["twice"]`, `2["twice"]`, `2["stop"]`, `2["e"]`)
 	catching := func(event string) []string {
@@ -68,8 +70,8 @@ func TestOutgoingHandlers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			seen, sockets := make(chan string, 100), make(chan *socketio.Socket, 1)
-			p := start(t, socketio.Options{Recovery: recovery}, func(io *socketio.Server) {
-				echo(io)
+			ts := startServer(t, socketio.Options{Recovery: recovery}, func(io *socketio.Server) {
+				registerEcho(io)
 				io.OnAnyOutgoing(func(s *socketio.Socket, event string, args socketio.Args) {
 					seen <- fmt.Sprintf("all %v %s %s %d", s.Connected(), event, args.JSON(), len(args.Attachments()))
 				})
@@ -81,7 +83,7 @@ func TestOutgoingHandlers(t *testing.T) {
 					sockets <- s
 				})
 			})
-			c := p.dial("websocket")
+			c := ts.dial("websocket")
 			c.connect("", "")
 			s := receive(t, sockets)
 			wants := func(event, args string, attachments int) {
@@ -95,27 +97,27 @@ func TestOutgoingHandlers(t *testing.T) {
 					}
 				}
 			}
-			mustDo(t, s.Emit("emit", 1, "x"))
+			must(t, s.Emit("emit", 1, "x"))
 			wants("emit", `[1,"x"]`, 0)
-			mustDo(t, p.io.To("room").Emit("room", []byte{1}))
+			must(t, ts.io.To("room").Emit("room", []byte{1}))
 			wants("room", `[{"_placeholder":true,"num":0}]`, 1)
 			_, _ = s.EmitWithAck(canceled(), "ask")
 			wants("ask", `[]`, 0)
-			mustDo(t, s.EmitAck(0, func(socketio.Args, error) {}, "ask", 2))
+			must(t, s.EmitAck(0, func(socketio.Args, error) {}, "ask", 2))
 			wants("ask", `[2]`, 0)
-			_, _ = p.io.EmitWithAck(canceled(), "ask all", 3)
+			_, _ = ts.io.EmitWithAck(canceled(), "ask all", 3)
 			wants("ask all", `[3]`, 0)
-			prepared, err := p.io.Prepare("prepared", 4)
-			mustDo(t, err)
-			mustDo(t, s.SendPrepared(prepared))
+			prepared, err := ts.io.Prepare("prepared", 4)
+			must(t, err)
+			must(t, s.SendPrepared(prepared))
 			wants("prepared", `[4]`, 0)
-			mustDo(t, s.SendPreparedLatest(1, prepared))
+			must(t, s.SendPreparedLatest(1, prepared))
 			wants("prepared", `[4]`, 0)
-			mustDo(t, p.io.To("elsewhere").Emit("not here"))
-			mustDo(t, p.io.Except("room").Emit("not here"))
+			must(t, ts.io.To("elsewhere").Emit("not here"))
+			must(t, ts.io.Except("room").Emit("not here"))
 			c.send(`21["ask",5]`) // an acknowledgement is no event
 			s.OffAnyOutgoing()
-			mustDo(t, s.Emit("last"))
+			must(t, s.Emit("last"))
 			for _, want := range []string{"first last", "all true last [] 0"} {
 				if got := receive(t, seen); got != want {
 					t.Fatalf("got %q, want %q", got, want)
@@ -128,26 +130,88 @@ func TestOutgoingHandlers(t *testing.T) {
 	}
 }
 
-// TestAPanicOfAnOutgoingHandler ends the client that was to be sent to, and
-// neither the sender nor the others.
-func TestAPanicOfAnOutgoingHandler(t *testing.T) {
+func TestSocketHandlers(t *testing.T) {
 	t.Parallel()
-	p := start(t, socketio.Options{}, func(io *socketio.Server) {
+	seen := make(chan string, 100)
+	ts := startServer(t, socketio.Options{}, func(io *socketio.Server) {
+		say := func(text string) socketio.Handler {
+			return func(e *socketio.Event) { seen <- text + " " + e.Name + " " + string(e.Args.JSON()) }
+		}
+		io.OnAny(say("any"))
+		io.On("e", say("first"))
+		io.On("e", say("second"))
+		io.OnDisconnecting(func(s *socketio.Socket, r socketio.Reason) {
+			seen <- fmt.Sprintf("disconnecting %s %v %v", r, len(s.Rooms()), s.Connected())
+		})
 		io.OnConnection(func(s *socketio.Socket) {
-			if string(s.Auth()) == `{"bad":1}` {
-				s.OnAnyOutgoing(func(string, socketio.Args) { panic("on purpose") })
-			}
-			_ = s.Emit("hello")
+			s.OnAny(say("own any"))
+			s.On("e", say("own"))
+			s.Once("e", say("once"))
+			s.On("off", say("off"))
+			s.Off("off")
+			s.Off("nothing")
+			s.Join("room")
+			s.OnDisconnecting(func(r socketio.Reason) { seen <- fmt.Sprintf("own disconnecting %s %d", r, len(s.Rooms())) })
+			s.OnDisconnect(func(r socketio.Reason) { seen <- fmt.Sprintf("own disconnect %s %d", r, len(s.Rooms())) })
 		})
 	})
-	good, bad := p.dial("websocket"), p.dial("websocket")
-	good.connect("", "")
-	good.wants(`2["hello"]`)
-	bad.connect("", `{"bad":1}`)
-	if got := receive(t, p.ends); got != socketio.ForcedServerClose {
-		t.Errorf("it ended for %q, want %q", got, socketio.ForcedServerClose)
+	c := ts.dial("websocket")
+	c.connect("", "")
+	c.send(`2["e",1]`, `2["e"]`, `2["off"]`, `1`)
+	for _, want := range []string{
+		"any e [1]", "own any e [1]", "first e [1]", "second e [1]", "own e [1]", "once e [1]",
+		"any e []", "own any e []", "first e []", "second e []", "own e []",
+		"any off []", "own any off []",
+		"disconnecting client namespace disconnect 2 false", "own disconnecting client namespace disconnect 2",
+		"own disconnect client namespace disconnect 0",
+	} {
+		if got := receive(t, seen); got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
 	}
-	receive(t, p.panics)
-	mustDo(t, p.io.Emit("still here"))
-	good.wants(`2["still here"]`)
+}
+
+// TestUpgradeHandlers: to each socket of the client, in order with its events.
+func TestUpgradeHandlers(t *testing.T) {
+	t.Parallel()
+	seen := make(chan string, 10)
+	ts := startServer(t, socketio.Options{}, func(io *socketio.Server) {
+		registerEcho(io)
+		io.OnUpgrade(func(s *socketio.Socket) { seen <- s.Conn().Transport() })
+	})
+	c := ts.dial("polling")
+	c.connect("", "")
+	c.send(`21["ask"]`)
+	c.expect(`31[]`)
+	sid := ts.io.Sockets()[0].Conn().ID()
+	conn, _, err := websocket.DefaultDialer.Dial("ws://"+ts.addr+"/socket.io/?EIO=4&transport=websocket&sid="+sid, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.NetConn().Close() })
+	for _, packet := range []string{"2probe", "5"} {
+		must(t, conn.WriteMessage(websocket.TextMessage, []byte(packet)))
+	}
+	if got := receive(t, seen); got != "websocket" {
+		t.Errorf("told while on %s", got)
+	}
+}
+
+func TestEventMiddlewares(t *testing.T) {
+	t.Parallel()
+	ts := startServer(t, socketio.Options{}, func(io *socketio.Server) {
+		registerEcho(io)
+		io.OnDirect("direct", func(e *socketio.Event) { _ = e.Ack("handled") })
+		io.UseEvents(func(e *socketio.Event) error {
+			if e.Args.Text(0) == "secret" {
+				_ = e.Ack("forbidden")
+				return errors.New("forbidden")
+			}
+			return nil
+		})
+	})
+	c := ts.dial("websocket")
+	c.connect("", "")
+	c.send(`21["ask","secret"]`, `22["ask","x"]`, `2["message","secret"]`, `23["direct","secret"]`, `24["direct"]`)
+	c.expect(`31["forbidden"]`, `32["x"]`, `33["forbidden"]`, `34["handled"]`)
 }

@@ -1,0 +1,38 @@
+package socketio
+
+import "context"
+
+// RemoteSocket is a socket as FetchSockets found it, here or on another server.
+type RemoteSocket struct {
+	SocketDetails
+	ns *Namespace
+}
+
+// Emit sends an event to the socket.
+func (r *RemoteSocket) Emit(event string, args ...any) error {
+	return r.ns.To(r.ID).Emit(event, args...)
+}
+
+// EmitWithAck is Emit, and waits for the acknowledgement.
+func (r *RemoteSocket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
+	answers, err := r.ns.To(r.ID).EmitWithAck(ctx, event, args...)
+	if len(answers) == 0 {
+		if err == nil {
+			err = ErrDisconnected
+		}
+		return Args{}, err
+	}
+	return answers[0], nil
+}
+
+// Join makes the socket a member of rooms.
+func (r *RemoteSocket) Join(rooms ...string) error { return r.ns.To(r.ID).SocketsJoin(rooms...) }
+
+// Leave ends the socket's membership in rooms.
+func (r *RemoteSocket) Leave(rooms ...string) error { return r.ns.To(r.ID).SocketsLeave(rooms...) }
+
+// Disconnect disconnects the socket, and closes its client's connection if
+// asked to.
+func (r *RemoteSocket) Disconnect(closeConnection bool) error {
+	return r.ns.To(r.ID).DisconnectSockets(closeConnection)
+}
