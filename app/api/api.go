@@ -48,7 +48,7 @@ type Options struct {
 
 	// MaxBody bounds a body as sent and MaxUnpacked after gzip, in bytes;
 	// MaxPoints the readings in it.
-	MaxBody, MaxUnpacked, MaxPoints int
+	MaxBody, MaxDecompressed, MaxPoints int
 	// IngestTimeout is how long a request may wait for its commit.
 	IngestTimeout time.Duration
 	// IngestMemory bounds the bodies that are held at one moment, in bytes, and
@@ -61,8 +61,8 @@ type Options struct {
 	InfluxMachineTag  string
 	InfluxMeasurement bool
 
-	// Mounts are paths that other packages serve.
-	Mounts []Mount
+	// ExternalRoutes are paths that other packages serve.
+	ExternalRoutes []ExternalRoute
 
 	// Faults are served as POST /api/faults/{name}; nil serves none.
 	Faults map[string]fasthttp.RequestHandler
@@ -71,21 +71,21 @@ type Options struct {
 // API answers requests. Use its methods as a fasthttp server's Handler and
 // ErrorHandler.
 type API struct {
-	options  Options
-	static   map[string]*resource // by path
-	patterns []*resource          // paths with {…} in them
-	open     []openMount
-	ids      requestIDs
-	origins  atomic.Pointer[origins]
-	clients  *limiter[netip.Addr]
-	keys     *limiter[string]
-	memory   memoryBudget
-	answers  *answers
+	options        Options
+	static         map[string]*resource // by path
+	patterns       []*resource          // paths with {…} in them
+	prefixRoutes   []prefixRoute
+	ids            requestIDs
+	origins        atomic.Pointer[allowedOrigins]
+	addressLimiter *rateLimiter[netip.Addr]
+	keyLimiter     *rateLimiter[string]
+	bodyMemory     memoryBudget
+	historyBudget  *historyBudget
 
-	unrouted *metrics.Route
-	points   struct{ accepted, rejected, skipped *metrics.Counter }
-	bytes    *metrics.Counter
-	limited  *metrics.Counter
+	unrouted    *metrics.Route
+	points      struct{ accepted, rejected, skipped *metrics.Counter }
+	bodyBytes   *metrics.Counter
+	rateLimited *metrics.Counter
 }
 
 // New returns an API for the options.
@@ -95,28 +95,25 @@ func New(o Options) (*API, error) {
 	}
 	o.InfluxMachineTag = cmp.Or(o.InfluxMachineTag, "machine")
 	a := &API{
-		options: o,
-		static:  map[string]*resource{},
-		ids:     newRequestIDs(),
-		clients: newLimiter[netip.Addr](o.RateLimit, o.RateBurst),
-		keys:    newLimiter[string](o.KeyRateLimit, o.KeyRateLimit),
+		options:        o,
+		static:         map[string]*resource{},
+		ids:            newRequestIDs(),
+		addressLimiter: newRateLimiter[netip.Addr](o.RateLimit, o.RateBurst),
+		keyLimiter:     newRateLimiter[string](o.KeyRateLimit, o.KeyRateLimit),
 	}
-	a.memory.limit = o.IngestMemory
-	a.answers = newAnswers(o.IngestMemory)
-	a.AllowOrigins(o.AllowedOrigins)
+	a.bodyMemory.limit = o.IngestMemory
+	a.historyBudget = newHistoryBudget(o.IngestMemory)
+	a.SetAllowedOrigins(o.AllowedOrigins)
 	a.unrouted = o.Metrics.Route("other", "other")
 	a.points.accepted = o.Metrics.Counter("smartfactory_ingest_points_total", "result", "accepted")
 	a.points.rejected = o.Metrics.Counter("smartfactory_ingest_points_total", "result", "rejected")
 	a.points.skipped = o.Metrics.Counter("smartfactory_ingest_strings_skipped_total")
-	a.bytes = o.Metrics.Counter("smartfactory_ingest_body_bytes_total")
-	a.limited = o.Metrics.Counter("smartfactory_http_rate_limited_total")
-	a.route()
-	a.mount()
+	a.bodyBytes = o.Metrics.Counter("smartfactory_ingest_body_bytes_total")
+	a.rateLimited = o.Metrics.Counter("smartfactory_http_rate_limited_total")
+	a.registerRoutes()
+	a.registerExternalRoutes()
 	return a, nil
 }
-
-// AllowOrigins replaces the origins of web pages that may call.
-func (a *API) AllowOrigins(list []string) { a.origins.Store(newOrigins(list)) }
 
 // epoch is what the API's monotonic times are counted from.
 var epoch = time.Now()
@@ -125,80 +122,39 @@ var epoch = time.Now()
 func (a *API) Handler(ctx *fasthttp.RequestCtx) {
 	begin := time.Since(epoch) // cheaper than time.Now
 	a.ids.set(ctx)
-	rt := a.serve(ctx, begin)
+	rt := a.dispatch(ctx, begin)
 	rt.Observe(ctx.Response.StatusCode(), float64(time.Since(epoch)-begin)/float64(time.Second))
 }
 
-// serve finds the route and runs it if the request may; it returns where to
+// dispatch finds the route and runs it if the request may; it returns where to
 // count the request.
-func (a *API) serve(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.Route {
-	if !wellFormed(ctx) {
+func (a *API) dispatch(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.Route {
+	if !checkProtocol(ctx) {
 		return a.unrouted
 	}
-	if rt := a.serveOpen(ctx, now); rt != nil {
+	if rt := a.servePrefix(ctx, now); rt != nil {
 		return rt
 	}
-	res, c, err := a.find(ctx)
+	res, c, err := a.findResource(ctx)
 	if err != nil {
-		fail(ctx, err)
+		writeProblem(ctx, err)
 		return a.unrouted
 	}
-	if !a.crossOrigin(ctx, res) {
+	if !a.applyCORS(ctx, res) {
 		return a.unrouted
 	}
-	rt := res.route(ctx)
+	rt := res.selectRoute(ctx)
 	if rt == nil {
 		return a.unrouted
 	}
 	if !rt.probe {
-		if c.who, err = a.admit(ctx, rt, c, now); err != nil {
-			rt.fail(ctx, err)
+		if c.principal, err = a.authorize(ctx, rt, c, now); err != nil {
+			rt.writeError(ctx, err)
 			return rt.metrics
 		}
 	}
-	if err := rt.handle(ctx, c); err != nil {
-		rt.fail(ctx, err)
+	if err := rt.handler(ctx, c); err != nil {
+		rt.writeError(ctx, err)
 	}
 	return rt.metrics
 }
-
-// admit applies the limits and the keys; it returns whose key it is.
-func (a *API) admit(ctx *fasthttp.RequestCtx, rt *route, c call, now time.Duration) (who access.Principal, err error) {
-	if err := a.admitClient(ctx, a.clientAddr(ctx), now); err != nil {
-		return who, err
-	}
-	if rt.public || a.options.Keys.Open() {
-		return who, nil
-	}
-	secret := secretOf(ctx)
-	if rt.token {
-		secret = []byte(c.args[0])
-	}
-	who, ok := a.options.Keys.Find(secret)
-	if !ok {
-		return who, &httpError{status: fasthttp.StatusUnauthorized, detail: "a valid API key is needed: Authorization: Bearer, or X-API-Key"}
-	}
-	if !rt.anyRole && !who.Role.Allows(rt.action) {
-		return who, &httpError{status: fasthttp.StatusForbidden, detail: "key " + who.Name + " has the role " + who.Role.String() + ", which may not " + rt.action.String()}
-	}
-	if wait := a.keys.take(who.Name, now); wait > 0 {
-		a.limited.Inc()
-		return who, &httpError{status: fasthttp.StatusTooManyRequests, retryAfter: seconds(wait), detail: "too many requests with this key"}
-	}
-	return who, nil
-}
-
-// admitClient applies the limits of connections and addresses.
-func (a *API) admitClient(ctx *fasthttp.RequestCtx, addr netip.Addr, now time.Duration) error {
-	if limit := a.options.Runtime.OverLimit(ctx); limit != "" {
-		return &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 5, detail: "too many " + limit}
-	}
-	if wait := a.clients.take(addr, now); wait > 0 {
-		a.limited.Inc()
-		return &httpError{status: fasthttp.StatusTooManyRequests, retryAfter: seconds(wait), detail: "too many requests from this address"}
-	}
-	return nil
-}
-
-// seconds rounds a wait up, as Retry-After wants it.
-func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }

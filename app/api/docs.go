@@ -31,14 +31,14 @@ func scriptSum(page []byte) string {
 }
 
 // getOpenAPI is GET /api/openapi.json.
-func (a *API) getOpenAPI(ctx *fasthttp.RequestCtx, _ call) error {
+func (a *API) getOpenAPI(ctx *fasthttp.RequestCtx, _ request) error {
 	ctx.Response.Header.SetContentTypeBytes(jsonType)
 	ctx.Response.SetBodyRaw(openAPI)
 	return nil
 }
 
 // getDocs is GET /api/docs.
-func (a *API) getDocs(ctx *fasthttp.RequestCtx, _ call) error {
+func (a *API) getDocs(ctx *fasthttp.RequestCtx, _ request) error {
 	h := &ctx.Response.Header
 	h.SetContentType("text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", docsPolicy)

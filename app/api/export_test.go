@@ -5,24 +5,28 @@ import (
 	"time"
 )
 
-// Slow has each client address wait so long for its next request, however slow
+// SetRateInterval has each client address wait so long for its next request, however slow
 // the machine is; the burst stays as it was.
-func Slow(a *API, wait time.Duration) {
-	burst := a.clients.burst / a.clients.cost
-	a.clients.cost, a.clients.burst = wait, burst*wait
+func SetRateInterval(a *API, wait time.Duration) {
+	burst := a.addressLimiter.tolerance / a.addressLimiter.interval
+	a.addressLimiter.interval, a.addressLimiter.tolerance = wait, burst*wait
 }
 
-// WaitForHistory has requests for history wait so long for their turn.
-func WaitForHistory(a *API, wait time.Duration) { a.answers.wait = wait }
+// SetHistoryWait has requests for history wait so long for their turn.
+func SetHistoryWait(a *API, wait time.Duration) { a.historyBudget.maxWait = wait }
 
-// Limiter is the limit of a rate, for times of the caller's.
-type Limiter struct{ *limiter[netip.Addr] }
+// RateLimiter is the limit of a rate, for times of the caller's.
+type RateLimiter struct{ *rateLimiter[netip.Addr] }
 
-// NewLimiter is newLimiter.
-func NewLimiter(rate, burst int) Limiter { return Limiter{newLimiter[netip.Addr](rate, burst)} }
+// NewRateLimiter is newLimiter.
+func NewRateLimiter(rate, burst int) RateLimiter {
+	return RateLimiter{newRateLimiter[netip.Addr](rate, burst)}
+}
 
-// Take is take.
-func (l Limiter) Take(key netip.Addr, now time.Duration) time.Duration { return l.take(key, now) }
+// Reserve is take.
+func (l RateLimiter) Reserve(key netip.Addr, now time.Duration) time.Duration {
+	return l.reserve(key, now)
+}
 
 // Routes returns the methods of every path of an API.
 func Routes(a *API) map[string][]string {

@@ -24,21 +24,21 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 )
 
-// patience is longer than anything takes that works.
-const patience = time.Minute
+// testTimeout is longer than anything takes that works.
+const testTimeout = time.Minute
 
-// plant serves the API in memory, as a worker would.
-type plant struct {
-	api      *api.API
-	store    factory.Store
-	server   *fasthttp.Server
-	listener *fasthttputil.InmemoryListener
-	over     string
-	peer     netip.Addr
-	draining bool
+// testServer serves the API in memory, as a worker would.
+type testServer struct {
+	api       *api.API
+	store     factory.Store
+	server    *fasthttp.Server
+	listener  *fasthttputil.InmemoryListener
+	overLimit string
+	peer      netip.Addr
+	draining  bool
 }
 
-func (p *plant) StreamBody(ctx *fasthttp.RequestCtx, write func(*bufio.Writer) error) {
+func (p *testServer) StreamBody(ctx *fasthttp.RequestCtx, write func(*bufio.Writer) error) {
 	r, pipe := io.Pipe()
 	ctx.SetBodyStream(r, -1)
 	go func() { // ends with the response, which closes r
@@ -50,23 +50,23 @@ func (p *plant) StreamBody(ctx *fasthttp.RequestCtx, write func(*bufio.Writer) e
 		_ = pipe.CloseWithError(err)
 	}()
 }
-func (p *plant) OverLimit(*fasthttp.RequestCtx) string { return p.over }
-func (p *plant) Peer(*fasthttp.RequestCtx) netip.Addr  { return p.peer }
-func (p *plant) Workers() (running, total int)         { return 2, 2 }
-func (p *plant) Draining() bool                        { return p.draining }
+func (p *testServer) OverLimit(*fasthttp.RequestCtx) string { return p.overLimit }
+func (p *testServer) Peer(*fasthttp.RequestCtx) netip.Addr  { return p.peer }
+func (p *testServer) Workers() (running, total int)         { return 2, 2 }
+func (p *testServer) Draining() bool                        { return p.draining }
 
-// start serves an API; change may alter the options and the plant before.
-func start(t testing.TB, change func(*api.Options, *plant)) *plant {
+// startServer serves an API; change may alter the options and the plant before.
+func startServer(t testing.TB, change func(*api.Options, *testServer)) *testServer {
 	t.Helper()
-	p := &plant{
+	p := &testServer{
 		store: memory.New(memory.Options{AutoRegister: true}), listener: fasthttputil.NewInmemoryListener(),
 		peer: netip.MustParseAddr("192.0.2.1"),
 	}
 	o := api.Options{
 		Store: p.store, Runtime: p, Metrics: metrics.New(), Keys: access.NewKeys(access.List{}),
 		RateLimit: 100_000, RateBurst: 100_000, KeyRateLimit: 100_000,
-		MaxBody: 4 << 20, MaxUnpacked: 32 << 20, MaxPoints: 10_000,
-		IngestTimeout: patience, IngestMemory: 64 << 20,
+		MaxBody: 4 << 20, MaxDecompressed: 32 << 20, MaxPoints: 10_000,
+		IngestTimeout: testTimeout, IngestMemory: 64 << 20,
 	}
 	o.Health = health.New(p, time.Now)
 	o.Health.Add("store", health.Readiness, func() error { return p.store.Ready() })
@@ -81,9 +81,9 @@ func start(t testing.TB, change func(*api.Options, *plant)) *plant {
 	}
 	p.api = api
 	p.server = &fasthttp.Server{
-		Logger:  silent{},
-		Handler: api.Handler, ErrorHandler: api.Error, StreamRequestBody: true, MaxRequestBodySize: o.MaxBody,
-		DisablePreParseMultipartForm: true, NoDefaultServerHeader: true, ReadTimeout: patience,
+		Logger:  discardLogger{},
+		Handler: api.Handler, ErrorHandler: api.ErrorHandler, StreamRequestBody: true, MaxRequestBodySize: o.MaxBody,
+		DisablePreParseMultipartForm: true, NoDefaultServerHeader: true, ReadTimeout: testTimeout,
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -97,8 +97,8 @@ func start(t testing.TB, change func(*api.Options, *plant)) *plant {
 	return p
 }
 
-// answer is a response as a client sees it.
-type answer struct {
+// response is a response as a client sees it.
+type response struct {
 	status int
 	header map[string]string
 	body   string
@@ -112,7 +112,7 @@ type problem struct {
 	Errors              []struct{ Pointer, Detail string }
 }
 
-func (a answer) problem(t testing.TB) problem {
+func (a response) problem(t testing.TB) problem {
 	t.Helper()
 	var p problem
 	if err := json.Unmarshal([]byte(a.body), &p); err != nil || a.header["Content-Type"] != "application/problem+json" || p.Status != a.status {
@@ -122,19 +122,19 @@ func (a answer) problem(t testing.TB) problem {
 }
 
 // dial connects to the plant.
-func (p *plant) dial(t testing.TB) net.Conn {
+func (p *testServer) dial(t testing.TB) net.Conn {
 	t.Helper()
 	c, err := p.listener.Dial()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(testTimeout))
 	return c
 }
 
-// raw sends bytes as they are and reads the answers until the end.
-func (p *plant) raw(t testing.TB, request string) string {
+// sendRaw sends bytes as they are and reads the answers until the end.
+func (p *testServer) sendRaw(t testing.TB, request string) string {
 	t.Helper()
 	c := p.dial(t)
 	go func() { _, _ = io.WriteString(c, request) }() // ends with the connection at the latest
@@ -143,7 +143,7 @@ func (p *plant) raw(t testing.TB, request string) string {
 }
 
 // do sends one request; headers are "Name: value" lines.
-func (p *plant) do(t testing.TB, method, path, body string, headers ...string) answer {
+func (p *testServer) do(t testing.TB, method, path, body string, headers ...string) response {
 	t.Helper()
 	c := p.dial(t)
 	defer func() { _ = c.Close() }()
@@ -154,24 +154,24 @@ func (p *plant) do(t testing.TB, method, path, body string, headers ...string) a
 	if err := r.Read(bufio.NewReader(c)); err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
-	a := answer{status: r.StatusCode(), header: map[string]string{}, body: string(r.Body())}
+	a := response{status: r.StatusCode(), header: map[string]string{}, body: string(r.Body())}
 	for k, v := range r.Header.All() {
 		a.header[string(k)] = string(v)
 	}
 	return a
 }
 
-func (p *plant) get(t testing.TB, path string, headers ...string) answer {
+func (p *testServer) get(t testing.TB, path string, headers ...string) response {
 	t.Helper()
 	return p.do(t, fasthttp.MethodGet, path, "", headers...)
 }
 
-func (p *plant) post(t testing.TB, body string, headers ...string) answer {
+func (p *testServer) post(t testing.TB, body string, headers ...string) response {
 	t.Helper()
 	return p.do(t, fasthttp.MethodPost, "/api/v1/telemetry", body, headers...)
 }
 
-func zipped(t testing.TB, body string) string {
+func gzipped(t testing.TB, body string) string {
 	t.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -184,7 +184,7 @@ func zipped(t testing.TB, body string) string {
 	return b.String()
 }
 
-// silent drops what fasthttp says of bad requests.
-type silent struct{}
+// discardLogger drops what fasthttp says of bad requests.
+type discardLogger struct{}
 
-func (silent) Printf(string, ...any) {}
+func (discardLogger) Printf(string, ...any) {}

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// maxHistory is the most points or buckets in one answer.
-	maxHistory = 50_000
-	// streamPage is how many of a stream are held at one moment.
-	streamPage = 10_000
+	// maxHistoryPoints is the most points or buckets in one answer.
+	maxHistoryPoints = 50_000
+	// streamPageSize is how many of a stream are held at one moment.
+	streamPageSize = 10_000
 )
 
 // historyPage is a page of history in one of its forms: points or buckets.
@@ -23,18 +23,18 @@ type historyPage struct {
 	next    string
 }
 
-// history is GET /api/v1/machines/{id}/history.
-func (a *API) history(ctx *fasthttp.RequestCtx, c call) error {
-	r, err := historyRequestOf(ctx, c.args[0])
+// getHistory is GET /api/v1/machines/{id}/history.
+func (a *API) getHistory(ctx *fasthttp.RequestCtx, c request) error {
+	r, err := parseHistoryRequest(ctx, c.params[0])
 	if err != nil {
 		return err
 	}
 	if r.points > 0 {
-		if err := a.boundPicture(r); err != nil {
+		if err := a.checkDownsampleSize(r); err != nil {
 			return err
 		}
 	}
-	held, err := a.answers.reserve(r.memory())
+	held, err := a.historyBudget.reserve(r.memoryBytes())
 	if err != nil {
 		return err
 	}
@@ -44,22 +44,22 @@ func (a *API) history(ctx *fasthttp.RequestCtx, c call) error {
 			held.shrink(0)
 		}
 	}()
-	page, err := a.historyPage(r) // what is wrong with the request shows before the body begins
+	page, err := a.readHistoryPage(r) // what is wrong with the request shows before the body begins
 	if err != nil {
 		return err
 	}
 	if r.format != formatJSON {
 		a.streamHistory(ctx, r, page, held)
 	} else {
-		held.send(ctx, appendCursor(r.appendPage(make([]byte, 0, page.jsonSize()), page), page.next))
+		held.writeJSON(ctx, appendCursor(r.appendPage(make([]byte, 0, page.estimateJSONSize()), page), page.next))
 	}
 	sent = true
 	return nil
 }
 
-// jsonSize is about what a page takes as JSON, so that it need not be copied
+// estimateJSONSize is about what a page takes as JSON, so that it need not be copied
 // while it is written.
-func (p *historyPage) jsonSize() int {
+func (p *historyPage) estimateJSONSize() int {
 	n := 1 << 10
 	for _, s := range p.points {
 		n += 128 + len(s.Points)*40
@@ -70,9 +70,9 @@ func (p *historyPage) jsonSize() int {
 	return n
 }
 
-// historyPage asks the store for the page that r is at.
-func (a *API) historyPage(r *historyRequest) (page historyPage, err error) {
-	wait, cancel := context.WithTimeout(context.Background(), queryTime)
+// readHistoryPage asks the store for the page that r is at.
+func (a *API) readHistoryPage(r *historyRequest) (page historyPage, err error) {
+	wait, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
 	store := a.options.Store
 	switch {
@@ -97,12 +97,12 @@ func (a *API) historyPage(r *historyRequest) (page historyPage, err error) {
 	return page, err
 }
 
-// boundPicture sees to it that a picture of all metrics that are asked for
+// checkDownsampleSize sees to it that a picture of all metrics that are asked for
 // fits into one answer.
-func (a *API) boundPicture(r *historyRequest) error {
+func (a *API) checkDownsampleSize(r *historyRequest) error {
 	metrics := len(r.metrics)
 	if metrics == 0 {
-		wait, cancel := context.WithTimeout(context.Background(), queryTime)
+		wait, cancel := context.WithTimeout(context.Background(), queryTimeout)
 		defer cancel()
 		all, err := a.options.Store.Metrics(wait, r.machine)
 		if err != nil && !isNotFound(err) { // the history of a deleted machine is still there
@@ -110,8 +110,8 @@ func (a *API) boundPicture(r *historyRequest) error {
 		}
 		metrics = len(all)
 	}
-	if metrics*r.points > maxHistory {
-		return badParameter("points", "of that many metrics comes to more than 50000 points; ask for fewer points, or for some of the metrics")
+	if metrics*r.points > maxHistoryPoints {
+		return invalidParam("points", "of that many metrics comes to more than 50000 points; ask for fewer points, or for some of the metrics")
 	}
 	return nil
 }

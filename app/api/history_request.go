@@ -30,8 +30,8 @@ type historyRequest struct {
 	location   *time.Location
 
 	format format
-	// iso asks for times as text.
-	iso bool
+	// isoTimes asks for times as text.
+	isoTimes bool
 }
 
 // format is the form of an answer.
@@ -43,19 +43,19 @@ const (
 	formatNDJSON format = "ndjson"
 )
 
-func historyRequestOf(ctx *fasthttp.RequestCtx, machine string) (*historyRequest, error) {
-	q, err := queryOf(ctx, paramMetrics, "from", "to", "interval", "agg", "points", "tz", "limit", "cursor", "format", "time_format")
+func parseHistoryRequest(ctx *fasthttp.RequestCtx, machine string) (*historyRequest, error) {
+	q, err := parseQuery(ctx, paramMetric, "from", "to", "interval", "agg", "points", "tz", "limit", "cursor", "format", "time_format")
 	if err != nil {
 		return nil, err
 	}
-	r := &historyRequest{machine: machine, metrics: metricsOf(ctx), cursor: q["cursor"]}
-	if r.location, err = zoneOf(q["tz"]); err != nil {
+	r := &historyRequest{machine: machine, metrics: metricParams(ctx), cursor: q["cursor"]}
+	if r.location, err = loadZone(q["tz"]); err != nil {
 		return nil, err
 	}
-	if r.from, r.to, err = q.moments(r.location); err != nil {
+	if r.from, r.to, err = q.timeRange(r.location); err != nil {
 		return nil, err
 	}
-	for _, read := range []func(query) error{r.readFormat(ctx), r.readReduction, r.readPaging} {
+	for _, read := range []func(queryParams) error{r.parseFormat(ctx), r.parseReduction, r.parsePaging} {
 		if err := read(q); err != nil {
 			return nil, err
 		}
@@ -63,9 +63,9 @@ func historyRequestOf(ctx *fasthttp.RequestCtx, machine string) (*historyRequest
 	return r, nil
 }
 
-// readFormat reads the format, by parameter or else by the Accept header.
-func (r *historyRequest) readFormat(ctx *fasthttp.RequestCtx) func(query) error {
-	return func(q query) error {
+// parseFormat reads the format, by parameter or else by the Accept header.
+func (r *historyRequest) parseFormat(ctx *fasthttp.RequestCtx) func(queryParams) error {
+	return func(q queryParams) error {
 		accept := ctx.Request.Header.Peek(fasthttp.HeaderAccept)
 		_, given := q["format"]
 		switch {
@@ -76,67 +76,67 @@ func (r *historyRequest) readFormat(ctx *fasthttp.RequestCtx) func(query) error 
 			r.format = formatNDJSON
 		}
 		if r.format == "" {
-			word, err := q.word("format", string(formatJSON), string(formatCSV), string(formatNDJSON))
+			word, err := q.oneOf("format", string(formatJSON), string(formatCSV), string(formatNDJSON))
 			if err != nil {
 				return err
 			}
 			r.format = format(word)
 		}
 		if r.format == formatJSON {
-			return q.without("goes with CSV and NDJSON", "time_format")
+			return q.forbid("goes with CSV and NDJSON", "time_format")
 		}
-		times, err := q.word("time_format", "ms", "iso")
-		r.iso = times == "iso"
+		times, err := q.oneOf("time_format", "ms", "iso")
+		r.isoTimes = times == "iso"
 		return err
 	}
 }
 
-// readReduction reads whether buckets or a picture are asked for.
-func (r *historyRequest) readReduction(q query) (err error) {
+// parseReduction reads whether buckets or a picture are asked for.
+func (r *historyRequest) parseReduction(q queryParams) (err error) {
 	var picture bool
-	if r.points, picture, err = q.number("points", 2, maxHistory); err != nil {
+	if r.points, picture, err = q.integer("points", 2, maxHistoryPoints); err != nil {
 		return err
 	}
 	text, given := q["interval"]
 	switch {
 	case picture && given:
-		return badParameter("points", "does not go with interval: one is a picture of the points, the other sums them up")
+		return invalidParam("points", "does not go with interval: one is a picture of the points, the other sums them up")
 	case !given:
-		return q.without("goes with interval", "agg")
+		return q.forbid("goes with interval", "agg")
 	}
 	_, zone := q["tz"]
-	if r.interval, err = intervalOf(text, zone); err != nil {
+	if r.interval, err = parseInterval(text, zone); err != nil {
 		return err
 	}
-	r.aggregates, err = aggregatesOf(q["agg"])
+	r.aggregates, err = parseAggregates(q["agg"])
 	return err
 }
 
-func (r *historyRequest) readPaging(q query) (err error) {
+func (r *historyRequest) parsePaging(q queryParams) (err error) {
 	switch {
 	case r.points > 0:
-		return q.without("does not go with points, which come in one answer", "limit", "cursor")
+		return q.forbid("does not go with points, which come in one answer", "limit", "cursor")
 	case r.format != formatJSON:
-		r.limit = streamPage
-		return q.without("does not go with CSV or NDJSON, which are the whole range", "limit", "cursor")
+		r.limit = streamPageSize
+		return q.forbid("does not go with CSV or NDJSON, which are the whole range", "limit", "cursor")
 	}
-	r.limit, err = q.limit(maxHistory)
+	r.limit, err = q.limit(maxHistoryPoints)
 	return err
 }
 
-// isoPeriod is a duration of ISO 8601 in hours, minutes and seconds.
-var isoPeriod = regexp.MustCompile(`^PT(\d{1,9}H)?(\d{1,9}M)?(\d{1,9}(\.\d{1,3})?S)?$`)
+// isoDuration is a duration of ISO 8601 in hours, minutes and seconds.
+var isoDuration = regexp.MustCompile(`^PT(\d{1,9}H)?(\d{1,9}M)?(\d{1,9}(\.\d{1,3})?S)?$`)
 
-// isoCalendar are the durations whose length the calendar decides.
-var isoCalendar = map[string]string{"P1D": "day", "P1W": "week", "P1M": "month"}
+// isoCalendarIntervals are the durations whose length the calendar decides.
+var isoCalendarIntervals = map[string]string{"P1D": "day", "P1W": "week", "P1M": "month"}
 
-// intervalOf reads the length of buckets. Where a zone is given, an hour is
+// parseInterval reads the length of buckets. Where a zone is given, an hour is
 // one of its clock.
-func intervalOf(text string, zone bool) (factory.Interval, error) {
+func parseInterval(text string, zone bool) (factory.Interval, error) {
 	plain := text
-	if unit := isoCalendar[text]; unit != "" {
+	if unit := isoCalendarIntervals[text]; unit != "" {
 		plain = unit
-	} else if len(text) > len("PT") && isoPeriod.MatchString(text) {
+	} else if len(text) > len("PT") && isoDuration.MatchString(text) {
 		plain = strings.ToLower(text[len("PT"):])
 	}
 	interval, err := factory.ParseInterval(plain)
@@ -144,7 +144,7 @@ func intervalOf(text string, zone bool) (factory.Interval, error) {
 		err = interval.Validate()
 	}
 	if err != nil {
-		return interval, badParameter("interval", clip(text)+" is neither a length such as 10s, 15m, 1h or PT15M, nor 1d, 1w or 1mo")
+		return interval, invalidParam("interval", clip(text)+" is neither a length such as 10s, 15m, 1h or PT15M, nor 1d, 1w or 1mo")
 	}
 	if zone && interval == factory.Every(time.Hour) {
 		interval = factory.Interval{Calendar: factory.Hour}
@@ -152,27 +152,27 @@ func intervalOf(text string, zone bool) (factory.Interval, error) {
 	return interval, nil
 }
 
-// zones are those that were asked for, as reading one takes a while. There
+// zoneCache are those that were asked for, as reading one takes a while. There
 // are some six hundred names.
-var zones sync.Map
+var zoneCache sync.Map
 
-// zoneName keeps other spellings of a file's path out of zones.
-var zoneName = regexp.MustCompile(`^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$`)
+// zoneNamePattern keeps other spellings of a file's path out of zones.
+var zoneNamePattern = regexp.MustCompile(`^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$`)
 
-// zoneOf returns the zone of an IANA name; "" is UTC.
-func zoneOf(name string) (*time.Location, error) {
+// loadZone returns the zone of an IANA name; "" is UTC.
+func loadZone(name string) (*time.Location, error) {
 	if name == "" {
 		return time.UTC, nil
 	}
-	if known, ok := zones.Load(name); ok {
+	if known, ok := zoneCache.Load(name); ok {
 		return known.(*time.Location), nil
 	}
 	// A plus sign arrives as a space unless it was encoded.
 	plain := strings.Replace(name, " ", "+", 1)
 	loc, err := time.LoadLocation(plain)
-	if err != nil || !zoneName.MatchString(plain) || name == "Local" {
-		return nil, badParameter("tz", clip(name)+" is not the name of a time zone such as Europe/Berlin")
+	if err != nil || !zoneNamePattern.MatchString(plain) || name == "Local" {
+		return nil, invalidParam("tz", clip(name)+" is not the name of a time zone such as Europe/Berlin")
 	}
-	zones.Store(name, loc)
+	zoneCache.Store(name, loc)
 	return loc, nil
 }

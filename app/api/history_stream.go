@@ -20,11 +20,11 @@ func (a *API) streamHistory(ctx *fasthttp.RequestCtx, r *historyRequest, page hi
 	a.options.Runtime.StreamBody(ctx, func(w *bufio.Writer) error {
 		defer held.shrink(0)
 		out := historyWriter{w: w, r: r}
-		if err := out.head(); err != nil {
+		if err := out.writeHeader(); err != nil {
 			return err
 		}
 		for {
-			if err := out.page(page); err != nil {
+			if err := out.writePage(page); err != nil {
 				return err
 			}
 			if page.next == "" {
@@ -32,7 +32,7 @@ func (a *API) streamHistory(ctx *fasthttp.RequestCtx, r *historyRequest, page hi
 			}
 			var err error
 			r.cursor = page.next
-			if page, err = a.historyPage(r); err != nil {
+			if page, err = a.readHistoryPage(r); err != nil {
 				return err
 			}
 		}
@@ -46,8 +46,8 @@ type historyWriter struct {
 	row []byte
 }
 
-// head writes what stands before all rows.
-func (o *historyWriter) head() error {
+// writeHeader writes what stands before all rows.
+func (o *historyWriter) writeHeader() error {
 	if o.r.format != formatCSV {
 		return nil
 	}
@@ -62,21 +62,21 @@ func (o *historyWriter) head() error {
 	return err
 }
 
-func (o *historyWriter) page(page historyPage) error {
+func (o *historyWriter) writePage(page historyPage) error {
 	for _, s := range page.points {
-		names := o.names(s.Metric)
+		names := o.seriesColumns(s.Metric)
 		for _, p := range s.Points {
-			row := append(o.begin(p.ObservedAt), names...)
-			if err := o.end(appendFloat(row, p.Value)); err != nil {
+			row := append(o.beginRow(p.ObservedAt), names...)
+			if err := o.endRow(appendFloat(row, p.Value)); err != nil {
 				return err
 			}
 		}
 	}
 	for _, s := range page.buckets {
-		names := o.names(s.Metric)
+		names := o.seriesColumns(s.Metric)
 		for i := range s.Buckets {
-			row := append(o.begin(s.Buckets[i].Start), names...)
-			if err := o.end(o.aggregates(row, &s.Buckets[i], s.Kind)); err != nil {
+			row := append(o.beginRow(s.Buckets[i].Start), names...)
+			if err := o.endRow(o.appendAggregates(row, &s.Buckets[i], s.Kind)); err != nil {
 				return err
 			}
 		}
@@ -84,8 +84,8 @@ func (o *historyWriter) page(page historyPage) error {
 	return nil
 }
 
-// names is what stands between the time and the figures of each row.
-func (o *historyWriter) names(metric string) []byte {
+// seriesColumns is what stands between the time and the figures of each row.
+func (o *historyWriter) seriesColumns(metric string) []byte {
 	var names []byte
 	switch {
 	case o.r.format == formatCSV:
@@ -105,14 +105,14 @@ func (o *historyWriter) names(metric string) []byte {
 	return names
 }
 
-// begin begins a row with its time.
-func (o *historyWriter) begin(at int64) []byte {
+// beginRow begins a row with its time.
+func (o *historyWriter) beginRow(at int64) []byte {
 	row := o.row[:0]
 	if o.r.format == formatNDJSON {
 		row = append(row, `{"ts":`...)
 	}
 	switch {
-	case !o.r.iso:
+	case !o.r.isoTimes:
 		return appendInt(row, at)
 	case o.r.format == formatCSV:
 		return appendTime(row, at, o.r.location)
@@ -120,7 +120,7 @@ func (o *historyWriter) begin(at int64) []byte {
 	return append(appendTime(append(row, '"'), at, o.r.location), '"')
 }
 
-func (o *historyWriter) aggregates(row []byte, b *factory.Bucket, kind factory.MetricKind) []byte {
+func (o *historyWriter) appendAggregates(row []byte, b *factory.Bucket, kind factory.MetricKind) []byte {
 	for i := range o.r.aggregates {
 		g := &o.r.aggregates[i]
 		row = append(row, ',')
@@ -133,8 +133,8 @@ func (o *historyWriter) aggregates(row []byte, b *factory.Bucket, kind factory.M
 	return row
 }
 
-// end ends a row and writes it.
-func (o *historyWriter) end(row []byte) error {
+// endRow ends a row and writes it.
+func (o *historyWriter) endRow(row []byte) error {
 	switch {
 	case o.r.format == formatCSV:
 		row = append(row, '\r', '\n')

@@ -14,7 +14,7 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-func fill(t *testing.T, p *plant, readings ...factory.Reading) {
+func appendReadings(t *testing.T, p *testServer, readings ...factory.Reading) {
 	t.Helper()
 	if _, err := p.store.Append(t.Context(), readings); err != nil {
 		t.Fatal(err)
@@ -23,8 +23,8 @@ func fill(t *testing.T, p *plant, readings ...factory.Reading) {
 
 func TestHistory(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
-	fill(t, p,
+	p := startServer(t, nil)
+	appendReadings(t, p,
 		factory.Reading{Machine: "a/b ü", Metric: "x", ObservedAt: 1_700_000_000_000, Value: 0.1},
 		factory.Reading{Machine: "a/b ü", Metric: "x", ObservedAt: 1_700_000_001_000, Value: math.Copysign(0, -1)},
 		factory.Reading{Machine: "a/b ü", Metric: `y,"z"`, ObservedAt: 1_700_000_002_000, Value: 1e300},
@@ -50,11 +50,11 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-func TestHistoryPages(t *testing.T) {
+func TestHistoryPagination(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	for i := range int64(25) {
-		fill(t, p, factory.Reading{Machine: "m", Metric: fmt.Sprint("x", i%2), ObservedAt: 1_700_000_000_000 + i, Value: float64(i)})
+		appendReadings(t, p, factory.Reading{Machine: "m", Metric: fmt.Sprint("x", i%2), ObservedAt: 1_700_000_000_000 + i, Value: float64(i)})
 	}
 	seen, pages, cursor := map[string]bool{}, 0, ""
 	for {
@@ -88,10 +88,10 @@ func TestHistoryPages(t *testing.T) {
 	}
 }
 
-func TestQueriesThatAreRefused(t *testing.T) {
+func TestInvalidQueriesAreRejected(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
-	fill(t, p, factory.Reading{Machine: "m", Metric: "x", ObservedAt: 1_700_000_000_000, Value: 1})
+	p := startServer(t, nil)
+	appendReadings(t, p, factory.Reading{Machine: "m", Metric: "x", ObservedAt: 1_700_000_000_000, Value: 1})
 	for query, want := range map[string]string{
 		"/api/v1/machines/m/history?form=csv":                `"form": is not known here`,
 		"/api/v1/machines/m/history?limit=50001":             `"50001" is not a number from 1 to 50000`,
@@ -138,12 +138,12 @@ func TestQueriesThatAreRefused(t *testing.T) {
 }
 
 // A store that fails in the middle of a stream.
-type failing struct {
+type failingHistory struct {
 	factory.Store
 	pages int
 }
 
-func (s *failing) History(ctx context.Context, q factory.HistoryQuery) (factory.HistoryPage, error) {
+func (s *failingHistory) History(ctx context.Context, q factory.HistoryQuery) (factory.HistoryPage, error) {
 	if s.pages--; s.pages < 0 {
 		return factory.HistoryPage{}, factory.ErrUnavailable
 	}
@@ -152,11 +152,11 @@ func (s *failing) History(ctx context.Context, q factory.HistoryQuery) (factory.
 	return page, err
 }
 
-func TestCSVIsCutWhenTheStoreFails(t *testing.T) {
+func TestCSVConnectionIsCutWhenStoreFails(t *testing.T) {
 	t.Parallel()
-	p := start(t, func(o *api.Options, p *plant) { o.Store = &failing{Store: p.store, pages: 1} })
-	fill(t, p, factory.Reading{Machine: "m", Metric: "x", ObservedAt: 1_700_000_000_000, Value: 1})
-	got := p.raw(t, "GET /api/v1/machines/m/history?format=csv HTTP/1.1\r\nHost: x\r\n\r\n")
+	p := startServer(t, func(o *api.Options, p *testServer) { o.Store = &failingHistory{Store: p.store, pages: 1} })
+	appendReadings(t, p, factory.Reading{Machine: "m", Metric: "x", ObservedAt: 1_700_000_000_000, Value: 1})
+	got := p.sendRaw(t, "GET /api/v1/machines/m/history?format=csv HTTP/1.1\r\nHost: x\r\n\r\n")
 	if strings.HasSuffix(got, "0\r\n\r\n") || strings.Contains(got, "Content-Length") {
 		t.Errorf("answer = %q, want a chunked body without its end", got)
 	}

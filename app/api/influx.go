@@ -15,13 +15,13 @@ import (
 // of a status decides what this API may answer: it drops a batch for any 4xx
 // but 401, 403, 413 and 429, so whatever may pass is a 503 here.
 
-// influxWrite is POST /api/v2/write. A 204 says that every number in the body
+// postInfluxWrite is POST /api/v2/write. A 204 says that every number in the body
 // is committed; a 400 that all are but those in the lines that it names.
-func (a *API) influxWrite(ctx *fasthttp.RequestCtx, _ call) error {
+func (a *API) postInfluxWrite(ctx *fasthttp.RequestCtx, _ request) error {
 	args := ctx.QueryArgs()
 	precision, ok := lineprotocol.ParsePrecision(string(args.Peek("precision")))
 	if !ok {
-		return badParameter("precision", "is none of ns, us, ms, s")
+		return invalidParam("precision", "is none of ns, us, ms, s")
 	}
 	body, err := a.readBody(ctx)
 	defer body.release()
@@ -30,7 +30,7 @@ func (a *API) influxWrite(ctx *fasthttp.RequestCtx, _ call) error {
 	}
 	b := acquireBatch()
 	defer b.release()
-	err = b.decodeInflux(body.b, influxMapping{
+	err = b.decodeInflux(body.data, influxMapping{
 		precision: precision, machineTag: a.options.InfluxMachineTag, withMeasurement: a.options.InfluxMeasurement,
 	}, time.Now().UnixMilli(), a.options.MaxPoints)
 	if err != nil {
@@ -40,37 +40,37 @@ func (a *API) influxWrite(ctx *fasthttp.RequestCtx, _ call) error {
 	if err != nil {
 		return err
 	}
-	a.count(accepted, b)
+	a.countPoints(accepted, b)
 	if b.rejected > 0 {
-		return partialWrite(accepted, b)
+		return partialWriteError(accepted, b)
 	}
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
 	return nil
 }
 
-// partialWrite says what was refused of a body whose rest is stored.
-func partialWrite(accepted int, b *batch) error {
+// partialWriteError says what was refused of a body whose rest is stored.
+func partialWriteError(accepted int, b *batch) error {
 	detail := "partial write: " + strconv.Itoa(b.rejected) + " refused, " + strconv.Itoa(accepted) + " values stored"
 	return &httpError{status: fasthttp.StatusBadRequest, detail: detail, rejected: b.rejected, errors: b.errs}
 }
 
-// influxError is the body of an error in this dialect.
-type influxError struct {
+// influxErrorBody is the body of an error in this dialect.
+type influxErrorBody struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	// Line is the first line that was refused.
 	Line int `json:"line,omitempty"`
 }
 
-// influxErrors is how many errors a message lists: Telegraf logs it.
-const influxErrors = 20
+// maxInfluxErrors is how many errors a message lists: Telegraf logs it.
+const maxInfluxErrors = 20
 
 // influxLine is how the place of an error begins in this dialect.
 const influxLine = "line "
 
-// failInflux writes the answer to an error in the dialect.
-func failInflux(ctx *fasthttp.RequestCtx, err error) {
-	e := *answerTo(err)
+// writeInfluxError writes the answer to an error in the dialect.
+func writeInfluxError(ctx *fasthttp.RequestCtx, err error) {
+	e := *toHTTPError(err)
 	code := "internal error"
 	switch e.status {
 	case fasthttp.StatusTooManyRequests, fasthttp.StatusRequestTimeout, fasthttp.StatusServiceUnavailable:
@@ -85,34 +85,34 @@ func failInflux(ctx *fasthttp.RequestCtx, err error) {
 	case fasthttp.StatusBadRequest, fasthttp.StatusUnsupportedMediaType:
 		e.status, code = fasthttp.StatusBadRequest, "invalid"
 	}
-	answer := influxError{Code: code, Message: e.detail}
+	answer := influxErrorBody{Code: code, Message: e.detail}
 	if len(e.errors) > 0 && strings.HasPrefix(e.errors[0].Pointer, influxLine) {
 		answer.Line, _ = strconv.Atoi(e.errors[0].Pointer[len(influxLine):])
 		answer.Message += ": " + listErrors(e.errors)
 	}
 	body, _ := json.Marshal(answer) // strings and numbers only
-	e.write(ctx, "application/json; charset=utf-8", body)
+	e.writeTo(ctx, "application/json; charset=utf-8", body)
 }
 
 func listErrors(errs []fieldError) string {
 	var list strings.Builder
-	for i, e := range errs[:min(len(errs), influxErrors)] {
+	for i, e := range errs[:min(len(errs), maxInfluxErrors)] {
 		if i > 0 {
 			list.WriteString("; ")
 		}
 		list.WriteString(e.Pointer + ": " + e.Detail)
 	}
-	if len(errs) > influxErrors {
+	if len(errs) > maxInfluxErrors {
 		list.WriteString("; …")
 	}
 	return list.String()
 }
 
-// influxPing is GET /ping.
-func (a *API) influxPing(ctx *fasthttp.RequestCtx) { ctx.SetStatusCode(fasthttp.StatusNoContent) }
+// getInfluxPing is GET /ping.
+func (a *API) getInfluxPing(ctx *fasthttp.RequestCtx) { ctx.SetStatusCode(fasthttp.StatusNoContent) }
 
-// influxHealth is GET /health, readiness in the dialect.
-func (a *API) influxHealth(ctx *fasthttp.RequestCtx) {
+// getInfluxHealth is GET /health, readiness in the dialect.
+func (a *API) getInfluxHealth(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.SetContentTypeBytes(jsonType)
 	if _, ok := a.options.Health.Ready(); !ok {
 		ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)

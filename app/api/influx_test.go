@@ -15,31 +15,31 @@ import (
 	"smart-factory-backend/app/store/memory"
 )
 
-// telegraf sends a body as Telegraf's influxdb_v2 output does.
-func (p *plant) telegraf(t testing.TB, body string, headers ...string) answer {
+// writeLines sends a body as Telegraf's influxdb_v2 output does.
+func (p *testServer) writeLines(t testing.TB, body string, headers ...string) response {
 	t.Helper()
-	return p.do(t, "POST", "/api/v2/write?bucket=telegraf&org=plant", zipped(t, body), append([]string{
+	return p.do(t, "POST", "/api/v2/write?bucket=telegraf&org=plant", gzipped(t, body), append([]string{
 		"User-Agent: Telegraf/1.36.1 Go/1.25.1", "Content-Encoding: gzip", "Content-Type: text/plain; charset=utf-8",
 	}, headers...)...)
 }
 
-// influxProblem is the body of an error in the dialect.
-type influxProblem struct {
+// influxErrorBody is the body of an error in the dialect.
+type influxErrorBody struct {
 	Code, Message string
 	Line          int
 }
 
-func (a answer) influx(t testing.TB) influxProblem {
+func (a response) influxError(t testing.TB) influxErrorBody {
 	t.Helper()
-	var p influxProblem
+	var p influxErrorBody
 	if err := json.Unmarshal([]byte(a.body), &p); err != nil || !strings.HasPrefix(a.header["Content-Type"], "application/json") {
 		t.Errorf("answer = %+v, want an error of InfluxDB's (%v)", a, err)
 	}
 	return p
 }
 
-// stored is what the plant has, one "machine/metric@ts=value" each.
-func (p *plant) stored(t testing.TB) string {
+// storedReadings is what the plant has, one "machine/metric@ts=value" each.
+func (p *testServer) storedReadings(t testing.TB) string {
 	t.Helper()
 	page, err := p.store.Latest(t.Context(), factory.LatestQuery{Limit: 1 << 20})
 	if err != nil {
@@ -52,7 +52,7 @@ func (p *plant) stored(t testing.TB) string {
 	return strings.Join(list, " ")
 }
 
-func TestTelegrafWrites(t *testing.T) {
+func TestInfluxWrite(t *testing.T) {
 	t.Parallel()
 	const ts = "1700000000000000000"
 	tests := map[string]struct {
@@ -77,13 +77,13 @@ func TestTelegrafWrites(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, func(o *api.Options, _ *plant) {
+			p := startServer(t, func(o *api.Options, _ *testServer) {
 				o.InfluxMachineTag, o.InfluxMeasurement = tt.tag, tt.measurement
 			})
-			if a := p.telegraf(t, tt.body); a.status != 204 || a.body != "" {
+			if a := p.writeLines(t, tt.body); a.status != 204 || a.body != "" {
 				t.Fatalf("write = %+v, want 204", a)
 			}
-			if got := p.stored(t); got != tt.want {
+			if got := p.storedReadings(t); got != tt.want {
 				t.Errorf("stored %s, want %s", got, tt.want)
 			}
 		})
@@ -91,24 +91,24 @@ func TestTelegrafWrites(t *testing.T) {
 }
 
 // Telegraf packs while it sends, and so does not know the length before.
-func TestTelegrafSendsChunks(t *testing.T) {
+func TestInfluxWriteChunked(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
-	body := zipped(t, strings.Repeat("m,host=h f=1 1700000000000000000\n", 500))
+	p := startServer(t, nil)
+	body := gzipped(t, strings.Repeat("m,host=h f=1 1700000000000000000\n", 500))
 	var chunks strings.Builder
 	for i := 0; i < len(body); i += 20 {
 		part := body[i:min(i+20, len(body))]
 		fmt.Fprintf(&chunks, "%x\r\n%s\r\n", len(part), part)
 	}
-	got := p.raw(t, "POST /api/v2/write?bucket=b&org=o HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"+chunks.String()+"0\r\n\r\n")
-	if !strings.HasPrefix(got, "HTTP/1.1 204 ") || p.stored(t) != "h/f@1700000000000=1" {
-		t.Errorf("answer = %.200q, stored %s", got, p.stored(t))
+	got := p.sendRaw(t, "POST /api/v2/write?bucket=b&org=o HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"+chunks.String()+"0\r\n\r\n")
+	if !strings.HasPrefix(got, "HTTP/1.1 204 ") || p.storedReadings(t) != "h/f@1700000000000=1" {
+		t.Errorf("answer = %.200q, stored %s", got, p.storedReadings(t))
 	}
 }
 
 func TestInfluxPrecision(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	for i, tt := range []struct{ precision, timestamp string }{
 		{"ns", "1700000000000000000"}, {"us", "1700000000000000"}, {"ms", "1700000000000"}, {"s", "1700000000"},
 	} {
@@ -117,14 +117,14 @@ func TestInfluxPrecision(t *testing.T) {
 			t.Errorf("precision %s = %+v", tt.precision, a)
 		}
 	}
-	if got := p.stored(t); got != "h/f0@1700000000000=1 h/f1@1700000000000=1 h/f2@1700000000000=1 h/f3@1700000000000=1" {
+	if got := p.storedReadings(t); got != "h/f0@1700000000000=1 h/f1@1700000000000=1 h/f2@1700000000000=1 h/f3@1700000000000=1" {
 		t.Errorf("stored %s", got)
 	}
-	if a := p.do(t, "POST", "/api/v2/write?precision=h", "m,host=h f=1"); a.status != 400 || a.influx(t).Code != "invalid" {
+	if a := p.do(t, "POST", "/api/v2/write?precision=h", "m,host=h f=1"); a.status != 400 || a.influxError(t).Code != "invalid" {
 		t.Errorf("precision h = %+v, want 400", a)
 	}
 	before := time.Now().UnixMilli()
-	p.telegraf(t, "m,host=now f=1")
+	p.writeLines(t, "m,host=now f=1")
 	page, err := p.store.Latest(t.Context(), factory.LatestQuery{Machine: "now", Limit: 1})
 	if err != nil || len(page.Readings) != 1 || page.Readings[0].ObservedAt < before || page.Readings[0].ObservedAt > time.Now().UnixMilli() {
 		t.Errorf("without a timestamp = %+v, %v, want the present", page.Readings, err)
@@ -134,11 +134,11 @@ func TestInfluxPrecision(t *testing.T) {
 // A bad line is named, and costs nobody else anything.
 func TestInfluxPartialWrite(t *testing.T) {
 	t.Parallel()
-	p := start(t, func(o *api.Options, p *plant) {
+	p := startServer(t, func(o *api.Options, p *testServer) {
 		p.store = memory.New(memory.Options{AutoRegister: true, MaxSeries: 3})
 		o.Store = p.store
 	})
-	a := p.telegraf(t, strings.Join([]string{
+	a := p.writeLines(t, strings.Join([]string{
 		"m,host=h f=1 1700000000000000000",
 		"m f=2 1700000000000000000",
 		"m,host=h f=",
@@ -150,7 +150,7 @@ func TestInfluxPartialWrite(t *testing.T) {
 		"m,host=h g=1,s=\"a\n\" 1700000000000000000",
 		"m,host=h a=1,b=2 1700000000000000000",
 	}, "\n"))
-	got := a.influx(t)
+	got := a.influxError(t)
 	if a.status != 400 || got.Code != "invalid" || got.Line != 2 {
 		t.Errorf("write = %d %+v, want 400, invalid, line 2", a.status, got)
 	}
@@ -163,16 +163,16 @@ func TestInfluxPartialWrite(t *testing.T) {
 			t.Errorf("message %q lacks %q", got.Message, want)
 		}
 	}
-	if got := p.stored(t); got != "h/a@1700000000000=1 h/f@1700000000000=1 h/g@1700000000000=1" {
+	if got := p.storedReadings(t); got != "h/a@1700000000000=1 h/f@1700000000000=1 h/g@1700000000000=1" {
 		t.Errorf("stored %s", got)
 	}
 }
 
-func TestInfluxManyBadLines(t *testing.T) {
+func TestInfluxErrorListIsBounded(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
-	a := p.telegraf(t, strings.Repeat("bad\n", 5000)+"m,host=h f=1 1700000000000000000")
-	if got := a.influx(t); a.status != 400 || !strings.HasPrefix(got.Message, "partial write: 5000 refused, 1 values stored: line 1: ") || len(got.Message) > 4000 {
+	p := startServer(t, nil)
+	a := p.writeLines(t, strings.Repeat("bad\n", 5000)+"m,host=h f=1 1700000000000000000")
+	if got := a.influxError(t); a.status != 400 || !strings.HasPrefix(got.Message, "partial write: 5000 refused, 1 values stored: line 1: ") || len(got.Message) > 4000 {
 		t.Errorf("write = %d with %d bytes: %.200s", a.status, len(got.Message), got.Message)
 	}
 }
@@ -180,7 +180,7 @@ func TestInfluxManyBadLines(t *testing.T) {
 // What Telegraf makes of each status is the reason for it: it keeps and
 // resends after 401, 403, 429 and 5xx, splits after 413, and drops for the
 // rest.
-func TestInfluxStatuses(t *testing.T) {
+func TestInfluxErrorStatuses(t *testing.T) {
 	t.Parallel()
 	keys, err := access.Parse("edge:ingest:edge-secret,screen:read:read-secret")
 	if err != nil {
@@ -188,31 +188,31 @@ func TestInfluxStatuses(t *testing.T) {
 	}
 	line := "m,host=h f=1 1700000000000000000\n"
 	tests := map[string]struct {
-		change  func(*api.Options, *plant)
+		change  func(*api.Options, *testServer)
 		body    string
 		headers []string
 		status  int
 		code    string
 		retry   bool
 	}{
-		"a token":                  {change: func(o *api.Options, _ *plant) { o.Keys = access.NewKeys(keys) }, body: zipped(t, line), headers: []string{"Authorization: Token edge-secret"}, status: 204},
-		"no token":                 {change: func(o *api.Options, _ *plant) { o.Keys = access.NewKeys(keys) }, body: zipped(t, line), status: 401, code: "unauthorized"},
-		"a wrong token":            {change: func(o *api.Options, _ *plant) { o.Keys = access.NewKeys(keys) }, body: zipped(t, line), headers: []string{"Authorization: Token nope"}, status: 401, code: "unauthorized"},
-		"a key that may only read": {change: func(o *api.Options, _ *plant) { o.Keys = access.NewKeys(keys) }, body: zipped(t, line), headers: []string{"Authorization: Token read-secret"}, status: 403, code: "forbidden"},
-		"more than a request's":    {body: zipped(t, strings.Repeat(line, 10_001)), status: 413, code: "request too large"},
-		"a body over the limit":    {change: func(o *api.Options, _ *plant) { o.MaxBody = 100 }, body: strings.Repeat("x", 200), status: 413, code: "request too large"},
-		"a bomb":                   {change: func(o *api.Options, _ *plant) { o.MaxUnpacked = 10_000 }, body: zipped(t, strings.Repeat("#\n", 10_000)), status: 413, code: "request too large"},
+		"a token":                  {change: func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(keys) }, body: gzipped(t, line), headers: []string{"Authorization: Token edge-secret"}, status: 204},
+		"no token":                 {change: func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(keys) }, body: gzipped(t, line), status: 401, code: "unauthorized"},
+		"a wrong token":            {change: func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(keys) }, body: gzipped(t, line), headers: []string{"Authorization: Token nope"}, status: 401, code: "unauthorized"},
+		"a key that may only read": {change: func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(keys) }, body: gzipped(t, line), headers: []string{"Authorization: Token read-secret"}, status: 403, code: "forbidden"},
+		"more than a request's":    {body: gzipped(t, strings.Repeat(line, 10_001)), status: 413, code: "request too large"},
+		"a body over the limit":    {change: func(o *api.Options, _ *testServer) { o.MaxBody = 100 }, body: strings.Repeat("x", 200), status: 413, code: "request too large"},
+		"a bomb":                   {change: func(o *api.Options, _ *testServer) { o.MaxDecompressed = 10_000 }, body: gzipped(t, strings.Repeat("#\n", 10_000)), status: 413, code: "request too large"},
 		"no gzip":                  {body: line, status: 400, code: "invalid"},
-		"the queue is full":        {change: refuse(factory.ErrOverloaded), body: zipped(t, line), status: 503, code: "unavailable", retry: true},
-		"the disk is full":         {change: refuse(factory.ErrUnavailable), body: zipped(t, line), status: 503, code: "unavailable", retry: true},
-		"no memory for bodies":     {change: func(o *api.Options, _ *plant) { o.IngestMemory = 100 }, body: zipped(t, line), status: 503, code: "unavailable", retry: true},
-		"too many connections":     {change: func(_ *api.Options, p *plant) { p.over = "connections" }, body: zipped(t, line), status: 503, code: "unavailable", retry: true},
-		"a fault of ours":          {change: refuse(fmt.Errorf("secret path")), body: zipped(t, line), status: 500, code: "internal error"},
+		"the queue is full":        {change: withStoreError(factory.ErrOverloaded), body: gzipped(t, line), status: 503, code: "unavailable", retry: true},
+		"the disk is full":         {change: withStoreError(factory.ErrUnavailable), body: gzipped(t, line), status: 503, code: "unavailable", retry: true},
+		"no memory for bodies":     {change: func(o *api.Options, _ *testServer) { o.IngestMemory = 100 }, body: gzipped(t, line), status: 503, code: "unavailable", retry: true},
+		"too many connections":     {change: func(_ *api.Options, p *testServer) { p.overLimit = "connections" }, body: gzipped(t, line), status: 503, code: "unavailable", retry: true},
+		"a fault of ours":          {change: withStoreError(fmt.Errorf("secret path")), body: gzipped(t, line), status: 500, code: "internal error"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, tt.change)
+			p := startServer(t, tt.change)
 			a := p.do(t, "POST", "/api/v2/write?org=o&bucket=b", tt.body, append([]string{"Content-Encoding: gzip"}, tt.headers...)...)
 			if a.status != tt.status || (a.header["Retry-After"] != "") != tt.retry {
 				t.Errorf("write = %+v, want %d, Retry-After %v", a, tt.status, tt.retry)
@@ -220,41 +220,41 @@ func TestInfluxStatuses(t *testing.T) {
 			if tt.code == "" {
 				return
 			}
-			if got := a.influx(t); got.Code != tt.code || got.Message == "" || strings.Contains(got.Message, "secret") {
+			if got := a.influxError(t); got.Code != tt.code || got.Message == "" || strings.Contains(got.Message, "secret") {
 				t.Errorf("error = %+v, want %s", got, tt.code)
 			}
 		})
 	}
 }
 
-func refuse(err error) func(*api.Options, *plant) {
-	return func(o *api.Options, p *plant) { o.Store = refusing{p.store, err} }
+func withStoreError(err error) func(*api.Options, *testServer) {
+	return func(o *api.Options, p *testServer) { o.Store = failingStore{p.store, err} }
 }
 
-func TestInfluxRateLimitIsOverload(t *testing.T) {
+func TestInfluxRateLimitIsUnavailable(t *testing.T) {
 	t.Parallel()
-	p := start(t, func(o *api.Options, p *plant) {
+	p := startServer(t, func(o *api.Options, p *testServer) {
 		o.RateLimit, o.RateBurst = 1, 1
 		p.peer = netip.MustParseAddr("192.0.2.9")
 	})
-	p.telegraf(t, "m,host=h f=1")
-	if a := p.telegraf(t, "m,host=h f=1"); a.status != 503 || a.header["Retry-After"] == "" || a.influx(t).Code != "unavailable" {
+	p.writeLines(t, "m,host=h f=1")
+	if a := p.writeLines(t, "m,host=h f=1"); a.status != 503 || a.header["Retry-After"] == "" || a.influxError(t).Code != "unavailable" {
 		t.Errorf("the second = %+v, want 503 with Retry-After", a)
 	}
 }
 
-func TestInfluxEncodingThatIsNotKnown(t *testing.T) {
+func TestInfluxUnsupportedEncoding(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	a := p.do(t, "POST", "/api/v2/write", "m,host=h f=1", "Content-Encoding: zstd")
-	if got := a.influx(t); a.status != 400 || !strings.Contains(got.Message, "gzip or identity") {
+	if got := a.influxError(t); a.status != 400 || !strings.Contains(got.Message, "gzip or identity") {
 		t.Errorf("write = %+v, want 400", a)
 	}
 }
 
-func TestInfluxClientsLookForTheServer(t *testing.T) {
+func TestInfluxPingAndHealth(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	if a := p.get(t, "/ping"); a.status != 204 {
 		t.Errorf("ping = %+v", a)
 	}
@@ -265,16 +265,16 @@ func TestInfluxClientsLookForTheServer(t *testing.T) {
 		t.Errorf("health = %+v", a)
 	}
 	_ = p.store.Close()
-	if a := start(t, func(_ *api.Options, p *plant) { p.draining = true }).get(t, "/health"); a.status != 503 || !strings.Contains(a.body, `"status":"fail"`) {
+	if a := startServer(t, func(_ *api.Options, p *testServer) { p.draining = true }).get(t, "/health"); a.status != 503 || !strings.Contains(a.body, `"status":"fail"`) {
 		t.Errorf("health while draining = %+v", a)
 	}
 }
 
 // Each answer is about its own request's errors, however many are answered at
 // the same time.
-func TestErrorsBelongToTheirRequest(t *testing.T) {
+func TestConcurrentErrorsAreNotShared(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
@@ -284,7 +284,7 @@ func TestErrorsBelongToTheirRequest(t *testing.T) {
 				if want := `"pointer":"/values/` + name + `"`; a.status != 400 || strings.Count(a.body, want) != 1 || strings.Count(a.body, "pointer") != 1 {
 					t.Errorf("answer to %s = %d %s", name, a.status, a.body)
 				}
-				if a := p.telegraf(t, strings.Repeat("# \n", i)+"bad"); a.influx(t).Line != i+1 {
+				if a := p.writeLines(t, strings.Repeat("# \n", i)+"bad"); a.influxError(t).Line != i+1 {
 					t.Errorf("answer to a bad line %d = %s", i+1, a.body)
 				}
 			}

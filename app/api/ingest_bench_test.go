@@ -24,32 +24,32 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// nobody is a Runtime that limits nothing.
-type nobody struct{}
+// stubRuntime is a Runtime that limits nothing.
+type stubRuntime struct{}
 
-func (nobody) StreamBody(*fasthttp.RequestCtx, func(*bufio.Writer) error) {}
-func (nobody) OverLimit(*fasthttp.RequestCtx) string                      { return "" }
-func (nobody) Peer(*fasthttp.RequestCtx) netip.Addr                       { return netip.MustParseAddr("192.0.2.1") }
-func (nobody) Workers() (running, total int)                              { return 1, 1 }
-func (nobody) Draining() bool                                             { return false }
+func (stubRuntime) StreamBody(*fasthttp.RequestCtx, func(*bufio.Writer) error) {}
+func (stubRuntime) OverLimit(*fasthttp.RequestCtx) string                      { return "" }
+func (stubRuntime) Peer(*fasthttp.RequestCtx) netip.Addr                       { return netip.MustParseAddr("192.0.2.1") }
+func (stubRuntime) Workers() (running, total int)                              { return 1, 1 }
+func (stubRuntime) Draining() bool                                             { return false }
 
-// taking takes all readings and keeps none.
-type taking struct{ factory.Store }
+// acceptingStore takes all readings and keeps none.
+type acceptingStore struct{ factory.Store }
 
-func (taking) Append(_ context.Context, readings []factory.Reading) (factory.AppendResult, error) {
+func (acceptingStore) Append(_ context.Context, readings []factory.Reading) (factory.AppendResult, error) {
 	return factory.AppendResult{Accepted: len(readings)}, nil
 }
 
 const (
 	benchPoints = 1000
-	// benchTime stands in the bodies where each request has its own time.
-	benchTime = "1700000000000"
+	// benchTimestamp stands in the bodies where each request has its own time.
+	benchTimestamp = "1700000000000"
 )
 
-// dialect is one way to send benchPoints readings: 125 machines, 8 metrics.
-type dialect struct{ name, path, contentType, body string }
+// ingestFormat is one way to send benchPoints readings: 125 machines, 8 metrics.
+type ingestFormat struct{ name, path, contentType, body string }
 
-func dialects() []dialect {
+func ingestFormats() []ingestFormat {
 	var array, ndjson, lines, gateway bytes.Buffer
 	for i := range benchPoints / 8 {
 		var values bytes.Buffer
@@ -59,12 +59,12 @@ func dialects() []dialect {
 			fmt.Fprintf(&values, `,"metric_%d":%s`, j, number)
 			fmt.Fprintf(&lines, ",metric_%d=%s", j, number)
 		}
-		fmt.Fprintf(&array, `,{"machine":"press-%d","ts":%s,"values":{%s}}`, i, benchTime, values.Bytes()[1:])
-		fmt.Fprintf(&ndjson, `{"machine":"press-%d","ts":%s,"values":{%s}}`+"\n", i, benchTime, values.Bytes()[1:])
-		fmt.Fprintf(&gateway, `,"press-%d":[{"ts":%s,"values":{%s}}]`, i, benchTime, values.Bytes()[1:])
-		fmt.Fprintf(&lines, " %s000000\n", benchTime)
+		fmt.Fprintf(&array, `,{"machine":"press-%d","ts":%s,"values":{%s}}`, i, benchTimestamp, values.Bytes()[1:])
+		fmt.Fprintf(&ndjson, `{"machine":"press-%d","ts":%s,"values":{%s}}`+"\n", i, benchTimestamp, values.Bytes()[1:])
+		fmt.Fprintf(&gateway, `,"press-%d":[{"ts":%s,"values":{%s}}]`, i, benchTimestamp, values.Bytes()[1:])
+		fmt.Fprintf(&lines, " %s000000\n", benchTimestamp)
 	}
-	return []dialect{
+	return []ingestFormat{
 		{"json", "/api/v1/telemetry", "application/json", "[" + array.String()[1:] + "]"},
 		{"ndjson", "/api/v1/telemetry", "application/x-ndjson", ndjson.String()},
 		{"line-protocol", "/api/v2/write", "text/plain", string(bytes.ReplaceAll(lines.Bytes(), []byte(" ,"), []byte(" ")))},
@@ -75,8 +75,8 @@ func dialects() []dialect {
 func benchAPI(b *testing.B, store factory.Store) *api.API {
 	b.Helper()
 	api, err := api.New(api.Options{
-		Store: store, Runtime: nobody{}, Metrics: metrics.New(), Keys: access.NewKeys(access.List{}), Health: health.New(nobody{}, time.Now),
-		RateLimit: 1e9, RateBurst: 1e9, KeyRateLimit: 1e9, MaxBody: 4 << 20, MaxUnpacked: 32 << 20, MaxPoints: 10_000,
+		Store: store, Runtime: stubRuntime{}, Metrics: metrics.New(), Keys: access.NewKeys(access.List{}), Health: health.New(stubRuntime{}, time.Now),
+		RateLimit: 1e9, RateBurst: 1e9, KeyRateLimit: 1e9, MaxBody: 4 << 20, MaxDecompressed: 32 << 20, MaxPoints: 10_000,
 		IngestTimeout: time.Minute, IngestMemory: 1 << 30,
 	})
 	if err != nil {
@@ -85,8 +85,8 @@ func benchAPI(b *testing.B, store factory.Store) *api.API {
 	return api
 }
 
-// cpu is the CPU time that the process has used.
-func cpu(b *testing.B) time.Duration {
+// processCPUTime is the CPU time that the process has used.
+func processCPUTime(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -98,9 +98,9 @@ func cpu(b *testing.B) time.Duration {
 // BenchmarkIngest sends 1000 readings a request in each dialect through the
 // handler: decoding alone, and until they are on the disk.
 func BenchmarkIngest(b *testing.B) {
-	for _, d := range dialects() {
+	for _, d := range ingestFormats() {
 		b.Run("decode/"+d.name, func(b *testing.B) {
-			ingest(b, d, benchAPI(b, taking{memory.New(memory.Options{})}))
+			benchmarkIngest(b, d, benchAPI(b, acceptingStore{memory.New(memory.Options{})}))
 		})
 		b.Run("durable/"+d.name, func(b *testing.B) {
 			store, err := sqlite.Open(b.Context(), sqlite.Options{
@@ -111,16 +111,16 @@ func BenchmarkIngest(b *testing.B) {
 			}
 			defer func() { _ = store.Close() }()
 			b.SetParallelism(8)
-			ingest(b, d, benchAPI(b, store))
+			benchmarkIngest(b, d, benchAPI(b, store))
 		})
 	}
 }
 
-func ingest(b *testing.B, d dialect, api *api.API) {
+func benchmarkIngest(b *testing.B, d ingestFormat, api *api.API) {
 	b.Helper()
 	var places []int
-	for at := 0; ; at += len(benchTime) {
-		next := bytes.Index([]byte(d.body[at:]), []byte(benchTime))
+	for at := 0; ; at += len(benchTimestamp) {
+		next := bytes.Index([]byte(d.body[at:]), []byte(benchTimestamp))
 		if next < 0 {
 			break
 		}
@@ -131,7 +131,7 @@ func ingest(b *testing.B, d dialect, api *api.API) {
 	now.Store(1_700_000_000_000)
 	b.ReportAllocs()
 	b.SetBytes(int64(len(d.body)))
-	before := cpu(b)
+	before := processCPUTime(b)
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		body := []byte(d.body)
@@ -157,5 +157,5 @@ func ingest(b *testing.B, d dialect, api *api.API) {
 	})
 	points := float64(benchPoints) * float64(b.N)
 	b.ReportMetric(points/b.Elapsed().Seconds(), "points/s")
-	b.ReportMetric(points/(cpu(b)-before).Seconds(), "points/cpu-s")
+	b.ReportMetric(points/(processCPUTime(b)-before).Seconds(), "points/cpu-s")
 }

@@ -10,26 +10,26 @@ import (
 )
 
 const (
-	// maxPage is the most entries of a list in one answer.
-	maxPage = 1000
-	// queryTime is how long the store may take for one page.
-	queryTime = 15 * time.Second
+	// maxPageSize is the most entries of a list in one answer.
+	maxPageSize = 1000
+	// queryTimeout is how long the store may take for one page.
+	queryTimeout = 15 * time.Second
 )
 
-// latest is GET /api/v1/latest.
-func (a *API) latest(ctx *fasthttp.RequestCtx, _ call) error {
-	q, err := queryOf(ctx, "machine", "metric", "limit", "cursor")
+// getLatest is GET /api/v1/latest.
+func (a *API) getLatest(ctx *fasthttp.RequestCtx, _ request) error {
+	q, err := parseQuery(ctx, "machine", "metric", "limit", "cursor")
 	if err != nil {
 		return err
 	}
-	if len(ctx.QueryArgs().PeekMulti(paramMetrics)) > 1 {
-		return badParameter(paramMetrics, "stands there twice")
+	if len(ctx.QueryArgs().PeekMulti(paramMetric)) > 1 {
+		return invalidParam(paramMetric, "stands there twice")
 	}
-	limit, err := q.limit(maxPage)
+	limit, err := q.limit(maxPageSize)
 	if err != nil {
 		return err
 	}
-	wait, cancel := context.WithTimeout(context.Background(), queryTime)
+	wait, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
 	page, err := a.options.Store.Latest(wait, factory.LatestQuery{
 		Machine: q["machine"], Metric: q["metric"], Cursor: q["cursor"], Limit: limit,
@@ -54,11 +54,11 @@ func (a *API) latest(ctx *fasthttp.RequestCtx, _ call) error {
 		dst = appendFloat(dst, r.Value)
 		dst = append(dst, '}')
 	}
-	return sendPage(ctx, append(dst, ']'), page.NextCursor)
+	return writePage(ctx, append(dst, ']'), page.NextCursor)
 }
 
-// sendPage ends a JSON object with its cursor, and sends it.
-func sendPage(ctx *fasthttp.RequestCtx, dst []byte, cursor string) error {
+// writePage ends a JSON object with its cursor, and sends it.
+func writePage(ctx *fasthttp.RequestCtx, dst []byte, cursor string) error {
 	ctx.Response.Header.SetContentType("application/json")
 	ctx.SetBody(appendCursor(dst, cursor))
 	return nil

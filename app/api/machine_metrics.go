@@ -28,7 +28,7 @@ type metricJSON struct {
 	UpdatedAt int64   `json:"updated_at"`
 }
 
-func metricOut(m factory.Metric) metricJSON {
+func toMetricJSON(m factory.Metric) metricJSON {
 	out := metricJSON{
 		Machine: m.Machine, Metric: m.Name, Unit: m.Unit, Kind: m.Kind, ExpectedMin: m.ExpectedMin, ExpectedMax: m.ExpectedMax,
 		CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
@@ -72,7 +72,7 @@ func parseRetention(text string) (time.Duration, error) {
 		if strings.EqualFold(parts[2]+parts[4], "w") {
 			unit = 7 * day
 		}
-	} else if len(text) > len("PT") && isoPeriod.MatchString(text) {
+	} else if len(text) > len("PT") && isoDuration.MatchString(text) {
 		plain = strings.ToLower(text[len("PT"):])
 	}
 	d, err := time.ParseDuration(plain)
@@ -87,47 +87,47 @@ func parseRetention(text string) (time.Duration, error) {
 }
 
 // listMetrics is GET /api/v1/machines/{id}/metrics.
-func (a *API) listMetrics(ctx *fasthttp.RequestCtx, c call) error {
-	if _, err := queryOf(ctx); err != nil {
+func (a *API) listMetrics(ctx *fasthttp.RequestCtx, c request) error {
+	if _, err := parseQuery(ctx); err != nil {
 		return err
 	}
-	wait, cancel := context.WithTimeout(context.Background(), queryTime)
+	wait, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
-	all, err := a.options.Store.Metrics(wait, c.args[0])
+	all, err := a.options.Store.Metrics(wait, c.params[0])
 	if err != nil {
 		return err
 	}
 	list := make([]metricJSON, len(all))
 	for i, m := range all {
-		list[i] = metricOut(m)
+		list[i] = toMetricJSON(m)
 	}
-	return sendList(ctx, "metrics", list, "")
+	return writeList(ctx, "metrics", list, "")
 }
 
 // getMetric is GET /api/v1/machines/{id}/metrics/{metric}.
-func (a *API) getMetric(ctx *fasthttp.RequestCtx, c call) error {
-	if _, err := queryOf(ctx); err != nil {
+func (a *API) getMetric(ctx *fasthttp.RequestCtx, c request) error {
+	if _, err := parseQuery(ctx); err != nil {
 		return err
 	}
 	m, err := a.metric(c)
 	if err != nil {
 		return err
 	}
-	if done, err := notModified(ctx, tagOf(m.Version)); done || err != nil {
+	if done, err := checkReadConditions(ctx, versionTag(m.Version)); done || err != nil {
 		return err
 	}
-	return sendEntry(ctx, fasthttp.StatusOK, metricOut(m))
+	return writeEntry(ctx, fasthttp.StatusOK, toMetricJSON(m))
 }
 
-func (a *API) metric(c call) (factory.Metric, error) {
-	wait, cancel := context.WithTimeout(context.Background(), queryTime)
+func (a *API) metric(c request) (factory.Metric, error) {
+	wait, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
-	return a.options.Store.Metric(wait, c.args[0], c.args[1])
+	return a.options.Store.Metric(wait, c.params[0], c.params[1])
 }
 
 // putMetric is PUT /api/v1/machines/{id}/metrics/{metric}.
-func (a *API) putMetric(ctx *fasthttp.RequestCtx, c call) error {
-	if _, err := queryOf(ctx); err != nil {
+func (a *API) putMetric(ctx *fasthttp.RequestCtx, c request) error {
+	if _, err := parseQuery(ctx); err != nil {
 		return err
 	}
 	body, err := a.readBody(ctx)
@@ -135,13 +135,13 @@ func (a *API) putMetric(ctx *fasthttp.RequestCtx, c call) error {
 	if err != nil {
 		return err
 	}
-	m, err := readMetric(body.b, c.args[0], c.args[1])
+	m, err := parseMetric(body.data, c.params[0], c.params[1])
 	if err != nil {
 		return err
 	}
-	match, err := matchOf(ctx, func() (int64, error) {
+	match, err := writeCondition(ctx, func() (int64, error) {
 		now, err := a.metric(c)
-		return versionOr0(now.Version, err)
+		return versionOrZero(now.Version, err)
 	})
 	if err != nil {
 		return err
@@ -152,21 +152,21 @@ func (a *API) putMetric(ctx *fasthttp.RequestCtx, c call) error {
 	if err != nil {
 		return err
 	}
-	ctx.Response.Header.Set(fasthttp.HeaderETag, tagOf(stored.Version))
-	return sendPut(ctx, created, "/api/v1/machines/"+url.PathEscape(m.Machine)+"/metrics/"+url.PathEscape(m.Name), metricOut(stored))
+	ctx.Response.Header.Set(fasthttp.HeaderETag, versionTag(stored.Version))
+	return writePutResponse(ctx, created, "/api/v1/machines/"+url.PathEscape(m.Machine)+"/metrics/"+url.PathEscape(m.Name), toMetricJSON(stored))
 }
 
-// readMetric reads a metric's description. What a GET adds to it may stand
+// parseMetric reads a metric's description. What a GET adds to it may stand
 // there and is not looked at.
-func readMetric(body []byte, machine, name string) (factory.Metric, error) {
+func parseMetric(body []byte, machine, name string) (factory.Metric, error) {
 	m := factory.Metric{Machine: machine, Name: name, Kind: factory.Gauge}
 	kind, retention := string(m.Kind), ""
 	namedMachine, namedMetric := machine, name
-	err := readDocument(body, map[string]reader{
-		"machine": textInto(&namedMachine), "metric": textInto(&namedMetric),
-		"unit": textInto(&m.Unit), "kind": textInto(&kind), "retention": textInto(&retention),
-		"expected_min": numberInto(&m.ExpectedMin), "expected_max": numberInto(&m.ExpectedMax),
-		"created_at": skipped, "updated_at": skipped,
+	err := readJSONObject(body, map[string]memberReader{
+		"machine": stringMember(&namedMachine), "metric": stringMember(&namedMetric),
+		"unit": stringMember(&m.Unit), "kind": stringMember(&kind), "retention": stringMember(&retention),
+		"expected_min": numberMember(&m.ExpectedMin), "expected_max": numberMember(&m.ExpectedMax),
+		"created_at": ignoredMember, "updated_at": ignoredMember,
 	})
 	if err != nil {
 		return m, err
@@ -206,7 +206,7 @@ func readMetric(body []byte, machine, name string) (factory.Metric, error) {
 		fault(part.pointer, factory.ValidateMetric(only))
 	}
 	if len(faults) > 0 {
-		return m, invalidDocument(faults)
+		return m, invalidMembers(faults)
 	}
 	return m, nil
 }

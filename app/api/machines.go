@@ -27,7 +27,7 @@ type machineJSON struct {
 	LastSeen   *int64            `json:"last_seen"`
 }
 
-func machineOut(m factory.Machine) machineJSON {
+func toMachineJSON(m factory.Machine) machineJSON {
 	out := machineJSON{
 		ID: m.ID, Name: m.Name, Site: m.Site, Area: m.Area, Line: m.Line,
 		Path:       strings.TrimRight(m.Site+"/"+m.Area+"/"+m.Line, "/"),
@@ -48,18 +48,18 @@ func machineTag(m factory.Machine) string {
 }
 
 // listMachines is GET /api/v1/machines.
-func (a *API) listMachines(ctx *fasthttp.RequestCtx, _ call) error {
-	q, err := queryOf(ctx, "site", "area", "line", "q", "limit", "cursor")
+func (a *API) listMachines(ctx *fasthttp.RequestCtx, _ request) error {
+	q, err := parseQuery(ctx, "site", "area", "line", "q", "limit", "cursor")
 	if err != nil {
 		return err
 	}
 	mq := factory.MachineQuery{
 		Placement: factory.Placement{Site: q["site"], Area: q["area"], Line: q["line"]}, Prefix: q["q"], Cursor: q["cursor"],
 	}
-	if mq.Limit, err = q.limit(maxPage); err != nil {
+	if mq.Limit, err = q.limit(maxPageSize); err != nil {
 		return err
 	}
-	wait, cancel := context.WithTimeout(context.Background(), queryTime)
+	wait, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
 	page, err := a.options.Store.Machines(wait, mq)
 	if err != nil {
@@ -67,43 +67,43 @@ func (a *API) listMachines(ctx *fasthttp.RequestCtx, _ call) error {
 	}
 	list := make([]machineJSON, len(page.Machines))
 	for i, m := range page.Machines {
-		list[i] = machineOut(m)
+		list[i] = toMachineJSON(m)
 	}
-	return sendList(ctx, "machines", list, page.NextCursor)
+	return writeList(ctx, "machines", list, page.NextCursor)
 }
 
-// sendList sends the entries of a list under its name.
-func sendList(ctx *fasthttp.RequestCtx, name string, list any, cursor string) error {
+// writeList sends the entries of a list under its name.
+func writeList(ctx *fasthttp.RequestCtx, name string, list any, cursor string) error {
 	entries, err := json.Marshal(list)
 	if err != nil {
 		return err
 	}
 	dst := append(ctx.Response.Body()[:0], `{"`+name+`":`...)
-	return sendPage(ctx, append(dst, entries...), cursor)
+	return writePage(ctx, append(dst, entries...), cursor)
 }
 
 // getMachine is GET /api/v1/machines/{id}.
-func (a *API) getMachine(ctx *fasthttp.RequestCtx, c call) error {
-	if _, err := queryOf(ctx); err != nil {
+func (a *API) getMachine(ctx *fasthttp.RequestCtx, c request) error {
+	if _, err := parseQuery(ctx); err != nil {
 		return err
 	}
-	m, err := a.machine(c.args[0])
+	m, err := a.machine(c.params[0])
 	if err != nil {
 		return err
 	}
-	if done, err := notModified(ctx, machineTag(m)); done || err != nil {
+	if done, err := checkReadConditions(ctx, machineTag(m)); done || err != nil {
 		return err
 	}
-	return sendEntry(ctx, fasthttp.StatusOK, machineOut(m))
+	return writeEntry(ctx, fasthttp.StatusOK, toMachineJSON(m))
 }
 
 func (a *API) machine(id string) (factory.Machine, error) {
-	wait, cancel := context.WithTimeout(context.Background(), queryTime)
+	wait, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
 	return a.options.Store.Machine(wait, id)
 }
 
-func sendEntry(ctx *fasthttp.RequestCtx, status int, entry any) error {
+func writeEntry(ctx *fasthttp.RequestCtx, status int, entry any) error {
 	body, err := json.Marshal(entry)
 	if err != nil {
 		return err
@@ -115,8 +115,8 @@ func sendEntry(ctx *fasthttp.RequestCtx, status int, entry any) error {
 }
 
 // putMachine is PUT /api/v1/machines/{id}.
-func (a *API) putMachine(ctx *fasthttp.RequestCtx, c call) error {
-	if _, err := queryOf(ctx); err != nil {
+func (a *API) putMachine(ctx *fasthttp.RequestCtx, c request) error {
+	if _, err := parseQuery(ctx); err != nil {
 		return err
 	}
 	body, err := a.readBody(ctx)
@@ -124,13 +124,13 @@ func (a *API) putMachine(ctx *fasthttp.RequestCtx, c call) error {
 	if err != nil {
 		return err
 	}
-	m, err := readMachine(body.b, c.args[0])
+	m, err := parseMachine(body.data, c.params[0])
 	if err != nil {
 		return err
 	}
-	match, err := matchOf(ctx, func() (int64, error) {
+	match, err := writeCondition(ctx, func() (int64, error) {
 		now, err := a.machine(m.ID)
-		return versionOr0(now.Version, err)
+		return versionOrZero(now.Version, err)
 	})
 	if err != nil {
 		return err
@@ -142,46 +142,46 @@ func (a *API) putMachine(ctx *fasthttp.RequestCtx, c call) error {
 		return err
 	}
 	ctx.Response.Header.Set(fasthttp.HeaderETag, machineTag(stored))
-	return sendPut(ctx, created, "/api/v1/machines/"+url.PathEscape(m.ID), machineOut(stored))
+	return writePutResponse(ctx, created, "/api/v1/machines/"+url.PathEscape(m.ID), toMachineJSON(stored))
 }
 
-// sendPut answers a PUT with what is stored now.
-func sendPut(ctx *fasthttp.RequestCtx, created bool, location string, entry any) error {
+// writePutResponse answers a PUT with what is stored now.
+func writePutResponse(ctx *fasthttp.RequestCtx, created bool, location string, entry any) error {
 	status := fasthttp.StatusOK
 	if created {
 		status = fasthttp.StatusCreated
 		ctx.Response.Header.Set(fasthttp.HeaderLocation, location)
 	}
-	return sendEntry(ctx, status, entry)
+	return writeEntry(ctx, status, entry)
 }
 
-// readMachine reads a machine's description. What a GET adds to it may stand
+// parseMachine reads a machine's description. What a GET adds to it may stand
 // there and is not looked at.
-func readMachine(body []byte, id string) (factory.Machine, error) {
+func parseMachine(body []byte, id string) (factory.Machine, error) {
 	m := factory.Machine{ID: id}
 	named, path := id, ""
-	err := readDocument(body, map[string]reader{
-		"id": textInto(&named), "name": textInto(&m.Name), "path": textInto(&path),
-		"site": textInto(&m.Site), "area": textInto(&m.Area), "line": textInto(&m.Line),
-		"attributes": textsInto(&m.Attributes),
-		"created_at": skipped, "updated_at": skipped, "last_seen": skipped,
+	err := readJSONObject(body, map[string]memberReader{
+		"id": stringMember(&named), "name": stringMember(&m.Name), "path": stringMember(&path),
+		"site": stringMember(&m.Site), "area": stringMember(&m.Area), "line": stringMember(&m.Line),
+		"attributes": stringMapMember(&m.Attributes),
+		"created_at": ignoredMember, "updated_at": ignoredMember, "last_seen": ignoredMember,
 	})
 	if err != nil {
 		return m, err
 	}
 	if named != id {
-		return m, invalidDocument([]fieldError{{Pointer: "/id", Detail: "is not the machine that the path names"}})
+		return m, invalidMembers([]fieldError{{Pointer: "/id", Detail: "is not the machine that the path names"}})
 	}
 	if m.Placement == (factory.Placement{}) && path != "" {
 		parts := strings.SplitN(path, "/", 3)
 		parts = append(parts, "", "")
 		m.Site, m.Area, m.Line = parts[0], parts[1], parts[2]
 	}
-	return m, locateMachine(m)
+	return m, validateMachineMembers(m)
 }
 
-// locateMachine checks a machine part by part, to name the member at fault.
-func locateMachine(m factory.Machine) error {
+// validateMachineMembers checks a machine part by part, to name the member at fault.
+func validateMachineMembers(m factory.Machine) error {
 	if err := factory.ValidateMachine(factory.Machine{ID: m.ID}); err != nil {
 		return err // the id, which is in the path
 	}
@@ -201,31 +201,31 @@ func locateMachine(m factory.Machine) error {
 		}
 	}
 	if len(faults) > 0 {
-		return invalidDocument(faults)
+		return invalidMembers(faults)
 	}
 	return nil
 }
 
 // deleteMachine is DELETE /api/v1/machines/{id}.
-func (a *API) deleteMachine(ctx *fasthttp.RequestCtx, c call) error {
-	q, err := queryOf(ctx, "purge")
+func (a *API) deleteMachine(ctx *fasthttp.RequestCtx, c request) error {
+	q, err := parseQuery(ctx, "purge")
 	if err != nil {
 		return err
 	}
-	purge, err := q.word("purge", "false", "true")
+	purge, err := q.oneOf("purge", "false", "true")
 	if err != nil {
 		return err
 	}
-	match, err := matchOf(ctx, func() (int64, error) {
-		now, err := a.machine(c.args[0])
-		return versionOr0(now.Version, err)
+	match, err := writeCondition(ctx, func() (int64, error) {
+		now, err := a.machine(c.params[0])
+		return versionOrZero(now.Version, err)
 	})
 	if err != nil {
 		return err
 	}
 	wait, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
 	defer cancel()
-	if err := a.options.Store.DeleteMachine(wait, c.args[0], match, purge == "true"); err != nil {
+	if err := a.options.Store.DeleteMachine(wait, c.params[0], match, purge == "true"); err != nil {
 		return err
 	}
 	ctx.SetStatusCode(fasthttp.StatusNoContent)

@@ -12,26 +12,26 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// entry is a machine or a metric as a client sees it.
-type entry map[string]any
+// jsonObject is a machine or a metric as a client sees it.
+type jsonObject map[string]any
 
-func (a answer) entry(t testing.TB) entry {
+func (a response) jsonObject(t testing.TB) jsonObject {
 	t.Helper()
-	var e entry
+	var e jsonObject
 	if err := json.Unmarshal([]byte(a.body), &e); err != nil || a.header["Content-Type"] != "application/json" {
 		t.Fatalf("answer = %+v, want JSON (%v)", a, err)
 	}
 	return e
 }
 
-func (p *plant) put(t testing.TB, path, body string, headers ...string) answer {
+func (p *testServer) put(t testing.TB, path, body string, headers ...string) response {
 	t.Helper()
 	return p.do(t, "PUT", "/api/v1/machines/"+path, body, headers...)
 }
 
-func TestMachineIsPutReadAndDeleted(t *testing.T) {
+func TestMachineLifecycle(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	const description = `{"name":"Press 4","site":"berlin","area":"hall 1","line":"a","attributes":{"vendor":"ACME","year":"2019"}}`
 	path := url.PathEscape("press/4 ü")
 	a := p.put(t, path, description)
@@ -45,8 +45,8 @@ func TestMachineIsPutReadAndDeleted(t *testing.T) {
 	if got.status != 200 || got.body != a.body || got.header["Etag"] != a.header["Etag"] {
 		t.Errorf("GET = %+v, want what PUT gave: %+v", got, a)
 	}
-	e := got.entry(t)
-	want := entry{"id": "press/4 ü", "name": "Press 4", "site": "berlin", "area": "hall 1", "line": "a", "path": "berlin/hall 1/a", "last_seen": nil}
+	e := got.jsonObject(t)
+	want := jsonObject{"id": "press/4 ü", "name": "Press 4", "site": "berlin", "area": "hall 1", "line": "a", "path": "berlin/hall 1/a", "last_seen": nil}
 	for key, value := range want {
 		if e[key] != value {
 			t.Errorf("%s = %v, want %v", key, e[key], value)
@@ -58,7 +58,7 @@ func TestMachineIsPutReadAndDeleted(t *testing.T) {
 	if back := p.put(t, path, got.body, "If-Match: "+got.header["Etag"]); back.status != 200 || back.header["Etag"] != got.header["Etag"] {
 		t.Errorf("what GET gave put back = %+v, want 200", back)
 	}
-	if changed := p.put(t, path, `{"site":"berlin"}`); changed.status != 200 || changed.header["Etag"] == a.header["Etag"] || changed.entry(t)["name"] != "" {
+	if changed := p.put(t, path, `{"site":"berlin"}`); changed.status != 200 || changed.header["Etag"] == a.header["Etag"] || changed.jsonObject(t)["name"] != "" {
 		t.Errorf("PUT replaces: %+v", changed)
 	}
 	if a := p.do(t, "DELETE", "/api/v1/machines/"+path, ""); a.status != 204 || a.body != "" {
@@ -72,9 +72,9 @@ func TestMachineIsPutReadAndDeleted(t *testing.T) {
 	}
 }
 
-func TestPathOfAMachine(t *testing.T) {
+func TestMachinePathFillsPlacement(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	for body, want := range map[string]string{
 		`{"path":"s/a/l"}`:                     "s a l s/a/l",
 		`{"path":"s/a"}`:                       "s a  s/a",
@@ -85,16 +85,16 @@ func TestPathOfAMachine(t *testing.T) {
 		`{"name":null,"path":"s","site":null}`: "s   s",
 		" {\n\t\"path\" : \"s\" , \"area\":\"\"}\r\n": "s   s",
 	} {
-		e := p.put(t, "m", body).entry(t)
+		e := p.put(t, "m", body).jsonObject(t)
 		if got := fmt.Sprint(e["site"], " ", e["area"], " ", e["line"], " ", e["path"]); got != want {
 			t.Errorf("PUT %s = %q, want %q", body, got, want)
 		}
 	}
 }
 
-func TestDescriptionsThatAreRefused(t *testing.T) {
+func TestInvalidDescriptionsAreRejected(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	p.put(t, "m", `{}`)
 	long := strings.Repeat("x", 129)
 	tests := map[string]struct {
@@ -154,9 +154,9 @@ func manyAttributes(n int) string {
 	return strings.Join(list, ",")
 }
 
-func TestConditions(t *testing.T) {
+func TestConditionalRequests(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	tag := p.put(t, "m", `{"site":"1"}`).header["Etag"]
 	old := tag
 	tag = p.put(t, "m", `{"site":"2"}`, "If-Match: "+tag).header["Etag"]
@@ -203,13 +203,13 @@ func TestConditions(t *testing.T) {
 
 // A reading changes what a GET shows, and so its tag, but not whether a
 // description may be changed.
-func TestTagFollowsLastSeen(t *testing.T) {
+func TestEntityTagFollowsLastSeen(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	before := p.put(t, "m", `{"site":"1"}`).header["Etag"]
 	p.post(t, `{"machine":"m","ts":1700000000000,"values":{"a":1}}`)
 	a := p.get(t, "/api/v1/machines/m", "If-None-Match: "+before)
-	if a.status != 200 || a.entry(t)["last_seen"] != 1.7e12 {
+	if a.status != 200 || a.jsonObject(t)["last_seen"] != 1.7e12 {
 		t.Errorf("GET with the old tag = %+v, want 200 with last_seen", a)
 	}
 	if a := p.put(t, "m", `{"site":"2"}`, "If-Match: "+before); a.status != 200 {
@@ -217,9 +217,9 @@ func TestTagFollowsLastSeen(t *testing.T) {
 	}
 }
 
-func TestMachinesAreListed(t *testing.T) {
+func TestListMachines(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	for i := range 25 {
 		p.put(t, fmt.Sprintf("press-%02d", i), fmt.Sprintf(`{"site":"s%d","area":"a","line":"l%d"}`, i%2, i%5))
 	}
@@ -227,14 +227,14 @@ func TestMachinesAreListed(t *testing.T) {
 	for query, want := range map[string]int{
 		"": 26, "?site=s0": 13, "?site=s1&line=l0": 2, "?area=a": 25, "?q=press-1": 10, "?q=mill": 1, "?q=nobody": 0, "?site=": 26, "?line=l4&q=press-2": 1,
 	} {
-		list := p.get(t, "/api/v1/machines"+query).entry(t)["machines"].([]any)
+		list := p.get(t, "/api/v1/machines"+query).jsonObject(t)["machines"].([]any)
 		if len(list) != want {
 			t.Errorf("GET %s lists %d, want %d", query, len(list), want)
 		}
 	}
 	seen, cursor, pages := []string{}, "", 0
 	for {
-		e := p.get(t, "/api/v1/machines?limit=10"+cursor).entry(t)
+		e := p.get(t, "/api/v1/machines?limit=10"+cursor).jsonObject(t)
 		for _, m := range e["machines"].([]any) {
 			seen = append(seen, m.(map[string]any)["id"].(string))
 		}
@@ -253,17 +253,17 @@ func TestMachinesAreListed(t *testing.T) {
 	}
 }
 
-func TestMetricsOfAMachine(t *testing.T) {
+func TestMetricLifecycle(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	p.put(t, "m", `{}`)
 	path := "m/metrics/" + url.PathEscape("t/1 ü")
 	a := p.put(t, path, `{"unit":"Cel","kind":"gauge","expected_min":-40.5,"expected_max":120,"retention":"P30D"}`)
 	if a.status != 201 || a.header["Location"] != "/api/v1/machines/"+path || a.header["Etag"] == "" {
 		t.Fatalf("PUT = %+v, want 201", a)
 	}
-	e := a.entry(t)
-	for key, want := range (entry{"machine": "m", "metric": "t/1 ü", "unit": "Cel", "kind": "gauge", "expected_min": -40.5, "expected_max": 120.0, "retention": "30d"}) {
+	e := a.jsonObject(t)
+	for key, want := range (jsonObject{"machine": "m", "metric": "t/1 ü", "unit": "Cel", "kind": "gauge", "expected_min": -40.5, "expected_max": 120.0, "retention": "30d"}) {
 		if e[key] != want {
 			t.Errorf("%s = %v, want %v", key, e[key], want)
 		}
@@ -282,12 +282,12 @@ func TestMetricsOfAMachine(t *testing.T) {
 		t.Errorf("PUT with another tag = %d, want 412", a.status)
 	}
 	for body, want := range map[string]any{`{"retention":"8w"}`: "56d", `{"retention":"PT36H"}`: "36h", `{"retention":"90s"}`: "90s", `{"retention":"forever"}`: "forever", `{"retention":null}`: nil, `{}`: nil} {
-		if e := p.put(t, path, body).entry(t); e["retention"] != want || e["kind"] != "gauge" || e["expected_min"] != nil {
+		if e := p.put(t, path, body).jsonObject(t); e["retention"] != want || e["kind"] != "gauge" || e["expected_min"] != nil {
 			t.Errorf("PUT %s = %v, want the retention %v", body, e, want)
 		}
 	}
 	p.post(t, `{"machine":"m","ts":1700000000000,"values":{"a":1}}`)
-	list := p.get(t, "/api/v1/machines/m/metrics").entry(t)["metrics"].([]any)
+	list := p.get(t, "/api/v1/machines/m/metrics").jsonObject(t)["metrics"].([]any)
 	if len(list) != 2 || list[0].(map[string]any)["metric"] != "a" {
 		t.Errorf("metrics = %v", list)
 	}
@@ -301,9 +301,9 @@ func TestMetricsOfAMachine(t *testing.T) {
 	}
 }
 
-func TestUnitShowsWhereTheMetricDoes(t *testing.T) {
+func TestUnitIsReturnedWithTheMetric(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	p.put(t, "m", `{}`)
 	p.put(t, "m/metrics/t", `{"unit":"Cel"}`)
 	p.post(t, `{"machine":"m","ts":1700000000000,"values":{"t":1}}`)
@@ -314,9 +314,9 @@ func TestUnitShowsWhereTheMetricDoes(t *testing.T) {
 	}
 }
 
-func TestPurge(t *testing.T) {
+func TestPurgeDeletesHistory(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	p.post(t, `{"machine":"m","ts":1700000000000,"values":{"a":1}}`)
 	p.do(t, "DELETE", "/api/v1/machines/m", "")
 	if a := p.get(t, "/api/v1/machines/m/history"); a.status != 200 || !strings.Contains(a.body, "[1700000000000,1]") {
@@ -336,13 +336,13 @@ func TestPurge(t *testing.T) {
 	}
 }
 
-func TestRegistryNeedsAdmin(t *testing.T) {
+func TestRegistryWritesNeedAdmin(t *testing.T) {
 	t.Parallel()
 	list, err := access.Parse("a:read:s-read,b:ingest:s-ingest,c:operate:s-operate,d:admin:s-admin")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, func(o *api.Options, _ *plant) { o.Keys = access.NewKeys(list) })
+	p := startServer(t, func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(list) })
 	if _, _, err := p.store.PutMachine(t.Context(), factory.Machine{ID: "m"}, factory.MatchAlways); err != nil {
 		t.Fatal(err)
 	}

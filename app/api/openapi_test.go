@@ -22,7 +22,7 @@ type description struct {
 	compiler *jsonschema.Compiler
 }
 
-func describedBy(t *testing.T, p *plant) *description {
+func describedBy(t *testing.T, p *testServer) *description {
 	t.Helper()
 	a := p.get(t, "/api/openapi.json")
 	if a.status != 200 || a.header["Content-Type"] != "application/json" {
@@ -92,7 +92,7 @@ var mounted = []string{"/ws", "/socket.io/", "/api/v1/stream"}
 
 func TestOpenAPINamesAllRoutes(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	d := describedBy(t, p)
 	if d.root["openapi"] != "3.1.0" {
 		t.Errorf("openapi = %v", d.root["openapi"])
@@ -146,7 +146,7 @@ func (d *description) parameters(operation map[string]any, at string) (all []map
 
 func TestOpenAPIExamplesKeepToTheirSchemas(t *testing.T) {
 	t.Parallel()
-	d := describedBy(t, start(t, nil))
+	d := describedBy(t, startServer(t, nil))
 	examples := 0
 	content := func(what string, holder any, at string) {
 		list, listAt := d.find(holder, at, "content")
@@ -190,7 +190,7 @@ func TestOpenAPIExamplesKeepToTheirSchemas(t *testing.T) {
 // Every parameter that is described is known, and the other way round.
 func TestOpenAPIParametersAreThose(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	d := describedBy(t, p)
 	known := regexp.MustCompile(`known are (.*)$`)
 	d.operations(func(path, method string, operation map[string]any, at string) {
@@ -220,10 +220,10 @@ func TestOpenAPIParametersAreThose(t *testing.T) {
 // What the server answers keeps to what the document says that it does.
 func TestAnswersKeepToOpenAPI(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	d := describedBy(t, p)
 	for i := range int64(5) {
-		fill(t, p, factory.Reading{Machine: "m", Metric: "t", ObservedAt: 1_700_000_000_000 + i*1000, Value: float64(i)})
+		appendReadings(t, p, factory.Reading{Machine: "m", Metric: "t", ObservedAt: 1_700_000_000_000 + i*1000, Value: float64(i)})
 	}
 	object := `{"machine":"m","ts":1700000000000,"values":{"a":1}}`
 	for _, tt := range []struct {
@@ -311,7 +311,7 @@ func TestAnswersKeepToOpenAPI(t *testing.T) {
 // The page brings all that it needs: it names no other host.
 func TestDocsPageIsWhole(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	a := p.get(t, "/api/docs")
 	policy := a.header["Content-Security-Policy"]
 	if a.status != 200 || a.header["Content-Type"] != "text/html; charset=utf-8" || !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "script-src 'sha256-") {
@@ -340,7 +340,7 @@ func TestDocsPageIsWhole(t *testing.T) {
 
 func TestOpenAPIIsWrittenAsPeopleReadIt(t *testing.T) {
 	t.Parallel()
-	body := start(t, nil).get(t, "/api/openapi.json").body
+	body := startServer(t, nil).get(t, "/api/openapi.json").body
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, []byte(body)); err != nil {
 		t.Fatal(err)

@@ -2,17 +2,17 @@ package api
 
 import "github.com/valyala/fasthttp"
 
-func (a *API) live(ctx *fasthttp.RequestCtx)    { answerProbe(ctx, a.options.Health.Live) }
-func (a *API) ready(ctx *fasthttp.RequestCtx)   { answerProbe(ctx, a.options.Health.Ready) }
-func (a *API) startup(ctx *fasthttp.RequestCtx) { answerProbe(ctx, a.options.Health.Startup) }
+func (a *API) getLiveness(ctx *fasthttp.RequestCtx)  { writeProbe(ctx, a.options.Health.Live) }
+func (a *API) getReadiness(ctx *fasthttp.RequestCtx) { writeProbe(ctx, a.options.Health.Ready) }
+func (a *API) getStartup(ctx *fasthttp.RequestCtx)   { writeProbe(ctx, a.options.Health.Startup) }
 
 // Probes are asked often; these spare them a conversion each.
 var (
-	jsonType  = []byte("application/json")
-	requestID = []byte(headerRequestID)
+	jsonType        = []byte("application/json")
+	requestIDHeader = []byte(headerRequestID)
 )
 
-func answerProbe(ctx *fasthttp.RequestCtx, probe func() ([]byte, bool)) {
+func writeProbe(ctx *fasthttp.RequestCtx, probe func() ([]byte, bool)) {
 	body, ok := probe()
 	if !ok {
 		ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)

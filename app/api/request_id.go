@@ -29,18 +29,18 @@ func newRequestIDs() requestIDs {
 
 // set gives the response its id: the client's own, if that is a sane token.
 func (r requestIDs) set(ctx *fasthttp.RequestCtx) {
-	if id := ctx.Request.Header.PeekBytes(requestID); len(id) > 0 && sane(id) {
-		ctx.Response.Header.SetCanonical(requestID, id)
+	if id := ctx.Request.Header.PeekBytes(requestIDHeader); len(id) > 0 && validRequestID(id) {
+		ctx.Response.Header.SetCanonical(requestIDHeader, id)
 		return
 	}
 	var buf [40]byte
 	id := strconv.AppendUint(append(buf[:0], r.prefix...), r.last.Add(1), 36)
-	ctx.Response.Header.SetCanonical(requestID, id)
+	ctx.Response.Header.SetCanonical(requestIDHeader, id)
 }
 
-// sane reports whether id is a token (RFC 9110, section 5.6.2, less the marks
+// validRequestID reports whether id is a token (RFC 9110, section 5.6.2, less the marks
 // that mean something in logs and shells) of bearable length.
-func sane(id []byte) bool {
+func validRequestID(id []byte) bool {
 	if len(id) > maxRequestID {
 		return false
 	}

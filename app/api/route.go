@@ -29,74 +29,74 @@ type route struct {
 	probe bool
 	// public routes need no key; the limits hold.
 	public bool
-	// token routes have the key in their path, as its first open segment.
-	token  bool
-	handle handler
-	// fail answers an error; nil is the API's own form.
-	fail    func(ctx *fasthttp.RequestCtx, err error)
-	metrics *metrics.Route
+	// keyInPath routes have the key in their path, as its first open segment.
+	keyInPath bool
+	handler   handler
+	// writeError answers an error; nil is the API's own form.
+	writeError func(ctx *fasthttp.RequestCtx, err error)
+	metrics    *metrics.Route
 }
 
 // handler serves what a route names. What it returns is answered by the table
 // of errors.
-type handler func(ctx *fasthttp.RequestCtx, c call) error
+type handler func(ctx *fasthttp.RequestCtx, c request) error
 
-// call is what is known of a request besides the request.
-type call struct {
-	// args are the segments that the {…} of the pattern stand for, decoded.
-	args [maxArgs]string
-	// who is the key that it came with; the zero value where there are no keys.
-	who access.Principal
+// request is what is known of a request besides the request.
+type request struct {
+	// params are the segments that the {…} of the pattern stand for, decoded.
+	params [maxParams]string
+	// principal is the key that it came with; the zero value where there are no keys.
+	principal access.Principal
 }
 
-const maxArgs = 2
+const maxParams = 2
 
-// route fills the table; it is the one place that knows all paths. Of the
+// registerRoutes fills the table; it is the one place that knows all paths. Of the
 // patterns that a path fits, the first one counts.
-func (a *API) route() {
+func (a *API) registerRoutes() {
 	get, post, put := fasthttp.MethodGet, fasthttp.MethodPost, fasthttp.MethodPut
 	probe := func(handle func(*fasthttp.RequestCtx)) *route {
-		return &route{method: get, probe: true, handle: plain(handle)}
+		return &route{method: get, probe: true, handler: rawHandler(handle)}
 	}
-	a.add("/api/health", probe(a.live))
-	a.add("/api/health/live", probe(a.live))
-	a.add("/api/health/ready", probe(a.ready))
-	a.add("/api/health/startup", probe(a.startup))
-	a.add("/api/openapi.json", &route{method: get, public: true, handle: a.getOpenAPI})
-	a.add("/api/docs", &route{method: get, public: true, handle: a.getDocs})
-	a.add("/api/v1/telemetry", &route{method: post, action: access.Ingest, handle: a.telemetry})
-	a.add("/api/v2/write", &route{method: post, action: access.Ingest, handle: a.influxWrite, fail: failInflux})
-	a.add("/ping", probe(a.influxPing))
-	a.add("/health", probe(a.influxHealth))
-	a.add("/api/v1/latest", &route{method: get, action: access.Read, handle: a.latest})
-	a.add("/api/v1/machines", &route{method: get, action: access.Read, handle: a.listMachines})
-	a.add("/api/v1/machines/{id}",
-		&route{method: get, action: access.Read, handle: a.getMachine},
-		&route{method: put, action: access.Administer, handle: a.putMachine},
-		&route{method: fasthttp.MethodDelete, action: access.Administer, handle: a.deleteMachine})
-	a.add("/api/v1/machines/{id}/metrics", &route{method: get, action: access.Read, handle: a.listMetrics})
-	a.add("/api/v1/machines/{id}/metrics/{metric}",
-		&route{method: get, action: access.Read, handle: a.getMetric},
-		&route{method: put, action: access.Administer, handle: a.putMetric})
-	a.add("/api/v1/machines/{id}/history", &route{method: get, action: access.Read, handle: a.history})
+	a.addResource("/api/health", probe(a.getLiveness))
+	a.addResource("/api/health/live", probe(a.getLiveness))
+	a.addResource("/api/health/ready", probe(a.getReadiness))
+	a.addResource("/api/health/startup", probe(a.getStartup))
+	a.addResource("/api/openapi.json", &route{method: get, public: true, handler: a.getOpenAPI})
+	a.addResource("/api/docs", &route{method: get, public: true, handler: a.getDocs})
+	a.addResource("/api/v1/telemetry", &route{method: post, action: access.Ingest, handler: a.postTelemetry})
+	a.addResource("/api/v2/write", &route{method: post, action: access.Ingest, handler: a.postInfluxWrite, writeError: writeInfluxError})
+	a.addResource("/ping", probe(a.getInfluxPing))
+	a.addResource("/health", probe(a.getInfluxHealth))
+	a.addResource("/api/v1/latest", &route{method: get, action: access.Read, handler: a.getLatest})
+	a.addResource("/api/v1/machines", &route{method: get, action: access.Read, handler: a.listMachines})
+	a.addResource("/api/v1/machines/{id}",
+		&route{method: get, action: access.Read, handler: a.getMachine},
+		&route{method: put, action: access.Administer, handler: a.putMachine},
+		&route{method: fasthttp.MethodDelete, action: access.Administer, handler: a.deleteMachine})
+	a.addResource("/api/v1/machines/{id}/metrics", &route{method: get, action: access.Read, handler: a.listMetrics})
+	a.addResource("/api/v1/machines/{id}/metrics/{metric}",
+		&route{method: get, action: access.Read, handler: a.getMetric},
+		&route{method: put, action: access.Administer, handler: a.putMetric})
+	a.addResource("/api/v1/machines/{id}/history", &route{method: get, action: access.Read, handler: a.getHistory})
 	// Behind all others: what stands in the key's place here is a word there.
-	a.add("/api/v1/{token}/telemetry", &route{method: post, action: access.Ingest, token: true, handle: a.deviceTelemetry})
-	a.add("/api/v1/{token}/gateway/telemetry", &route{method: post, action: access.Ingest, token: true, handle: a.gatewayTelemetry})
+	a.addResource("/api/v1/{token}/telemetry", &route{method: post, action: access.Ingest, keyInPath: true, handler: a.postDeviceTelemetry})
+	a.addResource("/api/v1/{token}/gateway/telemetry", &route{method: post, action: access.Ingest, keyInPath: true, handler: a.postGatewayTelemetry})
 	for name, handler := range a.options.Faults {
-		routes := []*route{{method: post, action: access.Administer, handle: plain(handler)}}
+		routes := []*route{{method: post, action: access.Administer, handler: rawHandler(handler)}}
 		if strings.HasSuffix(name, "-ws") { // an upgrade is a GET (RFC 6455, section 4.1)
-			routes = append(routes, &route{method: get, action: access.Administer, handle: plain(handler)})
+			routes = append(routes, &route{method: get, action: access.Administer, handler: rawHandler(handler)})
 		}
-		a.add("/api/faults/"+name, routes...)
+		a.addResource("/api/faults/"+name, routes...)
 	}
 }
 
-func (a *API) add(pattern string, routes ...*route) {
+func (a *API) addResource(pattern string, routes ...*route) {
 	res := &resource{pattern: pattern, routes: routes}
 	methods := []string{}
 	for _, rt := range routes {
-		if rt.fail == nil {
-			rt.fail = fail
+		if rt.writeError == nil {
+			rt.writeError = writeProblem
 		}
 		rt.metrics = a.options.Metrics.Route(rt.method, pattern)
 		methods = append(methods, rt.method)
@@ -113,42 +113,42 @@ func (a *API) add(pattern string, routes ...*route) {
 	a.patterns = append(a.patterns, res)
 }
 
-// plain is a handler that needs nothing but the request.
-func plain(handle func(*fasthttp.RequestCtx)) handler {
-	return func(ctx *fasthttp.RequestCtx, _ call) error {
+// rawHandler is a handler that needs nothing but the request.
+func rawHandler(handle func(*fasthttp.RequestCtx)) handler {
+	return func(ctx *fasthttp.RequestCtx, _ request) error {
 		handle(ctx)
 		return nil
 	}
 }
 
-// find returns the resource that the path names, and what it fills in. It
+// findResource returns the resource that the path names, and what it fills in. It
 // looks at the path as it was sent: an encoded slash is part of a segment.
-func (a *API) find(ctx *fasthttp.RequestCtx) (*resource, call, error) {
+func (a *API) findResource(ctx *fasthttp.RequestCtx) (*resource, request, error) {
 	path := ctx.URI().PathOriginal()
 	if res := a.static[string(path)]; res != nil {
-		return res, call{}, nil
+		return res, request{}, nil
 	}
 	for _, res := range a.patterns {
 		raw, ok := res.match(path)
 		if !ok {
 			continue
 		}
-		var c call
+		var c request
 		for i, arg := range raw {
 			text, err := url.PathUnescape(string(arg))
 			if err != nil {
 				return nil, c, &httpError{status: fasthttp.StatusBadRequest, detail: "the path is not percent-encoded right"}
 			}
-			c.args[i] = text
+			c.params[i] = text
 		}
 		return res, c, nil
 	}
-	return nil, call{}, &httpError{status: fasthttp.StatusNotFound, detail: "there is nothing at this path"}
+	return nil, request{}, &httpError{status: fasthttp.StatusNotFound, detail: "there is nothing at this path"}
 }
 
 // match returns the segments of path that the pattern leaves open. None of
 // them is empty.
-func (res *resource) match(path []byte) (args [maxArgs][]byte, ok bool) {
+func (res *resource) match(path []byte) (args [maxParams][]byte, ok bool) {
 	if len(path) == 0 || path[0] != '/' {
 		return args, false
 	}
@@ -173,8 +173,8 @@ func (res *resource) match(path []byte) (args [maxArgs][]byte, ok bool) {
 	return args, !more
 }
 
-// route picks the route for the request's method. Without one it answers.
-func (res *resource) route(ctx *fasthttp.RequestCtx) *route {
+// selectRoute picks the route for the request's method. Without one it answers.
+func (res *resource) selectRoute(ctx *fasthttp.RequestCtx) *route {
 	method := ctx.Method()
 	if string(method) == fasthttp.MethodHead {
 		method = []byte(fasthttp.MethodGet)
@@ -189,30 +189,30 @@ func (res *resource) route(ctx *fasthttp.RequestCtx) *route {
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
 		return nil
 	}
-	fail(ctx, &httpError{status: fasthttp.StatusMethodNotAllowed, detail: "allowed here: " + res.allow})
+	writeProblem(ctx, &httpError{status: fasthttp.StatusMethodNotAllowed, detail: "allowed here: " + res.allow})
 	return nil
 }
 
-// wellFormed refuses what fasthttp lets through although HTTP does not.
-func wellFormed(ctx *fasthttp.RequestCtx) bool {
+// checkProtocol refuses what fasthttp lets through although HTTP does not.
+func checkProtocol(ctx *fasthttp.RequestCtx) bool {
 	h := &ctx.Request.Header
 	switch string(h.Protocol()) {
 	case "HTTP/1.1":
 		if len(h.Host()) == 0 { // RFC 9112, section 3.2
-			return refuse(ctx, fasthttp.StatusBadRequest, "HTTP/1.1 needs a Host header")
+			return rejectRequest(ctx, fasthttp.StatusBadRequest, "HTTP/1.1 needs a Host header")
 		}
 	case "HTTP/1.0":
 		if len(h.Peek(fasthttp.HeaderTransferEncoding)) > 0 { // RFC 9112, section 6.1
-			return refuse(ctx, fasthttp.StatusBadRequest, "HTTP/1.0 has no Transfer-Encoding")
+			return rejectRequest(ctx, fasthttp.StatusBadRequest, "HTTP/1.0 has no Transfer-Encoding")
 		}
 	default:
-		return refuse(ctx, fasthttp.StatusHTTPVersionNotSupported, "this server speaks HTTP/1.1 and HTTP/1.0")
+		return rejectRequest(ctx, fasthttp.StatusHTTPVersionNotSupported, "this server speaks HTTP/1.1 and HTTP/1.0")
 	}
 	return true
 }
 
-func refuse(ctx *fasthttp.RequestCtx, status int, detail string) bool {
-	fail(ctx, &httpError{status: status, detail: detail})
+func rejectRequest(ctx *fasthttp.RequestCtx, status int, detail string) bool {
+	writeProblem(ctx, &httpError{status: status, detail: detail})
 	ctx.SetConnectionClose()
 	return false
 }

@@ -7,7 +7,7 @@ import (
 
 func TestRoutes(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	for _, tt := range []struct {
 		method, path string
 		status       int
@@ -42,7 +42,7 @@ func TestRoutes(t *testing.T) {
 
 func TestRequestID(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	if got := p.get(t, "/api/health", "X-Request-Id: abc-123").header["X-Request-Id"]; got != "abc-123" {
 		t.Errorf("a client's id = %q, want it back", got)
 	}
@@ -58,12 +58,12 @@ func TestRequestID(t *testing.T) {
 
 func TestNotReadyWhileDraining(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	if a := p.get(t, "/api/health/ready"); a.status != 200 {
 		t.Fatalf("ready = %+v", a)
 	}
 	_ = p.store.Close()
-	p = start(t, nil)
+	p = startServer(t, nil)
 	p.draining = true
 	if a := p.get(t, "/api/health/ready"); a.status != 503 {
 		t.Errorf("ready while draining = %+v, want 503", a)
@@ -76,9 +76,9 @@ func TestNotReadyWhileDraining(t *testing.T) {
 // Each of these could make a proxy in front and this server disagree on where
 // a request ends; none may be answered as if it were two, and each is refused
 // or its connection closed.
-func TestAmbiguousRequestsAreRefused(t *testing.T) {
+func TestAmbiguousRequestsAreRejected(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	const next = "GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n"
 	post := func(headers, body string) string {
 		return "POST /api/v1/telemetry HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n" + body
@@ -114,7 +114,7 @@ func TestAmbiguousRequestsAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := p.raw(t, request+next)
+			got := p.sendRaw(t, request+next)
 			if n := strings.Count(got, "\r\nDate: "); n != 1 || !strings.HasPrefix(got, "HTTP/1.1 4") && !strings.HasPrefix(got, "HTTP/1.1 505 ") {
 				t.Errorf("%d answers, want one that refuses: %.300q", n, got)
 			}

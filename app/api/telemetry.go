@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
+
+	"smart-factory-backend/app/factory"
 
 	"github.com/valyala/fasthttp"
 )
@@ -12,10 +15,10 @@ import (
 // maxErrors is how many errors an answer lists; it counts them all.
 const maxErrors = 100
 
-// telemetry is POST /api/v1/telemetry. A 200 says that what it counts as
+// postTelemetry is POST /api/v1/telemetry. A 200 says that what it counts as
 // accepted is committed. If every point was refused, it is a 400 with the same
 // errors.
-func (a *API) telemetry(ctx *fasthttp.RequestCtx, _ call) error {
+func (a *API) postTelemetry(ctx *fasthttp.RequestCtx, _ request) error {
 	body, err := a.readBody(ctx)
 	defer body.release()
 	if err != nil {
@@ -24,14 +27,14 @@ func (a *API) telemetry(ctx *fasthttp.RequestCtx, _ call) error {
 	b := acquireBatch()
 	defer b.release()
 	now := time.Now()
-	if err := b.decode(body.b, isNDJSON(ctx.Request.Header.ContentType()), now.UnixMilli(), a.options.MaxPoints); err != nil {
+	if err := b.decode(body.data, isNDJSON(ctx.Request.Header.ContentType()), now.UnixMilli(), a.options.MaxPoints); err != nil {
 		return err
 	}
 	accepted, err := a.store(b)
 	if err != nil {
 		return err
 	}
-	a.count(accepted, b)
+	a.countPoints(accepted, b)
 	if accepted == 0 && b.rejected > 0 {
 		return &httpError{
 			status: fasthttp.StatusBadRequest, detail: "every point was refused",
@@ -39,12 +42,12 @@ func (a *API) telemetry(ctx *fasthttp.RequestCtx, _ call) error {
 		}
 	}
 	ctx.Response.Header.SetContentType("application/json")
-	ctx.SetBody(appendReceipt(ctx.Response.Body()[:0], accepted, b))
+	ctx.SetBody(appendIngestResult(ctx.Response.Body()[:0], accepted, b))
 	return nil
 }
 
-// count counts what became of a batch.
-func (a *API) count(accepted int, b *batch) {
+// countPoints counts what became of a batch.
+func (a *API) countPoints(accepted int, b *batch) {
 	a.points.accepted.Add(accepted)
 	a.points.rejected.Add(b.rejected)
 	a.points.skipped.Add(b.skipped)
@@ -69,7 +72,7 @@ func (a *API) commit(ctx context.Context, b *batch) (accepted int, err error) {
 	return result.Accepted, nil
 }
 
-func appendReceipt(dst []byte, accepted int, b *batch) []byte {
+func appendIngestResult(dst []byte, accepted int, b *batch) []byte {
 	dst = append(dst, `{"accepted":`...)
 	dst = appendInt(dst, int64(accepted))
 	dst = append(dst, `,"rejected":`...)
@@ -89,4 +92,43 @@ func isNDJSON(contentType []byte) bool {
 		return true
 	}
 	return false
+}
+
+// IngestResult is what became of readings that did not come as a request.
+type IngestResult struct {
+	Accepted, Rejected int
+	// Errors is a JSON array of what was refused; nil for nothing.
+	Errors json.RawMessage
+	// Err says that nothing was taken: one of the domain's kinds. Detail is
+	// what the sender may be told of it, "" where its kind says enough.
+	Err    error
+	Detail string
+}
+
+// Ingest does with body what POST /api/v1/telemetry does, and returns once the
+// accepted readings are committed. It keeps nothing of body.
+func (a *API) Ingest(ctx context.Context, body []byte) IngestResult {
+	b := acquireBatch()
+	defer b.release()
+	if err := b.decode(body, false, time.Now().UnixMilli(), a.options.MaxPoints); err != nil {
+		o := IngestResult{Err: factory.ErrInvalid, Detail: err.Error()}
+		if known, ok := errors.AsType[*bodyError](err); ok && known.pointer != "" {
+			o.Rejected = 1
+			o.Errors, _ = json.Marshal([]fieldError{{Pointer: known.pointer, Detail: known.detail}})
+		}
+		return o
+	}
+	accepted, err := a.commit(ctx, b)
+	if err != nil {
+		return IngestResult{Err: err}
+	}
+	a.countPoints(accepted, b)
+	o := IngestResult{Accepted: accepted, Rejected: b.rejected}
+	if len(b.errs) > 0 {
+		o.Errors, _ = json.Marshal(b.errs) // strings only
+	}
+	if accepted == 0 && b.rejected > 0 {
+		o.Err, o.Detail = factory.ErrInvalid, "every point was refused"
+	}
+	return o
 }

@@ -27,15 +27,15 @@ func TestTelemetryIsStored(t *testing.T) {
 		"an object":               {body: object},
 		"an array":                {body: "[" + object + "]"},
 		"NDJSON":                  {body: object + "\n", headers: []string{"Content-Type: application/x-ndjson; charset=utf-8"}},
-		"gzip":                    {body: zipped(t, object), headers: []string{"Content-Encoding: gzip"}},
-		"gzip of two members":     {body: zipped(t, object[:10]) + zipped(t, object[10:]), headers: []string{"Content-Encoding: GZIP"}},
+		"gzip":                    {body: gzipped(t, object), headers: []string{"Content-Encoding: gzip"}},
+		"gzip of two members":     {body: gzipped(t, object[:10]) + gzipped(t, object[10:]), headers: []string{"Content-Encoding: GZIP"}},
 		"identity, spelt out":     {body: object, headers: []string{"Content-Encoding: identity"}},
 		"curl's default type too": {body: object, headers: []string{"Content-Type: application/x-www-form-urlencoded"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, nil)
+			p := startServer(t, nil)
 			if a := p.post(t, tt.body, tt.headers...); a.status != 200 || a.body != `{"accepted":1,"rejected":0,"errors":[]}` {
 				t.Fatalf("POST = %+v", a)
 			}
@@ -47,7 +47,7 @@ func TestTelemetryIsStored(t *testing.T) {
 	}
 }
 
-func TestTelemetryThatIsRefused(t *testing.T) {
+func TestInvalidTelemetryIsRejected(t *testing.T) {
 	t.Parallel()
 	point := `{"machine":"m","ts":1700000000000,"values":{"a":1}}`
 	tests := map[string]struct {
@@ -61,8 +61,8 @@ func TestTelemetryThatIsRefused(t *testing.T) {
 		"all points bad":             {body: `{"machine":"m","values":{"a":null}}`, status: 400, detail: "every point was refused"},
 		"an encoding we don't know":  {body: point, headers: []string{"Content-Encoding: br"}, status: 415, detail: "gzip or identity"},
 		"gzip that is none":          {body: point, headers: []string{"Content-Encoding: gzip"}, status: 400, detail: "not valid gzip"},
-		"gzip cut short":             {body: zipped(t, point)[:30], headers: []string{"Content-Encoding: gzip"}, status: 400, detail: "not valid gzip"},
-		"a gzip bomb":                {body: zipped(t, strings.Repeat(" ", 1<<20+1)), headers: []string{"Content-Encoding: gzip"}, status: 413, detail: "unpacks to more than 1048576 bytes"},
+		"gzip cut short":             {body: gzipped(t, point)[:30], headers: []string{"Content-Encoding: gzip"}, status: 400, detail: "not valid gzip"},
+		"a gzip bomb":                {body: gzipped(t, strings.Repeat(" ", 1<<20+1)), headers: []string{"Content-Encoding: gzip"}, status: 413, detail: "unpacks to more than 1048576 bytes"},
 		"a body over the limit":      {body: strings.Repeat(" ", 4<<20+1), status: 413, detail: "larger than 4194304 bytes"},
 		"more points than are taken": {body: "[" + strings.Repeat(point+",", 10_000) + point + "]", status: 413, detail: "more than 10000 points"},
 		"nesting without end":        {body: strings.Repeat("[", 1<<20), status: 400, detail: "nested deeper"},
@@ -70,7 +70,7 @@ func TestTelemetryThatIsRefused(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, func(o *api.Options, _ *plant) { o.MaxUnpacked = 1 << 20 })
+			p := startServer(t, func(o *api.Options, _ *testServer) { o.MaxDecompressed = 1 << 20 })
 			a := p.post(t, tt.body, tt.headers...)
 			if got := a.problem(t); a.status != tt.status || !strings.Contains(got.Detail, tt.detail) {
 				t.Errorf("POST = %d %q, want %d with %q", a.status, got.Detail, tt.status, tt.detail)
@@ -82,9 +82,9 @@ func TestTelemetryThatIsRefused(t *testing.T) {
 	}
 }
 
-func TestErrorsNameThePoint(t *testing.T) {
+func TestErrorsPointToTheValue(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	a := p.post(t, `[{"machine":"m","values":{"a":1,"b":"x"}},{"machine":"","values":{"c":2}}]`)
 	want := `{"accepted":1,"rejected":2,"errors":[{"pointer":"/0/values/b","detail":"must be a number"},{"pointer":"/1/values/c","detail":"machine name is empty"}]}`
 	if a.status != 200 || a.body != want {
@@ -92,30 +92,30 @@ func TestErrorsNameThePoint(t *testing.T) {
 	}
 }
 
-func TestManyErrorsAreCountedAndSomeAreListed(t *testing.T) {
+func TestErrorListIsBounded(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	a := p.post(t, "["+strings.Repeat(`{"machine":"m","values":{"a":null}},`, 500)+`{"machine":"m","values":{"a":1}}]`)
 	if !strings.HasPrefix(a.body, `{"accepted":1,"rejected":500,`) || strings.Count(a.body, `"pointer"`) != 100 {
 		t.Errorf("POST = %.80s… with %d errors, want 500 rejected and 100 listed", a.body, strings.Count(a.body, `"pointer"`))
 	}
 }
 
-func TestChunkedBodyOverTheLimit(t *testing.T) {
+func TestChunkedBodyOverLimit(t *testing.T) {
 	t.Parallel()
-	p := start(t, func(o *api.Options, _ *plant) { o.MaxBody = 64 << 10 })
+	p := startServer(t, func(o *api.Options, _ *testServer) { o.MaxBody = 64 << 10 })
 	chunk := fmt.Sprintf("%x\r\n%s\r\n", 8<<10, strings.Repeat(" ", 8<<10))
-	got := p.raw(t, "POST /api/v1/telemetry HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"+strings.Repeat(chunk, 20))
+	got := p.sendRaw(t, "POST /api/v1/telemetry HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"+strings.Repeat(chunk, 20))
 	if !strings.HasPrefix(got, "HTTP/1.1 413 ") {
 		t.Errorf("answer = %.100q, want 413", got)
 	}
 }
 
-// TestBodyThatBreaksOff: the lines that came are not the body that was meant,
+// TestTruncatedBodyIsRejected: the lines that came are not the body that was meant,
 // and a sender that is told nothing sends all of it again.
-func TestBodyThatBreaksOff(t *testing.T) {
+func TestTruncatedBodyIsRejected(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	lines := "{\"machine\":\"m\",\"values\":{\"a\":1}}\n"
 	for name, request := range map[string]string{
 		"by its length": "Content-Length: 200\r\n\r\n" + lines,
@@ -155,14 +155,14 @@ func socketPair(t *testing.T) (ours *net.UnixConn, theirs net.Conn) {
 		}
 		_ = f.Close()
 		t.Cleanup(func() { _ = ends[i].Close() })
-		_ = ends[i].SetDeadline(time.Now().Add(patience))
+		_ = ends[i].SetDeadline(time.Now().Add(testTimeout))
 	}
 	return ends[0].(*net.UnixConn), ends[1]
 }
 
-func TestBodiesBeyondTheBudgetWait(t *testing.T) {
+func TestBodyOverMemoryBudgetIsUnavailable(t *testing.T) {
 	t.Parallel()
-	p := start(t, func(o *api.Options, _ *plant) { o.IngestMemory = 100 << 10 })
+	p := startServer(t, func(o *api.Options, _ *testServer) { o.IngestMemory = 100 << 10 })
 	a := p.post(t, strings.Repeat(" ", 90<<10)+`{"machine":"m","values":{"a":1}}`)
 	if a.status != 503 || a.header["Retry-After"] == "" {
 		t.Errorf("POST beyond the budget = %+v, want 503 with Retry-After", a)
@@ -173,16 +173,16 @@ func TestBodiesBeyondTheBudgetWait(t *testing.T) {
 }
 
 // A store that can't say yes says why, by kind.
-type refusing struct {
+type failingStore struct {
 	factory.Store
 	err error
 }
 
-func (s refusing) Append(context.Context, []factory.Reading) (factory.AppendResult, error) {
+func (s failingStore) Append(context.Context, []factory.Reading) (factory.AppendResult, error) {
 	return factory.AppendResult{}, s.err
 }
 
-func TestStoreThatCanNotTake(t *testing.T) {
+func TestStoreErrorIsUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, err := range map[string]error{
 		"queue full": fmt.Errorf("queue: %w", factory.ErrOverloaded),
@@ -190,8 +190,8 @@ func TestStoreThatCanNotTake(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, func(o *api.Options, _ *plant) {
-				o.Store = refusing{memory.New(memory.Options{AutoRegister: true}), err}
+			p := startServer(t, func(o *api.Options, _ *testServer) {
+				o.Store = failingStore{memory.New(memory.Options{AutoRegister: true}), err}
 			})
 			a := p.post(t, `{"machine":"m","values":{"a":1}}`)
 			if a.status != 503 || a.header["Retry-After"] == "" || strings.Contains(a.body, "secret") {

@@ -10,24 +10,24 @@ import (
 // with it, and gateways that post for many devices. An answer has no body
 // unless something was refused.
 
-// deviceTelemetry is POST /api/v1/{token}/telemetry. The token is an API key
+// postDeviceTelemetry is POST /api/v1/{token}/telemetry. The token is an API key
 // and the machine the key's name; where there are no keys, the token is the
 // machine.
-func (a *API) deviceTelemetry(ctx *fasthttp.RequestCtx, c call) error {
-	machine := c.who.Name
+func (a *API) postDeviceTelemetry(ctx *fasthttp.RequestCtx, c request) error {
+	machine := c.principal.Name
 	if machine == "" {
-		machine = c.args[0]
+		machine = c.params[0]
 	}
-	return a.thingsboard(ctx, func(d *deviceDecoder) error { return d.device(machine) })
+	return a.ingestThingsBoard(ctx, func(d *deviceDecoder) error { return d.device(machine) })
 }
 
-// gatewayTelemetry is POST /api/v1/{token}/gateway/telemetry: the message that
+// postGatewayTelemetry is POST /api/v1/{token}/gateway/telemetry: the message that
 // a gateway publishes to v1/gateway/telemetry over MQTT, machines by name.
-func (a *API) gatewayTelemetry(ctx *fasthttp.RequestCtx, _ call) error {
-	return a.thingsboard(ctx, (*deviceDecoder).gateway)
+func (a *API) postGatewayTelemetry(ctx *fasthttp.RequestCtx, _ request) error {
+	return a.ingestThingsBoard(ctx, (*deviceDecoder).gateway)
 }
 
-func (a *API) thingsboard(ctx *fasthttp.RequestCtx, decode func(*deviceDecoder) error) error {
+func (a *API) ingestThingsBoard(ctx *fasthttp.RequestCtx, decode func(*deviceDecoder) error) error {
 	body, err := a.readBody(ctx)
 	defer body.release()
 	if err != nil {
@@ -35,17 +35,17 @@ func (a *API) thingsboard(ctx *fasthttp.RequestCtx, decode func(*deviceDecoder) 
 	}
 	b := acquireBatch()
 	defer b.release()
-	d := deviceDecoder{batch: b, s: scanner{b: body.b}, now: time.Now().UnixMilli(), max: a.options.MaxPoints}
-	if err := located(decode(&d), body.b); err != nil {
+	d := deviceDecoder{batch: b, s: scanner{b: body.data}, now: time.Now().UnixMilli(), max: a.options.MaxPoints}
+	if err := located(decode(&d), body.data); err != nil {
 		return err
 	}
 	accepted, err := a.store(b)
 	if err != nil {
 		return err
 	}
-	a.count(accepted, b)
+	a.countPoints(accepted, b)
 	if b.rejected > 0 {
-		return partialWrite(accepted, b)
+		return partialWriteError(accepted, b)
 	}
 	return nil
 }

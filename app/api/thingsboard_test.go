@@ -29,11 +29,11 @@ func TestThingsBoardDevice(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, nil)
+			p := startServer(t, nil)
 			if a := p.do(t, "POST", "/api/v1/press-1/telemetry", tt.body); a.status != 200 || a.body != "" {
 				t.Fatalf("POST = %+v, want an empty 200", a)
 			}
-			if got := p.stored(t); got != tt.want {
+			if got := p.storedReadings(t); got != tt.want {
 				t.Errorf("stored %s, want %s", got, tt.want)
 			}
 		})
@@ -42,7 +42,7 @@ func TestThingsBoardDevice(t *testing.T) {
 
 func TestThingsBoardWithoutATime(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	before := time.Now().UnixMilli()
 	if a := p.do(t, "POST", "/api/v1/press-1/telemetry", `{"temperature":21.5,"ts":5}`); a.status != 200 {
 		t.Fatalf("POST = %+v", a)
@@ -55,18 +55,18 @@ func TestThingsBoardWithoutATime(t *testing.T) {
 
 func TestThingsBoardGateway(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	a := p.do(t, "POST", "/api/v1/any/gateway/telemetry", `{"Device A":[{"ts":1700000000000,"values":{"a":1}},{"ts":1700000000001,"values":{"a":2}}],"Device B":[{"ts":1700000000000,"values":{"b":true}}],"Device C":[]}`)
 	if a.status != 200 || a.body != "" {
 		t.Fatalf("POST = %+v", a)
 	}
-	if got := p.stored(t); got != "Device A/a@1700000000001=2 Device B/b@1700000000000=1" {
+	if got := p.storedReadings(t); got != "Device A/a@1700000000001=2 Device B/b@1700000000000=1" {
 		t.Errorf("stored %s", got)
 	}
 }
 
 // What is refused is named; the rest is stored.
-func TestThingsBoardRefuses(t *testing.T) {
+func TestThingsBoardInvalidValues(t *testing.T) {
 	t.Parallel()
 	const device, gateway = "/api/v1/m/telemetry", "/api/v1/m/gateway/telemetry"
 	tests := map[string]struct {
@@ -89,7 +89,7 @@ func TestThingsBoardRefuses(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, nil)
+			p := startServer(t, nil)
 			a := p.do(t, "POST", tt.path, tt.body)
 			got := a.problem(t)
 			if a.status != 400 || len(got.Errors) != len(tt.want) || got.Rejected != len(tt.want) {
@@ -100,16 +100,16 @@ func TestThingsBoardRefuses(t *testing.T) {
 					t.Errorf("error %d = %q, want %q…", i, text, want)
 				}
 			}
-			if got := p.stored(t); got != tt.stored {
+			if got := p.storedReadings(t); got != tt.stored {
 				t.Errorf("stored %s, want %s", got, tt.stored)
 			}
 		})
 	}
 }
 
-func TestThingsBoardBodiesThatAreRefusedWhole(t *testing.T) {
+func TestThingsBoardInvalidBodies(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	for _, tt := range []struct {
 		path, body string
 		status     int
@@ -131,7 +131,7 @@ func TestThingsBoardBodiesThatAreRefusedWhole(t *testing.T) {
 			t.Errorf("POST %.40s = %d %q, want %d with %q", tt.body, a.status, got.Detail, tt.status, tt.detail)
 		}
 	}
-	if got := p.stored(t); got != "" {
+	if got := p.storedReadings(t); got != "" {
 		t.Errorf("stored %s", got)
 	}
 }
@@ -142,7 +142,7 @@ func TestThingsBoardTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, func(o *api.Options, _ *plant) { o.Keys = access.NewKeys(list) })
+	p := startServer(t, func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(list) })
 	for path, want := range map[string]int{
 		"/api/v1/a%2Fsecret/telemetry":         200,
 		"/api/v1/a%2Fsecret/gateway/telemetry": 200,
@@ -161,7 +161,7 @@ func TestThingsBoardTokens(t *testing.T) {
 		}
 	}
 	p.do(t, "POST", "/api/v1/a%2Fsecret/telemetry", `{"ts":1700000000000,"values":{"a":1}}`)
-	if got := p.stored(t); got != "press-1/a@1700000000000=1" {
+	if got := p.storedReadings(t); got != "press-1/a@1700000000000=1" {
 		t.Errorf("stored %s, want the key's name as the machine", got)
 	}
 }

@@ -205,10 +205,10 @@ func (a *App) newAPI() (*api.API, error) {
 		Store: a.store, Runtime: serving{}, Health: a.health, Metrics: a.metrics, Keys: a.keys,
 		AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies,
 		RateLimit: c.RateLimit, RateBurst: c.RateBurst, KeyRateLimit: c.KeyRateLimit,
-		MaxBody: int(c.MaxBodyBytes), MaxUnpacked: int(c.MaxUnpackedBytes), MaxPoints: c.MaxPointsPerRequest,
+		MaxBody: int(c.MaxBodyBytes), MaxDecompressed: int(c.MaxUnpackedBytes), MaxPoints: c.MaxPointsPerRequest,
 		IngestTimeout: c.IngestTimeout, IngestMemory: ingestMemory(c),
 		InfluxMachineTag: c.InfluxMachineTag, InfluxMeasurement: c.InfluxMeasurement(),
-		Mounts: a.sessions.mounts(), Faults: faulty,
+		ExternalRoutes: a.sessions.mounts(), Faults: faulty,
 	})
 }
 
@@ -223,9 +223,9 @@ func (a *App) clusterOptions() cluster.Options {
 	o := cluster.Options{
 		// The API is made after the port is claimed and before anybody serves.
 		Handler: func(ctx *fasthttp.RequestCtx) { a.api.Handler(ctx) },
-		Failed:  func(ctx *fasthttp.RequestCtx) { a.api.Panicked(ctx) },
+		Failed:  func(ctx *fasthttp.RequestCtx) { a.api.PanicHandler(ctx) },
 		Server: func(s *fasthttp.Server) {
-			s.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) { a.api.Error(ctx, err) }
+			s.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) { a.api.ErrorHandler(ctx, err) }
 			s.ReadTimeout, s.IdleTimeout = c.ReadTimeout, c.IdleTimeout
 			s.MaxRequestBodySize = int(c.MaxBodyBytes)
 			s.ReadBufferSize = maxHeader

@@ -126,7 +126,7 @@ func (a *App) reloadConfig() ([]string, error) {
 		changed = append(changed, "LOG_LEVEL")
 	}
 	if !slices.Equal(next.AllowedOrigins, a.config.AllowedOrigins) {
-		a.api.AllowOrigins(next.AllowedOrigins)
+		a.api.SetAllowedOrigins(next.AllowedOrigins)
 		changed = append(changed, "ALLOWED_ORIGINS")
 	}
 	if a.certificate != nil {

@@ -56,7 +56,7 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 		Ingest: func(ctx context.Context, body []byte) live.Receipt {
 			return live.Receipt(a.api.Ingest(ctx, body))
 		},
-		Limit: func(c live.Caller) string { return a.api.Limit(api.Caller(c)) },
+		Limit: func(c live.Caller) string { return a.api.CheckRate(api.Client{Addr: c.Addr, Principal: c.Who}) },
 		Limits: live.Limits{
 			UpgradeRate: c.UpgradeRate, Sockets: c.MaxSockets, PerAddress: c.MaxSocketsPerAddr, PerKey: c.MaxSocketsPerKey,
 		},
@@ -68,7 +68,7 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 			Await:       func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) },
 			AllowOrigin: func(ctx *fasthttp.RequestCtx) bool { return a.api.OriginAllowed(ctx) },
 			Refuse: func(ctx *fasthttp.RequestCtx, status int, reason error) {
-				a.api.Refuse(ctx, status, reason.Error())
+				a.api.WriteError(ctx, status, reason.Error())
 			},
 			Draining:   a.supervisor.Draining,
 			QueueBytes: int(c.WSQueueBytes), MaxPayload: int(c.MaxPayload), Compress: c.WSCompression,
@@ -131,21 +131,21 @@ func (s *sessions) ready() error {
 }
 
 // mounts are the paths of sessions.
-func (s *sessions) mounts() []api.Mount {
-	return []api.Mount{
+func (s *sessions) mounts() []api.ExternalRoute {
+	return []api.ExternalRoute{
 		{
 			Method: fasthttp.MethodGet, Path: "/ws", AnyRole: true,
-			Handle: func(ctx *fasthttp.RequestCtx, c api.Caller) error {
-				return s.show.ServeWebSocket(ctx, live.Caller(c))
+			Handler: func(ctx *fasthttp.RequestCtx, c api.Client) error {
+				return s.show.ServeWebSocket(ctx, live.Caller{Addr: c.Addr, Who: c.Principal})
 			},
 		},
 		{
 			Method: fasthttp.MethodGet, Path: "/api/v1/stream", Action: access.Read,
-			Handle: func(ctx *fasthttp.RequestCtx, c api.Caller) error {
-				return s.show.ServeEvents(ctx, live.Caller(c), roomsOf(ctx))
+			Handler: func(ctx *fasthttp.RequestCtx, c api.Client) error {
+				return s.show.ServeEvents(ctx, live.Caller{Addr: c.Addr, Who: c.Principal}, roomsOf(ctx))
 			},
 		},
-		{Path: "/socket.io/", Handle: s.serveSocketIO},
+		{Path: "/socket.io/", Handler: s.serveSocketIO},
 	}
 }
 
@@ -160,14 +160,14 @@ func roomsOf(ctx *fasthttp.RequestCtx) []string {
 	return rooms
 }
 
-func (s *sessions) serveSocketIO(ctx *fasthttp.RequestCtx, c api.Caller) error {
+func (s *sessions) serveSocketIO(ctx *fasthttp.RequestCtx, c api.Client) error {
 	if !s.app.api.OriginAllowed(ctx) {
 		ctx.SetStatusCode(fasthttp.StatusForbidden)
 		ctx.SetContentType("application/json")
 		ctx.SetBodyString(`{"code":4,"message":"origin not allowed"}`) // as Engine.IO has it
 		return nil
 	}
-	s.show.ServeSocketIO(ctx, live.Caller(c))
+	s.show.ServeSocketIO(ctx, live.Caller{Addr: c.Addr, Who: c.Principal})
 	return nil
 }
 

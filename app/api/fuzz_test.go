@@ -14,14 +14,14 @@ import (
 )
 
 // What is taken of a description is what encoding/json finds there.
-func FuzzReadMachine(f *testing.F) {
+func FuzzParseMachine(f *testing.F) {
 	f.Add([]byte(`{"id":"m","name":"Press 4","site":"berlin","area":null,"line":"a","attributes":{"a":"b","\u00fc":"\n"}}`))
 	f.Add([]byte(`{"path":"a/b/c","created_at":1,"last_seen":{"x":[1]}}`))
 	f.Add([]byte(`{"site":"a","site":"b","x":1,"attributes":[]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		m, err := readMachine(bytes.Clone(body), "m")
+		m, err := parseMachine(bytes.Clone(body), "m")
 		if err != nil {
-			if e := answerTo(err); e.status != 400 && e.status != 413 {
+			if e := toHTTPError(err); e.status != 400 && e.status != 413 {
 				t.Fatalf("readMachine = %v, want a 400", err)
 			}
 			return
@@ -43,13 +43,13 @@ func FuzzReadMachine(f *testing.F) {
 	})
 }
 
-func FuzzReadMetric(f *testing.F) {
+func FuzzParseMetric(f *testing.F) {
 	f.Add([]byte(`{"machine":"m","metric":"t","unit":"Cel","kind":"counter","expected_min":-1.5,"expected_max":null,"retention":"30d"}`))
 	f.Add([]byte(`{"unit":"m/s2","retention":"PT36H"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		m, err := readMetric(bytes.Clone(body), "m", "t")
+		m, err := parseMetric(bytes.Clone(body), "m", "t")
 		if err != nil {
-			if e := answerTo(err); e.status != 400 && e.status != 413 {
+			if e := toHTTPError(err); e.status != 400 && e.status != 413 {
 				t.Fatalf("readMetric = %v, want a 400", err)
 			}
 			return
@@ -57,11 +57,11 @@ func FuzzReadMetric(f *testing.F) {
 		if err := factory.ValidateMetric(m); err != nil {
 			t.Fatalf("readMetric took %+v, which is not valid: %v", m, err)
 		}
-		out, err := json.Marshal(metricOut(m))
+		out, err := json.Marshal(toMetricJSON(m))
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, err := readMetric(out, "m", "t")
+		back, err := parseMetric(out, "m", "t")
 		if err != nil || back.Unit != m.Unit || back.Kind != m.Kind || back.Retention != m.Retention || (back.ExpectedMin == nil) != (m.ExpectedMin == nil) {
 			t.Fatalf("readMetric(%s) = %+v, %v; want %+v", out, back, err, m)
 		}
@@ -69,7 +69,7 @@ func FuzzReadMetric(f *testing.F) {
 }
 
 // Words of a query are taken or refused with a 400, whatever they are.
-func FuzzQueryWords(f *testing.F) {
+func FuzzQueryValues(f *testing.F) {
 	for _, seed := range []string{"1h", "P1D", "PT15M", "1mo", "30d", "forever", "Europe/Berlin", "Etc/GMT 1", "min,max", "2026-03-29T02:30", "2026-03-29T02:30:00+01:00", "1700000000000", "-9223372036854775808"} {
 		f.Add(seed)
 	}
@@ -79,17 +79,17 @@ func FuzzQueryWords(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		var errs []error
-		interval, err := intervalOf(text, true)
+		interval, err := parseInterval(text, true)
 		errs = append(errs, err)
 		if err == nil && interval.Validate() != nil {
 			t.Fatalf("intervalOf(%q) = %+v, which is not valid", text, interval)
 		}
-		zone, err := zoneOf(text)
+		zone, err := loadZone(text)
 		errs = append(errs, err)
 		if err == nil && zone == nil {
 			t.Fatalf("zoneOf(%q) = no zone", text)
 		}
-		_, err = aggregatesOf(text)
+		_, err = parseAggregates(text)
 		errs = append(errs, err)
 		for _, err := range errs {
 			if e, ok := errors.AsType[*httpError](err); err != nil && (!ok || e.status != 400) {
@@ -127,9 +127,9 @@ func FuzzConditions(f *testing.F) {
 		ctx.Request.Header.Set(fasthttp.HeaderIfMatch, match)
 		ctx.Request.Header.Set(fasthttp.HeaderIfNoneMatch, none)
 		for _, now := range []int64{0, 3} {
-			got, err := matchOf(&ctx, func() (int64, error) { return now, nil })
+			got, err := writeCondition(&ctx, func() (int64, error) { return now, nil })
 			if err != nil {
-				if e := answerTo(err); e.status != 400 {
+				if e := toHTTPError(err); e.status != 400 {
 					t.Fatalf("matchOf(%q, %q) = %v, want a 400", match, none, err)
 				}
 				continue
@@ -141,7 +141,7 @@ func FuzzConditions(f *testing.F) {
 				t.Fatalf("If-Match: \"3\" allows version %d: %v", now, got.Allows(now))
 			}
 		}
-		if _, err := notModified(&ctx, `"3-0"`); err != nil && answerTo(err).status != 400 && answerTo(err).status != 412 {
+		if _, err := checkReadConditions(&ctx, `"3-0"`); err != nil && toHTTPError(err).status != 400 && toHTTPError(err).status != 412 {
 			t.Fatalf("notModified(%q, %q) = %v", match, none, err)
 		}
 	})

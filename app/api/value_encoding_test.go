@@ -17,7 +17,7 @@ func shortest(v float64) string {
 	return strconv.FormatFloat(v, format, -1, 64)
 }
 
-func TestNumbersAreTheShortest(t *testing.T) {
+func TestAppendFloatIsShortest(t *testing.T) {
 	t.Parallel()
 	for _, v := range []float64{
 		0, math.Copysign(0, -1), 1, -1, 0.1, -0.1, 21.5, 0.0000001, 1e-7, 5e-8, 1e-6, 99999999.9999999, 99999999.99999999, 1e8, 1e15, 1e21, 1e300,

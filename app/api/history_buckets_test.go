@@ -14,8 +14,8 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// describe registers a metric of machine m.
-func describe(t *testing.T, p *plant, metric, unit string, kind factory.MetricKind) {
+// putMetric registers a metric of machine m.
+func putMetric(t *testing.T, p *testServer, metric, unit string, kind factory.MetricKind) {
 	t.Helper()
 	if _, _, err := p.store.PutMachine(t.Context(), factory.Machine{ID: "m"}, factory.MatchAlways); err != nil {
 		t.Fatal(err)
@@ -25,7 +25,7 @@ func describe(t *testing.T, p *plant, metric, unit string, kind factory.MetricKi
 	}
 }
 
-func moment(t *testing.T, text string) int64 {
+func parseMilli(t *testing.T, text string) int64 {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
@@ -34,19 +34,19 @@ func moment(t *testing.T, text string) int64 {
 	return at.UnixMilli()
 }
 
-func TestHistoryInBuckets(t *testing.T) {
+func TestHistoryBuckets(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
-	describe(t, p, "parts", "1", factory.Counter)
-	describe(t, p, "t", "Cel", factory.Gauge)
-	begin := moment(t, "2026-03-01T00:00:00Z")
+	p := startServer(t, nil)
+	putMetric(t, p, "parts", "1", factory.Counter)
+	putMetric(t, p, "t", "Cel", factory.Gauge)
+	begin := parseMilli(t, "2026-03-01T00:00:00Z")
 	for i, v := range []float64{100, 103, 1, 5} { // a reset after the second
-		fill(t, p, factory.Reading{Machine: "m", Metric: "parts", ObservedAt: begin + int64(i)*600_000, Value: v})
+		appendReadings(t, p, factory.Reading{Machine: "m", Metric: "parts", ObservedAt: begin + int64(i)*600_000, Value: v})
 	}
 	for i, v := range []float64{20.5, 21.5, 19.5, 18.5} {
-		fill(t, p, factory.Reading{Machine: "m", Metric: "t", ObservedAt: begin + int64(i)*600_000, Value: v})
+		appendReadings(t, p, factory.Reading{Machine: "m", Metric: "t", ObservedAt: begin + int64(i)*600_000, Value: v})
 	}
-	fill(t, p, factory.Reading{Machine: "m", Metric: "t", ObservedAt: begin + 3*3600_000, Value: math.MaxFloat64},
+	appendReadings(t, p, factory.Reading{Machine: "m", Metric: "t", ObservedAt: begin + 3*3600_000, Value: math.MaxFloat64},
 		factory.Reading{Machine: "m", Metric: "t", ObservedAt: begin + 3*3600_000 + 1, Value: math.MaxFloat64})
 	const t0, t1, t3 = "1772323200000", "1772324400000", "1772334000000"
 	tests := map[string]struct{ query, accept, want string }{
@@ -78,12 +78,12 @@ func TestHistoryInBuckets(t *testing.T) {
 }
 
 // The days on which the clock is put forward and back have 23 and 25 hours.
-func TestBucketsOfDaylightSaving(t *testing.T) {
+func TestBucketsAcrossDaylightSaving(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	fillHours := func(from string, hours int) {
 		for i := range hours {
-			fill(t, p, factory.Reading{Machine: "m", Metric: "x", ObservedAt: moment(t, from) + int64(i)*3600_000, Value: 1})
+			appendReadings(t, p, factory.Reading{Machine: "m", Metric: "x", ObservedAt: parseMilli(t, from) + int64(i)*3600_000, Value: 1})
 		}
 	}
 	fillHours("2026-03-28T00:00:00+01:00", 71) // 28, 29 with 23 hours, 30 March
@@ -104,11 +104,11 @@ func TestBucketsOfDaylightSaving(t *testing.T) {
 	}
 }
 
-func TestBucketsPage(t *testing.T) {
+func TestBucketPagination(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	for i := range int64(25) {
-		fill(t, p, factory.Reading{Machine: "m", Metric: fmt.Sprint("x", i%2), ObservedAt: 1_700_000_000_000 + i*60_000, Value: float64(i)})
+		appendReadings(t, p, factory.Reading{Machine: "m", Metric: fmt.Sprint("x", i%2), ObservedAt: 1_700_000_000_000 + i*60_000, Value: float64(i)})
 	}
 	rows, pages, cursor := 0, 0, ""
 	for {
@@ -133,9 +133,9 @@ func TestBucketsPage(t *testing.T) {
 	}
 }
 
-func TestHistoryAsAPicture(t *testing.T) {
+func TestHistoryDownsampled(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	p := startServer(t, nil)
 	readings := []factory.Reading{}
 	for i := range int64(1000) {
 		value := 0.0
@@ -144,7 +144,7 @@ func TestHistoryAsAPicture(t *testing.T) {
 		}
 		readings = append(readings, factory.Reading{Machine: "m", Metric: "x", ObservedAt: 1_700_000_000_000 + i, Value: value})
 	}
-	fill(t, p, readings...)
+	appendReadings(t, p, readings...)
 	a := p.get(t, "/api/v1/machines/m/history?points=10")
 	var page struct {
 		Series []struct{ Points [][2]float64 }
@@ -166,12 +166,12 @@ func TestHistoryAsAPicture(t *testing.T) {
 }
 
 // What a machine's export holds can be posted to another server as it is.
-func TestExportIsWhatTelemetryTakes(t *testing.T) {
+func TestNDJSONExportCanBeImported(t *testing.T) {
 	t.Parallel()
-	from, to := start(t, nil), start(t, nil)
+	from, to := startServer(t, nil), startServer(t, nil)
 	machine := `press "4"/ü`
 	for i := range int64(3000) {
-		fill(t, from, factory.Reading{Machine: machine, Metric: fmt.Sprintf("a,%d", i%3), ObservedAt: 1_700_000_000_000 + i, Value: float64(i) / 3})
+		appendReadings(t, from, factory.Reading{Machine: machine, Metric: fmt.Sprintf("a,%d", i%3), ObservedAt: 1_700_000_000_000 + i, Value: float64(i) / 3})
 	}
 	path := "/api/v1/machines/" + url.PathEscape(machine) + "/history"
 	for _, times := range []string{"ms", "iso"} {
@@ -212,10 +212,10 @@ func (s largeStore) History(_ context.Context, q factory.HistoryQuery) (factory.
 	return out, nil
 }
 
-func TestStreamIsReadPageByPage(t *testing.T) {
+func TestStreamReadsOnePageAtATime(t *testing.T) {
 	t.Parallel()
 	calls := 0
-	p := start(t, func(o *api.Options, p *plant) {
+	p := startServer(t, func(o *api.Options, p *testServer) {
 		o.Store = largeStore{p.store, 30, func() { calls++ }}
 	})
 	a := p.get(t, "/api/v1/machines/m/history", "Accept: text/csv")

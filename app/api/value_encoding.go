@@ -22,7 +22,7 @@ func appendComma(dst []byte, i int) []byte {
 func appendFloat(dst []byte, v float64) []byte {
 	abs := math.Abs(v)
 	if abs < maxDecimal && (abs >= 1e-6 || abs == 0) {
-		if n := int64(abs*decimals + .5); float64(n)/decimals == abs {
+		if n := int64(abs*decimalScale + .5); float64(n)/decimalScale == abs {
 			return appendDecimal(dst, n, math.Signbit(v))
 		}
 	}
@@ -37,9 +37,9 @@ func appendFloat(dst []byte, v float64) []byte {
 // double is that decimal. One of at most 15 digits is the shortest of its
 // double, as no two of them have the same.
 const (
-	places     = 7
-	decimals   = 1e7
-	maxDecimal = 1e8
+	decimalPlaces = 7
+	decimalScale  = 1e7
+	maxDecimal    = 1e8
 )
 
 // appendDecimal writes n/decimals without zeros at its end.
@@ -47,13 +47,13 @@ func appendDecimal(dst []byte, n int64, negative bool) []byte {
 	if negative {
 		dst = append(dst, '-')
 	}
-	whole, rest := n/decimals, n%decimals
+	whole, rest := n/decimalScale, n%decimalScale
 	dst = strconv.AppendInt(dst, whole, 10)
 	if rest == 0 {
 		return dst
 	}
-	digits := [places + 1]byte{'.'}
-	for i := places; i > 0; i-- {
+	digits := [decimalPlaces + 1]byte{'.'}
+	for i := decimalPlaces; i > 0; i-- {
 		digits[i] = byte('0' + rest%10)
 		rest /= 10
 	}

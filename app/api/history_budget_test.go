@@ -12,14 +12,14 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// asker is a connection on which nothing is written ahead of its reader.
-type asker struct {
+// partialReader is a connection on which nothing is written ahead of its reader.
+type partialReader struct {
 	net.Conn
 	br *bufio.Reader
 }
 
-// ask asks for a path and takes no more than the answer's beginning.
-func (p *plant) ask(t *testing.T, path string) asker {
+// startReading asks for a path and takes no more than the answer's beginning.
+func (p *testServer) startReading(t *testing.T, path string) partialReader {
 	t.Helper()
 	c, served := net.Pipe()
 	ended := make(chan struct{})
@@ -31,8 +31,8 @@ func (p *plant) ask(t *testing.T, path string) asker {
 		_ = c.Close()
 		<-ended
 	})
-	_ = c.SetDeadline(time.Now().Add(patience))
-	a := asker{c, bufio.NewReaderSize(c, 16)}
+	_ = c.SetDeadline(time.Now().Add(testTimeout))
+	a := partialReader{c, bufio.NewReaderSize(c, 16)}
 	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -44,26 +44,26 @@ func (p *plant) ask(t *testing.T, path string) asker {
 
 // Clients that ask for much history and do not take it keep others from as
 // much, and the process from nothing else.
-func TestHistoryThatIsNotTaken(t *testing.T) {
+func TestHistoryMemoryHeldUntilResponseIsRead(t *testing.T) {
 	t.Parallel()
 	// One page of 50 000 points, and not a second one.
-	p := start(t, func(o *api.Options, _ *plant) { o.IngestMemory = 5 << 20 })
+	p := startServer(t, func(o *api.Options, _ *testServer) { o.IngestMemory = 5 << 20 })
 	readings := make([]factory.Reading, 50_000)
 	for i := range readings {
 		readings[i] = factory.Reading{Machine: "m", Metric: "x", ObservedAt: 1_700_000_000_000 + int64(i), Value: float64(i)}
 	}
-	fill(t, p, readings...)
+	appendReadings(t, p, readings...)
 	const path = "/api/v1/machines/m/history"
 	whole := len(p.get(t, path).body)
-	lazy := p.ask(t, path)
+	lazy := p.startReading(t, path)
 	if a := p.get(t, path+"?limit=100"); a.status != http.StatusOK {
 		t.Errorf("a few points beside it = %d %s, want 200", a.status, a.body)
 	}
-	api.WaitForHistory(p.api, 50*time.Millisecond)
+	api.SetHistoryWait(p.api, 50*time.Millisecond)
 	if a := p.get(t, path); a.status != http.StatusServiceUnavailable || a.header["Retry-After"] != "1" {
 		t.Errorf("as much again beside it = %d, Retry-After %q, want 503 and 1", a.status, a.header["Retry-After"])
 	}
-	api.WaitForHistory(p.api, patience)
+	api.SetHistoryWait(p.api, testTimeout)
 	taken := make(chan int64, 1)
 	go func() { // ends with the connection
 		n, _ := io.Copy(io.Discard, lazy.br)
@@ -75,7 +75,7 @@ func TestHistoryThatIsNotTaken(t *testing.T) {
 	if n := <-taken; n < int64(whole) {
 		t.Errorf("the late answer has %d bytes, want more than %d", n, whole)
 	}
-	_ = p.ask(t, path).Close()
+	_ = p.startReading(t, path).Close()
 	for range 2 {
 		for _, form := range []string{"", "?interval=1s", "?points=50000", "?format=csv", "?format=ndjson&interval=1s"} {
 			if a := p.get(t, path+form); a.status != http.StatusOK {

@@ -12,13 +12,13 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-func TestKeys(t *testing.T) {
+func TestAPIKeyGrantsItsRole(t *testing.T) {
 	t.Parallel()
 	list, err := access.Parse("screen:read:read-secret,press:ingest:ingest-secret,boss:admin:admin-secret")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, func(o *api.Options, _ *plant) {
+	p := startServer(t, func(o *api.Options, _ *testServer) {
 		o.Keys = access.NewKeys(list)
 		o.Faults = map[string]fasthttp.RequestHandler{"panic": func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("x") }}
 	})
@@ -58,13 +58,13 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-func TestRateLimitOfAnAddress(t *testing.T) {
+func TestRateLimitPerClientAddress(t *testing.T) {
 	t.Parallel()
-	p := start(t, func(o *api.Options, _ *plant) {
+	p := startServer(t, func(o *api.Options, _ *testServer) {
 		o.RateLimit, o.RateBurst = 1, 3
 		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	})
-	api.Slow(p.api, time.Hour)
+	api.SetRateInterval(p.api, time.Hour)
 	for i, want := range []int{200, 200, 200, 429} {
 		if a := p.get(t, "/api/v1/latest", "X-Forwarded-For: 198.51.100.9, 203.0.113.5, 192.0.2.7"); a.status != want {
 			t.Errorf("request %d = %d, want %d", i, a.status, want)
@@ -80,9 +80,9 @@ func TestRateLimitOfAnAddress(t *testing.T) {
 	}
 }
 
-func TestRateOfALimit(t *testing.T) {
+func TestRateLimiterSpacesRequests(t *testing.T) {
 	t.Parallel()
-	l := api.NewLimiter(10, 3)
+	l := api.NewRateLimiter(10, 3)
 	one, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	const ms = time.Millisecond
 	for i, tt := range []struct {
@@ -102,25 +102,25 @@ func TestRateOfALimit(t *testing.T) {
 		{one, time.Hour, 0},
 		{one, time.Hour, 100 * ms},
 	} {
-		if got := l.Take(tt.of, tt.now); got != tt.wait {
+		if got := l.Reserve(tt.of, tt.now); got != tt.wait {
 			t.Errorf("request %d, %v after the first, waits %v, want %v", i, tt.now, got, tt.wait)
 		}
 	}
 }
 
-func TestForwardedAddressOfAStrangerIsNotBelieved(t *testing.T) {
+func TestForwardedForIgnoredFromUntrustedPeer(t *testing.T) {
 	t.Parallel()
-	p := start(t, func(o *api.Options, _ *plant) { o.RateLimit, o.RateBurst = 1, 1 })
-	api.Slow(p.api, time.Hour)
+	p := startServer(t, func(o *api.Options, _ *testServer) { o.RateLimit, o.RateBurst = 1, 1 })
+	api.SetRateInterval(p.api, time.Hour)
 	p.get(t, "/api/v1/latest", "X-Forwarded-For: 203.0.113.5")
 	if a := p.get(t, "/api/v1/latest", "X-Forwarded-For: 203.0.113.6"); a.status != 429 {
 		t.Errorf("second request of one peer under another name = %d, want 429", a.status)
 	}
 }
 
-func TestConnectionOverTheLimitGetsProbesOnly(t *testing.T) {
+func TestConnectionOverLimitServesProbesOnly(t *testing.T) {
 	t.Parallel()
-	p := start(t, func(_ *api.Options, p *plant) { p.over = "connections of the process" })
+	p := startServer(t, func(_ *api.Options, p *testServer) { p.overLimit = "connections of the process" })
 	if a := p.get(t, "/api/v1/latest"); a.status != 503 || a.header["Retry-After"] == "" {
 		t.Errorf("latest = %+v, want 503 with Retry-After", a)
 	}
@@ -129,9 +129,9 @@ func TestConnectionOverTheLimitGetsProbesOnly(t *testing.T) {
 	}
 }
 
-func TestCrossOrigin(t *testing.T) {
+func TestCORSHeaders(t *testing.T) {
 	t.Parallel()
-	p := start(t, func(o *api.Options, _ *plant) { o.AllowedOrigins = []string{"https://wall.example"} })
+	p := startServer(t, func(o *api.Options, _ *testServer) { o.AllowedOrigins = []string{"https://wall.example"} })
 	const allow = "Access-Control-Allow-Origin"
 	if a := p.get(t, "/api/v1/latest", "Origin: https://wall.example"); a.header[allow] != "https://wall.example" || a.header["Vary"] != "Origin" {
 		t.Errorf("allowed origin: %+v", a.header)

@@ -8,26 +8,26 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// document reads a JSON object whose members are known: each at most once,
+// objectReader reads a JSON object whose members are known: each at most once,
 // nothing else. It finds all faults and not only the first.
-type document struct {
+type objectReader struct {
 	s      scanner
 	faults []fieldError
 }
 
-// reader reads the value of a member, or says what is wrong with it. The error
+// memberReader reads the value of a member, or says what is wrong with it. The error
 // is one of syntax.
-type reader func(s *scanner) (fault string, err error)
+type memberReader func(s *scanner) (fault string, err error)
 
-// readDocument reads a body that is one object; members that are null are left
+// readJSONObject reads a body that is one object; members that are null are left
 // as they are. The error names every member that is at fault.
-func readDocument(body []byte, members map[string]reader) error {
-	d := document{s: scanner{b: body}}
+func readJSONObject(body []byte, members map[string]memberReader) error {
+	d := objectReader{s: scanner{b: body}}
 	s := &d.s
 	s.space()
 	err := s.fault("want an object")
 	if s.peek() == '{' {
-		err = d.object("", func(key string) reader { return members[key] })
+		err = d.object("", func(key string) memberReader { return members[key] })
 	}
 	if s.space(); err == nil && !s.end() {
 		err = s.fault("there is more after the end of the object")
@@ -36,12 +36,12 @@ func readDocument(body []byte, members map[string]reader) error {
 		return located(err, body)
 	}
 	if len(d.faults) > 0 {
-		return invalidDocument(d.faults)
+		return invalidMembers(d.faults)
 	}
 	return nil
 }
 
-func invalidDocument(faults []fieldError) error {
+func invalidMembers(faults []fieldError) error {
 	detail := "the body is not right at " + faults[0].Pointer + ": " + faults[0].Detail
 	if len(faults) > 1 {
 		detail = fmt.Sprintf("the body is not right at %d places", len(faults))
@@ -49,14 +49,14 @@ func invalidDocument(faults []fieldError) error {
 	return &httpError{status: fasthttp.StatusBadRequest, detail: detail, errors: faults}
 }
 
-func (d *document) fault(pointer, detail string) {
+func (d *objectReader) fault(pointer, detail string) {
 	if len(d.faults) < maxErrors {
 		d.faults = append(d.faults, fieldError{Pointer: pointer, Detail: detail})
 	}
 }
 
 // object reads an object; member returns who reads a member, nil for nobody.
-func (d *document) object(at string, member func(key string) reader) error {
+func (d *objectReader) object(at string, member func(key string) memberReader) error {
 	seen := map[string]bool{}
 	return d.s.members(func(key string) error {
 		pointer := at + "/" + escapePointer(key)
@@ -72,7 +72,7 @@ func (d *document) object(at string, member func(key string) reader) error {
 		}
 		seen[strings.Clone(key)] = true
 		if read == nil || d.null() {
-			read = skipped
+			read = ignoredMember
 		}
 		said, err := read(&d.s)
 		if err != nil {
@@ -92,15 +92,15 @@ func (d *document) object(at string, member func(key string) reader) error {
 const maxMembers = 1000
 
 // null reports whether the next value is null.
-func (d *document) null() bool {
+func (d *objectReader) null() bool {
 	ahead := d.s
 	raw, err := ahead.skip()
 	return err == nil && string(raw) == "null"
 }
 
-// skipped reads any value. The scanner passes over brackets without a look at
+// ignoredMember reads any value. The scanner passes over brackets without a look at
 // what is in them; a document has to be JSON as a whole.
-func skipped(s *scanner) (string, error) {
+func ignoredMember(s *scanner) (string, error) {
 	raw, err := s.skip()
 	if err == nil && !json.Valid(raw) {
 		err = s.fault("a value that is not JSON")
@@ -108,8 +108,8 @@ func skipped(s *scanner) (string, error) {
 	return "", err
 }
 
-// textInto reads a string.
-func textInto(dst *string) reader {
+// stringMember reads a string.
+func stringMember(dst *string) memberReader {
 	return func(s *scanner) (string, error) {
 		if s.peek() != '"' {
 			_, err := s.skip()
@@ -121,8 +121,8 @@ func textInto(dst *string) reader {
 	}
 }
 
-// numberInto reads a number.
-func numberInto(dst **float64) reader {
+// numberMember reads a number.
+func numberMember(dst **float64) memberReader {
 	return func(s *scanner) (string, error) {
 		raw, err := s.skip()
 		if err != nil {
@@ -136,8 +136,8 @@ func numberInto(dst **float64) reader {
 	}
 }
 
-// textsInto reads an object of strings.
-func textsInto(dst *map[string]string) reader {
+// stringMapMember reads an object of strings.
+func stringMapMember(dst *map[string]string) memberReader {
 	return func(s *scanner) (string, error) {
 		if s.peek() != '{' {
 			_, err := s.skip()
@@ -147,7 +147,7 @@ func textsInto(dst *map[string]string) reader {
 		fault := ""
 		err := s.members(func(key string) error {
 			var value string
-			said, err := textInto(&value)(s)
+			said, err := stringMember(&value)(s)
 			_, twice := (*dst)[key]
 			switch {
 			case err != nil:

@@ -14,7 +14,7 @@ func BenchmarkAppendPage(b *testing.B) {
 		"whole":        func(i int) float64 { return float64(i) },
 		"all digits":   func(i int) float64 { return float64(i) * 0.0123456789123 },
 	} {
-		points := make([]factory.Point, maxHistory)
+		points := make([]factory.Point, maxHistoryPoints)
 		for i := range points {
 			points[i] = factory.Point{ObservedAt: 1_700_000_000_000 + int64(i)*1000, Value: value(i)}
 		}
@@ -26,7 +26,7 @@ func BenchmarkAppendPage(b *testing.B) {
 			for b.Loop() {
 				dst = r.appendPage(dst[:0], page)
 			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/maxHistory, "ns/point")
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/maxHistoryPoints, "ns/point")
 		})
 	}
 }
