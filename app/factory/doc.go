@@ -1,7 +1,7 @@
-// Package factory is the domain: machines, the readings they send and the
-// rules those readings keep to. It knows no transport and no database; it
-// declares the Store that both need, and uses the standard library only.
+// Package factory is the domain: machines, metrics and readings, the rules that
+// they must satisfy, and the Store interface. It knows no transport and no
+// database, and imports the standard library only.
 //
-// Values are plain and safe to copy. Implementations of Store are safe for
-// concurrent use; nothing else here has state.
+// All types are plain values without shared state. Implementations of Store are
+// safe for concurrent use.
 package factory

@@ -2,21 +2,22 @@ package factory
 
 import "errors"
 
-// Kinds of domain error. Errors returned by a Store or by a rule wrap exactly
-// one of them, so that a transport can choose its status from the kind alone.
+// Kinds of domain error. Every error of a Store or of a validation function wraps
+// exactly one of them, which determines the status that a transport reports.
 var (
-	// ErrInvalid: the input breaks a rule; sending it again will not help.
+	// ErrInvalid: the input violates a rule. A retry cannot succeed.
 	ErrInvalid = errors.New("invalid")
-	// ErrNotFound: what was asked for does not exist.
+	// ErrNotFound: the requested entry does not exist.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict: the request contradicts the present state.
+	// ErrConflict: the request contradicts the current state.
 	ErrConflict = errors.New("conflict")
-	// ErrPrecondition: the condition that came with the request does not hold;
-	// the entry has changed in the meantime.
+	// ErrPrecondition: the Match of the request does not hold, because the entry
+	// has changed.
 	ErrPrecondition = errors.New("precondition failed")
-	// ErrOverloaded: a queue is full; nothing was taken, try again shortly.
+	// ErrOverloaded: a queue is full. Nothing was accepted; retry shortly.
 	ErrOverloaded = errors.New("overloaded")
-	// ErrUnavailable: the store can't do it now (disk full, database gone);
-	// nothing was acknowledged, try again later.
+	// ErrUnavailable: the store cannot serve the request now, for example because
+	// the disk is full or the database is down. Nothing was acknowledged; retry
+	// later.
 	ErrUnavailable = errors.New("unavailable")
 )

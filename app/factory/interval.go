@@ -6,28 +6,28 @@ import (
 	"time"
 )
 
-// Calendar is a unit of time whose length the calendar decides.
+// Calendar is a calendar unit, whose length varies.
 type Calendar int
 
-// Units of the calendar.
+// Calendar units.
 const (
-	// Fixed is no calendar unit: the interval has the same length always.
+	// Fixed means no calendar unit: the interval has a constant length.
 	Fixed Calendar = iota
-	// Hour begins with each hour of the local clock.
+	// Hour starts at each full hour of the local clock.
 	Hour
-	// Day is from the first to the last moment of a local date: 23 or 25 hours
-	// where the clock is put forward or back.
+	// Day is a local date: 23 or 25 hours long when daylight saving time starts or
+	// ends.
 	Day
-	// Week begins on Monday (ISO 8601).
+	// Week starts on Monday (ISO 8601).
 	Week
 	// Month is a month of the Gregorian calendar.
 	Month
 )
 
-// Interval is the length of buckets: a fixed one, aligned at the Unix epoch,
-// or a unit of the calendar.
+// Interval is the length of buckets: a constant length aligned to the Unix epoch,
+// or a calendar unit.
 type Interval struct {
-	// Millis is the length where Calendar is Fixed, at least 1.
+	// Millis is the length if Calendar is Fixed, at least 1.
 	Millis   int64
 	Calendar Calendar
 }
@@ -35,12 +35,12 @@ type Interval struct {
 // MaxIntervalMillis is the longest fixed interval: 100 years.
 const MaxIntervalMillis = 100 * 366 * 24 * 3600 * 1000
 
-// Every is the fixed interval of length d, which is of whole milliseconds.
+// Every returns the fixed interval of length d, a whole number of milliseconds.
 func Every(d time.Duration) Interval { return Interval{Millis: d.Milliseconds()} }
 
-// ParseInterval reads an interval: hour, day (1d), week (1w), month (1mo), or
-// a fixed length as time.ParseDuration has it, of whole milliseconds, such as
-// 500ms, 10s, 5m, 1h. The error wraps ErrInvalid.
+// ParseInterval parses "hour", "day" or "1d", "week" or "1w", "month" or "1mo", or a
+// fixed length in whole milliseconds in the format of time.ParseDuration, such as
+// "500ms", "10s" or "1h". Its error wraps ErrInvalid.
 func ParseInterval(text string) (Interval, error) {
 	switch text {
 	case "hour":
@@ -59,7 +59,7 @@ func ParseInterval(text string) (Interval, error) {
 	return Every(d), nil
 }
 
-// Validate checks that i can be used. The error wraps ErrInvalid.
+// Validate reports whether i can be used. Its error wraps ErrInvalid.
 func (i Interval) Validate() error {
 	switch {
 	case i.Calendar < Fixed || i.Calendar > Month:
@@ -70,13 +70,14 @@ func (i Interval) Validate() error {
 	return nil
 }
 
-// calendarEdge is how far from the epoch the calendar is still reckoned with,
-// in milliseconds, some 270 000 years; times beyond share one bucket a side.
+// calendarEdge is the distance from the epoch in milliseconds, about 270 000 years,
+// up to which calendar units are computed. Times beyond it share one bucket on
+// either side.
 const calendarEdge = int64(1) << 53
 
-// Bounds returns the bucket that the time at is in, from start (inclusive) to
-// end (exclusive), in Unix milliseconds. loc is the zone of calendar units;
-// nil is UTC. i must be valid.
+// Bounds returns the start (inclusive) and the end (exclusive) of the bucket that
+// contains at, all in Unix milliseconds. loc is the time zone of calendar units;
+// nil means UTC. i must be valid.
 func (i Interval) Bounds(at int64, loc *time.Location) (start, end int64) {
 	if i.Calendar == Fixed {
 		return i.fixedBounds(at)
@@ -106,8 +107,8 @@ func (i Interval) Bounds(at int64, loc *time.Location) (start, end int64) {
 	return max(start, -calendarEdge), min(end, calendarEdge)
 }
 
-// fixedBounds is Bounds for a fixed length. The buckets at the ends of time
-// are cut there.
+// fixedBounds is Bounds for a fixed length. The first and the last bucket end at the
+// limits of int64.
 func (i Interval) fixedBounds(at int64) (start, end int64) {
 	into := at % i.Millis
 	if into < 0 {
@@ -123,8 +124,8 @@ func (i Interval) fixedBounds(at int64) (start, end int64) {
 	return start, end
 }
 
-// hourBounds is Bounds for an hour of the local clock. Where the offset
-// changes within one, each side is a bucket.
+// hourBounds is Bounds for an hour of the local clock. If the UTC offset changes
+// within the hour, each part is a bucket.
 func hourBounds(t time.Time, at int64) (start, end int64) {
 	into := int64(t.Minute())*60_000 + int64(t.Second())*1000 + int64(t.Nanosecond())/1e6
 	start, end = at-into, at-into+3_600_000
@@ -138,8 +139,8 @@ func hourBounds(t time.Time, at int64) (start, end int64) {
 	return start, end
 }
 
-// startOfDay is the first moment of a local date. Midnight may come twice
-// there, or not at all; time.Date does not say which one it gives.
+// startOfDay returns the first instant of a local date. Midnight may occur twice or
+// not at all, and time.Date does not specify which instant it returns then.
 func startOfDay(year int, month time.Month, day int, loc *time.Location) int64 {
 	noon := time.Date(year, month, day, 12, 0, 0, 0, loc)
 	midnight := time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix()
@@ -152,7 +153,7 @@ func startOfDay(year int, month time.Month, day int, loc *time.Location) int64 {
 	change := from.Unix()
 	_, before := from.Add(-time.Nanosecond).Zone()
 	if there := midnight - int64(before); there < change {
-		return there * 1000 // midnight as the clock had it before the change
+		return there * 1000 // midnight by the offset before the change
 	}
 	return max(here, change) * 1000
 }

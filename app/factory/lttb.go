@@ -2,23 +2,24 @@ package factory
 
 import "math"
 
-// DownsampleQuery asks for a picture of a machine's history.
+// DownsampleQuery selects a visual summary of the history of one machine.
 type DownsampleQuery struct {
 	Machine string
-	// Metrics restricts to these; empty is all of the machine's.
+	// Metrics limits the result to these metrics; empty selects all.
 	Metrics []string
 	// From (inclusive) and To (exclusive) are as in a HistoryQuery.
 	From, To int64
-	// Points is the most points to return of each series, at least 2.
+	// Points is the maximum number of points of each series, at least 2.
 	Points int
 }
 
-// LTTB picks n of the points so that a line through them looks like one
-// through all (Largest Triangle Three Buckets, Steinarsson 2013). The first
-// and the last are always among them; with no more than n points it is all. n
-// is at least 2. The points are total in number; each calls its argument with
-// all of them in order, piece by piece, as often as it is asked to, and its
-// error ends the work. So the memory taken depends on n only.
+// LTTB selects n points that preserve the shape of the line through all points
+// (Largest Triangle Three Buckets, Steinarsson 2013). n is at least 2. The first
+// and the last point are always selected; if total is at most n, all points are.
+//
+// total is the number of points. each passes all points in order, in slices of any
+// length, to its argument; it is called twice, and its error is returned. Memory
+// use depends on n only.
 func LTTB(n, total int, each func(take func([]Point)) error) ([]Point, error) {
 	if total <= n {
 		all := make([]Point, 0, total)
@@ -32,30 +33,30 @@ func LTTB(n, total int, each func(take func([]Point)) error) ([]Point, error) {
 	return p.pick(each)
 }
 
-// picker divides all points but the first and the last into so many buckets
-// of nearly the same number of points.
+// picker divides all points except the first and the last into buckets of nearly
+// equal size.
 type picker struct {
 	total, buckets int
 	first, last    Point
-	// means holds the average of each bucket, then that of the last point alone.
+	// means holds the average of each bucket, followed by the last point.
 	means []mean
 }
 
-// mean is the average of some points, times relative to the first of all.
+// mean is an average of points; times are relative to the first point.
 type mean struct{ at, value float64 }
 
-// end is the index of the first point after bucket b.
+// end returns the index of the first point after bucket b.
 func (p *picker) end(b int) int {
 	return 1 + (b+1)*(p.total-2)/p.buckets
 }
 
-// at is the place of a point on the axis of time. A difference of times may
-// exceed an int64, but not a double.
+// at returns the time of a point relative to the first point. The difference can
+// overflow an int64, so it is a float64.
 func (p *picker) at(point Point) float64 {
 	return float64(point.ObservedAt) - float64(p.first.ObservedAt)
 }
 
-// average fills first, last and means.
+// average sets first, last and means.
 func (p *picker) average(each func(func([]Point)) error) error {
 	p.means = make([]mean, p.buckets+1)
 	index, bucket, count := 0, 0, 0.0
@@ -82,9 +83,9 @@ func (p *picker) average(each func(func([]Point)) error) error {
 	return err
 }
 
-// pick takes from each bucket the point that spans the largest triangle with
-// the one picked before and the average of the next bucket; the first of
-// those that span the same.
+// pick selects from each bucket the point that forms the largest triangle with the
+// previously selected point and the average of the next bucket. Of equal triangles
+// the first wins.
 func (p *picker) pick(each func(func([]Point)) error) ([]Point, error) {
 	picked := make([]Point, 1, p.buckets+2)
 	picked[0] = p.first
@@ -110,7 +111,7 @@ func (p *picker) pick(each func(func([]Point)) error) ([]Point, error) {
 	return append(picked, p.last), err
 }
 
-// area is twice that of the triangle of two points and an average.
+// area returns twice the area of the triangle of two points and an average.
 func (p *picker) area(a, b Point, c mean) float64 {
 	ax, bx := p.at(a), p.at(b)
 	return math.Abs((ax-c.at)*(b.Value-a.Value) - (ax-bx)*(c.value-a.Value))

@@ -8,33 +8,32 @@ import (
 	"unicode/utf8"
 )
 
-// Limits that every transport and every store keeps to.
+// Limits that apply to every transport and every store.
 const (
-	// MaxNameBytes is the longest name of a machine or a metric.
+	// MaxNameBytes is the maximum length of a machine or metric name.
 	MaxNameBytes = 128
-	// MaxAhead is how far a machine's clock may run ahead of ours, in
-	// milliseconds. A reading from further in the future is refused: it would
-	// hide all that follow it from the latest values.
+	// MaxAhead is how far the clock of a machine may be ahead of the server's, in
+	// milliseconds. A reading from further in the future is rejected, because it
+	// would hide all later readings from the latest values.
 	MaxAhead = int64(10 * time.Minute / time.Millisecond)
 	// MinObservedAt is the earliest observation time, 1971-01-01 UTC in Unix
-	// milliseconds. No recording is that old, but a clock that was never set
-	// and a sender that means seconds both land in 1970.
+	// milliseconds. Times in 1970 come from clocks that were never set and from
+	// senders that use seconds.
 	MinObservedAt = int64(365 * 24 * time.Hour / time.Millisecond)
 )
 
-// Kinds of name, as ValidateName shows them to the sender.
+// Kinds of name as they appear in the errors of ValidateName.
 const (
-	// KindMachine is the kind of a machine's name.
+	// KindMachine is the kind of machine names.
 	KindMachine = "machine"
-	// KindMetric is the kind of a metric's name.
+	// KindMetric is the kind of metric names.
 	KindMetric = "metric"
 )
 
 // ValidateName checks the name of a machine or a metric: 1 to MaxNameBytes
-// bytes of valid UTF-8 with no control character and no space at either end.
-// Any other character is allowed, separators included. The error wraps
-// ErrInvalid, says what is wrong and calls the name by its kind. A valid name
-// costs no allocation.
+// bytes of valid UTF-8 without control characters and without spaces at either
+// end. All other characters are allowed, separators included. Its error wraps
+// ErrInvalid and begins with kind. It does not allocate for a valid name.
 func ValidateName(kind, name string) error {
 	if len(name) == 0 {
 		return fmt.Errorf("%s name is empty: %w", kind, ErrInvalid)
@@ -57,7 +56,7 @@ func ValidateName(kind, name string) error {
 	return nil
 }
 
-// validateUnicodeName is ValidateName for names that are not plain ASCII.
+// validateUnicodeName is ValidateName for names with non-ASCII characters.
 func validateUnicodeName(kind, name string) error {
 	if !utf8.ValidString(name) {
 		return fmt.Errorf("%s name %q is not valid UTF-8: %w", kind, name, ErrInvalid)
@@ -83,10 +82,10 @@ func spaceError(kind, name string) error {
 	return fmt.Errorf("%s name %q starts or ends with a space: %w", kind, name, ErrInvalid)
 }
 
-// ValidateReading checks what a machine sent against the clock of the
-// receiver, now, in Unix milliseconds: both names, a finite value, and an
-// observation time from MinObservedAt to MaxAhead past now. The error wraps
-// ErrInvalid and names the field. A valid reading costs no allocation.
+// ValidateReading checks both names, that the value is finite, and that the
+// observation time lies between MinObservedAt and now + MaxAhead. now is the time of
+// the server's clock in Unix milliseconds. Its error wraps ErrInvalid and names the
+// field. It does not allocate for a valid reading.
 func ValidateReading(r Reading, now int64) error {
 	if err := ValidateName(KindMachine, r.Machine); err != nil {
 		return err
@@ -100,7 +99,7 @@ func ValidateReading(r Reading, now int64) error {
 	return ValidateObservedAt(r.ObservedAt, now)
 }
 
-// ValidateValue checks that v can be stored: it is neither infinite nor NaN.
+// ValidateValue checks that v is neither infinite nor NaN.
 func ValidateValue(v float64) error {
 	if math.Float64bits(v)&exponentBits == exponentBits {
 		return fmt.Errorf("value %v is not a finite number: %w", v, ErrInvalid)
@@ -108,12 +107,12 @@ func ValidateValue(v float64) error {
 	return nil
 }
 
-// exponentBits are all set in infinities and NaNs, and in no other double.
+// exponentBits are all set in infinities and NaNs, and in no other float64.
 const exponentBits = 0x7ff << 52
 
 // ValidateObservedAt checks an observation time as ValidateReading does; both
-// are in Unix milliseconds. A transport that takes one time for many values
-// calls it once.
+// arguments are in Unix milliseconds. A transport with one time for many values
+// calls it once for all of them.
 func ValidateObservedAt(observedAt, now int64) error {
 	if observedAt < MinObservedAt {
 		return fmt.Errorf("time %d is before 1971, give Unix milliseconds: %w", observedAt, ErrInvalid)

@@ -18,7 +18,7 @@ func TestValidateUnit(t *testing.T) {
 		}
 	}
 	for unit, want := range map[string]string{
-		"°C": "Cel", "m s": "byte 1", "(m": "is not closed", "m)": "closes nothing", "[degF)": "closes nothing", "a\n": "byte 1", strings.Repeat("m", 65): "65 bytes",
+		"°C": "Cel", "m s": "byte 1", "(m": "is not closed", "m)": "has no opening bracket", "[degF)": "has no opening bracket", "a\n": "byte 1", strings.Repeat("m", 65): "65 bytes",
 	} {
 		if err := factory.ValidateUnit(unit); !errors.Is(err, factory.ErrInvalid) || !strings.Contains(err.Error(), want) {
 			t.Errorf("ValidateUnit(%q) = %v, want ErrInvalid with %q", unit, err, want)

@@ -8,22 +8,22 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of what the registry takes.
+// Limits of registry entries.
 const (
-	// MaxAttributes is the most attributes of a machine.
+	// MaxAttributes is the maximum number of attributes of a machine.
 	MaxAttributes = 64
-	// MaxAttributeBytes is the longest value of one.
+	// MaxAttributeBytes is the maximum length of an attribute value.
 	MaxAttributeBytes = 1024
-	// MaxUnitBytes is the longest unit.
+	// MaxUnitBytes is the maximum length of a unit.
 	MaxUnitBytes = 64
-	// MaxRetention is the longest retention that is not KeepForever.
+	// MaxRetention is the longest retention other than KeepForever.
 	MaxRetention = 100 * 365 * 24 * time.Hour
 )
 
-// ValidateMachine checks a machine's id and description: names as
-// ValidateName has them, save that all but the id may be empty, no slash in a
-// part of the placement, and the limits of attributes. The error wraps
-// ErrInvalid and names the field.
+// ValidateMachine checks the id and the description of a machine: all names satisfy
+// ValidateName, except that only the id is mandatory; parts of the placement contain
+// no slash; attributes are within their limits. Its error wraps ErrInvalid and
+// names the field.
 func ValidateMachine(m Machine) error {
 	if err := ValidateName(KindMachine, m.ID); err != nil {
 		return err
@@ -41,7 +41,7 @@ func ValidateMachine(m Machine) error {
 			return err
 		}
 		if strings.Contains(part.name, "/") {
-			return fmt.Errorf("%s name %q has a slash, which parts the path: %w", part.kind, part.name, ErrInvalid)
+			return fmt.Errorf("%s name %q has a slash, which separates the parts of the path: %w", part.kind, part.name, ErrInvalid)
 		}
 	}
 	return validateAttributes(m.Attributes)
@@ -65,7 +65,7 @@ func validateAttributes(attributes map[string]string) error {
 	return nil
 }
 
-// ValidateMetric checks a metric's names and description. The error wraps
+// ValidateMetric checks the names and the description of a metric. Its error wraps
 // ErrInvalid and names the field.
 func ValidateMetric(m Metric) error {
 	if err := ValidateName(KindMachine, m.Machine); err != nil {
@@ -100,9 +100,9 @@ func ValidateMetric(m Metric) error {
 	return nil
 }
 
-// ValidateUnit checks that unit can be one of UCUM: printable ASCII without
-// spaces, brackets in pairs, at most MaxUnitBytes; "" is no unit. It does not
-// know the units themselves.
+// ValidateUnit checks the syntax of a UCUM unit: at most MaxUnitBytes of printable
+// ASCII without spaces, with matching brackets. "" means no unit. Whether UCUM
+// defines the unit is not checked.
 func ValidateUnit(unit string) error {
 	if len(unit) > MaxUnitBytes {
 		return fmt.Errorf("unit has %d bytes, more than %d: %w", len(unit), MaxUnitBytes, ErrInvalid)
@@ -114,13 +114,13 @@ func ValidateUnit(unit string) error {
 		inside := len(open) > 0 && open[len(open)-1] == '{' // an annotation is free text
 		switch {
 		case c < '!' || c > '~':
-			return fmt.Errorf("unit %q: byte %d is no printable ASCII character; UCUM writes °C as Cel and µ as u: %w", unit, i, ErrInvalid)
+			return fmt.Errorf("unit %q: byte %d is not a printable ASCII character; UCUM writes °C as Cel and µ as u: %w", unit, i, ErrInvalid)
 		case inside && c != '}' && c != '{':
 		case c == '(' || c == '[' || c == '{':
 			open = append(open, c)
 		case c == ')' || c == ']' || c == '}':
 			if len(open) == 0 || open[len(open)-1] != closes[c] {
-				return fmt.Errorf("unit %q: %q at byte %d closes nothing: %w", unit, c, i, ErrInvalid)
+				return fmt.Errorf("unit %q: %q at byte %d has no opening bracket: %w", unit, c, i, ErrInvalid)
 			}
 			open = open[:len(open)-1]
 		}
