@@ -23,27 +23,27 @@ func parse(t *testing.T, list string) access.List {
 	return l
 }
 
-func TestHold(t *testing.T) {
+func TestActiveReportsWhetherAPrincipalsKeyIsStillConfigured(t *testing.T) {
 	t.Parallel()
 	list, err := access.Parse("a:read:0123456789abcdef")
 	if err != nil {
 		t.Fatal(err)
 	}
 	keys := access.NewKeys(list)
-	if !keys.Hold(access.Principal{Name: "a", Role: access.RoleRead}) {
+	if !keys.Active(access.Principal{Name: "a", Role: access.RoleRead}) {
 		t.Error("a key that is in force is not held")
 	}
 	for _, p := range []access.Principal{{}, {Name: "a", Role: access.RoleAdmin}, {Name: "b", Role: access.RoleRead}} {
-		if keys.Hold(p) {
+		if keys.Active(p) {
 			t.Errorf("Hold(%+v) = true", p)
 		}
 	}
-	if keys.Replace(access.List{}); keys.Hold(access.Principal{Name: "a", Role: access.RoleRead}) {
+	if keys.Replace(access.List{}); keys.Active(access.Principal{Name: "a", Role: access.RoleRead}) {
 		t.Error("a key that was replaced is held")
 	}
 }
 
-func TestFindTellsWhoseSecretItIs(t *testing.T) {
+func TestAuthenticateFindsTheKeyOfASecret(t *testing.T) {
 	t.Parallel()
 	keys := access.NewKeys(parse(t, sample))
 	tests := map[string]access.Principal{
@@ -53,18 +53,18 @@ func TestFindTellsWhoseSecretItIs(t *testing.T) {
 		"s3cr3t-root":         {Name: "root", Role: access.RoleAdmin},
 	}
 	for secret, want := range tests {
-		if got, ok := keys.Find([]byte(secret)); !ok || got != want {
+		if got, ok := keys.Authenticate([]byte(secret)); !ok || got != want {
 			t.Errorf("Find(%q) = %v, %v, want %v", secret, got, ok, want)
 		}
 	}
 	for _, secret := range []string{"", "press-7", "s3cr3t", "s3cr3t-root ", "S3CR3T-ROOT", strings.Repeat("x", 10_000)} {
-		if got, ok := keys.Find([]byte(secret)); ok {
+		if got, ok := keys.Authenticate([]byte(secret)); ok {
 			t.Errorf("Find(%q) = %v, want nobody", secret, got)
 		}
 	}
 }
 
-func TestRolesAllowWhatTheyAreFor(t *testing.T) {
+func TestEachRoleAllowsItsActionsOnly(t *testing.T) {
 	t.Parallel()
 	actions := []access.Action{access.Read, access.Ingest, access.Operate, access.Administer}
 	tests := map[access.Role][4]bool{
@@ -103,20 +103,20 @@ func TestParseReportsEveryProblemWithoutTheSecret(t *testing.T) {
 	}
 }
 
-func TestAnEmptyListIsOpen(t *testing.T) {
+func TestAnEmptyListIsUnrestricted(t *testing.T) {
 	t.Parallel()
 	for _, list := range []string{"", "  "} {
 		keys := access.NewKeys(parse(t, list))
-		if !keys.Open() {
+		if !keys.Unrestricted() {
 			t.Errorf("Open() with list %q = false, want true", list)
 		}
-		if _, ok := keys.Find([]byte("anything")); ok {
+		if _, ok := keys.Authenticate([]byte("anything")); ok {
 			t.Errorf("Find without keys = true, want false")
 		}
 	}
 }
 
-func TestAListNeverShowsItself(t *testing.T) {
+func TestAListPrintsAsAsterisks(t *testing.T) {
 	t.Parallel()
 	l := parse(t, sample)
 	var out bytes.Buffer
@@ -140,7 +140,7 @@ func TestAListNeverShowsItself(t *testing.T) {
 	}
 }
 
-func TestReplaceWhileInUse(t *testing.T) {
+func TestReplaceDuringAuthentication(t *testing.T) {
 	t.Parallel()
 	before, after := parse(t, "old:read:secret-of-old"), parse(t, "new:admin:secret-of-new")
 	keys := access.NewKeys(before)
@@ -148,8 +148,8 @@ func TestReplaceWhileInUse(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 1000 {
-				_, oldWorks := keys.Find([]byte("secret-of-old"))
-				_, newWorks := keys.Find([]byte("secret-of-new"))
+				_, oldWorks := keys.Authenticate([]byte("secret-of-old"))
+				_, newWorks := keys.Authenticate([]byte("secret-of-new"))
 				if !oldWorks && !newWorks {
 					t.Error("between two lists neither key worked")
 					return
@@ -159,10 +159,10 @@ func TestReplaceWhileInUse(t *testing.T) {
 	}
 	keys.Replace(after)
 	wg.Wait()
-	if _, ok := keys.Find([]byte("secret-of-old")); ok {
+	if _, ok := keys.Authenticate([]byte("secret-of-old")); ok {
 		t.Error("a replaced key still works")
 	}
-	if p, ok := keys.Find([]byte("secret-of-new")); !ok || p.Name != "new" {
+	if p, ok := keys.Authenticate([]byte("secret-of-new")); !ok || p.Name != "new" {
 		t.Errorf("Find of the new key = %v, %v", p, ok)
 	}
 }
@@ -190,6 +190,6 @@ func BenchmarkFind(b *testing.B) {
 	secret := []byte("s3cr3t-root")
 	b.ReportAllocs()
 	for b.Loop() {
-		keys.Find(secret)
+		keys.Authenticate(secret)
 	}
 }

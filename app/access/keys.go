@@ -7,7 +7,7 @@ import (
 )
 
 // maxSecret bounds what is hashed for a request.
-const maxSecret = 512
+const maxSecretBytes = 512
 
 // Principal is whoever made a request, as far as the key tells.
 type Principal struct {
@@ -34,10 +34,10 @@ func (k *Keys) Replace(l List) { k.list.Store(&l) }
 
 // Open reports whether there are no keys at all: then everybody may do
 // everything, which is meant for development.
-func (k *Keys) Open() bool { return len(k.list.Load().keys) == 0 }
+func (k *Keys) Unrestricted() bool { return len(k.list.Load().keys) == 0 }
 
 // Hold reports whether a key of that name and role is in force.
-func (k *Keys) Hold(p Principal) bool {
+func (k *Keys) Active(p Principal) bool {
 	for _, key := range k.list.Load().keys {
 		if key.name == p.Name && key.role == p.Role {
 			return true
@@ -48,8 +48,8 @@ func (k *Keys) Hold(p Principal) bool {
 
 // Find returns whose secret this is. The time that it takes depends on the
 // number of keys and the length of secret, not on the keys' contents.
-func (k *Keys) Find(secret []byte) (Principal, bool) {
-	if len(secret) == 0 || len(secret) > maxSecret {
+func (k *Keys) Authenticate(secret []byte) (Principal, bool) {
+	if len(secret) == 0 || len(secret) > maxSecretBytes {
 		return Principal{}, false
 	}
 	sum := sha256.Sum256(secret)

@@ -60,8 +60,8 @@ func parseKey(entry string) (key, error) {
 	if name == "" || secret == "" {
 		return key{}, errors.New("neither its name nor its secret can be empty")
 	}
-	if len(secret) > maxSecret {
-		return key{}, fmt.Errorf("its secret is longer than %d bytes", maxSecret)
+	if len(secret) > maxSecretBytes {
+		return key{}, fmt.Errorf("its secret is longer than %d bytes", maxSecretBytes)
 	}
 	role, err := ParseRole(parts[1])
 	if err != nil {

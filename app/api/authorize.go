@@ -15,14 +15,14 @@ func (a *API) authorize(ctx *fasthttp.RequestCtx, rt *route, c request, now time
 	if err := a.checkClientLimits(ctx, a.clientAddr(ctx), now); err != nil {
 		return who, err
 	}
-	if rt.public || a.options.Keys.Open() {
+	if rt.public || a.options.Keys.Unrestricted() {
 		return who, nil
 	}
 	secret := apiKeyOf(ctx)
 	if rt.keyInPath {
 		secret = []byte(c.params[0])
 	}
-	who, ok := a.options.Keys.Find(secret)
+	who, ok := a.options.Keys.Authenticate(secret)
 	if !ok {
 		return who, &httpError{status: fasthttp.StatusUnauthorized, detail: "a valid API key is needed: Authorization: Bearer, or X-API-Key"}
 	}

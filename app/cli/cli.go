@@ -21,10 +21,10 @@ const program = "smart-factory-backend"
 // and SIGTERM end the sub-command as the end of ctx does; a second one ends
 // the process at once.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return run(ctx, args, ofProcess(stdin, stdout, stderr))
+	return run(ctx, args, newProcess(stdin, stdout, stderr))
 }
 
-func run(ctx context.Context, args []string, env environment) int {
+func run(ctx context.Context, args []string, env process) int {
 	name := "serve"
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
@@ -35,11 +35,11 @@ func run(ctx context.Context, args []string, env environment) int {
 	case "-version", "--version":
 		name = "version"
 	}
-	cmd, found := commandNamed(name)
+	cmd, found := findCommand(name)
 	if !found {
-		return unknown(name, env)
+		return unknownCommand(name, env)
 	}
-	if cmd.ownSignals {
+	if cmd.handlesSignals {
 		return cmd.run(ctx, args, env)
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
@@ -54,13 +54,13 @@ func run(ctx context.Context, args []string, env environment) int {
 }
 
 // unknown explains that there is no such sub-command.
-func unknown(name string, env environment) int {
+func unknownCommand(name string, env process) int {
 	var names []string
 	for _, c := range commands() {
 		names = append(names, c.name)
 	}
 	hint := ""
-	if meant := nearest(strings.ToLower(name), names); meant != "" {
+	if meant := suggestCommand(strings.ToLower(name), names); meant != "" {
 		hint = fmt.Sprintf(" Did you mean %q?", meant)
 	}
 	return usageError(env, "", fmt.Sprintf("there is no sub-command %q.%s", name, hint))
@@ -68,7 +68,7 @@ func unknown(name string, env environment) int {
 
 // nearest returns the name that word is the only beginning of, or else the
 // one that it comes closest to; "" if there is none.
-func nearest(word string, names []string) string {
+func suggestCommand(word string, names []string) string {
 	var longer []string
 	for _, name := range names {
 		if word != "" && strings.HasPrefix(name, word) {
@@ -78,40 +78,40 @@ func nearest(word string, names []string) string {
 	if len(longer) == 1 {
 		return longer[0]
 	}
-	return config.Nearest(word, names)
+	return config.Suggest(word, names)
 }
 
 // usageError reports a command line that makes no sense. The name of the
 // sub-command may be empty.
-func usageError(env environment, name, message string) int {
-	_, _ = fmt.Fprintf(env.stderr, "%s: %s\n%s\n", title(name), message, "See "+strings.TrimSpace(program+" help "+name)+".")
+func usageError(env process, name, message string) int {
+	_, _ = fmt.Fprintf(env.stderr, "%s: %s\n%s\n", commandPath(name), message, "See "+strings.TrimSpace(program+" help "+name)+".")
 	return exitUsage
 }
 
 // outcome reports err, if there is one, and returns the exit code.
-func outcome(env environment, name string, err error) int {
+func exitStatus(env process, name string, err error) int {
 	if err != nil {
-		return failed(env, name, err)
+		return fail(env, name, err)
 	}
 	return exitOK
 }
 
 // printJSON writes value on one line.
-func printJSON(env environment, name string, value any) int {
-	return outcome(env, name, writeJSON(env.stdout, value))
+func printJSON(env process, name string, value any) int {
+	return exitStatus(env, name, writeJSON(env.stdout, value))
 }
 
 // failed reports why the named sub-command could not do its work.
-func failed(env environment, name string, err error) int {
-	_, _ = fmt.Fprintf(env.stderr, "%s: %v\n", title(name), err)
+func fail(env process, name string, err error) int {
+	_, _ = fmt.Fprintf(env.stderr, "%s: %v\n", commandPath(name), err)
 	return exitFailure
 }
 
-func title(name string) string { return strings.TrimSpace(program + " " + name) }
+func commandPath(name string) string { return strings.TrimSpace(program + " " + name) }
 
 // parse reads the flags of a sub-command. If ok is false, the sub-command is
 // over with the given exit code: help was asked for, or the flags are wrong.
-func (c command) parse(args []string, env environment, define func(*flag.FlagSet)) (rest []string, code int, ok bool) {
+func (c command) parseFlags(args []string, env process, define func(*flag.FlagSet)) (rest []string, code int, ok bool) {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	if define != nil {
@@ -120,7 +120,7 @@ func (c command) parse(args []string, env environment, define func(*flag.FlagSet
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		c.help(env.stdout, flags)
+		c.writeHelp(env.stdout, flags)
 		return nil, exitOK, false
 	case err != nil:
 		return nil, usageError(env, c.name, err.Error()), false

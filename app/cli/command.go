@@ -16,9 +16,9 @@ type command struct {
 	options, arguments string
 	// summary is one line; details are more, for the sub-command's own help.
 	summary, details string
-	run              func(ctx context.Context, args []string, env environment) int
+	run              func(ctx context.Context, args []string, env process) int
 	// ownSignals is set if run itself listens to signals.
-	ownSignals bool
+	handlesSignals bool
 }
 
 // commands returns all sub-commands in the order in which help lists them.
@@ -42,7 +42,7 @@ func commands() []command {
 	}
 }
 
-func commandNamed(name string) (command, bool) {
+func findCommand(name string) (command, bool) {
 	for _, c := range commands() {
 		if c.name == name {
 			return c, true
@@ -53,15 +53,15 @@ func commandNamed(name string) (command, bool) {
 
 func serveCommand() command {
 	c := command{
-		name: "serve", ownSignals: true,
+		name: "serve", handlesSignals: true,
 		summary: "run the server (the default)",
 		details: `The configuration comes from environment variables; "` + program + ` config" lists
 them. SIGTERM and SIGINT end the server in good order, a second one at once;
 SIGHUP reloads. Exit codes: 0 ended in good order, 1 can't start, 70 gave up on
 its workers.`,
 	}
-	c.run = func(ctx context.Context, args []string, env environment) int {
-		if _, code, ok := c.parse(args, env, nil); !ok {
+	c.run = func(ctx context.Context, args []string, env process) int {
+		if _, code, ok := c.parseFlags(args, env, nil); !ok {
 			return code
 		}
 		return serve(ctx, env)
@@ -73,14 +73,14 @@ func helpCommand() command {
 	return command{
 		name: "help", options: "[COMMAND]",
 		summary: "explain the program, or one sub-command",
-		run: func(ctx context.Context, args []string, env environment) int {
+		run: func(ctx context.Context, args []string, env process) int {
 			if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || args[0] == "help" {
-				overview(env.stdout)
+				writeOverview(env.stdout)
 				return exitOK
 			}
-			c, found := commandNamed(args[0])
+			c, found := findCommand(args[0])
 			if !found {
-				return unknown(args[0], env)
+				return unknownCommand(args[0], env)
 			}
 			return c.run(ctx, []string{"-h"}, env)
 		},
@@ -88,7 +88,7 @@ func helpCommand() command {
 }
 
 // overview writes the help of the whole program.
-func overview(w io.Writer) {
+func writeOverview(w io.Writer) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Takes telemetry from machines, keeps it, and serves it.\n\nUsage: %s [COMMAND]\n\n", program)
 	for _, c := range commands() {
@@ -105,7 +105,7 @@ func (c command) synopsis() string {
 }
 
 // help writes the help of one sub-command.
-func (c command) help(w io.Writer, flags *flag.FlagSet) {
+func (c command) writeHelp(w io.Writer, flags *flag.FlagSet) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Usage: %s %s\n\n%s%s.\n", program, c.synopsis(), strings.ToUpper(c.summary[:1]), c.summary[1:])
 	if c.details != "" {

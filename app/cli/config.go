@@ -20,9 +20,9 @@ func configCommand() command {
 <NAME>_FILE. Warnings and problems go to standard error; with a problem the
 exit code is 1, as it would be for serve.`,
 	}
-	c.run = func(_ context.Context, args []string, env environment) int {
+	c.run = func(_ context.Context, args []string, env process) int {
 		var asJSON bool
-		_, code, ok := c.parse(args, env, func(f *flag.FlagSet) {
+		_, code, ok := c.parseFlags(args, env, func(f *flag.FlagSet) {
 			f.BoolVar(&asJSON, "json", false, "print JSON")
 		})
 		if !ok {
@@ -31,18 +31,18 @@ exit code is 1, as it would be for serve.`,
 		cfg, warnings, err := env.load()
 		var problems config.Problems
 		if err != nil && !errors.As(err, &problems) {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
 		if asJSON {
-			code = printJSON(env, c.name, describe(cfg, warnings, problems))
+			code = printJSON(env, c.name, newConfigReport(cfg, warnings, problems))
 		} else {
-			code = outcome(env, c.name, printVariables(env, cfg.Describe()))
+			code = exitStatus(env, c.name, writeVariables(env, cfg.Describe()))
 			for _, w := range warnings {
 				_, _ = fmt.Fprintf(env.stderr, "warning: %v\n", w)
 			}
 		}
 		if err != nil {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
 		return code
 	}
@@ -50,14 +50,14 @@ exit code is 1, as it would be for serve.`,
 }
 
 // description is the JSON form of the configuration.
-type description struct {
+type configReport struct {
 	Variables []config.Variable `json:"variables"`
 	Warnings  []string          `json:"warnings"`
 	Problems  []string          `json:"problems"`
 }
 
-func describe(cfg config.Config, warnings []config.Warning, problems config.Problems) description {
-	d := description{Variables: cfg.Describe(), Warnings: []string{}, Problems: []string{}}
+func newConfigReport(cfg config.Config, warnings []config.Warning, problems config.Problems) configReport {
+	d := configReport{Variables: cfg.Describe(), Warnings: []string{}, Problems: []string{}}
 	for _, w := range warnings {
 		d.Warnings = append(d.Warnings, w.String())
 	}
@@ -69,7 +69,7 @@ func describe(cfg config.Config, warnings []config.Warning, problems config.Prob
 
 // printVariables writes one line per variable, cut off at the edge of a
 // terminal.
-func printVariables(env environment, variables []config.Variable) error {
+func writeVariables(env process, variables []config.Variable) error {
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 8, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "VARIABLE\tVALUE\tDEFAULT\tSOURCE\tMEANING")

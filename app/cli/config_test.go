@@ -10,7 +10,7 @@ import (
 	"smart-factory-backend/app/config"
 )
 
-const hush = "hush-hush-hush-hush"
+const testSecret = "hush-hush-hush-hush"
 
 func TestConfigShowsEveryVariable(t *testing.T) {
 	t.Parallel()
@@ -30,16 +30,16 @@ func TestConfigShowsEveryVariable(t *testing.T) {
 }
 
 // The configuration of these is read from a real environment.
-func TestConfigOfAProcess(t *testing.T) {
+func TestConfigReadsTheEnvironment(t *testing.T) {
 	t.Parallel()
-	secrets := []string{"API_KEYS=a:read:" + hush, "REDIS_URL=http://:" + hush + "@r", "DATABASE_URL=sqlite://" + hush + ":" + hush + "@/x"}
+	secrets := []string{"API_KEYS=a:read:" + testSecret, "REDIS_URL=http://:" + testSecret + "@r", "DATABASE_URL=sqlite://" + testSecret + ":" + testSecret + "@/x"}
 	tests := map[string]struct {
 		variables, args []string
 		code            int
 		stdout, stderr  []string
 	}{
 		"good": {
-			variables: []string{"PORT=8080", "API_KEYS=a:read:" + hush}, args: []string{"config"},
+			variables: []string{"PORT=8080", "API_KEYS=a:read:" + testSecret}, args: []string{"config"},
 			stdout: []string{"PORT                         8080  ", "  environment  ", "API_KEYS                     ***  "},
 		},
 		"a warning": {
@@ -76,7 +76,7 @@ func TestConfigOfAProcess(t *testing.T) {
 					t.Errorf("errors lack %q:\n%s", want, stderr.String())
 				}
 			}
-			if strings.Contains(stdout.String()+stderr.String(), hush) {
+			if strings.Contains(stdout.String()+stderr.String(), testSecret) {
 				t.Errorf("a secret is shown:\n%s%s", stdout.String(), stderr.String())
 			}
 		})
@@ -102,7 +102,7 @@ func TestConfigAsJSON(t *testing.T) {
 	}
 }
 
-func TestCommandsNeedOnlyTheirOwnVariablesToBeRight(t *testing.T) {
+func TestCommandsIgnoreProblemsOfVariablesTheyDoNotUse(t *testing.T) {
 	t.Parallel()
 	missing := t.TempDir() + "/none.sock"
 	variables := []string{"MAX_SERIES=banana", "CONTROL_SOCKET=" + missing}

@@ -12,8 +12,8 @@ import (
 )
 
 // dial returns a client of the running process.
-func dial(env environment) (*control.Client, error) {
-	cfg, err := loadFor(env, "PORT", "CONTROL_SOCKET")
+func dialControl(env process) (*control.Client, error) {
+	cfg, err := loadVariables(env, "PORT", "CONTROL_SOCKET")
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func dial(env environment) (*control.Client, error) {
 	return nil, fmt.Errorf("no %s is running%s (%s)", program, where, reason)
 }
 
-const whichProcess = `The process is found by its control socket: CONTROL_SOCKET, or else the default
+const controlSocketHelp = `The process is found by its control socket: CONTROL_SOCKET, or else the default
 for PORT.`
 
 func reloadCommand() command {
@@ -43,27 +43,27 @@ func reloadCommand() command {
 certificate, allowed origins), then replaces the workers one at a time. No
 request and no WebSocket is lost. Returns when it is done.
 
-` + whichProcess,
+` + controlSocketHelp,
 	}
-	c.run = func(ctx context.Context, args []string, env environment) int {
-		if _, code, ok := c.parse(args, env, nil); !ok {
+	c.run = func(ctx context.Context, args []string, env process) int {
+		if _, code, ok := c.parseFlags(args, env, nil); !ok {
 			return code
 		}
-		client, err := dial(env) //nolint:contextcheck // a local socket answers at once or not at all
+		client, err := dialControl(env) //nolint:contextcheck // a local socket answers at once or not at all
 		if err != nil {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
 		defer client.Close()
 		result, err := client.Reload(ctx)
 		if err != nil {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
 		changed := "nothing changed"
 		if len(result.Changed) > 0 {
 			changed = "changed: " + strings.Join(result.Changed, ", ")
 		}
 		_, err = fmt.Fprintf(env.stdout, "recycled %s; %s\n", plural(result.Recycled, "worker"), changed)
-		return outcome(env, c.name, err)
+		return exitStatus(env, c.name, err)
 	}
 	return c
 }
@@ -75,10 +75,10 @@ func scaleCommand() command {
 		details: `At most GOMAXPROCS; 0 is as many as GOMAXPROCS. No connection is lost. Returns
 when it is done; a restart goes back to CLUSTER_WORKERS.
 
-` + whichProcess,
+` + controlSocketHelp,
 	}
-	c.run = func(ctx context.Context, args []string, env environment) int {
-		rest, code, ok := c.parse(args, env, nil)
+	c.run = func(ctx context.Context, args []string, env process) int {
+		rest, code, ok := c.parseFlags(args, env, nil)
 		if !ok {
 			return code
 		}
@@ -86,21 +86,21 @@ when it is done; a restart goes back to CLUSTER_WORKERS.
 		if err != nil || n < 0 {
 			return usageError(env, c.name, fmt.Sprintf("%q is not a number of workers: want a whole number, at least 0", rest[0]))
 		}
-		client, err := dial(env) //nolint:contextcheck // a local socket answers at once or not at all
+		client, err := dialControl(env) //nolint:contextcheck // a local socket answers at once or not at all
 		if err != nil {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
 		defer client.Close()
 		result, err := client.Scale(ctx, n)
 		if err != nil {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
 		note := ""
 		if result.Note != "" {
 			note = " (" + result.Note + ")"
 		}
 		_, err = fmt.Fprintf(env.stdout, "%s, before %d%s\n", plural(result.To, "worker"), result.From, note)
-		return outcome(env, c.name, err)
+		return exitStatus(env, c.name, err)
 	}
 	return c
 }

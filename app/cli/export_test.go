@@ -13,25 +13,25 @@ import (
 )
 
 // World is the environment of a sub-command under test.
-type World struct {
+type Process struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
 	Load           func() (config.Config, []config.Warning, error)
 	// HealthWithin is how long healthcheck waits; 0 is as long as anywhere.
-	HealthWithin time.Duration
+	HealthTimeout time.Duration
 }
 
 // Run is Main in another World.
-func Run(ctx context.Context, args []string, w World) int {
-	return run(ctx, args, environment{
-		stdout: w.Stdout, stderr: w.Stderr, getenv: w.Getenv, load: w.Load, healthWithin: cmp.Or(w.HealthWithin, healthTimeout),
+func Run(ctx context.Context, args []string, w Process) int {
+	return run(ctx, args, process{
+		stdout: w.Stdout, stderr: w.Stderr, getenv: w.Getenv, load: w.Load, healthTimeout: cmp.Or(w.HealthTimeout, defaultHealthTimeout),
 	})
 }
 
 // PatientMain is Main, but that healthcheck waits so long.
-func PatientMain(ctx context.Context, healthWithin time.Duration) int {
-	env := ofProcess(os.Stdin, os.Stdout, os.Stderr)
-	env.healthWithin = healthWithin
+func MainWithHealthTimeout(ctx context.Context, healthWithin time.Duration) int {
+	env := newProcess(os.Stdin, os.Stdout, os.Stderr)
+	env.healthTimeout = healthWithin
 	return run(ctx, os.Args[1:], env)
 }
 
@@ -45,8 +45,8 @@ func CommandNames() []string {
 }
 
 // DescribeBuild returns version, commit and date.
-func DescribeBuild(version, commit, date string, info *debug.BuildInfo) [3]string {
-	b := describeBuild(build{version: version, commit: commit, date: date}, info)
+func CompleteBuild(version, commit, date string, info *debug.BuildInfo) [3]string {
+	b := completeBuild(build{version: version, commit: commit, date: date}, info)
 	return [3]string{b.version, b.commit, b.date}
 }
 
@@ -59,9 +59,9 @@ func StatusPage(now control.Status, before *control.Status, colours bool) []stri
 type Terminal struct{ Width, Height int }
 
 // Watch is watchStatus.
-func Watch(ctx context.Context, source statusSource, ticks <-chan time.Time, w io.Writer, t Terminal, asJSON bool) error {
-	return watchStatus(ctx, source, ticks, screen{
-		w: w, asJSON: asJSON,
+func Watch(ctx context.Context, source statusReader, ticks <-chan time.Time, w io.Writer, t Terminal, asJSON bool) error {
+	return watchStatus(ctx, source, ticks, statusDisplay{
+		out: w, asJSON: asJSON,
 		size: func() (int, int, bool) { return t.Width, t.Height, t.Width > 0 },
 	})
 }
@@ -72,8 +72,8 @@ func Clip(line string, width int) string { return clip(line, width) }
 // Unit returns the service unit for cfg and an executable.
 func Unit(cfg config.Config, executable string) (stopSeconds int, lowPort bool, listen string, environment []string) {
 	u := newUnit(cfg, executable)
-	return u.StopSeconds, u.LowPort, u.Listen, u.Environment
+	return u.StopSeconds, u.PrivilegedPort, u.Listen, u.Environment
 }
 
 // QuoteUnit is quoteUnit.
-func QuoteUnit(word string) string { return quoteUnit(word) }
+func QuoteUnitWord(word string) string { return quoteUnitWord(word) }

@@ -16,7 +16,7 @@ import (
 	"smart-factory-backend/app/config"
 )
 
-const healthTimeout = 2 * time.Second
+const defaultHealthTimeout = 2 * time.Second
 
 func healthcheckCommand() command {
 	c := command{
@@ -25,27 +25,27 @@ func healthcheckCommand() command {
 		details: `Asks /api/health at HOST and PORT and waits for two seconds at most. For
 HEALTHCHECK in an image without a shell. Exit codes: 0 healthy, 1 not.`,
 	}
-	c.run = func(ctx context.Context, args []string, env environment) int {
-		if _, code, ok := c.parse(args, env, nil); !ok {
+	c.run = func(ctx context.Context, args []string, env process) int {
+		if _, code, ok := c.parseFlags(args, env, nil); !ok {
 			return code
 		}
-		cfg, err := loadFor(env, "HOST", "PORT", "TLS_CERT_FILE")
+		cfg, err := loadVariables(env, "HOST", "PORT", "TLS_CERT_FILE")
 		if err != nil {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
-		answer, err := askHealth(ctx, cfg, env.healthWithin)
+		answer, err := requestHealth(ctx, cfg, env.healthTimeout)
 		if err != nil {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
 		_, err = fmt.Fprintln(env.stdout, answer)
-		return outcome(env, c.name, err)
+		return exitStatus(env, c.name, err)
 	}
 	return c
 }
 
 // loadFor returns the configuration for a command that uses the named
 // variables only: the others may have problems.
-func loadFor(env environment, names ...string) (config.Config, error) {
+func loadVariables(env process, names ...string) (config.Config, error) {
 	cfg, _, err := env.load()
 	if problems, ok := errors.AsType[config.Problems](err); ok {
 		err = problems.About(names...)
@@ -55,7 +55,7 @@ func loadFor(env environment, names ...string) (config.Config, error) {
 
 // askHealth returns the body of a good answer. An answer other than 200 is an
 // error that holds the body.
-func askHealth(ctx context.Context, cfg config.Config, within time.Duration) (string, error) {
+func requestHealth(ctx context.Context, cfg config.Config, within time.Duration) (string, error) {
 	if cfg.Port == 0 {
 		return "", errors.New("PORT is 0, so the port isn't known")
 	}
@@ -65,7 +65,7 @@ func askHealth(ctx context.Context, cfg config.Config, within time.Duration) (st
 	if cfg.TLS() {
 		scheme = "https"
 	}
-	address := net.JoinHostPort(localHost(cfg.Host), strconv.Itoa(cfg.Port))
+	address := net.JoinHostPort(loopbackHost(cfg.Host), strconv.Itoa(cfg.Port))
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+address+"/api/health", nil)
 	if err != nil {
 		return "", err
@@ -101,7 +101,7 @@ func askHealth(ctx context.Context, cfg config.Config, within time.Duration) (st
 
 // localHost returns the host at which a server that listens on host can be
 // reached from the same machine.
-func localHost(host string) string {
+func loopbackHost(host string) string {
 	addr, err := netip.ParseAddr(host)
 	switch {
 	case host == "", err == nil && addr == netip.IPv4Unspecified():

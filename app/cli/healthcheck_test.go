@@ -17,7 +17,7 @@ import (
 )
 
 // at makes a configuration say that the server is at address.
-func at(t *testing.T, address string) func(*config.Config) {
+func serverAt(t *testing.T, address string) func(*config.Config) {
 	t.Helper()
 	addr, err := netip.ParseAddrPort(strings.TrimPrefix(strings.TrimPrefix(address, "http://"), "https://"))
 	if err != nil {
@@ -31,7 +31,7 @@ func at(t *testing.T, address string) func(*config.Config) {
 	}
 }
 
-func answer(status int, body string) http.HandlerFunc {
+func respond(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/api/health" {
 			status = http.StatusNotFound
@@ -41,17 +41,17 @@ func answer(status int, body string) http.HandlerFunc {
 	}
 }
 
-func TestHealthcheckTellsHealthyFromNot(t *testing.T) {
+func TestHealthcheckExitCodeFollowsTheResponse(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		handler        http.HandlerFunc
 		code           int
 		stdout, stderr string
 	}{
-		"ok":           {answer(200, `{"status":"ok"}`), 0, "{\"status\":\"ok\"}\n", ""},
-		"degraded":     {answer(200, `{"status":"degraded"}`), 0, "{\"status\":\"degraded\"}\n", ""},
-		"down":         {answer(503, `{"status":"down"}`), 1, "", `answered 503 Service Unavailable: {"status":"down"}`},
-		"another page": {answer(404, "no such page"), 1, "", "answered 404 Not Found: no such page"},
+		"ok":           {respond(200, `{"status":"ok"}`), 0, "{\"status\":\"ok\"}\n", ""},
+		"degraded":     {respond(200, `{"status":"degraded"}`), 0, "{\"status\":\"degraded\"}\n", ""},
+		"down":         {respond(503, `{"status":"down"}`), 1, "", `answered 503 Service Unavailable: {"status":"down"}`},
+		"another page": {respond(404, "no such page"), 1, "", "answered 404 Not Found: no such page"},
 		"a redirection": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
 		}, 1, "", "answered 302 Found"},
@@ -62,7 +62,7 @@ func TestHealthcheckTellsHealthyFromNot(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewServer(tt.handler)
 			defer server.Close()
-			got := run(t.Context(), at(t, server.URL), "healthcheck")
+			got := run(t.Context(), serverAt(t, server.URL), "healthcheck")
 			if got.code != tt.code || got.stdout != tt.stdout || !strings.Contains(got.stderr, tt.stderr) {
 				t.Errorf("healthcheck = %+v, want exit code %d, %q and %q", got, tt.code, tt.stdout, tt.stderr)
 			}
@@ -70,16 +70,16 @@ func TestHealthcheckTellsHealthyFromNot(t *testing.T) {
 	}
 }
 
-func TestHealthcheckOverTLSTrustsItself(t *testing.T) {
+func TestHealthcheckAcceptsAnyCertificate(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewTLSServer(answer(200, "fine"))
+	server := httptest.NewTLSServer(respond(200, "fine"))
 	defer server.Close()
-	if got := run(t.Context(), at(t, server.URL), "healthcheck"); got.code != 0 {
+	if got := run(t.Context(), serverAt(t, server.URL), "healthcheck"); got.code != 0 {
 		t.Errorf("healthcheck over TLS = %+v, want exit code 0", got)
 	}
 }
 
-func TestHealthcheckAsksWhereTheServerListens(t *testing.T) {
+func TestHealthcheckConnectsToTheConfiguredHost(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		host string
@@ -91,11 +91,11 @@ func TestHealthcheckAsksWhereTheServerListens(t *testing.T) {
 		"a name":              {"localhost", true},
 		"a different address": {"127.0.0.2", false},
 	}
-	server := httptest.NewServer(answer(200, "fine"))
+	server := httptest.NewServer(respond(200, "fine"))
 	defer server.Close()
 	for name, tt := range tests {
 		got := run(t.Context(), func(c *config.Config) {
-			at(t, server.URL)(c)
+			serverAt(t, server.URL)(c)
 			c.Host = tt.host
 		}, "healthcheck")
 		if (got.code == 0) != tt.want {
@@ -131,15 +131,15 @@ func silentServer(t *testing.T) (address string, accepted <-chan struct{}) {
 	return l.Addr().String(), told
 }
 
-func TestHealthcheckGivesUp(t *testing.T) {
+func TestHealthcheckFailures(t *testing.T) {
 	t.Parallel()
 	t.Run("on a server that hangs", func(t *testing.T) {
 		t.Parallel()
 		address, _ := silentServer(t)
 		c := config.Default()
-		at(t, address)(&c)
+		serverAt(t, address)(&c)
 		load := func() (config.Config, []config.Warning, error) { return c, nil, nil }
-		got := runWithin(t.Context(), 0, load, "healthcheck")
+		got := runWithTimeout(t.Context(), 0, load, "healthcheck")
 		if want := address + " gave no answer within 2s"; got.code != 1 || !strings.Contains(got.stderr, want) {
 			t.Errorf("healthcheck = %+v, want exit code 1 and %q", got, want)
 		}
@@ -147,7 +147,7 @@ func TestHealthcheckGivesUp(t *testing.T) {
 	t.Run("on a closed port", func(t *testing.T) {
 		t.Parallel()
 		address := fmt.Sprint("127.0.0.1:", porttest.ForTest(t))
-		got := run(t.Context(), at(t, address), "healthcheck")
+		got := run(t.Context(), serverAt(t, address), "healthcheck")
 		if got.code != 1 || !strings.Contains(got.stderr, "connection refused") {
 			t.Errorf("healthcheck = %+v, want exit code 1 and that it was refused", got)
 		}
@@ -167,13 +167,13 @@ func TestHealthcheckGivesUp(t *testing.T) {
 			<-accepted
 			cancel()
 		}()
-		if got := run(ctx, at(t, address), "healthcheck"); got.code != 130 {
+		if got := run(ctx, serverAt(t, address), "healthcheck"); got.code != 130 {
 			t.Errorf("healthcheck = %+v, want exit code 130", got)
 		}
 	})
 }
 
-func TestCtrlCEndsACommandWith130(t *testing.T) {
+func TestSignalEndsACommandWithExitCode130(t *testing.T) {
 	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		address, accepted := silentServer(t)

@@ -16,24 +16,24 @@ func backupCommand() command {
 or not there at all, and is a database like any other: put it where
 DATABASE_URL or DATA_DIR points to and start on it. For PostgreSQL use pg_dump.`,
 	}
-	c.run = func(ctx context.Context, args []string, env environment) int {
-		args, code, ok := c.parse(args, env, nil)
+	c.run = func(ctx context.Context, args []string, env process) int {
+		args, code, ok := c.parseFlags(args, env, nil)
 		if !ok {
 			return code
 		}
-		cfg, err := loadFor(env, "DATABASE_URL", "DATA_DIR")
+		cfg, err := loadVariables(env, "DATABASE_URL", "DATA_DIR")
 		if err != nil {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
 		if err := server.Backup(ctx, cfg, args[0]); err != nil {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
 		info, err := os.Stat(args[0])
 		if err != nil {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
 		_, err = fmt.Fprintf(env.stdout, "%s: %d bytes\n", args[0], info.Size())
-		return outcome(env, c.name, err)
+		return exitStatus(env, c.name, err)
 	}
 	return c
 }
@@ -45,17 +45,17 @@ func migrateCommand() command {
 		details: `The server does the same when it starts. The database must not be in use; it is
 created if it is missing.`,
 	}
-	c.run = func(ctx context.Context, args []string, env environment) int {
-		if _, code, ok := c.parse(args, env, nil); !ok {
+	c.run = func(ctx context.Context, args []string, env process) int {
+		if _, code, ok := c.parseFlags(args, env, nil); !ok {
 			return code
 		}
-		cfg, err := loadFor(env, "DATABASE_URL", "DATA_DIR")
+		cfg, err := loadVariables(env, "DATABASE_URL", "DATA_DIR")
 		if err != nil {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
 		before, after, err := server.Migrate(ctx, cfg)
 		if err != nil {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
 		switch before {
 		case after:
@@ -65,7 +65,7 @@ created if it is missing.`,
 		default:
 			_, err = fmt.Fprintf(env.stdout, "schema %d brought to %d\n", before, after)
 		}
-		return outcome(env, c.name, err)
+		return exitStatus(env, c.name, err)
 	}
 	return c
 }

@@ -27,11 +27,11 @@ flags:
 `
 
 // renames collects --map flags.
-type renames map[string]string
+type metricNames map[string]string
 
-func (r renames) String() string { return "" }
+func (r metricNames) String() string { return "" }
 
-func (r renames) Set(pair string) error {
+func (r metricNames) Set(pair string) error {
 	at := strings.LastIndexByte(pair, '=')
 	if at <= 0 || at == len(pair)-1 {
 		return errors.New("want COLUMN=METRIC")
@@ -41,14 +41,14 @@ func (r renames) Set(pair string) error {
 }
 
 // replayFlags are the options of replay and how its outcome is shown.
-type replayFlags struct {
+type replayConfig struct {
 	replay.Options
 	fast, json bool
 }
 
 // replayCommand posts recordings to a server. It returns exitOK only if every
 // reading was accepted.
-func replayCommand(ctx context.Context, args []string, env environment) int {
+func replayCommand(ctx context.Context, args []string, env process) int {
 	f, err := parseReplay(args, env)
 	if errors.Is(err, flag.ErrHelp) {
 		return exitOK
@@ -71,7 +71,7 @@ func replayCommand(ctx context.Context, args []string, env environment) int {
 }
 
 // report writes the summary and chooses the exit code.
-func (f replayFlags) report(sum replay.Summary, env environment) int {
+func (f replayConfig) report(sum replay.Summary, env process) int {
 	var err error
 	if f.json {
 		out := json.NewEncoder(env.stdout)
@@ -90,8 +90,8 @@ func (f replayFlags) report(sum replay.Summary, env environment) int {
 }
 
 // parseReplay reads the command line, in which flags may also follow files.
-func parseReplay(args []string, env environment) (replayFlags, error) {
-	var f replayFlags
+func parseReplay(args []string, env process) (replayConfig, error) {
+	var f replayConfig
 	set := f.flagSet(env)
 	for {
 		if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
@@ -124,15 +124,15 @@ func parseReplay(args []string, env environment) (replayFlags, error) {
 }
 
 // flagSet binds the flags to f.
-func (f *replayFlags) flagSet(env environment) *flag.FlagSet {
+func (f *replayConfig) flagSet(env process) *flag.FlagSet {
 	set := flag.NewFlagSet("replay", flag.ContinueOnError)
 	set.SetOutput(io.Discard) // the caller tells what is wrong
-	f.Columns.Rename = make(renames)
+	f.Columns.Rename = make(metricNames)
 	set.StringVar(&f.URL, "url", "http://127.0.0.1:"+cmp.Or(env.getenv("PORT"), "3000"), "`URL` of the server")
 	set.StringVar(&f.Key, "key", "", "API `key`; better given as API_KEY in the environment")
 	set.StringVar(&f.Machine, "machine", "", "`name` of the machine, for all files (default: the file's name without extension)")
 	set.StringVar(&f.Columns.Metric, "metric", "", "`name` of the metric of a file with one value column (default: its header)")
-	set.Var(renames(f.Columns.Rename), "map", "`COLUMN=METRIC` names a column's metric; may be repeated")
+	set.Var(metricNames(f.Columns.Rename), "map", "`COLUMN=METRIC` names a column's metric; may be repeated")
 	set.BoolVar(&f.Columns.Labels, "labels", false, "send the columns anomaly and changepoint too")
 	set.Float64Var(&f.Speed, "speed", 1, "pace as a `multiple` of the recorded one")
 	set.BoolVar(&f.fast, "fast", false, "as fast as the server takes it")

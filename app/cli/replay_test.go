@@ -18,16 +18,16 @@ import (
 )
 
 // taker is a server that takes telemetry, and refuses that of machine "bad".
-type taker struct {
+type telemetryServer struct {
 	*httptest.Server
 	mu     sync.Mutex
 	bodies []string
 	keys   []string
 }
 
-func newTaker(t *testing.T) *taker {
+func newTelemetryServer(t *testing.T) *telemetryServer {
 	t.Helper()
-	k := &taker{}
+	k := &telemetryServer{}
 	k.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
 		k.mu.Lock()
@@ -47,7 +47,7 @@ func newTaker(t *testing.T) *taker {
 // replay runs the sub-command with variables given as NAME=value.
 func replay(ctx context.Context, variables map[string]string, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	code := cli.Run(ctx, append([]string{"replay"}, args...), cli.World{
+	code := cli.Run(ctx, append([]string{"replay"}, args...), cli.Process{
 		Stdout: &stdout, Stderr: &stderr, Getenv: func(name string) string { return variables[name] },
 	})
 	return result{code, stdout.String(), stderr.String()}
@@ -63,9 +63,9 @@ func recording(t *testing.T, name string) string {
 	return path
 }
 
-func TestReplayToTheServerOfTheEnvironment(t *testing.T) {
+func TestReplayUsesPortAndKeyOfTheEnvironment(t *testing.T) {
 	t.Parallel()
-	k := newTaker(t)
+	k := newTelemetryServer(t)
 	port := k.URL[strings.LastIndexByte(k.URL, ':')+1:]
 	got := replay(t.Context(), map[string]string{"PORT": port, "API_KEY": "secret"}, recording(t, "press.csv"), "--fast")
 	if got.code != 0 || !strings.Contains(got.stdout, "accepted 2, rejected 0") {
@@ -77,7 +77,7 @@ func TestReplayToTheServerOfTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestReplayNames(t *testing.T) {
+func TestReplayMachineAndMetricNames(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		flags []string
@@ -90,7 +90,7 @@ func TestReplayNames(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			k := newTaker(t)
+			k := newTelemetryServer(t)
 			got := replay(t.Context(), nil, append(tt.flags, "--url", k.URL, "--fast", recording(t, "press.csv"))...)
 			if got.code != 0 || len(k.bodies) != 1 || !strings.Contains(k.bodies[0], tt.want) {
 				t.Errorf("replay = %+v, the server got %q; want %s", got, k.bodies, tt.want)
@@ -99,9 +99,9 @@ func TestReplayNames(t *testing.T) {
 	}
 }
 
-func TestReplayForPrograms(t *testing.T) {
+func TestReplayWritesJSON(t *testing.T) {
 	t.Parallel()
-	k := newTaker(t)
+	k := newTelemetryServer(t)
 	got := replay(t.Context(), nil, "--json", "--fast", "--url", k.URL, recording(t, "bad.csv"))
 	var sum struct {
 		Accepted, Rejected int

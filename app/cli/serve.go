@@ -15,10 +15,10 @@ import (
 )
 
 // serve runs the server until a signal or ctx ends it.
-func serve(ctx context.Context, env environment) int {
+func serve(ctx context.Context, env process) int {
 	cfg, warnings, err := env.load()
 	if err != nil {
-		return failed(env, "serve", err)
+		return fail(env, "serve", err)
 	}
 	level := new(slog.LevelVar)
 	level.Set(cfg.LogLevel)
@@ -29,15 +29,15 @@ func serve(ctx context.Context, env environment) int {
 	for _, w := range warnings {
 		log.Warn("configuration", slog.String("variable", w.Variable), slog.String("message", w.Message))
 	}
-	b := thisBuild()
+	b := currentBuild()
 	a, err := server.New(cfg, server.Options{
 		Build: server.Build{Version: b.version, Commit: b.commit},
 		Log:   log, Level: level, Load: env.load,
 	})
 	if err != nil {
-		return failed(env, "serve", err)
+		return fail(env, "serve", err)
 	}
-	ctx, stop := followSignals(ctx, a, log)
+	ctx, stop := notifyServer(ctx, a, log)
 	defer stop()
 	err = a.Run(ctx)
 	switch {
@@ -46,16 +46,16 @@ func serve(ctx context.Context, env environment) int {
 		return exitOK
 	case errors.Is(err, cluster.ErrGaveUp):
 		log.Error("gave up", slog.String("error", err.Error()))
-		return exitGaveUp
+		return exitWorkersFailed
 	}
-	_, _ = fmt.Fprintf(env.stderr, "%s: %v\n", title("serve"), err)
+	_, _ = fmt.Fprintf(env.stderr, "%s: %v\n", commandPath("serve"), err)
 	return exitFailure
 }
 
 // followSignals turns the first SIGINT or SIGTERM into the end of the context
 // and SIGHUP into a reload; a second SIGINT or SIGTERM ends the process at
 // once. The returned function stops following and waits.
-func followSignals(ctx context.Context, a *server.App, log *slog.Logger) (context.Context, func()) {
+func notifyServer(ctx context.Context, a *server.App, log *slog.Logger) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)

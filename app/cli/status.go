@@ -10,7 +10,7 @@ import (
 )
 
 // rateSpan is the time between the two looks that a rate takes.
-const rateSpan = 250 * time.Millisecond
+const rateInterval = 250 * time.Millisecond
 
 func statusCommand() command {
 	c := command{
@@ -19,46 +19,46 @@ func statusCommand() command {
 		details: `Requests per second are measured over a quarter of a second, with --watch over
 the last second. With both flags each second gives one line of JSON.
 
-` + whichProcess,
+` + controlSocketHelp,
 	}
-	c.run = func(ctx context.Context, args []string, env environment) int {
+	c.run = func(ctx context.Context, args []string, env process) int {
 		var watch, asJSON bool
-		_, code, ok := c.parse(args, env, func(f *flag.FlagSet) {
+		_, code, ok := c.parseFlags(args, env, func(f *flag.FlagSet) {
 			f.BoolVar(&watch, "watch", false, "show it again every second, until Ctrl-C")
 			f.BoolVar(&asJSON, "json", false, "print JSON")
 		})
 		if !ok {
 			return code
 		}
-		client, err := dial(env) //nolint:contextcheck // a local socket answers at once or not at all
+		client, err := dialControl(env) //nolint:contextcheck // a local socket answers at once or not at all
 		if err != nil {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
 		defer client.Close()
 		switch {
 		case watch:
 			ticker := time.NewTicker(time.Second)
 			defer ticker.Stop()
-			err = watchStatus(ctx, client, ticker.C, newScreen(env, asJSON))
+			err = watchStatus(ctx, client, ticker.C, newStatusDisplay(env, asJSON))
 		case asJSON:
-			err = oneStatus(ctx, client, env.stdout)
+			err = printStatusJSON(ctx, client, env.stdout)
 		default:
-			err = measuredStatus(ctx, client, env)
+			err = printStatusPage(ctx, client, env)
 		}
 		if ctx.Err() != nil {
 			return exitInterrupted
 		}
-		return outcome(env, c.name, err)
+		return exitStatus(env, c.name, err)
 	}
 	return c
 }
 
 // statusSource is what the status is asked of.
-type statusSource interface {
+type statusReader interface {
 	Status(ctx context.Context) (control.Status, error)
 }
 
-func oneStatus(ctx context.Context, source statusSource, w io.Writer) error {
+func printStatusJSON(ctx context.Context, source statusReader, w io.Writer) error {
 	status, err := source.Status(ctx)
 	if err != nil {
 		return err
@@ -67,13 +67,13 @@ func oneStatus(ctx context.Context, source statusSource, w io.Writer) error {
 }
 
 // measuredStatus shows the second of two looks, with the rates in between.
-func measuredStatus(ctx context.Context, source statusSource, env environment) error {
+func printStatusPage(ctx context.Context, source statusReader, env process) error {
 	before, err := source.Status(ctx)
 	if err != nil {
 		return err
 	}
 	select {
-	case <-time.After(rateSpan):
+	case <-time.After(rateInterval):
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

@@ -13,13 +13,13 @@ import (
 // statusPage returns the lines of a status. The rates are those since before,
 // if that isn't nil.
 func statusPage(now control.Status, before *control.Status, colours palette) []string {
-	lines := statusHead(now, colours)
+	lines := summaryLines(now, colours)
 	lines = append(lines, "")
-	return append(lines, workerTable(now, before, colours)...)
+	return append(lines, workerLines(now, before, colours)...)
 }
 
 // statusHead returns what is true of the process as a whole.
-func statusHead(s control.Status, colours palette) []string {
+func summaryLines(s control.Status, colours palette) []string {
 	running := 0
 	for _, w := range s.Workers {
 		if w.State == "running" {
@@ -27,7 +27,7 @@ func statusHead(s control.Status, colours palette) []string {
 		}
 	}
 	process := fmt.Sprintf("%s %s (%s)  pid %d  up %s  %s  %s", program, s.Version, s.Commit,
-		s.PID, showSeconds(s.UptimeS), colours.state(s.State), s.Environment)
+		s.PID, formatSeconds(s.UptimeS), colours.state(s.State), s.Environment)
 	workers := fmt.Sprintf("workers %d/%d  GOMAXPROCS %d", running, s.WorkersWanted, s.GOMAXPROCS)
 	if s.CPUQuota > 0 {
 		workers += "  CPU quota " + strconv.FormatFloat(s.CPUQuota, 'g', 3, 64)
@@ -38,9 +38,9 @@ func statusHead(s control.Status, colours palette) []string {
 	if s.AbandonedGenerations > 0 {
 		workers += colours.bad(fmt.Sprintf("  abandoned %d", s.AbandonedGenerations))
 	}
-	memory := fmt.Sprintf("memory %s  heap %s", showBytes(s.Memory.RSS), showBytes(s.Memory.Heap))
+	memory := fmt.Sprintf("memory %s  heap %s", formatBytes(s.Memory.RSS), formatBytes(s.Memory.Heap))
 	if s.Memory.Limit > 0 {
-		memory += "  limit " + showBytes(s.Memory.Limit)
+		memory += "  limit " + formatBytes(s.Memory.Limit)
 	}
 	ready := colours.good("ready")
 	if !s.Store.Ready {
@@ -52,12 +52,12 @@ func statusHead(s control.Status, colours palette) []string {
 		workers,
 		memory,
 		fmt.Sprintf("store %s %s  series %d  points %s since start  queued %d  %s", s.Store.Engine, ready,
-			s.Store.Series, showCount(s.Store.Points), s.Store.Queued, showBytes(uint64(max(s.Store.Bytes, 0)))),
+			s.Store.Series, formatCount(s.Store.Points), s.Store.Queued, formatBytes(uint64(max(s.Store.Bytes, 0)))),
 	}
 }
 
 // workerTable returns one line per worker under a heading, and their sums.
-func workerTable(now control.Status, before *control.Status, colours palette) []string {
+func workerLines(now control.Status, before *control.Status, colours palette) []string {
 	rows := [][]string{{"ID", "GENERATION", "STATE", "UPTIME", "RESTARTS", "PANICS", "CONNECTIONS", "IN FLIGHT", "REQUESTS/S"}}
 	var restarts, panics uint64
 	var connections, inFlight int
@@ -70,9 +70,9 @@ func workerTable(now control.Status, before *control.Status, colours palette) []
 		}
 		rate, known := requestRate(now, before, w)
 		rows = append(rows, []string{
-			strconv.Itoa(w.ID), strconv.Itoa(w.Generation), state, showSeconds(w.UptimeS),
+			strconv.Itoa(w.ID), strconv.Itoa(w.Generation), state, formatSeconds(w.UptimeS),
 			strconv.FormatUint(w.Restarts, 10), strconv.FormatUint(w.Panics, 10),
-			strconv.Itoa(w.Connections), strconv.Itoa(w.InFlight), showRate(rate, known),
+			strconv.Itoa(w.Connections), strconv.Itoa(w.InFlight), formatRate(rate, known),
 		})
 		restarts, panics = restarts+w.Restarts, panics+w.Panics
 		connections, inFlight = connections+w.Connections, inFlight+w.InFlight
@@ -80,7 +80,7 @@ func workerTable(now control.Status, before *control.Status, colours palette) []
 	}
 	rows = append(rows, []string{
 		"all", "", "", "", strconv.FormatUint(restarts, 10), strconv.FormatUint(panics, 10),
-		strconv.Itoa(connections), strconv.Itoa(inFlight), showRate(total, measured),
+		strconv.Itoa(connections), strconv.Itoa(inFlight), formatRate(total, measured),
 	})
 	return alignRows(rows, func(row, column int, cell string) string {
 		if row > 0 && column == 2 {
@@ -131,7 +131,7 @@ func alignRows(rows [][]string, decorate func(row, column int, cell string) stri
 
 func joinLines(lines []string) string { return strings.Join(lines, "\n") + "\n" }
 
-func showRate(rate float64, known bool) string {
+func formatRate(rate float64, known bool) string {
 	switch {
 	case !known:
 		return "-"
@@ -142,7 +142,7 @@ func showRate(rate float64, known bool) string {
 }
 
 // showSeconds returns a time in its two largest units.
-func showSeconds(seconds float64) string {
+func formatSeconds(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second)).Truncate(time.Second)
 	days, hours, minutes := int(d.Hours())/24, int(d.Hours())%24, int(d.Minutes())%60
 	switch {
@@ -156,7 +156,7 @@ func showSeconds(seconds float64) string {
 	return fmt.Sprintf("%ds", int(d.Seconds()))
 }
 
-func showBytes(n uint64) string {
+func formatBytes(n uint64) string {
 	value, unit := float64(n), "B"
 	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
 		if value < 1024 {
@@ -170,7 +170,7 @@ func showBytes(n uint64) string {
 	return fmt.Sprintf("%.0f %s", value, unit)
 }
 
-func showCount(n uint64) string {
+func formatCount(n uint64) string {
 	switch {
 	case n >= 1e9:
 		return fmt.Sprintf("%.1fG", float64(n)/1e9)

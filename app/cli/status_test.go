@@ -15,7 +15,7 @@ import (
 )
 
 // busy is a process with something to look at.
-func busy() control.Status {
+func sampleStatus() control.Status {
 	return control.Status{
 		PID: 4211, Version: "1.4.0", Commit: "3f2a9c1", UptimeS: 273_840, Environment: "production",
 		Address: "[::]:3000", GOMAXPROCS: 4, CPUQuota: 3.5, WorkersWanted: 4, State: "running",
@@ -33,8 +33,8 @@ func busy() control.Status {
 }
 
 // before is busy half a second earlier, when worker 4 was not there.
-func before() *control.Status {
-	s := busy()
+func earlierStatus() *control.Status {
+	s := sampleStatus()
 	s.UptimeS -= 0.5
 	s.Workers = []control.Worker{{ID: 1, RequestsTotal: 90_000}, {ID: 2, RequestsTotal: 10_000}, {ID: 3, RequestsTotal: 5_000}}
 	return &s
@@ -62,13 +62,13 @@ func golden(t *testing.T, name, got string) {
 func TestStatusPage(t *testing.T) {
 	t.Parallel()
 	idle := control.Status{PID: 1, Version: "dev", Commit: "unknown", UptimeS: 3, State: "draining", Environment: "development", Store: control.Store{Engine: "sqlite"}}
-	restarted := before()
+	restarted := earlierStatus()
 	restarted.PID++
 	pages := map[string][]string{
-		"status.golden":           cli.StatusPage(busy(), before(), false),
-		"status-colours.golden":   cli.StatusPage(busy(), before(), true),
+		"status.golden":           cli.StatusPage(sampleStatus(), earlierStatus(), false),
+		"status-colours.golden":   cli.StatusPage(sampleStatus(), earlierStatus(), true),
 		"status-idle.golden":      cli.StatusPage(idle, nil, false),
-		"status-restarted.golden": cli.StatusPage(busy(), restarted, false),
+		"status-restarted.golden": cli.StatusPage(sampleStatus(), restarted, false),
 	}
 	for name, lines := range pages {
 		golden(t, name, strings.Join(lines, "\n")+"\n")
@@ -90,7 +90,7 @@ func (b backend) Scale(_ context.Context, n int) (control.ScaleResult, error) { 
 
 // behind runs a control server until the test ends, and returns what makes a
 // configuration find it.
-func behind(t *testing.T, b backend) func(*config.Config) {
+func serveControl(t *testing.T, b backend) func(*config.Config) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
 	s := control.NewServer(path, b)
@@ -111,8 +111,8 @@ func behind(t *testing.T, b backend) func(*config.Config) {
 
 // onTheWay returns a backend that is half a second older at each look, and
 // has served 500 requests meanwhile.
-func onTheWay() backend {
-	s := *before()
+func countingBackend() backend {
+	s := *earlierStatus()
 	return backend{status: func() (control.Status, error) {
 		now := s
 		now.Workers = append([]control.Worker(nil), s.Workers...)
@@ -125,7 +125,7 @@ func onTheWay() backend {
 
 func TestStatusMeasuresRequestsPerSecond(t *testing.T) {
 	t.Parallel()
-	got := run(t.Context(), behind(t, onTheWay()), "status")
+	got := run(t.Context(), serveControl(t, countingBackend()), "status")
 	if got.code != 0 || got.stderr != "" {
 		t.Fatalf("status = %+v, want exit code 0", got)
 	}
@@ -138,10 +138,10 @@ func TestStatusMeasuresRequestsPerSecond(t *testing.T) {
 	}
 }
 
-func TestStatusAsJSONIsWhatTheProcessSays(t *testing.T) {
+func TestStatusJSONIsTheControlSocketsStatus(t *testing.T) {
 	t.Parallel()
-	got := run(t.Context(), behind(t, backend{status: func() (control.Status, error) { return busy(), nil }}), "status", "--json")
-	want, err := json.Marshal(busy())
+	got := run(t.Context(), serveControl(t, backend{status: func() (control.Status, error) { return sampleStatus(), nil }}), "status", "--json")
+	want, err := json.Marshal(sampleStatus())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestStatusAsJSONIsWhatTheProcessSays(t *testing.T) {
 	}
 }
 
-func TestReloadAndScaleSayWhatTheyDid(t *testing.T) {
+func TestReloadAndScaleReportTheirResult(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		backend        backend
@@ -190,7 +190,7 @@ func TestReloadAndScaleSayWhatTheyDid(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := run(t.Context(), behind(t, tt.backend), tt.args...)
+			got := run(t.Context(), serveControl(t, tt.backend), tt.args...)
 			if want := (result{tt.code, tt.stdout, tt.stderr}); got != want {
 				t.Errorf("%v = %+v, want %+v", tt.args, got, want)
 			}
@@ -201,7 +201,7 @@ func TestReloadAndScaleSayWhatTheyDid(t *testing.T) {
 func TestReloadEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	find := behind(t, backend{reload: func(call context.Context) (control.ReloadResult, error) {
+	find := serveControl(t, backend{reload: func(call context.Context) (control.ReloadResult, error) {
 		cancel() // as Ctrl-C does
 		<-call.Done()
 		return control.ReloadResult{}, call.Err()
@@ -211,7 +211,7 @@ func TestReloadEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestNobodyRunning(t *testing.T) {
+func TestControlCommandsWithoutARunningServer(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "none")
 	for _, args := range [][]string{{"status"}, {"status", "--watch"}, {"status", "--json"}, {"reload"}, {"scale", "2"}} {

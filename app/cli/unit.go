@@ -36,24 +36,24 @@ systemd keeps open while the service restarts.
   ` + program + ` unit > /etc/systemd/system/` + program + `.service
   systemctl daemon-reload && systemctl enable --now ` + program,
 	}
-	c.run = func(_ context.Context, args []string, env environment) int {
+	c.run = func(_ context.Context, args []string, env process) int {
 		var socket bool
-		_, code, ok := c.parse(args, env, func(f *flag.FlagSet) {
+		_, code, ok := c.parseFlags(args, env, func(f *flag.FlagSet) {
 			f.BoolVar(&socket, "socket", false, "print the socket unit")
 		})
 		if !ok {
 			return code
 		}
-		cfg, err := loadFor(env, takenIntoUnit()...)
+		cfg, err := loadVariables(env, unitVariables()...)
 		if err != nil {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
 		if cfg.Port == 0 {
-			return failed(env, c.name, errors.New("PORT is 0: a unit needs a port"))
+			return fail(env, c.name, errors.New("PORT is 0: a unit needs a port"))
 		}
 		executable, err := os.Executable()
 		if err != nil {
-			return failed(env, c.name, err)
+			return fail(env, c.name, err)
 		}
 		for _, hidden := range []string{"/home/", "/root/", "/tmp/", "/var/tmp/"} {
 			if strings.HasPrefix(executable, hidden) {
@@ -64,8 +64,8 @@ systemd keeps open while the service restarts.
 		if socket {
 			text = socketTemplate
 		}
-		_, err = io.WriteString(env.stdout, newUnit(cfg, executable).fill(text))
-		return outcome(env, c.name, err)
+		_, err = io.WriteString(env.stdout, newUnit(cfg, executable).render(text))
+		return exitStatus(env, c.name, err)
 	}
 	return c
 }
@@ -78,26 +78,26 @@ type unit struct {
 	// Listen is host:port, or the port alone.
 	Listen string
 	// LowPort is set if listening takes a capability.
-	LowPort     bool
-	StopSeconds int
+	PrivilegedPort bool
+	StopSeconds    int
 }
 
 // Lines of the service's template that depend on the port.
 const (
-	lowPortLines  = "CapabilityBoundingSet=CAP_NET_BIND_SERVICE\nAmbientCapabilities=CAP_NET_BIND_SERVICE"
-	highPortLines = "CapabilityBoundingSet=\nAmbientCapabilities=\nPrivateUsers=yes"
+	privilegedPortLines   = "CapabilityBoundingSet=CAP_NET_BIND_SERVICE\nAmbientCapabilities=CAP_NET_BIND_SERVICE"
+	unprivilegedPortLines = "CapabilityBoundingSet=\nAmbientCapabilities=\nPrivateUsers=yes"
 )
 
 // fill puts what differs into a template, by hand: with text/template in the
 // program the linker has to keep every method of every type, some 10 MB.
-func (u unit) fill(text string) string {
+func (u unit) render(text string) string {
 	var environment strings.Builder
 	for _, assignment := range u.Environment {
 		environment.WriteString("\nEnvironment=" + assignment)
 	}
-	capabilities := highPortLines
-	if u.LowPort {
-		capabilities = lowPortLines
+	capabilities := unprivilegedPortLines
+	if u.PrivilegedPort {
+		capabilities = privilegedPortLines
 	}
 	return strings.NewReplacer(
 		"{program}", u.Program, "{executable}", u.Executable, "{listen}", u.Listen, "{stop seconds}", strconv.Itoa(u.StopSeconds),
@@ -107,17 +107,17 @@ func (u unit) fill(text string) string {
 
 // beyondShutdown is what the process may need besides SHUTDOWN_DELAY and
 // SHUTDOWN_TIMEOUT: the gate, the last commit, closing the store.
-const beyondShutdown = 10 * time.Second
+const teardownAllowance = 10 * time.Second
 
 // placedByUnit are variables that the unit sets by itself, or leaves to the
 // environment file.
-var placedByUnit = []string{"NODE_ENV", "DATA_DIR", "DATABASE_URL", "CONTROL_SOCKET", "API_KEYS", "REDIS_URL"}
+var managedVariables = []string{"NODE_ENV", "DATA_DIR", "DATABASE_URL", "CONTROL_SOCKET", "API_KEYS", "REDIS_URL"}
 
 // takenIntoUnit returns the variables that the unit carries if they are set.
-func takenIntoUnit() []string {
+func unitVariables() []string {
 	var names []string
 	for _, v := range config.Default().Describe() {
-		if !slices.Contains(placedByUnit, v.Name) {
+		if !slices.Contains(managedVariables, v.Name) {
 			names = append(names, v.Name)
 		}
 	}
@@ -126,24 +126,24 @@ func takenIntoUnit() []string {
 
 func newUnit(cfg config.Config, executable string) unit {
 	u := unit{
-		Program: program, Executable: quoteUnit(executable),
-		Listen:      strconv.Itoa(cfg.Port),
-		LowPort:     cfg.Port < 1024,
-		StopSeconds: int((cfg.ShutdownDelay + cfg.ShutdownTimeout + beyondShutdown + time.Second - 1) / time.Second),
+		Program: program, Executable: quoteUnitWord(executable),
+		Listen:         strconv.Itoa(cfg.Port),
+		PrivilegedPort: cfg.Port < 1024,
+		StopSeconds:    int((cfg.ShutdownDelay + cfg.ShutdownTimeout + teardownAllowance + time.Second - 1) / time.Second),
 	}
 	if cfg.Host != "" {
 		u.Listen = net.JoinHostPort(cfg.Host, u.Listen)
 	}
 	for _, v := range cfg.Describe() {
-		if v.Source == config.FromEnvironment && !slices.Contains(placedByUnit, v.Name) {
-			u.Environment = append(u.Environment, quoteUnit(v.Name+"="+v.Value))
+		if v.Source == config.FromEnvironment && !slices.Contains(managedVariables, v.Name) {
+			u.Environment = append(u.Environment, quoteUnitWord(v.Name+"="+v.Value))
 		}
 	}
 	return u
 }
 
 // quoteUnit quotes one word for a unit file, where % begins a specifier.
-func quoteUnit(word string) string {
+func quoteUnitWord(word string) string {
 	word = strings.ReplaceAll(word, "%", "%%")
 	if strings.ContainsAny(word, " \t\n\"'\\") {
 		return strconv.Quote(word)

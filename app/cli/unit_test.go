@@ -28,11 +28,11 @@ func TestUnitFollowsTheConfiguration(t *testing.T) {
 	}
 }
 
-func TestUnitCarriesWhatIsSetButNoSecret(t *testing.T) {
+func TestUnitContainsSetVariablesButNoSecrets(t *testing.T) {
 	t.Parallel()
 	out, err := program(t, []string{
 		"PORT=80", "ADMIN_ADDR=", "ALLOWED_ORIGINS=http://a, http://b", "NODE_ENV=development", "DATA_DIR=/elsewhere",
-		"API_KEYS=a:read:" + hush, "SHUTDOWN_DELAY=7s",
+		"API_KEYS=a:read:" + testSecret, "SHUTDOWN_DELAY=7s",
 	}, "unit").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestUnitCarriesWhatIsSetButNoSecret(t *testing.T) {
 			t.Errorf("the unit lacks %q:\n%s", want, out)
 		}
 	}
-	for _, not := range []string{hush, "elsewhere", "development", "PrivateUsers=yes"} {
+	for _, not := range []string{testSecret, "elsewhere", "development", "PrivateUsers=yes"} {
 		if strings.Contains(string(out), not) {
 			t.Errorf("the unit contains %q:\n%s", not, out)
 		}
@@ -67,7 +67,7 @@ func TestUnitRestartsAfterEveryFailure(t *testing.T) {
 	}
 }
 
-func TestUnitRefusesWhatWouldNotStart(t *testing.T) {
+func TestUnitRefusesAConfigurationThatCannotStart(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		variables []string
@@ -94,7 +94,7 @@ func TestQuoteUnit(t *testing.T) {
 		`A=b\c`: `"A=b\\c"`, "A=b\nc": `"A=b\nc"`, "A='b'": `"A='b'"`,
 	}
 	for word, want := range tests {
-		if got := cli.QuoteUnit(word); got != want {
+		if got := cli.QuoteUnitWord(word); got != want {
 			t.Errorf("quoteUnit(%q) = %q, want %q", word, got, want)
 		}
 	}
@@ -117,7 +117,7 @@ func systemdAnalyze(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func TestSystemdTakesTheUnits(t *testing.T) {
+func TestSystemdAcceptsTheUnits(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	printed := func(name string, variables []string, args ...string) string {

@@ -18,16 +18,16 @@ type build struct {
 
 // thisBuild returns what was set at link time, and for the rest what the go
 // command recorded.
-func thisBuild() build {
+func currentBuild() build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{}
 	}
-	return describeBuild(build{version: version, commit: commit, date: date}, info)
+	return completeBuild(build{version: version, commit: commit, date: date}, info)
 }
 
 // describeBuild fills in from info what is empty in b.
-func describeBuild(b build, info *debug.BuildInfo) build {
+func completeBuild(b build, info *debug.BuildInfo) build {
 	recorded := map[string]string{}
 	for _, s := range info.Settings {
 		recorded[s.Key] = s.Value
@@ -60,15 +60,15 @@ func firstOf(texts ...string) string {
 
 func versionCommand() command {
 	c := command{name: "version", options: "[--json]", summary: "print version, commit, date and Go version"}
-	c.run = func(_ context.Context, args []string, env environment) int {
+	c.run = func(_ context.Context, args []string, env process) int {
 		var asJSON bool
-		_, code, ok := c.parse(args, env, func(f *flag.FlagSet) {
+		_, code, ok := c.parseFlags(args, env, func(f *flag.FlagSet) {
 			f.BoolVar(&asJSON, "json", false, "print JSON")
 		})
 		if !ok {
 			return code
 		}
-		b := thisBuild()
+		b := currentBuild()
 		if asJSON {
 			return printJSON(env, c.name, map[string]string{
 				"version": b.version, "commit": b.commit, "date": b.date, "go": b.goVersion,
@@ -76,7 +76,7 @@ func versionCommand() command {
 		}
 		_, err := fmt.Fprintf(env.stdout, "%s %s\ncommit %s\ndate   %s\ngo     %s\n",
 			program, b.version, b.commit, b.date, b.goVersion)
-		return outcome(env, c.name, err)
+		return exitStatus(env, c.name, err)
 	}
 	return c
 }

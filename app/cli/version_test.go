@@ -10,7 +10,7 @@ import (
 	"smart-factory-backend/app/cli"
 )
 
-func TestVersionPrefersWhatWasLinked(t *testing.T) {
+func TestVersionPrefersLinkTimeValues(t *testing.T) {
 	t.Parallel()
 	info := func(version string, settings ...debug.BuildSetting) *debug.BuildInfo {
 		return &debug.BuildInfo{Main: debug.Module{Version: version}, Settings: settings}
@@ -31,7 +31,7 @@ func TestVersionPrefersWhatWasLinked(t *testing.T) {
 		"linked commit, unchanged": {[3]string{"", "abc", ""}, info("", modified), [3]string{"unknown", "abc", "unknown"}},
 	}
 	for name, tt := range tests {
-		if got := cli.DescribeBuild(tt.linked[0], tt.linked[1], tt.linked[2], tt.info); got != tt.want {
+		if got := cli.CompleteBuild(tt.linked[0], tt.linked[1], tt.linked[2], tt.info); got != tt.want {
 			t.Errorf("%s: build = %q, want %q", name, got, tt.want)
 		}
 	}

@@ -13,20 +13,20 @@ import (
 )
 
 // source is a statusSource made of a function.
-type source func() (control.Status, error)
+type statusFunc func() (control.Status, error)
 
-func (s source) Status(context.Context) (control.Status, error) { return s() }
+func (s statusFunc) Status(context.Context) (control.Status, error) { return s() }
 
 // recorder keeps each write apart.
-type recorder struct{ writes []string }
+type writeRecorder struct{ writes []string }
 
-func (r *recorder) Write(p []byte) (int, error) {
+func (r *writeRecorder) Write(p []byte) (int, error) {
 	r.writes = append(r.writes, string(p))
 	return len(p), nil
 }
 
 // watch returns what --watch writes on n looks at s.
-func watch(t *testing.T, n int, s source, terminal cli.Terminal, asJSON bool) []string {
+func watch(t *testing.T, n int, s statusFunc, terminal cli.Terminal, asJSON bool) []string {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
@@ -36,24 +36,24 @@ func watch(t *testing.T, n int, s source, terminal cli.Terminal, asJSON bool) []
 		ticks <- time.Time{}
 	}
 	looks := 0
-	counted := source(func() (control.Status, error) {
+	counted := statusFunc(func() (control.Status, error) {
 		if looks++; looks > n {
 			cancel(over)
 		}
 		return s()
 	})
-	var r recorder
+	var r writeRecorder
 	if err := cli.Watch(ctx, counted, ticks, &r, terminal, asJSON); !errors.Is(err, over) {
 		t.Errorf("watch = %v, want the cause of its end", err)
 	}
 	return r.writes
 }
 
-func steady() (control.Status, error) { return busy(), nil }
+func constantStatus() (control.Status, error) { return sampleStatus(), nil }
 
 func TestWatchRefreshesATerminalInPlace(t *testing.T) {
 	t.Parallel()
-	writes := watch(t, 2, steady, cli.Terminal{Width: 200, Height: 50}, false)
+	writes := watch(t, 2, constantStatus, cli.Terminal{Width: 200, Height: 50}, false)
 	if len(writes) != 4 {
 		t.Fatalf("watch wrote %d times, want to prepare, two pages, and to clean up: %q", len(writes), writes)
 	}
@@ -70,7 +70,7 @@ func TestWatchRefreshesATerminalInPlace(t *testing.T) {
 				t.Errorf("the line %q doesn't clear what was longer before", line)
 			}
 		}
-		if want := len(cli.StatusPage(busy(), nil, false)); len(lines)-1 != want {
+		if want := len(cli.StatusPage(sampleStatus(), nil, false)); len(lines)-1 != want {
 			t.Errorf("a page has %d lines, want %d", len(lines)-1, want)
 		}
 	}
@@ -79,7 +79,7 @@ func TestWatchRefreshesATerminalInPlace(t *testing.T) {
 func TestWatchNeverScrollsATerminal(t *testing.T) {
 	t.Parallel()
 	for _, terminal := range []cli.Terminal{{Width: 20, Height: 5}, {Width: 1, Height: 1}, {Width: 80, Height: 24}} {
-		page := watch(t, 1, steady, terminal, false)[1]
+		page := watch(t, 1, constantStatus, terminal, false)[1]
 		lines := strings.Split(strings.TrimPrefix(page, "\x1b[H"), "\n")
 		if len(lines) > max(terminal.Height, 2) { // the last is where the cursor stays
 			t.Errorf("a page of %d lines on %+v", len(lines), terminal)
@@ -90,34 +90,34 @@ func TestWatchNeverScrollsATerminal(t *testing.T) {
 			}
 		}
 	}
-	if page := watch(t, 1, steady, cli.Terminal{Width: 80, Height: 6}, false)[1]; !strings.Contains(page, "… 8 more lines") {
+	if page := watch(t, 1, constantStatus, cli.Terminal{Width: 80, Height: 6}, false)[1]; !strings.Contains(page, "… 8 more lines") {
 		t.Errorf("a page that was cut does not say so: %q", page)
 	}
 }
 
-func TestWatchAppendsWhereThereIsNoTerminal(t *testing.T) {
+func TestWatchAppendsWithoutATerminal(t *testing.T) {
 	t.Parallel()
-	writes := watch(t, 2, steady, cli.Terminal{}, false)
-	page := strings.Join(cli.StatusPage(busy(), nil, false), "\n") + "\n\n"
+	writes := watch(t, 2, constantStatus, cli.Terminal{}, false)
+	page := strings.Join(cli.StatusPage(sampleStatus(), nil, false), "\n") + "\n\n"
 	if len(writes) != 2 || writes[0] != page || writes[1] != page {
 		t.Errorf("watch wrote %q, want two pages", writes)
 	}
-	for i, line := range watch(t, 2, steady, cli.Terminal{Width: 80, Height: 24}, true) {
+	for i, line := range watch(t, 2, constantStatus, cli.Terminal{Width: 80, Height: 24}, true) {
 		var s control.Status
-		if err := json.Unmarshal([]byte(line), &s); err != nil || s.PID != busy().PID || strings.Count(line, "\n") != 1 {
+		if err := json.Unmarshal([]byte(line), &s); err != nil || s.PID != sampleStatus().PID || strings.Count(line, "\n") != 1 {
 			t.Errorf("line %d of --watch --json = %q, %v", i, line, err)
 		}
 	}
 }
 
-func TestWatchWaitsForAProcessThatIsAway(t *testing.T) {
+func TestWatchRetriesWhenTheServerIsUnreachable(t *testing.T) {
 	t.Parallel()
 	looks := 0
 	writes := watch(t, 3, func() (control.Status, error) {
 		if looks++; looks == 2 {
 			return control.Status{}, errors.New("nobody listens")
 		}
-		return busy(), nil
+		return sampleStatus(), nil
 	}, cli.Terminal{}, false)
 	if len(writes) != 3 || writes[1] != "no status: nobody listens\n\n" || writes[2] != writes[0] {
 		t.Errorf("watch wrote %q, want a page, why there is none, and a page", writes)

@@ -180,7 +180,7 @@ func misspelt(environ []string, settings []*setting) []Warning {
 		if slices.Contains(known, name) {
 			continue
 		}
-		if meant := Nearest(strings.ToUpper(name), known); meant != "" {
+		if meant := Suggest(strings.ToUpper(name), known); meant != "" {
 			warnings = append(warnings, Warning{name, "is not a variable of this program; was " + meant + " meant?"})
 		}
 	}

@@ -17,7 +17,7 @@ import (
 // Client asks the process behind one control socket.
 type Client struct {
 	// Patience is how long Status waits; Dial sets five seconds.
-	Patience time.Duration
+	StatusTimeout time.Duration
 
 	path string
 	http *http.Client
@@ -27,15 +27,15 @@ type Client struct {
 // answers there. The error says what is in the way; it wraps ErrNotRunning if
 // there is no socket or nobody behind it.
 func Dial(path string) (*Client, error) {
-	conn, err := connect(context.Background(), path)
+	conn, err := dialSocket(context.Background(), path)
 	if err != nil {
 		return nil, err
 	}
 	_ = conn.Close()
 	transport := &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return connect(ctx, path) },
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, path) },
 	}
-	return &Client{Patience: 5 * time.Second, path: path, http: &http.Client{Transport: transport}}, nil
+	return &Client{StatusTimeout: 5 * time.Second, path: path, http: &http.Client{Transport: transport}}, nil
 }
 
 // Close ends the connections of the Client.
@@ -43,25 +43,25 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Status returns the state of the process.
 func (c *Client) Status(ctx context.Context) (Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.Patience)
+	ctx, cancel := context.WithTimeout(ctx, c.StatusTimeout)
 	defer cancel()
-	return call[Status](ctx, c, http.MethodGet, "/status")
+	return do[Status](ctx, c, http.MethodGet, "/status")
 }
 
 // Reload has the process reload, and waits until it has.
 func (c *Client) Reload(ctx context.Context) (ReloadResult, error) {
-	return call[ReloadResult](ctx, c, http.MethodPost, "/reload")
+	return do[ReloadResult](ctx, c, http.MethodPost, "/reload")
 }
 
 // Scale has the process run n workers, and waits until it does.
 func (c *Client) Scale(ctx context.Context, n int) (ScaleResult, error) {
-	return call[ScaleResult](ctx, c, http.MethodPost, "/scale?n="+strconv.Itoa(n))
+	return do[ScaleResult](ctx, c, http.MethodPost, "/scale?n="+strconv.Itoa(n))
 }
 
 // answerMax bounds what is read of an answer.
-const answerMax = 8 << 20
+const maxResponseBytes = 8 << 20
 
-func call[Result any](ctx context.Context, c *Client, method, target string) (Result, error) {
+func do[Result any](ctx context.Context, c *Client, method, target string) (Result, error) {
 	var result Result
 	request, err := http.NewRequestWithContext(ctx, method, "http://control"+target, nil)
 	if err != nil {
@@ -78,12 +78,12 @@ func call[Result any](ctx context.Context, c *Client, method, target string) (Re
 		return result, errors.Unwrap(err) // what http.Client adds is an address that means nothing
 	}
 	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, answerMax))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes))
 	if err != nil {
 		return result, fmt.Errorf("read the answer from %s: %w", c.path, err)
 	}
 	if response.StatusCode != http.StatusOK {
-		var f failure
+		var f errorBody
 		if json.Unmarshal(body, &f) != nil || f.Error == "" {
 			f.Error = response.Status
 		}
@@ -96,7 +96,7 @@ func call[Result any](ctx context.Context, c *Client, method, target string) (Re
 }
 
 // connect opens one connection and explains why it can't.
-func connect(ctx context.Context, path string) (net.Conn, error) {
+func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: 2 * time.Second}
 	conn, err := dialer.DialContext(ctx, "unix", path)
 	switch {

@@ -14,10 +14,10 @@ import (
 	"smart-factory-backend/app/control"
 )
 
-func TestDialSaysWhyNobodyAnswers(t *testing.T) {
+func TestDialExplainsWhyTheServerIsUnreachable(t *testing.T) {
 	t.Parallel()
 	missing, dead := socketPath(t), socketPath(t)
-	abandon(t, dead)
+	leaveStaleSocket(t, dead)
 	tests := map[string]struct{ path, want string }{
 		"no socket":     {missing, "not running: no socket at " + missing},
 		"no directory":  {filepath.Join(missing, "x"), "not running: no socket at " + filepath.Join(missing, "x")},
@@ -32,10 +32,10 @@ func TestDialSaysWhyNobodyAnswers(t *testing.T) {
 	}
 }
 
-func TestErrorsOfTheBackendReachTheClient(t *testing.T) {
+func TestClientReceivesBackendErrors(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
-	start(t, path, backend{
+	startServer(t, path, backend{
 		status: func(context.Context) (control.Status, error) { return control.Status{UptimeS: math.NaN()}, nil },
 		reload: func(context.Context) (control.ReloadResult, error) {
 			return control.ReloadResult{}, errors.New("PORT: want a number\nand \"more\"")
@@ -54,7 +54,7 @@ func TestErrorsOfTheBackendReachTheClient(t *testing.T) {
 }
 
 // serveRaw answers every connection at a new socket with text.
-func serveRaw(t *testing.T, text string) (path string) {
+func serveRawResponse(t *testing.T, text string) (path string) {
 	t.Helper()
 	path = socketPath(t)
 	l, err := net.Listen("unix", path)
@@ -81,7 +81,7 @@ func serveRaw(t *testing.T, text string) (path string) {
 	return path
 }
 
-func TestTheClientSurvivesStrangeAnswers(t *testing.T) {
+func TestClientReportsMalformedResponses(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ answer, want string }{
 		"none":         {"", "broke off without an answer"},
@@ -93,7 +93,7 @@ func TestTheClientSurvivesStrangeAnswers(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := dial(t, serveRaw(t, tt.answer)).Reload(t.Context())
+			_, err := dial(t, serveRawResponse(t, tt.answer)).Reload(t.Context())
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("Reload() = %v, want %q", err, tt.want)
 			}
@@ -101,11 +101,11 @@ func TestTheClientSurvivesStrangeAnswers(t *testing.T) {
 	}
 }
 
-func TestACallEndsWithItsContext(t *testing.T) {
+func TestCallEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
 	begun := make(chan struct{})
-	start(t, path, backend{reload: func(ctx context.Context) (control.ReloadResult, error) {
+	startServer(t, path, backend{reload: func(ctx context.Context) (control.ReloadResult, error) {
 		close(begun)
 		<-ctx.Done() // which also ends when the client goes away
 		return control.ReloadResult{}, ctx.Err()
@@ -120,10 +120,10 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestRequestsThatAreNoCall(t *testing.T) {
+func TestServerRejectsUnknownRequests(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
-	start(t, path, backend{})
+	startServer(t, path, backend{})
 	client := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

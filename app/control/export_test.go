@@ -4,4 +4,4 @@ import "time"
 
 // LastAnswersWithin sets how long the answers of calls that Run has cancelled
 // may take.
-func LastAnswersWithin(s *Server, moment time.Duration) { s.moment = moment }
+func SetShutdownGrace(s *Server, moment time.Duration) { s.shutdownGrace = moment }

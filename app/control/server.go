@@ -33,18 +33,18 @@ type Server struct {
 
 	path    string
 	backend Backend
-	busy    sync.WaitGroup // calls of backend
+	calls   sync.WaitGroup // calls of backend
 	// moment is how long the answers of calls that Run has cancelled may take.
-	moment time.Duration
+	shutdownGrace time.Duration
 
-	mu    sync.Mutex
-	claim *claim
-	ended bool // no call of backend may begin
+	mu       sync.Mutex
+	listener *exclusiveListener
+	closed   bool // no call of backend may begin
 }
 
 // NewServer returns a Server for the socket at path. It starts nothing.
 func NewServer(path string, b Backend) *Server {
-	return &Server{path: path, backend: b, moment: time.Second}
+	return &Server{path: path, backend: b, shutdownGrace: time.Second}
 }
 
 // Listen claims the socket without answering yet, so that a start can fail
@@ -54,14 +54,14 @@ func NewServer(path string, b Backend) *Server {
 func (s *Server) Listen() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended {
+	if s.closed {
 		return http.ErrServerClosed
 	}
-	if s.claim != nil {
+	if s.listener != nil {
 		return nil
 	}
 	var err error
-	s.claim, err = claimPath(s.path)
+	s.listener, err = listenExclusive(s.path)
 	return err
 }
 
@@ -72,7 +72,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.Listen(); err != nil { //nolint:contextcheck // claiming a local socket does not wait
 		return err
 	}
-	defer s.end()
+	defer s.close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	server := &http.Server{
@@ -84,7 +84,7 @@ func (s *Server) Run(ctx context.Context) error {
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
 	ended := make(chan error, 1)
-	listener := s.claim.listener
+	listener := s.listener.UnixListener
 	go func() { ended <- server.Serve(listener) }()
 	select {
 	case err := <-ended:
@@ -92,7 +92,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
-	last, done := context.WithTimeout(context.WithoutCancel(ctx), s.moment)
+	last, done := context.WithTimeout(context.WithoutCancel(ctx), s.shutdownGrace)
 	defer done()
 	if server.Shutdown(last) != nil {
 		_ = server.Close()
@@ -102,73 +102,73 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // end waits for the calls of the Backend and gives the socket up for good.
-func (s *Server) end() {
+func (s *Server) close() {
 	s.mu.Lock()
-	claim := s.claim
-	s.claim, s.ended = nil, true
+	claim := s.listener
+	s.listener, s.closed = nil, true
 	s.mu.Unlock()
-	s.busy.Wait()
-	claim.release()
+	s.calls.Wait()
+	claim.close()
 }
 
 // begin reports whether a call of the Backend may begin; if so, its end is to
 // be told to busy.
-func (s *Server) begin() bool {
+func (s *Server) beginCall() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.ended {
-		s.busy.Add(1)
+	if !s.closed {
+		s.calls.Add(1)
 	}
-	return !s.ended
+	return !s.closed
 }
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		status, err := s.backend.Status(r.Context())
-		reply(w, status, err)
+		writeResult(w, status, err)
 	})
 	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, r *http.Request) {
 		result, err := s.backend.Reload(r.Context())
-		reply(w, result, err)
+		writeResult(w, result, err)
 	})
 	mux.HandleFunc("POST /scale", func(w http.ResponseWriter, r *http.Request) {
 		n, err := strconv.Atoi(r.URL.Query().Get("n"))
 		if err != nil || n < 0 {
-			fail(w, http.StatusBadRequest, errors.New("n must be a whole number, at least 0"))
+			writeError(w, http.StatusBadRequest, errors.New("n must be a whole number, at least 0"))
 			return
 		}
 		result, err := s.backend.Scale(r.Context(), n)
-		reply(w, result, err)
+		writeResult(w, result, err)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.begin() {
-			fail(w, http.StatusServiceUnavailable, errors.New("the process is ending"))
+		if !s.beginCall() {
+			writeError(w, http.StatusServiceUnavailable, errors.New("the process is ending"))
 			return
 		}
-		defer s.busy.Done()
+		defer s.calls.Done()
 		mux.ServeHTTP(w, r)
 	})
 }
 
 // failure is the body of every answer that isn't a success.
-type failure struct {
+type errorBody struct {
 	Error string `json:"error"`
 }
 
-func reply(w http.ResponseWriter, body any, err error) {
+func writeResult(w http.ResponseWriter, body any, err error) {
 	if err != nil {
-		fail(w, http.StatusInternalServerError, err)
+		writeError(w, http.StatusInternalServerError, err)
 		return
 	}
-	write(w, http.StatusOK, body)
+	writeJSON(w, http.StatusOK, body)
 }
 
-func fail(w http.ResponseWriter, status int, err error) {
-	write(w, status, failure{Error: err.Error()})
+func writeError(w http.ResponseWriter, status int, err error) {
+	writeJSON(w, status, errorBody{Error: err.Error()})
 }
 
-func write(w http.ResponseWriter, status int, body any) {
+func writeJSON(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
 	if err != nil { // a figure that JSON has no way to write
 		status, text = http.StatusInternalServerError, []byte(`{"error":"the answer can't be written as JSON"}`)

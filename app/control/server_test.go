@@ -35,16 +35,16 @@ func (b backend) Scale(ctx context.Context, n int) (control.ScaleResult, error) 
 }
 
 // patience is longer than anything takes that works.
-const patience = time.Minute
+const testTimeout = time.Minute
 
 // start runs a server at path until the test ends, or stop is called.
-func start(t *testing.T, path string, b control.Backend) (stop func()) {
+func startServer(t *testing.T, path string, b control.Backend) (stop func()) {
 	t.Helper()
-	return run(t, control.NewServer(path, b))
+	return runServer(t, control.NewServer(path, b))
 }
 
 // run is start with a server.
-func run(t *testing.T, s *control.Server) (stop func()) {
+func runServer(t *testing.T, s *control.Server) (stop func()) {
 	t.Helper()
 	s.ErrorLog = log.New(new(bytes.Buffer), "", 0)
 	if err := s.Listen(); err != nil {
@@ -69,14 +69,14 @@ func dial(t *testing.T, path string) *control.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Patience = patience
+	c.StatusTimeout = testTimeout
 	t.Cleanup(c.Close)
 	return c
 }
 
 func socketPath(t *testing.T) string { return filepath.Join(t.TempDir(), "control.sock") }
 
-func TestCallsReachTheBackendAndComeBack(t *testing.T) {
+func TestCallsReturnTheBackendsResults(t *testing.T) {
 	t.Parallel()
 	status := control.Status{
 		PID: 7, Version: "1.2.3", State: "running", WorkersWanted: 2, UptimeS: 1.5,
@@ -84,7 +84,7 @@ func TestCallsReachTheBackendAndComeBack(t *testing.T) {
 		Store:   control.Store{Engine: "sqlite", Ready: true},
 	}
 	path := socketPath(t)
-	start(t, path, backend{
+	startServer(t, path, backend{
 		status: func(context.Context) (control.Status, error) { return status, nil },
 		reload: func(context.Context) (control.ReloadResult, error) {
 			return control.ReloadResult{Recycled: 2, Changed: []string{"LOG_LEVEL"}}, nil
@@ -106,7 +106,7 @@ func TestCallsReachTheBackendAndComeBack(t *testing.T) {
 	}
 }
 
-func TestStatusHasTheMembersThatWerePromised(t *testing.T) {
+func TestStatusJSONMembersAreStable(t *testing.T) {
 	t.Parallel()
 	text, err := json.Marshal(control.Status{Workers: []control.Worker{{AdoptedBy: 1}}})
 	if err != nil {
@@ -122,10 +122,10 @@ func TestStatusHasTheMembersThatWerePromised(t *testing.T) {
 	}
 }
 
-func TestTheSocketIsForItsOwnerOnly(t *testing.T) {
+func TestSocketIsAccessibleToItsOwnerOnly(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
-	stop := start(t, path, backend{})
+	stop := startServer(t, path, backend{})
 	info, err := os.Stat(path)
 	if err != nil || info.Mode() != fs.ModeSocket|0o600 {
 		t.Errorf("mode of the socket = %v, %v, want %v", info.Mode(), err, fs.ModeSocket|0o600)
@@ -138,7 +138,7 @@ func TestTheSocketIsForItsOwnerOnly(t *testing.T) {
 
 // abandon leaves a socket at path that nobody listens on, as a killed process
 // does.
-func abandon(t *testing.T, path string) {
+func leaveStaleSocket(t *testing.T, path string) {
 	t.Helper()
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
@@ -150,20 +150,20 @@ func abandon(t *testing.T, path string) {
 	}
 }
 
-func TestAnAbandonedSocketIsReplaced(t *testing.T) {
+func TestListenReplacesAStaleSocket(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
-	abandon(t, path)
-	start(t, path, backend{status: func(context.Context) (control.Status, error) { return control.Status{PID: 7}, nil }})
+	leaveStaleSocket(t, path)
+	startServer(t, path, backend{status: func(context.Context) (control.Status, error) { return control.Status{PID: 7}, nil }})
 	if got, err := dial(t, path).Status(t.Context()); err != nil || got.PID != 7 {
 		t.Errorf("Status() = %+v, %v, want an answer of the new process", got, err)
 	}
 }
 
-func TestALiveSocketIsLeftAlone(t *testing.T) {
+func TestListenRefusesASocketInUse(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
-	start(t, path, backend{status: func(context.Context) (control.Status, error) { return control.Status{PID: 7}, nil }})
+	startServer(t, path, backend{status: func(context.Context) (control.Status, error) { return control.Status{PID: 7}, nil }})
 	err := control.NewServer(path, backend{}).Run(t.Context())
 	if !errors.Is(err, control.ErrInUse) || !strings.Contains(err.Error(), path) {
 		t.Errorf("Run() on a live socket = %v, want %v with the path", err, control.ErrInUse)
@@ -175,7 +175,7 @@ func TestALiveSocketIsLeftAlone(t *testing.T) {
 
 // A listener that isn't a Server stands for a process of another container
 // that shares the directory, which the lock can't see.
-func TestALiveStrangerIsNamed(t *testing.T) {
+func TestListenNamesTheProcessOfAForeignListener(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
 	l, err := net.Listen("unix", path)
@@ -189,10 +189,10 @@ func TestALiveStrangerIsNamed(t *testing.T) {
 	}
 }
 
-func TestOfManyAtOnceOneGetsTheSocket(t *testing.T) {
+func TestOnlyOneOfManyConcurrentServersListens(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
-	abandon(t, path)
+	leaveStaleSocket(t, path)
 	var wg sync.WaitGroup
 	results := make(chan *control.Server, 16)
 	for range cap(results) {
@@ -220,7 +220,7 @@ func TestOfManyAtOnceOneGetsTheSocket(t *testing.T) {
 	}
 }
 
-func TestPathsThatCannotBeASocket(t *testing.T) {
+func TestListenRejectsUnusablePaths(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
@@ -244,21 +244,21 @@ func TestPathsThatCannotBeASocket(t *testing.T) {
 	}
 }
 
-func TestASocketOfSomebodyElseIsNotRemoved(t *testing.T) {
+func TestRunKeepsASocketThatReplacedItsOwn(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
-	stop := start(t, path, backend{})
+	stop := startServer(t, path, backend{})
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	abandon(t, path)
+	leaveStaleSocket(t, path)
 	stop()
 	if _, err := os.Lstat(path); err != nil {
 		t.Errorf("the socket of somebody else: %v", err)
 	}
 }
 
-func TestRunEndsCallsAndWaitsForThem(t *testing.T) {
+func TestRunCancelsCallsAndWaitsForThem(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
 	begun := make(chan struct{})
@@ -269,8 +269,8 @@ func TestRunEndsCallsAndWaitsForThem(t *testing.T) {
 		returned = true // Run waits, so this is no race
 		return control.ReloadResult{}, errors.New("ended early")
 	}})
-	control.LastAnswersWithin(server, patience)
-	stop := run(t, server)
+	control.SetShutdownGrace(server, testTimeout)
+	stop := runServer(t, server)
 	c := dial(t, path)
 	answer := make(chan error, 1)
 	go func() {
@@ -296,7 +296,7 @@ func TestRunEndsCallsAndWaitsForThem(t *testing.T) {
 	}
 }
 
-func TestRunWaitsForABackendThatTakesItsTime(t *testing.T) {
+func TestRunWaitsForASlowBackend(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
 	begun, answered, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
@@ -310,8 +310,8 @@ func TestRunWaitsForABackendThatTakesItsTime(t *testing.T) {
 		}
 		return control.ReloadResult{}, nil
 	}})
-	control.LastAnswersWithin(server, time.Millisecond)
-	stop := run(t, server)
+	control.SetShutdownGrace(server, time.Millisecond)
+	stop := runServer(t, server)
 	c := dial(t, path)
 	go func() {
 		<-begun
@@ -325,10 +325,10 @@ func TestRunWaitsForABackendThatTakesItsTime(t *testing.T) {
 	<-ended
 }
 
-func TestAPanicCostsOneCall(t *testing.T) {
+func TestPanicAffectsOnlyItsCall(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
-	start(t, path, backend{status: func(context.Context) (control.Status, error) { return control.Status{PID: 7}, nil }})
+	startServer(t, path, backend{status: func(context.Context) (control.Status, error) { return control.Status{PID: 7}, nil }})
 	c := dial(t, path)
 	if _, err := c.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "broke off without an answer") {
 		t.Errorf("Reload() of a Backend that panics = %v, want that it broke off", err)
@@ -338,10 +338,10 @@ func TestAPanicCostsOneCall(t *testing.T) {
 	}
 }
 
-func TestManyClientsAtOnce(t *testing.T) {
+func TestConcurrentClients(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
-	start(t, path, backend{
+	startServer(t, path, backend{
 		status: func(context.Context) (control.Status, error) { return control.Status{PID: 7}, nil },
 		scale: func(_ context.Context, n int) (control.ScaleResult, error) {
 			return control.ScaleResult{To: n}, nil
@@ -364,10 +364,10 @@ func TestManyClientsAtOnce(t *testing.T) {
 
 // A client that connects and says nothing must hold up neither the others
 // nor the end.
-func TestASilentClientHoldsUpNobody(t *testing.T) {
+func TestIdleClientBlocksNeitherOthersNorShutdown(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
-	stop := start(t, path, backend{status: func(context.Context) (control.Status, error) { return control.Status{}, nil }})
+	stop := startServer(t, path, backend{status: func(context.Context) (control.Status, error) { return control.Status{}, nil }})
 	silent, err := net.Dial("unix", path)
 	if err != nil {
 		t.Fatal(err)
@@ -377,17 +377,17 @@ func TestASilentClientHoldsUpNobody(t *testing.T) {
 		t.Errorf("Status() beside a silent client = %v", err)
 	}
 	stop()
-	_ = silent.SetReadDeadline(time.Now().Add(patience))
+	_ = silent.SetReadDeadline(time.Now().Add(testTimeout))
 	if _, err := silent.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the silent client's connection after the end: %v, want it closed", err)
 	}
 }
 
-func TestTheModeDoesNotDependOnTheUmask(t *testing.T) { // not parallel: the umask is the process's
+func TestSocketModeIgnoresTheUmask(t *testing.T) { // not parallel: the umask is the process's
 	old := syscall.Umask(0)
 	defer syscall.Umask(old)
 	path := socketPath(t)
-	start(t, path, backend{})
+	startServer(t, path, backend{})
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode of the socket under umask 0 = %v, %v, want 0600", info.Mode(), err)
 	}

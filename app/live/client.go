@@ -66,7 +66,7 @@ func detailOf(err error) string {
 
 // may reports whether the session's key allows an action.
 func (c *client) may(a access.Action) *Fault {
-	if c.r.options.Keys.Open() || c.who.Role.Allows(a) {
+	if c.r.options.Keys.Unrestricted() || c.who.Role.Allows(a) {
 		return nil
 	}
 	return &Fault{Kind: kindForbidden, Detail: "key " + c.who.Name + " has the role " + c.who.Role.String() + ", which may not " + a.String()}

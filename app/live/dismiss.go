@@ -15,7 +15,7 @@ func (c *client) principal() access.Principal { return c.who }
 // CheckKeys ends the sessions whose key is not in force any more, and returns
 // how many they were. It is to be called when the keys have changed.
 func (r *Realtime) CheckKeys() int {
-	if r.options.Keys.Open() {
+	if r.options.Keys.Unrestricted() {
 		return 0
 	}
 	var all []dismissed
@@ -31,7 +31,7 @@ func (r *Realtime) CheckKeys() int {
 	r.sockets.mu.RUnlock()
 	ended := 0
 	for _, d := range all {
-		if !r.options.Keys.Hold(d.principal()) {
+		if !r.options.Keys.Active(d.principal()) {
 			d.dismiss()
 			ended++
 		}

@@ -89,7 +89,7 @@ func (s *server) handle(ctx *fasthttp.RequestCtx, keys *access.Keys) {
 	if addr, err := netip.ParseAddr(string(ctx.Request.Header.Peek("X-Addr"))); err == nil {
 		caller.Addr = addr
 	}
-	caller.Who, _ = keys.Find(ctx.Request.Header.Peek("X-API-Key"))
+	caller.Who, _ = keys.Authenticate(ctx.Request.Header.Peek("X-API-Key"))
 	var err error
 	switch string(ctx.Path()) {
 	case "/ws":

@@ -88,7 +88,7 @@ func callerOf(ctx *fasthttp.RequestCtx) Caller {
 // principal finds whose key a socket has shown: in auth.token, or in the
 // headers of the request that began its session.
 func (r *Realtime) principal(s *socketio.Socket) (access.Principal, bool) {
-	if r.options.Keys.Open() {
+	if r.options.Keys.Unrestricted() {
 		return access.Principal{}, true
 	}
 	var auth struct {
@@ -96,15 +96,15 @@ func (r *Realtime) principal(s *socketio.Socket) (access.Principal, bool) {
 	}
 	_ = json.Unmarshal(s.Auth(), &auth) // without a token the headers count
 	if auth.Token != "" {
-		return r.options.Keys.Find([]byte(auth.Token))
+		return r.options.Keys.Authenticate([]byte(auth.Token))
 	}
 	h := s.Conn().Handshake()
 	if key := h.Header("X-API-Key"); key != "" {
-		return r.options.Keys.Find([]byte(key))
+		return r.options.Keys.Authenticate([]byte(key))
 	}
 	scheme, secret, _ := strings.Cut(h.Header(fasthttp.HeaderAuthorization), " ")
 	if strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "Token") {
-		return r.options.Keys.Find([]byte(strings.TrimSpace(secret)))
+		return r.options.Keys.Authenticate([]byte(strings.TrimSpace(secret)))
 	}
 	return access.Principal{}, false
 }

@@ -197,7 +197,7 @@ func (p *process) status() control.Status {
 		p.t.Fatal(err)
 	}
 	defer c.Close()
-	c.Patience = patience
+	c.StatusTimeout = patience
 	st, err := c.Status(context.Background())
 	if err != nil {
 		p.t.Fatal(err)

@@ -14,15 +14,15 @@ import (
 // palette colours words, if it is on.
 type palette struct{ on bool }
 
-func (p palette) paint(code, text string) string {
+func (p palette) colour(code, text string) string {
 	if !p.on || text == "" {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-func (p palette) good(text string) string { return p.paint("32", text) }
-func (p palette) bad(text string) string  { return p.paint("31", text) }
+func (p palette) good(text string) string { return p.colour("32", text) }
+func (p palette) bad(text string) string  { return p.colour("31", text) }
 
 // state colours the state of a worker or process: green is as it should be,
 // yellow will pass, red wants a look.
@@ -32,23 +32,23 @@ func (p palette) state(text string) string {
 	case "running":
 		return p.good(text)
 	case "starting", "draining", "recycling", "stopping":
-		return p.paint("33", text)
+		return p.colour("33", text)
 	}
 	return p.bad(text)
 }
 
 // screen shows one status after the other: in place on a terminal, one below
 // the other elsewhere.
-type screen struct {
-	w       io.Writer
+type statusDisplay struct {
+	out     io.Writer
 	size    func() (width, height int, ok bool)
 	colours palette
 	asJSON  bool
 }
 
-func newScreen(env environment, asJSON bool) screen {
-	return screen{
-		w:       env.stdout,
+func newStatusDisplay(env process, asJSON bool) statusDisplay {
+	return statusDisplay{
+		out:     env.stdout,
 		size:    func() (int, int, bool) { return terminalSize(env.stdout) },
 		colours: palette{on: env.colours(env.stdout)},
 		asJSON:  asJSON,
@@ -59,19 +59,19 @@ const (
 	hideCursor  = "\x1b[?25l"
 	showCursor  = "\x1b[?25h"
 	clearScreen = "\x1b[2J"
-	home        = "\x1b[H"
+	cursorHome  = "\x1b[H"
 	clearLine   = "\x1b[K" // from the cursor to the end of the line
 	clearBelow  = "\x1b[J" // from the cursor to the end of the screen
 )
 
 // watchStatus shows the status at once and at each tick, until ctx ends,
 // whose cause it then returns. A process that doesn't answer is waited for.
-func watchStatus(ctx context.Context, source statusSource, ticks <-chan time.Time, s screen) (err error) {
+func watchStatus(ctx context.Context, source statusReader, ticks <-chan time.Time, s statusDisplay) (err error) {
 	if _, _, terminal := s.size(); terminal && !s.asJSON {
-		if _, err := io.WriteString(s.w, hideCursor+clearScreen); err != nil {
+		if _, err := io.WriteString(s.out, hideCursor+clearScreen); err != nil {
 			return err
 		}
-		defer func() { _, _ = io.WriteString(s.w, showCursor) }()
+		defer func() { _, _ = io.WriteString(s.out, showCursor) }()
 	}
 	var before *control.Status
 	for {
@@ -80,10 +80,10 @@ func watchStatus(ctx context.Context, source statusSource, ticks <-chan time.Tim
 			return context.Cause(ctx)
 		}
 		if err == nil {
-			err = s.show(now, before)
+			err = s.render(now, before)
 			before = &now
 		} else {
-			err = s.showFailure(err)
+			err = s.renderError(err)
 			before = nil
 		}
 		if err != nil {
@@ -97,39 +97,39 @@ func watchStatus(ctx context.Context, source statusSource, ticks <-chan time.Tim
 	}
 }
 
-func (s screen) show(now control.Status, before *control.Status) error {
+func (s statusDisplay) render(now control.Status, before *control.Status) error {
 	if s.asJSON {
-		return writeJSON(s.w, now)
+		return writeJSON(s.out, now)
 	}
-	return s.draw(statusPage(now, before, s.colours))
+	return s.writePage(statusPage(now, before, s.colours))
 }
 
 // showFailure reports that there is no status at present.
-func (s screen) showFailure(failure error) error {
+func (s statusDisplay) renderError(failure error) error {
 	if s.asJSON {
-		return writeJSON(s.w, map[string]string{"error": failure.Error()})
+		return writeJSON(s.out, map[string]string{"error": failure.Error()})
 	}
-	return s.draw([]string{s.colours.bad("no status: " + failure.Error())})
+	return s.writePage([]string{s.colours.bad("no status: " + failure.Error())})
 }
 
 // draw writes one page in a single write, so that a terminal never shows half
 // of it. What doesn't fit on a terminal is cut off, since it would scroll.
-func (s screen) draw(lines []string) error {
+func (s statusDisplay) writePage(lines []string) error {
 	width, height, terminal := s.size()
 	if !terminal {
-		_, err := io.WriteString(s.w, joinLines(lines)+"\n")
+		_, err := io.WriteString(s.out, joinLines(lines)+"\n")
 		return err
 	}
 	if most := max(height-1, 1); len(lines) > most {
 		lines = append(lines[:most-1:most-1], fmt.Sprintf("… %d more lines", len(lines)-most+1))
 	}
 	var page strings.Builder
-	page.WriteString(home)
+	page.WriteString(cursorHome)
 	for _, line := range lines {
 		page.WriteString(clip(line, width) + clearLine + "\n")
 	}
 	page.WriteString(clearBelow)
-	_, err := io.WriteString(s.w, page.String())
+	_, err := io.WriteString(s.out, page.String())
 	return err
 }
 

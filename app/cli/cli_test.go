@@ -18,15 +18,15 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 // patience is longer than anything takes that works.
-const patience = time.Minute
+const testTimeout = time.Minute
 
 // asProgram is set in the environment of a test binary that is to be the
 // program itself.
-const asProgram = "CLI_TEST_AS_PROGRAM"
+const runAsProgram = "CLI_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		os.Exit(cli.PatientMain(context.Background(), patience))
+	if os.Getenv(runAsProgram) != "" {
+		os.Exit(cli.MainWithHealthTimeout(context.Background(), testTimeout))
 	}
 	os.Exit(m.Run())
 }
@@ -40,7 +40,7 @@ func program(t *testing.T, variables []string, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append([]string{asProgram + "=1", "PATH=" + os.Getenv("PATH")}, variables...)
+	cmd.Env = append([]string{runAsProgram + "=1", "PATH=" + os.Getenv("PATH")}, variables...)
 	return cmd
 }
 
@@ -61,18 +61,18 @@ func run(ctx context.Context, change func(*config.Config), args ...string) resul
 }
 
 func runWith(ctx context.Context, load func() (config.Config, []config.Warning, error), args ...string) result {
-	return runWithin(ctx, patience, load, args...)
+	return runWithTimeout(ctx, testTimeout, load, args...)
 }
 
-func runWithin(ctx context.Context, within time.Duration, load func() (config.Config, []config.Warning, error), args ...string) result {
+func runWithTimeout(ctx context.Context, within time.Duration, load func() (config.Config, []config.Warning, error), args ...string) result {
 	var stdout, stderr bytes.Buffer
-	code := cli.Run(ctx, args, cli.World{
-		Stdout: &stdout, Stderr: &stderr, Load: load, Getenv: func(string) string { return "" }, HealthWithin: within,
+	code := cli.Run(ctx, args, cli.Process{
+		Stdout: &stdout, Stderr: &stderr, Load: load, Getenv: func(string) string { return "" }, HealthTimeout: within,
 	})
 	return result{code, stdout.String(), stderr.String()}
 }
 
-func TestACommandLineThatMakesNoSense(t *testing.T) {
+func TestInvalidCommandLines(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		args []string
@@ -138,11 +138,11 @@ type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
-func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
+func TestWriteErrorsAreFailures(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"version"}, {"config"}, {"config", "--json"}, {"unit"}} {
 		var stderr bytes.Buffer
-		code := cli.Run(t.Context(), args, cli.World{
+		code := cli.Run(t.Context(), args, cli.Process{
 			Stdout: failingWriter{}, Stderr: &stderr, Getenv: func(string) string { return "" },
 			Load: func() (config.Config, []config.Warning, error) { return config.Default(), nil, nil },
 		})

@@ -11,7 +11,7 @@ import (
 )
 
 // environment is what a sub-command sees of the world around it.
-type environment struct {
+type process struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	// getenv returns a variable that is not part of the configuration.
@@ -19,13 +19,13 @@ type environment struct {
 	// load reads the configuration, as config.Load does.
 	load func() (config.Config, []config.Warning, error)
 	// healthWithin is how long healthcheck waits for an answer.
-	healthWithin time.Duration
+	healthTimeout time.Duration
 }
 
 // ofProcess is the environment of this process.
-func ofProcess(stdin io.Reader, stdout, stderr io.Writer) environment {
-	return environment{
-		stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv, load: config.Load, healthWithin: healthTimeout,
+func newProcess(stdin io.Reader, stdout, stderr io.Writer) process {
+	return process{
+		stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv, load: config.Load, healthTimeout: defaultHealthTimeout,
 	}
 }
 
@@ -42,7 +42,7 @@ func terminalSize(w io.Writer) (width, height int, ok bool) {
 
 // colours reports whether w is a terminal whose user has nothing against
 // colours (https://no-color.org).
-func (e environment) colours(w io.Writer) bool {
+func (e process) colours(w io.Writer) bool {
 	_, _, ok := terminalSize(w)
 	return ok && e.getenv("NO_COLOR") == "" && e.getenv("TERM") != "dumb"
 }

@@ -45,7 +45,7 @@ func pseudoTerminal(t *testing.T) (keyboard, screen *os.File) {
 
 // onTerminal runs the program on a terminal and returns all that it shows; at
 // the first occurrence of until, interrupt it. An empty until lets it end.
-func onTerminal(t *testing.T, variables []string, until string, args ...string) (shown string, code int) {
+func runOnTerminal(t *testing.T, variables []string, until string, args ...string) (shown string, code int) {
 	t.Helper()
 	keyboard, screen := pseudoTerminal(t)
 	cmd := program(t, variables, args...)
@@ -54,7 +54,7 @@ func onTerminal(t *testing.T, variables []string, until string, args ...string) 
 		t.Fatal(err)
 	}
 	_ = screen.Close()
-	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	timer := time.AfterFunc(testTimeout, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	var out bytes.Buffer
 	chunk := make([]byte, 4096)
@@ -79,17 +79,17 @@ func onTerminal(t *testing.T, variables []string, until string, args ...string) 
 }
 
 // socketOf returns the variable that leads to a control server.
-func socketOf(t *testing.T, b backend) []string {
+func controlSocketVariable(t *testing.T, b backend) []string {
 	t.Helper()
 	var c config.Config
-	behind(t, b)(&c)
+	serveControl(t, b)(&c)
 	return []string{"CONTROL_SOCKET=" + c.ControlSocket}
 }
 
-func TestWatchOnATerminalGivesTheCursorBack(t *testing.T) {
+func TestWatchRestoresTheCursor(t *testing.T) {
 	t.Parallel()
 	// The second page shows a rate, the first can't.
-	shown, code := onTerminal(t, socketOf(t, onTheWay()), "  1000\x1b[K", "status", "--watch")
+	shown, code := runOnTerminal(t, controlSocketVariable(t, countingBackend()), "  1000\x1b[K", "status", "--watch")
 	if code != 130 {
 		t.Errorf("status --watch after Ctrl-C: exit code %d, want 130", code)
 	}
@@ -101,7 +101,7 @@ func TestWatchOnATerminalGivesTheCursorBack(t *testing.T) {
 	}
 }
 
-func TestColoursAreForTerminalsOfThoseWhoWantThem(t *testing.T) {
+func TestColoursDependOnTheTerminalAndNoColor(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		variables []string
@@ -116,8 +116,8 @@ func TestColoursAreForTerminalsOfThoseWhoWantThem(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			variables := append(socketOf(t, backend{status: func() (control.Status, error) { return busy(), nil }}), tt.variables...)
-			shown, code := onTerminal(t, variables, "", "status")
+			variables := append(controlSocketVariable(t, backend{status: func() (control.Status, error) { return sampleStatus(), nil }}), tt.variables...)
+			shown, code := runOnTerminal(t, variables, "", "status")
 			if coloured := strings.Contains(shown, "\x1b[32mrunning\x1b[0m"); coloured != tt.want || code != 0 {
 				t.Errorf("status shows %q, exit code %d, want colours: %v", shown, code, tt.want)
 			}
@@ -125,9 +125,9 @@ func TestColoursAreForTerminalsOfThoseWhoWantThem(t *testing.T) {
 	}
 }
 
-func TestConfigIsCutAtTheEdgeOfATerminal(t *testing.T) {
+func TestConfigClipsLinesToTheTerminalWidth(t *testing.T) {
 	t.Parallel()
-	shown, _ := onTerminal(t, nil, "", "config")
+	shown, _ := runOnTerminal(t, nil, "", "config")
 	for line := range strings.Lines(shown) {
 		if line = strings.TrimRight(line, "\r\n"); strings.HasPrefix(line, "CLUSTER_WORKERS ") && len(line) != 100 {
 			t.Errorf("a line of config has %d columns, want 100: %q", len(line), line)

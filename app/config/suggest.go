@@ -3,7 +3,7 @@ package config
 // Nearest returns the known word that the given one was probably meant to be,
 // and "" if there is none: at most two letters may be wrong, missing or too
 // many, and only one in a word of up to five letters.
-func Nearest(word string, known []string) string {
+func Suggest(word string, known []string) string {
 	best, least := "", 3
 	for _, k := range known {
 		allowed := 2

@@ -15,16 +15,16 @@ import (
 )
 
 // claim is a listening socket at a path that this process has to itself.
-type claim struct {
-	listener *net.UnixListener
-	path     string
-	file     os.FileInfo // of the socket, to remove no other
-	lock     int         // file descriptor
+type exclusiveListener struct {
+	UnixListener *net.UnixListener
+	path         string
+	info         os.FileInfo // of the socket, to remove no other
+	lockFD       int         // file descriptor
 }
 
 // claimPath listens on a Unix socket at path. What a dead process left there
 // is replaced; a live one, and anything that isn't a socket, is an error.
-func claimPath(path string) (*claim, error) {
+func listenExclusive(path string) (*exclusiveListener, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
@@ -46,24 +46,24 @@ func claimPath(path string) (*claim, error) {
 		_ = unix.Close(lock)
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
 	}
-	c := &claim{listener: listener, path: path, lock: lock}
-	if c.file, err = os.Lstat(path); err == nil && c.file.Mode().Perm() != 0o600 {
-		err = fmt.Errorf("the system made it with mode %v", c.file.Mode())
+	c := &exclusiveListener{UnixListener: listener, path: path, lockFD: lock}
+	if c.info, err = os.Lstat(path); err == nil && c.info.Mode().Perm() != 0o600 {
+		err = fmt.Errorf("the system made it with mode %v", c.info.Mode())
 	}
 	if err != nil {
-		c.release()
+		c.close()
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
 	}
 	return c, nil
 }
 
 // release gives the path up and removes the socket if it is still ours.
-func (c *claim) release() {
-	_ = c.listener.Close()
-	if now, err := os.Lstat(c.path); err == nil && c.file != nil && os.SameFile(now, c.file) {
+func (c *exclusiveListener) close() {
+	_ = c.UnixListener.Close()
+	if now, err := os.Lstat(c.path); err == nil && c.info != nil && os.SameFile(now, c.info) {
 		_ = os.Remove(c.path)
 	}
-	_ = unix.Close(c.lock)
+	_ = unix.Close(c.lockFD)
 }
 
 // lockPath keeps other processes from claiming path at the same time, which
@@ -81,7 +81,7 @@ func lockPath(path string) (fd int, err error) {
 	}
 	_ = unix.Close(fd)
 	if errors.Is(err, unix.EADDRINUSE) {
-		return -1, fmt.Errorf("control socket %s: %w%s", path, ErrInUse, owner(path))
+		return -1, fmt.Errorf("control socket %s: %w%s", path, ErrInUse, describeOwner(path))
 	}
 	return -1, fmt.Errorf("control socket %s: lock: %w", path, err)
 }
@@ -120,7 +120,7 @@ func removeStale(path string) error {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
 		_ = conn.Close()
-		return fmt.Errorf("%w%s", ErrInUse, owner(path))
+		return fmt.Errorf("%w%s", ErrInUse, describeOwner(path))
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		return err
@@ -129,7 +129,7 @@ func removeStale(path string) error {
 }
 
 // owner returns " by process N" if the process that listens at path is known.
-func owner(path string) string {
+func describeOwner(path string) string {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err != nil {
 		return ""

@@ -15,7 +15,7 @@ func TestNearest(t *testing.T) {
 		"API_KEYSXXX": "", "": "", "serve": "serve",
 	}
 	for word, want := range tests {
-		if got := config.Nearest(word, known); got != want {
+		if got := config.Suggest(word, known); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}
 	}
