@@ -21,17 +21,17 @@ func (s *Store) Append(ctx context.Context, readings []factory.Reading) (factory
 		return factory.AppendResult{}, fmt.Errorf("%d readings in one call, at most %d fit: %w",
 			len(readings), s.options.QueueReadings, factory.ErrInvalid)
 	}
-	if err := s.sealer.admit(); err != nil {
+	if err := s.sealer.checkCapacity(); err != nil {
 		return factory.AppendResult{}, err
 	}
 	r := requests.Get().(*request)
 	s.resolve(r, readings)
 	if len(r.entries) == 0 {
-		defer r.recycle()
+		defer r.free()
 		return factory.AppendResult{Rejected: r.rejected}, nil
 	}
 	if err := s.queue.put(r); err != nil {
-		r.recycle()
+		r.free()
 		return factory.AppendResult{}, err
 	}
 	return s.await(ctx, r, len(readings))
@@ -41,7 +41,7 @@ func (s *Store) Append(ctx context.Context, readings []factory.Reading) (factory
 func (s *Store) await(ctx context.Context, r *request, n int) (factory.AppendResult, error) {
 	select {
 	case err := <-r.done:
-		defer r.recycle()
+		defer r.free()
 		if err != nil {
 			return factory.AppendResult{}, err
 		}
@@ -61,26 +61,26 @@ func (s *Store) resolve(r *request, readings []factory.Reading) {
 	r.epoch = s.catalog.epoch
 	for i := range readings {
 		reading := &readings[i]
-		if err := storable(reading); err != nil {
+		if err := checkReading(reading); err != nil {
 			r.reject(i, err)
 			continue
 		}
 		point := factory.Point{ObservedAt: reading.ObservedAt, Value: reading.Value}
 		k := key{reading.Machine, reading.Metric}
 		known := s.catalog.byKey[k]
-		if err := s.expired(known, point.ObservedAt, now); err != nil {
+		if err := s.checkExpiry(known, point.ObservedAt, now); err != nil {
 			r.reject(i, err)
 			continue
 		}
-		if known != nil && known.dormant.Load() {
+		if known != nil && known.machineDeleted.Load() {
 			known = nil
 		}
 		if known == nil {
-			if err := s.admitNewcomer(k); err != nil {
+			if err := s.checkRegistrable(k); err != nil {
 				r.reject(i, err)
 				continue
 			}
-			r.newcomers = append(r.newcomers, newcomer{key: r.keep(k), index: i, entry: len(r.entries)})
+			r.unresolved = append(r.unresolved, unresolvedEntry{key: r.cloneKey(k), index: i, entry: len(r.entries)})
 		}
 		r.entries = append(r.entries, entry{series: known, point: point})
 	}
@@ -88,7 +88,7 @@ func (s *Store) resolve(r *request, readings []factory.Reading) {
 
 // storable says why a reading can't be stored whatever its series, if so.
 // Other rules, such as how far a clock may run ahead, are the transport's.
-func storable(r *factory.Reading) error {
+func checkReading(r *factory.Reading) error {
 	if r.ObservedAt == math.MaxInt64 {
 		// Every range ends before it, so nobody could read it.
 		return fmt.Errorf("time %d is out of range: %w", r.ObservedAt, factory.ErrInvalid)
@@ -98,7 +98,7 @@ func storable(r *factory.Reading) error {
 
 // expired says why a reading comes too late, if it does. known is nil for a
 // series that is not known yet.
-func (s *Store) expired(known *series, at, now int64) error {
+func (s *Store) checkExpiry(known *series, at, now int64) error {
 	var expiry int64 = math.MinInt64
 	if known != nil {
 		expiry = known.expiry(now, s.options.Retention)
@@ -113,7 +113,7 @@ func (s *Store) expired(known *series, at, now int64) error {
 
 // admitNewcomer says why a series with the key k may not be registered, as
 // far as that is known before the commit.
-func (s *Store) admitNewcomer(k key) error {
+func (s *Store) checkRegistrable(k key) error {
 	if err := factory.ValidateName(factory.KindMachine, k.machine); err != nil {
 		return err
 	}
@@ -128,9 +128,9 @@ func (s *Store) admitNewcomer(k key) error {
 
 // keep returns k with strings of our own. The newcomers of one request often
 // follow each other in one series or one machine, whose copies are shared.
-func (r *request) keep(k key) key {
-	if n := len(r.newcomers); n > 0 {
-		last := r.newcomers[n-1].key
+func (r *request) cloneKey(k key) key {
+	if n := len(r.unresolved); n > 0 {
+		last := r.unresolved[n-1].key
 		if last == k {
 			return last
 		}

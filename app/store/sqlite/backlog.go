@@ -5,10 +5,10 @@ import "sync"
 // backlog knows which series have points in memory that are not sealed yet,
 // and in which log row the oldest of them stands. The committer adds, the
 // sealer takes.
-type backlog struct {
+type sealQueue struct {
 	mu sync.Mutex
 	// first and last end a list of the queued series, in the order of since.
-	first, last *series
+	oldest, newest *series
 	// full are queued series that have enough points for a chunk.
 	full []*series
 	// applied is the last log row whose readings are all in their series.
@@ -16,25 +16,25 @@ type backlog struct {
 }
 
 // push queues s, whose first active point has just come from log row seq.
-func (b *backlog) push(s *series, seq, now int64) {
+func (b *sealQueue) push(s *series, seq, now int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if s.queued {
 		return
 	}
-	s.queued, s.since, s.sinceTime = true, seq, now
-	s.prev, s.next = b.last, nil
-	if b.last == nil {
-		b.first = s
+	s.queued, s.firstLogRow, s.queuedAt = true, seq, now
+	s.prev, s.next = b.newest, nil
+	if b.newest == nil {
+		b.oldest = s
 	} else {
-		b.last.next = s
+		b.newest.next = s
 	}
-	b.last = s
+	b.newest = s
 }
 
 // markFull notes that s has enough points for a chunk, and returns how many
 // such series wait.
-func (b *backlog) markFull(s *series) int {
+func (b *sealQueue) markFull(s *series) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !s.full {
@@ -45,14 +45,14 @@ func (b *backlog) markFull(s *series) int {
 }
 
 // markApplied notes that all readings up to log row seq are in their series.
-func (b *backlog) markApplied(seq int64) {
+func (b *sealQueue) markApplied(seq int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.applied = seq
 }
 
 // takeFull removes up to n full series from the queue and returns them.
-func (b *backlog) takeFull(n int) (taken []*series) {
+func (b *sealQueue) popFull(n int) (taken []*series) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	seen := 0
@@ -73,10 +73,10 @@ func (b *backlog) takeFull(n int) (taken []*series) {
 
 // takeOldest removes up to n series from the queue, oldest first, whose first
 // active point came at or before the time until, and returns them.
-func (b *backlog) takeOldest(n int, until int64) (taken []*series) {
+func (b *sealQueue) popOldest(n int, until int64) (taken []*series) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for s := b.first; s != nil && len(taken) < n && s.sinceTime <= until; s = b.first {
+	for s := b.oldest; s != nil && len(taken) < n && s.queuedAt <= until; s = b.oldest {
 		b.removeLocked(s)
 		taken = append(taken, s)
 	}
@@ -85,23 +85,23 @@ func (b *backlog) takeOldest(n int, until int64) (taken []*series) {
 
 // floor returns the first log row that is still needed, given that what was
 // taken is sealed.
-func (b *backlog) floor() int64 {
+func (b *sealQueue) firstNeededRow() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.first != nil {
-		return min(b.first.since, b.applied+1)
+	if b.oldest != nil {
+		return min(b.oldest.firstLogRow, b.applied+1)
 	}
 	return b.applied + 1
 }
 
-func (b *backlog) removeLocked(s *series) {
+func (b *sealQueue) removeLocked(s *series) {
 	if s.prev == nil {
-		b.first = s.next
+		b.oldest = s.next
 	} else {
 		s.prev.next = s.next
 	}
 	if s.next == nil {
-		b.last = s.prev
+		b.newest = s.prev
 	} else {
 		s.next.prev = s.prev
 	}

@@ -13,34 +13,34 @@ import (
 // Backup implements factory.Store. The copy is a database file like any other:
 // a Store can be opened on it.
 func (s *Store) Backup(ctx context.Context, path string) error {
-	s.reading.RLock()
-	defer s.reading.RUnlock()
-	if err := s.mayRead(ctx, 1); err != nil {
+	s.queryMu.RLock()
+	defer s.queryMu.RUnlock()
+	if err := s.checkQuery(ctx, 1); err != nil {
 		return err
 	}
-	s.sealer.copying.RLock()
-	defer s.sealer.copying.RUnlock()
+	s.sealer.backups.RLock()
+	defer s.sealer.backups.RUnlock()
 	return backup(ctx, s.writer.file, path)
 }
 
 // Backup copies the store at from, which this or another process may have in
 // use, to a new file at to, as factory.Store has it.
 func Backup(ctx context.Context, from, to string) error {
-	from, err := resolve(from)
+	from, err := resolvePath(from)
 	if err != nil {
 		return fmt.Errorf("back up store %q: %w", from, err)
 	}
 	if _, err := os.Stat(from); err != nil {
 		return fmt.Errorf("back up store: %w: %w", factory.ErrNotFound, err)
 	}
-	file := &dbFile{path: from}
+	file := &databaseFile{path: from}
 	c, err := openReader(file)
 	if err != nil {
-		return fmt.Errorf("back up store %q: %w", from, foreign(err))
+		return fmt.Errorf("back up store %q: %w", from, asForeignFile(err))
 	}
 	id, err := c.queryInt("PRAGMA application_id")
 	if err = errors.Join(err, c.close()); err != nil {
-		return fmt.Errorf("back up store %q: %w", from, foreign(err))
+		return fmt.Errorf("back up store %q: %w", from, asForeignFile(err))
 	}
 	if id != applicationID {
 		return fmt.Errorf("back up store %q: %w", from, ErrForeignFile)
@@ -49,7 +49,7 @@ func Backup(ctx context.Context, from, to string) error {
 }
 
 // backup writes the copy under another name first: a file at to is whole.
-func backup(ctx context.Context, file *dbFile, to string) (err error) {
+func backup(ctx context.Context, file *databaseFile, to string) (err error) {
 	to, err = filepath.Abs(to)
 	if err != nil {
 		return fmt.Errorf("back up to %q: %w: %w", to, factory.ErrInvalid, err)
@@ -85,16 +85,16 @@ func backup(ctx context.Context, file *dbFile, to string) (err error) {
 
 // copyInto has SQLite write the content of file, as it is at this moment, to
 // a new one at part.
-func copyInto(ctx context.Context, file *dbFile, part string) (err error) {
+func copyInto(ctx context.Context, file *databaseFile, part string) (err error) {
 	c, err := openConn(file)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	if err := c.once("PRAGMA busy_timeout = 5000"); err != nil {
+	if err := c.execOnce("PRAGMA busy_timeout = 5000"); err != nil {
 		return err
 	}
-	if err := c.onceWithin(ctx, "VACUUM INTO ?", part); err != nil {
+	if err := c.execOnceContext(ctx, "VACUUM INTO ?", part); err != nil {
 		return err
 	}
 	return os.Chmod(part, 0o640)
@@ -113,7 +113,7 @@ func syncFile(path string) error {
 // this release, and creates it if missing. It returns the versions before and
 // after; 0 is no store.
 func Migrate(ctx context.Context, path string) (before, after int64, err error) {
-	path, err = resolve(path)
+	path, err = resolvePath(path)
 	if err != nil {
 		return 0, 0, fmt.Errorf("migrate store %q: %w", path, err)
 	}
@@ -130,7 +130,7 @@ func Migrate(ctx context.Context, path string) (before, after int64, err error) 
 	if err != nil {
 		return fail(err)
 	}
-	c, version, err := openFile(&dbFile{path: path})
+	c, version, err := openFile(&databaseFile{path: path})
 	if err != nil {
 		return fail(errors.Join(err, lock.unlock()))
 	}

@@ -48,7 +48,7 @@ func mustAppend(tb testing.TB, store factory.Store, readings []factory.Reading) 
 
 // observe gives reading the values of the nth observation of a slowly
 // changing sensor with three decimals.
-func observe(reading *factory.Reading, n int64) {
+func setObservation(reading *factory.Reading, n int64) {
 	reading.ObservedAt = 1_790_000_000_000 + n*1000
 	reading.Value = math.Round((20+5*math.Sin(float64(n)/50))*1000) / 1000
 }
@@ -62,7 +62,7 @@ func BenchmarkAppendSingle(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		reading := readings[client.Add(1):][:1]
 		for n := int64(1); pb.Next(); n++ {
-			observe(&reading[0], n)
+			setObservation(&reading[0], n)
 			mustAppend(b, store, reading)
 		}
 	})
@@ -74,7 +74,7 @@ func BenchmarkAppendAlone(b *testing.B) {
 	store, readings := benchStore(b)
 	b.ReportAllocs()
 	for n := int64(1); b.Loop(); n++ {
-		observe(&readings[0], n)
+		setObservation(&readings[0], n)
 		mustAppend(b, store, readings[:1])
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "points/s")
@@ -93,7 +93,7 @@ func BenchmarkAppendBatch(b *testing.B) {
 				for pb.Next() {
 					n := round.Add(1)
 					for i := range mine {
-						observe(&mine[i], n)
+						setObservation(&mine[i], n)
 					}
 					mustAppend(b, store, mine)
 				}
@@ -111,7 +111,7 @@ func BenchmarkHistory100k(b *testing.B) {
 	for n := int64(1); n < points; {
 		batch := make([]factory.Reading, 0, 1000)
 		for ; n < points && len(batch) < cap(batch); n++ {
-			observe(&readings[0], n)
+			setObservation(&readings[0], n)
 			batch = append(batch, readings[0])
 		}
 		mustAppend(b, store, batch)

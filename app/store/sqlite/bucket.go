@@ -14,24 +14,24 @@ import (
 // Buckets implements factory.Store. It reads the figures of chunks and rollups
 // where a bucket has them whole, and the points of the others.
 func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factory.BucketPage, err error) {
-	s.reading.RLock()
-	defer s.reading.RUnlock()
-	if err := s.mayRead(ctx, q.Limit); err != nil {
+	s.queryMu.RLock()
+	defer s.queryMu.RUnlock()
+	if err := s.checkQuery(ctx, q.Limit); err != nil {
 		return page, err
 	}
 	if err := q.Interval.Validate(); err != nil {
 		return page, err
 	}
-	all, after, err := s.seriesFrom(q.Machine, q.Metrics, bucketsCursor, q.Cursor)
+	all, after, err := s.querySeries(q.Machine, q.Metrics, bucketsCursor, q.Cursor)
 	if err != nil {
 		return page, err
 	}
-	reader := s.newReader(ctx)
+	reader := s.newSeriesReader(ctx)
 	defer reader.close()
 	left := min(q.Limit, math.MaxInt-1)
 	var last position
 	for _, of := range all {
-		b := bucketer{interval: q.Interval, location: q.Location, from: q.From, to: q.To, limit: left + 1}
+		b := bucketBuilder{interval: q.Interval, location: q.Location, from: q.From, to: q.To, limit: left + 1}
 		switch {
 		case of.metric < after.metric:
 			continue
@@ -47,7 +47,7 @@ func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factor
 		more := len(buckets) > left
 		buckets = buckets[:min(left, len(buckets))]
 		if len(buckets) > 0 {
-			about := of.about.Load()
+			about := of.meta.Load()
 			page.Series = append(page.Series, factory.BucketSeries{Metric: of.metric, Unit: about.unit, Kind: about.kind, Buckets: buckets})
 			last = position{key: of.key, at: buckets[len(buckets)-1].Start}
 			left -= len(buckets)
@@ -62,7 +62,7 @@ func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factor
 
 // bucketer puts points and summaries, which come in order of time, into
 // buckets.
-type bucketer struct {
+type bucketBuilder struct {
 	interval factory.Interval
 	location *time.Location
 	from, to int64
@@ -77,13 +77,13 @@ type bucketer struct {
 	blocks [][]factory.Bucket
 	n      int
 	// before is the point before the next one, if known.
-	before    factory.Point
-	hasBefore bool
+	previous    factory.Point
+	hasPrevious bool
 }
 
 // full reports whether there are as many buckets as wanted, the last of which
 // may lack points.
-func (b *bucketer) full() bool { return b.n > b.limit }
+func (b *bucketBuilder) full() bool { return b.n > b.limit }
 
 // The first block has firstBlock buckets, each of the others twice as many as
 // the one before, up to lastBlock.
@@ -91,7 +91,7 @@ const firstBlock, lastBlock = 16, 1024
 
 // bucket returns the one that at is in; at is not before that of the last
 // call.
-func (b *bucketer) bucket(at int64) *factory.Bucket {
+func (b *bucketBuilder) bucket(at int64) *factory.Bucket {
 	if n := len(b.block); n > 0 && at < b.block[n-1].End {
 		return &b.block[n-1]
 	}
@@ -110,7 +110,7 @@ func (b *bucketer) bucket(at int64) *factory.Bucket {
 }
 
 // fits reports whether a summary of points from t0 to t1 can be taken whole.
-func (b *bucketer) fits(t0, t1 int64) bool {
+func (b *bucketBuilder) fits(t0, t1 int64) bool {
 	if t0 < b.from || t1 >= b.to {
 		return false
 	}
@@ -122,7 +122,7 @@ func (b *bucketer) fits(t0, t1 int64) bool {
 }
 
 // add takes the points that are between from and to.
-func (b *bucketer) add(points []factory.Point) {
+func (b *bucketBuilder) add(points []factory.Point) {
 	points = between(points, b.from, b.to)
 	for len(points) > 0 && !b.full() {
 		bucket := b.bucket(points[0].ObservedAt)
@@ -130,34 +130,34 @@ func (b *bucketer) add(points []factory.Point) {
 		for n < len(points) && points[n].ObservedAt < bucket.End {
 			n++
 		}
-		b.join(bucket, points[0])
+		b.addIncrease(bucket, points[0])
 		bucket.AddAll(points[:n])
-		b.before, b.hasBefore = points[n-1], true
+		b.previous, b.hasPrevious = points[n-1], true
 		points = points[n:]
 	}
 }
 
 // merge takes a summary that fits.
-func (b *bucketer) merge(s factory.Summary) {
+func (b *bucketBuilder) merge(s factory.Summary) {
 	if b.full() {
 		return
 	}
 	bucket := b.bucket(s.First.ObservedAt)
-	b.join(bucket, s.First)
+	b.addIncrease(bucket, s.First)
 	bucket.Merge(s)
-	b.before, b.hasBefore = s.Last, true
+	b.previous, b.hasPrevious = s.Last, true
 }
 
 // join accounts for what a counter has grown between the point before a new
 // bucket and first, its first one.
-func (b *bucketer) join(bucket *factory.Bucket, first factory.Point) {
-	if bucket.Count == 0 && b.hasBefore {
-		bucket.Increase = factory.Growth(b.before.Value, first.Value)
+func (b *bucketBuilder) addIncrease(bucket *factory.Bucket, first factory.Point) {
+	if bucket.Count == 0 && b.hasPrevious {
+		bucket.Increase = factory.Growth(b.previous.Value, first.Value)
 	}
 }
 
 // finish returns the buckets as they are shown.
-func (b *bucketer) finish() []factory.Bucket {
+func (b *bucketBuilder) finish() []factory.Bucket {
 	buckets := b.block
 	if len(b.blocks) > 0 {
 		buckets = slices.Concat(append(b.blocks, b.block)...)
@@ -173,9 +173,9 @@ func (b *bucketer) finish() []factory.Bucket {
 }
 
 // buckets returns the first buckets of s, at most b.limit.
-func (r *historyReader) buckets(s *series, b *bucketer) ([]factory.Bucket, error) {
+func (r *seriesReader) buckets(s *series, b *bucketBuilder) ([]factory.Bucket, error) {
 	b.from = max(b.from, s.expiry(r.now, r.retention))
-	b.counter = s.about.Load().kind == factory.Counter
+	b.counter = s.meta.Load().kind == factory.Counter
 	if b.from >= b.to {
 		return nil, nil
 	}
@@ -186,16 +186,16 @@ func (r *historyReader) buckets(s *series, b *bucketer) ([]factory.Bucket, error
 	return b.finish(), nil
 }
 
-func (r *historyReader) fillBuckets(s *series, b *bucketer) error {
+func (r *seriesReader) fillBuckets(s *series, b *bucketBuilder) error {
 	memory, chunked := s.unsealed(b.from, b.to, math.MaxInt)
 	if b.counter {
-		if err := r.findBefore(s, b, chunked); err != nil {
+		if err := r.findPrevious(s, b, chunked); err != nil {
 			return err
 		}
 	}
-	fill := bucketFill{historyReader: r, series: s, buckets: b, memory: memory}
+	fill := bucketFiller{seriesReader: r, series: s, buckets: b, memory: memory}
 	if chunked {
-		if err := fill.fill(b.level(), b.from, b.to); err != nil {
+		if err := fill.fill(b.maxRollupLevel(), b.from, b.to); err != nil {
 			return err
 		}
 	}
@@ -204,12 +204,12 @@ func (r *historyReader) fillBuckets(s *series, b *bucketer) error {
 }
 
 // findBefore looks for the last point before b.from that is not expired.
-func (r *historyReader) findBefore(s *series, b *bucketer, chunked bool) error {
+func (r *seriesReader) findPrevious(s *series, b *bucketBuilder, chunked bool) error {
 	least := s.expiry(r.now, r.retention)
 	if least >= b.from {
 		return nil
 	}
-	b.before, b.hasBefore = s.lastUnsealed(least, b.from)
+	b.previous, b.hasPrevious = s.lastUnsealed(least, b.from)
 	if !chunked {
 		return nil
 	}
@@ -217,10 +217,10 @@ func (r *historyReader) findBefore(s *series, b *bucketer, chunked bool) error {
 	return r.eachChunk(`SELECT id, data FROM chunk WHERE series_id = ?1 AND t0 < ?2 AND t1 >= ?3 ORDER BY t0 DESC`,
 		s, func(points []factory.Point) error {
 			points = between(points, least, until)
-			if n := len(points); n > 0 && (!b.hasBefore || points[n-1].ObservedAt > b.before.ObservedAt) {
-				b.before, b.hasBefore = points[n-1], true
+			if n := len(points); n > 0 && (!b.hasPrevious || points[n-1].ObservedAt > b.previous.ObservedAt) {
+				b.previous, b.hasPrevious = points[n-1], true
 			}
-			if len(points) > 0 || b.hasBefore {
+			if len(points) > 0 || b.hasPrevious {
 				return errStop
 			}
 			return nil
@@ -230,7 +230,7 @@ func (r *historyReader) findBefore(s *series, b *bucketer, chunked bool) error {
 // stride tells the query which chunks are likely to need no decoding: those
 // that are in one span of this length. 0 is all; what turns out to be needed
 // is read by itself.
-func (b *bucketer) stride() int64 {
+func (b *bucketBuilder) stride() int64 {
 	if b.interval.Calendar == factory.Fixed {
 		return b.interval.Millis
 	}

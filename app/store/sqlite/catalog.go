@@ -20,14 +20,14 @@ type catalog struct {
 
 	// sorted has all series in the order of their keys, listed the machines by
 	// id. A new slice replaces each; nobody changes one that is published.
-	sorted atomic.Pointer[[]*series]
-	listed atomic.Pointer[[]*machine]
+	sortedSeries atomic.Pointer[[]*series]
+	sortedMachines atomic.Pointer[[]*machine]
 }
 
 func newCatalog() *catalog {
 	c := &catalog{byKey: make(map[key]*series), machines: make(map[string]*machine)}
-	c.sorted.Store(new([]*series))
-	c.listed.Store(new([]*machine))
+	c.sortedSeries.Store(new([]*series))
+	c.sortedMachines.Store(new([]*machine))
 	return c
 }
 
@@ -47,15 +47,15 @@ func (c *catalog) machine(id string) *machine {
 
 // all returns every series in the order of their keys. The caller must not
 // change the slice.
-func (c *catalog) all() []*series { return *c.sorted.Load() }
+func (c *catalog) allSeries() []*series { return *c.sortedSeries.Load() }
 
 // allMachines returns every machine, also the deleted, in the order of their
 // ids. The caller must not change the slice.
-func (c *catalog) allMachines() []*machine { return *c.listed.Load() }
+func (c *catalog) allMachines() []*machine { return *c.sortedMachines.Load() }
 
 // ofMachine returns the series of one machine in the order of their metrics.
-func (c *catalog) ofMachine(machine string) []*series {
-	all := c.all()
+func (c *catalog) machineSeries(machine string) []*series {
+	all := c.allSeries()
 	from := sort.Search(len(all), func(i int) bool { return all[i].machine >= machine })
 	rest := all[from:]
 	to := sort.Search(len(rest), func(i int) bool { return rest[i].machine > machine })
@@ -75,8 +75,8 @@ func (c *catalog) add(fresh []*series, machines []*machine) {
 		c.machines[m.id] = m
 	}
 	c.mu.Unlock()
-	publish(&c.sorted, fresh, func(a, b *series) int { return a.compare(b.key) })
-	publish(&c.listed, machines, func(a, b *machine) int { return strings.Compare(a.id, b.id) })
+	publish(&c.sortedSeries, fresh, func(a, b *series) int { return a.compare(b.key) })
+	publish(&c.sortedMachines, machines, func(a, b *machine) int { return strings.Compare(a.id, b.id) })
 }
 
 // publish replaces the sorted slice by one with fresh merged in.
@@ -99,13 +99,13 @@ func publish[T any](sorted *atomic.Pointer[[]T], fresh []T, compare func(a, b T)
 
 // setDeleted makes about, which is that of a deleted machine or of one that
 // is so no more, the machine's description.
-func (c *catalog) setDeleted(m *machine, about *machineState) {
+func (c *catalog) setDeleted(m *machine, about *machineMeta) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m.about.Store(about)
+	m.meta.Store(about)
 	c.epoch++
-	for _, s := range c.ofMachine(m.id) {
-		s.dormant.Store(about.deleted)
+	for _, s := range c.machineSeries(m.id) {
+		s.machineDeleted.Store(about.deleted)
 	}
 }
 
@@ -113,24 +113,24 @@ func (c *catalog) setDeleted(m *machine, about *machineState) {
 func (c *catalog) purge(m *machine) []*series {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	gone := c.ofMachine(m.id)
+	gone := c.machineSeries(m.id)
 	for _, s := range gone {
 		s.purged.Store(true)
 		delete(c.byKey, s.key)
 	}
 	delete(c.machines, m.id)
 	c.epoch++
-	series := slices.DeleteFunc(slices.Clone(c.all()), func(s *series) bool { return s.machine == m.id })
+	series := slices.DeleteFunc(slices.Clone(c.allSeries()), func(s *series) bool { return s.machine == m.id })
 	machines := slices.DeleteFunc(slices.Clone(c.allMachines()), func(other *machine) bool { return other == m })
-	c.sorted.Store(&series)
-	c.listed.Store(&machines)
+	c.sortedSeries.Store(&series)
+	c.sortedMachines.Store(&machines)
 	return gone
 }
 
 // liveMachines counts the machines that are not deleted.
-func (c *catalog) liveMachines() (n int) {
+func (c *catalog) countMachines() (n int) {
 	for _, m := range c.allMachines() {
-		if m.live() != nil {
+		if m.liveMeta() != nil {
 			n++
 		}
 	}

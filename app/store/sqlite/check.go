@@ -16,11 +16,11 @@ const (
 	// checkRows is how many chunks are checked between two pauses.
 	checkRows = 64
 	// checkRest is how long a pause is, as a multiple of the work before it.
-	checkRest = 3
+	checkPauseFactor = 3
 	// checkWhole is the size up to which SQLite checks the structure of the
 	// whole file; of a larger one only the small tables, as its check holds up
 	// the write-ahead log while it lasts.
-	checkWhole = 64 << 20
+	fullCheckMaxBytes = 64 << 20
 )
 
 // setInUse notes in the file whether a store has it open.
@@ -37,22 +37,22 @@ func wasClosed(c *conn) (bool, error) {
 // wrong with it. It does not wait for the disk: the mark gets there with the
 // end of the write-ahead log, when the connections are closed.
 func (s *Store) markClean() error {
-	if s.faults.committing() != nil || s.checker.state() == factory.IntegrityChecking {
+	if s.faults.commitFault() != nil || s.checker.state() == factory.IntegrityChecking {
 		return nil // the next start looks at it again
 	}
-	return s.writer.alone(func(c *conn) error {
-		if s.writer.unmarked {
+	return s.writer.withoutTransaction(func(c *conn) error {
+		if s.writer.needsInUseMark {
 			return nil
 		}
-		return errors.Join(c.once("PRAGMA synchronous = NORMAL"), c.exec(setInUse, asFlag(false)))
+		return errors.Join(c.execOnce("PRAGMA synchronous = NORMAL"), c.exec(setInUse, asFlag(false)))
 	})
 }
 
 // checker looks through the file after an unclean stop, beside the work of the
 // store: at every chunk, and at the structure of the file.
 type checker struct {
-	file    *dbFile
-	readers *readers
+	file    *databaseFile
+	readers *readPool
 	sealer  *sealer
 	outcome atomic.Pointer[factory.Integrity]
 }
@@ -67,15 +67,15 @@ func (k *checker) state() factory.Integrity {
 func (k *checker) set(outcome factory.Integrity) { k.outcome.Store(&outcome) }
 
 // due has run check the file.
-func (k *checker) due() { k.set(factory.IntegrityChecking) }
+func (k *checker) schedule() { k.set(factory.IntegrityChecking) }
 
 // run checks the file if that is due, and ends when stop is closed.
 func (k *checker) run(stop <-chan struct{}) {
 	if k.state() != factory.IntegrityChecking {
 		return
 	}
-	u := &k.sealer.upkeep
-	u.event(Event{Kind: EventUnclean})
+	u := &k.sealer.maintenance
+	u.report(Event{Kind: EventUnclean})
 	done, found := k.check(stop)
 	if !done {
 		return
@@ -85,7 +85,7 @@ func (k *checker) run(stop <-chan struct{}) {
 		outcome = factory.IntegrityDamaged
 	}
 	k.set(outcome)
-	u.event(Event{Kind: EventChecked, Err: found})
+	u.report(Event{Kind: EventChecked, Err: found})
 }
 
 // check returns false if stop came first, and what is wrong with the file.
@@ -108,7 +108,7 @@ func (k *checker) check(stop <-chan struct{}) (done bool, found error) {
 			return true, found
 		}
 		last = id
-		pause := time.NewTimer(checkRest * time.Since(start))
+		pause := time.NewTimer(checkPauseFactor * time.Since(start))
 		select {
 		case <-stop:
 			pause.Stop()
@@ -120,7 +120,7 @@ func (k *checker) check(stop <-chan struct{}) (done bool, found error) {
 
 // withReader runs fn on one of the connections of readers.
 func (k *checker) withReader(fn func(*conn) error) error {
-	c, err := k.readers.take(context.Background())
+	c, err := k.readers.get(context.Background())
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (k *checker) withReader(fn func(*conn) error) error {
 // checkStructure has SQLite look at its own pages.
 func (k *checker) checkStructure(c *conn) error {
 	queries := []string{"PRAGMA quick_check(1)"}
-	if info, err := os.Stat(k.file.path); err != nil || info.Size() > checkWhole {
+	if info, err := os.Stat(k.file.path); err != nil || info.Size() > fullCheckMaxBytes {
 		queries = []string{
 			"PRAGMA quick_check('series')", "PRAGMA quick_check('machine')", "PRAGMA quick_check('ingest_log')",
 			"PRAGMA quick_check('purged')", "PRAGMA quick_check('state')",
@@ -182,7 +182,7 @@ func (k *checker) checkChunks(c *conn, last int64) (seen int64, damage error) {
 
 // keyOf names the series of that id.
 func (k *checker) keyOf(id int64) key {
-	for _, s := range k.sealer.catalog.all() {
+	for _, s := range k.sealer.catalog.allSeries() {
 		if s.id == id {
 			return s.key
 		}

@@ -32,8 +32,8 @@ import (
 // lossless for any double. Version 1 is read too; see chunk_first_codec.go.
 const (
 	chunkVersion = 2
-	packedPlain  = 0
-	packedZstd   = 1
+	packingNone  = 0
+	packingZstd   = 1
 
 	valuesRaw     = 0
 	valuesXOR     = 1
@@ -59,14 +59,14 @@ func appendChunk(out []byte, points []factory.Point) []byte {
 	defer chunkEncoders.Put(e)
 	start := len(out)
 	plain, packed := e.encode(points)
-	packing, payload := byte(packedPlain), plain
+	packing, payload := byte(packingNone), plain
 	if len(packed) > 0 && len(packed) < len(plain)-len(plain)/32 { // else not worth the time to unpack
-		packing, payload = packedZstd, packed
+		packing, payload = packingZstd, packed
 	}
 	out = append(out, chunkVersion, packing)
 	out = binary.AppendUvarint(out, uint64(len(points)))
-	if packing == packedZstd {
-		out = binary.AppendUvarint(out, uint64(len(e.loose)))
+	if packing == packingZstd {
+		out = binary.AppendUvarint(out, uint64(len(e.compressible)))
 	}
 	out = append(out, payload...)
 	return binary.LittleEndian.AppendUint32(out, crc32.Checksum(out[start:], castagnoli))
@@ -81,8 +81,8 @@ func decodeChunk(points []factory.Point, data []byte) ([]factory.Point, error) {
 		return points, err
 	}
 	switch body[0] {
-	case firstChunkVersion:
-		return decodeFirstChunk(points, body[1:])
+	case chunkVersion1:
+		return decodeChunkV1(points, body[1:])
 	case chunkVersion:
 	default:
 		return points, fmt.Errorf("chunk version %d is unknown: %w", body[0], ErrCorrupt)
@@ -97,7 +97,7 @@ func decodeChunk(points []factory.Point, data []byte) ([]factory.Point, error) {
 	}
 	d := chunkDecoders.Get().(*chunkDecoder)
 	defer chunkDecoders.Put(d)
-	payload, err := d.unpack(packing, int(n), body[2+size:])
+	payload, err := d.decompress(packing, int(n), body[2+size:])
 	if err != nil {
 		return points, err
 	}
@@ -171,7 +171,7 @@ func (d *chunkDecoder) decodeTimes(points []factory.Point, payload []byte) ([]by
 	if size <= 0 {
 		return nil, errTimes
 	}
-	changes, payload, err := d.column(payload[size:], len(points)-2)
+	changes, payload, err := d.readColumn(payload[size:], len(points)-2)
 	if err != nil {
 		return nil, err
 	}

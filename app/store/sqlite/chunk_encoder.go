@@ -13,23 +13,23 @@ import (
 
 // zstdFloor is the size of a payload, in bytes per point times 2, below which
 // compression is not tried: there is little left to gain.
-const zstdFloor = 1
+const minCompressHalfBytes = 1
 
 var (
 	chunkEncoders = sync.Pool{New: func() any { return new(chunkEncoder) }}
 	chunkDecoders = sync.Pool{New: func() any { return new(chunkDecoder) }}
 
 	// Both are safe for concurrent use and start no goroutine for whole frames.
-	packer   = sync.OnceValues(newPacker)
-	unpacker = sync.OnceValues(newUnpacker)
+	zstdEncoder   = sync.OnceValues(newZstdEncoder)
+	zstdDecoder = sync.OnceValues(newZstdDecoder)
 )
 
-func newPacker() (*zstd.Encoder, error) {
+func newZstdEncoder() (*zstd.Encoder, error) {
 	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(2),
 		zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true), zstd.WithWindowSize(1<<16), zstd.WithLowerEncoderMem(true))
 }
 
-func newUnpacker() (*zstd.Decoder, error) {
+func newZstdDecoder() (*zstd.Decoder, error) {
 	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxMemory(maxChunkPoints*payloadPointBytes), zstd.WithDecodeAllCapLimit(true))
 }
@@ -37,9 +37,9 @@ func newUnpacker() (*zstd.Decoder, error) {
 // chunkEncoder is the memory that encoding a chunk takes.
 type chunkEncoder struct {
 	steps         []int64 // changes of the step of the times
-	plain         []byte  // the payload at its smallest
-	loose         []byte  // the payload as compression likes it
-	packed        []byte  // that, compressed
+	compact         []byte  // the payload at its smallest
+	compressible         []byte  // the payload as compression likes it
+	compressed        []byte  // that, compressed
 	xor           []byte
 	decimal       decimal
 	first, second []int64 // differences of the decimals, and their differences
@@ -48,36 +48,36 @@ type chunkEncoder struct {
 // encode returns the payload of points, and a compressed one where that was
 // tried. Both are valid until the next call.
 func (e *chunkEncoder) encode(points []factory.Point) (plain, packed []byte) {
-	e.takeSteps(points)
-	residuals, order := e.takeDecimals(points)
-	e.plain = e.appendTimes(e.plain[:0], points, true)
-	times := len(e.plain)
-	e.plain = e.appendDecimal(e.plain, residuals, order, true)
-	asDecimals := len(e.plain) - times
+	e.computeSteps(points)
+	residuals, order := e.computeDecimals(points)
+	e.compact = e.appendTimes(e.compact[:0], points, true)
+	times := len(e.compact)
+	e.compact = e.appendDecimal(e.compact, residuals, order, true)
+	asDecimals := len(e.compact) - times
 	if asDecimals > 3*len(points) {
 		e.xor = appendXOR(append(e.xor[:0], valuesXOR), points)
 		if len(e.xor) < asDecimals {
-			e.plain = append(e.plain[:times], e.xor...)
+			e.compact = append(e.compact[:times], e.xor...)
 		}
-		if len(e.plain)-times > 8*len(points)+1 {
-			e.plain = appendRaw(e.plain[:times], points)
+		if len(e.compact)-times > 8*len(points)+1 {
+			e.compact = appendRaw(e.compact[:times], points)
 		}
 	}
-	if len(e.plain)*2 < zstdFloor*len(points) {
-		return e.plain, nil
+	if len(e.compact)*2 < minCompressHalfBytes*len(points) {
+		return e.compact, nil
 	}
-	e.loose = e.appendTimes(e.loose[:0], points, false)
-	e.loose = e.appendDecimal(e.loose, residuals, order, false)
-	w, err := packer()
+	e.compressible = e.appendTimes(e.compressible[:0], points, false)
+	e.compressible = e.appendDecimal(e.compressible, residuals, order, false)
+	w, err := zstdEncoder()
 	if err != nil {
-		return e.plain, nil
+		return e.compact, nil
 	}
-	e.packed = w.EncodeAll(e.loose, e.packed[:0])
-	return e.plain, e.packed
+	e.compressed = w.EncodeAll(e.compressible, e.compressed[:0])
+	return e.compact, e.compressed
 }
 
 // takeSteps notes how the step from time to time changes.
-func (e *chunkEncoder) takeSteps(points []factory.Point) {
+func (e *chunkEncoder) computeSteps(points []factory.Point) {
 	e.steps = e.steps[:0]
 	for i := 2; i < len(points); i++ {
 		// Differences wrap around on overflow, and so does decoding.
@@ -111,12 +111,12 @@ type chunkDecoder struct {
 }
 
 // unpack returns the payload of a chunk of n points, valid until the next call.
-func (d *chunkDecoder) unpack(packing byte, n int, body []byte) ([]byte, error) {
+func (d *chunkDecoder) decompress(packing byte, n int, body []byte) ([]byte, error) {
 	d.used = 0
 	switch packing {
-	case packedPlain:
+	case packingNone:
 		return body, nil
-	case packedZstd:
+	case packingZstd:
 	default:
 		return nil, fmt.Errorf("chunk packing %d is unknown: %w", packing, ErrCorrupt)
 	}
@@ -124,7 +124,7 @@ func (d *chunkDecoder) unpack(packing byte, n int, body []byte) ([]byte, error) 
 	if length <= 0 || size > uint64(n*payloadPointBytes+payloadPointBytes) {
 		return nil, fmt.Errorf("chunk size: %w", ErrCorrupt)
 	}
-	r, err := unpacker()
+	r, err := zstdDecoder()
 	if err != nil {
 		return nil, err
 	}

@@ -22,20 +22,20 @@ import (
 // is a 0 bit if it is zero; otherwise 10 and its bits in the window of the
 // former XOR; or 11, the leading zeros (6 bits), the length less one (6 bits)
 // and the bits, which makes a new window.
-const firstChunkVersion = 1
+const chunkVersion1 = 1
 
 // appendFirstChunk appends points as the first release did; tests of reading
 // such files need it.
-func appendFirstChunk(out []byte, points []factory.Point) []byte {
+func appendChunkV1(out []byte, points []factory.Point) []byte {
 	start := len(out)
-	out = append(out, firstChunkVersion)
+	out = append(out, chunkVersion1)
 	out = binary.AppendUvarint(out, uint64(len(points)))
-	out = appendTimes(out, points)
+	out = appendTimesV1(out, points)
 	out = appendXOR(out, points)
 	return binary.LittleEndian.AppendUint32(out, crc32.Checksum(out[start:], castagnoli))
 }
 
-func appendTimes(out []byte, points []factory.Point) []byte {
+func appendTimesV1(out []byte, points []factory.Point) []byte {
 	var last, step int64
 	for i, p := range points {
 		// Differences wrap around on overflow, and so does decoding.
@@ -79,14 +79,14 @@ func appendXOR(out []byte, points []factory.Point) []byte {
 }
 
 // decodeFirstChunk appends the points of body, which begins with n.
-func decodeFirstChunk(points []factory.Point, body []byte) ([]factory.Point, error) {
+func decodeChunkV1(points []factory.Point, body []byte) ([]factory.Point, error) {
 	n, size := binary.Uvarint(body)
 	if size <= 0 || n < 1 || n > maxChunkPoints || n > uint64(len(body)) {
 		return points, fmt.Errorf("chunk count: %w", ErrCorrupt)
 	}
 	start := len(points)
 	points = growPoints(points, int(n))
-	points, body, err := decodeTimes(points, body[size:], int(n))
+	points, body, err := decodeTimesV1(points, body[size:], int(n))
 	if err != nil {
 		return points[:start], err
 	}
@@ -96,7 +96,7 @@ func decodeFirstChunk(points []factory.Point, body []byte) ([]factory.Point, err
 	return points, nil
 }
 
-func decodeTimes(points []factory.Point, data []byte, n int) ([]factory.Point, []byte, error) {
+func decodeTimesV1(points []factory.Point, data []byte, n int) ([]factory.Point, []byte, error) {
 	var last, step int64
 	for i := range n {
 		v, size := binary.Varint(data)

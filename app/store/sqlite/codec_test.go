@@ -20,7 +20,7 @@ func samePoints(a, b []factory.Point) bool {
 }
 
 // pointsFrom makes points of bytes, 16 each.
-func pointsFrom(data []byte) (points []factory.Point) {
+func pointsFromBytes(data []byte) (points []factory.Point) {
 	for ; len(data) >= 16; data = data[16:] {
 		points = append(points, factory.Point{
 			ObservedAt: int64(binary.LittleEndian.Uint64(data)),
@@ -30,7 +30,7 @@ func pointsFrom(data []byte) (points []factory.Point) {
 	return points
 }
 
-func bytesOf(points []factory.Point) (data []byte) {
+func pointsToBytes(points []factory.Point) (data []byte) {
 	for _, p := range points {
 		data = binary.LittleEndian.AppendUint64(data, uint64(p.ObservedAt))
 		data = binary.LittleEndian.AppendUint64(data, math.Float64bits(p.Value))
@@ -50,12 +50,12 @@ func ascending(points []factory.Point) []factory.Point {
 }
 
 // sum appends the checksum, without which a decoder looks at nothing else.
-func sum(body []byte) []byte {
+func withChecksum(body []byte) []byte {
 	return binary.LittleEndian.AppendUint32(slices.Clone(body), crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)))
 }
 
 // someRuns are runs of points of different kinds.
-func someRuns() map[string][]factory.Point {
+func samplePoints() map[string][]factory.Point {
 	runs := map[string][]factory.Point{
 		"one point":      {{ObservedAt: 5, Value: 1.5}},
 		"the edges":      {{ObservedAt: math.MinInt64, Value: math.MaxFloat64}, {ObservedAt: 0, Value: math.Copysign(0, -1)}, {ObservedAt: math.MaxInt64, Value: 5e-324}},
@@ -84,9 +84,9 @@ func someRuns() map[string][]factory.Point {
 	return runs
 }
 
-func TestChunkKeepsEveryBit(t *testing.T) {
+func TestChunkRoundTripIsLossless(t *testing.T) {
 	t.Parallel()
-	for name, points := range someRuns() {
+	for name, points := range samplePoints() {
 		data := sqlite.EncodeChunk(points)
 		got, err := sqlite.DecodeChunk(data)
 		if err != nil || !samePoints(got, points) {
@@ -105,10 +105,10 @@ func TestChunkKeepsEveryBit(t *testing.T) {
 	}
 }
 
-func TestFirstChunksAreRead(t *testing.T) {
+func TestDecodeChunkV1(t *testing.T) {
 	t.Parallel()
-	for name, points := range someRuns() {
-		got, err := sqlite.DecodeChunk(sqlite.EncodeFirstChunk(points))
+	for name, points := range samplePoints() {
+		got, err := sqlite.DecodeChunk(sqlite.EncodeChunkV1(points))
 		if err != nil || !samePoints(got, points) {
 			t.Errorf("%s: DecodeChunk(EncodeFirstChunk(points)) = %v, %v, want %v", name, got, err, points)
 		}
@@ -118,7 +118,7 @@ func TestFirstChunksAreRead(t *testing.T) {
 // TestChunkSizes: what a point takes at most, by kind of data.
 func TestChunkSizes(t *testing.T) {
 	t.Parallel()
-	runs := someRuns()
+	runs := samplePoints()
 	for name, most := range map[string]float64{
 		"regular": 1.2, "many digits": 1.3, "twelve decimals": 4.6, "float32": 1.7, "float32, all bits": 4.5, "counter": 0.1, "switch": 0.4,
 		"equal values": 8, "noise": 11, "zeros of both signs": 1.5,
@@ -131,11 +131,11 @@ func TestChunkSizes(t *testing.T) {
 }
 
 func FuzzChunkRoundTrip(f *testing.F) {
-	for _, points := range someRuns() {
-		f.Add(bytesOf(points[:min(len(points), 40)]))
+	for _, points := range samplePoints() {
+		f.Add(pointsToBytes(points[:min(len(points), 40)]))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		points := ascending(pointsFrom(data))
+		points := ascending(pointsFromBytes(data))
 		if len(points) == 0 {
 			return
 		}
@@ -147,12 +147,12 @@ func FuzzChunkRoundTrip(f *testing.F) {
 }
 
 func FuzzDecodeChunk(f *testing.F) {
-	for _, points := range someRuns() {
+	for _, points := range samplePoints() {
 		for _, n := range []int{40, len(points)} {
 			data := sqlite.EncodeChunk(points[:min(len(points), n)])
 			f.Add(data[:len(data)-4])
 		}
-		data := sqlite.EncodeFirstChunk(points[:min(len(points), 40)])
+		data := sqlite.EncodeChunkV1(points[:min(len(points), 40)])
 		f.Add(data[:len(data)-4])
 	}
 	f.Add([]byte{1, 0xff, 0xff, 0xff, 0xff, 0x0f, 1, 2})
@@ -162,7 +162,7 @@ func FuzzDecodeChunk(f *testing.F) {
 		if _, err := sqlite.DecodeChunk(body); err != nil && !errors.Is(err, sqlite.ErrCorrupt) {
 			t.Fatalf("DecodeChunk = %v, want ErrCorrupt", err)
 		}
-		points, err := sqlite.DecodeChunk(sum(body))
+		points, err := sqlite.DecodeChunk(withChecksum(body))
 		if err != nil {
 			if !errors.Is(err, sqlite.ErrCorrupt) {
 				t.Fatalf("DecodeChunk = %v, want ErrCorrupt", err)
@@ -180,9 +180,9 @@ func FuzzDecodeChunk(f *testing.F) {
 	})
 }
 
-func TestRollupKeepsEveryFigure(t *testing.T) {
+func TestRollupRoundTripIsLossless(t *testing.T) {
 	t.Parallel()
-	for name, points := range someRuns() {
+	for name, points := range samplePoints() {
 		if name == "not finite" || name == "the edges" || name == "all bits apart" {
 			continue // no values of a store, or sums beyond a double
 		}
@@ -197,9 +197,9 @@ func TestRollupKeepsEveryFigure(t *testing.T) {
 }
 
 // Rollups of the first version are read as they are: their sums are rounded.
-func TestRollupOfTheFirstVersion(t *testing.T) {
+func TestDecodeRollupV1(t *testing.T) {
 	t.Parallel()
-	points := someRuns()["regular"]
+	points := samplePoints()["regular"]
 	for _, counter := range []bool{false, true} {
 		data, want := sqlite.EncodeRollup(points, 60_000, counter)
 		old := []byte{1}
@@ -221,7 +221,7 @@ func TestRollupOfTheFirstVersion(t *testing.T) {
 }
 
 func FuzzDecodeRollup(f *testing.F) {
-	for _, points := range someRuns() {
+	for _, points := range samplePoints() {
 		for _, counter := range []bool{false, true} {
 			data, _ := sqlite.EncodeRollup(points, 60_000, counter)
 			f.Add(data)
@@ -260,7 +260,7 @@ func FuzzDecodeLog(f *testing.F) {
 			return ids, points, err != nil
 		}
 		refuse(body)
-		ids, points, refused := refuse(sum(body))
+		ids, points, refused := refuse(withChecksum(body))
 		if refused {
 			return
 		}

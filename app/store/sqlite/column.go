@@ -111,7 +111,7 @@ func appendBlocks(out []byte, values []int64) []byte {
 
 // column reads n integers from the start of data and returns the rest; nil
 // are all zero. They are valid until the decoder is used for another chunk.
-func (d *chunkDecoder) column(data []byte, n int) (values []int64, rest []byte, err error) {
+func (d *chunkDecoder) readColumn(data []byte, n int) (values []int64, rest []byte, err error) {
 	if len(data) == 0 {
 		return nil, nil, errColumn
 	}
@@ -119,7 +119,7 @@ func (d *chunkDecoder) column(data []byte, n int) (values []int64, rest []byte, 
 	if mode == columnZero {
 		return nil, data, nil
 	}
-	values = d.room(n)
+	values = d.columnBuffer(n)
 	ok := false
 	switch mode {
 	case columnVarint:
@@ -137,7 +137,7 @@ func (d *chunkDecoder) column(data []byte, n int) (values []int64, rest []byte, 
 
 // room is memory for a column, of which a chunk has at most three; the times
 // are done with before the last.
-func (d *chunkDecoder) room(n int) []int64 {
+func (d *chunkDecoder) columnBuffer(n int) []int64 {
 	c := &d.columns[d.used%len(d.columns)]
 	d.used++
 	if cap(*c) < n {

@@ -14,9 +14,9 @@ type committer struct {
 	writer   *writer
 	catalog  *catalog
 	sealer   *sealer
-	backlog  *backlog
+	sealQueue  *sealQueue
 	options  Options
-	faults   *faults
+	faults   *faultState
 	counters counters
 
 	// The fields below belong to the committing goroutine.
@@ -24,10 +24,10 @@ type committer struct {
 	lastSeries int64 // the highest series id
 	// leftovers: a commit failed whose rows may be in the file all the same.
 	// unsure are the machines whose rows it may have changed.
-	leftovers bool
-	unsure    map[string]bool
+	dirty bool
+	dirtyMachines    map[string]bool
 	encoder   logEncoder
-	spare     []*request // the memory of the next group, empty
+	groupBuf     []*request // the memory of the next group, empty
 }
 
 // counters are the figures of Stats.
@@ -52,7 +52,7 @@ func (c *committer) run() {
 		case <-c.queue.wake:
 		case <-probe.C:
 			probe.Reset(c.options.probeEvery)
-			if c.faults.committing() == nil {
+			if c.faults.commitFault() == nil {
 				continue
 			}
 			// An empty group shows whether the disk is back.
@@ -60,8 +60,8 @@ func (c *committer) run() {
 			continue
 		}
 		for {
-			group, closed := c.queue.take(c.spare)
-			c.spare = group[:0]
+			group, closed := c.queue.take(c.groupBuf)
+			c.groupBuf = group[:0]
 			if len(group) == 0 {
 				if closed {
 					return
@@ -82,7 +82,7 @@ func (c *committer) run() {
 func (c *committer) commit(group []*request) {
 	for {
 		n := 0
-		for n < len(group) && group[n].operation == nil {
+		for n < len(group) && group[n].change == nil {
 			n++
 		}
 		if n > 0 || len(group) == 0 {
@@ -91,7 +91,7 @@ func (c *committer) commit(group []*request) {
 		if n == len(group) {
 			return
 		}
-		c.commitOperation(group[n])
+		c.commitChange(group[n])
 		group = group[n+1:]
 	}
 }
@@ -105,7 +105,7 @@ func (c *committer) commitReadings(group []*request) {
 	start := time.Now()
 	accepted, err := c.tryCommit(group, readings)
 	if err != nil {
-		c.leftovers = true
+		c.dirty = true
 		err = unavailable("commit", err)
 	} else {
 		c.counters.observe(time.Since(start), accepted)
@@ -123,11 +123,11 @@ func (c *committer) commitReadings(group []*request) {
 func (c *committer) tryCommit(group []*request, readings int) (accepted int, err error) {
 	defer recoverAs(&err)
 	news := c.register(group)
-	accepted = readings - news.refused
+	accepted = readings - news.rejected
 	row := c.encode(group, accepted)
 	seq := c.lastSeq + 1
 	err = c.writer.transact(func(conn *conn) error {
-		if err := c.removeLeftovers(conn); err != nil {
+		if err := c.removeUncommitted(conn); err != nil {
 			return err
 		}
 		if err := news.write(conn); err != nil {
@@ -137,16 +137,16 @@ func (c *committer) tryCommit(group []*request, readings int) (accepted int, err
 	})
 	if err != nil {
 		for id := range news.machines {
-			c.doubt(id)
+			c.markDirty(id)
 		}
 		return 0, err
 	}
 	c.lastSeq = seq
 	c.lastSeries += int64(len(news.series))
-	c.trust()
+	c.clearDirty()
 	c.publish(news)
 	c.apply(group, seq)
-	c.sealer.logGrew(len(row))
+	c.sealer.addLogBytes(len(row))
 	return accepted, nil
 }
 
@@ -174,5 +174,5 @@ func (c *committer) apply(group []*request, seq int64) {
 			}
 		}
 	}
-	c.backlog.markApplied(seq)
+	c.sealQueue.markApplied(seq)
 }

@@ -20,7 +20,7 @@ type conn struct {
 }
 
 // openConn opens the database file.
-func openConn(file *dbFile) (*conn, error) {
+func openConn(file *databaseFile) (*conn, error) {
 	dc, err := new(sqlite.Driver).Open(file.dsn())
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -63,10 +63,10 @@ func (c *conn) exec(query string, args ...driver.Value) error {
 }
 
 // once runs a statement that is not worth keeping prepared.
-func (c *conn) once(query string) error { return c.onceWithin(context.Background(), query) }
+func (c *conn) execOnce(query string) error { return c.execOnceContext(context.Background(), query) }
 
 // onceWithin is once for a statement that may take long: it ends with ctx.
-func (c *conn) onceWithin(ctx context.Context, query string, args ...driver.Value) error {
+func (c *conn) execOnceContext(ctx context.Context, query string, args ...driver.Value) error {
 	stmt, err := c.driver.Prepare(query)
 	if err != nil {
 		return fmt.Errorf("prepare %q: %w", query, err)
@@ -174,6 +174,6 @@ func asBytes(v driver.Value) []byte {
 }
 
 // drain runs a pragma that works row by row and gives no values.
-func (c *conn) drain(query string) error {
+func (c *conn) execDiscard(query string) error {
 	return c.query(query, func([]driver.Value) error { return nil })
 }

@@ -28,9 +28,9 @@ import (
 const (
 	maxScale = 15
 	// maxWhole is the largest whole number used: beyond 2^53 doubles have gaps.
-	maxWhole = 1 << 53
+	maxWholeNumber = 1 << 53
 	// nearULP is how far a double may be from a decimal to count as one.
-	nearULP = 32
+	maxDecimalULPs = 32
 	// sampleSize is how many values the scale is chosen by.
 	sampleSize = 48
 )
@@ -41,14 +41,14 @@ var powersOfTen = [maxScale + 1]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e
 
 // decimal is a run of values as whole numbers and corrections.
 type decimal struct {
-	single      bool
+	isFloat32      bool
 	scale       int
 	whole       []int64
 	corrections []int64
 }
 
 // number is the double that a whole number and a correction stand for.
-func number(whole, correction int64, power float64, single bool) float64 {
+func decimalValue(whole, correction int64, power float64, single bool) float64 {
 	v := float64(whole) / power
 	if single {
 		return float64(math.Float32frombits(math.Float32bits(float32(v)) + uint32(correction)))
@@ -61,17 +61,17 @@ func number(whole, correction int64, power float64, single bool) float64 {
 
 // nearest returns the whole number nearest to v, and the correction. ok is
 // false if v is too large for the scale.
-func nearest(v, power float64, single bool) (whole, correction int64, ok bool) {
+func nearestDecimal(v, power float64, single bool) (whole, correction int64, ok bool) {
 	scaled := math.RoundToEven(v * power)
-	if !(math.Abs(scaled) < maxWhole) {
+	if !(math.Abs(scaled) < maxWholeNumber) {
 		return 0, 0, false
 	}
 	whole = int64(scaled)
-	return whole, correctionOf(v, whole, power, single), true
+	return whole, decimalCorrection(v, whole, power, single), true
 }
 
 // correctionOf is what number needs to give v.
-func correctionOf(v float64, whole int64, power float64, single bool) int64 {
+func decimalCorrection(v float64, whole int64, power float64, single bool) int64 {
 	base := float64(whole) / power
 	if single {
 		return int64(int32(math.Float32bits(float32(v)) - math.Float32bits(float32(base))))
@@ -81,7 +81,7 @@ func correctionOf(v float64, whole int64, power float64, single bool) int64 {
 
 // isSingle reports whether every value is that of a float32, and not all are
 // simple enough to be that by chance.
-func isSingle(points []factory.Point) bool {
+func isFloat32(points []factory.Point) bool {
 	plain := true
 	for _, p := range points {
 		if math.Float64bits(float64(float32(p.Value))) != math.Float64bits(p.Value) {
@@ -94,10 +94,10 @@ func isSingle(points []factory.Point) bool {
 
 // takeDecimals fills e.decimal from points and returns the differences to
 // write, and their order.
-func (e *chunkEncoder) takeDecimals(points []factory.Point) (residuals []int64, order int) {
+func (e *chunkEncoder) computeDecimals(points []factory.Point) (residuals []int64, order int) {
 	d := &e.decimal
-	d.single = isSingle(points)
-	d.scale = chooseScale(points, d.single)
+	d.isFloat32 = isFloat32(points)
+	d.scale = chooseScale(points, d.isFloat32)
 	d.fill(points)
 	e.first = differences(e.first[:0], d.whole)
 	if len(e.first) < 2 {
@@ -134,7 +134,7 @@ func chooseScale(points []factory.Point, single bool) int {
 // scaleOf is the least scale at which v is a decimal, or nearly.
 func scaleOf(v float64, single bool) (scale int, ok bool) {
 	for scale, power := range powersOfTen {
-		whole, correction, ok := nearest(v, power, single)
+		whole, correction, ok := nearestDecimal(v, power, single)
 		if !ok {
 			return 0, false
 		}
@@ -142,7 +142,7 @@ func scaleOf(v float64, single bool) (scale int, ok bool) {
 			return scale, true
 		}
 		// Large whole numbers are near to anything.
-		if !single && max(whole, -whole) < 1<<46 && max(correction, -correction) <= nearULP {
+		if !single && max(whole, -whole) < 1<<46 && max(correction, -correction) <= maxDecimalULPs {
 			return scale, true
 		}
 	}
@@ -156,10 +156,10 @@ func (d *decimal) fill(points []factory.Point) {
 	last := int64(0)
 	for i := range points {
 		v := points[i].Value
-		whole, correction, ok := nearest(v, power, d.single)
+		whole, correction, ok := nearestDecimal(v, power, d.isFloat32)
 		if !ok || max(correction, -correction) > 1<<20 || correction == math.MinInt64 {
 			// No decimal: the correction says it all.
-			whole, correction = last, correctionOf(v, last, power, d.single)
+			whole, correction = last, decimalCorrection(v, last, power, d.isFloat32)
 		}
 		d.whole, d.corrections = append(d.whole, whole), append(d.corrections, correction)
 		last = whole
@@ -185,7 +185,7 @@ func columnBits(values []int64) (n int) {
 func (e *chunkEncoder) appendDecimal(out []byte, residuals []int64, order int, tight bool) []byte {
 	d := &e.decimal
 	form := byte(valuesDecimal)
-	if d.single {
+	if d.isFloat32 {
 		form = valuesSingle
 	}
 	out = append(out, form, byte(d.scale), byte(order))
@@ -215,18 +215,18 @@ func (d *chunkDecoder) decodeDecimal(points []factory.Point, data []byte, single
 		}
 		data = data[size:]
 	}
-	residuals, data, err := d.column(data, len(points)-order)
+	residuals, data, err := d.readColumn(data, len(points)-order)
 	if err != nil {
 		return err
 	}
-	corrections, data, err := d.column(data, len(points))
+	corrections, data, err := d.readColumn(data, len(points))
 	if err != nil {
 		return err
 	}
 	if len(data) > 0 {
 		return errDecimals
 	}
-	setWholes(points, residuals, whole, step, order)
+	setWholeValues(points, residuals, whole, step, order)
 	if corrections == nil && !single {
 		for i := range points {
 			points[i].Value /= power
@@ -238,14 +238,14 @@ func (d *chunkDecoder) decodeDecimal(points []factory.Point, data []byte, single
 		if corrections != nil {
 			correction = corrections[i]
 		}
-		points[i].Value = number(int64(points[i].Value), correction, power, single)
+		points[i].Value = decimalValue(int64(points[i].Value), correction, power, single)
 	}
 	return nil
 }
 
 // setWholes sets the values of points to the whole numbers that the residuals
 // stand for.
-func setWholes(points []factory.Point, residuals []int64, whole, step int64, order int) {
+func setWholeValues(points []factory.Point, residuals []int64, whole, step int64, order int) {
 	points[0].Value = float64(whole)
 	for i := 1; i < len(points); i++ {
 		residual := int64(0)

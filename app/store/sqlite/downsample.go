@@ -11,19 +11,19 @@ import (
 // Downsample implements factory.Store. It goes through the points three times
 // rather than hold them.
 func (s *Store) Downsample(ctx context.Context, q factory.DownsampleQuery) (all []factory.Series, err error) {
-	s.reading.RLock()
-	defer s.reading.RUnlock()
-	if err := s.mayRead(ctx, 1); err != nil {
+	s.queryMu.RLock()
+	defer s.queryMu.RUnlock()
+	if err := s.checkQuery(ctx, 1); err != nil {
 		return nil, err
 	}
 	if q.Points < 2 {
 		return nil, fmt.Errorf("points is %d, less than 2: %w", q.Points, factory.ErrInvalid)
 	}
-	chosen, _, err := s.seriesFrom(q.Machine, q.Metrics, historyCursor, "")
+	chosen, _, err := s.querySeries(q.Machine, q.Metrics, historyCursor, "")
 	if err != nil {
 		return nil, err
 	}
-	reader := s.newReader(ctx)
+	reader := s.newSeriesReader(ctx)
 	defer reader.close()
 	for _, of := range chosen {
 		points, err := reader.downsample(of, q.From, q.To, q.Points)
@@ -31,13 +31,13 @@ func (s *Store) Downsample(ctx context.Context, q factory.DownsampleQuery) (all 
 			return nil, unavailable(fmt.Sprintf("read machine %q, metric %q", of.machine, of.metric), err)
 		}
 		if len(points) > 0 {
-			all = append(all, factory.Series{Metric: of.metric, Unit: of.about.Load().unit, Points: points})
+			all = append(all, factory.Series{Metric: of.metric, Unit: of.meta.Load().unit, Points: points})
 		}
 	}
 	return all, nil
 }
 
-func (r *historyReader) downsample(s *series, from, to int64, n int) ([]factory.Point, error) {
+func (r *seriesReader) downsample(s *series, from, to int64, n int) ([]factory.Point, error) {
 	from = max(from, s.expiry(r.now, r.retention))
 	if from >= to {
 		return nil, nil
@@ -69,7 +69,7 @@ func (r *historyReader) downsample(s *series, from, to int64, n int) ([]factory.
 
 // eachPoint passes all points of s to take, chunk by chunk, with those from
 // memory merged in.
-func (r *historyReader) eachPoint(s *series, memory []factory.Point, from, to int64, take func([]factory.Point)) error {
+func (r *seriesReader) eachPoint(s *series, memory []factory.Point, from, to int64, take func([]factory.Point)) error {
 	var merged []factory.Point
 	err := r.eachChunk(chunksOfRange, s, func(points []factory.Point) error {
 		points = between(points, from, to)

@@ -11,24 +11,24 @@ const (
 	// nearLimitTenths of MaxBytes are worth a warning.
 	nearLimitTenths = 9
 	// evictTo is what is left of MaxBytes, in percent, after an eviction.
-	evictTo = 97
+	evictTargetPercent = 97
 	// vacuumPages are given back to the file system in one transaction.
 	vacuumPages = 64
 	// vacuumFloor is how many free pages are kept for what comes next.
-	vacuumFloor = 256
+	minFreePages = 256
 )
 
 // eviction is what the sealer remembers of the size limit.
-type eviction struct {
+type sizeLimitState struct {
 	warned     bool
 	unreported uint64
 	reported   time.Time
-	helpless   bool
+	nothingToEvict   bool
 }
 
 // evictLocked keeps the files within MaxBytes: it removes the oldest chunks of
 // all series together until what is used is below it.
-func (z *sealer) evictLocked(stop <-chan struct{}) error {
+func (z *sealer) enforceSizeLimitLocked(stop <-chan struct{}) error {
 	limit := z.options.MaxBytes
 	if limit <= 0 {
 		return nil
@@ -37,24 +37,24 @@ func (z *sealer) evictLocked(stop <-chan struct{}) error {
 	if err != nil {
 		return err
 	}
-	z.warnOfLimit(used)
+	z.warnNearLimit(used)
 	if used <= limit {
 		return nil
 	}
-	oldest := z.oldestFirst()
-	for used > limit/100*evictTo && !stopped(stop) {
-		removed, err := z.evictSome(oldest, used-limit/100*evictTo)
+	oldest := z.oldestChunkHeap()
+	for used > limit/100*evictTargetPercent && !isClosed(stop) {
+		removed, err := z.evictBatch(oldest, used-limit/100*evictTargetPercent)
 		if err != nil {
 			return err
 		}
 		if removed == 0 {
-			if !z.upkeep.eviction.helpless {
-				z.upkeep.event(Event{Kind: EventNothingToEvict, Bytes: used})
+			if !z.maintenance.sizeLimit.nothingToEvict {
+				z.maintenance.report(Event{Kind: EventNothingToEvict, Bytes: used})
 			}
-			z.upkeep.eviction.helpless = true
+			z.maintenance.sizeLimit.nothingToEvict = true
 			return nil
 		}
-		z.upkeep.eviction.helpless = false
+		z.maintenance.sizeLimit.nothingToEvict = false
 		if err := z.checkpointLocked(); err != nil {
 			return err
 		}
@@ -62,21 +62,21 @@ func (z *sealer) evictLocked(stop <-chan struct{}) error {
 			return err
 		}
 	}
-	e := &z.upkeep.eviction
+	e := &z.maintenance.sizeLimit
 	if now := z.options.now(); now.Sub(e.reported) >= time.Minute {
-		z.upkeep.event(Event{Kind: EventEvicted, Bytes: used, Points: e.unreported})
+		z.maintenance.report(Event{Kind: EventEvicted, Bytes: used, Points: e.unreported})
 		e.reported, e.unreported = now, 0
 	}
 	return nil
 }
 
 // warnOfLimit reports once that the limit is near.
-func (z *sealer) warnOfLimit(used int64) {
+func (z *sealer) warnNearLimit(used int64) {
 	near := used >= z.options.MaxBytes/10*nearLimitTenths
-	if near && !z.upkeep.eviction.warned {
-		z.upkeep.event(Event{Kind: EventNearLimit, Bytes: used})
+	if near && !z.maintenance.sizeLimit.warned {
+		z.maintenance.report(Event{Kind: EventNearLimit, Bytes: used})
 	}
-	z.upkeep.eviction.warned = near
+	z.maintenance.sizeLimit.warned = near
 }
 
 // usedBytes is the size of the database without the pages that are free.
@@ -92,13 +92,13 @@ func (z *sealer) usedBytes() (int64, error) {
 }
 
 // ends is a heap of series, the one whose first chunk ends first on top.
-type ends []*series
+type chunkEndHeap []*series
 
-func (e ends) Len() int           { return len(e) }
-func (e ends) Less(i, j int) bool { return e[i].firstEnd < e[j].firstEnd }
-func (e ends) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
-func (e *ends) Push(x any)        { *e = append(*e, x.(*series)) }
-func (e *ends) Pop() any {
+func (e chunkEndHeap) Len() int           { return len(e) }
+func (e chunkEndHeap) Less(i, j int) bool { return e[i].firstChunkEnd < e[j].firstChunkEnd }
+func (e chunkEndHeap) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
+func (e *chunkEndHeap) Push(x any)        { *e = append(*e, x.(*series)) }
+func (e *chunkEndHeap) Pop() any {
 	last := len(*e) - 1
 	s := (*e)[last]
 	*e = (*e)[:last]
@@ -106,10 +106,10 @@ func (e *ends) Pop() any {
 }
 
 // oldestFirst is the heap of all series that have chunks.
-func (z *sealer) oldestFirst() *ends {
-	var e ends
-	for _, s := range z.catalog.all() {
-		if s.tail.points > 0 {
+func (z *sealer) oldestChunkHeap() *chunkEndHeap {
+	var e chunkEndHeap
+	for _, s := range z.catalog.allSeries() {
+		if s.lastChunk.points > 0 {
 			e = append(e, s)
 		}
 	}
@@ -119,11 +119,11 @@ func (z *sealer) oldestFirst() *ends {
 
 // evictSome removes the oldest chunks, at most removeRows and no more than
 // have so many bytes, and returns how many it were.
-func (z *sealer) evictSome(oldest *ends, bytes int64) (removed int, err error) {
+func (z *sealer) evictBatch(oldest *chunkEndHeap, bytes int64) (removed int, err error) {
 	var ids []int64
 	touched := make(map[*series]int64) // the last time of what goes
 	var points uint64
-	for len(ids) < removeRows && bytes > 0 && oldest.Len() > 0 {
+	for len(ids) < deleteBatchRows && bytes > 0 && oldest.Len() > 0 {
 		s := (*oldest)[0]
 		next, found := int64(math.MaxInt64), false
 		err := z.conn.query("SELECT id, t1, n, length(data) FROM chunk WHERE series_id = ? AND t1 >= ? ORDER BY t0 LIMIT 2",
@@ -137,12 +137,12 @@ func (z *sealer) evictSome(oldest *ends, bytes int64) (removed int, err error) {
 				points += uint64(asInt(v[2]))
 				bytes -= asInt(v[3]) + logRowOverhead
 				return nil
-			}, s.id, s.firstEnd)
+			}, s.id, s.firstChunkEnd)
 		if err != nil {
 			return 0, err
 		}
-		touched[s] = s.firstEnd
-		if s.firstEnd = next; next == math.MaxInt64 {
+		touched[s] = s.firstChunkEnd
+		if s.firstChunkEnd = next; next == math.MaxInt64 {
 			heap.Pop(oldest)
 		} else {
 			heap.Fix(oldest, 0)
@@ -158,30 +158,30 @@ func (z *sealer) evictSome(oldest *ends, bytes int64) (removed int, err error) {
 			}
 		}
 		for s, last := range touched {
-			if err := c.exec(rollupsUpTo, s.id, last); err != nil {
+			if err := c.exec(deleteRollupsUpTo, s.id, last); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	for s := range touched {
-		if endsErr := z.lookAtEnds(s); err == nil {
+		if endsErr := z.reloadChunkBounds(s); err == nil {
 			err = endsErr
 		}
 	}
 	if err != nil {
 		return 0, err
 	}
-	z.wrote(len(ids) * pageSize)
-	z.upkeep.evicted.Add(points)
-	z.upkeep.eviction.unreported += points
+	z.addWALBytes(len(ids) * pageSize)
+	z.maintenance.evicted.Add(points)
+	z.maintenance.sizeLimit.unreported += points
 	return len(ids), nil
 }
 
 // vacuumLocked gives free pages back to the file system, a few at a time, and
 // only where they are many: what comes next needs them again.
 func (z *sealer) vacuumLocked(stop <-chan struct{}, everything bool) error {
-	for !stopped(stop) {
+	for !isClosed(stop) {
 		pages, err := z.conn.queryInt("PRAGMA page_count")
 		if err != nil {
 			return err
@@ -190,14 +190,14 @@ func (z *sealer) vacuumLocked(stop <-chan struct{}, everything bool) error {
 		if err != nil {
 			return err
 		}
-		if keep := max(vacuumFloor, pages/20); free <= keep && (!everything || free <= vacuumFloor) {
+		if keep := max(minFreePages, pages/20); free <= keep && (!everything || free <= minFreePages) {
 			return nil
 		}
 		before := free
 		if err := z.writer.vacuum(vacuumPages); err != nil {
 			return err
 		}
-		z.wrote(2 * vacuumPages * pageSize)
+		z.addWALBytes(2 * vacuumPages * pageSize)
 		if err := z.checkpointLocked(); err != nil {
 			return err
 		}

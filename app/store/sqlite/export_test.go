@@ -14,26 +14,26 @@ import (
 type Tuning struct {
 	SealEvery, ProbeEvery time.Duration
 	Now                   func() time.Time
-	UpkeepEvery           time.Duration
+	MaintainEvery           time.Duration
 	RestoreAfter          time.Duration
 	AroundCommit          func(commit func() error) error
 	VFS                   string
-	OpenLog               func(path string) (LogFile, error)
+	OpenWAL               func(path string) (WALFile, error)
 }
 
 // LogFile is what rewriteLog needs of a file.
-type LogFile = logFile
+type WALFile = walFile
 
 // Tuned returns o with the settings of t.
-func (o Options) Tuned(t Tuning) Options {
+func (o Options) WithTuning(t Tuning) Options {
 	o.sealEvery, o.probeEvery, o.now, o.aroundCommit = t.SealEvery, t.ProbeEvery, t.Now, t.AroundCommit
-	o.upkeepEvery, o.restoreAfter, o.vfs = t.UpkeepEvery, t.RestoreAfter, t.VFS
-	o.openLog = t.OpenLog
+	o.maintainEvery, o.restoreAfter, o.vfs = t.MaintainEvery, t.RestoreAfter, t.VFS
+	o.openWAL = t.OpenWAL
 	return o
 }
 
 // SealNow seals all points that are in memory, as the sealer would in time.
-func (s *Store) SealNow() error { return s.sealer.report(s.sealer.round(nil, true)) }
+func (s *Store) SealNow() error { return s.sealer.reportFault(s.sealer.runOnce(nil, true)) }
 
 // QueryInt runs a query on the connection that writes.
 func (s *Store) QueryInt(query string) (n int64, err error) {
@@ -43,13 +43,13 @@ func (s *Store) QueryInt(query string) (n int64, err error) {
 }
 
 // Change runs a statement on the file at path, which no Store has open.
-func Change(path, statement string) (err error) {
+func ExecOnFile(path, statement string) (err error) {
 	if file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640); err != nil {
 		return err
 	} else if err := file.Close(); err != nil {
 		return err
 	}
-	c, err := openConn(&dbFile{path: path})
+	c, err := openConn(&databaseFile{path: path})
 	if err != nil {
 		return err
 	}
@@ -58,13 +58,13 @@ func Change(path, statement string) (err error) {
 			err = closeErr
 		}
 	}()
-	return c.once(statement)
+	return c.execOnce(statement)
 }
 
 // CreateFirstRelease makes a file as the first release left it: one series
 // with the points, in chunks of so many.
-func CreateFirstRelease(path, machine, metric string, points []factory.Point, perChunk int) (err error) {
-	file := &dbFile{path: path}
+func CreateSchemaV1File(path, machine, metric string, points []factory.Point, perChunk int) (err error) {
+	file := &databaseFile{path: path}
 	if err := file.create(); err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func CreateFirstRelease(path, machine, metric string, points []factory.Point, pe
 	statements := append([]string{"PRAGMA page_size = 8192", "PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA journal_mode = WAL"}, migrations[0]...)
 	statements = append(statements, fmt.Sprintf("PRAGMA application_id = %d", applicationID), "PRAGMA user_version = 1")
 	for _, statement := range statements {
-		if err := c.drain(statement); err != nil {
+		if err := c.execDiscard(statement); err != nil {
 			return err
 		}
 	}
@@ -87,7 +87,7 @@ func CreateFirstRelease(path, machine, metric string, points []factory.Point, pe
 		var f factory.Summary
 		f.AddAll(part)
 		err := c.exec("INSERT INTO chunk (series_id, t0, t1, n, vlast, vmin, vmax, vsum, data) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
-			f.First.ObservedAt, f.Last.ObservedAt, f.Count, asBits(f.Last.Value), f.Min, f.Max, f.Sum, appendFirstChunk(nil, part))
+			f.First.ObservedAt, f.Last.ObservedAt, f.Count, asBits(f.Last.Value), f.Min, f.Max, f.Sum, appendChunkV1(nil, part))
 		if err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func CreateFirstRelease(path, machine, metric string, points []factory.Point, pe
 }
 
 // EncodeFirstChunk is the codec of the first release.
-func EncodeFirstChunk(points []factory.Point) []byte { return appendFirstChunk(nil, points) }
+func EncodeChunkV1(points []factory.Point) []byte { return appendChunkV1(nil, points) }
 
 // EncodeChunk and the others below are the codecs.
 func EncodeChunk(points []factory.Point) []byte { return appendChunk(nil, points) }
@@ -165,8 +165,8 @@ func SealOften(o *Options) { o.sealEvery = time.Millisecond }
 
 // Exec runs a statement on the connection that writes.
 func (s *Store) Exec(statement string) error {
-	return s.writer.transact(func(c *conn) error { return c.once(statement) })
+	return s.writer.transact(func(c *conn) error { return c.execOnce(statement) })
 }
 
 // RollupsAtOnce is how many rollups a query holds.
-const RollupsAtOnce = rollupsAtOnce
+const RollupReadBatch = rollupReadBatch

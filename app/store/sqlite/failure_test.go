@@ -16,30 +16,30 @@ import (
 var errDisk = errors.New("the disk is on fire")
 
 // hook is an AroundCommit that can be changed while the store is open.
-type hook struct {
-	now atomic.Pointer[func(commit func() error) error]
+type commitHook struct {
+	current atomic.Pointer[func(commit func() error) error]
 }
 
-func (h *hook) commit(commit func() error) error {
-	if f := h.now.Load(); f != nil {
+func (h *commitHook) commit(commit func() error) error {
+	if f := h.current.Load(); f != nil {
 		return (*f)(commit)
 	}
 	return commit()
 }
 
-func (h *hook) set(f func(commit func() error) error) { h.now.Store(&f) }
+func (h *commitHook) set(f func(commit func() error) error) { h.current.Store(&f) }
 
-func (h *hook) clear() { h.now.Store(nil) }
+func (h *commitHook) clear() { h.current.Store(nil) }
 
 // failing is a commit that fails, ghostly one that fails after it has taken
 // effect, as when the sync goes wrong.
-func failing(func() error) error { return errDisk }
+func commitFails(func() error) error { return errDisk }
 
-func ghostly(commit func() error) error { return errors.Join(commit(), errDisk) }
+func commitsThenFails(commit func() error) error { return errors.Join(commit(), errDisk) }
 
 // hold makes the next commit wait. The first channel says that it does, the
 // second lets it and all that follow go on.
-func (h *hook) hold() (reached, release chan struct{}) {
+func (h *commitHook) block() (reached, release chan struct{}) {
 	reached, release = make(chan struct{}, 64), make(chan struct{})
 	h.set(func(commit func() error) error {
 		reached <- struct{}{}
@@ -50,14 +50,14 @@ func (h *hook) hold() (reached, release chan struct{}) {
 }
 
 // faulty opens a store with a hook, whose sealer and probe keep still.
-func faulty(t *testing.T, options sqlite.Options) (*sqlite.Store, *hook) {
+func openWithCommitHook(t *testing.T, options sqlite.Options) (*sqlite.Store, *commitHook) {
 	t.Helper()
-	h := new(hook)
+	h := new(commitHook)
 	if options.Path == "" {
 		options.Path = newPath(t)
 	}
 	options.AutoRegister = true
-	return mustOpen(t, options.Tuned(sqlite.Tuning{SealEvery: time.Hour, ProbeEvery: time.Hour, AroundCommit: h.commit})), h
+	return mustOpen(t, options.WithTuning(sqlite.Tuning{SealEvery: time.Hour, ProbeEvery: time.Hour, AroundCommit: h.commit})), h
 }
 
 // wantAppendFails appends a reading and wants ErrUnavailable for the cause.
@@ -86,17 +86,17 @@ func wantUnknown(t *testing.T, store *sqlite.Store, machine string) {
 
 func TestFailedCommit(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]func(func() error) error{"before it took effect": failing, "after it took effect": ghostly} {
+	for name, fault := range map[string]func(func() error) error{"before it took effect": commitFails, "after it took effect": commitsThenFails} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := newPath(t)
 			faults := make(chan error, 16)
-			store, h := faulty(t, sqlite.Options{Path: path, OnFault: func(err error) { faults <- err }})
-			mustAppend(t, store, []factory.Reading{at("a", 1, 1)})
+			store, h := openWithCommitHook(t, sqlite.Options{Path: path, OnFault: func(err error) { faults <- err }})
+			mustAppend(t, store, []factory.Reading{readingAt("a", 1, 1)})
 
 			h.set(fault)
 			for range 3 {
-				wantAppendFails(t, store, errDisk, at("a", 1, 99), at("a", 2, 99), at("new", 1, 99))
+				wantAppendFails(t, store, errDisk, readingAt("a", 1, 99), readingAt("a", 2, 99), readingAt("new", 1, 99))
 				wantSeries(t, store, "a", "[{1 1}]")
 				wantUnknown(t, store, "new")
 				if err := store.Ready(); !errors.Is(err, factory.ErrUnavailable) || !strings.Contains(err.Error(), errDisk.Error()) {
@@ -108,14 +108,14 @@ func TestFailedCommit(t *testing.T) {
 			}
 
 			h.clear()
-			mustAppend(t, store, []factory.Reading{at("a", 3, 3), at("other", 1, 1)})
+			mustAppend(t, store, []factory.Reading{readingAt("a", 3, 3), readingAt("other", 1, 1)})
 			if err := <-faults; err != nil {
 				t.Errorf("OnFault(%v), want nil, and the fault only once", err)
 			}
 			if err := store.Ready(); err != nil {
 				t.Errorf("Ready() = %v, want nil", err)
 			}
-			mustAppend(t, store, []factory.Reading{at("new", 2, 2)})
+			mustAppend(t, store, []factory.Reading{readingAt("new", 2, 2)})
 			for range 2 {
 				wantSeries(t, store, "a", "[{1 1} {3 3}]")
 				wantSeries(t, store, "new", "[{2 2}]")
@@ -130,9 +130,9 @@ func TestFailedCommit(t *testing.T) {
 func TestPanicInCommitIsContained(t *testing.T) {
 	t.Parallel()
 	faults := make(chan error, 16)
-	store, h := faulty(t, sqlite.Options{OnFault: func(err error) { faults <- err }})
+	store, h := openWithCommitHook(t, sqlite.Options{OnFault: func(err error) { faults <- err }})
 	h.set(func(func() error) error { panic("a broken invariant") })
-	_, err := store.Append(context.Background(), []factory.Reading{at("a", 1, 1)})
+	_, err := store.Append(context.Background(), []factory.Reading{readingAt("a", 1, 1)})
 	if !errors.Is(err, factory.ErrUnavailable) || strings.Contains(err.Error(), "goroutine") {
 		t.Errorf("Append = %v, want ErrUnavailable without a stack", err)
 	}
@@ -141,24 +141,24 @@ func TestPanicInCommitIsContained(t *testing.T) {
 		t.Errorf("OnFault(%v), want the panic with its stack", err)
 	}
 	h.clear()
-	mustAppend(t, store, []factory.Reading{at("a", 2, 2)})
+	mustAppend(t, store, []factory.Reading{readingAt("a", 2, 2)})
 	wantSeries(t, store, "a", "[{2 2}]")
 }
 
 func TestFailedSealing(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(func() error) error{
-		"before it took effect": failing,
-		"after it took effect":  ghostly,
+		"before it took effect": commitFails,
+		"after it took effect":  commitsThenFails,
 		"by a panic":            func(func() error) error { panic("a broken invariant") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := newPath(t)
-			store, h := faulty(t, sqlite.Options{Path: path, SealPoints: 3})
+			store, h := openWithCommitHook(t, sqlite.Options{Path: path, SealPoints: 3})
 			var readings []factory.Reading
 			for i := range int64(8) {
-				readings = append(readings, at("a", i, float64(i)), at("b", 100-i, float64(i)))
+				readings = append(readings, readingAt("a", i, float64(i)), readingAt("b", 100-i, float64(i)))
 			}
 			const a = "[{0 0} {1 1} {2 2} {3 -3} {4 4} {5 5} {6 6} {7 7}]"
 			const b = "[{93 7} {94 6} {95 5} {96 4} {97 3} {98 2} {99 1} {100 0}]"
@@ -175,7 +175,7 @@ func TestFailedSealing(t *testing.T) {
 				}
 			}
 			h.clear()
-			mustAppend(t, store, []factory.Reading{at("a", 3, -3)}) // while a failed layer waits
+			mustAppend(t, store, []factory.Reading{readingAt("a", 3, -3)}) // while a failed layer waits
 			check()
 			h.set(fault)
 			if err := store.SealNow(); err == nil {
@@ -195,10 +195,10 @@ func TestFailedSealing(t *testing.T) {
 	}
 }
 
-func TestFullQueueIsRefusedAtOnce(t *testing.T) {
+func TestAppendToFullQueueFailsAtOnce(t *testing.T) {
 	t.Parallel()
-	store, h := faulty(t, sqlite.Options{QueueReadings: 10})
-	reached, release := h.hold()
+	store, h := openWithCommitHook(t, sqlite.Options{QueueReadings: 10})
+	reached, release := h.block()
 	errs := make(chan error, 2)
 	enqueue := func(readings ...factory.Reading) {
 		go func() {
@@ -206,14 +206,14 @@ func TestFullQueueIsRefusedAtOnce(t *testing.T) {
 			errs <- err
 		}()
 	}
-	enqueue(at("a", 1, 1), at("a", 2, 2))
+	enqueue(readingAt("a", 1, 1), readingAt("a", 2, 2))
 	<-reached // these two are being committed and still count
 	var eight []factory.Reading
 	for i := range int64(8) {
-		eight = append(eight, at("b", i, 1))
+		eight = append(eight, readingAt("b", i, 1))
 	}
 	enqueue(eight...)
-	await(t, "the queue to fill", func() bool { return store.Stats().QueuedReadings == 10 })
+	waitFor(t, "the queue to fill", func() bool { return store.Stats().QueuedReadings == 10 })
 	if _, err := store.Append(context.Background(), eight[:1]); !errors.Is(err, factory.ErrOverloaded) {
 		t.Errorf("Append to a full queue = %v, want ErrOverloaded", err)
 	}
@@ -238,41 +238,41 @@ func TestFullQueueIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
-func TestContextEndsWhileWaiting(t *testing.T) {
+func TestAppendReturnsWhenContextEnds(t *testing.T) {
 	t.Parallel()
-	store, h := faulty(t, sqlite.Options{})
-	reached, release := h.hold()
+	store, h := openWithCommitHook(t, sqlite.Options{})
+	reached, release := h.block()
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		<-reached
 		cancel()
 	}()
-	_, err := store.Append(ctx, []factory.Reading{at("a", 1, 1)})
+	_, err := store.Append(ctx, []factory.Reading{readingAt("a", 1, 1)})
 	if !errors.Is(err, factory.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 		t.Errorf("Append = %v, want ErrUnavailable that wraps context.Canceled", err)
 	}
 	close(release)
-	mustAppend(t, store, []factory.Reading{at("a", 2, 2)})
+	mustAppend(t, store, []factory.Reading{readingAt("a", 2, 2)})
 	wantSeries(t, store, "a", "[{1 1} {2 2}]") // it may become durable, and here it does
 }
 
-func TestCloseCommitsWhatIsQueued(t *testing.T) {
+func TestCloseCommitsQueuedReadings(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
-	store, h := faulty(t, sqlite.Options{Path: path})
-	reached, release := h.hold()
+	store, h := openWithCommitHook(t, sqlite.Options{Path: path})
+	reached, release := h.block()
 	errs := make(chan error, 2)
 	for i := range int64(2) {
 		go func() {
-			_, err := store.Append(context.Background(), []factory.Reading{at("a", i, 1)})
+			_, err := store.Append(context.Background(), []factory.Reading{readingAt("a", i, 1)})
 			errs <- err
 		}()
 	}
 	<-reached
-	await(t, "both to be queued", func() bool { return store.Stats().QueuedReadings == 2 })
+	waitFor(t, "both to be queued", func() bool { return store.Stats().QueuedReadings == 2 })
 	closed := make(chan error, 1)
 	go func() { closed <- store.Close() }()
-	await(t, "Close to begin", func() bool { return store.Ready() != nil })
+	waitFor(t, "Close to begin", func() bool { return store.Ready() != nil })
 	close(release)
 	if err := errors.Join(<-errs, <-errs, <-closed); err != nil {
 		t.Errorf("Append, Append, Close: %v, want nil", err)
@@ -281,7 +281,7 @@ func TestCloseCommitsWhatIsQueued(t *testing.T) {
 }
 
 // await polls until condition holds.
-func await(t *testing.T, what string, condition func() bool) {
+func waitFor(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for tick := time.Tick(time.Millisecond); !condition(); <-tick {

@@ -26,7 +26,7 @@ func recoverAs(err *error) {
 }
 
 // faults remembers what is failing at present, by part of the store.
-type faults struct {
+type faultState struct {
 	onFault func(error)
 
 	mu     sync.Mutex
@@ -35,12 +35,12 @@ type faults struct {
 }
 
 // setCommit notes how the last commit went. setSeal is the same for sealing.
-func (f *faults) setCommit(err error) { f.set(&f.commit, err) }
+func (f *faultState) setCommit(err error) { f.set(&f.commit, err) }
 
-func (f *faults) setSeal(err error) { f.set(&f.seal, err) }
+func (f *faultState) setSeal(err error) { f.set(&f.seal, err) }
 
 // set notes err in one of the fields and reports a change.
-func (f *faults) set(field *error, err error) {
+func (f *faultState) set(field *error, err error) {
 	f.mu.Lock()
 	before := *field
 	*field = err
@@ -56,14 +56,14 @@ func (f *faults) set(field *error, err error) {
 }
 
 // committing returns why the last commit failed, nil if it did not.
-func (f *faults) committing() error {
+func (f *faultState) commitFault() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.commit
 }
 
 // sealing returns why the last sealing failed, nil if it did not.
-func (f *faults) sealing() error {
+func (f *faultState) sealFault() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.seal

@@ -19,7 +19,7 @@ import (
 )
 
 // onFaultDisk is a busy store on a disk that can fail.
-func onFaultDisk(t *testing.T, path string) (*faultDisk, sqlite.Options) {
+func faultDiskOptions(t *testing.T, path string) (*faultDisk, sqlite.Options) {
 	t.Helper()
 	disk := newFaultDisk(t, path)
 	return disk, disk.options(path)
@@ -27,8 +27,8 @@ func onFaultDisk(t *testing.T, path string) (*faultDisk, sqlite.Options) {
 
 // options are those of a busy store on d.
 func (d *faultDisk) options(path string) sqlite.Options {
-	return sqlite.Options{Path: path, AutoRegister: true, SealPoints: 64, SealAfter: time.Millisecond}.Tuned(sqlite.Tuning{
-		SealEvery: time.Millisecond, UpkeepEvery: time.Millisecond, ProbeEvery: 2 * time.Millisecond, VFS: faultVFS, OpenLog: d.openLog,
+	return sqlite.Options{Path: path, AutoRegister: true, SealPoints: 64, SealAfter: time.Millisecond}.WithTuning(sqlite.Tuning{
+		SealEvery: time.Millisecond, MaintainEvery: time.Millisecond, ProbeEvery: 2 * time.Millisecond, VFS: faultVFS, OpenWAL: d.openLog,
 	})
 }
 
@@ -39,7 +39,7 @@ type powerCut struct {
 }
 
 // cutter takes pictures of a disk at random operations.
-type cutter struct {
+type powerCutRecorder struct {
 	disk   *faultDisk
 	random *rand.Rand
 	oneIn  int
@@ -49,7 +49,7 @@ type cutter struct {
 }
 
 // look is a rule that lets everything pass.
-func (c *cutter) look(diskOp) diskFault {
+func (c *powerCutRecorder) maybeCut(diskOp) diskFault {
 	if len(c.cuts) < c.most && c.random.IntN(c.oneIn) == 0 {
 		// Counted before the picture: what is acknowledged is in it.
 		acknowledged := make(map[string]int64)
@@ -62,7 +62,7 @@ func (c *cutter) look(diskOp) diskFault {
 }
 
 // check opens what is left after each cut.
-func (c *cutter) check(t *testing.T) {
+func (c *powerCutRecorder) check(t *testing.T) {
 	t.Helper()
 	if len(c.cuts) < c.most/2 {
 		t.Fatalf("%d pictures were taken, want about %d", len(c.cuts), c.most)
@@ -86,7 +86,7 @@ func (c *cutter) check(t *testing.T) {
 
 // write has each client append n times. An append that fails is tried again;
 // it may or may not have become durable.
-func (c *cutter) write(t *testing.T, store *sqlite.Store, n int64) (failed int64) {
+func (c *powerCutRecorder) write(t *testing.T, store *sqlite.Store, n int64) (failed int64) {
 	t.Helper()
 	var wg sync.WaitGroup
 	var failures atomic.Int64
@@ -117,10 +117,10 @@ func (c *cutter) write(t *testing.T, store *sqlite.Store, n int64) (failed int64
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
-	disk, options := onFaultDisk(t, path)
-	c := &cutter{disk: disk, random: rand.New(rand.NewPCG(7, 8)), oneIn: 10, most: 60}
+	disk, options := faultDiskOptions(t, path)
+	c := &powerCutRecorder{disk: disk, random: rand.New(rand.NewPCG(7, 8)), oneIn: 10, most: 60}
 	store := mustOpen(t, options)
-	disk.setRule(c.look)
+	disk.setRule(c.maybeCut)
 	c.write(t, store, 150)
 	disk.setRule(nil)
 	mustClose(t, store)
@@ -147,13 +147,13 @@ func TestFailingDisk(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := newPath(t)
-			disk, options := onFaultDisk(t, path)
-			c := &cutter{disk: disk, random: rand.New(rand.NewPCG(9, 10)), oneIn: 6, most: 20}
+			disk, options := faultDiskOptions(t, path)
+			c := &powerCutRecorder{disk: disk, random: rand.New(rand.NewPCG(9, 10)), oneIn: 6, most: 20}
 			store := mustOpen(t, options)
 			c.write(t, store, 5)
 			left := 0
 			disk.setRule(func(op diskOp) diskFault {
-				c.look(op)
+				c.maybeCut(op)
 				if op.kind != fault.kind {
 					return diskFault{}
 				}
@@ -171,7 +171,7 @@ func TestFailingDisk(t *testing.T) {
 				t.Error("no append failed: the test shows nothing")
 			}
 			disk.setRule(nil)
-			await(t, "the store to recover", func() bool { return store.Ready() == nil })
+			waitFor(t, "the store to recover", func() bool { return store.Ready() == nil })
 			c.write(t, store, 5)
 			for client := range killClients {
 				checkClient(t, store, client, 70)
@@ -187,11 +187,11 @@ func TestFailingDisk(t *testing.T) {
 // TestKilledAfterAFailedSync: a process that a sync has failed, and that was
 // killed, leaves a log of which more is seen than is on the disk. What the next
 // one acknowledges on top of it is there after a power cut.
-func TestKilledAfterAFailedSync(t *testing.T) {
+func TestKillAfterFailedSync(t *testing.T) {
 	t.Parallel()
-	disk, options := onFaultDisk(t, newPath(t))
+	disk, options := faultDiskOptions(t, newPath(t))
 	first := mustOpen(t, options)
-	c := &cutter{disk: disk, random: rand.New(rand.NewPCG(11, 12)), oneIn: 6, most: 40}
+	c := &powerCutRecorder{disk: disk, random: rand.New(rand.NewPCG(11, 12)), oneIn: 6, most: 40}
 	c.write(t, first, 5)
 	disk.setRule(func(op diskOp) diskFault {
 		if op.kind == "sync" {
@@ -210,7 +210,7 @@ func TestKilledAfterAFailedSync(t *testing.T) {
 	mustClose(t, first)
 
 	second := mustOpen(t, c.disk.options(path))
-	c.disk.setRule(c.look)
+	c.disk.setRule(c.maybeCut)
 	c.write(t, second, 60)
 	c.disk.setRule(nil)
 	mustClose(t, second)

@@ -208,7 +208,7 @@ func (h *handle) act(kind string, c change, run func(length int) int32) int32 {
 }
 
 // openLog is Tuning.OpenLog: it opens the file through d.
-func (d *faultDisk) openLog(path string) (sqlite.LogFile, error) {
+func (d *faultDisk) openLog(path string) (sqlite.WALFile, error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err

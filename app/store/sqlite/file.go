@@ -12,16 +12,16 @@ import (
 var errReplaced = errors.New("another file is in its place")
 
 // dbFile is the database file of a Store.
-type dbFile struct {
+type databaseFile struct {
 	path string // absolute
 	vfs  string // the name of SQLite's file system layer; "" is its own
 	info os.FileInfo
 	// openLog opens the write-ahead log where it is not a plain file.
-	openLog func(path string) (logFile, error)
+	openWAL func(path string) (walFile, error)
 }
 
 // logFile is the write-ahead log as rewriteLog uses it.
-type logFile interface {
+type walFile interface {
 	io.ReaderAt
 	io.WriterAt
 	io.Closer
@@ -29,7 +29,7 @@ type logFile interface {
 }
 
 // dsn is how connections name the file. None of them creates it.
-func (f *dbFile) dsn() string {
+func (f *databaseFile) dsn() string {
 	query := url.Values{"mode": {"rw"}}
 	if f.vfs != "" {
 		query.Set("vfs", f.vfs)
@@ -39,7 +39,7 @@ func (f *dbFile) dsn() string {
 
 // create makes the file if it is missing, for the owner and the group alone,
 // and remembers which one it is.
-func (f *dbFile) create() error {
+func (f *databaseFile) create() error {
 	// SQLite would open a file that it may not write, and give it to the
 	// world to read.
 	file, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o640)
@@ -56,7 +56,7 @@ func (f *dbFile) create() error {
 
 // check reports an error when the file is not at its path any more: what is
 // written then would be lost with the process.
-func (f *dbFile) check() error {
+func (f *databaseFile) check() error {
 	info, err := os.Stat(f.path)
 	if err != nil {
 		return fmt.Errorf("database file: %w", err)
@@ -72,14 +72,14 @@ func (f *dbFile) check() error {
 // failed, the system still shows what it could not write, and a sync alone
 // would not write it any more. The same bytes are written in their places, so
 // it may end anywhere. No other store may have the file open; who reads it may.
-func (f *dbFile) rewriteLog() (err error) {
+func (f *databaseFile) rewriteWAL() (err error) {
 	path := f.path + walSuffix
 	if info, err := os.Stat(path); errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
 		return nil
 	}
-	open := f.openLog
+	open := f.openWAL
 	if open == nil {
-		open = func(path string) (logFile, error) { return os.OpenFile(path, os.O_RDWR, 0) }
+		open = func(path string) (walFile, error) { return os.OpenFile(path, os.O_RDWR, 0) }
 	}
 	file, err := open(path)
 	if err != nil {

@@ -25,18 +25,18 @@ const (
 // meetFullDisk is the role "full": the files must not grow any more for a
 // while, which is what a full disk looks like to SQLite, save for the number
 // of the error. All that is acknowledged has the times 1 to fullBefore+fullAfter.
-func meetFullDisk(path string) error {
+func runOnFullDisk(path string) error {
 	signal.Ignore(syscall.SIGXFSZ) // the kernel sends it along with the error
 	faults := make(chan error, 16)
 	store, err := sqlite.Open(context.Background(), sqlite.Options{
 		Path: path, AutoRegister: true, OnFault: func(err error) { faults <- err },
-	}.Tuned(sqlite.Tuning{ProbeEvery: 5 * time.Millisecond}))
+	}.WithTuning(sqlite.Tuning{ProbeEvery: 5 * time.Millisecond}))
 	if err != nil {
 		return err
 	}
 	var next int64
 	appendOne := func() error {
-		_, err := store.Append(context.Background(), []factory.Reading{at("m", next+1, float64(next+1))})
+		_, err := store.Append(context.Background(), []factory.Reading{readingAt("m", next+1, float64(next+1))})
 		if err == nil {
 			next++
 		}
@@ -120,7 +120,7 @@ func wantPoints(store factory.Store, n int64) error {
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
-	cmd := child(t, "full", path)
+	cmd := childProcess(t, "full", path)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -140,13 +140,13 @@ func TestOpenAfterUnfinishedFirstStart(t *testing.T) {
 	path := newPath(t)
 	for name, prepare := range map[string]func() error{
 		"an empty file":        func() error { return os.WriteFile(path, nil, 0o600) },
-		"pragmas, no table":    func() error { return sqlite.Change(path, "PRAGMA journal_mode = WAL") },
+		"pragmas, no table":    func() error { return sqlite.ExecOnFile(path, "PRAGMA journal_mode = WAL") },
 		"a finished one again": func() error { return nil },
 	} {
 		if err := prepare(); err != nil {
 			t.Fatal(err)
 		}
-		if err := openOnce(path); err != nil {
+		if err := openAndCloseStore(path); err != nil {
 			t.Errorf("%s: Open = %v", name, err)
 		}
 	}

@@ -22,17 +22,17 @@ func BenchmarkGrowth(b *testing.B) {
 	for _, millions := range []int{1, 10} {
 		b.Run(fmt.Sprintf("%dM", millions), func(b *testing.B) {
 			for b.Loop() {
-				grow(b, millions)
+				appendGrowing(b, millions)
 			}
 		})
 	}
 }
 
-func grow(b *testing.B, millions int) {
+func appendGrowing(b *testing.B, millions int) {
 	b.Helper()
 	const series = 1000
 	store := mustOpen(b, sqlite.Options{Path: newPath(b), AutoRegister: true, MaxBytes: 12 << 20}.
-		Tuned(sqlite.Tuning{UpkeepEvery: time.Second}))
+		WithTuning(sqlite.Tuning{MaintainEvery: time.Second}))
 	readings := regularReadings(series, 1)
 	random := rand.New(rand.NewPCG(1, 1))
 	var first, last time.Duration

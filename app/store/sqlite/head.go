@@ -10,20 +10,20 @@ import (
 
 // head gathers the points of a series until they are sealed. Points in order
 // cost an append; late ones are sorted in when somebody looks.
-type head struct {
+type pointBuffer struct {
 	points []factory.Point
-	messy  bool // points are not in strictly ascending order
+	unsorted  bool // points are not in strictly ascending order
 }
 
 // add takes a point; it replaces an earlier one of the same time.
-func (h *head) add(p factory.Point) {
-	if n := len(h.points); n > 0 && !h.messy {
+func (h *pointBuffer) add(p factory.Point) {
+	if n := len(h.points); n > 0 && !h.unsorted {
 		switch last := h.points[n-1].ObservedAt; {
 		case p.ObservedAt == last:
 			h.points[n-1] = p
 			return
 		case p.ObservedAt < last:
-			h.messy = true
+			h.unsorted = true
 		}
 	}
 	h.points = append(h.points, p)
@@ -31,8 +31,8 @@ func (h *head) add(p factory.Point) {
 
 // tidy puts the points in strictly ascending order. Of several with the same
 // time the one that came last stays.
-func (h *head) tidy() {
-	if !h.messy {
+func (h *pointBuffer) sort() {
+	if !h.unsorted {
 		return
 	}
 	slices.SortStableFunc(h.points, func(a, b factory.Point) int {
@@ -46,7 +46,7 @@ func (h *head) tidy() {
 			kept = append(kept, p)
 		}
 	}
-	h.points, h.messy = kept, false
+	h.points, h.unsorted = kept, false
 }
 
 // between returns the part of points, which are in ascending order, from from

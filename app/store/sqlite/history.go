@@ -11,23 +11,23 @@ import (
 
 // History implements factory.Store.
 func (s *Store) History(ctx context.Context, q factory.HistoryQuery) (factory.HistoryPage, error) {
-	s.reading.RLock()
-	defer s.reading.RUnlock()
-	if err := s.mayRead(ctx, q.Limit); err != nil {
+	s.queryMu.RLock()
+	defer s.queryMu.RUnlock()
+	if err := s.checkQuery(ctx, q.Limit); err != nil {
 		return factory.HistoryPage{}, err
 	}
-	all, after, err := s.seriesFrom(q.Machine, q.Metrics, historyCursor, q.Cursor)
+	all, after, err := s.querySeries(q.Machine, q.Metrics, historyCursor, q.Cursor)
 	if err != nil {
 		return factory.HistoryPage{}, err
 	}
-	reader := s.newReader(ctx)
+	reader := s.newSeriesReader(ctx)
 	defer reader.close()
 	return reader.page(all, q, after)
 }
 
 // seriesFrom returns the series that a query is about, all or those listed,
 // and the position that its cursor stands for.
-func (s *Store) seriesFrom(machine string, metrics []string, kind byte, cursor string) (all []*series, after position, err error) {
+func (s *Store) querySeries(machine string, metrics []string, kind byte, cursor string) (all []*series, after position, err error) {
 	if s.catalog.machine(machine) == nil {
 		return nil, after, fmt.Errorf("machine %q: %w", machine, factory.ErrNotFound)
 	}
@@ -40,12 +40,12 @@ func (s *Store) seriesFrom(machine string, metrics []string, kind byte, cursor s
 			return nil, after, fmt.Errorf("cursor belongs to machine %q, not %q: %w", after.machine, machine, factory.ErrInvalid)
 		}
 	}
-	return wanted(s.catalog.ofMachine(machine), metrics), after, nil
+	return filterMetrics(s.catalog.machineSeries(machine), metrics), after, nil
 }
 
 // wanted returns those of a machine's series whose metric is listed; all if
 // the list is empty.
-func wanted(all []*series, metrics []string) []*series {
+func filterMetrics(all []*series, metrics []string) []*series {
 	if len(metrics) == 0 {
 		return all
 	}
@@ -63,7 +63,7 @@ func wanted(all []*series, metrics []string) []*series {
 }
 
 // page collects up to q.Limit points of the series, after the position.
-func (r *historyReader) page(all []*series, q factory.HistoryQuery, after position) (page factory.HistoryPage, err error) {
+func (r *seriesReader) page(all []*series, q factory.HistoryQuery, after position) (page factory.HistoryPage, err error) {
 	left := min(q.Limit, math.MaxInt-1)
 	var last position
 	for _, s := range all {
@@ -85,7 +85,7 @@ func (r *historyReader) page(all []*series, q factory.HistoryQuery, after positi
 		more := len(points) > left
 		points = points[:min(left, len(points))]
 		if len(points) > 0 {
-			page.Series = append(page.Series, factory.Series{Metric: s.metric, Unit: s.about.Load().unit, Points: points})
+			page.Series = append(page.Series, factory.Series{Metric: s.metric, Unit: s.meta.Load().unit, Points: points})
 			last = position{key: s.key, at: points[len(points)-1].ObservedAt}
 			left -= len(points)
 		}
@@ -100,7 +100,7 @@ func (r *historyReader) page(all []*series, q factory.HistoryQuery, after positi
 // points returns the first points of s from from to to, at most limit. It
 // looks at the memory first: what is sealed in between is then found in the
 // file, and what is found in both is taken once.
-func (r *historyReader) points(s *series, from, to int64, limit int) ([]factory.Point, error) {
+func (r *seriesReader) points(s *series, from, to int64, limit int) ([]factory.Point, error) {
 	from = max(from, s.expiry(r.now, r.retention))
 	if from >= to {
 		return nil, nil
@@ -126,7 +126,7 @@ const chunksOfRange = `
 	ORDER BY t0`
 
 // withChunks merges the chunks of s into the points from memory.
-func (r *historyReader) withChunks(s *series, memory []factory.Point, from, to int64, limit int) (points []factory.Point, err error) {
+func (r *seriesReader) withChunks(s *series, memory []factory.Point, from, to int64, limit int) (points []factory.Point, err error) {
 	if err := r.connect(); err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (r *historyReader) withChunks(s *series, memory []factory.Point, from, to i
 // overlay finishes the chunk that begins at start in points: only what lies
 // from from to to stays, and the points from memory up to its end are merged
 // in. It returns the rest of memory too.
-func (r *historyReader) overlay(points []factory.Point, start int, memory []factory.Point, from, to int64) (merged, rest []factory.Point) {
+func (r *seriesReader) overlay(points []factory.Point, start int, memory []factory.Point, from, to int64) (merged, rest []factory.Point) {
 	sealed := between(points[start:], from, to)
 	if len(sealed) == 0 {
 		return points[:start], memory

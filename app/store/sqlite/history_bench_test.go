@@ -217,7 +217,7 @@ func BenchmarkAppendWhileReading(b *testing.B) {
 	b.ReportAllocs()
 	for n := int64(1); b.Loop(); n++ {
 		for i := range readings {
-			observe(&readings[i], n)
+			setObservation(&readings[i], n)
 		}
 		mustAppend(b, store, readings)
 	}

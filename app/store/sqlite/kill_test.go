@@ -20,7 +20,7 @@ import (
 // work; each finds what the one before it left.
 const killFiles = 10
 
-func TestNothingAcknowledgedIsLostByKill(t *testing.T) {
+func TestKillLosesNoAcknowledgedReading(t *testing.T) {
 	t.Parallel()
 	for file := range killFiles {
 		t.Run(fmt.Sprint("file ", file), func(t *testing.T) {
@@ -33,7 +33,7 @@ func TestNothingAcknowledgedIsLostByKill(t *testing.T) {
 			}
 			acknowledged := make(map[string]int64)
 			for round := range killRounds {
-				killAfter(t, path, role, moment{
+				killAfter(t, path, role, killPoint{
 					life: time.Duration(random.IntN(100_000)) * time.Microsecond, starting: round%4 == 3,
 					counted: round%2 == 0, lines: random.IntN(40),
 				}, acknowledged)
@@ -52,16 +52,16 @@ func TestNothingAcknowledgedIsLostByKill(t *testing.T) {
 
 // moment is when a process is killed: some time after it is ready, or after
 // its start, or once it has acknowledged so much.
-type moment struct {
+type killPoint struct {
 	life              time.Duration
 	starting, counted bool
 	lines             int
 }
 
 // killAfter runs the process and kills it with SIGKILL.
-func killAfter(t *testing.T, path, role string, when moment, acknowledged map[string]int64) {
+func killAfter(t *testing.T, path, role string, when killPoint, acknowledged map[string]int64) {
 	t.Helper()
-	cmd := child(t, role, path)
+	cmd := childProcess(t, role, path)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -117,12 +117,12 @@ func killAfter(t *testing.T, path, role string, when moment, acknowledged map[st
 // openKilled opens what a killed process left, which must be sound.
 func openKilled(t *testing.T, path string) *sqlite.Store {
 	t.Helper()
-	var heard events
-	store, err := sqlite.Open(context.Background(), still(path, &heard))
+	var heard eventRecorder
+	store, err := sqlite.Open(context.Background(), manualOptions(path, &heard))
 	if err != nil {
 		t.Fatalf("Open after the kill = %v", err)
 	}
-	await(t, "the check of the file", func() bool { return store.Stats().Integrity != factory.IntegrityChecking })
+	waitFor(t, "the check of the file", func() bool { return store.Stats().Integrity != factory.IntegrityChecking })
 	if stats := store.Stats(); stats.Integrity == factory.IntegrityDamaged || stats.QuarantinedChunks != 0 {
 		t.Errorf("the file is %s, %d parts in quarantine, events %q", stats.Integrity, stats.QuarantinedChunks, heard.kinds())
 	}
@@ -144,7 +144,7 @@ func checkWritten(t *testing.T, path string, acknowledged map[string]int64) {
 			checkClient(t, store, client, n)
 		}
 	}
-	checkBulk(t, store, acknowledged["bulk"])
+	checkBulkReadings(t, store, acknowledged["bulk"])
 	checkRegistry(t, store, acknowledged)
 	if _, err := store.Machine(context.Background(), "temp"); err == nil {
 		for _, p := range history(t, store, "temp", "v") {
@@ -186,7 +186,7 @@ func checkClient(t *testing.T, store *sqlite.Store, client int, n int64) {
 }
 
 // checkBulk checks the points of bulk, and that its buckets say the same.
-func checkBulk(t *testing.T, store *sqlite.Store, least int64) {
+func checkBulkReadings(t *testing.T, store *sqlite.Store, least int64) {
 	t.Helper()
 	n, err := bulkCount(store)
 	if err != nil || n < least {

@@ -57,15 +57,15 @@ func tempValue(at int64) float64 { return float64(at % 1000) }
 
 // busyAllTheTime has the sealer at work between any two commits, with all that
 // it has to do.
-func busyAllTheTime(path string) sqlite.Options {
+func busyOptions(path string) sqlite.Options {
 	return sqlite.Options{Path: path, AutoRegister: true, SealPoints: 64, SealAfter: time.Millisecond}.
-		Tuned(sqlite.Tuning{SealEvery: time.Millisecond, UpkeepEvery: time.Millisecond})
+		WithTuning(sqlite.Tuning{SealEvery: time.Millisecond, MaintainEvery: time.Millisecond})
 }
 
 // writeUntilKilled is the role "write".
 func writeUntilKilled(path string) error {
 	ctx := context.Background()
-	store, err := sqlite.Open(ctx, busyAllTheTime(path))
+	store, err := sqlite.Open(ctx, busyOptions(path))
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func writeUntilKilled(path string) error {
 	forEver("purge", purge, func(n int64) error {
 		machine := "purge-" + strconv.FormatInt(n, 10)
 		for i := range int64(3) {
-			if err := appendAll(store, noise(machine, i*500, 500)); err != nil {
+			if err := appendAll(store, noisyReadings(machine, i*500, 500)); err != nil {
 				return err
 			}
 		}
@@ -168,7 +168,7 @@ func nameCount(store *sqlite.Store) (int64, error) {
 // evictUntilKilled is the role "evict": it appends more than the size limit
 // leaves room for.
 func evictUntilKilled(path string) error {
-	options := busyAllTheTime(path)
+	options := busyOptions(path)
 	options.MaxBytes = evictLimit
 	store, err := sqlite.Open(context.Background(), options)
 	if err != nil {
@@ -185,7 +185,7 @@ func evictUntilKilled(path string) error {
 	fmt.Println("ready 0")
 	for {
 		n++
-		if err := appendAll(store, noise("m", (n-1)*bulkWidth, bulkWidth)); err != nil {
+		if err := appendAll(store, noisyReadings("m", (n-1)*bulkWidth, bulkWidth)); err != nil {
 			return fmt.Errorf("evict %d: %w", n, err)
 		}
 		fmt.Fprintf(os.Stdout, "evict %d\n", n)

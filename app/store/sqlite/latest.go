@@ -10,22 +10,22 @@ import (
 
 // Latest implements factory.Store. It is answered from memory.
 func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (factory.LatestPage, error) {
-	s.reading.RLock()
-	defer s.reading.RUnlock()
-	if err := s.mayRead(ctx, q.Limit); err != nil {
+	s.queryMu.RLock()
+	defer s.queryMu.RUnlock()
+	if err := s.checkQuery(ctx, q.Limit); err != nil {
 		return factory.LatestPage{}, err
 	}
-	candidates, err := s.latestCandidates(q)
+	candidates, err := s.latestSeries(q)
 	if err != nil {
 		return factory.LatestPage{}, err
 	}
 	var page factory.LatestPage
 	now := s.options.now().UnixMilli()
 	for _, c := range candidates {
-		if q.Metric != "" && c.metric != q.Metric || c.dormant.Load() {
+		if q.Metric != "" && c.metric != q.Metric || c.machineDeleted.Load() {
 			continue
 		}
-		point, known := c.newest()
+		point, known := c.latestPoint()
 		if !known || point.ObservedAt < c.expiry(now, s.options.Retention) {
 			continue
 		}
@@ -36,17 +36,17 @@ func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (factory.Late
 		}
 		page.Readings = append(page.Readings, factory.LatestReading{Reading: factory.Reading{
 			Machine: c.machine, Metric: c.metric, ObservedAt: point.ObservedAt, Value: point.Value,
-		}, Unit: c.about.Load().unit})
+		}, Unit: c.meta.Load().unit})
 	}
 	return page, nil
 }
 
 // latestCandidates returns the series of the machine asked for, or all, that
 // come after the cursor.
-func (s *Store) latestCandidates(q factory.LatestQuery) ([]*series, error) {
-	candidates := s.catalog.all()
+func (s *Store) latestSeries(q factory.LatestQuery) ([]*series, error) {
+	candidates := s.catalog.allSeries()
 	if q.Machine != "" {
-		candidates = s.catalog.ofMachine(q.Machine)
+		candidates = s.catalog.machineSeries(q.Machine)
 	}
 	if q.Cursor == "" {
 		return candidates, nil
@@ -60,8 +60,8 @@ func (s *Store) latestCandidates(q factory.LatestQuery) ([]*series, error) {
 }
 
 // mayRead says why a query must not begin, if so. The caller holds reading.
-func (s *Store) mayRead(ctx context.Context, limit int) error {
-	if s.shut {
+func (s *Store) checkQuery(ctx context.Context, limit int) error {
+	if s.queriesClosed {
 		return errClosed
 	}
 	if err := ctx.Err(); err != nil {

@@ -12,7 +12,7 @@ import (
 // latest chunk, then the points in the ingest log, in the order in which they
 // were committed. A point that is sealed already comes again with the log row
 // that it shares with others; it then lies over its chunk with the same value.
-func (s *Store) load(ctx context.Context, c *conn) error {
+func (s *Store) recover(ctx context.Context, c *conn) error {
 	if err := s.loadMachines(ctx, c); err != nil {
 		return fmt.Errorf("load machines: %w", err)
 	}
@@ -23,10 +23,10 @@ func (s *Store) load(ctx context.Context, c *conn) error {
 	if err := s.loadPurged(c); err != nil {
 		return fmt.Errorf("load purged series: %w", err)
 	}
-	if err := s.sealer.upkeep.countQuarantine(c); err != nil {
+	if err := s.sealer.maintenance.countQuarantine(c); err != nil {
 		return fmt.Errorf("count damaged parts: %w", err)
 	}
-	if err := s.loadLog(ctx, c, byID); err != nil {
+	if err := s.replayLog(ctx, c, byID); err != nil {
 		return fmt.Errorf("load ingest log: %w", err)
 	}
 	return nil
@@ -36,7 +36,7 @@ func (s *Store) loadMachines(ctx context.Context, c *conn) error {
 	var all []*machine
 	err := c.query("SELECT id, name, site, area, line, attributes, version, created_at, updated_at, deleted FROM machine",
 		func(v []driver.Value) error {
-			m, err := readMachine(v)
+			m, err := scanMachine(v)
 			if err != nil {
 				return err
 			}
@@ -57,11 +57,11 @@ func (s *Store) loadSeries(ctx context.Context, c *conn) (map[int64]*series, err
 		LEFT JOIN chunk AS last ON last.id = (SELECT id FROM chunk WHERE series_id = s.id ORDER BY t0 DESC LIMIT 1)
 		LEFT JOIN chunk AS first ON first.id = (SELECT id FROM chunk WHERE series_id = s.id ORDER BY t0 LIMIT 1)`,
 		func(v []driver.Value) error {
-			known := newSeries(asInt(v[0]), key{asString(v[1]), asString(v[2])}, readMetric(v[7:]))
+			known := newSeries(asInt(v[0]), key{asString(v[1]), asString(v[2])}, scanMetric(v[7:]))
 			if v[3] != nil {
-				known.restore(tail{t1: asInt(v[3]), points: int(asInt(v[4]))}, asInt(v[6]), asInt(v[5]))
+				known.setChunks(lastChunk{end: asInt(v[3]), points: int(asInt(v[4]))}, asInt(v[6]), asInt(v[5]))
 			}
-			known.dormant.Store(s.catalog.machine(known.machine).live() == nil)
+			known.machineDeleted.Store(s.catalog.machine(known.machine).liveMeta() == nil)
 			byID[known.id] = known
 			all = append(all, known)
 			s.committer.lastSeries = max(s.committer.lastSeries, known.id)
@@ -74,20 +74,20 @@ func (s *Store) loadSeries(ctx context.Context, c *conn) (map[int64]*series, err
 // loadPurged notes the series of which there may be points left.
 func (s *Store) loadPurged(c *conn) error {
 	return c.query("SELECT series_id, seq FROM purged", func(v []driver.Value) error {
-		s.sealer.notePurged(asInt(v[0]), asInt(v[1]))
+		s.sealer.markPurged(asInt(v[0]), asInt(v[1]))
 		s.committer.lastSeries = max(s.committer.lastSeries, asInt(v[0]))
 		return nil
 	})
 }
 
-func (s *Store) loadLog(ctx context.Context, c *conn, byID map[int64]*series) error {
+func (s *Store) replayLog(ctx context.Context, c *conn, byID map[int64]*series) error {
 	now := s.options.now().UnixMilli()
 	damaged := make(map[int64]error)
 	err := c.query("SELECT seq, data FROM ingest_log ORDER BY seq", func(v []driver.Value) error {
 		seq, data := asInt(v[0]), asBytes(v[1])
 		err := decodeLog(data, func(id int64, p factory.Point) error {
 			known := byID[id]
-			if _, purged := s.sealer.upkeep.purged[id]; purged {
+			if _, purged := s.sealer.maintenance.purged[id]; purged {
 				return nil
 			}
 			if known == nil {
@@ -100,26 +100,26 @@ func (s *Store) loadLog(ctx context.Context, c *conn, byID map[int64]*series) er
 			damaged[seq] = fmt.Errorf("ingest log, row %d: %w", seq, err)
 		}
 		s.committer.lastSeq = seq
-		s.backlog.markApplied(seq)
-		s.sealer.logGrew(len(data))
+		s.sealQueue.markApplied(seq)
+		s.sealer.addLogBytes(len(data))
 		return ctx.Err()
 	})
 	if err != nil {
 		return err
 	}
 	for seq, cause := range damaged {
-		if err := setLogAside(c, seq, cause, now); err != nil {
+		if err := quarantineLogRow(c, seq, cause, now); err != nil {
 			return err
 		}
-		s.sealer.upkeep.quarantined.Add(1)
-		s.sealer.upkeep.event(Event{Kind: EventDamaged, Err: cause})
+		s.sealer.maintenance.quarantined.Add(1)
+		s.sealer.maintenance.report(Event{Kind: EventDamaged, Err: cause})
 	}
 	return nil
 }
 
 // setLogAside moves a damaged log row to the quarantine: better without what
 // it held than without a store.
-func setLogAside(c *conn, seq int64, cause error, now int64) error {
+func quarantineLogRow(c *conn, seq int64, cause error, now int64) error {
 	for _, statement := range []struct {
 		text string
 		args []driver.Value

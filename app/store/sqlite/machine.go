@@ -14,23 +14,23 @@ import (
 // machine is one machine with its description. Only the committer changes it.
 type machine struct {
 	id    string
-	about atomic.Pointer[machineState]
+	meta atomic.Pointer[machineMeta]
 }
 
 // machineState is one version of a machine's description. Nobody changes it.
 // LastSeen is not set.
-type machineState struct {
+type machineMeta struct {
 	factory.Machine
 	deleted bool
 }
 
 // live returns the description of a machine that is not deleted, else nil. m
 // may be nil.
-func (m *machine) live() *machineState {
+func (m *machine) liveMeta() *machineMeta {
 	if m == nil {
 		return nil
 	}
-	if about := m.about.Load(); !about.deleted {
+	if about := m.meta.Load(); !about.deleted {
 		return about
 	}
 	return nil
@@ -39,12 +39,12 @@ func (m *machine) live() *machineState {
 // newMachine is a machine as it is registered on first sight.
 func newMachine(id string, now int64) *machine {
 	m := &machine{id: id}
-	m.about.Store(&machineState{Machine: factory.Machine{ID: id, Version: 1, CreatedAt: now, UpdatedAt: now}})
+	m.meta.Store(&machineMeta{Machine: factory.Machine{ID: id, Version: 1, CreatedAt: now, UpdatedAt: now}})
 	return m
 }
 
 // described is a copy of the description that the caller may change.
-func (a *machineState) described() factory.Machine {
+func (a *machineMeta) toMachine() factory.Machine {
 	shown := a.Machine
 	shown.Attributes = maps.Clone(a.Attributes)
 	return shown
@@ -52,7 +52,7 @@ func (a *machineState) described() factory.Machine {
 
 // revived is the description that a deleted machine gets when it reports
 // again.
-func (a *machineState) revived(now int64) *machineState {
+func (a *machineMeta) undeleted(now int64) *machineMeta {
 	next := *a
 	next.deleted = false
 	next.Version++
@@ -61,7 +61,7 @@ func (a *machineState) revived(now int64) *machineState {
 }
 
 // write makes the row of the machine what a says.
-func (a *machineState) write(c *conn) error {
+func (a *machineMeta) write(c *conn) error {
 	attributes := ""
 	if len(a.Attributes) > 0 {
 		text, err := json.Marshal(a.Attributes)
@@ -76,8 +76,8 @@ func (a *machineState) write(c *conn) error {
 
 // readMachine is the machine in a row of
 // id, name, site, area, line, attributes, version, created_at, updated_at, deleted.
-func readMachine(v []driver.Value) (*machine, error) {
-	a := &machineState{Machine: factory.Machine{
+func scanMachine(v []driver.Value) (*machine, error) {
+	a := &machineMeta{Machine: factory.Machine{
 		ID: asString(v[0]), Name: asString(v[1]),
 		Placement: factory.Placement{Site: asString(v[2]), Area: asString(v[3]), Line: asString(v[4])},
 		Version:   asInt(v[6]), CreatedAt: asInt(v[7]), UpdatedAt: asInt(v[8]),
@@ -88,12 +88,12 @@ func readMachine(v []driver.Value) (*machine, error) {
 		}
 	}
 	m := &machine{id: a.ID}
-	m.about.Store(a)
+	m.meta.Store(a)
 	return m, nil
 }
 
 // metricState is one version of a metric's description. Nobody changes it.
-type metricState struct {
+type metricMeta struct {
 	unit                     string
 	kind                     factory.MetricKind
 	expectedMin, expectedMax *float64
@@ -103,19 +103,19 @@ type metricState struct {
 }
 
 // newMetricState describes a metric as it is registered on first sight.
-func newMetricState(now int64) *metricState {
-	return &metricState{kind: factory.Gauge, version: 1, createdAt: now, updatedAt: now}
+func newMetricMeta(now int64) *metricMeta {
+	return &metricMeta{kind: factory.Gauge, version: 1, createdAt: now, updatedAt: now}
 }
 
 // same reports whether two descriptions say the same, whatever the version.
-func (a *metricState) same(b *metricState) bool {
+func (a *metricMeta) equal(b *metricMeta) bool {
 	same := func(a, b *float64) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
 	return a.unit == b.unit && a.kind == b.kind && a.retention == b.retention &&
 		same(a.expectedMin, b.expectedMin) && same(a.expectedMax, b.expectedMax)
 }
 
 // described is the metric as callers see it.
-func (a *metricState) described(k key) factory.Metric {
+func (a *metricMeta) toMetric(k key) factory.Metric {
 	clone := func(v *float64) *float64 {
 		if v == nil {
 			return nil
@@ -130,7 +130,7 @@ func (a *metricState) described(k key) factory.Metric {
 }
 
 // write makes the row of a series what a says.
-func (a *metricState) write(c *conn, id int64, k key) error {
+func (a *metricMeta) write(c *conn, id int64, k key) error {
 	retention := int64(a.retention / time.Millisecond)
 	if a.retention == factory.KeepForever {
 		retention = -1
@@ -150,14 +150,14 @@ func (a *metricState) write(c *conn, id int64, k key) error {
 
 // readMetric is the description in the columns
 // unit, kind, expected_min, expected_max, retention, version, created_at, updated_at.
-func readMetric(v []driver.Value) *metricState {
+func scanMetric(v []driver.Value) *metricMeta {
 	optional := func(v driver.Value) *float64 {
 		if f, ok := v.(float64); ok {
 			return &f
 		}
 		return nil
 	}
-	a := &metricState{
+	a := &metricMeta{
 		unit: asString(v[0]), kind: factory.MetricKind(asString(v[1])),
 		expectedMin: optional(v[2]), expectedMax: optional(v[3]),
 		retention: time.Duration(asInt(v[4])) * time.Millisecond,

@@ -24,15 +24,15 @@ const (
 	pathVariable = "SQLITE_TEST_PATH"
 )
 
-var roles = map[string]func(path string) error{
-	"open":  openOnce,
+var childRoles = map[string]func(path string) error{
+	"open":  openAndCloseStore,
 	"write": writeUntilKilled,
 	"evict": evictUntilKilled,
-	"full":  meetFullDisk,
+	"full":  runOnFullDisk,
 }
 
 func TestMain(m *testing.M) {
-	if role := roles[os.Getenv(roleVariable)]; role != nil {
+	if role := childRoles[os.Getenv(roleVariable)]; role != nil {
 		if err := role(os.Getenv(pathVariable)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	code := m.Run()
-	if left := leftovers(); code == 0 && left != "" {
+	if left := leakedGoroutines(); code == 0 && left != "" {
 		fmt.Fprintf(os.Stderr, "goroutines of the store are left:\n%s\n", left)
 		code = 1
 	}
@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 
 // leftovers returns the stacks of goroutines that the store has started and
 // that do not end.
-func leftovers() (stacks string) {
+func leakedGoroutines() (stacks string) {
 	deadline := time.Now().Add(5 * time.Second)
 	for tick := time.Tick(10 * time.Millisecond); time.Now().Before(deadline); <-tick {
 		buf := make([]byte, 1<<20)
@@ -62,7 +62,7 @@ func leftovers() (stacks string) {
 }
 
 // child prepares this binary in a role. It dies with the test at the latest.
-func child(t *testing.T, role, path string) *exec.Cmd {
+func childProcess(t *testing.T, role, path string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -119,6 +119,6 @@ func history(t testing.TB, store factory.Store, machine, metric string) []factor
 }
 
 // at is a reading of the metric v.
-func at(machine string, observedAt int64, value float64) factory.Reading {
+func readingAt(machine string, observedAt int64, value float64) factory.Reading {
 	return factory.Reading{Machine: machine, Metric: "v", ObservedAt: observedAt, Value: value}
 }

@@ -10,33 +10,33 @@ import (
 )
 
 // newcomers are what a commit registers along with its readings.
-type newcomers struct {
+type pendingSeries struct {
 	series []*series
 	// machines are the new ones and those that were deleted, by id, with the
 	// description that they get.
-	machines map[string]*machineState
-	refused  int // readings
+	machines map[string]*machineMeta
+	rejected  int // readings
 }
 
 // register gives the newcomers of group their series, new ones with the ids
 // after lastSeries, and returns what is new. What a limit forbids is rejected,
 // counted, and leaves its entry without a series.
-func (c *committer) register(group []*request) *newcomers {
-	n := &newcomers{machines: make(map[string]*machineState)}
+func (c *committer) register(group []*request) *pendingSeries {
+	n := &pendingSeries{machines: make(map[string]*machineMeta)}
 	pending := make(map[key]*series)
 	now := c.options.now().UnixMilli()
 	for _, r := range group {
 		if r.epoch != c.catalog.epoch { // only this goroutine changes it
-			c.lookAgain(r)
+			c.resolveAgain(r)
 		}
 		rejected := len(r.rejected)
-		for _, newcomer := range r.newcomers {
+		for _, newcomer := range r.unresolved {
 			s := pending[newcomer.key]
 			if s == nil {
 				var err error
 				if s, err = c.seriesFor(newcomer.key, n, now); err != nil {
 					r.reject(newcomer.index, err)
-					n.refused++
+					n.rejected++
 				} else {
 					pending[newcomer.key] = s
 				}
@@ -52,63 +52,63 @@ func (c *committer) register(group []*request) *newcomers {
 
 // lookAgain makes newcomers of those entries of r whose series was deleted or
 // purged after they were looked up.
-func (c *committer) lookAgain(r *request) {
+func (c *committer) resolveAgain(r *request) {
 	refused := r.rejected
 	for i, index := 0, 0; i < len(r.entries); i, index = i+1, index+1 {
 		for len(refused) > 0 && refused[0].Index == index {
 			refused = refused[1:]
 			index++
 		}
-		if s := r.entries[i].series; s != nil && (s.purged.Load() || s.dormant.Load()) {
+		if s := r.entries[i].series; s != nil && (s.purged.Load() || s.machineDeleted.Load()) {
 			r.entries[i].series = nil
-			r.newcomers = append(r.newcomers, newcomer{key: s.key, index: index, entry: i})
+			r.unresolved = append(r.unresolved, unresolvedEntry{key: s.key, index: index, entry: i})
 		}
 	}
 }
 
 // seriesFor returns the series of k, which is new or whose machine is deleted,
 // and notes in n what is to be written for it.
-func (c *committer) seriesFor(k key, n *newcomers, now int64) (*series, error) {
+func (c *committer) seriesFor(k key, n *pendingSeries, now int64) (*series, error) {
 	s := c.catalog.find(k)
-	if s != nil && !s.dormant.Load() {
+	if s != nil && !s.machineDeleted.Load() {
 		return s, nil // another request was quicker
 	}
 	if !c.options.AutoRegister {
 		return nil, fmt.Errorf("machine %q, metric %q: %w", k.machine, k.metric, factory.ErrNotFound)
 	}
-	if s == nil && len(c.catalog.all())+len(n.series) >= c.options.MaxSeries {
-		return nil, c.limitReached("series")
+	if s == nil && len(c.catalog.allSeries())+len(n.series) >= c.options.MaxSeries {
+		return nil, c.limitError("series")
 	}
 	if about := n.machines[k.machine]; about == nil {
 		switch m := c.catalog.machine(k.machine); {
 		case m == nil && len(c.catalog.allMachines())+len(n.machines) >= c.options.MaxSeries:
-			return nil, c.limitReached("machines")
+			return nil, c.limitError("machines")
 		case m == nil:
-			n.machines[k.machine] = newMachine(k.machine, now).about.Load()
-		case m.live() == nil:
-			n.machines[k.machine] = m.about.Load().revived(now)
+			n.machines[k.machine] = newMachine(k.machine, now).meta.Load()
+		case m.liveMeta() == nil:
+			n.machines[k.machine] = m.meta.Load().undeleted(now)
 		}
 	}
 	if s == nil {
-		s = newSeries(c.lastSeries+int64(len(n.series))+1, k, newMetricState(now))
+		s = newSeries(c.lastSeries+int64(len(n.series))+1, k, newMetricMeta(now))
 		n.series = append(n.series, s)
 	}
 	return s, nil
 }
 
-func (c *committer) limitReached(what string) error {
+func (c *committer) limitError(what string) error {
 	return fmt.Errorf("limit of %d %s reached: %w", c.options.MaxSeries, what, factory.ErrInvalid)
 }
 
 // write registers the newcomers in the file.
-func (n *newcomers) write(conn *conn) error {
+func (n *pendingSeries) write(conn *conn) error {
 	for _, about := range n.machines {
 		if err := about.write(conn); err != nil {
 			return err
 		}
 	}
 	for _, s := range n.series {
-		if err := s.about.Load().write(conn, s.id, s.key); err != nil {
+		if err := s.meta.Load().write(conn, s.id, s.key); err != nil {
 			return err
 		}
 	}
@@ -116,7 +116,7 @@ func (n *newcomers) write(conn *conn) error {
 }
 
 // publish makes durable newcomers known to all.
-func (c *committer) publish(n *newcomers) {
+func (c *committer) publish(n *pendingSeries) {
 	var machines []*machine
 	for id, about := range n.machines {
 		if m := c.catalog.machine(id); m != nil {
@@ -124,31 +124,31 @@ func (c *committer) publish(n *newcomers) {
 			continue
 		}
 		m := &machine{id: id}
-		m.about.Store(about)
+		m.meta.Store(about)
 		machines = append(machines, m)
 	}
 	c.catalog.add(n.series, machines)
 }
 
 // doubt notes that a failed commit may have changed the rows of a machine.
-func (c *committer) doubt(id string) {
-	if c.unsure == nil {
-		c.unsure = make(map[string]bool)
+func (c *committer) markDirty(id string) {
+	if c.dirtyMachines == nil {
+		c.dirtyMachines = make(map[string]bool)
 	}
-	c.unsure[id] = true
+	c.dirtyMachines[id] = true
 }
 
 // trust notes that the file says what the memory says.
-func (c *committer) trust() {
-	c.leftovers = false
-	clear(c.unsure)
+func (c *committer) clearDirty() {
+	c.dirty = false
+	clear(c.dirtyMachines)
 }
 
 // removeLeftovers takes back what failed commits may have left. When a sync
 // fails after the write, the file may turn out to hold the transaction after
 // all. Nobody was told that it succeeded, and its numbers are given again.
-func (c *committer) removeLeftovers(conn *conn) error {
-	if !c.leftovers {
+func (c *committer) removeUncommitted(conn *conn) error {
+	if !c.dirty {
 		return nil
 	}
 	if err := conn.exec("DELETE FROM ingest_log WHERE seq > ?", c.lastSeq); err != nil {
@@ -157,7 +157,7 @@ func (c *committer) removeLeftovers(conn *conn) error {
 	if err := conn.exec("DELETE FROM series WHERE id > ?", c.lastSeries); err != nil {
 		return err
 	}
-	for _, id := range slices.Sorted(maps.Keys(c.unsure)) {
+	for _, id := range slices.Sorted(maps.Keys(c.dirtyMachines)) {
 		if err := c.restoreMachine(conn, id); err != nil {
 			return err
 		}
@@ -171,14 +171,14 @@ func (c *committer) restoreMachine(conn *conn, id string) error {
 	if m == nil {
 		return conn.exec("DELETE FROM machine WHERE id = ?", id)
 	}
-	if err := m.about.Load().write(conn); err != nil {
+	if err := m.meta.Load().write(conn); err != nil {
 		return err
 	}
-	for _, s := range c.catalog.ofMachine(id) {
+	for _, s := range c.catalog.machineSeries(id) {
 		if err := conn.exec("DELETE FROM purged WHERE series_id = ?", s.id); err != nil {
 			return err
 		}
-		if err := s.about.Load().write(conn, s.id, s.key); err != nil {
+		if err := s.meta.Load().write(conn, s.id, s.key); err != nil {
 			return err
 		}
 	}

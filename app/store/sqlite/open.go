@@ -16,7 +16,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err := options.validate(); err != nil {
 		return nil, fmt.Errorf("open store: options: %w", err)
 	}
-	path, err := resolve(options.Path)
+	path, err := resolvePath(options.Path)
 	if err != nil {
 		return nil, fmt.Errorf("open store %q: %w", options.Path, err)
 	}
@@ -30,7 +30,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 
 // resolve returns the file at path by whatever links it is reached: that is
 // the one to lock. One that is to be created has no target.
-func resolve(path string) (string, error) {
+func resolvePath(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
@@ -52,25 +52,25 @@ func open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	file := &dbFile{path: options.Path, vfs: options.vfs, openLog: options.openLog}
+	file := &databaseFile{path: options.Path, vfs: options.vfs, openWAL: options.openWAL}
 	writing, _, err := openFile(file)
 	if err != nil {
 		return nil, errors.Join(err, lock.unlock())
 	}
 	s := newStore(options, lock, file, writing)
-	if err := s.load(ctx, writing); err != nil {
+	if err := s.recover(ctx, writing); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
-	if s.writer.unmarked, err = wasClosed(writing); err != nil {
+	if s.writer.needsInUseMark, err = wasClosed(writing); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
-	if !s.writer.unmarked {
-		s.checker.due()
+	if !s.writer.needsInUseMark {
+		s.checker.schedule()
 	}
 	if err := s.writer.connectLocked(); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
-	s.sealer.measure()
+	s.sealer.updateSize()
 	s.start()
 	return s, nil
 }
@@ -102,15 +102,15 @@ func defaultMaxBytes(dir string) int64 {
 // openFile opens the database, which no other store has open, for writing and
 // brings it to our schema. It returns the version that the file had; 0 is a new
 // one.
-func openFile(file *dbFile) (c *conn, version int64, err error) {
+func openFile(file *databaseFile) (c *conn, version int64, err error) {
 	if err := file.create(); err != nil {
 		return nil, 0, err
 	}
-	if err := file.rewriteLog(); err != nil {
+	if err := file.rewriteWAL(); err != nil {
 		return nil, 0, fmt.Errorf("write the write-ahead log once more: %w", err)
 	}
 	if c, err = openWriter(file); err != nil {
-		return nil, 0, foreign(err)
+		return nil, 0, asForeignFile(err)
 	}
 	if version, err = prepareFile(c); err != nil {
 		return nil, 0, errors.Join(err, c.close())
@@ -119,29 +119,29 @@ func openFile(file *dbFile) (c *conn, version int64, err error) {
 }
 
 // newStore puts the parts together; nothing runs yet.
-func newStore(options Options, lock *fileLock, file *dbFile, writing *conn) *Store {
+func newStore(options Options, lock *fileLock, file *databaseFile, writing *conn) *Store {
 	s := &Store{
 		options:     options,
 		lock:        lock,
 		catalog:     newCatalog(),
 		queue:       newQueue(options.QueueReadings),
-		backlog:     &backlog{},
-		faults:      &faults{onFault: options.OnFault},
+		sealQueue:     &sealQueue{},
+		faults:      &faultState{onFault: options.OnFault},
 		writer:      &writer{file: file, aroundCommit: options.aroundCommit, conn: writing},
-		readers:     newReaders(file),
-		stopSealing: make(chan struct{}),
+		readers:     newReadPool(file),
+		stopBackground: make(chan struct{}),
 	}
 	s.sealer = &sealer{
 		options: options,
 		writer:  s.writer,
-		backlog: s.backlog,
+		sealQueue: s.sealQueue,
 		readers: s.readers,
 		catalog: s.catalog,
 		faults:  s.faults,
 		wake:    make(chan struct{}, 1),
 	}
-	s.sealer.upkeep.onEvent = options.OnEvent
-	s.writer.onLost = s.sealer.signal
+	s.sealer.maintenance.onEvent = options.OnEvent
+	s.writer.onMissing = s.sealer.signal
 	s.checker = &checker{file: file, readers: s.readers, sealer: s.sealer}
 	s.committer = &committer{
 		options: options,
@@ -149,7 +149,7 @@ func newStore(options Options, lock *fileLock, file *dbFile, writing *conn) *Sto
 		writer:  s.writer,
 		catalog: s.catalog,
 		sealer:  s.sealer,
-		backlog: s.backlog,
+		sealQueue: s.sealQueue,
 		faults:  s.faults,
 	}
 	return s

@@ -17,7 +17,7 @@ import (
 )
 
 // openOnce is the role "open": it opens the store and closes it.
-func openOnce(path string) error {
+func openAndCloseStore(path string) error {
 	store, err := sqlite.Open(context.Background(), sqlite.Options{Path: path})
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func TestOpenRefusesASecondOwner(t *testing.T) {
 		t.Errorf("Open(symbolic link to the file) = %v, want ErrInUse", err)
 	}
 
-	cmd := child(t, "open", path)
+	cmd := childProcess(t, "open", path)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err == nil || !strings.Contains(stderr.String(), "already in use by process "+pid) {
@@ -70,7 +70,7 @@ func TestOpenRefusesASecondOwner(t *testing.T) {
 	}
 
 	mustClose(t, store)
-	if err := child(t, "open", path).Run(); err != nil {
+	if err := childProcess(t, "open", path).Run(); err != nil {
 		t.Errorf("Open in a second process after Close = %v", err)
 	}
 }
@@ -79,7 +79,7 @@ func TestOpenRefusesForeignFiles(t *testing.T) {
 	t.Parallel()
 	// valid makes a file of ours and changes it with a statement.
 	valid := func(statement string) func(string) error {
-		return func(path string) error { return errors.Join(openOnce(path), sqlite.Change(path, statement)) }
+		return func(path string) error { return errors.Join(openAndCloseStore(path), sqlite.ExecOnFile(path, statement)) }
 	}
 	tests := map[string]struct {
 		prepare func(path string) error
@@ -91,11 +91,11 @@ func TestOpenRefusesForeignFiles(t *testing.T) {
 			sqlite.ErrForeignFile, "not a file of this program",
 		},
 		"a database of another program": {
-			func(path string) error { return sqlite.Change(path, "CREATE TABLE theirs (a)") },
+			func(path string) error { return sqlite.ExecOnFile(path, "CREATE TABLE theirs (a)") },
 			sqlite.ErrForeignFile, "not a file of this program",
 		},
 		"a database marked by another program": {
-			func(path string) error { return sqlite.Change(path, "PRAGMA application_id = 7") },
+			func(path string) error { return sqlite.ExecOnFile(path, "PRAGMA application_id = 7") },
 			sqlite.ErrForeignFile, "not a file of this program",
 		},
 		"a newer schema": {valid("PRAGMA user_version = 999"), sqlite.ErrNewerSchema, "schema 999"},
@@ -120,7 +120,7 @@ func TestOpenRefusesForeignFiles(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesAPlaceThatItCannotUse(t *testing.T) {
+func TestOpenRefusesUnusableDirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
@@ -135,7 +135,7 @@ func TestOpenRefusesAPlaceThatItCannotUse(t *testing.T) {
 	wantRefusal(t, filepath.Join(dir, "directory.db"), nil, "is a directory")
 }
 
-func TestOpenNamesAllBadOptions(t *testing.T) {
+func TestOpenReportsAllBadOptions(t *testing.T) {
 	t.Parallel()
 	_, err := sqlite.Open(context.Background(), sqlite.Options{MaxSeries: -1, LogBytes: -1, SealPoints: 1 << 20})
 	for _, name := range []string{"Path", "MaxSeries", "LogBytes", "SealPoints"} {
@@ -145,11 +145,11 @@ func TestOpenNamesAllBadOptions(t *testing.T) {
 	}
 }
 
-func TestOpenMakesItsDirectory(t *testing.T) {
+func TestOpenCreatesDirectory(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "data", "factory?mode=ro&x#1.db")
 	store := mustOpen(t, sqlite.Options{Path: path, AutoRegister: true})
-	mustAppend(t, store, []factory.Reading{at("m", 1, 1)})
+	mustAppend(t, store, []factory.Reading{readingAt("m", 1, 1)})
 	for name, most := range map[string]fs.FileMode{filepath.Dir(path): 0o750, path: 0o640, path + "-wal": 0o640, path + ".lock": 0o640} {
 		info, err := os.Stat(name)
 		if err != nil {
@@ -165,17 +165,17 @@ func TestOpenMakesItsDirectory(t *testing.T) {
 func TestDurabilitySettings(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
-	if err := openOnce(path); err != nil {
+	if err := openAndCloseStore(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := sqlite.Change(path, "PRAGMA journal_mode = DELETE"); err != nil {
+	if err := sqlite.ExecOnFile(path, "PRAGMA journal_mode = DELETE"); err != nil {
 		t.Fatal(err)
 	}
 	store := mustOpen(t, sqlite.Options{Path: path, AutoRegister: true})
 	if n, err := store.QueryInt("PRAGMA synchronous"); n != 2 || err != nil {
 		t.Errorf("synchronous = %d, %v, want 2 (FULL)", n, err)
 	}
-	mustAppend(t, store, []factory.Reading{at("m", 1, 1)})
+	mustAppend(t, store, []factory.Reading{readingAt("m", 1, 1)})
 	if _, err := os.Stat(path + "-wal"); err != nil {
 		t.Errorf("write-ahead logging is not on again: %v", err)
 	}
@@ -222,11 +222,11 @@ func TestOlderVersion(t *testing.T) {
 	}
 }
 
-func TestOpenEndsWithItsContext(t *testing.T) {
+func TestOpenStopsWhenContextEnds(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
 	store := mustOpen(t, sqlite.Options{Path: path, AutoRegister: true})
-	mustAppend(t, store, []factory.Reading{at("m", 1, 1)})
+	mustAppend(t, store, []factory.Reading{readingAt("m", 1, 1)})
 	mustClose(t, store)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -52,7 +52,7 @@ type Options struct {
 	sealEvery time.Duration
 	// upkeepEvery is how often the sealer looks what is to be removed; 10
 	// seconds.
-	upkeepEvery time.Duration
+	maintainEvery time.Duration
 	// probeEvery is how often a failing disk is tried again; a second.
 	probeEvery time.Duration
 	// now is the clock behind SealAfter; time.Now.
@@ -63,7 +63,7 @@ type Options struct {
 	// vfs names SQLite's file system layer, for tests of files that fail.
 	vfs string
 	// openLog opens the write-ahead log for rewriteLog, for the same tests.
-	openLog func(path string) (logFile, error)
+	openWAL func(path string) (walFile, error)
 	// aroundCommit, where set, is called in place of each COMMIT, which it is
 	// given; for tests of what happens when that fails, before or after it has
 	// taken effect.
@@ -120,7 +120,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.SealAfter, defaultSealAfter)
 	setDefault(&o.LogBytes, defaultLogBytes)
 	setDefault(&o.sealEvery, time.Second)
-	setDefault(&o.upkeepEvery, 10*time.Second)
+	setDefault(&o.maintainEvery, 10*time.Second)
 	setDefault(&o.probeEvery, time.Second)
 	setDefault(&o.restoreAfter, 5*time.Second)
 	if o.now == nil {

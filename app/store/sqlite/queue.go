@@ -10,15 +10,15 @@ import (
 // request is one Append on its way through the committer.
 type request struct {
 	entries   []entry
-	newcomers []newcomer
+	unresolved []unresolvedEntry
 	rejected  []factory.Rejection
 	epoch     int        // of the catalog, when the series were looked up
-	operation *operation // instead of all that: a change of the registry
+	change *registryChange // instead of all that: a change of the registry
 	done      chan error // gets one value when the request is committed or failed
 }
 
 // operation is a change of the registry on its way through the committer.
-type operation struct {
+type registryChange struct {
 	// prepare looks at the present and says what to do: write in a transaction
 	// of its own, publish once that is durable. write nil means that there is
 	// nothing to change. An error is the answer. machine is the one concerned.
@@ -36,7 +36,7 @@ type entry struct {
 }
 
 // newcomer is a reading whose series is not known yet.
-type newcomer struct {
+type unresolvedEntry struct {
 	key
 	index int // in the slice that the caller gave
 	entry int // in request.entries
@@ -46,13 +46,13 @@ var requests = sync.Pool{New: func() any { return &request{done: make(chan error
 
 // recycle empties r and keeps its memory for another Append. Nobody else may
 // hold r.
-func (r *request) recycle() {
+func (r *request) free() {
 	if cap(r.entries) > 1<<14 {
 		return // a rare giant; leave it to the collector
 	}
 	clear(r.entries)
-	clear(r.newcomers)
-	r.entries, r.newcomers, r.rejected, r.operation = r.entries[:0], r.newcomers[:0], nil, nil
+	clear(r.unresolved)
+	r.entries, r.unresolved, r.rejected, r.change = r.entries[:0], r.unresolved[:0], nil, nil
 	requests.Put(r)
 }
 

@@ -10,9 +10,9 @@ import (
 
 // historyReader answers one query. It takes a connection only when there are
 // chunks to read.
-type historyReader struct {
+type seriesReader struct {
 	ctx       context.Context //nolint:containedctx // it lives as long as one query
-	readers   *readers
+	readers   *readPool
 	sealer    *sealer
 	now       int64 // in Unix milliseconds
 	retention time.Duration
@@ -21,30 +21,30 @@ type historyReader struct {
 	scratch   []factory.Point
 }
 
-func (s *Store) newReader(ctx context.Context) *historyReader {
-	return &historyReader{
+func (s *Store) newSeriesReader(ctx context.Context) *seriesReader {
+	return &seriesReader{
 		ctx: ctx, readers: s.readers, sealer: s.sealer,
 		now: s.options.now().UnixMilli(), retention: s.options.Retention,
 	}
 }
 
 // connect takes a connection unless there is one.
-func (r *historyReader) connect() (err error) {
+func (r *seriesReader) connect() (err error) {
 	if r.conn == nil {
-		r.conn, err = r.readers.take(r.ctx)
+		r.conn, err = r.readers.get(r.ctx)
 	}
 	return err
 }
 
 // close gives the connection back.
-func (r *historyReader) close() {
+func (r *seriesReader) close() {
 	if r.conn != nil {
 		r.readers.put(r.conn, r.failed)
 	}
 }
 
 // query is that of the connection, which is not used again if it fails.
-func (r *historyReader) query(query string, row func([]driver.Value) error, args ...driver.Value) error {
+func (r *seriesReader) query(query string, row func([]driver.Value) error, args ...driver.Value) error {
 	if err := r.connect(); err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (r *historyReader) query(query string, row func([]driver.Value) error, args
 
 // decode appends the points of a chunk. One that is damaged has none: what
 // else there is, is served, and the sealer sets the chunk aside and reports it.
-func (r *historyReader) decode(s *series, id int64, data []byte, points []factory.Point) []factory.Point {
+func (r *seriesReader) decode(s *series, id int64, data []byte, points []factory.Point) []factory.Point {
 	decoded, err := decodeChunk(points, data)
 	if err != nil {
 		r.sealer.reportDamage(id, s.key, err)
@@ -68,7 +68,7 @@ func (r *historyReader) decode(s *series, id int64, data []byte, points []factor
 
 // chunkPoints appends the points of a chunk to points; data is nil where it
 // has not been read yet.
-func (r *historyReader) chunkPoints(s *series, id int64, data driver.Value, points []factory.Point) ([]factory.Point, error) {
+func (r *seriesReader) chunkPoints(s *series, id int64, data driver.Value, points []factory.Point) ([]factory.Point, error) {
 	if data != nil {
 		return r.decode(s, id, asBytes(data), points), nil
 	}
@@ -81,7 +81,7 @@ func (r *historyReader) chunkPoints(s *series, id int64, data driver.Value, poin
 
 // eachChunk decodes the chunks that query selects by id and data. The points
 // are valid until take returns.
-func (r *historyReader) eachChunk(query string, s *series, take func([]factory.Point) error, args ...driver.Value) error {
+func (r *seriesReader) eachChunk(query string, s *series, take func([]factory.Point) error, args ...driver.Value) error {
 	return r.query(query, func(v []driver.Value) error {
 		if err := r.ctx.Err(); err != nil {
 			return err

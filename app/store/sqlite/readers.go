@@ -8,24 +8,24 @@ import (
 
 // readerCount is the number of connections for History; a query waits for a
 // free one. Each takes up to 2 MiB of page cache.
-const readerCount = 4
+const readPoolSize = 4
 
 // readers is a pool of read connections, opened when first needed. One that is
 // open is taken rather than a new one: it still reads a file that was deleted.
-type readers struct {
-	file *dbFile
+type readPool struct {
+	file *databaseFile
 	open chan *conn
-	none chan struct{} // a token for each connection that is not open
+	unopened chan struct{} // a token for each connection that is not open
 }
 
-func newReaders(file *dbFile) *readers {
-	r := &readers{file: file, open: make(chan *conn, readerCount), none: make(chan struct{}, readerCount)}
+func newReadPool(file *databaseFile) *readPool {
+	r := &readPool{file: file, open: make(chan *conn, readPoolSize), unopened: make(chan struct{}, readPoolSize)}
 	r.refill()
 	return r
 }
 
 // take waits for a connection. The caller gives it back with put.
-func (r *readers) take(ctx context.Context) (*conn, error) {
+func (r *readPool) get(ctx context.Context) (*conn, error) {
 	select {
 	case c := <-r.open:
 		return c, nil
@@ -34,13 +34,13 @@ func (r *readers) take(ctx context.Context) (*conn, error) {
 	select {
 	case c := <-r.open:
 		return c, nil
-	case <-r.none:
+	case <-r.unopened:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	c, err := openReader(r.file)
 	if err != nil {
-		r.none <- struct{}{}
+		r.unopened <- struct{}{}
 		return nil, err
 	}
 	return c, nil
@@ -48,10 +48,10 @@ func (r *readers) take(ctx context.Context) (*conn, error) {
 
 // put gives c back. After a failed query it is closed and replaced when next
 // needed.
-func (r *readers) put(c *conn, failed bool) {
+func (r *readPool) put(c *conn, failed bool) {
 	if failed {
 		_ = c.close()
-		r.none <- struct{}{}
+		r.unopened <- struct{}{}
 		return
 	}
 	r.open <- c
@@ -60,21 +60,21 @@ func (r *readers) put(c *conn, failed bool) {
 // drain waits for the connections that are in use and closes all; there is
 // nothing to take until refill. It returns false, with nothing changed, when
 // they are not given back in time.
-func (r *readers) drain(within time.Duration) bool {
+func (r *readPool) drain(within time.Duration) bool {
 	timeout := time.NewTimer(within)
 	defer timeout.Stop()
 	var taken []*conn
-	for n := range readerCount {
+	for n := range readPoolSize {
 		select {
 		case c := <-r.open:
 			taken = append(taken, c)
-		case <-r.none:
+		case <-r.unopened:
 		case <-timeout.C:
 			for _, c := range taken {
 				r.open <- c
 			}
 			for range n - len(taken) {
-				r.none <- struct{}{}
+				r.unopened <- struct{}{}
 			}
 			return false
 		}
@@ -86,34 +86,34 @@ func (r *readers) drain(within time.Duration) bool {
 }
 
 // refill ends a drain.
-func (r *readers) refill() {
-	for range readerCount {
-		r.none <- struct{}{}
+func (r *readPool) refill() {
+	for range readPoolSize {
+		r.unopened <- struct{}{}
 	}
 }
 
 // close waits for the connections that are in use and closes all. The pool is
 // of no use afterwards.
-func (r *readers) close() error {
+func (r *readPool) close() error {
 	var errs []error
-	for range readerCount {
+	for range readPoolSize {
 		select {
 		case c := <-r.open:
 			errs = append(errs, c.close())
-		case <-r.none:
+		case <-r.unopened:
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // openReader opens the database file for reading only.
-func openReader(file *dbFile) (*conn, error) {
+func openReader(file *databaseFile) (*conn, error) {
 	c, err := openConn(file)
 	if err != nil {
 		return nil, err
 	}
 	for _, pragma := range []string{"PRAGMA query_only = ON", "PRAGMA busy_timeout = 5000"} {
-		if err := c.once(pragma); err != nil {
+		if err := c.execOnce(pragma); err != nil {
 			return nil, errors.Join(err, c.close())
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // so that they and the readings have one order; see registry_write.go.
 
 // mayLookUp says why the registry must not be asked, if so.
-func (s *Store) mayLookUp(ctx context.Context) error {
+func (s *Store) checkOpen(ctx context.Context) error {
 	if s.closed() {
 		return errClosed
 	}
@@ -25,14 +25,14 @@ func (s *Store) mayLookUp(ctx context.Context) error {
 
 // Machine implements factory.Registry.
 func (s *Store) Machine(ctx context.Context, id string) (factory.Machine, error) {
-	if err := s.mayLookUp(ctx); err != nil {
+	if err := s.checkOpen(ctx); err != nil {
 		return factory.Machine{}, err
 	}
-	about := s.catalog.machine(id).live()
+	about := s.catalog.machine(id).liveMeta()
 	if about == nil {
 		return factory.Machine{}, fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
 	}
-	shown := about.described()
+	shown := about.toMachine()
 	shown.LastSeen = s.lastSeen(id)
 	return shown, nil
 }
@@ -40,8 +40,8 @@ func (s *Store) Machine(ctx context.Context, id string) (factory.Machine, error)
 // lastSeen is the newest observation time of a machine, 0 for none.
 func (s *Store) lastSeen(id string) (at int64) {
 	now := s.options.now().UnixMilli()
-	for _, of := range s.catalog.ofMachine(id) {
-		if newest, known := of.newest(); known && newest.ObservedAt >= of.expiry(now, s.options.Retention) {
+	for _, of := range s.catalog.machineSeries(id) {
+		if newest, known := of.latestPoint(); known && newest.ObservedAt >= of.expiry(now, s.options.Retention) {
 			at = max(at, newest.ObservedAt)
 		}
 	}
@@ -50,7 +50,7 @@ func (s *Store) lastSeen(id string) (at int64) {
 
 // Machines implements factory.Registry.
 func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page factory.MachinePage, err error) {
-	if err := s.mayLookUp(ctx); err != nil {
+	if err := s.checkOpen(ctx); err != nil {
 		return page, err
 	}
 	if q.Limit < 1 {
@@ -69,7 +69,7 @@ func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 		if !strings.HasPrefix(m.id, q.Prefix) {
 			break
 		}
-		about := m.live()
+		about := m.liveMeta()
 		if about == nil || !q.Selects(about.Machine) {
 			continue
 		}
@@ -77,7 +77,7 @@ func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 			page.NextCursor = encodeCursor(machinesCursor, position{key: key{machine: page.Machines[q.Limit-1].ID}})
 			break
 		}
-		shown := about.described()
+		shown := about.toMachine()
 		shown.LastSeen = s.lastSeen(m.id)
 		page.Machines = append(page.Machines, shown)
 	}
@@ -86,33 +86,33 @@ func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 
 // Metric implements factory.Registry.
 func (s *Store) Metric(ctx context.Context, machine, name string) (factory.Metric, error) {
-	if err := s.mayLookUp(ctx); err != nil {
+	if err := s.checkOpen(ctx); err != nil {
 		return factory.Metric{}, err
 	}
 	known := s.catalog.find(key{machine, name})
-	if known == nil || known.dormant.Load() {
+	if known == nil || known.machineDeleted.Load() {
 		return factory.Metric{}, fmt.Errorf("machine %q, metric %q: %w", machine, name, factory.ErrNotFound)
 	}
-	return known.about.Load().described(known.key), nil
+	return known.meta.Load().toMetric(known.key), nil
 }
 
 // Metrics implements factory.Registry.
 func (s *Store) Metrics(ctx context.Context, machine string) (all []factory.Metric, err error) {
-	if err := s.mayLookUp(ctx); err != nil {
+	if err := s.checkOpen(ctx); err != nil {
 		return nil, err
 	}
-	if s.catalog.machine(machine).live() == nil {
+	if s.catalog.machine(machine).liveMeta() == nil {
 		return nil, fmt.Errorf("machine %q: %w", machine, factory.ErrNotFound)
 	}
-	for _, known := range s.catalog.ofMachine(machine) {
-		all = append(all, known.about.Load().described(known.key))
+	for _, known := range s.catalog.machineSeries(machine) {
+		all = append(all, known.meta.Load().toMetric(known.key))
 	}
 	return all, nil
 }
 
 // Placement implements factory.Registry.
 func (s *Store) Placement(machine string) (factory.Placement, bool) {
-	about := s.catalog.machine(machine).live()
+	about := s.catalog.machine(machine).liveMeta()
 	if about == nil {
 		return factory.Placement{}, false
 	}

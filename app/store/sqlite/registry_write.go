@@ -10,46 +10,46 @@ import (
 )
 
 // commitOperation carries out a change of the registry and answers its caller.
-func (c *committer) commitOperation(r *request) {
-	err := c.tryOperation(r.operation)
+func (c *committer) commitChange(r *request) {
+	err := c.tryChange(r.change)
 	c.queue.release(r.size())
 	r.done <- err
 }
 
-func (c *committer) tryOperation(o *operation) (err error) {
+func (c *committer) tryChange(o *registryChange) (err error) {
 	defer recoverAs(&err)
 	write, publish, err := o.prepare(c)
 	if err != nil || write == nil {
 		return err
 	}
 	err = c.writer.transact(func(conn *conn) error {
-		if err := c.removeLeftovers(conn); err != nil {
+		if err := c.removeUncommitted(conn); err != nil {
 			return err
 		}
 		return write(conn)
 	})
 	if err != nil {
-		c.leftovers = true
-		c.doubt(o.machine)
+		c.dirty = true
+		c.markDirty(o.machine)
 		err = unavailable("register", err)
 		c.faults.setCommit(err)
 		return err
 	}
-	c.trust()
+	c.clearDirty()
 	c.faults.setCommit(nil)
 	publish()
 	return nil
 }
 
 // operate has the committer carry out o and waits for it.
-func (s *Store) operate(ctx context.Context, o *operation) error {
+func (s *Store) submitChange(ctx context.Context, o *registryChange) error {
 	if s.closed() {
 		return errClosed
 	}
 	if err := ctx.Err(); err != nil {
 		return unavailable("register", err)
 	}
-	r := &request{operation: o, done: make(chan error, 1)}
+	r := &request{change: o, done: make(chan error, 1)}
 	if err := s.queue.put(r); err != nil {
 		return err
 	}
@@ -69,20 +69,20 @@ func (s *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 	put.ID, put.Name = strings.Clone(put.ID), strings.Clone(put.Name)
 	put.Site, put.Area, put.Line = strings.Clone(put.Site), strings.Clone(put.Area), strings.Clone(put.Line)
 	put.Attributes = cloneStrings(put.Attributes)
-	err = s.operate(ctx, &operation{machine: put.ID, prepare: func(c *committer) (func(*conn) error, func(), error) {
+	err = s.submitChange(ctx, &registryChange{machine: put.ID, prepare: func(c *committer) (func(*conn) error, func(), error) {
 		known := c.catalog.machine(put.ID)
-		next := &machineState{}
+		next := &machineMeta{}
 		now := c.options.now().UnixMilli()
-		switch about := known.live(); {
+		switch about := known.liveMeta(); {
 		case about != nil:
 			*next = *about
 		case known != nil:
-			*next = *known.about.Load().revived(now)
+			*next = *known.meta.Load().undeleted(now)
 			created = true
 		case len(c.catalog.allMachines()) >= c.options.MaxSeries:
-			return nil, nil, c.limitReached("machines")
+			return nil, nil, c.limitError("machines")
 		default:
-			*next = *newMachine(put.ID, now).about.Load()
+			*next = *newMachine(put.ID, now).meta.Load()
 			created = true
 		}
 		version := next.Version
@@ -94,7 +94,7 @@ func (s *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 		}
 		same := next.Name == put.Name && next.Placement == put.Placement && maps.Equal(next.Attributes, put.Attributes)
 		if !created && same {
-			stored = next.described()
+			stored = next.toMachine()
 			return nil, nil, nil
 		}
 		if !created {
@@ -102,8 +102,8 @@ func (s *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 			next.UpdatedAt = now
 		}
 		next.Name, next.Placement, next.Attributes = put.Name, put.Placement, put.Attributes
-		stored = next.described()
-		return next.write, func() { c.setMachine(put.ID, next) }, nil
+		stored = next.toMachine()
+		return next.write, func() { c.publishMachine(put.ID, next) }, nil
 	}})
 	if err != nil {
 		return factory.Machine{}, false, err
@@ -113,25 +113,25 @@ func (s *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 }
 
 // setMachine publishes a description.
-func (c *committer) setMachine(id string, about *machineState) {
+func (c *committer) publishMachine(id string, about *machineMeta) {
 	m := c.catalog.machine(id)
 	switch {
 	case m == nil:
 		m = &machine{id: id}
-		m.about.Store(about)
+		m.meta.Store(about)
 		c.catalog.add(nil, []*machine{m})
-	case m.live() == nil:
+	case m.liveMeta() == nil:
 		c.catalog.setDeleted(m, about)
 	default:
-		m.about.Store(about)
+		m.meta.Store(about)
 	}
 }
 
 // DeleteMachine implements factory.Registry.
 func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Match, purge bool) error {
-	err := s.operate(ctx, &operation{machine: id, prepare: func(c *committer) (func(*conn) error, func(), error) {
+	err := s.submitChange(ctx, &registryChange{machine: id, prepare: func(c *committer) (func(*conn) error, func(), error) {
 		known := c.catalog.machine(id)
-		about := known.live()
+		about := known.liveMeta()
 		if known == nil || about == nil && !purge {
 			return nil, nil, fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
 		}
@@ -160,7 +160,7 @@ func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Matc
 func (c *committer) purgeMachine(m *machine) (write func(*conn) error, publish func(), err error) {
 	seq := c.lastSeq
 	write = func(conn *conn) error {
-		for _, s := range c.catalog.ofMachine(m.id) {
+		for _, s := range c.catalog.machineSeries(m.id) {
 			if err := conn.exec("INSERT OR REPLACE INTO purged (series_id, seq) VALUES (?, ?)", s.id, seq); err != nil {
 				return err
 			}
@@ -172,17 +172,17 @@ func (c *committer) purgeMachine(m *machine) (write func(*conn) error, publish f
 	}
 	return write, func() {
 		for _, s := range c.catalog.purge(m) {
-			c.sealer.notePurged(s.id, seq)
+			c.sealer.markPurged(s.id, seq)
 		}
 	}, nil
 }
 
 // PutMetric implements factory.Registry.
 func (s *Store) PutMetric(ctx context.Context, put factory.Metric, match factory.Match) (stored factory.Metric, created bool, err error) {
-	if err := s.mayLookUp(ctx); err != nil {
+	if err := s.checkOpen(ctx); err != nil {
 		return stored, false, err
 	}
-	if s.catalog.machine(put.Machine).live() == nil {
+	if s.catalog.machine(put.Machine).liveMeta() == nil {
 		return stored, false, fmt.Errorf("machine %q: %w", put.Machine, factory.ErrNotFound)
 	}
 	if err := factory.ValidateMetric(put); err != nil {
@@ -191,24 +191,24 @@ func (s *Store) PutMetric(ctx context.Context, put factory.Metric, match factory
 	k := key{strings.Clone(put.Machine), strings.Clone(put.Name)}
 	described := put
 	described.Unit = strings.Clone(put.Unit)
-	err = s.operate(ctx, &operation{machine: k.machine, prepare: func(c *committer) (func(*conn) error, func(), error) {
-		if c.catalog.machine(k.machine).live() == nil {
+	err = s.submitChange(ctx, &registryChange{machine: k.machine, prepare: func(c *committer) (func(*conn) error, func(), error) {
+		if c.catalog.machine(k.machine).liveMeta() == nil {
 			return nil, nil, fmt.Errorf("machine %q: %w", k.machine, factory.ErrNotFound)
 		}
 		known := c.catalog.find(k)
 		now := c.options.now().UnixMilli()
-		before := newMetricState(now)
+		before := newMetricMeta(now)
 		version := int64(0)
 		if known != nil {
-			before = known.about.Load()
+			before = known.meta.Load()
 			version = before.version
 		}
 		if !match.Allows(version) {
 			return nil, nil, fmt.Errorf("metric %q of machine %q: %w", k.metric, k.machine, factory.ErrPrecondition)
 		}
-		next := metricOf(described, before)
-		if known != nil && next.same(before) {
-			stored = before.described(k)
+		next := updatedMetric(described, before)
+		if known != nil && next.equal(before) {
+			stored = before.toMetric(k)
 			return nil, nil, nil
 		}
 		if known == nil {
@@ -217,8 +217,8 @@ func (s *Store) PutMetric(ctx context.Context, put factory.Metric, match factory
 		}
 		next.version++
 		next.updatedAt = now
-		stored = next.described(k)
-		return func(conn *conn) error { return next.write(conn, known.id, k) }, func() { known.about.Store(next) }, nil
+		stored = next.toMetric(k)
+		return func(conn *conn) error { return next.write(conn, known.id, k) }, func() { known.meta.Store(next) }, nil
 	}})
 	if err != nil {
 		return factory.Metric{}, false, err
@@ -227,12 +227,12 @@ func (s *Store) PutMetric(ctx context.Context, put factory.Metric, match factory
 }
 
 // addMetric registers a series that has no points yet.
-func (c *committer) addMetric(k key, about *metricState, stored *factory.Metric) (write func(*conn) error, publish func(), err error) {
-	if len(c.catalog.all()) >= c.options.MaxSeries {
-		return nil, nil, c.limitReached("series")
+func (c *committer) addMetric(k key, about *metricMeta, stored *factory.Metric) (write func(*conn) error, publish func(), err error) {
+	if len(c.catalog.allSeries()) >= c.options.MaxSeries {
+		return nil, nil, c.limitError("series")
 	}
 	s := newSeries(c.lastSeries+1, k, about)
-	*stored = about.described(k)
+	*stored = about.toMetric(k)
 	return func(conn *conn) error { return about.write(conn, s.id, k) }, func() {
 		c.lastSeries = s.id
 		c.catalog.add([]*series{s}, nil)
@@ -240,9 +240,9 @@ func (c *committer) addMetric(k key, about *metricState, stored *factory.Metric)
 }
 
 // metricOf is what put says, with the history of before.
-func metricOf(put factory.Metric, before *metricState) *metricState {
+func updatedMetric(put factory.Metric, before *metricMeta) *metricMeta {
 	of := put
-	return &metricState{
+	return &metricMeta{
 		unit: of.Unit, kind: of.Kind, expectedMin: cloneFloat(of.ExpectedMin), expectedMax: cloneFloat(of.ExpectedMax),
 		retention: of.Retention, version: before.version, createdAt: before.createdAt, updatedAt: before.updatedAt,
 	}

@@ -20,13 +20,13 @@ type rollupLevel struct {
 	id     int64
 	entry  int64 // the length of an entry, in milliseconds
 	window int64 // that of a row
-	dense  int64 // the points per entry from which it pays
+	minPoints  int64 // the points per entry from which it pays
 }
 
 // rollupLevels are the levels, the finest first.
 var rollupLevels = [2]rollupLevel{
-	{id: 1, entry: 60_000, window: 240 * 60_000, dense: 16},
-	{id: 2, entry: 3_600_000, window: 240 * 3_600_000, dense: 64},
+	{id: 1, entry: 60_000, window: 240 * 60_000, minPoints: 16},
+	{id: 2, entry: 3_600_000, window: 240 * 3_600_000, minPoints: 64},
 }
 
 // start is that of the window that at is in.
@@ -47,39 +47,39 @@ func floorTo(at, unit int64) int64 {
 const (
 	// rollWindows bounds the rows made in one upkeep, so that sealing has its
 	// turn, and rollRows those written in one transaction.
-	rollWindows = 512
-	rollRows    = 64
+	rollupsPerRun = 512
+	rollupsPerTransaction    = 64
 )
 
 // madeRollup is a row that is to be written.
-type madeRollup struct {
+type rollupRecord struct {
 	window
 	data []byte
 }
 
 // rollUpLocked makes the rollups that are due.
-func (z *sealer) rollUpLocked(stop <-chan struct{}) (err error) {
+func (z *sealer) buildRollupsLocked(stop <-chan struct{}) (err error) {
 	defer func() {
 		if err != nil {
-			z.forgetMade(z.upkeep.made) // the chunks may be others next time
-			z.upkeep.made = nil
+			z.retryRollups(z.maintenance.unwritten) // the chunks may be others next time
+			z.maintenance.unwritten = nil
 		}
 	}()
-	budget := rollWindows
-	for _, s := range z.catalog.all() {
+	budget := rollupsPerRun
+	for _, s := range z.catalog.allSeries() {
 		for i, level := range rollupLevels {
-			for budget > 0 && s.tail.points > 0 && z.rollupDue(s, i) {
-				if stopped(stop) {
+			for budget > 0 && s.lastChunk.points > 0 && z.rollupDue(s, i) {
+				if isClosed(stop) {
 					return z.writeRollups()
 				}
 				budget--
-				if err := z.rollNext(s, i, level); err != nil {
+				if err := z.buildNextRollup(s, i, level); err != nil {
 					return fmt.Errorf("roll up machine %q, metric %q: %w", s.machine, s.metric, err)
 				}
 			}
 		}
 	}
-	if err := z.rollAgain(stop); err != nil {
+	if err := z.rebuildStaleRollups(stop); err != nil {
 		return err
 	}
 	return z.writeRollups()
@@ -87,11 +87,11 @@ func (z *sealer) rollUpLocked(stop <-chan struct{}) (err error) {
 
 // writeRollups writes the rows that were made.
 func (z *sealer) writeRollups() error {
-	rows := z.upkeep.made
+	rows := z.maintenance.unwritten
 	if len(rows) == 0 {
 		return nil
 	}
-	z.upkeep.made = nil
+	z.maintenance.unwritten = nil
 	bytes := 0
 	err := z.writer.transact(func(c *conn) error {
 		for _, row := range rows {
@@ -104,40 +104,40 @@ func (z *sealer) writeRollups() error {
 		return nil
 	})
 	if err != nil {
-		z.forgetMade(rows)
+		z.retryRollups(rows)
 		return err
 	}
-	z.wrote(bytes)
+	z.addWALBytes(bytes)
 	return z.checkpointLocked()
 }
 
 // forgetMade has rows that were not written made again in time.
-func (z *sealer) forgetMade(rows []madeRollup) {
+func (z *sealer) retryRollups(rows []rollupRecord) {
 	for _, row := range rows {
-		row.series.rolled[row.level].known = false // look into the file
+		row.series.nextRollup[row.level].known = false // look into the file
 	}
 }
 
 // rollupDue reports whether there may be a window to roll up.
 func (z *sealer) rollupDue(s *series, level int) bool {
 	l := rollupLevels[level]
-	next := &s.rolled[level]
+	next := &s.nextRollup[level]
 	if !next.known {
 		// From the first window that has no row yet; earlier ones may lack one
 		// because they are sparse.
-		next.known, next.at = true, l.start(s.firstEnd)
+		next.known, next.at = true, l.start(s.firstChunkEnd)
 		last, err := z.conn.queryInt("SELECT coalesce(max(t0), ?) FROM rollup WHERE series_id = ? AND level = ?", int64(math.MinInt64), s.id, l.id)
 		if err == nil && last != math.MinInt64 {
 			next.at = max(next.at, last+l.window)
 		}
 	}
-	return next.at < math.MaxInt64-l.window && next.at+l.window <= s.tail.t1
+	return next.at < math.MaxInt64-l.window && next.at+l.window <= s.lastChunk.end
 }
 
 // rollNext rolls up the next window of s, or passes over a stretch that is not
 // worth it.
-func (z *sealer) rollNext(s *series, i int, l rollupLevel) error {
-	next := &s.rolled[i]
+func (z *sealer) buildNextRollup(s *series, i int, l rollupLevel) error {
+	next := &s.nextRollup[i]
 	t0, t1, n := int64(math.MaxInt64), int64(math.MaxInt64), int64(0)
 	err := z.conn.query("SELECT t0, t1, n FROM chunk WHERE series_id = ? AND t1 >= ? ORDER BY t0 LIMIT 1", func(v []driver.Value) error {
 		t0, t1, n = asInt(v[0]), asInt(v[1]), asInt(v[2])
@@ -147,33 +147,33 @@ func (z *sealer) rollNext(s *series, i int, l rollupLevel) error {
 		return err
 	}
 	if t0 == math.MaxInt64 {
-		next.at = l.start(s.tail.t1)
+		next.at = l.start(s.lastChunk.end)
 		return nil
 	}
 	if start := l.start(t0); start > next.at {
 		next.at = start
 		return nil
 	}
-	if entries := (t1-t0)/l.entry + 1; n < entries*l.dense {
+	if entries := (t1-t0)/l.entry + 1; n < entries*l.minPoints {
 		next.at = max(next.at+l.window, l.start(t1))
 		return nil
 	}
-	err = z.rollWindow(window{s, i, next.at})
+	err = z.buildRollup(window{s, i, next.at})
 	next.at += l.window
 	return err
 }
 
 // rollAgain makes the rollups anew that late points have made wrong.
-func (z *sealer) rollAgain(stop <-chan struct{}) error {
-	for w := range z.upkeep.stale {
-		if stopped(stop) {
+func (z *sealer) rebuildStaleRollups(stop <-chan struct{}) error {
+	for w := range z.maintenance.stale {
+		if isClosed(stop) {
 			return nil
 		}
-		delete(z.upkeep.stale, w)
-		if w.series.purged.Load() || w.start >= w.series.rolled[w.level].at {
+		delete(z.maintenance.stale, w)
+		if w.series.purged.Load() || w.start >= w.series.nextRollup[w.level].at {
 			continue // it is not due, or comes in its turn
 		}
-		if err := z.rollWindow(w); err != nil {
+		if err := z.buildRollup(w); err != nil {
 			return err
 		}
 	}
@@ -188,7 +188,7 @@ type window struct {
 }
 
 // rollWindow makes one rollup from the chunks.
-func (z *sealer) rollWindow(w window) error {
+func (z *sealer) buildRollup(w window) error {
 	s, l, start := w.series, rollupLevels[w.level], w.start
 	var entries []rollupEntry
 	points, damaged := []factory.Point(nil), false
@@ -208,12 +208,12 @@ func (z *sealer) rollWindow(w window) error {
 	for _, e := range entries {
 		total += e.Count
 	}
-	if total < int64(len(entries))*l.dense {
+	if total < int64(len(entries))*l.minPoints {
 		return nil
 	}
-	data := appendRollup(nil, entries, s.about.Load().kind == factory.Counter)
-	z.upkeep.made = append(z.upkeep.made, madeRollup{w, data})
-	if len(z.upkeep.made) >= rollRows {
+	data := appendRollup(nil, entries, s.meta.Load().kind == factory.Counter)
+	z.maintenance.unwritten = append(z.maintenance.unwritten, rollupRecord{w, data})
+	if len(z.maintenance.unwritten) >= rollupsPerTransaction {
 		return z.writeRollups()
 	}
 	return nil
@@ -244,7 +244,7 @@ func addEntries(entries []rollupEntry, points []factory.Point, length int64) []r
 
 // dropRollups deletes the rollups of a series that have points from t0 to t1,
 // both included.
-func dropRollups(c *conn, series, t0, t1 int64) error {
+func deleteRollups(c *conn, series, t0, t1 int64) error {
 	for _, l := range rollupLevels {
 		first := l.start(t0)
 		if err := c.exec("DELETE FROM rollup WHERE series_id = ? AND level = ? AND t0 >= ? AND t0 <= ?", series, l.id, first, t1); err != nil {
@@ -256,14 +256,14 @@ func dropRollups(c *conn, series, t0, t1 int64) error {
 
 // staleRollups notes which windows are to be rolled up again after points from
 // t0 to t1 have changed.
-func (z *sealer) staleRollups(s *series, t0, t1 int64) {
+func (z *sealer) markRollupsStale(s *series, t0, t1 int64) {
 	for i, l := range rollupLevels {
-		for start := l.start(t0); start <= t1 && start < s.rolled[i].at; start += l.window {
-			if z.upkeep.stale == nil {
-				z.upkeep.stale = make(map[window]struct{})
+		for start := l.start(t0); start <= t1 && start < s.nextRollup[i].at; start += l.window {
+			if z.maintenance.stale == nil {
+				z.maintenance.stale = make(map[window]struct{})
 			}
-			z.upkeep.stale[window{s, i, start}] = struct{}{}
-			if len(z.upkeep.stale) > 4*rollWindows {
+			z.maintenance.stale[window{s, i, start}] = struct{}{}
+			if len(z.maintenance.stale) > 4*rollupsPerRun {
 				return // the chunks do, too
 			}
 		}

@@ -79,7 +79,7 @@ func decodeRollup(entries []rollupEntry, points []factory.Point, data []byte) (_
 	data = data[1:]
 	entries = entries[:0]
 	for column := 0; len(data) > 0; column++ {
-		if first && column == lacksColumn {
+		if first && column == carryColumn {
 			column++
 		}
 		size, length := binary.Uvarint(data)
@@ -103,7 +103,7 @@ func decodeRollup(entries []rollupEntry, points []factory.Point, data []byte) (_
 			entries[i].set(column, p)
 		}
 		rise = column == rollupColumns
-		if len(data) == 0 && column < rollupColumns-1 && (!first || column < lacksColumn-1) {
+		if len(data) == 0 && column < rollupColumns-1 && (!first || column < carryColumn-1) {
 			return nil, points, false, fmt.Errorf("rollup has %d columns: %w", column+1, ErrCorrupt)
 		}
 	}
@@ -114,7 +114,7 @@ func decodeRollup(entries []rollupEntry, points []factory.Point, data []byte) (_
 }
 
 // lacksColumn is that of what the sum lacks.
-const lacksColumn = 6
+const carryColumn = 6
 
 // set takes the entry's part of a column.
 func (e *rollupEntry) set(column int, p factory.Point) {
@@ -131,7 +131,7 @@ func (e *rollupEntry) set(column int, p factory.Point) {
 		e.Sum = p.Value
 	case 5:
 		e.Count = int64(p.Value)
-	case lacksColumn:
+	case carryColumn:
 		e.Summary = e.WithCarry(p.Value)
 	case rollupColumns:
 		e.Increase = p.Value

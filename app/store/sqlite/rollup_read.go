@@ -10,10 +10,10 @@ import (
 // bucketFill fills the buckets of one series from rollups where they are
 // there and fit, and from chunks everywhere else, in order of time. The points
 // in memory are mixed in on the way.
-type bucketFill struct {
-	*historyReader
+type bucketFiller struct {
+	*seriesReader
 	series  *series
-	buckets *bucketer
+	buckets *bucketBuilder
 	memory  []factory.Point // those that are to come
 	// entries and points are used again for each rollup of a level.
 	entries [len(rollupLevels)][]rollupEntry
@@ -22,7 +22,7 @@ type bucketFill struct {
 
 // level is the coarsest rollup that can have entries within a bucket; 0 is
 // none, else an index of rollupLevels and one.
-func (b *bucketer) level() int {
+func (b *bucketBuilder) maxRollupLevel() int {
 	if b.interval.Calendar != factory.Fixed {
 		return len(rollupLevels)
 	}
@@ -34,7 +34,7 @@ func (b *bucketer) level() int {
 }
 
 // fill takes what is sealed from from to to, by rollups of the level at most.
-func (f *bucketFill) fill(level int, from, to int64) error {
+func (f *bucketFiller) fill(level int, from, to int64) error {
 	if from >= to || f.buckets.full() {
 		return nil
 	}
@@ -52,7 +52,7 @@ func (f *bucketFill) fill(level int, from, to int64) error {
 				return err
 			}
 		}
-		if more = len(rows) == rollupsAtOnce; more {
+		if more = len(rows) == rollupReadBatch; more {
 			next = rows[len(rows)-1].start + l.window
 		}
 	}
@@ -62,7 +62,7 @@ func (f *bucketFill) fill(level int, from, to int64) error {
 // fromRollup takes what is sealed from from to the end of the rollup's window,
 // or to to, and returns that end. A rollup that is of no use is passed over,
 // and from returned: the chunks have the same.
-func (f *bucketFill) fromRollup(level int, row rollupRow, from, to int64) (int64, error) {
+func (f *bucketFiller) fromRollup(level int, row rollupRow, from, to int64) (int64, error) {
 	l := rollupLevels[level-1]
 	if len(between(f.memory, row.start, row.start+l.window)) > 0 {
 		return from, nil // what is in memory may replace some of it
@@ -94,7 +94,7 @@ func (f *bucketFill) fromRollup(level int, row rollupRow, from, to int64) (int64
 }
 
 // decode returns the entries of a rollup of the level, good until the next.
-func (f *bucketFill) decode(level int, data []byte) (entries []rollupEntry, rise bool, err error) {
+func (f *bucketFiller) decode(level int, data []byte) (entries []rollupEntry, rise bool, err error) {
 	entries, f.points, rise, err = decodeRollup(f.entries[level-1], f.points, data)
 	if err == nil {
 		f.entries[level-1] = entries
@@ -109,10 +109,10 @@ type rollupRow struct {
 }
 
 // rollupsAtOnce bounds what is held of the rollups of a long history.
-const rollupsAtOnce = 16
+const rollupReadBatch = 16
 
 // rollups reads the first rollups of a level that start from from to to.
-func (f *bucketFill) rollups(l rollupLevel, from, to int64) (rows []rollupRow, err error) {
+func (f *bucketFiller) rollups(l rollupLevel, from, to int64) (rows []rollupRow, err error) {
 	err = f.query("SELECT t0, data FROM rollup WHERE series_id = ? AND level = ? AND t0 >= ? AND t0 < ? ORDER BY t0 LIMIT ?",
 		func(v []driver.Value) error {
 			if err := f.ctx.Err(); err != nil {
@@ -120,13 +120,13 @@ func (f *bucketFill) rollups(l rollupLevel, from, to int64) (rows []rollupRow, e
 			}
 			rows = append(rows, rollupRow{start: asInt(v[0]), data: asBytes(v[1])})
 			return nil
-		}, f.series.id, l.id, from, to, int64(rollupsAtOnce))
+		}, f.series.id, l.id, from, to, int64(rollupReadBatch))
 	return rows, err
 }
 
 // fromChunks takes the chunks from from to to, by their figures where a bucket
 // has them whole.
-func (f *bucketFill) fromChunks(from, to int64) error {
+func (f *bucketFiller) fromChunks(from, to int64) error {
 	var scratch []factory.Point
 	b := f.buckets
 	err := f.query(`
@@ -171,7 +171,7 @@ func (f *bucketFill) fromChunks(from, to int64) error {
 }
 
 // addMemory takes the points in memory that come before the time until.
-func (f *bucketFill) addMemory(until int64) {
+func (f *bucketFiller) addMemory(until int64) {
 	sooner := between(f.memory, math.MinInt64, until)
 	f.buckets.add(sooner)
 	f.memory = f.memory[len(sooner):]

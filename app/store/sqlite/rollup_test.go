@@ -52,9 +52,9 @@ func TestRollups(t *testing.T) {
 	const start, length = int64(1_774_000_000_000), 22 * 24 * 3_600_000 // over the change to summer time
 	const mid = start + length/2
 	clock := time.UnixMilli(start)
-	options := still(newPath(t), new(events))
+	options := manualOptions(newPath(t), new(eventRecorder))
 	options.Retention = 365 * 24 * time.Hour
-	options = options.Tuned(sqlite.Tuning{SealEvery: time.Hour, ProbeEvery: time.Hour, Now: func() time.Time { return clock }})
+	options = options.WithTuning(sqlite.Tuning{SealEvery: time.Hour, ProbeEvery: time.Hour, Now: func() time.Time { return clock }})
 	store := mustOpen(t, options)
 	model := memory.New(memory.Options{AutoRegister: true, Retention: options.Retention, Now: func() time.Time { return clock }})
 	both := func(readings []factory.Reading) {
@@ -112,7 +112,7 @@ func TestRollups(t *testing.T) {
 		wantSameBuckets(t, tt.name, store, model, tt.from, tt.to)
 	}
 	// Late points, in memory, then sealed, then rolled up again.
-	both([]factory.Reading{at("m", mid, 99), at("m", mid+3_600_000, -99), {Machine: "m", Metric: "count", ObservedAt: mid + 1, Value: 1e6}})
+	both([]factory.Reading{readingAt("m", mid, 99), readingAt("m", mid+3_600_000, -99), {Machine: "m", Metric: "count", ObservedAt: mid + 1, Value: 1e6}})
 	wantSameBuckets(t, "late points in memory", store, model, math.MinInt64, math.MaxInt64)
 	mustSeal(t, store)
 	wantSameBuckets(t, "late points sealed", store, model, math.MinInt64, math.MaxInt64)
@@ -135,10 +135,10 @@ func TestRollups(t *testing.T) {
 }
 
 // TestManyRollups reads more rollups than are read at once.
-func TestManyRollups(t *testing.T) {
+func TestBucketsReadRollupsInBatches(t *testing.T) {
 	t.Parallel()
 	const start, hours = int64(1_774_000_000_000), 80
-	store := mustOpen(t, still(newPath(t), new(events)))
+	store := mustOpen(t, manualOptions(newPath(t), new(eventRecorder)))
 	model := memory.New(memory.Options{AutoRegister: true})
 	random := rand.New(rand.NewPCG(7, 8))
 	var batch []factory.Reading
@@ -151,8 +151,8 @@ func TestManyRollups(t *testing.T) {
 		}
 	}
 	mustSeal(t, store)
-	if n, err := store.QueryInt("SELECT count(*) FROM rollup WHERE level = 1"); err != nil || n <= sqlite.RollupsAtOnce {
-		t.Fatalf("%d rollups were made, %v, want more than %d", n, err, sqlite.RollupsAtOnce)
+	if n, err := store.QueryInt("SELECT count(*) FROM rollup WHERE level = 1"); err != nil || n <= sqlite.RollupReadBatch {
+		t.Fatalf("%d rollups were made, %v, want more than %d", n, err, sqlite.RollupReadBatch)
 	}
 	wantSameBuckets(t, "all", store, model, math.MinInt64, math.MaxInt64)
 	wantSameBuckets(t, "part", store, model, start+5*3_600_000+1, start+75*3_600_000+12_345)

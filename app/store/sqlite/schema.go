@@ -128,11 +128,11 @@ func prepareFile(c *conn) (version int64, err error) {
 	}
 	id, err := c.queryInt("PRAGMA application_id")
 	if err != nil {
-		return 0, foreign(err)
+		return 0, asForeignFile(err)
 	}
 	objects, err := c.queryInt("SELECT count(*) FROM sqlite_schema")
 	if err != nil {
-		return 0, foreign(err)
+		return 0, asForeignFile(err)
 	}
 	if id != applicationID && (id != 0 || objects != 0) {
 		return 0, ErrForeignFile
@@ -154,7 +154,7 @@ func prepareFile(c *conn) (version int64, err error) {
 // needed to give space back.
 func migrate(c *conn, version int64) error {
 	for _, pragma := range []string{fmt.Sprintf("PRAGMA page_size = %d", pageSize), "PRAGMA auto_vacuum = INCREMENTAL"} {
-		if err := c.once(pragma); err != nil {
+		if err := c.execOnce(pragma); err != nil {
 			return err
 		}
 	}
@@ -170,7 +170,7 @@ func migrate(c *conn, version int64) error {
 		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
 		"COMMIT")
 	for _, statement := range statements {
-		if err := c.once(statement); err != nil {
+		if err := c.execOnce(statement); err != nil {
 			return fmt.Errorf("migrate from schema %d: %w", version, err)
 		}
 	}
@@ -195,7 +195,7 @@ func useWAL(c *conn) error {
 
 // foreign marks an error of the first read as that of a file which is no
 // database, if it is one.
-func foreign(err error) error {
+func asForeignFile(err error) error {
 	if resultCode(err) == resultNotADatabase {
 		return fmt.Errorf("%w: %w", ErrForeignFile, err)
 	}

@@ -13,8 +13,8 @@ const (
 	// flushRows and flushBytes bound one sealing transaction, and so the time
 	// that commits wait for it. Only the chunks that replace one old chunk
 	// are never parted.
-	flushRows  = 256
-	flushBytes = 1 << 20
+	chunkBatchRows  = 256
+	chunkBatchBytes = 1 << 20
 	// trimRows and trimBytes bound the log rows deleted in one transaction.
 	trimRows  = 4096
 	trimBytes = 4 << 20
@@ -27,7 +27,7 @@ type chunkRow struct {
 }
 
 // chunkChange replaces at most one chunk of a series by others.
-type chunkChange struct {
+type chunkReplacement struct {
 	series  *series
 	old     int64 // the id of the chunk to delete; 0: none
 	damaged error // why the old chunk is to be set aside instead
@@ -36,17 +36,17 @@ type chunkChange struct {
 	from, to int64
 	late     bool
 	rows     []chunkRow
-	tail     tail // of the series, after the change
+	lastChunk     lastChunk // of the series, after the change
 }
 
 // plan gathers changes until they are worth a transaction.
-type plan struct {
-	changes []chunkChange
+type chunkBatch struct {
+	changes []chunkReplacement
 	rows    int
 	bytes   int
 }
 
-func (p *plan) add(change chunkChange) {
+func (p *chunkBatch) add(change chunkReplacement) {
 	p.changes = append(p.changes, change)
 	p.rows += len(change.rows) + 1
 	for _, row := range change.rows {
@@ -59,7 +59,7 @@ func (p *plan) add(change chunkChange) {
 // top of the chunks, so it does not matter to them how far this has come; and
 // after a failure it is simply done again.
 func (z *sealer) sealBatchLocked() error {
-	var p plan
+	var p chunkBatch
 	for _, s := range z.batch {
 		points := s.beginSealing()
 		if s.purged.Load() {
@@ -72,18 +72,18 @@ func (z *sealer) sealBatchLocked() error {
 			}
 			points = points[n:]
 			p.add(change)
-			if p.rows >= flushRows || p.bytes >= flushBytes {
-				if err := z.flush(&p, 0); err != nil {
+			if p.rows >= chunkBatchRows || p.bytes >= chunkBatchBytes {
+				if err := z.writeChunks(&p, 0); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	upto, freed, err := z.trimmable()
+	upto, freed, err := z.trimmableLog()
 	if err != nil {
 		return err
 	}
-	if err := z.flush(&p, upto); err != nil {
+	if err := z.writeChunks(&p, upto); err != nil {
 		return err
 	}
 	z.logBytes.Add(-freed)
@@ -96,10 +96,10 @@ func (z *sealer) sealBatchLocked() error {
 
 // nextChange plans how the first n of points get into chunks of s: those that
 // come before the chunk after the next one.
-func (z *sealer) nextChange(s *series, points []factory.Point) (change chunkChange, n int, err error) {
-	old, next, err := z.neighbours(s, points)
+func (z *sealer) nextChange(s *series, points []factory.Point) (change chunkReplacement, n int, err error) {
+	old, next, err := z.overlappingChunk(s, points)
 	if err != nil {
-		return chunkChange{}, 0, err
+		return chunkReplacement{}, 0, err
 	}
 	n = sort.Search(len(points), func(i int) bool { return points[i].ObservedAt >= next })
 	merged := points[:n]
@@ -113,17 +113,17 @@ func (z *sealer) nextChange(s *series, points []factory.Point) (change chunkChan
 		parts := (len(merged) + size - 1) / size
 		size = (len(merged) + parts - 1) / parts
 	}
-	change = chunkChange{
-		series: s, old: old.id, damaged: old.damaged, tail: s.tail,
-		from: points[0].ObservedAt, to: points[n-1].ObservedAt, late: s.tail.points > 0 && points[0].ObservedAt <= s.tail.t1,
+	change = chunkReplacement{
+		series: s, old: old.id, damaged: old.damaged, lastChunk: s.lastChunk,
+		from: points[0].ObservedAt, to: points[n-1].ObservedAt, late: s.lastChunk.points > 0 && points[0].ObservedAt <= s.lastChunk.end,
 	}
 	for len(merged) > 0 {
 		part := merged[:min(size, len(merged))]
 		merged = merged[len(part):]
 		change.rows = append(change.rows, newChunkRow(part))
 	}
-	if last := change.rows[len(change.rows)-1].summary; last.Last.ObservedAt >= s.tail.t1 || s.tail.points == 0 {
-		change.tail = tail{t1: last.Last.ObservedAt, points: int(last.Count)}
+	if last := change.rows[len(change.rows)-1].summary; last.Last.ObservedAt >= s.lastChunk.end || s.lastChunk.points == 0 {
+		change.lastChunk = lastChunk{end: last.Last.ObservedAt, points: int(last.Count)}
 	}
 	return change, n, nil
 }
@@ -144,19 +144,19 @@ type oldChunk struct {
 // neighbours returns the chunk of s that the first of points belongs into, if
 // any, and the start of the chunk after that. A chunk that ends before is
 // chosen too if all of points fit in, so that small ones grow.
-func (z *sealer) neighbours(s *series, points []factory.Point) (old oldChunk, next int64, err error) {
+func (z *sealer) overlappingChunk(s *series, points []factory.Point) (old oldChunk, next int64, err error) {
 	first, next := points[0].ObservedAt, int64(math.MaxInt64)
-	if s.tail.points == 0 {
+	if s.lastChunk.points == 0 {
 		return oldChunk{}, next, nil
 	}
 	room := z.options.SealPoints - len(points)
-	if first <= s.tail.t1 {
+	if first <= s.lastChunk.end {
 		err := z.conn.query("SELECT t0 FROM chunk WHERE series_id = ? AND t0 > ? ORDER BY t0 LIMIT 1",
 			func(v []driver.Value) error { next = asInt(v[0]); return nil }, s.id, first)
 		if err != nil {
 			return oldChunk{}, 0, err
 		}
-	} else if s.tail.points > room {
+	} else if s.lastChunk.points > room {
 		return oldChunk{}, next, nil
 	}
 	err = z.conn.query("SELECT id, t1, n, data FROM chunk WHERE series_id = ? AND t0 <= ? ORDER BY t0 DESC LIMIT 1",
@@ -172,10 +172,10 @@ func (z *sealer) neighbours(s *series, points []factory.Point) (old oldChunk, ne
 }
 
 // readTail returns what the file says of the last chunk of s.
-func (z *sealer) readTail(s *series) (t tail, err error) {
+func (z *sealer) loadLastChunk(s *series) (t lastChunk, err error) {
 	err = z.conn.query("SELECT t1, n FROM chunk WHERE series_id = ? ORDER BY t0 DESC LIMIT 1",
 		func(v []driver.Value) error {
-			t = tail{t1: asInt(v[0]), points: int(asInt(v[1]))}
+			t = lastChunk{end: asInt(v[0]), points: int(asInt(v[1]))}
 			return nil
 		}, s.id)
 	return t, err
@@ -183,7 +183,7 @@ func (z *sealer) readTail(s *series) (t tail, err error) {
 
 // flush writes the plan and deletes the log rows before upto in one
 // transaction, and empties the plan.
-func (z *sealer) flush(p *plan, upto int64) error {
+func (z *sealer) writeChunks(p *chunkBatch, upto int64) error {
 	if len(p.changes) == 0 && upto == 0 {
 		return nil
 	}
@@ -204,25 +204,25 @@ func (z *sealer) flush(p *plan, upto int64) error {
 	}
 	for _, change := range p.changes {
 		s, firstEnd := change.series, change.rows[0].summary.Last.ObservedAt
-		if s.tail.points == 0 || firstEnd < s.firstEnd {
-			s.firstEnd = firstEnd
+		if s.lastChunk.points == 0 || firstEnd < s.firstChunkEnd {
+			s.firstChunkEnd = firstEnd
 		}
-		s.tail = change.tail
+		s.lastChunk = change.lastChunk
 		if change.late {
-			z.staleRollups(s, change.from, change.to)
+			z.markRollupsStale(s, change.from, change.to)
 		}
 		if change.damaged != nil {
-			z.upkeep.noteDamage(change.series.key, change.damaged)
+			z.maintenance.reportQuarantined(change.series.key, change.damaged)
 		}
 	}
-	z.wrote(p.bytes + p.rows*logRowOverhead)
-	*p = plan{changes: p.changes[:0]}
+	z.addWALBytes(p.bytes + p.rows*logRowOverhead)
+	*p = chunkBatch{changes: p.changes[:0]}
 	return nil
 }
 
-func (change *chunkChange) write(c *conn, now int64) error {
+func (change *chunkReplacement) write(c *conn, now int64) error {
 	if change.damaged != nil {
-		if err := setAside(c, change.old, change.damaged, now); err != nil {
+		if err := quarantineChunk(c, change.old, change.damaged, now); err != nil {
 			return err
 		}
 	} else if change.old != 0 {
@@ -247,7 +247,7 @@ func (change *chunkChange) write(c *conn, now int64) error {
 	if !change.late {
 		return nil
 	}
-	return dropRollups(c, change.series.id, change.from, change.to)
+	return deleteRollups(c, change.series.id, change.from, change.to)
 }
 
 // asBits is how the sign of zero gets into the file and back.
@@ -265,7 +265,7 @@ func finite(v float64) float64 {
 // trimmable returns the log row up to which, exclusively, the next transaction
 // may delete, given that the batch is sealed, and the bytes that this frees; 0
 // is none.
-func (z *sealer) trimmable() (upto, freed int64, err error) {
+func (z *sealer) trimmableLog() (upto, freed int64, err error) {
 	err = z.conn.query("SELECT seq, length(data) FROM ingest_log WHERE seq < ? ORDER BY seq LIMIT ?",
 		func(v []driver.Value) error {
 			upto = asInt(v[0]) + 1
@@ -274,18 +274,18 @@ func (z *sealer) trimmable() (upto, freed int64, err error) {
 				return errStop
 			}
 			return nil
-		}, z.backlog.floor(), int64(trimRows))
+		}, z.sealQueue.firstNeededRow(), int64(trimRows))
 	return upto, freed, err
 }
 
 // trimLogLocked deletes the log rows that are not needed any more.
 func (z *sealer) trimLogLocked() error {
 	for {
-		upto, freed, err := z.trimmable()
+		upto, freed, err := z.trimmableLog()
 		if err != nil || upto == 0 {
 			return err
 		}
-		if err := z.flush(&plan{}, upto); err != nil {
+		if err := z.writeChunks(&chunkBatch{}, upto); err != nil {
 			return err
 		}
 		z.logBytes.Add(-freed)

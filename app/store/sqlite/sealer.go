@@ -25,37 +25,37 @@ const (
 type sealer struct {
 	options Options
 	writer  *writer
-	readers *readers
-	backlog *backlog
+	readers *readPool
+	sealQueue *sealQueue
 	catalog *catalog
-	faults  *faults
+	faults  *faultState
 	wake    chan struct{}
-	upkeep  upkeep
+	maintenance  maintenance
 
 	logBytes atomic.Int64 // the log rows in the file, overhead included
 	walPages atomic.Int64 // an estimate, since the last checkpoint
 	size     atomic.Int64 // of the files
 
 	// copying is held shared while the file is backed up.
-	copying sync.RWMutex
+	backups sync.RWMutex
 
 	mu     sync.Mutex // held for a round
 	conn   *conn      // reads the file; nil until needed
 	batch  []*series  // taken from the backlog, being sealed
-	unsure bool       // a round failed: logBytes and the tails of batch may be wrong
+	mustReload bool       // a round failed: logBytes and the tails of batch may be wrong
 }
 
 // add puts a committed point into its series and notes what is to be sealed.
 func (z *sealer) add(s *series, p factory.Point, seq, now int64) {
 	switch s.add(p) {
 	case 1:
-		z.backlog.push(s, seq, now)
+		z.sealQueue.push(s, seq, now)
 		if z.options.SealPoints > 1 {
 			return
 		}
 		fallthrough
 	case z.options.SealPoints:
-		if z.backlog.markFull(s) >= z.seriesPerBatch() {
+		if z.sealQueue.markFull(s) >= z.seriesPerBatch() {
 			z.signal()
 		}
 	}
@@ -67,25 +67,25 @@ func (z *sealer) seriesPerBatch() int {
 }
 
 // logGrew notes that a row with so many bytes was added to the log.
-func (z *sealer) logGrew(bytes int) {
+func (z *sealer) addLogBytes(bytes int) {
 	log := z.logBytes.Add(int64(bytes) + logRowOverhead)
-	if wal := z.wrote(bytes); log > z.options.LogBytes || wal > checkpointPages {
+	if wal := z.addWALBytes(bytes); log > z.options.LogBytes || wal > checkpointPages {
 		z.signal()
 	}
 }
 
 // wrote notes a transaction that wrote so many bytes.
-func (z *sealer) wrote(bytes int) (walPages int64) {
+func (z *sealer) addWALBytes(bytes int) (walPages int64) {
 	return z.walPages.Add(int64(bytes/pageSize + 3))
 }
 
 // admit says why no more readings can be taken now, if so.
-func (z *sealer) admit() error {
+func (z *sealer) checkCapacity() error {
 	log := z.logBytes.Load()
 	if log < z.options.LogBytes*logHardFactor {
 		return nil
 	}
-	if err := z.faults.sealing(); err != nil {
+	if err := z.faults.sealFault(); err != nil {
 		return err
 	}
 	return fmt.Errorf("%d bytes of the ingest log wait to be sealed: %w", log, factory.ErrOverloaded)
@@ -110,7 +110,7 @@ func (z *sealer) run(stop <-chan struct{}) {
 		case <-z.wake:
 		case <-ticker.C:
 		}
-		for z.report(z.round(stop, false)) != nil {
+		for z.reportFault(z.runOnce(stop, false)) != nil {
 			select {
 			case <-stop:
 				return
@@ -121,7 +121,7 @@ func (z *sealer) run(stop <-chan struct{}) {
 }
 
 // report notes how a round went and returns err as it is.
-func (z *sealer) report(err error) error {
+func (z *sealer) reportFault(err error) error {
 	if err != nil {
 		z.faults.setSeal(unavailable("seal", err))
 		return err
@@ -132,20 +132,20 @@ func (z *sealer) report(err error) error {
 
 // round seals all that is due, or everything, unless stop is closed before,
 // and does the chores that come with it.
-func (z *sealer) round(stop <-chan struct{}, everything bool) (err error) {
+func (z *sealer) runOnce(stop <-chan struct{}, everything bool) (err error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	defer func() {
 		if err != nil {
-			z.unsure = true
-			z.dropConnLocked()
+			z.mustReload = true
+			z.closeConnLocked()
 		}
 	}()
 	defer recoverAs(&err)
-	if err := z.restoreLocked(); err != nil {
+	if err := z.restoreDeletedLocked(); err != nil {
 		return err
 	}
-	if err := z.prepareLocked(); err != nil {
+	if err := z.connectLocked(); err != nil {
 		return err
 	}
 	for {
@@ -155,7 +155,7 @@ func (z *sealer) round(stop <-chan struct{}, everything bool) (err error) {
 		default:
 		}
 		if len(z.batch) == 0 {
-			z.batch = z.pick(everything)
+			z.batch = z.nextBatch(everything)
 		}
 		if len(z.batch) == 0 {
 			break
@@ -170,22 +170,22 @@ func (z *sealer) round(stop <-chan struct{}, everything bool) (err error) {
 	if err := z.trimLogLocked(); err != nil {
 		return err
 	}
-	if err := z.upkeepLocked(stop, everything); err != nil {
+	if err := z.maintainLocked(stop, everything); err != nil {
 		return err
 	}
-	z.measure()
+	z.updateSize()
 	return z.checkpointLocked()
 }
 
 // prepareLocked opens the connection if need be and, after a failure, looks
 // what is in the file: a transaction that failed may be there all the same.
-func (z *sealer) prepareLocked() (err error) {
+func (z *sealer) connectLocked() (err error) {
 	if z.conn == nil {
 		if z.conn, err = openReader(z.writer.file); err != nil {
 			return err
 		}
 	}
-	if !z.unsure {
+	if !z.mustReload {
 		return nil
 	}
 	bytes, err := z.conn.queryInt("SELECT coalesce(sum(length(data) + ?), 0) FROM ingest_log", int64(logRowOverhead))
@@ -193,31 +193,31 @@ func (z *sealer) prepareLocked() (err error) {
 		return err
 	}
 	for _, s := range z.batch {
-		if s.tail, err = z.readTail(s); err != nil {
+		if s.lastChunk, err = z.loadLastChunk(s); err != nil {
 			return err
 		}
 	}
 	z.logBytes.Store(bytes)
-	z.unsure = false
+	z.mustReload = false
 	return nil
 }
 
 // pick takes the series to seal next from the backlog: those with enough
 // points, then those that have waited long enough, then, while the log is too
 // long, those whose points stand first in it.
-func (z *sealer) pick(everything bool) []*series {
-	if full := z.backlog.takeFull(z.seriesPerBatch()); len(full) > 0 {
+func (z *sealer) nextBatch(everything bool) []*series {
+	if full := z.sealQueue.popFull(z.seriesPerBatch()); len(full) > 0 {
 		return full
 	}
 	until := z.options.now().Add(-z.options.SealAfter).UnixMilli()
 	if everything || z.logBytes.Load() > z.options.LogBytes {
 		until = math.MaxInt64
 	}
-	return z.backlog.takeOldest(sealSeries, until)
+	return z.sealQueue.popOldest(sealSeries, until)
 }
 
 // measure notes the size of the files.
-func (z *sealer) measure() {
+func (z *sealer) updateSize() {
 	var size int64
 	for _, path := range []string{z.options.Path, z.options.Path + "-wal"} {
 		if info, err := os.Stat(path); err == nil {
@@ -245,7 +245,7 @@ func (z *sealer) checkpointLocked() error {
 	return err
 }
 
-func (z *sealer) dropConnLocked() {
+func (z *sealer) closeConnLocked() {
 	if z.conn != nil {
 		_ = z.conn.close()
 		z.conn = nil
@@ -256,5 +256,5 @@ func (z *sealer) dropConnLocked() {
 func (z *sealer) close() {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	z.dropConnLocked()
+	z.closeConnLocked()
 }

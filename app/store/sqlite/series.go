@@ -16,33 +16,33 @@ import (
 type series struct {
 	key
 	id    int64
-	about atomic.Pointer[metricState]
+	meta atomic.Pointer[metricMeta]
 	// dormant: the machine is deleted, with its history kept. purged: the
 	// series is forgotten, and what is left of it is to go.
-	dormant, purged atomic.Bool
+	machineDeleted, purged atomic.Bool
 
 	mu     sync.Mutex
 	latest factory.Point
-	known  bool // latest is set
-	active head // where Append puts points
+	hasLatest  bool // latest is set
+	buffer pointBuffer // where Append puts points
 	// sealing is the layer that the sealer is writing to chunks. Nobody
 	// changes it: readers share its memory.
 	sealing []factory.Point
-	chunked bool // there is at least one chunk in the file
+	hasChunks bool // there is at least one chunk in the file
 
 	// The fields below belong to the backlog that the series is queued in.
 	queued     bool
 	full       bool
 	prev, next *series
-	since      int64 // the log row of the oldest active point
-	sinceTime  int64 // when that came, in Unix milliseconds of our clock
+	firstLogRow      int64 // the log row of the oldest active point
+	queuedAt  int64 // when that came, in Unix milliseconds of our clock
 
 	// tail describes the last chunk, and firstEnd is at most the last time of
 	// the first chunk. After start only the sealer uses them.
-	tail     tail
-	firstEnd int64
+	lastChunk     lastChunk
+	firstChunkEnd int64
 	// rolled is the next window to roll up, by level.
-	rolled [len(rollupLevels)]struct {
+	nextRollup [len(rollupLevels)]struct {
 		known bool
 		at    int64
 	}
@@ -65,16 +65,16 @@ func (k key) compare(other key) int {
 }
 
 // newSeries is a series without points.
-func newSeries(id int64, k key, about *metricState) *series {
+func newSeries(id int64, k key, about *metricMeta) *series {
 	s := &series{id: id, key: k}
-	s.about.Store(about)
+	s.meta.Store(about)
 	return s
 }
 
 // expiry is the time before which points of the series are expired, given the
 // present and the default retention; math.MinInt64 is never.
 func (s *series) expiry(now int64, byDefault time.Duration) int64 {
-	retention := s.about.Load().retention
+	retention := s.meta.Load().retention
 	if retention == 0 {
 		retention = byDefault
 	}
@@ -85,8 +85,8 @@ func (s *series) expiry(now int64, byDefault time.Duration) int64 {
 }
 
 // tail is what the sealer knows of the last chunk of a series.
-type tail struct {
-	t1     int64 // its last time
+type lastChunk struct {
+	end     int64 // its last time
 	points int   // how many it has; 0: there is no chunk
 }
 
@@ -95,19 +95,19 @@ type tail struct {
 func (s *series) add(p factory.Point) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.known || p.ObservedAt >= s.latest.ObservedAt {
-		s.latest, s.known = p, true
+	if !s.hasLatest || p.ObservedAt >= s.latest.ObservedAt {
+		s.latest, s.hasLatest = p, true
 	}
-	s.active.add(p)
-	return len(s.active.points)
+	s.buffer.add(p)
+	return len(s.buffer.points)
 }
 
 // newest returns the newest point by observation time, and false when the
 // series has none.
-func (s *series) newest() (factory.Point, bool) {
+func (s *series) latestPoint() (factory.Point, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.latest, s.known
+	return s.latest, s.hasLatest
 }
 
 // unsealed returns the first points in memory from from to to, at most limit,
@@ -116,23 +116,23 @@ func (s *series) newest() (factory.Point, bool) {
 func (s *series) unsealed(from, to int64, limit int) (points []factory.Point, chunked bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.active.tidy()
+	s.buffer.sort()
 	older := between(s.sealing, from, to)
-	newer := between(s.active.points, from, to)
+	newer := between(s.buffer.points, from, to)
 	older = older[:min(len(older), limit)]
 	newer = newer[:min(len(newer), limit)]
 	if len(older)+len(newer) > 0 {
 		points = mergePoints(make([]factory.Point, 0, len(older)+len(newer)), older, newer)
 	}
-	return points[:min(len(points), limit)], s.chunked
+	return points[:min(len(points), limit)], s.hasChunks
 }
 
 // lastUnsealed returns the last point in memory from from to to, if any.
 func (s *series) lastUnsealed(from, to int64) (last factory.Point, found bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.active.tidy()
-	for _, layer := range [][]factory.Point{s.sealing, s.active.points} {
+	s.buffer.sort()
+	for _, layer := range [][]factory.Point{s.sealing, s.buffer.points} {
 		part := between(layer, from, to)
 		if n := len(part); n > 0 && (!found || part[n-1].ObservedAt >= last.ObservedAt) {
 			last, found = part[n-1], true
@@ -147,8 +147,8 @@ func (s *series) beginSealing() []factory.Point {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sealing == nil {
-		s.active.tidy()
-		s.sealing, s.active = s.active.points, head{}
+		s.buffer.sort()
+		s.sealing, s.buffer = s.buffer.points, pointBuffer{}
 	}
 	return s.sealing
 }
@@ -157,14 +157,14 @@ func (s *series) beginSealing() []factory.Point {
 func (s *series) endSealing() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sealing, s.chunked = nil, true
+	s.sealing, s.hasChunks = nil, true
 }
 
 // restore sets what the file knows of the series at start.
-func (s *series) restore(t tail, firstEnd, lastBits int64) {
+func (s *series) setChunks(t lastChunk, firstEnd, lastBits int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tail, s.firstEnd, s.chunked = t, firstEnd, true
-	s.latest = factory.Point{ObservedAt: t.t1, Value: math.Float64frombits(uint64(lastBits))}
-	s.known = true
+	s.lastChunk, s.firstChunkEnd, s.hasChunks = t, firstEnd, true
+	s.latest = factory.Point{ObservedAt: t.end, Value: math.Float64frombits(uint64(lastBits))}
+	s.hasLatest = true
 }

@@ -16,22 +16,22 @@ type Store struct {
 	lock      *fileLock
 	catalog   *catalog
 	queue     *queue
-	backlog   *backlog
-	faults    *faults
+	sealQueue   *sealQueue
+	faults    *faultState
 	writer    *writer
-	readers   *readers
+	readers   *readPool
 	committer *committer
 	sealer    *sealer
 	checker   *checker
 
-	committing, sealing sync.WaitGroup
-	stopSealing         chan struct{}
+	committing, background sync.WaitGroup
+	stopBackground         chan struct{}
 
 	// reading is held shared by each query, so that Close waits for them.
-	reading sync.RWMutex
-	shut    bool // Close was called
+	queryMu sync.RWMutex
+	queriesClosed    bool // Close was called
 
-	closing sync.Once
+	closeOnce sync.Once
 }
 
 var _ factory.Store = (*Store)(nil)
@@ -41,22 +41,22 @@ var _ factory.Store = (*Store)(nil)
 // Close does both and waits.
 func (s *Store) start() {
 	s.committing.Go(s.committer.run)
-	s.sealing.Go(func() { s.sealer.run(s.stopSealing) })
-	s.sealing.Go(func() { s.checker.run(s.stopSealing) })
+	s.background.Go(func() { s.sealer.run(s.stopBackground) })
+	s.background.Go(func() { s.checker.run(s.stopBackground) })
 }
 
 // Close implements factory.Store. It commits what is queued; points that are
 // not sealed yet stay in the ingest log, from which the next Open has them.
 func (s *Store) Close() (err error) {
-	s.closing.Do(func() {
+	s.closeOnce.Do(func() {
 		s.queue.close()
 		s.committing.Wait()
-		close(s.stopSealing)
-		s.sealing.Wait()
-		s.reading.Lock()
-		s.shut = true
-		s.reading.Unlock()
-		_ = s.sealer.restoreNow() // what can't be written anew is reported by release
+		close(s.stopBackground)
+		s.background.Wait()
+		s.queryMu.Lock()
+		s.queriesClosed = true
+		s.queryMu.Unlock()
+		_ = s.sealer.restoreBeforeClose() // what can't be written anew is reported by release
 		_ = s.markClean()         // else the next start checks the file
 		err = s.release()
 	})
@@ -85,13 +85,13 @@ func (s *Store) Ready() error {
 	if s.closed() {
 		return errClosed
 	}
-	if err := s.faults.committing(); err != nil {
+	if err := s.faults.commitFault(); err != nil {
 		return err
 	}
 	if queued := s.queue.queued(); queued >= s.options.QueueReadings {
 		return fmt.Errorf("%d readings are queued: %w", queued, factory.ErrOverloaded)
 	}
-	return s.sealer.admit()
+	return s.sealer.checkCapacity()
 }
 
 // Stats implements factory.Store.
@@ -99,8 +99,8 @@ func (s *Store) Stats() factory.StoreStats {
 	counters := &s.committer.counters
 	return factory.StoreStats{
 		Engine:            "sqlite",
-		Series:            len(s.catalog.all()),
-		Machines:          s.catalog.liveMachines(),
+		Series:            len(s.catalog.allSeries()),
+		Machines:          s.catalog.countMachines(),
 		Points:            counters.points.Load(),
 		Commits:           counters.commits.Load(),
 		CommitSeconds:     time.Duration(counters.total.Load()).Seconds(),
@@ -109,9 +109,9 @@ func (s *Store) Stats() factory.StoreStats {
 		QueueCapacity:     s.options.QueueReadings,
 		Bytes:             s.sealer.size.Load(),
 		MaxBytes:          max(0, s.options.MaxBytes),
-		ExpiredPoints:     s.sealer.upkeep.expired.Load(),
-		EvictedPoints:     s.sealer.upkeep.evicted.Load(),
-		QuarantinedChunks: int(s.sealer.upkeep.quarantined.Load()),
+		ExpiredPoints:     s.sealer.maintenance.expired.Load(),
+		EvictedPoints:     s.sealer.maintenance.evicted.Load(),
+		QuarantinedChunks: int(s.sealer.maintenance.quarantined.Load()),
 		Integrity:         s.checker.state(),
 	}
 }

@@ -11,37 +11,37 @@ import (
 )
 
 // settling lets the contract suite seal at will.
-type settling struct{ *sqlite.Store }
+type settlingStore struct{ *sqlite.Store }
 
-func (s settling) Settle() error { return s.SealNow() }
+func (s settlingStore) Settle() error { return s.SealNow() }
 
 // opener opens stores for the contract suite; change adjusts the options.
-func opener(change func(*sqlite.Options)) storetest.Opener {
+func newOpener(change func(*sqlite.Options)) storetest.Opener {
 	return func(t testing.TB, dir string, limits storetest.Limits) factory.Store {
 		t.Helper()
 		options := sqlite.Options{
 			Path: filepath.Join(dir, "factory.db"), AutoRegister: limits.AutoRegister, MaxSeries: limits.MaxSeries,
 			Retention: limits.Retention,
-		}.Tuned(sqlite.Tuning{Now: limits.Now})
+		}.WithTuning(sqlite.Tuning{Now: limits.Now})
 		change(&options)
 		store, err := sqlite.Open(t.Context(), options)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return settling{store}
+		return settlingStore{store}
 	}
 }
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, opener(func(*sqlite.Options) {}))
+	storetest.Run(t, newOpener(func(*sqlite.Options) {}))
 }
 
 // The same with a sealer that works all the time and makes tiny chunks, so
 // that every query meets all three layers.
 func TestContractWhileSealing(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, opener(func(o *sqlite.Options) {
+	storetest.Run(t, newOpener(func(o *sqlite.Options) {
 		o.SealPoints = 4
 		o.SealAfter = time.Nanosecond
 		sqlite.SealOften(o)

@@ -13,13 +13,13 @@ import (
 
 // removeRows bounds the chunks removed in one transaction, and so the time
 // that commits wait for it.
-const removeRows = 128
+const deleteBatchRows = 128
 
 // upkeep is what the sealer does beside sealing: it removes what is expired,
 // what was purged and what the size limit leaves no room for, sets aside what
 // is damaged, and gives space back to the file system. All of it happens in
 // small transactions, between which commits have their turn.
-type upkeep struct {
+type maintenance struct {
 	onEvent                       func(Event)
 	expired, evicted, quarantined atomic.Uint64
 
@@ -28,10 +28,10 @@ type upkeep struct {
 	damaged map[int64]damage // chunks that readers found, by id
 
 	// The fields below belong to the sealer.
-	last     time.Time // of the last upkeep
-	eviction eviction
+	lastRun     time.Time // of the last upkeep
+	sizeLimit sizeLimitState
 	stale    map[window]struct{} // rollups to make anew
-	made     []madeRollup        // rollups to write
+	unwritten     []rollupRecord        // rollups to write
 }
 
 // damage is what a reader has found.
@@ -40,21 +40,21 @@ type damage struct {
 	cause error
 }
 
-func (u *upkeep) event(e Event) {
+func (u *maintenance) report(e Event) {
 	if u.onEvent != nil {
 		u.onEvent(e)
 	}
 }
 
 // noteDamage counts and reports a chunk that was set aside.
-func (u *upkeep) noteDamage(k key, cause error) {
+func (u *maintenance) reportQuarantined(k key, cause error) {
 	u.quarantined.Add(1)
-	u.event(Event{Kind: EventDamaged, Err: fmt.Errorf("machine %q, metric %q: %w", k.machine, k.metric, cause)})
+	u.report(Event{Kind: EventDamaged, Err: fmt.Errorf("machine %q, metric %q: %w", k.machine, k.metric, cause)})
 }
 
 // countQuarantine counts the parts that are set aside, those found before the
 // last start included.
-func (u *upkeep) countQuarantine(c *conn) error {
+func (u *maintenance) countQuarantine(c *conn) error {
 	n, err := c.queryInt("SELECT count(*) FROM quarantine")
 	if err == nil {
 		u.quarantined.Store(uint64(max(0, n)))
@@ -64,7 +64,7 @@ func (u *upkeep) countQuarantine(c *conn) error {
 
 // reportDamage has the sealer set a chunk aside in time.
 func (z *sealer) reportDamage(id int64, k key, cause error) {
-	u := &z.upkeep
+	u := &z.maintenance
 	u.mu.Lock()
 	if u.damaged == nil {
 		u.damaged = make(map[int64]damage)
@@ -76,8 +76,8 @@ func (z *sealer) reportDamage(id int64, k key, cause error) {
 
 // notePurged has the sealer clear away a series whose last point is in log
 // row seq at the latest.
-func (z *sealer) notePurged(id, seq int64) {
-	u := &z.upkeep
+func (z *sealer) markPurged(id, seq int64) {
+	u := &z.maintenance
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.purged == nil {
@@ -87,32 +87,32 @@ func (z *sealer) notePurged(id, seq int64) {
 }
 
 // upkeepLocked does what is due. stop ends it early.
-func (z *sealer) upkeepLocked(stop <-chan struct{}, everything bool) error {
-	if err := z.setDamagedAside(); err != nil {
+func (z *sealer) maintainLocked(stop <-chan struct{}, everything bool) error {
+	if err := z.quarantineDamaged(); err != nil {
 		return err
 	}
-	if err := z.clearPurged(stop); err != nil {
+	if err := z.deletePurged(stop); err != nil {
 		return err
 	}
 	now := z.options.now()
-	if !everything && now.Sub(z.upkeep.last) < z.options.upkeepEvery {
+	if !everything && now.Sub(z.maintenance.lastRun) < z.options.maintainEvery {
 		return nil
 	}
-	z.upkeep.last = now
-	if err := z.expireLocked(stop, now.UnixMilli()); err != nil {
+	z.maintenance.lastRun = now
+	if err := z.expireChunksLocked(stop, now.UnixMilli()); err != nil {
 		return err
 	}
-	if err := z.rollUpLocked(stop); err != nil {
+	if err := z.buildRollupsLocked(stop); err != nil {
 		return err
 	}
-	if err := z.evictLocked(stop); err != nil {
+	if err := z.enforceSizeLimitLocked(stop); err != nil {
 		return err
 	}
 	return z.vacuumLocked(stop, everything)
 }
 
 // stopped reports whether stop, which may be nil, is closed.
-func stopped(stop <-chan struct{}) bool {
+func isClosed(stop <-chan struct{}) bool {
 	select {
 	case <-stop:
 		return true
@@ -122,8 +122,8 @@ func stopped(stop <-chan struct{}) bool {
 }
 
 // setDamagedAside moves the chunks that readers found damaged out of the way.
-func (z *sealer) setDamagedAside() error {
-	u := &z.upkeep
+func (z *sealer) quarantineDamaged() error {
+	u := &z.maintenance
 	u.mu.Lock()
 	damaged := maps.Clone(u.damaged)
 	u.mu.Unlock()
@@ -135,13 +135,13 @@ func (z *sealer) setDamagedAside() error {
 			if there = n > 0; err != nil || !there {
 				return err
 			}
-			return setAside(c, id, d.cause, z.options.now().UnixMilli())
+			return quarantineChunk(c, id, d.cause, z.options.now().UnixMilli())
 		})
 		if err != nil {
 			return err
 		}
 		if there {
-			u.noteDamage(d.key, d.cause)
+			u.reportQuarantined(d.key, d.cause)
 		}
 		u.mu.Lock()
 		delete(u.damaged, id)
@@ -151,9 +151,9 @@ func (z *sealer) setDamagedAside() error {
 }
 
 // setAside moves a chunk to the quarantine.
-func setAside(c *conn, id int64, cause error, now int64) error {
+func quarantineChunk(c *conn, id int64, cause error, now int64) error {
 	err := c.query("SELECT series_id, t0, t1 FROM chunk WHERE id = ?", func(v []driver.Value) error {
-		return dropRollups(c, asInt(v[0]), asInt(v[1]), asInt(v[2]))
+		return deleteRollups(c, asInt(v[0]), asInt(v[1]), asInt(v[2]))
 	}, id)
 	if err != nil {
 		return err
@@ -167,21 +167,21 @@ func setAside(c *conn, id int64, cause error, now int64) error {
 }
 
 // clearPurged removes what is left of purged series.
-func (z *sealer) clearPurged(stop <-chan struct{}) error {
-	u := &z.upkeep
+func (z *sealer) deletePurged(stop <-chan struct{}) error {
+	u := &z.maintenance
 	u.mu.Lock()
 	purged := maps.Clone(u.purged)
 	u.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(purged)) {
 		for more := true; more; {
-			if stopped(stop) {
+			if isClosed(stop) {
 				return nil
 			}
-			n, err := z.removeChunks(id, math.MaxInt64)
+			n, err := z.deleteChunks(id, math.MaxInt64)
 			if err != nil {
 				return err
 			}
-			more = n == removeRows
+			more = n == deleteBatchRows
 			if err := z.checkpointLocked(); err != nil {
 				return err
 			}
@@ -216,13 +216,13 @@ func (z *sealer) clearPurged(stop <-chan struct{}) error {
 }
 
 // rollupsUpTo deletes the rollups of a series that have points up to a time.
-const rollupsUpTo = "DELETE FROM rollup WHERE series_id = ? AND t0 <= ?"
+const deleteRollupsUpTo = "DELETE FROM rollup WHERE series_id = ? AND t0 <= ?"
 
 // removeChunks removes the first chunks of a series that end before until, at
 // most removeRows, and returns how many.
-func (z *sealer) removeChunks(id, until int64) (chunks int, err error) {
+func (z *sealer) deleteChunks(id, until int64) (chunks int, err error) {
 	const first = "(SELECT id FROM chunk WHERE series_id = ? AND t0 < ? AND t1 < ? ORDER BY t0 LIMIT ?)"
-	args := []driver.Value{id, until, until, int64(removeRows)}
+	args := []driver.Value{id, until, until, int64(deleteBatchRows)}
 	var points, last int64
 	err = z.writer.transact(func(c *conn) error {
 		err := c.query("SELECT count(*), coalesce(sum(n), 0), max(t1) FROM chunk WHERE id IN "+first, func(v []driver.Value) error {
@@ -232,15 +232,15 @@ func (z *sealer) removeChunks(id, until int64) (chunks int, err error) {
 		if err != nil || chunks == 0 {
 			return err
 		}
-		if err := c.exec(rollupsUpTo, id, last); err != nil {
+		if err := c.exec(deleteRollupsUpTo, id, last); err != nil {
 			return err
 		}
 		return c.exec("DELETE FROM chunk WHERE id IN "+first, args...)
 	})
 	if err == nil && chunks > 0 {
-		z.wrote(chunks * pageSize)
+		z.addWALBytes(chunks * pageSize)
 		if until != math.MaxInt64 {
-			z.upkeep.expired.Add(uint64(points))
+			z.maintenance.expired.Add(uint64(points))
 		}
 	}
 	return chunks, err
@@ -248,17 +248,17 @@ func (z *sealer) removeChunks(id, until int64) (chunks int, err error) {
 
 // expireLocked removes the chunks of which every point is expired. A chunk
 // with some that are not stays whole; readers pass over the expired ones.
-func (z *sealer) expireLocked(stop <-chan struct{}, now int64) error {
-	for _, s := range z.catalog.all() {
+func (z *sealer) expireChunksLocked(stop <-chan struct{}, now int64) error {
+	for _, s := range z.catalog.allSeries() {
 		expiry := s.expiry(now, z.options.Retention)
-		for s.tail.points > 0 && s.firstEnd < expiry {
-			if stopped(stop) {
+		for s.lastChunk.points > 0 && s.firstChunkEnd < expiry {
+			if isClosed(stop) {
 				return nil
 			}
-			if _, err := z.removeChunks(s.id, expiry); err != nil {
+			if _, err := z.deleteChunks(s.id, expiry); err != nil {
 				return err
 			}
-			if err := z.lookAtEnds(s); err != nil {
+			if err := z.reloadChunkBounds(s); err != nil {
 				return err
 			}
 			if err := z.checkpointLocked(); err != nil {
@@ -271,10 +271,10 @@ func (z *sealer) expireLocked(stop <-chan struct{}, now int64) error {
 
 // lookAtEnds reads from the file where the chunks of s begin and end, after
 // some were removed.
-func (z *sealer) lookAtEnds(s *series) (err error) {
-	if s.tail, err = z.readTail(s); err != nil {
+func (z *sealer) reloadChunkBounds(s *series) (err error) {
+	if s.lastChunk, err = z.loadLastChunk(s); err != nil {
 		return err
 	}
-	s.firstEnd, err = z.conn.queryInt("SELECT t1 FROM chunk WHERE series_id = ? ORDER BY t0 LIMIT 1", s.id)
+	s.firstChunkEnd, err = z.conn.queryInt("SELECT t1 FROM chunk WHERE series_id = ? ORDER BY t0 LIMIT 1", s.id)
 	return err
 }

@@ -17,19 +17,19 @@ import (
 )
 
 // events collects what OnEvent hears.
-type events struct {
+type eventRecorder struct {
 	mu  sync.Mutex
 	all []sqlite.Event
 }
 
-func (e *events) hear(event sqlite.Event) {
+func (e *eventRecorder) record(event sqlite.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all = append(e.all, event)
 }
 
 // kinds are those heard so far, each run of the same once.
-func (e *events) kinds() (kinds []sqlite.EventKind) {
+func (e *eventRecorder) kinds() (kinds []sqlite.EventKind) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, event := range e.all {
@@ -38,17 +38,17 @@ func (e *events) kinds() (kinds []sqlite.EventKind) {
 	return slices.Compact(kinds)
 }
 
-func (e *events) heard(kind sqlite.EventKind) bool { return slices.Contains(e.kinds(), kind) }
+func (e *eventRecorder) has(kind sqlite.EventKind) bool { return slices.Contains(e.kinds(), kind) }
 
 // still are the settings of a store whose sealer works on demand only.
-func still(path string, e *events) sqlite.Options {
-	return sqlite.Options{Path: path, AutoRegister: true, OnEvent: e.hear}.Tuned(sqlite.Tuning{SealEvery: time.Hour, ProbeEvery: time.Hour})
+func manualOptions(path string, e *eventRecorder) sqlite.Options {
+	return sqlite.Options{Path: path, AutoRegister: true, OnEvent: e.record}.WithTuning(sqlite.Tuning{SealEvery: time.Hour, ProbeEvery: time.Hour})
 }
 
 // noise are n readings of a series that compress badly.
-func noise(machine string, from, n int64) (readings []factory.Reading) {
+func noisyReadings(machine string, from, n int64) (readings []factory.Reading) {
 	for i := from; i < from+n; i++ {
-		readings = append(readings, at(machine, i*1000, math.Sin(float64(i*i))))
+		readings = append(readings, readingAt(machine, i*1000, math.Sin(float64(i*i))))
 	}
 	return readings
 }
@@ -56,8 +56,8 @@ func noise(machine string, from, n int64) (readings []factory.Reading) {
 func TestSizeLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 1 << 20
-	var heard events
-	options := still(newPath(t), &heard)
+	var heard eventRecorder
+	options := manualOptions(newPath(t), &heard)
 	options.MaxBytes = limit
 	store := mustOpen(t, options)
 	used := func() int64 {
@@ -71,7 +71,7 @@ func TestSizeLimit(t *testing.T) {
 	const machines, perRound = 4, int64(2048)
 	for round := range int64(40) {
 		for m := range machines {
-			mustAppend(t, store, noise(fmt.Sprint("m", m), round*perRound, perRound))
+			mustAppend(t, store, noisyReadings(fmt.Sprint("m", m), round*perRound, perRound))
 		}
 		mustSeal(t, store)
 		if got := used(); got > limit {
@@ -104,12 +104,12 @@ func TestSizeLimit(t *testing.T) {
 	}
 }
 
-func TestSpaceIsGivenBack(t *testing.T) {
+func TestPurgeShrinksTheFile(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
-	store := mustOpen(t, still(path, new(events)))
+	store := mustOpen(t, manualOptions(path, new(eventRecorder)))
 	for round := range int64(20) {
-		mustAppend(t, store, append(noise("big", round*10_000, 10_000), at("small", round, 1)))
+		mustAppend(t, store, append(noisyReadings("big", round*10_000, 10_000), readingAt("small", round, 1)))
 	}
 	mustSeal(t, store)
 	pages := func() int64 {
@@ -132,7 +132,7 @@ func TestSpaceIsGivenBack(t *testing.T) {
 	if size := fileSize(t, path); size > 300*8192 {
 		t.Errorf("the file has %d bytes, want what its pages take", size)
 	}
-	store = mustOpen(t, still(path, new(events)))
+	store = mustOpen(t, manualOptions(path, new(eventRecorder)))
 	if got := history(t, store, "small", "v"); len(got) != 20 {
 		t.Errorf("the other machine has %d points, want 20", len(got))
 	}
@@ -154,10 +154,10 @@ func fileSize(t *testing.T, path string) int64 {
 
 func TestDamagedChunk(t *testing.T) {
 	t.Parallel()
-	var heard events
+	var heard eventRecorder
 	path := newPath(t)
-	store := mustOpen(t, still(path, &heard))
-	mustAppend(t, store, append(noise("a", 0, 1500), noise("b", 0, 600)...))
+	store := mustOpen(t, manualOptions(path, &heard))
+	mustAppend(t, store, append(noisyReadings("a", 0, 1500), noisyReadings("b", 0, 600)...))
 	mustSeal(t, store)
 	damage := func(where string) {
 		t.Helper()
@@ -170,7 +170,7 @@ func TestDamagedChunk(t *testing.T) {
 		t.Errorf("History of a damaged series has %d points, want those of its other chunks", len(got))
 	}
 	mustSeal(t, store)
-	if stats := store.Stats(); stats.QuarantinedChunks != 1 || !heard.heard(sqlite.EventDamaged) {
+	if stats := store.Stats(); stats.QuarantinedChunks != 1 || !heard.has(sqlite.EventDamaged) {
 		t.Errorf("%d chunks in quarantine, events %q, want one, and an event", stats.QuarantinedChunks, heard.kinds())
 	}
 	if n, err := store.QueryInt("SELECT count(*) FROM quarantine WHERE kind = 'chunk' AND n = 512 AND data = x'0200ff01020304'"); n != 1 || err != nil {
@@ -178,7 +178,7 @@ func TestDamagedChunk(t *testing.T) {
 	}
 	// The sealer meets one itself: late points belong into it.
 	damage("t0 = 512000")
-	mustAppend(t, store, []factory.Reading{at("a", 600_500, 7), at("b", 500, 7)})
+	mustAppend(t, store, []factory.Reading{readingAt("a", 600_500, 7), readingAt("b", 500, 7)})
 	mustSeal(t, store)
 	if got := history(t, store, "a", "v"); len(got) != 1500-2*512+1 || got[0].Value != 7 {
 		t.Errorf("History of the damaged series has %d points, want the rest and the late one", len(got))
@@ -197,21 +197,21 @@ func TestDamagedChunk(t *testing.T) {
 func TestDamagedLogRow(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
-	store := mustOpen(t, still(path, new(events)))
+	store := mustOpen(t, manualOptions(path, new(eventRecorder)))
 	for i := range int64(3) {
-		mustAppend(t, store, []factory.Reading{at("a", i, float64(i))})
+		mustAppend(t, store, []factory.Reading{readingAt("a", i, float64(i))})
 	}
 	mustClose(t, store)
-	if err := sqlite.Change(path, "UPDATE ingest_log SET data = x'0100deadbeef' WHERE seq = 2"); err != nil {
+	if err := sqlite.ExecOnFile(path, "UPDATE ingest_log SET data = x'0100deadbeef' WHERE seq = 2"); err != nil {
 		t.Fatal(err)
 	}
-	var heard events
-	store = mustOpen(t, still(path, &heard))
+	var heard eventRecorder
+	store = mustOpen(t, manualOptions(path, &heard))
 	wantSeries(t, store, "a", "[{0 0} {2 2}]")
-	if stats := store.Stats(); stats.QuarantinedChunks != 1 || !heard.heard(sqlite.EventDamaged) {
+	if stats := store.Stats(); stats.QuarantinedChunks != 1 || !heard.has(sqlite.EventDamaged) {
 		t.Errorf("%d parts in quarantine, events %q, want one, and an event", stats.QuarantinedChunks, heard.kinds())
 	}
-	mustAppend(t, store, []factory.Reading{at("a", 5, 5)})
+	mustAppend(t, store, []factory.Reading{readingAt("a", 5, 5)})
 	mustClose(t, store)
 	wantSeries(t, mustOpen(t, sqlite.Options{Path: path}), "a", "[{0 0} {2 2} {5 5}]")
 }
@@ -235,11 +235,11 @@ func copyFiles(t *testing.T, path string) (copied string) {
 func TestCheckAfterUncleanStop(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
-	store := mustOpen(t, still(path, new(events)))
-	mustAppend(t, store, noise("a", 0, 2000))
+	store := mustOpen(t, manualOptions(path, new(eventRecorder)))
+	mustAppend(t, store, noisyReadings("a", 0, 2000))
 	mustSeal(t, store)
 	good, bad := copyFiles(t, path), copyFiles(t, path)
-	if err := sqlite.Change(bad, "UPDATE chunk SET data = x'0200ff01020304' WHERE t0 = 512000"); err != nil {
+	if err := sqlite.ExecOnFile(bad, "UPDATE chunk SET data = x'0200ff01020304' WHERE t0 = 512000"); err != nil {
 		t.Fatal(err)
 	}
 	mustClose(t, store)
@@ -251,15 +251,15 @@ func TestCheckAfterUncleanStop(t *testing.T) {
 		"crashed": {good, factory.IntegrityGood},
 		"damaged": {bad, factory.IntegrityDamaged},
 	} {
-		var heard events
-		store := mustOpen(t, still(tt.path, &heard))
-		await(t, "the check of the "+name+" store", func() bool { return store.Stats().Integrity == tt.want })
+		var heard eventRecorder
+		store := mustOpen(t, manualOptions(tt.path, &heard))
+		waitFor(t, "the check of the "+name+" store", func() bool { return store.Stats().Integrity == tt.want })
 		if tt.want != factory.IntegrityUnchecked {
-			await(t, "the events of the "+name+" store", func() bool { return heard.heard(sqlite.EventUnclean) && heard.heard(sqlite.EventChecked) })
+			waitFor(t, "the events of the "+name+" store", func() bool { return heard.has(sqlite.EventUnclean) && heard.has(sqlite.EventChecked) })
 		}
 		if tt.want == factory.IntegrityDamaged {
 			mustSeal(t, store)
-			if stats := store.Stats(); stats.QuarantinedChunks != 1 || !heard.heard(sqlite.EventDamaged) {
+			if stats := store.Stats(); stats.QuarantinedChunks != 1 || !heard.has(sqlite.EventDamaged) {
 				t.Errorf("%d chunks in quarantine, want the damaged one", stats.QuarantinedChunks)
 			}
 		}
@@ -282,7 +282,7 @@ func TestBackup(t *testing.T) {
 				return
 			default:
 			}
-			if _, err := store.Append(context.Background(), []factory.Reading{at("a", 2*i, 1), at("a", 2*i+1, 1)}); err != nil {
+			if _, err := store.Append(context.Background(), []factory.Reading{readingAt("a", 2*i, 1), readingAt("a", 2*i+1, 1)}); err != nil {
 				ended <- err
 				return
 			}
@@ -295,7 +295,7 @@ func TestBackup(t *testing.T) {
 		func(to string) error { return store.Backup(context.Background(), to) },
 		func(to string) error { return sqlite.Backup(context.Background(), path, to) },
 	} {
-		await(t, "some readings", func() bool { mu.Lock(); defer mu.Unlock(); return acknowledged > int64(i+1)*200 })
+		waitFor(t, "some readings", func() bool { mu.Lock(); defer mu.Unlock(); return acknowledged > int64(i+1)*200 })
 		mu.Lock()
 		least := acknowledged
 		mu.Unlock()
@@ -319,7 +319,7 @@ func TestBackup(t *testing.T) {
 				t.Fatalf("point %d of the backup is %v", i, p)
 			}
 		}
-		mustAppend(t, copied, []factory.Reading{at("b", 1, 1)})
+		mustAppend(t, copied, []factory.Reading{readingAt("b", 1, 1)})
 	}
 	close(stop)
 	if err := <-ended; err != nil {
@@ -340,7 +340,7 @@ func TestMigrateFirstRelease(t *testing.T) {
 	for i := range int64(1000) {
 		want = append(want, factory.Point{ObservedAt: i * 1000, Value: math.Sin(float64(i))})
 	}
-	if err := sqlite.CreateFirstRelease(path, "press", "v", want, 300); err != nil {
+	if err := sqlite.CreateSchemaV1File(path, "press", "v", want, 300); err != nil {
 		t.Fatal(err)
 	}
 	for _, versions := range []string{"1 2", "2 2"} {
@@ -370,16 +370,16 @@ func TestMigrateFirstRelease(t *testing.T) {
 		if b := page.Series[0].Buckets[0]; b.Count != sum.Count || b.Sum != sum.Sum || b.Max != sum.Max || b.First != sum.First {
 			t.Errorf("bucket = %+v, want %+v", b, sum)
 		}
-		mustAppend(t, store, []factory.Reading{at("press", 500_000, want[500].Value)}) // into an old chunk
+		mustAppend(t, store, []factory.Reading{readingAt("press", 500_000, want[500].Value)}) // into an old chunk
 		mustSeal(t, store)
 	}
 }
 
-func TestFileGone(t *testing.T) {
+func TestFileMovedAwayAndBack(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
-	store := mustOpen(t, sqlite.Options{Path: path, AutoRegister: true}.Tuned(sqlite.Tuning{ProbeEvery: 5 * time.Millisecond, RestoreAfter: time.Hour}))
-	mustAppend(t, store, noise("a", 0, 700))
+	store := mustOpen(t, sqlite.Options{Path: path, AutoRegister: true}.WithTuning(sqlite.Tuning{ProbeEvery: 5 * time.Millisecond, RestoreAfter: time.Hour}))
+	mustAppend(t, store, noisyReadings("a", 0, 700))
 	mustSeal(t, store)
 	if got := history(t, store, "a", "v"); len(got) != 700 {
 		t.Fatalf("History has %d points, want 700", len(got))
@@ -389,7 +389,7 @@ func TestFileGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		wantAppendFails(t, store, os.ErrNotExist, at("a", 1, 1))
+		wantAppendFails(t, store, os.ErrNotExist, readingAt("a", 1, 1))
 	}
 	if err := store.Ready(); !errors.Is(err, factory.ErrUnavailable) {
 		t.Errorf("Ready() without the file = %v, want ErrUnavailable", err)
@@ -403,8 +403,8 @@ func TestFileGone(t *testing.T) {
 	if err := os.Rename(away, path); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the store to find its file", func() bool { return store.Ready() == nil })
-	mustAppend(t, store, []factory.Reading{at("a", 1, 1)})
+	waitFor(t, "the store to find its file", func() bool { return store.Ready() == nil })
+	mustAppend(t, store, []factory.Reading{readingAt("a", 1, 1)})
 	if got := history(t, store, "a", "v"); len(got) != 701 {
 		t.Errorf("History has %d points, want 701", len(got))
 	}
@@ -421,13 +421,13 @@ func TestFileDeleted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := newPath(t)
-			var heard events
-			options := sqlite.Options{Path: path, AutoRegister: true, OnEvent: heard.hear}.
-				Tuned(sqlite.Tuning{SealEvery: 5 * time.Millisecond, ProbeEvery: 5 * time.Millisecond, RestoreAfter: time.Millisecond})
+			var heard eventRecorder
+			options := sqlite.Options{Path: path, AutoRegister: true, OnEvent: heard.record}.
+				WithTuning(sqlite.Tuning{SealEvery: 5 * time.Millisecond, ProbeEvery: 5 * time.Millisecond, RestoreAfter: time.Millisecond})
 			store := mustOpen(t, options)
-			mustAppend(t, store, noise("a", 0, 700))
+			mustAppend(t, store, noisyReadings("a", 0, 700))
 			mustSeal(t, store)
-			mustAppend(t, store, noise("a", 700, 50))
+			mustAppend(t, store, noisyReadings("a", 700, 50))
 			_ = history(t, store, "a", "v") // a query has the files open
 			for _, suffix := range suffixes {
 				if err := os.Remove(path + suffix); err != nil {
@@ -435,19 +435,19 @@ func TestFileDeleted(t *testing.T) {
 				}
 			}
 			want := 750
-			await(t, "an append to be taken again", func() bool {
+			waitFor(t, "an append to be taken again", func() bool {
 				if got := len(history(t, store, "a", "v")); got != want {
 					t.Fatalf("History has %d points, want %d", got, want)
 				}
-				result, err := store.Append(context.Background(), noise("a", int64(want), 1))
+				result, err := store.Append(context.Background(), noisyReadings("a", int64(want), 1))
 				if err != nil && !errors.Is(err, factory.ErrUnavailable) {
 					t.Fatalf("Append = %v, want ErrUnavailable", err)
 				}
 				want += result.Accepted
-				return err == nil && (heard.heard(sqlite.EventRestored) || name == "the shared memory only")
+				return err == nil && (heard.has(sqlite.EventRestored) || name == "the shared memory only")
 			})
-			await(t, "the store to be ready", func() bool { return store.Ready() == nil })
-			mustAppend(t, store, noise("b", 0, 600))
+			waitFor(t, "the store to be ready", func() bool { return store.Ready() == nil })
+			mustAppend(t, store, noisyReadings("b", 0, 600))
 			mustSeal(t, store)
 			for range 2 {
 				if got := len(history(t, store, "a", "v")); got != want {
@@ -471,11 +471,11 @@ func TestFileDeleted(t *testing.T) {
 func TestFileDeletedBeforeClose(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
-	options := still(path, new(events))
+	options := manualOptions(path, new(eventRecorder))
 	store := mustOpen(t, options)
-	mustAppend(t, store, noise("a", 0, 700))
+	mustAppend(t, store, noisyReadings("a", 0, 700))
 	mustSeal(t, store)
-	mustAppend(t, store, noise("a", 700, 50))
+	mustAppend(t, store, noisyReadings("a", 700, 50))
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}

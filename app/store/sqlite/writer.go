@@ -11,7 +11,7 @@ import (
 // writer owns the one connection that changes the file. The committer and the
 // sealer take turns on it.
 type writer struct {
-	file         *dbFile
+	file         *databaseFile
 	aroundCommit func(commit func() error) error // see Options
 
 	mu   sync.Mutex
@@ -25,19 +25,19 @@ type writer struct {
 	anchor *conn
 	// unmarked: the file does not say yet that it is in use. It does from the
 	// first transaction on.
-	unmarked bool
+	needsInUseMark bool
 	// wal is the file of the write-ahead log that the anchor has open. lost is
 	// since when it or the database file is not in its place; onLost hears of it.
 	wal    os.FileInfo
-	lost   time.Time
-	onLost func()
+	missingSince   time.Time
+	onMissing func()
 }
 
 // durableCommits has each commit wait for the disk.
 const durableCommits = "PRAGMA synchronous = FULL"
 
 // openWriter opens the database file for writing.
-func openWriter(file *dbFile) (*conn, error) {
+func openWriter(file *databaseFile) (*conn, error) {
 	c, err := openConn(file)
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func openWriter(file *dbFile) (*conn, error) {
 		"PRAGMA wal_autocheckpoint = 8192",
 		"PRAGMA journal_size_limit = 67108864",
 	} {
-		if err := c.once(pragma); err != nil {
+		if err := c.execOnce(pragma); err != nil {
 			return nil, errors.Join(err, c.close())
 		}
 	}
@@ -58,7 +58,7 @@ func openWriter(file *dbFile) (*conn, error) {
 }
 
 // openAnchor opens a connection that has the write-ahead log open.
-func openAnchor(file *dbFile) (*conn, error) {
+func openAnchor(file *databaseFile) (*conn, error) {
 	c, err := openConn(file)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func openAnchor(file *dbFile) (*conn, error) {
 func (w *writer) transact(fn func(*conn) error) (err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.presentLocked(); err != nil {
+	if err := w.checkFilesLocked(); err != nil {
 		return err
 	}
 	if err := w.connectLocked(); err != nil {
@@ -85,14 +85,14 @@ func (w *writer) transact(fn func(*conn) error) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			w.giveUpLocked()
+			w.discardConnLocked()
 		}
 	}()
 	defer recoverAs(&err)
 	if err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	if w.unmarked {
+	if w.needsInUseMark {
 		if err := w.conn.exec(setInUse, asFlag(true)); err != nil {
 			return err
 		}
@@ -106,18 +106,18 @@ func (w *writer) transact(fn func(*conn) error) (err error) {
 	} else {
 		err = commit()
 	}
-	w.unmarked = w.unmarked && err != nil
+	w.needsInUseMark = w.needsInUseMark && err != nil
 	return err
 }
 
 // alone runs fn on the connection, if there is one, outside of a transaction.
-func (w *writer) alone(fn func(*conn) error) error {
+func (w *writer) withoutTransaction(fn func(*conn) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.conn == nil {
 		return nil
 	}
-	if err := w.presentLocked(); err != nil {
+	if err := w.checkFilesLocked(); err != nil {
 		return err
 	}
 	return fn(w.conn)
@@ -125,7 +125,7 @@ func (w *writer) alone(fn func(*conn) error) error {
 
 // giveUpLocked closes the connection, which rolls back what is open on it.
 // The cause of the failure is what the caller reports, not how this went.
-func (w *writer) giveUpLocked() {
+func (w *writer) discardConnLocked() {
 	_ = w.conn.exec("ROLLBACK")
 	_ = w.conn.close()
 	w.conn = nil
@@ -168,6 +168,6 @@ func (w *writer) close() error {
 // vacuum gives up to n free pages back to the file system.
 func (w *writer) vacuum(n int) error {
 	return w.transact(func(c *conn) error {
-		return c.drain("PRAGMA incremental_vacuum(" + strconv.Itoa(n) + ")")
+		return c.execDiscard("PRAGMA incremental_vacuum(" + strconv.Itoa(n) + ")")
 	})
 }

@@ -40,7 +40,7 @@ func SameBucket(a, b factory.Bucket) bool {
 // is none where there are no points.
 func testBuckets(t *testing.T, open Opener) {
 	const minute = 60_000
-	stages(t, open,
+	checkInAllStates(t, open,
 		func(f *fixture) {
 			f.append(reading("a", 30_000, 1), reading("a", 59_999, 4), reading("a", 60_000, -2), reading("a", 600_000, 8), reading("b", 60_001, 5))
 			f.append(reading("a", 45_000, 10), reading("a", 59_999, 3)) // late, and again
@@ -76,7 +76,7 @@ func testBuckets(t *testing.T, open Opener) {
 
 // testBucketPaging: pages of any size put together are the whole.
 func testBucketPaging(t *testing.T, open Opener) {
-	stages(t, open,
+	checkInAllStates(t, open,
 		func(f *fixture) {
 			for i := range int64(40) {
 				f.append(reading("a", i*700, float64(i)), reading("b", i*900, float64(i)))
@@ -166,7 +166,7 @@ func testCalendarBuckets(t *testing.T, open Opener) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		begin, end := mustDate(t, tt.from, loc), mustDate(t, tt.to, loc)
+		begin, end := dayStart(t, tt.from, loc), dayStart(t, tt.to, loc)
 		metric := string(rune('a' + i))
 		var batch []factory.Reading
 		for at := begin; at < end; at += 600_000 {
@@ -201,7 +201,7 @@ func testCalendarBuckets(t *testing.T, open Opener) {
 }
 
 // mustDate is the first moment of a date, which has a midnight.
-func mustDate(t *testing.T, date string, loc *time.Location) int64 {
+func dayStart(t *testing.T, date string, loc *time.Location) int64 {
 	t.Helper()
 	at, err := time.ParseInLocation(time.DateOnly, date, loc)
 	if err != nil {
@@ -216,7 +216,7 @@ func testDownsample(t *testing.T, open Opener) {
 	for i := range 3000 {
 		points = append(points, factory.Point{ObservedAt: int64(i*i) * 7, Value: math.Sin(float64(i)/40) + float64(i%17)/50})
 	}
-	stages(t, open,
+	checkInAllStates(t, open,
 		func(f *fixture) {
 			batch := []factory.Reading{reading("b", 1, 1)}
 			for i := range points { // late and in order by turns
@@ -286,7 +286,7 @@ func testBadBucketQueries(t *testing.T, open Opener) {
 
 // differingBuckets says what differs, if anything. Sums must be equal to the
 // last bit.
-func differingBuckets(got, want []factory.BucketSeries) string {
+func diffBuckets(got, want []factory.BucketSeries) string {
 	if len(got) != len(want) {
 		return fmt.Sprintf("%d series, want %d", len(got), len(want))
 	}

@@ -22,7 +22,7 @@ func testConcurrency(t *testing.T, open Opener) {
 	for c := range writers {
 		metric := fmt.Sprint(c)
 		writing.Go(func() { writeAndReadBack(t, f, metric, appends) })
-		readers.Go(func() { watch(t, f, metric, stop) })
+		readers.Go(func() { readWhileGrowing(t, f, metric, stop) })
 	}
 	writing.Wait()
 	close(stop)
@@ -54,7 +54,7 @@ func writeAndReadBack(t *testing.T, f *fixture, metric string, appends int) {
 			t.Errorf("Latest after the append of %d = %+v, %v", at+1, page.Readings, err)
 			return
 		}
-		q := everything("m", metric)
+		q := fullHistory("m", metric)
 		q.From = at
 		history, err := f.History(ctx, q)
 		if err != nil || len(history.Series) != 1 || len(history.Series[0].Points) != 2 {
@@ -66,7 +66,7 @@ func writeAndReadBack(t *testing.T, f *fixture, metric string, appends int) {
 
 // watch reads a series that grows by one millisecond per point until stop is
 // closed: it has all points up to some time, and never fewer than before.
-func watch(t *testing.T, f *fixture, metric string, stop <-chan struct{}) {
+func readWhileGrowing(t *testing.T, f *fixture, metric string, stop <-chan struct{}) {
 	seen := 0
 	for {
 		select {
@@ -74,7 +74,7 @@ func watch(t *testing.T, f *fixture, metric string, stop <-chan struct{}) {
 			return
 		default:
 		}
-		page, err := f.History(context.Background(), everything("m", metric))
+		page, err := f.History(context.Background(), fullHistory("m", metric))
 		if err != nil && seen > 0 {
 			t.Errorf("History(%s) = %v", metric, err)
 			return

@@ -12,21 +12,21 @@ import (
 func notANumber() float64         { return math.NaN() }
 func infinity(sign int) float64   { return math.Inf(sign) }
 func negativeZero() float64       { return math.Copysign(0, -1) }
-func bits(pattern uint64) float64 { return math.Float64frombits(pattern) }
+func fromBits(pattern uint64) float64 { return math.Float64frombits(pattern) }
 
 // testValues: every bit of a finite double and of a time comes back.
 func testValues(t *testing.T, open Opener) {
 	values := []float64{
 		0, negativeZero(), 1, -1, 0.1, 1.0 / 3, 74.93588199999998, math.Pi, 1e-300, 1e300,
 		math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64, -math.SmallestNonzeroFloat64,
-		bits(0x000fffffffffffff), bits(0x0010000000000000), bits(0x8008000000000001), bits(0x7fefffffffffffff),
+		fromBits(0x000fffffffffffff), fromBits(0x0010000000000000), fromBits(0x8008000000000001), fromBits(0x7fefffffffffffff),
 		1 << 53, 1<<53 + 2, math.MaxInt64, math.MinInt64, 0.30000000000000004, negativeZero(), negativeZero(), 0, 5e-324,
 	}
 	want := factory.Series{Metric: "a"}
 	for i, v := range values {
 		want.Points = append(want.Points, factory.Point{ObservedAt: factory.MinObservedAt + int64(i*i*i)*977, Value: v})
 	}
-	stages(t, open,
+	checkInAllStates(t, open,
 		func(f *fixture) {
 			for i, p := range want.Points {
 				f.append(reading("a", p.ObservedAt, p.Value))
@@ -58,7 +58,7 @@ func testNames(t *testing.T, open Opener) {
 			t.Fatalf("the suite's own name %q: %v", name, err)
 		}
 	}
-	stages(t, open,
+	checkInAllStates(t, open,
 		func(f *fixture) {
 			var batch []factory.Reading
 			for i, name := range names {

@@ -12,14 +12,14 @@ import (
 )
 
 // testEndedContext: a call whose context has ended already does nothing.
-func testEndedContext(t *testing.T, open Opener) {
+func testCanceledContext(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	f.append(reading("a", 1, 1))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, appendErr := f.Append(ctx, []factory.Reading{reading("a", 2, 2)})
 	_, latestErr := f.Latest(ctx, factory.LatestQuery{Limit: 1})
-	_, historyErr := f.History(ctx, everything("m"))
+	_, historyErr := f.History(ctx, fullHistory("m"))
 	for call, err := range map[string]error{"Append": appendErr, "Latest": latestErr, "History": historyErr} {
 		if !errors.Is(err, factory.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 			t.Errorf("%s(ended context) = %v, want ErrUnavailable that wraps context.Canceled", call, err)
@@ -46,7 +46,7 @@ func testClose(t *testing.T, open Opener) {
 	_, refusedErr := f.Append(ctx, []factory.Reading{reading("a", 2, notANumber())})
 	_, emptyErr := f.Append(ctx, nil)
 	_, latestErr := f.Latest(ctx, factory.LatestQuery{Limit: 1})
-	_, historyErr := f.History(ctx, everything("m"))
+	_, historyErr := f.History(ctx, fullHistory("m"))
 	for call, err := range map[string]error{
 		"Append": appendErr, "Append of a bad reading": refusedErr, "Append of nothing": emptyErr,
 		"Latest": latestErr, "History": historyErr, "Ready": f.Ready(),

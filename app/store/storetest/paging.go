@@ -45,7 +45,7 @@ func (f *fixture) pages(q factory.HistoryQuery, limit int, between func()) []fac
 
 // testHistoryPaging: at every page size the pages together are the whole.
 func testHistoryPaging(t *testing.T, open Opener) {
-	stages(t, open,
+	checkInAllStates(t, open,
 		func(f *fixture) {
 			for at := range int64(9) {
 				f.append(reading("a", at, 1), reading("b", at*2, 2), reading("d", at, 4))
@@ -58,18 +58,18 @@ func testHistoryPaging(t *testing.T, open Opener) {
 		func(f *fixture) {
 			whole := f.history("m")
 			for limit := 1; limit <= 31; limit++ {
-				if got := f.pages(everything("m"), limit, func() {}); !sameSeries(got, whole) {
+				if got := f.pages(fullHistory("m"), limit, func() {}); !sameSeries(got, whole) {
 					f.t.Errorf("pages of %d:\ngot  %v\nwant %v", limit, got, whole)
 				}
 			}
 			some := f.history("m", "d", "b", "é/ ü")
-			part := everything("m", "d", "b", "é/ ü")
+			part := fullHistory("m", "d", "b", "é/ ü")
 			for limit := 1; limit <= 20; limit++ {
 				if got := f.pages(part, limit, func() {}); !sameSeries(got, some) {
 					f.t.Errorf("pages of %d of some metrics:\ngot  %v\nwant %v", limit, got, some)
 				}
 			}
-			part = everything("m", "a", "b")
+			part = fullHistory("m", "a", "b")
 			part.From, part.To = 3, 7
 			want := []factory.Series{series("a", 3, 1, 4, 1, 5, 1, 6, 1), series("b", 4, 2, 6, 2)}
 			for limit := 1; limit <= 7; limit++ {
@@ -90,7 +90,7 @@ func testHistoryPagingDuringAppends(t *testing.T, open Opener) {
 	}
 	f.append(batch...)
 	next := int64(1)
-	got := f.pages(everything("m"), 7, func() {
+	got := f.pages(fullHistory("m"), 7, func() {
 		// A late point somewhere, one at the end, and a new metric.
 		f.append(reading("a", next, 2), reading("b", 199+next, 2), reading(fmt.Sprintf("a-%d", next), 1, 2))
 		next += 2
@@ -119,7 +119,7 @@ func testHistoryPagingDuringAppends(t *testing.T, open Opener) {
 
 // testLatestPaging: at every page size the pages together are the whole.
 func testLatestPaging(t *testing.T, open Opener) {
-	stages(t, open,
+	checkInAllStates(t, open,
 		func(f *fixture) {
 			for _, machine := range []string{"a", "b", "b c", "é"} {
 				for _, metric := range []string{"x", "y", "z/z"} {

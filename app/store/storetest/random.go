@@ -19,7 +19,7 @@ func testRandomHistory(t *testing.T, open Opener) {
 	rapid.Check(t, func(rt *rapid.T) {
 		clock := newClock(1_000) // so that a retention of a second ends among the times drawn
 		limits := Limits{AutoRegister: true, MaxSeries: 6, Now: clock.now}
-		m := &machineUnderTest{
+		m := &modelTest{
 			t: t, open: open, dir: t.TempDir(), limits: limits, clock: clock,
 			store: nil, model: memory.New(memory.Options(limits)),
 		}
@@ -42,12 +42,12 @@ func testRandomHistory(t *testing.T, open Opener) {
 			"reopen":     m.reopen,
 		})
 		m.latest(rt)
-		m.whole(rt)
+		m.compareAll(rt)
 	})
 }
 
 // machineUnderTest is a store beside its model.
-type machineUnderTest struct {
+type modelTest struct {
 	t      testing.TB
 	open   Opener
 	dir    string
@@ -69,7 +69,7 @@ var (
 	}), 1, 20)
 )
 
-func (m *machineUnderTest) append(rt *rapid.T) {
+func (m *modelTest) append(rt *rapid.T) {
 	batch := drawBatch.Draw(rt, "batch")
 	got, err := m.store.Append(context.Background(), batch)
 	want, wantErr := m.model.Append(context.Background(), batch)
@@ -81,7 +81,7 @@ func (m *machineUnderTest) append(rt *rapid.T) {
 	}
 }
 
-func (m *machineUnderTest) history(rt *rapid.T) {
+func (m *modelTest) history(rt *rapid.T) {
 	q := factory.HistoryQuery{
 		Machine: drawName.Draw(rt, "machine"),
 		From:    drawTime.Draw(rt, "from"),
@@ -95,14 +95,14 @@ func (m *machineUnderTest) history(rt *rapid.T) {
 }
 
 // whole compares the whole history of every machine.
-func (m *machineUnderTest) whole(rt *rapid.T) {
+func (m *modelTest) compareAll(rt *rapid.T) {
 	for _, machine := range []string{"a", "b", "é/1", "z"} {
-		m.compareHistory(rt, everything(machine))
+		m.compareHistory(rt, fullHistory(machine))
 	}
 }
 
 // compareHistory reads all pages from the store and from the model.
-func (m *machineUnderTest) compareHistory(rt *rapid.T, q factory.HistoryQuery) {
+func (m *modelTest) compareHistory(rt *rapid.T, q factory.HistoryQuery) {
 	wantQuery := q
 	for {
 		got, err := m.store.History(context.Background(), q)
@@ -123,7 +123,7 @@ func (m *machineUnderTest) compareHistory(rt *rapid.T, q factory.HistoryQuery) {
 	}
 }
 
-func (m *machineUnderTest) latest(rt *rapid.T) {
+func (m *modelTest) latest(rt *rapid.T) {
 	q := factory.LatestQuery{Limit: 100}
 	if rapid.Bool().Draw(rt, "one") {
 		q.Machine = drawName.Draw(rt, "machine")
@@ -136,7 +136,7 @@ func (m *machineUnderTest) latest(rt *rapid.T) {
 	}
 }
 
-func (m *machineUnderTest) settle(rt *rapid.T) {
+func (m *modelTest) settle(rt *rapid.T) {
 	if s, ok := m.store.(Settler); ok {
 		if err := s.Settle(); err != nil {
 			rt.Fatalf("Settle() = %v", err)
@@ -144,7 +144,7 @@ func (m *machineUnderTest) settle(rt *rapid.T) {
 	}
 }
 
-func (m *machineUnderTest) reopen(rt *rapid.T) {
+func (m *modelTest) reopen(rt *rapid.T) {
 	if err := m.store.Close(); err != nil {
 		rt.Fatalf("Close() = %v", err)
 	}

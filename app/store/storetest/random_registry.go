@@ -28,7 +28,7 @@ var (
 )
 
 // sameKind reports whether two errors call for the same answer.
-func sameKind(a, b error) bool {
+func sameErrorKind(a, b error) bool {
 	for _, kind := range []error{factory.ErrInvalid, factory.ErrNotFound, factory.ErrConflict, factory.ErrPrecondition, factory.ErrOverloaded, factory.ErrUnavailable} {
 		if errors.Is(a, kind) != errors.Is(b, kind) {
 			return false
@@ -37,7 +37,7 @@ func sameKind(a, b error) bool {
 	return (a == nil) == (b == nil)
 }
 
-func (m *machineUnderTest) buckets(rt *rapid.T) {
+func (m *modelTest) buckets(rt *rapid.T) {
 	loc, err := time.LoadLocation(drawZone.Draw(rt, "zone"))
 	if err != nil {
 		rt.Fatal(err)
@@ -50,7 +50,7 @@ func (m *machineUnderTest) buckets(rt *rapid.T) {
 	for {
 		got, err := m.store.Buckets(context.Background(), q)
 		want, wantErr := m.model.Buckets(context.Background(), wantQuery)
-		if !sameKind(err, wantErr) {
+		if !sameErrorKind(err, wantErr) {
 			rt.Fatalf("Buckets(%+v) = %v, want %v", q, err, wantErr)
 		}
 		same := slices.EqualFunc(got.Series, want.Series, func(a, b factory.BucketSeries) bool {
@@ -66,20 +66,20 @@ func (m *machineUnderTest) buckets(rt *rapid.T) {
 	}
 }
 
-func (m *machineUnderTest) downsample(rt *rapid.T) {
+func (m *modelTest) downsample(rt *rapid.T) {
 	q := factory.DownsampleQuery{
 		Machine: drawName.Draw(rt, "machine"), From: drawTime.Draw(rt, "from"), To: drawTime.Draw(rt, "to"),
 		Points: rapid.IntRange(2, 12).Draw(rt, "points"),
 	}
 	got, err := m.store.Downsample(context.Background(), q)
 	want, wantErr := m.model.Downsample(context.Background(), q)
-	if !sameKind(err, wantErr) || !sameSeries(got, want) {
+	if !sameErrorKind(err, wantErr) || !sameSeries(got, want) {
 		rt.Fatalf("Downsample(%+v):\ngot  %v, %v\nwant %v, %v", q, got, err, want, wantErr)
 	}
 }
 
 // machine puts, deletes or purges one.
-func (m *machineUnderTest) machine(rt *rapid.T) {
+func (m *modelTest) machine(rt *rapid.T) {
 	ctx := context.Background()
 	id := drawName.Draw(rt, "machine")
 	match := rapid.SampledFrom([]factory.Match{0, 0, 0, factory.MatchAny, factory.MatchNone, 1, 2}).Draw(rt, "match")
@@ -88,13 +88,13 @@ func (m *machineUnderTest) machine(rt *rapid.T) {
 		put := factory.Machine{ID: id, Placement: factory.Placement{Line: rapid.SampledFrom([]string{"", "1"}).Draw(rt, "line")}}
 		got, gotNew, err := m.store.PutMachine(ctx, put, match)
 		want, wantNew, wantErr := m.model.PutMachine(ctx, put, match)
-		if !sameKind(err, wantErr) || gotNew != wantNew || !reflect.DeepEqual(got, want) {
+		if !sameErrorKind(err, wantErr) || gotNew != wantNew || !reflect.DeepEqual(got, want) {
 			rt.Fatalf("PutMachine(%+v, %d) = %+v, %t, %v, want %+v, %t, %v", put, match, got, gotNew, err, want, wantNew, wantErr)
 		}
 	default:
 		purge := rapid.Bool().Draw(rt, "purge")
 		err, wantErr := m.store.DeleteMachine(ctx, id, match, purge), m.model.DeleteMachine(ctx, id, match, purge)
-		if !sameKind(err, wantErr) {
+		if !sameErrorKind(err, wantErr) {
 			rt.Fatalf("DeleteMachine(%q, %d, %t) = %v, want %v", id, match, purge, err, wantErr)
 		}
 	}
@@ -103,7 +103,7 @@ func (m *machineUnderTest) machine(rt *rapid.T) {
 
 // metric puts one. A retention, once set, stays: the store may have removed
 // what is expired or not, so it must not come back.
-func (m *machineUnderTest) metric(rt *rapid.T) {
+func (m *modelTest) metric(rt *rapid.T) {
 	ctx := context.Background()
 	put := factory.Metric{
 		Machine: drawName.Draw(rt, "machine"), Name: drawName.Draw(rt, "metric"),
@@ -115,14 +115,14 @@ func (m *machineUnderTest) metric(rt *rapid.T) {
 	}
 	got, gotNew, err := m.store.PutMetric(ctx, put, factory.MatchAlways)
 	want, wantNew, wantErr := m.model.PutMetric(ctx, put, factory.MatchAlways)
-	if !sameKind(err, wantErr) || gotNew != wantNew || !reflect.DeepEqual(got, want) {
+	if !sameErrorKind(err, wantErr) || gotNew != wantNew || !reflect.DeepEqual(got, want) {
 		rt.Fatalf("PutMetric(%+v) = %+v, %t, %v, want %+v, %t, %v", put, got, gotNew, err, want, wantNew, wantErr)
 	}
 	m.compareRegistry(rt)
 }
 
 // compareRegistry compares all machines and metrics.
-func (m *machineUnderTest) compareRegistry(rt *rapid.T) {
+func (m *modelTest) compareRegistry(rt *rapid.T) {
 	ctx := context.Background()
 	got, err := m.store.Machines(ctx, factory.MachineQuery{Limit: 100})
 	want, wantErr := m.model.Machines(ctx, factory.MachineQuery{Limit: 100})
@@ -132,7 +132,7 @@ func (m *machineUnderTest) compareRegistry(rt *rapid.T) {
 	for _, id := range []string{"a", "b", "é/1", "z"} {
 		got, err := m.store.Metrics(ctx, id)
 		want, wantErr := m.model.Metrics(ctx, id)
-		if !sameKind(err, wantErr) || !reflect.DeepEqual(got, want) {
+		if !sameErrorKind(err, wantErr) || !reflect.DeepEqual(got, want) {
 			rt.Fatalf("Metrics(%q):\ngot  %+v, %v\nwant %+v, %v", id, got, err, want, wantErr)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // testLatest: the newest reading is that of the latest observation, not of
 // the latest arrival.
 func testLatest(t *testing.T, open Opener) {
-	stages(t, open,
+	checkInAllStates(t, open,
 		func(f *fixture) {
 			f.append(reading("a", 100, 1), reading("b", 50, 1))
 			f.append(reading("a", 99, 2))
@@ -45,7 +45,7 @@ func testLatest(t *testing.T, open Opener) {
 // testHistoryOrder: metrics in byte order, points in time order, whatever the
 // order of arrival.
 func testHistoryOrder(t *testing.T, open Opener) {
-	stages(t, open,
+	checkInAllStates(t, open,
 		func(f *fixture) {
 			f.append(reading("b", 3, 3), reading("é", 1, 1), reading("B", 2, 2), reading("b", 1, 1))
 			f.append(factory.Reading{Machine: "mm", Metric: "b", ObservedAt: 9, Value: 9})
@@ -66,7 +66,7 @@ func testHistoryOrder(t *testing.T, open Opener) {
 
 // testHistoryRange: From belongs to the range, To does not.
 func testHistoryRange(t *testing.T, open Opener) {
-	stages(t, open,
+	checkInAllStates(t, open,
 		func(f *fixture) {
 			for at := int64(10); at < 50; at += 10 {
 				f.append(reading("a", at, float64(at)))
@@ -91,7 +91,7 @@ func testHistoryRange(t *testing.T, open Opener) {
 				{math.MinInt64, 10, "[]"},
 				{math.MinInt64, math.MaxInt64, "[10 20 30 40]"},
 			} {
-				q := everything("m")
+				q := fullHistory("m")
 				q.From, q.To = tt.from, tt.to
 				page, err := f.History(context.Background(), q)
 				var got []int64

@@ -200,7 +200,7 @@ func checkRoundTrip(t *testing.T, open Opener, readings []factory.Reading) *fixt
 			t.Fatal(err)
 		}
 	}
-	want, err := model.History(context.Background(), everything("m"))
+	want, err := model.History(context.Background(), fullHistory("m"))
 	if err != nil {
 		t.Fatal(err)
 	}

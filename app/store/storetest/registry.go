@@ -26,7 +26,7 @@ func (c *clock) now() time.Time { return time.UnixMilli(c.at.Load()) }
 
 // registered is what remains of a machine when the times are left out, which
 // are those of the store's clock.
-func registered(m factory.Machine) factory.Machine {
+func withoutTimes(m factory.Machine) factory.Machine {
 	m.CreatedAt, m.UpdatedAt = 0, 0
 	if len(m.Attributes) == 0 {
 		m.Attributes = nil
@@ -47,7 +47,7 @@ func testMachines(t *testing.T, open Opener) {
 		stored, created, err := f.PutMachine(ctx, m, match)
 		want := m
 		want.Version = wantVersion
-		if err != nil || created != wantCreated || !reflect.DeepEqual(registered(stored), registered(want)) {
+		if err != nil || created != wantCreated || !reflect.DeepEqual(withoutTimes(stored), withoutTimes(want)) {
 			t.Fatalf("PutMachine(%+v, %d) = %+v, %t, %v, want version %d, created %t", m, match, stored, created, err, wantVersion, wantCreated)
 		}
 		if stored.CreatedAt == 0 || stored.UpdatedAt < stored.CreatedAt {
@@ -80,7 +80,7 @@ func testMachines(t *testing.T, open Opener) {
 		enter()
 		want := press
 		want.Version, want.LastSeen = 3, 9
-		if got, err := f.Machine(ctx, "press-4"); err != nil || !reflect.DeepEqual(registered(got), registered(want)) {
+		if got, err := f.Machine(ctx, "press-4"); err != nil || !reflect.DeepEqual(withoutTimes(got), withoutTimes(want)) {
 			t.Errorf("Machine(press-4) = %+v, %v, want %+v", got, err, want)
 		}
 		if got, err := f.Machine(ctx, "auto"); err != nil || got.Version != 1 || got.LastSeen != 3 || got.CreatedAt == 0 {
@@ -248,7 +248,7 @@ func testDeletion(t *testing.T, open Opener) {
 		if stats := f.Stats(); stats.Machines != 1 {
 			t.Errorf("Stats().Machines = %d, want 1", stats.Machines)
 		}
-		_, err := f.History(context.Background(), everything("m"))
+		_, err := f.History(context.Background(), fullHistory("m"))
 		if readable && (err != nil || len(f.history("m")[0].Points) != 50) || !readable && !errors.Is(err, factory.ErrNotFound) {
 			t.Errorf("History(m) = %v, want readable %t", err, readable)
 		}

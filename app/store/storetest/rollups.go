@@ -17,7 +17,7 @@ import (
 
 // rolledBegin is where the tests of rollups begin, twelve hours before Berlin
 // puts its clock forward.
-var rolledBegin = time.Date(2026, 3, 28, 13, 0, 0, 0, time.UTC).UnixMilli()
+var rollupStart = time.Date(2026, 3, 28, 13, 0, 0, 0, time.UTC).UnixMilli()
 
 const (
 	minute = int64(60_000)
@@ -25,7 +25,7 @@ const (
 )
 
 // twins are a store and the model that it has to agree with.
-type twins struct {
+type modelPair struct {
 	*fixture
 	clock  *clock
 	limits Limits
@@ -33,15 +33,15 @@ type twins struct {
 }
 
 // newTwins opens both, with a clock some days after rolledBegin.
-func newTwins(t *testing.T, open Opener) *twins {
+func newModelPair(t *testing.T, open Opener) *modelPair {
 	t.Helper()
-	clock := newClock(rolledBegin + 48*hour)
+	clock := newClock(rollupStart + 48*hour)
 	limits := Limits{AutoRegister: true, Now: clock.now}
-	return &twins{openFixture(t, open, t.TempDir(), limits), clock, limits, memory.New(memory.Options(limits))}
+	return &modelPair{openFixture(t, open, t.TempDir(), limits), clock, limits, memory.New(memory.Options(limits))}
 }
 
 // both appends to both, in batches.
-func (w *twins) both(readings []factory.Reading) {
+func (w *modelPair) appendBoth(readings []factory.Reading) {
 	w.t.Helper()
 	for batch := range slices.Chunk(readings, 10_000) {
 		w.append(batch...)
@@ -52,7 +52,7 @@ func (w *twins) both(readings []factory.Reading) {
 }
 
 // put describes a metric to both.
-func (w *twins) put(metric factory.Metric) {
+func (w *modelPair) putMetric(metric factory.Metric) {
 	w.t.Helper()
 	for _, s := range []factory.Store{w.Store, w.model} {
 		if _, _, err := s.PutMetric(context.Background(), metric, factory.MatchAlways); err != nil {
@@ -62,16 +62,16 @@ func (w *twins) put(metric factory.Metric) {
 }
 
 // reopen closes both and opens them again.
-func (w *twins) reopen() {
+func (w *modelPair) reopen() {
 	w.t.Helper()
 	w.fixture.reopen(w.limits)
 	w.model = w.model.Reopen(memory.Options(w.limits))
 }
 
 // same compares buckets of all kinds.
-func (w *twins) same(when string) {
+func (w *modelPair) compare(when string) {
 	w.t.Helper()
-	whole, part := [2]int64{math.MinInt64, math.MaxInt64}, [2]int64{rolledBegin + hour + 12_345, rolledBegin + 11*hour + 54_321}
+	whole, part := [2]int64{math.MinInt64, math.MaxInt64}, [2]int64{rollupStart + hour + 12_345, rollupStart + 11*hour + 54_321}
 	for _, ask := range []struct {
 		interval factory.Interval
 		zone     string
@@ -91,7 +91,7 @@ func (w *twins) same(when string) {
 			w.t.Fatal(err)
 		}
 		q := factory.BucketQuery{Machine: "m", From: ask.span[0], To: ask.span[1], Interval: ask.interval, Location: loc, Limit: 1 << 20}
-		if problem := compareBuckets(w.Store, w.model, q); problem != "" {
+		if problem := diffBucketPage(w.Store, w.model, q); problem != "" {
 			w.t.Fatalf("%s: Buckets(%+v, %s): %s", when, q, ask.zone, problem)
 		}
 	}
@@ -99,19 +99,19 @@ func (w *twins) same(when string) {
 
 // compareBuckets says what differs between the pages of two stores, if
 // anything. Sums must be equal to the last bit.
-func compareBuckets(store, model factory.Store, q factory.BucketQuery) string {
+func diffBucketPage(store, model factory.Store, q factory.BucketQuery) string {
 	got, err := store.Buckets(context.Background(), q)
 	want, wantErr := model.Buckets(context.Background(), q)
 	switch {
-	case !sameKind(err, wantErr):
-		return errText(err) + ", want " + errText(wantErr)
+	case !sameErrorKind(err, wantErr):
+		return errorText(err) + ", want " + errorText(wantErr)
 	case (got.NextCursor == "") != (want.NextCursor == ""):
 		return "another end of the page"
 	}
-	return differingBuckets(got.Series, want.Series)
+	return diffBuckets(got.Series, want.Series)
 }
 
-func errText(err error) string {
+func errorText(err error) string {
 	if err == nil {
 		return "no error"
 	}
@@ -122,22 +122,22 @@ func errText(err error) string {
 // what the points say, also after points came late, were replaced, have
 // expired or were purged, and after a restart.
 func testRollups(t *testing.T, open Opener) {
-	w := newTwins(t, open)
+	w := newModelPair(t, open)
 	random := rand.New(rand.NewPCG(1, 2))
 	round := func(v float64) float64 { return math.Round(v*1000) / 1000 }
-	w.both([]factory.Reading{reading("count", rolledBegin-hour, 0)})
-	w.put(factory.Metric{Machine: "m", Name: "count", Kind: factory.Counter})
+	w.appendBoth([]factory.Reading{reading("count", rollupStart-hour, 0)})
+	w.putMetric(factory.Metric{Machine: "m", Name: "count", Kind: factory.Counter})
 	var batch []factory.Reading
 	counted := 0.0
-	for at := rolledBegin; at < rolledBegin+10*hour; at += 3_000 {
-		if into := at - rolledBegin; into < 4*hour || into > 6*hour { // a gap
+	for at := rollupStart; at < rollupStart+10*hour; at += 3_000 {
+		if into := at - rollupStart; into < 4*hour || into > 6*hour { // a gap
 			batch = append(batch, reading("dense", at+random.Int64N(3_000), round(20+random.NormFloat64())))
 		}
 		if at%(20*minute) < 5*minute { // bursts
 			batch = append(batch, reading("burst", at, random.ExpFloat64()))
 		}
 	}
-	for at := rolledBegin - 30*hour; at < rolledBegin+30*hour; at += 40_000 {
+	for at := rollupStart - 30*hour; at < rollupStart+30*hour; at += 40_000 {
 		if counted++; random.IntN(500) == 0 {
 			counted = 0
 		}
@@ -146,18 +146,18 @@ func testRollups(t *testing.T, open Opener) {
 			batch = append(batch, reading("sparse", at, counted))
 		}
 	}
-	w.both(batch)
-	w.same("at once")
+	w.appendBoth(batch)
+	w.compare("at once")
 	w.settle()
-	w.same("settled")
-	middle := rolledBegin + 2*hour
+	w.compare("settled")
+	middle := rollupStart + 2*hour
 	for _, change := range []struct {
 		name string
 		do   func()
 	}{
 		{"late points", func() {
-			w.both([]factory.Reading{
-				reading("dense", middle+1, 99), reading("dense", rolledBegin+5*hour, -99), reading("count", middle+1, 1e6), reading("sparse", middle+7, 5),
+			w.appendBoth([]factory.Reading{
+				reading("dense", middle+1, 99), reading("dense", rollupStart+5*hour, -99), reading("count", middle+1, 1e6), reading("sparse", middle+7, 5),
 			})
 		}},
 		{"replaced points", func() {
@@ -168,21 +168,21 @@ func testRollups(t *testing.T, open Opener) {
 					again = append(again, r)
 				}
 			}
-			w.both(again)
+			w.appendBoth(again)
 		}},
 		{"a hundred late points in as many minutes", func() {
 			for i := range int64(100) {
-				w.both([]factory.Reading{reading("dense", middle+i*minute+500, round(random.NormFloat64()))})
+				w.appendBoth([]factory.Reading{reading("dense", middle+i*minute+500, round(random.NormFloat64()))})
 			}
 		}},
 		{"another restart", w.reopen},
 		{"expiry", func() {
-			w.clock.at.Store(rolledBegin + 51*hour)
-			w.put(factory.Metric{Machine: "m", Name: "dense", Kind: factory.Gauge, Retention: 49*time.Hour - 17*time.Second})
+			w.clock.at.Store(rollupStart + 51*hour)
+			w.putMetric(factory.Metric{Machine: "m", Name: "dense", Kind: factory.Gauge, Retention: 49*time.Hour - 17*time.Second})
 		}},
 		{"more of it", func() { w.clock.at.Add(3*hour + 4_321) }},
 		{"late points beside what has expired", func() {
-			w.both([]factory.Reading{reading("dense", w.clock.at.Load()-49*hour+20_000, 77)})
+			w.appendBoth([]factory.Reading{reading("dense", w.clock.at.Load()-49*hour+20_000, 77)})
 		}},
 		{"a purge, and the same again", func() {
 			for _, s := range []factory.Store{w.Store, w.model} {
@@ -190,31 +190,31 @@ func testRollups(t *testing.T, open Opener) {
 					t.Fatal(err)
 				}
 			}
-			w.both(batch[:len(batch)/2])
+			w.appendBoth(batch[:len(batch)/2])
 		}},
 	} {
 		change.do()
-		w.same("after " + change.name)
+		w.compare("after " + change.name)
 		w.settle()
-		w.same("after " + change.name + ", settled")
+		w.compare("after " + change.name + ", settled")
 	}
 	w.reopen()
-	w.same("opened again")
+	w.compare("opened again")
 }
 
 // denseChecks is how many random histories of dense series there are at most:
 // each has thousands of points.
-const denseChecks = 12
+const maxRollupHistories = 12
 
 // testRandomRollups does random things to dense series.
 func testRandomRollups(t *testing.T, open Opener) {
 	checks, failed := 0, false
 	rapid.Check(t, func(rt *rapid.T) {
-		if checks++; checks > denseChecks && !failed {
+		if checks++; checks > maxRollupHistories && !failed {
 			return // but go on looking for the shortest history that fails
 		}
 		defer func() { failed = failed || rt.Failed() }()
-		clock := newClock(rolledBegin + 30*hour)
+		clock := newClock(rollupStart + 30*hour)
 		limits := Limits{AutoRegister: true, Now: clock.now}
 		store, model := open(t, t.TempDir(), limits), memory.New(memory.Options(limits))
 		defer func() {
@@ -233,9 +233,9 @@ func testRandomRollups(t *testing.T, open Opener) {
 				rt.Fatalf("Append = %d, %v, want %d", got.Accepted, err, want.Accepted)
 			}
 		}
-		drawAt := rapid.Map(rapid.Int64Range(0, 9*hour/1000), func(s int64) int64 { return rolledBegin + s*1000 })
+		drawAt := rapid.Map(rapid.Int64Range(0, 9*hour/1000), func(s int64) int64 { return rollupStart + s*1000 })
 		drawMetric := rapid.SampledFrom([]string{"a", "b"})
-		run("a", rolledBegin, 3_000, 5_500, 3.7)
+		run("a", rollupStart, 3_000, 5_500, 3.7)
 		rt.Repeat(map[string]func(*rapid.T){
 			"run": func(rt *rapid.T) {
 				run(drawMetric.Draw(rt, "metric"), drawAt.Draw(rt, "at"), rapid.SampledFrom([]int64{500, 1_000, 7_000}).Draw(rt, "step"),
@@ -282,7 +282,7 @@ func testRandomRollups(t *testing.T, open Opener) {
 				if rapid.Bool().Draw(rt, "all") {
 					q.From, q.To = math.MinInt64, math.MaxInt64
 				}
-				if problem := comparePages(store, model, q); problem != "" {
+				if problem := diffBucketPages(store, model, q); problem != "" {
 					rt.Fatalf("Buckets(%+v): %s", q, problem)
 				}
 			},
@@ -291,7 +291,7 @@ func testRandomRollups(t *testing.T, open Opener) {
 }
 
 // comparePages compares all pages of a query; see compareBuckets.
-func comparePages(store, model factory.Store, q factory.BucketQuery) string {
+func diffBucketPages(store, model factory.Store, q factory.BucketQuery) string {
 	wantQuery := q
 	for {
 		got, err := store.Buckets(context.Background(), q)
@@ -299,7 +299,7 @@ func comparePages(store, model factory.Store, q factory.BucketQuery) string {
 		if err = errors.Join(err, wantErr); err != nil {
 			return err.Error()
 		}
-		if problem := differingBuckets(got.Series, want.Series); problem != "" {
+		if problem := diffBuckets(got.Series, want.Series); problem != "" {
 			return problem
 		}
 		if (got.NextCursor == "") != (want.NextCursor == "") {

@@ -52,10 +52,10 @@ func Run(t *testing.T, open Opener) {
 		{"BadQueries", testBadQueries},
 		{"Values", testValues},
 		{"Names", testNames},
-		{"Refusals", testRefusals},
+		{"Refusals", testRejectedReadings},
 		{"SeriesLimit", testSeriesLimit},
 		{"RegistrationOff", testRegistrationOff},
-		{"EndedContext", testEndedContext},
+		{"EndedContext", testCanceledContext},
 		{"Close", testClose},
 		{"CloseDuringAppends", testCloseDuringAppends},
 		{"Stats", testStats},
@@ -139,7 +139,7 @@ func (f *fixture) append(readings ...factory.Reading) {
 // history returns all points of a machine, by metric, read in one page.
 func (f *fixture) history(machine string, metrics ...string) []factory.Series {
 	f.t.Helper()
-	page, err := f.History(context.Background(), everything(machine, metrics...))
+	page, err := f.History(context.Background(), fullHistory(machine, metrics...))
 	if err != nil || page.NextCursor != "" {
 		f.t.Fatalf("History(%q) = cursor %q, %v, want all in one page", machine, page.NextCursor, err)
 	}
@@ -177,7 +177,7 @@ func (f *fixture) wantLatest(want ...factory.Reading) {
 }
 
 // everything asks for all points of a machine.
-func everything(machine string, metrics ...string) factory.HistoryQuery {
+func fullHistory(machine string, metrics ...string) factory.HistoryQuery {
 	return factory.HistoryQuery{Machine: machine, Metrics: metrics, From: math.MinInt64, To: math.MaxInt64, Limit: 1 << 20}
 }
 
@@ -212,7 +212,7 @@ func sameSeries(a, b []factory.Series) bool {
 
 // stages runs check on a store that prepare has filled: at once, after its
 // background work, and after it was closed and opened again.
-func stages(t *testing.T, open Opener, prepare, check func(*fixture)) {
+func checkInAllStates(t *testing.T, open Opener, prepare, check func(*fixture)) {
 	t.Helper()
 	f := newFixture(t, open)
 	prepare(f)

@@ -41,7 +41,7 @@ func testDurability(t *testing.T, open Opener) {
 func testLastWriteWins(t *testing.T, open Opener) {
 	t.Run("within one append", func(t *testing.T) {
 		t.Parallel()
-		stages(t, open,
+		checkInAllStates(t, open,
 			func(f *fixture) {
 				f.append(reading("a", 2, 1), reading("a", 1, 5), reading("a", 2, 2), reading("b", 2, 9), reading("a", 2, 3))
 			},
@@ -52,7 +52,7 @@ func testLastWriteWins(t *testing.T, open Opener) {
 	})
 	t.Run("within one long append in no order", func(t *testing.T) {
 		t.Parallel()
-		stages(t, open,
+		checkInAllStates(t, open,
 			func(f *fixture) {
 				var batch []factory.Reading
 				for i := range 300 {
@@ -67,7 +67,7 @@ func testLastWriteWins(t *testing.T, open Opener) {
 	})
 	t.Run("between appends", func(t *testing.T) {
 		t.Parallel()
-		stages(t, open,
+		checkInAllStates(t, open,
 			func(f *fixture) {
 				f.append(reading("a", 1, 1))
 				f.append(reading("a", 1, 2))
@@ -80,7 +80,7 @@ func testLastWriteWins(t *testing.T, open Opener) {
 	})
 	t.Run("over old points", func(t *testing.T) {
 		t.Parallel()
-		stages(t, open,
+		checkInAllStates(t, open,
 			func(f *fixture) {
 				for at := range int64(40) {
 					f.append(reading("a", at, float64(at)))
@@ -102,7 +102,7 @@ func testLastWriteWins(t *testing.T, open Opener) {
 	})
 	t.Run("late points between old ones", func(t *testing.T) {
 		t.Parallel()
-		stages(t, open,
+		checkInAllStates(t, open,
 			func(f *fixture) {
 				for at := int64(0); at < 100; at += 2 {
 					f.append(reading("a", at, float64(at)))
@@ -124,7 +124,7 @@ func testLastWriteWins(t *testing.T, open Opener) {
 
 // testRefusals: readings that can never be stored are refused one by one, by
 // their index, and the others get in.
-func testRefusals(t *testing.T, open Opener) {
+func testRejectedReadings(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	long := strings.Repeat("x", factory.MaxNameBytes+1)
 	batch := []factory.Reading{
@@ -196,7 +196,7 @@ func testRegistrationOff(t *testing.T, open Opener) {
 	}
 	wantRejected(t, result, factory.ErrNotFound, 0, 2)
 	f.wantHistory("m", series("a", 1, 1, 2, 2))
-	if _, err := f.History(context.Background(), everything("other")); !errors.Is(err, factory.ErrNotFound) {
+	if _, err := f.History(context.Background(), fullHistory("other")); !errors.Is(err, factory.ErrNotFound) {
 		t.Errorf("History(other) = %v, want ErrNotFound", err)
 	}
 }
