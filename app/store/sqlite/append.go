@@ -86,7 +86,7 @@ func (s *Store) resolve(r *request, readings []factory.Reading) {
 	}
 }
 
-// storable says why a reading can't be stored whatever its series, if so.
+// checkReading says why a reading can't be stored whatever its series, if so.
 // Other rules, such as how far a clock may run ahead, are the transport's.
 func checkReading(r *factory.Reading) error {
 	if r.ObservedAt == math.MaxInt64 {
@@ -96,7 +96,7 @@ func checkReading(r *factory.Reading) error {
 	return factory.ValidateValue(r.Value)
 }
 
-// expired says why a reading comes too late, if it does. known is nil for a
+// checkExpiry says why a reading comes too late, if it does. known is nil for a
 // series that is not known yet.
 func (s *Store) checkExpiry(known *series, at, now int64) error {
 	var expiry int64 = math.MinInt64
@@ -111,7 +111,7 @@ func (s *Store) checkExpiry(known *series, at, now int64) error {
 	return nil
 }
 
-// admitNewcomer says why a series with the key k may not be registered, as
+// checkRegistrable says why a series with the key k may not be registered, as
 // far as that is known before the commit.
 func (s *Store) checkRegistrable(k key) error {
 	if err := factory.ValidateName(factory.KindMachine, k.machine); err != nil {
@@ -126,7 +126,7 @@ func (s *Store) checkRegistrable(k key) error {
 	return nil
 }
 
-// keep returns k with strings of our own. The newcomers of one request often
+// cloneKey returns k with strings of our own. The newcomers of one request often
 // follow each other in one series or one machine, whose copies are shared.
 func (r *request) cloneKey(k key) key {
 	if n := len(r.unresolved); n > 0 {

@@ -108,34 +108,3 @@ func syncFile(path string) error {
 	}
 	return errors.Join(file.Sync(), file.Close())
 }
-
-// Migrate brings the store at path, which must not be in use, to the schema of
-// this release, and creates it if missing. It returns the versions before and
-// after; 0 is no store.
-func Migrate(ctx context.Context, path string) (before, after int64, err error) {
-	path, err = resolvePath(path)
-	if err != nil {
-		return 0, 0, fmt.Errorf("migrate store %q: %w", path, err)
-	}
-	fail := func(err error) (int64, int64, error) {
-		return 0, 0, fmt.Errorf("migrate store %q: %w", path, err)
-	}
-	if err := ctx.Err(); err != nil {
-		return fail(err)
-	}
-	if err := prepareDirectory(filepath.Dir(path)); err != nil {
-		return fail(err)
-	}
-	lock, err := lockFile(path + ".lock")
-	if err != nil {
-		return fail(err)
-	}
-	c, version, err := openFile(&databaseFile{path: path})
-	if err != nil {
-		return fail(errors.Join(err, lock.unlock()))
-	}
-	if err := errors.Join(c.close(), lock.unlock()); err != nil {
-		return fail(err)
-	}
-	return version, schemaVersion, nil
-}

@@ -1,7 +1,6 @@
 package sqlite_test
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -38,15 +37,7 @@ func benchStore(b *testing.B) (*sqlite.Store, []factory.Reading) {
 	return store, readings
 }
 
-func mustAppend(tb testing.TB, store factory.Store, readings []factory.Reading) {
-	tb.Helper()
-	result, err := store.Append(context.Background(), readings)
-	if err != nil || result.Accepted != len(readings) {
-		tb.Fatalf("Append(%d readings) = %+v, %v", len(readings), result, err)
-	}
-}
-
-// observe gives reading the values of the nth observation of a slowly
+// setObservation gives reading the values of the nth observation of a slowly
 // changing sensor with three decimals.
 func setObservation(reading *factory.Reading, n int64) {
 	reading.ObservedAt = 1_790_000_000_000 + n*1000

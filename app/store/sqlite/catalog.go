@@ -18,9 +18,9 @@ type catalog struct {
 	// one may be gone.
 	epoch int
 
-	// sorted has all series in the order of their keys, listed the machines by
+	// sortedSeries has all series in the order of their keys, listed the machines by
 	// id. A new slice replaces each; nobody changes one that is published.
-	sortedSeries atomic.Pointer[[]*series]
+	sortedSeries   atomic.Pointer[[]*series]
 	sortedMachines atomic.Pointer[[]*machine]
 }
 
@@ -45,7 +45,7 @@ func (c *catalog) machine(id string) *machine {
 	return c.machines[id]
 }
 
-// all returns every series in the order of their keys. The caller must not
+// allSeries returns every series in the order of their keys. The caller must not
 // change the slice.
 func (c *catalog) allSeries() []*series { return *c.sortedSeries.Load() }
 
@@ -53,7 +53,7 @@ func (c *catalog) allSeries() []*series { return *c.sortedSeries.Load() }
 // ids. The caller must not change the slice.
 func (c *catalog) allMachines() []*machine { return *c.sortedMachines.Load() }
 
-// ofMachine returns the series of one machine in the order of their metrics.
+// machineSeries returns the series of one machine in the order of their metrics.
 func (c *catalog) machineSeries(machine string) []*series {
 	all := c.allSeries()
 	from := sort.Search(len(all), func(i int) bool { return all[i].machine >= machine })
@@ -99,13 +99,13 @@ func publish[T any](sorted *atomic.Pointer[[]T], fresh []T, compare func(a, b T)
 
 // setDeleted makes about, which is that of a deleted machine or of one that
 // is so no more, the machine's description.
-func (c *catalog) setDeleted(m *machine, about *machineMeta) {
+func (c *catalog) setDeleted(m *machine, meta *machineMeta) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m.meta.Store(about)
+	m.meta.Store(meta)
 	c.epoch++
 	for _, s := range c.machineSeries(m.id) {
-		s.machineDeleted.Store(about.deleted)
+		s.machineDeleted.Store(meta.deleted)
 	}
 }
 
@@ -127,7 +127,7 @@ func (c *catalog) purge(m *machine) []*series {
 	return gone
 }
 
-// liveMachines counts the machines that are not deleted.
+// countMachines counts the machines that are not deleted.
 func (c *catalog) countMachines() (n int) {
 	for _, m := range c.allMachines() {
 		if m.liveMeta() != nil {

@@ -2,7 +2,7 @@ package sqlite
 
 import (
 	"encoding/binary"
-	"fmt"
+	"hash/crc32"
 	"math"
 	"sync"
 
@@ -11,7 +11,7 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// zstdFloor is the size of a payload, in bytes per point times 2, below which
+// minCompressHalfBytes is the size of a payload, in bytes per point times 2, below which
 // compression is not tried: there is little left to gain.
 const minCompressHalfBytes = 1
 
@@ -20,7 +20,7 @@ var (
 	chunkDecoders = sync.Pool{New: func() any { return new(chunkDecoder) }}
 
 	// Both are safe for concurrent use and start no goroutine for whole frames.
-	zstdEncoder   = sync.OnceValues(newZstdEncoder)
+	zstdEncoder = sync.OnceValues(newZstdEncoder)
 	zstdDecoder = sync.OnceValues(newZstdDecoder)
 )
 
@@ -37,9 +37,9 @@ func newZstdDecoder() (*zstd.Decoder, error) {
 // chunkEncoder is the memory that encoding a chunk takes.
 type chunkEncoder struct {
 	steps         []int64 // changes of the step of the times
-	compact         []byte  // the payload at its smallest
-	compressible         []byte  // the payload as compression likes it
-	compressed        []byte  // that, compressed
+	compact       []byte  // the payload at its smallest
+	compressible  []byte  // the payload as compression likes it
+	compressed    []byte  // that, compressed
 	xor           []byte
 	decimal       decimal
 	first, second []int64 // differences of the decimals, and their differences
@@ -47,7 +47,7 @@ type chunkEncoder struct {
 
 // encode returns the payload of points, and a compressed one where that was
 // tried. Both are valid until the next call.
-func (e *chunkEncoder) encode(points []factory.Point) (plain, packed []byte) {
+func (e *chunkEncoder) encode(points []factory.Point) (plain, compressed []byte) {
 	e.computeSteps(points)
 	residuals, order := e.computeDecimals(points)
 	e.compact = e.appendTimes(e.compact[:0], points, true)
@@ -76,7 +76,7 @@ func (e *chunkEncoder) encode(points []factory.Point) (plain, packed []byte) {
 	return e.compact, e.compressed
 }
 
-// takeSteps notes how the step from time to time changes.
+// computeSteps notes how the step from time to time changes.
 func (e *chunkEncoder) computeSteps(points []factory.Point) {
 	e.steps = e.steps[:0]
 	for i := 2; i < len(points); i++ {
@@ -86,13 +86,13 @@ func (e *chunkEncoder) computeSteps(points []factory.Point) {
 	}
 }
 
-func (e *chunkEncoder) appendTimes(out []byte, points []factory.Point, tight bool) []byte {
+func (e *chunkEncoder) appendTimes(out []byte, points []factory.Point, compact bool) []byte {
 	out = binary.AppendVarint(out, points[0].ObservedAt)
 	if len(points) == 1 {
 		return out
 	}
 	out = binary.AppendVarint(out, points[1].ObservedAt-points[0].ObservedAt)
-	return appendColumn(out, e.steps, tight)
+	return appendColumn(out, e.steps, compact)
 }
 
 func appendRaw(out []byte, points []factory.Point) []byte {
@@ -103,40 +103,22 @@ func appendRaw(out []byte, points []factory.Point) []byte {
 	return out
 }
 
-// chunkDecoder is the memory that decoding a chunk takes.
-type chunkDecoder struct {
-	payload []byte
-	columns [2][]int64
-	used    int
-}
-
-// unpack returns the payload of a chunk of n points, valid until the next call.
-func (d *chunkDecoder) decompress(packing byte, n int, body []byte) ([]byte, error) {
-	d.used = 0
-	switch packing {
-	case packingNone:
-		return body, nil
-	case packingZstd:
-	default:
-		return nil, fmt.Errorf("chunk packing %d is unknown: %w", packing, ErrCorrupt)
+// appendChunk appends the encoding of points, which are in strictly ascending
+// order and at least one.
+func appendChunk(out []byte, points []factory.Point) []byte {
+	e := chunkEncoders.Get().(*chunkEncoder)
+	defer chunkEncoders.Put(e)
+	start := len(out)
+	plain, compressed := e.encode(points)
+	packing, payload := byte(packingNone), plain
+	if len(compressed) > 0 && len(compressed) < len(plain)-len(plain)/32 { // else not worth the time to unpack
+		packing, payload = packingZstd, compressed
 	}
-	size, length := binary.Uvarint(body)
-	if length <= 0 || size > uint64(n*payloadPointBytes+payloadPointBytes) {
-		return nil, fmt.Errorf("chunk size: %w", ErrCorrupt)
+	out = append(out, chunkVersion, packing)
+	out = binary.AppendUvarint(out, uint64(len(points)))
+	if packing == packingZstd {
+		out = binary.AppendUvarint(out, uint64(len(e.compressible)))
 	}
-	r, err := zstdDecoder()
-	if err != nil {
-		return nil, err
-	}
-	if cap(d.payload) < int(size) {
-		d.payload = make([]byte, size)
-	}
-	payload, err := r.DecodeAll(body[length:], d.payload[:0:size])
-	if err != nil {
-		return nil, fmt.Errorf("chunk: %w: %w", ErrCorrupt, err)
-	}
-	if uint64(len(payload)) != size {
-		return nil, fmt.Errorf("chunk has %d bytes, not %d: %w", len(payload), size, ErrCorrupt)
-	}
-	return payload, nil
+	out = append(out, payload...)
+	return binary.LittleEndian.AppendUint32(out, crc32.Checksum(out[start:], castagnoli))
 }

@@ -19,7 +19,7 @@ func samePoints(a, b []factory.Point) bool {
 	})
 }
 
-// pointsFrom makes points of bytes, 16 each.
+// pointsFromBytes makes points of bytes, 16 each.
 func pointsFromBytes(data []byte) (points []factory.Point) {
 	for ; len(data) >= 16; data = data[16:] {
 		points = append(points, factory.Point{
@@ -49,12 +49,12 @@ func ascending(points []factory.Point) []factory.Point {
 	return slices.CompactFunc(points, func(a, b factory.Point) bool { return a.ObservedAt == b.ObservedAt })
 }
 
-// sum appends the checksum, without which a decoder looks at nothing else.
+// withChecksum appends the checksum, without which a decoder looks at nothing else.
 func withChecksum(body []byte) []byte {
 	return binary.LittleEndian.AppendUint32(slices.Clone(body), crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)))
 }
 
-// someRuns are runs of points of different kinds.
+// samplePoints are runs of points of different kinds.
 func samplePoints() map[string][]factory.Point {
 	runs := map[string][]factory.Point{
 		"one point":      {{ObservedAt: 5, Value: 1.5}},
@@ -188,9 +188,9 @@ func TestRollupRoundTripIsLossless(t *testing.T) {
 		}
 		for _, counter := range []bool{false, true} {
 			data, want := sqlite.EncodeRollup(points, 60_000, counter)
-			got, rise, err := sqlite.DecodeRollup(data)
-			if err != nil || rise != counter || !slices.Equal(got, want) {
-				t.Errorf("%s: DecodeRollup(EncodeRollup(points)) = %v, %t, %v, want %v", name, got, rise, err, want)
+			got, hasIncrease, err := sqlite.DecodeRollup(data)
+			if err != nil || hasIncrease != counter || !slices.Equal(got, want) {
+				t.Errorf("%s: DecodeRollup(EncodeRollup(points)) = %v, %t, %v, want %v", name, got, hasIncrease, err, want)
 			}
 		}
 	}
@@ -213,9 +213,9 @@ func TestDecodeRollupV1(t *testing.T) {
 		for i := range want {
 			want[i] = want[i].WithCarry(0)
 		}
-		got, rise, err := sqlite.DecodeRollup(old)
-		if err != nil || rise != counter || !slices.Equal(got, want) {
-			t.Errorf("DecodeRollup of the first version = %v, %t, %v, want %v", got, rise, err, want)
+		got, hasIncrease, err := sqlite.DecodeRollup(old)
+		if err != nil || hasIncrease != counter || !slices.Equal(got, want) {
+			t.Errorf("DecodeRollup of the first version = %v, %t, %v, want %v", got, hasIncrease, err, want)
 		}
 	}
 }

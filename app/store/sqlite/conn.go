@@ -62,10 +62,10 @@ func (c *conn) exec(query string, args ...driver.Value) error {
 	return err
 }
 
-// once runs a statement that is not worth keeping prepared.
+// execOnce runs a statement that is not worth keeping prepared.
 func (c *conn) execOnce(query string) error { return c.execOnceContext(context.Background(), query) }
 
-// onceWithin is once for a statement that may take long: it ends with ctx.
+// execOnceContext is once for a statement that may take long: it ends with ctx.
 func (c *conn) execOnceContext(ctx context.Context, query string, args ...driver.Value) error {
 	stmt, err := c.driver.Prepare(query)
 	if err != nil {
@@ -173,7 +173,7 @@ func asBytes(v driver.Value) []byte {
 	return b
 }
 
-// drain runs a pragma that works row by row and gives no values.
+// execDiscard runs a pragma that works row by row and gives no values.
 func (c *conn) execDiscard(query string) error {
 	return c.query(query, func([]driver.Value) error { return nil })
 }

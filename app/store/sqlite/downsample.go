@@ -19,19 +19,19 @@ func (s *Store) Downsample(ctx context.Context, q factory.DownsampleQuery) (all 
 	if q.Points < 2 {
 		return nil, fmt.Errorf("points is %d, less than 2: %w", q.Points, factory.ErrInvalid)
 	}
-	chosen, _, err := s.querySeries(q.Machine, q.Metrics, historyCursor, "")
+	selected, _, err := s.querySeries(q.Machine, q.Metrics, historyCursor, "")
 	if err != nil {
 		return nil, err
 	}
 	reader := s.newSeriesReader(ctx)
 	defer reader.close()
-	for _, of := range chosen {
-		points, err := reader.downsample(of, q.From, q.To, q.Points)
+	for _, s := range selected {
+		points, err := reader.downsample(s, q.From, q.To, q.Points)
 		if err != nil {
-			return nil, unavailable(fmt.Sprintf("read machine %q, metric %q", of.machine, of.metric), err)
+			return nil, unavailable(fmt.Sprintf("read machine %q, metric %q", s.machine, s.metric), err)
 		}
 		if len(points) > 0 {
-			all = append(all, factory.Series{Metric: of.metric, Unit: of.meta.Load().unit, Points: points})
+			all = append(all, factory.Series{Metric: s.metric, Unit: s.meta.Load().unit, Points: points})
 		}
 	}
 	return all, nil
@@ -44,7 +44,7 @@ func (r *seriesReader) downsample(s *series, from, to int64, n int) ([]factory.P
 	}
 	memory, chunked := s.unsealed(from, to, math.MaxInt)
 	if !chunked {
-		return factory.LTTB(n, len(memory), func(take func([]factory.Point)) error { take(memory); return nil })
+		return factory.LTTB(n, len(memory), func(yield func([]factory.Point)) error { yield(memory); return nil })
 	}
 	// All passes have to see the same chunks.
 	if err := r.connect(); err != nil {
@@ -59,7 +59,7 @@ func (r *seriesReader) downsample(s *series, from, to int64, n int) ([]factory.P
 			r.failed = true
 		}
 	}()
-	each := func(take func([]factory.Point)) error { return r.eachPoint(s, memory, from, to, take) }
+	each := func(yield func([]factory.Point)) error { return r.eachPoint(s, memory, from, to, yield) }
 	total := 0
 	if err := each(func(points []factory.Point) { total += len(points) }); err != nil {
 		return nil, err
@@ -69,24 +69,24 @@ func (r *seriesReader) downsample(s *series, from, to int64, n int) ([]factory.P
 
 // eachPoint passes all points of s to take, chunk by chunk, with those from
 // memory merged in.
-func (r *seriesReader) eachPoint(s *series, memory []factory.Point, from, to int64, take func([]factory.Point)) error {
+func (r *seriesReader) eachPoint(s *series, memory []factory.Point, from, to int64, yield func([]factory.Point)) error {
 	var merged []factory.Point
 	err := r.eachChunk(chunksOfRange, s, func(points []factory.Point) error {
 		points = between(points, from, to)
 		if len(points) == 0 {
 			return nil
 		}
-		over := between(memory, math.MinInt64, points[len(points)-1].ObservedAt+1)
-		if len(over) > 0 {
-			memory = memory[len(over):]
-			merged = mergePoints(merged[:0], points, over)
+		newer := between(memory, math.MinInt64, points[len(points)-1].ObservedAt+1)
+		if len(newer) > 0 {
+			memory = memory[len(newer):]
+			merged = mergePoints(merged[:0], points, newer)
 			points = merged
 		}
-		take(points)
+		yield(points)
 		return nil
 	}, s.id, from, to)
 	if err == nil {
-		take(memory)
+		yield(memory)
 	}
 	return err
 }

@@ -14,17 +14,17 @@ import (
 type Tuning struct {
 	SealEvery, ProbeEvery time.Duration
 	Now                   func() time.Time
-	MaintainEvery           time.Duration
+	MaintainEvery         time.Duration
 	RestoreAfter          time.Duration
 	AroundCommit          func(commit func() error) error
 	VFS                   string
 	OpenWAL               func(path string) (WALFile, error)
 }
 
-// LogFile is what rewriteLog needs of a file.
+// WALFile is what rewriteLog needs of a file.
 type WALFile = walFile
 
-// Tuned returns o with the settings of t.
+// WithTuning returns o with the settings of t.
 func (o Options) WithTuning(t Tuning) Options {
 	o.sealEvery, o.probeEvery, o.now, o.aroundCommit = t.SealEvery, t.ProbeEvery, t.Now, t.AroundCommit
 	o.maintainEvery, o.restoreAfter, o.vfs = t.MaintainEvery, t.RestoreAfter, t.VFS
@@ -42,7 +42,7 @@ func (s *Store) QueryInt(query string) (n int64, err error) {
 	return s.writer.conn.queryInt(query)
 }
 
-// Change runs a statement on the file at path, which no Store has open.
+// ExecOnFile runs a statement on the file at path, which no Store has open.
 func ExecOnFile(path, statement string) (err error) {
 	if file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640); err != nil {
 		return err
@@ -61,7 +61,7 @@ func ExecOnFile(path, statement string) (err error) {
 	return c.execOnce(statement)
 }
 
-// CreateFirstRelease makes a file as the first release left it: one series
+// CreateSchemaV1File makes a file as the first release left it: one series
 // with the points, in chunks of so many.
 func CreateSchemaV1File(path, machine, metric string, points []factory.Point, perChunk int) (err error) {
 	file := &databaseFile{path: path}
@@ -95,7 +95,7 @@ func CreateSchemaV1File(path, machine, metric string, points []factory.Point, pe
 	return nil
 }
 
-// EncodeFirstChunk is the codec of the first release.
+// EncodeChunkV1 is the codec of the first release.
 func EncodeChunkV1(points []factory.Point) []byte { return appendChunkV1(nil, points) }
 
 // EncodeChunk and the others below are the codecs.
@@ -106,8 +106,8 @@ func EncodeChunk(points []factory.Point) []byte { return appendChunk(nil, points
 func EncodeRollup(points []factory.Point, entry int64, counter bool) (data []byte, want []factory.Summary) {
 	entries := addEntries(nil, points, entry)
 	for _, e := range entries {
-		sum, lacks := roundedSum(&e.Summary)
-		e.Summary = e.WithCarry(lacks)
+		sum, carry := roundedSum(&e.Summary)
+		e.Summary = e.WithCarry(carry)
 		e.Sum = sum
 		if !counter {
 			e.Increase = 0
@@ -117,12 +117,12 @@ func EncodeRollup(points []factory.Point, entry int64, counter bool) (data []byt
 	return appendRollup(nil, entries, counter), want
 }
 
-func DecodeRollup(data []byte) (summaries []factory.Summary, rise bool, err error) {
-	entries, _, rise, err := decodeRollup(nil, nil, data)
+func DecodeRollup(data []byte) (summaries []factory.Summary, hasIncrease bool, err error) {
+	entries, _, hasIncrease, err := decodeRollup(nil, nil, data)
 	for _, e := range entries {
 		summaries = append(summaries, e.Summary)
 	}
-	return summaries, rise, err
+	return summaries, hasIncrease, err
 }
 
 func DecodeChunk(data []byte) ([]factory.Point, error) { return decodeChunk(nil, data) }
@@ -168,5 +168,5 @@ func (s *Store) Exec(statement string) error {
 	return s.writer.transact(func(c *conn) error { return c.execOnce(statement) })
 }
 
-// RollupsAtOnce is how many rollups a query holds.
+// RollupReadBatch is how many rollups a query holds.
 const RollupReadBatch = rollupReadBatch

@@ -97,9 +97,9 @@ func mountType(mounts io.Reader, major, minor uint32) string {
 
 // fileSystemSize is the size of the file system that path is on, in bytes.
 func fileSystemSize(path string) (int64, error) {
-	var about unix.Statfs_t
-	if err := unix.Statfs(path, &about); err != nil {
+	var meta unix.Statfs_t
+	if err := unix.Statfs(path, &meta); err != nil {
 		return 0, fmt.Errorf("statfs %q: %w", path, err)
 	}
-	return int64(about.Blocks) * about.Bsize, nil
+	return int64(meta.Blocks) * meta.Bsize, nil
 }

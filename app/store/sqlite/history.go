@@ -25,7 +25,7 @@ func (s *Store) History(ctx context.Context, q factory.HistoryQuery) (factory.Hi
 	return reader.page(all, q, after)
 }
 
-// seriesFrom returns the series that a query is about, all or those listed,
+// querySeries returns the series that a query is about, all or those listed,
 // and the position that its cursor stands for.
 func (s *Store) querySeries(machine string, metrics []string, kind byte, cursor string) (all []*series, after position, err error) {
 	if s.catalog.machine(machine) == nil {
@@ -43,7 +43,7 @@ func (s *Store) querySeries(machine string, metrics []string, kind byte, cursor 
 	return filterMetrics(s.catalog.machineSeries(machine), metrics), after, nil
 }
 
-// wanted returns those of a machine's series whose metric is listed; all if
+// filterMetrics returns those of a machine's series whose metric is listed; all if
 // the list is empty.
 func filterMetrics(all []*series, metrics []string) []*series {
 	if len(metrics) == 0 {
@@ -158,10 +158,10 @@ func (r *seriesReader) overlay(points []factory.Point, start int, memory []facto
 	if len(sealed) == 0 {
 		return points[:start], memory
 	}
-	over := between(memory, math.MinInt64, sealed[len(sealed)-1].ObservedAt+1)
-	if len(over) == 0 && len(sealed) == len(points)-start {
+	newer := between(memory, math.MinInt64, sealed[len(sealed)-1].ObservedAt+1)
+	if len(newer) == 0 && len(sealed) == len(points)-start {
 		return points, memory
 	}
 	r.scratch = append(r.scratch[:0], sealed...)
-	return mergePoints(points[:start], r.scratch, over), memory[len(over):]
+	return mergePoints(points[:start], r.scratch, newer), memory[len(newer):]
 }

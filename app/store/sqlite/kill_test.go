@@ -34,7 +34,7 @@ func TestKillLosesNoAcknowledgedReading(t *testing.T) {
 			acknowledged := make(map[string]int64)
 			for round := range killRounds {
 				killAfter(t, path, role, killPoint{
-					life: time.Duration(random.IntN(100_000)) * time.Microsecond, starting: round%4 == 3,
+					delay: time.Duration(random.IntN(100_000)) * time.Microsecond, starting: round%4 == 3,
 					counted: round%2 == 0, lines: random.IntN(40),
 				}, acknowledged)
 				// Now and then the killed process finds what the last one left.
@@ -50,10 +50,10 @@ func TestKillLosesNoAcknowledgedReading(t *testing.T) {
 	}
 }
 
-// moment is when a process is killed: some time after it is ready, or after
+// killPoint is when a process is killed: some time after it is ready, or after
 // its start, or once it has acknowledged so much.
 type killPoint struct {
-	life              time.Duration
+	delay             time.Duration
 	starting, counted bool
 	lines             int
 }
@@ -88,7 +88,7 @@ func killAfter(t *testing.T, path, role string, when killPoint, acknowledged map
 		}
 	}
 	if !when.counted {
-		defer time.AfterFunc(when.life, kill).Stop()
+		defer time.AfterFunc(when.delay, kill).Stop()
 	}
 	for seen := 0; ; seen++ { // all that it wrote before its end is read
 		if when.counted && seen == when.lines {
@@ -117,14 +117,14 @@ func killAfter(t *testing.T, path, role string, when killPoint, acknowledged map
 // openKilled opens what a killed process left, which must be sound.
 func openKilled(t *testing.T, path string) *sqlite.Store {
 	t.Helper()
-	var heard eventRecorder
-	store, err := sqlite.Open(context.Background(), manualOptions(path, &heard))
+	var recorded eventRecorder
+	store, err := sqlite.Open(context.Background(), manualOptions(path, &recorded))
 	if err != nil {
 		t.Fatalf("Open after the kill = %v", err)
 	}
 	waitFor(t, "the check of the file", func() bool { return store.Stats().Integrity != factory.IntegrityChecking })
 	if stats := store.Stats(); stats.Integrity == factory.IntegrityDamaged || stats.QuarantinedChunks != 0 {
-		t.Errorf("the file is %s, %d parts in quarantine, events %q", stats.Integrity, stats.QuarantinedChunks, heard.kinds())
+		t.Errorf("the file is %s, %d parts in quarantine, events %q", stats.Integrity, stats.QuarantinedChunks, recorded.kinds())
 	}
 	return store
 }
@@ -185,7 +185,7 @@ func checkClient(t *testing.T, store *sqlite.Store, client int, n int64) {
 	}
 }
 
-// checkBulk checks the points of bulk, and that its buckets say the same.
+// checkBulkReadings checks the points of bulk, and that its buckets say the same.
 func checkBulkReadings(t *testing.T, store *sqlite.Store, least int64) {
 	t.Helper()
 	n, err := bulkCount(store)

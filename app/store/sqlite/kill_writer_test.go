@@ -55,7 +55,7 @@ func bulkValue(i int64) float64 { return float64(i*i%1009) / 8 }
 // tempValue is the value of a reading of temp.
 func tempValue(at int64) float64 { return float64(at % 1000) }
 
-// busyAllTheTime has the sealer at work between any two commits, with all that
+// busyOptions has the sealer at work between any two commits, with all that
 // it has to do.
 func busyOptions(path string) sqlite.Options {
 	return sqlite.Options{Path: path, AutoRegister: true, SealPoints: 64, SealAfter: time.Millisecond}.

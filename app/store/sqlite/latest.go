@@ -41,7 +41,7 @@ func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (factory.Late
 	return page, nil
 }
 
-// latestCandidates returns the series of the machine asked for, or all, that
+// latestSeries returns the series of the machine asked for, or all, that
 // come after the cursor.
 func (s *Store) latestSeries(q factory.LatestQuery) ([]*series, error) {
 	candidates := s.catalog.allSeries()
@@ -59,7 +59,7 @@ func (s *Store) latestSeries(q factory.LatestQuery) ([]*series, error) {
 	return candidates[start:], nil
 }
 
-// mayRead says why a query must not begin, if so. The caller holds reading.
+// checkQuery says why a query must not begin, if so. The caller holds reading.
 func (s *Store) checkQuery(ctx context.Context, limit int) error {
 	if s.queriesClosed {
 		return errClosed

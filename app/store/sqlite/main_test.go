@@ -8,7 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -47,7 +49,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// leftovers returns the stacks of goroutines that the store has started and
+// leakedGoroutines returns the stacks of goroutines that the store has started and
 // that do not end.
 func leakedGoroutines() (stacks string) {
 	deadline := time.Now().Add(5 * time.Second)
@@ -61,7 +63,7 @@ func leakedGoroutines() (stacks string) {
 	return stacks
 }
 
-// child prepares this binary in a role. It dies with the test at the latest.
+// childProcess prepares this binary in a role. It dies with the test at the latest.
 func childProcess(t *testing.T, role, path string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -118,7 +120,63 @@ func history(t testing.TB, store factory.Store, machine, metric string) []factor
 	return page.Series[0].Points
 }
 
-// at is a reading of the metric v.
+// readingAt is a reading of the metric v.
 func readingAt(machine string, observedAt int64, value float64) factory.Reading {
 	return factory.Reading{Machine: machine, Metric: "v", ObservedAt: observedAt, Value: value}
+}
+
+// eventRecorder collects what OnEvent hears.
+type eventRecorder struct {
+	mu  sync.Mutex
+	all []sqlite.Event
+}
+
+func (e *eventRecorder) record(event sqlite.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = append(e.all, event)
+}
+
+// kinds are those heard so far, each run of the same once.
+func (e *eventRecorder) kinds() (kinds []sqlite.EventKind) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, event := range e.all {
+		kinds = append(kinds, event.Kind)
+	}
+	return slices.Compact(kinds)
+}
+
+func (e *eventRecorder) has(kind sqlite.EventKind) bool { return slices.Contains(e.kinds(), kind) }
+
+// manualOptions are the settings of a store whose sealer works on demand only.
+func manualOptions(path string, e *eventRecorder) sqlite.Options {
+	return sqlite.Options{Path: path, AutoRegister: true, OnEvent: e.record}.WithTuning(sqlite.Tuning{SealEvery: time.Hour, ProbeEvery: time.Hour})
+}
+
+// noisyReadings are n readings of a series that compress badly.
+func noisyReadings(machine string, from, n int64) (readings []factory.Reading) {
+	for i := from; i < from+n; i++ {
+		readings = append(readings, readingAt(machine, i*1000, math.Sin(float64(i*i))))
+	}
+	return readings
+}
+
+// waitFor polls until condition holds.
+func waitFor(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for tick := time.Tick(time.Millisecond); !condition(); <-tick {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited too long for %s", what)
+		}
+	}
+}
+
+func mustAppend(tb testing.TB, store factory.Store, readings []factory.Reading) {
+	tb.Helper()
+	result, err := store.Append(context.Background(), readings)
+	if err != nil || result.Accepted != len(readings) {
+		tb.Fatalf("Append(%d readings) = %+v, %v", len(readings), result, err)
+	}
 }

@@ -28,7 +28,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	return s, nil
 }
 
-// resolve returns the file at path by whatever links it is reached: that is
+// resolvePath returns the file at path by whatever links it is reached: that is
 // the one to lock. One that is to be created has no target.
 func resolvePath(path string) (string, error) {
 	path, err := filepath.Abs(path)
@@ -121,36 +121,36 @@ func openFile(file *databaseFile) (c *conn, version int64, err error) {
 // newStore puts the parts together; nothing runs yet.
 func newStore(options Options, lock *fileLock, file *databaseFile, writing *conn) *Store {
 	s := &Store{
-		options:     options,
-		lock:        lock,
-		catalog:     newCatalog(),
-		queue:       newQueue(options.QueueReadings),
-		sealQueue:     &sealQueue{},
-		faults:      &faultState{onFault: options.OnFault},
-		writer:      &writer{file: file, aroundCommit: options.aroundCommit, conn: writing},
-		readers:     newReadPool(file),
+		options:        options,
+		lock:           lock,
+		catalog:        newCatalog(),
+		queue:          newQueue(options.QueueReadings),
+		sealQueue:      &sealQueue{},
+		faults:         &faultState{onFault: options.OnFault},
+		writer:         &writer{file: file, aroundCommit: options.aroundCommit, conn: writing},
+		readers:        newReadPool(file),
 		stopBackground: make(chan struct{}),
 	}
 	s.sealer = &sealer{
-		options: options,
-		writer:  s.writer,
+		options:   options,
+		writer:    s.writer,
 		sealQueue: s.sealQueue,
-		readers: s.readers,
-		catalog: s.catalog,
-		faults:  s.faults,
-		wake:    make(chan struct{}, 1),
+		readers:   s.readers,
+		catalog:   s.catalog,
+		faults:    s.faults,
+		wake:      make(chan struct{}, 1),
 	}
 	s.sealer.maintenance.onEvent = options.OnEvent
 	s.writer.onMissing = s.sealer.signal
 	s.checker = &checker{file: file, readers: s.readers, sealer: s.sealer}
 	s.committer = &committer{
-		options: options,
-		queue:   s.queue,
-		writer:  s.writer,
-		catalog: s.catalog,
-		sealer:  s.sealer,
+		options:   options,
+		queue:     s.queue,
+		writer:    s.writer,
+		catalog:   s.catalog,
+		sealer:    s.sealer,
 		sealQueue: s.sealQueue,
-		faults:  s.faults,
+		faults:    s.faults,
 	}
 	return s
 }

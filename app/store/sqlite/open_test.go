@@ -16,7 +16,7 @@ import (
 	"smart-factory-backend/app/store/sqlite"
 )
 
-// openOnce is the role "open": it opens the store and closes it.
+// openAndCloseStore is the role "open": it opens the store and closes it.
 func openAndCloseStore(path string) error {
 	store, err := sqlite.Open(context.Background(), sqlite.Options{Path: path})
 	if err != nil {
@@ -79,7 +79,9 @@ func TestOpenRefusesForeignFiles(t *testing.T) {
 	t.Parallel()
 	// valid makes a file of ours and changes it with a statement.
 	valid := func(statement string) func(string) error {
-		return func(path string) error { return errors.Join(openAndCloseStore(path), sqlite.ExecOnFile(path, statement)) }
+		return func(path string) error {
+			return errors.Join(openAndCloseStore(path), sqlite.ExecOnFile(path, statement))
+		}
 	}
 	tests := map[string]struct {
 		prepare func(path string) error
@@ -210,18 +212,6 @@ garbage - line
 	}
 }
 
-func TestOlderVersion(t *testing.T) {
-	t.Parallel()
-	for version, older := range map[string]bool{
-		"3.51.2": true, "3.50.9": true, "2.99.99": true, "3.6.23.1": true, "3.51": true, "": true, "garbage": true,
-		"3.51.3": false, "3.51.10": false, "3.52.0": false, "3.100.0": false, "4.0": false,
-	} {
-		if got := sqlite.OlderVersion(version, sqlite.OldestSQLite); got != older {
-			t.Errorf("OlderVersion(%q, %q) = %v, want %v", version, sqlite.OldestSQLite, got, older)
-		}
-	}
-}
-
 func TestOpenStopsWhenContextEnds(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
@@ -236,5 +226,24 @@ func TestOpenStopsWhenContextEnds(t *testing.T) {
 	again := mustOpen(t, sqlite.Options{Path: path})
 	if got := fmt.Sprint(history(t, again, "m", "v")); got != "[{1 1}]" {
 		t.Errorf("History = %s, want [{1 1}]", got)
+	}
+}
+
+// TestOpenAfterUnfinishedFirstStart: a start that was cut short leaves a file
+// that the next one finishes.
+func TestOpenAfterUnfinishedFirstStart(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	for name, prepare := range map[string]func() error{
+		"an empty file":        func() error { return os.WriteFile(path, nil, 0o600) },
+		"pragmas, no table":    func() error { return sqlite.ExecOnFile(path, "PRAGMA journal_mode = WAL") },
+		"a finished one again": func() error { return nil },
+	} {
+		if err := prepare(); err != nil {
+			t.Fatal(err)
+		}
+		if err := openAndCloseStore(path); err != nil {
+			t.Errorf("%s: Open = %v", name, err)
+		}
 	}
 }

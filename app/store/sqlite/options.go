@@ -50,7 +50,7 @@ type Options struct {
 
 	// sealEvery is how often the sealer looks for work; a second.
 	sealEvery time.Duration
-	// upkeepEvery is how often the sealer looks what is to be removed; 10
+	// maintainEvery is how often the sealer looks what is to be removed; 10
 	// seconds.
 	maintainEvery time.Duration
 	// probeEvery is how often a failing disk is tried again; a second.
@@ -62,7 +62,7 @@ type Options struct {
 	restoreAfter time.Duration
 	// vfs names SQLite's file system layer, for tests of files that fail.
 	vfs string
-	// openLog opens the write-ahead log for rewriteLog, for the same tests.
+	// openWAL opens the write-ahead log for rewriteLog, for the same tests.
 	openWAL func(path string) (walFile, error)
 	// aroundCommit, where set, is called in place of each COMMIT, which it is
 	// given; for tests of what happens when that fails, before or after it has

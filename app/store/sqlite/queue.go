@@ -9,15 +9,15 @@ import (
 
 // request is one Append on its way through the committer.
 type request struct {
-	entries   []entry
+	entries    []entry
 	unresolved []unresolvedEntry
-	rejected  []factory.Rejection
-	epoch     int        // of the catalog, when the series were looked up
-	change *registryChange // instead of all that: a change of the registry
-	done      chan error // gets one value when the request is committed or failed
+	rejected   []factory.Rejection
+	epoch      int             // of the catalog, when the series were looked up
+	change     *registryChange // instead of all that: a change of the registry
+	done       chan error      // gets one value when the request is committed or failed
 }
 
-// operation is a change of the registry on its way through the committer.
+// registryChange is a change of the registry on its way through the committer.
 type registryChange struct {
 	// prepare looks at the present and says what to do: write in a transaction
 	// of its own, publish once that is durable. write nil means that there is
@@ -35,7 +35,7 @@ type entry struct {
 	point  factory.Point
 }
 
-// newcomer is a reading whose series is not known yet.
+// unresolvedEntry is a reading whose series is not known yet.
 type unresolvedEntry struct {
 	key
 	index int // in the slice that the caller gave
@@ -44,7 +44,7 @@ type unresolvedEntry struct {
 
 var requests = sync.Pool{New: func() any { return &request{done: make(chan error, 1)} }}
 
-// recycle empties r and keeps its memory for another Append. Nobody else may
+// free empties r and keeps its memory for another Append. Nobody else may
 // hold r.
 func (r *request) free() {
 	if cap(r.entries) > 1<<14 {
@@ -90,7 +90,7 @@ func (q *queue) put(r *request) error {
 // take returns all waiting requests and reports whether the queue is closed.
 // Their readings count until release. The queue keeps spare, which is empty,
 // for those that come next.
-func (q *queue) take(spare []*request) (group []*request, closed bool) {
+func (q *queue) yield(spare []*request) (group []*request, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	group, q.waiting = q.waiting, spare

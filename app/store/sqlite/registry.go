@@ -12,7 +12,7 @@ import (
 // The registry is answered from memory. Its changes go through the committer,
 // so that they and the readings have one order; see registry_write.go.
 
-// mayLookUp says why the registry must not be asked, if so.
+// checkOpen says why the registry must not be asked, if so.
 func (s *Store) checkOpen(ctx context.Context) error {
 	if s.closed() {
 		return errClosed
@@ -28,13 +28,13 @@ func (s *Store) Machine(ctx context.Context, id string) (factory.Machine, error)
 	if err := s.checkOpen(ctx); err != nil {
 		return factory.Machine{}, err
 	}
-	about := s.catalog.machine(id).liveMeta()
-	if about == nil {
+	meta := s.catalog.machine(id).liveMeta()
+	if meta == nil {
 		return factory.Machine{}, fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
 	}
-	shown := about.toMachine()
-	shown.LastSeen = s.lastSeen(id)
-	return shown, nil
+	result := meta.toMachine()
+	result.LastSeen = s.lastSeen(id)
+	return result, nil
 }
 
 // lastSeen is the newest observation time of a machine, 0 for none.
@@ -69,17 +69,17 @@ func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 		if !strings.HasPrefix(m.id, q.Prefix) {
 			break
 		}
-		about := m.liveMeta()
-		if about == nil || !q.Selects(about.Machine) {
+		meta := m.liveMeta()
+		if meta == nil || !q.Selects(meta.Machine) {
 			continue
 		}
 		if len(page.Machines) == q.Limit {
 			page.NextCursor = encodeCursor(machinesCursor, position{key: key{machine: page.Machines[q.Limit-1].ID}})
 			break
 		}
-		shown := about.toMachine()
-		shown.LastSeen = s.lastSeen(m.id)
-		page.Machines = append(page.Machines, shown)
+		result := meta.toMachine()
+		result.LastSeen = s.lastSeen(m.id)
+		page.Machines = append(page.Machines, result)
 	}
 	return page, nil
 }
@@ -112,9 +112,9 @@ func (s *Store) Metrics(ctx context.Context, machine string) (all []factory.Metr
 
 // Placement implements factory.Registry.
 func (s *Store) Placement(machine string) (factory.Placement, bool) {
-	about := s.catalog.machine(machine).liveMeta()
-	if about == nil {
+	meta := s.catalog.machine(machine).liveMeta()
+	if meta == nil {
 		return factory.Placement{}, false
 	}
-	return about.Placement, true
+	return meta.Placement, true
 }

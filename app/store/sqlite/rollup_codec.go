@@ -38,18 +38,18 @@ func appendRollup(out []byte, entries []rollupEntry, counter bool) []byte {
 	}
 	add(func(_ int, e *rollupEntry) factory.Point { return e.First })
 	add(func(_ int, e *rollupEntry) factory.Point { return e.Last })
-	figure := func(value func(*factory.Summary) float64) {
+	addValues := func(value func(*factory.Summary) float64) {
 		add(func(i int, e *rollupEntry) factory.Point {
 			return factory.Point{ObservedAt: int64(i), Value: value(&e.Summary)}
 		})
 	}
-	figure(func(s *factory.Summary) float64 { return s.Min })
-	figure(func(s *factory.Summary) float64 { return s.Max })
-	figure(func(s *factory.Summary) float64 { sum, _ := roundedSum(s); return sum })
-	figure(func(s *factory.Summary) float64 { return float64(s.Count) })
-	figure(func(s *factory.Summary) float64 { _, lacks := roundedSum(s); return lacks })
+	addValues(func(s *factory.Summary) float64 { return s.Min })
+	addValues(func(s *factory.Summary) float64 { return s.Max })
+	addValues(func(s *factory.Summary) float64 { sum, _ := roundedSum(s); return sum })
+	addValues(func(s *factory.Summary) float64 { return float64(s.Count) })
+	addValues(func(s *factory.Summary) float64 { _, carry := roundedSum(s); return carry })
 	if counter {
-		figure(func(s *factory.Summary) float64 { return s.Increase })
+		addValues(func(s *factory.Summary) float64 { return s.Increase })
 	}
 	return out
 }
@@ -57,29 +57,29 @@ func appendRollup(out []byte, entries []rollupEntry, counter bool) []byte {
 // roundedSum is the sum of s and what it lacks to be exact. The latter with the
 // precision of half a double: that is far below what shows, and takes half the
 // space.
-func roundedSum(s *factory.Summary) (sum, lacks float64) {
+func roundedSum(s *factory.Summary) (sum, carry float64) {
 	folded := *s
 	folded.Fold()
-	lacks = float64(float32((s.Sum - folded.Sum) + s.Carry()))
-	if factory.ValidateValue(lacks) != nil { // the sum exceeds a double
-		lacks = 0
+	carry = float64(float32((s.Sum - folded.Sum) + s.Carry()))
+	if factory.ValidateValue(carry) != nil { // the sum exceeds a double
+		carry = 0
 	}
-	return folded.Sum, lacks
+	return folded.Sum, carry
 }
 
 // decodeRollup returns the entries of data, whose start is not set, and
 // whether they have the rise of a counter. It returns ErrCorrupt for anything
 // that appendRollup has not made. What entries and points had before is
 // overwritten, and their memory used; points returns for the next call.
-func decodeRollup(entries []rollupEntry, points []factory.Point, data []byte) (_ []rollupEntry, _ []factory.Point, rise bool, err error) {
+func decodeRollup(entries []rollupEntry, points []factory.Point, data []byte) (_ []rollupEntry, _ []factory.Point, hasIncrease bool, err error) {
 	if len(data) == 0 || data[0] != rollupVersion && data[0] != rollupVersion1 {
 		return nil, points, false, fmt.Errorf("rollup version: %w", ErrCorrupt)
 	}
-	first := data[0] == rollupVersion1
+	version1 := data[0] == rollupVersion1
 	data = data[1:]
 	entries = entries[:0]
 	for column := 0; len(data) > 0; column++ {
-		if first && column == carryColumn {
+		if version1 && column == carryColumn {
 			column++
 		}
 		size, length := binary.Uvarint(data)
@@ -102,18 +102,18 @@ func decodeRollup(entries []rollupEntry, points []factory.Point, data []byte) (_
 		for i, p := range points {
 			entries[i].set(column, p)
 		}
-		rise = column == rollupColumns
-		if len(data) == 0 && column < rollupColumns-1 && (!first || column < carryColumn-1) {
+		hasIncrease = column == rollupColumns
+		if len(data) == 0 && column < rollupColumns-1 && (!version1 || column < carryColumn-1) {
 			return nil, points, false, fmt.Errorf("rollup has %d columns: %w", column+1, ErrCorrupt)
 		}
 	}
 	if len(entries) == 0 {
 		return nil, points, false, fmt.Errorf("rollup is empty: %w", ErrCorrupt)
 	}
-	return entries, points, rise, nil
+	return entries, points, hasIncrease, nil
 }
 
-// lacksColumn is that of what the sum lacks.
+// carryColumn is that of what the sum lacks.
 const carryColumn = 6
 
 // set takes the entry's part of a column.

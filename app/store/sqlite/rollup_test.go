@@ -134,7 +134,7 @@ func TestRollups(t *testing.T) {
 	wantSameBuckets(t, "opened again and sealed", store, model, math.MinInt64, math.MaxInt64)
 }
 
-// TestManyRollups reads more rollups than are read at once.
+// TestBucketsReadRollupsInBatches reads more rollups than are read at once.
 func TestBucketsReadRollupsInBatches(t *testing.T) {
 	t.Parallel()
 	const start, hours = int64(1_774_000_000_000), 80

@@ -23,25 +23,25 @@ const (
 // sealer moves points from memory to chunks, so that neither the memory nor
 // the ingest log grows without bound, and checkpoints the write-ahead log.
 type sealer struct {
-	options Options
-	writer  *writer
-	readers *readPool
-	sealQueue *sealQueue
-	catalog *catalog
-	faults  *faultState
-	wake    chan struct{}
-	maintenance  maintenance
+	options     Options
+	writer      *writer
+	readers     *readPool
+	sealQueue   *sealQueue
+	catalog     *catalog
+	faults      *faultState
+	wake        chan struct{}
+	maintenance maintenance
 
 	logBytes atomic.Int64 // the log rows in the file, overhead included
 	walPages atomic.Int64 // an estimate, since the last checkpoint
 	size     atomic.Int64 // of the files
 
-	// copying is held shared while the file is backed up.
+	// backups is held shared while the file is backed up.
 	backups sync.RWMutex
 
-	mu     sync.Mutex // held for a round
-	conn   *conn      // reads the file; nil until needed
-	batch  []*series  // taken from the backlog, being sealed
+	mu         sync.Mutex // held for a round
+	conn       *conn      // reads the file; nil until needed
+	batch      []*series  // taken from the backlog, being sealed
 	mustReload bool       // a round failed: logBytes and the tails of batch may be wrong
 }
 
@@ -66,7 +66,7 @@ func (z *sealer) seriesPerBatch() int {
 	return min(sealSeries, max(1, sealBatchPoints/z.options.SealPoints))
 }
 
-// logGrew notes that a row with so many bytes was added to the log.
+// addLogBytes notes that a row with so many bytes was added to the log.
 func (z *sealer) addLogBytes(bytes int) {
 	log := z.logBytes.Add(int64(bytes) + logRowOverhead)
 	if wal := z.addWALBytes(bytes); log > z.options.LogBytes || wal > checkpointPages {
@@ -74,12 +74,12 @@ func (z *sealer) addLogBytes(bytes int) {
 	}
 }
 
-// wrote notes a transaction that wrote so many bytes.
+// addWALBytes notes a transaction that wrote so many bytes.
 func (z *sealer) addWALBytes(bytes int) (walPages int64) {
 	return z.walPages.Add(int64(bytes/pageSize + 3))
 }
 
-// admit says why no more readings can be taken now, if so.
+// checkCapacity says why no more readings can be taken now, if so.
 func (z *sealer) checkCapacity() error {
 	log := z.logBytes.Load()
 	if log < z.options.LogBytes*logHardFactor {
@@ -120,7 +120,7 @@ func (z *sealer) run(stop <-chan struct{}) {
 	}
 }
 
-// report notes how a round went and returns err as it is.
+// reportFault notes how a round went and returns err as it is.
 func (z *sealer) reportFault(err error) error {
 	if err != nil {
 		z.faults.setSeal(unavailable("seal", err))
@@ -130,7 +130,7 @@ func (z *sealer) reportFault(err error) error {
 	return nil
 }
 
-// round seals all that is due, or everything, unless stop is closed before,
+// runOnce seals all that is due, or everything, unless stop is closed before,
 // and does the chores that come with it.
 func (z *sealer) runOnce(stop <-chan struct{}, everything bool) (err error) {
 	z.mu.Lock()
@@ -177,7 +177,7 @@ func (z *sealer) runOnce(stop <-chan struct{}, everything bool) (err error) {
 	return z.checkpointLocked()
 }
 
-// prepareLocked opens the connection if need be and, after a failure, looks
+// connectLocked opens the connection if need be and, after a failure, looks
 // what is in the file: a transaction that failed may be there all the same.
 func (z *sealer) connectLocked() (err error) {
 	if z.conn == nil {
@@ -202,7 +202,7 @@ func (z *sealer) connectLocked() (err error) {
 	return nil
 }
 
-// pick takes the series to seal next from the backlog: those with enough
+// nextBatch takes the series to seal next from the backlog: those with enough
 // points, then those that have waited long enough, then, while the log is too
 // long, those whose points stand first in it.
 func (z *sealer) nextBatch(everything bool) []*series {
@@ -216,7 +216,7 @@ func (z *sealer) nextBatch(everything bool) []*series {
 	return z.sealQueue.popOldest(sealSeries, until)
 }
 
-// measure notes the size of the files.
+// updateSize notes the size of the files.
 func (z *sealer) updateSize() {
 	var size int64
 	for _, path := range []string{z.options.Path, z.options.Path + "-wal"} {

@@ -15,33 +15,33 @@ import (
 // coincide.
 type series struct {
 	key
-	id    int64
+	id   int64
 	meta atomic.Pointer[metricMeta]
-	// dormant: the machine is deleted, with its history kept. purged: the
+	// machineDeleted: the machine is deleted, with its history kept. purged: the
 	// series is forgotten, and what is left of it is to go.
 	machineDeleted, purged atomic.Bool
 
-	mu     sync.Mutex
-	latest factory.Point
-	hasLatest  bool // latest is set
-	buffer pointBuffer // where Append puts points
+	mu        sync.Mutex
+	latest    factory.Point
+	hasLatest bool        // latest is set
+	buffer    pointBuffer // where Append puts points
 	// sealing is the layer that the sealer is writing to chunks. Nobody
 	// changes it: readers share its memory.
-	sealing []factory.Point
+	sealing   []factory.Point
 	hasChunks bool // there is at least one chunk in the file
 
 	// The fields below belong to the backlog that the series is queued in.
-	queued     bool
-	full       bool
-	prev, next *series
-	firstLogRow      int64 // the log row of the oldest active point
-	queuedAt  int64 // when that came, in Unix milliseconds of our clock
+	queued      bool
+	full        bool
+	prev, next  *series
+	firstLogRow int64 // the log row of the oldest active point
+	queuedAt    int64 // when that came, in Unix milliseconds of our clock
 
-	// tail describes the last chunk, and firstEnd is at most the last time of
+	// lastChunk describes the last chunk, and firstEnd is at most the last time of
 	// the first chunk. After start only the sealer uses them.
 	lastChunk     lastChunk
 	firstChunkEnd int64
-	// rolled is the next window to roll up, by level.
+	// nextRollup is the next window to roll up, by level.
 	nextRollup [len(rollupLevels)]struct {
 		known bool
 		at    int64
@@ -65,9 +65,9 @@ func (k key) compare(other key) int {
 }
 
 // newSeries is a series without points.
-func newSeries(id int64, k key, about *metricMeta) *series {
+func newSeries(id int64, k key, meta *metricMeta) *series {
 	s := &series{id: id, key: k}
-	s.meta.Store(about)
+	s.meta.Store(meta)
 	return s
 }
 
@@ -84,9 +84,9 @@ func (s *series) expiry(now int64, byDefault time.Duration) int64 {
 	return now - retention.Milliseconds()
 }
 
-// tail is what the sealer knows of the last chunk of a series.
+// lastChunk is what the sealer knows of the last chunk of a series.
 type lastChunk struct {
-	end     int64 // its last time
+	end    int64 // its last time
 	points int   // how many it has; 0: there is no chunk
 }
 
@@ -102,7 +102,7 @@ func (s *series) add(p factory.Point) int {
 	return len(s.buffer.points)
 }
 
-// newest returns the newest point by observation time, and false when the
+// latestPoint returns the newest point by observation time, and false when the
 // series has none.
 func (s *series) latestPoint() (factory.Point, bool) {
 	s.mu.Lock()
@@ -160,7 +160,7 @@ func (s *series) endSealing() {
 	s.sealing, s.hasChunks = nil, true
 }
 
-// restore sets what the file knows of the series at start.
+// setChunks sets what the file knows of the series at start.
 func (s *series) setChunks(t lastChunk, firstEnd, lastBits int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,7 +16,7 @@ type Store struct {
 	lock      *fileLock
 	catalog   *catalog
 	queue     *queue
-	sealQueue   *sealQueue
+	sealQueue *sealQueue
 	faults    *faultState
 	writer    *writer
 	readers   *readPool
@@ -27,9 +27,9 @@ type Store struct {
 	committing, background sync.WaitGroup
 	stopBackground         chan struct{}
 
-	// reading is held shared by each query, so that Close waits for them.
-	queryMu sync.RWMutex
-	queriesClosed    bool // Close was called
+	// queryMu is held shared by each query, so that Close waits for them.
+	queryMu       sync.RWMutex
+	queriesClosed bool // Close was called
 
 	closeOnce sync.Once
 }
@@ -57,7 +57,7 @@ func (s *Store) Close() (err error) {
 		s.queriesClosed = true
 		s.queryMu.Unlock()
 		_ = s.sealer.restoreBeforeClose() // what can't be written anew is reported by release
-		_ = s.markClean()         // else the next start checks the file
+		_ = s.markClean()                 // else the next start checks the file
 		err = s.release()
 	})
 	return err

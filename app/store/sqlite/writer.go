@@ -23,14 +23,14 @@ type writer struct {
 	// anchor is there, such a transaction is no part of the log, and the next
 	// one is written over it.
 	anchor *conn
-	// unmarked: the file does not say yet that it is in use. It does from the
+	// needsInUseMark: the file does not say yet that it is in use. It does from the
 	// first transaction on.
 	needsInUseMark bool
 	// wal is the file of the write-ahead log that the anchor has open. lost is
 	// since when it or the database file is not in its place; onLost hears of it.
-	wal    os.FileInfo
-	missingSince   time.Time
-	onMissing func()
+	wal          os.FileInfo
+	missingSince time.Time
+	onMissing    func()
 }
 
 // durableCommits has each commit wait for the disk.
@@ -110,7 +110,7 @@ func (w *writer) transact(fn func(*conn) error) (err error) {
 	return err
 }
 
-// alone runs fn on the connection, if there is one, outside of a transaction.
+// withoutTransaction runs fn on the connection, if there is one, outside of a transaction.
 func (w *writer) withoutTransaction(fn func(*conn) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -123,7 +123,7 @@ func (w *writer) withoutTransaction(fn func(*conn) error) error {
 	return fn(w.conn)
 }
 
-// giveUpLocked closes the connection, which rolls back what is open on it.
+// discardConnLocked closes the connection, which rolls back what is open on it.
 // The cause of the failure is what the caller reports, not how this went.
 func (w *writer) discardConnLocked() {
 	_ = w.conn.exec("ROLLBACK")

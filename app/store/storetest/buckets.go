@@ -200,7 +200,7 @@ func testCalendarBuckets(t *testing.T, open Opener) {
 	}
 }
 
-// mustDate is the first moment of a date, which has a midnight.
+// dayStart is the first moment of a date, which has a midnight.
 func dayStart(t *testing.T, date string, loc *time.Location) int64 {
 	t.Helper()
 	at, err := time.ParseInLocation(time.DateOnly, date, loc)
@@ -284,7 +284,7 @@ func testBadBucketQueries(t *testing.T, open Opener) {
 	}
 }
 
-// differingBuckets says what differs, if anything. Sums must be equal to the
+// diffBuckets says what differs, if anything. Sums must be equal to the
 // last bit.
 func diffBuckets(got, want []factory.BucketSeries) string {
 	if len(got) != len(want) {

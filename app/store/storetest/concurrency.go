@@ -64,7 +64,7 @@ func writeAndReadBack(t *testing.T, f *fixture, metric string, appends int) {
 	}
 }
 
-// watch reads a series that grows by one millisecond per point until stop is
+// readWhileGrowing reads a series that grows by one millisecond per point until stop is
 // closed: it has all points up to some time, and never fewer than before.
 func readWhileGrowing(t *testing.T, f *fixture, metric string, stop <-chan struct{}) {
 	seen := 0

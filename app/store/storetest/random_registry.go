@@ -27,7 +27,7 @@ var (
 	drawZone = rapid.SampledFrom([]string{"UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Kathmandu", "Pacific/Apia"})
 )
 
-// sameKind reports whether two errors call for the same answer.
+// sameErrorKind reports whether two errors call for the same answer.
 func sameErrorKind(a, b error) bool {
 	for _, kind := range []error{factory.ErrInvalid, factory.ErrNotFound, factory.ErrConflict, factory.ErrPrecondition, factory.ErrOverloaded, factory.ErrUnavailable} {
 		if errors.Is(a, kind) != errors.Is(b, kind) {

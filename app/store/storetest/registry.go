@@ -6,25 +6,13 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"smart-factory-backend/app/factory"
 )
 
-// clock is a clock that a test moves.
-type clock struct{ at atomic.Int64 }
-
-func newClock(at int64) *clock {
-	c := new(clock)
-	c.at.Store(at)
-	return c
-}
-
-func (c *clock) now() time.Time { return time.UnixMilli(c.at.Load()) }
-
-// registered is what remains of a machine when the times are left out, which
+// withoutTimes is what remains of a machine when the times are left out, which
 // are those of the store's clock.
 func withoutTimes(m factory.Machine) factory.Machine {
 	m.CreatedAt, m.UpdatedAt = 0, 0

@@ -2,10 +2,8 @@ package storetest
 
 import (
 	"context"
-	"errors"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -15,7 +13,7 @@ import (
 	"smart-factory-backend/app/store/memory"
 )
 
-// rolledBegin is where the tests of rollups begin, twelve hours before Berlin
+// rollupStart is where the tests of rollups begin, twelve hours before Berlin
 // puts its clock forward.
 var rollupStart = time.Date(2026, 3, 28, 13, 0, 0, 0, time.UTC).UnixMilli()
 
@@ -23,100 +21,6 @@ const (
 	minute = int64(60_000)
 	hour   = 60 * minute
 )
-
-// twins are a store and the model that it has to agree with.
-type modelPair struct {
-	*fixture
-	clock  *clock
-	limits Limits
-	model  *memory.Store
-}
-
-// newTwins opens both, with a clock some days after rolledBegin.
-func newModelPair(t *testing.T, open Opener) *modelPair {
-	t.Helper()
-	clock := newClock(rollupStart + 48*hour)
-	limits := Limits{AutoRegister: true, Now: clock.now}
-	return &modelPair{openFixture(t, open, t.TempDir(), limits), clock, limits, memory.New(memory.Options(limits))}
-}
-
-// both appends to both, in batches.
-func (w *modelPair) appendBoth(readings []factory.Reading) {
-	w.t.Helper()
-	for batch := range slices.Chunk(readings, 10_000) {
-		w.append(batch...)
-		if _, err := w.model.Append(context.Background(), batch); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-}
-
-// put describes a metric to both.
-func (w *modelPair) putMetric(metric factory.Metric) {
-	w.t.Helper()
-	for _, s := range []factory.Store{w.Store, w.model} {
-		if _, _, err := s.PutMetric(context.Background(), metric, factory.MatchAlways); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-}
-
-// reopen closes both and opens them again.
-func (w *modelPair) reopen() {
-	w.t.Helper()
-	w.fixture.reopen(w.limits)
-	w.model = w.model.Reopen(memory.Options(w.limits))
-}
-
-// same compares buckets of all kinds.
-func (w *modelPair) compare(when string) {
-	w.t.Helper()
-	whole, part := [2]int64{math.MinInt64, math.MaxInt64}, [2]int64{rollupStart + hour + 12_345, rollupStart + 11*hour + 54_321}
-	for _, ask := range []struct {
-		interval factory.Interval
-		zone     string
-		span     [2]int64
-	}{
-		{factory.Every(time.Minute), "UTC", whole},
-		{factory.Every(7 * time.Minute), "UTC", part},
-		{factory.Every(time.Hour), "UTC", whole},
-		{factory.Every(90 * time.Minute), "UTC", part},
-		{factory.Every(24 * time.Hour), "UTC", whole},
-		{factory.Interval{Calendar: factory.Hour}, "Asia/Kathmandu", part},
-		{factory.Interval{Calendar: factory.Day}, "Europe/Berlin", whole},
-		{factory.Interval{Calendar: factory.Week}, "Asia/Kathmandu", whole},
-	} {
-		loc, err := time.LoadLocation(ask.zone)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		q := factory.BucketQuery{Machine: "m", From: ask.span[0], To: ask.span[1], Interval: ask.interval, Location: loc, Limit: 1 << 20}
-		if problem := diffBucketPage(w.Store, w.model, q); problem != "" {
-			w.t.Fatalf("%s: Buckets(%+v, %s): %s", when, q, ask.zone, problem)
-		}
-	}
-}
-
-// compareBuckets says what differs between the pages of two stores, if
-// anything. Sums must be equal to the last bit.
-func diffBucketPage(store, model factory.Store, q factory.BucketQuery) string {
-	got, err := store.Buckets(context.Background(), q)
-	want, wantErr := model.Buckets(context.Background(), q)
-	switch {
-	case !sameErrorKind(err, wantErr):
-		return errorText(err) + ", want " + errorText(wantErr)
-	case (got.NextCursor == "") != (want.NextCursor == ""):
-		return "another end of the page"
-	}
-	return diffBuckets(got.Series, want.Series)
-}
-
-func errorText(err error) string {
-	if err == nil {
-		return "no error"
-	}
-	return err.Error()
-}
 
 // testRollups: whatever an engine makes of its points to answer sooner says
 // what the points say, also after points came late, were replaced, have
@@ -202,7 +106,7 @@ func testRollups(t *testing.T, open Opener) {
 	w.compare("opened again")
 }
 
-// denseChecks is how many random histories of dense series there are at most:
+// maxRollupHistories is how many random histories of dense series there are at most:
 // each has thousands of points.
 const maxRollupHistories = 12
 
@@ -288,26 +192,4 @@ func testRandomRollups(t *testing.T, open Opener) {
 			},
 		})
 	})
-}
-
-// comparePages compares all pages of a query; see compareBuckets.
-func diffBucketPages(store, model factory.Store, q factory.BucketQuery) string {
-	wantQuery := q
-	for {
-		got, err := store.Buckets(context.Background(), q)
-		want, wantErr := model.Buckets(context.Background(), wantQuery)
-		if err = errors.Join(err, wantErr); err != nil {
-			return err.Error()
-		}
-		if problem := diffBuckets(got.Series, want.Series); problem != "" {
-			return problem
-		}
-		if (got.NextCursor == "") != (want.NextCursor == "") {
-			return "another end of the page"
-		}
-		if got.NextCursor == "" {
-			return ""
-		}
-		q.Cursor, wantQuery.Cursor = got.NextCursor, want.NextCursor
-	}
 }

@@ -1,0 +1,248 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"smart-factory-backend/app/factory"
+)
+
+// Buckets implements factory.Store. It reads the figures of chunks and rollups
+// where a bucket has them whole, and the points of the others.
+func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factory.BucketPage, err error) {
+	s.queryMu.RLock()
+	defer s.queryMu.RUnlock()
+	if err := s.checkQuery(ctx, q.Limit); err != nil {
+		return page, err
+	}
+	if err := q.Interval.Validate(); err != nil {
+		return page, err
+	}
+	all, after, err := s.querySeries(q.Machine, q.Metrics, bucketsCursor, q.Cursor)
+	if err != nil {
+		return page, err
+	}
+	reader := s.newSeriesReader(ctx)
+	defer reader.close()
+	left := min(q.Limit, math.MaxInt-1)
+	var last position
+	for _, of := range all {
+		b := bucketBuilder{interval: q.Interval, location: q.Location, from: q.From, to: q.To, limit: left + 1}
+		switch {
+		case of.metric < after.metric:
+			continue
+		case of.metric == after.metric && q.Cursor != "":
+			_, b.from = q.Interval.Bounds(after.at, q.Location)
+			b.from = max(b.from, q.From)
+		}
+		// One more than fits tells whether there is a next page.
+		buckets, err := reader.buckets(of, &b)
+		if err != nil {
+			return factory.BucketPage{}, err
+		}
+		more := len(buckets) > left
+		buckets = buckets[:min(left, len(buckets))]
+		if len(buckets) > 0 {
+			meta := of.meta.Load()
+			page.Series = append(page.Series, factory.BucketSeries{Metric: of.metric, Unit: meta.unit, Kind: meta.kind, Buckets: buckets})
+			last = position{key: of.key, at: buckets[len(buckets)-1].Start}
+			left -= len(buckets)
+		}
+		if more {
+			page.NextCursor = encodeCursor(bucketsCursor, last)
+			return page, nil
+		}
+	}
+	return page, nil
+}
+
+// bucketBuilder puts points and summaries, which come in order of time, into
+// buckets.
+type bucketBuilder struct {
+	interval factory.Interval
+	location *time.Location
+	from, to int64
+	limit    int
+	counter  bool
+
+	// block has the last buckets, blocks those before, and n counts them all.
+	// Blocks never move, so that many buckets are copied once and not, as a
+	// slice grows, five times: what a reader leaves to the collector is taken
+	// from ingest.
+	block  []factory.Bucket
+	blocks [][]factory.Bucket
+	n      int
+	// previous is the point before the next one, if known.
+	previous    factory.Point
+	hasPrevious bool
+}
+
+// full reports whether there are as many buckets as wanted, the last of which
+// may lack points.
+func (b *bucketBuilder) full() bool { return b.n > b.limit }
+
+// The first block has firstBlock buckets, each of the others twice as many as
+// the one before, up to lastBlock.
+const firstBlock, lastBlock = 16, 1024
+
+// bucket returns the one that at is in; at is not before that of the last
+// call.
+func (b *bucketBuilder) bucket(at int64) *factory.Bucket {
+	if n := len(b.block); n > 0 && at < b.block[n-1].End {
+		return &b.block[n-1]
+	}
+	if len(b.block) == cap(b.block) {
+		size := firstBlock
+		if n := len(b.block); n > 0 {
+			b.blocks = append(b.blocks, b.block)
+			size = min(2*n, lastBlock)
+		}
+		b.block = make([]factory.Bucket, 0, size)
+	}
+	start, end := b.interval.Bounds(at, b.location)
+	b.block = append(b.block, factory.Bucket{Start: start, End: end})
+	b.n++
+	return &b.block[len(b.block)-1]
+}
+
+// fits reports whether a summary of points from t0 to t1 can be taken whole.
+func (b *bucketBuilder) fits(t0, t1 int64) bool {
+	if t0 < b.from || t1 >= b.to {
+		return false
+	}
+	if n := len(b.block); n > 0 && t0 < b.block[n-1].End {
+		return t1 < b.block[n-1].End
+	}
+	_, end := b.interval.Bounds(t0, b.location)
+	return t1 < end
+}
+
+// add takes the points that are between from and to.
+func (b *bucketBuilder) add(points []factory.Point) {
+	points = between(points, b.from, b.to)
+	for len(points) > 0 && !b.full() {
+		bucket := b.bucket(points[0].ObservedAt)
+		n := 1
+		for n < len(points) && points[n].ObservedAt < bucket.End {
+			n++
+		}
+		b.addIncrease(bucket, points[0])
+		bucket.AddAll(points[:n])
+		b.previous, b.hasPrevious = points[n-1], true
+		points = points[n:]
+	}
+}
+
+// merge takes a summary that fits.
+func (b *bucketBuilder) merge(s factory.Summary) {
+	if b.full() {
+		return
+	}
+	bucket := b.bucket(s.First.ObservedAt)
+	b.addIncrease(bucket, s.First)
+	bucket.Merge(s)
+	b.previous, b.hasPrevious = s.Last, true
+}
+
+// addIncrease accounts for what a counter has grown between the point before a new
+// bucket and first, its first one.
+func (b *bucketBuilder) addIncrease(bucket *factory.Bucket, first factory.Point) {
+	if bucket.Count == 0 && b.hasPrevious {
+		bucket.Increase = factory.Growth(b.previous.Value, first.Value)
+	}
+}
+
+// finish returns the buckets as they are shown.
+func (b *bucketBuilder) finish() []factory.Bucket {
+	buckets := b.block
+	if len(b.blocks) > 0 {
+		buckets = slices.Concat(append(b.blocks, b.block)...)
+	}
+	buckets = buckets[:min(len(buckets), b.limit)]
+	for i := range buckets {
+		buckets[i].Fold()
+		if !b.counter {
+			buckets[i].Increase = 0
+		}
+	}
+	return buckets
+}
+
+// buckets returns the first buckets of s, at most b.limit.
+func (r *seriesReader) buckets(s *series, b *bucketBuilder) ([]factory.Bucket, error) {
+	b.from = max(b.from, s.expiry(r.now, r.retention))
+	b.counter = s.meta.Load().kind == factory.Counter
+	if b.from >= b.to {
+		return nil, nil
+	}
+	err := r.fillBuckets(s, b)
+	if err != nil {
+		return nil, unavailable(fmt.Sprintf("read machine %q, metric %q", s.machine, s.metric), err)
+	}
+	return b.finish(), nil
+}
+
+func (r *seriesReader) fillBuckets(s *series, b *bucketBuilder) error {
+	memory, chunked := s.unsealed(b.from, b.to, math.MaxInt)
+	if b.counter {
+		if err := r.findPrevious(s, b, chunked); err != nil {
+			return err
+		}
+	}
+	fill := bucketFiller{seriesReader: r, series: s, buckets: b, memory: memory}
+	if chunked {
+		if err := fill.fill(b.maxRollupLevel(), b.from, b.to); err != nil {
+			return err
+		}
+	}
+	fill.addMemory(b.to)
+	return nil
+}
+
+// findPrevious looks for the last point before b.from that is not expired.
+func (r *seriesReader) findPrevious(s *series, b *bucketBuilder, chunked bool) error {
+	least := s.expiry(r.now, r.retention)
+	if least >= b.from {
+		return nil
+	}
+	b.previous, b.hasPrevious = s.lastUnsealed(least, b.from)
+	if !chunked {
+		return nil
+	}
+	until := b.from
+	return r.eachChunk(`SELECT id, data FROM chunk WHERE series_id = ?1 AND t0 < ?2 AND t1 >= ?3 ORDER BY t0 DESC`,
+		s, func(points []factory.Point) error {
+			points = between(points, least, until)
+			if n := len(points); n > 0 && (!b.hasPrevious || points[n-1].ObservedAt > b.previous.ObservedAt) {
+				b.previous, b.hasPrevious = points[n-1], true
+			}
+			if len(points) > 0 || b.hasPrevious {
+				return errStop
+			}
+			return nil
+		}, s.id, until, least)
+}
+
+// stride tells the query which chunks are likely to need no decoding: those
+// that are in one span of this length. 0 is all; what turns out to be needed
+// is read by itself.
+func (b *bucketBuilder) stride() int64 {
+	if b.interval.Calendar == factory.Fixed {
+		return b.interval.Millis
+	}
+	return 0
+}
+
+// chunkSummary is the one in the columns of fromChunks.
+func chunkSummary(v []driver.Value) factory.Summary {
+	return factory.Summary{
+		Count: asInt(v[3]), Min: asFloat(v[6]), Max: asFloat(v[7]), Sum: asFloat(v[8]),
+		First:    factory.Point{ObservedAt: asInt(v[1]), Value: math.Float64frombits(uint64(asInt(v[4])))},
+		Last:     factory.Point{ObservedAt: asInt(v[2]), Value: math.Float64frombits(uint64(asInt(v[5])))},
+		Increase: asFloat(v[10]),
+	}.WithCarry(asFloat(v[9]))
+}

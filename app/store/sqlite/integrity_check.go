@@ -1,0 +1,191 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"smart-factory-backend/app/factory"
+)
+
+const (
+	// checkRows is how many chunks are checked between two pauses.
+	checkRows = 64
+	// checkPauseFactor is how long a pause is, as a multiple of the work before it.
+	checkPauseFactor = 3
+	// fullCheckMaxBytes is the size up to which SQLite checks the structure of the
+	// whole file; of a larger one only the small tables, as its check holds up
+	// the write-ahead log while it lasts.
+	fullCheckMaxBytes = 64 << 20
+)
+
+// setInUse notes in the file whether a store has it open.
+const setInUse = "INSERT OR REPLACE INTO state (name, value) VALUES ('in use', ?)"
+
+// wasClosed reports whether the last store that had the file was closed, or
+// there was none.
+func wasClosed(c *conn) (bool, error) {
+	marked, err := c.queryInt("SELECT count(*) FROM state WHERE name = 'in use' AND value = 1")
+	return marked == 0, err
+}
+
+// markClean notes in the file that the store was closed, unless something is
+// wrong with it. It does not wait for the disk: the mark gets there with the
+// end of the write-ahead log, when the connections are closed.
+func (s *Store) markClean() error {
+	if s.faults.commitFault() != nil || s.checker.state() == factory.IntegrityChecking {
+		return nil // the next start looks at it again
+	}
+	return s.writer.withoutTransaction(func(c *conn) error {
+		if s.writer.needsInUseMark {
+			return nil
+		}
+		return errors.Join(c.execOnce("PRAGMA synchronous = NORMAL"), c.exec(setInUse, asFlag(false)))
+	})
+}
+
+// checker looks through the file after an unclean stop, beside the work of the
+// store: at every chunk, and at the structure of the file.
+type checker struct {
+	file    *databaseFile
+	readers *readPool
+	sealer  *sealer
+	outcome atomic.Pointer[factory.Integrity]
+}
+
+func (k *checker) state() factory.Integrity {
+	if outcome := k.outcome.Load(); outcome != nil {
+		return *outcome
+	}
+	return factory.IntegrityUnchecked
+}
+
+func (k *checker) set(outcome factory.Integrity) { k.outcome.Store(&outcome) }
+
+// schedule has run check the file.
+func (k *checker) schedule() { k.set(factory.IntegrityChecking) }
+
+// run checks the file if that is due, and ends when stop is closed.
+func (k *checker) run(stop <-chan struct{}) {
+	if k.state() != factory.IntegrityChecking {
+		return
+	}
+	u := &k.sealer.maintenance
+	u.report(Event{Kind: EventUnclean})
+	done, found := k.check(stop)
+	if !done {
+		return
+	}
+	outcome := factory.IntegrityGood
+	if found != nil {
+		outcome = factory.IntegrityDamaged
+	}
+	k.set(outcome)
+	u.report(Event{Kind: EventChecked, Err: found})
+}
+
+// check returns false if stop came first, and what is wrong with the file.
+func (k *checker) check(stop <-chan struct{}) (done bool, found error) {
+	defer recoverAs(&found)
+	done = true
+	found = k.withReader(k.checkStructure)
+	last := int64(0)
+	for {
+		start := time.Now()
+		id := last
+		damage := k.withReader(func(c *conn) (err error) {
+			id, err = k.checkChunks(c, last)
+			return err
+		})
+		if found == nil {
+			found = damage
+		}
+		if id == last {
+			return true, found
+		}
+		last = id
+		pause := time.NewTimer(checkPauseFactor * time.Since(start))
+		select {
+		case <-stop:
+			pause.Stop()
+			return false, nil
+		case <-pause.C:
+		}
+	}
+}
+
+// withReader runs fn on one of the connections of readers.
+func (k *checker) withReader(fn func(*conn) error) error {
+	c, err := k.readers.get(context.Background())
+	if err != nil {
+		return err
+	}
+	err = fn(c)
+	k.readers.put(c, err != nil)
+	return err
+}
+
+// checkStructure has SQLite look at its own pages.
+func (k *checker) checkStructure(c *conn) error {
+	queries := []string{"PRAGMA quick_check(1)"}
+	if info, err := os.Stat(k.file.path); err != nil || info.Size() > fullCheckMaxBytes {
+		queries = []string{
+			"PRAGMA quick_check('series')", "PRAGMA quick_check('machine')", "PRAGMA quick_check('ingest_log')",
+			"PRAGMA quick_check('purged')", "PRAGMA quick_check('state')",
+		}
+	}
+	for _, query := range queries {
+		err := c.query(query, func(v []driver.Value) error {
+			if text := asString(v[0]); text != "ok" {
+				return fmt.Errorf("%w: %s", ErrCorrupt, text)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkChunks decodes the chunks after the one with the id last and has those
+// that are damaged set aside. It returns the last id that it has seen, last
+// itself at the end.
+func (k *checker) checkChunks(c *conn, last int64) (seen int64, damage error) {
+	seen = last
+	var points []factory.Point
+	err := c.query("SELECT id, series_id, n, data FROM chunk WHERE id > ? ORDER BY id LIMIT ?", func(v []driver.Value) (err error) {
+		seen = asInt(v[0])
+		if points, err = decodeChunk(points[:0], asBytes(v[3])); err == nil && int64(len(points)) != asInt(v[2]) {
+			err = fmt.Errorf("%d points, not %d: %w", len(points), asInt(v[2]), ErrCorrupt)
+		}
+		if err != nil {
+			damage = err
+			k.sealer.reportDamage(seen, k.keyOf(asInt(v[1])), err)
+		}
+		return nil
+	}, last, int64(checkRows))
+	if err != nil {
+		// Its page can't be read: go on behind it.
+		next, nextErr := c.queryInt("SELECT coalesce(max(id), 0) FROM chunk")
+		if nextErr != nil || next <= last {
+			return last, errors.Join(damage, err)
+		}
+		return min(max(seen, last)+checkRows, next), errors.Join(damage, err)
+	}
+	return seen, damage
+}
+
+// keyOf names the series of that id.
+func (k *checker) keyOf(id int64) key {
+	for _, s := range k.sealer.catalog.allSeries() {
+		if s.id == id {
+			return s.key
+		}
+	}
+	return key{}
+}

@@ -1,0 +1,130 @@
+package sqlite
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"smart-factory-backend/app/factory"
+)
+
+// pendingSeries are what a commit registers along with its readings.
+type pendingSeries struct {
+	series []*series
+	// machines are the new ones and those that were deleted, by id, with the
+	// description that they get.
+	machines map[string]*machineMeta
+	rejected int // readings
+}
+
+// register gives the newcomers of group their series, new ones with the ids
+// after lastSeries, and returns what is new. What a limit forbids is rejected,
+// counted, and leaves its entry without a series.
+func (c *committer) register(group []*request) *pendingSeries {
+	n := &pendingSeries{machines: make(map[string]*machineMeta)}
+	pending := make(map[key]*series)
+	now := c.options.now().UnixMilli()
+	for _, r := range group {
+		if r.epoch != c.catalog.epoch { // only this goroutine changes it
+			c.resolveAgain(r)
+		}
+		rejected := len(r.rejected)
+		for _, u := range r.unresolved {
+			s := pending[u.key]
+			if s == nil {
+				var err error
+				if s, err = c.seriesFor(u.key, n, now); err != nil {
+					r.reject(u.index, err)
+					n.rejected++
+				} else {
+					pending[u.key] = s
+				}
+			}
+			r.entries[u.entry].series = s
+		}
+		if len(r.rejected) > rejected {
+			slices.SortFunc(r.rejected, func(a, b factory.Rejection) int { return cmp.Compare(a.Index, b.Index) })
+		}
+	}
+	return n
+}
+
+// resolveAgain makes newcomers of those entries of r whose series was deleted or
+// purged after they were looked up.
+func (c *committer) resolveAgain(r *request) {
+	alreadyRejected := r.rejected
+	for i, index := 0, 0; i < len(r.entries); i, index = i+1, index+1 {
+		for len(alreadyRejected) > 0 && alreadyRejected[0].Index == index {
+			alreadyRejected = alreadyRejected[1:]
+			index++
+		}
+		if s := r.entries[i].series; s != nil && (s.purged.Load() || s.machineDeleted.Load()) {
+			r.entries[i].series = nil
+			r.unresolved = append(r.unresolved, unresolvedEntry{key: s.key, index: index, entry: i})
+		}
+	}
+}
+
+// seriesFor returns the series of k, which is new or whose machine is deleted,
+// and notes in n what is to be written for it.
+func (c *committer) seriesFor(k key, n *pendingSeries, now int64) (*series, error) {
+	s := c.catalog.find(k)
+	if s != nil && !s.machineDeleted.Load() {
+		return s, nil // another request was quicker
+	}
+	if !c.options.AutoRegister {
+		return nil, fmt.Errorf("machine %q, metric %q: %w", k.machine, k.metric, factory.ErrNotFound)
+	}
+	if s == nil && len(c.catalog.allSeries())+len(n.series) >= c.options.MaxSeries {
+		return nil, c.limitError("series")
+	}
+	if meta := n.machines[k.machine]; meta == nil {
+		switch m := c.catalog.machine(k.machine); {
+		case m == nil && len(c.catalog.allMachines())+len(n.machines) >= c.options.MaxSeries:
+			return nil, c.limitError("machines")
+		case m == nil:
+			n.machines[k.machine] = newMachine(k.machine, now).meta.Load()
+		case m.liveMeta() == nil:
+			n.machines[k.machine] = m.meta.Load().undeleted(now)
+		}
+	}
+	if s == nil {
+		s = newSeries(c.lastSeries+int64(len(n.series))+1, k, newMetricMeta(now))
+		n.series = append(n.series, s)
+	}
+	return s, nil
+}
+
+func (c *committer) limitError(what string) error {
+	return fmt.Errorf("limit of %d %s reached: %w", c.options.MaxSeries, what, factory.ErrInvalid)
+}
+
+// write registers the newcomers in the file.
+func (n *pendingSeries) write(conn *conn) error {
+	for _, meta := range n.machines {
+		if err := meta.write(conn); err != nil {
+			return err
+		}
+	}
+	for _, s := range n.series {
+		if err := s.meta.Load().write(conn, s.id, s.key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publish makes durable newcomers known to all.
+func (c *committer) publish(n *pendingSeries) {
+	var machines []*machine
+	for id, meta := range n.machines {
+		if m := c.catalog.machine(id); m != nil {
+			c.catalog.setDeleted(m, meta)
+			continue
+		}
+		m := &machine{id: id}
+		m.meta.Store(meta)
+		machines = append(machines, m)
+	}
+	c.catalog.add(n.series, machines)
+}

@@ -1,0 +1,59 @@
+package sqlite
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+
+	"smart-factory-backend/app/factory"
+)
+
+// pointBuffer gathers the points of a series until they are sealed. Points in order
+// cost an append; late ones are sorted in when somebody looks.
+type pointBuffer struct {
+	points   []factory.Point
+	unsorted bool // points are not in strictly ascending order
+}
+
+// add takes a point; it replaces an earlier one of the same time.
+func (h *pointBuffer) add(p factory.Point) {
+	if n := len(h.points); n > 0 && !h.unsorted {
+		switch last := h.points[n-1].ObservedAt; {
+		case p.ObservedAt == last:
+			h.points[n-1] = p
+			return
+		case p.ObservedAt < last:
+			h.unsorted = true
+		}
+	}
+	h.points = append(h.points, p)
+}
+
+// sort puts the points in strictly ascending order. Of several with the same
+// time the one that came last stays.
+func (h *pointBuffer) sort() {
+	if !h.unsorted {
+		return
+	}
+	slices.SortStableFunc(h.points, func(a, b factory.Point) int {
+		return cmp.Compare(a.ObservedAt, b.ObservedAt)
+	})
+	kept := h.points[:1]
+	for _, p := range h.points[1:] {
+		if last := &kept[len(kept)-1]; last.ObservedAt == p.ObservedAt {
+			*last = p
+		} else {
+			kept = append(kept, p)
+		}
+	}
+	h.points, h.unsorted = kept, false
+}
+
+// between returns the part of points, which are in ascending order, from from
+// (inclusive) to to (exclusive). It shares their memory.
+func between(points []factory.Point, from, to int64) []factory.Point {
+	i := sort.Search(len(points), func(i int) bool { return points[i].ObservedAt >= from })
+	points = points[i:]
+	j := sort.Search(len(points), func(j int) bool { return points[j].ObservedAt >= to })
+	return points[:j]
+}

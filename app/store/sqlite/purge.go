@@ -1,0 +1,68 @@
+package sqlite
+
+import (
+	"maps"
+	"math"
+	"slices"
+)
+
+// markPurged has the sealer clear away a series whose last point is in log
+// row seq at the latest.
+func (z *sealer) markPurged(id, seq int64) {
+	u := &z.maintenance
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.purged == nil {
+		u.purged = make(map[int64]int64)
+	}
+	u.purged[id] = seq
+}
+
+// deletePurged removes what is left of purged series.
+func (z *sealer) deletePurged(stop <-chan struct{}) error {
+	u := &z.maintenance
+	u.mu.Lock()
+	purged := maps.Clone(u.purged)
+	u.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(purged)) {
+		for more := true; more; {
+			if isClosed(stop) {
+				return nil
+			}
+			n, err := z.deleteChunks(id, math.MaxInt64)
+			if err != nil {
+				return err
+			}
+			more = n == deleteBatchRows
+			if err := z.checkpointLocked(); err != nil {
+				return err
+			}
+		}
+		done := false
+		err := z.writer.transact(func(c *conn) error {
+			for _, table := range []string{"DELETE FROM rollup WHERE series_id = ?", "DELETE FROM quarantine WHERE series_id = ?"} {
+				if err := c.exec(table, id); err != nil {
+					return err
+				}
+			}
+			if err := u.countQuarantine(c); err != nil {
+				return err
+			}
+			// Until then the next start would find points of it in the log.
+			first, err := c.queryInt("SELECT coalesce(min(seq), ?) FROM ingest_log", int64(math.MaxInt64))
+			if done = first > purged[id]; err != nil || !done {
+				return err
+			}
+			return c.exec("DELETE FROM purged WHERE series_id = ?", id)
+		})
+		if err != nil {
+			return err
+		}
+		if done {
+			u.mu.Lock()
+			delete(u.purged, id)
+			u.mu.Unlock()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// damage is what a reader has found.
+type damage struct {
+	key   key
+	cause error
+}
+
+// reportQuarantined counts and reports a chunk that was set aside.
+func (u *maintenance) reportQuarantined(k key, cause error) {
+	u.quarantined.Add(1)
+	u.report(Event{Kind: EventDamaged, Err: fmt.Errorf("machine %q, metric %q: %w", k.machine, k.metric, cause)})
+}
+
+// countQuarantine counts the parts that are set aside, those found before the
+// last start included.
+func (u *maintenance) countQuarantine(c *conn) error {
+	n, err := c.queryInt("SELECT count(*) FROM quarantine")
+	if err == nil {
+		u.quarantined.Store(uint64(max(0, n)))
+	}
+	return err
+}
+
+// reportDamage has the sealer set a chunk aside in time.
+func (z *sealer) reportDamage(id int64, k key, cause error) {
+	u := &z.maintenance
+	u.mu.Lock()
+	if u.damaged == nil {
+		u.damaged = make(map[int64]damage)
+	}
+	u.damaged[id] = damage{k, cause}
+	u.mu.Unlock()
+	z.signal()
+}
+
+// quarantineDamaged moves the chunks that readers found damaged out of the way.
+func (z *sealer) quarantineDamaged() error {
+	u := &z.maintenance
+	u.mu.Lock()
+	damaged := maps.Clone(u.damaged)
+	u.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(damaged)) {
+		d := damaged[id]
+		exists := false
+		err := z.writer.transact(func(c *conn) error {
+			n, err := c.queryInt("SELECT count(*) FROM chunk WHERE id = ?", id)
+			if exists = n > 0; err != nil || !exists {
+				return err
+			}
+			return quarantineChunk(c, id, d.cause, z.options.now().UnixMilli())
+		})
+		if err != nil {
+			return err
+		}
+		if exists {
+			u.reportQuarantined(d.key, d.cause)
+		}
+		u.mu.Lock()
+		delete(u.damaged, id)
+		u.mu.Unlock()
+	}
+	return nil
+}
+
+// quarantineChunk moves a chunk to the quarantine.
+func quarantineChunk(c *conn, id int64, cause error, now int64) error {
+	err := c.query("SELECT series_id, t0, t1 FROM chunk WHERE id = ?", func(v []driver.Value) error {
+		return deleteRollups(c, asInt(v[0]), asInt(v[1]), asInt(v[2]))
+	}, id)
+	if err != nil {
+		return err
+	}
+	err = c.exec(`INSERT INTO quarantine (kind, series_id, t0, t1, n, found_at, reason, data)
+		SELECT 'chunk', series_id, t0, t1, n, ?2, ?3, data FROM chunk WHERE id = ?1`, id, now, cause.Error())
+	if err != nil {
+		return err
+	}
+	return c.exec("DELETE FROM chunk WHERE id = ?", id)
+}
+
+// quarantineLogRow moves a damaged log row to the quarantine: better without what
+// it held than without a store.
+func quarantineLogRow(c *conn, seq int64, cause error, now int64) error {
+	for _, statement := range []struct {
+		text string
+		args []driver.Value
+	}{
+		{"BEGIN IMMEDIATE", nil},
+		{`INSERT INTO quarantine (kind, series_id, t0, t1, n, found_at, reason, data)
+			SELECT 'log', 0, seq, seq, 0, ?2, ?3, data FROM ingest_log WHERE seq = ?1`, []driver.Value{seq, now, cause.Error()}},
+		{"DELETE FROM ingest_log WHERE seq = ?", []driver.Value{seq}},
+		{"COMMIT", nil},
+	} {
+		if err := c.exec(statement.text, statement.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// readPoolSize is the number of connections for History; a query waits for a
+// free one. Each takes up to 2 MiB of page cache.
+const readPoolSize = 4
+
+// readPool is a pool of read connections, opened when first needed. One that is
+// open is taken rather than a new one: it still reads a file that was deleted.
+type readPool struct {
+	file     *databaseFile
+	open     chan *conn
+	unopened chan struct{} // a token for each connection that is not open
+}
+
+func newReadPool(file *databaseFile) *readPool {
+	r := &readPool{file: file, open: make(chan *conn, readPoolSize), unopened: make(chan struct{}, readPoolSize)}
+	r.refill()
+	return r
+}
+
+// get waits for a connection. The caller gives it back with put.
+func (r *readPool) get(ctx context.Context) (*conn, error) {
+	select {
+	case c := <-r.open:
+		return c, nil
+	default:
+	}
+	select {
+	case c := <-r.open:
+		return c, nil
+	case <-r.unopened:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	c, err := openReader(r.file)
+	if err != nil {
+		r.unopened <- struct{}{}
+		return nil, err
+	}
+	return c, nil
+}
+
+// put gives c back. After a failed query it is closed and replaced when next
+// needed.
+func (r *readPool) put(c *conn, failed bool) {
+	if failed {
+		_ = c.close()
+		r.unopened <- struct{}{}
+		return
+	}
+	r.open <- c
+}
+
+// drain waits for the connections that are in use and closes all; there is
+// nothing to take until refill. It returns false, with nothing changed, when
+// they are not given back in time.
+func (r *readPool) drain(within time.Duration) bool {
+	timeout := time.NewTimer(within)
+	defer timeout.Stop()
+	var taken []*conn
+	for n := range readPoolSize {
+		select {
+		case c := <-r.open:
+			taken = append(taken, c)
+		case <-r.unopened:
+		case <-timeout.C:
+			for _, c := range taken {
+				r.open <- c
+			}
+			for range n - len(taken) {
+				r.unopened <- struct{}{}
+			}
+			return false
+		}
+	}
+	for _, c := range taken {
+		_ = c.close()
+	}
+	return true
+}
+
+// refill ends a drain.
+func (r *readPool) refill() {
+	for range readPoolSize {
+		r.unopened <- struct{}{}
+	}
+}
+
+// close waits for the connections that are in use and closes all. The pool is
+// of no use afterwards.
+func (r *readPool) close() error {
+	var errs []error
+	for range readPoolSize {
+		select {
+		case c := <-r.open:
+			errs = append(errs, c.close())
+		case <-r.unopened:
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// openReader opens the database file for reading only.
+func openReader(file *databaseFile) (*conn, error) {
+	c, err := openConn(file)
+	if err != nil {
+		return nil, err
+	}
+	for _, pragma := range []string{"PRAGMA query_only = ON", "PRAGMA busy_timeout = 5000"} {
+		if err := c.execOnce(pragma); err != nil {
+			return nil, errors.Join(err, c.close())
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,118 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+
+	"smart-factory-backend/app/factory"
+)
+
+// recover rebuilds the memory of the store from the file: the series with their
+// latest chunk, then the points in the ingest log, in the order in which they
+// were committed. A point that is sealed already comes again with the log row
+// that it shares with others; it then lies over its chunk with the same value.
+func (s *Store) recover(ctx context.Context, c *conn) error {
+	if err := s.loadMachines(ctx, c); err != nil {
+		return fmt.Errorf("load machines: %w", err)
+	}
+	byID, err := s.loadSeries(ctx, c)
+	if err != nil {
+		return fmt.Errorf("load series: %w", err)
+	}
+	if err := s.loadPurged(c); err != nil {
+		return fmt.Errorf("load purged series: %w", err)
+	}
+	if err := s.sealer.maintenance.countQuarantine(c); err != nil {
+		return fmt.Errorf("count damaged parts: %w", err)
+	}
+	if err := s.replayLog(ctx, c, byID); err != nil {
+		return fmt.Errorf("load ingest log: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) loadMachines(ctx context.Context, c *conn) error {
+	var all []*machine
+	err := c.query("SELECT id, name, site, area, line, attributes, version, created_at, updated_at, deleted FROM machine",
+		func(v []driver.Value) error {
+			m, err := scanMachine(v)
+			if err != nil {
+				return err
+			}
+			all = append(all, m)
+			return ctx.Err()
+		})
+	s.catalog.add(nil, all)
+	return err
+}
+
+func (s *Store) loadSeries(ctx context.Context, c *conn) (map[int64]*series, error) {
+	byID := make(map[int64]*series)
+	var all []*series
+	err := c.query(`
+		SELECT s.id, s.machine, s.metric, last.t1, last.n, last.vlast, first.t1,
+			s.unit, s.kind, s.expected_min, s.expected_max, s.retention, s.version, s.created_at, s.updated_at
+		FROM series AS s
+		LEFT JOIN chunk AS last ON last.id = (SELECT id FROM chunk WHERE series_id = s.id ORDER BY t0 DESC LIMIT 1)
+		LEFT JOIN chunk AS first ON first.id = (SELECT id FROM chunk WHERE series_id = s.id ORDER BY t0 LIMIT 1)`,
+		func(v []driver.Value) error {
+			known := newSeries(asInt(v[0]), key{asString(v[1]), asString(v[2])}, scanMetric(v[7:]))
+			if v[3] != nil {
+				known.setChunks(lastChunk{end: asInt(v[3]), points: int(asInt(v[4]))}, asInt(v[6]), asInt(v[5]))
+			}
+			known.machineDeleted.Store(s.catalog.machine(known.machine).liveMeta() == nil)
+			byID[known.id] = known
+			all = append(all, known)
+			s.committer.lastSeries = max(s.committer.lastSeries, known.id)
+			return ctx.Err()
+		})
+	s.catalog.add(all, nil)
+	return byID, err
+}
+
+// loadPurged notes the series of which there may be points left.
+func (s *Store) loadPurged(c *conn) error {
+	return c.query("SELECT series_id, seq FROM purged", func(v []driver.Value) error {
+		s.sealer.markPurged(asInt(v[0]), asInt(v[1]))
+		s.committer.lastSeries = max(s.committer.lastSeries, asInt(v[0]))
+		return nil
+	})
+}
+
+func (s *Store) replayLog(ctx context.Context, c *conn, byID map[int64]*series) error {
+	now := s.options.now().UnixMilli()
+	damaged := make(map[int64]error)
+	err := c.query("SELECT seq, data FROM ingest_log ORDER BY seq", func(v []driver.Value) error {
+		seq, data := asInt(v[0]), asBytes(v[1])
+		err := decodeLog(data, func(id int64, p factory.Point) error {
+			known := byID[id]
+			if _, purged := s.sealer.maintenance.purged[id]; purged {
+				return nil
+			}
+			if known == nil {
+				return fmt.Errorf("series %d is not registered: %w", id, ErrCorrupt)
+			}
+			s.sealer.add(known, p, seq, now)
+			return nil
+		})
+		if err != nil {
+			damaged[seq] = fmt.Errorf("ingest log, row %d: %w", seq, err)
+		}
+		s.committer.lastSeq = seq
+		s.sealQueue.markApplied(seq)
+		s.sealer.addLogBytes(len(data))
+		return ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	for seq, cause := range damaged {
+		if err := quarantineLogRow(c, seq, cause, now); err != nil {
+			return err
+		}
+		s.sealer.maintenance.quarantined.Add(1)
+		s.sealer.maintenance.report(Event{Kind: EventDamaged, Err: cause})
+	}
+	return nil
+}

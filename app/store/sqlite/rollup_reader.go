@@ -1,0 +1,178 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"math"
+
+	"smart-factory-backend/app/factory"
+)
+
+// bucketFiller fills the buckets of one series from rollups where they are
+// there and fit, and from chunks everywhere else, in order of time. The points
+// in memory are mixed in on the way.
+type bucketFiller struct {
+	*seriesReader
+	series  *series
+	buckets *bucketBuilder
+	memory  []factory.Point // those that are to come
+	// entries and points are used again for each rollup of a level.
+	entries [len(rollupLevels)][]rollupEntry
+	points  []factory.Point
+}
+
+// maxRollupLevel is the coarsest rollup that can have entries within a bucket; 0 is
+// none, else an index of rollupLevels and one.
+func (b *bucketBuilder) maxRollupLevel() int {
+	if b.interval.Calendar != factory.Fixed {
+		return len(rollupLevels)
+	}
+	level := 0
+	for level < len(rollupLevels) && b.interval.Millis >= rollupLevels[level].entry {
+		level++
+	}
+	return level
+}
+
+// fill takes what is sealed from from to to, by rollups of the level at most.
+func (f *bucketFiller) fill(level int, from, to int64) error {
+	if from >= to || f.buckets.full() {
+		return nil
+	}
+	if level == 0 {
+		return f.fromChunks(from, to)
+	}
+	l := rollupLevels[level-1]
+	for next, more := l.start(from), true; more && !f.buckets.full(); {
+		rows, err := f.rollups(l, next, to)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if from, err = f.fromRollup(level, row, from, to); err != nil {
+				return err
+			}
+		}
+		if more = len(rows) == rollupReadBatch; more {
+			next = rows[len(rows)-1].start + l.window
+		}
+	}
+	return f.fill(level-1, from, to)
+}
+
+// fromRollup takes what is sealed from from to the end of the rollup's window,
+// or to to, and returns that end. A rollup that is of no use is passed over,
+// and from returned: the chunks have the same.
+func (f *bucketFiller) fromRollup(level int, row rollupRow, from, to int64) (int64, error) {
+	l := rollupLevels[level-1]
+	if len(between(f.memory, row.start, row.start+l.window)) > 0 {
+		return from, nil // what is in memory may replace some of it
+	}
+	entries, hasIncrease, err := f.decode(level, row.data)
+	if err != nil || f.buckets.counter && !hasIncrease {
+		return from, nil //nolint:nilerr // the chunks have the same
+	}
+	if err := f.fill(level-1, from, row.start); err != nil {
+		return 0, err
+	}
+	from = max(from, row.start)
+	for i := range entries {
+		e := &entries[i]
+		e.start = floorTo(e.First.ObservedAt, l.entry)
+		if e.start+l.entry <= from {
+			continue
+		}
+		if e.start >= to || f.buckets.full() {
+			break
+		}
+		if e.start >= from && e.start+l.entry <= to && f.buckets.fits(e.First.ObservedAt, e.Last.ObservedAt) {
+			f.buckets.merge(e.Summary)
+		} else if err := f.fill(level-1, max(from, e.start), min(to, e.start+l.entry)); err != nil {
+			return 0, err
+		}
+	}
+	return min(to, row.start+l.window), nil
+}
+
+// decode returns the entries of a rollup of the level, good until the next.
+func (f *bucketFiller) decode(level int, data []byte) (entries []rollupEntry, hasIncrease bool, err error) {
+	entries, f.points, hasIncrease, err = decodeRollup(f.entries[level-1], f.points, data)
+	if err == nil {
+		f.entries[level-1] = entries
+	}
+	return entries, hasIncrease, err
+}
+
+// rollupRow is one rollup, as it is in the file.
+type rollupRow struct {
+	start int64
+	data  []byte
+}
+
+// rollupReadBatch bounds what is held of the rollups of a long history.
+const rollupReadBatch = 16
+
+// rollups reads the first rollups of a level that start from from to to.
+func (f *bucketFiller) rollups(l rollupLevel, from, to int64) (rows []rollupRow, err error) {
+	err = f.query("SELECT t0, data FROM rollup WHERE series_id = ? AND level = ? AND t0 >= ? AND t0 < ? ORDER BY t0 LIMIT ?",
+		func(v []driver.Value) error {
+			if err := f.ctx.Err(); err != nil {
+				return err
+			}
+			rows = append(rows, rollupRow{start: asInt(v[0]), data: asBytes(v[1])})
+			return nil
+		}, f.series.id, l.id, from, to, int64(rollupReadBatch))
+	return rows, err
+}
+
+// fromChunks takes the chunks from from to to, by their figures where a bucket
+// has them whole.
+func (f *bucketFiller) fromChunks(from, to int64) error {
+	var scratch []factory.Point
+	b := f.buckets
+	err := f.query(`
+		SELECT id, t0, t1, n, vfirst, vlast, vmin, vmax, vsum, vcarry, vrise,
+			CASE WHEN ?4 = 0 OR t0 >= ?2 AND t1 < ?3 AND t0 / ?4 = t1 / ?4 THEN NULL ELSE data END
+		FROM chunk
+		WHERE series_id = ?1 AND t0 < ?3 AND t1 >= ?2 AND t0 >= coalesce(
+			(SELECT max(t0) FROM chunk WHERE series_id = ?1 AND t0 <= ?2), ?2)
+		ORDER BY t0`,
+		func(v []driver.Value) error {
+			if err := f.ctx.Err(); err != nil {
+				return err
+			}
+			t0, t1 := asInt(v[1]), asInt(v[2])
+			f.addMemory(max(t0, from))
+			overlay := between(f.memory, math.MinInt64, min(t1+1, to))
+			f.memory = f.memory[len(overlay):]
+			if len(overlay) == 0 && v[10] != nil && t0 >= from && t1 < to && b.fits(t0, t1) {
+				b.merge(chunkSummary(v))
+			} else {
+				points, err := f.chunkPoints(f.series, asInt(v[0]), v[11], scratch[:0])
+				if err != nil {
+					return err
+				}
+				scratch = points
+				points = between(points, from, to)
+				if len(overlay) > 0 {
+					points = mergePoints(nil, points, overlay)
+				}
+				b.add(points)
+			}
+			if b.full() {
+				return errStop
+			}
+			return nil
+		}, f.series.id, from, to, b.stride())
+	if err != nil {
+		return err
+	}
+	f.addMemory(to)
+	return nil
+}
+
+// addMemory takes the points in memory that come before the time until.
+func (f *bucketFiller) addMemory(until int64) {
+	earlier := between(f.memory, math.MinInt64, until)
+	f.buckets.add(earlier)
+	f.memory = f.memory[len(earlier):]
+}

@@ -1,0 +1,183 @@
+package sqlite
+
+import (
+	"container/heap"
+	"database/sql/driver"
+	"math"
+	"time"
+)
+
+const (
+	// nearLimitTenths of MaxBytes are worth a warning.
+	nearLimitTenths = 9
+	// evictTargetPercent is what is left of MaxBytes, in percent, after an eviction.
+	evictTargetPercent = 97
+	// vacuumPages are given back to the file system in one transaction.
+	vacuumPages = 64
+	// minFreePages is how many free pages are kept for what comes next.
+	minFreePages = 256
+)
+
+// sizeLimitState is what the sealer remembers of the size limit.
+type sizeLimitState struct {
+	warned         bool
+	unreported     uint64
+	reported       time.Time
+	nothingToEvict bool
+}
+
+// enforceSizeLimitLocked keeps the files within MaxBytes: it removes the oldest chunks of
+// all series together until what is used is below it.
+func (z *sealer) enforceSizeLimitLocked(stop <-chan struct{}) error {
+	limit := z.options.MaxBytes
+	if limit <= 0 {
+		return nil
+	}
+	used, err := z.usedBytes()
+	if err != nil {
+		return err
+	}
+	z.warnNearLimit(used)
+	if used <= limit {
+		return nil
+	}
+	oldest := z.oldestChunkHeap()
+	for used > limit/100*evictTargetPercent && !isClosed(stop) {
+		removed, err := z.evictBatch(oldest, used-limit/100*evictTargetPercent)
+		if err != nil {
+			return err
+		}
+		if removed == 0 {
+			if !z.maintenance.sizeLimit.nothingToEvict {
+				z.maintenance.report(Event{Kind: EventNothingToEvict, Bytes: used})
+			}
+			z.maintenance.sizeLimit.nothingToEvict = true
+			return nil
+		}
+		z.maintenance.sizeLimit.nothingToEvict = false
+		if err := z.checkpointLocked(); err != nil {
+			return err
+		}
+		if used, err = z.usedBytes(); err != nil {
+			return err
+		}
+	}
+	e := &z.maintenance.sizeLimit
+	if now := z.options.now(); now.Sub(e.reported) >= time.Minute {
+		z.maintenance.report(Event{Kind: EventEvicted, Bytes: used, Points: e.unreported})
+		e.reported, e.unreported = now, 0
+	}
+	return nil
+}
+
+// warnNearLimit reports once that the limit is near.
+func (z *sealer) warnNearLimit(used int64) {
+	near := used >= z.options.MaxBytes/10*nearLimitTenths
+	if near && !z.maintenance.sizeLimit.warned {
+		z.maintenance.report(Event{Kind: EventNearLimit, Bytes: used})
+	}
+	z.maintenance.sizeLimit.warned = near
+}
+
+// usedBytes is the size of the database without the pages that are free.
+func (z *sealer) usedBytes() (int64, error) {
+	var n [3]int64
+	for i, query := range []string{"PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size"} {
+		var err error
+		if n[i], err = z.conn.queryInt(query); err != nil {
+			return 0, err
+		}
+	}
+	return (n[0] - n[1]) * n[2], nil
+}
+
+// chunkEndHeap is a heap of series, the one whose first chunk ends first on top.
+type chunkEndHeap []*series
+
+func (e chunkEndHeap) Len() int { return len(e) }
+
+func (e chunkEndHeap) Less(i, j int) bool { return e[i].firstChunkEnd < e[j].firstChunkEnd }
+
+func (e chunkEndHeap) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
+
+func (e *chunkEndHeap) Push(x any) { *e = append(*e, x.(*series)) }
+
+func (e *chunkEndHeap) Pop() any {
+	last := len(*e) - 1
+	s := (*e)[last]
+	*e = (*e)[:last]
+	return s
+}
+
+// oldestChunkHeap is the heap of all series that have chunks.
+func (z *sealer) oldestChunkHeap() *chunkEndHeap {
+	var e chunkEndHeap
+	for _, s := range z.catalog.allSeries() {
+		if s.lastChunk.points > 0 {
+			e = append(e, s)
+		}
+	}
+	heap.Init(&e)
+	return &e
+}
+
+// evictBatch removes the oldest chunks, at most removeRows and no more than
+// have so many bytes, and returns how many it were.
+func (z *sealer) evictBatch(oldest *chunkEndHeap, bytes int64) (removed int, err error) {
+	var ids []int64
+	lastEnds := make(map[*series]int64) // the last time of what goes
+	var points uint64
+	for len(ids) < deleteBatchRows && bytes > 0 && oldest.Len() > 0 {
+		s := (*oldest)[0]
+		next, found := int64(math.MaxInt64), false
+		err := z.conn.query("SELECT id, t1, n, length(data) FROM chunk WHERE series_id = ? AND t1 >= ? ORDER BY t0 LIMIT 2",
+			func(v []driver.Value) error {
+				if found {
+					next = asInt(v[1])
+					return nil
+				}
+				found = true
+				ids = append(ids, asInt(v[0]))
+				points += uint64(asInt(v[2]))
+				bytes -= asInt(v[3]) + logRowOverhead
+				return nil
+			}, s.id, s.firstChunkEnd)
+		if err != nil {
+			return 0, err
+		}
+		lastEnds[s] = s.firstChunkEnd
+		if s.firstChunkEnd = next; next == math.MaxInt64 {
+			heap.Pop(oldest)
+		} else {
+			heap.Fix(oldest, 0)
+		}
+	}
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	err = z.writer.transact(func(c *conn) error {
+		for _, id := range ids {
+			if err := c.exec("DELETE FROM chunk WHERE id = ?", id); err != nil {
+				return err
+			}
+		}
+		for s, last := range lastEnds {
+			if err := c.exec(deleteRollupsUpTo, s.id, last); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for s := range lastEnds {
+		if endsErr := z.reloadChunkBounds(s); err == nil {
+			err = endsErr
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	z.addWALBytes(len(ids) * pageSize)
+	z.maintenance.evicted.Add(points)
+	z.maintenance.sizeLimit.unreported += points
+	return len(ids), nil
+}

@@ -1,0 +1,172 @@
+package storetest
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"smart-factory-backend/app/factory"
+)
+
+// fixture is a store under test with its directory.
+type fixture struct {
+	factory.Store
+	t    testing.TB
+	open Opener
+	dir  string
+}
+
+// newFixture opens an empty store that registers what it sees.
+func newFixture(t *testing.T, open Opener) *fixture {
+	t.Helper()
+	return openFixture(t, open, t.TempDir(), Limits{AutoRegister: true})
+}
+
+func openFixture(t *testing.T, open Opener, dir string, limits Limits) *fixture {
+	t.Helper()
+	f := &fixture{Store: open(t, dir, limits), t: t, open: open, dir: dir}
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Errorf("Close() = %v", err)
+		}
+	})
+	return f
+}
+
+// reopen closes the store and opens it again.
+func (f *fixture) reopen(limits Limits) {
+	f.t.Helper()
+	if err := f.Close(); err != nil {
+		f.t.Fatalf("Close() = %v", err)
+	}
+	f.Store = f.open(f.t, f.dir, limits)
+}
+
+// settle has the store finish its background work.
+func (f *fixture) settle() {
+	f.t.Helper()
+	if s, ok := f.Store.(Settler); ok {
+		if err := s.Settle(); err != nil {
+			f.t.Fatalf("Settle() = %v", err)
+		}
+	}
+}
+
+// append stores readings, all of which must be accepted.
+func (f *fixture) append(readings ...factory.Reading) {
+	f.t.Helper()
+	result, err := f.Append(context.Background(), readings)
+	if err != nil || result.Accepted != len(readings) || len(result.Rejected) != 0 {
+		f.t.Fatalf("Append(%d readings) = %+v, %v, want all accepted", len(readings), result, err)
+	}
+}
+
+// history returns all points of a machine, by metric, read in one page.
+func (f *fixture) history(machine string, metrics ...string) []factory.Series {
+	f.t.Helper()
+	page, err := f.History(context.Background(), fullHistory(machine, metrics...))
+	if err != nil || page.NextCursor != "" {
+		f.t.Fatalf("History(%q) = cursor %q, %v, want all in one page", machine, page.NextCursor, err)
+	}
+	return page.Series
+}
+
+// latest returns the newest readings that match, read in one page.
+func (f *fixture) latest(machine, metric string) []factory.Reading {
+	f.t.Helper()
+	page, err := f.Latest(context.Background(), factory.LatestQuery{Machine: machine, Metric: metric, Limit: 1 << 20})
+	if err != nil || page.NextCursor != "" {
+		f.t.Fatalf("Latest(%q, %q) = cursor %q, %v, want all in one page", machine, metric, page.NextCursor, err)
+	}
+	var readings []factory.Reading
+	for _, r := range page.Readings {
+		readings = append(readings, r.Reading)
+	}
+	return readings
+}
+
+// wantHistory fails the test unless the machine's history is exactly want.
+func (f *fixture) wantHistory(machine string, want ...factory.Series) {
+	f.t.Helper()
+	if got := f.history(machine); !sameSeries(got, want) {
+		f.t.Errorf("History(%q):\ngot  %v\nwant %v", machine, got, want)
+	}
+}
+
+// wantLatest fails the test unless the newest readings are exactly want.
+func (f *fixture) wantLatest(want ...factory.Reading) {
+	f.t.Helper()
+	if got := f.latest("", ""); !slices.EqualFunc(got, want, sameReading) {
+		f.t.Errorf("Latest():\ngot  %v\nwant %v", got, want)
+	}
+}
+
+// fullHistory asks for all points of a machine.
+func fullHistory(machine string, metrics ...string) factory.HistoryQuery {
+	return factory.HistoryQuery{Machine: machine, Metrics: metrics, From: math.MinInt64, To: math.MaxInt64, Limit: 1 << 20}
+}
+
+// reading is short for tests whose machine is "m".
+func reading(metric string, at int64, value float64) factory.Reading {
+	return factory.Reading{Machine: "m", Metric: metric, ObservedAt: at, Value: value}
+}
+
+// series is the history of one metric, from pairs of time and value.
+func series(metric string, pairs ...float64) factory.Series {
+	s := factory.Series{Metric: metric}
+	for i := 0; i < len(pairs); i += 2 {
+		s.Points = append(s.Points, factory.Point{ObservedAt: int64(pairs[i]), Value: pairs[i+1]})
+	}
+	return s
+}
+
+func samePoint(a, b factory.Point) bool {
+	return a.ObservedAt == b.ObservedAt && math.Float64bits(a.Value) == math.Float64bits(b.Value)
+}
+
+func sameReading(a, b factory.Reading) bool {
+	return a.Machine == b.Machine && a.Metric == b.Metric &&
+		samePoint(factory.Point{ObservedAt: a.ObservedAt, Value: a.Value}, factory.Point{ObservedAt: b.ObservedAt, Value: b.Value})
+}
+
+func sameSeries(a, b []factory.Series) bool {
+	return slices.EqualFunc(a, b, func(a, b factory.Series) bool {
+		return a.Metric == b.Metric && slices.EqualFunc(a.Points, b.Points, samePoint)
+	})
+}
+
+// checkInAllStates runs check on a store that prepare has filled: at once, after its
+// background work, and after it was closed and opened again.
+func checkInAllStates(t *testing.T, open Opener, prepare, check func(*fixture)) {
+	t.Helper()
+	f := newFixture(t, open)
+	prepare(f)
+	for _, stage := range []struct {
+		name  string
+		enter func()
+	}{
+		{"at once", func() {}},
+		{"settled", f.settle},
+		{"opened again", func() { f.reopen(Limits{AutoRegister: true}) }},
+	} {
+		stage.enter()
+		check(f)
+		if t.Failed() {
+			t.Fatalf("that was the store %s", stage.name)
+		}
+	}
+}
+
+// clock is a clock that a test moves.
+type clock struct{ at atomic.Int64 }
+
+func newClock(at int64) *clock {
+	c := new(clock)
+	c.at.Store(at)
+	return c
+}
+
+func (c *clock) now() time.Time { return time.UnixMilli(c.at.Load()) }
