@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"smart-factory-backend/app/socketio"
+	"smart-factory-backend/app/socketio/redislink"
 )
 
 // Adapter is a namespace's adapter: a MemoryAdapter for the sockets of this
@@ -16,10 +17,11 @@ import (
 type Adapter struct {
 	*socketio.MemoryAdapter
 
-	link          *link
+	connector     *Connector
 	nsp           string
 	uid           string
 	channels      channels
+	subscriptions []*redislink.Subscription
 	requests      pendingRequests
 	events        eventQueue
 	ackBroadcasts atomic.Int64 // see maxAsked
@@ -27,16 +29,19 @@ type Adapter struct {
 
 var _ socketio.Adapter = (*Adapter)(nil)
 
-func newAdapter(local *socketio.MemoryAdapter, l *link) *Adapter {
-	nsp := local.Namespace().Name()
-	uid := randomID()
+func newAdapter(local *socketio.MemoryAdapter, connector *Connector) *Adapter {
+	nsp, uid := local.Namespace().Name(), randomID()
 	a := &Adapter{
-		MemoryAdapter: local, link: l, nsp: nsp, uid: uid, channels: channelsOf(l.options.Key, nsp, uid),
+		MemoryAdapter: local, connector: connector, nsp: nsp, uid: uid, channels: channelsOf(connector.options.Key, nsp, uid),
 		events: eventQueue{limit: maxServerEvents},
 	}
-	c := a.channels
-	l.subscribe(a, c.pattern, a.onBroadcast, []string{c.response, c.privateResponse}, a.onResponse)
-	l.subscribe(a, c.pattern, a.onBroadcast, []string{c.request}, a.onRequest)
+	c, link := a.channels, connector.link
+	a.subscriptions = []*redislink.Subscription{
+		link.SubscribePattern(c.pattern, connector.handler(a.onBroadcast)),
+		link.Subscribe(c.response, connector.handler(a.onResponse)),
+		link.Subscribe(c.privateResponse, connector.handler(a.onResponse)),
+		link.Subscribe(c.request, connector.handler(a.onRequest)),
+	}
 	return a
 }
 
@@ -82,7 +87,7 @@ func (a *Adapter) Broadcast(p *socketio.Packet, o *socketio.BroadcastOptions) er
 	if err != nil {
 		return fmt.Errorf("encode for other servers: %w", err)
 	}
-	a.link.publish(a.channels.broadcastTo(o.Rooms), b)
+	a.connector.link.Publish(a.channels.broadcastTo(o.Rooms), b)
 	return nil
 }
 
@@ -98,7 +103,7 @@ func (a *Adapter) BroadcastWithAck(
 		}
 		a.requests.add(id, &ackRequest{counted: counted, answered: answered, done: ctx.Done()})
 		context.AfterFunc(ctx, func() { a.requests.remove(id) })
-		a.link.publish(a.channels.request, b)
+		a.connector.link.Publish(a.channels.request, b)
 	}
 	return a.MemoryAdapter.BroadcastWithAck(ctx, p, o, counted, answered)
 }
@@ -106,13 +111,13 @@ func (a *Adapter) BroadcastWithAck(
 // ServerCount is the number of servers that have subscribed to the namespace's
 // requests. It is an error while Redis is away.
 func (a *Adapter) ServerCount(ctx context.Context) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.link.options.RequestsTimeout)
+	ctx, cancel := context.WithTimeout(ctx, a.connector.options.RequestsTimeout)
 	defer cancel()
-	n, err := a.link.numSub(ctx, a.channels.request)
+	subscribers, err := a.connector.link.Subscribers(ctx, a.channels.request)
 	if err != nil {
 		return 0, fmt.Errorf("count the servers: %w", err)
 	}
-	return max(n, 1), nil
+	return max(int(subscribers[a.channels.request]), 1), nil
 }
 
 // FetchSockets is described at socketio.Adapter.
@@ -171,7 +176,7 @@ func (a *Adapter) AllRooms(ctx context.Context) ([]string, error) {
 // askAll sends a request to the other servers and calls each with their
 // answers, one at a time, until all have answered.
 func (a *Adapter) request(ctx context.Context, req *request, each func(*response) error) error {
-	ctx, cancel := context.WithTimeout(ctx, a.link.options.RequestsTimeout)
+	ctx, cancel := context.WithTimeout(ctx, a.connector.options.RequestsTimeout)
 	defer cancel()
 	servers, err := a.ServerCount(ctx)
 	if err != nil {
@@ -188,7 +193,7 @@ func (a *Adapter) request(ctx context.Context, req *request, each func(*response
 	}
 	a.requests.add(req.RequestID, call)
 	defer a.requests.remove(req.RequestID)
-	a.link.publish(a.channels.request, b)
+	a.connector.link.Publish(a.channels.request, b)
 	select {
 	case <-call.done:
 		return nil
@@ -270,15 +275,16 @@ func (a *Adapter) publishRequest(req *request) error {
 	if err != nil {
 		return err
 	}
-	a.link.publish(a.channels.request, b)
+	a.connector.link.Publish(a.channels.request, b)
 	return nil
 }
 
 // Close gives the namespace's subscriptions up, and waits for handlers of
 // server-side events that run, for five seconds at most.
 func (a *Adapter) Close() error {
-	c := a.channels
-	a.link.unsubscribe(a, c.pattern, []string{c.request, c.response, c.privateResponse})
+	for _, s := range a.subscriptions {
+		s.Cancel()
+	}
 	return errors.Join(a.MemoryAdapter.Close(), a.events.close(closeGrace))
 }
 

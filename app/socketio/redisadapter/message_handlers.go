@@ -20,7 +20,7 @@ func (a *Adapter) onBroadcast(channel, message string) {
 	}
 	m, err := decodeBroadcast([]byte(message))
 	if err != nil {
-		a.link.drop(channel, err)
+		a.connector.drop(channel, err)
 		return
 	}
 	if m.uid == a.uid || m.event.nsp != a.nsp {
@@ -33,7 +33,7 @@ func (a *Adapter) onBroadcast(channel, message string) {
 func (a *Adapter) onRequest(channel, message string) {
 	req, err := decodeRequest([]byte(message))
 	if err != nil {
-		a.link.drop(channel, err)
+		a.connector.drop(channel, err)
 		return
 	}
 	if req.UID == a.uid {
@@ -96,12 +96,12 @@ type (
 // answer publishes a response in JSON.
 func (a *Adapter) respond(req *request, response any) {
 	if b, err := json.Marshal(response); err == nil {
-		a.link.publish(a.responseChannel(req), b)
+		a.connector.link.Publish(a.responseChannel(req), b)
 	}
 }
 
 func (a *Adapter) responseChannel(req *request) string {
-	if a.link.options.SpecificResponses && req.UID != "" {
+	if a.connector.options.SpecificResponses && req.UID != "" {
 		return a.channels.response + req.UID + "#"
 	}
 	return a.channels.response
@@ -115,7 +115,7 @@ func (a *Adapter) respondSockets(req *request) {
 	list := make([]remoteSocket, len(found))
 	for i, d := range found {
 		list[i] = remoteSocket{ID: d.ID, Handshake: d.Handshake, Rooms: d.Rooms, Data: d.Data}
-		if a.link.options.RedactHandshakes {
+		if a.connector.options.RedactHandshakes {
 			list[i].Handshake = redactHandshake(d.Handshake)
 		}
 	}
@@ -164,7 +164,7 @@ func (a *Adapter) handleServerSideEmit(req *request) {
 	}
 	event, err := socketio.NewArgs(data, nil)
 	if err != nil {
-		a.link.drop(a.channels.request, err)
+		a.connector.drop(a.channels.request, err)
 		return
 	}
 	var answer func(socketio.Args)
@@ -172,7 +172,7 @@ func (a *Adapter) handleServerSideEmit(req *request) {
 		answer = func(value socketio.Args) { a.respondServerSideEmit(req, value) }
 	}
 	if !a.events.enqueue(func() { a.Namespace().ServerSideEvent(event, answer) }) {
-		a.link.drop(a.channels.request, errors.New("too many server-side events wait"))
+		a.connector.drop(a.channels.request, errors.New("too many server-side events wait"))
 	}
 }
 
@@ -187,7 +187,7 @@ func (a *Adapter) respondServerSideEmit(req *request, value socketio.Args) {
 	}
 	b, err := json.Marshal(valueResponse{typeServerSideEmit, req.RequestID, data})
 	if err == nil {
-		a.link.publish(a.channels.response, b) // the general channel, always
+		a.connector.link.Publish(a.channels.response, b) // the general channel, always
 	}
 }
 
@@ -202,7 +202,7 @@ func (a *Adapter) handleBroadcastWithAck(req *request) {
 	}
 	if a.ackBroadcasts.Add(1) > maxAckBroadcasts {
 		a.ackBroadcasts.Add(-1)
-		a.link.drop(a.channels.request, errors.New("too many broadcasts wait for acknowledgements"))
+		a.connector.drop(a.channels.request, errors.New("too many broadcasts wait for acknowledgements"))
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
@@ -215,7 +215,7 @@ func (a *Adapter) handleBroadcastWithAck(req *request) {
 			first = json.RawMessage("null")
 		}
 		if b, err := encodeAck(req.RequestID, first, args.Attachments()); err == nil {
-			a.link.publish(a.responseChannel(req), b)
+			a.connector.link.Publish(a.responseChannel(req), b)
 		}
 	}
 	// The timeout releases the context: nobody knows when the last has answered.
@@ -236,6 +236,6 @@ func (a *Adapter) onResponse(channel, message string) {
 		err = a.requests.handle(&resp)
 	}
 	if err != nil {
-		a.link.drop(channel, err)
+		a.connector.drop(channel, err)
 	}
 }

@@ -2,173 +2,119 @@ package redisbroker
 
 import (
 	"context"
-	"fmt"
-	"math/rand/v2"
-	"runtime/debug"
+	"crypto/rand"
+	"encoding/hex"
+	"strings"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"smart-factory-backend/app/live/hub"
-
-	"github.com/redis/rueidis"
+	"smart-factory-backend/app/socketio/redislink"
 )
 
-// Broker is a hub.Broker. It is made by New.
+// Broker is a hub.Broker over Redis. New makes one.
 type Broker struct {
-	options Options
-	client  rueidis.ClientOption
-	wake    chan struct{} // has one when the session has something to do
-	self    string        // names the broker in announcements
+	prefix string
+	id     string // identifies this broker in its announcements
+	link   *redislink.Link
 
-	// telling is held while the listener is called.
-	telling sync.Mutex
+	listenerMu sync.Mutex // held while the listener is called
+	listener   hub.Listener
 
-	mu sync.Mutex
-	// started and up say whether Run was called, and whether a session stands.
-	started, up bool
-	// rooms are subscribed as far as our side is concerned; changed are those
-	// whose subscription has to follow.
-	rooms   map[string]bool
-	changed map[string]bool
-	// wanted are the rooms that others want, with the round of asking in which
-	// that was last heard; round counts these.
-	wanted map[string]int
-	round  int
-	// announce are rooms whose subscription Redis has confirmed.
-	announce []string
-	queue    []publication
-	queued   int // bytes in queue
-
-	sessions, dropped atomic.Uint64
+	mu            sync.Mutex
+	subscriptions map[string]*redislink.Subscription // by room
+	// interest has the rooms that other processes have subscribed to, with the
+	// poll that found each last.
+	interest map[string]int
+	polls    int
 }
 
-type publication struct {
-	channel string
-	message []byte
-}
+// Stats are figures of the connection to Redis.
+type Stats = redislink.Stats
 
-// New returns a broker that is not connected. The error is about the URL.
+// New returns a broker that is not connected. The error is about the options.
 func New(o Options) (*Broker, error) {
 	o = o.withDefaults()
-	client, err := o.client()
+	b := &Broker{
+		prefix: o.Prefix, id: randomID(),
+		subscriptions: map[string]*redislink.Subscription{}, interest: map[string]int{},
+	}
+	var err error
+	b.link, err = redislink.New(redislink.Options{
+		URL: o.URL, ClientName: o.Prefix, Timeout: o.Timeout, BackoffMin: o.BackoffMin, BackoffMax: o.BackoffMax,
+		QueueBytes: o.QueueBytes, OnState: b.onState, OnSubscribed: b.announce, Poll: b.pollInterest, PollInterval: o.PollInterval,
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &Broker{
-		options: o, client: client, self: newSelf(), wake: make(chan struct{}, 1),
-		rooms: map[string]bool{}, changed: map[string]bool{}, wanted: map[string]int{},
-	}, nil
+	b.link.Subscribe(b.interestChannel(), b.onAnnouncement)
+	return b, nil
 }
 
-// Stats are figures of a broker.
-type Stats struct {
-	// Connected reports whether a session stands.
-	Connected bool
-	// Sessions counts those that stood since the start; all but the first are
-	// reconnections. Dropped counts messages that could not be published.
-	Connections, Dropped uint64
+// idLength is the length of a broker's id in its announcements.
+const idLength = 16
+
+func randomID() string {
+	var id [idLength / 2]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return hex.EncodeToString(id[:])
+}
+
+// interestChannel carries announcements: the id of a broker, then the name of a
+// room that it has subscribed to.
+func (b *Broker) interestChannel() string        { return b.prefix + ":wishes" }
+func (b *Broker) roomPrefix() string             { return b.prefix + ":room:" }
+func (b *Broker) roomChannel(room string) string { return b.roomPrefix() + room }
+
+// Run is described at hub.Broker.
+func (b *Broker) Run(ctx context.Context, l hub.Listener) error {
+	b.listenerMu.Lock()
+	if b.listener != nil {
+		b.listenerMu.Unlock()
+		return hub.ErrRunning
+	}
+	b.listener = l
+	b.listenerMu.Unlock()
+	return b.link.Run(ctx)
 }
 
 // Stats returns the present figures.
-func (b *Broker) Stats() Stats {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return Stats{Connected: b.up, Connections: b.sessions.Load(), Dropped: b.dropped.Load()}
-}
+func (b *Broker) Stats() Stats { return b.link.Stats() }
 
-// Run keeps a session with Redis until ctx ends.
-func (b *Broker) Run(ctx context.Context, l hub.Listener) error {
-	b.mu.Lock()
-	started := b.started
-	b.started = true
-	b.mu.Unlock()
-	if started {
-		return hub.ErrRunning
-	}
-	pause := b.options.BackoffMin
-	for ctx.Err() == nil {
-		begin := time.Now()
-		stood, err := b.connect(ctx, l)
-		b.hang()
-		if ctx.Err() != nil {
-			break
-		}
-		b.tell(func() { l.OnState(err) })
-		if stood && time.Since(begin) > b.options.BackoffMax {
-			pause = b.options.BackoffMin
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause/2 + rand.N(pause/2+1)):
-		}
-		pause = min(2*pause, b.options.BackoffMax)
-	}
-	return nil
-}
+// Publish is described at hub.Broker. When the queue is full, the oldest message
+// is dropped.
+func (b *Broker) Publish(room string, message []byte) { b.link.Publish(b.roomChannel(room), message) }
 
-// hang notes that no session stands, and drops what waited for one.
-func (b *Broker) hang() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.up, b.announce = false, nil
-	b.dropped.Add(uint64(len(b.queue)))
-	b.queue, b.queued = nil, 0
-}
-
-// tell calls the listener.
-func (b *Broker) tell(call func()) {
-	b.telling.Lock()
-	defer b.telling.Unlock()
-	call()
-}
-
-// contained runs f; a panic in it is returned as an error.
-func contained(f func()) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-		}
-	}()
-	f()
-	return nil
-}
-
-func (b *Broker) nudge() {
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
-}
-
-// Publish queues a message for those who have subscribed the room.
-func (b *Broker) Publish(room string, message []byte) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	size := len(room) + len(message) + 128
-	if !b.up || b.queued+size > b.options.QueueBytes {
-		b.dropped.Add(1)
-		return
-	}
-	b.queue = append(b.queue, publication{b.channel(room), message})
-	b.queued += size
-	b.nudge()
-}
-
-// Subscribe asks for the messages of a room.
+// Subscribe is described at hub.Broker.
 func (b *Broker) Subscribe(room string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.rooms[room] = true
-	b.changed[room] = true
-	b.nudge()
+	if b.subscriptions[room] == nil {
+		b.subscriptions[room] = b.link.Subscribe(b.roomChannel(room), b.onMessage)
+	}
 }
 
-// Unsubscribe ends what Subscribe began.
+// Unsubscribe is described at hub.Broker.
 func (b *Broker) Unsubscribe(room string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.rooms, room)
-	b.changed[room] = true
-	b.nudge()
+	if s := b.subscriptions[room]; s != nil {
+		s.Cancel()
+		delete(b.subscriptions, room)
+	}
+}
+
+// notify calls the listener, from one goroutine at a time.
+func (b *Broker) notify(call func(hub.Listener)) {
+	b.listenerMu.Lock()
+	defer b.listenerMu.Unlock()
+	call(b.listener)
+}
+
+func (b *Broker) onState(err error) {
+	b.notify(func(l hub.Listener) { l.OnState(err) })
+}
+
+func (b *Broker) onMessage(channel, message string) {
+	room := strings.TrimPrefix(channel, b.roomPrefix())
+	b.notify(func(l hub.Listener) { l.OnMessage(room, []byte(message)) })
 }

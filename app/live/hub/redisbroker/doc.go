@@ -1,10 +1,10 @@
-// Package redisbroker is the hub.Broker over Redis's publish and subscribe.
+// Package redisbroker implements hub.Broker over Redis pub/sub.
 //
-// A room is a channel, subscribed by the processes that have members in it. A
-// process learns what the others want from a channel of its own for that, and
-// by asking Redis from time to time which channels are subscribed: that also
-// finds out about processes that ended without a word.
+// A room is a Redis channel. A process subscribes to the channels of the rooms
+// that have members in it. It announces each new subscription on a shared
+// channel, and polls PUBSUB CHANNELS to detect subscriptions that ended, also
+// those of processes that crashed.
 //
-// Nothing is stored in Redis. Any fault ends the session with it; the next one
-// begins after a pause that grows, with jitter.
+// Nothing is stored in Redis. After any fault package redislink reconnects with
+// backoff.
 package redisbroker

@@ -2,121 +2,97 @@ package redisbroker
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 
 	"smart-factory-backend/app/live/hub"
+	"smart-factory-backend/app/socketio/redislink"
 )
 
-// The names of the channels.
-func (b *Broker) wishes() string             { return b.options.Prefix + ":wishes" }
-func (b *Broker) roomPrefix() string         { return b.options.Prefix + ":room:" }
-func (b *Broker) channel(room string) string { return b.roomPrefix() + room }
-func (b *Broker) channels(of []string) (c []string) {
-	for _, room := range of {
-		c = append(c, b.channel(room))
+// announce tells the other brokers which rooms this one has subscribed to. Redis
+// has confirmed the channels, so whoever receives the announcement can publish.
+func (b *Broker) announce(channels []string) {
+	for _, channel := range channels {
+		if room, ok := strings.CutPrefix(channel, b.roomPrefix()); ok {
+			b.link.Publish(b.interestChannel(), []byte(b.id+room))
+		}
 	}
-	return c
 }
 
-// selfBytes is the length of a broker's name before an announced room.
-const selfBytes = 16
-
-func newSelf() string {
-	var id [selfBytes / 2]byte
-	_, _ = rand.Read(id[:]) // never fails
-	return hex.EncodeToString(id[:])
-}
-
-// heardWish notes that some process has subscribed a room.
-func (b *Broker) heardWish(l hub.Listener, text string) {
-	if len(text) < selfBytes || text[:selfBytes] == b.self {
+// onAnnouncement records that another broker has subscribed to a room.
+func (b *Broker) onAnnouncement(_, text string) {
+	if len(text) < idLength || text[:idLength] == b.id {
 		return
 	}
-	room := text[selfBytes:]
+	room := text[idLength:]
 	b.mu.Lock()
-	b.wanted[room] = b.round
+	b.interest[room] = b.polls
 	b.mu.Unlock()
-	b.tell(func() { l.OnInterest(room, true) })
+	b.notify(func(l hub.Listener) { l.OnInterest(room, true) })
 }
 
-// ask asks Redis which rooms others have subscribed. The first time in a
-// session all of them are told; later what has changed.
-func (s *session) ask(ctx context.Context, first bool) error {
-	b := s.b
+// pollInterest asks Redis which rooms other brokers have subscribed to. The first
+// poll of a connection reports all of them, a later one the differences.
+func (b *Broker) pollInterest(ctx context.Context, c *redislink.Connection, first bool) error {
 	b.mu.Lock()
-	b.round++
-	round := b.round
+	b.polls++
+	poll := b.polls
 	b.mu.Unlock()
-	wait, cancel := context.WithTimeout(ctx, b.options.Timeout)
-	defer cancel()
-	rooms, err := s.subscribed(wait)
+	rooms, err := b.subscribedElsewhere(ctx, c)
 	if err != nil {
-		return fmt.Errorf("ask for subscriptions: %w", err)
+		return fmt.Errorf("poll subscriptions: %w", err)
 	}
-	for room, yes := range b.compare(rooms, round, first) {
-		b.tell(func() { s.l.OnInterest(room, yes) })
+	for room, interested := range b.updateInterest(rooms, poll, first) {
+		b.notify(func(l hub.Listener) { l.OnInterest(room, interested) })
 	}
 	return nil
 }
 
-// subscribed lists the rooms that anybody else has subscribed.
-func (s *session) subscribed(ctx context.Context) (map[string]bool, error) {
-	b, client := s.b, s.commands
-	all, err := client.Do(ctx, client.B().PubsubChannels().Pattern(escape(b.roomPrefix())+"*").Build()).AsStrSlice()
+// subscribedElsewhere returns the rooms that any other broker has subscribed to.
+func (b *Broker) subscribedElsewhere(ctx context.Context, c *redislink.Connection) (map[string]bool, error) {
+	channels, err := c.Channels(ctx, redislink.EscapePattern(b.roomPrefix())+"*")
 	if err != nil {
 		return nil, err
 	}
 	rooms := map[string]bool{}
-	var shared []string // ours, too: perhaps nobody else's
-	for _, channel := range all {
-		room := strings.TrimPrefix(channel, b.roomPrefix())
-		if s.active[room] {
-			shared = append(shared, channel)
+	var own []string // channels that this broker is a subscriber of, too
+	for _, channel := range channels {
+		if c.IsSubscribed(channel) {
+			own = append(own, channel)
 		} else {
-			rooms[room] = true
+			rooms[strings.TrimPrefix(channel, b.roomPrefix())] = true
 		}
 	}
-	for chunk := range slices.Chunk(shared, mostChannels) {
-		counts, err := client.Do(ctx, client.B().PubsubNumsub().Channel(chunk...).Build()).AsIntMap()
-		if err != nil {
-			return nil, err
-		}
-		for channel, n := range counts {
-			if n > 1 {
-				rooms[strings.TrimPrefix(channel, b.roomPrefix())] = true
-			}
+	subscribers, err := c.Subscribers(ctx, own...)
+	if err != nil {
+		return nil, err
+	}
+	for channel, n := range subscribers {
+		if n > 1 {
+			rooms[strings.TrimPrefix(channel, b.roomPrefix())] = true
 		}
 	}
 	return rooms, nil
 }
 
-// compare brings wanted up to date with an answer and returns what to tell. A
-// wish that was announced after the question was asked stands.
-func (b *Broker) compare(rooms map[string]bool, round int, all bool) map[string]bool {
+// updateInterest replaces the interest by the result of a poll and returns what
+// to report to the listener. An announcement that arrived since the poll began
+// remains valid.
+func (b *Broker) updateInterest(rooms map[string]bool, poll int, all bool) map[string]bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	tell := map[string]bool{}
+	report := map[string]bool{}
 	for room := range rooms {
-		if _, known := b.wanted[room]; !known || all {
-			tell[room] = true
+		if _, known := b.interest[room]; !known || all {
+			report[room] = true
 		}
-		b.wanted[room] = round
+		b.interest[room] = poll
 	}
-	for room, heard := range b.wanted {
-		if heard < round {
-			delete(b.wanted, room)
-			tell[room] = false
+	for room, found := range b.interest {
+		if found < poll {
+			delete(b.interest, room)
+			report[room] = false
 		}
 	}
-	return tell
-}
-
-// escape takes the meaning from the characters that a pattern of Redis gives
-// one.
-func escape(text string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(text)
+	return report
 }

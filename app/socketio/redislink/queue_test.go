@@ -1,4 +1,4 @@
-package redisadapter
+package redislink
 
 import (
 	"fmt"
@@ -49,17 +49,17 @@ func TestQueueIsBounded(t *testing.T) {
 	for i := range 1000 {
 		q.put(publication{channel: "c", message: fmt.Sprintf("%0100d", i), at: now})
 	}
-	waiting, lost := q.counts()
-	if waiting > 10_000 || lost < 900 {
-		t.Errorf("%d bytes wait and %d are lost of 1000 in 10 000 bytes", waiting, lost)
+	queued, dropped := q.stats()
+	if queued > 10_000 || dropped < 900 {
+		t.Errorf("%d bytes wait and %d are dropped of 1000 in 10 000 bytes", queued, dropped)
 	}
 	batch := q.take(1000, 1<<20, now)
-	if n := len(batch); uint64(n)+lost != 1000 || batch[n-1].message != fmt.Sprintf("%0100d", 999) {
+	if n := len(batch); uint64(n)+dropped != 1000 || batch[n-1].message != fmt.Sprintf("%0100d", 999) {
 		t.Errorf("%d are left, want the newest of them, up to 999", n)
 	}
 	q.put(publication{message: strings.Repeat("x", 20_000), at: now})
-	if waiting, after := q.counts(); waiting != 0 || after != lost+1 {
-		t.Errorf("one that never fits: %d bytes wait, %d lost, want 0 and %d", waiting, after, lost+1)
+	if queued, after := q.stats(); queued != 0 || after != dropped+1 {
+		t.Errorf("one that never fits: %d bytes wait, %d dropped, want 0 and %d", queued, after, dropped+1)
 	}
 }
 
@@ -71,8 +71,8 @@ func TestQueueForgetsWhatIsOld(t *testing.T) {
 	if batch := q.take(10, 1<<20, now); len(batch) != 1 || batch[0].message != "new" {
 		t.Errorf("take = %v, want the new one alone", batch)
 	}
-	if _, lost := q.counts(); lost != 1 {
-		t.Errorf("%d lost, want 1", lost)
+	if _, dropped := q.stats(); dropped != 1 {
+		t.Errorf("%d dropped, want 1", dropped)
 	}
 }
 
@@ -82,7 +82,7 @@ func TestQueueClosed(t *testing.T) {
 	q.put(publication{message: "a", at: time.Now()})
 	q.close()
 	q.put(publication{message: "b", at: time.Now()})
-	if waiting, lost := q.counts(); waiting != 0 || lost != 2 || q.take(1, 1, time.Now()) != nil {
-		t.Errorf("a closed queue holds %d bytes and lost %d, want 0 and 2", waiting, lost)
+	if queued, dropped := q.stats(); queued != 0 || dropped != 2 || q.take(1, 1, time.Now()) != nil {
+		t.Errorf("a closed queue holds %d bytes and dropped %d, want 0 and 2", queued, dropped)
 	}
 }
