@@ -20,6 +20,8 @@ type ExternalRoute struct {
 	// Path that ends in a slash, the key and the origin are left to Handle.
 	Action  access.Action
 	AnyRole bool
+	// Public needs no key; the limits on clients hold.
+	Public bool
 	// Handler answers. An error is answered by the table of errors; one with a
 	// method HTTPStatus names its own status, and when to try again in seconds.
 	Handler func(ctx *fasthttp.RequestCtx, c Client) error
@@ -50,7 +52,7 @@ func (a *API) registerExternalRoutes() {
 			continue
 		}
 		a.addResource(m.Path, &route{
-			method: m.Method, action: m.Action, anyRole: m.AnyRole,
+			method: m.Method, action: m.Action, anyRole: m.AnyRole, public: m.Public,
 			handler: func(ctx *fasthttp.RequestCtx, c request) error {
 				return m.Handler(ctx, Client{Addr: a.clientAddr(ctx), Principal: c.principal})
 			},

@@ -16,7 +16,7 @@ import (
 // Tags: envconfig is the variable's name, default its default, shown what
 // documents the default where that is computed, min and max the bounds,
 // oneof the words allowed, form a stricter syntax for a text, empty that an
-// empty value is a value of its own, meaning the line in the README.
+// empty value is a value of its own, meaning the line in the manual.
 type Config struct {
 	// Where to listen, and with how many workers.
 	Host    string `envconfig:"HOST" shown:"every address" form:"host" meaning:"address to listen on, IPv4 or IPv6"`

@@ -54,7 +54,7 @@ func (c Config) Describe() []Variable {
 	return variables
 }
 
-// Markdown returns the table of variables for the README.
+// Markdown returns the table of variables for the manual.
 func Markdown() string {
 	var b strings.Builder
 	b.WriteString("| variable | default | meaning |\n| --- | --- | --- |\n")

@@ -10,29 +10,30 @@ import (
 	"smart-factory-backend/app/config"
 )
 
-var update = flag.Bool("update", false, "write the table of variables into the README")
+var update = flag.Bool("update", false, "write the table of variables into the manual")
 
-const readme = "../../README.md"
+// manualPage is the page of the manual that lists the variables.
+const manualPage = "../web/manual/configure.md"
 
-// readmeTable is the table of variables in the README, which begins as
-// Markdown does and ends with its last row.
-var readmeTable = regexp.MustCompile(`(?m)^\| variable \| default \| meaning \|\n(\|.*\n)+`)
+// manualTable matches the table of variables on that page, from the header that
+// Markdown writes to the last row.
+var manualTable = regexp.MustCompile(`(?m)^\| variable \| default \| meaning \|\n(\|.*\n)+`)
 
-// TestReadmeListsEveryVariable compares the README's table with Config. With
+// TestManualListsEveryVariable compares the manual's table with Config. With
 // -update it writes the table.
-func TestReadmeListsEveryVariable(t *testing.T) {
+func TestManualListsEveryVariable(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(readme)
+	text, err := os.ReadFile(manualPage)
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := readmeTable.FindIndex(text)
+	at := manualTable.FindIndex(text)
 	if at == nil {
-		t.Fatalf("README.md has no table that begins with\n%.40s", config.Markdown())
+		t.Fatalf("%s has no table that begins with\n%.40s", manualPage, config.Markdown())
 	}
 	if *update {
 		whole := string(text[:at[0]]) + config.Markdown() + string(text[at[1]:])
-		if err := os.WriteFile(readme, []byte(whole), 0o644); err != nil {
+		if err := os.WriteFile(manualPage, []byte(whole), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
@@ -41,23 +42,23 @@ func TestReadmeListsEveryVariable(t *testing.T) {
 	want, got := rows(config.Markdown()), rows(table)
 	for name, row := range want {
 		if got[name] != row {
-			t.Errorf("README.md says of %s %q, want %q; run: go test ./app/config -run Readme -update", name, got[name], row)
+			t.Errorf("%s has the row %q, want %q; run: go test ./app/config -run Manual -update", manualPage, got[name], row)
 		}
 	}
 	for name := range got {
 		if want[name] == "" {
-			t.Errorf("README.md lists %s, which is no variable", name)
+			t.Errorf("%s lists %s, which is not a variable", manualPage, name)
 		}
 	}
 }
 
-var row = regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\| ([^|]*) \\|")
+var row = regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\|.*$")
 
-// rows returns the default of each variable in a table.
+// rows returns the row of each variable in a table.
 func rows(table string) map[string]string {
 	found := map[string]string{}
 	for _, match := range row.FindAllStringSubmatch(table, -1) {
-		found[match[1]] = match[2]
+		found[match[1]] = match[0]
 	}
 	return found
 }

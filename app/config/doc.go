@@ -2,7 +2,7 @@
 //
 // Every field of Config is one variable. Its struct tags are the only place
 // where the variable's name, default, bounds and meaning stand; Load,
-// Describe and the table in the README all come from them. Any variable may
+// Describe and the table in the manual all come from them. Any variable may
 // also be read from a file named by <NAME>_FILE, which is how secrets should
 // be handed over. All problems are reported together, each by its variable.
 //

@@ -208,7 +208,7 @@ func (a *App) newAPI() (*api.API, error) {
 		MaxBody: int(c.MaxBodyBytes), MaxDecompressed: int(c.MaxUnpackedBytes), MaxPoints: c.MaxPointsPerRequest,
 		IngestTimeout: c.IngestTimeout, IngestMemory: ingestMemory(c),
 		InfluxMachineTag: c.InfluxMachineTag, InfluxMeasurement: c.InfluxMeasurement(),
-		ExternalRoutes: a.sessions.mounts(), Faults: faulty,
+		ExternalRoutes: append(a.sessions.mounts(), manualRoutes()...), Faults: faulty,
 	})
 }
 

@@ -18,11 +18,12 @@ const module = "smart-factory-backend/"
 var mayImport = map[string][]string{
 	"cmd":       {"cli"},
 	"cli":       {"cluster", "config", "control", "factory", "server"},
-	"server":    {"access", "api", "cluster", "config", "control", "factory", "live", "observe", "socketio", "store", "websocket"},
+	"server":    {"access", "api", "cluster", "config", "control", "factory", "live", "observe", "socketio", "store", "web", "websocket"},
 	"live":      {"access", "factory", "socketio", "websocket"},
 	"api":       {"access", "factory", "ingest", "observe"},
 	"ingest":    {"factory"},
 	"socketio":  {"cluster", "websocket"},
+	"web":       {},
 	"websocket": {},
 	"cluster":   {},
 	"store":     {"factory"},

@@ -1,0 +1,22 @@
+package server
+
+import (
+	"smart-factory-backend/app/api"
+	"smart-factory-backend/app/web"
+
+	"github.com/valyala/fasthttp"
+)
+
+// manualRoutes serve the operator's manual, which needs no key. The second one
+// takes the pages, and the index with a trailing slash.
+func manualRoutes() []api.ExternalRoute {
+	manual := web.NewManual()
+	handle := func(ctx *fasthttp.RequestCtx, _ api.Client) error {
+		manual.Serve(ctx)
+		return nil
+	}
+	return []api.ExternalRoute{
+		{Method: fasthttp.MethodGet, Path: web.ManualPath, Public: true, Handler: handle},
+		{Path: web.ManualPath + "/", Handler: handle},
+	}
+}

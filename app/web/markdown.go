@@ -1,0 +1,148 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"html"
+	"strings"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/text"
+)
+
+// markdown parses and renders the manual. Cell alignment as an attribute needs
+// no inline style, which the content security policy forbids; raw HTML is
+// dropped by default.
+var markdown = goldmark.New(
+	goldmark.WithExtensions(extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
+	goldmark.WithParserOptions(parser.WithAutoHeadingID()),
+)
+
+// document is one page of the manual, rendered without its frame.
+type document struct {
+	name     string
+	title    string
+	sections []section
+	body     string
+}
+
+// section is a heading of the second level.
+type section struct{ id, title string }
+
+// path returns where the document is served.
+func (d document) path() string {
+	if d.name == "index" {
+		return ManualPath
+	}
+	return ManualPath + "/" + d.name
+}
+
+// parseDocument renders Markdown. Links to other pages are written as links
+// between files, so that they work in a repository browser as well; here they
+// become paths. It panics on Markdown that goldmark cannot render, which a test
+// rules out.
+func parseDocument(name string, source []byte) document {
+	d := document{name: name}
+	root := markdown.Parser().Parse(text.NewReader(source))
+	err := ast.Walk(root, func(node ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch n := node.(type) {
+		case *ast.Heading:
+			title := headingText(n, source)
+			switch n.Level {
+			case 1:
+				d.title = title
+			case 2:
+				id, _ := n.AttributeString("id")
+				d.sections = append(d.sections, section{id: string(id.([]byte)), title: title})
+			}
+		case *ast.Link:
+			n.Destination = []byte(pagePath(string(n.Destination)))
+		}
+		return ast.WalkContinue, nil
+	})
+	var b bytes.Buffer
+	if err == nil {
+		err = markdown.Renderer().Render(&b, source, root)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("manual page %s: %v", name, err))
+	}
+	// A wide table scrolls by itself; tabindex makes that possible by keyboard.
+	d.body = strings.NewReplacer(
+		"<table>", `<div class="table" tabindex="0"><table>`, "</table>", "</table></div>", "<pre>", `<pre tabindex="0">`,
+	).Replace(b.String())
+	return d
+}
+
+// headingText returns the text of a heading without its markup.
+func headingText(heading *ast.Heading, source []byte) string {
+	var b strings.Builder
+	_ = ast.Walk(heading, func(node ast.Node, entering bool) (ast.WalkStatus, error) {
+		if leaf, ok := node.(*ast.Text); ok && entering {
+			b.Write(leaf.Value(source))
+		}
+		return ast.WalkContinue, nil
+	})
+	return b.String()
+}
+
+// pagePath turns a link to a file of the manual, such as run.md#docker, into
+// the path of its page. Other links stay as they are.
+func pagePath(link string) string {
+	file, fragment, hasFragment := strings.Cut(link, "#")
+	name, isPage := strings.CutSuffix(file, ".md")
+	if !isPage || strings.Contains(name, "/") {
+		return link
+	}
+	to := document{name: name}.path()
+	if hasFragment {
+		to += "#" + fragment
+	}
+	return to
+}
+
+// renderPage puts a document into the frame that all pages share: navigation,
+// the page's own sections, the text.
+func renderPage(d document, all []document) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>%s – Smart Factory Backend</title>
+<link rel="stylesheet" href="%s/manual.css">
+</head>
+<body>
+<a class="skip" href="#content">Skip to content</a>
+<header><a href="%s">Smart Factory Backend</a> <span>Operator’s manual</span></header>
+<nav aria-label="Manual">
+<ul>
+`, html.EscapeString(d.title), ManualPath, ManualPath)
+	for _, page := range all {
+		current := ""
+		if page.name == d.name {
+			current = ` aria-current="page"`
+		}
+		fmt.Fprintf(&b, "<li><a href=\"%s\"%s>%s</a></li>\n", page.path(), current, html.EscapeString(page.title))
+	}
+	b.WriteString("<li><a href=\"/api/docs\">API reference</a></li>\n</ul>\n</nav>\n<main id=\"content\">\n")
+	title, rest, _ := strings.Cut(d.body, "</h1>\n")
+	b.WriteString(title + "</h1>\n")
+	if len(d.sections) > 2 {
+		b.WriteString("<nav class=\"contents\" aria-label=\"On this page\">\n<h2>On this page</h2>\n<ul>\n")
+		for _, s := range d.sections {
+			fmt.Fprintf(&b, "<li><a href=\"#%s\">%s</a></li>\n", s.id, html.EscapeString(s.title))
+		}
+		b.WriteString("</ul>\n</nav>\n")
+	}
+	b.WriteString(rest + "</main>\n</body>\n</html>\n")
+	return b.Bytes()
+}
