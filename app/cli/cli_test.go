@@ -17,11 +17,11 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// patience is longer than anything takes that works.
+// testTimeout is longer than anything takes in a test that passes.
 const testTimeout = time.Minute
 
-// asProgram is set in the environment of a test binary that is to be the
-// program itself.
+// runAsProgram is the variable that makes the test binary run Main instead of
+// the tests.
 const runAsProgram = "CLI_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// program returns a command that runs the program in a process of its own,
-// with the given NAME=value variables.
+// program returns a command that runs the program in another process with the
+// given NAME=value variables.
 func program(t *testing.T, variables []string, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -44,30 +44,30 @@ func program(t *testing.T, variables []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// result is what a sub-command left behind.
+// result is the exit code and output of a sub-command.
 type result struct {
 	code           int
 	stdout, stderr string
 }
 
-// run runs a sub-command in this process, with a configuration that change
-// may change.
+// run runs a sub-command in this process with the default configuration, which
+// change may modify.
 func run(ctx context.Context, change func(*config.Config), args ...string) result {
 	c := config.Default()
 	if change != nil {
 		change(&c)
 	}
-	return runWith(ctx, func() (config.Config, []config.Warning, error) { return c, nil, nil }, args...)
+	return runWith(ctx, func() (config.Config, error) { return c, nil }, args...)
 }
 
-func runWith(ctx context.Context, load func() (config.Config, []config.Warning, error), args ...string) result {
+func runWith(ctx context.Context, load func() (config.Config, error), args ...string) result {
 	return runWithTimeout(ctx, testTimeout, load, args...)
 }
 
-func runWithTimeout(ctx context.Context, within time.Duration, load func() (config.Config, []config.Warning, error), args ...string) result {
+func runWithTimeout(ctx context.Context, timeout time.Duration, load func() (config.Config, error), args ...string) result {
 	var stdout, stderr bytes.Buffer
 	code := cli.Run(ctx, args, cli.Process{
-		Stdout: &stdout, Stderr: &stderr, Load: load, Getenv: func(string) string { return "" }, HealthTimeout: within,
+		Stdout: &stdout, Stderr: &stderr, Load: load, Getenv: func(string) string { return "" }, HealthTimeout: timeout,
 	})
 	return result{code, stdout.String(), stderr.String()}
 }
@@ -133,7 +133,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// failingWriter stands for a full disk or a closed pipe.
+// failingWriter fails like a full disk.
 type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("no space left") }
@@ -144,7 +144,7 @@ func TestWriteErrorsAreFailures(t *testing.T) {
 		var stderr bytes.Buffer
 		code := cli.Run(t.Context(), args, cli.Process{
 			Stdout: failingWriter{}, Stderr: &stderr, Getenv: func(string) string { return "" },
-			Load: func() (config.Config, []config.Warning, error) { return config.Default(), nil, nil },
+			Load: func() (config.Config, error) { return config.Default(), nil },
 		})
 		if code != 1 || !strings.Contains(stderr.String(), "no space left") {
 			t.Errorf("%v into a full disk = %d, %q, want 1 and why", args, code, stderr.String())

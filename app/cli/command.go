@@ -16,7 +16,7 @@ type command struct {
 	options, arguments string
 	// summary is one line; details are more, for the sub-command's own help.
 	summary, details string
-	run              func(ctx context.Context, args []string, env process) int
+	run              func(ctx context.Context, args []string, p process) int
 	// ownSignals is set if run itself listens to signals.
 	handlesSignals bool
 }
@@ -51,38 +51,20 @@ func findCommand(name string) (command, bool) {
 	return command{}, false
 }
 
-func serveCommand() command {
-	c := command{
-		name: "serve", handlesSignals: true,
-		summary: "run the server (the default)",
-		details: `The configuration comes from environment variables; "` + program + ` config" lists
-them. SIGTERM and SIGINT end the server in good order, a second one at once;
-SIGHUP reloads. Exit codes: 0 ended in good order, 1 can't start, 70 gave up on
-its workers.`,
-	}
-	c.run = func(ctx context.Context, args []string, env process) int {
-		if _, code, ok := c.parseFlags(args, env, nil); !ok {
-			return code
-		}
-		return serve(ctx, env)
-	}
-	return c
-}
-
 func helpCommand() command {
 	return command{
 		name: "help", options: "[COMMAND]",
-		summary: "explain the program, or one sub-command",
-		run: func(ctx context.Context, args []string, env process) int {
+		summary: "show help for the program or one sub-command",
+		run: func(ctx context.Context, args []string, p process) int {
 			if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || args[0] == "help" {
-				writeOverview(env.stdout)
+				writeOverview(p.stdout)
 				return exitOK
 			}
 			c, found := findCommand(args[0])
 			if !found {
-				return unknownCommand(args[0], env)
+				return unknownCommand(args[0], p)
 			}
-			return c.run(ctx, []string{"-h"}, env)
+			return c.run(ctx, []string{"-h"}, p)
 		},
 	}
 }
@@ -90,16 +72,16 @@ func helpCommand() command {
 // overview writes the help of the whole program.
 func writeOverview(w io.Writer) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Takes telemetry from machines, keeps it, and serves it.\n\nUsage: %s [COMMAND]\n\n", program)
+	fmt.Fprintf(&b, "Ingests, stores and serves machine telemetry.\n\nUsage: %s [COMMAND]\n\n", program)
 	for _, c := range commands() {
 		fmt.Fprintf(&b, "  %-28s %s\n", c.synopsis(), c.summary)
 	}
-	fmt.Fprintf(&b, "\nThe configuration is environment variables; %q lists them.\n", program+" config")
-	fmt.Fprintf(&b, "%q explains a command.\n", program+" help COMMAND")
+	fmt.Fprintf(&b, "\nEnvironment variables configure the program; %q lists them.\n", program+" config")
+	fmt.Fprintf(&b, "%q shows help for a command.\n", program+" help COMMAND")
 	_, _ = io.WriteString(w, b.String())
 }
 
-// synopsis returns the command as one types it, without the program's name.
+// synopsis returns the command line without the program's name.
 func (c command) synopsis() string {
 	return strings.Join(strings.Fields(c.name+" "+c.options+" "+c.arguments), " ")
 }

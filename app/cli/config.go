@@ -16,40 +16,38 @@ func configCommand() command {
 	c := command{
 		name: "config", options: "[--json]",
 		summary: "show every variable with its value, default and source",
-		details: `Secrets are shown as ***. Every variable may also be read from a file named by
-<NAME>_FILE. Warnings and problems go to standard error; with a problem the
-exit code is 1, as it would be for serve.`,
+		details: `Secrets are shown as ***. Any variable can also be read from the file that
+<NAME>_FILE names. Warnings and problems go to standard error. If there is a
+problem, the exit code is 1, as for serve.`,
 	}
-	c.run = func(_ context.Context, args []string, env process) int {
+	c.run = func(_ context.Context, args []string, p process) int {
 		var asJSON bool
-		_, code, ok := c.parseFlags(args, env, func(f *flag.FlagSet) {
+		_, code, ok := c.parseFlags(args, p, func(f *flag.FlagSet) {
 			f.BoolVar(&asJSON, "json", false, "print JSON")
 		})
 		if !ok {
 			return code
 		}
-		cfg, warnings, err := env.load()
-		var problems config.Problems
-		if err != nil && !errors.As(err, &problems) {
-			return fail(env, c.name, err)
-		}
+		cfg, err := p.load()
+		warnings := cfg.Warnings(p.environ())
 		if asJSON {
-			code = printJSON(env, c.name, newConfigReport(cfg, warnings, problems))
+			problems, _ := errors.AsType[config.Problems](err)
+			code = printJSON(p, c.name, newConfigReport(cfg, warnings, problems))
 		} else {
-			code = exitStatus(env, c.name, writeVariables(env, cfg.Describe()))
+			code = exitStatus(p, c.name, writeVariables(p, cfg.Describe()))
 			for _, w := range warnings {
-				_, _ = fmt.Fprintf(env.stderr, "warning: %v\n", w)
+				_, _ = fmt.Fprintf(p.stderr, "warning: %v\n", w)
 			}
 		}
 		if err != nil {
-			return fail(env, c.name, err)
+			return exitStatus(p, c.name, err)
 		}
 		return code
 	}
 	return c
 }
 
-// description is the JSON form of the configuration.
+// configReport is the output of config --json.
 type configReport struct {
 	Variables []config.Variable `json:"variables"`
 	Warnings  []string          `json:"warnings"`
@@ -67,9 +65,9 @@ func newConfigReport(cfg config.Config, warnings []config.Warning, problems conf
 	return d
 }
 
-// printVariables writes one line per variable, cut off at the edge of a
+// writeVariables writes one line per variable, clipped to the width of a
 // terminal.
-func writeVariables(env process, variables []config.Variable) error {
+func writeVariables(p process, variables []config.Variable) error {
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 8, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "VARIABLE\tVALUE\tDEFAULT\tSOURCE\tMEANING")
@@ -77,21 +75,21 @@ func writeVariables(env process, variables []config.Variable) error {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", v.Name, cell(v.Value), cell(v.Default), v.Source, v.Meaning)
 	}
 	_ = w.Flush()
-	width, _, terminal := terminalSize(env.stdout)
+	width, _, terminal := terminalSize(p.stdout)
 	for line := range strings.Lines(table.String()) {
 		line = strings.TrimSuffix(line, "\n")
 		if terminal {
 			line = clip(line, width)
 		}
-		if _, err := fmt.Fprintln(env.stdout, line); err != nil {
+		if _, err := fmt.Fprintln(p.stdout, line); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// cell returns text such that it can't break a table: - for none, quoted if
-// there are characters that don't print.
+// cell returns text for a table: - if it is empty, quoted if it contains
+// characters that don't print.
 func cell(text string) string {
 	if text == "" {
 		return "-"

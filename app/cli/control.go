@@ -11,14 +11,14 @@ import (
 	"smart-factory-backend/app/control"
 )
 
-// dial returns a client of the running process.
-func dialControl(env process) (*control.Client, error) {
-	cfg, err := loadVariables(env, "PORT", "CONTROL_SOCKET")
+// dialControl returns a client for the control socket of the running server.
+func dialControl(p process) (*control.Client, error) {
+	cfg, err := p.loadVariables("PORT", "CONTROL_SOCKET")
 	if err != nil {
 		return nil, err
 	}
 	if cfg.ControlSocket == "" {
-		return nil, errors.New("PORT is 0, so the control socket isn't known: set CONTROL_SOCKET")
+		return nil, errors.New("PORT is 0, so the control socket is unknown: set CONTROL_SOCKET")
 	}
 	client, err := control.Dial(cfg.ControlSocket)
 	if !errors.Is(err, control.ErrNotRunning) {
@@ -32,38 +32,38 @@ func dialControl(env process) (*control.Client, error) {
 	return nil, fmt.Errorf("no %s is running%s (%s)", program, where, reason)
 }
 
-const controlSocketHelp = `The process is found by its control socket: CONTROL_SOCKET, or else the default
-for PORT.`
+const controlSocketHelp = `Connects to the control socket that CONTROL_SOCKET names; its default depends on
+PORT.`
 
 func reloadCommand() command {
 	c := command{
 		name:    "reload",
-		summary: "have the running server read its configuration again",
-		details: `Reads again what may change while running (log level, API keys, TLS
-certificate, allowed origins), then replaces the workers one at a time. No
-request and no WebSocket is lost. Returns when it is done.
+		summary: "reload the configuration of the running server",
+		details: `Reloads what may change at run time (log level, API keys, TLS certificate,
+allowed origins), then recycles the workers one at a time. No request and no
+WebSocket is lost. Returns when all workers have been recycled.
 
 ` + controlSocketHelp,
 	}
-	c.run = func(ctx context.Context, args []string, env process) int {
-		if _, code, ok := c.parseFlags(args, env, nil); !ok {
+	c.run = func(ctx context.Context, args []string, p process) int {
+		if _, code, ok := c.parseFlags(args, p, nil); !ok {
 			return code
 		}
-		client, err := dialControl(env) //nolint:contextcheck // a local socket answers at once or not at all
+		client, err := dialControl(p) //nolint:contextcheck // connecting to a local socket does not wait
 		if err != nil {
-			return fail(env, c.name, err)
+			return exitStatus(p, c.name, err)
 		}
 		defer client.Close()
 		result, err := client.Reload(ctx)
 		if err != nil {
-			return fail(env, c.name, err)
+			return exitStatus(p, c.name, err)
 		}
 		changed := "nothing changed"
 		if len(result.Changed) > 0 {
 			changed = "changed: " + strings.Join(result.Changed, ", ")
 		}
-		_, err = fmt.Fprintf(env.stdout, "recycled %s; %s\n", plural(result.Recycled, "worker"), changed)
-		return exitStatus(env, c.name, err)
+		_, err = fmt.Fprintf(p.stdout, "recycled %s; %s\n", plural(result.Recycled, "worker"), changed)
+		return exitStatus(p, c.name, err)
 	}
 	return c
 }
@@ -71,36 +71,36 @@ request and no WebSocket is lost. Returns when it is done.
 func scaleCommand() command {
 	c := command{
 		name: "scale", arguments: "N",
-		summary: "have the running server use N workers",
-		details: `At most GOMAXPROCS; 0 is as many as GOMAXPROCS. No connection is lost. Returns
-when it is done; a restart goes back to CLUSTER_WORKERS.
+		summary: "change the number of workers of the running server to N",
+		details: `N is at most GOMAXPROCS; 0 means GOMAXPROCS. No connection is lost. Returns when
+the workers are running. After a restart CLUSTER_WORKERS applies again.
 
 ` + controlSocketHelp,
 	}
-	c.run = func(ctx context.Context, args []string, env process) int {
-		rest, code, ok := c.parseFlags(args, env, nil)
+	c.run = func(ctx context.Context, args []string, p process) int {
+		rest, code, ok := c.parseFlags(args, p, nil)
 		if !ok {
 			return code
 		}
 		n, err := strconv.Atoi(rest[0])
 		if err != nil || n < 0 {
-			return usageError(env, c.name, fmt.Sprintf("%q is not a number of workers: want a whole number, at least 0", rest[0]))
+			return usageError(p, c.name, fmt.Sprintf("%q is not a number of workers: want a whole number, at least 0", rest[0]))
 		}
-		client, err := dialControl(env) //nolint:contextcheck // a local socket answers at once or not at all
+		client, err := dialControl(p) //nolint:contextcheck // connecting to a local socket does not wait
 		if err != nil {
-			return fail(env, c.name, err)
+			return exitStatus(p, c.name, err)
 		}
 		defer client.Close()
 		result, err := client.Scale(ctx, n)
 		if err != nil {
-			return fail(env, c.name, err)
+			return exitStatus(p, c.name, err)
 		}
 		note := ""
 		if result.Note != "" {
 			note = " (" + result.Note + ")"
 		}
-		_, err = fmt.Fprintf(env.stdout, "%s, before %d%s\n", plural(result.To, "worker"), result.From, note)
-		return exitStatus(env, c.name, err)
+		_, err = fmt.Fprintf(p.stdout, "%s, before %d%s\n", plural(result.To, "worker"), result.From, note)
+		return exitStatus(p, c.name, err)
 	}
 	return c
 }

@@ -1,5 +1,6 @@
-// Package cli is the command line: it finds the sub-command, hands it a
-// context that ends with the first signal, and turns its outcome into an exit
-// code. Sub-commands write to the streams that they are given and return;
-// nothing here ends the process.
+// Package cli implements the command line: it selects the sub-command, passes
+// it a context that a signal cancels, and turns its result into an exit code.
+//
+// A sub-command writes to the streams it is given and returns its exit code.
+// Only a second signal to serve, in signals.go, ends the process from here.
 package cli

@@ -12,27 +12,30 @@ import (
 	"smart-factory-backend/app/control"
 )
 
-// World is the environment of a sub-command under test.
+// Process is the process of a sub-command under test.
 type Process struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
-	Load           func() (config.Config, []config.Warning, error)
-	// HealthWithin is how long healthcheck waits; 0 is as long as anywhere.
+	Environ        []string
+	Load           func() (config.Config, error)
+	// HealthTimeout is how long healthcheck waits; 0 is the default.
 	HealthTimeout time.Duration
 }
 
-// Run is Main in another World.
-func Run(ctx context.Context, args []string, w Process) int {
+// Run is Main with a Process of the test.
+func Run(ctx context.Context, args []string, p Process) int {
 	return run(ctx, args, process{
-		stdout: w.Stdout, stderr: w.Stderr, getenv: w.Getenv, load: w.Load, healthTimeout: cmp.Or(w.HealthTimeout, defaultHealthTimeout),
+		stdout: p.Stdout, stderr: p.Stderr, getenv: p.Getenv, environ: func() []string { return p.Environ },
+		load: p.Load, healthTimeout: cmp.Or(p.HealthTimeout, defaultHealthTimeout),
 	})
 }
 
-// PatientMain is Main, but that healthcheck waits so long.
-func MainWithHealthTimeout(ctx context.Context, healthWithin time.Duration) int {
-	env := newProcess(os.Stdin, os.Stdout, os.Stderr)
-	env.healthTimeout = healthWithin
-	return run(ctx, os.Args[1:], env)
+// MainWithHealthTimeout is Main for the current process, except for how long
+// healthcheck waits.
+func MainWithHealthTimeout(ctx context.Context, timeout time.Duration) int {
+	p := newProcess(os.Stdin, os.Stdout, os.Stderr)
+	p.healthTimeout = timeout
+	return run(ctx, os.Args[1:], p)
 }
 
 // CommandNames returns the names of all sub-commands.
@@ -44,7 +47,7 @@ func CommandNames() []string {
 	return names
 }
 
-// DescribeBuild returns version, commit and date.
+// CompleteBuild returns version, commit and date.
 func CompleteBuild(version, commit, date string, info *debug.BuildInfo) [3]string {
 	b := completeBuild(build{version: version, commit: commit, date: date}, info)
 	return [3]string{b.version, b.commit, b.date}
@@ -55,7 +58,8 @@ func StatusPage(now control.Status, before *control.Status, colours bool) []stri
 	return statusPage(now, before, palette{on: colours})
 }
 
-// Terminal is what Watch believes to write to; one without a width is none.
+// Terminal is the size of the terminal that Watch writes to; the zero value is
+// no terminal.
 type Terminal struct{ Width, Height int }
 
 // Watch is watchStatus.
@@ -75,5 +79,5 @@ func Unit(cfg config.Config, executable string) (stopSeconds int, lowPort bool, 
 	return u.StopSeconds, u.PrivilegedPort, u.Listen, u.Environment
 }
 
-// QuoteUnit is quoteUnit.
+// QuoteUnitWord is quoteUnitWord.
 func QuoteUnitWord(word string) string { return quoteUnitWord(word) }

@@ -16,50 +16,41 @@ import (
 	"smart-factory-backend/app/config"
 )
 
+// defaultHealthTimeout bounds the request of healthcheck.
 const defaultHealthTimeout = 2 * time.Second
 
 func healthcheckCommand() command {
 	c := command{
 		name:    "healthcheck",
-		summary: "ask the server on this machine for its health",
-		details: `Asks /api/health at HOST and PORT and waits for two seconds at most. For
+		summary: "check the health of the server on this machine",
+		details: `Requests /api/health from HOST and PORT, with a timeout of two seconds. Meant for
 HEALTHCHECK in an image without a shell. Exit codes: 0 healthy, 1 not.`,
 	}
-	c.run = func(ctx context.Context, args []string, env process) int {
-		if _, code, ok := c.parseFlags(args, env, nil); !ok {
+	c.run = func(ctx context.Context, args []string, p process) int {
+		if _, code, ok := c.parseFlags(args, p, nil); !ok {
 			return code
 		}
-		cfg, err := loadVariables(env, "HOST", "PORT", "TLS_CERT_FILE")
+		cfg, err := p.loadVariables("HOST", "PORT", "TLS_CERT_FILE")
 		if err != nil {
-			return fail(env, c.name, err)
+			return exitStatus(p, c.name, err)
 		}
-		answer, err := requestHealth(ctx, cfg, env.healthTimeout)
+		health, err := requestHealth(ctx, cfg, p.healthTimeout)
 		if err != nil {
-			return fail(env, c.name, err)
+			return exitStatus(p, c.name, err)
 		}
-		_, err = fmt.Fprintln(env.stdout, answer)
-		return exitStatus(env, c.name, err)
+		_, err = fmt.Fprintln(p.stdout, health)
+		return exitStatus(p, c.name, err)
 	}
 	return c
 }
 
-// loadFor returns the configuration for a command that uses the named
-// variables only: the others may have problems.
-func loadVariables(env process, names ...string) (config.Config, error) {
-	cfg, _, err := env.load()
-	if problems, ok := errors.AsType[config.Problems](err); ok {
-		err = problems.About(names...)
-	}
-	return cfg, err
-}
-
-// askHealth returns the body of a good answer. An answer other than 200 is an
-// error that holds the body.
-func requestHealth(ctx context.Context, cfg config.Config, within time.Duration) (string, error) {
+// requestHealth returns the body of a response with status 200. Any other
+// response is an error that contains its body.
+func requestHealth(ctx context.Context, cfg config.Config, timeout time.Duration) (string, error) {
 	if cfg.Port == 0 {
-		return "", errors.New("PORT is 0, so the port isn't known")
+		return "", errors.New("PORT is 0, so the port is unknown")
 	}
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	scheme := "http"
 	if cfg.TLS() {
@@ -70,8 +61,8 @@ func requestHealth(ctx context.Context, cfg config.Config, within time.Duration)
 	if err != nil {
 		return "", err
 	}
-	// Our own certificate need not name this address; and a proxy has no
-	// business between the process and itself.
+	// The server's certificate need not name this address. HTTP_PROXY is
+	// ignored, since the request must not leave the machine.
 	transport := &http.Transport{
 		DisableKeepAlives: true,
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}, //nolint:gosec // see above
@@ -82,7 +73,7 @@ func requestHealth(ctx context.Context, cfg config.Config, within time.Duration)
 	}
 	response, err := client.Do(request)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return "", fmt.Errorf("%s gave no answer within %v", address, within)
+		return "", fmt.Errorf("%s did not respond within %v", address, timeout)
 	}
 	if err != nil {
 		return "", errors.Unwrap(err)
@@ -90,17 +81,17 @@ func requestHealth(ctx context.Context, cfg config.Config, within time.Duration)
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
 	if err != nil {
-		return "", fmt.Errorf("%s broke off its answer: %w", address, err)
+		return "", fmt.Errorf("read the response of %s: %w", address, err)
 	}
-	answer := strings.TrimSpace(string(body))
+	health := strings.TrimSpace(string(body))
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s answered %s: %s", address, response.Status, answer)
+		return "", fmt.Errorf("%s responded %s: %s", address, response.Status, health)
 	}
-	return answer, nil
+	return health, nil
 }
 
-// localHost returns the host at which a server that listens on host can be
-// reached from the same machine.
+// loopbackHost returns the host to connect to, from the same machine, if the
+// server listens on host.
 func loopbackHost(host string) string {
 	addr, err := netip.ParseAddr(host)
 	switch {

@@ -16,7 +16,7 @@ import (
 	"smart-factory-backend/app/testkit/porttest"
 )
 
-// at makes a configuration say that the server is at address.
+// serverAt returns a change of a configuration to a server at address.
 func serverAt(t *testing.T, address string) func(*config.Config) {
 	t.Helper()
 	addr, err := netip.ParseAddrPort(strings.TrimPrefix(strings.TrimPrefix(address, "http://"), "https://"))
@@ -50,11 +50,11 @@ func TestHealthcheckExitCodeFollowsTheResponse(t *testing.T) {
 	}{
 		"ok":           {respond(200, `{"status":"ok"}`), 0, "{\"status\":\"ok\"}\n", ""},
 		"degraded":     {respond(200, `{"status":"degraded"}`), 0, "{\"status\":\"degraded\"}\n", ""},
-		"down":         {respond(503, `{"status":"down"}`), 1, "", `answered 503 Service Unavailable: {"status":"down"}`},
-		"another page": {respond(404, "no such page"), 1, "", "answered 404 Not Found: no such page"},
+		"down":         {respond(503, `{"status":"down"}`), 1, "", `responded 503 Service Unavailable: {"status":"down"}`},
+		"another page": {respond(404, "no such page"), 1, "", "responded 404 Not Found: no such page"},
 		"a redirection": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
-		}, 1, "", "answered 302 Found"},
+		}, 1, "", "responded 302 Found"},
 		"cut off": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 1, "", "EOF"},
 	}
 	for name, tt := range tests {
@@ -104,14 +104,15 @@ func TestHealthcheckConnectsToTheConfiguredHost(t *testing.T) {
 	}
 }
 
-// silentServer accepts connections and says nothing; accepted tells of each.
+// silentServer accepts connections and never responds; it sends to accepted for
+// each connection.
 func silentServer(t *testing.T) (address string, accepted <-chan struct{}) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := make(chan struct{}, 1)
+	connected := make(chan struct{}, 1)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -121,14 +122,14 @@ func silentServer(t *testing.T) (address string, accepted <-chan struct{}) {
 				return
 			}
 			defer func() { _ = conn.Close() }()
-			told <- struct{}{}
+			connected <- struct{}{}
 		}
 	}()
 	t.Cleanup(func() {
 		_ = l.Close()
 		<-ended
 	})
-	return l.Addr().String(), told
+	return l.Addr().String(), connected
 }
 
 func TestHealthcheckFailures(t *testing.T) {
@@ -138,9 +139,9 @@ func TestHealthcheckFailures(t *testing.T) {
 		address, _ := silentServer(t)
 		c := config.Default()
 		serverAt(t, address)(&c)
-		load := func() (config.Config, []config.Warning, error) { return c, nil, nil }
+		load := func() (config.Config, error) { return c, nil }
 		got := runWithTimeout(t.Context(), 0, load, "healthcheck")
-		if want := address + " gave no answer within 2s"; got.code != 1 || !strings.Contains(got.stderr, want) {
+		if want := address + " did not respond within 2s"; got.code != 1 || !strings.Contains(got.stderr, want) {
 			t.Errorf("healthcheck = %+v, want exit code 1 and %q", got, want)
 		}
 	})

@@ -1,48 +1,52 @@
 package cli
 
 import (
+	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"time"
 
 	"smart-factory-backend/app/config"
-
-	"golang.org/x/term"
 )
 
-// environment is what a sub-command sees of the world around it.
+// process is what a sub-command uses of the operating system's process.
 type process struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	// getenv returns a variable that is not part of the configuration.
 	getenv func(name string) string
-	// load reads the configuration, as config.Load does.
-	load func() (config.Config, []config.Warning, error)
-	// healthWithin is how long healthcheck waits for an answer.
+	// environ returns all variables as NAME=value, as os.Environ does.
+	environ func() []string
+	// load reads the configuration; its error is of type config.Problems.
+	load func() (config.Config, error)
+	// healthTimeout is how long healthcheck waits for a response.
 	healthTimeout time.Duration
 }
 
-// ofProcess is the environment of this process.
+// newProcess returns the current process with the given streams.
 func newProcess(stdin io.Reader, stdout, stderr io.Writer) process {
 	return process{
-		stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv, load: config.Load, healthTimeout: defaultHealthTimeout,
+		stdin: stdin, stdout: stdout, stderr: stderr,
+		getenv: os.Getenv, environ: os.Environ,
+		load:          func() (config.Config, error) { return config.Load(os.LookupEnv) },
+		healthTimeout: defaultHealthTimeout,
 	}
 }
 
-// terminalSize returns the size of the terminal that w writes to; ok is false
-// if it isn't one.
-func terminalSize(w io.Writer) (width, height int, ok bool) {
-	file, isFile := w.(*os.File)
-	if !isFile {
-		return 0, 0, false
+// loadVariables returns the configuration for a sub-command that uses only the
+// named variables; problems of others are ignored.
+func (p process) loadVariables(names ...string) (config.Config, error) {
+	cfg, err := p.load()
+	if problems, ok := errors.AsType[config.Problems](err); ok {
+		err = problems.About(names...)
 	}
-	width, height, err := term.GetSize(int(file.Fd()))
-	return width, height, err == nil
+	return cfg, err
 }
 
-// colours reports whether w is a terminal whose user has nothing against
-// colours (https://no-color.org).
-func (e process) colours(w io.Writer) bool {
-	_, _, ok := terminalSize(w)
-	return ok && e.getenv("NO_COLOR") == "" && e.getenv("TERM") != "dumb"
+// printJSON writes value to standard output as one line of JSON.
+func printJSON(p process, name string, value any) int {
+	return exitStatus(p, name, writeJSON(p.stdout, value))
 }
+
+func writeJSON(w io.Writer, value any) error { return json.NewEncoder(w).Encode(value) }

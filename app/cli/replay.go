@@ -48,8 +48,8 @@ type replayConfig struct {
 
 // replayCommand posts recordings to a server. It returns exitOK only if every
 // reading was accepted.
-func replayCommand(ctx context.Context, args []string, env process) int {
-	f, err := parseReplay(args, env)
+func replayCommand(ctx context.Context, args []string, p process) int {
+	f, err := parseReplay(args, p)
 	if errors.Is(err, flag.ErrHelp) {
 		return exitOK
 	}
@@ -59,26 +59,26 @@ func replayCommand(ctx context.Context, args []string, env process) int {
 	}
 	switch {
 	case errors.Is(err, replay.ErrOptions):
-		_, _ = fmt.Fprintf(env.stderr, "replay: %v\nsee: smart-factory-backend replay -h\n", err)
+		_, _ = fmt.Fprintf(p.stderr, "replay: %v\nsee: smart-factory-backend replay -h\n", err)
 		return exitUsage
 	case err != nil && ctx.Err() != nil:
 		return exitInterrupted
 	case err != nil:
-		_, _ = fmt.Fprintf(env.stderr, "replay: %v\n", err)
+		_, _ = fmt.Fprintf(p.stderr, "replay: %v\n", err)
 		return exitFailure
 	}
-	return f.report(sum, env)
+	return f.report(sum, p)
 }
 
 // report writes the summary and chooses the exit code.
-func (f replayConfig) report(sum replay.Summary, env process) int {
+func (f replayConfig) report(sum replay.Summary, p process) int {
 	var err error
 	if f.json {
-		out := json.NewEncoder(env.stdout)
+		out := json.NewEncoder(p.stdout)
 		out.SetIndent("", "  ")
 		err = out.Encode(sum)
 	} else {
-		err = sum.WriteText(env.stdout, f.State)
+		err = sum.WriteText(p.stdout, f.State)
 	}
 	switch {
 	case sum.Interrupted:
@@ -90,13 +90,13 @@ func (f replayConfig) report(sum replay.Summary, env process) int {
 }
 
 // parseReplay reads the command line, in which flags may also follow files.
-func parseReplay(args []string, env process) (replayConfig, error) {
+func parseReplay(args []string, p process) (replayConfig, error) {
 	var f replayConfig
-	set := f.flagSet(env)
+	set := f.flagSet(p)
 	for {
 		if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
-			_, _ = fmt.Fprint(env.stdout, replayUsage)
-			set.SetOutput(env.stdout)
+			_, _ = fmt.Fprint(p.stdout, replayUsage)
+			set.SetOutput(p.stdout)
 			set.PrintDefaults()
 			return f, err
 		} else if err != nil {
@@ -118,17 +118,17 @@ func parseReplay(args []string, env process) (replayConfig, error) {
 	case f.Speed <= 0:
 		return f, fmt.Errorf("%w: --speed %v is not above 0", replay.ErrOptions, f.Speed)
 	}
-	f.Key = cmp.Or(f.Key, env.getenv("API_KEY"))
-	f.Display = replay.NewDisplay(env.stderr)
+	f.Key = cmp.Or(f.Key, p.getenv("API_KEY"))
+	f.Display = replay.NewDisplay(p.stderr)
 	return f, nil
 }
 
 // flagSet binds the flags to f.
-func (f *replayConfig) flagSet(env process) *flag.FlagSet {
+func (f *replayConfig) flagSet(p process) *flag.FlagSet {
 	set := flag.NewFlagSet("replay", flag.ContinueOnError)
 	set.SetOutput(io.Discard) // the caller tells what is wrong
 	f.Columns.Rename = make(metricNames)
-	set.StringVar(&f.URL, "url", "http://127.0.0.1:"+cmp.Or(env.getenv("PORT"), "3000"), "`URL` of the server")
+	set.StringVar(&f.URL, "url", "http://127.0.0.1:"+cmp.Or(p.getenv("PORT"), "3000"), "`URL` of the server")
 	set.StringVar(&f.Key, "key", "", "API `key`; better given as API_KEY in the environment")
 	set.StringVar(&f.Machine, "machine", "", "`name` of the machine, for all files (default: the file's name without extension)")
 	set.StringVar(&f.Columns.Metric, "metric", "", "`name` of the metric of a file with one value column (default: its header)")

@@ -17,7 +17,7 @@ import (
 	"smart-factory-backend/app/cli"
 )
 
-// taker is a server that takes telemetry, and refuses that of machine "bad".
+// telemetryServer records telemetry, and rejects one reading of machine "bad".
 type telemetryServer struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -27,24 +27,24 @@ type telemetryServer struct {
 
 func newTelemetryServer(t *testing.T) *telemetryServer {
 	t.Helper()
-	k := &telemetryServer{}
-	k.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := &telemetryServer{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.bodies = append(k.bodies, string(raw))
-		k.keys = append(k.keys, r.Header.Get("Authorization"))
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.bodies = append(s.bodies, string(raw))
+		s.keys = append(s.keys, r.Header.Get("Authorization"))
 		if bytes.Contains(raw, []byte(`"machine":"bad"`)) {
 			_, _ = io.WriteString(w, `{"accepted":1,"rejected":1,"errors":[{"pointer":"/0/ts","detail":"no"}]}`)
 			return
 		}
 		_, _ = fmt.Fprintf(w, `{"accepted":%d,"rejected":0,"errors":[]}`, bytes.Count(raw, []byte(`"ts":`)))
 	}))
-	t.Cleanup(k.Close)
-	return k
+	t.Cleanup(s.Close)
+	return s
 }
 
-// replay runs the sub-command with variables given as NAME=value.
+// replay runs the sub-command with the given variables.
 func replay(ctx context.Context, variables map[string]string, args ...string) result {
 	var stdout, stderr bytes.Buffer
 	code := cli.Run(ctx, append([]string{"replay"}, args...), cli.Process{
@@ -53,7 +53,7 @@ func replay(ctx context.Context, variables map[string]string, args ...string) re
 	return result{code, stdout.String(), stderr.String()}
 }
 
-// recording writes two readings and returns their file.
+// recording writes two readings to a file and returns its path.
 func recording(t *testing.T, name string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -65,15 +65,15 @@ func recording(t *testing.T, name string) string {
 
 func TestReplayUsesPortAndKeyOfTheEnvironment(t *testing.T) {
 	t.Parallel()
-	k := newTelemetryServer(t)
-	port := k.URL[strings.LastIndexByte(k.URL, ':')+1:]
+	s := newTelemetryServer(t)
+	port := s.URL[strings.LastIndexByte(s.URL, ':')+1:]
 	got := replay(t.Context(), map[string]string{"PORT": port, "API_KEY": "secret"}, recording(t, "press.csv"), "--fast")
 	if got.code != 0 || !strings.Contains(got.stdout, "accepted 2, rejected 0") {
 		t.Fatalf("replay = %+v, want exit 0 and both accepted", got)
 	}
 	const want = `[{"machine":"press","ts":1767225600000,"values":{"oil_temp":1.5}},{"machine":"press","ts":1767225601000,"values":{"oil_temp":2}}]`
-	if len(k.bodies) != 1 || k.bodies[0] != want || k.keys[0] != "Bearer secret" {
-		t.Errorf("the server got %q with %q, want %s with the key", k.bodies, k.keys, want)
+	if len(s.bodies) != 1 || s.bodies[0] != want || s.keys[0] != "Bearer secret" {
+		t.Errorf("the server got %q with %q, want %s with the key", s.bodies, s.keys, want)
 	}
 }
 
@@ -90,10 +90,10 @@ func TestReplayMachineAndMetricNames(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			k := newTelemetryServer(t)
-			got := replay(t.Context(), nil, append(tt.flags, "--url", k.URL, "--fast", recording(t, "press.csv"))...)
-			if got.code != 0 || len(k.bodies) != 1 || !strings.Contains(k.bodies[0], tt.want) {
-				t.Errorf("replay = %+v, the server got %q; want %s", got, k.bodies, tt.want)
+			s := newTelemetryServer(t)
+			got := replay(t.Context(), nil, append(tt.flags, "--url", s.URL, "--fast", recording(t, "press.csv"))...)
+			if got.code != 0 || len(s.bodies) != 1 || !strings.Contains(s.bodies[0], tt.want) {
+				t.Errorf("replay = %+v, the server got %q; want %s", got, s.bodies, tt.want)
 			}
 		})
 	}
@@ -101,8 +101,8 @@ func TestReplayMachineAndMetricNames(t *testing.T) {
 
 func TestReplayWritesJSON(t *testing.T) {
 	t.Parallel()
-	k := newTelemetryServer(t)
-	got := replay(t.Context(), nil, "--json", "--fast", "--url", k.URL, recording(t, "bad.csv"))
+	s := newTelemetryServer(t)
+	got := replay(t.Context(), nil, "--json", "--fast", "--url", s.URL, recording(t, "bad.csv"))
 	var sum struct {
 		Accepted, Rejected int
 		Rejections         []string

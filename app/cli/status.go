@@ -9,51 +9,51 @@ import (
 	"smart-factory-backend/app/control"
 )
 
-// rateSpan is the time between the two looks that a rate takes.
+// rateInterval is the time over which request rates are measured.
 const rateInterval = 250 * time.Millisecond
 
 func statusCommand() command {
 	c := command{
 		name: "status", options: "[--watch] [--json]",
-		summary: "show the running server and its workers",
+		summary: "show the status of the running server and its workers",
 		details: `Requests per second are measured over a quarter of a second, with --watch over
-the last second. With both flags each second gives one line of JSON.
+a second. --watch --json prints one line of JSON every second.
 
 ` + controlSocketHelp,
 	}
-	c.run = func(ctx context.Context, args []string, env process) int {
+	c.run = func(ctx context.Context, args []string, p process) int {
 		var watch, asJSON bool
-		_, code, ok := c.parseFlags(args, env, func(f *flag.FlagSet) {
-			f.BoolVar(&watch, "watch", false, "show it again every second, until Ctrl-C")
+		_, code, ok := c.parseFlags(args, p, func(f *flag.FlagSet) {
+			f.BoolVar(&watch, "watch", false, "refresh every second until Ctrl-C")
 			f.BoolVar(&asJSON, "json", false, "print JSON")
 		})
 		if !ok {
 			return code
 		}
-		client, err := dialControl(env) //nolint:contextcheck // a local socket answers at once or not at all
+		client, err := dialControl(p) //nolint:contextcheck // connecting to a local socket does not wait
 		if err != nil {
-			return fail(env, c.name, err)
+			return exitStatus(p, c.name, err)
 		}
 		defer client.Close()
 		switch {
 		case watch:
 			ticker := time.NewTicker(time.Second)
 			defer ticker.Stop()
-			err = watchStatus(ctx, client, ticker.C, newStatusDisplay(env, asJSON))
+			err = watchStatus(ctx, client, ticker.C, newStatusDisplay(p, asJSON))
 		case asJSON:
-			err = printStatusJSON(ctx, client, env.stdout)
+			err = printStatusJSON(ctx, client, p.stdout)
 		default:
-			err = printStatusPage(ctx, client, env)
+			err = printStatusPage(ctx, client, p)
 		}
 		if ctx.Err() != nil {
 			return exitInterrupted
 		}
-		return exitStatus(env, c.name, err)
+		return exitStatus(p, c.name, err)
 	}
 	return c
 }
 
-// statusSource is what the status is asked of.
+// statusReader returns the status of a server. *control.Client implements it.
 type statusReader interface {
 	Status(ctx context.Context) (control.Status, error)
 }
@@ -66,8 +66,9 @@ func printStatusJSON(ctx context.Context, source statusReader, w io.Writer) erro
 	return writeJSON(w, status)
 }
 
-// measuredStatus shows the second of two looks, with the rates in between.
-func printStatusPage(ctx context.Context, source statusReader, env process) error {
+// printStatusPage reads the status twice and prints the second one, with the
+// request rates in between.
+func printStatusPage(ctx context.Context, source statusReader, p process) error {
 	before, err := source.Status(ctx)
 	if err != nil {
 		return err
@@ -81,7 +82,7 @@ func printStatusPage(ctx context.Context, source statusReader, env process) erro
 	if err != nil {
 		return err
 	}
-	page := statusPage(now, &before, palette{on: env.colours(env.stdout)})
-	_, err = io.WriteString(env.stdout, joinLines(page))
+	page := statusPage(now, &before, newPalette(p))
+	_, err = io.WriteString(p.stdout, joinLines(page))
 	return err
 }

@@ -10,15 +10,15 @@ import (
 	"smart-factory-backend/app/control"
 )
 
-// statusPage returns the lines of a status. The rates are those since before,
-// if that isn't nil.
+// statusPage returns the lines of a status page. Rates are computed from the
+// earlier status before; if that is nil they are unknown.
 func statusPage(now control.Status, before *control.Status, colours palette) []string {
 	lines := summaryLines(now, colours)
 	lines = append(lines, "")
 	return append(lines, workerLines(now, before, colours)...)
 }
 
-// statusHead returns what is true of the process as a whole.
+// summaryLines returns the lines about the process as a whole.
 func summaryLines(s control.Status, colours palette) []string {
 	running := 0
 	for _, w := range s.Workers {
@@ -56,7 +56,7 @@ func summaryLines(s control.Status, colours palette) []string {
 	}
 }
 
-// workerTable returns one line per worker under a heading, and their sums.
+// workerLines returns a heading, one line per worker and a line of totals.
 func workerLines(now control.Status, before *control.Status, colours palette) []string {
 	rows := [][]string{{"ID", "GENERATION", "STATE", "UPTIME", "RESTARTS", "PANICS", "CONNECTIONS", "IN FLIGHT", "REQUESTS/S"}}
 	var restarts, panics uint64
@@ -90,8 +90,8 @@ func workerLines(now control.Status, before *control.Status, colours palette) []
 	})
 }
 
-// requestRate returns the requests per second of a worker since before, by
-// the clock of the process. It isn't known of a worker that was not there.
+// requestRate returns the requests per second of a worker since before, timed
+// by the uptime of the process. It is unknown for a worker that before lacks.
 func requestRate(now control.Status, before *control.Status, w control.Worker) (rate float64, known bool) {
 	if before == nil || before.PID != now.PID || now.UptimeS <= before.UptimeS {
 		return 0, false
@@ -104,8 +104,8 @@ func requestRate(now control.Status, before *control.Status, w control.Worker) (
 	return 0, false
 }
 
-// alignRows sets rows in columns, the third to the left and the others to
-// the right. Each padded cell passes through decorate, which may add colour.
+// alignRows aligns the third column to the left and the others to the right.
+// Each cell passes through decorate, which may add colours.
 func alignRows(rows [][]string, decorate func(row, column int, cell string) string) []string {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
@@ -141,7 +141,7 @@ func formatRate(rate float64, known bool) string {
 	return strconv.FormatFloat(rate, 'f', 0, 64)
 }
 
-// showSeconds returns a time in its two largest units.
+// formatSeconds returns a duration in its two largest units.
 func formatSeconds(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second)).Truncate(time.Second)
 	days, hours, minutes := int(d.Hours())/24, int(d.Hours())%24, int(d.Minutes())%60

@@ -14,7 +14,7 @@ import (
 	"smart-factory-backend/app/control"
 )
 
-// busy is a process with something to look at.
+// sampleStatus returns a status with every member set.
 func sampleStatus() control.Status {
 	return control.Status{
 		PID: 4211, Version: "1.4.0", Commit: "3f2a9c1", UptimeS: 273_840, Environment: "production",
@@ -32,7 +32,7 @@ func sampleStatus() control.Status {
 	}
 }
 
-// before is busy half a second earlier, when worker 4 was not there.
+// earlierStatus returns sampleStatus half a second earlier, without worker 4.
 func earlierStatus() *control.Status {
 	s := sampleStatus()
 	s.UptimeS -= 0.5
@@ -88,8 +88,8 @@ func (b backend) Reload(ctx context.Context) (control.ReloadResult, error) {
 }
 func (b backend) Scale(_ context.Context, n int) (control.ScaleResult, error) { return b.scale(n) }
 
-// behind runs a control server until the test ends, and returns what makes a
-// configuration find it.
+// serveControl runs a control server until the test ends, and returns a change
+// of a configuration to its socket.
 func serveControl(t *testing.T, b backend) func(*config.Config) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
@@ -109,8 +109,8 @@ func serveControl(t *testing.T, b backend) func(*config.Config) {
 	return func(c *config.Config) { c.ControlSocket = path }
 }
 
-// onTheWay returns a backend that is half a second older at each look, and
-// has served 500 requests meanwhile.
+// countingBackend returns a backend whose uptime grows by half a second, and
+// whose requests grow by 500, with every call.
 func countingBackend() backend {
 	s := *earlierStatus()
 	return backend{status: func() (control.Status, error) {
@@ -220,7 +220,7 @@ func TestControlCommandsWithoutARunningServer(t *testing.T) {
 		if got.code != 1 || got.stderr != want {
 			t.Errorf("%v = %+v, want exit code 1 and %q", args, got, want)
 		}
-		// A port that the system doesn't give out, so nobody is there.
+		// The system assigns no privileged ports, so no server uses this one.
 		got = run(t.Context(), func(c *config.Config) {
 			c.Port, c.ControlSocket = 1, ""
 			c.ControlSocket = c.ControlSocketFor(1)

@@ -43,8 +43,8 @@ func pseudoTerminal(t *testing.T) (keyboard, screen *os.File) {
 	return keyboard, screen
 }
 
-// onTerminal runs the program on a terminal and returns all that it shows; at
-// the first occurrence of until, interrupt it. An empty until lets it end.
+// runOnTerminal runs the program on a terminal and returns its output. It
+// interrupts the program at the first occurrence of until, unless that is empty.
 func runOnTerminal(t *testing.T, variables []string, until string, args ...string) (shown string, code int) {
 	t.Helper()
 	keyboard, screen := pseudoTerminal(t)
@@ -67,7 +67,7 @@ func runOnTerminal(t *testing.T, variables []string, until string, args ...strin
 				t.Error(err)
 			}
 		}
-		if errors.Is(err, unix.EIO) || errors.Is(err, io.EOF) { // nobody has the terminal open any more
+		if errors.Is(err, unix.EIO) || errors.Is(err, io.EOF) { // the terminal is closed
 			break
 		}
 		if err != nil {
@@ -78,7 +78,8 @@ func runOnTerminal(t *testing.T, variables []string, until string, args ...strin
 	return out.String(), cmd.ProcessState.ExitCode()
 }
 
-// socketOf returns the variable that leads to a control server.
+// controlSocketVariable runs a control server and returns the variable that
+// names its socket.
 func controlSocketVariable(t *testing.T, b backend) []string {
 	t.Helper()
 	var c config.Config
@@ -88,7 +89,7 @@ func controlSocketVariable(t *testing.T, b backend) []string {
 
 func TestWatchRestoresTheCursor(t *testing.T) {
 	t.Parallel()
-	// The second page shows a rate, the first can't.
+	// Only the second page shows a rate.
 	shown, code := runOnTerminal(t, controlSocketVariable(t, countingBackend()), "  1000\x1b[K", "status", "--watch")
 	if code != 130 {
 		t.Errorf("status --watch after Ctrl-C: exit code %d, want 130", code)

@@ -27,69 +27,69 @@ func unitCommand() command {
 	c := command{
 		name: "unit", options: "[--socket]",
 		summary: "print a hardened systemd unit",
-		details: `The unit runs this binary from where it is now, with the variables that are set
-now. Secrets are left out: they belong into the environment file or the
-credentials that the unit names. Data is kept in /var/lib/` + program + `.
-With --socket it prints the socket unit that goes with it, for a port that
-systemd keeps open while the service restarts.
+		details: `The unit runs this binary at its present path, with the variables that are set
+now. It contains no secrets: put them into the environment file or the
+credentials that the unit names. Data is stored in /var/lib/` + program + `.
+With --socket it prints the matching socket unit, with which systemd keeps the
+port open while the service restarts.
 
   ` + program + ` unit > /etc/systemd/system/` + program + `.service
   systemctl daemon-reload && systemctl enable --now ` + program,
 	}
-	c.run = func(_ context.Context, args []string, env process) int {
+	c.run = func(_ context.Context, args []string, p process) int {
 		var socket bool
-		_, code, ok := c.parseFlags(args, env, func(f *flag.FlagSet) {
+		_, code, ok := c.parseFlags(args, p, func(f *flag.FlagSet) {
 			f.BoolVar(&socket, "socket", false, "print the socket unit")
 		})
 		if !ok {
 			return code
 		}
-		cfg, err := loadVariables(env, unitVariables()...)
+		cfg, err := p.loadVariables(unitVariables()...)
 		if err != nil {
-			return fail(env, c.name, err)
+			return exitStatus(p, c.name, err)
 		}
 		if cfg.Port == 0 {
-			return fail(env, c.name, errors.New("PORT is 0: a unit needs a port"))
+			return exitStatus(p, c.name, errors.New("PORT is 0: a unit needs a port"))
 		}
 		executable, err := os.Executable()
 		if err != nil {
-			return fail(env, c.name, err)
+			return exitStatus(p, c.name, err)
 		}
 		for _, hidden := range []string{"/home/", "/root/", "/tmp/", "/var/tmp/"} {
 			if strings.HasPrefix(executable, hidden) {
-				_, _ = fmt.Fprintf(env.stderr, "warning: the unit can't see %s: install it below /usr/local or /opt first\n", executable)
+				_, _ = fmt.Fprintf(p.stderr, "warning: the unit can't access %s: install the binary below /usr/local or /opt first\n", executable)
 			}
 		}
 		text := serviceTemplate
 		if socket {
 			text = socketTemplate
 		}
-		_, err = io.WriteString(env.stdout, newUnit(cfg, executable).render(text))
-		return exitStatus(env, c.name, err)
+		_, err = io.WriteString(p.stdout, newUnit(cfg, executable).render(text))
+		return exitStatus(p, c.name, err)
 	}
 	return c
 }
 
-// unit is what differs from one unit to the next.
+// unit holds the values that are filled into a template.
 type unit struct {
 	Program, Executable string
-	// Environment are quoted assignments.
+	// Environment holds quoted assignments.
 	Environment []string
 	// Listen is host:port, or the port alone.
 	Listen string
-	// LowPort is set if listening takes a capability.
+	// PrivilegedPort is set if listening requires CAP_NET_BIND_SERVICE.
 	PrivilegedPort bool
 	StopSeconds    int
 }
 
-// Lines of the service's template that depend on the port.
+// Lines of the service template that depend on the port.
 const (
 	privilegedPortLines   = "CapabilityBoundingSet=CAP_NET_BIND_SERVICE\nAmbientCapabilities=CAP_NET_BIND_SERVICE"
 	unprivilegedPortLines = "CapabilityBoundingSet=\nAmbientCapabilities=\nPrivateUsers=yes"
 )
 
-// fill puts what differs into a template, by hand: with text/template in the
-// program the linker has to keep every method of every type, some 10 MB.
+// render fills in a template. It doesn't use text/template, with which the
+// linker keeps every method of every type: the binary would grow by 10 MB.
 func (u unit) render(text string) string {
 	var environment strings.Builder
 	for _, assignment := range u.Environment {
@@ -105,15 +105,15 @@ func (u unit) render(text string) string {
 	).Replace(text)
 }
 
-// beyondShutdown is what the process may need besides SHUTDOWN_DELAY and
-// SHUTDOWN_TIMEOUT: the gate, the last commit, closing the store.
+// teardownAllowance is the time for a shutdown in addition to SHUTDOWN_DELAY
+// and SHUTDOWN_TIMEOUT: for the last commit and for closing the store.
 const teardownAllowance = 10 * time.Second
 
-// placedByUnit are variables that the unit sets by itself, or leaves to the
+// managedVariables are those that the unit sets itself or leaves to the
 // environment file.
 var managedVariables = []string{"NODE_ENV", "DATA_DIR", "DATABASE_URL", "CONTROL_SOCKET", "API_KEYS", "REDIS_URL"}
 
-// takenIntoUnit returns the variables that the unit carries if they are set.
+// unitVariables returns the variables that the unit contains if they are set.
 func unitVariables() []string {
 	var names []string
 	for _, v := range config.Default().Describe() {
@@ -142,7 +142,8 @@ func newUnit(cfg config.Config, executable string) unit {
 	return u
 }
 
-// quoteUnit quotes one word for a unit file, where % begins a specifier.
+// quoteUnitWord quotes one word for a unit file, in which % begins a specifier;
+// see systemd.syntax(7).
 func quoteUnitWord(word string) string {
 	word = strings.ReplaceAll(word, "%", "%%")
 	if strings.ContainsAny(word, " \t\n\"'\\") {

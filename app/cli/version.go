@@ -1,23 +1,24 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"runtime/debug"
 )
 
-// Set at link time, for instance by
+// Set at link time, for example with
 // -ldflags "-X smart-factory-backend/app/cli.version=1.2.3".
 var version, commit, date string
 
-// build says what this binary was made from.
+// build identifies the binary.
 type build struct {
 	version, commit, date, goVersion string
 }
 
-// thisBuild returns what was set at link time, and for the rest what the go
-// command recorded.
+// currentBuild returns the values set at link time, completed by those that the
+// go command recorded.
 func currentBuild() build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -26,7 +27,7 @@ func currentBuild() build {
 	return completeBuild(build{version: version, commit: commit, date: date}, info)
 }
 
-// describeBuild fills in from info what is empty in b.
+// completeBuild sets the empty fields of b from info.
 func completeBuild(b build, info *debug.BuildInfo) build {
 	recorded := map[string]string{}
 	for _, s := range info.Settings {
@@ -41,28 +42,18 @@ func completeBuild(b build, info *debug.BuildInfo) build {
 			b.commit += "-modified"
 		}
 	}
-	b.version = firstOf(b.version, info.Main.Version, "unknown")
-	b.commit = firstOf(b.commit, "unknown")
-	b.date = firstOf(b.date, recorded["vcs.time"], "unknown")
-	b.goVersion = firstOf(info.GoVersion, "unknown")
+	b.version = cmp.Or(b.version, info.Main.Version, "unknown")
+	b.commit = cmp.Or(b.commit, "unknown")
+	b.date = cmp.Or(b.date, recorded["vcs.time"], "unknown")
+	b.goVersion = cmp.Or(info.GoVersion, "unknown")
 	return b
-}
-
-// firstOf returns the first text that isn't empty.
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 func versionCommand() command {
 	c := command{name: "version", options: "[--json]", summary: "print version, commit, date and Go version"}
-	c.run = func(_ context.Context, args []string, env process) int {
+	c.run = func(_ context.Context, args []string, p process) int {
 		var asJSON bool
-		_, code, ok := c.parseFlags(args, env, func(f *flag.FlagSet) {
+		_, code, ok := c.parseFlags(args, p, func(f *flag.FlagSet) {
 			f.BoolVar(&asJSON, "json", false, "print JSON")
 		})
 		if !ok {
@@ -70,13 +61,13 @@ func versionCommand() command {
 		}
 		b := currentBuild()
 		if asJSON {
-			return printJSON(env, c.name, map[string]string{
+			return printJSON(p, c.name, map[string]string{
 				"version": b.version, "commit": b.commit, "date": b.date, "go": b.goVersion,
 			})
 		}
-		_, err := fmt.Fprintf(env.stdout, "%s %s\ncommit %s\ndate   %s\ngo     %s\n",
+		_, err := fmt.Fprintf(p.stdout, "%s %s\ncommit %s\ndate   %s\ngo     %s\n",
 			program, b.version, b.commit, b.date, b.goVersion)
-		return exitStatus(env, c.name, err)
+		return exitStatus(p, c.name, err)
 	}
 	return c
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -11,34 +10,8 @@ import (
 	"smart-factory-backend/app/control"
 )
 
-// palette colours words, if it is on.
-type palette struct{ on bool }
-
-func (p palette) colour(code, text string) string {
-	if !p.on || text == "" {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
-}
-
-func (p palette) good(text string) string { return p.colour("32", text) }
-func (p palette) bad(text string) string  { return p.colour("31", text) }
-
-// state colours the state of a worker or process: green is as it should be,
-// yellow will pass, red wants a look.
-func (p palette) state(text string) string {
-	word, _, _ := strings.Cut(text, ",")
-	switch word {
-	case "running":
-		return p.good(text)
-	case "starting", "draining", "recycling", "stopping":
-		return p.colour("33", text)
-	}
-	return p.bad(text)
-}
-
-// screen shows one status after the other: in place on a terminal, one below
-// the other elsewhere.
+// statusDisplay writes successive statuses: in place on a terminal, otherwise
+// one below the other.
 type statusDisplay struct {
 	out     io.Writer
 	size    func() (width, height int, ok bool)
@@ -46,32 +19,24 @@ type statusDisplay struct {
 	asJSON  bool
 }
 
-func newStatusDisplay(env process, asJSON bool) statusDisplay {
+func newStatusDisplay(p process, asJSON bool) statusDisplay {
 	return statusDisplay{
-		out:     env.stdout,
-		size:    func() (int, int, bool) { return terminalSize(env.stdout) },
-		colours: palette{on: env.colours(env.stdout)},
+		out:     p.stdout,
+		size:    func() (int, int, bool) { return terminalSize(p.stdout) },
+		colours: newPalette(p),
 		asJSON:  asJSON,
 	}
 }
 
-const (
-	hideCursor  = "\x1b[?25l"
-	showCursor  = "\x1b[?25h"
-	clearScreen = "\x1b[2J"
-	cursorHome  = "\x1b[H"
-	clearLine   = "\x1b[K" // from the cursor to the end of the line
-	clearBelow  = "\x1b[J" // from the cursor to the end of the screen
-)
-
-// watchStatus shows the status at once and at each tick, until ctx ends,
-// whose cause it then returns. A process that doesn't answer is waited for.
-func watchStatus(ctx context.Context, source statusReader, ticks <-chan time.Time, s statusDisplay) (err error) {
-	if _, _, terminal := s.size(); terminal && !s.asJSON {
-		if _, err := io.WriteString(s.out, hideCursor+clearScreen); err != nil {
+// watchStatus displays the status at once and at every tick. It returns the
+// cause of the end of ctx, or an error of the output. While the server can't
+// be reached it displays why, and retries at the next tick.
+func watchStatus(ctx context.Context, source statusReader, ticks <-chan time.Time, d statusDisplay) error {
+	if _, _, terminal := d.size(); terminal && !d.asJSON {
+		if _, err := io.WriteString(d.out, hideCursor+clearScreen); err != nil {
 			return err
 		}
-		defer func() { _, _ = io.WriteString(s.out, showCursor) }()
+		defer func() { _, _ = io.WriteString(d.out, showCursor) }()
 	}
 	var before *control.Status
 	for {
@@ -80,10 +45,10 @@ func watchStatus(ctx context.Context, source statusReader, ticks <-chan time.Tim
 			return context.Cause(ctx)
 		}
 		if err == nil {
-			err = s.render(now, before)
+			err = d.render(now, before)
 			before = &now
 		} else {
-			err = s.renderError(err)
+			err = d.renderError(err)
 			before = nil
 		}
 		if err != nil {
@@ -97,27 +62,27 @@ func watchStatus(ctx context.Context, source statusReader, ticks <-chan time.Tim
 	}
 }
 
-func (s statusDisplay) render(now control.Status, before *control.Status) error {
-	if s.asJSON {
-		return writeJSON(s.out, now)
+func (d statusDisplay) render(now control.Status, before *control.Status) error {
+	if d.asJSON {
+		return writeJSON(d.out, now)
 	}
-	return s.writePage(statusPage(now, before, s.colours))
+	return d.writePage(statusPage(now, before, d.colours))
 }
 
-// showFailure reports that there is no status at present.
-func (s statusDisplay) renderError(failure error) error {
-	if s.asJSON {
-		return writeJSON(s.out, map[string]string{"error": failure.Error()})
+// renderError displays that no status is available.
+func (d statusDisplay) renderError(failure error) error {
+	if d.asJSON {
+		return writeJSON(d.out, map[string]string{"error": failure.Error()})
 	}
-	return s.writePage([]string{s.colours.bad("no status: " + failure.Error())})
+	return d.writePage([]string{d.colours.bad("no status: " + failure.Error())})
 }
 
-// draw writes one page in a single write, so that a terminal never shows half
-// of it. What doesn't fit on a terminal is cut off, since it would scroll.
-func (s statusDisplay) writePage(lines []string) error {
-	width, height, terminal := s.size()
+// writePage writes one page with a single Write, so that a terminal never shows
+// part of it. It clips the page to the terminal, which would scroll otherwise.
+func (d statusDisplay) writePage(lines []string) error {
+	width, height, terminal := d.size()
 	if !terminal {
-		_, err := io.WriteString(s.out, joinLines(lines)+"\n")
+		_, err := io.WriteString(d.out, joinLines(lines)+"\n")
 		return err
 	}
 	if most := max(height-1, 1); len(lines) > most {
@@ -129,29 +94,6 @@ func (s statusDisplay) writePage(lines []string) error {
 		page.WriteString(clip(line, width) + clearLine + "\n")
 	}
 	page.WriteString(clearBelow)
-	_, err := io.WriteString(s.out, page.String())
+	_, err := io.WriteString(d.out, page.String())
 	return err
 }
-
-// clip cuts line off after width characters, colours not counted.
-func clip(line string, width int) string {
-	seen, escape := 0, false
-	for i, r := range line {
-		switch {
-		case r == '\x1b':
-			escape = true
-		case escape:
-			escape = r != 'm'
-		case seen == width:
-			if strings.Contains(line[:i], "\x1b") {
-				return line[:i] + "\x1b[0m"
-			}
-			return line[:i]
-		default:
-			seen++
-		}
-	}
-	return line
-}
-
-func writeJSON(w io.Writer, value any) error { return json.NewEncoder(w).Encode(value) }

@@ -12,12 +12,12 @@ import (
 	"smart-factory-backend/app/control"
 )
 
-// source is a statusSource made of a function.
+// statusFunc is a statusReader.
 type statusFunc func() (control.Status, error)
 
 func (s statusFunc) Status(context.Context) (control.Status, error) { return s() }
 
-// recorder keeps each write apart.
+// writeRecorder records every Write separately.
 type writeRecorder struct{ writes []string }
 
 func (r *writeRecorder) Write(p []byte) (int, error) {
@@ -25,25 +25,25 @@ func (r *writeRecorder) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// watch returns what --watch writes on n looks at s.
+// watch returns what --watch writes for n statuses of s.
 func watch(t *testing.T, n int, s statusFunc, terminal cli.Terminal, asJSON bool) []string {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	over := errors.New("over")
+	stopped := errors.New("stopped")
 	ticks := make(chan time.Time, n)
 	for range n {
 		ticks <- time.Time{}
 	}
-	looks := 0
+	calls := 0
 	counted := statusFunc(func() (control.Status, error) {
-		if looks++; looks > n {
-			cancel(over)
+		if calls++; calls > n {
+			cancel(stopped)
 		}
 		return s()
 	})
 	var r writeRecorder
-	if err := cli.Watch(ctx, counted, ticks, &r, terminal, asJSON); !errors.Is(err, over) {
+	if err := cli.Watch(ctx, counted, ticks, &r, terminal, asJSON); !errors.Is(err, stopped) {
 		t.Errorf("watch = %v, want the cause of its end", err)
 	}
 	return r.writes
@@ -112,14 +112,14 @@ func TestWatchAppendsWithoutATerminal(t *testing.T) {
 
 func TestWatchRetriesWhenTheServerIsUnreachable(t *testing.T) {
 	t.Parallel()
-	looks := 0
+	calls := 0
 	writes := watch(t, 3, func() (control.Status, error) {
-		if looks++; looks == 2 {
-			return control.Status{}, errors.New("nobody listens")
+		if calls++; calls == 2 {
+			return control.Status{}, errors.New("connection refused")
 		}
 		return sampleStatus(), nil
 	}, cli.Terminal{}, false)
-	if len(writes) != 3 || writes[1] != "no status: nobody listens\n\n" || writes[2] != writes[0] {
+	if len(writes) != 3 || writes[1] != "no status: connection refused\n\n" || writes[2] != writes[0] {
 		t.Errorf("watch wrote %q, want a page, why there is none, and a page", writes)
 	}
 }

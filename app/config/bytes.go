@@ -35,6 +35,12 @@ func ParseBytes(text string) (Bytes, error) {
 	return Bytes(n) * unit, nil
 }
 
+// Decode sets the size with ParseBytes.
+func (b *Bytes) Decode(text string) (err error) {
+	*b, err = ParseBytes(text)
+	return err
+}
+
 // String returns the size with the largest suffix that loses nothing.
 func (b Bytes) String() string {
 	for _, u := range byteUnits {

@@ -77,7 +77,8 @@ func TestEveryVariableIsDescribed(t *testing.T) {
 }
 
 func TestDescribeShowsWhatWasGiven(t *testing.T) {
-	c, _, problems := load(t, map[string]string{
+	t.Parallel()
+	c, problems := load(t, map[string]string{
 		"PORT": "banana", "API_KEYS": "a:read:" + hush, "REDIS_URL": "redis://:" + hush + "@r", "IDLE_TIMEOUT": "90s", "RATE_LIMIT": "50",
 	})
 	if len(problems) != 1 {

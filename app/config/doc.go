@@ -1,12 +1,13 @@
-// Package config turns the environment into one checked Config.
+// Package config turns environment variables into a validated Config.
 //
-// Every field of Config is one variable. Its struct tags are the only place
-// where the variable's name, default, bounds and meaning stand; Load,
-// Describe and the table in the manual all come from them. Any variable may
-// also be read from a file named by <NAME>_FILE, which is how secrets should
-// be handed over. All problems are reported together, each by its variable.
+// Each exported field of Config is one variable. Its struct tags hold the
+// variable's name, default, bounds and description; Load, Validate, Describe
+// and the table in the operator's manual are derived from them. Any variable
+// can also be read from the file that <NAME>_FILE names, which is the
+// recommended way to pass a secret. Load reports all problems together, by
+// variable.
 //
-// The package leaves it to others to act on the values. Config is a plain
-// value; Load reads the process's environment and may be called again, for
-// instance to find the changed contents of a file.
+// The package acts on no value. A Config is a plain value that may be copied;
+// all functions may be called concurrently. DESIGN.md explains which part of
+// envconfig is used.
 package config

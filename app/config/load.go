@@ -1,113 +1,103 @@
 package config
 
 import (
-	"crypto/tls"
 	"fmt"
 	"io"
 	"os"
-	"reflect"
-	"slices"
 	"strings"
-
-	"github.com/kelseyhightower/envconfig"
 )
 
-// Load reads the environment of the process, and the files that it names. The
-// error is of type Problems and lists everything that is wrong; the Config is
-// then good for Describe only, or for variables that Problems.About clears.
-func Load() (Config, []Warning, error) {
-	var c Config
-	settings := settingsOf(&c)
-	if err := readEnvironment(settings); err != nil {
-		return c, nil, err
+// Source says where a value comes from.
+type Source string
+
+// The sources of a value.
+const (
+	FromDefault     Source = "default"
+	FromEnvironment Source = "environment"
+	FromFile        Source = "file"
+)
+
+// input is what Load found for one variable.
+type input struct {
+	source Source
+	text   string
+	path   string // of the file that text was read from, if any
+	err    error
+}
+
+const fileSuffix = "_FILE"
+
+// Load reads every variable with lookup, which has the signature of
+// os.LookupEnv, and the files that <NAME>_FILE variables name. An error is of
+// type Problems and lists everything that is wrong. The variables it lists
+// then have their defaults, and Config is good for Describe, or for variables
+// that Problems.About reports no problem for.
+func Load(lookup func(name string) (value string, set bool)) (Config, error) {
+	c := Config{inputs: map[string]input{}}
+	for _, v := range c.variables() {
+		in := v.read(lookup)
+		if in.err == nil {
+			in.err = v.decode(in.text)
+		}
+		if in.err != nil {
+			_ = v.decode(v.defaultText) // a test decodes every default
+		}
+		c.inputs[v.name] = in
 	}
-	c.origins = make(map[string]origin, len(settings))
-	for _, s := range settings {
-		from := readFile(s)
-		c.origins[s.name] = origin{source: from, text: s.text}
-	}
+	err := c.Validate()
 	c.derive()
-	problems := c.check(settings)
-	warnings := misspelt(os.Environ(), settings)
-	if c.APIKeys.Reveal() == "" && !c.Production() {
-		warnings = append(warnings, Warning{"API_KEYS", "is empty, so anybody may read and write; production refuses to start like this"})
-	}
-	if len(problems) > 0 {
-		return c, warnings, problems
-	}
-	return c, warnings, nil
+	return c, err
 }
 
 // Default returns the Config of an empty environment.
 func Default() Config {
-	var c Config
-	for _, s := range settingsOf(&c) {
-		_ = s.Decode(s.standard) // never fails; the problem would be in a tag
-	}
-	c.derive()
+	c, _ := Load(func(string) (string, bool) { return "", false }) // which is valid
 	return c
 }
 
-// readEnvironment lets envconfig look up all settings and their defaults. Its
-// specification is made of the settings themselves, under Config's tags.
-func readEnvironment(settings []*setting) error {
-	fields := make([]reflect.StructField, len(settings))
-	for i, s := range settings {
-		fields[i] = reflect.StructField{Name: s.name, Type: reflect.TypeFor[envconfig.Decoder](), Tag: s.tag}
-	}
-	spec := reflect.New(reflect.StructOf(fields))
-	for i, s := range settings {
-		spec.Elem().Field(i).Set(reflect.ValueOf(s))
-	}
-	if err := envconfig.Process("", spec.Interface()); err != nil {
-		return fmt.Errorf("read the environment: %w", err)
-	}
-	return nil
-}
-
-// readFile takes the setting from its file if there is one, and returns where
-// the setting comes from in the end.
-func readFile(s *setting) Source {
+// read finds the text of a variable without decoding it. Unless the variable
+// allows an empty text, that counts as not set.
+func (v variable) read(lookup func(string) (string, bool)) input {
+	text, set := lookup(v.name)
+	set = set && (text != "" || v.allowsEmpty())
 	path := ""
-	if !strings.HasSuffix(s.name, fileSuffix) {
-		path = os.Getenv(s.name + fileSuffix)
+	if !strings.HasSuffix(v.name, fileSuffix) {
+		path, _ = lookup(v.name + fileSuffix)
 	}
-	value, set := os.LookupEnv(s.name)
-	set = set && (value != "" || s.tag.Get("empty") != "")
 	switch {
-	case path == "" && set:
-		return FromEnvironment
-	case path == "":
-		return FromDefault
+	case set && path != "":
+		return input{
+			source: FromEnvironment, text: text,
+			err: fmt.Errorf("%s%s=%q is set, too; want one of them", v.name, fileSuffix, path),
+		}
 	case set:
-		s.problem = fmt.Sprintf("%s%s=%q is set, too; want one of them", s.name, fileSuffix, path)
-		return FromEnvironment
+		return input{source: FromEnvironment, text: text}
+	case path != "":
+		text, err := readFile(path)
+		if text == "" && err == nil && !v.allowsEmpty() {
+			text = v.defaultText
+		}
+		return input{source: FromFile, text: text, path: path, err: err}
 	}
-	text, err := readText(path)
-	s.path = path
-	_ = s.Decode(text)
-	if err != nil {
-		s.text, s.problem = "", err.Error()
-	}
-	return FromFile
+	return input{source: FromDefault, text: v.defaultText}
 }
 
-// fileMax bounds what is read of a file that a variable names.
-const fileMax = 1 << 20
+// maxFileBytes bounds what is read of a file that a variable names.
+const maxFileBytes = 1 << 20
 
-// readText returns the contents of a file without newlines at the end.
-func readText(path string) (string, error) {
+// readFile returns the contents of a file without trailing newlines.
+func readFile(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = file.Close() }()
-	text, err := io.ReadAll(io.LimitReader(file, fileMax+1))
+	text, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
 	if err != nil {
 		return "", err
 	}
-	if len(text) > fileMax {
-		return "", fmt.Errorf("%s holds more than %d bytes", path, fileMax)
+	if len(text) > maxFileBytes {
+		return "", fmt.Errorf("%s holds more than %d bytes", path, maxFileBytes)
 	}
 	return strings.TrimRight(string(text), "\r\n"), nil
 }
@@ -126,63 +116,4 @@ func (c *Config) derive() {
 	if c.Port != 0 {
 		c.ControlSocket = c.ControlSocketFor(c.Port)
 	}
-}
-
-// check adds the rules over several variables to the problems of each.
-func (c *Config) check(settings []*setting) Problems {
-	also := func(name string, wrong bool, message string) {
-		i := slices.IndexFunc(settings, func(s *setting) bool { return s.name == name })
-		if wrong && settings[i].problem == "" {
-			settings[i].problem = message
-		}
-	}
-	also("API_KEYS", c.Production() && c.APIKeys.Reveal() == "", "want at least one key in production")
-	if c.Production() && c.APIKeys.Reveal() != "" {
-		lengths := checkKeyLengths(c.APIKeys.Reveal())
-		also("API_KEYS", lengths != "", lengths)
-	}
-	also("FAULT_INJECTION", c.Production() && c.FaultInjection, "is refused in production")
-	also("TLS_CERT_FILE", c.TLSCertFile == "" && c.TLSKeyFile != "", "want a certificate, since TLS_KEY_FILE is set")
-	also("TLS_KEY_FILE", c.TLSCertFile != "" && c.TLSKeyFile == "", "want a key, since TLS_CERT_FILE is set")
-	if c.TLSCertFile != "" && c.TLSKeyFile != "" {
-		if _, err := tls.LoadX509KeyPair(c.TLSCertFile, c.TLSKeyFile); err != nil {
-			also("TLS_CERT_FILE", true, err.Error())
-		}
-	}
-	// What is allowed in one request must fit, or it would be refused for good.
-	also("INGEST_QUEUE", c.IngestQueue < c.MaxPointsPerRequest, "want at least MAX_POINTS_PER_REQUEST")
-	also("PING_INTERVAL", c.PingInterval >= c.WorkerStallAfter, "want less than WORKER_STALL_AFTER: a poll waits for so long")
-	also("WS_QUEUE_BYTES", c.WSQueueBytes < 64<<10, "want at least 64Ki")
-	also("INGEST_MEMORY", c.IngestMemory < c.MaxBodyBytes, "want at least MAX_BODY_BYTES")
-
-	var problems Problems
-	for _, s := range settings {
-		if s.problem == "" {
-			continue
-		}
-		if s.path != "" {
-			s.problem += fmt.Sprintf(" (from %s%s=%s)", s.name, fileSuffix, s.path)
-		}
-		problems = append(problems, Problem{Variable: s.name, Value: showText(s.value, s.text), Message: s.problem})
-	}
-	return problems
-}
-
-// misspelt warns of variables whose names come close to one of ours.
-func misspelt(environ []string, settings []*setting) []Warning {
-	var known []string
-	for _, s := range settings {
-		known = append(known, s.name, s.name+fileSuffix)
-	}
-	var warnings []Warning
-	for _, entry := range environ {
-		name, _, _ := strings.Cut(entry, "=")
-		if slices.Contains(known, name) {
-			continue
-		}
-		if meant := Suggest(strings.ToUpper(name), known); meant != "" {
-			warnings = append(warnings, Warning{name, "is not a variable of this program; was " + meant + " meant?"})
-		}
-	}
-	return warnings
 }

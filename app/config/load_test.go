@@ -8,39 +8,32 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"smart-factory-backend/app/config"
+
+	"github.com/kelseyhightower/envconfig"
 )
 
-// These tests change the environment, so none of them is parallel.
-
-// load returns what Load makes of the given variables and no others.
-func load(t *testing.T, variables map[string]string) (config.Config, []config.Warning, config.Problems) {
+// load returns the Config of the given variables and no others, and its
+// problems.
+func load(t *testing.T, variables map[string]string) (config.Config, config.Problems) {
 	t.Helper()
-	for _, v := range config.Default().Describe() {
-		for _, name := range []string{v.Name, v.Name + "_FILE"} {
-			t.Setenv(name, "") // so that it is set back after the test
-			if err := os.Unsetenv(name); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	for name, value := range variables {
-		t.Setenv(name, value)
-	}
-	c, warnings, err := config.Load()
+	c, err := config.Load(func(name string) (string, bool) {
+		value, set := variables[name]
+		return value, set
+	})
 	var problems config.Problems
 	if err != nil && !errors.As(err, &problems) {
 		t.Fatalf("Load() = %v, want Problems", err)
 	}
-	return c, warnings, problems
+	return c, problems
 }
 
-func TestLoadOfAnEmptyEnvironmentIsTheDefault(t *testing.T) {
-	c, _, problems := load(t, nil)
+func TestLoadWithoutVariablesReturnsTheDefaults(t *testing.T) {
+	t.Parallel()
+	c, problems := load(t, nil)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -75,6 +68,7 @@ func TestLoadOfAnEmptyEnvironmentIsTheDefault(t *testing.T) {
 }
 
 func TestLoadReadsValues(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		value string
 		got   func(config.Config) any
@@ -88,7 +82,7 @@ func TestLoadReadsValues(t *testing.T) {
 		"DATABASE_URL":     {"sqlite:///srv/f.db", func(c config.Config) any { return c.SQLitePath() }, "/srv/f.db"},
 		"DATA_DIR":         {"/srv/my data", func(c config.Config) any { return c.SQLitePath() }, "/srv/my data/smart-factory.db"},
 		"API_KEYS":         {"a:read:x:y", func(c config.Config) any { return c.APIKeys.Reveal() }, "a:read:x:y"},
-		"ALLOWED_ORIGINS":  {"https://a.example, http://b:81", func(c config.Config) any { return c.AllowedOrigins }, []string{"https://a.example", "http://b:81"}},
+		"ALLOWED_ORIGINS":  {"https://a.example, http://b:81", func(c config.Config) any { return c.AllowedOrigins }, config.Origins{"https://a.example", "http://b:81"}},
 		"ADMIN_ADDR":       {"", func(c config.Config) any { return c.AdminAddr }, ""},
 		"CONTROL_SOCKET":   {"/run/x.sock", func(c config.Config) any { return c.ControlSocketFor(1) }, "/run/x.sock"},
 		"AUTO_REGISTER":    {"false", func(c config.Config) any { return c.AutoRegister }, false},
@@ -99,12 +93,13 @@ func TestLoadReadsValues(t *testing.T) {
 		"SHUTDOWN_TIMEOUT": {"1m30s", func(c config.Config) any { return c.ShutdownTimeout }, 90 * time.Second},
 		"TRUSTED_PROXIES": {
 			"10.1.2.3/8,192.0.2.7,2001:db8::/32", func(c config.Config) any { return c.TrustedProxies },
-			[]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/32")},
+			config.Prefixes{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/32")},
 		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			c, _, problems := load(t, map[string]string{name: tt.value})
+			t.Parallel()
+			c, problems := load(t, map[string]string{name: tt.value})
 			if len(problems) > 0 {
 				t.Fatal(problems)
 			}
@@ -116,6 +111,7 @@ func TestLoadReadsValues(t *testing.T) {
 }
 
 func TestAnEmptyValueIsTheDefault(t *testing.T) {
+	t.Parallel()
 	empty := map[string]string{}
 	for _, v := range config.Default().Describe() {
 		if v.Name != "ADMIN_ADDR" { // which it disables
@@ -123,7 +119,7 @@ func TestAnEmptyValueIsTheDefault(t *testing.T) {
 			empty[v.Name+"_FILE"] = ""
 		}
 	}
-	c, _, problems := load(t, empty)
+	c, problems := load(t, empty)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -133,54 +129,64 @@ func TestAnEmptyValueIsTheDefault(t *testing.T) {
 }
 
 func TestProductionChangesDefaults(t *testing.T) {
-	c, warnings, problems := load(t, map[string]string{
+	t.Parallel()
+	c, problems := load(t, map[string]string{
 		"NODE_ENV": "production", "API_KEYS": "a:admin:0123456789abcdef",
 	})
-	if len(problems) > 0 || len(warnings) > 0 {
-		t.Fatalf("Load() = %v, %v, want neither warnings nor problems", warnings, problems)
+	if len(problems) > 0 {
+		t.Fatal(problems)
 	}
 	if !c.Production() || c.LogFormat != "json" {
 		t.Errorf("Production() = %v, LogFormat = %q, want true, json", c.Production(), c.LogFormat)
 	}
 }
 
-func TestWarnings(t *testing.T) {
-	tests := map[string]struct {
-		variable, value string
-		want            string // "" is no warning
-	}{
-		"a letter is missing":       {"CLUSTER_WORKER", "2", "CLUSTER_WORKERS"},
-		"two letters are swapped":   {"CLUSTER_WROKERS", "2", "CLUSTER_WORKERS"},
-		"lower case":                {"cluster_workers", "2", "CLUSTER_WORKERS"},
-		"the file of a variable":    {"API_KEY_FILE", "x", "API_KEYS_FILE"},
-		"a short name, one letter":  {"PORTS", "2", "PORT"},
-		"a short name, two letters": {"HOME", "/", ""},
-		"something else":            {"WORKERS", "2", ""},
-		"a variable of ours":        {"MAX_SERIES", "2", ""},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			_, warnings, _ := load(t, map[string]string{tt.variable: tt.value})
-			i := slices.IndexFunc(warnings, func(w config.Warning) bool { return w.Variable == tt.variable })
-			switch {
-			case tt.want == "" && i >= 0:
-				t.Errorf("%s: warning %q, want none", tt.variable, warnings[i])
-			case tt.want != "" && (i < 0 || !strings.Contains(warnings[i].Message, "was "+tt.want+" meant")):
-				t.Errorf("%s: warnings %q, want one that names %s", tt.variable, warnings, tt.want)
-			}
-		})
+// A refused value must not cause further problems in rules that involve it.
+func TestARefusedVariableKeepsItsDefault(t *testing.T) {
+	t.Parallel()
+	c, problems := load(t, map[string]string{"WORKER_STALL_AFTER": "soon", "PORT": "http"})
+	if len(problems) != 2 || c.WorkerStallAfter != time.Minute || c.Port != 3000 {
+		t.Errorf("Load() = stall after %v, port %d, %v, want the defaults and two problems", c.WorkerStallAfter, c.Port, problems)
 	}
 }
 
-func TestDevelopmentWithoutKeysWarnsOnce(t *testing.T) {
-	_, warnings, problems := load(t, nil)
-	count := 0
-	for _, w := range warnings {
-		if w.Variable == "API_KEYS" {
-			count++
+func TestEveryDefaultDecodes(t *testing.T) {
+	t.Parallel()
+	variables := map[string]string{}
+	for _, v := range config.Default().Describe() {
+		if v.Value != "" && v.Name != "REDIS_URL" {
+			variables[v.Name] = v.Value
 		}
 	}
-	if count != 1 || len(problems) > 0 {
-		t.Errorf("Load() gives %d warnings of API_KEYS and %v, want one and no problem", count, problems)
+	if _, problems := load(t, variables); len(problems) > 0 {
+		t.Error(problems)
+	}
+}
+
+// Config stays a specification that envconfig itself can process.
+func TestEnvconfigDecodesTheSameValues(t *testing.T) { // not parallel: envconfig reads the process's environment
+	variables := map[string]string{
+		"PORT": "8080", "LOG_LEVEL": "warn", "API_KEYS": "a:read:x", "REDIS_URL": "redis://u:p@r", "WS_COMPRESSION": "true",
+		"ALLOWED_ORIGINS": "https://a.example,http://b", "TRUSTED_PROXIES": "10.0.0.0/8,::1", "MAX_BODY_BYTES": "2Mi", "IDLE_TIMEOUT": "90s",
+	}
+	for name, value := range variables {
+		t.Setenv(name, value)
+	}
+	want, problems := load(t, variables)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	var got config.Config
+	if err := envconfig.Process("", &got); err != nil {
+		t.Fatal(err)
+	}
+	fields := func(c config.Config) []any {
+		return []any{
+			c.Port, c.LogLevel, c.APIKeys.Reveal(), c.RedisURL.Reveal(), c.WSCompression, c.AllowedOrigins, c.TrustedProxies,
+			c.MaxBodyBytes, c.IdleTimeout, c.MaxSeries, c.AdminAddr, c.RealtimeInterval,
+		}
+	}
+	if !reflect.DeepEqual(fields(got), fields(want)) {
+		t.Errorf("envconfig.Process gives %v, Load %v", fields(got), fields(want))
 	}
 }

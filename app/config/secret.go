@@ -9,18 +9,30 @@ import (
 
 const redacted = "***"
 
-// Secret is a text that must not be shown. Whatever prints it, be it fmt with
-// any verb, encoding/json or log/slog, prints *** instead, and nothing where
-// it is empty. Only Reveal gives the text.
+// Secret is a text that is redacted wherever it is printed: by fmt with any
+// verb, by encoding/json and by log/slog. It prints as *** or, if it is empty,
+// as nothing. Only Reveal returns the text.
 type Secret struct {
-	// A pointer, since fmt can't call methods on an unexported field of
-	// somebody's struct and would print the text itself; of a pointer it
-	// prints the address.
-	text *string
+	// A pointer, because fmt can't call methods on an unexported field of
+	// another struct and would print the text; of a pointer it prints the
+	// address.
+	text    *string
+	printed string
 }
 
 // NewSecret returns text as a Secret.
-func NewSecret(text string) Secret { return Secret{text: &text} }
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{text: &text, printed: redacted}
+}
+
+// Decode sets the secret to text.
+func (s *Secret) Decode(text string) error {
+	*s = NewSecret(text)
+	return nil
+}
 
 // Reveal returns the text.
 func (s Secret) Reveal() string {
@@ -30,58 +42,42 @@ func (s Secret) Reveal() string {
 	return *s.text
 }
 
-// String returns *** or, of an empty secret, nothing.
-func (s Secret) String() string {
-	if s.Reveal() == "" {
-		return ""
-	}
-	return redacted
-}
+// String returns the redacted text.
+func (s Secret) String() string { return s.printed }
 
-// Format prints what String returns, whatever the verb.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+// Format prints the redacted text, whatever the verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.printed) }
 
-// MarshalText returns what String returns.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+// MarshalText returns the redacted text.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.printed), nil }
 
-// LogValue returns what String returns.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+// LogValue returns the redacted text.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.printed) }
 
-// URL is an address that may hold a password. Whatever prints it shows ***
-// in place of user, password and query. Only Reveal gives the whole.
-type URL struct {
-	text Secret
-}
+// URL is a Secret that prints with *** in place of its user, password, query
+// and fragment. A text that isn't a URL with a host or path prints as ***.
+type URL struct{ Secret }
 
 // NewURL returns text, which need not be valid, as a URL.
-func NewURL(text string) URL { return URL{text: NewSecret(text)} }
-
-// Reveal returns the whole text.
-func (u URL) Reveal() string { return u.text.Reveal() }
-
-// String returns the URL without what may be secret; all of it is taken for
-// secret if it isn't a URL with a host or path.
-func (u URL) String() string {
-	parsed, err := url.Parse(u.Reveal())
+func NewURL(text string) URL {
+	u := URL{NewSecret(text)}
+	parsed, err := url.Parse(text)
 	if err != nil || parsed.Scheme == "" || parsed.Opaque != "" {
-		return u.text.String()
+		return u
 	}
-	text := parsed.Scheme + "://"
+	u.printed = parsed.Scheme + "://"
 	if parsed.User != nil {
-		text += redacted + "@"
+		u.printed += redacted + "@"
 	}
-	text += parsed.Host + parsed.EscapedPath()
+	u.printed += parsed.Host + parsed.EscapedPath()
 	if parsed.RawQuery != "" || parsed.Fragment != "" {
-		text += "?" + redacted
+		u.printed += "?" + redacted
 	}
-	return text
+	return u
 }
 
-// Format prints what String returns, whatever the verb.
-func (u URL) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, u.String()) }
-
-// MarshalText returns what String returns.
-func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
-
-// LogValue returns what String returns.
-func (u URL) LogValue() slog.Value { return slog.StringValue(u.String()) }
+// Decode sets the URL to text, which need not be valid.
+func (u *URL) Decode(text string) error {
+	*u = NewURL(text)
+	return nil
+}

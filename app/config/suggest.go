@@ -1,28 +1,27 @@
 package config
 
-// Nearest returns the known word that the given one was probably meant to be,
-// and "" if there is none: at most two letters may be wrong, missing or too
-// many, and only one in a word of up to five letters.
+// Suggest returns the known word that word is most likely a misspelling of, or
+// "" if there is none: its edit distance is at most 2, and at most 1 if either
+// word has up to five letters.
 func Suggest(word string, known []string) string {
 	best, least := "", 3
 	for _, k := range known {
-		allowed := 2
+		limit := 2
 		if min(len(k), len(word)) <= 5 {
-			allowed = 1
+			limit = 1
 		}
-		if d := distance(word, k, allowed); d <= allowed && d < least {
+		if max(len(k)-len(word), len(word)-len(k)) > limit {
+			continue
+		}
+		if d := editDistance(word, k); d <= limit && d < least {
 			best, least = k, d
 		}
 	}
 	return best
 }
 
-// distance is the Levenshtein distance of a and b, or any number over limit
-// if it is over limit.
-func distance(a, b string, limit int) int {
-	if len(a)-len(b) > limit || len(b)-len(a) > limit {
-		return limit + 1
-	}
+// editDistance returns the Levenshtein distance of a and b in bytes.
+func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -37,7 +37,7 @@ type Options struct {
 	Log   *slog.Logger
 	Level *slog.LevelVar
 	// Load reads the configuration again, for a reload.
-	Load func() (config.Config, []config.Warning, error)
+	Load func() (config.Config, error)
 }
 
 // App is one process of the product. It is made by New and run once.

@@ -105,7 +105,7 @@ func memory() control.Memory {
 // reloadConfig reads the configuration again and applies the part of it that
 // may change. It returns the names of what differed.
 func (a *App) reloadConfig() ([]string, error) {
-	next, _, err := a.options.Load()
+	next, err := a.options.Load()
 	if err != nil {
 		return nil, fmt.Errorf("the configuration stays as it was: %w", err)
 	}

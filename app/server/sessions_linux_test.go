@@ -37,11 +37,12 @@ func launch(t *testing.T, env ...string) (a *App, addr string) {
 		name, value, _ := strings.Cut(e, "=")
 		t.Setenv(name, value)
 	}
-	c, _, err := config.Load()
+	load := func() (config.Config, error) { return config.Load(os.LookupEnv) }
+	c, err := load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err = New(c, Options{Log: slog.New(slog.DiscardHandler), Level: new(slog.LevelVar), Load: config.Load})
+	a, err = New(c, Options{Log: slog.New(slog.DiscardHandler), Level: new(slog.LevelVar), Load: load})
 	if err != nil {
 		t.Fatal(err)
 	}

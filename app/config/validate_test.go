@@ -13,6 +13,7 @@ import (
 const goodKeys = "press:ingest:0123456789abcdef"
 
 func TestProblemsNameTheVariableItsValueAndWhatIsAllowed(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		variables map[string]string
 		want      string // of the only problem
@@ -43,7 +44,7 @@ func TestProblemsNameTheVariableItsValueAndWhatIsAllowed(t *testing.T) {
 		"not a boolean":             {map[string]string{"AUTO_REGISTER": "maybe"}, `AUTO_REGISTER="maybe": want true or false`},
 		"duration without unit":     {map[string]string{"READ_TIMEOUT": "10"}, `READ_TIMEOUT="10": want a duration such as 500ms, 30s or 5m, over 0`},
 		"timeout of zero":           {map[string]string{"IDLE_TIMEOUT": "0s"}, `IDLE_TIMEOUT="0s": want a duration such as 500ms, 30s or 5m, over 0`},
-		"delay negative":            {map[string]string{"SHUTDOWN_DELAY": "-1s"}, `SHUTDOWN_DELAY="-1s": want a duration such as 500ms, 30s or 5m, at least 0s`},
+		"delay negative":            {map[string]string{"SHUTDOWN_DELAY": "-1s"}, `SHUTDOWN_DELAY="-1s": want a duration such as 500ms, 30s or 5m, at least 0`},
 		"limit of zero":             {map[string]string{"MAX_SERIES": "0"}, `MAX_SERIES="0": want a whole number, over 0`},
 		"size with a wrong unit":    {map[string]string{"MAX_BODY_BYTES": "4MB"}, `MAX_BODY_BYTES="4MB": want a size such as 65536, 512Ki or 4Mi, over 0`},
 		"faults in production":      {map[string]string{"NODE_ENV": "production", "API_KEYS": goodKeys, "FAULT_INJECTION": "true"}, `FAULT_INJECTION="true": is refused in production`},
@@ -56,7 +57,8 @@ func TestProblemsNameTheVariableItsValueAndWhatIsAllowed(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, _, problems := load(t, tt.variables)
+			t.Parallel()
+			_, problems := load(t, tt.variables)
 			if len(problems) != 1 || problems[0].String() != tt.want {
 				t.Errorf("problems of %v = %v, want only\n%s", tt.variables, problems, tt.want)
 			}
@@ -65,6 +67,7 @@ func TestProblemsNameTheVariableItsValueAndWhatIsAllowed(t *testing.T) {
 }
 
 func TestProblemsOfKeysPointAtTheKeyAndHideIt(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		keys, want string
 		production bool
@@ -87,7 +90,7 @@ func TestProblemsOfKeysPointAtTheKeyAndHideIt(t *testing.T) {
 			if tt.production {
 				variables["NODE_ENV"] = "production"
 			}
-			_, _, problems := load(t, variables)
+			_, problems := load(t, variables)
 			if want := `API_KEYS="***": ` + tt.want; len(problems) != 1 || problems[0].String() != want {
 				t.Errorf("problems of API_KEYS=%q = %v, want only\n%s", tt.keys, problems, want)
 			}
@@ -96,7 +99,8 @@ func TestProblemsOfKeysPointAtTheKeyAndHideIt(t *testing.T) {
 }
 
 func TestAllProblemsAreReportedTogether(t *testing.T) {
-	_, _, problems := load(t, map[string]string{
+	t.Parallel()
+	_, problems := load(t, map[string]string{
 		"CLUSTER_WORKERS": "banana", "PORT": "http", "MAX_BODY_BYTES": "4MB", "API_KEYS": "hush",
 		"READ_TIMEOUT": "soon", "NODE_ENV": "test",
 	})
@@ -113,7 +117,8 @@ func TestAllProblemsAreReportedTogether(t *testing.T) {
 }
 
 func TestAboutKeepsTheProblemsOfSomeVariables(t *testing.T) {
-	_, _, problems := load(t, map[string]string{"PORT": "http", "MAX_SERIES": "-3"})
+	t.Parallel()
+	_, problems := load(t, map[string]string{"PORT": "http", "MAX_SERIES": "-3"})
 	if err := problems.About("HOST", "CONTROL_SOCKET"); err != nil {
 		t.Errorf("About(HOST, CONTROL_SOCKET) = %v, want nil", err)
 	}
@@ -124,6 +129,7 @@ func TestAboutKeepsTheProblemsOfSomeVariables(t *testing.T) {
 }
 
 func TestFilesGiveValues(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -133,7 +139,7 @@ func TestFilesGiveValues(t *testing.T) {
 		return path
 	}
 	t.Run("without the newline at the end", func(t *testing.T) {
-		c, _, problems := load(t, map[string]string{
+		c, problems := load(t, map[string]string{
 			"API_KEYS_FILE": file("keys", goodKeys+"\r\n"), "PORT_FILE": file("port", "8080\n"),
 		})
 		if len(problems) > 0 || c.APIKeys.Reveal() != goodKeys || c.Port != 8080 {
@@ -147,9 +153,9 @@ func TestFilesGiveValues(t *testing.T) {
 	})
 	t.Run("which change", func(t *testing.T) {
 		path := file("changing", "warn")
-		before, _, _ := load(t, map[string]string{"LOG_LEVEL_FILE": path})
+		before, _ := load(t, map[string]string{"LOG_LEVEL_FILE": path})
 		file("changing", "debug")
-		after, _, _ := load(t, map[string]string{"LOG_LEVEL_FILE": path})
+		after, _ := load(t, map[string]string{"LOG_LEVEL_FILE": path})
 		if before.LogLevel == after.LogLevel {
 			t.Errorf("LOG_LEVEL before and after = %v, want another one", after.LogLevel)
 		}
@@ -169,7 +175,8 @@ func TestFilesGiveValues(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, _, problems := load(t, tt.variables)
+			t.Parallel()
+			_, problems := load(t, tt.variables)
 			if len(problems) != 1 || problems[0].String() != tt.want {
 				t.Errorf("problems of %v = %v, want only\n%s", tt.variables, problems, tt.want)
 			}

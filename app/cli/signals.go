@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"smart-factory-backend/app/server"
+)
+
+// interruptible returns a context that SIGINT or SIGTERM cancels. After the
+// first signal both have their default effect again, so a second one ends the
+// process. The returned function releases the signals.
+func interruptible(ctx context.Context) (context.Context, func()) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	unregister := context.AfterFunc(ctx, stop)
+	return ctx, func() {
+		unregister()
+		stop()
+	}
+}
+
+// handleServerSignals returns a context that the first SIGINT or SIGTERM
+// cancels; a second one ends the process at once. SIGHUP reloads a. The
+// returned function stops handling signals and waits for the goroutine.
+func handleServerSignals(ctx context.Context, a *server.App, log *slog.Logger) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() { // ends with quit; the returned function awaits it
+		defer close(done)
+		for {
+			select {
+			case <-quit:
+				return
+			case s := <-signals:
+				switch {
+				case s == syscall.SIGHUP:
+					a.Reload(ctx)
+				case ctx.Err() == nil:
+					log.Info("signal", slog.String("signal", s.String()))
+					cancel()
+				default:
+					log.Warn("second signal, ending at once", slog.String("signal", s.String()))
+					os.Exit(exitInterrupted)
+				}
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(quit)
+		<-done
+		cancel()
+	}
+}

@@ -1,0 +1,122 @@
+package config
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Validate checks every variable by itself and against the others, and reads
+// the TLS files. The error is of type Problems, in the order of the fields of
+// Config, with one problem per variable.
+func (c *Config) Validate() error {
+	violated := c.violatedRules()
+	var problems Problems
+	for _, v := range c.variables() {
+		in := c.inputs[v.name]
+		message := violated[v.name]
+		if wrong := v.check(); wrong != "" {
+			message = wrong
+		}
+		if in.err != nil {
+			message = in.err.Error()
+		}
+		if message == "" {
+			continue
+		}
+		if in.path != "" {
+			message += fmt.Sprintf(" (from %s%s=%s)", v.name, fileSuffix, in.path)
+		}
+		problems = append(problems, Problem{Variable: v.name, Value: v.redact(in.text), Message: message})
+	}
+	if problems == nil {
+		return nil
+	}
+	return problems
+}
+
+// violatedRules returns, by variable, the first rule that it breaks: those of
+// its syntax, and those that involve other variables.
+func (c *Config) violatedRules() map[string]string {
+	violated := map[string]string{}
+	require := func(name string, ok bool, rule string) {
+		if !ok && violated[name] == "" {
+			violated[name] = rule
+		}
+	}
+	require("HOST", c.Host == "" || isHost(c.Host), "want an IP address or host name without a port, or nothing for every address")
+	require("ADMIN_ADDR", c.AdminAddr == "" || isAddress(c.AdminAddr), "want host:port, or nothing to disable it")
+	require("CONTROL_SOCKET", len(c.ControlSocket) <= maxSocketPath,
+		fmt.Sprintf("want a path of at most %d bytes, this one has %d", maxSocketPath, len(c.ControlSocket)))
+	database, isPostgres := c.PostgresURL()
+	if isPostgres {
+		require("DATABASE_URL", isPostgresURL(database), "want postgres://user:password@host:port/database")
+	}
+	require("DATABASE_URL", isPostgres || database == "" || isSQLiteURL(database),
+		"want sqlite:///absolute/path/to/file.db, postgres://user:password@host:port/database, or nothing for a file under DATA_DIR")
+	require("REDIS_URL", c.RedisURL.Reveal() == "" || isRedisURL(c.RedisURL.Reveal()),
+		"want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, or nothing")
+
+	keys := apiKeyProblems(c.APIKeys.Reveal(), c.Production())
+	require("API_KEYS", keys == "", keys)
+	require("API_KEYS", !c.Production() || c.APIKeys.Reveal() != "", "want at least one key in production")
+	require("FAULT_INJECTION", !c.Production() || !c.FaultInjection, "is refused in production")
+	require("TLS_CERT_FILE", c.TLSCertFile != "" || c.TLSKeyFile == "", "want a certificate, since TLS_KEY_FILE is set")
+	require("TLS_KEY_FILE", c.TLSKeyFile != "" || c.TLSCertFile == "", "want a key, since TLS_CERT_FILE is set")
+	if c.TLSCertFile != "" && c.TLSKeyFile != "" {
+		if _, err := tls.LoadX509KeyPair(c.TLSCertFile, c.TLSKeyFile); err != nil {
+			require("TLS_CERT_FILE", false, err.Error())
+		}
+	}
+
+	// A request that may be sent must fit, or every retry would fail too.
+	require("INGEST_QUEUE", c.IngestQueue >= c.MaxPointsPerRequest, "want at least MAX_POINTS_PER_REQUEST")
+	require("INGEST_MEMORY", c.IngestMemory >= c.MaxBodyBytes, "want at least MAX_BODY_BYTES")
+	require("PING_INTERVAL", c.PingInterval < c.WorkerStallAfter, "want less than WORKER_STALL_AFTER: a poll waits for so long")
+	require("WS_QUEUE_BYTES", c.WSQueueBytes >= 64<<10, "want at least 64Ki")
+	return violated
+}
+
+var hostname = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?$`)
+
+func isHost(text string) bool {
+	_, err := netip.ParseAddr(text)
+	return err == nil || hostname.MatchString(text)
+}
+
+func isAddress(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	_, portErr := strconv.ParseUint(port, 10, 16)
+	return err == nil && portErr == nil && (host == "" || isHost(host))
+}
+
+// maxSocketPath is the longest path of a Unix socket; see unix(7).
+const maxSocketPath = 107
+
+func isSQLiteURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme == "sqlite" && u.User == nil && u.Host == "" && len(u.Path) > 1 &&
+		!strings.HasSuffix(u.Path, "/") && u.RawQuery == ""
+}
+
+func isRedisURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (slices.Contains([]string{"redis", "rediss"}, u.Scheme) && u.Hostname() != "" || u.Scheme == "unix" && u.Path != "")
+}
+
+// isPostgresURL reports whether text names a database and a host: one, several
+// or a directory of Unix sockets. The driver checks the rest when it connects.
+func isPostgresURL(text string) bool {
+	_, text, _ = strings.Cut(text, "://")
+	authority, rest, _ := strings.Cut(text, "/")
+	database, query, _ := strings.Cut(rest, "?")
+	parameters, err := url.ParseQuery(query)
+	host := authority[strings.LastIndex(authority, "@")+1:]
+	return err == nil && (host != "" || parameters.Get("host") != "") && (database != "" || parameters.Get("dbname") != "")
+}
