@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/ingest/jsonscan"
 )
 
 // aggregate is one figure of a bucket.
@@ -49,7 +50,7 @@ func parseAggregates(list string) ([]aggregate, error) {
 		i := slices.IndexFunc(allAggregates, func(g aggregate) bool { return g.name == name })
 		switch {
 		case i < 0:
-			return nil, invalidParam("agg", clip(name)+" is none of min, max, avg, count, sum, first, last, increase")
+			return nil, invalidParam("agg", jsonscan.Excerpt(name)+" is none of min, max, avg, count, sum, first, last, increase")
 		case slices.ContainsFunc(chosen, func(g aggregate) bool { return g.name == name }):
 			return nil, invalidParam("agg", name+" stands there twice")
 		}

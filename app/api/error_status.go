@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/ingest"
 
 	"github.com/valyala/fasthttp"
 )
@@ -40,7 +41,7 @@ func invalidParam(name, detail string) error {
 // error that is not the client's doing stays with us.
 func toHTTPError(err error) *httpError {
 	var known *httpError
-	var body *bodyError
+	var body *ingest.Error
 	var mounted interface {
 		error
 		HTTPStatus() (status, retryAfter int)
@@ -52,9 +53,9 @@ func toHTTPError(err error) *httpError {
 		status, retryAfter := mounted.HTTPStatus()
 		return &httpError{status: status, retryAfter: retryAfter, detail: mounted.Error()}
 	case errors.As(err, &body):
-		e := &httpError{status: body.status, detail: body.detail}
-		if body.pointer != "" {
-			e.errors = []fieldError{{Pointer: body.pointer, Detail: body.detail}}
+		e := &httpError{status: fasthttp.StatusBadRequest, detail: body.Detail}
+		if body.Kind == ingest.TooLarge {
+			e.status = fasthttp.StatusRequestEntityTooLarge
 		}
 		return e
 	case errors.Is(err, factory.ErrInvalid):
@@ -74,3 +75,12 @@ func toHTTPError(err error) *httpError {
 }
 
 func isNotFound(err error) bool { return errors.Is(err, factory.ErrNotFound) }
+
+// fieldErrors returns the rejected points of a batch as a response lists them.
+func fieldErrors(errs []ingest.Error) []fieldError {
+	list := make([]fieldError, len(errs))
+	for i, e := range errs {
+		list[i] = fieldError{Pointer: e.Pointer, Detail: e.Detail}
+	}
+	return list
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/ingest"
 
 	"github.com/valyala/fasthttp"
 )
@@ -101,9 +102,9 @@ func FuzzQueryValues(f *testing.F) {
 				t.Fatalf("retention %q = %v, and its text %q %v, %v", text, d, formatRetention(d), back, err)
 			}
 		}
-		if at, err := parseMomentIn(text, berlin); err == nil && fourDigits(at) {
+		if at, err := ingest.ParseTime(text, berlin); err == nil && fourDigits(at) {
 			shown := string(appendTime(nil, at, berlin))
-			if back, err := parseMoment(shown); err != nil || back != at {
+			if back, err := ingest.ParseTime(shown, time.UTC); err != nil || back != at {
 				t.Fatalf("%q is %d, and its text %q %d, %v", text, at, shown, back, err)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	_ "time/tzdata" // zones, where the system has none
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/ingest/jsonscan"
 
 	"github.com/valyala/fasthttp"
 )
@@ -144,7 +145,7 @@ func parseInterval(text string, zone bool) (factory.Interval, error) {
 		err = interval.Validate()
 	}
 	if err != nil {
-		return interval, invalidParam("interval", clip(text)+" is neither a length such as 10s, 15m, 1h or PT15M, nor 1d, 1w or 1mo")
+		return interval, invalidParam("interval", jsonscan.Excerpt(text)+" is neither a length such as 10s, 15m, 1h or PT15M, nor 1d, 1w or 1mo")
 	}
 	if zone && interval == factory.Every(time.Hour) {
 		interval = factory.Interval{Calendar: factory.Hour}
@@ -171,7 +172,7 @@ func loadZone(name string) (*time.Location, error) {
 	plain := strings.Replace(name, " ", "+", 1)
 	loc, err := time.LoadLocation(plain)
 	if err != nil || !zoneNamePattern.MatchString(plain) || name == "Local" {
-		return nil, invalidParam("tz", clip(name)+" is not the name of a time zone such as Europe/Berlin")
+		return nil, invalidParam("tz", jsonscan.Excerpt(name)+" is not the name of a time zone such as Europe/Berlin")
 	}
 	zoneCache.Store(name, loc)
 	return loc, nil

@@ -1,74 +1,69 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"strconv"
 	"strings"
-	"time"
 
+	"smart-factory-backend/app/ingest"
 	"smart-factory-backend/app/ingest/lineprotocol"
 
 	"github.com/valyala/fasthttp"
 )
 
-// The InfluxDB v2 dialect, as far as a Telegraf needs it. What Telegraf makes
-// of a status decides what this API may answer: it drops a batch for any 4xx
-// but 401, 403, 413 and 429, so whatever may pass is a 503 here.
+// The part of InfluxDB's v2 API that Telegraf needs. Telegraf drops a batch after
+// any 4xx except 401, 403, 413 and 429, so every error that may pass is a 503.
 
-// postInfluxWrite is POST /api/v2/write. A 204 says that every number in the body
-// is committed; a 400 that all are but those in the lines that it names.
+// postInfluxWrite is POST /api/v2/write. A 204 means that every number in the body
+// is committed; a 400 lists the rejected lines, and the others are committed.
 func (a *API) postInfluxWrite(ctx *fasthttp.RequestCtx, _ request) error {
-	args := ctx.QueryArgs()
-	precision, ok := lineprotocol.ParsePrecision(string(args.Peek("precision")))
+	precision, ok := lineprotocol.ParsePrecision(string(ctx.QueryArgs().Peek("precision")))
 	if !ok {
-		return invalidParam("precision", "is none of ns, us, ms, s")
+		return invalidParam("precision", "must be one of ns, us, ms, s")
 	}
 	body, err := a.readBody(ctx)
 	defer body.release()
 	if err != nil {
 		return err
 	}
-	b := acquireBatch()
-	defer b.release()
-	err = b.decodeInflux(body.data, influxMapping{
-		precision: precision, machineTag: a.options.InfluxMachineTag, withMeasurement: a.options.InfluxMeasurement,
-	}, time.Now().UnixMilli(), a.options.MaxPoints)
+	b := a.newBatch()
+	defer b.Release()
+	err = lineprotocol.Decode(b, body.data, lineprotocol.Mapping{
+		Precision: precision, MachineTag: a.options.InfluxMachineTag, WithMeasurement: a.options.InfluxMeasurement,
+	})
 	if err != nil {
 		return err
 	}
-	accepted, err := a.store(b)
+	accepted, err := a.commit(context.Background(), b)
 	if err != nil {
 		return err
 	}
-	a.countPoints(accepted, b)
-	if b.rejected > 0 {
+	if b.Rejected > 0 {
 		return partialWriteError(accepted, b)
 	}
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
 	return nil
 }
 
-// partialWriteError says what was refused of a body whose rest is stored.
-func partialWriteError(accepted int, b *batch) error {
-	detail := "partial write: " + strconv.Itoa(b.rejected) + " refused, " + strconv.Itoa(accepted) + " values stored"
-	return &httpError{status: fasthttp.StatusBadRequest, detail: detail, rejected: b.rejected, errors: b.errs}
+// partialWriteError lists what was rejected of a body whose rest is stored.
+func partialWriteError(accepted int, b *ingest.Batch) error {
+	detail := "partial write: " + strconv.Itoa(b.Rejected) + " rejected, " + strconv.Itoa(accepted) + " values stored"
+	return &httpError{status: fasthttp.StatusBadRequest, detail: detail, rejected: b.Rejected, errors: fieldErrors(b.Errors)}
 }
 
-// influxErrorBody is the body of an error in this dialect.
+// influxErrorBody is the body of an error response in InfluxDB's form.
 type influxErrorBody struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
-	// Line is the first line that was refused.
+	// Line is the first rejected line.
 	Line int `json:"line,omitempty"`
 }
 
-// maxInfluxErrors is how many errors a message lists: Telegraf logs it.
+// maxInfluxErrors is the most errors in a message, which Telegraf logs.
 const maxInfluxErrors = 20
 
-// influxLine is how the place of an error begins in this dialect.
-const influxLine = "line "
-
-// writeInfluxError writes the answer to an error in the dialect.
+// writeInfluxError writes the response to an error in InfluxDB's form.
 func writeInfluxError(ctx *fasthttp.RequestCtx, err error) {
 	e := *toHTTPError(err)
 	code := "internal error"
@@ -85,16 +80,19 @@ func writeInfluxError(ctx *fasthttp.RequestCtx, err error) {
 	case fasthttp.StatusBadRequest, fasthttp.StatusUnsupportedMediaType:
 		e.status, code = fasthttp.StatusBadRequest, "invalid"
 	}
-	answer := influxErrorBody{Code: code, Message: e.detail}
-	if len(e.errors) > 0 && strings.HasPrefix(e.errors[0].Pointer, influxLine) {
-		answer.Line, _ = strconv.Atoi(e.errors[0].Pointer[len(influxLine):])
-		answer.Message += ": " + listErrors(e.errors)
+	response := influxErrorBody{Code: code, Message: e.detail}
+	if len(e.errors) > 0 {
+		if number, ok := strings.CutPrefix(e.errors[0].Pointer, ingest.LinePrefix); ok {
+			response.Line, _ = strconv.Atoi(number)
+			response.Message += ": " + joinErrors(e.errors)
+		}
 	}
-	body, _ := json.Marshal(answer) // strings and numbers only
+	body, _ := json.Marshal(response) // strings and numbers only
 	e.writeTo(ctx, "application/json; charset=utf-8", body)
 }
 
-func listErrors(errs []fieldError) string {
+// joinErrors returns the first errors as one line of text.
+func joinErrors(errs []fieldError) string {
 	var list strings.Builder
 	for i, e := range errs[:min(len(errs), maxInfluxErrors)] {
 		if i > 0 {
@@ -111,7 +109,7 @@ func listErrors(errs []fieldError) string {
 // getInfluxPing is GET /ping.
 func (a *API) getInfluxPing(ctx *fasthttp.RequestCtx) { ctx.SetStatusCode(fasthttp.StatusNoContent) }
 
-// getInfluxHealth is GET /health, readiness in the dialect.
+// getInfluxHealth is GET /health, the readiness probe in InfluxDB's form.
 func (a *API) getInfluxHealth(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.SetContentTypeBytes(jsonType)
 	if _, ok := a.options.Health.Ready(); !ok {

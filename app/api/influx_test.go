@@ -155,8 +155,8 @@ func TestInfluxPartialWrite(t *testing.T) {
 		t.Errorf("write = %d %+v, want 400, invalid, line 2", a.status, got)
 	}
 	for _, want := range []string{
-		"partial write: 8 refused, 3 values stored: ", "line 2: no machine: ", "line 3: want a number", "line 4: want a number",
-		"line 5: the tag that names the machine stands there twice", "line 6: time 9999999999 is before 1971", "line 7: time 9000000000000 is more than 10 minutes ahead",
+		"partial write: 8 rejected, 3 values stored: ", "line 2: no machine: ", "line 3: expected a number", "line 4: expected a number",
+		"line 5: the tag that names the machine appears more than once", "line 6: time 9999999999 is before 1971", "line 7: time 9000000000000 is more than 10 minutes ahead",
 		"line 8: metric name has 129 bytes", "line 11: limit of 3 series",
 	} {
 		if !strings.Contains(got.Message, want) {
@@ -172,7 +172,7 @@ func TestInfluxErrorListIsBounded(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, nil)
 	a := p.writeLines(t, strings.Repeat("bad\n", 5000)+"m,host=h f=1 1700000000000000000")
-	if got := a.influxError(t); a.status != 400 || !strings.HasPrefix(got.Message, "partial write: 5000 refused, 1 values stored: line 1: ") || len(got.Message) > 4000 {
+	if got := a.influxError(t); a.status != 400 || !strings.HasPrefix(got.Message, "partial write: 5000 rejected, 1 values stored: line 1: ") || len(got.Message) > 4000 {
 		t.Errorf("write = %d with %d bytes: %.200s", a.status, len(got.Message), got.Message)
 	}
 }

@@ -5,159 +5,148 @@ import (
 	"fmt"
 	"strings"
 
+	"smart-factory-backend/app/ingest"
+	"smart-factory-backend/app/ingest/jsonscan"
+
 	"github.com/valyala/fasthttp"
 )
 
-// objectReader reads a JSON object whose members are known: each at most once,
-// nothing else. It finds all faults and not only the first.
-type objectReader struct {
-	s      scanner
-	faults []fieldError
+// maxMembers is the most members of an object in a request.
+const maxMembers = 1000
+
+var errTooManyMembers = &httpError{
+	status: fasthttp.StatusRequestEntityTooLarge, detail: fmt.Sprintf("an object in the body has more than %d members", maxMembers),
 }
 
-// memberReader reads the value of a member, or says what is wrong with it. The error
-// is one of syntax.
-type memberReader func(s *scanner) (fault string, err error)
+// memberReader reads the value of a member, which is next in s. detail says what
+// is wrong with the value; err is a syntax error.
+type memberReader func(s *jsonscan.Scanner) (detail string, err error)
 
-// readJSONObject reads a body that is one object; members that are null are left
-// as they are. The error names every member that is at fault.
+// readJSONObject reads a body that is one JSON object. Each member may appear
+// once and must be in members; null leaves it unset. The error lists all members
+// that are at fault, up to ingest.MaxErrors.
 func readJSONObject(body []byte, members map[string]memberReader) error {
-	d := objectReader{s: scanner{b: body}}
-	s := &d.s
-	s.space()
-	err := s.fault("want an object")
-	if s.peek() == '{' {
-		err = d.object("", func(key string) memberReader { return members[key] })
-	}
-	if s.space(); err == nil && !s.end() {
-		err = s.fault("there is more after the end of the object")
-	}
-	if err != nil {
-		return located(err, body)
-	}
-	if len(d.faults) > 0 {
-		return invalidMembers(d.faults)
-	}
-	return nil
-}
-
-func invalidMembers(faults []fieldError) error {
-	detail := "the body is not right at " + faults[0].Pointer + ": " + faults[0].Detail
-	if len(faults) > 1 {
-		detail = fmt.Sprintf("the body is not right at %d places", len(faults))
-	}
-	return &httpError{status: fasthttp.StatusBadRequest, detail: detail, errors: faults}
-}
-
-func (d *objectReader) fault(pointer, detail string) {
-	if len(d.faults) < maxErrors {
-		d.faults = append(d.faults, fieldError{Pointer: pointer, Detail: detail})
-	}
-}
-
-// object reads an object; member returns who reads a member, nil for nobody.
-func (d *objectReader) object(at string, member func(key string) memberReader) error {
+	s := jsonscan.New(body)
+	var faults []fieldError
 	seen := map[string]bool{}
-	return d.s.members(func(key string) error {
-		pointer := at + "/" + escapePointer(key)
-		read := member(key)
-		fault := ""
+	member := func(key string) error {
+		read, fault := members[key], ""
 		switch {
 		case seen[key]:
-			read, fault = nil, "stands there twice"
+			read, fault = nil, ingest.Repeated
 		case read == nil:
-			fault = "is not known here"
+			fault = "is unknown"
 		case len(seen) >= maxMembers:
-			return tooMany(maxMembers)
+			return errTooManyMembers
 		}
 		seen[strings.Clone(key)] = true
-		if read == nil || d.null() {
+		if read == nil || isNull(s) {
 			read = ignoredMember
 		}
-		said, err := read(&d.s)
+		detail, err := read(&s)
 		if err != nil {
 			return err
 		}
 		if fault == "" {
-			fault = said
+			fault = detail
 		}
-		if fault != "" {
-			d.fault(pointer, fault)
+		if fault != "" && len(faults) < ingest.MaxErrors {
+			faults = append(faults, fieldError{Pointer: "/" + jsonscan.EscapePointer(key), Detail: fault})
 		}
 		return nil
-	})
+	}
+	s.SkipSpace()
+	err := s.Fail("expected an object")
+	if s.Peek() == '{' {
+		err = s.Object(member)
+	}
+	if err == nil {
+		err = s.ExpectEnd()
+	}
+	if err != nil {
+		return ingest.MalformedJSON(err, body)
+	}
+	if len(faults) > 0 {
+		return invalidMembers(faults)
+	}
+	return nil
 }
 
-// maxMembers is the most members of an object that is read this way.
-const maxMembers = 1000
+// invalidMembers is a 400 that lists the members at fault, at least one.
+func invalidMembers(faults []fieldError) error {
+	detail := "the body is invalid at " + faults[0].Pointer + ": " + faults[0].Detail
+	if len(faults) > 1 {
+		detail = fmt.Sprintf("the body is invalid at %d places", len(faults))
+	}
+	return &httpError{status: fasthttp.StatusBadRequest, detail: detail, errors: faults}
+}
 
-// null reports whether the next value is null.
-func (d *objectReader) null() bool {
-	ahead := d.s
-	raw, err := ahead.skip()
+// isNull reports whether the next value is null. s is a copy and reads ahead.
+func isNull(s jsonscan.Scanner) bool {
+	raw, err := s.Skip()
 	return err == nil && string(raw) == "null"
 }
 
-// ignoredMember reads any value. The scanner passes over brackets without a look at
-// what is in them; a document has to be JSON as a whole.
-func ignoredMember(s *scanner) (string, error) {
-	raw, err := s.skip()
+// ignoredMember accepts any JSON value. The scanner does not look into brackets,
+// so the value is checked here.
+func ignoredMember(s *jsonscan.Scanner) (string, error) {
+	raw, err := s.Skip()
 	if err == nil && !json.Valid(raw) {
-		err = s.fault("a value that is not JSON")
+		err = s.Fail("invalid JSON value")
 	}
 	return "", err
 }
 
-// stringMember reads a string.
+// stringMember reads a string into dst.
 func stringMember(dst *string) memberReader {
-	return func(s *scanner) (string, error) {
-		if s.peek() != '"' {
-			_, err := s.skip()
+	return func(s *jsonscan.Scanner) (string, error) {
+		if s.Peek() != '"' {
+			_, err := s.Skip()
 			return "must be a string", err
 		}
-		text, err := s.text()
+		text, err := s.Text()
 		*dst = strings.Clone(text)
 		return "", err
 	}
 }
 
-// numberMember reads a number.
+// numberMember reads a number into a new variable and sets dst to it.
 func numberMember(dst **float64) memberReader {
-	return func(s *scanner) (string, error) {
-		raw, err := s.skip()
+	return func(s *jsonscan.Scanner) (string, error) {
+		raw, err := s.Skip()
 		if err != nil {
 			return "", err
 		}
-		value, fault := parseNumber(raw)
-		if fault == "" {
+		value, detail := jsonscan.ParseNumber(raw)
+		if detail == "" {
 			*dst = &value
 		}
-		return fault, nil
+		return detail, nil
 	}
 }
 
-// stringMapMember reads an object of strings.
+// stringMapMember reads an object of strings into a new map and sets dst to it.
 func stringMapMember(dst *map[string]string) memberReader {
-	return func(s *scanner) (string, error) {
-		if s.peek() != '{' {
-			_, err := s.skip()
+	return func(s *jsonscan.Scanner) (string, error) {
+		if s.Peek() != '{' {
+			_, err := s.Skip()
 			return "must be an object of strings", err
 		}
 		*dst = map[string]string{}
 		fault := ""
-		err := s.members(func(key string) error {
+		err := s.Object(func(key string) error {
 			var value string
-			said, err := stringMember(&value)(s)
-			_, twice := (*dst)[key]
+			detail, err := stringMember(&value)(s)
+			_, repeated := (*dst)[key]
 			switch {
 			case err != nil:
 				return err
-			case said != "":
-				fault = "must be an object of strings, and " + clip(key) + " is none"
-			case twice:
-				fault = "has " + clip(key) + " twice"
+			case detail != "":
+				fault = "must be an object of strings, but " + jsonscan.Excerpt(key) + " is not a string"
+			case repeated:
+				fault = "contains " + jsonscan.Excerpt(key) + " more than once"
 			case len(*dst) >= maxMembers:
-				return tooMany(maxMembers)
+				return errTooManyMembers
 			}
 			(*dst)[strings.Clone(key)] = value
 			return nil

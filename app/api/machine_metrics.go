@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/ingest"
+	"smart-factory-backend/app/ingest/jsonscan"
 
 	"github.com/valyala/fasthttp"
 )
@@ -77,11 +79,11 @@ func parseRetention(text string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(plain)
 	if d > factory.MaxRetention/unit {
-		return 0, fmt.Errorf("%q is more than %d years", clip(text), factory.MaxRetention/(365*day))
+		return 0, fmt.Errorf("%q is more than %d years", jsonscan.Excerpt(text), factory.MaxRetention/(365*day))
 	}
 	d *= unit
 	if err != nil || d <= 0 || d%time.Second != 0 {
-		return 0, fmt.Errorf("%q is neither %s nor a length such as 30d, 8w, 36h or P30D", clip(text), forever)
+		return 0, fmt.Errorf("%q is neither %s nor a length such as 30d, 8w, 36h or P30D", jsonscan.Excerpt(text), forever)
 	}
 	return d, nil
 }
@@ -175,7 +177,7 @@ func parseMetric(body []byte, machine, name string) (factory.Metric, error) {
 	var faults []fieldError
 	fault := func(pointer string, err error) {
 		if err != nil {
-			faults = append(faults, fieldError{Pointer: pointer, Detail: detailOf(err)})
+			faults = append(faults, fieldError{Pointer: pointer, Detail: ingest.DetailOf(err)})
 		}
 	}
 	if namedMachine != machine {

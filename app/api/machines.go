@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/ingest"
 
 	"github.com/valyala/fasthttp"
 )
@@ -197,7 +198,7 @@ func validateMachineMembers(m factory.Machine) error {
 		{"/attributes", factory.Machine{ID: m.ID, Attributes: m.Attributes}},
 	} {
 		if err := factory.ValidateMachine(part.only); err != nil {
-			faults = append(faults, fieldError{Pointer: part.pointer, Detail: detailOf(err)})
+			faults = append(faults, fieldError{Pointer: part.pointer, Detail: ingest.DetailOf(err)})
 		}
 	}
 	if len(faults) > 0 {

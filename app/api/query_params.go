@@ -9,6 +9,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"smart-factory-backend/app/ingest"
+	"smart-factory-backend/app/ingest/jsonscan"
+
 	"github.com/valyala/fasthttp"
 )
 
@@ -24,7 +27,7 @@ func parseQuery(ctx *fasthttp.RequestCtx, known ...string) (queryParams, error) 
 		_, twice := q[name]
 		switch {
 		case !slices.Contains(known, name):
-			return nil, invalidParam(clip(name), "is not known here; "+listKnown(known))
+			return nil, invalidParam(jsonscan.Excerpt(name), "is not known here; "+listKnown(known))
 		case twice && name != paramMetric:
 			return nil, invalidParam(name, "stands there twice")
 		case !utf8.Valid(value):
@@ -62,14 +65,6 @@ func metricParams(ctx *fasthttp.RequestCtx) []string {
 	return slices.Compact(names)
 }
 
-// clip keeps a message short that repeats what the client sent.
-func clip(s string) string {
-	if len(s) <= 64 {
-		return s
-	}
-	return strings.ToValidUTF8(s[:64], "") + "…"
-}
-
 // limit returns the parameter "limit", from 1 to most; without it, most.
 func (q queryParams) limit(most int) (int, error) {
 	n, given, err := q.integer("limit", 1, most)
@@ -84,12 +79,12 @@ func (q queryParams) limit(most int) (int, error) {
 func (q queryParams) timeRange(loc *time.Location) (from, to int64, err error) {
 	from, to = math.MinInt64, math.MaxInt64
 	if text, given := q["from"]; given {
-		if from, err = parseMomentIn(text, loc); err != nil {
+		if from, err = ingest.ParseTime(text, loc); err != nil {
 			return 0, 0, invalidParam("from", err.Error())
 		}
 	}
 	if text, given := q["to"]; given {
-		if to, err = parseMomentIn(text, loc); err != nil {
+		if to, err = ingest.ParseTime(text, loc); err != nil {
 			return 0, 0, invalidParam("to", err.Error())
 		}
 	}
@@ -106,7 +101,7 @@ func (q queryParams) oneOf(name string, words ...string) (string, error) {
 		return words[0], nil
 	}
 	if !slices.Contains(words, text) {
-		return "", invalidParam(name, fmt.Sprintf("%q is none of %s", clip(text), strings.Join(words, ", ")))
+		return "", invalidParam(name, fmt.Sprintf("%q is none of %s", jsonscan.Excerpt(text), strings.Join(words, ", ")))
 	}
 	return text, nil
 }
@@ -119,7 +114,7 @@ func (q queryParams) integer(name string, least, most int) (n int, given bool, e
 	}
 	n, err = strconv.Atoi(text)
 	if err != nil || n < least || n > most {
-		return 0, true, invalidParam(name, fmt.Sprintf("%q is not a number from %d to %d", clip(text), least, most))
+		return 0, true, invalidParam(name, fmt.Sprintf("%q is not a number from %d to %d", jsonscan.Excerpt(text), least, most))
 	}
 	return n, true, nil
 }
@@ -132,41 +127,4 @@ func (q queryParams) forbid(why string, names ...string) error {
 		}
 	}
 	return nil
-}
-
-// parseMoment is parseMomentIn with UTC.
-func parseMoment(text string) (int64, error) { return parseMomentIn(text, time.UTC) }
-
-// parseMomentIn reads Unix milliseconds or ISO 8601; without a zone it is in
-// loc.
-func parseMomentIn(text string, loc *time.Location) (int64, error) {
-	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return ms, nil
-	}
-	// A plus sign for the zone arrives as a space unless it was encoded.
-	iso := strings.Replace(text, " ", "+", 1)
-	if t, err := time.Parse(time.RFC3339Nano, iso); err == nil {
-		return t.UnixMilli(), nil
-	}
-	for _, layout := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, iso, loc); err == nil {
-			return earliest(t).UnixMilli(), nil
-		}
-	}
-	return 0, fmt.Errorf("%q is neither Unix milliseconds nor an ISO 8601 time", clip(text))
-}
-
-// earliest is t, or where its zone's clock showed the same before it was put
-// back, that time.
-func earliest(t time.Time) time.Time {
-	change, _ := t.ZoneBounds()
-	if change.IsZero() {
-		return t
-	}
-	_, offset := t.Zone()
-	_, before := change.Add(-time.Nanosecond).Zone()
-	if same := t.Add(time.Duration(offset-before) * time.Second); same.Before(change) && before > offset {
-		return same
-	}
-	return t
 }

@@ -4,41 +4,49 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/ingest"
+	"smart-factory-backend/app/ingest/jsonpoints"
 
 	"github.com/valyala/fasthttp"
 )
 
-// maxErrors is how many errors an answer lists; it counts them all.
-const maxErrors = 100
+// errAllRejected is the detail of a body whose points were all rejected.
+const errAllRejected = "every point was rejected"
 
-// postTelemetry is POST /api/v1/telemetry. A 200 says that what it counts as
-// accepted is committed. If every point was refused, it is a 400 with the same
-// errors.
+// newBatch returns an empty batch with the limit of a request.
+func (a *API) newBatch() *ingest.Batch {
+	return ingest.NewBatch(time.Now().UnixMilli(), a.options.MaxPoints)
+}
+
+// postTelemetry is POST /api/v1/telemetry. A 200 means that the points it counts
+// as accepted are committed. If every point was rejected, it is a 400 with the
+// same list of errors.
 func (a *API) postTelemetry(ctx *fasthttp.RequestCtx, _ request) error {
 	body, err := a.readBody(ctx)
 	defer body.release()
 	if err != nil {
 		return err
 	}
-	b := acquireBatch()
-	defer b.release()
-	now := time.Now()
-	if err := b.decode(body.data, isNDJSON(ctx.Request.Header.ContentType()), now.UnixMilli(), a.options.MaxPoints); err != nil {
+	b := a.newBatch()
+	defer b.Release()
+	decode := jsonpoints.Decode
+	if isNDJSON(ctx.Request.Header.ContentType()) {
+		decode = jsonpoints.DecodeLines
+	}
+	if err := decode(b, body.data); err != nil {
 		return err
 	}
-	accepted, err := a.store(b)
+	accepted, err := a.commit(context.Background(), b)
 	if err != nil {
 		return err
 	}
-	a.countPoints(accepted, b)
-	if accepted == 0 && b.rejected > 0 {
+	if accepted == 0 && b.Rejected > 0 {
 		return &httpError{
-			status: fasthttp.StatusBadRequest, detail: "every point was refused",
-			rejected: b.rejected, errors: b.errs,
+			status: fasthttp.StatusBadRequest, detail: errAllRejected,
+			rejected: b.Rejected, errors: fieldErrors(b.Errors),
 		}
 	}
 	ctx.Response.Header.SetContentType("application/json")
@@ -46,42 +54,37 @@ func (a *API) postTelemetry(ctx *fasthttp.RequestCtx, _ request) error {
 	return nil
 }
 
-// countPoints counts what became of a batch.
-func (a *API) countPoints(accepted int, b *batch) {
+// commit stores the readings of b and counts its points. It adds to b what the
+// store rejected.
+func (a *API) commit(ctx context.Context, b *ingest.Batch) (accepted int, err error) {
+	if len(b.Readings) > 0 {
+		ctx, cancel := context.WithTimeout(ctx, a.options.IngestTimeout)
+		defer cancel()
+		result, err := a.options.Store.Append(ctx, b.Readings)
+		if err != nil {
+			return 0, err
+		}
+		for _, r := range result.Rejected {
+			b.RejectReading(r.Index, r.Err)
+		}
+		accepted = result.Accepted
+	}
 	a.points.accepted.Add(accepted)
-	a.points.rejected.Add(b.rejected)
-	a.points.skipped.Add(b.skipped)
+	a.points.rejected.Add(b.Rejected)
+	a.points.skipped.Add(b.Skipped)
+	return accepted, nil
 }
 
-// store commits the batch and adds to it what the store refused.
-func (a *API) store(b *batch) (accepted int, err error) { return a.commit(context.Background(), b) }
-
-func (a *API) commit(ctx context.Context, b *batch) (accepted int, err error) {
-	if len(b.readings) == 0 {
-		return 0, nil
-	}
-	wait, cancel := context.WithTimeout(ctx, a.options.IngestTimeout)
-	defer cancel()
-	result, err := a.options.Store.Append(wait, b.readings)
-	if err != nil {
-		return 0, err
-	}
-	for _, r := range result.Rejected {
-		b.reject(b.pointer(r.Index), detailOf(r.Err))
-	}
-	return result.Accepted, nil
-}
-
-func appendIngestResult(dst []byte, accepted int, b *batch) []byte {
+func appendIngestResult(dst []byte, accepted int, b *ingest.Batch) []byte {
 	dst = append(dst, `{"accepted":`...)
 	dst = appendInt(dst, int64(accepted))
 	dst = append(dst, `,"rejected":`...)
-	dst = appendInt(dst, int64(b.rejected))
+	dst = appendInt(dst, int64(b.Rejected))
 	dst = append(dst, `,"errors":`...)
-	if len(b.errs) == 0 {
+	if len(b.Errors) == 0 {
 		return append(dst, `[]}`...)
 	}
-	errs, _ := json.Marshal(b.errs) // strings only
+	errs, _ := json.Marshal(fieldErrors(b.Errors)) // strings only
 	return append(append(dst, errs...), '}')
 }
 
@@ -94,41 +97,38 @@ func isNDJSON(contentType []byte) bool {
 	return false
 }
 
-// IngestResult is what became of readings that did not come as a request.
+// IngestResult is the outcome of API.Ingest.
 type IngestResult struct {
 	Accepted, Rejected int
-	// Errors is a JSON array of what was refused; nil for nothing.
+	// Errors is a JSON array of {pointer, detail} for the rejected points; nil if
+	// there are none.
 	Errors json.RawMessage
-	// Err says that nothing was taken: one of the domain's kinds. Detail is
-	// what the sender may be told of it, "" where its kind says enough.
-	Err    error
+	// Err is set if nothing was stored; it wraps one of the domain's error kinds.
+	Err error
+	// Detail may be shown to the sender. It is empty where the kind of Err says
+	// enough.
 	Detail string
 }
 
-// Ingest does with body what POST /api/v1/telemetry does, and returns once the
-// accepted readings are committed. It keeps nothing of body.
+// Ingest does what POST /api/v1/telemetry does, for a body that arrived as a
+// message on an open connection. It returns once the accepted readings are
+// committed, and does not retain body.
 func (a *API) Ingest(ctx context.Context, body []byte) IngestResult {
-	b := acquireBatch()
-	defer b.release()
-	if err := b.decode(body, false, time.Now().UnixMilli(), a.options.MaxPoints); err != nil {
-		o := IngestResult{Err: factory.ErrInvalid, Detail: err.Error()}
-		if known, ok := errors.AsType[*bodyError](err); ok && known.pointer != "" {
-			o.Rejected = 1
-			o.Errors, _ = json.Marshal([]fieldError{{Pointer: known.pointer, Detail: known.detail}})
-		}
-		return o
+	b := a.newBatch()
+	defer b.Release()
+	if err := jsonpoints.Decode(b, body); err != nil {
+		return IngestResult{Err: factory.ErrInvalid, Detail: err.Error()}
 	}
 	accepted, err := a.commit(ctx, b)
 	if err != nil {
 		return IngestResult{Err: err}
 	}
-	a.countPoints(accepted, b)
-	o := IngestResult{Accepted: accepted, Rejected: b.rejected}
-	if len(b.errs) > 0 {
-		o.Errors, _ = json.Marshal(b.errs) // strings only
+	r := IngestResult{Accepted: accepted, Rejected: b.Rejected}
+	if len(b.Errors) > 0 {
+		r.Errors, _ = json.Marshal(fieldErrors(b.Errors)) // strings only
 	}
-	if accepted == 0 && b.rejected > 0 {
-		o.Err, o.Detail = factory.ErrInvalid, "every point was refused"
+	if accepted == 0 && b.Rejected > 0 {
+		r.Err, r.Detail = factory.ErrInvalid, errAllRejected
 	}
-	return o
+	return r
 }

@@ -58,7 +58,7 @@ func TestInvalidTelemetryIsRejected(t *testing.T) {
 	}{
 		"nothing":                    {body: "", status: 400, detail: "line 1, column 1"},
 		"no JSON":                    {body: "machine=m", status: 400, detail: "line 1, column 1"},
-		"all points bad":             {body: `{"machine":"m","values":{"a":null}}`, status: 400, detail: "every point was refused"},
+		"all points bad":             {body: `{"machine":"m","values":{"a":null}}`, status: 400, detail: "every point was rejected"},
 		"an encoding we don't know":  {body: point, headers: []string{"Content-Encoding: br"}, status: 415, detail: "gzip or identity"},
 		"gzip that is none":          {body: point, headers: []string{"Content-Encoding: gzip"}, status: 400, detail: "not valid gzip"},
 		"gzip cut short":             {body: gzipped(t, point)[:30], headers: []string{"Content-Encoding: gzip"}, status: 400, detail: "not valid gzip"},

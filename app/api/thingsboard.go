@@ -1,50 +1,52 @@
 package api
 
 import (
-	"time"
+	"context"
+
+	"smart-factory-backend/app/ingest"
+	"smart-factory-backend/app/ingest/thingsboard"
 
 	"github.com/valyala/fasthttp"
 )
 
-// The ThingsBoard dialect: devices that know their token and post to a path
-// with it, and gateways that post for many devices. An answer has no body
-// unless something was refused.
+// ThingsBoard's HTTP API: devices and gateways post to a path that holds their
+// access token. A successful response has no body.
 
-// postDeviceTelemetry is POST /api/v1/{token}/telemetry. The token is an API key
-// and the machine the key's name; where there are no keys, the token is the
-// machine.
-func (a *API) postDeviceTelemetry(ctx *fasthttp.RequestCtx, c request) error {
-	machine := c.principal.Name
+// postDeviceTelemetry is POST /api/v1/{token}/telemetry. The token is an API key,
+// and the key's name is the machine. Without configured keys, the token itself is
+// the machine.
+func (a *API) postDeviceTelemetry(ctx *fasthttp.RequestCtx, r request) error {
+	machine := r.principal.Name
 	if machine == "" {
-		machine = c.params[0]
+		machine = r.params[0]
 	}
-	return a.ingestThingsBoard(ctx, func(d *deviceDecoder) error { return d.device(machine) })
+	return a.ingestThingsBoard(ctx, func(b *ingest.Batch, body []byte) error {
+		return thingsboard.DecodeDevice(b, body, machine)
+	})
 }
 
-// postGatewayTelemetry is POST /api/v1/{token}/gateway/telemetry: the message that
-// a gateway publishes to v1/gateway/telemetry over MQTT, machines by name.
+// postGatewayTelemetry is POST /api/v1/{token}/gateway/telemetry. The body is the
+// message that a gateway publishes to v1/gateway/telemetry over MQTT.
 func (a *API) postGatewayTelemetry(ctx *fasthttp.RequestCtx, _ request) error {
-	return a.ingestThingsBoard(ctx, (*deviceDecoder).gateway)
+	return a.ingestThingsBoard(ctx, thingsboard.DecodeGateway)
 }
 
-func (a *API) ingestThingsBoard(ctx *fasthttp.RequestCtx, decode func(*deviceDecoder) error) error {
+func (a *API) ingestThingsBoard(ctx *fasthttp.RequestCtx, decode func(b *ingest.Batch, body []byte) error) error {
 	body, err := a.readBody(ctx)
 	defer body.release()
 	if err != nil {
 		return err
 	}
-	b := acquireBatch()
-	defer b.release()
-	d := deviceDecoder{batch: b, s: scanner{b: body.data}, now: time.Now().UnixMilli(), max: a.options.MaxPoints}
-	if err := located(decode(&d), body.data); err != nil {
+	b := a.newBatch()
+	defer b.Release()
+	if err := decode(b, body.data); err != nil {
 		return err
 	}
-	accepted, err := a.store(b)
+	accepted, err := a.commit(context.Background(), b)
 	if err != nil {
 		return err
 	}
-	a.countPoints(accepted, b)
-	if b.rejected > 0 {
+	if b.Rejected > 0 {
 		return partialWriteError(accepted, b)
 	}
 	return nil

@@ -74,17 +74,17 @@ func TestThingsBoardInvalidValues(t *testing.T) {
 		want       []string // pointer: beginning of the detail
 		stored     string
 	}{
-		"values that are none":      {device, `{"ts":1700000000000,"values":{"a":null,"b":1,"c":NaN,"d":1e999}}`, []string{"/values/a: must be a number, and is null", `/values/c: "NaN" is not`, "/values/d: is beyond"}, "m/b@1700000000000=1"},
-		"a metric twice":            {device, `[{"ts":1700000000000,"values":{"a":1,"a":2,"b":1}}]`, []string{"/0/values/a: stands there more than once", "/0/values/a: stands"}, "m/b@1700000000000=1"},
-		"a time that is none":       {device, `[{"ts":1.5,"values":{"a":1}},{"ts":1700000000000,"values":{"b":1}}]`, []string{"/0/ts: must be Unix milliseconds"}, "m/b@1700000000000=1"},
+		"values that are none":      {device, `{"ts":1700000000000,"values":{"a":null,"b":1,"c":NaN,"d":1e999}}`, []string{"/values/a: must be a number, not null", `/values/c: "NaN" is not`, "/values/d: is outside the range"}, "m/b@1700000000000=1"},
+		"a metric twice":            {device, `[{"ts":1700000000000,"values":{"a":1,"a":2,"b":1}}]`, []string{"/0/values/a: appears more than once", "/0/values/a: appears"}, "m/b@1700000000000=1"},
+		"a time that is none":       {device, `[{"ts":1.5,"values":{"a":1}},{"ts":1700000000000,"values":{"b":1}}]`, []string{"/0/ts: must be an integer of Unix milliseconds"}, "m/b@1700000000000=1"},
 		"values that are no object": {device, `{"ts":1700000000000,"values":[1]}`, []string{"/values: must be an object"}, ""},
-		"a member twice":            {device, `{"ts":1700000000000,"ts":1700000000001,"values":{"a":1}}`, []string{"/ts: stands there twice"}, ""},
-		"an element that is none":   {device, `[1,{"ts":1700000000000,"values":{"b":1}}]`, []string{"/0: want an object"}, "m/b@1700000000000=1"},
+		"a member twice":            {device, `{"ts":1700000000000,"ts":1700000000001,"values":{"a":1}}`, []string{"/ts: appears more than once"}, ""},
+		"an element that is none":   {device, `[1,{"ts":1700000000000,"values":{"b":1}}]`, []string{"/0: expected an object"}, "m/b@1700000000000=1"},
 		"too far ahead":             {device, `{"ts":9700000000000,"values":{"a":1}}`, []string{"/values/a: time 9700000000000 is more than"}, ""},
-		"a plain value":             {device, `{"a":null}`, []string{"/a: must be a number, and is null"}, ""},
-		"a machine twice":           {gateway, `{"A":[{"ts":1700000000000,"values":{"a":1}}],"A":[{"ts":1700000000000,"values":{"a":2}}]}`, []string{"/A: stands there twice"}, "A/a@1700000000000=1"},
-		"a machine without a name":  {gateway, `{"":[{"a":1}],"B/1":[{"ts":1700000000000,"values":{"b":1,"c":null}}]}`, []string{": a machine's name is empty", "/B~11/0/values/c: must be"}, "B/1/b@1700000000000=1"},
-		"a machine with a number":   {gateway, `{"A":1,"B":{"ts":1700000000000,"values":{"b":1}}}`, []string{"/A: want an object or an array"}, "B/b@1700000000000=1"},
+		"a plain value":             {device, `{"a":null}`, []string{"/a: must be a number, not null"}, ""},
+		"a machine twice":           {gateway, `{"A":[{"ts":1700000000000,"values":{"a":1}}],"A":[{"ts":1700000000000,"values":{"a":2}}]}`, []string{"/A: appears more than once"}, "A/a@1700000000000=1"},
+		"a machine without a name":  {gateway, `{"":[{"a":1}],"B/1":[{"ts":1700000000000,"values":{"b":1,"c":null}}]}`, []string{": the name of a machine is empty", "/B~11/0/values/c: must be"}, "B/1/b@1700000000000=1"},
+		"a machine with a number":   {gateway, `{"A":1,"B":{"ts":1700000000000,"values":{"b":1}}}`, []string{"/A: expected an object or an array"}, "B/b@1700000000000=1"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -116,15 +116,15 @@ func TestThingsBoardInvalidBodies(t *testing.T) {
 		detail     string
 	}{
 		{"/api/v1/m/telemetry", ``, 400, "line 1, column 1"},
-		{"/api/v1/m/telemetry", `temperature=1`, 400, "want an object"},
+		{"/api/v1/m/telemetry", `temperature=1`, 400, "expected an object"},
 		{"/api/v1/m/telemetry", `{"a":1`, 400, "line 1, column 7"},
-		{"/api/v1/m/telemetry", `{"a":1}{"a":2}`, 400, "there is more after the end"},
-		{"/api/v1/m/telemetry", `[{"a":1},]`, 400, "want a value"},
+		{"/api/v1/m/telemetry", `{"a":1}{"a":2}`, 400, "unexpected data after"},
+		{"/api/v1/m/telemetry", `[{"a":1},]`, 400, "expected a value"},
 		{"/api/v1/m/telemetry", `{"a":` + strings.Repeat("[", 1000), 400, "nested deeper"},
 		{"/api/v1/m/telemetry", `[` + strings.Repeat(`{"a":1},`, 10_000) + `{"a":1}]`, 413, "more than 10000 points"},
 		{"/api/v1/m/telemetry", `[` + strings.Repeat(`{},`, 20_000) + `{}]`, 413, "more than 10000 points"},
-		{"/api/v1/m/gateway/telemetry", `[{"a":1}]`, 400, "want an object with a member for each machine"},
-		{"/api/v1/m/gateway/telemetry", `{"A":[{"a":1}]`, 400, "want , or }"},
+		{"/api/v1/m/gateway/telemetry", `[{"a":1}]`, 400, "expected an object with a member for each machine"},
+		{"/api/v1/m/gateway/telemetry", `{"A":[{"a":1}]`, 400, "expected , or }"},
 	} {
 		a := p.do(t, "POST", tt.path, tt.body)
 		if got := a.problem(t); a.status != tt.status || !strings.Contains(got.Detail, tt.detail) {

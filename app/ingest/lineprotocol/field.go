@@ -44,11 +44,11 @@ func (s *Scanner) Field(f *Field) bool {
 		return false
 	}
 	if f.Key = s.name(endsKey); f.Key == "" {
-		s.fail(s.i, "want a field's name")
+		s.fail(s.i, "expected a field's name")
 		return false
 	}
 	if !s.accept('=') {
-		s.fail(s.i, "want = after a field's name")
+		s.fail(s.i, "expected = after a field's name")
 		return false
 	}
 	start := s.i
@@ -60,7 +60,7 @@ func (s *Scanner) Field(f *Field) bool {
 		return true
 	}
 	if !s.end() && s.b[s.i] != ' ' && s.b[s.i] != '\r' && s.b[s.i] != '\n' {
-		s.fail(s.i, "want a comma, a space or the end of the line after a field")
+		s.fail(s.i, "expected a comma, a space or the end of the line after a field")
 		return false
 	}
 	s.spaces()
@@ -70,7 +70,7 @@ func (s *Scanner) Field(f *Field) bool {
 
 // value reads a value; it returns what is wrong with it.
 func (s *Scanner) value(f *Field) (reason string) {
-	const want = "want a number, true, false, or text in quotes"
+	const want = "expected a number, true, false, or text in quotes"
 	if s.end() {
 		return want
 	}
@@ -100,7 +100,7 @@ func (s *Scanner) boolean(f *Field) (reason string) {
 		f.Number = 0
 		return ""
 	}
-	return "want true or false"
+	return "expected true or false"
 }
 
 // quoted reads a string, which may hold newlines. A quote that is never closed
@@ -149,7 +149,7 @@ type decimal struct {
 
 // number reads a number with its suffix.
 func (s *Scanner) number(f *Field) (reason string) {
-	const want = "want a number"
+	const want = "expected a number"
 	start := s.i
 	d := decimal{negative: s.accept('-')}
 	whole := s.digits(&d)

@@ -147,19 +147,19 @@ func (s *Scanner) Tag(t *Tag) bool {
 	case ',':
 		s.i++
 	default:
-		s.fail(s.i, "want a comma with a tag, or a space with the fields")
+		s.fail(s.i, "expected a comma with a tag, or a space with the fields")
 		return false
 	}
 	if t.Key = s.name(endsKey); t.Key == "" {
-		s.fail(s.i, "want a tag's name")
+		s.fail(s.i, "expected a tag's name")
 		return false
 	}
 	if !s.accept('=') {
-		s.fail(s.i, "want = after a tag's name")
+		s.fail(s.i, "expected = after a tag's name")
 		return false
 	}
 	if t.Value = s.name(endsKey); t.Value == "" {
-		s.fail(s.i, "want a tag's value")
+		s.fail(s.i, "expected a tag's value")
 		return false
 	}
 	return true
@@ -185,7 +185,7 @@ func (s *Scanner) Timestamp() (timestamp int64, given bool) {
 	start := s.i
 	timestamp, given = s.integer()
 	if !given {
-		s.fail(start, "want a timestamp, a whole number of 64 bits")
+		s.fail(start, "expected a timestamp, a whole number of 64 bits")
 		return 0, false
 	}
 	s.spaces()

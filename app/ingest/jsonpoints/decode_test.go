@@ -1,0 +1,192 @@
+package jsonpoints_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"smart-factory-backend/app/ingest"
+	"smart-factory-backend/app/ingest/ingesttest"
+	"smart-factory-backend/app/ingest/jsonpoints"
+)
+
+const at = ingesttest.Now
+
+// decode reads a body of at most maxPoints points as NDJSON or as JSON.
+func decode(body []byte, ndjson bool, maxPoints int) (*ingest.Batch, error) {
+	b := ingest.NewBatch(at, maxPoints)
+	if ndjson {
+		return b, jsonpoints.DecodeLines(b, body)
+	}
+	return b, jsonpoints.Decode(b, body)
+}
+
+// decodeText decodes a body and formats its readings and errors.
+func decodeText(t *testing.T, body string, ndjson bool) (readings, rejected []string, err error) {
+	t.Helper()
+	b, err := decode([]byte(body), ndjson, 1000)
+	defer b.Release()
+	for i, r := range b.Readings {
+		readings = append(readings, fmt.Sprintf("%s %s/%s@%d=%v", b.Pointer(i), r.Machine, r.Metric, r.ObservedAt-at, r.Value))
+	}
+	for _, e := range b.Errors {
+		rejected = append(rejected, e.Pointer+": "+e.Detail)
+	}
+	if len(rejected) > b.Rejected {
+		t.Errorf("decode(%q) lists %d errors and counts %d", body, len(rejected), b.Rejected)
+	}
+	return readings, rejected, err
+}
+
+func TestDecode(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("n", 1_000_000)
+	tests := map[string]struct {
+		body     string
+		ndjson   bool
+		want     []string
+		rejected []string // the beginning of each
+		err      string   // a part of it
+	}{
+		"an object":                      {body: `{"machine":"m","ts":1700000000001,"values":{"a":1,"b":-2.5e1}}`, want: []string{"/values/a m/a@1=1", "/values/b m/b@1=-25"}},
+		"any order of members":           {body: ` { "values" : { "a" : 1 } , "ts" : 1700000000001 , "machine" : "m" } `, want: []string{"/values/a m/a@1=1"}},
+		"without a time it is now":       {body: `{"machine":"m","values":{"a":1}}`, want: []string{"/values/a m/a@0=1"}},
+		"an ISO time":                    {body: `{"machine":"m","ts":"2023-11-14T22:13:21Z","values":{"a":1}}`, want: []string{"/values/a m/a@1000=1"}},
+		"an array":                       {body: `[{"machine":"m","values":{"a":1}},{"machine":"n","values":{"a":2}}]`, want: []string{"/0/values/a m/a@0=1", "/1/values/a n/a@0=2"}},
+		"an empty array":                 {body: `[]`},
+		"NDJSON":                         {body: "{\"machine\":\"m\",\"values\":{\"a\":1}}\r\n\n{\"machine\":\"n\",\"values\":{\"a\":2}}\n", ndjson: true, want: []string{"/0/values/a m/a@0=1", "/2/values/a n/a@0=2"}},
+		"NDJSON is seen by its shape":    {body: "{\"machine\":\"m\",\"values\":{\"a\":1}}\n{\"machine\":\"n\",\"values\":{\"a\":2}}", want: []string{"/0/values/a m/a@0=1", "/1/values/a n/a@0=2"}},
+		"a bad line keeps nobody out":    {body: "{\"machine\":\"m\",\"values\":{\"a\":1}}\n{\"machine\":\"m\",\"values\":{\"b\":1\n{\"machine\":\"n\",\"values\":{\"a\":2}}", ndjson: true, want: []string{"/0/values/a m/a@0=1", "/2/values/a n/a@0=2"}, rejected: []string{"/1: not valid JSON"}},
+		"names with escapes":             {body: `{"machine":"m\u00fc\"","values":{"a\/b~":1}}`, want: []string{"/values/a~1b~0 mü\"/a/b~@0=1"}},
+		"values that are no numbers":     {body: `{"machine":"m","values":{"s":"1","n":null,"t":true,"o":{},"l":[1],"ok":1}}`, want: []string{"/values/ok m/ok@0=1"}, rejected: []string{"/values/s: must be a number", "/values/n: must be a number, not null", "/values/t: must be", "/values/o: must be", "/values/l: must be"}},
+		"NaN and its like":               {body: `{"machine":"m","values":{"a":NaN,"b":-Infinity,"c":1e999,"d":+1,"e":01,"f":.5,"g":1.,"h":0x10,"ok":1}}`, want: []string{"/values/ok m/ok@0=1"}, rejected: []string{`/values/a: "NaN" is not a JSON number`, "/values/b: ", "/values/c: is outside the range", "/values/d: ", "/values/e: ", "/values/f: ", "/values/g: ", "/values/h: "}},
+		"a metric twice":                 {body: `{"machine":"m","values":{"a":1,"b":2,"a":3}}`, want: []string{"/values/b m/b@0=2"}, rejected: []string{"/values/a: appears more than once", "/values/a: appears"}},
+		"a member twice":                 {body: `[{"machine":"m","machine":"n","values":{"a":1,"b":2}},{"machine":"m","values":{"a":1}}]`, want: []string{"/1/values/a m/a@0=1"}, rejected: []string{"/0/machine: appears more than once"}},
+		"a member that is not known":     {body: `{"machine":"m","unit":"C","values":{"a":1}}`, rejected: []string{"/unit: is unknown"}},
+		"no machine":                     {body: `{"values":{"a":1}}`, rejected: []string{"/machine: is missing"}},
+		"no values":                      {body: `{"machine":"m"}`, rejected: []string{"/values: is missing"}},
+		"empty values":                   {body: `{"machine":"m","values":{}}`, rejected: []string{"/values: is empty"}},
+		"an element that is no object":   {body: `[1,{"machine":"m","values":{"a":1}},null]`, want: []string{"/1/values/a m/a@0=1"}, rejected: []string{"/0: expected an object", "/2: expected an object"}},
+		"eleven minutes ahead":           {body: `{"machine":"m","ts":1700000660000,"values":{"a":1}}`, rejected: []string{"/values/a: time 1700000660000 is more than 10 minutes ahead"}},
+		"ten minutes ahead":              {body: `{"machine":"m","ts":1700000600000,"values":{"a":1}}`, want: []string{"/values/a m/a@600000=1"}},
+		"a time with a fraction":         {body: `{"machine":"m","ts":1.5,"values":{"a":1}}`, rejected: []string{"/ts: must be an integer of Unix milliseconds"}},
+		"a time that is no time":         {body: `{"machine":"m","ts":"noon","values":{"a":1}}`, rejected: []string{`/ts: "noon" is neither`}},
+		"an empty name":                  {body: `{"machine":"","values":{"a":1}}`, rejected: []string{"/values/a: machine name is empty"}},
+		"a name of a megabyte":           {body: `{"machine":"m","values":{"` + long + `":1,"a":1}}`, want: []string{"/values/a m/a@0=1"}, rejected: []string{"/values/" + long[:64] + "…: metric name has 1000000 bytes"}},
+		"invalid UTF-8 in a name":        {body: "{\"machine\":\"m\",\"values\":{\"\xff\":1,\"a\":1}}", want: []string{"/values/a m/a@0=1"}, rejected: []string{"/values/\uFFFD: metric name"}},
+		"deep nesting in a value":        {body: `{"machine":"m","values":{"a":` + strings.Repeat("[", 100_000), err: "nested deeper than 16"},
+		"shallow nesting in a value":     {body: `{"machine":"m","values":{"a":[[[{"x":"]"}]]],"b":1}}`, want: []string{"/values/b m/b@0=1"}, rejected: []string{"/values/a: must be a number"}},
+		"no JSON at all":                 {body: `hello`, err: "line 1, column 1"},
+		"an empty body":                  {body: ``, err: "line 1, column 1"},
+		"an end too early":               {body: "{\"machine\":\"m\",\n\"values\":{\"a\":1", err: "line 2, column 16"},
+		"more after the end":             {body: `{"machine":"m","values":{"a":1}} x`, err: "unexpected data after"},
+		"a comma at the end":             {body: `[{"machine":"m","values":{"a":1}},]`, err: "expected a value"},
+		"a raw newline in a string":      {body: "{\"machine\":\"a\nb\",\"values\":{\"a\":1}}", err: "control character"},
+		"a bad escape":                   {body: `{"machine":"\x","values":{"a":1}}`, err: "invalid escape"},
+		"brackets that don't match":      {body: `{"machine":"m","values":{"a":[}]}}`, err: "mismatched brackets"},
+		"more points than are allowed":   {body: `[` + strings.Repeat(`{"machine":"m","values":{"a":1}},`, 1000) + `{"machine":"m","values":{"a":1}}]`, err: "more than 1000 points"},
+		"more faults than are allowed":   {body: `[` + strings.Repeat(`0,`, 1000) + `0]`, err: "more than 1000 points"},
+		"more bad lines than allowed":    {body: strings.Repeat("x\n", 1001), ndjson: true, err: "more than 1000 points"},
+		"bad values count as points too": {body: `{"machine":"m","values":{` + strings.Repeat(`"a":null,`, 1000) + `"b":1}}`, err: "more than 1000 points"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, rejected, err := decodeText(t, tt.body, tt.ndjson)
+			if tt.err != "" {
+				var body *ingest.Error
+				if !errors.As(err, &body) || !strings.Contains(body.Detail, tt.err) {
+					t.Fatalf("decode = error %v, want one with %q", err, tt.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatalf("decode = error %v, want none", err)
+			}
+			if fmt.Sprint(got) != fmt.Sprint(tt.want) {
+				t.Errorf("decode = %v, want %v", got, tt.want)
+			}
+			if len(rejected) != len(tt.rejected) {
+				t.Fatalf("rejected = %q, want %q", rejected, tt.rejected)
+			}
+			for i := range rejected {
+				if !strings.HasPrefix(rejected[i], tt.rejected[i]) {
+					t.Errorf("rejected[%d] = %q, want %q…", i, rejected[i], tt.rejected[i])
+				}
+			}
+		})
+	}
+}
+
+// A single object decodes to what encoding/json reads from it.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"machine":"m","ts":1700000000001,"values":{"a":1,"b":-2.5e1}}`), false)
+	f.Add([]byte(`[{"machine":"m","values":{"a":1}},{"machine":"n","values":{"a":NaN}}]`), false)
+	f.Add([]byte("{\"machine\":\"m\",\"values\":{\"a\":1}}\n{\"machine\":\"n\"}\n"), true)
+	f.Add([]byte(`{"machine":"\u00e9\ud83d\ude00","values":{"a":[[["]"]]],"a":1}}`), false)
+	f.Fuzz(func(t *testing.T, body []byte, ndjson bool) {
+		before := bytes.Clone(body)
+		b, err := decode(body, ndjson, 100)
+		defer b.Release()
+		if !bytes.Equal(before, body) {
+			t.Fatal("decode changed its input")
+		}
+		if err != nil {
+			if _, ok := errors.AsType[*ingest.Error](err); !ok {
+				t.Fatalf("decode = %v, want an ingest.Error", err)
+			}
+			return
+		}
+		ingesttest.CheckBatch(t, b)
+		if len(b.Readings) == 0 || strings.HasPrefix(b.Pointer(0), "/0/") {
+			return // not a single object
+		}
+		var want struct {
+			Machine string             `json:"machine"`
+			Values  map[string]float64 `json:"values"`
+		}
+		if b.Rejected == 0 {
+			if err := json.Unmarshal(body, &want); err != nil {
+				t.Fatalf("decode accepted what encoding/json rejects: %v", err)
+			}
+			for _, r := range b.Readings {
+				if v, ok := want.Values[r.Metric]; !ok || math.Float64bits(v) != math.Float64bits(r.Value) || r.Machine != want.Machine {
+					t.Fatalf("decode = %+v, encoding/json has %+v", r, want)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	var wide, narrow bytes.Buffer
+	wide.WriteByte('[')
+	narrow.WriteByte('[')
+	for i := range 1000 {
+		if i%8 == 0 {
+			fmt.Fprintf(&wide, `{"machine":"press-%d","ts":%d,"values":{`, i/8, at+int64(i))
+		}
+		fmt.Fprintf(&wide, `"metric_%d":%v`, i%8, float64(i)*1.0625+20)
+		wide.WriteString(map[bool]string{true: "}},", false: ","}[i%8 == 7])
+		fmt.Fprintf(&narrow, `{"machine":"press-%d","ts":%d,"values":{"temperature":%v}},`, i%50, at+int64(i), float64(i)*1.0625+20)
+	}
+	for name, body := range map[string][]byte{"125x8": wide.Bytes(), "1000x1": narrow.Bytes()} {
+		body = append(body[:len(body)-1:len(body)-1], ']')
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				batch, err := decode(body, false, 10_000)
+				if err != nil || len(batch.Readings) != 1000 {
+					b.Fatal(err, len(batch.Readings), batch.Errors)
+				}
+				batch.Release()
+			}
+			b.ReportMetric(1000*float64(b.N)/b.Elapsed().Seconds(), "points/s")
+		})
+	}
+}

@@ -1,0 +1,58 @@
+package lineprotocol_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"smart-factory-backend/app/ingest"
+	"smart-factory-backend/app/ingest/ingesttest"
+	"smart-factory-backend/app/ingest/lineprotocol"
+)
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte("m,machine=a f=1,s=\"x\" 1700000000000000000\nm,host=b g=2i"), uint8(0), false)
+	f.Add([]byte("m\\ x,machine=a\\,b f\\=g=t 1700000000\n# c\nbad\nm f=1"), uint8(3), true)
+	f.Fuzz(func(t *testing.T, body []byte, precision uint8, measurement bool) {
+		b := ingest.NewBatch(ingesttest.Now, 100)
+		defer b.Release()
+		mapping := lineprotocol.Mapping{Precision: lineprotocol.Precision(precision % 4), MachineTag: "machine", WithMeasurement: measurement}
+		if err := lineprotocol.Decode(b, bytes.Clone(body), mapping); err != nil {
+			if e, ok := errors.AsType[*ingest.Error](err); !ok || e.Kind != ingest.TooLarge {
+				t.Fatalf("Decode = %v, want a TooLarge error or none", err)
+			}
+			return
+		}
+		ingesttest.CheckBatch(t, b)
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	var wide, narrow bytes.Buffer
+	for i := range 1000 {
+		if i%8 == 0 {
+			fmt.Fprintf(&wide, "modbus,host=edge-1,machine=press-%d ", i/8)
+		}
+		fmt.Fprintf(&wide, "metric_%d=%v", i%8, float64(i)*1.0625+20)
+		wide.WriteString(map[bool]string{true: fmt.Sprintf(" %d\n", ingesttest.Now*1_000_000), false: ","}[i%8 == 7])
+		fmt.Fprintf(&narrow, "modbus,host=edge-1,machine=press-%d temperature=%v %d\n", i%50, float64(i)*1.0625+20, (ingesttest.Now+int64(i))*1_000_000)
+	}
+	for name, body := range map[string][]byte{"125x8": wide.Bytes(), "1000x1": narrow.Bytes()} {
+		for _, measurement := range []bool{false, true} {
+			b.Run(name+map[bool]string{true: "/measurement"}[measurement], func(b *testing.B) {
+				b.ReportAllocs()
+				b.SetBytes(int64(len(body)))
+				for b.Loop() {
+					batch := ingest.NewBatch(ingesttest.Now, 10_000)
+					mapping := lineprotocol.Mapping{MachineTag: "machine", WithMeasurement: measurement}
+					if err := lineprotocol.Decode(batch, body, mapping); err != nil || len(batch.Readings) != 1000 {
+						b.Fatal(err, len(batch.Readings), batch.Errors)
+					}
+					batch.Release()
+				}
+				b.ReportMetric(1000*float64(b.N)/b.Elapsed().Seconds(), "points/s")
+			})
+		}
+	}
+}

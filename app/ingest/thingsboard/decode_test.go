@@ -1,0 +1,64 @@
+package thingsboard_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"strconv"
+	"testing"
+
+	"smart-factory-backend/app/ingest"
+	"smart-factory-backend/app/ingest/ingesttest"
+	"smart-factory-backend/app/ingest/thingsboard"
+)
+
+// A device's object without ts decodes to what encoding/json reads from it.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"a":1,"b":"2","c":true,"d":null,"e":{"x":[1]}}`), false)
+	f.Add([]byte(`[{"ts":1700000000000,"values":{"a":1}},{"ts":"x","values":1}]`), false)
+	f.Add([]byte(`{"A":[{"ts":1700000000000,"values":{"a":1}}],"B":{},"A":1,"":[]}`), true)
+	f.Fuzz(func(t *testing.T, body []byte, gateway bool) {
+		b := ingest.NewBatch(ingesttest.Now, 100)
+		defer b.Release()
+		before := bytes.Clone(body)
+		var err error
+		if gateway {
+			err = thingsboard.DecodeGateway(b, body)
+		} else {
+			err = thingsboard.DecodeDevice(b, body, "m")
+		}
+		if !bytes.Equal(before, body) {
+			t.Fatal("decode changed its input")
+		}
+		if err != nil {
+			if _, ok := errors.AsType[*ingest.Error](err); !ok {
+				t.Fatalf("decode = %v, want an ingest.Error", err)
+			}
+			return
+		}
+		ingesttest.CheckBatch(t, b)
+		var want map[string]any
+		if gateway || b.Rejected > 0 || json.Unmarshal(body, &want) != nil || want["values"] != nil && want["ts"] != nil {
+			return
+		}
+		for _, r := range b.Readings {
+			value := 0.0
+			switch v := want[r.Metric].(type) {
+			case float64:
+				value = v
+			case bool:
+				if v {
+					value = 1
+				}
+			case string:
+				value, _ = strconv.ParseFloat(v, 64)
+			default:
+				t.Fatalf("%q: decoded %+v, encoding/json has %v", body, r, want)
+			}
+			if math.Float64bits(value) != math.Float64bits(r.Value) {
+				t.Fatalf("%q: decoded %+v, encoding/json has %v", body, r, value)
+			}
+		}
+	})
+}
