@@ -10,24 +10,24 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// row is a reading as the database has it.
+// row is a row of the table reading.
 type row struct {
 	series, at int64
 	value      float64
-	sequence   int // in which it came
+	sequence   int // order of arrival
 }
 
-// batch is what one commit writes. Its memory is used again.
+// batch is what one commit writes. A committer reuses its memory.
 type batch struct {
 	rows   []row
-	newest []row // the last of each series
-	oldest int64 // the time that none is before
+	newest []row // the last row of each series
+	oldest int64 // the earliest time of all rows
 	buf    []byte
 }
 
-// fill takes the entries of the group that are not rejected: sorted, so that
-// concurrent commits lock the same keys in the same order, and of each key the
-// one that came last.
+// fill replaces the batch by the entries of group that were not rejected. Rows
+// are sorted by key, so that concurrent commits lock keys in the same order. Of
+// several entries with the same key only the last one is kept.
 func (b *batch) fill(group []*request) {
 	b.rows, b.newest = b.rows[:0], b.newest[:0]
 	for _, r := range group {
@@ -57,7 +57,7 @@ func (b *batch) fill(group []*request) {
 	}
 }
 
-// appendSQL is the statement that params are for.
+// appendSQL is the statement that stores a batch; params returns its parameters.
 const appendSQL = "SELECT append_readings($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 
 var (
@@ -70,77 +70,57 @@ var (
 	binaryResults = []int16{1}
 )
 
-// params are the parameters of appendSQL in the binary form, valid until the
-// next call.
-func (b *batch) params(version, guard int64) [][]byte {
+// params returns the parameters of appendSQL in binary format. They are valid
+// until the next call. version is the registry's version that the rows were
+// checked against, lockKey the key of lockRegistry.
+func (b *batch) params(version, lockKey int64) [][]byte {
 	b.buf = b.buf[:0]
-	params := make([][2]int, 0, len(appendOIDs))
+	params := make([][]byte, 0, len(appendOIDs))
 	param := func(write func()) {
 		start := len(b.buf)
 		write()
-		params = append(params, [2]int{start, len(b.buf)})
+		params = append(params, b.buf[start:]) // stays valid when b.buf is reallocated
 	}
-	param(func() { b.appendInt8(version) })
-	param(func() { b.appendInt8(guard) })
-	param(func() { b.appendInt8(b.oldest) })
+	array := func(elementOID uint32, rows []row, bits func(r *row) uint64) {
+		param(func() {
+			b.appendArrayHeader(elementOID, len(rows))
+			for i := range rows {
+				b.buf = binary.BigEndian.AppendUint32(b.buf, 8) // length of the element
+				b.buf = binary.BigEndian.AppendUint64(b.buf, bits(&rows[i]))
+			}
+		})
+	}
+	for _, v := range []int64{version, lockKey, b.oldest} {
+		param(func() { b.buf = binary.BigEndian.AppendUint64(b.buf, uint64(v)) })
+	}
 	for _, rows := range [][]row{b.rows, b.newest} {
-		param(func() {
-			b.appendArrayHeader(pgtype.Int8OID, len(rows))
-			for i := range rows {
-				b.appendElement(uint64(rows[i].series))
-			}
-		})
-		param(func() {
-			b.appendArrayHeader(pgtype.Int8OID, len(rows))
-			for i := range rows {
-				b.appendElement(uint64(rows[i].at))
-			}
-		})
-		param(func() {
-			b.appendArrayHeader(pgtype.Float8OID, len(rows))
-			for i := range rows {
-				b.appendElement(math.Float64bits(rows[i].value))
-			}
-		})
+		array(pgtype.Int8OID, rows, func(r *row) uint64 { return uint64(r.series) })
+		array(pgtype.Int8OID, rows, func(r *row) uint64 { return uint64(r.at) })
+		array(pgtype.Float8OID, rows, func(r *row) uint64 { return math.Float64bits(r.value) })
 	}
-	values := make([][]byte, len(params))
-	for i, p := range params {
-		values[i] = b.buf[p[0]:p[1]]
-	}
-	return values
+	return params
 }
 
-func (b *batch) appendInt8(v int64) { b.buf = binary.BigEndian.AppendUint64(b.buf, uint64(v)) }
-
-// arrayHeader begins an array of n elements: dimensions, whether one is null,
-// the elements' type, their number, and the first index.
-func (b *batch) appendArrayHeader(element uint32, n int) {
-	dimensions := uint32(1)
+// appendArrayHeader appends the header of an array of n elements: number of
+// dimensions, flag for nulls, element type, number of elements, first index.
+func (b *batch) appendArrayHeader(elementOID uint32, n int) {
+	header := []uint32{1, 0, elementOID, uint32(n), 1}
 	if n == 0 {
-		dimensions = 0
+		header = []uint32{0, 0, elementOID}
 	}
-	b.buf = binary.BigEndian.AppendUint32(b.buf, dimensions)
-	b.buf = binary.BigEndian.AppendUint32(b.buf, 0)
-	b.buf = binary.BigEndian.AppendUint32(b.buf, element)
-	if n > 0 {
-		b.buf = binary.BigEndian.AppendUint32(b.buf, uint32(n))
-		b.buf = binary.BigEndian.AppendUint32(b.buf, 1)
+	for _, field := range header {
+		b.buf = binary.BigEndian.AppendUint32(b.buf, field)
 	}
 }
 
-// element adds eight bytes, with their length before them.
-func (b *batch) appendElement(bits uint64) {
-	b.buf = binary.BigEndian.AppendUint32(b.buf, 8)
-	b.buf = binary.BigEndian.AppendUint64(b.buf, bits)
-}
-
-// accepted reads the answer to appendSQL.
-func parseAppendResult(answer *pgconn.Result) (bool, error) {
-	if answer.Err != nil {
-		return false, answer.Err
+// parseAppendResult returns the result of appendSQL. It is false if the version
+// was outdated.
+func parseAppendResult(result *pgconn.Result) (bool, error) {
+	if result.Err != nil {
+		return false, result.Err
 	}
-	if len(answer.Rows) != 1 || len(answer.Rows[0]) != 1 || len(answer.Rows[0][0]) != 1 {
+	if len(result.Rows) != 1 || len(result.Rows[0]) != 1 || len(result.Rows[0][0]) != 1 {
 		return false, errUnexpectedResult
 	}
-	return answer.Rows[0][0][0] == 1, nil
+	return result.Rows[0][0][0] == 1, nil
 }

@@ -7,9 +7,8 @@ import (
 	"smart-factory-backend/app/store/postgres"
 )
 
-// A batch has each key once, the last value of it, in the order of the keys:
-// PostgreSQL refuses an upsert that meets a key twice, and concurrent commits
-// that lock keys in different orders wait for each other for good.
+// PostgreSQL refuses an upsert that contains a key twice, and concurrent commits
+// that lock keys in different orders deadlock.
 func TestBatchIsSortedAndHasEachKeyOnce(t *testing.T) {
 	t.Parallel()
 	rows, newest := postgres.BuildBatch([]postgres.Row{

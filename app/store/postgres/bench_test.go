@@ -24,10 +24,10 @@ import (
 
 const benchSeries = 1000
 
-// benchBegin is a day whose partitions are of a month.
+// benchBegin is in a monthly partition.
 var benchBegin = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC).UnixMilli()
 
-// processorTime is what this process and all of the server's have used.
+// cpuTime returns the CPU time of this process and of all server processes.
 func cpuTime(b *testing.B, s *postgrestest.Server) (client, server time.Duration) {
 	b.Helper()
 	var usage syscall.Rusage
@@ -40,7 +40,7 @@ func cpuTime(b *testing.B, s *postgrestest.Server) (client, server time.Duration
 		stat, _ := os.ReadFile("/proc/" + pid + "/stat")
 		fields := splitFields(stat[bytes.LastIndexByte(stat, ')')+1:])
 		if len(fields) < 13 {
-			continue // it has ended
+			continue // the process has ended
 		}
 		user, _ := strconv.Atoi(fields[11])
 		system, _ := strconv.Atoi(fields[12])
@@ -49,8 +49,8 @@ func cpuTime(b *testing.B, s *postgrestest.Server) (client, server time.Duration
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), server
 }
 
-// perPoint has the processor time between now and the call of the result
-// reported, by points; it does not depend on what else the machine does.
+// measurePerPoint measures the CPU time from now until report is called, and
+// reports it per point. CPU time depends little on the machine's other load.
 func measurePerPoint(b *testing.B, s *postgrestest.Server) (report func(points int)) {
 	b.Helper()
 	client, server := cpuTime(b, s)
@@ -61,7 +61,8 @@ func measurePerPoint(b *testing.B, s *postgrestest.Server) (report func(points i
 	}
 }
 
-// benchStore opens a store with benchSeries series registered.
+// benchStore opens a store, on a server of its own, with benchSeries registered
+// series.
 func benchStore(b *testing.B) (*postgres.Store, *postgrestest.Server, []factory.Reading) {
 	b.Helper()
 	s, err := postgrestest.New()
@@ -78,8 +79,8 @@ func benchStore(b *testing.B) (*postgres.Store, *postgrestest.Server, []factory.
 	return store, s, readings
 }
 
-// observe gives a reading the values of the nth observation of a slowly
-// changing sensor with three decimals.
+// setObservation sets a reading to the nth observation of a slowly changing
+// sensor with three decimals.
 func setObservation(reading *factory.Reading, n int64) {
 	reading.ObservedAt = benchBegin + n*1000
 	reading.Value = math.Round((20+5*math.Sin(float64(n)/50))*1000) / 1000
@@ -113,7 +114,7 @@ func BenchmarkIntegrationAppendBatch(b *testing.B) {
 		clients := tt.clients
 		name := fmt.Sprintf("clients=%d", clients)
 		if tt.late {
-			name += ",late" // all of them into hours that may have rollups
+			name += ",late" // into hours that may have rollups
 		}
 		b.Run(name, func(b *testing.B) {
 			store, server, readings := benchStore(b)
@@ -145,7 +146,7 @@ func BenchmarkIntegrationAppendBatch(b *testing.B) {
 	}
 }
 
-// reportSize reports the bytes that a reading takes in its partition.
+// reportSize reports the size of a reading on disk, including indexes.
 func reportSize(b *testing.B, store *postgres.Store) {
 	b.Helper()
 	bytes, err := store.QueryInt(b.Context(), "SELECT sum(pg_total_relation_size(name::regclass))::bigint FROM reading_partition")
@@ -156,8 +157,8 @@ func reportSize(b *testing.B, store *postgres.Store) {
 	b.ReportMetric(float64(bytes)/float64(rows), "bytes/point")
 }
 
-// fill stores so many points of the first series among those of width others,
-// as they would come in.
+// fillSeries stores points of the first width series, in the order in which they
+// would arrive.
 func fillSeries(b *testing.B, store *postgres.Store, readings []factory.Reading, points, width int) {
 	b.Helper()
 	for n := 1; n < points; {

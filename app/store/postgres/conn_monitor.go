@@ -13,90 +13,76 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// link watches whether the server is there. While it is not, calls are
-// answered with ErrUnavailable at once instead of each finding out by itself.
+// connMonitor checks whether the server can be reached and accepts writes.
+// While it does not, calls return ErrUnavailable at once instead of each
+// waiting for its own timeout.
 type connMonitor struct {
 	store    *Store
-	wakeup   chan struct{} // has a token when the server is to be asked now
-	bytes    atomic.Int64  // of the tables, as the leader has measured
-	diskFull bool          // the disk was, and it has not been found otherwise; of run
+	wakeup   chan struct{} // has a token when a check is due now
+	bytes    atomic.Int64  // size of the tables, as the leader last measured it
+	diskFull bool          // the disk was full and has not been probed successfully since; used by run only
 }
 
-// suspect is called with an error of a connection.
-func (l *connMonitor) reportError(err error) {
-	l.store.faults.set(faultConnection, fmt.Errorf("database: %w: %w", factory.ErrUnavailable, err))
-	l.wake()
+// reportError marks the server unavailable because of an error on a connection,
+// and schedules a check.
+func (m *connMonitor) reportError(err error) {
+	m.setUnavailable(err)
+	m.wake()
 }
 
-// ask has the server asked soon.
-func (l *connMonitor) wake() {
+func (m *connMonitor) setUnavailable(err error) {
+	m.store.faults.set(faultConnection, fmt.Errorf("database: %w: %w", factory.ErrUnavailable, err))
+}
+
+// wake makes run check the server now. It does not block.
+func (m *connMonitor) wake() {
 	select {
-	case l.wakeup <- struct{}{}:
+	case m.wakeup <- struct{}{}:
 	default:
 	}
 }
 
-// run looks at the server until ctx ends.
-func (l *connMonitor) run(ctx context.Context) {
-	tick := time.NewTicker(l.store.options.pollEvery)
+// run checks the server periodically, and after wake, until ctx ends.
+func (m *connMonitor) run(ctx context.Context) {
+	tick := time.NewTicker(m.store.options.pollEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		case <-l.wakeup:
+		case <-m.wakeup:
 		}
-		err := l.guarded(ctx)
-		if ctx.Err() != nil {
+		err := m.check(ctx)
+		switch {
+		case ctx.Err() != nil:
 			return
+		case err == nil:
+			m.store.faults.set(faultConnection, nil)
+		default:
+			m.store.readPool.Reset()
+			m.store.writePool.Reset()
+			m.setUnavailable(err)
 		}
-		s := l.store
-		if err == nil {
-			s.faults.set(faultConnection, nil)
-			continue
-		}
-		s.readPool.Reset()
-		s.writePool.Reset()
-		s.faults.set(faultConnection, fmt.Errorf("database: %w: %w", factory.ErrUnavailable, err))
 	}
 }
 
-// growable tries whether files can grow, by a table of a megabyte that nobody
-// gets to see: on a full disk a small change may still find room in its page.
-func probeFileGrowth(ctx context.Context, conn *pgxpool.Conn) error {
-	tx, err := conn.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, "CREATE TABLE disk_probe AS SELECT repeat('x', 1000) AS filler FROM generate_series(1, 1000)")
-	return errors.Join(err, tx.Rollback(ctx))
-}
-
-func (l *connMonitor) guarded(ctx context.Context) (err error) {
+// check queries the server and updates the registry cache. After a fault it
+// also tests whether writes succeed.
+func (m *connMonitor) check(ctx context.Context) (err error) {
 	defer recoverAs(&err)
-	return l.check(ctx)
-}
-
-// look asks the server, follows the registry, and after a fault tries whether
-// writing works.
-func (l *connMonitor) check(ctx context.Context) error {
-	s := l.store
+	s := m.store
 	ctx, cancel := context.WithTimeout(ctx, s.options.ConnectTimeout+responseGrace)
 	defer cancel()
-	away := s.faults.get(faultConnection) != nil
-	failing := s.faults.get(faultCommit)
+	wasUnavailable := s.faults.get(faultConnection) != nil
+	commitErr := s.faults.get(faultCommit)
 	conn, err := s.monitorPool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Release()
-	if away || failing != nil {
-		_, err := conn.Exec(ctx, "UPDATE upkeep_state SET beat = beat + 1")
-		if l.diskFull = l.diskFull || sqlState(failing) == codeDiskFull; l.diskFull && err == nil {
-			err = probeFileGrowth(ctx, conn)
-			l.diskFull = err != nil
-		}
+	if wasUnavailable || commitErr != nil {
+		err := m.probeWrite(ctx, conn, commitErr)
 		switch {
 		case isConnectionError(err):
 			return err
@@ -111,16 +97,39 @@ func (l *connMonitor) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.bytes.Store(bytes)
-	if !away && version == s.registry.currentVersion() {
+	m.bytes.Store(bytes)
+	if !wasUnavailable && version == s.registry.currentVersion() {
 		return nil
 	}
-	// After an outage the server may have another past than before.
+	// Reload everything after an outage: a failover may have lost commits.
 	return pgx.BeginTxFunc(ctx, conn, readOnly, func(tx pgx.Tx) error {
-		if err := s.registry.load(ctx, tx, away); err != nil {
+		if err := s.registry.load(ctx, tx, wasUnavailable); err != nil {
 			return err
 		}
 		_, err := s.partitions.load(ctx, tx)
 		return err
 	})
+}
+
+// probeWrite tests whether the server accepts writes. commitErr is the current
+// fault of commits, if any.
+func (m *connMonitor) probeWrite(ctx context.Context, conn *pgxpool.Conn, commitErr error) error {
+	_, err := conn.Exec(ctx, "UPDATE upkeep_state SET beat = beat + 1")
+	m.diskFull = m.diskFull || sqlState(commitErr) == codeDiskFull
+	if m.diskFull && err == nil {
+		err = probeFileGrowth(ctx, conn)
+		m.diskFull = err != nil
+	}
+	return err
+}
+
+// probeFileGrowth tests whether files can grow, by creating a table of 1 MB and
+// rolling back. On a full disk a small update may still fit into its page.
+func probeFileGrowth(ctx context.Context, conn *pgxpool.Conn) error {
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "CREATE TABLE disk_probe AS SELECT repeat('x', 1000) AS filler FROM generate_series(1, 1000)")
+	return errors.Join(err, tx.Rollback(ctx))
 }

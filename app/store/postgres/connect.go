@@ -11,26 +11,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Advisory locks, each a number that is mixed into the schema's name, so that
-// two plants in two schemas of one database don't wait for each other.
-const (
-	lockRegistry   = iota // shared: appends readings; alone: changes the catalog
-	lockLeader            // held by the connection of the replica that leads
-	lockMigrate           // migrates
-	lockPartitions        // makes or drops partitions
-	lockRollup            // makes rollups, or deletes readings
-)
-
-// lockKey is the SQL expression of a lock's key.
-func lockKeySQL(lock int) string {
-	return "hashtextextended('smart-factory-backend/' || current_schema(), " + strconv.Itoa(lock) + ")"
-}
-
-// silence is how much longer than the server the store waits for a statement
-// to end: past that the connection is given up.
+// responseGrace is how long the store waits for the server beyond the timeout
+// that the server itself enforces. After that the connection is closed.
 const responseGrace = 2 * time.Second
 
-// connConfig is how every connection is made.
+// connConfig returns the configuration of every connection outside the pools.
 func (o *Options) connConfig() (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(o.URL)
 	if err != nil {
@@ -40,7 +25,8 @@ func (o *Options) connConfig() (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// adjust sets what the URL leaves open, and what must be as it is.
+// configureConn applies the settings that the store requires, and the defaults
+// for those that the URL does not set.
 func (o *Options) configureConn(config *pgx.ConnConfig) {
 	if config.ConnectTimeout == 0 || config.ConnectTimeout > o.ConnectTimeout {
 		config.ConnectTimeout = o.ConnectTimeout
@@ -53,23 +39,25 @@ func (o *Options) configureConn(config *pgx.ConnConfig) {
 	}
 	p["statement_timeout"] = millis(o.StatementTimeout)
 	p["lock_timeout"] = millis(min(o.StatementTimeout, 5*time.Second))
-	// What a process that hangs holds is free again after a while.
+	// Releases the locks of a replica that hangs in a transaction.
 	p["idle_in_transaction_session_timeout"] = millis(3 * o.StatementTimeout)
-	// The server learns of a replica's death soon, for another one to lead.
+	// The server notices within 25 s that a replica's machine has died, so that
+	// another replica can become the leader.
 	p["tcp_keepalives_idle"], p["tcp_keepalives_interval"], p["tcp_keepalives_count"] = "10", "5", "3"
-	// Statements see what was committed before they began; the guard relies on it.
+	// Each statement must see what was committed before it began: appends rely on
+	// it when they compare the registry's version.
 	p["default_transaction_isolation"] = "read committed"
-	// All statements are short or read an index in order.
+	// Statements are short or read an index in order; neither gains from these.
 	p["jit"] = "off"
 	p["max_parallel_workers_per_gather"] = "0"
-	// A plan made for the times at hand locks only the partitions that it reads.
+	// A plan for the given times locks only the partitions of that range.
 	p["plan_cache_mode"] = "force_custom_plan"
 }
 
-// connectWithin connects, again and again for as long as within where the
-// server is not there yet.
-func (o *Options) connectWithRetry(ctx context.Context, config *pgx.ConnConfig, within time.Duration) (*pgx.Conn, error) {
-	deadline := time.NewTimer(within)
+// connectWithRetry connects, and retries for up to timeout while the server is
+// unreachable, starting, or out of connections.
+func (o *Options) connectWithRetry(ctx context.Context, config *pgx.ConnConfig, timeout time.Duration) (*pgx.Conn, error) {
+	deadline := time.NewTimer(timeout)
 	defer deadline.Stop()
 	retry := time.NewTicker(200 * time.Millisecond)
 	defer retry.Stop()
@@ -94,9 +82,9 @@ func (o *Options) connectWithRetry(ctx context.Context, config *pgx.ConnConfig, 
 	}
 }
 
-// keepSynchronous is called for each new connection: a commit must be on the
-// disk when it is acknowledged, whatever the server's default is. Stronger
-// settings than "on" stay.
+// requireSynchronousCommit runs on each new connection: a commit must be on
+// disk when it is acknowledged, even if the server defaults to less. Settings
+// stronger than "on" are left alone.
 func requireSynchronousCommit(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `
 		SELECT set_config('synchronous_commit', 'on', false)
@@ -104,30 +92,30 @@ func requireSynchronousCommit(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// inIndexOrder has the planner follow an index wherever one gives the order
-// that is asked for. Of a partition that was never analyzed it knows nothing,
-// and would rather sort all of it for each piece that is read.
-func forceIndexOrder(p map[string]string) {
-	for _, way := range disabledPlanNodes {
-		p[way] = "off"
+// forceIndexOrder makes the planner read an index wherever one provides the
+// requested order. Without statistics, as in a partition that was never
+// analyzed, the planner would sort the whole partition for each chunk.
+func forceIndexOrder(params map[string]string) {
+	for _, node := range disabledPlanNodes {
+		params[node] = "off"
 	}
 }
 
-// ways are those of answering a query that inIndexOrder forbids.
+// disabledPlanNodes are the planner settings that forceIndexOrder turns off.
 var disabledPlanNodes = [...]string{"enable_seqscan", "enable_bitmapscan", "enable_sort"}
 
-// newPool makes a pool of at most so many connections, whose settings change
-// may change; it connects to nothing.
-func (o *Options) newPool(ctx context.Context, conns int, change func(map[string]string)) (*pgxpool.Pool, error) {
+// newPool makes a pool of at most maxConns connections. configure, if not nil,
+// may change their runtime parameters. newPool itself does not connect.
+func (o *Options) newPool(ctx context.Context, maxConns int, configure func(params map[string]string)) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	o.configureConn(config.ConnConfig)
-	if change != nil {
-		change(config.ConnConfig.RuntimeParams)
+	if configure != nil {
+		configure(config.ConnConfig.RuntimeParams)
 	}
-	config.MaxConns = int32(min(conns, 10_000))
+	config.MaxConns = int32(min(maxConns, 10_000))
 	config.MinConns, config.MinIdleConns = 0, 0
 	config.MaxConnIdleTime = 5 * time.Minute
 	config.MaxConnLifetime = time.Hour
@@ -142,14 +130,15 @@ func (o *Options) newPool(ctx context.Context, conns int, change func(map[string
 	return pool, nil
 }
 
-// closeConn ends a connection in an orderly way if that is quick.
-func closeConn(ctx context.Context, conn *pgx.Conn, within time.Duration) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+// closeConn closes a connection. It waits at most timeout for an orderly close,
+// even if ctx has ended.
+func closeConn(ctx context.Context, conn *pgx.Conn, timeout time.Duration) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
-	_ = conn.Close(ctx) // whatever becomes of the farewell, the socket is closed
+	_ = conn.Close(ctx) // closes the socket even if it returns an error
 }
 
-// bounded is ctx for one statement.
+// statementContext returns a context for a single statement.
 func (o *Options) statementContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, o.StatementTimeout+responseGrace)
 }

@@ -12,7 +12,7 @@ import (
 	"smart-factory-backend/app/store/storetest"
 )
 
-// settling lets the contract suite have all upkeep done.
+// settledStore lets the contract suite run all maintenance.
 type settledStore struct{ *postgres.Store }
 
 func (s settledStore) Settle() error { return s.RunMaintenance(context.Background()) }

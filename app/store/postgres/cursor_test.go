@@ -25,11 +25,11 @@ func FuzzDecodeCursor(f *testing.F) {
 			return
 		}
 		if again := postgres.HistoryCursor(machine, metric, at); again != cursor {
-			// A number may be written in more bytes than it needs; what it says
-			// must be the same.
+			// A number may be encoded in more bytes than it needs, but the decoded
+			// values must be the same.
 			m, n, a, err := postgres.DecodeHistoryCursor(again)
 			if err != nil || m != machine || n != metric || a != at {
-				t.Fatalf("DecodeHistoryCursor(%q) = %q, %q, %d, which is written %q", cursor, machine, metric, at, again)
+				t.Fatalf("DecodeHistoryCursor(%q) = %q, %q, %d, which is encoded as %q", cursor, machine, metric, at, again)
 			}
 		}
 	})

@@ -1,9 +1,9 @@
-// Package postgres is the engine of factory.Store for several replicas: one
-// PostgreSQL database that all of them write to and read from at once. An
-// Append is durable when it returns; what one replica has acknowledged every
-// other one shows. DESIGN.md beside this file has the reasons and the
-// invariants.
+// Package postgres implements factory.Store on a PostgreSQL database that any
+// number of replicas share. An Append is durable when it returns, and what one
+// replica has acknowledged is visible to queries on every other replica at
+// once. DESIGN.md explains the design and its invariants.
 //
-// What rules a reading has to keep is the factory package's business, who may
-// send it the transport's. All methods of a Store may be called concurrently.
+// The package leaves the rules for readings to package factory and access
+// control to the transports. All methods of a Store may be called
+// concurrently.
 package postgres

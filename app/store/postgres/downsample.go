@@ -8,62 +8,52 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// heldPoints is the most points of a series that are held in memory to be
-// gone through more than once; beyond, they are read again.
+// maxBufferedPoints is the largest number of points of a series that are kept
+// in memory between the passes of LTTB. A longer series is read once per pass.
 const maxBufferedPoints = 1 << 20
 
 // Downsample implements factory.Store.
-func (s *Store) Downsample(ctx context.Context, q factory.DownsampleQuery) (all []factory.Series, err error) {
-	end, err := s.beginQuery(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
+func (s *Store) Downsample(ctx context.Context, q factory.DownsampleQuery) ([]factory.Series, error) {
 	if err := requireAtLeast("number of points", q.Points, 2); err != nil {
 		return nil, err
 	}
-	err = s.query(ctx, "downsample", func(ctx context.Context, tx pgx.Tx) error {
-		all = nil
+	return query(ctx, s, "downsample", func(ctx context.Context, tx pgx.Tx) (all []factory.Series, err error) {
 		r := s.newReader(tx)
-		listed, err := r.findSeries(ctx, q.Machine, q.Metrics)
+		found, err := r.findSeries(ctx, q.Machine, q.Metrics)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, one := range listed {
+		for _, one := range found {
 			points, err := r.downsample(ctx, one, q)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if len(points) > 0 {
 				all = append(all, factory.Series{Metric: one.metric, Unit: one.unit, Points: points})
 			}
 		}
-		return nil
+		return all, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return all, nil
 }
 
-func (r *reader) downsample(ctx context.Context, s seriesInfo, q factory.DownsampleQuery) ([]factory.Point, error) {
+func (r *seriesReader) downsample(ctx context.Context, s seriesInfo, q factory.DownsampleQuery) ([]factory.Point, error) {
 	total, err := r.countPoints(ctx, s, q.From, q.To)
 	if err != nil || total == 0 {
 		return nil, err
 	}
-	each := func(take func([]factory.Point)) error {
+	each := func(visit func([]factory.Point)) error {
 		return r.readPoints(ctx, s, q.From, q.To, func(points []factory.Point) bool {
-			take(points)
+			visit(points)
 			return true
 		})
 	}
 	if total > q.Points && total <= maxBufferedPoints {
-		held := make([]factory.Point, 0, total)
-		if err := each(func(points []factory.Point) { held = append(held, points...) }); err != nil {
+		buffered := make([]factory.Point, 0, total)
+		if err := each(func(points []factory.Point) { buffered = append(buffered, points...) }); err != nil {
 			return nil, err
 		}
-		each = func(take func([]factory.Point)) error {
-			take(held)
+		each = func(visit func([]factory.Point)) error {
+			visit(buffered)
 			return nil
 		}
 	}

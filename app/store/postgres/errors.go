@@ -12,35 +12,38 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Reasons why Open and Migrate refuse. The error that they return wraps one of
-// them where the reason is not the connection.
+// Errors of Open and Migrate that name a cause other than the connection.
 var (
-	// ErrNewerSchema: a newer release has migrated the database.
+	// ErrNewerSchema means that a newer release has migrated the database.
 	ErrNewerSchema = errors.New("migrated by a newer release")
-	// ErrForeignSchema: the recorded migrations are not those of this program.
+	// ErrForeignSchema means that the recorded migrations are not those of this
+	// program.
 	ErrForeignSchema = errors.New("not a schema of this program")
-	// ErrOldServer: the server's release lacks what the engine relies on.
+	// ErrOldServer means that the server's version is not supported.
 	ErrOldServer = errors.New("PostgreSQL is too old")
-	// ErrEncoding: the database can't hold every name.
+	// ErrEncoding means that the database cannot store every name.
 	ErrEncoding = errors.New("database encoding is not UTF8")
 )
 
-// errClosed answers every call after Close.
+// errClosed is returned by every call after Close.
 var errClosed = fmt.Errorf("store is closed: %w", factory.ErrUnavailable)
 
-// errCrowded: all connections for queries stayed taken for as long as the
+// errPoolExhausted means that no connection for queries became free within the
 // connect timeout.
 var errPoolExhausted = fmt.Errorf("every database connection for queries is in use: %w", factory.ErrOverloaded)
 
-// unavailable turns a cause into an error of the kind ErrUnavailable that
-// still wraps the cause.
-func unavailable(doing string, cause error) error {
-	return fmt.Errorf("%s: %w: %w", doing, factory.ErrUnavailable, cause)
+// errUnexpectedResult means that the server returned a result of the wrong
+// form.
+var errUnexpectedResult = errors.New("unexpected result format")
+
+// unavailable returns an error of the kind ErrUnavailable that wraps cause.
+func unavailable(operation string, cause error) error {
+	return fmt.Errorf("%s: %w: %w", operation, factory.ErrUnavailable, cause)
 }
 
-// Error codes of PostgreSQL that are acted upon.
+// PostgreSQL error codes that the store handles.
 const (
-	codeNoPartition   = "23514" // check_violation: no partition takes the row
+	codeNoPartition   = "23514" // check_violation: no partition for the row
 	codeSerialization = "40001"
 	codeDeadlock      = "40P01"
 	codeLockTimeout   = "55P03"
@@ -50,19 +53,19 @@ const (
 	codeStarting      = "57P03" // cannot_connect_now
 )
 
-// sqlState returns the code of an error that the server has sent, "" for any
-// other.
+// sqlState returns the code of an error that the server sent, "" for any other
+// error.
 func sqlState(err error) string {
-	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return answer.Code
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.Code
 	}
 	return ""
 }
 
-// linkBroken reports whether err says something of the connection or of the
-// server as a whole, rather than of the statement.
+// isConnectionError reports whether err concerns the connection or the server
+// as a whole rather than one statement.
 func isConnectionError(err error) bool {
-	if _, crashed := errors.AsType[*PanicError](err); err == nil || crashed {
+	if _, panicked := errors.AsType[*PanicError](err); err == nil || panicked {
 		return false
 	}
 	for _, ours := range []error{
@@ -75,17 +78,18 @@ func isConnectionError(err error) bool {
 	}
 	code := sqlState(err)
 	switch code {
-	case "": // the network, a timeout of ours, a refused connection
+	case "": // network error, our own timeout, connection refused
 		return true
 	case codeReadOnly, codeTooManyConns:
 		return true
 	}
-	// connection exceptions, shutdown and start, wrong password, no such database
+	// connection exceptions, shutdown and startup, wrong password, unknown database
 	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "57P") ||
 		strings.HasPrefix(code, "28") || code == "3D000"
 }
 
-// passing reports whether the same work may succeed if it is simply done again.
+// isRetryable reports whether the same operation may succeed if it is retried
+// as it is.
 func isRetryable(err error) bool {
 	switch sqlState(err) {
 	case codeSerialization, codeDeadlock, codeLockTimeout:
@@ -93,8 +97,5 @@ func isRetryable(err error) bool {
 	}
 	return false
 }
-
-// errConfused: the server gave an answer that no query of ours has.
-var errUnexpectedResult = errors.New("unexpected form of the database's answer")
 
 func isNoRows(err error) bool { return errors.Is(err, pgx.ErrNoRows) }

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Tuning are the settings of Options that only tests change.
+// Tuning has the unexported fields of Options. Zero means the default.
 type Tuning struct {
 	PollInterval, MaintenanceInterval, RollupInterval, StartTimeout time.Duration
 	Now                                                             func() time.Time
@@ -18,38 +18,34 @@ type Tuning struct {
 	Committers, GroupReadings                                       int
 }
 
-// Tuned returns o with the settings of t.
+// Tuned returns o with the fields of t.
 func (o Options) Tuned(t Tuning) Options {
 	o.pollEvery, o.upkeepEvery, o.rollEvery, o.startWithin = t.PollInterval, t.MaintenanceInterval, t.RollupInterval, t.StartTimeout
 	o.now, o.aroundCommit, o.committers, o.groupReadings = t.Now, t.AroundCommit, t.Committers, t.GroupReadings
 	return o
 }
 
-// UpkeepNow does a round of upkeep, as the leader would in time.
+// RunMaintenance does maintenance, whether or not the store is the leader, until
+// no task is left.
 func (s *Store) RunMaintenance(ctx context.Context) error {
-	config, err := s.options.connConfig()
-	if err != nil {
-		return err
-	}
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return err
-	}
-	defer closeConn(ctx, conn, responseGrace)
+	return withConn(ctx, s.options, func(conn *pgx.Conn) error { return s.maintainUntilDone(ctx, conn) })
+}
+
+func (s *Store) maintainUntilDone(ctx context.Context, conn *pgx.Conn) error {
 	s.leader.round.Lock()
 	defer s.leader.round.Unlock()
 	m := &maintenanceState{}
 	m.rollups.ignoreActivity = true
-	err = s.extendEligible(ctx, conn, &m.rollups)
-	for isRetryable(err) { // an append took long
+	err := s.extendEligible(ctx, conn, &m.rollups)
+	for isRetryable(err) { // the lock timed out behind an append
 		err = s.extendEligible(ctx, conn, &m.rollups)
 	}
 	if err != nil {
 		return err
 	}
-	for more := true; more; { // a round makes rollups for a while only
+	for more := true; more; { // a round has a time budget for rollups
 		err := s.runMaintenance(ctx, conn, m)
-		for isRetryable(err) { // it waited in vain for who appends; the leader has its next round
+		for isRetryable(err) { // the leader would retry in its next round
 			err = s.runMaintenance(ctx, conn, m)
 		}
 		if err != nil {
@@ -63,15 +59,16 @@ func (s *Store) RunMaintenance(ctx context.Context) error {
 	return nil
 }
 
-// Rounds is how many rounds of upkeep the store has done as the leader.
+// MaintenanceRounds returns the number of rounds that the store has completed as
+// the leader.
 func (s *Store) MaintenanceRounds() int {
 	s.leader.round.Lock()
 	defer s.leader.round.Unlock()
-	return s.leader.round.over
+	return s.leader.round.completed
 }
 
-// HoldGuard holds the guard, as an append does, while it calls held and until
-// two wait to have it alone.
+// HoldRegistryLock holds the registry lock shared, as an append does, calls held,
+// and returns when two sessions wait for the lock.
 func (s *Store) HoldRegistryLock(ctx context.Context, held func()) error {
 	return withConn(ctx, s.options, func(conn *pgx.Conn) error {
 		if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock_shared("+lockKeySQL(lockRegistry)+")"); err != nil {
@@ -86,23 +83,24 @@ func (s *Store) HoldRegistryLock(ctx context.Context, held func()) error {
 				return err
 			}
 		}
-		return nil // the connection's end gives it back
+		return nil // closing the connection releases the lock
 	})
 }
 
-// Exec runs a statement on the store's own connections.
+// Exec runs a statement on a connection of the store.
 func (s *Store) Exec(ctx context.Context, sql string, args ...any) error {
 	_, err := s.writePool.Exec(ctx, sql, args...)
 	return err
 }
 
-// QueryInt asks for a number.
+// QueryInt runs a query that returns one number.
 func (s *Store) QueryInt(ctx context.Context, sql string, args ...any) (n int64, err error) {
 	err = s.writePool.QueryRow(ctx, sql, args...).Scan(&n)
 	return n, err
 }
 
-// LeaderPID is the server's process that holds the leader's lock, 0 for none.
+// LeaderPID returns the id of the server process that holds the leader's lock, or
+// 0.
 func (s *Store) LeaderPID(ctx context.Context) (pid int64, err error) {
 	return s.QueryInt(ctx, `
 		SELECT coalesce(max(pid), 0) FROM pg_locks
@@ -112,7 +110,8 @@ func (s *Store) LeaderPID(ctx context.Context) (pid int64, err error) {
 // Span is a partition.
 type Span struct{ Start, End int64 }
 
-// Plan makes partitions for the times, one after another, as the store would.
+// PlanPartitions returns the partitions that the store would create for readings
+// of the given times, in that order.
 func PlanPartitions(times []int64, now int64) (spans []Span) {
 	var l layout
 	for _, at := range times {
@@ -126,11 +125,11 @@ func PlanPartitions(times []int64, now int64) (spans []Span) {
 	return spans
 }
 
-// TableName is the name of the table of a partition.
+// TableName returns the name of the table of a partition.
 func TableName(s Span) string { return partition{s.Start, s.End}.name() }
 
-// Windows cuts a span into what one statement reads, forwards or backwards.
-func Windows(partitions []Span, from, to int64, back bool) (spans []Span) {
+// Windows splits [from, to) into what one statement reads.
+func Windows(partitions []Span, from, to int64, backward bool) (spans []Span) {
 	var l layout
 	for _, p := range partitions {
 		l = append(l, partition{p.Start, p.End})
@@ -139,7 +138,7 @@ func Windows(partitions []Span, from, to int64, back bool) (spans []Span) {
 		spans = append(spans, Span{from, to})
 		return true
 	}
-	if back {
+	if backward {
 		l.eachWindowBackward(from, to, each)
 	} else {
 		l.eachWindow(from, to, each)
@@ -149,7 +148,7 @@ func Windows(partitions []Span, from, to int64, back bool) (spans []Span) {
 
 const MaxWindowPartitions = maxWindowPartitions
 
-// HistoryCursor makes the cursor that continues after a point.
+// HistoryCursor returns the cursor that continues after a point.
 func HistoryCursor(machine, metric string, at int64) string {
 	return encodeCursor(historyCursor, position{key{machine, metric}, at})
 }
@@ -168,7 +167,7 @@ func Migrations(files fs.FS) (names []string, err error) {
 	return names, err
 }
 
-// MigrateTo brings an empty database to the version, as an older release would.
+// MigrateTo migrates an empty database to a version, as an older release would.
 func MigrateTo(ctx context.Context, o Options, version int) error {
 	all, err := migrations(migrationFiles)
 	if err != nil {
@@ -180,7 +179,7 @@ func MigrateTo(ctx context.Context, o Options, version int) error {
 	})
 }
 
-// ExecOn runs a statement on a connection of its own.
+// ExecOn runs a statement on a new connection.
 func ExecOn(ctx context.Context, o Options, sql string, args ...any) error {
 	return withConn(ctx, o, func(conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, sql, args...)
@@ -202,16 +201,16 @@ func withConn(ctx context.Context, o Options, f func(*pgx.Conn) error) error {
 	return f(conn)
 }
 
-// EncodeMinutes and DecodeMinutes are the form of a rollup's minutes.
+// EncodeMinutes and DecodeMinutes encode and decode the minutes of a rollup.
 func EncodeMinutes(start int64, minutes []factory.Summary) []byte {
 	return encodeMinutes(start, minutes)
 }
 
 func DecodeMinutes(start int64, data []byte) ([]factory.Summary, bool) {
-	return decodeMinutes(nil, start, data)
+	return decodeMinutes(start, data)
 }
 
-// Own are the migrations of this release.
+// EmbeddedMigrations are the migrations of this release.
 var EmbeddedMigrations fs.FS = migrationFiles
 
 // Row is a row of a batch.
@@ -220,8 +219,8 @@ type Row struct {
 	Value      float64
 }
 
-// Batch is what a commit of the readings writes: all rows, and the newest of
-// each series.
+// BuildBatch returns what a commit of the readings writes: all rows, and the
+// newest row of each series.
 func BuildBatch(readings []Row) (rows, newest []Row) {
 	r := &request{}
 	for i, reading := range readings {

@@ -11,36 +11,27 @@ import (
 )
 
 // History implements factory.Store.
-func (s *Store) History(ctx context.Context, q factory.HistoryQuery) (page factory.HistoryPage, err error) {
-	end, err := s.beginQuery(ctx)
-	if err != nil {
-		return page, err
-	}
-	defer end()
+func (s *Store) History(ctx context.Context, q factory.HistoryQuery) (factory.HistoryPage, error) {
 	if err := requireAtLeast("limit", q.Limit, 1); err != nil {
-		return page, err
+		return factory.HistoryPage{}, err
 	}
 	after, resumed, err := continued(historyCursor, q.Cursor, q.Machine)
 	if err != nil {
-		return page, err
+		return factory.HistoryPage{}, err
 	}
-	err = s.query(ctx, "history", func(ctx context.Context, tx pgx.Tx) (err error) {
+	return query(ctx, s, "history", func(ctx context.Context, tx pgx.Tx) (factory.HistoryPage, error) {
 		r := s.newReader(tx)
 		all, err := r.findSeries(ctx, q.Machine, q.Metrics)
 		if err != nil {
-			return err
+			return factory.HistoryPage{}, err
 		}
-		page, err = r.historyPage(ctx, all, q, after, resumed)
-		return err
+		return r.historyPage(ctx, all, q, after, resumed)
 	})
-	if err != nil {
-		return factory.HistoryPage{}, err
-	}
-	return page, nil
 }
 
-// historyPage collects up to q.Limit points of the series.
-func (r *reader) historyPage(ctx context.Context, all []seriesInfo, q factory.HistoryQuery, after position, resumed bool) (page factory.HistoryPage, err error) {
+// historyPage collects up to q.Limit points of the series, starting past after
+// if resumed is true.
+func (r *seriesReader) historyPage(ctx context.Context, all []seriesInfo, q factory.HistoryQuery, after position, resumed bool) (page factory.HistoryPage, err error) {
 	left := q.Limit
 	var last position
 	for _, s := range all {
@@ -76,7 +67,7 @@ func (r *reader) historyPage(ctx context.Context, all []seriesInfo, q factory.Hi
 	return page, nil
 }
 
-// atLeast checks a number of a query.
+// requireAtLeast returns ErrInvalid if the named parameter is less than least.
 func requireAtLeast(name string, n, least int) error {
 	if n < least {
 		return fmt.Errorf("%s is %d, less than %d: %w", name, n, least, factory.ErrInvalid)

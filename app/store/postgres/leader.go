@@ -3,7 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,55 +11,54 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// leader makes one replica of all run the timers. The one whose connection
-// holds the lock leads; all that it does in that office it does on that very
-// connection, so that it can't go on once the server has given the lock to
-// another.
+// leader makes one replica do the maintenance for all. The leader is the
+// replica whose connection holds lockLeader. It does all maintenance on that
+// connection, so it stops when the server gives the lock to another replica.
 type leader struct {
 	store   *Store
 	leading atomic.Bool
-	// known is what a leader remembers between its rounds.
-	state maintenanceState
-	// round is held during a round and counts those that are over, so that a
-	// test's own takes turns with them.
+	state   maintenanceState
+	// round is locked during a maintenance round and counts the completed ones.
 	round struct {
 		sync.Mutex
-		over int
+		completed int
 	}
 }
 
-// run tries to lead until ctx ends.
+// run tries to become the leader, again and again until ctx ends.
 func (l *leader) run(ctx context.Context) {
 	for {
 		err := l.lead(ctx)
 		if l.leading.Swap(false) {
 			l.store.options.event(Event{Kind: EventFollowing, Err: err})
 		}
-		wait := time.NewTimer(l.store.options.pollEvery)
+		retry := time.NewTimer(l.store.options.pollEvery)
 		select {
 		case <-ctx.Done():
-			wait.Stop()
+			retry.Stop()
 			return
-		case <-wait.C:
+		case <-retry.C:
 		}
 	}
 }
 
-// lead waits for the lock and works while it has it. Another replica's lead
-// shows by polling: a statement that waits would hold up the server's vacuum.
+// lead waits for the leader's lock, then does maintenance until ctx ends or the
+// connection is lost. It polls for the lock: a statement that waits for it
+// would hold back the server's vacuum.
 func (l *leader) lead(ctx context.Context) (err error) {
 	defer recoverAs(&err)
 	s := l.store
 	if s.faults.get(faultConnection) != nil {
-		return nil // the link looks after it
+		return nil // the monitor is reconnecting
 	}
 	config, err := s.options.connConfig()
 	if err != nil {
 		return err
 	}
-	// Removing what has expired takes longer than a query may.
-	config.RuntimeParams["statement_timeout"] = fmt.Sprint(maintenanceTimeout.Milliseconds())
-	config.RuntimeParams["idle_in_transaction_session_timeout"] = fmt.Sprint(maintenanceTimeout.Milliseconds())
+	// Maintenance statements may run longer than queries.
+	timeout := strconv.FormatInt(maintenanceTimeout.Milliseconds(), 10)
+	config.RuntimeParams["statement_timeout"] = timeout
+	config.RuntimeParams["idle_in_transaction_session_timeout"] = timeout
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return err
@@ -71,11 +70,11 @@ func (l *leader) lead(ctx context.Context) (err error) {
 	poll := time.NewTicker(s.options.pollEvery)
 	defer poll.Stop()
 	for {
-		got, err := l.tryLock(ctx, conn)
+		locked, err := l.tryLock(ctx, conn)
 		if err != nil {
 			return err
 		}
-		if got {
+		if locked {
 			break
 		}
 		select {
@@ -90,26 +89,26 @@ func (l *leader) lead(ctx context.Context) (err error) {
 	return l.runRounds(ctx, conn)
 }
 
-// try asks for the lock, which may be had already.
-func (l *leader) tryLock(ctx context.Context, conn *pgx.Conn) (got bool, err error) {
+// tryLock reports whether conn now holds the leader's lock.
+func (l *leader) tryLock(ctx context.Context, conn *pgx.Conn) (locked bool, err error) {
 	ctx, cancel := l.store.options.statementContext(ctx)
 	defer cancel()
-	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock("+lockKeySQL(lockLeader)+")").Scan(&got)
-	return got, err
+	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock("+lockKeySQL(lockLeader)+")").Scan(&locked)
+	return locked, err
 }
 
-// work does a round of upkeep now and then until ctx ends or the connection,
-// and with it the lead, is lost.
+// runRounds does maintenance periodically until ctx ends or the connection, and
+// with it the lock, is lost.
 func (l *leader) runRounds(ctx context.Context, conn *pgx.Conn) error {
 	s := l.store
-	round := time.NewTicker(s.options.upkeepEvery)
-	defer round.Stop()
-	alive := time.NewTicker(s.options.pollEvery)
-	defer alive.Stop()
+	next := time.NewTicker(s.options.upkeepEvery)
+	defer next.Stop()
+	ping := time.NewTicker(s.options.pollEvery)
+	defer ping.Stop()
 	for {
 		l.round.Lock()
 		err := s.runMaintenance(ctx, conn, &l.state)
-		l.round.over++
+		l.round.completed++
 		l.round.Unlock()
 		if ctx.Err() != nil {
 			return nil
@@ -123,9 +122,9 @@ func (l *leader) runRounds(ctx context.Context, conn *pgx.Conn) error {
 			select {
 			case <-ctx.Done():
 				return nil
-			case <-round.C:
+			case <-next.C:
 				break waiting
-			case <-alive.C:
+			case <-ping.C:
 				if err := l.ping(ctx, conn); err != nil {
 					return err
 				}

@@ -20,11 +20,11 @@ import (
 	"smart-factory-backend/app/testkit/postgrestest"
 )
 
-// patience is longer than anything takes that works.
+// testTimeout is longer than any operation takes that does not hang.
 const testTimeout = 60 * time.Second
 
-// shared is a server for the tests that do it no harm. Without syncing to the
-// disk: nobody switches the machine off.
+// sharedServer is the server of all tests that do not stop it. It does not sync to
+// disk, since no test crashes the machine.
 var sharedServer *postgrestest.Server
 
 func TestMain(m *testing.M) {
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	// Each check of a random history makes a schema and dozens of tables.
+	// Each check of a random history creates a schema and dozens of tables.
 	if checks := flag.Lookup("rapid.checks"); checks != nil && checks.Value.String() == checks.DefValue {
 		if err := checks.Value.Set("15"); err != nil {
 			panic(err)
@@ -41,15 +41,15 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	if left := leakedGoroutines(); code == 0 && left != "" {
-		fmt.Fprintf(os.Stderr, "goroutines of the store are left:\n%s\n", left)
+		fmt.Fprintf(os.Stderr, "goroutines of the store are still running:\n%s\n", left)
 		code = 1
 	}
 	sharedServer.Remove()
 	os.Exit(code)
 }
 
-// leftovers returns the stacks of goroutines that the store has started and
-// that do not end.
+// leakedGoroutines waits for the goroutines of all stores to end. It returns the
+// stacks of all goroutines if some do not.
 func leakedGoroutines() (stacks string) {
 	deadline := time.Now().Add(testTimeout)
 	for tick := time.Tick(10 * time.Millisecond); time.Now().Before(deadline); <-tick {
@@ -62,10 +62,11 @@ func leakedGoroutines() (stacks string) {
 	return stacks
 }
 
-// schemas are those that exist already.
+// knownSchemas is the set of schemas that schemaFor has created.
 var knownSchemas sync.Map
 
-// schemaFor makes a schema for a directory of the contract suite, once.
+// schemaFor returns a schema for a directory of the contract suite, which it
+// creates on the first call.
 func schemaFor(t testing.TB, dir string) string {
 	t.Helper()
 	sum := fnv.New64a()
@@ -79,8 +80,8 @@ func schemaFor(t testing.TB, dir string) string {
 	return name
 }
 
-// options are those of a store in a schema of its own on the shared server,
-// which is there, however long it takes to answer.
+// testOptions returns the options of a store in a new schema of the shared server.
+// Its timeouts are long, since the server may be slow but is never down.
 func testOptions(t testing.TB) postgres.Options {
 	t.Helper()
 	return postgres.Options{
@@ -88,7 +89,7 @@ func testOptions(t testing.TB) postgres.Options {
 	}
 }
 
-// mustOpen opens a store, which is closed with the test.
+// mustOpen opens a store and closes it when the test ends.
 func mustOpen(t testing.TB, o postgres.Options) *postgres.Store {
 	t.Helper()
 	store, err := postgres.Open(context.Background(), o)
@@ -111,7 +112,7 @@ func mustAppend(t testing.TB, store factory.Store, readings ...factory.Reading) 
 	}
 }
 
-// history returns all points of one series.
+// mustHistory returns all points of one series.
 func mustHistory(t testing.TB, store factory.Store, machine, metric string) []factory.Point {
 	t.Helper()
 	page, err := store.History(context.Background(), factory.HistoryQuery{
@@ -136,12 +137,12 @@ func eventually(t testing.TB, what string, done func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("waited in vain until %s", what)
+			t.Fatalf("timed out waiting until %s", what)
 		}
 	}
 }
 
-// at is a reading of the metric v.
+// reading returns a reading of the metric v.
 func reading(machine string, observedAt int64, value float64) factory.Reading {
 	return factory.Reading{Machine: machine, Metric: "v", ObservedAt: observedAt, Value: value}
 }

@@ -18,13 +18,14 @@ import (
 
 const dayMs = 24 * 3_600_000
 
-// movable is a clock that a test moves.
+// fakeClock is a clock that a test sets, in Unix milliseconds.
 type fakeClock struct{ millis atomic.Int64 }
 
 func (m *fakeClock) now() time.Time { return time.UnixMilli(m.millis.Load()) }
 
-// upkeepStore opens a store with a clock at noon of a day. Its leader has had the
-// one round that it gets to, so that all upkeep from then on is the test's.
+// openWithClock opens a store whose clock starts at noon. It waits for the only
+// maintenance round of the store's own leader, so that all later maintenance is
+// the test's.
 func openWithClock(t *testing.T, change func(*postgres.Options)) (*postgres.Store, *fakeClock) {
 	t.Helper()
 	clock := new(fakeClock)
@@ -34,14 +35,14 @@ func openWithClock(t *testing.T, change func(*postgres.Options)) (*postgres.Stor
 		change(&o)
 	}
 	s := mustOpen(t, o.Tuned(postgres.Tuning{Now: clock.now, MaintenanceInterval: time.Hour}))
-	eventually(t, "the leader's round is over", func() bool { return s.MaintenanceRounds() > 0 })
+	eventually(t, "the leader's round is complete", func() bool { return s.MaintenanceRounds() > 0 })
 	return s, clock
 }
 
 func mustRunMaintenance(t *testing.T, s *postgres.Store) {
 	t.Helper()
 	if err := s.RunMaintenance(context.Background()); err != nil {
-		t.Fatalf("upkeep: %v", err)
+		t.Fatalf("RunMaintenance() = %v", err)
 	}
 }
 
@@ -54,27 +55,28 @@ func mustInt(t *testing.T, s *postgres.Store, sql string, args ...any) int64 {
 	return n
 }
 
-// tables counts the partitions, which the list and the server must agree on.
+// countPartitions counts the listed partitions, which must be those that are
+// attached.
 func countPartitions(t *testing.T, s *postgres.Store) int64 {
 	t.Helper()
 	listed := mustInt(t, s, "SELECT count(*) FROM reading_partition")
 	attached := mustInt(t, s, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'reading'::regclass")
 	if listed != attached {
-		t.Errorf("%d partitions are listed, %d are there", listed, attached)
+		t.Errorf("%d partitions are listed, %d are attached", listed, attached)
 	}
 	return listed
 }
 
-// Days are dropped whole once everything in them has expired. Where a metric
-// is kept longer or shorter than the default, what has expired is deleted, and
-// what has not stays.
+// A partition is dropped once everything in it has expired. If a metric's
+// retention is longer or shorter than the default, expired readings are deleted
+// and the others stay.
 func TestIntegrationRetentionDeletesExpired(t *testing.T) {
 	t.Parallel()
 	s, clock := openWithClock(t, func(o *postgres.Options) { o.Retention = 5 * 24 * time.Hour })
 	now := clock.millis.Load()
 	ahead := countPartitions(t, s)
 	if ahead != 4 {
-		t.Errorf("%d partitions are made ahead, want today and three more", ahead)
+		t.Errorf("%d partitions are created ahead, want today and three more", ahead)
 	}
 	fill := func(metric string, days int64) {
 		t.Helper()
@@ -92,40 +94,40 @@ func TestIntegrationRetentionDeletesExpired(t *testing.T) {
 	}
 	clock.millis.Add(2 * dayMs)
 	mustRunMaintenance(t, s)
-	// Of the two oldest days one has expired whole; half of the other stays.
+	// Of the two oldest days one has expired completely, the other by half.
 	if got := countPartitions(t, s); got != ahead+4-1+2 {
-		t.Errorf("%d partitions after two days, want one dropped and two made ahead", got)
+		t.Errorf("%d partitions after two days, want one dropped and two created ahead", got)
 	}
 	if stats := s.Stats(); stats.ExpiredPoints != 24 || stats.Bytes == 0 {
 		t.Errorf("Stats() = %+v, want 24 expired points and a size", stats)
 	}
-	// One metric kept for ever holds on to its days, but not to the others'.
+	// A metric that is kept forever keeps its readings, but not those of others.
 	put := func(metric string, retention time.Duration) {
 		t.Helper()
 		if _, _, err := s.PutMetric(t.Context(), factory.Metric{Machine: "m", Name: metric, Kind: factory.Gauge, Retention: retention}, factory.MatchAlways); err != nil {
 			t.Fatal(err)
 		}
 	}
-	put("ever", factory.KeepForever)
+	put("forever", factory.KeepForever)
 	put("short", 24*time.Hour)
 	now = clock.millis.Load()
-	fill("ever", 10)
+	fill("forever", 10)
 	fill("short", 1)
 	clock.millis.Add(30 * dayMs)
 	mustRunMaintenance(t, s)
-	for metric, want := range map[string]int64{"default": 0, "ever": 240, "short": 0} {
+	for metric, want := range map[string]int64{"default": 0, "forever": 240, "short": 0} {
 		if got := mustInt(t, s, "SELECT count(*) FROM reading r JOIN series s ON s.id = r.series_id WHERE s.metric = $1", metric); got != want {
-			t.Errorf("%d readings of %s are on the disk, want %d", got, metric, want)
+			t.Errorf("%d readings of %s are stored, want %d", got, metric, want)
 		}
 		if got := mustHistory(t, s, "m", metric); int64(len(got)) != want {
-			t.Errorf("%d readings of %s are shown, want %d", len(got), metric, want)
+			t.Errorf("History has %d readings of %s, want %d", len(got), metric, want)
 		}
 	}
-	// Kept no longer, its days go too.
-	put("ever", 0)
+	// With the default retention its partitions are dropped, too.
+	put("forever", 0)
 	mustRunMaintenance(t, s)
 	if got := mustInt(t, s, "SELECT count(*) FROM reading"); got != 0 {
-		t.Errorf("%d readings are on the disk, want none", got)
+		t.Errorf("%d readings are stored, want none", got)
 	}
 	if got := mustInt(t, s, "SELECT count(*) FROM reading_partition WHERE finish <= $1", clock.millis.Load()-6*dayMs); got != 0 {
 		t.Errorf("%d partitions of expired days are left", got)
@@ -133,13 +135,13 @@ func TestIntegrationRetentionDeletesExpired(t *testing.T) {
 	mustAppend(t, s, reading("m", clock.millis.Load(), 1))
 }
 
-// Past the size limit the oldest days go, with a warning before; what is
-// newest of a series that had only older readings is gone too.
+// Past the size limit the oldest days are dropped, after a warning. A series that
+// had only older readings then has no latest reading.
 func TestIntegrationSizeLimitEvictsOldestDays(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	events := map[postgres.EventKind]int{}
-	heard := func(kind postgres.EventKind) int {
+	eventCount := func(kind postgres.EventKind) int {
 		mu.Lock()
 		defer mu.Unlock()
 		return events[kind]
@@ -154,7 +156,7 @@ func TestIntegrationSizeLimitEvictsOldestDays(t *testing.T) {
 			}
 		}
 	}
-	// Tables without readings take a few hundred KiB; each day here more.
+	// Empty tables take a few hundred KiB, each day of this test more.
 	s, clock := openWithClock(t, limits(4<<20))
 	now := clock.millis.Load()
 	for day := int64(9); day >= 0; day-- {
@@ -172,7 +174,7 @@ func TestIntegrationSizeLimitEvictsOldestDays(t *testing.T) {
 	if stats.Bytes > 4<<20 || stats.EvictedPoints == 0 || stats.MaxBytes != 4<<20 {
 		t.Errorf("Stats() = %+v, want less than the limit and evicted points", stats)
 	}
-	if heard(postgres.EventNearLimit) != 1 || heard(postgres.EventEvicted) == 0 || heard(postgres.EventNothingToEvict) != 0 {
+	if eventCount(postgres.EventNearLimit) != 1 || eventCount(postgres.EventEvicted) == 0 || eventCount(postgres.EventNothingToEvict) != 0 {
 		t.Errorf("events %v, want one warning and evictions", events)
 	}
 	if points := mustHistory(t, s, "m", "v"); len(points) == 0 || points[len(points)-1].ObservedAt != now || uint64(len(points))+stats.EvictedPoints != 80_001 {
@@ -180,24 +182,24 @@ func TestIntegrationSizeLimitEvictsOldestDays(t *testing.T) {
 	}
 	page, err := s.Latest(t.Context(), factory.LatestQuery{Limit: 10})
 	if err != nil || len(page.Readings) != 1 || page.Readings[0].Machine != "m" {
-		t.Errorf("Latest = %+v, %v, want that of m alone", page, err)
+		t.Errorf("Latest = %+v, %v, want only that of m", page, err)
 	}
-	// A late reading of an evicted day makes its partition again.
+	// A late reading of an evicted day creates its partition again.
 	mustAppend(t, s, reading("early", now-9*dayMs, 2))
 	if page, err := s.Latest(t.Context(), factory.LatestQuery{Machine: "early", Limit: 10}); err != nil || len(page.Readings) != 1 || page.Readings[0].Value != 2 {
 		t.Errorf("Latest(early) = %+v, %v, want the late reading", page, err)
 	}
-	// Today stays, whatever its size.
+	// The partition of today is never evicted.
 	tiny, _ := openWithClock(t, limits(1))
 	mustAppend(t, tiny, reading("m", now, 1))
 	mustRunMaintenance(t, tiny)
-	if points := mustHistory(t, tiny, "m", "v"); len(points) != 1 || heard(postgres.EventNothingToEvict) == 0 {
-		t.Errorf("%d points of today, %v, want it kept and reported", len(points), events)
+	if points := mustHistory(t, tiny, "m", "v"); len(points) != 1 || eventCount(postgres.EventNothingToEvict) == 0 {
+		t.Errorf("%d points of today, events %v, want it kept and reported", len(points), events)
 	}
 }
 
-// While partitions are dropped and made again, appends and queries go on, and
-// what is acknowledged and not expired is there.
+// Appends and queries succeed while partitions are dropped and created, and every
+// acknowledged reading that has not expired is stored.
 func TestIntegrationMaintenanceDuringAppends(t *testing.T) {
 	t.Parallel()
 	s, clock := openWithClock(t, func(o *postgres.Options) { o.Retention = 3 * 24 * time.Hour })
@@ -229,7 +231,7 @@ func TestIntegrationMaintenanceDuringAppends(t *testing.T) {
 	for range 12 {
 		today := clock.millis.Add(dayMs)
 		mustRunMaintenance(t, s)
-		// Nobody may take so long that meanwhile all that is sent expires.
+		// No client may fall so far behind that all its readings expire.
 		for c := range accepted {
 			eventually(t, "each client has appended today", func() bool { return accepted[c].Load() >= today })
 		}
@@ -242,7 +244,7 @@ func TestIntegrationMaintenanceDuringAppends(t *testing.T) {
 			found = found || p.ObservedAt == last
 		}
 		if !found {
-			t.Errorf("client %d: the reading at %d is gone", c, last)
+			t.Errorf("client %d: the reading at %d is missing", c, last)
 		}
 	}
 	if got := countPartitions(t, s); got > 10 {
@@ -250,8 +252,8 @@ func TestIntegrationMaintenanceDuringAppends(t *testing.T) {
 	}
 }
 
-// A history of many partitions is read through all of them, forwards and, for
-// what a counter had before, backwards.
+// Queries read across many partitions: forwards and, for the previous point of a
+// counter, backwards.
 func TestIntegrationQueriesSpanManyPartitions(t *testing.T) {
 	t.Parallel()
 	s, _ := openWithClock(t, nil)
@@ -266,7 +268,7 @@ func TestIntegrationQueriesSpanManyPartitions(t *testing.T) {
 	for i := range months {
 		batch = append(batch, reading("m", midnight(2010, time.Month(1+i), 3), float64(10*i)))
 	}
-	mustAppend(t, s, batch[0], batch[months-1]) // far apart, then what is between
+	mustAppend(t, s, batch[0], batch[months-1]) // the ends first, then all between
 	mustAppend(t, s, batch...)
 	if got := countPartitions(t, s); got < months {
 		t.Errorf("%d partitions, want at least %d", got, months)
@@ -293,7 +295,7 @@ func TestIntegrationQueriesSpanManyPartitions(t *testing.T) {
 	if buckets != months || sum != 10*(months-1) {
 		t.Errorf("%d buckets with an increase of %v in all, want %d and %d", buckets, sum, months, 10*(months-1))
 	}
-	// Nothing between: the point before lies more than one window back.
+	// Without points in between, the previous point is several windows back.
 	mustAppend(t, s, factory.Reading{Machine: "m", Metric: "w", ObservedAt: batch[0].ObservedAt, Value: 5},
 		factory.Reading{Machine: "m", Metric: "w", ObservedAt: batch[months-1].ObservedAt, Value: 7})
 	if _, _, err := s.PutMetric(t.Context(), factory.Metric{Machine: "m", Name: "w", Kind: factory.Counter}, factory.MatchAlways); err != nil {
@@ -311,16 +313,16 @@ func TestIntegrationQueriesSpanManyPartitions(t *testing.T) {
 	}
 }
 
-// A database that another release has migrated is refused.
+// A database that another program or a newer release has migrated is refused.
 func TestIntegrationForeignSchemaRefused(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		change string
 		want   error
 	}{
-		"newer":   {"INSERT INTO schema_migration (version, name, sum) SELECT max(version) + 1, 'next', '' FROM schema_migration", postgres.ErrNewerSchema},
-		"another": {"UPDATE schema_migration SET sum = 'x' WHERE version = 1", postgres.ErrForeignSchema},
-		"a gap":   {"UPDATE schema_migration SET version = version + 7", postgres.ErrForeignSchema},
+		"a newer release": {"INSERT INTO schema_migration (version, name, sum) SELECT max(version) + 1, 'next', '' FROM schema_migration", postgres.ErrNewerSchema},
+		"different text":  {"UPDATE schema_migration SET sum = 'x' WHERE version = 1", postgres.ErrForeignSchema},
+		"a gap":           {"UPDATE schema_migration SET version = version + 7", postgres.ErrForeignSchema},
 	} {
 		o := testOptions(t)
 		store := mustOpen(t, o)

@@ -17,22 +17,22 @@ import (
 //go:embed migrations
 var migrationFiles embed.FS
 
-// migration is one step of the schema. Those that a release has shipped are
-// never changed; what has to change is a further one.
+// migration is one step of the schema. A released migration never changes; a
+// correction is a new migration.
 type migration struct {
 	version int
 	name    string // of the file, without the extension
 	sql     string
 }
 
-// sum tells the texts of migrations apart.
+// checksum identifies the text of the migration.
 func (m migration) checksum() string {
 	sum := sha256.Sum256([]byte(m.sql))
 	return hex.EncodeToString(sum[:])
 }
 
-// migrations returns all of them in order. Their files are named by number
-// from 1 on, without a gap.
+// migrations returns all migrations in order. Their file names begin with
+// consecutive numbers from 1.
 func migrations(files fs.FS) ([]migration, error) {
 	names, err := fs.Glob(files, "migrations/*.sql")
 	if err != nil {
@@ -55,10 +55,10 @@ func migrations(files fs.FS) ([]migration, error) {
 	return all, nil
 }
 
-// Migrate brings the schema of the database at o.URL up to date and returns
-// its versions before and after; 0 is an empty one. Several processes may do
-// so at once, while others use the database: one works, the others wait and
-// find it done. All of it happens or nothing. Open does the same.
+// Migrate applies all pending migrations to the database at o.URL, in one
+// transaction, and returns the schema's versions before and after. Version 0 is
+// an empty database. Several processes may call it at once while others use the
+// database; all but one then find nothing to do. Open calls Migrate.
 func Migrate(ctx context.Context, o Options) (before, after int64, err error) {
 	if err := o.validate(); err != nil {
 		return 0, 0, fmt.Errorf("options of the PostgreSQL store: %w", err)
@@ -80,29 +80,28 @@ func Migrate(ctx context.Context, o Options) (before, after int64, err error) {
 	return migrate(ctx, conn, all)
 }
 
-// migrate applies what is missing of all, in one transaction.
+// migrate applies the migrations of all that are pending, in one transaction.
 func migrate(ctx context.Context, conn *pgx.Conn, all []migration) (before, after int64, err error) {
 	if err := checkServer(ctx, conn); err != nil {
 		return 0, 0, err
 	}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		// Whoever comes second waits here for the first one's commit, which may
-		// take its time.
+		// Another process may hold the lock for as long as its migration takes.
 		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+lockKeySQL(lockMigrate)+")"); err != nil {
+		if err := lockExclusive(ctx, tx, lockMigrate); err != nil {
 			return err
 		}
-		present, err := appliedMigrations(ctx, tx)
+		applied, err := appliedMigrations(ctx, tx)
 		if err != nil {
 			return err
 		}
-		if err := checkApplied(present, all); err != nil {
+		if err := checkApplied(applied, all); err != nil {
 			return err
 		}
-		before, after = int64(len(present)), int64(len(all))
-		for _, m := range all[len(present):] {
+		before, after = int64(len(applied)), int64(len(all))
+		for _, m := range all[len(applied):] {
 			if _, err := tx.Exec(ctx, m.sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 				return fmt.Errorf("migration %s: %w", m.name, err)
 			}
@@ -118,7 +117,7 @@ func migrate(ctx context.Context, conn *pgx.Conn, all []migration) (before, afte
 	return before, after, nil
 }
 
-// suits checks what the engine relies on.
+// checkServer checks that the server and the database can be used.
 func checkServer(ctx context.Context, conn *pgx.Conn) error {
 	var number int
 	var release, encoding string
@@ -128,7 +127,7 @@ func checkServer(ctx context.Context, conn *pgx.Conn) error {
 			current_setting('server_encoding'), current_schema()`).Scan(&number, &release, &encoding, &schema)
 	switch {
 	case err != nil:
-		return fmt.Errorf("ask the server what it is: %w", err)
+		return fmt.Errorf("query the server version: %w", err)
 	case number < minServerVersion:
 		return fmt.Errorf("%w: server %s, want %d or newer", ErrOldServer, release, minServerVersion/10_000)
 	case encoding != "UTF8":
@@ -139,11 +138,11 @@ func checkServer(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// oldestServer is the oldest release that is tested with its planner's way of
-// reading partitions in order.
+// minServerVersion is the oldest release whose planner is tested to read
+// partitions in index order.
 const minServerVersion = 14_00_00
 
-// appliedMigrations returns the sums of what was applied, in order.
+// appliedMigrations returns the checksums of the applied migrations, in order.
 func appliedMigrations(ctx context.Context, tx pgx.Tx) (sums []string, err error) {
 	_, err = tx.Exec(ctx, `
 		CREATE TABLE IF NOT EXISTS schema_migration (
@@ -171,15 +170,15 @@ func appliedMigrations(ctx context.Context, tx pgx.Tx) (sums []string, err error
 	return sums, err
 }
 
-// compare checks that what is applied is the beginning of all.
-func checkApplied(present []string, all []migration) error {
-	if len(present) > len(all) {
-		return fmt.Errorf("%w: it has %d migrations, this release knows %d", ErrNewerSchema, len(present), len(all))
+// checkApplied checks that the applied migrations are the first ones of all.
+func checkApplied(applied []string, all []migration) error {
+	if len(applied) > len(all) {
+		return fmt.Errorf("%w: it has %d migrations, this release knows %d", ErrNewerSchema, len(applied), len(all))
 	}
 	var errs []error
-	for i, sum := range present {
+	for i, sum := range applied {
 		if sum != all[i].checksum() {
-			errs = append(errs, fmt.Errorf("%w: migration %s has another text", ErrForeignSchema, all[i].name))
+			errs = append(errs, fmt.Errorf("%w: migration %s has a different text", ErrForeignSchema, all[i].name))
 		}
 	}
 	return errors.Join(errs...)

@@ -16,10 +16,10 @@ func TestMigrationsAreInOrder(t *testing.T) {
 		t.Errorf("migrations = %v, %v", names, err)
 	}
 	for name, files := range map[string][]string{
-		"a gap":          {"0001_a", "0003_b"},
-		"no beginning":   {"0002_a"},
-		"number twice":   {"0001_a", "0001_b"},
-		"without number": {"first"},
+		"a gap":               {"0001_a", "0003_b"},
+		"does not start at 1": {"0002_a"},
+		"duplicate number":    {"0001_a", "0001_b"},
+		"no number":           {"first"},
 	} {
 		all := fstest.MapFS{}
 		for _, file := range files {

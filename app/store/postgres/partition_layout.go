@@ -2,33 +2,40 @@ package postgres
 
 import (
 	"math"
+	"slices"
 	"sort"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 const (
-	// forever is before every reading.
+	// minTime is at or before every reading.
 	minTime = math.MinInt64
 	dayMs   = int64(24 * time.Hour / time.Millisecond)
-	// dailyDays is how far from today partitions are of a day; farther off they
-	// are of a month, so that recordings of years don't make a thousand tables.
+	// dailyRangeDays is the distance from today, in days, up to which a partition
+	// covers a day. Beyond it a partition covers a month, so that a recording of
+	// several years does not create thousands of tables.
 	dailyRangeDays = 32
-	// madeAhead is how many days have their partition before they begin.
+	// daysAhead is the number of days after today whose partitions are created in
+	// advance.
 	daysAhead = 3
 )
 
-// What lies before ancient or from remote on is in one partition each side:
-// readings of no real clock must not make tables without end.
+// All readings before minBoundedTime share one partition, and so do all readings
+// at or after maxBoundedTime. Readings from wrong clocks must not create an
+// unlimited number of tables.
 var (
 	minBoundedTime = time.Date(1971, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 	maxBoundedTime = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 )
 
-// partition is a span of time, from start (inclusive) to end (exclusive), in
-// Unix milliseconds; the ends of time stand for no bound.
+// partition is the time range [start, end) in Unix milliseconds. math.MinInt64
+// and math.MaxInt64 mean that it has no bound.
 type partition struct{ start, end int64 }
 
-// name is the partition's table. Starts differ, and so do names.
+// name returns the name of the partition's table, which is unique because the
+// starts are.
 func (p partition) name() string {
 	if p.start == math.MinInt64 {
 		return "reading_ancient"
@@ -36,23 +43,26 @@ func (p partition) name() string {
 	return "reading_" + time.UnixMilli(p.start).UTC().Format("20060102")
 }
 
-// layout is the partitions that there are, in order of time.
+// table returns the name of the partition's table, quoted for SQL.
+func (p partition) table() string { return pgx.Identifier{p.name()}.Sanitize() }
+
+// layout is the list of existing partitions, in order of time.
 type layout []partition
 
-// next returns the index of the first partition that ends after at.
+// search returns the index of the first partition that ends after at.
 func (l layout) search(at int64) int {
 	return sort.Search(len(l), func(i int) bool { return l[i].end > at })
 }
 
-// covers reports whether a partition takes a reading of the time at.
+// covers reports whether a partition contains the time at.
 func (l layout) covers(at int64) bool {
 	i := l.search(at)
 	return i < len(l) && l[i].start <= at
 }
 
-// place returns the partition to make for a reading of the time at, which none
-// takes yet: its day where that is near now, else its month, without what
-// other partitions have of it.
+// newPartition returns the partition to create for the time at, which no
+// partition contains: its day if that is near now, else its month, cut to what
+// other partitions do not cover.
 func (l layout) newPartition(at, now int64) partition {
 	p := calendarPartition(at, now)
 	i := l.search(at)
@@ -65,7 +75,8 @@ func (l layout) newPartition(at, now int64) partition {
 	return p
 }
 
-// span is the day, the month, or the end of time that at is in.
+// calendarPartition returns the day, the month, or the unbounded range that
+// contains at.
 func calendarPartition(at, now int64) partition {
 	switch {
 	case at < minBoundedTime:
@@ -83,31 +94,28 @@ func calendarPartition(at, now int64) partition {
 	}
 }
 
-// startOfDay is the UTC midnight at or before at, which is far from the ends of
-// time.
+// startOfDay returns the UTC midnight at or before at.
 func startOfDay(at int64) int64 {
-	into := at % dayMs
-	if into < 0 {
-		into += dayMs
+	timeOfDay := at % dayMs
+	if timeOfDay < 0 {
+		timeOfDay += dayMs
 	}
-	return at - into
+	return at - timeOfDay
 }
 
-// with returns l and p, which overlaps none of l.
+// insert returns a copy of l with p, which must not overlap any partition.
 func (l layout) insert(p partition) layout {
-	i := l.search(p.start)
-	grown := make(layout, 0, len(l)+1)
-	return append(append(append(grown, l[:i]...), p), l[i:]...)
+	return slices.Insert(slices.Clone(l), l.search(p.start), p)
 }
 
-// windowPartitions is the most partitions that one statement reads: each takes
-// two locks, and the server has a bounded number of them.
+// maxWindowPartitions bounds the partitions that one statement reads. Each takes
+// two entries of the server's lock table, which has a fixed size.
 const maxWindowPartitions = 64
 
-// windows cuts the time from from to to into pieces of at most
-// windowPartitions partitions, in order, and calls each with them until it
-// returns false. Where the layout is not up to date a piece may have more or
-// fewer, but together they are always the whole.
+// eachWindow splits [from, to) into consecutive windows of at most
+// maxWindowPartitions partitions and calls each with them, in order, until it
+// returns false. With an outdated layout a window may have more partitions, but
+// the windows always cover the whole range.
 func (l layout) eachWindow(from, to int64, each func(from, to int64) bool) {
 	for from < to {
 		end := to
@@ -121,7 +129,7 @@ func (l layout) eachWindow(from, to int64, each func(from, to int64) bool) {
 	}
 }
 
-// windowsBack is windows from the end to the beginning.
+// eachWindowBackward is eachWindow in reverse order.
 func (l layout) eachWindowBackward(from, to int64, each func(from, to int64) bool) {
 	for from < to {
 		start := from

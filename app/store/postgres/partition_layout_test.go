@@ -26,20 +26,20 @@ func TestPartitionsFollowCalendar(t *testing.T) {
 		times []int64
 		want  []postgres.Span
 	}{
-		"today is a day":             {[]int64{now}, []postgres.Span{day(2026, 11, 25)}},
-		"one takes all of its day":   {[]int64{now, midnight(2026, 11, 25), midnight(2026, 11, 26) - 1}, []postgres.Span{day(2026, 11, 25)}},
-		"midnight begins the next":   {[]int64{midnight(2026, 11, 26), now}, []postgres.Span{day(2026, 11, 25), day(2026, 11, 26)}},
-		"a month ago is a day still": {[]int64{midnight(2026, 10, 24)}, []postgres.Span{day(2026, 10, 24)}},
-		"longer ago is a month":      {[]int64{midnight(2026, 9, 10), midnight(2013, 12, 31)}, []postgres.Span{month(2013, 12), month(2026, 9)}},
-		"a month spares the days that are there": {
+		"today is a day":               {[]int64{now}, []postgres.Span{day(2026, 11, 25)}},
+		"a day is one partition":       {[]int64{now, midnight(2026, 11, 25), midnight(2026, 11, 26) - 1}, []postgres.Span{day(2026, 11, 25)}},
+		"midnight starts the next day": {[]int64{midnight(2026, 11, 26), now}, []postgres.Span{day(2026, 11, 25), day(2026, 11, 26)}},
+		"32 days ago is a day":         {[]int64{midnight(2026, 10, 24)}, []postgres.Span{day(2026, 10, 24)}},
+		"longer ago is a month":        {[]int64{midnight(2026, 9, 10), midnight(2013, 12, 31)}, []postgres.Span{month(2013, 12), month(2026, 9)}},
+		"a month leaves out existing days": {
 			[]int64{midnight(2026, 10, 24), midnight(2026, 10, 20)},
 			[]postgres.Span{{Start: midnight(2026, 10, 1), End: midnight(2026, 10, 24)}, day(2026, 10, 24)},
 		},
-		"a day in a month that is there is in it": {
+		"an existing month includes its days": {
 			[]int64{midnight(2026, 10, 20), midnight(2026, 10, 30)}, []postgres.Span{month(2026, 10)},
 		},
-		"a leap year's February": {[]int64{midnight(2024, 2, 29)}, []postgres.Span{{Start: midnight(2024, 2, 1), End: midnight(2024, 3, 1)}}},
-		"the ends of time are one each": {
+		"February of a leap year": {[]int64{midnight(2024, 2, 29)}, []postgres.Span{{Start: midnight(2024, 2, 1), End: midnight(2024, 3, 1)}}},
+		"times out of bounds share a partition": {
 			[]int64{math.MinInt64, -1, 0, midnight(1971, 1, 1) - 1, midnight(2200, 1, 1), math.MaxInt64 - 1},
 			[]postgres.Span{{Start: math.MinInt64, End: midnight(1971, 1, 1)}, {Start: midnight(2200, 1, 1), End: math.MaxInt64}},
 		},
@@ -54,8 +54,7 @@ func TestPartitionsFollowCalendar(t *testing.T) {
 	}
 }
 
-// However the times come, partitions don't overlap, take every time, and have
-// names of their own.
+// For any order of times, partitions do not overlap and have distinct names.
 func TestPartitionsNeverOverlap(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC).UnixMilli()
@@ -70,7 +69,7 @@ func TestPartitionsNeverOverlap(t *testing.T) {
 			t.Fatalf("partition %d is %v after %v", i, s, spans[max(0, i-1)])
 		}
 		if name := postgres.TableName(s); names[name] {
-			t.Errorf("two partitions are called %s", name)
+			t.Errorf("two partitions are named %s", name)
 		} else {
 			names[name] = true
 		}
@@ -80,7 +79,7 @@ func TestPartitionsNeverOverlap(t *testing.T) {
 	}
 }
 
-// Windows together are the whole, whatever the layout, and none reads too many
+// For any layout, the windows cover the range exactly, and none has too many
 // partitions.
 func TestWindowsCoverRange(t *testing.T) {
 	t.Parallel()
@@ -97,17 +96,17 @@ func TestWindowsCoverRange(t *testing.T) {
 		{Start: 9, End: 9},
 		{Start: 10, End: 9},
 	} {
-		for _, back := range []bool{false, true} {
+		for _, backward := range []bool{false, true} {
 			for _, known := range [][]postgres.Span{partitions, partitions[:70], nil} {
 				next := whole.Start
-				windows := postgres.Windows(known, whole.Start, whole.End, back)
+				windows := postgres.Windows(known, whole.Start, whole.End, backward)
 				for i := range windows {
 					w := windows[i]
-					if back {
+					if backward {
 						w = windows[len(windows)-1-i]
 					}
 					if w.Start != next || w.End <= w.Start {
-						t.Fatalf("windows of %v (back %t) = %v", whole, back, windows)
+						t.Fatalf("windows of %v (backward %t) = %v", whole, backward, windows)
 					}
 					next = w.End
 					in := 0
@@ -121,7 +120,7 @@ func TestWindowsCoverRange(t *testing.T) {
 					}
 				}
 				if next != max(whole.Start, whole.End) && whole.Start < whole.End || whole.Start >= whole.End && len(windows) > 0 {
-					t.Errorf("windows of %v (back %t) end at %d", whole, back, next)
+					t.Errorf("windows of %v (backward %t) end at %d", whole, backward, next)
 				}
 			}
 		}

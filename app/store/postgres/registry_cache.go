@@ -12,58 +12,53 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// machine is what has to be known of a machine at once. Its fields are guarded
-// by the catalog's mu.
+// machine is the cached part of a registered machine, guarded by the cache's
+// mu.
 type machine struct {
 	placement factory.Placement
 	deleted   bool
 }
 
-// series is what has to be known of a series to take a reading of it. It does
-// not change; the catalog replaces it. One without an id is not registered.
+// series is the cached part of a series. It is immutable; the cache replaces
+// it. A series whose id is 0 is not registered.
 type series struct {
 	key
 	id        int64
 	retention time.Duration
 }
 
-// catalog is this replica's copy of the registry, as it was at a version that
-// the database gave it. A commit succeeds only if that is the present one.
+// registryCache is this replica's copy of the registry at one version. An
+// append commits only if the database still has that version.
 type registryCache struct {
 	mu             sync.RWMutex
 	version        int64
 	byKey          map[key]*series
-	machines       map[string]*machine // the deleted ones too
-	activeMachines int                 // of the machines, those that are not deleted
+	machines       map[string]*machine // including deleted ones
+	activeMachines int                 // number of machines that are not deleted
 
-	// refreshing is held by the one that asks the database; done is the highest
-	// ticket of those that have succeeded.
+	// refreshMu is held while the database is queried. lastRefresh is the number
+	// of the last refresh that succeeded.
 	refreshMu        sync.Mutex
 	refreshesStarted atomic.Int64
 	lastRefresh      int64
 }
 
-// querier is a transaction or a connection.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
-// at returns the version that the copy is of.
+// currentVersion returns the version of the copy.
 func (c *registryCache) currentVersion() int64 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.version
 }
 
-// counts returns the numbers of series and of machines that are not deleted.
+// counts returns the number of series and of machines that are not deleted.
 func (c *registryCache) counts() (series, machines int) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return len(c.byKey), c.activeMachines
 }
 
-// takingLocked returns the series with the key k if it takes readings now.
+// activeSeriesLocked returns the series with the key k, or nil if it is not
+// registered or its machine is deleted. The caller holds mu.
 func (c *registryCache) activeSeriesLocked(k key) *series {
 	s := c.byKey[k]
 	if s == nil || c.machines[k.machine].deleted {
@@ -72,8 +67,9 @@ func (c *registryCache) activeSeriesLocked(k key) *series {
 	return s
 }
 
-// placement says where a machine stands.
-func (c *registryCache) placement(id string) (factory.Placement, bool) {
+// placement returns the placement of a machine. ok is false if the machine is
+// not registered or is deleted.
+func (c *registryCache) placement(id string) (p factory.Placement, ok bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	m := c.machines[id]
@@ -83,18 +79,18 @@ func (c *registryCache) placement(id string) (factory.Placement, bool) {
 	return m.placement, true
 }
 
-// refresh brings the catalog to a state that the database had after the call
-// began. Calls at the same time share the work. whole forgets what was known.
-func (c *registryCache) refresh(ctx context.Context, s *Store, whole bool) error {
-	ticket := c.refreshesStarted.Load()
+// refresh updates the cache to a state that the database had after the call
+// began. Concurrent calls share one query. full discards the present copy.
+func (c *registryCache) refresh(ctx context.Context, s *Store, full bool) error {
+	started := c.refreshesStarted.Load()
 	c.refreshMu.Lock()
 	defer c.refreshMu.Unlock()
-	if c.lastRefresh > ticket && !whole {
+	if c.lastRefresh > started && !full {
 		return nil
 	}
 	n := c.refreshesStarted.Add(1)
 	err := s.inTransaction(ctx, s.writePool, readOnly, func(ctx context.Context, tx pgx.Tx) error {
-		return c.load(ctx, tx, whole)
+		return c.load(ctx, tx, full)
 	})
 	if err != nil {
 		return fmt.Errorf("read the registry: %w", err)
@@ -103,76 +99,76 @@ func (c *registryCache) refresh(ctx context.Context, s *Store, whole bool) error
 	return nil
 }
 
-// changes are what load has found.
+// registryDelta is what changed in the registry up to a version.
 type registryDelta struct {
 	version  int64
-	whole    bool
+	full     bool // the whole registry rather than a change
 	machines map[string]machine
 	series   []*series
 }
 
-// load asks for what has changed and takes it over. q must be a transaction
-// that sees one state throughout, which is committed.
-func (c *registryCache) load(ctx context.Context, q querier, whole bool) error {
-	known := c.currentVersion()
-	found := registryDelta{machines: make(map[string]machine)}
+// load queries what has changed since the cached version, or everything if full
+// is true, and applies it. q must see a single snapshot of committed data.
+func (c *registryCache) load(ctx context.Context, q querier, full bool) error {
+	since := c.currentVersion()
+	delta := registryDelta{machines: make(map[string]machine)}
 	var rebuilt int64
-	if err := q.QueryRow(ctx, "SELECT version, rebuilt FROM catalog_state").Scan(&found.version, &rebuilt); err != nil {
+	if err := q.QueryRow(ctx, "SELECT version, rebuilt FROM catalog_state").Scan(&delta.version, &rebuilt); err != nil {
 		return err
 	}
-	// A version that is lower than before is that of another past: the server
-	// was restored, or a standby that lagged has taken over.
-	found.whole = whole || known == 0 || rebuilt > known || found.version < known
-	if found.version == known && !found.whole {
+	// The version goes back when the server was restored from a backup, or when
+	// a lagging standby was promoted.
+	delta.full = full || since == 0 || rebuilt > since || delta.version < since
+	if delta.version == since && !delta.full {
 		return nil
 	}
-	if found.whole {
-		known = 0
+	if delta.full {
+		since = 0
 	}
-	rows, err := q.Query(ctx, "SELECT id, site, area, line, deleted FROM machine WHERE changed > $1", known)
+	rows, err := q.Query(ctx, "SELECT id, site, area, line, deleted FROM machine WHERE changed > $1", since)
 	if err != nil {
 		return err
 	}
 	var id string
 	var m machine
 	_, err = pgx.ForEachRow(rows, []any{&id, &m.placement.Site, &m.placement.Area, &m.placement.Line, &m.deleted}, func() error {
-		found.machines[id] = m
+		delta.machines[id] = m
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	rows, err = q.Query(ctx, "SELECT id, machine, metric, retention FROM series WHERE changed > $1", known)
+	rows, err = q.Query(ctx, "SELECT id, machine, metric, retention FROM series WHERE changed > $1", since)
 	if err != nil {
 		return err
 	}
 	var one series
 	_, err = pgx.ForEachRow(rows, []any{&one.id, &one.machine, &one.metric, (*int64)(&one.retention)}, func() error {
-		found.series = append(found.series, &series{one.key, one.id, one.retention})
+		delta.series = append(delta.series, &series{one.key, one.id, one.retention})
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	c.apply(found)
+	c.apply(delta)
 	return nil
 }
 
-// take makes what was found the present state.
-func (c *registryCache) apply(found registryDelta) {
+// apply updates the cache, unless it is newer than the delta already.
+func (c *registryCache) apply(delta registryDelta) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if found.version < c.version && !found.whole {
-		return // another connection was faster
+	if delta.version < c.version && !delta.full {
+		return // another goroutine loaded a newer state
 	}
-	if found.whole {
-		c.byKey = make(map[key]*series, len(found.series))
-		c.machines = make(map[string]*machine, len(found.machines))
+	if delta.full {
+		c.byKey = make(map[key]*series, len(delta.series))
+		c.machines = make(map[string]*machine, len(delta.machines))
 	}
-	for id, m := range found.machines {
+	for id, m := range delta.machines {
 		c.machines[id] = &m
 	}
-	for _, s := range found.series {
+	for _, s := range delta.series {
 		c.byKey[s.key] = s
 	}
 	c.activeMachines = 0
@@ -181,5 +177,5 @@ func (c *registryCache) apply(found registryDelta) {
 			c.activeMachines++
 		}
 	}
-	c.version = found.version
+	c.version = delta.version
 }

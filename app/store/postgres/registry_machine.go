@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// machineColumns are those that scanMachine reads; l is the machine's newest
-// reading that has not expired.
+// machineColumns are the columns that scanMachine reads. The last one is the
+// time of the machine's newest unexpired reading, 0 if there is none.
 const machineColumns = `m.id, m.name, m.site, m.area, m.line, m.attributes, m.version, m.created_at, m.updated_at,
 	greatest(0, (SELECT max(l.at) FROM series s JOIN latest l ON l.series_id = s.id WHERE s.machine = m.id AND ` + unexpired + `))`
 
@@ -26,17 +26,12 @@ func scanMachine(row pgx.Row) (m factory.Machine, err error) {
 
 // PutMachine implements factory.Registry.
 func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory.Match) (stored factory.Machine, created bool, err error) {
-	end, err := s.beginQuery(ctx)
-	if err != nil {
-		return stored, false, err
-	}
-	defer end()
 	if err := factory.ValidateMachine(m); err != nil {
 		return stored, false, err
 	}
-	err = s.updateRegistry(ctx, "put machine", func(ctx context.Context, tx pgx.Tx, next int64) (done registryChange, err error) {
-		stored, created, done, err = s.putMachine(ctx, tx, m, match, next)
-		return done, err
+	err = s.updateRegistry(ctx, "put machine", func(ctx context.Context, tx pgx.Tx, next int64) (change registryChange, err error) {
+		stored, created, change, err = s.putMachine(ctx, tx, m, match, next)
+		return change, err
 	})
 	if err != nil {
 		return factory.Machine{}, false, err
@@ -44,7 +39,7 @@ func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory
 	return stored, created, nil
 }
 
-func (s *Store) putMachine(ctx context.Context, tx pgx.Tx, m factory.Machine, match factory.Match, next int64) (stored factory.Machine, created bool, done registryChange, err error) {
+func (s *Store) putMachine(ctx context.Context, tx pgx.Tx, m factory.Machine, match factory.Match, next int64) (stored factory.Machine, created bool, change registryChange, err error) {
 	var deleted bool
 	var present factory.Machine
 	err = tx.QueryRow(ctx, "SELECT name, site, area, line, attributes, version, deleted FROM machine WHERE id = $1", m.ID).
@@ -62,7 +57,7 @@ func (s *Store) putMachine(ctx context.Context, tx pgx.Tx, m factory.Machine, ma
 	}
 	now := s.options.nowMillis()
 	if created || present.Name != m.Name || present.Placement != m.Placement || !maps.Equal(present.Attributes, m.Attributes) {
-		done = changed
+		change = changed
 		attributes := m.Attributes
 		if attributes == nil {
 			attributes = map[string]string{}
@@ -78,57 +73,34 @@ func (s *Store) putMachine(ctx context.Context, tx pgx.Tx, m factory.Machine, ma
 		}
 	}
 	stored, err = scanMachine(tx.QueryRow(ctx, "SELECT "+machineColumns+" FROM machine m WHERE id = $3", now, s.options.expiry(0, now), m.ID))
-	return stored, created, done, err
+	return stored, created, change, err
 }
 
-// machinesFull reports whether no further machine may be registered. The
-// caller has the catalog for itself.
+// machineLimitReached reports whether no further machine may be registered. The
+// caller has exclusive access to the registry.
 func (s *Store) machineLimitReached() bool {
 	s.registry.mu.RLock()
 	defer s.registry.mu.RUnlock()
 	return len(s.registry.machines) >= s.options.MaxSeries
 }
 
-// change is changeCatalog for callers.
-func (s *Store) updateRegistry(ctx context.Context, doing string, f func(ctx context.Context, tx pgx.Tx, next int64) (registryChange, error)) error {
-	if err := s.faults.get(faultConnection); err != nil {
-		return err
-	}
-	return s.withKind(doing, s.inRegistryTransaction(ctx, f, nil))
-}
-
 // Machine implements factory.Registry.
-func (s *Store) Machine(ctx context.Context, id string) (m factory.Machine, err error) {
-	end, err := s.beginQuery(ctx)
-	if err != nil {
-		return m, err
-	}
-	defer end()
-	unknown := fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
-	if !storableName(id) {
-		return m, unknown
-	}
-	err = s.query(ctx, "machine", func(ctx context.Context, tx pgx.Tx) (err error) {
+func (s *Store) Machine(ctx context.Context, id string) (factory.Machine, error) {
+	return query(ctx, s, "machine", func(ctx context.Context, tx pgx.Tx) (m factory.Machine, err error) {
+		if !storableName(id) {
+			return m, machineNotFound(id)
+		}
 		now := s.options.nowMillis()
 		m, err = scanMachine(tx.QueryRow(ctx, "SELECT "+machineColumns+" FROM machine m WHERE id = $3 AND NOT deleted", now, s.options.expiry(0, now), id))
 		if isNoRows(err) {
-			return unknown
+			err = machineNotFound(id)
 		}
-		return err
+		return m, err
 	})
-	if err != nil {
-		return factory.Machine{}, err
-	}
-	return m, nil
 }
 
 // Machines implements factory.Registry.
 func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page factory.MachinePage, err error) {
-	end, err := s.beginQuery(ctx)
-	if err != nil {
-		return page, err
-	}
-	defer end()
 	if err := requireAtLeast("limit", q.Limit, 1); err != nil {
 		return page, err
 	}
@@ -138,49 +110,34 @@ func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 			return page, err
 		}
 	}
-	for _, text := range []string{q.Site, q.Area, q.Line} {
-		if text != "" && !storableName(text) {
-			return page, nil
+	return query(ctx, s, "machines", func(ctx context.Context, tx pgx.Tx) (page factory.MachinePage, err error) {
+		for _, text := range []string{q.Site, q.Area, q.Line} {
+			if text != "" && !storableName(text) {
+				return page, nil
+			}
 		}
-	}
-	err = s.query(ctx, "machines", func(ctx context.Context, tx pgx.Tx) (err error) {
-		page, err = s.machinePage(ctx, tx, q, after.machine)
-		return err
-	})
-	if err != nil {
-		return factory.MachinePage{}, err
-	}
-	return page, nil
-}
-
-func (s *Store) machinePage(ctx context.Context, tx pgx.Tx, q factory.MachineQuery, after string) (page factory.MachinePage, err error) {
-	now := s.options.nowMillis()
-	// A prefix may end within a character, and is compared as bytes then.
-	rows, err := tx.Query(ctx, `
-		SELECT `+machineColumns+` FROM machine m
-		WHERE NOT deleted AND id > $3 AND ($4 = '' OR site = $4) AND ($5 = '' OR area = $5) AND ($6 = '' OR line = $6)
-			AND id >= $7 AND substring(convert_to(id, 'UTF8') FOR length($8::bytea)) = $8::bytea
-		ORDER BY id LIMIT $9`,
-		now, s.options.expiry(0, now), after, q.Site, q.Area, q.Line, validUTF8Prefix(q.Prefix), []byte(q.Prefix), limitPlusOne(q.Limit))
-	if err != nil {
-		return page, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		m, err := scanMachine(rows)
+		now := s.options.nowMillis()
+		// The prefix is compared as bytes, since it may end within a character.
+		rows, err := tx.Query(ctx, `
+			SELECT `+machineColumns+` FROM machine m
+			WHERE NOT deleted AND id > $3 AND ($4 = '' OR site = $4) AND ($5 = '' OR area = $5) AND ($6 = '' OR line = $6)
+				AND id >= $7 AND substring(convert_to(id, 'UTF8') FOR length($8::bytea)) = $8::bytea
+			ORDER BY id LIMIT $9`,
+			now, s.options.expiry(0, now), after.machine, q.Site, q.Area, q.Line, validUTF8Prefix(q.Prefix), []byte(q.Prefix), limitPlusOne(q.Limit))
 		if err != nil {
 			return page, err
 		}
-		page.Machines = append(page.Machines, m)
-	}
-	if len(page.Machines) > q.Limit {
-		page.Machines = page.Machines[:q.Limit]
-		page.NextCursor = encodeCursor(machineCursor, position{key: key{machine: page.Machines[q.Limit-1].ID}})
-	}
-	return page, rows.Err()
+		page.Machines, err = pgx.AppendRows(page.Machines, rows, func(row pgx.CollectableRow) (factory.Machine, error) { return scanMachine(row) })
+		if err == nil && len(page.Machines) > q.Limit {
+			page.Machines = page.Machines[:q.Limit]
+			page.NextCursor = encodeCursor(machineCursor, position{key: key{machine: page.Machines[q.Limit-1].ID}})
+		}
+		return page, err
+	})
 }
 
-// wholeCharacters is the beginning of prefix that is text the database takes.
+// validUTF8Prefix returns the longest beginning of prefix that PostgreSQL
+// accepts as text.
 func validUTF8Prefix(prefix string) string {
 	for i, r := range prefix {
 		if r == 0 {
@@ -197,21 +154,15 @@ func validUTF8Prefix(prefix string) string {
 
 // DeleteMachine implements factory.Registry.
 func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Match, purge bool) error {
-	end, err := s.beginQuery(ctx)
-	if err != nil {
-		return err
-	}
-	defer end()
-	unknown := fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
 	if !storableName(id) {
-		return unknown
+		return machineNotFound(id)
 	}
 	return s.updateRegistry(ctx, "delete machine", func(ctx context.Context, tx pgx.Tx, next int64) (registryChange, error) {
 		var version int64
 		var deleted bool
 		err := tx.QueryRow(ctx, "SELECT version, deleted FROM machine WHERE id = $1", id).Scan(&version, &deleted)
 		if isNoRows(err) || err == nil && deleted && !purge {
-			return unchanged, unknown
+			return unchanged, machineNotFound(id)
 		}
 		if err != nil {
 			return unchanged, err
@@ -230,8 +181,8 @@ func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Matc
 	})
 }
 
-// purgeMachine removes a machine. Its readings can't be reached any more then;
-// the leader removes them in time.
+// purgeMachine deletes a machine and its series. Their readings are no longer
+// reachable; the leader deletes them later.
 func purgeMachine(ctx context.Context, tx pgx.Tx, id string) error {
 	for _, sql := range []string{
 		"INSERT INTO purged_series SELECT id FROM series WHERE machine = $1",
@@ -246,8 +197,8 @@ func purgeMachine(ctx context.Context, tx pgx.Tx, id string) error {
 	return nil
 }
 
-// Placement implements factory.Registry. What another replica has changed
-// shows within a second.
+// Placement implements factory.Registry. A change made by another replica takes
+// up to a second to appear.
 func (s *Store) Placement(machine string) (factory.Placement, bool) {
 	return s.registry.placement(machine)
 }

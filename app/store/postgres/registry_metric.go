@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// metricColumns are the columns that scanMetric reads.
 const metricColumns = "machine, metric, unit, kind, expected_min, expected_max, retention, version, created_at, updated_at"
 
 func scanMetric(row pgx.Row) (m factory.Metric, err error) {
@@ -17,7 +18,7 @@ func scanMetric(row pgx.Row) (m factory.Metric, err error) {
 	return m, err
 }
 
-// sameMetric compares the descriptions of two metrics.
+// sameMetric reports whether two metrics have the same description.
 func sameMetric(a, b factory.Metric) bool {
 	same := func(a, b *float64) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
 	return a.Unit == b.Unit && a.Kind == b.Kind && a.Retention == b.Retention &&
@@ -26,17 +27,12 @@ func sameMetric(a, b factory.Metric) bool {
 
 // PutMetric implements factory.Registry.
 func (s *Store) PutMetric(ctx context.Context, m factory.Metric, match factory.Match) (stored factory.Metric, created bool, err error) {
-	end, err := s.beginQuery(ctx)
-	if err != nil {
-		return stored, false, err
-	}
-	defer end()
 	if !storableName(m.Machine) {
-		return stored, false, fmt.Errorf("machine %q: %w", m.Machine, factory.ErrNotFound)
+		return stored, false, machineNotFound(m.Machine)
 	}
-	err = s.updateRegistry(ctx, "put metric", func(ctx context.Context, tx pgx.Tx, next int64) (done registryChange, err error) {
-		stored, created, done, err = s.putMetric(ctx, tx, m, match, next)
-		return done, err
+	err = s.updateRegistry(ctx, "put metric", func(ctx context.Context, tx pgx.Tx, next int64) (change registryChange, err error) {
+		stored, created, change, err = s.putMetric(ctx, tx, m, match, next)
+		return change, err
 	})
 	if err != nil {
 		return factory.Metric{}, false, err
@@ -44,7 +40,7 @@ func (s *Store) PutMetric(ctx context.Context, m factory.Metric, match factory.M
 	return stored, created, nil
 }
 
-func (s *Store) putMetric(ctx context.Context, tx pgx.Tx, m factory.Metric, match factory.Match, next int64) (stored factory.Metric, created bool, done registryChange, err error) {
+func (s *Store) putMetric(ctx context.Context, tx pgx.Tx, m factory.Metric, match factory.Match, next int64) (stored factory.Metric, created bool, change registryChange, err error) {
 	if err := requireMachine(ctx, tx, m.Machine); err != nil {
 		return stored, false, unchanged, err
 	}
@@ -76,29 +72,27 @@ func (s *Store) putMetric(ctx context.Context, tx pgx.Tx, m factory.Metric, matc
 	return stored, created, changed, err
 }
 
-// machineIsThere is ErrNotFound for a machine that is not registered, or not
-// any more.
+// requireMachine returns ErrNotFound if the machine is not registered or is
+// deleted.
 func requireMachine(ctx context.Context, q querier, id string) error {
-	var there bool
-	if err := q.QueryRow(ctx, "SELECT EXISTS (SELECT FROM machine WHERE id = $1 AND NOT deleted)", id).Scan(&there); err != nil {
-		return err
+	var exists bool
+	err := q.QueryRow(ctx, "SELECT EXISTS (SELECT FROM machine WHERE id = $1 AND NOT deleted)", id).Scan(&exists)
+	if err == nil && !exists {
+		err = machineNotFound(id)
 	}
-	if !there {
-		return fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
-	}
-	return nil
+	return err
 }
 
 // Metric implements factory.Registry.
-func (s *Store) Metric(ctx context.Context, machine, name string) (m factory.Metric, err error) {
-	all, err := s.metrics(ctx, machine, &name)
+func (s *Store) Metric(ctx context.Context, machine, name string) (factory.Metric, error) {
+	found, err := s.metrics(ctx, machine, &name)
 	if err != nil {
 		return factory.Metric{}, err
 	}
-	if len(all) == 0 {
+	if len(found) == 0 {
 		return factory.Metric{}, fmt.Errorf("machine %q, metric %q: %w", machine, name, factory.ErrNotFound)
 	}
-	return all[0], nil
+	return found[0], nil
 }
 
 // Metrics implements factory.Registry.
@@ -106,40 +100,23 @@ func (s *Store) Metrics(ctx context.Context, machine string) ([]factory.Metric, 
 	return s.metrics(ctx, machine, nil)
 }
 
-// metrics returns those of a machine in order, or the one of that name.
-func (s *Store) metrics(ctx context.Context, machine string, name *string) (all []factory.Metric, err error) {
-	end, err := s.beginQuery(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	if !storableName(machine) {
-		return nil, fmt.Errorf("machine %q: %w", machine, factory.ErrNotFound)
-	}
-	err = s.query(ctx, "metrics", func(ctx context.Context, tx pgx.Tx) error {
-		all = nil
+// metrics returns the metrics of a machine in order of their names, or only the
+// one with the given name.
+func (s *Store) metrics(ctx context.Context, machine string, name *string) ([]factory.Metric, error) {
+	return query(ctx, s, "metrics", func(ctx context.Context, tx pgx.Tx) (found []factory.Metric, err error) {
+		if !storableName(machine) {
+			return nil, machineNotFound(machine)
+		}
 		if err := requireMachine(ctx, tx, machine); err != nil {
-			return err
+			return nil, err
 		}
 		if name != nil && !storableName(*name) {
-			return nil
+			return nil, nil
 		}
 		rows, err := tx.Query(ctx, "SELECT "+metricColumns+" FROM series WHERE machine = $1 AND metric = coalesce($2, metric) ORDER BY metric", machine, name)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		defer rows.Close()
-		for rows.Next() {
-			m, err := scanMetric(rows)
-			if err != nil {
-				return err
-			}
-			all = append(all, m)
-		}
-		return rows.Err()
+		return pgx.AppendRows(found, rows, func(row pgx.CollectableRow) (factory.Metric, error) { return scanMetric(row) })
 	})
-	if err != nil {
-		return nil, err
-	}
-	return all, nil
 }

@@ -16,7 +16,7 @@ import (
 	"smart-factory-backend/app/store/postgres"
 )
 
-// replicas opens so many stores on one schema, one after another.
+// openReplicas opens n stores on one schema, one after another.
 func openReplicas(t *testing.T, n int, change func(*postgres.Options)) []*postgres.Store {
 	t.Helper()
 	o := testOptions(t)
@@ -30,12 +30,12 @@ func openReplicas(t *testing.T, n int, change func(*postgres.Options)) []*postgr
 	return stores
 }
 
-// Replicas that start at once on an empty database migrate it once, and write
-// the same series at once without losing or doubling anything.
+// Replicas that start concurrently on an empty database migrate it once, and
+// concurrent appends to the same series neither lose nor duplicate readings.
 func TestIntegrationReplicasStartAndWriteConcurrently(t *testing.T) {
 	t.Parallel()
 	o := testOptions(t)
-	o.URL = startServer(t, "fsync=off").URL("") // whose deadlocks are this test's
+	o.URL = startServer(t, "fsync=off").URL("") // so that all deadlocks are counted for this test
 	const n, rounds = 6, 15
 	stores := make([]*postgres.Store, n)
 	var wg sync.WaitGroup
@@ -55,8 +55,8 @@ func TestIntegrationReplicasStartAndWriteConcurrently(t *testing.T) {
 	for i, store := range stores {
 		wg.Go(func() {
 			for round := range int64(rounds) {
-				// All write the same new series and the same times, some in
-				// another order, and one of their own.
+				// All replicas append to the same new series and times, in different
+				// orders, and each to a series of its own.
 				batch := []factory.Reading{
 					reading(fmt.Sprint("own-", i), now+round, float64(i)),
 					{Machine: "shared", Metric: fmt.Sprint("v", round), ObservedAt: now, Value: float64(i)},
@@ -79,13 +79,13 @@ func TestIntegrationReplicasStartAndWriteConcurrently(t *testing.T) {
 	for i, store := range stores {
 		got, err := store.History(t.Context(), whole)
 		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("replica %d shows another history of the shared machine: %v", i, err)
+			t.Errorf("replica %d returns a different history of the shared machine: %v", i, err)
 		}
 		if points := mustHistory(t, stores[0], fmt.Sprint("own-", i), "v"); len(points) != rounds {
 			t.Errorf("own-%d has %d points, want %d", i, len(points), rounds)
 		}
 	}
-	// The newest reading is the last point of the history, whoever won.
+	// The newest reading is the last point of the history.
 	latest, err := stores[n-1].Latest(t.Context(), factory.LatestQuery{Machine: "shared", Limit: 1000})
 	if err != nil || len(latest.Readings) != rounds+1 {
 		t.Fatalf("Latest = %d readings, %v", len(latest.Readings), err)
@@ -101,15 +101,15 @@ func TestIntegrationReplicasStartAndWriteConcurrently(t *testing.T) {
 	}
 }
 
-// What one replica has changed in the registry holds for the next Append of
-// another, although that one has a copy of the registry.
+// A change of the registry on one replica takes effect for the next Append on
+// another, despite that replica's cache.
 func TestIntegrationReplicasSeeRegistryChanges(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	now := time.Now().UnixMilli()
 	stores := openReplicas(t, 2, func(o *postgres.Options) {
 		o.AutoRegister = false
-		// Without polling: each Append has to find out by itself.
+		// No polling, so that each Append must detect the change itself.
 		*o = o.Tuned(postgres.Tuning{PollInterval: time.Hour, MaintenanceInterval: time.Hour})
 	})
 	a, b := stores[0], stores[1]
@@ -163,7 +163,8 @@ func TestIntegrationReplicasSeeRegistryChanges(t *testing.T) {
 	}
 }
 
-// One replica leads; when it is gone, or only its connection, another does.
+// Exactly one replica is the leader. When it or its connection ends, another one
+// takes over.
 func TestIntegrationLeaderFailover(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -192,7 +193,7 @@ func TestIntegrationLeaderFailover(t *testing.T) {
 	if err := stores[0].Exec(ctx, "SELECT pg_terminate_backend($1)", before); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "another connection leads", func() bool {
+	eventually(t, "another connection holds the lock", func() bool {
 		pid, err := stores[0].LeaderPID(ctx)
 		return err == nil && pid != 0 && pid != before
 	})
@@ -201,19 +202,19 @@ func TestIntegrationLeaderFailover(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "another replica leads", func() bool { l := leaders(); return len(l) == 1 && l[0] != first })
-	// It works, too: a purged machine's readings go.
+	// The new leader does maintenance: it deletes a purged machine's readings.
 	next := stores[one()]
 	mustAppend(t, next, reading("gone", time.Now().UnixMilli(), 1), reading("stays", time.Now().UnixMilli(), 1))
 	if err := next.DeleteMachine(ctx, "gone", factory.MatchAlways, true); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the purged reading is removed", func() bool {
+	eventually(t, "the purged reading is deleted", func() bool {
 		rows, err := next.QueryInt(ctx, "SELECT count(*) FROM reading")
 		return err == nil && rows == 1
 	})
 }
 
-// A full queue refuses at once, and what it refuses it has not taken.
+// A full queue refuses an append at once and stores nothing of it.
 func TestIntegrationFullQueueRefusesAppends(t *testing.T) {
 	t.Parallel()
 	hold := make(chan struct{})
@@ -223,7 +224,7 @@ func TestIntegrationFullQueueRefusesAppends(t *testing.T) {
 	o := testOptions(t)
 	o.QueueReadings = 10
 	committing := make(chan struct{}, 100)
-	var holding atomic.Bool // not while it is opened
+	var holding atomic.Bool // false while the store is opened
 	store := mustOpen(t, o.Tuned(postgres.Tuning{AroundCommit: func(commit func() error) error {
 		if holding.Load() {
 			committing <- struct{}{}
@@ -232,7 +233,7 @@ func TestIntegrationFullQueueRefusesAppends(t *testing.T) {
 		return commit()
 	}, Committers: 1}))
 	holding.Store(true)
-	t.Cleanup(release) // before Close, which waits for the commits
+	t.Cleanup(release) // runs before Close, which waits for the commits
 	now := time.Now().UnixMilli()
 	var wg sync.WaitGroup
 	for i := range int64(5) {

@@ -4,29 +4,33 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// settings is what is kept for how long.
+// retentionSettings are the expiry times of all series. Readings before an
+// expiry time have expired.
 type retentionSettings struct {
-	// version of the catalog at which a retention may have changed last.
+	// version is past the registry's version of the last change that may have
+	// changed a retention.
 	version int64
-	// own has the series with a retention of their own, with their expiry.
+	// overrides maps each series with a retention of its own to its expiry.
 	overrides map[int64]int64
-	// others is the expiry of all other series, those to come included;
-	// horizon is the time before which readings of every series are expired.
-	defaultExpiry, allExpired int64
+	// defaultExpiry applies to all other series, including future ones.
+	defaultExpiry int64
+	// allExpired is the earliest expiry of any series.
+	allExpired int64
 }
 
-// settingsNow reads the settings.
+// loadRetention reads the present settings.
 func (s *Store) loadRetention(ctx context.Context, q querier) (set retentionSettings, err error) {
 	now := s.options.nowMillis()
 	set.overrides = make(map[int64]int64)
 	set.defaultExpiry = s.options.expiry(0, now)
 	set.allExpired = set.defaultExpiry
-	// A series that was never described has no retention, and never had one.
+	// A series of version 1 without a retention never had one.
 	err = q.QueryRow(ctx, "SELECT coalesce(max(changed), 0) + 1 FROM series WHERE retention <> 0 OR version > 1").Scan(&set.version)
 	if err != nil {
 		return set, err
@@ -45,70 +49,56 @@ func (s *Store) loadRetention(ctx context.Context, q querier) (set retentionSett
 	return set, err
 }
 
-// removeExpired removes what has expired from the disk; it is not shown any
-// more already. A partition in which everything has expired is dropped. In
-// others the readings of a series with a shorter retention of its own are
-// deleted, and once the default retention is past, those of all series
-// without a longer one.
+// deleteExpired deletes expired readings, which queries no longer return, from
+// the disk. It drops partitions in which everything has expired. From others it
+// deletes the readings of series with a shorter retention of their own and,
+// once the default retention has passed, those of all series without a longer
+// one.
 func (s *Store) deleteExpired(ctx context.Context, conn *pgx.Conn, m *maintenanceState) error {
 	set, err := s.loadRetention(ctx, conn)
 	if err != nil {
 		return err
 	}
 	for _, p := range s.partitions.layout() {
-		switch {
-		case p.end <= set.allExpired:
+		if p.end <= set.allExpired {
 			err = s.dropExpiredPartition(ctx, conn, p)
-		default:
+		} else {
 			err = s.deleteExpiredFrom(ctx, conn, p, set, m)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name(), err)
 		}
 	}
-	maps.Copy(m.deletedBefore, set.overrides)
-	for id := range m.deletedBefore {
-		if _, own := set.overrides[id]; !own {
-			delete(m.deletedBefore, id)
-		}
-	}
+	m.deletedBefore = set.overrides
 	return nil
 }
 
-// dropExpired drops a partition in which everything has expired, unless that
-// has changed meanwhile.
+// dropExpiredPartition drops a partition in which everything has expired, unless
+// the settings have changed meanwhile.
 func (s *Store) dropExpiredPartition(ctx context.Context, conn *pgx.Conn, p partition) error {
-	points, err := p.countPoints(ctx, conn)
-	if err != nil {
-		return err
-	}
-	if err := p.deleteAllRollups(ctx, conn); err != nil {
-		return err
-	}
-	dropped, err := s.dropPartition(ctx, conn, p, func(ctx context.Context, tx pgx.Tx) (bool, error) {
+	points, err := s.dropWithPoints(ctx, conn, p, func(ctx context.Context, tx pgx.Tx) (bool, error) {
 		set, err := s.loadRetention(ctx, tx)
 		return p.end <= set.allExpired, err
 	})
-	if dropped {
-		s.counters.expired.Add(points)
-	}
+	s.counters.expired.Add(points)
 	return err
 }
 
-// thin deletes from a partition what has expired of it.
+// deleteExpiredFrom deletes the expired readings from a partition, and drops the
+// partition if that leaves it empty.
 func (s *Store) deleteExpiredFrom(ctx context.Context, conn *pgx.Conn, p partition, set retentionSettings, m *maintenanceState) error {
 	var ids, from, to []int64
-	whole := true // everything that is deleted is so up to the partition's end
+	toEnd := true // all deleted ranges reach the partition's end
 	for id, expiry := range set.overrides {
-		done, known := m.deletedBefore[id]
+		deletedBefore, known := m.deletedBefore[id]
 		if !known {
-			done = minTime
+			deletedBefore = minTime
 		}
-		if expiry <= p.start || done >= p.end || done >= expiry {
+		if expiry <= p.start || deletedBefore >= p.end || deletedBefore >= expiry {
 			continue
 		}
-		ids, from, to = append(ids, id), append(from, done), append(to, expiry)
-		whole = whole && expiry >= p.end
+		ids, from, to = append(ids, id), append(from, deletedBefore), append(to, expiry)
+		toEnd = toEnd && expiry >= p.end
 	}
 	deleted := int64(0)
 	if len(ids) > 0 {
@@ -134,14 +124,15 @@ func (s *Store) deleteExpiredFrom(ctx context.Context, conn *pgx.Conn, p partiti
 		deleted += n
 	}
 	s.counters.expired.Add(uint64(deleted))
-	if deleted > 0 && whole && p.end <= s.options.nowMillis() {
+	if deleted > 0 && toEnd && p.end <= s.options.nowMillis() {
 		return s.dropPartitionIfEmpty(ctx, conn, p)
 	}
 	return nil
 }
 
-// tidy deletes from a partition past the default retention what belongs to no
-// series with a retention of its own, once for each change of settings.
+// deleteDefaultExpired deletes the readings of all series without a retention of
+// their own from a partition that is past the default retention. It does so
+// once for each change of the settings.
 func (s *Store) deleteDefaultExpired(ctx context.Context, conn *pgx.Conn, p partition, set retentionSettings) (deleted int64, err error) {
 	var tidied int64
 	if err := conn.QueryRow(ctx, "SELECT tidied FROM reading_partition WHERE start = $1", p.start).Scan(&tidied); err != nil {
@@ -150,18 +141,15 @@ func (s *Store) deleteDefaultExpired(ctx context.Context, conn *pgx.Conn, p part
 	if tidied >= set.version {
 		return 0, nil
 	}
-	own := make([]int64, 0, len(set.overrides))
-	for id := range set.overrides {
-		own = append(own, id)
-	}
+	overridden := slices.Collect(maps.Keys(set.overrides))
 	const others = " r WHERE NOT EXISTS (SELECT FROM unnest($1::bigint[]) AS own(id) WHERE own.id = r.series_id)"
 	err = inRollupTransaction(ctx, conn, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, "DELETE FROM "+p.table()+others, own)
+		tag, err := tx.Exec(ctx, "DELETE FROM "+p.table()+others, overridden)
 		if err != nil {
 			return err
 		}
 		deleted = tag.RowsAffected()
-		if _, err := tx.Exec(ctx, "DELETE FROM rollup"+others+" AND start >= $2 AND start < $3", own, p.start, p.end); err != nil {
+		if _, err := tx.Exec(ctx, "DELETE FROM rollup"+others+" AND start >= $2 AND start < $3", overridden, p.start, p.end); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, "UPDATE reading_partition SET tidied = $2 WHERE start = $1", p.start, set.version)
@@ -170,8 +158,8 @@ func (s *Store) deleteDefaultExpired(ctx context.Context, conn *pgx.Conn, p part
 	return deleted, err
 }
 
-// dropEmpty drops a partition that has nothing left, and gives the space of
-// what was deleted to what comes next otherwise.
+// dropPartitionIfEmpty vacuums a partition after deletions, so that its space is
+// reused, and drops it if nothing is left.
 func (s *Store) dropPartitionIfEmpty(ctx context.Context, conn *pgx.Conn, p partition) error {
 	if _, err := conn.Exec(ctx, "VACUUM "+p.table()); err != nil {
 		return err

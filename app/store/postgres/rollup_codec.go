@@ -7,17 +7,18 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// The minutes of a rollup are a byte for the form and, for each minute that
-// has readings, in order of time and big-endian: the times of the first and the
-// last of them, in milliseconds since the hour began, and their number, of four
-// bytes each; then the least, the greatest, the sum, its carry, the first, the
-// last, and the increase, as doubles.
+// The minutes of a rollup are encoded as a byte for the format, followed by an
+// entry for each minute that has readings, in order of time. All numbers are
+// big-endian. An entry has three 4-byte integers (the times of the first and the
+// last reading, in milliseconds since the start of the hour, and the number of
+// readings), then seven doubles (minimum, maximum, sum, carry of the sum, first
+// value, last value, increase).
 const (
 	minutesFormat = 1
 	minuteBytes   = 3*4 + 7*8
 )
 
-// encodeMinutes writes the minutes of the hour that begins at start.
+// encodeMinutes encodes the minutes of the hour that begins at start.
 func encodeMinutes(start int64, minutes []factory.Summary) []byte {
 	data := make([]byte, 0, 1+len(minutes)*minuteBytes)
 	data = append(data, minutesFormat)
@@ -33,21 +34,21 @@ func encodeMinutes(start int64, minutes []factory.Summary) []byte {
 	return data
 }
 
-// decodeMinutes appends what encodeMinutes has written to minutes; false says
-// that data is something else.
-func decodeMinutes(minutes []factory.Summary, start int64, data []byte) ([]factory.Summary, bool) {
+// decodeMinutes decodes the minutes of the hour that begins at start. ok is false
+// if encodeMinutes cannot have produced data.
+func decodeMinutes(start int64, data []byte) (minutes []factory.Summary, ok bool) {
 	if len(data) == 0 || data[0] != minutesFormat || (len(data)-1)%minuteBytes != 0 {
-		return minutes, false
+		return nil, false
 	}
-	before := int64(-1)
+	minuteEnd := int64(-1) // of the previous entry
 	for data = data[1:]; len(data) > 0; data = data[minuteBytes:] {
 		number := func(i int) int64 { return int64(binary.BigEndian.Uint32(data[4*i:])) }
 		value := func(i int) float64 { return math.Float64frombits(binary.BigEndian.Uint64(data[12+8*i:])) }
 		first, last, count := number(0), number(1), number(2)
-		if first <= before || last < first || last >= hourMs || first/minuteMs != last/minuteMs || count < 1 || count > last-first+1 {
-			return minutes, false
+		if first <= minuteEnd || last < first || last >= hourMs || first/minuteMs != last/minuteMs || count < 1 || count > last-first+1 {
+			return nil, false
 		}
-		before = first/minuteMs*minuteMs + minuteMs - 1
+		minuteEnd = first/minuteMs*minuteMs + minuteMs - 1
 		minutes = append(minutes, factory.Summary{
 			Count: count, Min: value(0), Max: value(1), Sum: value(2),
 			First:    factory.Point{ObservedAt: start + first, Value: value(4)},

@@ -10,7 +10,8 @@ import (
 	"smart-factory-backend/app/store/postgres"
 )
 
-// minutesOf sums up points that many milliseconds apart in an hour.
+// minuteSummaries returns the minutes of an hour whose points are step
+// milliseconds apart.
 func minuteSummaries(start, step int64) (minutes []factory.Summary) {
 	for at := start; at < start+3_600_000; at += step {
 		if n := len(minutes); n == 0 || minutes[n-1].First.ObservedAt/60_000 != at/60_000 {

@@ -2,66 +2,69 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// A rollup is what an hour of a series comes to, and each of its minutes. It is
-// a copy of what the readings say, and counts while its hour has no mark in
-// rollup_due. Whoever appends to an hour that may have one, marks it; see
-// append_readings.
+// A rollup summarizes an hour of a series, and each of its minutes. It is a
+// copy of what the readings say, and valid unless rollup_due has a mark for its
+// hour. Appending to an hour that may have a rollup adds such a mark; see
+// append_readings in migrations and DESIGN.md.
 
 const (
 	minuteMs = int64(60_000)
 	hourMs   = int64(3_600_000)
 )
 
-// Bounds of making rollups.
+// Limits of building rollups.
 const (
-	// rollLag is how long an hour must be over: until then its readings are
-	// still coming in.
+	// rollupDelay is how long after its end an hour becomes eligible for a
+	// rollup. Until then its readings are still arriving.
 	rollupDelay = 15 * time.Minute
-	// rollFor bounds the work of one round of upkeep.
+	// rollupTimeBudget bounds the time spent on rollups in one round.
 	rollupTimeBudget = 5 * time.Second
-	// openPatience is how long appends wait for openHours at most, behind those
-	// under way, and openAttempts how often that is tried in a round.
+	// eligibilityLockTimeout is how long extendEligible, and every append behind
+	// it, waits for running appends. It is tried maxEligibilityAttempts times a
+	// round.
 	eligibilityLockTimeout = 250 * time.Millisecond
 	maxEligibilityAttempts = 4
-	// rollPoints is about how many readings one transaction goes through, and
-	// rollSeries and rollHours how many series or marked hours.
+	// Approximate numbers of readings, series and marked hours that one
+	// transaction processes.
 	rollupBatchPoints = 1 << 17
 	rollupBatchSeries = 256
 	rollupBatchHours  = 128
-	// rollQuiet is the most new rows in a past partition between two looks that
-	// let it be rolled up: while a recording is loaded nothing is marked.
+	// quietPartitionRows is the number of new rows per round up to which a past
+	// partition counts as quiet and becomes eligible. This avoids marks while a
+	// recording is being loaded.
 	quietPartitionRows = 10_000
-	// rollAlways is how long a day may be over to be rolled up without that.
+	// alwaysEligibleMs is the age of a partition's end up to which it need not be
+	// quiet.
 	alwaysEligibleMs = 2 * dayMs
 )
 
-// An hour has a rollup from leastOfHour readings on, and its minutes where they
-// have leastOfMinute each on average.
+// An hour has a rollup if it has at least minHourPoints readings. The rollup
+// includes minutes if they have at least minMinutePoints readings on average.
 const (
 	minHourPoints   = 16
 	minMinutePoints = 4
 )
 
-// rollupRound is what the leader remembers of rollups.
+// rollupState is what the leader remembers about rollups between rounds.
 type rollupState struct {
-	extendedAt time.Time // when hours were last let have rollups
-	// epoch is such that every append which marked with an earlier one has
-	// ended; 0 is unknown.
+	extendedAt time.Time // last success of extendEligible
+	// epoch is an epoch of marks such that every append that marked with an
+	// earlier one has ended. 0 means unknown.
 	epoch int64
-	// rows is how many each partition had taken at the last look.
+	// partitionRows maps a partition to the number of rows ever written to it, as
+	// of the last round.
 	partitionRows map[string]int64
-	// hasty lets partitions be rolled up at the first look.
+	// ignoreActivity makes partitions eligible without a quiet round, for tests.
 	ignoreActivity bool
 }
 
-// rollUp makes the rollups that are due, as far as it gets in a while.
+// updateRollups builds the rollups that are due, within the time budget.
 func (s *Store) updateRollups(ctx context.Context, conn *pgx.Conn, m *maintenanceState) error {
 	deadline := time.Now().Add(rollupTimeBudget)
 	err := s.extendEligible(ctx, conn, &m.rollups)
@@ -81,34 +84,30 @@ func (s *Store) updateRollups(ctx context.Context, conn *pgx.Conn, m *maintenanc
 	return nil
 }
 
-// openHours lets more hours have rollups, and begins the next epoch of marks,
-// if there is anything to gain. For marks alone it does so now and then only:
-// a series that is always late is not rolled up all the time. Nobody appends at that moment, so an append
-// either is seen by what is made of the readings from now on, or marks.
-func (s *Store) extendEligible(ctx context.Context, conn *pgx.Conn, m *rollupState) error {
-	starts, rolled, err := s.eligiblePartitions(ctx, conn, m)
+// extendEligible makes more hours eligible for rollups and starts a new epoch of
+// marks, if either is useful. If there are only marks to process, it does so at
+// most once per rollEvery, so that a series whose readings are always late is
+// not rolled up continuously. No append is running at that moment, so each
+// append is either visible to the rollups built afterwards, or adds a mark.
+func (s *Store) extendEligible(ctx context.Context, conn *pgx.Conn, r *rollupState) error {
+	starts, rolled, err := s.eligiblePartitions(ctx, conn, r)
 	if err != nil {
 		return err
 	}
-	marked := false
-	if len(starts) == 0 && time.Since(m.extendedAt) < s.options.rollEvery {
-		return nil
-	}
-	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM rollup_due WHERE epoch >= $1)", m.epoch).Scan(&marked); err != nil {
-		return err
-	}
-	if !marked && len(starts) == 0 {
-		return nil
+	if len(starts) == 0 {
+		if time.Since(r.extendedAt) < s.options.rollEvery {
+			return nil
+		}
+		marked := false
+		err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM rollup_due WHERE epoch >= $1)", r.epoch).Scan(&marked)
+		if err != nil || !marked {
+			return err
+		}
 	}
 	var epoch int64
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		for _, sql := range []string{
-			fmt.Sprintf("SET LOCAL lock_timeout = %d", eligibilityLockTimeout.Milliseconds()),
-			"SELECT pg_advisory_xact_lock(" + lockKeySQL(lockRegistry) + ")",
-		} {
-			if _, err := tx.Exec(ctx, sql); err != nil {
-				return err
-			}
+		if err := lockExclusiveWithin(ctx, tx, eligibilityLockTimeout, lockRegistry); err != nil {
+			return err
 		}
 		_, err := tx.Exec(ctx, `
 			UPDATE reading_partition p
@@ -126,72 +125,63 @@ func (s *Store) extendEligible(ctx context.Context, conn *pgx.Conn, m *rollupSta
 	if err != nil {
 		return err
 	}
-	m.extendedAt, m.epoch = time.Now(), epoch
+	r.extendedAt, r.epoch = time.Now(), epoch
 	return nil
 }
 
-// openable returns the partitions that have hours to let have rollups, and up
-// to when.
-func (s *Store) eligiblePartitions(ctx context.Context, conn *pgx.Conn, m *rollupState) (starts, rolled []int64, err error) {
+// eligiblePartitions returns the starts of the partitions that have hours to
+// make eligible, and for each the time up to which.
+func (s *Store) eligiblePartitions(ctx context.Context, conn *pgx.Conn, r *rollupState) (starts, rolled []int64, err error) {
 	now := s.options.nowMillis()
-	over := now - rollupDelay.Milliseconds()
-	over -= over % hourMs
+	limit := now - rollupDelay.Milliseconds()
+	limit -= limit % hourMs
 	rows, err := conn.Query(ctx, `
 		SELECT start, finish, name, rolled, coalesce(pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid), 0)
 		FROM reading_partition p LEFT JOIN pg_class c ON c.oid = to_regclass(quote_ident(p.name))
-		WHERE start >= $1 AND finish <= $2 AND rolled < least(finish, $3) AND start < $3 AND sweep_series IS NULL`, minBoundedTime, maxBoundedTime, over)
+		WHERE start >= $1 AND finish <= $2 AND rolled < least(finish, $3) AND start < $3 AND sweep_series IS NULL`, minBoundedTime, maxBoundedTime, limit)
 	if err != nil {
 		return nil, nil, err
 	}
-	if m.partitionRows == nil {
-		m.partitionRows = make(map[string]int64)
+	if r.partitionRows == nil {
+		r.partitionRows = make(map[string]int64)
 	}
 	var p partition
 	var name string
-	var done, taken int64
-	_, err = pgx.ForEachRow(rows, []any{&p.start, &p.end, &name, &done, &taken}, func() error {
-		before, known := m.partitionRows[name]
-		m.partitionRows[name] = taken
-		if p.end > now-alwaysEligibleMs || known && taken-before <= quietPartitionRows || m.ignoreActivity {
-			starts, rolled = append(starts, p.start), append(rolled, min(p.end, over))
+	var rolledSoFar, written int64
+	_, err = pgx.ForEachRow(rows, []any{&p.start, &p.end, &name, &rolledSoFar, &written}, func() error {
+		before, known := r.partitionRows[name]
+		r.partitionRows[name] = written
+		if p.end > now-alwaysEligibleMs || known && written-before <= quietPartitionRows || r.ignoreActivity {
+			starts, rolled = append(starts, p.start), append(rolled, min(p.end, limit))
 		}
 		return nil
 	})
 	return starts, rolled, err
 }
 
-// inRollupTransaction runs f in a transaction in which nobody else makes
+// inRollupTransaction runs f in a transaction in which no other session builds
 // rollups or deletes readings.
 func inRollupTransaction(ctx context.Context, conn *pgx.Conn, f func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+lockKeySQL(lockRollup)+")"); err != nil {
+		if err := lockExclusive(ctx, tx, lockRollup); err != nil {
 			return err
 		}
 		return f(tx)
 	})
 }
 
-// forgetAll deletes the rollups of a partition that is about to be dropped, so
-// that little of that is left to do while nobody can append.
-func (p partition) deleteAllRollups(ctx context.Context, conn *pgx.Conn) error {
-	return inRollupTransaction(ctx, conn, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "DELETE FROM rollup WHERE start >= $1 AND start < $2", p.start, p.end)
-		return err
-	})
-}
-
-// rollMarked makes rollups of some marked hours anew, and removes the marks
-// that were there before what it read.
-func (s *Store) rebuildStale(ctx context.Context, conn *pgx.Conn, m *rollupState) (more bool, err error) {
+// rebuildStale rebuilds the rollups of some marked hours and deletes the marks of
+// earlier epochs. more reports whether marks are left.
+func (s *Store) rebuildStale(ctx context.Context, conn *pgx.Conn, r *rollupState) (more bool, err error) {
 	err = inRollupTransaction(ctx, conn, func(tx pgx.Tx) error {
-		roller, err := newRollupBuilder(ctx, tx)
+		builder, err := newRollupBuilder(ctx, tx)
 		if err != nil {
 			return err
 		}
 		var ids, starts []int64
 		rows, err := tx.Query(ctx, `
 			SELECT series_id, start FROM rollup_due WHERE epoch < $1
-			GROUP BY series_id, start ORDER BY series_id, start LIMIT $2`, m.epoch, rollupBatchHours)
+			GROUP BY series_id, start ORDER BY series_id, start LIMIT $2`, r.epoch, rollupBatchHours)
 		if err != nil {
 			return err
 		}
@@ -204,35 +194,35 @@ func (s *Store) rebuildStale(ctx context.Context, conn *pgx.Conn, m *rollupState
 			return err
 		}
 		from := 0
-		for from < len(ids) && roller.pointsRead < rollupBatchPoints {
-			to := from + 1 // hours in a row are read in one go
+		for from < len(ids) && builder.pointsRead < rollupBatchPoints {
+			to := from + 1 // consecutive hours are read together
 			for to < len(ids) && ids[to] == ids[from] && starts[to] == starts[to-1]+hourMs {
 				to++
 			}
-			if _, err := roller.build(ctx, "reading", ids[from], starts[from], starts[to-1]+hourMs, math.MaxInt); err != nil {
+			if _, err := builder.build(ctx, "reading", ids[from], starts[from], starts[to-1]+hourMs, math.MaxInt); err != nil {
 				return err
 			}
 			from = to
 		}
-		if err := roller.write(ctx); err != nil {
+		if err := builder.write(ctx); err != nil {
 			return err
 		}
 		more = from < len(ids) || len(ids) == rollupBatchHours
 		_, err = tx.Exec(ctx, `
 			DELETE FROM rollup_due d USING unnest($1::bigint[], $2::bigint[]) AS done(id, start)
-			WHERE d.series_id = done.id AND d.start = done.start AND d.epoch < $3`, ids[:from], starts[:from], m.epoch)
+			WHERE d.series_id = done.id AND d.start = done.start AND d.epoch < $3`, ids[:from], starts[:from], r.epoch)
 		return err
 	})
 	return more, err
 }
 
-// rollOpened goes on to make the first rollups of hours that openHours has let
-// have them, in the newest partition that has such.
+// buildEligible continues to build the first rollups of newly eligible hours, in
+// the newest partition that has any. more reports whether it found one.
 func (s *Store) buildEligible(ctx context.Context, conn *pgx.Conn, _ *rollupState) (more bool, err error) {
 	err = inRollupTransaction(ctx, conn, func(tx pgx.Tx) error {
 		var p partition
 		var from, to, at int64
-		var series *int64
+		var series *int64 // nil when all series are done
 		err := tx.QueryRow(ctx, `
 			SELECT start, finish, sweep_from, rolled, sweep_series, sweep_at FROM reading_partition
 			WHERE sweep_series IS NOT NULL ORDER BY start DESC LIMIT 1`).Scan(&p.start, &p.end, &from, &to, &series, &at)
@@ -243,12 +233,12 @@ func (s *Store) buildEligible(ctx context.Context, conn *pgx.Conn, _ *rollupStat
 			return err
 		}
 		more = true
-		roller, err := newRollupBuilder(ctx, tx)
+		builder, err := newRollupBuilder(ctx, tx)
 		if err != nil {
 			return err
 		}
-		for n := 0; n < rollupBatchSeries && roller.pointsRead < rollupBatchPoints && series != nil; n++ {
-			if at <= from { // it is the next one's turn
+		for n := 0; n < rollupBatchSeries && builder.pointsRead < rollupBatchPoints && series != nil; n++ {
+			if at <= from { // start the next series
 				at = from
 				err := tx.QueryRow(ctx, "SELECT min(series_id) FROM "+p.table()+" WHERE series_id >= $1", *series).Scan(&series)
 				if err != nil {
@@ -258,7 +248,7 @@ func (s *Store) buildEligible(ctx context.Context, conn *pgx.Conn, _ *rollupStat
 					break
 				}
 			}
-			if at, err = roller.build(ctx, p.table(), *series, at, to, rollupBatchPoints-roller.pointsRead); err != nil {
+			if at, err = builder.build(ctx, p.table(), *series, at, to, rollupBatchPoints-builder.pointsRead); err != nil {
 				return err
 			}
 			if at >= to {
@@ -266,7 +256,7 @@ func (s *Store) buildEligible(ctx context.Context, conn *pgx.Conn, _ *rollupStat
 				series, at = &next, math.MinInt64
 			}
 		}
-		if err := roller.write(ctx); err != nil {
+		if err := builder.write(ctx); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, "UPDATE reading_partition SET sweep_series = $2, sweep_at = $3 WHERE start = $1", p.start, series, at)
@@ -275,8 +265,9 @@ func (s *Store) buildEligible(ctx context.Context, conn *pgx.Conn, _ *rollupStat
 	return more, err
 }
 
-// forget deletes the rollups of series in the hours that have times from since
-// to before, as who deletes readings does in the same transaction.
+// deleteRollups deletes the rollups of the partition's hours that overlap the
+// ranges [since, before) of the series ids. It must run in the transaction that
+// deletes the readings.
 func (p partition) deleteRollups(ctx context.Context, tx pgx.Tx, ids, since, before []int64) error {
 	_, err := tx.Exec(ctx, `
 		DELETE FROM rollup r USING unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS e(id, since, before)

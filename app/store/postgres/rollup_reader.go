@@ -5,45 +5,48 @@ import (
 	"time"
 
 	"smart-factory-backend/app/factory"
+
+	"github.com/jackc/pgx/v5"
 )
 
-// rollups fills the buckets of one series from rollups, where they are there
-// and fit, and from the readings everywhere else, in order of time.
+// rollupReader fills the buckets of one series, in order of time: from rollups
+// where valid ones fit, and from the points everywhere else.
 type rollupReader struct {
-	*reader
+	*seriesReader
 	ctx     context.Context //nolint:containedctx // of the one query that this lives for
 	series  seriesInfo
 	buckets *bucketBuilder
-	// From rawFrom to rawTo the readings are still to be taken.
+	// The points in [rawFrom, rawTo) are still to be read.
 	rawFrom, rawTo int64
 }
 
-// rolledUp is one row of the table rollup: the hour, or its minutes.
+// rollupRow is a row of the table rollup: either the hour or its minutes.
 type rollupRow struct {
 	start   int64
 	hour    factory.Summary
 	minutes []factory.Summary
 }
 
-// Numbers of rollups that are read at once. The first is small: often no more
-// is wanted.
+// Numbers of rollups that are read at once. The first batch is small because
+// many queries need no more.
 const (
 	minRollupBatch = 64
 	maxRollupBatch = 1024
 )
 
-// worthMs is the length of a range from which rollups are looked for.
+// minRollupRangeMs is the length of the shortest range for which rollups are
+// read.
 const minRollupRangeMs = hourMs / 2
 
-// fillBuckets puts what s has from from to to into b.
-func (r *reader) fillBuckets(ctx context.Context, s seriesInfo, from, to int64, b *bucketBuilder) error {
+// fillBuckets fills b with the data of s in [from, to).
+func (r *seriesReader) fillBuckets(ctx context.Context, s seriesInfo, from, to int64, b *bucketBuilder) error {
 	from = r.clampToRetention(s, from)
 	step := b.rollupStep(from, to)
 	low, high := max(from, minBoundedTime), min(to, maxBoundedTime)
 	if step == 0 || low >= high || high-low < minRollupRangeMs {
 		return r.readPoints(ctx, s, from, to, b.add)
 	}
-	f := rollupReader{reader: r, ctx: ctx, series: s, buckets: b, rawFrom: from, rawTo: low}
+	f := rollupReader{seriesReader: r, ctx: ctx, series: s, buckets: b, rawFrom: from, rawTo: low}
 	read := f.readHours
 	if step == minuteMs {
 		read = f.readMinutes
@@ -65,12 +68,12 @@ func (r *reader) fillBuckets(ctx context.Context, s seriesInfo, from, to int64, 
 		at = rows[len(rows)-1].start + hourMs
 	}
 	f.rawTo = to
-	_, err := f.addReadings()
+	_, err := f.addPoints()
 	return err
 }
 
-// rollupStep is the length of those rollups that fit into the buckets of a
-// query, as a rule; 0 is none.
+// rollupStep returns the length of the rollups to read, an hour or a minute, if
+// the bounds of the query's buckets are multiples of it, else 0.
 func (b *bucketBuilder) rollupStep(from, to int64) int64 {
 	q := &b.query
 	fits := func(step int64) bool {
@@ -97,8 +100,8 @@ func (b *bucketBuilder) rollupStep(from, to int64) int64 {
 	return 0
 }
 
-// take takes one row; low and high are what the whole query is about. more is
-// false when no more is wanted.
+// addRow adds one row of a query for [low, high). more is false when the query's
+// limit is reached.
 func (f *rollupReader) addRow(row rollupRow, low, high int64) (more bool, err error) {
 	f.rawTo = max(f.rawTo, row.start)
 	end := min(high, row.start+hourMs)
@@ -110,7 +113,7 @@ func (f *rollupReader) addRow(row rollupRow, low, high int64) (more bool, err er
 		if start >= high {
 			break
 		}
-		if f.rawFrom == f.rawTo { // nothing lies between two minutes of a row
+		if f.rawFrom == f.rawTo { // there are no points between two minutes of a row
 			f.rawFrom, f.rawTo = max(f.rawFrom, start), max(f.rawTo, start)
 		}
 		if more, err := f.addSummary(minute, start, min(high, start+minuteMs), low, high); err != nil || !more {
@@ -124,23 +127,23 @@ func (f *rollupReader) addRow(row rollupRow, low, high int64) (more bool, err er
 	return true, nil
 }
 
-// takeSummary takes what the readings from start to end come to, or those
-// readings themselves where a bucket has only some of them.
+// addSummary adds the summary of the points in [start, end), or schedules the
+// points themselves if the query or a bucket includes only some of them.
 func (f *rollupReader) addSummary(s factory.Summary, start, end, low, high int64) (more bool, err error) {
 	if s.First.ObservedAt < low || s.Last.ObservedAt >= high || !f.buckets.fits(s.First.ObservedAt, s.Last.ObservedAt) {
 		f.rawTo = max(f.rawTo, end)
 		return true, nil
 	}
 	f.rawTo = max(f.rawTo, start)
-	if more, err := f.addReadings(); err != nil || !more {
+	if more, err := f.addPoints(); err != nil || !more {
 		return more, err
 	}
 	f.rawFrom, f.rawTo = end, end
 	return f.buckets.merge(s), nil
 }
 
-// takeReadings takes the readings that are still to be taken.
-func (f *rollupReader) addReadings() (more bool, err error) {
+// addPoints reads and adds the points in [rawFrom, rawTo).
+func (f *rollupReader) addPoints() (more bool, err error) {
 	if f.rawFrom < f.rawTo {
 		err = f.readPoints(f.ctx, f.series, f.rawFrom, f.rawTo, f.buckets.add)
 	}
@@ -148,60 +151,47 @@ func (f *rollupReader) addReadings() (more bool, err error) {
 	return !f.buckets.more, err
 }
 
-// countingRollups are those of a series in an interval of time that count, in
-// order.
+// validRollups selects the valid rollups of series $1 in [$2, $3).
 const validRollups = ` FROM rollup r
 	WHERE series_id = $1 AND start >= $2 AND start < $3 AND NOT EXISTS (
 		SELECT FROM rollup_due d WHERE d.series_id = r.series_id AND d.start = r.start)`
 
-// readHours reads hours, at most limit.
-func (f *rollupReader) readHours(from, to int64, limit int) (rows []rollupRow, err error) {
-	ctx, cancel := f.store.options.statementContext(f.ctx)
-	defer cancel()
-	answer, err := f.tx.Query(ctx, `
-		SELECT start, points, least, greatest, sum, carry, first_at, first_value, last_at, last_value, increase`+validRollups+
-		" ORDER BY start LIMIT $4", f.series.id, from, to, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Close()
-	for answer.Next() {
-		var row rollupRow
-		var carry float64
-		h := &row.hour
-		err := answer.Scan(&row.start, &h.Count, &h.Min, &h.Max, &h.Sum, &carry,
-			&h.First.ObservedAt, &h.First.Value, &h.Last.ObservedAt, &h.Last.Value, &h.Increase)
-		if err != nil {
-			return nil, err
-		}
-		row.hour = h.WithCarry(carry)
-		rows = append(rows, row)
-	}
-	return rows, answer.Err()
+// readHours returns the first rollups in [from, to), at most limit.
+func (f *rollupReader) readHours(from, to int64, limit int) ([]rollupRow, error) {
+	return f.readRows(`
+		SELECT start, points, least, greatest, sum, carry, first_at, first_value, last_at, last_value, increase`+validRollups,
+		from, to, limit, func(row pgx.CollectableRow) (r rollupRow, err error) {
+			h := &r.hour
+			var carry float64
+			err = row.Scan(&r.start, &h.Count, &h.Min, &h.Max, &h.Sum, &carry,
+				&h.First.ObservedAt, &h.First.Value, &h.Last.ObservedAt, &h.Last.Value, &h.Increase)
+			r.hour = h.WithCarry(carry)
+			return r, err
+		})
 }
 
-// readMinutes reads the minutes of hours, at most limit.
-func (f *rollupReader) readMinutes(from, to int64, limit int) (rows []rollupRow, err error) {
+// readMinutes is readHours for the minutes of the rollups that have them.
+func (f *rollupReader) readMinutes(from, to int64, limit int) ([]rollupRow, error) {
+	return f.readRows("SELECT start, minutes"+validRollups+" AND minutes IS NOT NULL",
+		from, to, limit, func(row pgx.CollectableRow) (r rollupRow, err error) {
+			var data []byte
+			if err := row.Scan(&r.start, &data); err != nil {
+				return r, err
+			}
+			var ok bool
+			if r.minutes, ok = decodeMinutes(r.start, data); !ok || len(r.minutes) == 0 {
+				return r, errUnexpectedResult
+			}
+			return r, nil
+		})
+}
+
+func (f *rollupReader) readRows(sql string, from, to int64, limit int, scan pgx.RowToFunc[rollupRow]) ([]rollupRow, error) {
 	ctx, cancel := f.store.options.statementContext(f.ctx)
 	defer cancel()
-	answer, err := f.tx.Query(ctx, "SELECT start, minutes"+validRollups+" AND minutes IS NOT NULL ORDER BY start LIMIT $4",
-		f.series.id, from, to, limit)
+	rows, err := f.tx.Query(ctx, sql+" ORDER BY start LIMIT $4", f.series.id, from, to, limit)
 	if err != nil {
 		return nil, err
 	}
-	defer answer.Close()
-	for answer.Next() {
-		var row rollupRow
-		var data []byte
-		if err := answer.Scan(&row.start, &data); err != nil {
-			return nil, err
-		}
-		minutes, ok := decodeMinutes(nil, row.start, data)
-		if !ok || len(minutes) == 0 {
-			return nil, errUnexpectedResult
-		}
-		row.minutes = minutes
-		rows = append(rows, row)
-	}
-	return rows, answer.Err()
+	return pgx.CollectRows(rows, scan)
 }

@@ -20,8 +20,8 @@ import (
 
 const hourMs = 3_600_000
 
-// wrongRollups counts the rollups that count and are not what their readings
-// come to, all as of one moment. Values must be whole numbers.
+// countWrongRollups counts the valid rollups that differ from their readings, in
+// one snapshot. Values must be whole numbers, so that sums are exact.
 const countWrongRollups = `
 	SELECT count(*) FROM rollup r CROSS JOIN LATERAL (
 		SELECT count(*) AS points, min(value) AS least, max(value) AS greatest, sum(value) AS sum, min(at) AS first_at, max(at) AS last_at,
@@ -32,7 +32,7 @@ const countWrongRollups = `
 		AND (r.points, r.least, r.greatest, r.sum + r.carry, r.first_at, r.last_at, r.first_value, r.last_value)
 			IS DISTINCT FROM (w.points, w.least, w.greatest, w.sum, w.first_at, w.last_at, w.first_value, w.last_value)`
 
-// run is n readings of the metric v, step milliseconds apart.
+// evenReadings returns n readings of the metric v, step milliseconds apart.
 func evenReadings(machine string, from, step int64, n int, value float64) (batch []factory.Reading) {
 	for i := range n {
 		batch = append(batch, reading(machine, from+int64(i)*step, value+float64(i%50)))
@@ -40,7 +40,7 @@ func evenReadings(machine string, from, step int64, n int, value float64) (batch
 	return batch
 }
 
-// buckets returns the buckets of the metric v, of a length.
+// mustBuckets returns all buckets of the metric v, with the given length.
 func mustBuckets(t *testing.T, s *postgres.Store, machine string, length time.Duration) []factory.Bucket {
 	t.Helper()
 	page, err := s.Buckets(context.Background(), factory.BucketQuery{
@@ -55,8 +55,8 @@ func mustBuckets(t *testing.T, s *postgres.Store, machine string, length time.Du
 	return page.Series[0].Buckets
 }
 
-// Queries read the rollups of hours that are over, and those alone that no
-// reading has come to since; the leader makes them good again.
+// Queries read the rollups of past hours, except of hours that have had readings
+// since. The leader rebuilds those.
 func TestIntegrationQueriesReadValidRollups(t *testing.T) {
 	t.Parallel()
 	s, clock := openWithClock(t, nil)
@@ -66,9 +66,9 @@ func TestIntegrationQueriesReadValidRollups(t *testing.T) {
 	mustRunMaintenance(t, s)
 	made := mustInt(t, s, "SELECT count(*) FROM rollup WHERE minutes IS NOT NULL")
 	if all := mustInt(t, s, "SELECT count(*) FROM rollup"); made != 9 || all != 9 {
-		t.Errorf("%d rollups, %d with minutes, want those of the 9 hours that are over for a while, of the dense series", all, made)
+		t.Errorf("%d rollups, %d with minutes, want those of the 9 past hours of the dense series", all, made)
 	}
-	// A rollup that is not what the readings say shows that it is read.
+	// A forged value in the rollups shows which buckets are read from them.
 	const forged = 1e9
 	if err := s.Exec(t.Context(), "UPDATE rollup SET greatest = $1", forged); err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func TestIntegrationQueriesReadValidRollups(t *testing.T) {
 	if wrong, marks := mustInt(t, s, countWrongRollups), mustInt(t, s, "SELECT count(*) FROM rollup_due"); wrong != 7 || marks != 0 {
 		t.Errorf("%d rollups are still forged and %d marks left, want 7 and none", wrong, marks)
 	}
-	// The hours that follow come in their turn, also past midnight.
+	// Later hours become eligible in turn, also past midnight.
 	clock.millis.Add(14 * hourMs)
 	mustAppend(t, s, evenReadings("m", now, 10_000, 14*360, 0)...)
 	mustRunMaintenance(t, s)
@@ -108,8 +108,8 @@ func TestIntegrationQueriesReadValidRollups(t *testing.T) {
 	}
 }
 
-// Whoever leads while another still believes to lead, as after a failover,
-// takes nothing of its work away.
+// Two replicas that both act as the leader, as may happen during a failover, do
+// not undo each other's work.
 func TestIntegrationConcurrentLeadersKeepRollups(t *testing.T) {
 	t.Parallel()
 	var o postgres.Options
@@ -118,11 +118,11 @@ func TestIntegrationConcurrentLeadersKeepRollups(t *testing.T) {
 	mustAppend(t, s, evenReadings("m", clock.millis.Load(), 10_000, 5*360, 0)...)
 	clock.millis.Add(5 * hourMs)
 	var leaders sync.WaitGroup
-	err := s.HoldRegistryLock(t.Context(), func() { // so that all find the same to do
-		for _, leader := range []*postgres.Store{s, other} {
+	err := s.HoldRegistryLock(t.Context(), func() { // so that both find the same work
+		for _, store := range []*postgres.Store{s, other} {
 			leaders.Go(func() {
-				if err := leader.RunMaintenance(context.Background()); err != nil {
-					t.Errorf("upkeep: %v", err)
+				if err := store.RunMaintenance(context.Background()); err != nil {
+					t.Errorf("RunMaintenance() = %v", err)
 				}
 			})
 		}
@@ -132,12 +132,12 @@ func TestIntegrationConcurrentLeadersKeepRollups(t *testing.T) {
 	}
 	leaders.Wait()
 	if made := mustInt(t, s, "SELECT count(*) FROM rollup"); made != 4 {
-		t.Errorf("%d rollups, want those of the 4 hours that are over for a while", made)
+		t.Errorf("%d rollups, want those of the 4 past hours", made)
 	}
 }
 
-// Readings that are deleted take their rollups along: expired, purged, or
-// dropped with their day.
+// When readings expire, are purged, or are dropped with their partition, their
+// rollups are deleted too.
 func TestIntegrationDeletedReadingsDeleteRollups(t *testing.T) {
 	t.Parallel()
 	s, clock := openWithClock(t, func(o *postgres.Options) { o.Retention = 4 * 24 * time.Hour })
@@ -167,8 +167,8 @@ func TestIntegrationDeletedReadingsDeleteRollups(t *testing.T) {
 	mustRunMaintenance(t, s)
 	clock.millis.Add(2 * dayMs)
 	mustRunMaintenance(t, s)
-	// What was removed does not come back with a longer retention; the half of
-	// a day that was not, does.
+	// A longer retention does not restore deleted readings, but it does show the
+	// half day that had expired and was not deleted yet.
 	put("short", factory.KeepForever)
 	put("m", factory.KeepForever)
 	for machine, want := range map[string]int{"m": 2*2_880 + 1_440, "short": 0, "kept": 3 * 2_880} {
@@ -182,7 +182,7 @@ func TestIntegrationDeletedReadingsDeleteRollups(t *testing.T) {
 		}
 	}
 	if orphans := mustInt(t, s, "SELECT count(*) FROM rollup r WHERE NOT EXISTS (SELECT FROM series s WHERE s.id = r.series_id)"); orphans != 0 {
-		t.Errorf("%d rollups of no series", orphans)
+		t.Errorf("%d rollups belong to no series", orphans)
 	}
 	if wrong := mustInt(t, s, countWrongRollups); wrong != 0 {
 		t.Errorf("%d rollups are wrong", wrong)
@@ -193,13 +193,13 @@ func TestIntegrationDeletedReadingsDeleteRollups(t *testing.T) {
 	put("kept", 0)
 	mustRunMaintenance(t, s)
 	if left := mustInt(t, s, "SELECT count(*) FROM rollup"); left != 0 {
-		t.Errorf("%d rollups are left, want none without readings", left)
+		t.Errorf("%d rollups are left, want 0", left)
 	}
 }
 
-// Several replicas write to the same hours, late and again, while rollups are
-// made and the server is killed now and then: at no moment a rollup that
-// counts is wrong, and in the end buckets are what the readings come to.
+// While rollups are built and the server is killed, several replicas append late
+// and repeated readings to the same hours. No valid rollup is ever wrong, and in
+// the end all buckets match the readings.
 func TestIntegrationRollupsStayCorrectDuringWrites(t *testing.T) {
 	t.Parallel()
 	server := startServer(t)
@@ -239,7 +239,7 @@ func TestIntegrationRollupsStayCorrectDuringWrites(t *testing.T) {
 	checks := 0
 	for round := range 3 {
 		target := written.Load() + 60
-		eventually(t, "more is written", func() bool {
+		eventually(t, "more readings are written", func() bool {
 			wrong, err := stores[checks%len(stores)].QueryInt(context.Background(), countWrongRollups)
 			checks++
 			if err == nil && wrong != 0 {
@@ -251,7 +251,7 @@ func TestIntegrationRollupsStayCorrectDuringWrites(t *testing.T) {
 			break
 		}
 		server.Kill()
-		eventually(t, "readiness tells", func() bool { return stores[0].Ready() != nil })
+		eventually(t, "the store is not ready", func() bool { return stores[0].Ready() != nil })
 		if err := server.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -262,12 +262,12 @@ func TestIntegrationRollupsStayCorrectDuringWrites(t *testing.T) {
 	for _, s := range stores {
 		eventually(t, "the store is ready", func() bool { return s.Ready() == nil })
 	}
-	eventually(t, "all is rolled up", func() bool {
+	eventually(t, "all rollups are built", func() bool {
 		left, err := stores[0].QueryInt(context.Background(), "SELECT (SELECT count(*) FROM rollup_due) + (SELECT count(*) FROM reading_partition WHERE sweep_series IS NOT NULL)")
 		return err == nil && left == 0
 	})
 	if made, wrong := mustInt(t, stores[0], "SELECT count(*) FROM rollup"), mustInt(t, stores[0], countWrongRollups); made < 12 || wrong != 0 {
-		t.Errorf("%d rollups, %d wrong, want 12 or more, all right", made, wrong)
+		t.Errorf("%d rollups, %d wrong, want at least 12 and 0", made, wrong)
 	}
 	for _, machine := range []string{"m0", "m1"} {
 		var want []factory.Bucket
@@ -283,13 +283,13 @@ func TestIntegrationRollupsStayCorrectDuringWrites(t *testing.T) {
 			want[i].Increase = 0
 		}
 		if got := mustBuckets(t, stores[2], machine, time.Minute); !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: the minutes are not what the readings come to", machine)
+			t.Errorf("%s: the minute buckets differ from the readings", machine)
 		}
 	}
 }
 
-// A database of the release before rollups gets them in the background; a
-// replica of that release that still runs marks what it changes.
+// After the upgrade from a release without rollups they are built in the
+// background. A replica of that release that still runs marks what it changes.
 func TestIntegrationRollupsAfterSchemaUpgrade(t *testing.T) {
 	t.Parallel()
 	clock := new(fakeClock)
@@ -300,7 +300,7 @@ func TestIntegrationRollupsAfterSchemaUpgrade(t *testing.T) {
 	}
 	begin := time.Date(2026, 5, 25, 0, 0, 0, 0, time.UTC).UnixMilli()
 	end := begin + 12*hourMs
-	old := func(exec func(context.Context, string, ...any) error, values string) {
+	appendAsOldRelease := func(exec func(context.Context, string, ...any) error, values string) {
 		t.Helper()
 		err := exec(t.Context(), `
 			SELECT append_readings((SELECT version FROM catalog_state), 0, array_agg(s.id), array_agg(at), array_agg(v), (array_agg(s.id))[1:1], ARRAY[max(at)], ARRAY[max(v)])
@@ -309,33 +309,33 @@ func TestIntegrationRollupsAfterSchemaUpgrade(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	before := func(ctx context.Context, sql string, args ...any) error { return postgres.ExecOn(ctx, o, sql, args...) }
+	execBeforeUpgrade := func(ctx context.Context, sql string, args ...any) error { return postgres.ExecOn(ctx, o, sql, args...) }
 	for _, sql := range []string{
 		"INSERT INTO machine (id, version, created_at, updated_at, changed) VALUES ('m', 1, 1, 1, 1)",
 		"INSERT INTO series (machine, metric, version, created_at, updated_at, changed) VALUES ('m', 'v', 1, 1, 1, 1)",
 		fmt.Sprintf("CREATE TABLE reading_20260501 PARTITION OF reading FOR VALUES FROM (%d) TO (%d)", begin-24*dayMs, begin+7*dayMs),
 		fmt.Sprintf("INSERT INTO reading_partition (start, finish, name) VALUES (%d, %d, 'reading_20260501')", begin-24*dayMs, begin+7*dayMs),
 	} {
-		if err := before(t.Context(), sql); err != nil {
+		if err := execBeforeUpgrade(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}
 	}
-	old(before, fmt.Sprintf("(SELECT at, (at / 10000 %% 100)::float8 AS v FROM generate_series(%d::bigint, %d, 10000) AS at) AS r", begin, end-1))
+	appendAsOldRelease(execBeforeUpgrade, fmt.Sprintf("(SELECT at, (at / 10000 %% 100)::float8 AS v FROM generate_series(%d::bigint, %d, 10000) AS at) AS r", begin, end-1))
 	s := mustOpen(t, o)
 	if got := mustBuckets(t, s, "m", time.Hour); len(got) != 12 || got[3].Count != 360 {
 		t.Errorf("Buckets of the older database = %+v", got)
 	}
 	mustRunMaintenance(t, s)
 	if made, wrong := mustInt(t, s, "SELECT count(*) FROM rollup"), mustInt(t, s, countWrongRollups); made != 12 || wrong != 0 {
-		t.Errorf("%d rollups were made, %d wrong, want 12 right ones", made, wrong)
+		t.Errorf("%d rollups were built, %d wrong, want 12 and 0", made, wrong)
 	}
-	old(s.Exec, fmt.Sprintf("(VALUES (%d::bigint, -5::float8)) AS late(at, v)", begin+hourMs+1))
+	appendAsOldRelease(s.Exec, fmt.Sprintf("(VALUES (%d::bigint, -5::float8)) AS late(at, v)", begin+hourMs+1))
 	if got := mustBuckets(t, s, "m", time.Hour); got[1].Min != -5 || got[1].Count != 361 {
-		t.Errorf("Buckets after the older release has appended = %+v, want its reading", got[1])
+		t.Errorf("Buckets after an append of the older release = %+v, want its reading", got[1])
 	}
 	mustRunMaintenance(t, s)
 	if marks, wrong := mustInt(t, s, "SELECT count(*) FROM rollup_due"), mustInt(t, s, countWrongRollups); marks != 0 || wrong != 0 {
-		t.Errorf("%d marks are left, %d rollups wrong", marks, wrong)
+		t.Errorf("%d marks are left, %d rollups are wrong, want 0 and 0", marks, wrong)
 	}
 	for _, sql := range []string{"DROP TABLE reading_20260501", "DELETE FROM reading_partition WHERE name = 'reading_20260501'"} {
 		if err := s.Exec(t.Context(), sql); err != nil {

@@ -21,7 +21,7 @@ import (
 	"smart-factory-backend/app/testkit/postgrestest"
 )
 
-// ownServer is a server that the test may break.
+// startServer starts a server that the test may stop.
 func startServer(t *testing.T, settings ...string) *postgrestest.Server {
 	t.Helper()
 	s, err := postgrestest.New(settings...)
@@ -32,7 +32,7 @@ func startServer(t *testing.T, settings ...string) *postgrestest.Server {
 	return s
 }
 
-// faultLog collects what OnFault hears.
+// faultRecorder records the calls of OnFault.
 type faultRecorder struct {
 	mu         sync.Mutex
 	faults     []error
@@ -49,19 +49,19 @@ func (l *faultRecorder) record(err error) {
 	l.faults = append(l.faults, err)
 }
 
-// ledger is what one client was told.
+// clientResult records the results of one client.
 type clientResult struct {
 	acknowledged []int64 // times
 	failed       int
 	slowest      time.Duration
 }
 
-// Two replicas under load while the server is killed again and again: calls
-// fail quickly while it is away, everything works again when it is back, and
-// what was acknowledged is there.
+// While two replicas are under load, the server is killed several times. Calls
+// fail quickly while it is down and succeed after it is back, and every
+// acknowledged reading is stored.
 func TestIntegrationServerKilledKeepsAcknowledged(t *testing.T) {
 	t.Parallel()
-	s := startServer(t) // with its defaults: synchronous to the disk
+	s := startServer(t) // with its defaults: each commit is synced
 	var faults faultRecorder
 	o := postgres.Options{
 		URL: s.URL(""), AutoRegister: true, MaxConns: 6, OnFault: faults.record,
@@ -104,13 +104,13 @@ func TestIntegrationServerKilledKeepsAcknowledged(t *testing.T) {
 	more := func(n int64) {
 		t.Helper()
 		target := acknowledged.Load() + n
-		eventually(t, "more is acknowledged", func() bool { return acknowledged.Load() >= target })
+		eventually(t, "more readings are acknowledged", func() bool { return acknowledged.Load() >= target })
 	}
 	more(100)
 	for range 3 {
 		s.Kill()
 		for i, store := range stores {
-			eventually(t, "readiness tells", func() bool { return store.Ready() != nil })
+			eventually(t, "the store is not ready", func() bool { return store.Ready() != nil })
 			if err := store.Ready(); err != nil && !errors.Is(err, factory.ErrUnavailable) {
 				t.Errorf("replica %d: Ready() = %v, want ErrUnavailable", i, err)
 			}
@@ -140,7 +140,7 @@ func TestIntegrationServerKilledKeepsAcknowledged(t *testing.T) {
 		}
 		for _, observedAt := range l.acknowledged {
 			if have[observedAt] != float64(observedAt-begin) {
-				t.Fatalf("client %d: the acknowledged reading at %d is %v, want %d", c, observedAt, have[observedAt], observedAt-begin)
+				t.Fatalf("client %d: the acknowledged reading at %d has the value %v, want %d", c, observedAt, have[observedAt], observedAt-begin)
 			}
 		}
 		if failed += l.failed; l.slowest > testTimeout {
@@ -155,8 +155,8 @@ func TestIntegrationServerKilledKeepsAcknowledged(t *testing.T) {
 	t.Logf("%d acknowledged, %d failed", acknowledged.Load(), failed)
 }
 
-// A server that hangs without closing its connections holds nobody up for
-// longer than the timeouts, and once it goes on so does the store.
+// If the server hangs without closing its connections, calls return within the
+// timeouts. When the server continues, so does the store.
 func TestIntegrationFrozenServerTimesOut(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "fsync=off")
@@ -186,7 +186,7 @@ func TestIntegrationFrozenServerTimesOut(t *testing.T) {
 			started := time.Now()
 			err := call()
 			if took := time.Since(started); !errors.Is(err, factory.ErrUnavailable) || took > testTimeout {
-				t.Errorf("%s of a hanging server = %v after %v, want ErrUnavailable in time", name, err, took)
+				t.Errorf("%s of a frozen server = %v after %v, want ErrUnavailable in time", name, err, took)
 			}
 		})
 	}
@@ -202,13 +202,13 @@ func TestIntegrationFrozenServerTimesOut(t *testing.T) {
 	}
 }
 
-// A commit whose answer is lost is not acknowledged unless it is certain; it is
-// simply done again, which changes nothing.
+// If the response to a commit is lost, the commit is retried, which has no further
+// effect. It is not acknowledged until it is certain.
 func TestIntegrationCommitRetriedAfterLostResponse(t *testing.T) {
 	t.Parallel()
 	var mode atomic.Int32
 	const (
-		fine = iota
+		succeed = iota
 		loseOnce
 		failAlways
 		diskFull
@@ -217,8 +217,8 @@ func TestIntegrationCommitRetriedAfterLostResponse(t *testing.T) {
 	store := mustOpen(t, o.Tuned(postgres.Tuning{PollInterval: 10 * time.Millisecond, AroundCommit: func(commit func() error) error {
 		switch mode.Load() {
 		case loseOnce:
-			mode.Store(fine)
-			return errors.Join(io.ErrUnexpectedEOF, commit()) // it has taken effect
+			mode.Store(succeed)
+			return errors.Join(io.ErrUnexpectedEOF, commit()) // the commit has taken effect
 		case failAlways:
 			return errors.New("no space left")
 		case diskFull:
@@ -229,27 +229,28 @@ func TestIntegrationCommitRetriedAfterLostResponse(t *testing.T) {
 	now := time.Now().UnixMilli()
 	mustAppend(t, store, reading("m", now, 1))
 	mode.Store(loseOnce)
-	mustAppend(t, store, reading("m", now+1, 2)) // known series
+	mustAppend(t, store, reading("m", now+1, 2)) // a registered series
 	mode.Store(loseOnce)
-	mustAppend(t, store, reading("n", now+1, 2)) // registers one
+	mustAppend(t, store, reading("n", now+1, 2)) // a new series
 	for _, machine := range []string{"m", "n"} {
 		if rows, err := store.QueryInt(t.Context(), "SELECT count(*) FROM series WHERE machine = $1", machine); err != nil || rows != 1 {
 			t.Errorf("%d series of %s, %v, want 1", rows, machine, err)
 		}
 	}
 	mode.Store(failAlways)
-	eventually(t, "an append is refused, for what is the matter now", func() bool { // the answers lost before may be, for a moment
+	// An append may briefly fail for the responses that were lost before.
+	eventually(t, "an append fails with the present error", func() bool {
 		_, err := store.Append(t.Context(), []factory.Reading{reading("m", now+2, 3)})
 		return errors.Is(err, factory.ErrUnavailable) && strings.Contains(err.Error(), "no space left")
 	})
-	mode.Store(fine)
+	mode.Store(succeed)
 	eventually(t, "the store is ready again", func() bool { return store.Ready() == nil })
 	mustAppend(t, store, reading("m", now+3, 4))
 	if points := mustHistory(t, store, "m", "v"); len(points) != 3 {
 		t.Errorf("history = %v, want the 3 acknowledged points", points)
 	}
-	// A disk that is full lets small changes pass. While no file can grow the
-	// store is not ready: here because of a table that is in the way.
+	// On a full disk small updates succeed, but the store is not ready while no
+	// file can grow. Here an existing table makes the probe fail.
 	if err := store.Exec(t.Context(), "CREATE TABLE disk_probe ()"); err != nil {
 		t.Fatal(err)
 	}
@@ -257,8 +258,8 @@ func TestIntegrationCommitRetriedAfterLostResponse(t *testing.T) {
 	if _, err := store.Append(t.Context(), []factory.Reading{reading("m", now+4, 5)}); !errors.Is(err, factory.ErrUnavailable) {
 		t.Errorf("Append to a full disk = %v, want ErrUnavailable", err)
 	}
-	mode.Store(fine)
-	eventually(t, "it was tried whether files can grow", func() bool {
+	mode.Store(succeed)
+	eventually(t, "the probe for file growth has failed", func() bool {
 		err := store.Ready()
 		return err != nil && strings.Contains(err.Error(), "disk_probe")
 	})
@@ -271,8 +272,8 @@ func TestIntegrationCommitRetriedAfterLostResponse(t *testing.T) {
 	}
 }
 
-// A server that becomes read-only takes no readings, but shows them; when it
-// takes them again no restart is needed.
+// If the server becomes read-only, appends fail. When it accepts writes again, the
+// store recovers without a restart.
 func TestIntegrationReadOnlyServerRefusesAppends(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "fsync=off")
@@ -289,9 +290,9 @@ func TestIntegrationReadOnlyServerRefusesAppends(t *testing.T) {
 		}
 	}
 	set("on")
-	// The server's processes heed it one after another, so a few may be taken, and
-	// the fault found over, until all do.
-	eventually(t, "an append is refused for the cause that readiness tells", func() bool {
+	// The server's processes reload the setting one by one, so some appends may
+	// still succeed and clear the fault.
+	eventually(t, "an append fails and Ready returns the cause", func() bool {
 		now++
 		_, err := store.Append(context.Background(), []factory.Reading{reading("m", now, 1)})
 		ready := store.Ready()
@@ -302,8 +303,8 @@ func TestIntegrationReadOnlyServerRefusesAppends(t *testing.T) {
 	mustAppend(t, store, reading("m", now+1, 2))
 }
 
-// A server that is not there yet is waited for; one that never comes is named,
-// without the password to it.
+// Open waits for a server that is not running yet. If it does not come up, the
+// error does not contain the password.
 func TestIntegrationOpenWaitsForServer(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "fsync=off")
@@ -320,15 +321,15 @@ func TestIntegrationOpenWaitsForServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := <-opened; err != nil {
-		t.Errorf("Open before the server is there = %v, want it to wait", err)
+		t.Errorf("Open before the server runs = %v, want it to wait", err)
 	}
 	for name, url := range map[string]string{
-		"nobody listens":   "postgres://u:hush@127.0.0.1:1/db",
+		"nothing listens":  "postgres://u:hunter2@127.0.0.1:1/db",
 		"no such database": strings.Replace(s.URL(""), "/postgres?", "/nothing?", 1),
 	} {
 		started := time.Now()
 		_, err := postgres.Open(context.Background(), postgres.Options{URL: url}.Tuned(postgres.Tuning{StartTimeout: 300 * time.Millisecond}))
-		if err == nil || strings.Contains(err.Error(), "hush") || time.Since(started) > testTimeout {
+		if err == nil || strings.Contains(err.Error(), "hunter2") || time.Since(started) > testTimeout {
 			t.Errorf("%s: Open = %v after %v, want an error without the password, soon", name, err, time.Since(started))
 		}
 	}

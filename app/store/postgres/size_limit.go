@@ -6,22 +6,21 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// nearLimitTenths of MaxBytes are worth a warning.
+// nearLimitTenths is the share of MaxBytes, in tenths, that causes a warning.
 const nearLimitTenths = 9
 
-// keepSize measures the tables, for every replica to show, and drops the
-// oldest partitions while they have more than MaxBytes. Days that are not over
-// stay.
+// enforceSizeLimit measures the tables and drops the oldest partitions while
+// they exceed MaxBytes. It never drops a partition that reaches into today.
 func (s *Store) enforceSizeLimit(ctx context.Context, conn *pgx.Conn, m *maintenanceState) error {
 	bytes, err := s.measureSize(ctx, conn)
 	if err != nil || s.options.MaxBytes == 0 {
 		return err
 	}
-	near := bytes >= s.options.MaxBytes/10*nearLimitTenths
-	if near && !m.nearLimit {
+	nearLimit := bytes >= s.options.MaxBytes/10*nearLimitTenths
+	if nearLimit && !m.nearLimit {
 		s.options.event(Event{Kind: EventNearLimit, Bytes: bytes})
 	}
-	m.nearLimit = near
+	m.nearLimit = nearLimit
 	today := startOfDay(s.options.nowMillis())
 	for _, p := range s.partitions.layout() {
 		if bytes <= s.options.MaxBytes || p.end > today {
@@ -34,16 +33,16 @@ func (s *Store) enforceSizeLimit(ctx context.Context, conn *pgx.Conn, m *mainten
 			return err
 		}
 	}
-	helpless := bytes > s.options.MaxBytes
-	if helpless && !m.nothingToEvict {
+	nothingToEvict := bytes > s.options.MaxBytes
+	if nothingToEvict && !m.nothingToEvict {
 		s.options.event(Event{Kind: EventNothingToEvict, Bytes: bytes})
 	}
-	m.nothingToEvict = helpless
+	m.nothingToEvict = nothingToEvict
 	return nil
 }
 
-// measure returns the size of all tables with their indexes and tells it to
-// every replica.
+// measureSize returns the size of all tables including indexes, and stores it
+// for the other replicas.
 func (s *Store) measureSize(ctx context.Context, conn *pgx.Conn) (bytes int64, err error) {
 	err = conn.QueryRow(ctx, `
 		UPDATE upkeep_state SET bytes = (
@@ -56,21 +55,14 @@ func (s *Store) measureSize(ctx context.Context, conn *pgx.Conn) (bytes int64, e
 	return bytes, err
 }
 
-// evict drops the oldest partition, whatever is in it.
+// evictPartition drops the oldest partition with everything in it.
 func (s *Store) evictPartition(ctx context.Context, conn *pgx.Conn, p partition) error {
-	points, err := p.countPoints(ctx, conn)
-	if err != nil {
-		return err
-	}
-	if err := p.deleteAllRollups(ctx, conn); err != nil {
-		return err
-	}
-	dropped, err := s.dropPartition(ctx, conn, p, func(ctx context.Context, tx pgx.Tx) (bool, error) {
-		// It is the oldest: what was newest of a series up to its end is gone.
+	points, err := s.dropWithPoints(ctx, conn, p, func(ctx context.Context, tx pgx.Tx) (bool, error) {
+		// No older partition exists, so these readings are gone.
 		_, err := tx.Exec(ctx, "DELETE FROM latest WHERE at < $1", p.end)
 		return err == nil, err
 	})
-	if dropped && points > 0 {
+	if points > 0 {
 		s.counters.evicted.Add(points)
 		s.options.event(Event{Kind: EventEvicted, Bytes: s.monitor.bytes.Load(), Points: points})
 	}

@@ -12,14 +12,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Store is the PostgreSQL engine of factory.Store, one per replica. Open makes
-// it; its goroutines end in Close.
+// Store is the PostgreSQL engine of factory.Store; each replica opens one. Its
+// goroutines start in Open and have ended when Close returns.
 type Store struct {
 	options      Options
-	registryLock int64 // the key of lockGuard
+	registryLock int64 // key of lockRegistry
 
-	// Connections are in three pools, so that queries never keep commits
-	// waiting, and neither keeps the watch.
+	// Three pools, so that slow queries delay neither commits nor the monitor.
 	readPool, writePool, monitorPool *pgxpool.Pool
 
 	registry   registryCache
@@ -31,9 +30,9 @@ type Store struct {
 	counters   counters
 
 	committers, background sync.WaitGroup
-	stopBackground         context.CancelFunc // of the watchers
+	stopBackground         context.CancelFunc
 
-	// asking is held shared by each query, so that Close waits for them.
+	// queryMu is held shared during each call, so that Close can wait for them.
 	queryMu sync.RWMutex
 	closed  bool // Close was called
 
@@ -42,8 +41,8 @@ type Store struct {
 
 var _ factory.Store = (*Store)(nil)
 
-// Open connects to the database, migrates it where that is due, and reads the
-// registry. A server that is not there yet is waited for, a while.
+// Open connects to the database, applies pending migrations and reads the
+// registry. It waits a limited time for a server that is not reachable yet.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if _, _, err := Migrate(ctx, o); err != nil {
 		return nil, err
@@ -55,25 +54,26 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.queue = newQueue(s.options.QueueReadings)
 	if err := s.connect(ctx); err != nil {
 		s.closePools()
-		return nil, err
+		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	s.start() //nolint:contextcheck // what it starts ends in Close, not with the context of Open
 	return s, nil
 }
 
-// connect makes the pools and reads what has to be known.
+// connect opens the pools, reads the registry and the list of partitions, and
+// creates the partitions that will be needed soon.
 func (s *Store) connect(ctx context.Context) (err error) {
 	writers := s.options.committers + 1
-	for _, pool := range []struct {
-		to     **pgxpool.Pool
-		conns  int
-		change func(map[string]string)
+	for _, p := range []struct {
+		pool      **pgxpool.Pool
+		maxConns  int
+		configure func(map[string]string)
 	}{
 		{&s.writePool, writers, nil},
 		{&s.monitorPool, 1, nil},
-		{&s.readPool, s.options.MaxConns - writers - 2, forceIndexOrder}, // one is the leader's
+		{&s.readPool, s.options.MaxConns - writers - 2, forceIndexOrder}, // two: the monitor's and the leader's
 	} {
-		if *pool.to, err = s.options.newPool(ctx, pool.conns, pool.change); err != nil {
+		if *p.pool, err = s.options.newPool(ctx, p.maxConns, p.configure); err != nil {
 			return err
 		}
 	}
@@ -88,17 +88,14 @@ func (s *Store) connect(ctx context.Context) (err error) {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("open the database: %w", err)
+		return err
 	}
-	if err := s.partitions.createAhead(ctx); err != nil {
-		return fmt.Errorf("open the database: %w", err)
-	}
-	return nil
+	return s.partitions.createAhead(ctx)
 }
 
-// start runs the goroutines of the store: the committers end once the queue is
-// closed and empty, the watchers when stop is called. Close does both and
-// waits.
+// start starts the goroutines of the store. The committers end when the queue
+// is closed and empty, the others when stopBackground is called. Close does
+// both and waits for all of them.
 func (s *Store) start() {
 	for range s.options.committers {
 		c := &committer{store: s}
@@ -110,7 +107,8 @@ func (s *Store) start() {
 	s.background.Go(func() { s.leader.run(ctx) })
 }
 
-// Close implements factory.Store. It commits what is queued.
+// Close implements factory.Store. It commits the queued readings and waits for
+// running queries.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		s.queue.close()
@@ -125,29 +123,13 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// disconnect closes the pools, which nobody uses any more.
+// closePools closes the pools that were opened. No connection may be in use.
 func (s *Store) closePools() {
 	for _, pool := range []*pgxpool.Pool{s.readPool, s.writePool, s.monitorPool} {
 		if pool != nil {
 			pool.Close()
 		}
 	}
-}
-
-// begin says why a call other than Append must not begin, if so; otherwise
-// the caller must call end.
-func (s *Store) beginQuery(ctx context.Context) (end func(), err error) {
-	s.queryMu.RLock()
-	switch {
-	case s.closed:
-		err = errClosed
-	case ctx.Err() != nil:
-		err = unavailable("query", ctx.Err())
-	default:
-		return s.queryMu.RUnlock, nil
-	}
-	s.queryMu.RUnlock()
-	return nil, err
 }
 
 // Ready implements factory.Store.
@@ -167,8 +149,8 @@ func (s *Store) Ready() error {
 	return nil
 }
 
-// Stats implements factory.Store. Series, machines and bytes are those of the
-// database, the other figures those of this replica.
+// Stats implements factory.Store. Series, machines and bytes describe the
+// database, all other figures this replica.
 func (s *Store) Stats() factory.StoreStats {
 	series, machines := s.registry.counts()
 	queued, _ := s.queue.queued()
@@ -190,10 +172,11 @@ func (s *Store) Stats() factory.StoreStats {
 	}
 }
 
-// Leading reports whether this replica is the one that runs the timers of all.
+// Leading reports whether this replica is the leader.
 func (s *Store) Leading() bool { return s.leader.leading.Load() }
 
-// Backup implements factory.Store: the server has its own means.
+// Backup implements factory.Store. It always returns ErrInvalid: PostgreSQL has
+// its own backup tools.
 func (s *Store) Backup(context.Context, string) error {
 	return fmt.Errorf("back up PostgreSQL with pg_dump or pg_basebackup: %w", factory.ErrInvalid)
 }

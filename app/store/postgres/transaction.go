@@ -10,18 +10,63 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Kinds of transaction.
+// Transaction options.
 var (
 	readWrite = pgx.TxOptions{}
-	// readOnly sees one state of the database from its first statement on.
+	// readOnly sees a single snapshot of the database.
 	readOnly = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 )
 
-// inTransaction runs f in a transaction of a connection from the pool and
-// commits. Each wait in it is bounded: for a connection, for the server's
-// answer to each statement by the server's own timeout, and for all of it by
-// ctx. Where the connection turns out to be broken before the commit was
-// sent, it is done once more on a new one; f must allow that.
+// querier is a transaction or a connection.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// query runs f in a read-only transaction for a public method. An error names
+// the operation and has a kind of package factory; the result is then the zero
+// T. f may run twice.
+func query[T any](ctx context.Context, s *Store, operation string, f func(context.Context, pgx.Tx) (T, error)) (result T, err error) {
+	err = s.call(ctx, operation, func() error {
+		return s.inTransaction(ctx, s.readPool, readOnly, func(ctx context.Context, tx pgx.Tx) (err error) {
+			result, err = f(ctx, tx)
+			return err
+		})
+	})
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return result, nil
+}
+
+// updateRegistry runs f as inRegistryTransaction does, for a public method.
+func (s *Store) updateRegistry(ctx context.Context, operation string, f func(ctx context.Context, tx pgx.Tx, next int64) (registryChange, error)) error {
+	return s.call(ctx, operation, func() error { return s.inRegistryTransaction(ctx, f, nil) })
+}
+
+// call runs a public method other than Append. It refuses at once if the store
+// is closed, ctx has ended, or the server is unavailable; Close waits for f.
+func (s *Store) call(ctx context.Context, operation string, f func() error) error {
+	s.queryMu.RLock()
+	defer s.queryMu.RUnlock()
+	if s.closed {
+		return errClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return unavailable(operation, err)
+	}
+	if err := s.faults.get(faultConnection); err != nil {
+		return err
+	}
+	return s.withKind(operation, f())
+}
+
+// inTransaction runs f in a transaction on a connection from the pool, and
+// commits. ctx bounds all of it, and each wait is bounded: for a connection by
+// the connect timeout, for each statement by the server's timeout. If the
+// connection breaks before the commit is sent, inTransaction retries once on a
+// new connection, so f must allow that.
 func (s *Store) inTransaction(ctx context.Context, pool *pgxpool.Pool, kind pgx.TxOptions, f func(context.Context, pgx.Tx) error) error {
 	committing, err := s.runTransaction(ctx, pool, kind, f)
 	if !isConnectionError(err) || ctx.Err() != nil {
@@ -37,6 +82,8 @@ func (s *Store) inTransaction(ctx context.Context, pool *pgxpool.Pool, kind pgx.
 	return err
 }
 
+// runTransaction is one attempt of inTransaction. committing reports whether
+// the commit was sent.
 func (s *Store) runTransaction(ctx context.Context, pool *pgxpool.Pool, kind pgx.TxOptions, f func(context.Context, pgx.Tx) error) (committing bool, err error) {
 	conn, err := s.acquire(ctx, pool)
 	if err != nil {
@@ -48,19 +95,19 @@ func (s *Store) runTransaction(ctx context.Context, pool *pgxpool.Pool, kind pgx
 		return false, err
 	}
 	defer func() {
-		if !committing { // after a commit there is nothing to roll back
-			rolling, cancel := context.WithTimeout(context.WithoutCancel(ctx), responseGrace)
+		if !committing { // a commit leaves nothing to roll back
+			rollbackCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), responseGrace)
 			defer cancel()
-			_ = tx.Rollback(rolling) // a connection that can't is closed
+			_ = tx.Rollback(rollbackCtx) // closes the connection if it fails
 		}
 	}()
 	if err := f(ctx, tx); err != nil {
 		return false, err
 	}
-	bounded, cancel := s.options.statementContext(ctx)
+	commitCtx, cancel := s.options.statementContext(ctx)
 	defer cancel()
 	committing = true
-	commit := func() error { return tx.Commit(bounded) }
+	commit := func() error { return tx.Commit(commitCtx) }
 	if s.options.aroundCommit != nil && kind == readWrite {
 		return true, s.options.aroundCommit(commit)
 	}
@@ -73,11 +120,12 @@ func beginTx(ctx context.Context, o *Options, conn *pgxpool.Conn, kind pgx.TxOpt
 	return conn.BeginTx(ctx, kind)
 }
 
-// acquire takes a connection out of the pool.
+// acquire takes a connection from the pool. It returns errPoolExhausted if none
+// becomes free in time.
 func (s *Store) acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
-	waiting, cancel := context.WithTimeout(ctx, s.options.ConnectTimeout+responseGrace)
+	acquireCtx, cancel := context.WithTimeout(ctx, s.options.ConnectTimeout+responseGrace)
 	defer cancel()
-	conn, err := pool.Acquire(waiting)
+	conn, err := pool.Acquire(acquireCtx)
 	if err == nil || ctx.Err() != nil {
 		return conn, err
 	}
@@ -87,17 +135,9 @@ func (s *Store) acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn,
 	return nil, err
 }
 
-// query is inTransaction for the questions that callers ask: it names what was
-// done, and gives the error its kind.
-func (s *Store) query(ctx context.Context, doing string, f func(context.Context, pgx.Tx) error) error {
-	if err := s.faults.get(faultConnection); err != nil {
-		return err
-	}
-	return s.withKind(doing, s.inTransaction(ctx, s.readPool, readOnly, f))
-}
-
-// kindOf gives an error that has no kind yet that of ErrUnavailable.
-func (s *Store) withKind(doing string, err error) error {
+// withKind returns err if it has a kind of package factory, else an error of
+// the kind ErrUnavailable that wraps it.
+func (s *Store) withKind(operation string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -109,5 +149,5 @@ func (s *Store) withKind(doing string, err error) error {
 			return err
 		}
 	}
-	return unavailable(doing, err)
+	return unavailable(operation, err)
 }

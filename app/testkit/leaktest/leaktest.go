@@ -1,5 +1,5 @@
-// Package leaktest fails a package's tests on goroutines that they have left
-// behind. It is for TestMain alone:
+// Package leaktest fails a package's tests if goroutines are still running after
+// them. Call it from TestMain:
 //
 //	func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 package leaktest
@@ -10,17 +10,19 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 )
 
-// patience is how long goroutines may take to end; only a test run that fails
-// uses it up.
+// exitTimeout is how long Run waits for goroutines to end. Only a failing run
+// waits that long.
 const exitTimeout = time.Minute
 
-// Run runs the tests, eight at a time unless the command line says otherwise,
-// since most of them wait most of the time. It returns the exit code: not 0 if
-// a test failed, or if goroutines are left, whose stacks it prints.
+// Run runs the tests and returns the exit code. If they pass but goroutines are
+// still running, it prints their stacks and returns 1. Since most tests spend most
+// of their time waiting, eight run in parallel unless the command line sets
+// another number.
 func Run(m *testing.M) int {
 	flag.Parse()
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
@@ -30,48 +32,43 @@ func Run(m *testing.M) int {
 	if code != 0 {
 		return code
 	}
-	left := Leaks(exitTimeout)
-	if len(left) == 0 {
+	leaks := Leaks(exitTimeout)
+	if len(leaks) == 0 {
 		return 0
 	}
-	fmt.Fprintf(os.Stderr, "%d goroutines are left behind:\n\n%s\n", len(left), bytes.Join(left, []byte("\n\n")))
+	fmt.Fprintf(os.Stderr, "%d goroutines are still running:\n\n%s\n", len(leaks), bytes.Join(leaks, []byte("\n\n")))
 	return 1
 }
 
-// Left waits until no goroutine is left but the calling one and those that
-// belong to the runtime and to libraries for good. It returns the stacks of
-// those that are there still after the given time.
-func Leaks(patience time.Duration) [][]byte {
+// Leaks waits until no goroutine is left except the caller and those that the
+// runtime, the test framework and libraries never end. It returns the stacks of
+// the others that are still running after timeout.
+func Leaks(timeout time.Duration) [][]byte {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); ; <-tick.C {
-		var left [][]byte
-		for _, stack := range Stacks() {
-			if !isPermanent(stack) {
-				left = append(left, stack)
-			}
-		}
-		if len(left) == 0 || time.Now().After(deadline) {
-			return left
+	for deadline := time.Now().Add(timeout); ; <-tick.C {
+		leaks := slices.DeleteFunc(Stacks(), isPermanent)
+		if len(leaks) == 0 || time.Now().After(deadline) {
+			return leaks
 		}
 	}
 }
 
-// Stacks returns the stack of each goroutine but the calling one.
+// Stacks returns the stacks of all goroutines except the caller.
 func Stacks() [][]byte {
 	all := make([]byte, 8<<20)
 	all = all[:runtime.Stack(all, true)]
 	return bytes.Split(bytes.TrimSpace(all), []byte("\n\n"))[1:]
 }
 
-// permanent reports whether a goroutine is one that nobody ends.
+// isPermanent reports whether the goroutine runs until the process ends.
 func isPermanent(stack []byte) bool {
-	for _, mark := range []string{
-		"fasthttp.updateServerDate", // keeps the Date header
+	for _, function := range []string{
+		"fasthttp.updateServerDate", // updates the Date header
 		"testing.(*M).Run", "testing.(*T).Run", "testing.runFuzzing", "testing.runTests",
 		"os/signal.loop", "runtime.ensureSigM", "runtime.ReadTrace",
 	} {
-		if bytes.Contains(stack, []byte(mark)) {
+		if bytes.Contains(stack, []byte(function)) {
 			return true
 		}
 	}

@@ -8,23 +8,24 @@ import (
 	"smart-factory-backend/app/testkit/leaktest"
 )
 
-// TestLeft: a goroutine that stays is found by its stack, and one that is about
-// to end is waited for. It looks at the whole process, so nothing runs beside it.
+// Leaks returns the stack of a goroutine that does not end, and waits for one that
+// is about to end. The test is not parallel, since Leaks inspects the whole
+// process.
 func TestLeaksFindsBlockedGoroutine(t *testing.T) {
-	here, release := make(chan struct{}), make(chan struct{})
-	go blockUntil(here, release)
-	<-here // before, its stack need not have its name
-	left := leaktest.Leaks(20 * time.Millisecond)
-	if len(left) != 1 || !bytes.Contains(left[0], []byte("leaktest_test.stay")) {
-		t.Errorf("Left() = %q, want the goroutine that stays", left)
+	started, release := make(chan struct{}), make(chan struct{})
+	go blockUntil(started, release)
+	<-started // its stack includes its name from now on
+	leaks := leaktest.Leaks(20 * time.Millisecond)
+	if len(leaks) != 1 || !bytes.Contains(leaks[0], []byte("leaktest_test.blockUntil")) {
+		t.Errorf("Leaks() = %q, want the blocked goroutine", leaks)
 	}
 	close(release)
-	if left := leaktest.Leaks(time.Minute); len(left) != 0 {
-		t.Errorf("Left() = %q after its end, want none", left)
+	if leaks := leaktest.Leaks(time.Minute); len(leaks) != 0 {
+		t.Errorf("Leaks() = %q after its end, want none", leaks)
 	}
 }
 
-func blockUntil(here chan<- struct{}, release <-chan struct{}) {
-	close(here)
+func blockUntil(started chan<- struct{}, release <-chan struct{}) {
+	close(started)
 	<-release
 }

@@ -1,6 +1,6 @@
-// Package porttest keeps ports for servers that tests start as processes and
-// that have to be told where to listen. A port that was merely found free may be
-// another's by the time that the server is there, or is back.
+// Package porttest reserves ports for servers that tests start as processes. A
+// port that was free when the test looked may be in use by the time the server
+// starts or restarts.
 package porttest
 
 import (
@@ -11,15 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Port is a port of the loopback interface that is kept: the kernel gives it to
-// nobody who asks for any port, nor to a connection. Who names it may listen on
-// it, again and again; while nobody does, connections to it are refused.
+// Port is a reserved port of the loopback interface. The kernel assigns it neither
+// to listeners that ask for any port nor to outgoing connections. Servers may
+// listen on it by number, any number of times. While none does, connections to it
+// are refused.
 type Port struct {
+	// Number is the port number.
 	Number int
 	fd     int
 }
 
-// Keep keeps a port until Release.
+// Reserve reserves a port until Release.
 func Reserve() (*Port, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -32,8 +34,8 @@ func Reserve() (*Port, error) {
 	return p, nil
 }
 
-// bind binds and does not listen. With SO_REUSEADDR that is no obstacle to a
-// listener that has it as well, as servers do.
+// bind binds the socket but does not listen. With SO_REUSEADDR this does not stop
+// others that set the option, as servers do, from listening.
 func (p *Port) bind() error {
 	if err := unix.SetsockoptInt(p.fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 		return os.NewSyscallError("setsockopt SO_REUSEADDR", err)
@@ -49,10 +51,10 @@ func (p *Port) bind() error {
 	return nil
 }
 
-// Release keeps the port no longer. It is called once.
+// Release ends the reservation. It must be called once.
 func (p *Port) Release() error { return os.NewSyscallError("close", unix.Close(p.fd)) }
 
-// ForTest returns a port that is kept until the test has ended.
+// ForTest returns the number of a port that is reserved until the test ends.
 func ForTest(t testing.TB) int {
 	t.Helper()
 	p, err := Reserve()

@@ -1,5 +1,5 @@
-// Package postgrestest runs PostgreSQL servers for tests: each has its files in
-// a temporary directory, listens on the loopback interface, and may be killed,
-// started again, and frozen. It needs an installed server, and never skips
-// where there is none.
+// Package postgrestest runs PostgreSQL servers for tests. Each server has its files
+// in a temporary directory and listens on the loopback interface. Tests may kill,
+// restart and freeze it. The package requires an installed PostgreSQL; without
+// one, tests fail rather than skip.
 package postgrestest

@@ -21,22 +21,21 @@ import (
 	"smart-factory-backend/app/testkit/porttest"
 )
 
-// patience is longer than anything takes that works.
+// waitTimeout is longer than any operation takes that does not hang.
 const waitTimeout = 60 * time.Second
 
-// Server is a PostgreSQL with its files in a directory of its own, on the
-// loopback interface. It is used by one goroutine at a time.
+// Server is a PostgreSQL server. Its methods must not be called concurrently.
 type Server struct {
 	bin, dir   string
 	port       *porttest.Port
 	settings   []string
-	credential *syscall.Credential // whom it runs as; nil is us
+	credential *syscall.Credential // user of the server processes; nil means the current one
 	cmd        *exec.Cmd
 	log        *os.File
 }
 
-// New makes the files of a server and starts it. Settings are name=value; the
-// others are its defaults. The caller removes it.
+// New creates a database cluster and starts a server on it. settings are name=value
+// pairs of postgresql.conf. The caller must call Remove.
 func New(settings ...string) (s *Server, err error) {
 	s = &Server{settings: settings}
 	if s.bin, err = findBinaries(); err != nil {
@@ -63,8 +62,8 @@ func New(settings ...string) (s *Server, err error) {
 	return s, s.Start()
 }
 
-// binaries finds the directory of the newest installed server; Debian has it
-// outside the search path.
+// findBinaries returns the directory of the newest installed server. Debian
+// installs it outside PATH.
 func findBinaries() (string, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	slices.SortFunc(found, func(a, b string) int { return majorVersion(a) - majorVersion(b) })
@@ -83,8 +82,8 @@ func majorVersion(path string) int {
 	return n
 }
 
-// dropRoot has the server run as somebody else where we are root, as which it
-// refuses to run.
+// dropPrivileges makes the server run as another user if the current one is root,
+// which PostgreSQL refuses.
 func (s *Server) dropPrivileges() error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -106,7 +105,8 @@ func (s *Server) dropPrivileges() error {
 
 func (s *Server) dataDir() string { return filepath.Join(s.dir, "data") }
 
-// command is a program of the server's, which dies with the test at the latest.
+// command returns a command that runs a PostgreSQL program. The kernel kills the
+// program if the test process dies.
 func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(s.bin, name), args...)
 	cmd.Dir = s.dir
@@ -115,8 +115,9 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Start starts the server, anew after Kill, and waits until it answers. The children of one that
-// was killed may hold on to its files for a moment, so it is tried again.
+// Start starts the server, the first time or after Kill, and waits until it accepts
+// connections. It retries, since processes of a killed server may keep its files in
+// use for a moment.
 func (s *Server) Start() (err error) {
 	deadline := time.Now().Add(waitTimeout)
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -127,7 +128,7 @@ func (s *Server) Start() (err error) {
 		}
 	}
 	text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
-	return fmt.Errorf("PostgreSQL does not start: %w\n%s", err, text)
+	return fmt.Errorf("start PostgreSQL: %w\n%s", err, text)
 }
 
 func (s *Server) startOnce(deadline time.Time, tick <-chan time.Time) error {
@@ -152,7 +153,7 @@ func (s *Server) startOnce(deadline time.Time, tick <-chan time.Time) error {
 	for ; time.Now().Before(deadline); <-tick {
 		select {
 		case err := <-ended:
-			return errors.Join(fmt.Errorf("it ended at once: %w", err), log.Close())
+			return errors.Join(fmt.Errorf("server exited: %w", err), log.Close())
 		default:
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -165,29 +166,28 @@ func (s *Server) startOnce(deadline time.Time, tick <-chan time.Time) error {
 			return nil
 		}
 	}
-	return errors.New("it does not answer")
+	return errors.New("server does not accept connections")
 }
 
-// Kill ends the server's first process as if the machine had. The others of its
-// processes notice and end, each when it gets to it; Kill waits for that, since
-// until then one or the other still answers.
+// Kill kills the server's main process, as a crash would. Its child processes notice
+// that and exit. Kill waits for them, since until then some still answer queries.
 func (s *Server) Kill() {
-	var others []int // handles
+	var children []int // pidfds
 	for _, pid := range s.stopMainProcess() {
-		if fd, err := unix.PidfdOpen(pid, 0); err == nil { // or it has ended
-			others = append(others, fd)
+		if fd, err := unix.PidfdOpen(pid, 0); err == nil { // an error means that it has exited
+			children = append(children, fd)
 		}
 	}
 	_ = s.cmd.Process.Signal(syscall.SIGKILL)
 	deadline := time.Now().Add(waitTimeout)
-	for _, fd := range others {
-		_ = unix.PidfdSendSignal(fd, unix.SIGCONT, nil, 0) // where it was frozen
+	for _, fd := range children {
+		_ = unix.PidfdSendSignal(fd, unix.SIGCONT, nil, 0) // in case it was frozen
 		waitForExit(fd, deadline)
 	}
 	_ = s.log.Close()
 }
 
-// awaitEnd waits for the end of a process and closes its handle.
+// waitForExit waits for the process of a pidfd to exit, and closes the pidfd.
 func waitForExit(fd int, deadline time.Time) {
 	defer func() { _ = unix.Close(fd) }()
 	for {
@@ -199,14 +199,14 @@ func waitForExit(fd int, deadline time.Time) {
 	}
 }
 
-// Freeze stops the server's processes without ending them.
+// Freeze suspends all processes of the server.
 func (s *Server) Freeze() {
 	for _, child := range s.stopMainProcess() {
 		_ = syscall.Kill(child, syscall.SIGSTOP)
 	}
 }
 
-// Thaw lets them go on.
+// Thaw resumes all processes of the server.
 func (s *Server) Thaw() {
 	for _, child := range s.children() {
 		_ = syscall.Kill(child, syscall.SIGCONT)
@@ -214,8 +214,8 @@ func (s *Server) Thaw() {
 	_ = s.cmd.Process.Signal(syscall.SIGCONT)
 }
 
-// hold stops the first process, which starts the others, and returns those that
-// there are.
+// stopMainProcess suspends the main process, so that it starts no more children,
+// and returns the ids of its children.
 func (s *Server) stopMainProcess() (children []int) {
 	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
 	tick := time.NewTicker(time.Millisecond)
@@ -226,15 +226,15 @@ func (s *Server) stopMainProcess() (children []int) {
 	return s.children()
 }
 
-// running reports whether the first process is neither stopped nor ended. Its
-// state follows its name, which is in brackets.
+// running reports whether the main process is neither stopped nor dead. In
+// /proc/PID/stat the state follows the name, which is in parentheses.
 func (s *Server) running() bool {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.PID()))
-	_, state, there := strings.Cut(string(text), ") ")
-	return there && !strings.ContainsAny(state[:1], "TZX")
+	_, state, found := strings.Cut(string(text), ") ")
+	return found && !strings.ContainsAny(state[:1], "TZX")
 }
 
-// children are the process ids of the first process's children.
+// children returns the process ids of the main process's children.
 func (s *Server) children() (pids []int) {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", s.PID(), s.PID()))
 	for child := range strings.FieldsSeq(string(text)) {
@@ -245,7 +245,7 @@ func (s *Server) children() (pids []int) {
 	return pids
 }
 
-// Remove ends the server and removes its files.
+// Remove kills the server and deletes its files.
 func (s *Server) Remove() {
 	if s.cmd != nil && s.cmd.Process != nil {
 		s.Kill()
@@ -254,14 +254,14 @@ func (s *Server) Remove() {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for os.RemoveAll(s.dir) != nil && time.Now().Before(deadline) {
-		<-tick.C // its last process is still writing
+		<-tick.C // the last process is still writing
 	}
 	if s.port != nil {
 		_ = s.port.Release()
 	}
 }
 
-// URL is a connection string for the server, with the schema as search path.
+// URL returns a connection string. If schema is not empty, it is the search path.
 func (s *Server) URL(schema string) string {
 	u := url.URL{Scheme: "postgres", User: url.User("factory"), Host: fmt.Sprint("127.0.0.1:", s.port.Number), Path: "/postgres"}
 	q := url.Values{"sslmode": {"disable"}}
@@ -272,7 +272,7 @@ func (s *Server) URL(schema string) string {
 	return u.String()
 }
 
-// Exec runs a statement on a connection of its own.
+// Exec runs a statement on a new connection.
 func (s *Server) Exec(ctx context.Context, sql string) error {
 	conn, err := pgx.Connect(ctx, s.URL(""))
 	if err != nil {
@@ -282,5 +282,5 @@ func (s *Server) Exec(ctx context.Context, sql string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// PID is the process id of the server's first process.
+// PID returns the process id of the server's main process.
 func (s *Server) PID() int { return s.cmd.Process.Pid }

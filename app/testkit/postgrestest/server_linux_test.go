@@ -13,8 +13,8 @@ import (
 	"smart-factory-backend/app/testkit/postgrestest"
 )
 
-// TestIntegrationKillAndFreeze: after Kill nobody answers, however busy the
-// server's processes were, and after Freeze nobody does until Thaw.
+// A frozen server does not answer until Thaw. After Kill no process of a busy
+// server answers.
 func TestIntegrationKillAndFreeze(t *testing.T) {
 	t.Parallel()
 	server, err := postgrestest.New("fsync=off")
@@ -29,23 +29,23 @@ func TestIntegrationKillAndFreeze(t *testing.T) {
 		}
 		defer func() { _ = conns[i].Close(context.Background()) }()
 	}
-	answers := make(chan int, 1)
+	results := make(chan int, 1)
 	server.Freeze()
 	go func() {
 		var one int
 		if err := conns[0].QueryRow(t.Context(), "SELECT 1").Scan(&one); err != nil {
-			t.Errorf("a query of a server that was frozen: %v", err)
+			t.Errorf("query of a thawed server: %v", err)
 		}
-		answers <- one
+		results <- one
 	}()
 	select {
-	case <-answers:
+	case <-results:
 		t.Error("a frozen server answers")
 	case <-time.After(100 * time.Millisecond):
 	}
 	server.Thaw()
-	if one := <-answers; one != 1 {
-		t.Errorf("a query of a server that was frozen = %d, want 1", one)
+	if one := <-results; one != 1 {
+		t.Errorf("query of a thawed server = %d, want 1", one)
 	}
 
 	killed := make(chan struct{})
@@ -53,17 +53,17 @@ func TestIntegrationKillAndFreeze(t *testing.T) {
 	for _, conn := range conns {
 		busy.Go(func() {
 			for {
-				over := false
+				wasKilled := false
 				select {
 				case <-killed:
-					over = true
+					wasKilled = true
 				default:
 				}
 				_, err := conn.Exec(t.Context(), "SELECT count(*) FROM generate_series(1, 1000)")
-				if over && err == nil {
+				if wasKilled && err == nil {
 					t.Error("a killed server answers")
 				}
-				if over || err != nil {
+				if wasKilled || err != nil {
 					return
 				}
 			}
@@ -76,6 +76,6 @@ func TestIntegrationKillAndFreeze(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := server.Exec(t.Context(), "SELECT 1"); err != nil {
-		t.Errorf("a query of a server that was killed and started: %v", err)
+		t.Errorf("query of a restarted server: %v", err)
 	}
 }

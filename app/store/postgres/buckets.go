@@ -10,39 +10,30 @@ import (
 )
 
 // Buckets implements factory.Store.
-func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factory.BucketPage, err error) {
-	end, err := s.beginQuery(ctx)
-	if err != nil {
-		return page, err
-	}
-	defer end()
+func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (factory.BucketPage, error) {
 	if err := requireAtLeast("limit", q.Limit, 1); err != nil {
-		return page, err
+		return factory.BucketPage{}, err
 	}
 	if err := q.Interval.Validate(); err != nil {
-		return page, err
+		return factory.BucketPage{}, err
 	}
 	after, resumed, err := continued(bucketCursor, q.Cursor, q.Machine)
 	if err != nil {
-		return page, err
+		return factory.BucketPage{}, err
 	}
-	err = s.query(ctx, "buckets", func(ctx context.Context, tx pgx.Tx) (err error) {
+	return query(ctx, s, "buckets", func(ctx context.Context, tx pgx.Tx) (factory.BucketPage, error) {
 		r := s.newReader(tx)
 		all, err := r.findSeries(ctx, q.Machine, q.Metrics)
 		if err != nil {
-			return err
+			return factory.BucketPage{}, err
 		}
-		page, err = r.bucketPage(ctx, all, q, after, resumed)
-		return err
+		return r.bucketPage(ctx, all, q, after, resumed)
 	})
-	if err != nil {
-		return factory.BucketPage{}, err
-	}
-	return page, nil
 }
 
-// bucketPage collects up to q.Limit buckets of the series.
-func (r *reader) bucketPage(ctx context.Context, all []seriesInfo, q factory.BucketQuery, after position, resumed bool) (page factory.BucketPage, err error) {
+// bucketPage collects up to q.Limit buckets of the series, starting past after
+// if resumed is true.
+func (r *seriesReader) bucketPage(ctx context.Context, all []seriesInfo, q factory.BucketQuery, after position, resumed bool) (page factory.BucketPage, err error) {
 	left := q.Limit
 	var last position
 	for _, s := range all {
@@ -72,8 +63,8 @@ func (r *reader) bucketPage(ctx context.Context, all []seriesInfo, q factory.Buc
 	return page, nil
 }
 
-// bucketsOf puts the points of one series from from on into b.
-func (r *reader) bucketsOf(ctx context.Context, s seriesInfo, from int64, b *bucketBuilder) error {
+// bucketsOf fills b with the points of one series at or after from.
+func (r *seriesReader) bucketsOf(ctx context.Context, s seriesInfo, from int64, b *bucketBuilder) error {
 	if err := r.fillBuckets(ctx, s, from, b.query.To, b); err != nil {
 		return err
 	}
@@ -87,7 +78,7 @@ func (r *reader) bucketsOf(ctx context.Context, s seriesInfo, from int64, b *buc
 	if len(b.buckets) == 0 {
 		return nil
 	}
-	// What a counter has counted since the point before the first bucket.
+	// The increase since the last point before the first bucket.
 	first := &b.buckets[0]
 	before, ok, err := r.pointBefore(ctx, s, first.First.ObservedAt)
 	if ok {
@@ -96,27 +87,22 @@ func (r *reader) bucketsOf(ctx context.Context, s seriesInfo, from int64, b *buc
 	return err
 }
 
-// bucketer sums points up, and what others come to, that come in order of time.
+// bucketBuilder aggregates points and summaries, added in order of time, into
+// the buckets of a query.
 type bucketBuilder struct {
 	query   factory.BucketQuery
 	limit   int
 	buckets []factory.Bucket
-	more    bool // there are points past the last bucket that fits
+	more    bool // points exist past the last bucket that fits the limit
 }
 
-// add takes the next points; false wants no more.
+// add adds the next points. It returns false when the limit is reached.
 func (b *bucketBuilder) add(points []factory.Point) bool {
 	for len(points) > 0 {
-		n := len(b.buckets)
-		if n == 0 || points[0].ObservedAt >= b.buckets[n-1].End {
-			if n == b.limit {
-				b.more = true
-				return false
-			}
-			b.startBucket(points[0])
-			n++
+		current := b.bucketFor(points[0])
+		if current == nil {
+			return false
 		}
-		current := &b.buckets[n-1]
 		inside := len(points)
 		if points[inside-1].ObservedAt >= current.End {
 			inside = sort.Search(inside, func(i int) bool { return points[i].ObservedAt >= current.End })
@@ -127,8 +113,8 @@ func (b *bucketBuilder) add(points []factory.Point) bool {
 	return true
 }
 
-// fits reports whether points from the time first to last, which come next, are
-// in one bucket.
+// fits reports whether the next points, whose times range from first to last,
+// belong to a single bucket.
 func (b *bucketBuilder) fits(first, last int64) bool {
 	if n := len(b.buckets); n > 0 && first < b.buckets[n-1].End {
 		return last < b.buckets[n-1].End
@@ -137,32 +123,38 @@ func (b *bucketBuilder) fits(first, last int64) bool {
 	return last < end
 }
 
-// merge takes what points that fit come to; false wants no more.
+// merge adds the summary of the next points, which must fit one bucket. It
+// returns false when the limit is reached.
 func (b *bucketBuilder) merge(s factory.Summary) bool {
-	n := len(b.buckets)
-	if n == 0 || s.First.ObservedAt >= b.buckets[n-1].End {
-		if n == b.limit {
-			b.more = true
-			return false
-		}
-		b.startBucket(s.First)
-		n++
+	current := b.bucketFor(s.First)
+	if current == nil {
+		return false
 	}
-	b.buckets[n-1].Merge(s)
+	current.Merge(s)
 	return true
 }
 
-// begin begins the bucket that first is in.
-func (b *bucketBuilder) startBucket(first factory.Point) {
-	start, end := b.query.Interval.Bounds(first.ObservedAt, b.query.Location)
+// bucketFor returns the bucket of the next point, which it appends if needed.
+// It returns nil and sets more when the limit is reached.
+func (b *bucketBuilder) bucketFor(point factory.Point) *factory.Bucket {
+	n := len(b.buckets)
+	if n > 0 && point.ObservedAt < b.buckets[n-1].End {
+		return &b.buckets[n-1]
+	}
+	if n == b.limit {
+		b.more = true
+		return nil
+	}
+	start, end := b.query.Interval.Bounds(point.ObservedAt, b.query.Location)
 	next := factory.Bucket{Start: start, End: end}
-	if n := len(b.buckets); n > 0 {
-		next.Increase = factory.Growth(b.buckets[n-1].Last.Value, first.Value)
+	if n > 0 {
+		next.Increase = factory.Growth(b.buckets[n-1].Last.Value, point.Value)
 	}
 	b.buckets = append(b.buckets, next)
+	return &b.buckets[n]
 }
 
-// finish is called after the last point.
+// finish completes the sums. It must be called after the last point.
 func (b *bucketBuilder) finish() {
 	for i := range b.buckets {
 		b.buckets[i].Fold()
