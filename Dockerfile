@@ -1,8 +1,8 @@
-# The binary is built for the target on the builder's own platform: Go
-# cross-compiles, so arm64 needs no emulation.
+# Go cross-compiles, so the build runs on the builder's own platform and arm64
+# needs no emulation.
 FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS build
 ARG GOPROXY=
-# Without defaults: a default would win over what --platform says.
+# No defaults here: a default would override --platform.
 ARG TARGETOS
 ARG TARGETARCH
 ARG VERSION=unknown
@@ -16,26 +16,26 @@ COPY Makefile ./
 COPY .ci/tools.mk .ci/
 COPY cmd ./cmd
 COPY app ./app
-# The Makefile has the flags, and why: static, stripped, with what version prints.
+# The Makefile defines and explains the flags: static, stripped, with version.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     GOOS=$TARGETOS GOARCH=$TARGETARCH make -s build BIN=/out/smart-factory-backend && mkdir /out/data
 
-# Nothing but the binary, which has the time zones in it, and the certificates
-# of the builder's image for PostgreSQL and Redis over TLS.
+# The image holds only the binary, which contains the time zones, and CA
+# certificates for PostgreSQL and Redis over TLS.
 FROM scratch
 ARG VERSION=unknown
 ARG COMMIT=unknown
 ARG DATE=unknown
 LABEL org.opencontainers.image.title="Smart Factory Backend" \
-      org.opencontainers.image.description="Takes telemetry from machines, keeps it, watches it, and shows what changes" \
+      org.opencontainers.image.description="Ingests machine telemetry, stores it and streams it live" \
       org.opencontainers.image.version=$VERSION \
       org.opencontainers.image.revision=$COMMIT \
       org.opencontainers.image.created=$DATE
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/smart-factory-backend /smart-factory-backend
 COPY --from=build --chown=65532:65532 --chmod=700 /out/data /data
-# Production refuses to start without API_KEYS, on purpose. /data is the only
-# place that can be written to, so what is temporary goes there too.
+# Production refuses to start without API_KEYS. /data is the only writable
+# directory, so it also holds temporary files.
 ENV NODE_ENV=production DATA_DIR=/data CONTROL_SOCKET=/data/control.sock TMPDIR=/data
 USER 65532:65532
 WORKDIR /data

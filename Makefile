@@ -10,13 +10,12 @@ VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 COMMIT      ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 DATE        ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
 CLI         := smart-factory-backend/app/cli
-# Left out of the binary, since nothing uses it: the types that pgx needs for its
-# text protocol (1.4 MB); HTTP/2 in net/http, which serves the admin port and the
-# commands alone (0.5 MB); padding of functions to more than the 16 bytes that
-# arm64 has as well (0.2 MB).
+# These keep unused code out of the binary: pgx's types for the text protocol
+# (1.4 MB), HTTP/2 in net/http, which only the admin port and the commands use
+# (0.5 MB), and function alignment beyond the 16 bytes that arm64 has (0.2 MB).
 TAGS        := nopgxregisterdefaulttypes,nethttpomithttp2
 LDFLAGS     := -s -w -funcalign=16 -X $(CLI).version=$(VERSION) -X $(CLI).commit=$(COMMIT) -X $(CLI).date=$(DATE)
-# The tag that Compose and the manifests ask for.
+# The image tag that Compose and the manifests name.
 RELEASE     := 1.0.0
 FUZZTIME    ?= 20s
 BENCHFLAGS  ?=
@@ -29,38 +28,38 @@ BUILDFLAGS  ?=
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-dev: ## run from source with one worker, faults and debug log on
+dev: ## run from source with one worker, fault injection and debug logs
 	CLUSTER_WORKERS=1 FAULT_INJECTION=true LOG_LEVEL=debug go run $(MAIN)
 
-dev-cluster: ## run from source with a worker for each core, faults and debug log on
+dev-cluster: ## run from source with one worker per core, fault injection and debug logs
 	FAULT_INJECTION=true LOG_LEVEL=debug go run $(MAIN)
 
 build: ## build the static binary into bin/
 	CGO_ENABLED=0 go build -tags $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) $(MAIN)
 
-start: build ## run the built binary with a worker for each core
+start: build ## build and run the binary with one worker per core
 	$(BIN)
 
-start-single: build ## run the built binary with one worker
+start-single: build ## build and run the binary with one worker
 	CLUSTER_WORKERS=1 $(BIN)
 
 setup:
 	@.ci/setup
 
-test: setup ## install what the tests need, run them all
+test: setup ## install what the tests need and run all tests
 	go vet ./...
 	go test -timeout 15m -tags integration ./...
 
 race: setup ## run all tests under the race detector
 	go test -timeout 30m -race -tags integration ./...
 
-integration: setup ## run the tests that start real servers only
+integration: setup ## run only the tests that start real servers
 	go test -timeout 15m -tags integration -run Integration ./...
 
-fuzz: ## fuzz every decoder for FUZZTIME each
+fuzz: ## fuzz each decoder for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
 
-bench: setup ## measure this server beside its peers; see BENCHFLAGS
+bench: setup ## run the benchmarks, with BENCHFLAGS for app/bench
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./app/bench $(BENCHFLAGS)
 
@@ -74,29 +73,29 @@ lint: $(LINT) ## run the linters
 fmt: $(LINT) ## format the code
 	$(LINT) fmt
 
-image: ## build the container image; PLATFORM=linux/arm64 for another machine
+image: ## build the container image; PLATFORM=linux/arm64 sets another platform
 	DOCKER_BUILDKIT=1 $(DOCKER) build $(if $(PLATFORM),--platform $(PLATFORM)) $(BUILDFLAGS) \
 		--build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) \
 		$(if $(GOPROXY),--build-arg GOPROXY=$(GOPROXY)) -t smart-factory-backend -t smart-factory-backend:$(RELEASE) .
 
-manifests: ## write k8s/smart-factory.yaml from k8s/base, then check all of k8s/, Compose and the Dockerfile
+manifests: ## generate k8s/smart-factory.yaml from k8s/base, check all deployment files
 	cd app/test/manifests && go test -run FilesAndBase . -update
 	cd app/test/manifests && go vet ./... && go test -count=1 ./...
 
-container-test: ## build the image and run it, and Compose with all its profiles, for real
+container-test: ## build the image and test it and Compose on a container engine
 	.ci/container-test
 
-kube-test: ## roll out, break and resize it on the Kubernetes that kubectl talks to
+kube-test: ## test rollout, failures and resizing on the cluster that kubectl talks to
 	.ci/kube-test
 
-powercut-test: setup ## cut the power of a file system below the server, and break it; as root
+powercut-test: setup ## test power cuts and disk failures on a real file system; as root
 	PATH=$$PATH:/usr/sbin:/sbin go test -count=1 -timeout 10m -tags integration,powercut -run 'TestPowerCut|TestDiskThatCanOnlyBeRead' ./app/test/system
 
-systemd-test: ## run the printed units under a systemd in a container, and break them
+systemd-test: ## test the printed units under systemd in a container
 	.ci/systemd-test
 
 ci: ## run what CI runs
 	.ci/run
 
-clean: ## remove what was built
+clean: ## remove build results
 	rm -rf bin
