@@ -63,6 +63,10 @@ func Detach(ctx *fasthttp.RequestCtx, h func(*Session)) {
 	})
 }
 
+// Detachable reports whether Detach can hand over the request's connection:
+// whether a Supervisor accepted it.
+func Detachable(ctx *fasthttp.RequestCtx) bool { return connOf(ctx) != nil }
+
 // buffered takes what has been read of the connection and not been used.
 func readBuffered(nc net.Conn) []byte {
 	var all []byte

@@ -138,7 +138,9 @@ func New(o Options) (*Realtime, error) {
 	})
 	if r.serving != nil {
 		r.upgrader = r.newUpgrader()
-		r.newSockets()
+		if err := r.newSockets(); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
 }

@@ -33,7 +33,7 @@ type socket struct {
 const userCaller = "realtime caller"
 
 // newSockets makes the server and says what its sockets may do.
-func (r *Realtime) newSockets() {
+func (r *Realtime) newSockets() (err error) {
 	s := r.serving
 	r.sockets.all = map[*socketio.Socket]*socket{}
 	o := s.SocketIO
@@ -58,7 +58,9 @@ func (r *Realtime) newSockets() {
 		o.Recovery = &socketio.Recovery{RunMiddlewares: true}
 	}
 	o.Panicked = r.options.Panicked
-	r.sockets.server = socketio.New(o)
+	if r.sockets.server, err = socketio.NewServer(o); err != nil {
+		return err
+	}
 
 	main := r.sockets.server.Namespace
 	main.Use(r.allowSocket)
@@ -67,6 +69,7 @@ func (r *Realtime) newSockets() {
 	main.On(opSubscribe, r.onRooms((*socket).onSubscribe))
 	main.On(opUnsubscribe, r.onRooms((*socket).onUnsubscribe))
 	main.On(opTelemetry, r.onTelemetry)
+	return nil
 }
 
 // ServeSocketIO answers a request of a Socket.IO client, whose key has not been

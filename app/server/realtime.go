@@ -196,7 +196,7 @@ func (s *sessions) run(ctx context.Context) {
 	_ = a.step("socket.io closed", func() error {
 		wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), sessionGrace)
 		defer cancel()
-		return s.show.SocketIO().Close(wait, 0)
+		return s.show.SocketIO().Close(wait)
 	})
 	_ = a.step("redis left", func() error {
 		stopRedis()

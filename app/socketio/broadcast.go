@@ -115,7 +115,7 @@ func waitError(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return ErrTimeout
 	}
-	return ctx.Err()
+	return context.Cause(ctx)
 }
 
 // ackCollector gathers acknowledgements until all clients of all servers have

@@ -13,12 +13,7 @@ func (s *Socket) dispatch(e *Event) {
 		f(e)
 	}
 	if err := runEventMiddlewares(e, shared.eventMiddlewares, s.loadHandlers().eventMiddlewares); err != nil {
-		for _, f := range shared.errors {
-			f(s, err)
-		}
-		for _, f := range s.loadHandlers().errors {
-			f(err)
-		}
+		s.runErrorHandlers(err)
 		return
 	}
 	if l := shared.events[e.Name]; l != nil {
@@ -28,6 +23,16 @@ func (s *Socket) dispatch(e *Event) {
 	}
 	for _, f := range s.takeEventHandlers(e.Name) {
 		f(e)
+	}
+}
+
+// runErrorHandlers calls the handlers of OnError.
+func (s *Socket) runErrorHandlers(err error) {
+	for _, f := range s.ns.load().errors {
+		f(s, err)
+	}
+	for _, f := range s.loadHandlers().errors {
+		f(err)
 	}
 }
 

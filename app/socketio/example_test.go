@@ -5,165 +5,285 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"regexp"
 	"time"
 
+	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
 
 	"smart-factory-backend/app/socketio"
-	"smart-factory-backend/app/socketio/engineio"
-	"smart-factory-backend/app/socketio/standalone"
 )
 
-// A complete server: a chat in which everybody hears everybody.
+// A complete server on plain fasthttp: a chat in which everybody gets what the
+// others write.
 func Example() {
-	loop, err := standalone.Loop()
+	io, err := socketio.NewServer(socketio.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	io := socketio.New(socketio.Options{
-		Engine: engineio.Options{Loop: loop, Detach: standalone.Detach, Await: standalone.Await},
-	})
-	io.OnConnection(func(s *socketio.Socket) {
-		_ = s.Broadcast().Emit("joined", s.ID())
-	})
 	io.On("chat", func(e *socketio.Event) {
-		_ = e.Socket.Broadcast().Emit("chat", e.Args) // as it came
+		_ = e.Socket.Broadcast().Emit("chat", e.Args) // the arguments as they came
 		_ = e.Ack("delivered")
 	})
 	io.OnDisconnect(func(s *socketio.Socket, reason socketio.Reason) {
 		_ = io.Emit("left", s.ID(), reason)
 	})
 
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	web := &fasthttp.Server{Handler: io.Handler, MaxIdleWorkerDuration: time.Second}
+	go func() { _ = web.Serve(ln) }()
+
 	// In a program: signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM).
 	ctx, stop := context.WithCancel(context.Background())
-	err = standalone.Run(ctx, loop, standalone.Options{
-		Host: "127.0.0.1",
-		Handler: func(ctx *fasthttp.RequestCtx) {
-			if string(ctx.Path()) == "/socket.io/" {
-				io.Handler(ctx)
-				return
-			}
-			ctx.NotFound()
-		},
-		Ready: func(string) {
-			fmt.Println("ready")
-			stop()
-		},
-		Close: func(ctx context.Context) error { return io.Close(ctx, time.Second) },
-	})
-	fmt.Println("ended:", err)
+	ended := make(chan error, 1)
+	go func() { ended <- io.Run(ctx) }()
+
+	alice, bob := dialExample(ln.Addr()), dialExample(ln.Addr())
+	alice.send(`421["chat","hello"]`) // event 1 asks for an acknowledgement
+	fmt.Println("alice:", alice.read())
+	fmt.Println("bob:", bob.read())
+
+	stop()
+	fmt.Println("ended:", errors.Join(<-ended, web.Shutdown()))
 	// Output:
-	// ready
+	// alice: 431["delivered"]
+	// bob: 42["chat","hello"]
 	// ended: <nil>
 }
 
-// server is the one that the examples below are about.
-var server = socketio.New(socketio.Options{})
+// exampleClient is a Socket.IO client that shows the packets of the protocol.
+type exampleClient struct{ conn *websocket.Conn }
 
-// A middleware sees what the client sent to connect, and may refuse it. The
+// dialExample connects to the main namespace.
+func dialExample(addr net.Addr) exampleClient {
+	conn, _, err := websocket.DefaultDialer.Dial("ws://"+addr.String()+"/socket.io/?EIO=4&transport=websocket", nil)
+	if err != nil {
+		panic(err)
+	}
+	c := exampleClient{conn}
+	c.read() // the handshake of Engine.IO
+	c.send("40")
+	c.read() // the id of the socket
+	return c
+}
+
+func (c exampleClient) send(packet string) {
+	if err := c.conn.WriteMessage(websocket.TextMessage, []byte(packet)); err != nil {
+		panic(err)
+	}
+}
+
+func (c exampleClient) read() string {
+	_, packet, err := c.conn.ReadMessage()
+	if err != nil {
+		panic(err)
+	}
+	return string(packet)
+}
+
+// serveExample serves io on a free port.
+func serveExample(io *socketio.Server) (addr net.Addr, stop func()) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	web := &fasthttp.Server{Handler: io.Handler, MaxIdleWorkerDuration: time.Second}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 2)
+	go func() { ended <- web.Serve(ln) }()
+	go func() { ended <- io.Run(ctx) }()
+	return ln.Addr(), func() {
+		cancel()
+		<-ended
+		_ = web.Shutdown()
+		<-ended
+	}
+}
+
+// newExample returns the server that an example is about.
+func newExample() *socketio.Server {
+	io, err := socketio.NewServer(socketio.Options{})
+	if err != nil {
+		panic(err)
+	}
+	return io
+}
+
+// A typed handler gets its argument decoded. What it returns, and arguments
+// that cannot be decoded, reach OnError.
+func ExampleOn() {
+	type limit struct {
+		Metric string  `json:"metric"`
+		Max    float64 `json:"max"`
+	}
+	io := newExample()
+	socketio.On(io, "set-limit", func(_ context.Context, e *socketio.Event, l limit) error {
+		if l.Max <= 0 {
+			return errors.New("max must be positive")
+		}
+		return e.Ack("limit of " + l.Metric + " set")
+	})
+	io.OnError(func(_ *socketio.Socket, err error) {
+		if failed, ok := errors.AsType[*socketio.EventError](err); ok {
+			_ = failed.Event.Ack(map[string]string{"error": failed.Err.Error()})
+		}
+	})
+
+	addr, stop := serveExample(io)
+	defer stop()
+	client := dialExample(addr)
+	client.send(`421["set-limit",{"metric":"temperature","max":80}]`)
+	fmt.Println(client.read())
+	client.send(`422["set-limit",{"metric":"temperature","max":0}]`)
+	fmt.Println(client.read())
+	// Output:
+	// 431["limit of temperature set"]
+	// 432[{"error":"max must be positive"}]
+}
+
+// Sockets join rooms, and events go to the members of rooms.
+func ExampleNamespace_To() {
+	io := newExample()
+	io.On("subscribe", func(e *socketio.Event) {
+		e.Socket.Join("machine:" + e.Args.Text(0))
+		_ = e.Ack()
+	})
+
+	addr, stop := serveExample(io)
+	defer stop()
+	press, robot := dialExample(addr), dialExample(addr)
+	press.send(`421["subscribe","press-1"]`)
+	press.read()
+	robot.send(`421["subscribe","robot-1"]`)
+	robot.read()
+
+	_ = io.To("machine:press-1").Emit("state", "running")
+	_ = io.To("machine:press-1", "machine:robot-1").Emit("shift", "night")
+	fmt.Println("press:", press.read(), press.read())
+	fmt.Println("robot:", robot.read())
+	// Output:
+	// press: 42["state","running"] 42["shift","night"]
+	// robot: 42["shift","night"]
+}
+
+// A handler can wait for an acknowledgement of its own client. Its context ends
+// when the client disconnects.
+func ExampleSocket_EmitWithAck() {
+	io := newExample()
+	io.On("start", func(e *socketio.Event) {
+		answer, err := e.Socket.Timeout(time.Minute).EmitWithAck(e.Context(), "confirm", "really?")
+		switch {
+		case errors.Is(err, socketio.ErrTimeout):
+			_ = e.Ack("not confirmed")
+		case err == nil && answer.Text(0) == "yes":
+			_ = e.Ack("started")
+		}
+	})
+
+	addr, stop := serveExample(io)
+	defer stop()
+	client := dialExample(addr)
+	client.send(`421["start"]`)
+	fmt.Println(client.read())
+	client.send(`430["yes"]`)
+	fmt.Println(client.read())
+	// Output:
+	// 420["confirm","really?"]
+	// 431["started"]
+}
+
+// A broadcast can wait for the acknowledgements of all its receivers. Those
+// that came in time are returned even if others did not.
+func ExampleBroadcastOperator_EmitWithAck() {
+	io := newExample()
+	answers, err := io.To("screens").Timeout(time.Second).EmitWithAck(context.Background(), "ping")
+	fmt.Println(len(answers), err)
+	// Output: 0 <nil>
+}
+
+// A middleware sees what the client sent to connect and can reject it. The
 // client gets connect_error with the message and the data.
 func ExampleHandlers_Use() {
-	server.Of("/plant").Use(func(s *socketio.Socket) error {
+	io := newExample()
+	io.Of("/plant").Use(func(s *socketio.Socket) error {
 		var auth struct {
 			Token string `json:"token"`
 		}
-		if err := json.Unmarshal(s.Auth(), &auth); err != nil || auth.Token == "" {
-			return errors.New("no token")
-		}
-		if auth.Token != "good" {
+		if err := json.Unmarshal(s.Auth(), &auth); err != nil || auth.Token != "good" {
 			return &socketio.ConnectionError{Message: "not authorized", Data: map[string]any{"retry": false}}
 		}
 		s.Data().Set("user", "operator")
 		return nil
 	})
+
+	addr, stop := serveExample(io)
+	defer stop()
+	client := dialExample(addr)
+	client.send(`40/plant,{"token":"bad"}`)
+	fmt.Println(client.read())
+	// Output: 44/plant,{"message":"not authorized","data":{"retry":false}}
 }
 
-// Arguments are decoded by the handler, into what it expects.
+// Several arguments are decoded in one call.
 func ExampleArgs_Bind() {
-	server.On("set-limit", func(e *socketio.Event) {
+	io := newExample()
+	io.On("set-limit", func(e *socketio.Event) {
 		var (
 			machine string
-			limit   struct {
-				Metric string  `json:"metric"`
-				Max    float64 `json:"max"`
-			}
+			limit   float64
 		)
 		if err := e.Args.Bind(&machine, &limit); err != nil {
 			_ = e.Ack(map[string]string{"error": err.Error()})
 			return
 		}
-		_ = e.Ack(map[string]any{"ok": true})
+		_ = e.Ack(machine, limit)
 	})
 }
 
-// Binary arguments are []byte, on the way in and on the way out, alone or in
-// the middle of others.
+// A binary argument is a []byte, by itself or within other values.
 func ExampleArgs_Binary() {
-	server.On("picture", func(e *socketio.Event) {
+	io := newExample()
+	io.On("picture", func(e *socketio.Event) {
 		image := e.Args.Binary(0)
 		_ = e.Socket.To("screens").Emit("picture", map[string]any{"from": e.Socket.ID(), "image": image})
 	})
 }
 
-// Rooms are joined by the server; events go to their members, wherever they
-// are connected.
-func ExampleNamespace_To() {
-	server.On("subscribe", func(e *socketio.Event) {
-		e.Socket.Join("machine:" + e.Args.Text(0))
-		_ = e.Ack()
-	})
-	_ = server.To("machine:press-1", "line:a").Except("muted").Emit("state", "running")
-	_ = server.Local().Volatile().Emit("load", 0.7) // here only, and only if it can leave at once
-}
-
-// A handler may wait for its client. Acknowledgements arrive all the same.
-func ExampleSocket_EmitWithAck() {
-	server.On("start", func(e *socketio.Event) {
-		answer, err := e.Socket.Timeout(10*time.Second).EmitWithAck(context.Background(), "confirm", "really?")
-		switch {
-		case errors.Is(err, socketio.ErrTimeout):
-			_ = e.Ack("nobody confirmed")
-		case err == nil && answer.Text(0) == "yes":
-			_ = e.Ack("started")
-		}
-	})
-}
-
-// A broadcast may wait for everybody. What came in time is returned also if
-// not everything did.
-func ExampleBroadcastOperator_EmitWithAck() {
-	answers, err := server.To("screens").Timeout(time.Second).EmitWithAck(context.Background(), "ping")
-	fmt.Println(len(answers), err)
-	// Output: 0 <nil>
-}
-
-// A pattern stands for any number of namespaces, made as clients ask for them.
+// A pattern stands for any number of namespaces, created as clients ask for
+// them.
 func ExampleServer_OfRegexp() {
-	lines := server.OfRegexp(regexp.MustCompile(`^/line-\d+$`))
+	io := newExample()
+	lines := io.OfRegexp(regexp.MustCompile(`^/line-\d+$`))
 	lines.OnConnection(func(s *socketio.Socket) {
 		_ = s.Emit("hello", s.Namespace().Name())
 	})
 	_ = lines.Emit("to-all-lines")
 }
 
-// An event that goes to many sockets, but not to a room, is encoded once.
+// An event for many sockets that share no room is encoded once.
 func ExampleNamespace_Prepare() {
-	frame, err := server.Prepare("telemetry", map[string]float64{"temperature": 71.5})
+	io := newExample()
+	frame, err := io.Prepare("telemetry", map[string]float64{"temperature": 71.5})
 	if err != nil {
 		return
 	}
-	const machine = 1 // who is slow gets the newest frame of each machine only
-	for _, s := range server.Sockets() {
+	const machine = 1 // a slow client gets only the newest event of each machine
+	for _, s := range io.Sockets() {
 		_ = s.SendPreparedLatest(machine, frame)
 	}
 }
 
-// A socket may have handlers of its own: for what comes in, for what goes out,
-// and a middleware that looks at each event first.
+// A socket can have handlers of its own, for events in both directions, and
+// middlewares that see each event first.
 func ExampleSocket_Use() {
-	server.OnConnection(func(s *socketio.Socket) {
+	io := newExample()
+	io.OnConnection(func(s *socketio.Socket) {
 		s.Use(func(e *socketio.Event) error {
 			if e.Name == "operate" && s.Data().Get("user") == nil {
 				return errors.New("not signed in")
@@ -177,28 +297,34 @@ func ExampleSocket_Use() {
 	})
 }
 
-// What happens to the rooms of a server can be followed.
+// Handlers can follow which rooms exist and who is in them.
 func ExampleHandlers_OnJoinRoom() {
-	server.OnCreateRoom(func(room string) { fmt.Println("somebody looks at", room) })
-	server.OnJoinRoom(func(room, id string) { fmt.Println(id, "looks at", room) })
-	server.OnDeleteRoom(func(room string) { fmt.Println("nobody looks at", room) })
+	io := newExample()
+	io.OnCreateRoom(func(room string) { fmt.Println(room, "has its first member") })
+	io.OnJoinRoom(func(room, id string) { fmt.Println(id, "joined", room) })
+	io.OnDeleteRoom(func(room string) { fmt.Println(room, "is empty") })
 }
 
-// A namespace of a pattern can go when nobody is in it any more.
+// A namespace of a pattern can be removed when its last socket has left.
 func ExampleServer_OnNewNamespace() {
-	io := socketio.New(socketio.Options{CleanupEmptyChildNamespaces: true})
-	io.OnNewNamespace(func(n *socketio.Namespace) { fmt.Println("made", n.Name()) })
+	io, err := socketio.NewServer(socketio.Options{CleanupEmptyChildNamespaces: true})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	io.OnNewNamespace(func(n *socketio.Namespace) { fmt.Println("created", n.Name()) })
 	lines := io.OfMatch(func(name string, auth []byte) bool {
 		return len(auth) > 0 && name != "/private"
 	})
 	_ = lines.To("screens").Except("muted").Emit("shift", "night")
 	io.Of("/plant")
-	// Output: made /plant
+	// Output: created /plant
 }
 
-// Sockets of all servers can be looked at and acted on.
+// A program can look at and act on the sockets of all servers.
 func ExampleNamespace_FetchSockets() {
-	sockets, err := server.In("screens").FetchSockets(context.Background())
+	io := newExample()
+	sockets, err := io.In("screens").FetchSockets(context.Background())
 	if err != nil {
 		return
 	}
@@ -206,25 +332,29 @@ func ExampleNamespace_FetchSockets() {
 		_ = s.Join("night-shift")
 		_ = s.Emit("shift", "night")
 	}
-	_ = server.To("guests").DisconnectSockets(true)
+	_ = io.To("guests").DisconnectSockets(true)
 }
 
-// Servers speak to each other, too.
+// Servers can send events to each other.
 func ExampleNamespace_ServerSideEmitWithAck() {
-	server.OnServerSideEvent("count", func(e *socketio.ServerEvent) {
-		_ = e.Ack(len(server.Sockets()))
+	io := newExample()
+	io.OnServerSideEvent("count", func(e *socketio.ServerEvent) {
+		_ = e.Ack(len(io.Sockets()))
 	})
-	answers, err := server.ServerSideEmitWithAck(context.Background(), "count")
+	answers, err := io.ServerSideEmitWithAck(context.Background(), "count")
 	fmt.Println("other servers:", len(answers), err)
 	// Output: other servers: 0 <nil>
 }
 
-// A client that comes back within the time keeps its id, rooms and data, and
-// gets what it missed.
+// A client that reconnects in time keeps its id, rooms and data, and gets the
+// events that it missed.
 func ExampleRecovery() {
-	io := socketio.New(socketio.Options{
+	io, err := socketio.NewServer(socketio.Options{
 		Recovery: &socketio.Recovery{MaxDisconnectionDuration: time.Minute},
 	})
+	if err != nil {
+		return
+	}
 	io.OnConnection(func(s *socketio.Socket) {
 		if !s.Recovered() {
 			s.Join("news")

@@ -18,8 +18,6 @@ import (
 
 	"smart-factory-backend/app/cluster"
 	"smart-factory-backend/app/socketio"
-	"smart-factory-backend/app/socketio/engineio"
-	"smart-factory-backend/app/websocket/eventloop"
 )
 
 // testTimeout bounds every wait; only a test that fails uses it up.
@@ -37,18 +35,12 @@ type testServer struct {
 // startServer runs a server. prepare registers the handlers before a client comes.
 func startServer(t testing.TB, o socketio.Options, prepare func(io *socketio.Server)) *testServer {
 	t.Helper()
-	loop, err := eventloop.New(eventloop.Options{Shards: 1})
-	if err != nil {
+	ts := &testServer{t: t, panics: make(chan any, 100), disconnects: make(chan socketio.Reason, 10_000)}
+	o.Panicked = func(v any, _ []byte) { ts.panics <- v }
+	var err error
+	if ts.io, err = socketio.NewServer(o); err != nil {
 		t.Fatal(err)
 	}
-	ts := &testServer{t: t, panics: make(chan any, 100), disconnects: make(chan socketio.Reason, 10_000)}
-	o.Engine.Loop = loop
-	o.Engine.Detach = func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
-		cluster.Detach(ctx, func(s *cluster.Session) { f(s) })
-	}
-	o.Engine.Await = func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) }
-	o.Panicked = func(v any, _ []byte) { ts.panics <- v }
-	ts.io = socketio.New(o)
 	ts.io.OnDisconnect(func(_ *socketio.Socket, r socketio.Reason) { ts.disconnects <- r })
 	if prepare != nil {
 		prepare(ts.io)
@@ -70,34 +62,28 @@ func startServer(t testing.TB, o socketio.Options, prepare func(io *socketio.Ser
 		t.Fatal(err)
 	}
 	ts.addr = sup.Addr().String()
-	ts.run(sup, loop)
+	ts.run(sup)
 	<-sup.Ready()
 	return ts
 }
 
-// run serves until the test ends, in the order of a process: Socket.IO, then
-// HTTP, then the loop.
-func (ts *testServer) run(sup *cluster.Supervisor, loop *eventloop.Loop) {
+// run serves until the test ends: Socket.IO ends first, then HTTP.
+func (ts *testServer) run(sup *cluster.Supervisor) {
 	ctx, stop := context.WithCancel(context.Background())
-	loopCtx, stopLoop := context.WithCancel(context.Background())
+	serving, stopServing := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	ended.Go(func() {
-		defer stopLoop()
-		if err := sup.Run(ctx); err != nil {
-			ts.t.Errorf("the supervisor ended with %v", err)
+		if err := sup.Run(serving); err != nil {
+			ts.t.Errorf("Supervisor.Run = %v", err)
 		}
 	})
 	ended.Go(func() {
-		if err := loop.Run(loopCtx); err != nil {
-			ts.t.Errorf("the loop ended with %v", err)
+		defer stopServing()
+		if err := ts.io.Run(ctx); err != nil {
+			ts.t.Errorf("Server.Run = %v", err)
 		}
 	})
 	ts.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
-		defer cancel()
-		if err := ts.io.Close(ctx, 0); err != nil {
-			ts.t.Errorf("Close: %v", err)
-		}
 		stop()
 		ended.Wait()
 	})

@@ -9,8 +9,10 @@ import (
 // Options configure a Server. Zero fields have the defaults that their
 // comments name.
 type Options struct {
-	// Engine configures the Engine.IO server; Loop, Detach and Await must be
-	// set. Its Open is overwritten.
+	// Engine configures the Engine.IO server. With a nil Loop the server makes
+	// an event loop, which Run runs. With nil Detach and Await it serves on a
+	// plain fasthttp.Server as well as on app/cluster. Open and Upgraded are
+	// overwritten.
 	Engine engineio.Options
 
 	// ConnectTimeout is how long a client may take to join a namespace before
@@ -43,6 +45,10 @@ type Options struct {
 	// AckTimeout is how long a broadcast waits for acknowledgements, and a
 	// request for other servers, if neither the context nor Timeout says (5 s).
 	AckTimeout time.Duration
+	// ShutdownTimeout bounds how long Run closes the server (10 s).
+	// ShutdownSpread is the time over which Close disconnects the clients, so
+	// that they do not reconnect all at once (0, all at once).
+	ShutdownTimeout, ShutdownSpread time.Duration
 	// Recovery switches connection state recovery on.
 	Recovery *Recovery
 	// Adapter makes the adapters (NewMemoryAdapter).
@@ -68,6 +74,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.MaxNamespaces, 100)
 	setDefault(&o.MaxChildNamespaces, 10_000)
 	setDefault(&o.AckTimeout, 5*time.Second)
+	setDefault(&o.ShutdownTimeout, 10*time.Second)
 	if o.Adapter == nil {
 		o.Adapter = func(ns *Namespace) Adapter { return NewMemoryAdapter(ns) }
 	}

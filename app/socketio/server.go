@@ -11,59 +11,133 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"smart-factory-backend/app/cluster"
 	"smart-factory-backend/app/socketio/engineio"
 	"smart-factory-backend/app/websocket/eventloop"
 )
 
-// Server is a Socket.IO server. As a Namespace it is its main one, "/". All
+// Server is a Socket.IO server. As a Namespace it is the main one, "/". All
 // methods may be called concurrently.
 type Server struct {
 	*Namespace
-	options         Options
-	engine          *engineio.Server
-	attachmentBytes atomic.Int64 // bytes of attachments that wait for the rest
+	options Options
+	engine  *engineio.Server
+	loop    *eventloop.Loop // nil if the caller runs Options.Engine.Loop
+	guarded bool            // whoever calls Handler contains its panics
+	// attachmentBytes is the size of the attachments of incomplete packets.
+	attachmentBytes atomic.Int64
 
 	mu                   sync.RWMutex
 	namespaces           map[string]*Namespace
 	parents              []*ParentNamespace
 	childCount           int
 	newNamespaceHandlers []func(*Namespace)
-	closed               bool
+	running, closed      bool
 	clientCount          int
-	drained              chan struct{} // closed when the last client has gone after Close
-	stopped              chan struct{} // closed when the clients have gone, or are given up
+	drained              chan struct{} // closed when the last client has disconnected after Close
+	stopped              chan struct{} // closed when Close no longer waits for clients
 }
 
-// New makes a server. It starts nothing.
-func New(o Options) *Server {
+// NewServer returns a server whose Handler can be mounted in any
+// fasthttp.Server, and in one of app/cluster. It starts no goroutine: Run
+// serves the clients. Of a server that never runs, Close releases the
+// descriptors.
+func NewServer(o Options) (*Server, error) {
 	s := &Server{options: o.withDefaults(), namespaces: map[string]*Namespace{}, drained: make(chan struct{}), stopped: make(chan struct{})}
+	engine := &s.options.Engine
+	if engine.Loop == nil {
+		loop, err := eventloop.New(eventloop.Options{})
+		if err != nil {
+			return nil, fmt.Errorf("event loop: %w", err)
+		}
+		engine.Loop, s.loop = loop, loop
+	}
+	if s.guarded = engine.Detach != nil; !s.guarded {
+		engine.Detach = s.detach
+	}
+	if engine.Await == nil {
+		engine.Await = newWait
+	}
 	s.Namespace = s.Of("/")
-	engine := s.options.Engine
-	engine.Upgraded = sessionUpgraded
-	engine.Open = func(session *engineio.Session) engineio.Receiver { return s.openSession(session) }
-	s.engine = engineio.New(engine)
-	return s
+	own := *engine
+	own.Upgraded = sessionUpgraded
+	own.Open = func(session *engineio.Session) engineio.Receiver { return s.openSession(session) }
+	s.engine = engineio.New(own)
+	return s, nil
 }
 
-// Handler answers the requests of clients, whatever their path; by default
-// they ask for /socket.io/.
-func (s *Server) Handler(ctx *fasthttp.RequestCtx) { s.engine.Handler(ctx) }
+// Handler answers the requests of clients, on whatever path it is mounted. By
+// default clients use /socket.io/. A panic in it is contained.
+func (s *Server) Handler(ctx *fasthttp.RequestCtx) {
+	if s.guarded || cluster.Detachable(ctx) {
+		s.engine.Handler(ctx)
+		return
+	}
+	containPanic(func() { s.engine.Handler(ctx) }, func() {
+		ctx.Error("internal server error", fasthttp.StatusInternalServerError)
+	}, s.options.Panicked)
+}
 
-// Engine is the Engine.IO server.
+// Engine returns the Engine.IO server.
 func (s *Server) Engine() *engineio.Server { return s.engine }
 
-// Close refuses new clients and tells those that there are to go, spread over
-// a time with jitter, so that they do not come back all at once. Clients take
-// it as a lost connection, and come back by themselves. Then it closes the
-// adapters. When ctx ends, what is left is told at once and not waited for. A
-// second call does the same.
-func (s *Server) Close(ctx context.Context, spread time.Duration) error {
-	s.engine.Drain(ctx, spread)
+// EngineOptions returns the options of the Engine.IO server, with Loop, Detach
+// and Await set. Other Engine.IO or WebSocket endpoints of the program can
+// share them.
+func (s *Server) EngineOptions() engineio.Options { return s.options.Engine }
+
+// Run serves clients until ctx ends. Then it closes the server, within
+// Options.ShutdownTimeout, and returns when all goroutines of the server have
+// ended. It can be called once, and not after Close. If Options.Engine.Loop is
+// set, the caller runs that loop and ends it after Run.
+func (s *Server) Run(ctx context.Context) error {
+	s.mu.Lock()
+	again := s.running || s.closed
+	s.running = true
+	s.mu.Unlock()
+	if again {
+		return ErrClosed
+	}
+	loopCtx, stopLoop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLoop()
+	loopEnded := make(chan error, 1)
+	go func() {
+		if s.loop != nil {
+			loopEnded <- s.loop.Run(loopCtx)
+			return
+		}
+		<-loopCtx.Done()
+		loopEnded <- nil
+	}()
+	var failed error
+	select {
+	case <-ctx.Done():
+	case failed = <-loopEnded:
+		loopEnded <- nil
+	}
+	closeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.options.ShutdownTimeout)
+	defer cancel()
+	err := s.Close(closeCtx)
+	stopLoop()
+	return errors.Join(failed, err, <-loopEnded)
+}
+
+// Close refuses new clients, disconnects the others over
+// Options.ShutdownSpread, waits for them and closes the adapters. Clients take
+// it for a lost connection and reconnect by themselves. When ctx ends, the
+// remaining clients are disconnected at once and not waited for. Run goes on
+// until its own context ends, so the event loop still serves other endpoints
+// of the program. Close may be called several times.
+func (s *Server) Close(ctx context.Context) error {
+	s.engine.Drain(ctx, s.options.ShutdownSpread)
 	s.mu.Lock()
 	if !s.closed {
 		s.closed = true
 		if s.clientCount == 0 {
 			close(s.drained)
+		}
+		if s.loop != nil && !s.running {
+			s.loop.Close()
 		}
 	}
 	s.mu.Unlock()

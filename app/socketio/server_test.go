@@ -4,20 +4,21 @@ import (
 	"context"
 	"errors"
 	"smart-factory-backend/app/socketio"
+	"smart-factory-backend/app/websocket/eventloop"
 	"testing"
 	"time"
 )
 
 func TestClose(t *testing.T) {
 	t.Parallel()
-	forEachTransport(t, socketio.Options{}, echoServer, func(t *testing.T, ts *testServer, dial func() *testClient) {
+	forEachTransport(t, socketio.Options{ShutdownSpread: 10 * time.Millisecond}, echoServer, func(t *testing.T, ts *testServer, dial func() *testClient) {
 		c := dial()
 		c.connect("", "")
 		s := ts.io.Sockets()[0]
 		asked := make(chan error, 1)
 		go func() { asked <- errorOf(ts.io.Timeout(time.Hour).EmitWithAck(context.Background(), "q")) }()
 		c.expect(`20["q"]`)
-		must(t, ts.io.Close(t.Context(), 10*time.Millisecond))
+		must(t, ts.io.Close(t.Context()))
 		if err := receive(t, asked); !errors.Is(err, socketio.ErrClosed) {
 			t.Errorf("EmitWithAck ended with %v, want ErrClosed", err)
 		}
@@ -45,7 +46,7 @@ func TestClose(t *testing.T) {
 		if got := s.Rooms(); len(got) != 0 {
 			t.Errorf("Rooms() = %v after Close", got)
 		}
-		must(t, ts.io.Close(t.Context(), 0))
+		must(t, ts.io.Close(t.Context()))
 	})
 }
 
@@ -67,8 +68,50 @@ func TestCloseStopsWaitingAtDeadline(t *testing.T) {
 	waitUntil(t, "the receiver waits", ts.io.Sockets()[0].ReceivePaused)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if err := ts.io.Close(ctx, 0); !errors.Is(err, context.DeadlineExceeded) {
+	if err := ts.io.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Close() = %v, want the deadline", err)
 	}
 	close(gate)
+}
+
+func TestRunAndCloseInEitherOrder(t *testing.T) {
+	t.Parallel()
+	newServer := func() *socketio.Server {
+		s, err := socketio.NewServer(socketio.Options{})
+		must(t, err)
+		return s
+	}
+	t.Run("cancelled at once", func(t *testing.T) {
+		t.Parallel()
+		s := newServer()
+		must(t, s.Run(canceled()))
+		if err := s.Run(t.Context()); err == nil {
+			t.Error("second Run = nil, want an error")
+		}
+		must(t, s.Close(t.Context()))
+	})
+	t.Run("closed before it runs", func(t *testing.T) {
+		t.Parallel()
+		s := newServer()
+		must(t, s.Close(t.Context()))
+		must(t, s.Close(t.Context()))
+		if err := s.Run(t.Context()); err == nil {
+			t.Error("Run after Close = nil, want an error")
+		}
+	})
+	t.Run("closed while it runs", func(t *testing.T) {
+		t.Parallel()
+		s := newServer()
+		ctx, stop := context.WithCancel(t.Context())
+		ran := make(chan struct{})
+		s.EngineOptions().Loop.After(new(eventloop.Timer), time.Millisecond, func() { close(ran) })
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		receive(t, ran)
+		must(t, s.Close(t.Context()))
+		stop()
+		if err := receive(t, ended); err != nil {
+			t.Errorf("Run = %v, want nil", err)
+		}
+	})
 }

@@ -41,7 +41,8 @@ type Socket struct {
 	queue       eventQueue
 	ackWaiters  int32 // handlers that wait for an acknowledgement
 	acks        map[uint64]func(Args, error)
-	formerRooms []string // the rooms that it was in, while it is disconnecting
+	context     *socketContext // nil until Context is called
+	formerRooms []string       // the rooms that it was in, while it is disconnecting
 }
 
 // ID is the socket's id, other than its session's. It is also the name of a
@@ -233,6 +234,7 @@ func (s *Socket) reject(err error) {
 	s.mu.Lock()
 	open := s.state.Load() == connecting
 	s.state.Store(disconnected)
+	s.endContextLocked()
 	s.mu.Unlock()
 	s.client.removeSocket(s)
 	if open {
@@ -250,6 +252,7 @@ func (s *Socket) disconnect(reason Reason) {
 		return
 	}
 	s.state.Store(disconnected)
+	s.endContextLocked()
 	acks := s.acks
 	s.acks = nil
 	s.queue.signalSpace()
@@ -275,11 +278,12 @@ func (s *Socket) runDisconnectHandlers(reason Reason, rooms []string) {
 	s.mu.Lock()
 	s.formerRooms = rooms
 	s.mu.Unlock()
-	defer func() {
+	clearRooms := func() {
 		s.mu.Lock()
 		s.formerRooms = nil
 		s.mu.Unlock()
-	}()
+	}
+	defer clearRooms() // after a panic, too
 	shared := s.ns.load()
 	for _, f := range shared.disconnecting {
 		f(s, reason)
@@ -287,9 +291,7 @@ func (s *Socket) runDisconnectHandlers(reason Reason, rooms []string) {
 	for _, f := range local.disconnecting {
 		f(reason)
 	}
-	s.mu.Lock()
-	s.formerRooms = nil
-	s.mu.Unlock()
+	clearRooms()
 	for _, f := range shared.disconnect {
 		f(s, reason)
 	}

@@ -63,7 +63,7 @@ func run(ctx context.Context, s settings, log *slog.Logger, ready func(addr stri
 		MaxPayload: s.maxPayload, QueueLimit: queueLimit,
 	}
 	options := socketio.Options{
-		Engine: engine, ConnectTimeout: s.connectTimeout, AckTimeout: s.requestsTimeout,
+		Engine: engine, ConnectTimeout: s.connectTimeout, ShutdownSpread: s.spread, AckTimeout: s.requestsTimeout,
 		Panicked: func(value any, stack []byte) {
 			log.Error("panic contained", slog.String("value", fmt.Sprint(value)), slog.String("stack", string(stack)))
 		},
@@ -90,7 +90,11 @@ func run(ctx context.Context, s settings, log *slog.Logger, ready func(addr stri
 			}
 		})
 	}
-	io := socketio.New(options)
+	io, err := socketio.NewServer(options)
+	if err != nil {
+		loop.Close()
+		return err
+	}
 	for _, name := range []string{"/", "/custom", "/auth"} {
 		registerEvents(ctx, io.Of(name))
 	}
@@ -103,7 +107,7 @@ func run(ctx context.Context, s settings, log *slog.Logger, ready func(addr stri
 		Handler: func(ctx *fasthttp.RequestCtx) { route(ctx, io, echo, page) },
 		Close: func(ctx context.Context) error {
 			echo.engine.Drain(ctx, s.spread)
-			return io.Close(ctx, s.spread)
+			return io.Close(ctx)
 		},
 		ShutdownTimeout: 10 * time.Second,
 	})

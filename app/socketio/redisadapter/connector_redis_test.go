@@ -135,7 +135,9 @@ func startServer(t *testing.T, o redisadapter.Options) *server {
 	if s.redis, err = redisadapter.New(o); err != nil {
 		t.Fatal(err)
 	}
-	s.io = socketio.New(socketio.Options{Adapter: s.redis.Adapter, AckTimeout: testTimeout})
+	if s.io, err = socketio.NewServer(socketio.Options{Adapter: s.redis.Adapter, AckTimeout: testTimeout}); err != nil {
+		t.Fatal(err)
+	}
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
 	go func() { // ends with the test

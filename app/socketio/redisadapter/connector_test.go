@@ -54,7 +54,11 @@ func TestWithoutRedis(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	io := socketio.New(socketio.Options{Adapter: r.Adapter})
+	io, err := socketio.NewServer(socketio.Options{Adapter: r.Adapter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = io.Close(context.WithoutCancel(t.Context())) }()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	use := func() {

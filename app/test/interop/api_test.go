@@ -5,6 +5,7 @@ package interop_test
 import (
 	"context"
 	"errors"
+	"net"
 	"regexp"
 	"sync"
 	"testing"
@@ -12,48 +13,39 @@ import (
 
 	"smart-factory-backend/app/socketio"
 	"smart-factory-backend/app/socketio/engineio"
-	"smart-factory-backend/app/socketio/standalone"
 
 	"github.com/valyala/fasthttp"
 )
 
-// TestIntegrationAPI: what the example server has no use for, as the JavaScript
-// clients see it.
+// TestIntegrationAPI checks, on a plain fasthttp.Server and with the JavaScript
+// clients, what the example server does not use.
 func TestIntegrationAPI(t *testing.T) {
 	t.Parallel()
-	loop, err := standalone.Loop()
+	io, err := socketio.NewServer(socketio.Options{
+		// Nothing here may wait for a ping that is not answered.
+		Engine:                      engineio.Options{Deflate: true, PingTimeout: time.Hour},
+		CleanupEmptyChildNamespaces: true,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	io := socketio.New(socketio.Options{
-		// Nothing here may wait for a ping that is not answered.
-		Engine: engineio.Options{
-			Loop: loop, Detach: standalone.Detach, Await: standalone.Await, Deflate: true, PingTimeout: time.Hour,
-		},
-		CleanupEmptyChildNamespaces: true,
-	})
 	serveAPI(io)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := &fasthttp.Server{Handler: io.Handler}
 	ctx, stop := context.WithCancel(context.Background())
-	ready, ended := make(chan string, 1), make(chan error, 1)
-	go func() {
-		ended <- standalone.Run(ctx, loop, standalone.Options{
-			Host: "127.0.0.1", Handler: func(ctx *fasthttp.RequestCtx) { io.Handler(ctx) },
-			Ready: func(addr string) { ready <- "http://" + addr },
-			Close: func(ctx context.Context) error { return io.Close(ctx, 0) },
-		})
-	}()
+	served, ended := make(chan error, 1), make(chan error, 1)
+	go func() { served <- web.Serve(ln) }()
+	go func() { ended <- io.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
-		if err := <-ended; err != nil {
+		if err := errors.Join(<-ended, web.Shutdown(), <-served); err != nil {
 			t.Errorf("the server ended with %v", err)
 		}
 	})
-	select {
-	case url := <-ready:
-		script(t, 2*patience, "api.js", url)
-	case <-time.After(patience):
-		t.Fatal("the server does not get ready")
-	}
+	script(t, 2*patience, "api.js", "http://"+ln.Addr().String())
 }
 
 // journal is what happened to somebody, in order.
