@@ -31,15 +31,15 @@ func TestActiveReportsWhetherAPrincipalsKeyIsStillConfigured(t *testing.T) {
 	}
 	keys := access.NewKeys(list)
 	if !keys.Active(access.Principal{Name: "a", Role: access.RoleRead}) {
-		t.Error("a key that is in force is not held")
+		t.Error("Active() of a configured key = false, want true")
 	}
 	for _, p := range []access.Principal{{}, {Name: "a", Role: access.RoleAdmin}, {Name: "b", Role: access.RoleRead}} {
 		if keys.Active(p) {
-			t.Errorf("Hold(%+v) = true", p)
+			t.Errorf("Active(%+v) = true, want false", p)
 		}
 	}
 	if keys.Replace(access.List{}); keys.Active(access.Principal{Name: "a", Role: access.RoleRead}) {
-		t.Error("a key that was replaced is held")
+		t.Error("Active() of a replaced key = true, want false")
 	}
 }
 
@@ -54,12 +54,12 @@ func TestAuthenticateFindsTheKeyOfASecret(t *testing.T) {
 	}
 	for secret, want := range tests {
 		if got, ok := keys.Authenticate([]byte(secret)); !ok || got != want {
-			t.Errorf("Find(%q) = %v, %v, want %v", secret, got, ok, want)
+			t.Errorf("Authenticate(%q) = %v, %v, want %v", secret, got, ok, want)
 		}
 	}
 	for _, secret := range []string{"", "press-7", "s3cr3t", "s3cr3t-root ", "S3CR3T-ROOT", strings.Repeat("x", 10_000)} {
 		if got, ok := keys.Authenticate([]byte(secret)); ok {
-			t.Errorf("Find(%q) = %v, want nobody", secret, got)
+			t.Errorf("Authenticate(%q) = %v, want no principal", secret, got)
 		}
 	}
 }
@@ -91,8 +91,8 @@ func TestParseReportsEveryProblemWithoutTheSecret(t *testing.T) {
 		t.Fatal("Parse of a bad list = nil, want an error")
 	}
 	for _, want := range []string{
-		`API key 2: role "boss"`, "API key 3: it must have the form name:role:secret", `API key 4: the name "a" appears twice`,
-		`API key 5: "c" has the same secret as "a"`, "API key 6:", "API key 7:", "API key 8: its secret is longer",
+		`API key 2: role "boss"`, "API key 3: want name:role:secret", `API key 4: the name "a" appears twice`,
+		`API key 5: "c" has the same secret as "a"`, "API key 6:", "API key 7:", "API key 8: the secret is longer",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("Parse error %q does not say %q", err, want)
@@ -108,10 +108,10 @@ func TestAnEmptyListIsUnrestricted(t *testing.T) {
 	for _, list := range []string{"", "  "} {
 		keys := access.NewKeys(parse(t, list))
 		if !keys.Unrestricted() {
-			t.Errorf("Open() with list %q = false, want true", list)
+			t.Errorf("Unrestricted() with list %q = false, want true", list)
 		}
 		if _, ok := keys.Authenticate([]byte("anything")); ok {
-			t.Errorf("Find without keys = true, want false")
+			t.Errorf("Authenticate without keys = true, want false")
 		}
 	}
 }
@@ -163,7 +163,7 @@ func TestReplaceDuringAuthentication(t *testing.T) {
 		t.Error("a replaced key still works")
 	}
 	if p, ok := keys.Authenticate([]byte("secret-of-new")); !ok || p.Name != "new" {
-		t.Errorf("Find of the new key = %v, %v", p, ok)
+		t.Errorf("Authenticate of the new key = %v, %v", p, ok)
 	}
 }
 
@@ -181,7 +181,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func BenchmarkFind(b *testing.B) {
+func BenchmarkAuthenticate(b *testing.B) {
 	l, err := access.Parse(sample)
 	if err != nil {
 		b.Fatal(err)

@@ -1,7 +1,7 @@
-// Package access decides who may do what: it reads the list of API keys,
-// recognises a secret and knows what each role allows. How a secret travels
-// (header, path, handshake) is up to the transport that asks.
+// Package access authenticates and authorizes clients: it parses the list of API
+// keys, finds the key of a secret and defines what each role allows. The
+// transport extracts the secret from a header, a path or a handshake.
 //
-// Secrets are kept as SHA-256 sums only and are compared in constant time.
-// Everything here is safe for concurrent use.
+// Secrets are stored as SHA-256 sums only and compared in constant time. All
+// functions and methods are safe for concurrent use.
 package access

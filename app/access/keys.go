@@ -6,37 +6,37 @@ import (
 	"sync/atomic"
 )
 
-// maxSecret bounds what is hashed for a request.
+// maxSecretBytes bounds the secret that a request can have hashed.
 const maxSecretBytes = 512
 
-// Principal is whoever made a request, as far as the key tells.
+// Principal identifies the client that made a request by its key.
 type Principal struct {
-	// Name is the key's name, "" when no keys are configured.
+	// Name is the name of the key, or "" if no keys are configured.
 	Name string
 	Role Role
 }
 
-// Keys are the API keys in force. They can be replaced while requests are
-// being checked; each check sees either the old ones or the new ones.
+// Keys holds the configured API keys. Replace may be called at any time: each
+// other call uses either the old list or the new one.
 type Keys struct {
 	list atomic.Pointer[List]
 }
 
-// NewKeys returns Keys that start with l.
+// NewKeys returns Keys with the list l.
 func NewKeys(l List) *Keys {
 	k := new(Keys)
 	k.Replace(l)
 	return k
 }
 
-// Replace puts l in force.
+// Replace replaces the list with l.
 func (k *Keys) Replace(l List) { k.list.Store(&l) }
 
-// Open reports whether there are no keys at all: then everybody may do
-// everything, which is meant for development.
+// Unrestricted reports whether no keys are configured. Callers then allow every
+// action without a key, which is meant for development.
 func (k *Keys) Unrestricted() bool { return len(k.list.Load().keys) == 0 }
 
-// Hold reports whether a key of that name and role is in force.
+// Active reports whether a key with the name and role of p is configured.
 func (k *Keys) Active(p Principal) bool {
 	for _, key := range k.list.Load().keys {
 		if key.name == p.Name && key.role == p.Role {
@@ -46,8 +46,9 @@ func (k *Keys) Active(p Principal) bool {
 	return false
 }
 
-// Find returns whose secret this is. The time that it takes depends on the
-// number of keys and the length of secret, not on the keys' contents.
+// Authenticate returns the principal whose key has the given secret. Its running
+// time depends on the number of keys and the length of secret, not on the
+// contents of the keys.
 func (k *Keys) Authenticate(secret []byte) (Principal, bool) {
 	if len(secret) == 0 || len(secret) > maxSecretBytes {
 		return Principal{}, false

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// List is a parsed list of API keys. However it is printed, it shows *** and
-// no key. The zero List has no keys.
+// List is a parsed list of API keys, which always prints as ***. The zero List
+// has no keys.
 type List struct {
 	keys []key
 }
@@ -21,13 +21,11 @@ type key struct {
 	sum  [sha256.Size]byte
 }
 
-// redacted stands for a List wherever one is printed.
 const redacted = "***"
 
-// Parse reads keys of the form name:role:secret, separated by commas. Spaces
-// around an entry are ignored; a secret may contain colons. Names and secrets
-// must be unique. All problems are reported together; an error never contains
-// a secret.
+// Parse parses keys of the form name:role:secret, separated by commas. It ignores
+// space around a key; a secret may contain colons. Names and secrets must be
+// unique. The error joins all problems and contains no secret.
 func Parse(list string) (List, error) {
 	var (
 		l        List
@@ -54,14 +52,14 @@ func Parse(list string) (List, error) {
 func parseKey(entry string) (key, error) {
 	parts := strings.SplitN(entry, ":", 3)
 	if len(parts) != 3 {
-		return key{}, errors.New("it must have the form name:role:secret")
+		return key{}, errors.New("want name:role:secret")
 	}
 	name, secret := parts[0], parts[2]
 	if name == "" || secret == "" {
-		return key{}, errors.New("neither its name nor its secret can be empty")
+		return key{}, errors.New("the name or the secret is empty")
 	}
 	if len(secret) > maxSecretBytes {
-		return key{}, fmt.Errorf("its secret is longer than %d bytes", maxSecretBytes)
+		return key{}, fmt.Errorf("the secret is longer than %d bytes", maxSecretBytes)
 	}
 	role, err := ParseRole(parts[1])
 	if err != nil {
@@ -83,7 +81,7 @@ func (l *List) add(k key) error {
 	return nil
 }
 
-// Len returns how many keys there are.
+// Len returns the number of keys.
 func (l List) Len() int { return len(l.keys) }
 
 // String returns ***.

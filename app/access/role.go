@@ -2,18 +2,18 @@ package access
 
 import "fmt"
 
-// Action is what a request wants to do.
+// Action is the kind of operation that a request performs.
 type Action uint8
 
-// The actions that a route can ask for.
+// The actions that a route can require.
 const (
-	// Read looks at data: latest values, history, the live events.
+	// Read reads data: latest values, history, live events.
 	Read Action = iota
-	// Ingest sends readings.
+	// Ingest writes readings.
 	Ingest
-	// Operate acts on the plant's behalf: acknowledges alarms, reports states.
+	// Operate performs an operator's work: acknowledges alarms, reports states.
 	Operate
-	// Administer changes what is configured, and injects faults.
+	// Administer changes the configuration and injects faults.
 	Administer
 )
 
@@ -32,23 +32,23 @@ func (a Action) String() string {
 	return "unknown"
 }
 
-// Role is what a key was issued for. The zero Role allows nothing.
+// Role is the set of actions that a key allows. The zero Role allows none.
 type Role uint8
 
 // The roles, and what each of them allows.
 const (
 	// RoleRead allows Read.
 	RoleRead Role = iota + 1
-	// RoleIngest allows Ingest and nothing else: the key in a machine can't
-	// be used to look at the plant.
+	// RoleIngest allows only Ingest: a key stored in a machine can't be used to
+	// read data.
 	RoleIngest
 	// RoleOperate allows Read and Operate.
 	RoleOperate
-	// RoleAdmin allows everything.
+	// RoleAdmin allows every action.
 	RoleAdmin
 )
 
-// Allows reports whether a key of this role may do a.
+// Allows reports whether the role allows a.
 func (r Role) Allows(a Action) bool {
 	switch r {
 	case RoleRead:
@@ -63,7 +63,7 @@ func (r Role) Allows(a Action) bool {
 	return false
 }
 
-// String returns the role's name as it is written in a list of keys.
+// String returns the role's name in a list of keys, or "none".
 func (r Role) String() string {
 	switch r {
 	case RoleRead:
@@ -78,12 +78,12 @@ func (r Role) String() string {
 	return "none"
 }
 
-// ParseRole returns the role of that name.
+// ParseRole returns the role with the given name.
 func ParseRole(name string) (Role, error) {
 	for r := RoleRead; r <= RoleAdmin; r++ {
 		if name == r.String() {
 			return r, nil
 		}
 	}
-	return 0, fmt.Errorf("role %q: it must be read, ingest, operate or admin", name)
+	return 0, fmt.Errorf("role %q: want read, ingest, operate or admin", name)
 }

@@ -16,17 +16,17 @@ import (
 
 const replayUsage = `usage: smart-factory-backend replay [flags] FILE...
 
-Posts recorded telemetry to a server, by default at the pace at which it was
-recorded. A FILE is CSV with a header: the time first (2006-01-02 15:04:05 in
-UTC, RFC 3339 or Unix milliseconds), then one column per metric; separated by
-comma, semicolon or tab. The machine is named after the file, a metric after
-its column in snake_case. Files of one machine are posted one after another,
-different machines at the same time.
+Posts recorded telemetry to a server, by default at the speed at which it was
+recorded. A FILE is CSV with a header: the timestamp first (2006-01-02 15:04:05
+in UTC, RFC 3339 or Unix milliseconds), then one column per metric, separated by
+comma, semicolon or tab. The machine is named after the file, and a metric after
+its column in snake_case. Files of one machine are posted in sequence, those of
+different machines concurrently.
 
 flags:
 `
 
-// renames collects --map flags.
+// metricNames holds the --map flags: the metric of each renamed column.
 type metricNames map[string]string
 
 func (r metricNames) String() string { return "" }
@@ -40,14 +40,14 @@ func (r metricNames) Set(pair string) error {
 	return nil
 }
 
-// replayFlags are the options of replay and how its outcome is shown.
+// replayConfig holds the flags of replay.
 type replayConfig struct {
 	replay.Options
 	fast, json bool
 }
 
-// replayCommand posts recordings to a server. It returns exitOK only if every
-// reading was accepted.
+// replayCommand posts recordings to a server. It returns exitOK only if the
+// server accepted every reading.
 func replayCommand(ctx context.Context, args []string, p process) int {
 	f, err := parseReplay(args, p)
 	if errors.Is(err, flag.ErrHelp) {
@@ -70,7 +70,7 @@ func replayCommand(ctx context.Context, args []string, p process) int {
 	return f.report(sum, p)
 }
 
-// report writes the summary and chooses the exit code.
+// report writes the summary and returns the exit code.
 func (f replayConfig) report(sum replay.Summary, p process) int {
 	var err error
 	if f.json {
@@ -89,7 +89,7 @@ func (f replayConfig) report(sum replay.Summary, p process) int {
 	return exitOK
 }
 
-// parseReplay reads the command line, in which flags may also follow files.
+// parseReplay parses the command line, in which flags may also follow files.
 func parseReplay(args []string, p process) (replayConfig, error) {
 	var f replayConfig
 	set := f.flagSet(p)
@@ -123,26 +123,26 @@ func parseReplay(args []string, p process) (replayConfig, error) {
 	return f, nil
 }
 
-// flagSet binds the flags to f.
+// flagSet returns the flags, bound to f.
 func (f *replayConfig) flagSet(p process) *flag.FlagSet {
 	set := flag.NewFlagSet("replay", flag.ContinueOnError)
-	set.SetOutput(io.Discard) // the caller tells what is wrong
+	set.SetOutput(io.Discard) // the caller reports errors
 	f.Columns.Rename = make(metricNames)
 	set.StringVar(&f.URL, "url", "http://127.0.0.1:"+cmp.Or(p.getenv("PORT"), "3000"), "`URL` of the server")
 	set.StringVar(&f.Key, "key", "", "API `key`; better given as API_KEY in the environment")
 	set.StringVar(&f.Machine, "machine", "", "`name` of the machine, for all files (default: the file's name without extension)")
 	set.StringVar(&f.Columns.Metric, "metric", "", "`name` of the metric of a file with one value column (default: its header)")
 	set.Var(metricNames(f.Columns.Rename), "map", "`COLUMN=METRIC` names a column's metric; may be repeated")
-	set.BoolVar(&f.Columns.Labels, "labels", false, "send the columns anomaly and changepoint too")
-	set.Float64Var(&f.Speed, "speed", 1, "pace as a `multiple` of the recorded one")
-	set.BoolVar(&f.fast, "fast", false, "as fast as the server takes it")
-	set.BoolVar(&f.ShiftToNow, "shift-to-now", false, "give each reading the time at which it is due; with --fast, move the recording so that it ends now")
-	set.IntVar(&f.Batch, "batch", 1000, "most `points` in a request")
-	set.IntVar(&f.Clients, "clients", 0, "`number` of machines replayed at the same time (default: all, with --fast 4)")
+	set.BoolVar(&f.Columns.Labels, "labels", false, "also send the columns anomaly and changepoint")
+	set.Float64Var(&f.Speed, "speed", 1, "speed as a `multiple` of the recorded one")
+	set.BoolVar(&f.fast, "fast", false, "as fast as the server accepts it")
+	set.BoolVar(&f.ShiftToNow, "shift-to-now", false, "replace each timestamp by the time of sending; with --fast, shift the recording so that it ends now")
+	set.IntVar(&f.Batch, "batch", 1000, "maximum number of `points` per request")
+	set.IntVar(&f.Clients, "clients", 0, "`number` of machines replayed concurrently (default: all, with --fast 4)")
 	set.BoolVar(&f.Gzip, "gzip", false, "compress requests")
-	set.DurationVar(&f.RetryFor, "retry-for", time.Minute, "how long to repeat a request while the server is away or overloaded")
-	set.Int64Var(&f.SkipRows, "skip-rows", 0, "leave out so many `rows` at the beginning of the file")
-	set.StringVar(&f.State, "state", "", "note in `FILE` what is acknowledged, and go on from there if it exists")
+	set.DurationVar(&f.RetryFor, "retry-for", time.Minute, "how long to retry a request while the server is unreachable or overloaded")
+	set.Int64Var(&f.SkipRows, "skip-rows", 0, "number of `rows` to skip at the beginning of the file")
+	set.StringVar(&f.State, "state", "", "record in `FILE` what the server has acknowledged, and continue from there if it exists")
 	set.BoolVar(&f.json, "json", false, "print the summary as JSON")
 	return set
 }

@@ -54,8 +54,8 @@ func TestUnitContainsSetVariablesButNoSecrets(t *testing.T) {
 	}
 }
 
-// A Go program that crashes, or that the watchdog ends by SIGABRT, exits with 2
-// like one that was called wrongly: systemd has to start it again all the same.
+// A Go program that crashes, or that receives SIGABRT from the watchdog, exits
+// with code 2, as after a usage error. systemd must restart it nevertheless.
 func TestUnitRestartsAfterEveryFailure(t *testing.T) {
 	t.Parallel()
 	out, err := program(t, nil, "unit").Output()
@@ -63,7 +63,7 @@ func TestUnitRestartsAfterEveryFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(out), "\nRestart=on-failure\n") || strings.Contains(string(out), "\nRestartPreventExitStatus=") {
-		t.Errorf("the unit leaves failures as they are:\n%s", out)
+		t.Errorf("the unit does not restart after every failure:\n%s", out)
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Bytes is a size in bytes. Its text is a whole number, with Ki, Mi or Gi
-// behind it for multiples of 1024.
+// Bytes is a size in bytes. Its text is a whole number, optionally followed by
+// Ki, Mi or Gi for multiples of 1024.
 type Bytes int64
 
 var byteUnits = []struct {
@@ -18,8 +18,8 @@ var byteUnits = []struct {
 
 var errBytes = errors.New("not a size")
 
-// ParseBytes reads what String writes, and any other whole number with one of
-// the suffixes. A negative size is an error.
+// ParseBytes parses a text such as 65536, 512Ki or 4Mi. A negative size is an
+// error.
 func ParseBytes(text string) (Bytes, error) {
 	unit := Bytes(1)
 	for _, u := range byteUnits {
@@ -41,7 +41,7 @@ func (b *Bytes) Decode(text string) (err error) {
 	return err
 }
 
-// String returns the size with the largest suffix that loses nothing.
+// String returns the size with the largest suffix that represents it exactly.
 func (b Bytes) String() string {
 	for _, u := range byteUnits {
 		if b != 0 && b%u.size == 0 {

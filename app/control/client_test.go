@@ -21,7 +21,7 @@ func TestDialExplainsWhyTheServerIsUnreachable(t *testing.T) {
 	tests := map[string]struct{ path, want string }{
 		"no socket":     {missing, "not running: no socket at " + missing},
 		"no directory":  {filepath.Join(missing, "x"), "not running: no socket at " + filepath.Join(missing, "x")},
-		"dead process":  {dead, "not running: nobody listens at " + dead + " any more"},
+		"dead process":  {dead, "not running: no process listens at " + dead + " any more"},
 		"relative path": {"no-such.sock", "not running: no socket at no-such.sock"},
 	}
 	for name, tt := range tests {
@@ -48,12 +48,12 @@ func TestClientReceivesBackendErrors(t *testing.T) {
 	if _, err := c.Scale(t.Context(), -1); err == nil || err.Error() != "n must be a whole number, at least 0" {
 		t.Errorf("Scale(-1) = %v, want that it is refused", err)
 	}
-	if _, err := c.Status(t.Context()); err == nil || err.Error() != "the answer can't be written as JSON" {
+	if _, err := c.Status(t.Context()); err == nil || err.Error() != "the response can't be encoded as JSON" {
 		t.Errorf("Status() that is no JSON = %v, want an error", err)
 	}
 }
 
-// serveRaw answers every connection at a new socket with text.
+// serveRawResponse responds to every connection to a new socket with text.
 func serveRawResponse(t *testing.T, text string) (path string) {
 	t.Helper()
 	path = socketPath(t)
@@ -84,10 +84,10 @@ func serveRawResponse(t *testing.T, text string) (path string) {
 func TestClientReportsMalformedResponses(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ answer, want string }{
-		"none":         {"", "broke off without an answer"},
+		"none":         {"", "closed the connection without a response"},
 		"not HTTP":     {"+PONG\r\n", "malformed HTTP"},
-		"not JSON":     {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "makes no sense"},
-		"cut off":      {"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{", "read the answer from"},
+		"not JSON":     {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "is invalid"},
+		"cut off":      {"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{", "read the response from"},
 		"another page": {"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nhi", "404 Not Found"},
 	}
 	for name, tt := range tests {
@@ -104,15 +104,15 @@ func TestClientReportsMalformedResponses(t *testing.T) {
 func TestCallEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
-	begun := make(chan struct{})
+	started := make(chan struct{})
 	startServer(t, path, backend{reload: func(ctx context.Context) (control.ReloadResult, error) {
-		close(begun)
-		<-ctx.Done() // which also ends when the client goes away
+		close(started)
+		<-ctx.Done() // which also ends when the client disconnects
 		return control.ReloadResult{}, ctx.Err()
 	}})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		<-begun
+		<-started
 		cancel()
 	}()
 	if _, err := dial(t, path).Reload(ctx); !errors.Is(err, context.Canceled) {

@@ -1,9 +1,9 @@
-// Package control is the control socket: a Unix socket of mode 0600 over
-// which an operator asks a running process for its status and tells it to
-// reload or to scale.
+// Package control implements the control socket: a Unix socket with mode 0600
+// through which an operator reads the status of a running process, reloads it
+// and changes its number of workers.
 //
-// It speaks HTTP/1.1 and JSON: GET /status, POST /reload, POST /scale?n=N. An
-// error is an object with the member "error" and a status of 400 or above.
-// Server and Client are safe for concurrent use. What status means and what
-// the commands do is up to the Backend.
+// The protocol is HTTP/1.1 with JSON bodies: GET /status, POST /reload and
+// POST /scale?n=N. An error response has a status of 400 or above and an object
+// with the member "error". Server and Client are safe for concurrent use. A
+// Backend implements the operations.
 package control

@@ -3,8 +3,8 @@ package control
 import "errors"
 
 var (
-	// ErrInUse says that a live process holds the control socket.
+	// ErrInUse means that a running process listens on the control socket.
 	ErrInUse = errors.New("control socket in use")
-	// ErrNotRunning says that there is no socket, or nobody behind it.
+	// ErrNotRunning means that no process listens on the control socket.
 	ErrNotRunning = errors.New("not running")
 )

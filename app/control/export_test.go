@@ -2,6 +2,5 @@ package control
 
 import "time"
 
-// LastAnswersWithin sets how long the answers of calls that Run has cancelled
-// may take.
+// SetShutdownGrace sets how long Run waits for the responses of canceled calls.
 func SetShutdownGrace(s *Server, moment time.Duration) { s.shutdownGrace = moment }

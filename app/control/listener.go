@@ -14,23 +14,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// claim is a listening socket at a path that this process has to itself.
+// exclusiveListener is a Unix listener and a lock on its path.
 type exclusiveListener struct {
-	UnixListener *net.UnixListener
-	path         string
-	info         os.FileInfo // of the socket, to remove no other
-	lockFD       int         // file descriptor
+	socket *net.UnixListener
+	path   string
+	info   os.FileInfo // of the socket file, so that close removes no other
+	lockFD int         // the lock lasts until this descriptor is closed
 }
 
-// claimPath listens on a Unix socket at path. What a dead process left there
-// is replaced; a live one, and anything that isn't a socket, is an error.
+// listenExclusive listens on a Unix socket at path. It replaces the socket of a
+// process that has ended. A socket with a listener is ErrInUse, and any other
+// file is an error.
 func listenExclusive(path string) (*exclusiveListener, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	if longest := len(unix.RawSockaddrUnix{}.Path) - 1; len(path) > longest {
-		return nil, fmt.Errorf("control socket %s: the path has %d bytes, the system takes %d", path, len(path), longest)
+		return nil, fmt.Errorf("control socket %s: the path has %d bytes, but the system allows %d", path, len(path), longest)
 	}
 	lock, err := lockPath(path)
 	if err != nil {
@@ -46,36 +47,37 @@ func listenExclusive(path string) (*exclusiveListener, error) {
 		_ = unix.Close(lock)
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
 	}
-	c := &exclusiveListener{UnixListener: listener, path: path, lockFD: lock}
-	if c.info, err = os.Lstat(path); err == nil && c.info.Mode().Perm() != 0o600 {
-		err = fmt.Errorf("the system made it with mode %v", c.info.Mode())
+	l := &exclusiveListener{socket: listener, path: path, lockFD: lock}
+	if l.info, err = os.Lstat(path); err == nil && l.info.Mode().Perm() != 0o600 {
+		err = fmt.Errorf("the system created it with mode %v", l.info.Mode())
 	}
 	if err != nil {
-		c.close()
+		l.close()
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
 	}
-	return c, nil
+	return l, nil
 }
 
-// release gives the path up and removes the socket if it is still ours.
-func (c *exclusiveListener) close() {
-	_ = c.UnixListener.Close()
-	if now, err := os.Lstat(c.path); err == nil && c.info != nil && os.SameFile(now, c.info) {
-		_ = os.Remove(c.path)
+// close closes the listener, removes its socket file unless that was replaced,
+// and releases the lock.
+func (l *exclusiveListener) close() {
+	_ = l.socket.Close()
+	if now, err := os.Lstat(l.path); err == nil && l.info != nil && os.SameFile(now, l.info) {
+		_ = os.Remove(l.path)
 	}
-	_ = unix.Close(c.lockFD)
+	_ = unix.Close(l.lockFD)
 }
 
-// lockPath keeps other processes from claiming path at the same time, which
-// could remove each other's socket. The lock is a name in the kernel's
-// abstract namespace: it leaves no file and ends with the process.
+// lockPath locks path against other processes, which could otherwise remove each
+// other's socket. The lock is a socket name in the kernel's abstract namespace,
+// see unix(7): it leaves no file and ends with the process.
 func lockPath(path string) (fd int, err error) {
 	fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("control socket %s: %w", path, err)
 	}
-	// The leading @ stands for a zero byte, so the name is as long as path
-	// with its leading slash.
+	// The leading @ denotes a zero byte, so the name is as long as path with its
+	// leading slash.
 	if err = unix.Bind(fd, &unix.SockaddrUnix{Name: "@" + path[1:]}); err == nil {
 		return fd, nil
 	}
@@ -86,8 +88,8 @@ func lockPath(path string) (fd int, err error) {
 	return -1, fmt.Errorf("control socket %s: lock: %w", path, err)
 }
 
-// listen binds a socket that has mode 0600 from its first moment: Linux gives
-// the file the mode of the socket.
+// listen listens on a socket file that has mode 0600 when it appears: Linux
+// creates the file with the mode of the socket.
 func listen(path string) (*net.UnixListener, error) {
 	lc := net.ListenConfig{Control: func(_, _ string, conn syscall.RawConn) error {
 		var err error
@@ -105,7 +107,7 @@ func listen(path string) (*net.UnixListener, error) {
 	return listener, nil
 }
 
-// removeStale removes a socket that nobody listens on.
+// removeStale removes a socket file that has no listener.
 func removeStale(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -115,7 +117,7 @@ func removeStale(path string) error {
 		return err
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return errors.New("there is something else than a socket")
+		return errors.New("the file there isn't a socket")
 	}
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
@@ -128,7 +130,8 @@ func removeStale(path string) error {
 	return os.Remove(path)
 }
 
-// owner returns " by process N" if the process that listens at path is known.
+// describeOwner returns " by process N" if the process that listens at path is
+// known, and "" otherwise.
 func describeOwner(path string) string {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err != nil {

@@ -12,45 +12,47 @@ import (
 	"time"
 )
 
-// Backend does what the socket is asked for. Its methods are called
-// concurrently and return soon after their context has ended.
+// Backend implements the operations of the control socket. Its methods may be
+// called concurrently and must return soon after their context ends.
 type Backend interface {
-	// Status returns the present state.
+	// Status returns the current status.
 	Status(ctx context.Context) (Status, error)
-	// Reload reads the configuration again and recycles the workers; it
-	// returns when that is done.
+	// Reload reloads the configuration and returns when all workers have been
+	// recycled.
 	Reload(ctx context.Context) (ReloadResult, error)
-	// Scale changes the number of workers to n, where 0 means as many as
-	// GOMAXPROCS; it returns when they are there.
+	// Scale changes the number of workers to n, where 0 means GOMAXPROCS, and
+	// returns when they are running.
 	Scale(ctx context.Context, n int) (ScaleResult, error)
 }
 
-// Server answers on one control socket.
+// Server serves one control socket.
 type Server struct {
-	// ErrorLog takes what net/http has to say, panics of the Backend above
-	// all. Set it before Run; nil is the standard logger.
+	// ErrorLog receives the errors of net/http, including panics of the
+	// Backend. It must be set before Run; nil means the standard logger.
 	ErrorLog *log.Logger
 
 	path    string
 	backend Backend
-	calls   sync.WaitGroup // calls of backend
-	// moment is how long the answers of calls that Run has cancelled may take.
+	calls   sync.WaitGroup // running calls of backend
+	// shutdownGrace bounds how long Run waits for the responses of calls that it
+	// has cancelled.
 	shutdownGrace time.Duration
 
 	mu       sync.Mutex
 	listener *exclusiveListener
-	closed   bool // no call of backend may begin
+	closed   bool // no further call of backend may begin
 }
 
-// NewServer returns a Server for the socket at path. It starts nothing.
+// NewServer returns a Server for the socket at path. It neither listens nor
+// starts a goroutine.
 func NewServer(path string, b Backend) *Server {
 	return &Server{path: path, backend: b, shutdownGrace: time.Second}
 }
 
-// Listen claims the socket without answering yet, so that a start can fail
-// early; Run does it by itself otherwise. A live process at the path is
-// ErrInUse; what a dead one left is replaced. After Listen, Run must be
-// called, if only with a context that has ended, to give the socket up.
+// Listen starts to listen without serving, so that a program can fail early.
+// Run calls it if the caller has not. A socket of a running process is ErrInUse;
+// that of a process that has ended is replaced. Run must be called after Listen,
+// possibly with a canceled context, to release the socket.
 func (s *Server) Listen() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,11 +67,12 @@ func (s *Server) Listen() error {
 	return err
 }
 
-// Run answers until ctx ends, and returns nil when the socket is removed and
-// every call of the Backend has returned. Their contexts end with ctx. It may
-// be called once.
+// Run serves until ctx ends. It then cancels the contexts of running calls, and
+// returns nil after the socket has been removed and every call of the Backend
+// has returned. It may be called once; later calls return
+// http.ErrServerClosed.
 func (s *Server) Run(ctx context.Context) error {
-	if err := s.Listen(); err != nil { //nolint:contextcheck // claiming a local socket does not wait
+	if err := s.Listen(); err != nil { //nolint:contextcheck // listening on a local socket does not wait
 		return err
 	}
 	defer s.close()
@@ -84,7 +87,7 @@ func (s *Server) Run(ctx context.Context) error {
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
 	ended := make(chan error, 1)
-	listener := s.listener.UnixListener
+	listener := s.listener.socket
 	go func() { ended <- server.Serve(listener) }()
 	select {
 	case err := <-ended:
@@ -97,22 +100,23 @@ func (s *Server) Run(ctx context.Context) error {
 	if server.Shutdown(last) != nil {
 		_ = server.Close()
 	}
-	<-ended //nolint:errcheck // that it was closed
+	<-ended //nolint:errcheck // always http.ErrServerClosed
 	return nil
 }
 
-// end waits for the calls of the Backend and gives the socket up for good.
+// close waits for the calls of the Backend and releases the socket. The Server
+// can't listen again.
 func (s *Server) close() {
 	s.mu.Lock()
-	claim := s.listener
+	listener := s.listener
 	s.listener, s.closed = nil, true
 	s.mu.Unlock()
 	s.calls.Wait()
-	claim.close()
+	listener.close()
 }
 
-// begin reports whether a call of the Backend may begin; if so, its end is to
-// be told to busy.
+// beginCall reports whether a call of the Backend may begin. If so, the caller
+// must call calls.Done when it ends.
 func (s *Server) beginCall() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +147,7 @@ func (s *Server) routes() http.Handler {
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.beginCall() {
-			writeError(w, http.StatusServiceUnavailable, errors.New("the process is ending"))
+			writeError(w, http.StatusServiceUnavailable, errors.New("the process is shutting down"))
 			return
 		}
 		defer s.calls.Done()
@@ -151,7 +155,7 @@ func (s *Server) routes() http.Handler {
 	})
 }
 
-// failure is the body of every answer that isn't a success.
+// errorBody is the body of an error response.
 type errorBody struct {
 	Error string `json:"error"`
 }
@@ -170,10 +174,10 @@ func writeError(w http.ResponseWriter, status int, err error) {
 
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
-	if err != nil { // a figure that JSON has no way to write
-		status, text = http.StatusInternalServerError, []byte(`{"error":"the answer can't be written as JSON"}`)
+	if err != nil { // a float that JSON can't represent, such as NaN
+		status, text = http.StatusInternalServerError, []byte(`{"error":"the response can't be encoded as JSON"}`)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(text, '\n')) // a client that is gone needs no answer
+	_, _ = w.Write(append(text, '\n')) // the client may have disconnected
 }

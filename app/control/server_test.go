@@ -34,16 +34,16 @@ func (b backend) Scale(ctx context.Context, n int) (control.ScaleResult, error) 
 	return b.scale(ctx, n)
 }
 
-// patience is longer than anything takes that works.
+// testTimeout is longer than anything takes in a test that passes.
 const testTimeout = time.Minute
 
-// start runs a server at path until the test ends, or stop is called.
+// startServer runs a server at path until the test ends or stop is called.
 func startServer(t *testing.T, path string, b control.Backend) (stop func()) {
 	t.Helper()
 	return runServer(t, control.NewServer(path, b))
 }
 
-// run is start with a server.
+// runServer runs s until the test ends or stop is called.
 func runServer(t *testing.T, s *control.Server) (stop func()) {
 	t.Helper()
 	s.ErrorLog = log.New(new(bytes.Buffer), "", 0)
@@ -136,8 +136,8 @@ func TestSocketIsAccessibleToItsOwnerOnly(t *testing.T) {
 	}
 }
 
-// abandon leaves a socket at path that nobody listens on, as a killed process
-// does.
+// leaveStaleSocket creates a socket at path without a listener, as a killed
+// process leaves it.
 func leaveStaleSocket(t *testing.T, path string) {
 	t.Helper()
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
@@ -173,8 +173,8 @@ func TestListenRefusesASocketInUse(t *testing.T) {
 	}
 }
 
-// A listener that isn't a Server stands for a process of another container
-// that shares the directory, which the lock can't see.
+// A process in another network namespace that shares the directory doesn't see
+// the lock. A listener without a lock stands for it.
 func TestListenNamesTheProcessOfAForeignListener(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
@@ -211,10 +211,10 @@ func TestOnlyOneOfManyConcurrentServersListens(t *testing.T) {
 		t.Errorf("%d of %d servers got the socket, want 1", len(results), cap(results))
 	}
 	dial(t, path) // the socket is there
-	over, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for s := range results {
-		if err := s.Run(over); err != nil {
+		if err := s.Run(canceled); err != nil {
 			t.Errorf("Run() with a context that has ended = %v, want nil", err)
 		}
 	}
@@ -228,10 +228,10 @@ func TestListenRejectsUnusablePaths(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := map[string]struct{ path, want string }{
-		"an ordinary file": {file, "there is something else than a socket"},
-		"a directory":      {dir, "there is something else than a socket"},
+		"an ordinary file": {file, "the file there isn't a socket"},
+		"a directory":      {dir, "the file there isn't a socket"},
 		"no directory":     {filepath.Join(dir, "none", "s"), "no such file or directory"},
-		"too long":         {filepath.Join(dir, strings.Repeat("x", 100)), "the system takes 107"},
+		"too long":         {filepath.Join(dir, strings.Repeat("x", 100)), "the system allows 107"},
 	}
 	for name, tt := range tests {
 		err := control.NewServer(tt.path, backend{}).Listen()
@@ -254,17 +254,17 @@ func TestRunKeepsASocketThatReplacedItsOwn(t *testing.T) {
 	leaveStaleSocket(t, path)
 	stop()
 	if _, err := os.Lstat(path); err != nil {
-		t.Errorf("the socket of somebody else: %v", err)
+		t.Errorf("the replacement socket: %v", err)
 	}
 }
 
 func TestRunCancelsCallsAndWaitsForThem(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
-	begun := make(chan struct{})
+	started := make(chan struct{})
 	returned := false
 	server := control.NewServer(path, backend{reload: func(ctx context.Context) (control.ReloadResult, error) {
-		close(begun)
+		close(started)
 		<-ctx.Done()
 		returned = true // Run waits, so this is no race
 		return control.ReloadResult{}, errors.New("ended early")
@@ -277,7 +277,7 @@ func TestRunCancelsCallsAndWaitsForThem(t *testing.T) {
 		_, err := c.Reload(t.Context())
 		answer <- err
 	}()
-	<-begun
+	<-started
 	stop()
 	if !returned {
 		t.Error("Run returned before the Backend")
@@ -286,12 +286,12 @@ func TestRunCancelsCallsAndWaitsForThem(t *testing.T) {
 		t.Errorf("Reload() = %v, want the error of the Backend", err)
 	}
 	s := control.NewServer(path, backend{})
-	over, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.Run(over); err != nil {
+	if err := s.Run(canceled); err != nil {
 		t.Errorf("Run() with a context that has ended = %v, want nil", err)
 	}
-	if err := s.Run(over); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.Run(canceled); !errors.Is(err, http.ErrServerClosed) {
 		t.Errorf("second Run() = %v, want %v", err, http.ErrServerClosed)
 	}
 }
@@ -299,10 +299,10 @@ func TestRunCancelsCallsAndWaitsForThem(t *testing.T) {
 func TestRunWaitsForASlowBackend(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
-	begun, answered, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	started, answered, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	server := control.NewServer(path, backend{reload: func(context.Context) (control.ReloadResult, error) {
-		close(begun)
-		<-answered // by then the server has given up on the answer
+		close(started)
+		<-answered // after the server has stopped waiting for the response
 		select {
 		case <-ended:
 			t.Error("Run returned before the Backend")
@@ -314,12 +314,12 @@ func TestRunWaitsForASlowBackend(t *testing.T) {
 	stop := runServer(t, server)
 	c := dial(t, path)
 	go func() {
-		<-begun
+		<-started
 		stop()
 		close(ended)
 	}()
 	if _, err := c.Reload(t.Context()); err == nil {
-		t.Error("Reload() = nil, want that the server broke off")
+		t.Error("Reload() = nil, want that the server closed the connection")
 	}
 	close(answered)
 	<-ended
@@ -330,8 +330,8 @@ func TestPanicAffectsOnlyItsCall(t *testing.T) {
 	path := socketPath(t)
 	startServer(t, path, backend{status: func(context.Context) (control.Status, error) { return control.Status{PID: 7}, nil }})
 	c := dial(t, path)
-	if _, err := c.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "broke off without an answer") {
-		t.Errorf("Reload() of a Backend that panics = %v, want that it broke off", err)
+	if _, err := c.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "closed the connection without a response") {
+		t.Errorf("Reload() of a Backend that panics = %v, want that the connection was closed", err)
 	}
 	if got, err := c.Status(t.Context()); err != nil || got.PID != 7 {
 		t.Errorf("Status() afterwards = %+v, %v, want an answer", got, err)
@@ -362,24 +362,22 @@ func TestConcurrentClients(t *testing.T) {
 	wg.Wait()
 }
 
-// A client that connects and says nothing must hold up neither the others
-// nor the end.
 func TestIdleClientBlocksNeitherOthersNorShutdown(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
 	stop := startServer(t, path, backend{status: func(context.Context) (control.Status, error) { return control.Status{}, nil }})
-	silent, err := net.Dial("unix", path)
+	idle, err := net.Dial("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = silent.Close() }()
+	defer func() { _ = idle.Close() }()
 	if _, err := dial(t, path).Status(t.Context()); err != nil {
-		t.Errorf("Status() beside a silent client = %v", err)
+		t.Errorf("Status() beside a idle client = %v", err)
 	}
 	stop()
-	_ = silent.SetReadDeadline(time.Now().Add(testTimeout))
-	if _, err := silent.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("the silent client's connection after the end: %v, want it closed", err)
+	_ = idle.SetReadDeadline(time.Now().Add(testTimeout))
+	if _, err := idle.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the idle client's connection after the end: %v, want it closed", err)
 	}
 }
 

@@ -1,6 +1,6 @@
 package control
 
-// Status is what GET /status answers: the process as its operator sees it.
+// Status is the response to GET /status.
 type Status struct {
 	PID     int    `json:"pid"`
 	Version string `json:"version"`
@@ -13,17 +13,18 @@ type Status struct {
 	// Address is where the process listens, as host:port.
 	Address    string `json:"address"`
 	GOMAXPROCS int    `json:"gomaxprocs"`
-	// CPUQuota is the number of CPUs that the container may use, 0 if no
-	// quota is known.
+	// CPUQuota is the number of CPUs that the container may use, or 0 if there
+	// is no known quota.
 	CPUQuota float64 `json:"cpu_quota"`
-	// WorkersWanted is how many workers there should be; Workers has one
-	// entry per slot, those without a running worker included.
+	// WorkersWanted is the configured number of workers. Workers has one entry
+	// per slot, even if no worker is running in it.
 	WorkersWanted int `json:"workers_wanted"`
-	// State is running, draining or what else the process calls it.
+	// State is the state of the process, such as running or draining.
 	State   string   `json:"state"`
 	Workers []Worker `json:"workers"`
-	// DrainingGenerations finish their connections; AbandonedGenerations are
-	// stuck and were given up.
+	// DrainingGenerations counts the generations that are finishing their
+	// connections, AbandonedGenerations those that are stuck and no longer
+	// awaited.
 	DrainingGenerations  int    `json:"draining_generations"`
 	AbandonedGenerations int    `json:"abandoned_generations"`
 	WebSockets           int    `json:"websockets"`
@@ -32,7 +33,7 @@ type Status struct {
 	LogLevel             string `json:"log_level"`
 }
 
-// Worker is one slot and the generation that serves it.
+// Worker describes one slot and its current generation.
 type Worker struct {
 	ID            int     `json:"id"`
 	Generation    int     `json:"generation"`
@@ -43,16 +44,16 @@ type Worker struct {
 	Connections   int     `json:"connections"`
 	InFlight      int     `json:"in_flight"`
 	RequestsTotal uint64  `json:"requests_total"`
-	// AdoptedBy is the id of the worker that accepts on this slot's socket
-	// meanwhile, 0 if none does.
+	// AdoptedBy is the id of the worker that accepts connections on this slot's
+	// socket in the meantime, or 0.
 	AdoptedBy int `json:"adopted_by,omitempty"`
 }
 
-// Store describes where readings are kept.
+// Store describes the store of readings.
 type Store struct {
 	Engine string `json:"engine"`
 	Series int    `json:"series"`
-	// Points counts the readings acknowledged since start, Queued those that
+	// Points counts the readings acknowledged since the start, Queued those that
 	// wait for a commit.
 	Points uint64 `json:"points"`
 	Queued int    `json:"queued"`
@@ -61,27 +62,27 @@ type Store struct {
 	Ready bool  `json:"ready"`
 }
 
-// Memory is in bytes; a Limit of 0 is none.
+// Memory describes memory use in bytes. A Limit of 0 means no limit.
 type Memory struct {
 	RSS   uint64 `json:"rss"`
 	Heap  uint64 `json:"heap"`
 	Limit uint64 `json:"limit"`
 }
 
-// ReloadResult says what a reload did.
+// ReloadResult is the result of a reload.
 type ReloadResult struct {
-	// Recycled counts the workers that were replaced.
+	// Recycled is the number of recycled workers.
 	Recycled int `json:"recycled"`
-	// Changed names the settings that differ from before.
+	// Changed names the variables whose value has changed.
 	Changed []string `json:"changed"`
 }
 
-// ScaleResult says what a scaling did.
+// ScaleResult is the result of a change of the number of workers.
 type ScaleResult struct {
-	// From and To are the numbers of workers before and after; To is less
-	// than what was asked for when it was capped.
+	// From and To are the numbers of workers before and after. To may be less
+	// than the requested number.
 	From int `json:"from"`
 	To   int `json:"to"`
-	// Note explains a To that differs from what was asked for.
+	// Note says why To differs from the requested number.
 	Note string `json:"note,omitempty"`
 }

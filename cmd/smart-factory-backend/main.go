@@ -1,5 +1,5 @@
-// Command smart-factory-backend takes telemetry from machines, keeps it, and
-// serves it. Its sub-commands are in package cli.
+// Command smart-factory-backend ingests, stores and serves machine telemetry.
+// Package cli implements its sub-commands.
 package main
 
 import (
