@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,103 +159,5 @@ func TestIntegrationReplicasSeeRegistryChanges(t *testing.T) {
 	append1(a, now+3, nil)
 	if points := mustHistory(t, b, "press", "v"); len(points) != 1 || points[0].ObservedAt != now+3 {
 		t.Errorf("history after a purge = %v, want the one point since", points)
-	}
-}
-
-// Exactly one replica is the leader. When it or its connection ends, another one
-// takes over.
-func TestIntegrationLeaderFailover(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	stores := openReplicas(t, 3, func(o *postgres.Options) {
-		*o = o.Tuned(postgres.Tuning{PollInterval: 10 * time.Millisecond, MaintenanceInterval: 20 * time.Millisecond})
-	})
-	leaders := func() (all []int) {
-		for i, s := range stores {
-			if s.Leading() {
-				all = append(all, i)
-			}
-		}
-		return all
-	}
-	one := func() int {
-		t.Helper()
-		var all []int
-		eventually(t, "one replica leads", func() bool { all = leaders(); return len(all) == 1 })
-		return all[0]
-	}
-	one()
-	before, err := stores[0].LeaderPID(ctx)
-	if err != nil || before == 0 {
-		t.Fatalf("the leader's connection is %d, %v", before, err)
-	}
-	if err := stores[0].Exec(ctx, "SELECT pg_terminate_backend($1)", before); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "another connection holds the lock", func() bool {
-		pid, err := stores[0].LeaderPID(ctx)
-		return err == nil && pid != 0 && pid != before
-	})
-	first := one()
-	if err := stores[first].Close(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "another replica leads", func() bool { l := leaders(); return len(l) == 1 && l[0] != first })
-	// The new leader does maintenance: it deletes a purged machine's readings.
-	next := stores[one()]
-	mustAppend(t, next, reading("gone", time.Now().UnixMilli(), 1), reading("stays", time.Now().UnixMilli(), 1))
-	if err := next.DeleteMachine(ctx, "gone", factory.MatchAlways, true); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the purged reading is deleted", func() bool {
-		rows, err := next.QueryInt(ctx, "SELECT count(*) FROM reading")
-		return err == nil && rows == 1
-	})
-}
-
-// A full queue refuses an append at once and stores nothing of it.
-func TestIntegrationFullQueueRefusesAppends(t *testing.T) {
-	t.Parallel()
-	hold := make(chan struct{})
-	var once sync.Once
-	release := func() { once.Do(func() { close(hold) }) }
-	defer release()
-	o := testOptions(t)
-	o.QueueReadings = 10
-	committing := make(chan struct{}, 100)
-	var holding atomic.Bool // false while the store is opened
-	store := mustOpen(t, o.Tuned(postgres.Tuning{AroundCommit: func(commit func() error) error {
-		if holding.Load() {
-			committing <- struct{}{}
-			<-hold
-		}
-		return commit()
-	}, Committers: 1}))
-	holding.Store(true)
-	t.Cleanup(release) // runs before Close, which waits for the commits
-	now := time.Now().UnixMilli()
-	var wg sync.WaitGroup
-	for i := range int64(5) {
-		wg.Go(func() {
-			if _, err := store.Append(context.Background(), []factory.Reading{reading("m", now+2*i, 1), reading("m", now+2*i+1, 1)}); err != nil {
-				t.Errorf("Append = %v", err)
-			}
-		})
-	}
-	<-committing
-	eventually(t, "the queue is full", func() bool { return store.Stats().QueuedReadings == 10 })
-	if _, err := store.Append(t.Context(), []factory.Reading{reading("m", now+100, 1)}); !errors.Is(err, factory.ErrOverloaded) {
-		t.Errorf("Append to a full queue = %v, want ErrOverloaded", err)
-	}
-	if err := store.Ready(); !errors.Is(err, factory.ErrOverloaded) {
-		t.Errorf("Ready() = %v, want ErrOverloaded", err)
-	}
-	release()
-	wg.Wait()
-	if points := mustHistory(t, store, "m", "v"); len(points) != 10 {
-		t.Errorf("%d points, want 10", len(points))
-	}
-	if err := store.Ready(); err != nil {
-		t.Errorf("Ready() = %v, want nil", err)
 	}
 }
