@@ -11,26 +11,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Temporary accept errors are tried again after these delays, doubling.
+// accept is called again this long after a temporary error. The delay doubles
+// with each further error.
 const (
-	firstAcceptDelay   = 5 * time.Millisecond
-	longestAcceptDelay = time.Second
+	minAcceptDelay = 5 * time.Millisecond
+	maxAcceptDelay = time.Second
 )
 
 // acceptLoop accepts the connections of one socket for one worker. It uses a
-// duplicate of the socket, so that ending the loop leaves the socket open.
+// duplicate of the socket: closing that ends the loop and leaves the socket
+// open.
 type acceptLoop struct {
 	worker *worker
 	socket *socket
 	f      *os.File
 	stop   chan struct{}
 	killed atomic.Bool
-	// beats counts accepts and answered pings.
+	// heartbeats counts returns from accept, including those caused by ping.
 	heartbeats atomic.Uint64
 
-	// The supervisor's goroutine owns these.
-	lastHeartbeats uint64 // beats at the last ping that was answered
-	silentSince    int64  // since when pings go unanswered, in nanos; 0 if they don't
+	// The watchdog owns these.
+	lastHeartbeats uint64 // heartbeats when it last looked
+	silentSince    int64  // when a ping was first unanswered, in nanos; 0 if none is
 }
 
 // listen starts an accept loop of w on a socket.
@@ -46,7 +48,7 @@ func (w *worker) listen(s *socket) error {
 	return nil
 }
 
-// run accepts until close; any other end fails the worker.
+// run accepts connections until close. Any other end fails the worker.
 func (l *acceptLoop) run() {
 	defer func() {
 		l.worker.accepting.Add(-1)
@@ -58,12 +60,12 @@ func (l *acceptLoop) run() {
 		if !returned {
 			v := recover()
 			err = fmt.Errorf("panic in the accept loop: %v", v)
-			l.worker.sup.observe(Event{
-				Kind: PanicContained, Worker: l.worker.slot.id, Generation: l.worker.generation,
-				Reason: placeAcceptLoop, Value: v, Stack: debug.Stack(),
+			l.worker.sup.observe(PanicContained{
+				Worker: l.worker.slot.id, Generation: l.worker.generation,
+				Place: placeAcceptLoop, Value: v, Stack: debug.Stack(),
 			})
 		}
-		if !l.stopped() {
+		if !isClosed(l.stop) {
 			l.worker.failure.CompareAndSwap(nil, &err)
 		}
 	}()
@@ -71,45 +73,35 @@ func (l *acceptLoop) run() {
 	returned = true
 }
 
-func (l *acceptLoop) stopped() bool {
-	select {
-	case <-l.stop:
-		return true
-	default:
-		return false
-	}
-}
-
 func (l *acceptLoop) acceptAll() error {
-	delay := firstAcceptDelay
+	delay := minAcceptDelay
 	for {
 		fd, sa, err := l.acceptOne()
 		l.heartbeats.Add(1)
-		if err != nil && l.stopped() {
+		if err != nil && isClosed(l.stop) {
 			return errLoopEnded
 		}
 		switch {
 		case err == nil:
-			delay = firstAcceptDelay
+			delay = minAcceptDelay
 			l.worker.serveAccepted(fd, addrPort(sa))
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			if l.killed.Load() {
 				return errKilled
 			}
-			_ = l.f.SetReadDeadline(time.Time{}) // it was a ping, and this the answer
+			_ = l.f.SetReadDeadline(time.Time{}) // it was a ping, now answered
 		case errors.Is(err, unix.ECONNABORTED):
-			// The client went away before its turn.
-		case temporary(err):
-			l.worker.sup.observe(Event{
-				Kind: AcceptDelayed, Worker: l.worker.slot.id, Generation: l.worker.generation,
-				Err: err, Delay: delay,
+			// The client disconnected while its connection was queued.
+		case isTemporary(err):
+			l.worker.sup.observe(AcceptDelayed{
+				Worker: l.worker.slot.id, Generation: l.worker.generation, Err: err, Delay: delay,
 			})
 			select {
 			case <-l.stop:
 				return errLoopEnded
 			case <-time.After(delay):
 			}
-			delay = min(2*delay, longestAcceptDelay)
+			delay = min(2*delay, maxAcceptDelay)
 		default:
 			return fmt.Errorf("accept: %w", err)
 		}
@@ -119,8 +111,8 @@ func (l *acceptLoop) acceptAll() error {
 	}
 }
 
-// next waits for a connection. It uses the kernel's accept directly: what the
-// net package would set on each connection it inherits from the socket.
+// acceptOne waits for a connection. It calls accept4(2) itself: the options
+// that package net would set on each connection are inherited from the socket.
 func (l *acceptLoop) acceptOne() (fd int, sa unix.Sockaddr, err error) {
 	raw, err := l.f.SyscallConn()
 	if err != nil {
@@ -141,9 +133,9 @@ func (l *acceptLoop) acceptOne() (fd int, sa unix.Sockaddr, err error) {
 	return fd, sa, err
 }
 
-// temporary reports whether accept may succeed later although it failed now
-// (accept(2) asks to treat a peer's network errors like that, too).
-func temporary(err error) bool {
+// isTemporary reports whether accept may succeed later. accept(2) asks for
+// network errors of the peer to be treated like that.
+func isTemporary(err error) bool {
 	for _, e := range []unix.Errno{
 		unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.EPERM,
 		unix.ENETDOWN, unix.EPROTO, unix.ENOPROTOOPT, unix.EHOSTDOWN, unix.ENONET,
@@ -156,7 +148,7 @@ func temporary(err error) bool {
 	return false
 }
 
-// ping asks the loop for a sign of life.
+// ping makes accept return, so that the loop counts a heartbeat.
 func (l *acceptLoop) ping() { _ = l.f.SetReadDeadline(time.Unix(0, 1)) }
 
 // kill ends the loop as a fault in it would.
@@ -165,14 +157,15 @@ func (l *acceptLoop) kill() {
 	l.ping()
 }
 
-// close ends the loop. What it has accepted is served; what waits in the
-// socket's queue waits for the next loop.
+// close ends the loop. Accepted connections are still served; those in the
+// socket's queue wait for another loop.
 func (l *acceptLoop) close() {
 	close(l.stop)
 	_ = l.f.Close()
 }
 
-// drainQueue accepts what waits in the socket's queue, without waiting.
+// drainQueue accepts the connections that are in the socket's queue, without
+// waiting, and returns how many.
 func (s *socket) drainQueue(w *worker) int {
 	n := 0
 	for {

@@ -5,48 +5,49 @@ import (
 	"time"
 )
 
-// intensity decides when a failed worker may start again. It is a value of the
-// supervisor's goroutine and takes the time from its caller.
+// restartIntensity decides when a failed worker may be started again. The
+// goroutine of Run owns it. The caller passes the time.
 type restartIntensity struct {
-	maxRestarts            int           // restarts within window that happen at once
-	window                 time.Duration // also what a step of good behaviour takes
-	minBackoff, maxBackoff time.Duration // bounds of the backoff
+	maxRestarts            int           // within window that happen at once
+	window                 time.Duration // also the time that undoes one step
+	minBackoff, maxBackoff time.Duration
 
-	failures []time.Duration // when, within the window
-	step     int             // of the backoff; 0 is none
-	lastStep time.Duration   // when step last changed
+	failures    []time.Duration // the times of those within window
+	step        int             // doublings of minBackoff; 0 for none
+	lastStepped time.Duration   // when step changed
 }
 
-// failed notes a failure and returns how long to wait before the restart.
+// recordFailure notes a failure and returns how long to wait before the
+// restart.
 func (i *restartIntensity) recordFailure(now time.Duration) time.Duration {
 	i.decay(now)
 	i.failures = append(i.failures, now)
 	if len(i.failures) <= i.maxRestarts {
 		return 0
 	}
-	i.failures = i.failures[len(i.failures)-i.maxRestarts-1:] // the rest can't change the answer
+	i.failures = i.failures[len(i.failures)-i.maxRestarts-1:] // older ones can't change the result
 	delay := i.minBackoff << i.step
 	if delay < i.maxBackoff {
-		i.step++ // no further: what decays is what was in use
+		i.step++ // not beyond maxBackoff, so that decay takes effect at once
 	} else {
 		delay = i.maxBackoff
 	}
-	i.lastStep = now
-	// Half of it by chance, so that slots which failed together come back apart.
+	i.lastStepped = now
+	// Half of the delay is random: slots that failed together restart apart.
 	return delay/2 + time.Duration(rand.Int64N(int64(delay/2)+1))
 }
 
-// decay forgets failures that left the window, and one step of the backoff for
-// each window that passed without a failure.
+// decay forgets the failures that have left the window, and undoes one step
+// for each window without a failure.
 func (i *restartIntensity) decay(now time.Duration) {
 	for len(i.failures) > 0 && now-i.failures[0] > i.window {
 		i.failures = i.failures[1:]
 	}
-	for i.step > 0 && now-i.lastStep > i.window {
+	for i.step > 0 && now-i.lastStepped > i.window {
 		i.step--
-		i.lastStep += i.window
+		i.lastStepped += i.window
 	}
 }
 
-// recent is how many restarts the window holds.
+// recent returns the number of failures within the window.
 func (i *restartIntensity) recent() int { return len(i.failures) }

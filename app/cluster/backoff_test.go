@@ -127,23 +127,23 @@ func killFirstWorkerTimes(t *testing.T, r *testSupervisor, n int) {
 	for i := range n {
 		for mustGet(t, r.addr, "/kill").status != http.StatusOK {
 		}
-		r.events.wait(t, cluster.WorkerFailed, i+1)
+		waitForEvents[cluster.WorkerFailed](t, r.events, i+1)
 	}
 }
 
 func TestSiblingAcceptsDuringBackoff(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{
-		Handler: killFirstWorker, Workers: 2, MaxRestarts: 2, BackoffMin: time.Hour, BackoffMax: time.Hour,
+		Handler: killFirstWorker, Workers: 2, Restart: cluster.Restart{MaxRestarts: 2, BackoffMin: time.Hour, BackoffMax: time.Hour},
 	})
 	l := startLoad(t, r.addr, "/", 2, 2)
 	killFirstWorkerTimes(t, r, 3)
-	e := r.events.wait(t, cluster.WorkerBackoff, 1)[0]
+	e := waitForEvents[cluster.WorkerBackoff](t, r.events, 1)[0]
 	wantDelay(t, "WorkerBackoff", e.Delay, time.Hour)
-	if e.Worker != 1 || e.Count != 3 {
+	if e.Worker != 1 || e.Failures != 3 {
 		t.Errorf("WorkerBackoff: %+v, want worker 1 and 3 failures", e)
 	}
-	if a := r.events.wait(t, cluster.SocketAdopted, 1)[0]; a.Worker != 2 || a.Count != 1 {
+	if a := waitForEvents[cluster.SocketAdopted](t, r.events, 1)[0]; a.Worker != 2 || a.Slot != 1 {
 		t.Errorf("SocketAdopted: %+v, want socket 1 by worker 2", a)
 	}
 	for range 100 { // half of them hash to the socket of worker 1
@@ -168,12 +168,12 @@ func TestSiblingAcceptsDuringBackoff(t *testing.T) {
 func TestWorkerRestartsAfterBackoff(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{
-		Handler: killFirstWorker, Workers: 2, MaxRestarts: 1, BackoffMin: 20 * time.Millisecond,
+		Handler: killFirstWorker, Workers: 2, Restart: cluster.Restart{MaxRestarts: 1, BackoffMin: 20 * time.Millisecond},
 	})
 	l := startLoad(t, r.addr, "/", 2, 2)
 	killFirstWorkerTimes(t, r, 2)
-	r.events.wait(t, cluster.WorkerBackoff, 1)
-	r.events.wait(t, cluster.WorkerStarted, 4) // two at first, one at once, one after the backoff
+	waitForEvents[cluster.WorkerBackoff](t, r.events, 1)
+	waitForEvents[cluster.WorkerStarted](t, r.events, 4) // two at first, one at once, one after the backoff
 	w := r.status().Workers[0]
 	if w.State != cluster.Running || w.Generation != 3 || w.AdoptedBy != 0 || w.RetryIn != 0 {
 		t.Errorf("status of worker 1: %+v, want running in generation 3", w)
@@ -185,10 +185,10 @@ func TestWorkerRestartsAfterBackoff(t *testing.T) {
 func TestBackoffOfEverySlotGivesUp(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{
-		Handler: faultHandler(nil), Workers: 2, MaxRestarts: 1, BackoffMin: time.Hour, BackoffMax: time.Hour,
+		Handler: faultHandler(nil), Workers: 2, Restart: cluster.Restart{MaxRestarts: 1, BackoffMin: time.Hour, BackoffMax: time.Hour},
 	})
 	kills := 0
-	for ; len(r.events.all(cluster.GaveUp)) == 0; kills++ {
+	for ; len(eventsOf[cluster.GaveUp](r.events)) == 0; kills++ {
 		c := &client{addr: r.addr, closeEach: true}
 		if a, err := c.get("/kill"); err != nil && !connectionRefused(err) || err == nil && a.status != http.StatusOK {
 			t.Fatalf("kill %d: %+v, %v, want 200 or, in the end, a refusal", kills+1, a, err)

@@ -53,7 +53,7 @@ func wantClosedUnanswered(t *testing.T, addr string) {
 func TestMaxConnsIsEnforced(t *testing.T) {
 	t.Parallel()
 	const limit = 4
-	r := start(t, cluster.Options{Handler: limitAwareHandler, MaxConns: limit})
+	r := start(t, cluster.Options{Handler: limitAwareHandler, Limits: cluster.Limits{MaxConns: limit}})
 	kept := &client{addr: r.addr}
 	defer kept.close()
 	wantOK(t, kept)
@@ -78,7 +78,7 @@ func TestMaxConnsIsEnforced(t *testing.T) {
 	if st := r.status(); st.Refused != 3 || st.Conns != limit+reservedConns {
 		t.Errorf("status %+v, want 3 refused and %d open", st, limit+reservedConns)
 	}
-	if e := r.events.wait(t, cluster.ConnRefused, 3)[0]; e.Reason != "connections of the process" || e.Worker == 0 {
+	if e := waitForEvents[cluster.ConnRefused](t, r.events, 3)[0]; e.Limit != "connections of the process" || e.Worker == 0 {
 		t.Errorf("ConnRefused: %+v, want the limit and the worker", e)
 	}
 	for _, c := range held {
@@ -91,7 +91,7 @@ func TestMaxConnsIsEnforced(t *testing.T) {
 func TestMaxConnsPerAddrIsEnforced(t *testing.T) {
 	t.Parallel()
 	const limit = 2
-	r := start(t, cluster.Options{Handler: limitAwareHandler, MaxConnsPerAddr: limit})
+	r := start(t, cluster.Options{Handler: limitAwareHandler, Limits: cluster.Limits{MaxConnsPerAddr: limit}})
 	var held []net.Conn
 	for range limit {
 		held = append(held, dial(t, r.addr))
@@ -123,8 +123,7 @@ func TestAddressCountIsRightWhenExemptionChanges(t *testing.T) {
 	t.Parallel()
 	var exempt atomic.Bool
 	r := start(t, cluster.Options{
-		Handler: limitAwareHandler, MaxConnsPerAddr: 1,
-		Exempt: func(netip.Addr) bool { return exempt.Load() },
+		Handler: limitAwareHandler, Limits: cluster.Limits{MaxConnsPerAddr: 1, Exempt: func(netip.Addr) bool { return exempt.Load() }},
 	})
 	for _, now := range []bool{false, true, false, true, false} {
 		exempt.Store(now)

@@ -2,12 +2,13 @@ package cluster
 
 import "sync"
 
-// registry holds open connections, as a list that costs nothing to join.
+// registry is a set of open connections. It is a linked list, so that adding
+// one allocates nothing.
 type registry struct {
 	mu    sync.Mutex
 	first *conn
 	n     int
-	// done is the sum of the requests of the connections that have left.
+	// closedRequests counts the requests of the connections that were removed.
 	closedRequests uint64
 }
 
@@ -23,7 +24,7 @@ func (r *registry) add(c *conn) {
 	r.n++
 }
 
-// remove takes c out and returns how many are left.
+// remove removes c and returns how many connections are left.
 func (r *registry) remove(c *conn) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -47,7 +48,7 @@ func (r *registry) len() int {
 	return r.n
 }
 
-// each calls f for every connection, under the lock: f must not block.
+// each calls f for every connection while it holds the lock: f must not block.
 func (r *registry) each(f func(*conn)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,8 +57,17 @@ func (r *registry) each(f func(*conn)) {
 	}
 }
 
-// count returns how many connections are open, how many of them are in their
-// handler, and how many requests all that ever were here have made.
+// cutAll cuts off every connection and returns how many there are.
+func (r *registry) cutAll() (n int) {
+	r.each(func(c *conn) {
+		c.cut()
+		n++
+	})
+	return n
+}
+
+// count returns the number of open connections, of those in their handler, and
+// of requests on all connections that were ever in the registry.
 func (r *registry) count() (open, busy int, requests uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

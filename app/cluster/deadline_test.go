@@ -60,7 +60,7 @@ func TestReadTimeoutBoundsTheWholeRequest(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := start(t, cluster.Options{Server: timeouts(timeout, 0)})
+			r := start(t, cluster.Options{ConfigureServer: timeouts(timeout, 0)})
 			c := &client{addr: r.addr}
 			begin := time.Now() // the first request has its time from accept on
 			c.conn, c.br = dialWithReader(t, r.addr)
@@ -148,7 +148,7 @@ func TestIdleTimeoutClosesConnection(t *testing.T) {
 	for _, idle := range []time.Duration{50 * time.Millisecond, 400 * time.Millisecond} {
 		t.Run(fmt.Sprint(idle), func(t *testing.T) {
 			t.Parallel()
-			r := start(t, cluster.Options{Server: timeouts(time.Hour, idle)})
+			r := start(t, cluster.Options{ConfigureServer: timeouts(time.Hour, idle)})
 			c := &client{addr: r.addr}
 			defer c.close()
 			wantOK(t, c)
@@ -170,7 +170,7 @@ func TestIdleTimeoutClosesConnection(t *testing.T) {
 func TestRequestAtIdleTimeoutIsNeverReset(t *testing.T) {
 	t.Parallel()
 	const idle, clients = 20 * time.Millisecond, 8
-	r := start(t, cluster.Options{Server: timeouts(time.Hour, idle)})
+	r := start(t, cluster.Options{ConfigureServer: timeouts(time.Hour, idle)})
 	var served, late, reset atomic.Int64
 	var wg sync.WaitGroup
 	for i := range clients {
@@ -215,14 +215,14 @@ func TestEarlyErrorResponseIsReadable(t *testing.T) {
 	}
 	tests := map[string]cluster.Options{
 		"by the handler, the body streamed": {
-			Handler: refuse,
-			Server:  func(s *fasthttp.Server) { s.StreamRequestBody, s.MaxRequestBodySize = true, 1<<20 },
+			Handler:         refuse,
+			ConfigureServer: func(s *fasthttp.Server) { s.StreamRequestBody, s.MaxRequestBodySize = true, 1<<20 },
 		},
 		"by fasthttp": {
-			Server: func(s *fasthttp.Server) { s.MaxRequestBodySize = 1 << 20 },
+			ConfigureServer: func(s *fasthttp.Server) { s.MaxRequestBodySize = 1 << 20 },
 		},
 		"by the error handler": {
-			Server: func(s *fasthttp.Server) {
+			ConfigureServer: func(s *fasthttp.Server) {
 				s.MaxRequestBodySize = 1 << 20
 				s.ErrorHandler = func(ctx *fasthttp.RequestCtx, _ error) { refuse(ctx) }
 			},

@@ -17,7 +17,7 @@ import (
 // descriptorsChild serves with few file descriptors to spare, and reloads when
 // it is told to.
 func fewDescriptorsSubprocess([]string) int {
-	o := cluster.Options{Handler: faultHandler(nil), Workers: 2, MinUptime: time.Millisecond}
+	o := cluster.Options{Handler: faultHandler(nil), Workers: 2, Restart: cluster.Restart{MinUptime: time.Millisecond}}
 	return runInSubprocess(o, func(s *cluster.Supervisor, line string) {
 		switch line {
 		case "limit":
@@ -53,7 +53,7 @@ func TestDescriptorExhaustionEndsNoWorker(t *testing.T) {
 		crowd = append(crowd, dial(t, c.addr)) // the kernel takes those that the child can't
 	}
 	for n := 1; ; n++ {
-		e := c.events.wait(t, cluster.AcceptDelayed, n)[n-1]
+		e := waitForEvents[cluster.AcceptDelayed](t, c.events, n)[n-1]
 		if e.Err == nil || !strings.Contains(e.Err.Error(), "too many open files") {
 			t.Fatalf("AcceptDelayed: %v, want too many open files", e.Err)
 		}
@@ -68,8 +68,8 @@ func TestDescriptorExhaustionEndsNoWorker(t *testing.T) {
 			t.Errorf("panic without descriptors: %+v, %v, want 500", a, err)
 		}
 	}
-	c.events.wait(t, cluster.WorkerRecycled, 1) // there is a spare for it
-	c.send("reload")                            // replaces as many workers as there are descriptors for
+	waitForEvents[cluster.WorkerRecycled](t, c.events, 1) // there is a spare for it
+	c.send("reload")                                      // replaces as many workers as there are descriptors for
 	if line := within(t, "reload", c.lines); !strings.HasPrefix(line, "reloaded ") || !strings.HasSuffix(line, " <nil>") {
 		t.Errorf("reload without descriptors: %s", line)
 	}
@@ -89,7 +89,7 @@ func TestDescriptorExhaustionEndsNoWorker(t *testing.T) {
 		k.close()
 	}
 	c.stop()
-	if failed := c.events.all(cluster.WorkerFailed); len(failed) > 0 {
+	if failed := eventsOf[cluster.WorkerFailed](c.events); len(failed) > 0 {
 		t.Errorf("workers failed for want of descriptors: %+v", failed)
 	}
 }

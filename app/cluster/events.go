@@ -1,86 +1,186 @@
 package cluster
 
-import "time"
-
-// Kind says what an Event reports.
-type Kind string
-
-// The kinds of Event. The fields that are set besides Kind stand in brackets.
-const (
-	// Started: every worker accepts connections [Count: workers].
-	SupervisorStarted Kind = "supervisor started"
-	// WorkerStarted: a generation accepts connections [Worker, Generation].
-	WorkerStarted Kind = "worker started"
-	// WorkerRecycled: a generation was replaced and drains now [Worker,
-	// Generation: the new one, Reason].
-	WorkerRecycled Kind = "worker recycled"
-	// WorkerFailed: a worker ended as a whole [Worker, Generation, Err, Stack
-	// where there is one].
-	WorkerFailed Kind = "worker failed"
-	// WorkerBackoff: a slot stays without a worker for a while, because it
-	// failed too often [Worker, Delay, Count: restarts in the window].
-	WorkerBackoff Kind = "worker in backoff"
-	// WorkerStopped: scaling down ended a worker [Worker, Generation].
-	WorkerStopped Kind = "worker stopped"
-	// WorkerAbandoned: a generation is stuck and was left behind [Worker,
-	// Generation, Err, Stack: those of the goroutines in handlers, Count: how
-	// many abandoned generations are alive].
-	WorkerAbandoned Kind = "worker abandoned"
-	// GenerationEnded: the last connection of a replaced generation is closed
-	// [Worker, Generation, Delay: how long it drained].
-	GenerationEnded Kind = "generation ended"
-	// SocketAdopted: a worker accepts on a socket whose slot has no worker
-	// [Worker: the adopter, Count: the slot's id].
-	SocketAdopted Kind = "socket adopted"
-	// Panicked: a panic or runtime.Goexit was contained [Worker, Generation,
-	// Reason: the place, Value, Stack].
-	PanicContained Kind = "panic contained"
-	// AcceptDelayed: accept met a temporary error and tries again [Worker, Err,
-	// Delay].
-	AcceptDelayed Kind = "accept delayed"
-	// ConnRefused: a connection beyond the limits was closed unheard [Worker,
-	// Reason].
-	ConnRefused Kind = "connection refused"
-	// Capped: more workers were asked for than GOMAXPROCS allows [Count: asked
-	// for, Limit].
-	WorkersCapped Kind = "workers capped"
-	// Scaled: the number of workers wanted changed [Count, Reason].
-	WorkersScaled Kind = "workers scaled"
-	// Reloaded: every worker was recycled by Reload [Count, Delay: it took].
-	WorkersReloaded Kind = "workers reloaded"
-	// Stranger: sockets that are not ours listen on the port [Count].
-	ForeignListener Kind = "stranger on the port"
-	// SteeringFailed: the kernel refused the program that keeps strangers from
-	// getting connections [Err].
-	SteeringFailed Kind = "steering refused"
-	// ShutdownStep: a named step of the shutdown is done [Reason: the step,
-	// Delay: it took, Count: what it ended, Err].
-	ShutdownStep Kind = "shutdown step"
-	// GaveUp: the supervisor ends because its workers can't be kept alive [Err].
-	GaveUp Kind = "supervisor gave up"
+import (
+	"log/slog"
+	"time"
 )
 
-// Event is something that an operator may want to know of.
-type Event struct {
-	Kind Kind
-	// Worker is the id of a worker, from 1; 0 where none is concerned.
-	Worker int
-	// Generation counts the workers of a slot from 1.
-	Generation int
-	Reason     string
-	Err        error
-	// Value is what was passed to panic; nil after runtime.Goexit.
-	Value any
-	// Stack is a goroutine dump in the runtime's format.
-	Stack []byte
-	Delay time.Duration
-	Count int
-	Limit int
+// Event reports something that an operator may want to know. Its dynamic type
+// is one of the structs below. Any event can be logged in one line:
+//
+//	log.LogAttrs(ctx, e.Level(), e.Message(), slog.Any("", e))
+type Event interface {
+	// LogValue returns the event's fields as a group.
+	slog.LogValuer
+	// Message returns a constant text, the same for every event of a type.
+	Message() string
+	// Level returns the log level that suits the event's type.
+	Level() slog.Level
+
+	event()
 }
 
-// observe hands an event to the user's hook. A panic in the hook is dropped: it
-// may be called from a place that is dealing with a panic already.
-func (s *Supervisor) observe(e Event) {
-	defer func() { _ = recover() }()
-	s.opts.Observe(e)
+// SupervisorStarted reports that every worker accepts connections.
+type SupervisorStarted struct {
+	levelInfo
+	Workers int
 }
+
+// WorkerStarted reports that a worker accepts connections in a slot that had
+// none.
+type WorkerStarted struct {
+	levelInfo
+	Worker     int // the slot's id, from 1
+	Generation int // counts the workers of a slot, from 1
+}
+
+// WorkerRecycled reports that a new generation accepts connections and the
+// previous one drains.
+type WorkerRecycled struct {
+	levelInfo
+	Worker     int
+	Generation int    // the new one
+	Reason     string // "panic" or "reload"
+}
+
+// WorkerFailed reports that a worker ended as a whole: its accept loop ended,
+// or the watchdog found it stalled.
+type WorkerFailed struct {
+	levelError
+	Worker, Generation int
+	Err                error
+}
+
+// WorkerBackoff reports that a slot gets no worker for a while because its
+// workers failed too often.
+type WorkerBackoff struct {
+	levelError
+	Worker   int
+	Failures int // within Restart.Window
+	Delay    time.Duration
+}
+
+// WorkerStopped reports that scaling down ended a worker.
+type WorkerStopped struct {
+	levelInfo
+	Worker, Generation int
+	Reason             string
+}
+
+// WorkerAbandoned reports that a generation is stuck and no longer waited for.
+type WorkerAbandoned struct {
+	levelError
+	Worker, Generation int
+	Abandoned          int // abandoned generations that are alive, this one included
+	Err                error
+	Stacks             []byte // of the goroutines in handlers and accept loops
+}
+
+// GenerationEnded reports that the last connection of a replaced generation is
+// closed.
+type GenerationEnded struct {
+	levelDebug
+	Worker, Generation int
+	DrainTime          time.Duration
+}
+
+// SocketAdopted reports that a worker accepts connections on the socket of a
+// slot that has no worker.
+type SocketAdopted struct {
+	levelInfo
+	Worker int // the one that accepts
+	Slot   int // the one without a worker
+}
+
+// PanicContained reports a recovered panic or a contained runtime.Goexit.
+type PanicContained struct {
+	levelError
+	Worker, Generation int
+	Place              string // one of Places
+	Value              any    // the argument of panic; nil after runtime.Goexit
+	Stack              []byte
+}
+
+// AcceptDelayed reports a temporary error of accept, which is called again
+// after Delay.
+type AcceptDelayed struct {
+	levelWarn
+	Worker, Generation int
+	Err                error
+	Delay              time.Duration
+}
+
+// ConnRefused reports that a connection was closed unanswered because of Limits.
+type ConnRefused struct {
+	levelWarn
+	Worker, Generation int
+	Limit              string // the exceeded one, as OverLimit names it
+}
+
+// WorkersCapped reports that more workers were requested than GOMAXPROCS allows.
+type WorkersCapped struct {
+	levelWarn
+	Requested, Allowed int
+}
+
+// WorkersScaled reports that the wanted number of workers changed.
+type WorkersScaled struct {
+	levelInfo
+	Workers int
+	Reason  string
+}
+
+// WorkersReloaded reports that Reload has recycled the workers.
+type WorkersReloaded struct {
+	levelInfo
+	Recycled int
+	Duration time.Duration
+}
+
+// ForeignListener reports a change in the number of sockets that other
+// programs have listening on the supervisor's port.
+type ForeignListener struct {
+	levelWarn
+	Sockets int // 0 once they are closed
+}
+
+// SteeringFailed reports that the kernel refused the program that keeps
+// connections from foreign listeners.
+type SteeringFailed struct {
+	levelWarn
+	Err error
+}
+
+// ShutdownStep reports that a step of the shutdown is done.
+type ShutdownStep struct {
+	levelInfo
+	Step     string
+	Duration time.Duration
+	// Count is the number of connections that the step closed, notified or
+	// left open; the comment of each step's method says which.
+	Count int
+}
+
+// GaveUp reports that Run is ending because the workers can't be kept alive.
+type GaveUp struct {
+	levelError
+	Err error
+}
+
+// The levels, embedded in the events.
+type (
+	levelDebug struct{}
+	levelInfo  struct{}
+	levelWarn  struct{}
+	levelError struct{}
+)
+
+func (levelDebug) Level() slog.Level { return slog.LevelDebug }
+func (levelInfo) Level() slog.Level  { return slog.LevelInfo }
+func (levelWarn) Level() slog.Level  { return slog.LevelWarn }
+func (levelError) Level() slog.Level { return slog.LevelError }
+
+func (levelDebug) event() {}
+func (levelInfo) event()  {}
+func (levelWarn) event()  {}
+func (levelError) event() {}

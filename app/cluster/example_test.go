@@ -29,8 +29,8 @@ func Example() {
 		},
 		// The package neither logs nor counts. This is where a program does.
 		Observe: func(e cluster.Event) {
-			if e.Kind == cluster.PanicContained {
-				fmt.Printf("event: %s in %s: %v\n", e.Kind, e.Reason, e.Value)
+			if e, ok := e.(cluster.PanicContained); ok {
+				fmt.Printf("event: %s in %s: %v\n", e.Message(), e.Place, e.Value)
 			}
 		},
 	})

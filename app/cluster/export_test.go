@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// InLate is when a clock that is behind has d over, from now.
+// ClockAfter returns how far from now a clock that is behind puts the end of d.
 func ClockAfter(behind, d time.Duration) time.Duration {
 	var c clock
 	now := nanos()
@@ -16,7 +16,8 @@ func ClockAfter(behind, d time.Duration) time.Duration {
 	return time.Duration(c.after(d) - now)
 }
 
-// NudgeAll nudges every connection that speaks HTTP, idle or not.
+// WakeReaders wakes the reader of every connection that speaks HTTP, idle or
+// not.
 func WakeReaders(s *Supervisor) {
 	_ = s.call(func() {
 		for _, w := range s.allWorkers() {
@@ -25,66 +26,67 @@ func WakeReaders(s *Supervisor) {
 	})
 }
 
-// LookForStrangers looks at the port now rather than when it is time to.
+// CheckForeignListeners checks the port now.
 func CheckForeignListeners(s *Supervisor) {
-	_ = s.call(func() { s.checkForeignListeners(s.foreignCheckedAt + foreignCheckInterval) })
+	_ = s.call(func() { s.checkForeignListeners(nanos()) })
 }
 
-// StopSteering takes back the program that keeps strangers from connections.
+// DetachSteering detaches the program that keeps connections from foreign
+// listeners.
 func DetachSteering(s *Supervisor) {
 	_ = s.call(func() {
 		_ = unix.SetsockoptInt(s.sockets[0].fd, unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0)
 	})
 }
 
-// Descriptor is the descriptor of the request's connection.
+// Descriptor returns the descriptor of the request's connection.
 func Descriptor(ctx *fasthttp.RequestCtx) int { return connOf(ctx).fd }
 
-// WorkerOf is the id of the worker that serves the request.
+// WorkerOf returns the id of the worker that serves the request.
 func WorkerOf(ctx *fasthttp.RequestCtx) int { return connOf(ctx).worker.slot.id }
 
-// Intensity is the restart rule under a clock of the test's own.
-type Intensity struct{ rule restartIntensity }
+// Intensity is the restart intensity of a slot.
+type Intensity struct{ i restartIntensity }
 
-// NewIntensity makes the rule of a slot.
-func NewIntensity(restarts int, window, lowest, highest time.Duration) *Intensity {
-	return &Intensity{restartIntensity{maxRestarts: restarts, window: window, minBackoff: lowest, maxBackoff: highest}}
+// NewIntensity returns the restart intensity for these settings.
+func NewIntensity(restarts int, window, minBackoff, maxBackoff time.Duration) *Intensity {
+	return &Intensity{restartIntensity{maxRestarts: restarts, window: window, minBackoff: minBackoff, maxBackoff: maxBackoff}}
 }
 
-// Failed notes a failure at a time and returns how long the restart waits.
-func (i *Intensity) RecordFailure(at time.Duration) time.Duration { return i.rule.recordFailure(at) }
+// RecordFailure notes a failure at a time and returns the delay of the restart.
+func (i *Intensity) RecordFailure(at time.Duration) time.Duration { return i.i.recordFailure(at) }
 
-// Kept is how many failures the rule remembers.
-func (i *Intensity) Remembered() int { return len(i.rule.failures) }
+// Remembered returns how many failures are remembered.
+func (i *Intensity) Remembered() int { return len(i.i.failures) }
 
-// AddressesHeld is how many client addresses are counted.
+// CountedAddresses returns how many client addresses have a count.
 func CountedAddresses(s *Supervisor) int {
-	s.addrsMu.Lock()
-	defer s.addrsMu.Unlock()
-	return len(s.addrs)
+	s.limiter.mu.Lock()
+	defer s.limiter.mu.Unlock()
+	return len(s.limiter.byAddr)
 }
 
-// Sockets is how many sockets are open to be accepted on.
+// SocketCount returns how many listening sockets are open.
 func SocketCount(s *Supervisor) int {
 	n := 0
 	_ = s.call(func() { n = len(s.sockets) })
 	return n
 }
 
-// Guarded reports whether fasthttp hands the workers' connections on as they
-// are.
+// ServersKeepConns reports whether the workers' fasthttp servers neither wrap
+// connections nor reuse hijacked ones.
 func ServersKeepConns(s *Supervisor) bool {
-	guarded := true
+	keep := true
 	_ = s.call(func() {
 		for _, w := range s.allWorkers() {
-			guarded = guarded && w.server.MaxConnsPerIP == 0 && w.server.KeepHijackedConns
+			keep = keep && w.server.MaxConnsPerIP == 0 && w.server.KeepHijackedConns
 		}
 	})
-	return guarded
+	return keep
 }
 
-// Copies are duplicates of the listening sockets, as a process that was forked
-// has them until it runs its program.
+// DuplicateSockets duplicates the listening sockets, as fork does for a
+// process that has not called exec yet.
 func DuplicateSockets(s *Supervisor) (files []*os.File) {
 	_ = s.call(func() {
 		for _, sock := range s.sockets {

@@ -16,7 +16,7 @@ func faultHandler(release <-chan struct{}) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		switch string(ctx.Path()) {
 		case "/panic":
-			panic("trouble")
+			panicOnPurpose()
 		case "/goexit":
 			runtime.Goexit()
 		case "/kill":
@@ -88,8 +88,8 @@ func TestFaultsLoseNoOtherRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := start(t, cluster.Options{
-				Handler: faultHandler(nil), MinUptime: 2 * time.Millisecond,
-				MaxRestarts: 1000, // kills are meant to restart at once here
+				Handler: faultHandler(nil), Restart: cluster.Restart{MinUptime: 2 * time.Millisecond, MaxRestarts: 1000},
+				// kills are meant to restart at once here
 			})
 			l := startLoad(t, r.addr, "/", clientsPerKind(t)/4, clientsPerKind(t)/4)
 			for i := range shortened(tt.times) {
@@ -108,8 +108,8 @@ func TestSimultaneousFaultsLoseNoOtherRequest(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	r := start(t, cluster.Options{
-		Handler: faultHandler(release), MinUptime: time.Millisecond, MaxRestarts: 1000,
-		StallAfter: 200 * time.Millisecond, AbandonLimit: 1000,
+		Handler: faultHandler(release), Restart: cluster.Restart{MinUptime: time.Millisecond, MaxRestarts: 1000},
+		Watchdog: cluster.Watchdog{StallAfter: 200 * time.Millisecond, MaxAbandoned: 1000},
 	})
 	l := startLoad(t, r.addr, "/", clientsPerKind(t), clientsPerKind(t))
 	stalled := make(chan error)
@@ -136,7 +136,7 @@ func TestSimultaneousFaultsLoseNoOtherRequest(t *testing.T) {
 			}
 		}
 	}
-	r.events.wait(t, cluster.WorkerAbandoned, 1)
+	waitForEvents[cluster.WorkerAbandoned](t, r.events, 1)
 	l.waitForMore(100)
 	close(release)
 	for range stalls {

@@ -67,12 +67,12 @@ func TestForeignListenerGetsNoConnections(t *testing.T) {
 	look := func(n int) {
 		eventually(t, "the look at the port", func() bool {
 			cluster.CheckForeignListeners(r.Supervisor)
-			return len(r.events.all(cluster.ForeignListener)) >= n
+			return len(eventsOf[cluster.ForeignListener](r.events)) >= n
 		})
 	}
 	look(1)
-	if e := r.events.wait(t, cluster.ForeignListener, 1)[0]; e.Count != 1 {
-		t.Errorf("Stranger: count %d, want 1", e.Count)
+	if e := waitForEvents[cluster.ForeignListener](t, r.events, 1)[0]; e.Sockets != 1 {
+		t.Errorf("ForeignListener: count %d, want 1", e.Sockets)
 	}
 
 	// The control: without steering it does get connections.
@@ -85,8 +85,8 @@ func TestForeignListenerGetsNoConnections(t *testing.T) {
 	}
 	leave()
 	look(2) // a program that is being started has a copy of its socket until it runs
-	if e := r.events.wait(t, cluster.ForeignListener, 2)[1]; e.Count != 0 {
-		t.Errorf("Stranger after it left: count %d, want 0", e.Count)
+	if e := waitForEvents[cluster.ForeignListener](t, r.events, 2)[1]; e.Sockets != 0 {
+		t.Errorf("ForeignListener after it was closed: count %d, want 0", e.Sockets)
 	}
 }
 

@@ -81,14 +81,14 @@ func TestGoexitIsContained(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := start(t, cluster.Options{Handler: withSite(tt.handler), MinUptime: time.Millisecond})
+			r := start(t, cluster.Options{Handler: withSite(tt.handler), Restart: cluster.Restart{MinUptime: time.Millisecond}})
 			bystander := &client{addr: r.addr}
 			defer bystander.close()
 			wantOK(t, bystander)
 			if err := tt.client(r.addr); err != nil {
 				t.Errorf("the client of the goroutine that ended: %v", err)
 			}
-			r.events.wait(t, cluster.WorkerRecycled, 1)
+			waitForEvents[cluster.WorkerRecycled](t, r.events, 1)
 			wantOK(t, bystander)
 			bystander.close()
 			eventually(t, "connections counted out", func() bool {
@@ -98,8 +98,8 @@ func TestGoexitIsContained(t *testing.T) {
 			if err := r.stop(); err != nil {
 				t.Errorf("Run() = %v, want nil", err)
 			}
-			got := r.events.all(cluster.PanicContained)
-			if len(got) != 1 || got[0].Value != nil || !strings.Contains(string(got[0].Stack), "cluster_test.leaveGoroutine") {
+			got := eventsOf[cluster.PanicContained](r.events)
+			if len(got) != 1 || got[0].Value != nil || !strings.Contains(string(got[0].Stack), "cluster_test.exitGoroutine") {
 				t.Errorf("Panicked events %+v, want one without a value and with the stack", got)
 			}
 		})

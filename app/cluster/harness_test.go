@@ -51,14 +51,14 @@ func startWithoutWait(t testing.TB, o cluster.Options, beforeRun ...func(*cluste
 	if o.Host == "" {
 		o.Host = "127.0.0.1"
 	}
-	if o.GateDelay == 0 {
-		o.GateDelay = 10 * time.Millisecond
+	if o.Shutdown.HandshakeGrace == 0 {
+		o.Shutdown.HandshakeGrace = 10 * time.Millisecond
 	}
-	if o.IdleGrace == 0 {
-		o.IdleGrace = 10 * time.Millisecond
+	if o.Shutdown.IdleGrace == 0 {
+		o.Shutdown.IdleGrace = 10 * time.Millisecond
 	}
-	if o.ShutdownTimeout == 0 {
-		o.ShutdownTimeout = patience
+	if o.Shutdown.Timeout == 0 {
+		o.Shutdown.Timeout = patience
 	}
 	if also := o.Observe; also != nil {
 		o.Observe = func(e cluster.Event) { r.events.add(e); also(e) }
@@ -156,70 +156,73 @@ func stacks() string {
 	return all.String()
 }
 
-// recorder keeps the events of a Supervisor.
+// eventRecorder records the events of a Supervisor.
 type eventRecorder struct {
 	mu     sync.Mutex
 	events []cluster.Event
-	more   chan struct{} // closed and replaced with each event
+	added  chan struct{} // closed and replaced with each event
 }
 
-func newEventRecorder() *eventRecorder { return &eventRecorder{more: make(chan struct{})} }
+func newEventRecorder() *eventRecorder { return &eventRecorder{added: make(chan struct{})} }
 
 func (r *eventRecorder) add(e cluster.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events = append(r.events, e)
-	close(r.more)
-	r.more = make(chan struct{})
+	close(r.added)
+	r.added = make(chan struct{})
 }
 
-// all returns the events of a kind so far; those of every kind for "".
-func (r *eventRecorder) all(kind cluster.Kind) []cluster.Event {
+// reset drops the events so far.
+func (r *eventRecorder) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var found []cluster.Event
+	r.events = nil
+}
+
+// summary returns how many events of each type there were.
+func (r *eventRecorder) summary() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	count := map[string]int{}
 	for _, e := range r.events {
-		if kind == "" || e.Kind == kind {
+		count[e.Message()]++
+	}
+	return fmt.Sprint(count)
+}
+
+// eventsOf returns the recorded events of one type.
+func eventsOf[E cluster.Event](r *eventRecorder) []E {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found []E
+	for _, e := range r.events {
+		if e, ok := e.(E); ok {
 			found = append(found, e)
 		}
 	}
 	return found
 }
 
-// wait returns the first n events of a kind, and waits for them.
-func (r *eventRecorder) wait(t testing.TB, kind cluster.Kind, n int) []cluster.Event {
+// waitForEvents waits for n events of one type and returns the first n.
+func waitForEvents[E cluster.Event](t testing.TB, r *eventRecorder, n int) []E {
 	t.Helper()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
 		r.mu.Lock()
-		more := r.more
+		added := r.added
 		r.mu.Unlock()
-		found := r.all(kind)
+		found := eventsOf[E](r)
 		if len(found) >= n {
 			return found[:n]
 		}
 		select {
-		case <-more:
+		case <-added:
 		case <-timer.C:
-			t.Fatalf("%d events %q, want %d; there were %s", len(found), kind, n, r.summary())
+			t.Fatalf("%d events %T, want %d; there were %s", len(found), *new(E), n, r.summary())
 		}
 	}
-}
-
-// forget drops the events so far.
-func (r *eventRecorder) forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.events = nil
-}
-
-func (r *eventRecorder) summary() string {
-	count := map[cluster.Kind]int{}
-	for _, e := range r.all("") {
-		count[e.Kind]++
-	}
-	return fmt.Sprint(count)
 }
 
 // answerOK is the handler that most tests need no more than.

@@ -58,8 +58,8 @@ func TestEveryInheritedSocketIsAccepted(t *testing.T) {
 				lns, files = append(lns, ln), append(files, listenerFile(t, ln))
 			}
 			r := start(t, cluster.Options{
-				Inherited: files, Workers: tt.workers, MinUptime: time.Millisecond,
-				MaxRestarts: 1000, Handler: faultHandler(nil),
+				Inherited: files, Workers: tt.workers, Restart: cluster.Restart{MinUptime: time.Millisecond, MaxRestarts: 1000},
+				Handler: faultHandler(nil),
 			})
 			if r.addr != lns[0].Addr().String() {
 				t.Errorf("Addr() = %s, want that of the first socket, %s", r.addr, lns[0].Addr())
@@ -107,7 +107,7 @@ func TestInheritedQueueSurvivesShutdown(t *testing.T) {
 	}()
 	within(t, "request in flight", entered)
 	first.cancel()
-	first.events.wait(t, cluster.ShutdownStep, 2)
+	waitForEvents[cluster.ShutdownStep](t, first.events, 2)
 	waiting := &client{addr: first.addr}
 	defer waiting.close()
 	waiting.conn, waiting.br = dialWithReader(t, first.addr)
@@ -132,14 +132,14 @@ func TestInheritedQueueSurvivesShutdown(t *testing.T) {
 func TestInheritedHandoverLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	ln := openListener(t)
-	r := start(t, cluster.Options{Inherited: []*os.File{listenerFile(t, ln)}, IdleGrace: patience})
+	r := start(t, cluster.Options{Inherited: []*os.File{listenerFile(t, ln)}, Shutdown: cluster.Shutdown{IdleGrace: patience}})
 	l := startLoad(t, r.addr, "/", 4, 4)
 	for range 10 {
 		l.waitForMore(50)
 		if err := r.stop(); err != nil {
 			t.Errorf("Run() = %v, want nil", err)
 		}
-		r = start(t, cluster.Options{Inherited: []*os.File{listenerFile(t, ln)}, IdleGrace: patience})
+		r = start(t, cluster.Options{Inherited: []*os.File{listenerFile(t, ln)}, Shutdown: cluster.Shutdown{IdleGrace: patience}})
 	}
 	l.waitForMore(50)
 	l.stopAndCheck()

@@ -15,7 +15,7 @@ import (
 // as before, and no more memory. It doesn't run in parallel, since it counts
 // what belongs to the process.
 func TestRecyclesLeakNothing(t *testing.T) {
-	r := start(t, cluster.Options{Handler: faultHandler(nil), MinUptime: time.Microsecond, MaxRestarts: 10_000})
+	r := start(t, cluster.Options{Handler: faultHandler(nil), Restart: cluster.Restart{MinUptime: time.Microsecond, MaxRestarts: 10_000}})
 	round := func(recycles int) {
 		stop := make(chan struct{})
 		var wg sync.WaitGroup
@@ -53,14 +53,14 @@ func TestRecyclesLeakNothing(t *testing.T) {
 	}
 
 	round(20) // fills pools and caches
-	r.events.forget()
+	r.events.reset()
 	before := measureResources()
 	round(shortened(250)) // of four workers each, and more by the troubles
 	eventually(t, "descriptors closed", func() bool { return openDescriptors() <= before.descriptors })
 	eventually(t, "goroutines ended", func() bool {
 		return runtime.NumGoroutine() <= before.goroutines+idleGoroutineTolerance
 	})
-	r.events.forget()
+	r.events.reset()
 	after := measureResources()
 	if grown := int64(after.heap) - int64(before.heap); grown > 512<<10 {
 		t.Errorf("the heap grew by %d KiB (from %d)", grown>>10, before.heap>>10)

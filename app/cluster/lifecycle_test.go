@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -40,7 +41,7 @@ func wantCallErrors(t *testing.T, when string, s *cluster.Supervisor, want error
 
 func TestCallsBeforeDuringAndAfterRun(t *testing.T) {
 	t.Parallel()
-	s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "127.0.0.1", GateDelay: 1})
+	s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "127.0.0.1", Shutdown: cluster.Shutdown{HandshakeGrace: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,7 @@ func TestCallsBeforeDuringAndAfterRun(t *testing.T) {
 // sockets and returns.
 func TestRunWithEndedContextServesQueuedConnections(t *testing.T) {
 	t.Parallel()
-	s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "127.0.0.1", GateDelay: 1, IdleGrace: patience})
+	s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "127.0.0.1", Shutdown: cluster.Shutdown{HandshakeGrace: 1, IdleGrace: patience}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func TestRunWithEndedContextServesQueuedConnections(t *testing.T) {
 func TestConcurrentCallsDuringStartAndStopReturn(t *testing.T) {
 	t.Parallel()
 	for range shortened(20) {
-		r := startWithoutWait(t, cluster.Options{GateDelay: time.Millisecond})
+		r := startWithoutWait(t, cluster.Options{Shutdown: cluster.Shutdown{HandshakeGrace: time.Millisecond}})
 		var wg sync.WaitGroup
 		for name, call := range supervisorCalls {
 			wg.Go(func() {
@@ -165,7 +166,7 @@ func TestSupervisorsAreIndependent(t *testing.T) {
 	}
 	l.waitForMore(50)
 	l.stopAndCheck()
-	if n := len(two.events.all(cluster.PanicContained)) + len(two.events.all(cluster.WorkerFailed)); n > 0 {
+	if n := len(eventsOf[cluster.PanicContained](two.events)) + len(eventsOf[cluster.WorkerFailed](two.events)); n > 0 {
 		t.Errorf("the other supervisor reports %s", two.events.summary())
 	}
 }
@@ -207,23 +208,27 @@ func TestHandlerWorksWithoutSupervisor(t *testing.T) {
 	within(t, "helper", helped)
 }
 
-// TestWorkersAreCountedBeforeTheyAccept: whoever is answered is answered by a
-// worker that Workers counts, or a probe in that moment would hear of none.
+// TestWorkersAreCountedBeforeTheyAccept checks that Workers counts the worker
+// that accepts a connection. Otherwise a readiness probe that it serves could
+// fail.
 func TestWorkersAreCountedBeforeTheyAccept(t *testing.T) {
 	t.Parallel()
-	type count struct{ running, total int }
-	counts := make(chan count, 10)
-	var sup atomic.Pointer[cluster.Supervisor]
-	r := startWithoutWait(t, cluster.Options{Workers: 2, Observe: func(e cluster.Event) {
-		if s := sup.Load(); e.Kind == cluster.WorkerStarted && s != nil {
-			running, total := s.Workers()
-			counts <- count{running, total}
+	for range shortened(50) {
+		counted := make(chan int, 1)
+		var sup atomic.Pointer[cluster.Supervisor]
+		var queued net.Conn
+		r := startWithoutWait(t, cluster.Options{Workers: 2, Limits: cluster.Limits{Exempt: func(netip.Addr) bool {
+			running, _ := sup.Load().Workers() // called by the accept loop
+			counted <- running
+			return false
+		}}}, func(s *cluster.Supervisor) {
+			sup.Store(s)
+			queued = dial(t, s.Addr().String()) // accepted as soon as the worker starts
+		})
+		if n := within(t, "accepted connection", counted); n == 0 {
+			t.Error("Workers() counts no running worker while one accepts a connection")
 		}
-	}}, func(s *cluster.Supervisor) { sup.Store(s) })
-	within(t, "start", r.Ready())
-	for i := range 2 {
-		if got, want := within(t, "a worker", counts), (count{i + 1, 2}); got != want {
-			t.Errorf("when worker %d accepts, Workers() = %+v, want %+v", i+1, got, want)
-		}
+		_ = queued.Close()
+		_ = r.stop()
 	}
 }

@@ -12,113 +12,138 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Options configure a Supervisor. The zero value of a field means the default
-// that its comment names; Handler alone has none.
+// Options configure a Supervisor. A zero field means the default that its
+// comment gives in brackets. Only Handler has no default.
 type Options struct {
 	// Handler serves the requests. It may panic, call runtime.Goexit or hang;
-	// see the package comment for what it must not do by itself.
+	// the package comment lists what it must not do.
 	Handler fasthttp.RequestHandler
 
-	// Server, if set, configures each worker's fasthttp server before it
-	// serves: limits, timeouts, the error handler. Handler, Concurrency,
-	// MaxConnsPerIP and KeepHijackedConns are overwritten; ConnState is called
-	// after the worker's own. It runs once per generation.
-	Server func(*fasthttp.Server)
+	// PanicHandler, if set, writes the response of a request whose handler
+	// panicked or called runtime.Goexit. Without it, or if it panics as well,
+	// the response is a plain 500.
+	PanicHandler func(*fasthttp.RequestCtx)
 
-	// Failed, if set, writes the response of a request whose handler panicked
-	// or ended its goroutine. The default is a plain 500. It must not panic;
-	// if it does, the plain one is sent.
-	Failed func(*fasthttp.RequestCtx)
+	// ConfigureServer, if set, configures the fasthttp server of each
+	// generation before it serves: limits, timeouts, the error handler.
+	// Handler, Concurrency, MaxConnsPerIP and KeepHijackedConns are
+	// overwritten; ConnState is called after the worker's own.
+	ConfigureServer func(*fasthttp.Server)
 
-	// TLS, if set, is used to serve TLS on every connection. Its
-	// GetConfigForClient or GetCertificate can follow a changing certificate.
+	// TLS, if set, makes every connection a TLS connection. Use its
+	// GetCertificate or GetConfigForClient to replace the certificate later.
 	TLS *tls.Config
 
-	// Host and Port are where to listen. An empty Host is every address, IPv4
-	// and IPv6. Port 0 lets the kernel choose; see Supervisor.Addr.
+	// Host and Port are the address to listen on. An empty Host means every
+	// IPv4 and IPv6 address. With port 0 the kernel chooses; see Addr.
 	Host string
 	Port int
 
-	// Inherited are listening sockets opened by somebody else (systemd), used
-	// instead of Host and Port. They are never closed under their owner: at
-	// shutdown what waits in their queues stays there for the next process.
-	// The supervisor takes over the files.
+	// Inherited are listening sockets that another process opened, such as
+	// systemd. If set, Host and Port are ignored. The supervisor closes the
+	// files. It does not empty the sockets' queues at shutdown: connections in
+	// them wait for the next process.
 	Inherited []*os.File
 
-	// Workers is the number of workers; 0 follows GOMAXPROCS. More than
-	// GOMAXPROCS are capped, with a Capped event.
+	// Workers is the number of workers; 0 follows GOMAXPROCS. A number above
+	// GOMAXPROCS is lowered to it, which a WorkersCapped event reports.
 	Workers int
 
-	// MinUptime is the least time between two recycles of a slot after
-	// contained panics (1 s).
-	MinUptime time.Duration
-	// MaxRestarts restarts of a slot within RestartWindow happen at once (5 in
-	// 30 s); more begin an exponential backoff with jitter, from BackoffMin
-	// (500 ms) to BackoffMax (30 s), halved by each window without a failure.
-	MaxRestarts            int
-	RestartWindow          time.Duration
-	BackoffMin, BackoffMax time.Duration
-	// StallAfter is how long an accept loop may fail to answer, and a request
-	// may stay in its handler, before the generation is abandoned (60 s).
-	StallAfter time.Duration
-	// AbandonLimit is how many abandoned generations may be alive at once (4).
-	AbandonLimit int
+	Restart  Restart
+	Watchdog Watchdog
+	Limits   Limits
+	Shutdown Shutdown
 
-	// MaxConns and MaxConnsPerAddr bound the open connections, of the process
-	// and per client address (50 000 and 20 000). A few more are accepted and
-	// marked (see OverLimit), so that probes are answered; the rest is closed.
-	MaxConns, MaxConnsPerAddr int
-	// Exempt, if set, says which peers MaxConnsPerAddr leaves alone, such as
-	// a reverse proxy that brings everybody's connections.
-	Exempt func(netip.Addr) bool
-
-	// WriteTimeout is how long one write to a client may take without any
-	// progress (30 s). It takes the place of fasthttp's, which bounds a
-	// whole response and would cut a long stream.
+	// WriteTimeout bounds how long a write may go without progress (30 s). It
+	// replaces fasthttp's WriteTimeout, which bounds the whole response and
+	// would end a long download.
 	WriteTimeout time.Duration
 
-	// ShutdownDelay is how long accepting goes on after shutdown has begun (0).
-	ShutdownDelay time.Duration
-	// GateDelay is how long the sockets drop new handshakes before they close,
-	// so that those in flight complete (200 ms).
-	GateDelay time.Duration
-	// ShutdownSpread is the time over which WebSockets are told to go away (0).
-	ShutdownSpread time.Duration
-	// IdleGrace is how long a kept-alive connection without a request may
-	// still send one after the gate, which is then answered (300 ms).
-	IdleGrace time.Duration
-	// ShutdownTimeout is how long requests and WebSockets may take to end
-	// after the gate before they are cut (25 s).
-	ShutdownTimeout time.Duration
-
-	// Observe, if set, is called with each Event, from any goroutine and
-	// concurrently. It must not block: a worker may be waiting.
+	// Observe, if set, is called with each Event while Run runs. Calls may be
+	// concurrent, since some events come from the goroutine of a request; the
+	// others come one at a time and in order. Observe may call any method of
+	// the Supervisor except Run. It must not block: Run or a request waits for
+	// it. A panic in it is dropped.
 	Observe func(Event)
+}
+
+// Restart says how fast workers are replaced.
+type Restart struct {
+	// MinUptime is the shortest time between two recycles of a slot that
+	// follow contained panics (1 s).
+	MinUptime time.Duration
+	// MaxRestarts is the number of restarts of a slot within Window that
+	// happen at once (5 in 30 s). Beyond it a slot backs off exponentially,
+	// with jitter, from BackoffMin (500 ms) to BackoffMax (30 s). Each Window
+	// without a failure halves the backoff.
+	MaxRestarts            int
+	Window                 time.Duration
+	BackoffMin, BackoffMax time.Duration
+}
+
+// Watchdog says when a generation counts as stuck.
+type Watchdog struct {
+	// StallAfter is how long an accept loop may take to respond, and a request
+	// may stay in its handler, before the generation is abandoned (60 s).
+	StallAfter time.Duration
+	// MaxAbandoned is the number of abandoned generations that may be alive at
+	// once; with more, Run returns ErrGaveUp (4).
+	MaxAbandoned int
+}
+
+// Limits bound the open connections.
+type Limits struct {
+	// MaxConns bounds the connections of the process (50 000), MaxConnsPerAddr
+	// those of one client address (20 000). 64 more are accepted, for probes;
+	// see OverLimit. Any others are closed unanswered.
+	MaxConns, MaxConnsPerAddr int
+	// Exempt, if set, reports whether MaxConnsPerAddr does not apply to a
+	// peer, such as a reverse proxy. Accept loops call it: it must not block,
+	// nor call the Supervisor.
+	Exempt func(netip.Addr) bool
+}
+
+// Shutdown holds the times of the shutdown sequence, in its order.
+type Shutdown struct {
+	// Delay is how long the workers still accept connections after the
+	// shutdown has begun (0).
+	Delay time.Duration
+	// HandshakeGrace is how long TCP handshakes in flight may take to complete
+	// before the sockets close; new ones are dropped (200 ms).
+	HandshakeGrace time.Duration
+	// IdleGrace is how long an idle kept-alive connection may still send a
+	// request, which is then answered (300 ms).
+	IdleGrace time.Duration
+	// Spread is the time over which the sessions are notified (0).
+	Spread time.Duration
+	// Timeout bounds how long requests and sessions may take to end once the
+	// sockets are closed. Then they are cut off (25 s).
+	Timeout time.Duration
 }
 
 // withDefaults returns o with every unset field filled in.
 func (o Options) withDefaults() Options {
-	setDefault(&o.MinUptime, time.Second)
-	setDefault(&o.MaxRestarts, 5)
-	setDefault(&o.RestartWindow, 30*time.Second)
-	setDefault(&o.BackoffMin, 500*time.Millisecond)
-	setDefault(&o.BackoffMax, 30*time.Second)
-	setDefault(&o.StallAfter, time.Minute)
-	setDefault(&o.AbandonLimit, 4)
-	setDefault(&o.MaxConns, 50_000)
-	setDefault(&o.MaxConnsPerAddr, 20_000)
+	setDefault(&o.Restart.MinUptime, time.Second)
+	setDefault(&o.Restart.MaxRestarts, 5)
+	setDefault(&o.Restart.Window, 30*time.Second)
+	setDefault(&o.Restart.BackoffMin, 500*time.Millisecond)
+	setDefault(&o.Restart.BackoffMax, 30*time.Second)
+	setDefault(&o.Watchdog.StallAfter, time.Minute)
+	setDefault(&o.Watchdog.MaxAbandoned, 4)
+	setDefault(&o.Limits.MaxConns, 50_000)
+	setDefault(&o.Limits.MaxConnsPerAddr, 20_000)
+	setDefault(&o.Shutdown.HandshakeGrace, 200*time.Millisecond)
+	setDefault(&o.Shutdown.IdleGrace, 300*time.Millisecond)
+	setDefault(&o.Shutdown.Timeout, 25*time.Second)
 	setDefault(&o.WriteTimeout, 30*time.Second)
-	setDefault(&o.GateDelay, 200*time.Millisecond)
-	setDefault(&o.IdleGrace, 300*time.Millisecond)
-	setDefault(&o.ShutdownTimeout, 25*time.Second)
 	if o.Observe == nil {
 		o.Observe = func(Event) {}
 	}
-	if o.Exempt == nil {
-		o.Exempt = func(netip.Addr) bool { return false }
+	if o.Limits.Exempt == nil {
+		o.Limits.Exempt = func(netip.Addr) bool { return false }
 	}
-	if o.Failed == nil {
-		o.Failed = plainFailure
+	if o.PanicHandler == nil {
+		o.PanicHandler = plainFailure
 	}
 	return o
 }
@@ -148,15 +173,16 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// size returns how many workers asked amounts to, and whether it was capped.
-func workerCount(asked int) (n int, capped bool) {
-	most := runtime.GOMAXPROCS(0)
+// workerCount returns the number of workers for a requested one, and whether
+// it was capped.
+func workerCount(requested int) (n int, capped bool) {
+	limit := runtime.GOMAXPROCS(0)
 	switch {
-	case asked <= 0:
-		return most, false
-	case asked > most:
-		return most, true
+	case requested <= 0:
+		return limit, false
+	case requested > limit:
+		return limit, true
 	default:
-		return asked, false
+		return requested, false
 	}
 }

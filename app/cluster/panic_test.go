@@ -31,7 +31,7 @@ type panicSite struct {
 }
 
 // trouble panics. Its name is looked for in the stacks.
-func panicOnPurpose() { panic("trouble") }
+func panicOnPurpose() { panic("on purpose") }
 
 // troubleAmidMessage panics while most of a long message is unread.
 func panicMidMessage(ws *websocket.Conn) {
@@ -89,7 +89,7 @@ var panicSites = map[string]panicSite{
 	"connection state": {
 		guarded: cluster.Options{
 			Handler: func(ctx *fasthttp.RequestCtx) { panicOnNextRequest.Store(true); answerOK(ctx) },
-			Server: func(s *fasthttp.Server) {
+			ConfigureServer: func(s *fasthttp.Server) {
 				s.ConnState = func(_ net.Conn, state fasthttp.ConnState) {
 					if state == fasthttp.StateActive && panicOnNextRequest.Swap(false) {
 						panicOnPurpose()
@@ -103,7 +103,7 @@ var panicSites = map[string]panicSite{
 		},
 	},
 	"error handler": {
-		guarded: cluster.Options{Server: func(s *fasthttp.Server) {
+		guarded: cluster.Options{ConfigureServer: func(s *fasthttp.Server) {
 			s.ErrorHandler = func(*fasthttp.RequestCtx, error) { panicOnPurpose() }
 		}},
 		client: func(addr string) error {
@@ -129,7 +129,7 @@ var panicOnNextRequest atomic.Bool
 // guardedChild serves a site under a Supervisor.
 func guardedSubprocess(args []string) int {
 	o := panicSites[strings.Join(args, " ")].guarded
-	o.Handler, o.MinUptime = withSite(o.Handler), time.Millisecond
+	o.Handler, o.Restart.MinUptime = withSite(o.Handler), time.Millisecond
 	return runInSubprocess(o, nil)
 }
 
@@ -140,8 +140,8 @@ func unguardedSubprocess(args []string) int {
 		return runInSubprocess(cluster.Options{Handler: withSite(s.unguarded)}, nil)
 	}
 	server := &fasthttp.Server{Handler: withSite(s.guarded.Handler)}
-	if s.guarded.Server != nil {
-		s.guarded.Server(server)
+	if s.guarded.ConfigureServer != nil {
+		s.guarded.ConfigureServer(server)
 	}
 	return runPlainServer(server)
 }
@@ -158,19 +158,19 @@ func TestPanicIsContained(t *testing.T) {
 			if err := site.client(c.addr); err != nil {
 				t.Errorf("the client of the panic: %v", err)
 			}
-			e := c.events.wait(t, cluster.PanicContained, 1)[0]
+			e := waitForEvents[cluster.PanicContained](t, c.events, 1)[0]
 			wantOK(t, bystander)
-			if e.Value != "trouble" || !strings.Contains(string(e.Stack), "cluster_test.trouble") {
+			if e.Value != "on purpose" || !strings.Contains(string(e.Stack), "cluster_test.panicOnPurpose") {
 				t.Errorf("Panicked event: value %v, stack %s, want the panic's", e.Value, e.Stack)
 			}
-			if !slices.Contains(cluster.Places(), e.Reason) {
-				t.Errorf("Panicked in %q, which Places() does not have", e.Reason)
+			if !slices.Contains(cluster.Places(), e.Place) {
+				t.Errorf("Panicked in %q, which Places() does not have", e.Place)
 			}
-			c.events.wait(t, cluster.WorkerRecycled, 1)
+			waitForEvents[cluster.WorkerRecycled](t, c.events, 1)
 			wantOK(t, bystander)
 			bystander.close()
 			c.stop()
-			if n := len(c.events.all(cluster.PanicContained)); n != 1 {
+			if n := len(eventsOf[cluster.PanicContained](c.events)); n != 1 {
 				t.Errorf("%d Panicked events for one panic", n)
 			}
 		})
@@ -187,7 +187,7 @@ func TestPanicWithoutGuardEndsProcess(t *testing.T) {
 			c := startSubprocess(t, "unguarded "+name)
 			wantOK(t, &client{addr: c.addr, closeEach: true})
 			_ = site.client(c.addr) // sees the end of the process, or not
-			if err := c.wait(); err == nil || !strings.Contains(c.stderr.String(), "panic: trouble") {
+			if err := c.wait(); err == nil || !strings.Contains(c.stderr.String(), "panic: on purpose") {
 				t.Errorf("the child ended with %v and said %q, want a panic", err, c.stderr)
 			}
 		})

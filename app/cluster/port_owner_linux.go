@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bindError says why an address could not be had, with the port's owner where
-// it is taken.
+// bindError turns a failed bind or listen into an error that names the address
+// and, if the port is in use, its owner.
 func bindError(host string, addr netip.AddrPort, err error) error {
 	where := net.JoinHostPort(host, strconv.Itoa(int(addr.Port())))
 	if host == "" {
@@ -25,28 +25,12 @@ func bindError(host string, addr netip.AddrPort, err error) error {
 		return fmt.Errorf("listen on %s: %w", where, err)
 	}
 	inUse := &PortInUseError{Addr: where, Err: err}
-	inUse.PID, inUse.Process = ownerOf(listeners(int(addr.Port())))
+	inUse.PID, inUse.Process = socketOwner(listeningInodes(int(addr.Port())))
 	return inUse
 }
 
-// strangers counts the sockets that listen on our port and are not ours.
-func countForeignListeners(sockets []*socket) int {
-	addr, err := sockets[0].addr()
-	if err != nil {
-		return 0
-	}
-	inodes := listeners(int(addr.Port()))
-	for _, s := range sockets {
-		var st unix.Stat_t
-		if unix.Fstat(s.fd, &st) == nil {
-			delete(inodes, st.Ino)
-		}
-	}
-	return len(inodes)
-}
-
-// listeners reads the inodes of the sockets that listen on a TCP port.
-func listeners(port int) map[uint64]bool {
+// listeningInodes returns the inodes of the sockets that listen on a TCP port.
+func listeningInodes(port int) map[uint64]bool {
 	inodes := map[uint64]bool{}
 	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
 		f, err := os.Open(table)
@@ -60,7 +44,7 @@ func listeners(port int) map[uint64]bool {
 				continue
 			}
 			if fields[3] != "0A" {
-				break // those that listen come first; there may be very many others
+				break // listening sockets come first; there may be many others
 			}
 			if !strings.HasSuffix(fields[1], fmt.Sprintf(":%04X", port)) {
 				continue
@@ -74,9 +58,9 @@ func listeners(port int) map[uint64]bool {
 	return inodes
 }
 
-// ownerOf finds a process that has one of the sockets open; another user's
-// processes can't be looked into.
-func ownerOf(inodes map[uint64]bool) (pid int, name string) {
+// socketOwner returns a process that has one of the sockets open; 0 and "" if
+// none is found. Processes of other users can't be inspected.
+func socketOwner(inodes map[uint64]bool) (pid int, name string) {
 	if len(inodes) == 0 {
 		return 0, ""
 	}

@@ -17,23 +17,23 @@ import (
 func TestRecycleOncePerMinUptime(t *testing.T) {
 	t.Parallel()
 	const panics, uptime = 200, 300 * time.Millisecond
-	r := start(t, cluster.Options{Handler: faultHandler(nil), Workers: 1, MinUptime: uptime})
+	r := start(t, cluster.Options{Handler: faultHandler(nil), Workers: 1, Restart: cluster.Restart{MinUptime: uptime}})
 	begin := time.Now()
 	for range panics {
 		if a := mustGet(t, r.addr, "/panic"); a.status != http.StatusInternalServerError {
 			t.Fatalf("GET /panic = %d, want 500", a.status)
 		}
 	}
-	r.events.wait(t, cluster.WorkerRecycled, 1)
-	recycled := len(r.events.all(cluster.WorkerRecycled))
+	waitForEvents[cluster.WorkerRecycled](t, r.events, 1)
+	recycled := len(eventsOf[cluster.WorkerRecycled](r.events))
 	if most := int(time.Since(begin)/uptime) + 1; recycled > most {
 		t.Errorf("%d recycles in %v, want %d at most", recycled, time.Since(begin), most)
 	}
 	st := r.status().Workers[0]
-	if n := len(r.events.all(cluster.PanicContained)); n != panics || st.Panics != panics || st.Restarts != 0 {
+	if n := len(eventsOf[cluster.PanicContained](r.events)); n != panics || st.Panics != panics || st.Restarts != 0 {
 		t.Errorf("%d events of %d panics; status %+v", n, panics, st)
 	}
-	if e := r.events.all(cluster.WorkerRecycled)[0]; e.Worker != 1 || e.Generation != 2 || e.Reason != "panic" {
+	if e := eventsOf[cluster.WorkerRecycled](r.events)[0]; e.Worker != 1 || e.Generation != 2 || e.Reason != "panic" {
 		t.Errorf("WorkerRecycled: %+v, want worker 1, generation 2, panic", e)
 	}
 }
@@ -46,11 +46,11 @@ func TestReplacedGenerationDrains(t *testing.T) {
 		"reload": func(r *testSupervisor) { _, _ = r.Reload() },
 		"panic": func(r *testSupervisor) {
 			mustGet(r.t, r.addr, "/panic")
-			r.events.wait(r.t, cluster.WorkerRecycled, 1)
+			waitForEvents[cluster.WorkerRecycled](r.t, r.events, 1)
 		},
 		"kill": func(r *testSupervisor) {
 			mustGet(r.t, r.addr, "/kill")
-			r.events.wait(r.t, cluster.WorkerStarted, 2)
+			waitForEvents[cluster.WorkerStarted](r.t, r.events, 2)
 		},
 	}
 	for name, replace := range replace {
@@ -58,7 +58,7 @@ func TestReplacedGenerationDrains(t *testing.T) {
 			t.Parallel()
 			entered, release := make(chan struct{}), make(chan struct{})
 			slow, other := slowHandler(entered, release), faultHandler(nil)
-			r := start(t, cluster.Options{Workers: 1, MinUptime: time.Millisecond, Handler: func(ctx *fasthttp.RequestCtx) {
+			r := start(t, cluster.Options{Workers: 1, Restart: cluster.Restart{MinUptime: time.Millisecond}, Handler: func(ctx *fasthttp.RequestCtx) {
 				if string(ctx.Path()) == "/slow" {
 					slow(ctx)
 					return
@@ -90,7 +90,7 @@ func TestReplacedGenerationDrains(t *testing.T) {
 			if err := within(t, "answer", inFlight); err != nil {
 				t.Errorf("request in flight: %v", err)
 			}
-			e := r.events.wait(t, cluster.GenerationEnded, 1)[0]
+			e := waitForEvents[cluster.GenerationEnded](t, r.events, 1)[0]
 			if e.Worker != 1 || e.Generation != 1 {
 				t.Errorf("GenerationEnded: %+v, want worker 1, generation 1", e)
 			}
@@ -125,7 +125,7 @@ func TestTimedOutResponseClosesDrainingConnection(t *testing.T) {
 func TestWebSocketSurvivesRecycles(t *testing.T) {
 	t.Parallel()
 	other := faultHandler(nil)
-	r := start(t, cluster.Options{Workers: 1, MinUptime: time.Millisecond, Handler: func(ctx *fasthttp.RequestCtx) {
+	r := start(t, cluster.Options{Workers: 1, Restart: cluster.Restart{MinUptime: time.Millisecond}, Handler: func(ctx *fasthttp.RequestCtx) {
 		if string(ctx.Path()) == "/ws" {
 			echoHandler(ctx)
 			return
@@ -150,11 +150,11 @@ func TestWebSocketSurvivesRecycles(t *testing.T) {
 	ping()
 	for i := range 20 {
 		mustGet(t, r.addr, "/panic")
-		r.events.wait(t, cluster.WorkerRecycled, i+1)
+		waitForEvents[cluster.WorkerRecycled](t, r.events, i+1)
 		ping()
 	}
 	mustGet(t, r.addr, "/kill")
-	r.events.wait(t, cluster.WorkerStarted, 2)
+	waitForEvents[cluster.WorkerStarted](t, r.events, 2)
 	ping()
 	if n, err := r.Reload(); n != 1 || err != nil {
 		t.Fatalf("Reload() = %d, %v, want 1, nil", n, err)

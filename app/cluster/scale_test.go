@@ -42,7 +42,7 @@ func TestOptionsAreChecked(t *testing.T) {
 func TestWorkersAreCapped(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Workers: 64})
-	if e := r.events.wait(t, cluster.WorkersCapped, 1)[0]; e.Count != 64 || e.Limit != 4 {
+	if e := waitForEvents[cluster.WorkersCapped](t, r.events, 1)[0]; e.Requested != 64 || e.Allowed != 4 {
 		t.Errorf("Capped: %+v, want 64 asked for and 4 allowed", e)
 	}
 	if running, total := r.Workers(); running != 4 || total != 4 {
@@ -54,7 +54,7 @@ func TestWorkersAreCapped(t *testing.T) {
 	if n, capped, err := r.Scale(5); n != 4 || !capped || err != nil {
 		t.Errorf("Scale(5) = %d, %v, %v, want 4, true, nil", n, capped, err)
 	}
-	if e := r.events.wait(t, cluster.WorkersScaled, 2)[1]; e.Count != 4 {
+	if e := waitForEvents[cluster.WorkersScaled](t, r.events, 2)[1]; e.Workers != 4 {
 		t.Errorf("Scaled: %+v, want 4", e)
 	}
 }
@@ -81,7 +81,8 @@ func TestScaleKeepsSockets(t *testing.T) {
 			t.Errorf("with %d workers there are %d sockets, want 4", n, sockets)
 		}
 	}
-	if n := len(r.events.all(cluster.WorkerStopped)); n != 5 {
+	waitForEvents[cluster.WorkersScaled](t, r.events, 5)
+	if n := len(eventsOf[cluster.WorkerStopped](r.events)); n != 5 {
 		t.Errorf("%d WorkerStopped events, want 3 and 2", n)
 	}
 }
@@ -91,17 +92,17 @@ func TestScaleKeepsSockets(t *testing.T) {
 func TestScaleDownToSlotInBackoffRestartsIt(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{
-		Handler: killFirstWorker, Workers: 2, MaxRestarts: 1, BackoffMin: time.Hour, BackoffMax: time.Hour,
+		Handler: killFirstWorker, Workers: 2, Restart: cluster.Restart{MaxRestarts: 1, BackoffMin: time.Hour, BackoffMax: time.Hour},
 	})
 	killFirstWorkerTimes(t, r, 2)
-	r.events.wait(t, cluster.WorkerBackoff, 1)
+	waitForEvents[cluster.WorkerBackoff](t, r.events, 1)
 	if n, _, err := r.Scale(1); n != 1 || err != nil {
 		t.Fatalf("Scale(1) = %d, %v, want 1, nil", n, err)
 	}
 	for range 20 {
 		wantOK(t, &client{addr: r.addr, closeEach: true})
 	}
-	if gave := r.events.all(cluster.GaveUp); len(gave) > 0 {
+	if gave := eventsOf[cluster.GaveUp](r.events); len(gave) > 0 {
 		t.Errorf("scaling down to a slot in backoff gave up: %v", gave[0].Err)
 	}
 }
@@ -111,7 +112,7 @@ func TestScaleDownToSlotInBackoffRestartsIt(t *testing.T) {
 func TestScaleDuringShutdownStartsNoWorker(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
-	r := start(t, cluster.Options{Workers: 1, Exempt: stallAcceptLoop(entered, release), ShutdownTimeout: 10 * time.Millisecond})
+	r := start(t, cluster.Options{Workers: 1, Limits: cluster.Limits{Exempt: stallAcceptLoop(entered, release)}, Shutdown: cluster.Shutdown{Timeout: 10 * time.Millisecond}})
 	dialFromStallAddr(t, r.addr)
 	within(t, "stall of an accept loop", entered)
 	r.cancel()

@@ -3,43 +3,40 @@ package cluster
 import (
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"os"
 	"sync"
-	"syscall"
-	"unsafe"
 
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"
 )
 
-// maxUnsent is how much the kernel takes of a session beyond what is on the
-// wire.
+// maxUnsent bounds what the kernel buffers of a session beyond what is in
+// flight.
 const maxUnsent = 64 << 10
 
-// Session is a connection that has left HTTP behind and belongs to the
-// process: no worker's end touches it. It never blocks, has no goroutine, and
-// is in nobody's poller: its owner watches Descriptor. Reading and writing may
-// happen at the same time, each by one goroutine.
+// Session is a connection that has left HTTP and belongs to the process. No
+// worker's end affects it. Its methods never block, and no goroutine or poller
+// serves it: its owner watches Descriptor. One goroutine may read while
+// another writes.
 type Session struct {
 	c *conn
-	// secure is the TLS layer, nil without one.
+	// tlsConn is the TLS layer; nil without one.
 	tlsConn *tls.Conn
-	// early is what the client sent before it was handed over.
+	// readAhead holds what was read before the connection became a Session.
 	readAhead []byte
 
-	mu         sync.Mutex // the TLS layer writes for its reader, too
-	tlsPending []byte     // encrypted bytes that have not left
+	mu         sync.Mutex // reading may make the TLS layer write
+	tlsPending []byte     // encrypted bytes that are not sent yet
 }
 
-// Detach hands the connection to h once the response is sent. From then on it
-// belongs to the process and to h, which has to close it: recycling and
-// reloading leave it alone. What Detach needs of the connection's memory as it
-// spoke HTTP is given back. If h panics, the connection is closed.
+// Detach passes the connection to h once the response is sent. From then on it
+// belongs to the process and to h, which must close it: recycling and
+// reloading workers do not affect it. The buffers for HTTP are released. If h
+// panics, the connection is closed.
 //
-// At shutdown the session is told to leave in its turn of ShutdownSpread (see
-// OnLeave), and cut off if it is still there when the time is up.
+// At shutdown the session is notified within Shutdown.Spread, see OnShutdown,
+// and cut off if it is still open after Shutdown.Timeout.
 func Detach(ctx *fasthttp.RequestCtx, h func(*Session)) {
 	c := connOf(ctx)
 	if c == nil {
@@ -63,32 +60,32 @@ func Detach(ctx *fasthttp.RequestCtx, h func(*Session)) {
 	})
 }
 
-// Detachable reports whether Detach can hand over the request's connection:
-// whether a Supervisor accepted it.
+// Detachable reports whether a Supervisor accepted the request's connection,
+// so that Detach can pass it on.
 func Detachable(ctx *fasthttp.RequestCtx) bool { return connOf(ctx) != nil }
 
-// buffered takes what has been read of the connection and not been used.
+// readBuffered returns what was read of the connection and not used.
 func readBuffered(nc net.Conn) []byte {
 	var all []byte
 	buf := make([]byte, 512)
 	for {
 		n, err := nc.Read(buf)
 		all = append(all, buf[:n]...)
-		if err != nil { // EAGAIN where there is no more; any other comes again
+		if err != nil { // EAGAIN at the end; the next read returns any other error again
 			return all
 		}
 	}
 }
 
-// leavePoller takes the connection out of the runtime's poller, by going on
-// with a duplicate of its descriptor.
+// leavePoller removes the connection from the runtime's poller by replacing
+// its descriptor with a duplicate.
 func (c *conn) leavePoller() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed.Load() {
 		return os.ErrClosed
 	}
-	// Little stays in the kernel's hands: what waits with us may be replaced.
+	// A short kernel queue: what still waits in our own can be coalesced.
 	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, maxUnsent)
 	f := c.file.Load()
 	if f == nil {
@@ -104,15 +101,17 @@ func (c *conn) leavePoller() error {
 	return nil
 }
 
-// Descriptor is the socket, for an epoll set. It stays the same until Close.
+// Descriptor returns the socket, for an epoll set. It stays the same until
+// Close.
 func (s *Session) Descriptor() int { return s.c.fd }
 
-// Layered reports whether the connection has a TLS layer, which holds back
-// what it has read but not handed on.
+// Layered reports whether bytes may wait in this process that the descriptor
+// does not signal: in a TLS layer, or read before the connection became a
+// Session.
 func (s *Session) Layered() bool { return s.tlsConn != nil || len(s.readAhead) > 0 }
 
-// TryRead reads what has arrived. It fails with unix.EAGAIN when nothing has,
-// and with io.EOF when the peer has ended its side.
+// TryRead reads what has arrived. The error is unix.EAGAIN if nothing has, and
+// io.EOF if the peer has closed its side.
 func (s *Session) TryRead(p []byte) (int, error) {
 	if len(s.readAhead) > 0 {
 		n := copy(p, s.readAhead)
@@ -125,7 +124,7 @@ func (s *Session) TryRead(p []byte) (int, error) {
 		return s.c.tryRead(p)
 	}
 	n, err := s.tlsConn.Read(p)
-	_ = s.flushTLS() // it may have answered its peer
+	_ = s.flushTLS() // reading may have produced a reply to the peer
 	if n > 0 {
 		return n, nil
 	}
@@ -135,9 +134,9 @@ func (s *Session) TryRead(p []byte) (int, error) {
 	return n, err
 }
 
-// TryWrite writes what fits. unix.EAGAIN says that nothing fits any more; what
-// it counts has been taken even then, and an empty call sends on what a TLS
-// layer still holds.
+// TryWrite writes as much of p as fits and returns how much. The error is
+// unix.EAGAIN if no more fits; the returned bytes are written even then. With
+// an empty p it sends what the TLS layer still holds.
 func (s *Session) TryWrite(p []byte) (int, error) {
 	if s.tlsConn == nil {
 		return s.c.tryWrite(p)
@@ -152,7 +151,7 @@ func (s *Session) TryWrite(p []byte) (int, error) {
 	return n, s.flushTLS()
 }
 
-// CloseWrite ends our side.
+// CloseWrite closes our side of the connection.
 func (s *Session) CloseWrite() error {
 	if s.tlsConn != nil {
 		_ = s.tlsConn.CloseWrite()
@@ -161,20 +160,21 @@ func (s *Session) CloseWrite() error {
 	return nil
 }
 
-// Close closes the connection, once.
+// Close closes the connection. A second call returns net.ErrClosed.
 func (s *Session) Close() error { return s.c.Close() }
 
-// RemoteAddr is the peer's address.
+// RemoteAddr returns the peer's address.
 func (s *Session) RemoteAddr() net.Addr { return s.c.RemoteAddr() }
 
-// OnLeave has leave called when the session's turn to go has come at shutdown:
-// it should tell its peer, and must not block. If that moment has passed, it is
-// called at once; around that moment it may be called twice.
-func (s *Session) OnShutdown(leave func()) { s.c.becomeSession(leave) }
+// OnShutdown sets the function that is called at shutdown when it is this
+// session's turn. It should ask the peer to disconnect, and must not block. If
+// the turn has passed, OnShutdown calls it at once; around that moment it may
+// be called twice.
+func (s *Session) OnShutdown(notify func()) { s.c.becomeSession(notify) }
 
-// Guard calls r.Run and reports whether that returned. If it panics or ends
-// its goroutine, that is one Panicked event, the worker that the connection
-// came from is recycled, and r.Failed is called.
+// Guard calls r.Run and reports whether it returned. If it panics or ends its
+// goroutine instead, there is one PanicContained event, the worker that
+// accepted the connection is recycled, and r.Failed is called.
 func (s *Session) Guard(r interface {
 	Run()
 	Failed()
@@ -192,61 +192,7 @@ func (s *Session) Guard(r interface {
 	return
 }
 
-// againError is unix.EAGAIN as crypto/tls knows it: what is no lasting fault
-// of the connection.
-type againError struct{}
-
-func (againError) Error() string   { return unix.EAGAIN.Error() }
-func (againError) Timeout() bool   { return true }
-func (againError) Temporary() bool { return true }
-
-// tryRead reads without waiting.
-func (c *conn) tryRead(p []byte) (int, error) {
-	n, errno := transfer(unix.SYS_RECVFROM, c.fd, p)
-	switch {
-	case errno == unix.EAGAIN:
-		return 0, unix.EAGAIN
-	case errno != 0:
-		c.peerGone.Store(true)
-		return 0, c.opError("read", errno)
-	case n == 0 && len(p) > 0:
-		c.peerGone.Store(true)
-		return 0, io.EOF
-	}
-	return n, nil
-}
-
-// tryWrite writes without waiting.
-func (c *conn) tryWrite(p []byte) (int, error) {
-	n, errno := transfer(unix.SYS_SENDTO, c.fd, p)
-	switch errno {
-	case 0:
-		return n, nil
-	case unix.EAGAIN:
-		return 0, unix.EAGAIN
-	default:
-		c.peerGone.Store(true)
-		return 0, c.opError("write", errno)
-	}
-}
-
-// transfer is recv(2) or send(2) on a socket that does not block. The scheduler
-// is not told of the call: what it would do meanwhile costs more than the call
-// takes, most of all a processor that it hands on and wants back.
-func transfer(trap uintptr, fd int, p []byte) (int, syscall.Errno) {
-	for {
-		n, _, errno := syscall.RawSyscall6(trap, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
-		switch errno {
-		case 0:
-			return int(n), 0 //nolint:gosec // no more than len(p)
-		case unix.EINTR:
-		default:
-			return 0, errno
-		}
-	}
-}
-
-// hold takes what the TLS layer wants to send.
+// bufferTLS queues what the TLS layer writes.
 func (s *Session) bufferTLS(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -254,8 +200,8 @@ func (s *Session) bufferTLS(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// sendHeld sends what the TLS layer has produced; unix.EAGAIN says that some
-// of it is left.
+// flushTLS sends what the TLS layer has written. The error is unix.EAGAIN if
+// some of it is left.
 func (s *Session) flushTLS() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

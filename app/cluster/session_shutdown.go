@@ -6,47 +6,47 @@ import (
 	"time"
 )
 
-// session marks the connection as one that has left HTTP behind, with what
-// tells its peer to go at shutdown.
-func (c *conn) becomeSession(leave func()) {
+// becomeSession marks the connection as one that has left HTTP. onShutdown
+// asks its peer to disconnect.
+func (c *conn) becomeSession(onShutdown func()) {
 	c.extend.Store(0)
 	c.write.set(time.Time{})
 	c.busy.Store(0)
-	c.onShutdown.Store(&leave)
+	c.onShutdown.Store(&onShutdown)
 	if c.worker.sup.sessionsNotified.Load() {
-		leave() // too late for its turn in the spread
+		onShutdown() // notifySessions may have missed it
 	}
 }
 
-// sendAway tells every session to leave, spread over a time with jitter so
-// that the clients do not come back all at once. It returns early when giveUp
-// is closed, and how many it told.
-func (s *Supervisor) notifySessions(spread time.Duration, giveUp <-chan struct{}) int {
-	var leavers []*conn
+// notifySessions calls onShutdown of every session. The calls are spread over
+// a time, with jitter, so that the clients don't reconnect all at once. It
+// returns how many it made, early if timeout is closed.
+func (s *Supervisor) notifySessions(spread time.Duration, timeout <-chan struct{}) int {
+	var sessions []*conn
 	s.sessionsNotified.Store(true)
 	s.sessions.each(func(c *conn) {
 		if c.onShutdown.Load() != nil {
-			leavers = append(leavers, c)
+			sessions = append(sessions, c)
 		}
 	})
-	rand.Shuffle(len(leavers), func(i, j int) { leavers[i], leavers[j] = leavers[j], leavers[i] })
+	rand.Shuffle(len(sessions), func(i, j int) { sessions[i], sessions[j] = sessions[j], sessions[i] })
 	begin := time.Now()
-	var told sync.WaitGroup
-	defer told.Wait() // each takes a second at most
-	for i, c := range leavers {
-		turn := spread * time.Duration(i) / time.Duration(len(leavers))
-		turn += time.Duration(rand.Int64N(int64(spread)/int64(len(leavers)) + 1))
+	var calls sync.WaitGroup
+	defer calls.Wait() // each takes a second at most
+	for i, c := range sessions {
+		turn := spread * time.Duration(i) / time.Duration(len(sessions))
+		turn += time.Duration(rand.Int64N(int64(spread)/int64(len(sessions)) + 1))
 		select {
 		case <-time.After(time.Until(begin.Add(turn))):
-		case <-giveUp:
+		case <-timeout:
 			return i
 		}
-		told.Go(c.notifyShutdown) // where the peer does not read, it waits
+		calls.Go(c.notifyShutdown) // blocks while the peer does not read
 	}
-	return len(leavers)
+	return len(sessions)
 }
 
-// sendAway tells the peer of a session to leave.
+// notifyShutdown calls onShutdown under guard.
 func (c *conn) notifyShutdown() {
 	returned := false
 	defer c.worker.guard(placeWebSocket, &returned, nil)

@@ -50,7 +50,7 @@ func dialWebSocket(t testing.TB, addr string) *websocket.Conn {
 func TestShutdownClosesWebSocketsWith1001OverSpread(t *testing.T) {
 	t.Parallel()
 	const clients, spread = 20, 300 * time.Millisecond
-	r := start(t, cluster.Options{Handler: echoHandler, ShutdownSpread: spread})
+	r := start(t, cluster.Options{Handler: echoHandler, Shutdown: cluster.Shutdown{Spread: spread}})
 	var wg sync.WaitGroup
 	for range clients {
 		ws := dialWebSocket(t, r.addr)
@@ -65,11 +65,11 @@ func TestShutdownClosesWebSocketsWith1001OverSpread(t *testing.T) {
 		t.Errorf("Run() = %v, want nil", err)
 	}
 	wg.Wait()
-	for _, e := range r.events.all(cluster.ShutdownStep) {
-		switch e.Reason {
-		case "websockets told":
-			if least := spread * (clients - 1) / clients; e.Count != clients || e.Delay < least {
-				t.Errorf("told %d WebSockets within %v, want %d and at least %v", e.Count, e.Delay, clients, least)
+	for _, e := range eventsOf[cluster.ShutdownStep](r.events) {
+		switch e.Step {
+		case "websockets notified":
+			if least := spread * (clients - 1) / clients; e.Count != clients || e.Duration < least {
+				t.Errorf("told %d WebSockets within %v, want %d and at least %v", e.Count, e.Duration, clients, least)
 			}
 		case "websockets closed":
 			if e.Count != 0 {
@@ -101,8 +101,8 @@ func TestUpgradeDuringShutdownIsClosedWith1001(t *testing.T) {
 	within(t, "request", entered)
 	r.cancel()
 	eventually(t, "WebSockets told", func() bool {
-		for _, e := range r.events.all(cluster.ShutdownStep) {
-			if e.Reason == "websockets told" {
+		for _, e := range eventsOf[cluster.ShutdownStep](r.events) {
+			if e.Step == "websockets notified" {
 				return true
 			}
 		}
@@ -124,7 +124,7 @@ func TestStalledWebSocketsDoNotDelayOthersClose(t *testing.T) {
 	t.Parallel()
 	const stalled, healthy = 20, 5
 	var writing atomic.Int64
-	r := start(t, cluster.Options{ShutdownTimeout: 3 * time.Second, Handler: func(ctx *fasthttp.RequestCtx) {
+	r := start(t, cluster.Options{Shutdown: cluster.Shutdown{Timeout: 3 * time.Second}, Handler: func(ctx *fasthttp.RequestCtx) {
 		flood := ctx.QueryArgs().Has("flood")
 		_ = cluster.Upgrade(ctx, &upgrader, func(ws *websocket.Conn) {
 			for flood {
@@ -172,7 +172,7 @@ func TestRunWaitsForSessionHandlers(t *testing.T) {
 	started := make(chan struct{})
 	r = start(t, cluster.Options{
 		Observe: func(e cluster.Event) {
-			if e.Kind == cluster.ShutdownStep && e.Reason == "websockets closed" {
+			if e, ok := e.(cluster.ShutdownStep); ok && e.Step == "websockets closed" {
 				close(cut)
 			}
 		},

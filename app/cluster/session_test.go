@@ -228,7 +228,7 @@ func TestPanicInDetachHandlerClosesOnlyThatConnection(t *testing.T) {
 		t.Errorf("the client reads %v, want the end", err)
 	}
 	eventually(t, "the connection counted out", func() bool { return r.status().Conns == 0 })
-	if n := len(r.events.all(cluster.PanicContained)); n != 1 {
+	if n := len(eventsOf[cluster.PanicContained](r.events)); n != 1 {
 		t.Errorf("%d panics reported, want 1", n)
 	}
 }

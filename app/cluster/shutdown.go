@@ -1,73 +1,77 @@
 package cluster
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 const (
-	// drainTick is how often the end of the last requests is looked for,
-	// beside being told.
+	// drainTick is how often the shutdown checks whether the last requests
+	// have ended, in addition to being woken.
 	drainTick = 20 * time.Millisecond
 	// closeGrace is how long a peer may take to answer a close frame.
 	closeGrace = 2 * time.Second
-	// cutGrace is how long goroutines may take to end after they were cut off.
+	// cutGrace is how long goroutines may take to end once their connections
+	// are cut off.
 	cutGrace = time.Second
 )
 
-// StepSocketsClosed is the Reason of the ShutdownStep after which no request
-// comes any more and sessions are told to go.
+// StepSocketsClosed is the ShutdownStep after which no request arrives on a
+// new connection. Sessions are notified next.
 const StepSocketsClosed = "sockets closed"
 
-// shutdown ends everything in order; each step is reported with its time. It
-// runs in the goroutine of Run and goes on answering calls.
+// shutdown is the shutdown sequence. A ShutdownStep event reports each step.
+// Run's goroutine executes it and still answers calls.
 func (s *Supervisor) shutdown() {
 	s.runStep("drain announced", s.announceDrain)
 	s.runStep(StepSocketsClosed, s.closeSockets)
 
 	timeout := make(chan struct{})
-	timer := time.AfterFunc(s.opts.ShutdownTimeout, func() { close(timeout) })
+	timer := time.AfterFunc(s.opts.Shutdown.Timeout, func() { close(timeout) })
 	defer timer.Stop()
-	var away sync.WaitGroup
-	away.Go(func() {
-		s.runStep("websockets told", func() int { return s.notifySessions(s.opts.ShutdownSpread, timeout) })
-	})
+	notified := make(chan struct{})
+	go func() { // ends by timeout at the latest, and is awaited below
+		defer s.wakeUp()
+		defer close(notified)
+		begin := time.Now()
+		n := s.notifySessions(s.opts.Shutdown.Spread, timeout)
+		s.observe(ShutdownStep{Step: "websockets notified", Duration: time.Since(begin), Count: n})
+	}()
 	s.runStep("requests finished", func() int { return s.finishRequests(timeout) })
-	away.Wait()
+	s.serveCalls(nil, func() bool { return isClosed(notified) })
 	s.runStep("websockets closed", func() int { return s.finishSessions(timeout) })
 	s.runStep("goroutines ended", s.finishGoroutines)
 }
 
-// report does a step and says how long it took and what it counted.
-func (s *Supervisor) runStep(step string, do func() int) {
+// runStep executes a step and reports its duration and what it returned.
+func (s *Supervisor) runStep(name string, step func() int) {
 	begin := time.Now()
-	n := do()
-	s.observe(Event{Kind: ShutdownStep, Reason: step, Delay: time.Since(begin), Count: n})
+	n := step()
+	s.emit(ShutdownStep{Step: name, Duration: time.Since(begin), Count: n})
+	s.deliver()
 }
 
-// announceDrain marks every response, and serves on for ShutdownDelay.
+// announceDrain makes every response carry Connection: close, and goes on
+// serving for Shutdown.Delay.
 func (s *Supervisor) announceDrain() int {
 	for _, w := range s.allWorkers() {
 		w.draining.Store(true)
 	}
-	s.shuttingDown.Store(true) // last: whoever sees it finds every response marked
-	s.superviseFor(s.opts.ShutdownDelay)
+	s.shuttingDown.Store(true) // last: once it is set, every response is marked
+	s.superviseFor(s.opts.Shutdown.Delay)
 	return 0
 }
 
 // closeSockets drops new handshakes, lets those in flight complete, empties
-// the queues and closes the sockets. It returns how many connections it found
-// in the queues at the end.
+// the accept queues and closes the sockets. It returns how many connections it
+// found in the queues at the end.
 func (s *Supervisor) closeSockets() int {
-	ours := s.sockets
+	own := s.sockets
 	if s.sockets[0].inherited {
-		ours = nil // the next process finds its queue as it is
+		own = nil // the next process takes over their queues
 	}
-	for _, sock := range ours {
-		_ = sock.dropSYNs() // where the kernel refuses it, the queue is emptied all the same
+	for _, sock := range own {
+		_ = sock.dropSYNs() // if the kernel refuses, the queue is still emptied
 	}
-	if len(ours) > 0 {
-		s.superviseFor(s.opts.GateDelay)
+	if len(own) > 0 {
+		s.superviseFor(s.opts.Shutdown.HandshakeGrace)
 	}
 	last := s.newWorker(s.slots[0])
 	last.draining.Store(true)
@@ -78,17 +82,19 @@ func (s *Supervisor) closeSockets() int {
 			sl.worker = nil
 		}
 	}
-	s.serveCallsFor(cutGrace, func() bool { return s.countAcceptLoops() == 0 }) // one that hangs has what it took
+	s.serveCallsFor(cutGrace, func() bool { return s.countAcceptLoops() == 0 })
 	found := 0
-	for _, sock := range ours {
-		found += sock.drainQueue(last)
-	}
+	s.serveCallsDuring(func() {
+		for _, sock := range own {
+			found += sock.drainQueue(last)
+		}
+	})
 	closeSockets(s.sockets)
 	s.running.Store(0)
 	return found
 }
 
-// superviseFor goes on for a while as if nothing had happened.
+// superviseFor keeps the workers alive for a while longer.
 func (s *Supervisor) superviseFor(d time.Duration) {
 	if d <= 0 {
 		return
@@ -97,28 +103,29 @@ func (s *Supervisor) superviseFor(d time.Duration) {
 	timer := time.AfterFunc(d, func() { close(over) })
 	defer timer.Stop()
 	s.supervise(over)
-	s.serveCalls(over, func() bool { return false }) // after giving up there is nothing to supervise
+	s.serveCalls(over, func() bool { return false }) // supervise returns early after giving up
 }
 
-// serveCalls waits until done holds or giveUp is closed, and answers calls
-// meanwhile. It reports whether done held.
-func (s *Supervisor) serveCalls(giveUp <-chan struct{}, done func() bool) bool {
+// serveCalls answers calls until done returns true or timeout is closed. It
+// reports whether done returned true.
+func (s *Supervisor) serveCalls(timeout <-chan struct{}, done func() bool) bool {
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
 	for !done() {
+		s.deliver()
 		select {
-		case f := <-s.calls:
-			f()
+		case call := <-s.calls:
+			call()
 		case <-s.wake:
 		case <-tick.C:
-		case <-giveUp:
+		case <-timeout:
 			return done()
 		}
 	}
 	return true
 }
 
-// waitFor is serveCalls for a time at most.
+// serveCallsFor is serveCalls with a timeout of d.
 func (s *Supervisor) serveCallsFor(d time.Duration, done func() bool) {
 	over := make(chan struct{})
 	timer := time.AfterFunc(d, func() { close(over) })
@@ -126,77 +133,66 @@ func (s *Supervisor) serveCallsFor(d time.Duration, done func() bool) {
 	s.serveCalls(over, done)
 }
 
-// finishRequests waits for the last requests and ends the connections that
-// have none. It does not wait for requests that are known to be stuck. It
-// returns how many connections it had to cut.
+// finishRequests waits for the last requests, except those known to be stuck,
+// and closes the connections without one. It returns how many connections it
+// had to cut off.
 func (s *Supervisor) finishRequests(timeout <-chan struct{}) int {
 	begin := nanos()
 	s.serveCalls(timeout, func() bool {
 		s.removeDrained()
-		now, hopeful := s.clock.refresh(), false
+		now, unfinished := s.clock.refresh(), false
 		for _, w := range s.draining {
-			w.wakeIdle(begin, now-int64(s.opts.IdleGrace))
-			hopeful = hopeful || w.accepting.Load() > 0 || w.conns.len() > w.countStuck(now)
+			w.wakeIdle(begin, now-int64(s.opts.Shutdown.IdleGrace))
+			unfinished = unfinished || w.accepting.Load() > 0 || w.conns.len() > w.countStuck(now)
 		}
-		return !hopeful
+		return !unfinished
 	})
 	cut := 0
 	for _, w := range s.draining {
-		w.conns.each(func(c *conn) {
-			c.cut()
-			cut++
-		})
+		cut += w.conns.cutAll()
 	}
 	return cut
 }
 
-// nudgeIdle ends the connections that have waited for a request since before
-// a moment, those that were idle at begin counting from there.
-func (w *worker) wakeIdle(begin, before int64) {
+// wakeIdle closes the connections that have been idle since before limit.
+// Those that were idle at begin count from there.
+func (w *worker) wakeIdle(begin, limit int64) {
 	w.conns.each(func(c *conn) {
-		if since := c.idleSince.Load(); since != 0 && max(since, begin) < before {
+		if since := c.idleSince.Load(); since != 0 && max(since, begin) < limit {
 			c.wakeReader()
 		}
 	})
 }
 
-// finishSessions waits for the sessions that were told to go. It returns how
-// many it had to cut.
+// finishSessions waits for the notified sessions to end. It returns how many
+// it had to cut off.
 func (s *Supervisor) finishSessions(timeout <-chan struct{}) int {
 	begin := time.Now()
-	over := func() bool { return s.sessions.len() == 0 || time.Since(begin) > closeGrace }
-	s.serveCalls(timeout, over)
-	cut := 0
-	s.sessions.each(func(c *conn) {
-		c.cut()
-		cut++
+	s.serveCalls(timeout, func() bool {
+		return s.sessions.len() == 0 || time.Since(begin) > closeGrace
 	})
-	return cut
+	return s.sessions.cutAll()
 }
 
-// finishGoroutines waits for what is left to end, for cutGrace at most; it
-// returns how many connections are still open then.
+// finishGoroutines waits for the remaining goroutines, for cutGrace at most.
+// It returns how many connections are still open then.
 func (s *Supervisor) finishGoroutines() int {
 	ended := make(chan struct{})
-	go func() { // a goroutine that is stuck for good keeps this one, too
+	go func() { // outlives Run if a handler never returns
 		s.pool.close()
 		s.streams.Wait()
 		close(ended)
 		s.wakeUp()
 	}()
 	s.serveCallsFor(cutGrace, func() bool {
-		select {
-		case <-ended:
-			return s.sessions.len() == 0 // theirs are fasthttp's goroutines
-		default:
-			return false
-		}
+		return isClosed(ended) && s.sessions.len() == 0 // fasthttp runs the handlers of sessions
 	})
 	s.removeDrained()
-	return int(s.conns.Load())
+	return int(s.limiter.open.Load())
 }
 
-// accepting counts the accept loops that have not ended.
+// countAcceptLoops counts the accept loops of draining workers that have not
+// ended.
 func (s *Supervisor) countAcceptLoops() int {
 	n := 0
 	for _, w := range s.draining {
@@ -205,7 +201,7 @@ func (s *Supervisor) countAcceptLoops() int {
 	return n
 }
 
-// allWorkers lists the workers of the slots and the leftover generations.
+// allWorkers returns the workers of the slots and the draining generations.
 func (s *Supervisor) allWorkers() []*worker {
 	all := append([]*worker(nil), s.draining...)
 	for _, sl := range s.slots {
@@ -214,4 +210,13 @@ func (s *Supervisor) allWorkers() []*worker {
 		}
 	}
 	return all
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }

@@ -38,8 +38,8 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 func shutDownWhileServing(t *testing.T) {
 	t.Helper()
 	r := start(t, cluster.Options{
-		GateDelay: 200 * time.Millisecond,
-		IdleGrace: patience, // a client that is slow on a slow machine isn't idle
+		Shutdown: cluster.Shutdown{HandshakeGrace: 200 * time.Millisecond, IdleGrace: patience},
+		// a client that is slow on a slow machine isn't idle
 	})
 	gone, giveUp := context.WithCancel(context.Background())
 	defer giveUp()
@@ -73,8 +73,8 @@ func shutDownWhileServing(t *testing.T) {
 	if _, err := (&client{addr: r.addr}).get("/"); !connectionRefused(err) {
 		t.Errorf("after the shutdown: %v, want connection refused", err)
 	}
-	for _, e := range r.events.all(cluster.ShutdownStep) {
-		if e.Reason == "requests finished" && e.Count > 0 {
+	for _, e := range eventsOf[cluster.ShutdownStep](r.events) {
+		if e.Step == "requests finished" && e.Count > 0 {
 			t.Errorf("%d connections were cut", e.Count)
 		}
 	}
@@ -88,9 +88,9 @@ func TestShutdownStepsComeInOrder(t *testing.T) {
 		t.Errorf("Run() = %v, want nil", err)
 	}
 	var steps []string
-	for _, e := range r.events.all(cluster.ShutdownStep) {
-		if e.Reason != "websockets told" { // runs beside the requests' end
-			steps = append(steps, e.Reason)
+	for _, e := range eventsOf[cluster.ShutdownStep](r.events) {
+		if e.Step != "websockets notified" { // runs beside the requests' end
+			steps = append(steps, e.Step)
 		}
 	}
 	want := []string{"drain announced", "sockets closed", "requests finished", "websockets closed", "goroutines ended"}
@@ -127,7 +127,7 @@ func TestShutdownFinishesRequests(t *testing.T) {
 	}()
 	within(t, "slow request", entered)
 	r.cancel()
-	r.events.wait(t, cluster.ShutdownStep, 2) // the sockets are closed
+	waitForEvents[cluster.ShutdownStep](t, r.events, 2) // the sockets are closed
 	if _, err := (&client{addr: r.addr}).get("/"); !connectionRefused(err) {
 		t.Errorf("new connection after the sockets closed: %v, want refused", err)
 	}
@@ -142,7 +142,7 @@ func TestShutdownFinishesRequests(t *testing.T) {
 
 func TestShutdownDelayKeepsServing(t *testing.T) {
 	t.Parallel()
-	r := start(t, cluster.Options{ShutdownDelay: 5 * time.Second})
+	r := start(t, cluster.Options{Shutdown: cluster.Shutdown{Delay: 5 * time.Second}})
 	kept := &client{addr: r.addr}
 	defer kept.close()
 	wantOK(t, kept)
@@ -161,7 +161,7 @@ func TestShutdownDelayKeepsServing(t *testing.T) {
 func TestShutdownTimeoutCutsStuckRequests(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
-	r := start(t, cluster.Options{Handler: slowHandler(entered, release), ShutdownTimeout: 50 * time.Millisecond})
+	r := start(t, cluster.Options{Handler: slowHandler(entered, release), Shutdown: cluster.Shutdown{Timeout: 50 * time.Millisecond}})
 	c := dial(t, r.addr)
 	_, _ = io.WriteString(c, "GET /slow HTTP/1.1\r\nHost: test\r\n\r\n")
 	within(t, "stuck request", entered)
@@ -172,8 +172,8 @@ func TestShutdownTimeoutCutsStuckRequests(t *testing.T) {
 		t.Errorf("the stuck request got %q, %v, want the end of the connection", b, err)
 	}
 	cut := map[string]int{}
-	for _, e := range r.events.all(cluster.ShutdownStep) {
-		cut[e.Reason] = e.Count
+	for _, e := range eventsOf[cluster.ShutdownStep](r.events) {
+		cut[e.Step] = e.Count
 	}
 	if cut["requests finished"] != 1 || cut["goroutines ended"] != 1 {
 		t.Errorf("counts of the steps: %v, want 1 request cut and 1 goroutine left", cut)
@@ -239,7 +239,7 @@ func TestClosedSocketsRefuseEvenWhenDuplicated(t *testing.T) {
 func TestWakeDoesNotInterruptArrivingRequest(t *testing.T) {
 	t.Parallel()
 	active := make(chan struct{}, 1)
-	r := start(t, cluster.Options{Server: func(s *fasthttp.Server) {
+	r := start(t, cluster.Options{ConfigureServer: func(s *fasthttp.Server) {
 		s.ConnState = func(_ net.Conn, state fasthttp.ConnState) {
 			if state == fasthttp.StateActive {
 				active <- struct{}{}

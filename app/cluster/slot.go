@@ -2,36 +2,37 @@ package cluster
 
 import "sync/atomic"
 
-// State says what a slot is doing.
+// State is what a slot is doing.
 type State string
 
 // The states of a slot.
 const (
-	// Running: its worker accepts connections.
+	// Running means that its worker accepts connections.
 	Running State = "running"
-	// Backoff: it has no worker for a while; a sibling accepts on its socket.
+	// Backoff means that it gets no worker for a while. A sibling accepts on
+	// its socket.
 	Backoff State = "backoff"
-	// Starting: it has no worker and is about to get one.
+	// Starting means that it has no worker and is about to get one.
 	Starting State = "starting"
-	// Stopping: the process is shutting down, its worker finishes.
+	// Stopping means that the supervisor is shutting down.
 	Stopping State = "stopping"
 )
 
-// slot is the place of one worker. It keeps its numbers when workers change.
-// Except for the atomic fields it belongs to the supervisor's goroutine.
+// slot is the place of one worker. Its numbers outlive the workers. The
+// goroutine of Run owns the fields that are not atomic.
 type slot struct {
-	id           int // from 1
-	generation   int
-	worker       *worker // nil while there is none
-	intensity    restartIntensity
-	restartCount uint64 // restarts after failures, ever
-	recycledAt   int64  // when the worker was last replaced or started, in nanos
-	retryAt      int64  // when a worker is to be started; 0 for at once
-	backoff      bool   // retryAt is there because of the restart intensity
+	id         int // from 1
+	generation int
+	worker     *worker // nil while there is none
+	intensity  restartIntensity
+	restarts   uint64 // after failures, since the start
+	recycledAt int64  // when the worker was started, in nanos
+	retryAt    int64  // when to start a worker; 0 for at once
+	backoff    bool   // retryAt was set by intensity
 
 	// recycle asks for a new generation because the present one panicked.
 	recycle atomic.Bool
 	panics  atomic.Uint64
-	// ended sums the requests of generations that are gone.
+	// endedRequests counts the requests of the generations that have ended.
 	endedRequests uint64
 }

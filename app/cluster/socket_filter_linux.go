@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Classic BPF, as the kernel's filter.h spells it.
+// Classic BPF instructions, as linux/filter.h defines them.
 const (
 	bpfLoadByte   = unix.BPF_LD | unix.BPF_B | unix.BPF_ABS
 	bpfLoadWord   = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
@@ -15,35 +15,36 @@ const (
 	bpfReturn     = unix.BPF_RET | unix.BPF_K
 	bpfReturnA    = unix.BPF_RET | unix.BPF_A
 	bpfRandom     = 0xfffff000 + 56 // SKF_AD_OFF + SKF_AD_RANDOM
-	tcpFlags      = 13              // the byte of the TCP header that holds SYN
+	tcpFlags      = 13              // offset of the flags in the TCP header
 	tcpSYN        = 2
 	wholePacket   = 0xffffffff
-	optReuseCBPF  = unix.SO_ATTACH_REUSEPORT_CBPF
-	optPlainBPF   = unix.SO_ATTACH_FILTER
-	nothingPasses = 0
+	noPacket      = 0
+	attachFilter  = unix.SO_ATTACH_FILTER
+	attachSteerer = unix.SO_ATTACH_REUSEPORT_CBPF
 )
 
-// gate makes the socket drop new handshakes. Those in flight complete, and the
-// peers that were dropped ask again a second later, when the port is closed
-// and refuses them cleanly. It needs no privilege.
+// dropSYNs makes the socket drop new handshakes; those in flight complete. A
+// peer whose SYN was dropped sends it again after a second. By then the socket
+// is closed and the kernel refuses the connection. No privilege is needed.
 func (s *socket) dropSYNs() error {
-	return s.attach(optPlainBPF, []unix.SockFilter{
+	return s.attach(attachFilter, []unix.SockFilter{
 		{Code: bpfLoadByte, K: tcpFlags},
 		{Code: bpfJumpSet, K: tcpSYN, Jt: 0, Jf: 1},
-		{Code: bpfReturn, K: nothingPasses},
+		{Code: bpfReturn, K: noPacket},
 		{Code: bpfReturn, K: wholePacket},
 	})
 }
 
-// deafen makes the socket drop everything.
+// dropAll makes the socket drop every packet.
 func (s *socket) dropAll() error {
-	return s.attach(optPlainBPF, []unix.SockFilter{{Code: bpfReturn, K: nothingPasses}})
+	return s.attach(attachFilter, []unix.SockFilter{{Code: bpfReturn, K: noPacket}})
 }
 
-// steer makes the kernel choose among the first n sockets of the port, which
-// are ours: a stranger that joins the group later gets no connections.
+// attachSteering makes the kernel choose among the first n sockets of the
+// port's SO_REUSEPORT group. Those are ours; a foreign listener that joins the
+// group later gets no connections.
 func (s *socket) attachSteering(n int) error {
-	return s.attach(optReuseCBPF, []unix.SockFilter{
+	return s.attach(attachSteerer, []unix.SockFilter{
 		{Code: bpfLoadWord, K: bpfRandom},
 		{Code: bpfModulo, K: uint32(n)},
 		{Code: bpfReturnA},

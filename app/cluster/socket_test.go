@@ -98,7 +98,7 @@ func TestSimultaneousClaimHasOneWinner(t *testing.T) {
 		var tried, ended sync.WaitGroup
 		gun := make(chan struct{})
 		for range 2 {
-			s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "127.0.0.1", Port: port, Workers: 2, GateDelay: 1})
+			s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "127.0.0.1", Port: port, Workers: 2, Shutdown: cluster.Shutdown{HandshakeGrace: 1}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +147,7 @@ func TestHostsAreServed(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, err := cluster.New(cluster.Options{Handler: answerOK, Host: tt.host, GateDelay: 1, IdleGrace: 1})
+			s, err := cluster.New(cluster.Options{Handler: answerOK, Host: tt.host, Shutdown: cluster.Shutdown{HandshakeGrace: 1, IdleGrace: 1}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,38 +6,39 @@ import "time"
 type Status struct {
 	// Wanted is how many workers there should be.
 	Wanted   int
-	Draining bool
+	Draining bool // the shutdown has begun
 	Workers  []WorkerStatus
-	// Leftover counts the generations that still drain, Abandoned those of
-	// them that are stuck.
+	// DrainingGenerations counts the replaced generations that have not ended,
+	// AbandonedGenerations those of them that are stuck.
 	DrainingGenerations, AbandonedGenerations int
-	// Conns counts all open connections, Sessions the hijacked among them.
+	// Conns counts all open connections, Sessions those that have left HTTP.
 	Conns, Sessions int
-	// Refused counts the connections closed unheard because of the limits.
+	// Refused counts the connections that Limits closed unanswered.
 	Refused uint64
 }
 
-// WorkerStatus is the state of one slot. The numbers include those of its
-// former generations that still drain.
+// WorkerStatus is the state of one slot. Its counts include the draining
+// generations of the slot.
 type WorkerStatus struct {
 	ID, Generation int
 	State          State
-	// Uptime is the present generation's; 0 while there is none.
+	// Uptime is that of the present generation; 0 if there is none.
 	Uptime time.Duration
-	// Restarts counts failures of the whole worker, Panics contained ones.
+	// Restarts counts the failures of the whole worker, Panics the contained
+	// ones.
 	Restarts, Panics uint64
-	// Conns are open, InFlight of them are in their handler.
+	// Conns counts the open connections, InFlight those in their handler.
 	Conns, InFlight int
-	// Requests counts all since start.
+	// Requests counts all requests since the start.
 	Requests uint64
-	// RetryIn is how long the slot stays in backoff.
+	// RetryIn is the remaining backoff.
 	RetryIn time.Duration
-	// AdoptedBy is the worker that accepts on the slot's socket while it has
-	// none; 0 otherwise.
+	// AdoptedBy is the id of the worker that accepts on the slot's socket
+	// while the slot has none; 0 otherwise.
 	AdoptedBy int
 }
 
-// Status returns the present state, or ErrStopped.
+// Status returns the present state, or ErrStopped if Run does not run.
 func (s *Supervisor) Status() (Status, error) {
 	var st Status
 	err := s.call(func() { st = s.status() })
@@ -46,21 +47,21 @@ func (s *Supervisor) Status() (Status, error) {
 
 func (s *Supervisor) status() Status {
 	st := Status{
-		Wanted: s.wanted, Draining: s.shuttingDown.Load(), Refused: s.refused.Load(),
+		Wanted: s.wanted, Draining: s.shuttingDown.Load(), Refused: s.limiter.refused.Load(),
 		DrainingGenerations: len(s.draining), AbandonedGenerations: s.countAbandoned(),
-		Conns: int(s.conns.Load()), Sessions: s.sessions.len(),
+		Conns: int(s.limiter.open.Load()), Sessions: s.sessions.len(),
 	}
 	for i, sl := range s.slots[:s.wanted] {
-		st.Workers = append(st.Workers, s.statusOf(i, sl))
+		st.Workers = append(st.Workers, s.workerStatus(i, sl))
 	}
 	return st
 }
 
-func (s *Supervisor) statusOf(i int, sl *slot) WorkerStatus {
+func (s *Supervisor) workerStatus(i int, sl *slot) WorkerStatus {
 	now := nanos()
 	ws := WorkerStatus{
 		ID: sl.id, Generation: sl.generation, State: Running,
-		Restarts: sl.restartCount, Panics: sl.panics.Load(), Requests: sl.endedRequests,
+		Restarts: sl.restarts, Panics: sl.panics.Load(), Requests: sl.endedRequests,
 	}
 	add := func(w *worker) {
 		open, busy, requests := w.conns.count()

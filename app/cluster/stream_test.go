@@ -61,7 +61,7 @@ func TestStreamBodyErrorCutsTheBody(t *testing.T) {
 	if err := wantCutBody(r.addr); err != nil {
 		t.Error(err)
 	}
-	if n := len(r.events.all(cluster.PanicContained)); n != 0 {
+	if n := len(eventsOf[cluster.PanicContained](r.events)); n != 0 {
 		t.Errorf("an error of the writer was reported as %d panics", n)
 	}
 }
@@ -86,7 +86,7 @@ func TestStreamBodyWriterSeesResponseEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			begun, over := make(chan struct{}), make(chan error, 1)
-			r := start(t, cluster.Options{ShutdownTimeout: 1, Handler: func(ctx *fasthttp.RequestCtx) {
+			r := start(t, cluster.Options{Shutdown: cluster.Shutdown{Timeout: 1}, Handler: func(ctx *fasthttp.RequestCtx) {
 				cluster.StreamBody(ctx, func(w *bufio.Writer) error {
 					close(begun)
 					line := strings.Repeat("x", 1000)
@@ -125,7 +125,7 @@ func TestRunWaitsForStreamWriters(t *testing.T) {
 	begun, last := make(chan struct{}), make(chan bool, 1)
 	var r *testSupervisor
 	started := make(chan struct{})
-	r = start(t, cluster.Options{ShutdownTimeout: 1, Handler: func(ctx *fasthttp.RequestCtx) {
+	r = start(t, cluster.Options{Shutdown: cluster.Shutdown{Timeout: 1}, Handler: func(ctx *fasthttp.RequestCtx) {
 		cluster.StreamBody(ctx, func(w *bufio.Writer) error {
 			close(begun)
 			for line := strings.Repeat("x", 1000); ; {

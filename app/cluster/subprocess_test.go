@@ -21,146 +21,175 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// child is a child program in the eyes of a test. It ends when its standard
-// input does.
+// subprocess is the test binary running one of the programs in subprocesses.
+// It ends when its standard input is closed.
 type subprocess struct {
 	t      testing.TB
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stderr *bytes.Buffer
 	events *eventRecorder
-	addr   string      // where it listens
-	lines  chan string // what it says beside addresses and events
+	addr   string      // that it listens on
+	lines  chan string // of its output, without addresses and events
 	ended  chan struct{}
 	err    error // once ended is closed
 }
 
-// startChild runs one of children and waits until it listens. The child is
-// ended with the test, if the test has not done so.
+// startSubprocess starts a program and waits until it listens. The program is
+// stopped when the test ends.
 func startSubprocess(t testing.TB, program string) *subprocess {
 	t.Helper()
-	c := &subprocess{
+	p := &subprocess{
 		t: t, cmd: exec.Command(os.Args[0]), stderr: new(bytes.Buffer), events: newEventRecorder(),
 		lines: make(chan string, 100), ended: make(chan struct{}),
 	}
-	c.cmd.Env = append(os.Environ(), subprocessEnv+"="+program, "GORACE=atexit_sleep_ms=0")
-	c.cmd.Stderr = c.stderr
-	stdout, err := c.cmd.StdoutPipe()
+	p.cmd.Env = append(os.Environ(), subprocessEnv+"="+program, "GORACE=atexit_sleep_ms=0")
+	p.cmd.Stderr = p.stderr
+	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.cmd.Start(); err != nil {
+	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	listens := make(chan struct{})
-	go c.readOutput(stdout, listens) // ended by the child's end, which stop awaits
+	listening := make(chan struct{})
+	go p.readOutput(stdout, listening) // ends with the subprocess, which the cleanup awaits
 	t.Cleanup(func() {
-		_ = c.stdin.Close()
-		kill := time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() })
+		_ = p.stdin.Close()
+		kill := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
 		defer kill.Stop()
-		<-c.ended
+		<-p.ended
 	})
-	within(t, "address of child "+program, listens)
-	return c
+	within(t, "address of subprocess "+program, listening)
+	return p
 }
 
-// listen reads what the child says until it ends.
-func (c *subprocess) readOutput(stdout io.Reader, listens chan<- struct{}) {
-	defer close(c.ended)
+// readOutput reads the output until the subprocess ends.
+func (p *subprocess) readOutput(stdout io.Reader, listening chan<- struct{}) {
+	defer close(p.ended)
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
-		what, rest, _ := strings.Cut(lines.Text(), " ")
-		switch what {
+		kind, rest, _ := strings.Cut(lines.Text(), " ")
+		switch kind {
 		case "addr":
-			c.addr = rest
-			listens <- struct{}{}
+			p.addr = rest
+			listening <- struct{}{}
 		case "event":
-			var said wireEvent
-			if err := json.Unmarshal([]byte(rest), &said); err != nil {
-				c.t.Errorf("event %q: %v", rest, err)
+			e, err := parseEvent(rest)
+			if err != nil {
+				p.t.Errorf("event %q: %v", rest, err)
 			}
-			c.events.add(said.event())
+			p.events.add(e)
 		default:
-			c.lines <- lines.Text()
+			p.lines <- lines.Text()
 		}
 	}
-	c.err = c.cmd.Wait()
+	p.err = p.cmd.Wait()
 }
 
-// say sends the child a line.
-func (c *subprocess) send(line string) {
-	c.t.Helper()
-	if _, err := fmt.Fprintln(c.stdin, line); err != nil {
-		c.t.Fatalf("say %q to the child: %v", line, err)
+// send writes a line to the subprocess.
+func (p *subprocess) send(line string) {
+	p.t.Helper()
+	if _, err := fmt.Fprintln(p.stdin, line); err != nil {
+		p.t.Fatalf("send %q to the subprocess: %v", line, err)
 	}
 }
 
-// stop has the child end in good order.
-func (c *subprocess) stop() {
-	c.t.Helper()
-	_ = c.stdin.Close()
-	if err := c.wait(); err != nil {
-		c.t.Fatalf("the child ended with %v, want exit status 0\n%s", err, c.stderr)
+// stop shuts the subprocess down and wants exit status 0.
+func (p *subprocess) stop() {
+	p.t.Helper()
+	_ = p.stdin.Close()
+	if err := p.wait(); err != nil {
+		p.t.Fatalf("the subprocess ended with %v, want exit status 0\n%s", err, p.stderr)
 	}
 }
 
-// wait waits until the child has ended by itself.
-func (c *subprocess) wait() error {
-	c.t.Helper()
-	within(c.t, "end of the child", c.ended)
-	return c.err
+// wait waits until the subprocess has ended.
+func (p *subprocess) wait() error {
+	p.t.Helper()
+	within(p.t, "end of the subprocess", p.ended)
+	return p.err
 }
 
-// saidEvent is an event on its way through a pipe.
-type wireEvent struct {
-	Kind                             cluster.Kind
-	Worker, Generation, Count, Limit int
-	Reason, Err, Value, Stack        string
-	Delay                            time.Duration
+// encodedEvent carries an event through a pipe, with its error as text.
+type encodedEvent struct {
+	Message string
+	Fields  json.RawMessage
+	Err     string
 }
 
-func (s wireEvent) event() cluster.Event {
-	e := cluster.Event{
-		Kind: s.Kind, Worker: s.Worker, Generation: s.Generation, Count: s.Count, Limit: s.Limit,
-		Reason: s.Reason, Stack: []byte(s.Stack), Delay: s.Delay,
-	}
-	if s.Value != "" {
-		e.Value = s.Value
-	}
-	if s.Err != "" {
-		e.Err = errors.New(s.Err)
-	}
-	return e
-}
-
-// tellEvents returns a hook that writes events to the parent.
+// printEvents returns an observer that writes to the parent those events that
+// a test looks for.
 func printEvents() func(cluster.Event) {
 	var mu sync.Mutex
 	return func(e cluster.Event) {
-		said := wireEvent{
-			Kind: e.Kind, Worker: e.Worker, Generation: e.Generation, Count: e.Count, Limit: e.Limit,
-			Reason: e.Reason, Stack: string(e.Stack), Delay: e.Delay,
+		encoded := encodedEvent{Message: e.Message()}
+		switch typed := e.(type) {
+		case cluster.PanicContained, cluster.WorkerRecycled:
+		case cluster.AcceptDelayed:
+			encoded.Err, typed.Err = typed.Err.Error(), nil
+			e = typed
+		case cluster.WorkerFailed:
+			encoded.Err, typed.Err = typed.Err.Error(), nil
+			e = typed
+		case cluster.WorkerAbandoned:
+			encoded.Err, typed.Err = typed.Err.Error(), nil
+			e = typed
+		default:
+			return
 		}
-		if e.Value != nil {
-			said.Value = fmt.Sprint(e.Value)
-		}
-		if e.Err != nil {
-			said.Err = e.Err.Error()
-		}
-		line, _ := json.Marshal(said)
+		encoded.Fields, _ = json.Marshal(e)
+		line, _ := json.Marshal(encoded)
 		mu.Lock()
 		defer mu.Unlock()
 		fmt.Printf("event %s\n", line)
 	}
 }
 
-// untilParentLeaves runs a Supervisor in a child until the parent closes the
-// pipe; command, if given, gets what the parent says before.
+// parseEvent is the inverse of printEvents.
+func parseEvent(line string) (e cluster.Event, err error) {
+	var encoded encodedEvent
+	if err := json.Unmarshal([]byte(line), &encoded); err != nil {
+		return nil, err
+	}
+	var (
+		failure   = errors.New(encoded.Err)
+		panicked  cluster.PanicContained
+		recycled  cluster.WorkerRecycled
+		delayed   cluster.AcceptDelayed
+		failed    cluster.WorkerFailed
+		abandoned cluster.WorkerAbandoned
+	)
+	switch encoded.Message {
+	case panicked.Message():
+		err = json.Unmarshal(encoded.Fields, &panicked)
+		return panicked, err
+	case recycled.Message():
+		err = json.Unmarshal(encoded.Fields, &recycled)
+		return recycled, err
+	case delayed.Message():
+		err = json.Unmarshal(encoded.Fields, &delayed)
+		delayed.Err = failure
+		return delayed, err
+	case failed.Message():
+		err = json.Unmarshal(encoded.Fields, &failed)
+		failed.Err = failure
+		return failed, err
+	case abandoned.Message():
+		err = json.Unmarshal(encoded.Fields, &abandoned)
+		abandoned.Err = failure
+		return abandoned, err
+	}
+	return nil, fmt.Errorf("unknown event %q", encoded.Message)
+}
+
+// runInSubprocess runs a Supervisor until the parent closes the pipe; command
+// gets the lines that the parent sends before.
 func runInSubprocess(o cluster.Options, command func(s *cluster.Supervisor, line string)) int {
 	o.Host, o.Observe = "127.0.0.1", printEvents()
-	o.GateDelay, o.IdleGrace = 10*time.Millisecond, 10*time.Millisecond
+	o.Shutdown.HandshakeGrace, o.Shutdown.IdleGrace = 10*time.Millisecond, 10*time.Millisecond
 	sup, err := cluster.New(o)
 	if err == nil {
 		err = sup.Listen(context.Background())
@@ -188,7 +217,7 @@ func subprocessFailed(err error) int {
 	return 1
 }
 
-// bareUntilParentLeaves is untilParentLeaves with fasthttp alone.
+// runPlainServer is runInSubprocess with fasthttp alone.
 func runPlainServer(s *fasthttp.Server) int {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

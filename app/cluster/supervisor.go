@@ -3,56 +3,54 @@ package cluster
 import (
 	"context"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// reservedConns are accepted beyond Options.MaxConns, for probes.
-const reservedConns = 64
-
-// Supervisor owns the listening sockets and the workers behind them. It is
-// made by New and used once: Listen, then Run.
+// Supervisor owns the listening sockets and the workers behind them. New makes
+// one. It is used once: Listen, then Run, or Close instead of Run.
 type Supervisor struct {
 	opts Options
 
-	// calls are run by the goroutine of Run, which owns all state that is not
-	// said to be shared.
+	// calls are functions that the goroutine of Run executes.
 	calls chan func()
 	wake  chan struct{}
 	ready chan struct{}
 	done  chan struct{}
 
+	// The goroutine of Run owns the fields up to foreignListeners. Until Run is
+	// called, Listen and Close use them under lifecycleMu.
 	sockets   []*socket
-	slots     []*slot // the first wanted ones have workers
+	slots     []*slot // those up to wanted have workers
 	wanted    int
-	requested int // what Options.Workers or Scale asked for; 0 follows GOMAXPROCS
-	draining  []*worker
+	requested int       // by Options.Workers or Scale; 0 follows GOMAXPROCS
+	draining  []*worker // replaced generations that have not ended
 	gaveUp    error
-	addr      net.Addr
-
-	// looked is when the port was last looked at for strangers, in nanos.
+	pending   []Event // for deliver
+	// foreignCheckedAt is when the port was last checked for foreign
+	// listeners, in nanos, and foreignListeners is how many there were.
 	foreignCheckedAt int64
 	foreignListeners int
 
-	// Shared from here on.
+	lifecycleMu sync.Mutex
+	closed      bool
+	stopRun     context.CancelFunc // not nil once Run has been called
+
+	// The fields below may be used by any goroutine.
+	addr             atomic.Pointer[net.TCPAddr]
 	clock            clock
 	pool             *goroutinePool
-	streams          sync.WaitGroup
+	limiter          *connLimiter
+	streams          sync.WaitGroup // the writers of StreamBody
 	sessions         registry
 	shuttingDown     atomic.Bool
-	sessionsNotified atomic.Bool // sessions are being sent away
-	conns            atomic.Int64
-	running          atomic.Int64
-	total            atomic.Int64
-	refused          atomic.Uint64
-	addrs            map[netip.Addr]int
-	addrsMu          sync.Mutex
-	startedRun       atomic.Bool
+	sessionsNotified atomic.Bool
+	running          atomic.Int64 // workers that accept connections
+	total            atomic.Int64 // workers that should
 }
 
-// New checks the options. It opens and starts nothing.
+// New returns a Supervisor for o. It opens and starts nothing.
 func New(o Options) (*Supervisor, error) {
 	o = o.withDefaults()
 	if err := o.validate(); err != nil {
@@ -66,15 +64,26 @@ func New(o Options) (*Supervisor, error) {
 		ready:     make(chan struct{}),
 		done:      make(chan struct{}),
 		pool:      newGoroutinePool(),
-		addrs:     map[netip.Addr]int{},
+		limiter:   newConnLimiter(o.Limits),
 	}, nil
 }
 
-// Listen opens the sockets, so that a taken port is known before anything else
-// is set up; clients that connect wait until Run serves them. The error is a
-// *PortInUseError where somebody else has the port. Without Listen, Run does
-// it. ctx bounds looking up the host. It must not be called concurrently with Run.
+// Listen opens the sockets, so that a program learns early whether the port is
+// free. Clients can connect from then on; they wait until Run serves them. Run
+// calls Listen itself if the program has not. A second call does nothing.
+//
+// The error is a *PortInUseError if another program listens on the port, and
+// ErrStopped after Run or Close. ctx bounds the lookup of the host.
 func (s *Supervisor) Listen(ctx context.Context) error {
+	s.lifecycleMu.Lock()
+	defer s.lifecycleMu.Unlock()
+	if s.closed || s.stopRun != nil {
+		return ErrStopped
+	}
+	return s.listen(ctx)
+}
+
+func (s *Supervisor) listen(ctx context.Context) error {
 	if len(s.sockets) > 0 {
 		return nil
 	}
@@ -89,7 +98,7 @@ func (s *Supervisor) Listen(ctx context.Context) error {
 		return err
 	}
 	addr, err := s.sockets[0].addr()
-	s.addr = net.TCPAddrFromAddrPort(addr)
+	s.addr.Store(net.TCPAddrFromAddrPort(addr))
 	return err
 }
 
@@ -106,30 +115,61 @@ func (s *Supervisor) inheritSockets() error {
 	return nil
 }
 
-// Addr is the address that is listened on; nil before Listen.
-func (s *Supervisor) Addr() net.Addr { return s.addr }
+// Addr returns the address of the first socket; nil before Listen.
+func (s *Supervisor) Addr() net.Addr {
+	if addr := s.addr.Load(); addr != nil {
+		return addr
+	}
+	return nil
+}
 
 // Ready is closed once every worker accepts connections.
 func (s *Supervisor) Ready() <-chan struct{} { return s.ready }
 
-// Draining reports whether shutdown has begun.
+// Draining reports whether the shutdown has begun.
 func (s *Supervisor) Draining() bool { return s.shuttingDown.Load() }
 
-// Workers returns how many workers accept connections, and how many should.
+// Workers returns how many workers accept connections and how many should.
 func (s *Supervisor) Workers() (running, total int) {
 	return int(s.running.Load()), int(s.total.Load())
 }
 
-// Run serves until ctx ends and then shuts down as Options say; it returns
-// when everything that it started has ended or was cut off. The error is nil
-// after an orderly end, ErrGaveUp when the workers could not be kept alive,
-// and that of Listen if it could not start.
+// Close releases a Supervisor that will not run: it closes the sockets, and
+// Listen and Run return ErrStopped from then on. Connections that wait in the
+// queues are reset, except in those of inherited sockets.
+//
+// While Run runs, Close makes it shut down as if its context had ended, and
+// does not wait for it. After that, and when called again, it does nothing.
+// The error is always nil.
+func (s *Supervisor) Close() error {
+	s.lifecycleMu.Lock()
+	defer s.lifecycleMu.Unlock()
+	if s.stopRun != nil {
+		s.stopRun()
+		return nil
+	}
+	s.closed = true
+	closeSockets(s.sockets)
+	s.sockets = nil
+	for _, f := range s.opts.Inherited {
+		_ = f.Close() // Listen may have closed it already
+	}
+	return nil
+}
+
+// Run serves until ctx ends or Close is called. Then it shuts down as
+// Options.Shutdown says, and returns when everything that it started has ended
+// or was cut off. The error is nil after an orderly shutdown, ErrGaveUp if the
+// workers could not be kept alive, ErrStopped if Run or Close was called
+// before, and that of Listen if the sockets could not be opened.
 func (s *Supervisor) Run(ctx context.Context) error {
-	if s.startedRun.Swap(true) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if !s.claimRun(cancel) {
 		return ErrStopped
 	}
 	defer close(s.done)
-	if err := s.Listen(ctx); err != nil {
+	if err := s.listen(ctx); err != nil {
 		return err
 	}
 	s.clock.now.Store(nanos())
@@ -141,7 +181,8 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if ctx.Err() == nil {
 		s.attachSteering()
 		s.step()
-		s.observe(Event{Kind: SupervisorStarted, Count: s.wanted})
+		s.emit(SupervisorStarted{Workers: s.wanted})
+		s.deliver()
 		close(s.ready)
 		s.supervise(ctx.Done())
 	}
@@ -149,28 +190,41 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	return s.gaveUp
 }
 
-// supervise keeps the workers alive until stop is closed or it has to give up.
+// claimRun makes the caller the only one that runs s, and reports false if Run
+// or Close was called before.
+func (s *Supervisor) claimRun(cancel context.CancelFunc) bool {
+	s.lifecycleMu.Lock()
+	defer s.lifecycleMu.Unlock()
+	if s.closed || s.stopRun != nil {
+		return false
+	}
+	s.stopRun = cancel
+	return true
+}
+
+// supervise keeps the workers alive until stop is closed or s gives up.
 func (s *Supervisor) supervise(stop <-chan struct{}) {
-	watch := time.NewTicker(min(max(s.opts.StallAfter/4, 10*time.Millisecond), time.Second))
-	defer watch.Stop()
+	watchdog := time.NewTicker(min(max(s.opts.Watchdog.StallAfter/4, 10*time.Millisecond), time.Second))
+	defer watchdog.Stop()
 	due := time.NewTimer(0)
 	defer due.Stop()
 	for s.gaveUp == nil {
 		due.Reset(s.step())
+		s.deliver()
 		select {
 		case <-stop:
 			return
-		case f := <-s.calls:
-			f()
+		case call := <-s.calls:
+			call()
 		case <-s.wake:
 		case <-due.C:
-		case <-watch.C:
+		case <-watchdog.C:
 			s.runWatchdog()
 		}
 	}
 }
 
-// wakeUp has the goroutine of Run look at the workers again. It never blocks.
+// wakeUp makes the goroutine of Run take another step. It never blocks.
 func (s *Supervisor) wakeUp() {
 	select {
 	case s.wake <- struct{}{}:
@@ -178,69 +232,42 @@ func (s *Supervisor) wakeUp() {
 	}
 }
 
-// call runs f in the goroutine of Run and waits for it.
+// call executes f in the goroutine of Run and waits until it has returned.
 func (s *Supervisor) call(f func()) error {
-	if !s.startedRun.Load() {
-		return ErrStopped // nobody would answer
+	if !s.runCalled() {
+		return ErrStopped // no goroutine would answer
 	}
-	ran := make(chan struct{})
+	returned := make(chan struct{})
 	select {
-	case s.calls <- func() { f(); close(ran) }:
-		<-ran
+	case s.calls <- func() { f(); close(returned) }:
+		<-returned
 		return nil
 	case <-s.done:
 		return ErrStopped
 	}
 }
 
-// admit counts a new connection in. over names the limit it is beyond; beyond
-// the reserve as well it is refused and not counted.
-func (s *Supervisor) admitConn(addr netip.Addr, exempt bool) (over string, refuse bool) {
-	n := s.conns.Add(1)
-	if n > int64(s.opts.MaxConns) {
-		over = "connections of the process"
-		refuse = n > int64(s.opts.MaxConns+reservedConns)
-	}
-	if !refuse && !exempt {
-		s.addrsMu.Lock()
-		if held := s.addrs[addr]; held >= s.opts.MaxConnsPerAddr {
-			over = "connections of one address"
-			refuse = held >= s.opts.MaxConnsPerAddr+reservedConns
-		}
-		if !refuse {
-			s.addrs[addr]++
-		}
-		s.addrsMu.Unlock()
-	}
-	if refuse {
-		s.conns.Add(-1)
-		s.refused.Add(1)
-	}
-	return over, refuse
+func (s *Supervisor) runCalled() bool {
+	s.lifecycleMu.Lock()
+	defer s.lifecycleMu.Unlock()
+	return s.stopRun != nil
 }
 
-// adopt makes the process the owner of a connection that has left HTTP.
+// addSession makes the process the owner of a connection that has left HTTP.
 func (s *Supervisor) addSession(c *conn) {
 	if !c.detaching {
-		if _, err := c.poll(); err != nil { // from now on more than one goroutine may use it
+		if _, err := c.poll(); err != nil { // several goroutines may use it from now on
 			return // the handler has closed it
 		}
 	}
 	c.worker.conns.remove(c)
-	c.worker.conns.wakeIfDrained(c.worker)
+	c.worker.wakeIfDrained()
 	s.sessions.add(c)
 }
 
-// forget counts a closed connection out.
+// releaseConn removes a closed connection from the registries and counts.
 func (s *Supervisor) releaseConn(c *conn) {
-	if !c.exempt {
-		s.addrsMu.Lock()
-		if s.addrs[c.peer.Addr()]--; s.addrs[c.peer.Addr()] <= 0 {
-			delete(s.addrs, c.peer.Addr())
-		}
-		s.addrsMu.Unlock()
-	}
-	s.conns.Add(-1)
+	s.limiter.release(c.peer.Addr(), c.exempt)
 	if c.registry == &s.sessions {
 		if s.sessions.remove(c) == 0 && s.shuttingDown.Load() {
 			s.wakeUp()
@@ -248,12 +275,13 @@ func (s *Supervisor) releaseConn(c *conn) {
 		return
 	}
 	c.worker.conns.remove(c)
-	c.worker.conns.wakeIfDrained(c.worker)
+	c.worker.wakeIfDrained()
 }
 
-// wakeIfEmpty tells the supervisor that a draining worker may have finished.
-func (r *registry) wakeIfDrained(w *worker) {
-	if w.draining.Load() && r.len() == 0 {
+// wakeIfDrained wakes the supervisor when a draining worker has no connection
+// left.
+func (w *worker) wakeIfDrained() {
+	if w.draining.Load() && w.conns.len() == 0 {
 		w.sup.wakeUp()
 	}
 }

@@ -17,7 +17,7 @@ import (
 func suspendedSubprocess([]string) int {
 	release := make(chan struct{})
 	o := cluster.Options{
-		Server: timeouts(3*time.Second, 3*time.Second), StallAfter: 5 * time.Second, AbandonLimit: 1,
+		ConfigureServer: timeouts(3*time.Second, 3*time.Second), Watchdog: cluster.Watchdog{StallAfter: 5 * time.Second, MaxAbandoned: 1},
 		Handler: func(ctx *fasthttp.RequestCtx) {
 			if string(ctx.Path()) == "/hold" {
 				fmt.Println("holding")
@@ -60,7 +60,7 @@ func TestSuspendedProcessDropsNoClient(t *testing.T) {
 	l.waitForMore(100)
 	l.stopAndCheck()
 	c.stop()
-	if abandoned := c.events.all(cluster.WorkerAbandoned); len(abandoned) > 0 {
+	if abandoned := eventsOf[cluster.WorkerAbandoned](c.events); len(abandoned) > 0 {
 		t.Errorf("the pause was taken for a fault: %+v", abandoned)
 	}
 }

@@ -52,7 +52,7 @@ func TestGuaranteesHoldOverTLS(t *testing.T) {
 	t.Parallel()
 	server, peer := tlsConfigs(t)
 	other := faultHandler(nil)
-	r := start(t, cluster.Options{TLS: server, Workers: 2, MinUptime: time.Millisecond, Handler: func(ctx *fasthttp.RequestCtx) {
+	r := start(t, cluster.Options{TLS: server, Workers: 2, Restart: cluster.Restart{MinUptime: time.Millisecond}, Handler: func(ctx *fasthttp.RequestCtx) {
 		if string(ctx.Path()) == "/ws" {
 			echoHandler(ctx)
 			return
@@ -84,7 +84,7 @@ func TestGuaranteesHoldOverTLS(t *testing.T) {
 			t.Errorf("GET %s: %+v, %v, want 500", path, a, err)
 		}
 	}
-	r.events.wait(t, cluster.PanicContained, 2)
+	waitForEvents[cluster.PanicContained](t, r.events, 2)
 	if _, err := r.Reload(); err != nil {
 		t.Fatal(err)
 	}

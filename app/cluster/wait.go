@@ -93,6 +93,6 @@ func (w *Wait) Wait() (gone bool) {
 func hungUp(fd int) bool {
 	const ends = unix.POLLRDHUP | unix.POLLHUP | unix.POLLERR
 	look := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}} //nolint:gosec // a descriptor
-	n, err := retry(func() (int, error) { return unix.Poll(look, 0) })
+	n, err := retryEINTR(func() (int, error) { return unix.Poll(look, 0) })
 	return err == nil && n > 0 && look[0].Revents&ends != 0
 }

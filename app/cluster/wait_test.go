@@ -82,7 +82,7 @@ func TestWaitOutlivesTheReadTimeout(t *testing.T) {
 	t.Parallel()
 	const timeout = 500 * time.Millisecond
 	h, waits, ends := waitHandler()
-	r := start(t, cluster.Options{Handler: h, Workers: 1, Server: timeouts(timeout, patience)})
+	r := start(t, cluster.Options{Handler: h, Workers: 1, ConfigureServer: timeouts(timeout, patience)})
 	c := dial(t, r.addr)
 	_, _ = io.WriteString(c, "GET /wait HTTP/1.1\r\nHost: test\r\n\r\n")
 	w := within(t, "the wait", waits)
@@ -102,7 +102,7 @@ func TestWaitOutlivesTheReadTimeout(t *testing.T) {
 func TestWakeEndsWaitAndKeepsConnection(t *testing.T) {
 	t.Parallel()
 	h, waits, ends := waitHandler()
-	r := start(t, cluster.Options{Handler: h, Workers: 1, Server: timeouts(patience, patience)})
+	r := start(t, cluster.Options{Handler: h, Workers: 1, ConfigureServer: timeouts(patience, patience)})
 	c := &client{addr: r.addr}
 	defer c.close()
 	var w *cluster.Wait

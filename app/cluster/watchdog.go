@@ -5,11 +5,11 @@ import (
 	"runtime"
 )
 
-// stackDump is the most that is kept of the stacks of a stuck generation.
-const stackDump = 64 << 10
+// maxStackDump bounds the stacks that a WorkerAbandoned event holds.
+const maxStackDump = 64 << 10
 
-// watch is the watchdog: it looks for accept loops that do not answer and for
-// requests that are stuck, and does small housekeeping.
+// runWatchdog looks for accept loops that do not respond and for stuck
+// requests. It also does periodic housekeeping.
 func (s *Supervisor) runWatchdog() {
 	now := s.clock.refresh()
 	for _, sl := range s.slots[:s.wanted] {
@@ -26,7 +26,7 @@ func (s *Supervisor) runWatchdog() {
 		stuck := w.countStuck(now) > 0
 		switch {
 		case w.abandoned && !stuck && w.accepting.Load() == 0:
-			w.abandoned = false // it came back to its senses, and drains
+			w.abandoned = false // it has recovered, and drains
 		case !w.abandoned && stuck:
 			s.abandon(w, errStuck)
 		}
@@ -35,18 +35,21 @@ func (s *Supervisor) runWatchdog() {
 		sock.refill()
 	}
 	s.pool.trim()
-	s.checkForeignListeners(now)
+	if now-s.foreignCheckedAt >= foreignCheckInterval {
+		s.checkForeignListeners(now)
+	}
 }
 
-// trouble says what is wrong with a worker that accepts, if anything.
+// checkWorker returns errStalled or errStuck if a worker that accepts
+// connections is stalled or has a stuck request.
 func (s *Supervisor) checkWorker(w *worker, now int64) error {
 	for _, l := range w.loops {
-		switch beats := l.heartbeats.Load(); {
-		case beats != l.lastHeartbeats:
-			l.lastHeartbeats, l.silentSince = beats, 0
+		switch heartbeats := l.heartbeats.Load(); {
+		case heartbeats != l.lastHeartbeats:
+			l.lastHeartbeats, l.silentSince = heartbeats, 0
 		case l.silentSince == 0:
 			l.silentSince = now
-		case now-max(l.silentSince, s.clock.resumedAt.Load()) > int64(s.opts.StallAfter):
+		case now-max(l.silentSince, s.clock.resumedAt.Load()) > int64(s.opts.Watchdog.StallAfter):
 			return errStalled
 		}
 		l.ping()
@@ -57,35 +60,36 @@ func (s *Supervisor) checkWorker(w *worker, now int64) error {
 	return nil
 }
 
-// stuck counts the requests that have been in their handler for too long.
+// countStuck counts the requests that have been in their handler for longer
+// than StallAfter.
 func (w *worker) countStuck(now int64) int {
-	stuck, before := 0, now-int64(w.sup.opts.StallAfter+clockTick)
-	if w.sup.clock.resumedAt.Load() > before {
-		return 0 // nobody could get on
+	stuck, limit := 0, now-int64(w.sup.opts.Watchdog.StallAfter+clockTick)
+	if w.sup.clock.resumedAt.Load() > limit {
+		return 0 // the process was suspended for a part of that time
 	}
 	w.conns.each(func(c *conn) {
-		if since := c.busy.Load(); since != 0 && since < before {
+		if since := c.busy.Load(); since != 0 && since < limit {
 			stuck++
 		}
 	})
 	return stuck
 }
 
-// abandon leaves a generation behind that can't be ended. Too many of them end
-// the process: each holds memory for good.
+// abandon stops waiting for a generation that can't be ended. Each abandoned
+// generation holds its memory, so too many of them end the process.
 func (s *Supervisor) abandon(w *worker, err error) {
 	w.abandoned = true
-	count := s.countAbandoned()
-	s.observe(Event{
-		Kind: WorkerAbandoned, Worker: w.slot.id, Generation: w.generation,
-		Err: err, Count: count, Stack: handlerStacks(),
+	abandoned := s.countAbandoned()
+	s.emit(WorkerAbandoned{
+		Worker: w.slot.id, Generation: w.generation,
+		Abandoned: abandoned, Err: err, Stacks: handlerStacks(),
 	})
-	if count > s.opts.AbandonLimit {
+	if abandoned > s.opts.Watchdog.MaxAbandoned {
 		s.giveUp(errTooManyAbandoned)
 	}
 }
 
-// abandoned counts the abandoned generations that are still alive.
+// countAbandoned counts the abandoned generations that are still alive.
 func (s *Supervisor) countAbandoned() int {
 	n := 0
 	for _, w := range s.draining {
@@ -96,7 +100,8 @@ func (s *Supervisor) countAbandoned() int {
 	return n
 }
 
-// handlerStacks dumps the goroutines that are in a handler or an accept loop.
+// handlerStacks returns the stacks of the goroutines that are in a handler or
+// an accept loop.
 func handlerStacks() []byte {
 	all := make([]byte, 4<<20)
 	all = all[:runtime.Stack(all, true)]
@@ -105,36 +110,10 @@ func handlerStacks() []byte {
 		if !bytes.Contains(stack, []byte("cluster.(*worker).handle(")) && !bytes.Contains(stack, []byte("cluster.(*acceptLoop)")) {
 			continue
 		}
-		if len(dump)+len(stack) > stackDump {
+		if len(dump)+len(stack) > maxStackDump {
 			break
 		}
 		dump = append(append(dump, stack...), "\n\n"...)
 	}
 	return dump
-}
-
-// strangersEvery is how often the port is looked at, in nanos.
-const foreignCheckInterval = 30e9
-
-// lookForStrangers reports other programs' sockets on our port. They get no
-// connections as long as the kernel took the steering program.
-func (s *Supervisor) checkForeignListeners(now int64) {
-	if now-s.foreignCheckedAt < foreignCheckInterval || s.sockets[0].inherited {
-		return
-	}
-	s.foreignCheckedAt = now
-	if n := countForeignListeners(s.sockets); n != s.foreignListeners {
-		s.foreignListeners = n
-		s.observe(Event{Kind: ForeignListener, Count: n})
-	}
-}
-
-// steer tells the kernel which sockets are ours.
-func (s *Supervisor) attachSteering() {
-	if s.sockets[0].inherited {
-		return
-	}
-	if err := s.sockets[0].attachSteering(len(s.sockets)); err != nil {
-		s.observe(Event{Kind: SteeringFailed, Err: err})
-	}
 }

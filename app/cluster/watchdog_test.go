@@ -23,7 +23,7 @@ func TestStuckRequestAbandonsItsGeneration(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	r := start(t, cluster.Options{
 		Handler: slowHandler(entered, release), Workers: 2,
-		StallAfter: stallAfter, AbandonLimit: 100, MaxRestarts: 100,
+		Watchdog: cluster.Watchdog{StallAfter: stallAfter, MaxAbandoned: 100}, Restart: cluster.Restart{MaxRestarts: 100},
 	})
 	l := startLoad(t, r.addr, "/", 2, 2)
 	stuck := make(chan error)
@@ -37,9 +37,9 @@ func TestStuckRequestAbandonsItsGeneration(t *testing.T) {
 	}()
 	within(t, "stuck request", entered)
 
-	e := r.events.wait(t, cluster.WorkerAbandoned, 1)[0]
-	if !strings.Contains(string(e.Stack), "blocking.func") || e.Err == nil || e.Count != 1 {
-		t.Errorf("WorkerAbandoned: %v, want the stack of the handler, a reason and count 1\n%s", e.Err, e.Stack)
+	e := waitForEvents[cluster.WorkerAbandoned](t, r.events, 1)[0]
+	if !strings.Contains(string(e.Stacks), "slowHandler.func") || e.Err == nil || e.Abandoned != 1 {
+		t.Errorf("WorkerAbandoned: %v, want the stack of the handler, a reason and count 1\n%s", e.Err, e.Stacks)
 	}
 	eventually(t, "next generation", func() bool {
 		w := r.status().Workers[e.Worker-1]
@@ -66,18 +66,18 @@ func TestTooManyAbandonedGenerationsGiveUp(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	defer close(release)
 	r := start(t, cluster.Options{
-		Handler: slowHandler(entered, release), Workers: 1, StallAfter: stallAfter,
-		AbandonLimit: limit, MaxRestarts: 100, ShutdownTimeout: 10 * time.Millisecond,
+		Handler: slowHandler(entered, release), Workers: 1, Watchdog: cluster.Watchdog{StallAfter: stallAfter, MaxAbandoned: limit},
+		Restart: cluster.Restart{MaxRestarts: 100}, Shutdown: cluster.Shutdown{Timeout: 10 * time.Millisecond},
 	})
 	for i := range limit + 1 {
 		go func() { _, _ = (&client{addr: r.addr}).get("/slow") }() // ends when it is cut
 		within(t, "stuck request", entered)
-		r.events.wait(t, cluster.WorkerAbandoned, i+1)
+		waitForEvents[cluster.WorkerAbandoned](t, r.events, i+1)
 	}
 	if err := r.wait(); !errors.Is(err, cluster.ErrGaveUp) {
 		t.Errorf("Run() = %v, want ErrGaveUp", err)
 	}
-	if e := r.events.wait(t, cluster.GaveUp, 1)[0]; e.Err == nil {
+	if e := waitForEvents[cluster.GaveUp](t, r.events, 1)[0]; e.Err == nil {
 		t.Errorf("GaveUp: %+v, want the reason", e)
 	}
 }
@@ -124,16 +124,16 @@ func TestStalledAcceptLoopIsReplaced(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
 	r := start(t, cluster.Options{
-		Workers: 2, Exempt: stallAcceptLoop(entered, release),
-		StallAfter: stallAfter, AbandonLimit: 100, MaxRestarts: 100,
+		Workers: 2, Limits: cluster.Limits{Exempt: stallAcceptLoop(entered, release)},
+		Watchdog: cluster.Watchdog{StallAfter: stallAfter, MaxAbandoned: 100}, Restart: cluster.Restart{MaxRestarts: 100},
 	})
 	odd := &client{addr: r.addr}
 	odd.conn, odd.br = dialFromStallAddr(t, r.addr), nil
 	within(t, "stall of an accept loop", entered)
 	l := startLoad(t, r.addr, "/", 2, 2) // some wait for the watchdog
-	e := r.events.wait(t, cluster.WorkerAbandoned, 1)[0]
-	if !strings.Contains(string(e.Stack), "stallOn.func") {
-		t.Errorf("WorkerAbandoned: no stack of the accept loop in\n%s", e.Stack)
+	e := waitForEvents[cluster.WorkerAbandoned](t, r.events, 1)[0]
+	if !strings.Contains(string(e.Stacks), "stallAcceptLoop.func") {
+		t.Errorf("WorkerAbandoned: no stack of the accept loop in\n%s", e.Stacks)
 	}
 	l.waitForMore(200)
 	close(release)
@@ -154,19 +154,19 @@ func TestShutdownWithStalledAcceptLoop(t *testing.T) {
 			t.Parallel()
 			entered, release := make(chan struct{}), make(chan struct{})
 			r := start(t, cluster.Options{
-				Workers: 2, Exempt: stallAcceptLoop(entered, release), StallAfter: stall,
-				AbandonLimit: 100, MaxRestarts: 100, ShutdownTimeout: 10 * time.Millisecond,
+				Workers: 2, Limits: cluster.Limits{Exempt: stallAcceptLoop(entered, release)}, Watchdog: cluster.Watchdog{StallAfter: stall, MaxAbandoned: 100},
+				Restart: cluster.Restart{MaxRestarts: 100}, Shutdown: cluster.Shutdown{Timeout: 10 * time.Millisecond},
 			})
 			dialFromStallAddr(t, r.addr)
 			within(t, "stall of an accept loop", entered)
 			if stall == stallAfter {
-				r.events.wait(t, cluster.WorkerAbandoned, 1)
+				waitForEvents[cluster.WorkerAbandoned](t, r.events, 1)
 			}
 			r.cancel()
 			select {
 			case <-r.ended:
 			case <-time.After(patience / 2):
-				t.Errorf("Run does not return while an accept loop hangs; steps: %v", r.events.all(cluster.ShutdownStep))
+				t.Errorf("Run does not return while an accept loop hangs; steps: %v", eventsOf[cluster.ShutdownStep](r.events))
 			}
 			close(release)
 			if err := r.wait(); err != nil {
@@ -180,21 +180,21 @@ func TestShutdownWithStalledAcceptLoop(t *testing.T) {
 // worker is started anew.
 func TestPanicInAcceptLoop(t *testing.T) {
 	t.Parallel()
-	r := start(t, cluster.Options{Workers: 2, Exempt: func(peer netip.Addr) bool {
+	r := start(t, cluster.Options{Workers: 2, Limits: cluster.Limits{Exempt: func(peer netip.Addr) bool {
 		if peer == stallAddr {
 			panicOnPurpose()
 		}
 		return false
-	}})
+	}}})
 	c := dialFromStallAddr(t, r.addr)
 	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the connection that caused a panic: %d bytes, %v, want its end", n, err)
 	}
-	e := r.events.wait(t, cluster.WorkerFailed, 1)[0]
-	if e.Err == nil || !strings.Contains(e.Err.Error(), "trouble") {
+	e := waitForEvents[cluster.WorkerFailed](t, r.events, 1)[0]
+	if e.Err == nil || !strings.Contains(e.Err.Error(), "on purpose") {
 		t.Errorf("WorkerFailed: %+v, want the panic as the reason", e)
 	}
-	if p := r.events.wait(t, cluster.PanicContained, 1)[0]; !strings.Contains(string(p.Stack), "cluster_test.trouble") {
+	if p := waitForEvents[cluster.PanicContained](t, r.events, 1)[0]; !strings.Contains(string(p.Stack), "cluster_test.panicOnPurpose") {
 		t.Errorf("Panicked: no stack of the panic in\n%s", p.Stack)
 	}
 	for range 20 {

@@ -27,61 +27,61 @@ type worker struct {
 
 	// draining makes every response carry Connection: close.
 	draining atomic.Bool
-	// failure is what ended an accept loop that was not asked to end.
+	// failure is the error that ended an accept loop.
 	failure atomic.Pointer[error]
-
-	// The supervisor's goroutine owns what follows.
-	loops        []*acceptLoop
-	drainStarted int64 // when it began to drain, in nanos
-	abandoned    bool
-
 	// accepting counts the accept loops that have not ended.
 	accepting atomic.Int32
+
+	// The goroutine of Run owns these.
+	loops        []*acceptLoop
+	drainStarted int64 // nanos
+	abandoned    bool
 }
 
 func (s *Supervisor) newWorker(sl *slot) *worker {
 	w := &worker{sup: s, slot: sl, generation: sl.generation + 1, started: nanos(), server: &fasthttp.Server{}}
-	if s.opts.Server != nil {
-		s.opts.Server(w.server)
+	if s.opts.ConfigureServer != nil {
+		s.opts.ConfigureServer(w.server)
 	}
-	after := w.server.ConnState
+	next := w.server.ConnState
 	w.server.ConnState = func(nc net.Conn, state fasthttp.ConnState) {
 		w.trackState(nc, state)
-		if after != nil {
-			after(nc, state)
+		if next != nil {
+			next(nc, state)
 		}
 	}
-	// The connection sees to these, for less than fasthttp's reading of the clock.
+	// conn enforces these two timeouts: fasthttp would read the clock for each.
 	w.readTimeout, w.idleTimeout = w.server.ReadTimeout, w.server.IdleTimeout
 	if w.idleTimeout == 0 {
 		w.idleTimeout = w.readTimeout
 	}
 	w.server.ReadTimeout, w.server.IdleTimeout = 0, 0
 	w.server.Handler = w.handle
-	w.server.KeepHijackedConns = true // a pooled one may be another client's by the time it is written to
-	w.server.MaxConnsPerIP = 0        // wraps the connection, so that the guards would not find it
-	w.server.Concurrency = s.opts.MaxConns + reservedConns
+	w.server.KeepHijackedConns = true // fasthttp would reuse them while they may still be written to
+	w.server.MaxConnsPerIP = 0        // fasthttp would wrap the connection, and connOf would not find it
+	w.server.Concurrency = s.opts.Limits.MaxConns + reservedConns
 	return w
 }
 
-// take serves an accepted connection. It never blocks.
+// serveAccepted serves an accepted connection, or closes it if it is beyond
+// the limits. It does not block.
 func (w *worker) serveAccepted(fd int, peer netip.AddrPort) {
-	taken := false
+	served := false
 	defer func() {
-		if !taken {
+		if !served {
 			_ = unix.Close(fd)
 		}
 	}()
-	exempt := w.sup.opts.Exempt(peer.Addr()) // may panic
-	over, refuse := w.sup.admitConn(peer.Addr(), exempt)
+	exempt := w.sup.opts.Limits.Exempt(peer.Addr()) // may panic
+	overLimit, refuse := w.sup.limiter.admit(peer.Addr(), exempt)
 	if refuse {
-		w.sup.observe(Event{Kind: ConnRefused, Worker: w.slot.id, Generation: w.generation, Reason: over})
+		w.sup.observe(ConnRefused{Worker: w.slot.id, Generation: w.generation, Limit: overLimit})
 		return
 	}
 	c := newConn(fd, peer, w)
-	c.overLimit, c.exempt = over, exempt
+	c.overLimit, c.exempt = overLimit, exempt
 	w.conns.add(c)
-	taken = true
+	served = true
 	w.sup.pool.serve(c)
 }
 
@@ -96,7 +96,7 @@ func (w *worker) serve(c *conn) {
 	})
 	defer func() {
 		if c.goexited {
-			returned = true // it was reported and answered
+			returned = true // finishRequest has reported and answered it
 			_ = c.Close()
 		}
 	}()
@@ -104,14 +104,15 @@ func (w *worker) serve(c *conn) {
 	if w.sup.opts.TLS != nil {
 		nc = tls.Server(c, w.sup.opts.TLS)
 	}
-	_ = w.server.ServeConn(nc) // its error is the client's doing, and was answered
+	_ = w.server.ServeConn(nc) // its error is caused by the client, and was answered
 	returned = true
 }
 
-// handle is the server's handler: the user's, under guard and under watch.
+// handle is the server's handler: it runs Options.Handler under guard and
+// watched by the watchdog.
 func (w *worker) handle(ctx *fasthttp.RequestCtx) {
 	c := connOf(ctx)
-	if c == nil { // a child of TimeoutHandler has no connection of its own
+	if c == nil { // the copy that TimeoutHandler makes has no connection
 		w.sup.opts.Handler(ctx)
 		return
 	}
@@ -124,19 +125,19 @@ func (w *worker) handle(ctx *fasthttp.RequestCtx) {
 	returned = true
 }
 
-// leave ends a request, however its handler ended.
+// finishRequest completes a request, however its handler ended.
 func (w *worker) finishRequest(ctx *fasthttp.RequestCtx, c *conn, returned *bool) {
 	if !*returned {
 		v := recover()
 		w.contain(placeHandler, v)
 		w.writeFailure(ctx)
-		if v == nil { // Goexit: fasthttp will not get to send the response
+		if v == nil { // runtime.Goexit: fasthttp will not get to send the response
 			c.sendFailure(ctx)
 			c.goexited = true
 		}
 	}
 	c.busy.Store(0)
-	resp := ctx.LastTimeoutErrorResponse() // if set, somebody may still be writing to ctx
+	resp := ctx.LastTimeoutErrorResponse() // if set, the timed-out handler may still write to ctx
 	if resp == nil {
 		if ctx.Hijacked() {
 			c.hijacked, c.linger = true, false
@@ -151,25 +152,10 @@ func (w *worker) finishRequest(ctx *fasthttp.RequestCtx, c *conn, returned *bool
 	c.linger = resp.StatusCode() >= fasthttp.StatusBadRequest || ctx.Request.IsBodyStream()
 }
 
-// fail writes the response of a request whose handler did not return.
-func (w *worker) writeFailure(ctx *fasthttp.RequestCtx) {
-	written := false
-	defer func() {
-		if !written {
-			_ = recover()
-			plainFailure(ctx)
-		}
-		ctx.Response.SetConnectionClose()
-	}()
-	ctx.HijackSetNoResponse(false)
-	w.sup.opts.Failed(ctx)
-	written = true
-}
-
 // sendFailure sends the response of a request whose goroutine is ending.
 func (c *conn) sendFailure(ctx *fasthttp.RequestCtx) {
 	if c.unsent > 1 {
-		return // those of earlier pipelined requests are lost with the goroutine
+		return // responses of earlier pipelined requests are lost with the goroutine
 	}
 	w := bufio.NewWriter(ctx.Conn())
 	if ctx.Response.Write(w) == nil {
@@ -178,14 +164,14 @@ func (c *conn) sendFailure(ctx *fasthttp.RequestCtx) {
 }
 
 // answerFailure sends a bare 500 after a panic outside of a handler, if the
-// client is owed a response and has got no part of it.
+// client waits for a response and has received no part of it.
 func (c *conn) answerFailure() {
 	if c.unsent == 0 && !c.idle() && !c.peerGone.Load() && c.worker.sup.opts.TLS == nil {
 		_, _ = c.Write([]byte("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
 	}
 }
 
-// noteState keeps the connection's idle mark.
+// trackState maintains what depends on whether a connection is idle.
 func (w *worker) trackState(nc net.Conn, state fasthttp.ConnState) {
 	c := connIn(nc)
 	if c == nil {
@@ -193,14 +179,14 @@ func (w *worker) trackState(nc net.Conn, state fasthttp.ConnState) {
 	}
 	switch state {
 	case fasthttp.StateActive:
-		if c.requests.Load() > 0 { // the first has had its time since accept
+		if c.requests.Load() > 0 { // the first request's time began at accept
 			c.readWithin(w.readTimeout)
 		}
 		c.idleSince.Store(0)
-		c.linger = true // until its handler returns, it may fail anywhere
+		c.linger = true // until the handler returns, the request may fail at any point
 	case fasthttp.StateIdle:
 		c.readWithin(w.idleTimeout)
 		c.idleSince.Store(w.sup.clock.nanos())
-		c.linger = true // a request may be under way
+		c.linger = true // a request may be on its way
 	}
 }

@@ -52,7 +52,7 @@ func serve(t *testing.T, change func(*live.Options)) *server {
 		keys = o.Keys
 	})
 	sup, err := cluster.New(cluster.Options{
-		Host: "127.0.0.1", GateDelay: time.Millisecond, IdleGrace: time.Millisecond,
+		Host: "127.0.0.1", Shutdown: cluster.Shutdown{HandshakeGrace: time.Millisecond, IdleGrace: time.Millisecond},
 		Handler: func(ctx *fasthttp.RequestCtx) { s.handle(ctx, keys) },
 	})
 	if err != nil {

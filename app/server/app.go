@@ -222,9 +222,9 @@ func (a *App) clusterOptions() cluster.Options {
 	c := a.config
 	o := cluster.Options{
 		// The API is made after the port is claimed and before anybody serves.
-		Handler: func(ctx *fasthttp.RequestCtx) { a.api.Handler(ctx) },
-		Failed:  func(ctx *fasthttp.RequestCtx) { a.api.PanicHandler(ctx) },
-		Server: func(s *fasthttp.Server) {
+		Handler:      func(ctx *fasthttp.RequestCtx) { a.api.Handler(ctx) },
+		PanicHandler: func(ctx *fasthttp.RequestCtx) { a.api.PanicHandler(ctx) },
+		ConfigureServer: func(s *fasthttp.Server) {
 			s.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) { a.api.ErrorHandler(ctx, err) }
 			s.ReadTimeout, s.IdleTimeout = c.ReadTimeout, c.IdleTimeout
 			s.MaxRequestBodySize = int(c.MaxBodyBytes)
@@ -235,15 +235,17 @@ func (a *App) clusterOptions() cluster.Options {
 			s.Logger = discard{}
 		},
 		Host: c.Host, Port: c.Port, Inherited: inheritedSockets(), Workers: c.Workers,
-		MinUptime: c.WorkerMinUptime, MaxRestarts: c.WorkerMaxRestarts, RestartWindow: c.WorkerRestartWindow,
-		StallAfter: c.WorkerStallAfter, AbandonLimit: c.WorkerAbandonLimit,
-		MaxConns: c.MaxConnections, MaxConnsPerAddr: c.MaxConnectionsPerAddress,
-		Exempt: func(addr netip.Addr) bool {
-			return slices.ContainsFunc(c.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
+		Restart:      cluster.Restart{MinUptime: c.WorkerMinUptime, MaxRestarts: c.WorkerMaxRestarts, Window: c.WorkerRestartWindow},
+		Watchdog:     cluster.Watchdog{StallAfter: c.WorkerStallAfter, MaxAbandoned: c.WorkerAbandonLimit},
+		Limits: cluster.Limits{
+			MaxConns: c.MaxConnections, MaxConnsPerAddr: c.MaxConnectionsPerAddress,
+			Exempt: func(addr netip.Addr) bool {
+				return slices.ContainsFunc(c.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
+			},
 		},
-		WriteTimeout:  c.WriteTimeout,
-		ShutdownDelay: c.ShutdownDelay, ShutdownSpread: c.ShutdownSpread, ShutdownTimeout: c.ShutdownTimeout,
-		Observe: a.observe(newObserver(a.log, a.metrics)),
+		Shutdown:     cluster.Shutdown{Delay: c.ShutdownDelay, Spread: c.ShutdownSpread, Timeout: c.ShutdownTimeout},
+		WriteTimeout: c.WriteTimeout,
+		Observe:      a.observe(newObserver(a.log, a.metrics)),
 	}
 	if a.certificate != nil {
 		o.TLS = a.certificate.config()
@@ -255,8 +257,8 @@ func (a *App) clusterOptions() cluster.Options {
 func (a *App) observe(o *observer) func(cluster.Event) {
 	return func(e cluster.Event) {
 		o.observe(e)
-		if e.Kind == cluster.ShutdownStep {
-			a.sessions.observe(e)
+		if step, ok := e.(cluster.ShutdownStep); ok {
+			a.sessions.observe(step)
 		}
 	}
 }

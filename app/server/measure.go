@@ -92,9 +92,9 @@ func newClusterCounters(m *metrics.Set) *clusterCounters {
 
 func (c *clusterCounters) count(e cluster.Event) {
 	var counter *metrics.Counter
-	switch e.Kind {
+	switch e := e.(type) {
 	case cluster.PanicContained:
-		counter = c.panics[e.Reason]
+		counter = c.panics[e.Place]
 	case cluster.WorkerFailed:
 		counter = c.restarts
 	case cluster.WorkerRecycled:

@@ -11,137 +11,87 @@ import (
 	"smart-factory-backend/app/observe/metrics"
 )
 
-// observer turns what the cluster reports into logs and counts.
+// observer logs and counts the cluster's events. A fault that repeats is
+// logged once per repeatInterval. It may be used concurrently.
 type observer struct {
 	log      *slog.Logger
 	counters *clusterCounters
 
 	mu     sync.Mutex
-	recent map[string]*repetition
+	faults map[string]*repeatedFault
 }
 
-// repetition is a fault that was logged lately.
-type repetition struct {
-	logged time.Time
-	unsaid int
+// repeatedFault is a fault that was logged recently.
+type repeatedFault struct {
+	loggedAt   time.Time
+	suppressed int // since then
 }
 
 const (
-	// repeatEvery is how often one and the same fault is logged.
-	repeatEvery = 10 * time.Second
-	// mostFaults is how many different faults are told apart.
-	mostFaults = 64
+	// repeatInterval is how often one and the same fault is logged.
+	repeatInterval = 10 * time.Second
+	// maxFaults bounds the faults that are told apart.
+	maxFaults = 64
+	// maxFaultValue bounds how much of a panic's value tells faults apart.
+	maxFaultValue = 200
 )
 
 func newObserver(log *slog.Logger, m *metrics.Set) *observer {
-	return &observer{log: log, counters: newClusterCounters(m), recent: map[string]*repetition{}}
+	return &observer{log: log, counters: newClusterCounters(m), faults: map[string]*repeatedFault{}}
 }
 
-// observe is the cluster's hook. It may be called concurrently.
+// observe is called with every event of the cluster.
 func (o *observer) observe(e cluster.Event) {
 	o.counters.count(e)
-	level := slog.LevelInfo
-	switch e.Kind {
-	case cluster.PanicContained, cluster.WorkerFailed, cluster.WorkerBackoff, cluster.WorkerAbandoned, cluster.GaveUp:
-		level = slog.LevelError
-	case cluster.AcceptDelayed, cluster.ConnRefused, cluster.WorkersCapped, cluster.ForeignListener, cluster.SteeringFailed:
-		level = slog.LevelWarn
-	case cluster.GenerationEnded:
-		level = slog.LevelDebug
+	attrs := e.LogValue().Group()
+	if _, ok := e.(cluster.WorkersCapped); ok {
+		attrs = append(attrs, slog.String(keyCause, "more workers than GOMAXPROCS: CLUSTER_WORKERS is capped; set GOMAXPROCS to raise both"))
 	}
-	attrs := attributes(e)
 	if fault := faultOf(e); fault != "" {
-		repeated, say := o.repeats(fault)
-		if !say {
+		suppressed, due := o.logDue(fault)
+		if !due {
 			return
 		}
-		if repeated > 0 {
-			attrs = append(attrs, slog.Int(keyRepeated, repeated))
+		if suppressed > 0 {
+			attrs = append(attrs, slog.Int(keyRepeated, suppressed))
 		}
 	}
-	o.log.LogAttrs(context.Background(), level, string(e.Kind), attrs...) //nolint:sloglint // a Kind is one of the cluster's constants
+	o.log.LogAttrs(context.Background(), e.Level(), e.Message(), attrs...) //nolint:sloglint // a Message is one of the cluster's constants
 }
 
-// faultOf says which fault an event repeats; "" for events that are always
-// logged.
+// faultOf identifies the fault that an event reports; "" for events that are
+// logged every time.
 func faultOf(e cluster.Event) string {
-	switch e.Kind {
+	switch e := e.(type) {
 	case cluster.PanicContained:
 		value := fmt.Sprint(e.Value)
-		return fmt.Sprint(e.Kind, e.Reason, value[:min(len(value), 200)])
-	case cluster.AcceptDelayed, cluster.ConnRefused:
-		return fmt.Sprint(e.Kind, e.Reason, e.Err)
+		return fmt.Sprint(e.Message(), e.Place, value[:min(len(value), maxFaultValue)])
+	case cluster.AcceptDelayed:
+		return fmt.Sprint(e.Message(), e.Err)
+	case cluster.ConnRefused:
+		return fmt.Sprint(e.Message(), e.Limit)
 	}
 	return ""
 }
 
-// repeats reports whether a fault is to be logged now, and how often it has
-// gone unsaid since it last was.
-func (o *observer) repeats(fault string) (unsaid int, say bool) {
+// logDue reports whether a fault is to be logged now, and how often it was not
+// logged since the last time.
+func (o *observer) logDue(fault string) (suppressed int, due bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := time.Now()
-	r := o.recent[fault]
-	if r != nil && now.Sub(r.logged) < repeatEvery {
-		r.unsaid++
+	f := o.faults[fault]
+	if f != nil && now.Sub(f.loggedAt) < repeatInterval {
+		f.suppressed++
 		return 0, false
 	}
-	if r == nil {
-		if len(o.recent) >= mostFaults {
-			clear(o.recent)
+	if f == nil {
+		if len(o.faults) >= maxFaults {
+			clear(o.faults)
 		}
-		r = &repetition{}
-		o.recent[fault] = r
+		f = &repeatedFault{}
+		o.faults[fault] = f
 	}
-	unsaid, r.unsaid, r.logged = r.unsaid, 0, now
-	return unsaid, true
-}
-
-func attributes(e cluster.Event) []slog.Attr {
-	var attrs []slog.Attr
-	if e.Worker > 0 {
-		attrs = append(attrs, slog.Int(keyWorker, e.Worker))
-	}
-	if e.Generation > 0 {
-		attrs = append(attrs, slog.Int(keyGeneration, e.Generation))
-	}
-	switch e.Kind {
-	case cluster.SupervisorStarted, cluster.WorkersScaled, cluster.WorkersReloaded:
-		attrs = append(attrs, slog.Int(keyWorkers, e.Count))
-	case cluster.SocketAdopted:
-		attrs = append(attrs, slog.Int(keySlot, e.Count))
-	case cluster.PanicContained:
-		attrs = append(attrs, slog.String(keyPlace, e.Reason), slog.String(keyValue, panicValue(e)))
-		e.Reason = ""
-	case cluster.ShutdownStep:
-		attrs = append(attrs, slog.String(keyStep, e.Reason), slog.Duration(keyDuration, e.Delay), slog.Int(keyCount, e.Count))
-		return attrs
-	case cluster.WorkersCapped:
-		attrs = append(attrs, slog.Int(keyCount, e.Count), slog.Int(keyLimit, e.Limit),
-			slog.String(keyCause, "more workers than GOMAXPROCS: CLUSTER_WORKERS is capped; set GOMAXPROCS to raise both"))
-	default:
-		if e.Count > 0 {
-			attrs = append(attrs, slog.Int(keyCount, e.Count))
-		}
-	}
-	if e.Reason != "" {
-		attrs = append(attrs, slog.String(keyReason, e.Reason))
-	}
-	if e.Err != nil {
-		attrs = append(attrs, slog.String(keyError, e.Err.Error()))
-	}
-	if e.Delay > 0 {
-		attrs = append(attrs, slog.Duration(keyDelay, e.Delay))
-	}
-	if len(e.Stack) > 0 {
-		attrs = append(attrs, slog.String(keyStack, string(e.Stack)))
-	}
-	return attrs
-}
-
-func panicValue(e cluster.Event) string {
-	if e.Value == nil {
-		return "runtime.Goexit"
-	}
-	return fmt.Sprint(e.Value)
+	suppressed, f.suppressed, f.loggedAt = f.suppressed, 0, now
+	return suppressed, true
 }

@@ -226,8 +226,8 @@ func (s *sessions) sendAway() {
 }
 
 // observe is told what the cluster reports.
-func (s *sessions) observe(e cluster.Event) {
-	if e.Kind == cluster.ShutdownStep && e.Reason == cluster.StepSocketsClosed {
+func (s *sessions) observe(e cluster.ShutdownStep) {
+	if e.Step == cluster.StepSocketsClosed {
 		s.sendAway()
 	}
 }

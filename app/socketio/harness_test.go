@@ -46,12 +46,12 @@ func startServer(t testing.TB, o socketio.Options, prepare func(io *socketio.Ser
 		prepare(ts.io)
 	}
 	sup, err := cluster.New(cluster.Options{
-		Host: "127.0.0.1", GateDelay: time.Millisecond, IdleGrace: time.Millisecond,
-		Handler: ts.io.Handler,
-		Server:  func(s *fasthttp.Server) { s.StreamRequestBody, s.MaxRequestBodySize = true, 64<<10 },
+		Host: "127.0.0.1", Shutdown: cluster.Shutdown{HandshakeGrace: time.Millisecond, IdleGrace: time.Millisecond},
+		Handler:         ts.io.Handler,
+		ConfigureServer: func(s *fasthttp.Server) { s.StreamRequestBody, s.MaxRequestBodySize = true, 64<<10 },
 		Observe: func(e cluster.Event) {
-			if e.Kind == cluster.PanicContained {
-				ts.panics <- e.Value
+			if contained, ok := e.(cluster.PanicContained); ok {
+				ts.panics <- contained.Value
 			}
 		},
 	})

@@ -31,7 +31,7 @@ func FuzzFrames(f *testing.F) {
 			t.Errorf("sent at once, the answer is %x; cut at %d, it is %x", once, at, twice)
 		}
 		for len(s.events) > 0 {
-			if e := <-s.events; e.Kind == cluster.PanicContained {
+			if e, ok := (<-s.events).(cluster.PanicContained); ok {
 				t.Fatalf("panic %v\n%s", e.Value, e.Stack)
 			}
 		}

@@ -62,7 +62,7 @@ func serve(t testing.TB, u *websocket.Upgrader, open func(*websocket.Conn) webso
 	}
 	s := &server{loop: loop, events: make(chan cluster.Event, 1000)}
 	o := cluster.Options{
-		Host: "127.0.0.1", GateDelay: time.Millisecond, IdleGrace: time.Millisecond,
+		Host: "127.0.0.1", Shutdown: cluster.Shutdown{HandshakeGrace: time.Millisecond, IdleGrace: time.Millisecond},
 		Handler: func(ctx *fasthttp.RequestCtx) { _ = u.Upgrade(ctx, open) },
 		Observe: func(e cluster.Event) {
 			select {

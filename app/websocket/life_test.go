@@ -249,10 +249,10 @@ func TestPanicIsAlone(t *testing.T) {
 	panics := 0
 	s.stop()
 	for len(s.events) > 0 {
-		if e := <-s.events; e.Kind == cluster.PanicContained {
+		if e, ok := (<-s.events).(cluster.PanicContained); ok {
 			panics++
-			if e.Reason != "websocket" || !strings.Contains(string(e.Stack), "Message") {
-				t.Errorf("the event is %q with stack %.200s", e.Reason, e.Stack)
+			if e.Place != "websocket" || !strings.Contains(string(e.Stack), "Message") {
+				t.Errorf("the event is %q with stack %.200s", e.Place, e.Stack)
 			}
 		}
 	}

@@ -42,7 +42,7 @@ func ExampleNew() {
 	})
 	supervisor, err := cluster.New(cluster.Options{
 		Port: 3000, Handler: server.Handler,
-		Server: func(s *fasthttp.Server) { s.StreamRequestBody = true },
+		ConfigureServer: func(s *fasthttp.Server) { s.StreamRequestBody = true },
 	})
 	if err != nil {
 		log.Fatal(err)

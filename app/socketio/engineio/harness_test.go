@@ -58,14 +58,14 @@ func start(t testing.TB, o engineio.Options, prepare ...func(*engineio.Server)) 
 		f(p.server)
 	}
 	p.sup, err = cluster.New(cluster.Options{
-		Host: "127.0.0.1", GateDelay: time.Millisecond, IdleGrace: time.Millisecond,
+		Host: "127.0.0.1", Shutdown: cluster.Shutdown{HandshakeGrace: time.Millisecond, IdleGrace: time.Millisecond},
 		Handler: p.server.Handler,
-		Server: func(s *fasthttp.Server) {
+		ConfigureServer: func(s *fasthttp.Server) {
 			s.StreamRequestBody, s.MaxRequestBodySize = true, 64<<10
 		},
 		Observe: func(e cluster.Event) {
-			if e.Kind == cluster.PanicContained {
-				p.panics <- e.Value
+			if contained, ok := e.(cluster.PanicContained); ok {
+				p.panics <- contained.Value
 			}
 		},
 	})

@@ -7,7 +7,6 @@ package standalone
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -69,8 +68,8 @@ func Run(ctx context.Context, loop *eventloop.Loop, o Options) error {
 	}
 	sup, err := cluster.New(cluster.Options{
 		Handler: o.Handler, Host: o.Host, Port: o.Port, Workers: o.Workers,
-		ShutdownTimeout: o.ShutdownTimeout,
-		Server: func(s *fasthttp.Server) {
+		Shutdown: cluster.Shutdown{Timeout: o.ShutdownTimeout},
+		ConfigureServer: func(s *fasthttp.Server) {
 			s.StreamRequestBody, s.MaxRequestBodySize = true, streamFrom
 			s.NoDefaultServerHeader = true
 			s.ReadTimeout, s.IdleTimeout = time.Minute, time.Minute
@@ -130,17 +129,7 @@ func closeWithin(ctx context.Context, o Options) error {
 
 // observe logs what goes wrong in the cluster.
 func observe(log *slog.Logger, e cluster.Event) {
-	attrs := []any{slog.Int("worker", e.Worker), slog.String("reason", e.Reason)}
-	if e.Err != nil {
-		attrs = append(attrs, slog.String("error", e.Err.Error()))
-	}
-	switch e.Kind {
-	case cluster.PanicContained:
-		log.Error("panic contained", append(attrs, slog.String("value", fmt.Sprint(e.Value)), slog.String("stack", string(e.Stack)))...)
-	case cluster.WorkerFailed, cluster.WorkerAbandoned, cluster.WorkerBackoff, cluster.GaveUp:
-		log.Error("cluster failure", append(attrs, slog.String("kind", string(e.Kind)))...)
-	case cluster.WorkersCapped:
-		log.Warn("workers capped", slog.Int("wanted", e.Count), slog.Int("limit", e.Limit))
-	default:
+	if e.Level() >= slog.LevelWarn {
+		log.LogAttrs(context.Background(), e.Level(), e.Message(), slog.Any("", e)) //nolint:sloglint // a Message is one of the cluster's constants
 	}
 }

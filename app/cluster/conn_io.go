@@ -1,0 +1,162 @@
+package cluster
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// lateRequestTime is how long a request may take to arrive if its first bytes
+// came just as its connection was to be closed.
+const lateRequestTime = 5 * time.Second
+
+// Read reads what has arrived, and waits if nothing has. If wakeReader was
+// called it returns io.EOF instead of waiting.
+func (c *conn) Read(b []byte) (int, error) {
+	if c.detached != nil {
+		n, err := c.tryRead(b)
+		if errors.Is(err, unix.EAGAIN) {
+			err = againError{}
+		}
+		return n, err
+	}
+	if c.file.Load() == nil && !c.closed.Load() {
+		n, err := retryEINTR(func() (int, error) { return unix.Read(c.fd, b) })
+		switch {
+		case err == nil && n > 0:
+			return n, nil
+		case err == nil:
+			c.peerGone.Store(true)
+			return 0, io.EOF
+		case !errors.Is(err, unix.EAGAIN):
+			c.peerGone.Store(true)
+			return 0, c.opError("read", err)
+		}
+	}
+	f, err := c.poll()
+	if err != nil {
+		return 0, c.opError("read", err)
+	}
+	for {
+		n, err := f.Read(b)
+		if err == nil {
+			return n, nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			c.peerGone.Store(true)
+			if err == io.EOF {
+				return n, err
+			}
+			return n, c.opError("read", err)
+		}
+		switch {
+		case c.readerWoken.Swap(false):
+			if c.idle() && !c.hasUnread() {
+				return 0, io.EOF
+			} // otherwise a request has just begun
+			c.read.postpone(lateRequestTime, &c.worker.sup.clock)
+		case !c.read.due(&c.worker.sup.clock):
+		case c.idle() && c.hasUnread():
+			c.read.postpone(lateRequestTime, &c.worker.sup.clock)
+		default:
+			return 0, c.opError("read", os.ErrDeadlineExceeded)
+		}
+	}
+}
+
+// Write writes all of b. While the connection speaks HTTP, it fails if the
+// peer acknowledges nothing for the write timeout.
+func (c *conn) Write(b []byte) (int, error) {
+	if c.detached != nil {
+		return c.detached.bufferTLS(b)
+	}
+	written := 0
+	// While HTTP is spoken no other goroutine closes the connection, and there
+	// is usually room in the send buffer.
+	if (!c.hijacked || c.detaching) && !c.closed.Load() {
+		c.unsent = 0
+		n, err := retryEINTR(func() (int, error) { return unix.Write(c.fd, b) })
+		if err != nil && !errors.Is(err, unix.EAGAIN) {
+			c.peerGone.Store(true)
+			return 0, c.opError("write", err)
+		}
+		if written = max(n, 0); written == len(b) {
+			return written, nil
+		}
+	}
+	f, err := c.poll()
+	if err != nil {
+		return written, c.opError("write", err)
+	}
+	unacked := c.unacknowledged()
+	c.extendWrite()
+	for {
+		n, err := f.Write(b[written:])
+		written += n
+		if err == nil {
+			return written, nil
+		}
+		before := unacked
+		if unacked = c.unacknowledged(); n > 0 || unacked < before {
+			c.extendWrite()
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) || c.write.due(&c.worker.sup.clock) {
+			c.peerGone.Store(true)
+			return written, c.opError("write", err)
+		}
+	}
+}
+
+// unacknowledged returns how many written bytes the peer has not acknowledged.
+// It shows the progress of a slow peer: the kernel reports room in the send
+// buffer only once a third of it is free.
+func (c *conn) unacknowledged() int {
+	n := 0
+	c.control(func(fd int) { n, _ = unix.IoctlGetInt(fd, unix.SIOCOUTQ) })
+	return n
+}
+
+func (c *conn) extendWrite() {
+	if extend := c.extend.Load(); extend != 0 {
+		c.write.setNanos(c.worker.sup.clock.after(time.Duration(extend)))
+	}
+}
+
+// readWithin sets the read deadline to d from now; 0 removes it.
+func (c *conn) readWithin(d time.Duration) {
+	if d > 0 {
+		c.read.setNanos(c.worker.sup.clock.after(d))
+	} else {
+		c.read.setNanos(never)
+	}
+}
+
+// wakeReader ends the connection's wait for a request.
+func (c *conn) wakeReader() {
+	c.readerWoken.Store(true)
+	c.read.setNanos(nanos())
+}
+
+// hasUnread reports whether the kernel holds unread bytes of the peer.
+func (c *conn) hasUnread() bool {
+	unread := false
+	c.control(func(fd int) {
+		var b [1]byte
+		n, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		unread = err == nil && n > 0
+	})
+	return unread
+}
+
+// retryEINTR calls f again whenever a signal has interrupted it.
+func retryEINTR(f func() (int, error)) (int, error) {
+	for {
+		n, err := f()
+		if !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
+}
