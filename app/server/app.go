@@ -235,8 +235,8 @@ func (a *App) clusterOptions() cluster.Options {
 			s.Logger = discard{}
 		},
 		Host: c.Host, Port: c.Port, Inherited: inheritedSockets(), Workers: c.Workers,
-		Restart:      cluster.Restart{MinUptime: c.WorkerMinUptime, MaxRestarts: c.WorkerMaxRestarts, Window: c.WorkerRestartWindow},
-		Watchdog:     cluster.Watchdog{StallAfter: c.WorkerStallAfter, MaxAbandoned: c.WorkerAbandonLimit},
+		Restart:  cluster.Restart{MinUptime: c.WorkerMinUptime, MaxRestarts: c.WorkerMaxRestarts, Window: c.WorkerRestartWindow},
+		Watchdog: cluster.Watchdog{StallAfter: c.WorkerStallAfter, MaxAbandoned: c.WorkerAbandonLimit},
 		Limits: cluster.Limits{
 			MaxConns: c.MaxConnections, MaxConnsPerAddr: c.MaxConnectionsPerAddress,
 			Exempt: func(addr netip.Addr) bool {
