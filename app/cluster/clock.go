@@ -6,33 +6,36 @@ import (
 )
 
 const (
-	// clockTick is how far a clock may be behind.
+	// clockTick is how far a clock normally lags behind the system clock.
 	clockTick = 50 * time.Millisecond
-	// standstill is how far it has to be behind to say that the process has
-	// stood still: a paused container, a suspended machine.
+	// suspensionThreshold is the lag, in nanos, from which on the process must
+	// have been suspended: a paused container or a suspended machine.
 	suspensionThreshold = int64(time.Second)
-	// short times are counted from the system's clock: ours may be behind by up
-	// to a standstill while the machine is busy, which is little of a longer one.
+	// shortDuration is the length below which a duration is measured from the
+	// system clock. On a busy machine a clock may lag by up to
+	// suspensionThreshold, which matters little for longer ones.
 	shortDuration = 5 * time.Second
-	// maxGrace is how far a standstill puts off what was to happen meanwhile.
+	// maxSuspensionGrace bounds how far a suspension postpones deadlines, in
+	// nanos.
 	maxSuspensionGrace = int64(time.Minute)
 )
 
-// clock is the time to within clockTick. Reading it costs next to nothing,
-// where reading the system's several times would show in every request.
+// clock is a coarse clock: it lags by up to clockTick. Reading it costs almost
+// nothing, whereas several reads of the system clock per request are
+// measurable. It detects when the process was suspended.
 type clock struct {
 	now atomic.Int64
-	// resumed is when the process went on after the last standstill, and
-	// grace how long that was, or maxGrace.
+	// resumedAt is when the last suspension ended, and suspended how long it
+	// took, up to maxSuspensionGrace.
 	resumedAt, suspended atomic.Int64
 }
 
-// nanos is a moment of the last clockTick.
+// nanos returns the time of the clock.
 func (c *clock) nanos() int64 { return c.now.Load() }
 
-// in is a moment that is d from now, clockTick later at the latest, unless the
-// process stands still. On a busy machine it may be up to a standstill earlier,
-// where d is not short.
+// after returns the time that is d from now, or up to clockTick later. On a
+// busy machine it may be up to suspensionThreshold earlier if d is at least
+// shortDuration.
 func (c *clock) after(d time.Duration) int64 {
 	now := c.nanos()
 	if d < shortDuration {
@@ -41,7 +44,7 @@ func (c *clock) after(d time.Duration) int64 {
 	return now + int64(clockTick+d)
 }
 
-// refresh sets the clock and returns the time.
+// refresh sets the clock to the system clock and returns the time.
 func (c *clock) refresh() int64 {
 	now := nanos()
 	for {
@@ -59,7 +62,7 @@ func (c *clock) refresh() int64 {
 	}
 }
 
-// run keeps the clock until stop is closed.
+// run refreshes the clock until stop is closed.
 func (c *clock) run(stop <-chan struct{}) {
 	tick := time.NewTicker(clockTick / 2)
 	defer tick.Stop()
@@ -73,6 +76,6 @@ func (c *clock) run(stop <-chan struct{}) {
 	}
 }
 
-// Now is the time to within 50 ms, for a fraction of what the system's clock
-// costs. It stands still while Run does not run.
+// Now returns the time, accurate to 50 ms, at a fraction of the cost of
+// time.Now. It does not advance while Run does not run.
 func (s *Supervisor) Now() time.Time { return epoch.Add(time.Duration(s.clock.nanos())) }

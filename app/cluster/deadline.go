@@ -7,26 +7,28 @@ import (
 	"time"
 )
 
-// epoch is what monotonic nanoseconds are counted from.
+// epoch is the origin of all times in nanos.
 var epoch = time.Now()
 
+// nanos returns the monotonic time since epoch in nanoseconds.
 func nanos() int64 { return int64(time.Since(epoch)) }
 
+// never is a deadline that does not come.
 const never = math.MaxInt64
 
-// deadline is a deadline that costs no system timer to move later, which is
-// what a server does with each request. The timer stays where it was; when it
-// fires, the caller asks due whether the deadline has really come. It is safe
-// for concurrent use.
+// deadline is a deadline that can be moved later without setting a timer, as a
+// server does for each request. The timer keeps its time. When it fires, the
+// caller asks due whether the deadline has been reached. A deadline may be
+// used concurrently.
 type deadline struct {
-	// at is when the deadline comes, in nanos; never for none.
+	// at is the deadline, in nanos; never for none.
 	at atomic.Int64
 
-	// armed is when the timer fires; never while it is not set.
+	// armed is when the timer fires; never if it is not set.
 	armed atomic.Int64
 
-	mu sync.Mutex // setting the timer
-	// timer sets the timer; nil before start, while nobody can be waiting.
+	mu sync.Mutex
+	// timer sets the timer; nil before start, while no goroutine can be waiting.
 	timer func(time.Time) error
 }
 
@@ -35,7 +37,7 @@ func (d *deadline) init() {
 	d.armed.Store(never)
 }
 
-// start gives the deadline its timer.
+// start sets the function that sets the timer.
 func (d *deadline) start(timer func(time.Time) error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -55,20 +57,20 @@ func (d *deadline) set(t time.Time) {
 func (d *deadline) setNanos(at int64) {
 	d.at.Store(at)
 	if d.armed.Load() <= at {
-		return // it fires early enough, and due sees to the rest
+		return // it fires early enough, and due sets it again
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.armLocked()
 }
 
-// postpone sets the deadline to a while from now after the timer has fired.
+// postpone sets the deadline to by from now, after the timer has fired.
 func (d *deadline) postpone(by time.Duration, c *clock) {
 	d.setNanos(nanos() + int64(by))
 	d.due(c)
 }
 
-// rearm sets the timer to the deadline after somebody else has set it.
+// rearm sets the timer to the deadline after other code has set the timer.
 func (d *deadline) rearm() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -76,9 +78,9 @@ func (d *deadline) rearm() {
 }
 
 // due is called when the timer has fired. It reports whether the deadline has
-// come; if not, it has set the timer anew. One that came while the process stood
-// still is put off: what it waits for had no chance to happen, and it may have
-// been set by a clock that had not noticed yet.
+// been reached, and sets the timer again if not. A deadline that was reached
+// while the process was suspended is postponed: the awaited event could not
+// happen, and the deadline may have been set before the clock noticed.
 func (d *deadline) due(c *clock) bool {
 	now := c.refresh()
 	d.mu.Lock()
@@ -93,8 +95,9 @@ func (d *deadline) due(c *clock) bool {
 	return false
 }
 
-// armLocked sets the timer to the deadline, again if that moves meanwhile to
-// an earlier time: whoever moved it may have seen the old timer and left.
+// armLocked sets the timer to the deadline. It repeats that if the deadline
+// moves to an earlier time meanwhile, because setNanos may have relied on the
+// previous timer.
 func (d *deadline) armLocked() {
 	for d.timer != nil {
 		at := d.at.Load()
@@ -103,7 +106,7 @@ func (d *deadline) armLocked() {
 		if at != never {
 			t = epoch.Add(time.Duration(at))
 		}
-		_ = d.timer(t) // fails on a closed connection, whose reads and writes fail as well
+		_ = d.timer(t) // fails only on a closed connection
 		if d.at.Load() >= at {
 			return
 		}

@@ -1,31 +1,34 @@
-// Package cluster runs a fasthttp handler as a pool of supervised workers
-// inside one process.
+// Package cluster runs a fasthttp handler on a pool of supervised workers
+// within one process. It runs on Linux.
 //
-// A Supervisor opens one SO_REUSEPORT socket per slot and puts a worker behind
-// each: an accept loop, a fasthttp server of its own and a registry of its
-// connections. The sockets outlive the workers. A panic, or a call of
-// runtime.Goexit, costs the request that caused it; its worker is recycled,
-// which means that the next generation accepts on the same socket before the
-// old one drains. A worker that fails as a whole is restarted, with backoff
-// when that happens too often, and a sibling accepts on its socket meanwhile.
-// Scaling, reloading and shutting down lose no connection. DESIGN.md, beside
-// this file, has the choices and their reasons.
+// Serve is all that a small program needs. A program that reloads, scales or
+// observes the workers uses a Supervisor.
 //
-// # What the handler has to keep to
+// A Supervisor opens one SO_REUSEPORT socket per slot and starts a worker for
+// each: an accept loop, a fasthttp server and a registry of its connections.
+// The sockets stay open when a worker ends. A panic or a call of
+// runtime.Goexit costs the request that caused it. Then the worker is
+// recycled: the next generation accepts on the same socket before the previous
+// one drains. A worker that fails as a whole is restarted, with backoff if it
+// fails too often, and a sibling accepts on its socket meanwhile. Scaling,
+// reloading and shutting down lose no connection. DESIGN.md in this directory
+// explains the choices.
 //
-// A panic can be recovered only in the goroutine that it happens in. The
-// goroutines that fasthttp or the handler start beyond the request's own are
-// out of a worker's reach, so they must be started through this package:
+// # Rules for handlers
 //
-//   - Hijack, not RequestCtx.Hijack
-//   - Upgrade, not FastHTTPUpgrader.Upgrade
-//   - StreamBody, not RequestCtx.SetBodyStreamWriter
-//   - Go, not the go statement
-//   - Guard around what is given to fasthttp.TimeoutHandler
+// A panic can be recovered only in the goroutine in which it happens. The
+// package can't guard goroutines that fasthttp or the handler start by
+// themselves, so start them through this package:
 //
-// The package neither logs nor counts: it reports Events to the hook in
-// Options and its state through Status. It runs on Linux.
+//   - Hijack or Detach instead of RequestCtx.Hijack
+//   - Upgrade instead of FastHTTPUpgrader.Upgrade
+//   - StreamBody instead of RequestCtx.SetBodyStreamWriter
+//   - Go instead of the go statement
+//   - Guard around a handler that is passed to fasthttp.TimeoutHandler
 //
-// All methods of a Supervisor and all functions here may be called
-// concurrently.
+// The package keeps no log and no metrics. It reports Events to
+// Options.Observe, and its state through Status.
+//
+// All functions and methods may be called concurrently unless their comment
+// says otherwise.
 package cluster

@@ -6,8 +6,9 @@ import (
 )
 
 var (
-	// ErrGaveUp is what Run returns after every slot was in backoff at once,
-	// or after more generations than Options.AbandonLimit were abandoned.
+	// ErrGaveUp is returned by Run after every slot was in backoff at the same
+	// time, or after more generations than Watchdog.MaxAbandoned were
+	// abandoned.
 	ErrGaveUp = errors.New("gave up on the workers")
 
 	// ErrStopped is returned by calls on a Supervisor that is not running.
@@ -15,27 +16,27 @@ var (
 
 	errKilled           = errors.New("accept loop killed")
 	errLoopEnded        = errors.New("accept loop ended")
-	errStalled          = errors.New("accept loop does not answer")
+	errStalled          = errors.New("accept loop does not respond")
 	errStuck            = errors.New("request stuck in its handler")
 	errNoWorker         = errors.New("the request is not served by a supervisor")
 	errNoWorkers        = errors.New("every worker is in backoff")
 	errTooManyAbandoned = errors.New("too many abandoned generations")
-	errStreamIncomplete = errors.New("the body's writer ended before its time")
+	errStreamIncomplete = errors.New("the body's writer did not return")
 )
 
-// PortInUseError says that the address to listen on belongs to somebody else.
+// PortInUseError reports that another socket listens on the address.
 type PortInUseError struct {
-	// Addr is the address that was asked for, as host:port.
+	// Addr is the requested address, as host:port or "port N".
 	Addr string
-	// PID is the process that listens there; 0 where it could not be read.
+	// PID is the process that listens there; 0 if unknown.
 	PID int
-	// Process is that process's name, "" where it could not be read.
+	// Process is the name of that process; "" if unknown.
 	Process string
-	// Err is what the kernel said.
+	// Err is the kernel's error.
 	Err error
 }
 
-// Error names the address and, where known, its owner.
+// Error names the address and, if known, the process.
 func (e *PortInUseError) Error() string {
 	if e.PID == 0 {
 		return fmt.Sprintf("listen on %s: port in use by another process", e.Addr)

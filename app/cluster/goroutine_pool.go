@@ -5,16 +5,15 @@ import (
 	"sync/atomic"
 )
 
-// idleServers is how many goroutines wait for their next connection at most.
+// maxIdleGoroutines bounds the goroutines that wait for a connection.
 const maxIdleGoroutines = 256
 
-// pool runs connections on goroutines that it keeps for the next one, because
-// their stacks have grown to what a request needs.
+// goroutinePool runs connections on goroutines that it reuses, because their
+// stacks have already grown to what a request needs.
 type goroutinePool struct {
 	work chan *conn
 	idle atomic.Int64
-	// stop ends the idle ones.
-	stop chan struct{}
+	stop chan struct{} // closed to end the idle goroutines
 	wg   sync.WaitGroup
 }
 
@@ -22,7 +21,7 @@ func newGoroutinePool() *goroutinePool {
 	return &goroutinePool{work: make(chan *conn), stop: make(chan struct{})}
 }
 
-// serve runs c on an idle goroutine or on a new one. It doesn't block.
+// serve runs c on an idle goroutine or on a new one. It does not block.
 func (p *goroutinePool) serve(c *conn) {
 	select {
 	case p.work <- c:
@@ -32,8 +31,8 @@ func (p *goroutinePool) serve(c *conn) {
 	}
 }
 
-// run serves connections until it is one idle goroutine too many. A panic does
-// not get here; runtime.Goexit ends the goroutine, and Done is still called.
+// run serves connections until there are too many idle goroutines. No panic
+// reaches it. runtime.Goexit ends the goroutine, but Done is still called.
 func (p *goroutinePool) run(c *conn) {
 	defer p.wg.Done()
 	for {
@@ -55,8 +54,8 @@ func (p *goroutinePool) run(c *conn) {
 	}
 }
 
-// trim ends one idle goroutine, if there is one. Called now and then, it lets
-// the pool shrink after a burst.
+// trim ends one idle goroutine, if there is one. The watchdog calls it
+// periodically, so that the pool shrinks after a burst.
 func (p *goroutinePool) trim() {
 	select {
 	case p.work <- nil:
@@ -64,8 +63,8 @@ func (p *goroutinePool) trim() {
 	}
 }
 
-// close ends the idle goroutines and waits for those that serve. Nothing may
-// be served afterwards.
+// close ends the idle goroutines and waits for the others. serve must not be
+// called afterwards.
 func (p *goroutinePool) close() {
 	close(p.stop)
 	p.wg.Wait()
