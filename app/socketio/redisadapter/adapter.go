@@ -45,44 +45,13 @@ func newAdapter(local *socketio.MemoryAdapter, connector *Connector) *Adapter {
 	return a
 }
 
-// eventOf and targetOf turn what socketio says into what travels.
-func eventOf(p *socketio.Packet, nsp string) event {
-	return event{nsp: nsp, data: p.Data, attachments: p.Attachments}
-}
-
-func targetOf(o *socketio.BroadcastOptions) target {
-	return target{Rooms: o.Rooms, Except: o.Except}
-}
-
-func flagsOf(o *socketio.BroadcastOptions) flags {
-	f := flags{volatile: o.Flags.Volatile, timeout: o.Flags.Timeout}
-	if o.Flags.NoCompress {
-		f.compress = new(bool)
-	}
-	return f
-}
-
-// options is the way back. It never leaves this server again.
-func localOptions(t target, f flags) *socketio.BroadcastOptions {
-	return &socketio.BroadcastOptions{
-		Rooms: t.Rooms, Except: t.Except,
-		Flags: socketio.Flags{
-			Volatile: f.volatile, Local: true, NoCompress: f.compress != nil && !*f.compress, Timeout: f.timeout,
-		},
-	}
-}
-
-func (e event) packet() *socketio.Packet {
-	return &socketio.Packet{Type: socketio.PacketEvent, Namespace: e.nsp, Data: e.data, Attachments: e.attachments}
-}
-
 // Broadcast delivers to this server's sockets, and leaves the message for the
 // other servers in the queue.
 func (a *Adapter) Broadcast(p *socketio.Packet, o *socketio.BroadcastOptions) error {
 	if err := a.MemoryAdapter.Broadcast(p, o); err != nil || o.Flags.Local {
 		return err
 	}
-	m := broadcast{uid: a.uid, event: eventOf(p, a.nsp), target: targetOf(o), flags: flagsOf(o)}
+	m := broadcast{uid: a.uid, event: newEvent(p, a.nsp), target: targetOf(o), flags: flagsOf(o)}
 	b, err := m.encode()
 	if err != nil {
 		return fmt.Errorf("encode for other servers: %w", err)
@@ -97,7 +66,7 @@ func (a *Adapter) BroadcastWithAck(
 ) error {
 	if !o.Flags.Local {
 		id := randomID()
-		b, err := encodeBroadcastRequest(a.uid, id, eventOf(p, a.nsp), targetOf(o), flagsOf(o))
+		b, err := encodeBroadcastRequest(a.uid, id, newEvent(p, a.nsp), targetOf(o), flagsOf(o))
 		if err != nil {
 			return fmt.Errorf("encode for other servers: %w", err)
 		}

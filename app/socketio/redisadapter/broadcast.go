@@ -2,49 +2,47 @@ package redisadapter
 
 import (
 	"fmt"
-	"math"
-	"time"
 
 	"smart-factory-backend/app/socketio"
+
+	"github.com/tinylib/msgp/msgp"
 )
 
-// typeEvent is the type of a packet that carries an event, with or without
-// binaries (socket.io-protocol, "Packet types").
-const packetEvent = 2
+// Types of Socket.IO packets that carry an event (socket.io-protocol, "Packet
+// types"). Node servers publish packetEvent, also with binaries.
+const (
+	packetEvent       = 2
+	packetBinaryEvent = 5
+)
 
-// reserved are the names that no event may have: a client that gets one of them
-// takes the packet for invalid and hangs up.
-var reserved = map[string]bool{
+// reservedEvents are names that a client rejects: it closes the connection.
+var reservedEvents = map[string]bool{
 	"connect": true, "connect_error": true, "disconnect": true,
 	"disconnecting": true, "newListener": true, "removeListener": true,
 }
 
-// event is a packet on its way between servers.
+// event is an event packet as it travels between servers.
 type event struct {
 	nsp string
-	// data is a JSON array: the event's name and its arguments, with a
+	// data is a JSON array: the name of the event and its arguments, with a
 	// placeholder for each of attachments.
 	data        []byte
 	attachments [][]byte
 }
 
-// target says who is meant: the members of rooms, or all if there are none,
-// but not the members of except.
-type target struct {
-	Rooms  roomList `json:"rooms"`
-	Except roomList `json:"except"`
+// newEvent converts a packet of namespace nsp.
+func newEvent(p *socketio.Packet, nsp string) event {
+	return event{nsp: nsp, data: p.Data, attachments: p.Attachments}
 }
 
-// flags are what travels of the flags of a broadcast.
-type flags struct {
-	volatile bool
-	compress *bool         // nil: not said
-	timeout  time.Duration // of acknowledgements, 0: not said
+// packet is the reverse of newEvent.
+func (e event) packet() *socketio.Packet {
+	return &socketio.Packet{Type: socketio.PacketEvent, Namespace: e.nsp, Data: e.data, Attachments: e.attachments}
 }
 
-// broadcast is a message on a namespace's broadcast channel.
+// broadcast is a message on a broadcast channel.
 type broadcast struct {
-	uid    string
+	uid    string // the adapter that published it
 	event  event
 	target target
 	flags  flags
@@ -53,7 +51,7 @@ type broadcast struct {
 // encode returns the message as MessagePack.
 func (m *broadcast) encode() ([]byte, error) {
 	b := make([]byte, 0, 96+len(m.event.data))
-	b = appendText(appendArrayHeader(b, 3), m.uid)
+	b = msgp.AppendString(msgp.AppendArrayHeader(b, 3), m.uid)
 	b, err := appendEvent(b, m.event)
 	if err != nil {
 		return nil, err
@@ -62,48 +60,24 @@ func (m *broadcast) encode() ([]byte, error) {
 }
 
 func appendEvent(b []byte, e event) ([]byte, error) {
-	b = appendMapHeader(b, 3)
-	b = appendInt(appendText(b, "type"), packetEvent)
-	b, err := appendJSON(appendText(b, "data"), e.data, e.attachments)
+	b = msgp.AppendMapHeader(b, 3)
+	b = appendInt(msgp.AppendString(b, "type"), packetEvent)
+	b, err := appendJSON(msgp.AppendString(b, "data"), e.data, e.attachments)
 	if err != nil {
 		return nil, err
 	}
-	return appendText(appendText(b, "nsp"), e.nsp), nil
+	return msgp.AppendString(msgp.AppendString(b, "nsp"), e.nsp), nil
 }
 
-func appendOptions(b []byte, t target, f flags) []byte {
-	b = appendMapHeader(b, 3)
-	b = appendTexts(appendText(b, "rooms"), t.Rooms)
-	b = appendTexts(appendText(b, "except"), t.Except)
-	n := 0
-	for _, set := range []bool{f.volatile, f.compress != nil, f.timeout != 0} {
-		if set {
-			n++
-		}
-	}
-	b = appendMapHeader(appendText(b, "flags"), n)
-	if f.volatile {
-		b = appendBool(appendText(b, "volatile"), true)
-	}
-	if f.compress != nil {
-		b = appendBool(appendText(b, "compress"), *f.compress)
-	}
-	if f.timeout != 0 {
-		b = appendInt(appendText(b, "timeout"), f.timeout.Milliseconds())
-	}
-	return b
-}
-
-// decodeBroadcast reads a message from a broadcast channel.
-func decodeBroadcast(b []byte) (broadcast, error) {
+// decodeBroadcast decodes a message of a broadcast channel.
+func decodeBroadcast(b []byte) (m broadcast, err error) {
 	r := reader{b: b}
-	var m broadcast
-	head, err := r.next()
+	n, err := r.arrayHeader()
 	if err != nil {
 		return m, err
 	}
-	if head.kind != kindArray || head.n != 3 {
-		return m, fmt.Errorf("%w: a broadcast is an array of three", errMalformed)
+	if n != 3 {
+		return m, fmt.Errorf("%w: a broadcast of %d elements instead of 3", errMalformed, n)
 	}
 	if m.uid, err = r.text(); err != nil {
 		return m, err
@@ -114,26 +88,26 @@ func decodeBroadcast(b []byte) (broadcast, error) {
 	if m.target, m.flags, err = r.options(); err != nil {
 		return m, err
 	}
-	if len(r.b) > 0 {
-		return m, fmt.Errorf("%w: %d bytes after the end", errMalformed, len(r.b))
-	}
-	return m, nil
+	return m, r.end()
 }
 
-// event removes a packet.
+// event decodes a packet, which must be an event.
 func (r *reader) event() (event, error) {
 	e := event{nsp: "/"}
-	kindSeen := false
-	var raw []byte
+	hasType := false
+	var data []byte
 	err := r.each(func(key string) (err error) {
 		switch key {
 		case "type":
-			kindSeen = true
-			return r.eventType()
+			hasType = true
+			err = r.packetType()
 		case "nsp":
-			e.nsp, err = r.namespace()
+			if r.next() == msgp.NilType {
+				return r.skip()
+			}
+			e.nsp, err = r.text()
 		case "data":
-			raw, err = r.raw()
+			data, err = r.raw()
 		default:
 			err = r.skip()
 		}
@@ -142,163 +116,50 @@ func (r *reader) event() (event, error) {
 	if err != nil {
 		return e, err
 	}
-	if !kindSeen || raw == nil {
+	if !hasType || data == nil {
 		return e, fmt.Errorf("%w: a packet without type or data", errMalformed)
 	}
-	if err := checkEvent(raw); err != nil {
+	if err := validateEvent(data); err != nil {
 		return e, err
 	}
-	if e.data, e.attachments, err = toJSON(raw); err != nil || len(e.attachments) == 0 {
+	if e.data, e.attachments, err = toJSON(data); err != nil || len(e.attachments) == 0 {
 		return e, err
 	}
-	// A client hangs up at an object that looks like a placeholder and is none.
+	// A client closes the connection at a placeholder that refers to nothing.
 	if _, err := socketio.NewArgs(e.data, e.attachments); err != nil {
 		return e, fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	return e, nil
 }
 
-// eventType removes the type of a packet, which must be an event.
-func (r *reader) eventType() error {
-	v, err := r.next()
-	if err != nil {
-		return err
+func (r *reader) packetType() error {
+	n, ok, err := r.number()
+	if err == nil && (!ok || n != packetEvent && n != packetBinaryEvent) {
+		err = fmt.Errorf("%w: a packet that is not an event", errMalformed)
 	}
-	const binaryEvent = 5 // an event as well
-	if v.kind != kindInt || v.i != packetEvent && v.i != binaryEvent {
-		return fmt.Errorf("%w: a packet that is no event", errMalformed)
-	}
-	return nil
+	return err
 }
 
-// namespace removes a namespace; nil stands for the main one.
-func (r *reader) namespace() (string, error) {
-	v, err := r.next()
-	if err != nil {
-		return "", err
-	}
-	switch v.kind {
-	case kindNil:
-		return "/", nil
-	case kindStr:
-		return validText(v.b), nil
-	}
-	return "", fmt.Errorf("%w: a namespace that is no string", errMalformed)
-}
-
-// checkEvent checks that data is an array that begins with an event's name.
-func checkEvent(data []byte) error {
+// validateEvent checks that data is an array that begins with the name of an
+// event. Clients accept an integer as a name, too.
+func validateEvent(data []byte) error {
 	r := reader{b: data}
-	v, err := r.next()
+	n, err := r.arrayHeader()
 	if err != nil {
 		return err
 	}
-	if v.kind != kindArray || v.n == 0 {
-		return fmt.Errorf("%w: data without an event", errMalformed)
+	if n == 0 {
+		return fmt.Errorf("%w: an event without a name", errMalformed)
 	}
-	name, err := r.next()
-	if err != nil {
-		return err
-	}
-	switch {
-	case name.kind == kindStr && !reserved[string(name.b)]:
-	case name.kind == kindInt: // clients accept a number as well
-	default:
-		return fmt.Errorf("%w: no name of an event", errMalformed)
-	}
-	return nil
-}
-
-// options removes what a broadcast is addressed to. All of it may be missing.
-func (r *reader) options() (t target, f flags, err error) {
-	err = r.each(func(key string) (err error) {
-		switch key {
-		case "rooms":
-			t.Rooms, err = r.rooms()
-		case "except":
-			t.Except, err = r.rooms()
-		case "flags":
-			f, err = r.flags()
-		default:
-			err = r.skip()
+	switch r.next() {
+	case msgp.StrType:
+		name, err := read(&r, msgp.ReadStringZC)
+		if err == nil && reservedEvents[string(name)] {
+			err = fmt.Errorf("%w: the reserved event %q", errMalformed, name)
 		}
 		return err
-	})
-	return t, f, err
-}
-
-// rooms removes a list of rooms, which in JavaScript may be numbers; nil is none.
-func (r *reader) rooms() ([]string, error) {
-	head, err := r.next()
-	if err != nil || head.kind == kindNil {
-		return nil, err
-	}
-	if head.kind != kindArray {
-		return nil, fmt.Errorf("%w: rooms are a list", errMalformed)
-	}
-	list := make([]string, 0, head.n)
-	for range head.n {
-		v, err := r.next()
-		if err != nil {
-			return nil, err
-		}
-		switch v.kind {
-		case kindStr:
-			list = append(list, validText(v.b))
-		case kindInt:
-			list = append(list, fmt.Sprint(v.i))
-		case kindFloat:
-			list = append(list, string(appendFloat(nil, v.f)))
-		default:
-			return nil, fmt.Errorf("%w: a room is a string", errMalformed)
-		}
-	}
-	return list, nil
-}
-
-// flags removes the flags, of which unknown ones are passed over; nil is none.
-func (r *reader) flags() (f flags, err error) {
-	if len(r.b) > 0 && r.b[0] == 0xc0 {
-		return f, r.skip()
-	}
-	err = r.each(func(key string) error {
-		raw, err := r.raw()
-		if err != nil {
-			return err
-		}
-		v, err := (&reader{b: raw}).next()
-		if err != nil {
-			return err
-		}
-		switch key {
-		case "volatile":
-			f.volatile = v.kind == kindBool && v.yes
-		case "compress":
-			if v.kind == kindBool {
-				f.compress = &v.yes
-			}
-		case "timeout":
-			f.timeout = milliseconds(v)
-		}
+	case msgp.IntType, msgp.UintType:
 		return nil
-	})
-	return f, err
-}
-
-// milliseconds returns a number of milliseconds as a duration, 0 if it is none
-// or not above 0; no duration is over a day.
-func milliseconds(v value) time.Duration {
-	ms := v.f
-	switch v.kind {
-	case kindInt:
-		ms = float64(v.i)
-	case kindFloat:
-	default:
-		return 0
 	}
-	if math.IsNaN(ms) || ms <= 0 {
-		return 0
-	}
-	const day = 24 * time.Hour
-	return min(time.Duration(min(ms, float64(day.Milliseconds()))*float64(time.Millisecond)), day)
+	return r.errUnexpected("the name of an event")
 }

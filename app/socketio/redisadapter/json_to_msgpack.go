@@ -2,272 +2,195 @@ package redisadapter
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/tinylib/msgp/msgp"
 )
 
-func appendMapHeader(b []byte, n int) []byte {
-	return appendHeader(b, n, 0x80, 0xde)
-}
-
-func appendArrayHeader(b []byte, n int) []byte {
-	return appendHeader(b, n, 0x90, 0xdc)
-}
-
-// appendHeader appends the header of a container: short is the form up to 15
-// elements, long the one with 16 bits of length, which 32 bits follow.
-func appendHeader(b []byte, n int, short, long byte) []byte {
-	switch {
-	case n < 16:
-		return append(b, short|byte(n))
-	case n < 1<<16:
-		return binary.BigEndian.AppendUint16(append(b, long), uint16(n))
-	}
-	return binary.BigEndian.AppendUint32(append(b, long+1), uint32(n))
-}
-
-func appendText(b []byte, s string) []byte {
-	switch n := len(s); {
-	case n < 32:
-		b = append(b, 0xa0|byte(n))
-	case n < 1<<8:
-		b = append(b, 0xd9, byte(n))
-	case n < 1<<16:
-		b = binary.BigEndian.AppendUint16(append(b, 0xda), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint32(append(b, 0xdb), uint32(n))
-	}
-	return append(b, s...)
-}
-
-func appendTexts(b []byte, list []string) []byte {
-	b = appendArrayHeader(b, len(list))
-	for _, s := range list {
-		b = appendText(b, s)
-	}
-	return b
-}
-
-func appendBinary(b, data []byte) []byte {
-	switch n := len(data); {
-	case n < 1<<8:
-		b = append(b, 0xc4, byte(n))
-	case n < 1<<16:
-		b = binary.BigEndian.AppendUint16(append(b, 0xc5), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint32(append(b, 0xc6), uint32(n))
-	}
-	return append(b, data...)
-}
-
-func appendBool(b []byte, yes bool) []byte {
-	if yes {
-		return append(b, 0xc3)
-	}
-	return append(b, 0xc2)
-}
-
-// appendInt appends a number in its smallest form, unsigned if not negative.
-func appendInt(b []byte, i int64) []byte {
-	switch {
-	case i >= 0:
-		return appendUint(b, uint64(i))
-	case i >= -32:
-		return append(b, byte(i))
-	case i >= math.MinInt8:
-		return append(b, 0xd0, byte(i))
-	case i >= math.MinInt16:
-		return binary.BigEndian.AppendUint16(append(b, 0xd1), uint16(i))
-	case i >= math.MinInt32:
-		return binary.BigEndian.AppendUint32(append(b, 0xd2), uint32(i))
-	}
-	return binary.BigEndian.AppendUint64(append(b, 0xd3), uint64(i))
-}
-
-func appendUint(b []byte, n uint64) []byte {
-	switch {
-	case n < 1<<7:
-		return append(b, byte(n))
-	case n < 1<<8:
-		return append(b, 0xcc, byte(n))
-	case n < 1<<16:
-		return binary.BigEndian.AppendUint16(append(b, 0xcd), uint16(n))
-	case n < 1<<32:
-		return binary.BigEndian.AppendUint32(append(b, 0xce), uint32(n))
-	}
-	return binary.BigEndian.AppendUint64(append(b, 0xcf), n)
-}
-
-// appendJSON appends JSON as MessagePack. With attachments, a placeholder
-// becomes the binary that it stands for; without, it is an object like any
-// other. The order of properties is kept.
+// appendJSON converts JSON to MessagePack and appends it to b. The order of
+// properties is kept. A placeholder becomes the attachment that it refers to;
+// without attachments it is an ordinary object.
 func appendJSON(b, text []byte, attachments [][]byte) ([]byte, error) {
-	w := jsonDecoder{out: b, in: text, attachments: attachments}
-	if err := w.value(); err != nil {
+	d := jsonDecoder{out: b, in: text, attachments: attachments}
+	if err := d.value(); err != nil {
 		return b, err
 	}
-	if w.blank(); len(w.in) > 0 {
-		return b, fmt.Errorf("%q after the end of the JSON", clip(w.in))
+	if d.skipSpace(); len(d.in) > 0 {
+		return b, d.errUnexpected("the end")
 	}
-	return w.out, nil
+	return d.out, nil
 }
 
-// placeholderSize is more than a placeholder takes, however it is spaced.
-const placeholderSize = 100
+// maxPlaceholder exceeds the length of a placeholder with any usual spacing.
+const maxPlaceholder = 100
 
-// writer turns JSON into MessagePack.
+// jsonDecoder converts JSON to MessagePack.
 type jsonDecoder struct {
 	out, in     []byte
 	attachments [][]byte
 	depth       int
 }
 
-func clip(b []byte) []byte { return b[:min(len(b), 20)] }
+func (d *jsonDecoder) errUnexpected(want string) error {
+	return fmt.Errorf("invalid JSON: %q instead of %s", d.in[:min(len(d.in), 20)], want)
+}
 
-func (w *jsonDecoder) blank() {
-	for len(w.in) > 0 && (w.in[0] == ' ' || w.in[0] == '\n' || w.in[0] == '\r' || w.in[0] == '\t') {
-		w.in = w.in[1:]
+func (d *jsonDecoder) skipSpace() {
+	for len(d.in) > 0 && (d.in[0] == ' ' || d.in[0] == '\n' || d.in[0] == '\r' || d.in[0] == '\t') {
+		d.in = d.in[1:]
 	}
 }
 
-// peek returns the next byte that is no space, 0 at the end.
-func (w *jsonDecoder) peek() byte {
-	if w.blank(); len(w.in) == 0 {
+// peek skips white space and returns the next byte, 0 at the end.
+func (d *jsonDecoder) peek() byte {
+	if d.skipSpace(); len(d.in) == 0 {
 		return 0
 	}
-	return w.in[0]
+	return d.in[0]
 }
 
-func (w *jsonDecoder) value() error {
-	switch c := w.peek(); c {
-	case '[':
-		return w.container(']', 0x90, 0xdc, w.value)
-	case '{':
-		if w.placeholder() {
-			return nil
-		}
-		return w.container('}', 0x80, 0xde, w.property)
-	case '"':
-		return w.text()
-	case 'n':
-		return w.word("null", 0xc0)
-	case 't':
-		return w.word("true", 0xc3)
-	case 'f':
-		return w.word("false", 0xc2)
+// consume removes the next byte if it is c.
+func (d *jsonDecoder) consume(c byte) error {
+	if d.peek() != c {
+		return d.errUnexpected(strconv.QuoteRune(rune(c)))
 	}
-	return w.number()
-}
-
-func (w *jsonDecoder) word(word string, c byte) error {
-	if len(w.in) < len(word) || string(w.in[:len(word)]) != word {
-		return fmt.Errorf("%q is no JSON", clip(w.in))
-	}
-	w.in, w.out = w.in[len(word):], append(w.out, c)
+	d.in = d.in[1:]
 	return nil
 }
 
-// container writes the elements behind one byte of header and makes room for a
-// longer one if there turn out to be many.
-func (w *jsonDecoder) container(end, short, long byte, element func() error) error {
-	if w.depth++; w.depth > maxDepth {
+func (d *jsonDecoder) value() error {
+	switch d.peek() {
+	case '[':
+		return d.container(']', d.value)
+	case '{':
+		if d.placeholder() {
+			return nil
+		}
+		return d.container('}', d.property)
+	case '"':
+		return d.text()
+	case 'n':
+		return d.word("null", msgp.AppendNil(d.out))
+	case 't':
+		return d.word("true", msgp.AppendBool(d.out, true))
+	case 'f':
+		return d.word("false", msgp.AppendBool(d.out, false))
+	}
+	return d.number()
+}
+
+// word consumes a literal, which makes the output out.
+func (d *jsonDecoder) word(word string, out []byte) error {
+	rest, ok := bytes.CutPrefix(d.in, []byte(word))
+	if !ok {
+		return d.errUnexpected(word)
+	}
+	d.in, d.out = rest, out
+	return nil
+}
+
+// container converts the elements up to end. It reserves one byte for the header
+// and moves the elements if their number needs a longer one.
+func (d *jsonDecoder) container(end byte, element func() error) error {
+	if d.depth++; d.depth > maxDepth {
 		return fmt.Errorf("JSON nested deeper than %d", maxDepth)
 	}
-	defer func() { w.depth-- }()
-	at, n := len(w.out), 0
-	w.out = append(w.out, short)
-	for w.in = w.in[1:]; w.peek() != end; n++ {
+	defer func() { d.depth-- }()
+	at, n := len(d.out), uint32(0)
+	d.out = append(d.out, 0)
+	for d.in = d.in[1:]; d.peek() != end; n++ {
 		if n > 0 {
-			if w.peek() != ',' {
-				return fmt.Errorf("%q where a comma is due", clip(w.in))
+			if err := d.consume(','); err != nil {
+				return err
 			}
-			w.in = w.in[1:]
 		}
 		if err := element(); err != nil {
 			return err
 		}
 	}
-	w.in = w.in[1:]
-	if n < 16 {
-		w.out[at] |= byte(n)
-		return nil
+	d.in = d.in[1:]
+	var buffer [5]byte
+	header := msgp.AppendArrayHeader(buffer[:0], n)
+	if end == '}' {
+		header = msgp.AppendMapHeader(buffer[:0], n)
 	}
-	var header [5]byte
-	h := appendHeader(header[:0], n, short, long)
-	w.out = append(w.out, h[1:]...)
-	copy(w.out[at+len(h):], w.out[at+1:])
-	copy(w.out[at:], h)
+	if len(header) > 1 {
+		d.out = append(d.out, header[1:]...)
+		copy(d.out[at+len(header):], d.out[at+1:])
+	}
+	copy(d.out[at:], header)
 	return nil
 }
 
-func (w *jsonDecoder) property() error {
-	if w.peek() != '"' {
-		return fmt.Errorf("%q where a name is due", clip(w.in))
+func (d *jsonDecoder) property() error {
+	if d.peek() != '"' {
+		return d.errUnexpected("a property name")
 	}
-	if err := w.text(); err != nil {
+	if err := d.text(); err != nil {
 		return err
 	}
-	if w.peek() != ':' {
-		return fmt.Errorf("%q where a colon is due", clip(w.in))
+	if err := d.consume(':'); err != nil {
+		return err
 	}
-	w.in = w.in[1:]
-	return w.value()
+	return d.value()
 }
 
-// placeholder writes the binary if the object at hand stands for one.
-func (w *jsonDecoder) placeholder() bool {
-	if len(w.attachments) == 0 {
+// placeholder converts the next object if it is the placeholder of an attachment.
+func (d *jsonDecoder) placeholder() bool {
+	if len(d.attachments) == 0 {
 		return false
 	}
-	end := bytes.IndexByte(w.in[:min(len(w.in), placeholderSize)], '}') + 1
-	if end == 0 || !bytes.Contains(w.in[:end], []byte(`"_placeholder"`)) {
+	end := bytes.IndexByte(d.in[:min(len(d.in), maxPlaceholder)], '}') + 1
+	if end == 0 || !bytes.Contains(d.in[:end], []byte(`"_placeholder"`)) {
 		return false
 	}
 	var p struct {
 		Placeholder bool `json:"_placeholder"`
 		Num         *int `json:"num"`
 	}
-	if json.Unmarshal(w.in[:end], &p) != nil || !p.Placeholder || p.Num == nil ||
-		*p.Num < 0 || *p.Num >= len(w.attachments) {
+	if json.Unmarshal(d.in[:end], &p) != nil || !p.Placeholder || p.Num == nil ||
+		*p.Num < 0 || *p.Num >= len(d.attachments) {
 		return false
 	}
-	w.out, w.in = appendBinary(w.out, w.attachments[*p.Num]), w.in[end:]
+	d.out, d.in = msgp.AppendBytes(d.out, d.attachments[*p.Num]), d.in[end:]
 	return true
 }
 
-func (w *jsonDecoder) text() error {
+func (d *jsonDecoder) text() error {
 	escaped := false
-	for i := 1; i < len(w.in); i++ {
-		switch w.in[i] {
+	for i := 1; i < len(d.in); i++ {
+		switch d.in[i] {
 		case '\\':
 			escaped = true
 			i++
 		case '"':
-			token := w.in[:i+1]
-			w.in = w.in[i+1:]
+			token := d.in[:i+1]
+			d.in = d.in[i+1:]
 			if !escaped && utf8.Valid(token) {
-				w.out = appendText(w.out, string(token[1:i]))
+				d.out = msgp.AppendStringFromBytes(d.out, token[1:i])
 				return nil
 			}
 			var s string
 			if err := json.Unmarshal(token, &s); err != nil {
 				return err
 			}
-			w.out = appendText(w.out, s)
+			d.out = msgp.AppendString(d.out, s)
 			return nil
 		}
 	}
-	return fmt.Errorf("%q has no end", clip(w.in))
+	return d.errUnexpected("a complete string")
 }
 
-func (w *jsonDecoder) number() error {
+// number converts a whole number that a float64 holds exactly to an integer, as
+// JavaScript has one type for both, and any other number to a float64.
+func (d *jsonDecoder) number() error {
 	end, whole := 0, true
-	for end < len(w.in) {
-		c := w.in[end]
+	for end < len(d.in) {
+		c := d.in[end]
 		if c == '.' || c == 'e' || c == 'E' {
 			whole = false
 		} else if c != '-' && c != '+' && (c < '0' || c > '9') {
@@ -275,22 +198,22 @@ func (w *jsonDecoder) number() error {
 		}
 		end++
 	}
-	token := string(w.in[:end])
+	token := string(d.in[:end])
 	if whole {
 		if i, err := strconv.ParseInt(token, 10, 64); err == nil {
-			w.in, w.out = w.in[end:], appendInt(w.out, i)
+			d.in, d.out = d.in[end:], appendInt(d.out, i)
 			return nil
 		}
 	}
 	f, err := strconv.ParseFloat(token, 64)
 	if err != nil && !math.IsInf(f, 0) { // out of range is Infinity in JavaScript
-		return fmt.Errorf("%q is no JSON", clip(w.in))
+		return d.errUnexpected("a value")
 	}
-	w.in = w.in[end:]
+	d.in = d.in[end:]
 	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
-		w.out = appendInt(w.out, int64(f))
+		d.out = appendInt(d.out, int64(f))
 		return nil
 	}
-	w.out = binary.BigEndian.AppendUint64(append(w.out, 0xcb), math.Float64bits(f))
+	d.out = msgp.AppendFloat64(d.out, f)
 	return nil
 }

@@ -1,26 +1,29 @@
 package redisadapter
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tinylib/msgp/msgp"
 )
 
-// maxAttachments is how many binaries one packet may have: each becomes a
-// frame of its own for each client.
+// maxAttachments limits the binaries of a packet: each becomes a frame of its own
+// for each client.
 const maxAttachments = 1024
 
-// The extension types of the peers: -1 is MessagePack's timestamp; 0 is what
-// notepack 2 and before made of undefined, Date and ArrayBuffer.
+// Extension types that Node servers send.
 const (
-	extTimestamp = -1
-	extNotepack2 = 0
+	extTimestamp = -1 // the timestamp of the MessagePack specification
+	extNotepack2 = 0  // undefined, Date and ArrayBuffer in notepack 2 and older
 )
 
-// transcoder turns MessagePack into the JSON of a Socket.IO packet, as
-// JSON.stringify would write the same values: binaries become placeholders.
+// jsonEncoder converts MessagePack to the JSON of a Socket.IO packet, as
+// JSON.stringify writes the same values. A binary becomes an attachment, and a
+// placeholder in its place.
 type jsonEncoder struct {
 	reader
 
@@ -28,181 +31,169 @@ type jsonEncoder struct {
 	attachments [][]byte
 }
 
-// toJSON turns one whole MessagePack value into JSON. The attachments are
-// copies: nothing that it returns aliases msgpack.
+// toJSON converts one MessagePack value to JSON. The results do not alias msgpack.
 func toJSON(msgpack []byte) (json []byte, attachments [][]byte, err error) {
-	t := jsonEncoder{reader: reader{b: msgpack}, json: make([]byte, 0, len(msgpack)+len(msgpack)/4+16)}
-	if err := t.value(); err != nil {
+	e := jsonEncoder{reader: reader{b: msgpack}, json: make([]byte, 0, len(msgpack)+len(msgpack)/4+16)}
+	if err := e.value(); err != nil {
 		return nil, nil, err
 	}
-	if len(t.b) > 0 {
-		return nil, nil, fmt.Errorf("%w: %d bytes after the end", errMalformed, len(t.b))
+	if err := e.end(); err != nil {
+		return nil, nil, err
 	}
-	return t.json, t.attachments, nil
+	return e.json, e.attachments, nil
 }
 
-// value removes one value and appends it.
-func (t *jsonEncoder) value() error {
-	v, err := t.next()
+func (e *jsonEncoder) value() error {
+	switch e.next() {
+	case msgp.Float64Type:
+		f, err := read(&e.reader, msgp.ReadFloat64Bytes)
+		e.json = appendFloat(e.json, f)
+		return err
+	case msgp.BinType:
+		b, err := read(&e.reader, msgp.ReadBytesZC)
+		if err != nil {
+			return err
+		}
+		return e.attach(b)
+	case msgp.ExtensionType:
+		return e.extensionValue()
+	case msgp.ArrayType:
+		return e.container('[', ']', e.arrayHeader, e.value)
+	case msgp.MapType:
+		return e.container('{', '}', e.mapHeader, e.property)
+	default:
+		return e.scalar()
+	}
+}
+
+// scalar converts the types that may also be keys of a map.
+func (e *jsonEncoder) scalar() error {
+	switch e.next() {
+	case msgp.NilType:
+		e.json = append(e.json, "null"...)
+		return e.skip()
+	case msgp.BoolType:
+		b, err := read(&e.reader, msgp.ReadBoolBytes)
+		e.json = strconv.AppendBool(e.json, b)
+		return err
+	case msgp.IntType:
+		i, err := read(&e.reader, msgp.ReadInt64Bytes)
+		e.json = strconv.AppendInt(e.json, i, 10)
+		return err
+	case msgp.UintType:
+		u, err := read(&e.reader, msgp.ReadUint64Bytes)
+		e.json = strconv.AppendUint(e.json, u, 10)
+		return err
+	case msgp.StrType:
+		s, err := read(&e.reader, msgp.ReadStringZC)
+		e.json = appendString(e.json, s)
+		return err
+	}
+	return e.errUnexpected("a value")
+}
+
+func (e *jsonEncoder) container(begin, end byte, header func() (int, error), element func() error) error {
+	n, err := header()
 	if err != nil {
 		return err
 	}
-	switch v.kind {
-	case kindNil:
-		t.json = append(t.json, "null"...)
-	case kindBool:
-		t.json = strconv.AppendBool(t.json, v.yes)
-	case kindInt:
-		t.json = strconv.AppendInt(t.json, v.i, 10)
-	case kindUint:
-		t.json = strconv.AppendUint(t.json, v.u, 10)
-	case kindFloat:
-		t.json = appendFloat(t.json, v.f)
-	case kindStr:
-		t.json = appendString(t.json, v.b)
-	case kindBin:
-		return t.binary(v.b)
-	case kindExt:
-		return t.extension(v)
-	case kindArray:
-		return t.array(v.n)
-	case kindMap:
-		return t.object(v.n)
-	}
-	return nil
-}
-
-func (t *jsonEncoder) array(n int) error {
-	if err := t.enter(); err != nil {
+	if err := e.enter(); err != nil {
 		return err
 	}
-	defer t.leave()
-	t.json = append(t.json, '[')
+	defer e.leave()
+	e.json = append(e.json, begin)
 	for i := range n {
 		if i > 0 {
-			t.json = append(t.json, ',')
+			e.json = append(e.json, ',')
 		}
-		if err := t.value(); err != nil {
+		if err := element(); err != nil {
 			return err
 		}
 	}
-	t.json = append(t.json, ']')
+	e.json = append(e.json, end)
 	return nil
 }
 
-func (t *jsonEncoder) object(n int) error {
-	if err := t.enter(); err != nil {
+// property converts a key and its value. A key that is not a string becomes the
+// property name that it has in JavaScript.
+func (e *jsonEncoder) property() error {
+	quoted := e.next() == msgp.StrType
+	if !quoted {
+		e.json = append(e.json, '"')
+	}
+	if err := e.scalar(); err != nil {
 		return err
 	}
-	defer t.leave()
-	t.json = append(t.json, '{')
-	for i := range n {
-		if i > 0 {
-			t.json = append(t.json, ',')
-		}
-		if err := t.key(); err != nil {
-			return err
-		}
-		t.json = append(t.json, ':')
-		if err := t.value(); err != nil {
-			return err
-		}
+	if !quoted {
+		e.json = append(e.json, '"')
 	}
-	t.json = append(t.json, '}')
-	return nil
+	e.json = append(e.json, ':')
+	return e.value()
 }
 
-// key appends a scalar as the name that it has as a property in JavaScript.
-func (t *jsonEncoder) key() error {
-	v, err := t.next()
-	if err != nil {
-		return err
-	}
-	switch v.kind {
-	case kindStr:
-		t.json = appendString(t.json, v.b)
-		return nil
-	case kindInt:
-		t.json = append(strconv.AppendInt(append(t.json, '"'), v.i, 10), '"')
-		return nil
-	case kindUint:
-		t.json = append(strconv.AppendUint(append(t.json, '"'), v.u, 10), '"')
-		return nil
-	case kindNil:
-		t.json = append(t.json, `"null"`...)
-		return nil
-	case kindBool:
-		t.json = append(strconv.AppendBool(append(t.json, '"'), v.yes), '"')
-		return nil
-	}
-	return fmt.Errorf("%w: the key of a map is no name", errMalformed)
-}
-
-func (t *jsonEncoder) binary(b []byte) error {
-	if len(t.attachments) == maxAttachments {
+// attach appends a placeholder and copies the binary to the attachments.
+func (e *jsonEncoder) attach(b []byte) error {
+	if len(e.attachments) == maxAttachments {
 		return fmt.Errorf("%w: more than %d binaries", errMalformed, maxAttachments)
 	}
-	t.json = append(t.json, `{"_placeholder":true,"num":`...)
-	t.json = strconv.AppendInt(t.json, int64(len(t.attachments)), 10)
-	t.json = append(t.json, '}')
-	t.attachments = append(t.attachments, append(make([]byte, 0, len(b)), b...))
+	e.json = append(e.json, `{"_placeholder":true,"num":`...)
+	e.json = strconv.AppendInt(e.json, int64(len(e.attachments)), 10)
+	e.json = append(e.json, '}')
+	e.attachments = append(e.attachments, append(make([]byte, 0, len(b)), b...))
 	return nil
 }
 
-// extension appends what the Node peer makes of an extension: a date, null for
-// undefined, a binary, or the pair of type and bytes if it does not know it.
-func (t *jsonEncoder) extension(v value) error {
-	switch v.ext {
+// extensionValue converts an extension as Node servers do: to a date, null for
+// undefined, a binary, or type and binary for an unknown type.
+func (e *jsonEncoder) extensionValue() error {
+	kind, data, err := e.extension()
+	if err != nil {
+		return err
+	}
+	switch kind {
 	case extTimestamp:
-		if ms, ok := timestamp(v.b); ok {
-			t.json = appendDate(t.json, ms)
+		if ms, ok := timestamp(data); ok {
+			e.json = appendDate(e.json, ms)
 			return nil
 		}
 	case extNotepack2:
-		switch len(v.b) {
+		switch len(data) {
 		case 1: // undefined
-			t.json = append(t.json, "null"...)
+			e.json = append(e.json, "null"...)
 			return nil
-		case 8: // Date: milliseconds
-			t.json = appendDate(t.json, float64(int64(bigEndian(v.b))))
+		case 8: // Date, in milliseconds
+			e.json = appendDate(e.json, float64(int64(binary.BigEndian.Uint64(data))))
 			return nil
 		}
-		return t.binary(v.b)
+		return e.attach(data)
 	}
-	t.json = append(t.json, '[')
-	t.json = strconv.AppendInt(t.json, int64(v.ext), 10)
-	t.json = append(t.json, ',')
-	if err := t.binary(v.b); err != nil {
+	e.json = append(e.json, '[')
+	e.json = strconv.AppendInt(e.json, int64(kind), 10)
+	e.json = append(e.json, ',')
+	if err := e.attach(data); err != nil {
 		return err
 	}
-	t.json = append(t.json, ']')
+	e.json = append(e.json, ']')
 	return nil
 }
 
-// timestamp returns the milliseconds since the epoch of MessagePack's three
-// forms of a timestamp.
+// timestamp decodes the three forms of the MessagePack timestamp to milliseconds
+// since the epoch.
 func timestamp(b []byte) (ms float64, ok bool) {
 	switch len(b) {
 	case 4:
-		return float64(bigEndian(b)) * 1e3, true
+		return float64(binary.BigEndian.Uint32(b)) * 1e3, true
 	case 8:
-		n := bigEndian(b)
+		n := binary.BigEndian.Uint64(b)
 		return float64(n&(1<<34-1))*1e3 + float64(n>>34)/1e6, true
 	case 12:
-		return float64(int64(bigEndian(b[4:])))*1e3 + float64(bigEndian(b[:4]))/1e6, true
+		return float64(int64(binary.BigEndian.Uint64(b[4:])))*1e3 + float64(binary.BigEndian.Uint32(b))/1e6, true
 	}
 	return 0, false
 }
 
-func bigEndian(b []byte) (n uint64) {
-	for _, c := range b {
-		n = n<<8 | uint64(c)
-	}
-	return n
-}
-
-// appendDate appends a date as JSON.stringify does: ISO 8601 with milliseconds
-// in UTC, null where JavaScript has no such date.
+// appendDate appends a date as JSON.stringify does: ISO 8601 with milliseconds in
+// UTC, or null outside the range of a JavaScript Date.
 func appendDate(json []byte, ms float64) []byte {
 	const limit = 8.64e15 // ECMAScript, section 21.4.1.1
 	if math.IsNaN(ms) || math.Abs(ms) > limit {
@@ -227,20 +218,20 @@ func appendFloat(json []byte, f float64) []byte {
 		return append(json, "null"...)
 	}
 	if f == 0 {
-		return append(json, '0') // and not -0
+		return append(json, '0') // JSON.stringify(-0) is 0
 	}
 	if size := math.Abs(f); size >= 1e-6 && size < 1e21 {
 		return strconv.AppendFloat(json, f, 'f', -1, 64)
 	}
 	json = strconv.AppendFloat(json, f, 'e', -1, 64)
 	if n := len(json); json[n-2] == '0' && (json[n-3] == '-' || json[n-3] == '+') {
-		json[n-2] = json[n-1] // 1e-09 is 1e-9
+		json[n-2] = json[n-1] // 1e-09 becomes 1e-9
 		json = json[:n-1]
 	}
 	return json
 }
 
-// appendString appends a string in quotes. Invalid UTF-8 becomes U+FFFD.
+// appendString appends a quoted string. Invalid UTF-8 is replaced by U+FFFD.
 func appendString(json, s []byte) []byte {
 	const hex = "0123456789abcdef"
 	json = append(json, '"')

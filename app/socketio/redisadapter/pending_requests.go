@@ -87,9 +87,9 @@ func (c *ackRequest) handle(resp *response) error {
 	case *resp.Type == typeBroadcastClientCount && resp.ClientCount != nil:
 		c.missing += *resp.ClientCount
 		c.counted(*resp.ClientCount)
-	case *resp.Type == typeBroadcastAck && resp.answer != nil && c.missing > 0:
+	case *resp.Type == typeBroadcastAck && resp.ack != nil && c.missing > 0:
 		c.missing--
-		args, err := socketio.NewArgs(append(append([]byte{'['}, resp.answer...), ']'), resp.attachments)
+		args, err := socketio.NewArgs(append(append([]byte{'['}, resp.ack...), ']'), resp.attachments)
 		if err != nil {
 			return err
 		}

@@ -3,8 +3,11 @@ package redisadapter
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
+
+	"github.com/tinylib/msgp/msgp"
 )
 
 // kindOf is the type of a request or response, as a number on the wire.
@@ -74,7 +77,7 @@ func decodeRequest(b []byte) (request, error) {
 		if err := json.Unmarshal(b, &req); err != nil {
 			return req, fmt.Errorf("%w: %w", errMalformed, err)
 		}
-	} else if err := req.fromMsgpack(b); err != nil {
+	} else if err := req.decodeMsgpack(b); err != nil {
 		return req, err
 	}
 	return req, req.check()
@@ -108,23 +111,25 @@ func (req *request) check() error {
 	return nil
 }
 
-// fromMsgpack reads a broadcast that wants acknowledgements.
-func (req *request) fromMsgpack(b []byte) error {
+// decodeMsgpack decodes a broadcast that wants acknowledgements.
+func (req *request) decodeMsgpack(b []byte) error {
 	r := reader{b: b}
 	err := r.each(func(key string) (err error) {
 		switch key {
 		case "type":
 			req.Type, err = r.messageType()
 		case "uid":
-			req.UID, err = r.optionalText()
+			if r.next() != msgp.StrType {
+				return r.skip() // the emitter may send none
+			}
+			req.UID, err = r.text()
 		case "requestId":
 			req.RequestID, err = r.text()
 		case "packet":
 			req.event, err = r.event()
 		case "opts":
-			var t target
-			t, req.flags, err = r.options()
-			req.Opts = &t
+			req.Opts = &target{}
+			*req.Opts, req.flags, err = r.options()
 		default:
 			err = r.skip()
 		}
@@ -133,45 +138,38 @@ func (req *request) fromMsgpack(b []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(r.b) > 0 || req.Type != typeBroadcast {
-		return fmt.Errorf("%w: MessagePack that is no broadcast with acknowledgement", errMalformed)
+	if req.Type != typeBroadcast {
+		return fmt.Errorf("%w: MessagePack request of type %d", errMalformed, req.Type)
 	}
 	if req.Opts == nil {
 		req.Opts = &target{}
 	}
-	return nil
+	return r.end()
 }
 
 func (r *reader) messageType() (messageType, error) {
-	v, err := r.next()
+	n, ok, err := r.number()
 	if err != nil {
 		return typeMissing, err
 	}
-	if v.kind != kindInt || v.i < 0 || v.i > int64(typeBroadcastAck) {
-		return typeMissing, fmt.Errorf("%w: no type", errMalformed)
+	if !ok || n < 0 || n > float64(typeBroadcastAck) || n != math.Trunc(n) {
+		return typeMissing, fmt.Errorf("%w: invalid type", errMalformed)
 	}
-	return messageType(v.i), nil
+	return messageType(n), nil
 }
 
-// optionalText removes a string, or anything else, which counts as none.
-func (r *reader) optionalText() (string, error) {
-	if v, err := (&reader{b: r.b}).next(); err == nil && v.kind == kindStr {
-		return r.text()
-	}
-	return "", r.skip()
-}
-
-// encodeBroadcastRequest returns a request for acknowledgements as MessagePack.
+// encodeBroadcastRequest returns a broadcast that wants acknowledgements as
+// MessagePack.
 func encodeBroadcastRequest(uid, requestID string, e event, t target, f flags) ([]byte, error) {
-	b := appendMapHeader(make([]byte, 0, 128+len(e.data)), 5)
-	b = appendText(appendText(b, "uid"), uid)
-	b = appendText(appendText(b, "requestId"), requestID)
-	b = appendInt(appendText(b, "type"), int64(typeBroadcast))
-	b, err := appendEvent(appendText(b, "packet"), e)
+	b := msgp.AppendMapHeader(make([]byte, 0, 128+len(e.data)), 5)
+	b = msgp.AppendString(msgp.AppendString(b, "uid"), uid)
+	b = msgp.AppendString(msgp.AppendString(b, "requestId"), requestID)
+	b = appendInt(msgp.AppendString(b, "type"), int64(typeBroadcast))
+	b, err := appendEvent(msgp.AppendString(b, "packet"), e)
 	if err != nil {
 		return nil, err
 	}
-	return appendOptions(appendText(b, "opts"), t, f), nil
+	return appendOptions(msgp.AppendString(b, "opts"), t, f), nil
 }
 
 // roomList is a list of rooms in JSON: strings, and the numbers that

@@ -105,11 +105,11 @@ func TestAck(t *testing.T) {
 	}
 	resp, err := decodeResponse(b)
 	if err != nil || *resp.Type != typeBroadcastAck || resp.RequestID != "i" ||
-		string(resp.answer) != `{"a":{"_placeholder":true,"num":0}}` || !reflect.DeepEqual(resp.attachments, [][]byte{{7}}) {
+		string(resp.ack) != `{"a":{"_placeholder":true,"num":0}}` || !reflect.DeepEqual(resp.attachments, [][]byte{{7}}) {
 		t.Errorf("decodeResponse(encodeAck) = %+v, %v", resp, err)
 	}
 	for _, text := range []string{`{"type":9,"requestId":"i"}`, `{"type":9,"requestId":"i","packet":null}`} {
-		if resp, err := decodeResponse(pack(t, text)); err != nil || string(resp.answer) != "null" {
+		if resp, err := decodeResponse(pack(t, text)); err != nil || string(resp.ack) != "null" {
 			t.Errorf("decodeResponse(packed %s) = %+v, %v, want null", text, resp, err)
 		}
 	}

@@ -3,6 +3,8 @@ package redisadapter
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/tinylib/msgp/msgp"
 )
 
 // remoteSocket is a socket of another server, as it describes it.
@@ -24,7 +26,7 @@ type response struct {
 	ClientCount *int             `json:"clientCount"`
 
 	// of respBroadcastAck only: the client's answer as JSON, nil if there is none
-	answer      []byte
+	ack         []byte
 	attachments [][]byte
 }
 
@@ -35,7 +37,7 @@ func decodeResponse(b []byte) (response, error) {
 		if err := json.Unmarshal(b, &resp); err != nil {
 			return resp, fmt.Errorf("%w: %w", errMalformed, err)
 		}
-	} else if err := resp.fromMsgpack(b); err != nil {
+	} else if err := resp.decodeMsgpack(b); err != nil {
 		return resp, err
 	}
 	if resp.ClientCount != nil && (*resp.ClientCount < 0 || *resp.ClientCount > maxClientCountValue) {
@@ -44,21 +46,20 @@ func decodeResponse(b []byte) (response, error) {
 	return resp, nil
 }
 
-// fromMsgpack reads a client's acknowledgement of a broadcast.
-func (resp *response) fromMsgpack(b []byte) error {
+// decodeMsgpack decodes the acknowledgement of a client.
+func (resp *response) decodeMsgpack(b []byte) error {
 	r := reader{b: b}
 	err := r.each(func(key string) (err error) {
 		switch key {
 		case "type":
-			var k messageType
-			k, err = r.messageType()
-			resp.Type = &k
+			resp.Type = new(messageType)
+			*resp.Type, err = r.messageType()
 		case "requestId":
 			resp.RequestID, err = r.text()
 		case "packet":
 			var raw []byte
 			if raw, err = r.raw(); err == nil {
-				resp.answer, resp.attachments, err = toJSON(raw)
+				resp.ack, resp.attachments, err = toJSON(raw)
 			}
 		default:
 			err = r.skip()
@@ -68,19 +69,19 @@ func (resp *response) fromMsgpack(b []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(r.b) > 0 || resp.Type == nil || *resp.Type != typeBroadcastAck {
-		return fmt.Errorf("%w: MessagePack that is no acknowledgement", errMalformed)
+	if resp.Type == nil || *resp.Type != typeBroadcastAck {
+		return fmt.Errorf("%w: MessagePack response that is not an acknowledgement", errMalformed)
 	}
-	if resp.answer == nil {
-		resp.answer = []byte("null") // a client that acknowledged without an argument
+	if resp.ack == nil {
+		resp.ack = []byte("null") // the client acknowledged without an argument
 	}
-	return nil
+	return r.end()
 }
 
-// encodeAck returns a client's acknowledgement as MessagePack.
-func encodeAck(requestID string, answer []byte, attachments [][]byte) ([]byte, error) {
-	b := appendMapHeader(make([]byte, 0, 48+len(answer)), 3)
-	b = appendInt(appendText(b, "type"), int64(typeBroadcastAck))
-	b = appendText(appendText(b, "requestId"), requestID)
-	return appendJSON(appendText(b, "packet"), answer, attachments)
+// encodeAck returns the acknowledgement of a client as MessagePack.
+func encodeAck(requestID string, ack []byte, attachments [][]byte) ([]byte, error) {
+	b := msgp.AppendMapHeader(make([]byte, 0, 48+len(ack)), 3)
+	b = appendInt(msgp.AppendString(b, "type"), int64(typeBroadcastAck))
+	b = msgp.AppendString(msgp.AppendString(b, "requestId"), requestID)
+	return appendJSON(msgp.AppendString(b, "packet"), ack, attachments)
 }
