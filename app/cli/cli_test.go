@@ -78,22 +78,22 @@ func TestInvalidCommandLines(t *testing.T) {
 		args []string
 		want string
 	}{
-		"swapped letters":     {[]string{"statsu"}, `there is no sub-command "statsu". Did you mean "status"?`},
-		"a missing letter":    {[]string{"helthcheck"}, `Did you mean "healthcheck"?`},
-		"an abbreviation":     {[]string{"conf"}, `Did you mean "config"?`},
-		"upper case":          {[]string{"RELOAD"}, `Did you mean "reload"?`},
-		"nothing like it":     {[]string{"frobnicate"}, "there is no sub-command \"frobnicate\".\n"},
-		"an unknown flag":     {[]string{"status", "--wacth"}, "status: flag provided but not defined: -wacth"},
-		"a flag of no one":    {[]string{"--port", "80"}, `there is no sub-command "--port"`},
-		"an argument":         {[]string{"reload", "now"}, `reload: takes no argument "now"`},
-		"serve, an argument":  {[]string{"serve", "3000"}, `serve: takes no argument "3000"`},
-		"scale, no number":    {[]string{"scale"}, "scale: want scale N"},
-		"scale, two numbers":  {[]string{"scale", "1", "2"}, "scale: want scale N"},
-		"scale, a word":       {[]string{"scale", "two"}, `"two" is not a number of workers: want a whole number, at least 0`},
-		"scale, a fraction":   {[]string{"scale", "1.5"}, `"1.5" is not a number of workers`},
-		"scale, negative":     {[]string{"scale", "--", "-1"}, `"-1" is not a number of workers`},
-		"help of no command":  {[]string{"help", "stauts"}, `Did you mean "status"?`},
-		"status, an argument": {[]string{"status", "--json", "x"}, `takes no argument "x"`},
+		"swapped letters":             {[]string{"statsu"}, `there is no sub-command "statsu". Did you mean "status"?`},
+		"a missing letter":            {[]string{"helthcheck"}, `Did you mean "healthcheck"?`},
+		"an abbreviation":             {[]string{"conf"}, `Did you mean "config"?`},
+		"upper case":                  {[]string{"RELOAD"}, `Did you mean "reload"?`},
+		"no similar command":          {[]string{"frobnicate"}, "there is no sub-command \"frobnicate\".\n"},
+		"an unknown flag":             {[]string{"status", "--wacth"}, "status: flag provided but not defined: -wacth"},
+		"a flag without command":      {[]string{"--port", "80"}, `there is no sub-command "--port"`},
+		"an argument":                 {[]string{"reload", "now"}, `reload: takes no argument "now"`},
+		"serve, an argument":          {[]string{"serve", "3000"}, `serve: takes no argument "3000"`},
+		"scale, no number":            {[]string{"scale"}, "scale: want scale N"},
+		"scale, two numbers":          {[]string{"scale", "1", "2"}, "scale: want scale N"},
+		"scale, a word":               {[]string{"scale", "two"}, `"two" is not a number of workers: want a whole number, at least 0`},
+		"scale, a fraction":           {[]string{"scale", "1.5"}, `"1.5" is not a number of workers`},
+		"scale, negative":             {[]string{"scale", "--", "-1"}, `"-1" is not a number of workers`},
+		"help for an unknown command": {[]string{"help", "stauts"}, `Did you mean "status"?`},
+		"status, an argument":         {[]string{"status", "--json", "x"}, `takes no argument "x"`},
 	}
 	for name, tt := range tests {
 		got := run(t.Context(), nil, tt.args...)
@@ -101,7 +101,7 @@ func TestInvalidCommandLines(t *testing.T) {
 			t.Errorf("%s: %v = %+v, want exit code 2 and %q", name, tt.args, got, tt.want)
 		}
 		if !strings.Contains(got.stderr, "See smart-factory-backend help") {
-			t.Errorf("%s: %v says %q, want where to read on", name, tt.args, got.stderr)
+			t.Errorf("%s: %v says %q, want a reference to the help", name, tt.args, got.stderr)
 		}
 	}
 }

@@ -63,8 +63,8 @@ func StatusPage(now control.Status, before *control.Status, colours bool) []stri
 type Terminal struct{ Width, Height int }
 
 // Watch is watchStatus.
-func Watch(ctx context.Context, source statusReader, ticks <-chan time.Time, w io.Writer, t Terminal, asJSON bool) error {
-	return watchStatus(ctx, source, ticks, statusDisplay{
+func Watch(ctx context.Context, reader statusReader, ticks <-chan time.Time, w io.Writer, t Terminal, asJSON bool) error {
+	return watchStatus(ctx, reader, ticks, statusDisplay{
 		out: w, asJSON: asJSON,
 		size: func() (int, int, bool) { return t.Width, t.Height, t.Width > 0 },
 	})

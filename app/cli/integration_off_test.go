@@ -2,5 +2,5 @@
 
 package cli_test
 
-// integration says that what a test needs must be there.
+// integration is true if a test must fail when a tool that it needs is missing.
 const integration = false

@@ -58,8 +58,8 @@ type statusReader interface {
 	Status(ctx context.Context) (control.Status, error)
 }
 
-func printStatusJSON(ctx context.Context, source statusReader, w io.Writer) error {
-	status, err := source.Status(ctx)
+func printStatusJSON(ctx context.Context, reader statusReader, w io.Writer) error {
+	status, err := reader.Status(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,8 +68,8 @@ func printStatusJSON(ctx context.Context, source statusReader, w io.Writer) erro
 
 // printStatusPage reads the status twice and prints the second one, with the
 // request rates in between.
-func printStatusPage(ctx context.Context, source statusReader, p process) error {
-	before, err := source.Status(ctx)
+func printStatusPage(ctx context.Context, reader statusReader, p process) error {
+	before, err := reader.Status(ctx)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func printStatusPage(ctx context.Context, source statusReader, p process) error 
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	now, err := source.Status(ctx)
+	now, err := reader.Status(ctx)
 	if err != nil {
 		return err
 	}

@@ -108,11 +108,11 @@ func TestColoursDependOnTheTerminalAndNoColor(t *testing.T) {
 		variables []string
 		want      bool
 	}{
-		"a terminal":        {nil, true},
-		"NO_COLOR":          {[]string{"NO_COLOR=1"}, false},
-		"NO_COLOR, empty":   {[]string{"NO_COLOR="}, true},
-		"a dumb terminal":   {[]string{"TERM=dumb"}, false},
-		"a clever terminal": {[]string{"TERM=xterm"}, true},
+		"a terminal":            {nil, true},
+		"NO_COLOR":              {[]string{"NO_COLOR=1"}, false},
+		"NO_COLOR, empty":       {[]string{"NO_COLOR="}, true},
+		"TERM=dumb":             {[]string{"TERM=dumb"}, false},
+		"another terminal type": {[]string{"TERM=xterm"}, true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

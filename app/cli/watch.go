@@ -31,7 +31,7 @@ func newStatusDisplay(p process, asJSON bool) statusDisplay {
 // watchStatus displays the status at once and at every tick. It returns the
 // cause of the end of ctx, or an error of the output. While the server can't
 // be reached it displays why, and retries at the next tick.
-func watchStatus(ctx context.Context, source statusReader, ticks <-chan time.Time, d statusDisplay) error {
+func watchStatus(ctx context.Context, reader statusReader, ticks <-chan time.Time, d statusDisplay) error {
 	if _, _, terminal := d.size(); terminal && !d.asJSON {
 		if _, err := io.WriteString(d.out, hideCursor+clearScreen); err != nil {
 			return err
@@ -40,7 +40,7 @@ func watchStatus(ctx context.Context, source statusReader, ticks <-chan time.Tim
 	}
 	var before *control.Status
 	for {
-		now, err := source.Status(ctx)
+		now, err := reader.Status(ctx)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -76,10 +76,10 @@ func TestEveryVariableIsDescribed(t *testing.T) {
 	}
 }
 
-func TestDescribeShowsWhatWasGiven(t *testing.T) {
+func TestDescribeReturnsTheGivenText(t *testing.T) {
 	t.Parallel()
 	c, problems := load(t, map[string]string{
-		"PORT": "banana", "API_KEYS": "a:read:" + hush, "REDIS_URL": "redis://:" + hush + "@r", "IDLE_TIMEOUT": "90s", "RATE_LIMIT": "50",
+		"PORT": "banana", "API_KEYS": "a:read:" + secretText, "REDIS_URL": "redis://:" + secretText + "@r", "IDLE_TIMEOUT": "90s", "RATE_LIMIT": "50",
 	})
 	if len(problems) != 1 {
 		t.Fatalf("problems = %v, want that of PORT", problems)
@@ -93,7 +93,7 @@ func TestDescribeShowsWhatWasGiven(t *testing.T) {
 		"WORKER_STALL_AFTER": {Value: "60s", Default: "60s", Source: config.FromDefault},
 	}
 	for _, v := range c.Describe() {
-		if strings.Contains(v.Value, hush) {
+		if strings.Contains(v.Value, secretText) {
 			t.Errorf("Describe() shows the secret in %s", v.Name)
 		}
 		w, asked := want[v.Name]

@@ -110,11 +110,11 @@ func TestLoadReadsValues(t *testing.T) {
 	}
 }
 
-func TestAnEmptyValueIsTheDefault(t *testing.T) {
+func TestEmptyVariablesHaveTheirDefault(t *testing.T) {
 	t.Parallel()
 	empty := map[string]string{}
 	for _, v := range config.Default().Describe() {
-		if v.Name != "ADMIN_ADDR" { // which it disables
+		if v.Name != "ADMIN_ADDR" { // for which empty is a value
 			empty[v.Name] = ""
 			empty[v.Name+"_FILE"] = ""
 		}
@@ -142,7 +142,7 @@ func TestProductionChangesDefaults(t *testing.T) {
 }
 
 // A refused value must not cause further problems in rules that involve it.
-func TestARefusedVariableKeepsItsDefault(t *testing.T) {
+func TestRefusedVariablesKeepTheirDefault(t *testing.T) {
 	t.Parallel()
 	c, problems := load(t, map[string]string{"WORKER_STALL_AFTER": "soon", "PORT": "http"})
 	if len(problems) != 2 || c.WorkerStallAfter != time.Minute || c.Port != 3000 {

@@ -11,20 +11,19 @@ import (
 	"smart-factory-backend/app/config"
 )
 
-const hush = "hush-hush-hush-hush"
+const secretText = "hush-hush-hush-hush"
 
-// holder is somebody's struct, in whose unexported field fmt can't call the
-// methods of a Secret.
+// holder has an unexported Secret, on which fmt can't call methods.
 type holder struct {
 	Open   config.Secret
 	hidden config.Secret
 	url    config.URL
 }
 
-func TestNothingPrintsASecret(t *testing.T) {
+func TestSecretsAreRedactedHoweverTheyArePrinted(t *testing.T) {
 	t.Parallel()
-	secret := config.NewSecret(hush)
-	url := config.NewURL("redis://user:" + hush + "@host/0?password=" + hush)
+	secret := config.NewSecret(secretText)
+	url := config.NewURL("redis://user:" + secretText + "@host/0?password=" + secretText)
 	c := config.Default()
 	c.APIKeys, c.RedisURL = secret, url
 	values := map[string]any{
@@ -48,7 +47,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 		slog.New(slog.NewTextHandler(&out, nil)).Info("m", slog.Any("value", value))
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("m", slog.Any("value", value))
 		printed := strings.ToLower(out.String())
-		for _, form := range []string{hush, fmt.Sprintf("%x", hush), fmt.Sprintf("%d", []byte(hush))} {
+		for _, form := range []string{secretText, fmt.Sprintf("%x", secretText), fmt.Sprintf("%d", []byte(secretText))} {
 			if strings.Contains(printed, form) {
 				t.Errorf("%s prints %q", name, form)
 			}
@@ -56,19 +55,19 @@ func TestNothingPrintsASecret(t *testing.T) {
 	}
 }
 
-func TestASecretShowsWhetherItIsSet(t *testing.T) {
+func TestSecretPrintsAsAsterisksUnlessEmpty(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ got, want string }{
-		"set":                     {fmt.Sprintf("%d", config.NewSecret("x")), "***"},
-		"empty":                   {config.NewSecret("").String(), ""},
-		"zero":                    {fmt.Sprint(config.Secret{}), ""},
-		"URL, host and path stay": {config.NewURL("redis://h:1/0").String(), "redis://h:1/0"},
-		"URL, user and query go":  {config.NewURL("redis://u@h:1/0?p=x#f").String(), "redis://***@h:1/0?***"},
-		"URL, file":               {config.NewURL("sqlite:///a/b.db").String(), "sqlite:///a/b.db"},
-		"URL, no scheme":          {config.NewURL("hush").String(), "***"},
-		"URL, opaque":             {config.NewURL("redis:hush").String(), "***"},
-		"URL, unreadable":         {config.NewURL("redis://u:hush").String(), "***"},
-		"URL, zero":               {config.URL{}.String(), ""},
+		"set":                              {fmt.Sprintf("%d", config.NewSecret("x")), "***"},
+		"empty":                            {config.NewSecret("").String(), ""},
+		"zero":                             {fmt.Sprint(config.Secret{}), ""},
+		"URL, host and path are kept":      {config.NewURL("redis://h:1/0").String(), "redis://h:1/0"},
+		"URL, user and query are redacted": {config.NewURL("redis://u@h:1/0?p=x#f").String(), "redis://***@h:1/0?***"},
+		"URL, file":                        {config.NewURL("sqlite:///a/b.db").String(), "sqlite:///a/b.db"},
+		"URL, no scheme":                   {config.NewURL("hush").String(), "***"},
+		"URL, opaque":                      {config.NewURL("redis:hush").String(), "***"},
+		"URL, malformed":                   {config.NewURL("redis://u:hush").String(), "***"},
+		"URL, zero":                        {config.URL{}.String(), ""},
 	}
 	for name, tt := range tests {
 		if tt.got != tt.want {

@@ -12,48 +12,48 @@ import (
 
 const goodKeys = "press:ingest:0123456789abcdef"
 
-func TestProblemsNameTheVariableItsValueAndWhatIsAllowed(t *testing.T) {
+func TestProblemsNameTheVariableTheValueAndWhatIsAccepted(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		variables map[string]string
 		want      string // of the only problem
 	}{
-		"workers not a number":      {map[string]string{"CLUSTER_WORKERS": "banana"}, `CLUSTER_WORKERS="banana": want a whole number, at least 0`},
-		"workers negative":          {map[string]string{"CLUSTER_WORKERS": "-1"}, `CLUSTER_WORKERS="-1": want a whole number, at least 0`},
-		"workers not whole":         {map[string]string{"CLUSTER_WORKERS": "1.5"}, `CLUSTER_WORKERS="1.5": want a whole number, at least 0`},
-		"workers beyond an int":     {map[string]string{"CLUSTER_WORKERS": "99999999999999999999"}, `CLUSTER_WORKERS="99999999999999999999": want a whole number, at least 0`},
-		"port too high":             {map[string]string{"PORT": "65536"}, `PORT="65536": want a whole number from 0 to 65535`},
-		"host with a port":          {map[string]string{"HOST": "127.0.0.1:80"}, `HOST="127.0.0.1:80": want an IP address or host name without a port, or nothing for every address`},
-		"environment unknown":       {map[string]string{"NODE_ENV": "staging"}, `NODE_ENV="staging": want development or production`},
-		"level unknown":             {map[string]string{"LOG_LEVEL": "info+1"}, `LOG_LEVEL="info+1": want debug, info, warn or error`},
-		"format unknown":            {map[string]string{"LOG_FORMAT": "xml"}, `LOG_FORMAT="xml": want text or json`},
-		"PostgreSQL, no database":   {map[string]string{"DATABASE_URL": "postgres://u:pw@db"}, `DATABASE_URL="postgres://***@db": want postgres://user:password@host:port/database`},
-		"PostgreSQL, no host":       {map[string]string{"DATABASE_URL": "postgresql:///f"}, `DATABASE_URL="postgresql:///f": want postgres://user:password@host:port/database`},
-		"too few connections":       {map[string]string{"DATABASE_MAX_CONNECTIONS": "5"}, `DATABASE_MAX_CONNECTIONS="5": want a whole number from 6 to 10000`},
-		"SQLite, relative":          {map[string]string{"DATABASE_URL": "sqlite://data/f.db"}, `DATABASE_URL="sqlite://data/f.db": want sqlite:///absolute/path/to/file.db, postgres://user:password@host:port/database, or nothing for a file under DATA_DIR`},
-		"SQLite, a directory":       {map[string]string{"DATABASE_URL": "sqlite:///data/"}, `DATABASE_URL="sqlite:///data/": want sqlite:///absolute/path/to/file.db, postgres://user:password@host:port/database, or nothing for a file under DATA_DIR`},
-		"Redis by HTTP":             {map[string]string{"REDIS_URL": "http://:pw@r:6379/0"}, `REDIS_URL="http://***@r:6379/0": want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, or nothing`},
-		"a URL beyond reading":      {map[string]string{"REDIS_URL": "redis:/%zz/pw"}, `REDIS_URL="***": want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, or nothing`},
-		"a ping as long as a stall": {map[string]string{"PING_INTERVAL": "60s"}, `PING_INTERVAL="60s": want less than WORKER_STALL_AFTER: a poll waits for so long`},
-		"no room for a message":     {map[string]string{"WS_QUEUE_BYTES": "1Ki"}, `WS_QUEUE_BYTES="1Ki": want at least 64Ki`},
-		"origin with a path":        {map[string]string{"ALLOWED_ORIGINS": "https://a,https://b/"}, `ALLOWED_ORIGINS="https://a,https://b/": "https://b/" is not an origin such as https://screens.example.com, nor *`},
-		"proxy by name":             {map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8,nginx"}, `TRUSTED_PROXIES="10.0.0.0/8,nginx": "nginx" is neither an address nor a CIDR range such as 10.0.0.0/8`},
-		"admin without a port":      {map[string]string{"ADMIN_ADDR": "127.0.0.1"}, `ADMIN_ADDR="127.0.0.1": want host:port, or nothing to disable it`},
-		"admin, port too high":      {map[string]string{"ADMIN_ADDR": ":70000"}, `ADMIN_ADDR=":70000": want host:port, or nothing to disable it`},
-		"socket path too long":      {map[string]string{"CONTROL_SOCKET": "/" + strings.Repeat("x", 107)}, `CONTROL_SOCKET="/` + strings.Repeat("x", 107) + `": want a path of at most 107 bytes, this one has 108`},
-		"not a boolean":             {map[string]string{"AUTO_REGISTER": "maybe"}, `AUTO_REGISTER="maybe": want true or false`},
-		"duration without unit":     {map[string]string{"READ_TIMEOUT": "10"}, `READ_TIMEOUT="10": want a duration such as 500ms, 30s or 5m, over 0`},
-		"timeout of zero":           {map[string]string{"IDLE_TIMEOUT": "0s"}, `IDLE_TIMEOUT="0s": want a duration such as 500ms, 30s or 5m, over 0`},
-		"delay negative":            {map[string]string{"SHUTDOWN_DELAY": "-1s"}, `SHUTDOWN_DELAY="-1s": want a duration such as 500ms, 30s or 5m, at least 0`},
-		"limit of zero":             {map[string]string{"MAX_SERIES": "0"}, `MAX_SERIES="0": want a whole number, over 0`},
-		"size with a wrong unit":    {map[string]string{"MAX_BODY_BYTES": "4MB"}, `MAX_BODY_BYTES="4MB": want a size such as 65536, 512Ki or 4Mi, over 0`},
-		"faults in production":      {map[string]string{"NODE_ENV": "production", "API_KEYS": goodKeys, "FAULT_INJECTION": "true"}, `FAULT_INJECTION="true": is refused in production`},
-		"open in production":        {map[string]string{"NODE_ENV": "production"}, `API_KEYS="": want at least one key in production`},
-		"certificate alone":         {map[string]string{"TLS_CERT_FILE": "/c.pem"}, `TLS_KEY_FILE="": want a key, since TLS_CERT_FILE is set`},
-		"key alone":                 {map[string]string{"TLS_KEY_FILE": "/k.pem"}, `TLS_CERT_FILE="": want a certificate, since TLS_KEY_FILE is set`},
-		"no such certificate":       {map[string]string{"TLS_CERT_FILE": "/no/c.pem", "TLS_KEY_FILE": "/no/k.pem"}, `TLS_CERT_FILE="/no/c.pem": open /no/c.pem: no such file or directory`},
-		"queue below a request":     {map[string]string{"INGEST_QUEUE": "9999"}, `INGEST_QUEUE="9999": want at least MAX_POINTS_PER_REQUEST`},
-		"memory below a body":       {map[string]string{"INGEST_MEMORY": "1Mi"}, `INGEST_MEMORY="1Mi": want at least MAX_BODY_BYTES`},
+		"workers not a number":                {map[string]string{"CLUSTER_WORKERS": "banana"}, `CLUSTER_WORKERS="banana": want a whole number, at least 0`},
+		"workers negative":                    {map[string]string{"CLUSTER_WORKERS": "-1"}, `CLUSTER_WORKERS="-1": want a whole number, at least 0`},
+		"workers not whole":                   {map[string]string{"CLUSTER_WORKERS": "1.5"}, `CLUSTER_WORKERS="1.5": want a whole number, at least 0`},
+		"workers beyond an int":               {map[string]string{"CLUSTER_WORKERS": "99999999999999999999"}, `CLUSTER_WORKERS="99999999999999999999": want a whole number, at least 0`},
+		"port too high":                       {map[string]string{"PORT": "65536"}, `PORT="65536": want a whole number from 0 to 65535`},
+		"host with a port":                    {map[string]string{"HOST": "127.0.0.1:80"}, `HOST="127.0.0.1:80": want an IP address or host name without a port, or nothing for every address`},
+		"environment unknown":                 {map[string]string{"NODE_ENV": "staging"}, `NODE_ENV="staging": want development or production`},
+		"level unknown":                       {map[string]string{"LOG_LEVEL": "info+1"}, `LOG_LEVEL="info+1": want debug, info, warn or error`},
+		"format unknown":                      {map[string]string{"LOG_FORMAT": "xml"}, `LOG_FORMAT="xml": want text or json`},
+		"PostgreSQL, no database":             {map[string]string{"DATABASE_URL": "postgres://u:pw@db"}, `DATABASE_URL="postgres://***@db": want postgres://user:password@host:port/database`},
+		"PostgreSQL, no host":                 {map[string]string{"DATABASE_URL": "postgresql:///f"}, `DATABASE_URL="postgresql:///f": want postgres://user:password@host:port/database`},
+		"too few connections":                 {map[string]string{"DATABASE_MAX_CONNECTIONS": "5"}, `DATABASE_MAX_CONNECTIONS="5": want a whole number from 6 to 10000`},
+		"SQLite, relative":                    {map[string]string{"DATABASE_URL": "sqlite://data/f.db"}, `DATABASE_URL="sqlite://data/f.db": want sqlite:///absolute/path/to/file.db, postgres://user:password@host:port/database, or nothing for a file under DATA_DIR`},
+		"SQLite, a directory":                 {map[string]string{"DATABASE_URL": "sqlite:///data/"}, `DATABASE_URL="sqlite:///data/": want sqlite:///absolute/path/to/file.db, postgres://user:password@host:port/database, or nothing for a file under DATA_DIR`},
+		"Redis, wrong scheme":                 {map[string]string{"REDIS_URL": "http://:pw@r:6379/0"}, `REDIS_URL="http://***@r:6379/0": want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, or nothing`},
+		"Redis, malformed URL":                {map[string]string{"REDIS_URL": "redis:/%zz/pw"}, `REDIS_URL="***": want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, or nothing`},
+		"ping interval not below stall limit": {map[string]string{"PING_INTERVAL": "60s"}, `PING_INTERVAL="60s": want less than WORKER_STALL_AFTER: a poll waits for so long`},
+		"socket queue too small":              {map[string]string{"WS_QUEUE_BYTES": "1Ki"}, `WS_QUEUE_BYTES="1Ki": want at least 64Ki`},
+		"origin with a path":                  {map[string]string{"ALLOWED_ORIGINS": "https://a,https://b/"}, `ALLOWED_ORIGINS="https://a,https://b/": "https://b/" is not an origin such as https://screens.example.com, nor *`},
+		"proxy by name":                       {map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8,nginx"}, `TRUSTED_PROXIES="10.0.0.0/8,nginx": "nginx" is neither an address nor a CIDR range such as 10.0.0.0/8`},
+		"admin without a port":                {map[string]string{"ADMIN_ADDR": "127.0.0.1"}, `ADMIN_ADDR="127.0.0.1": want host:port, or nothing to disable it`},
+		"admin, port too high":                {map[string]string{"ADMIN_ADDR": ":70000"}, `ADMIN_ADDR=":70000": want host:port, or nothing to disable it`},
+		"socket path too long":                {map[string]string{"CONTROL_SOCKET": "/" + strings.Repeat("x", 107)}, `CONTROL_SOCKET="/` + strings.Repeat("x", 107) + `": want a path of at most 107 bytes, this one has 108`},
+		"not a boolean":                       {map[string]string{"AUTO_REGISTER": "maybe"}, `AUTO_REGISTER="maybe": want true or false`},
+		"duration without unit":               {map[string]string{"READ_TIMEOUT": "10"}, `READ_TIMEOUT="10": want a duration such as 500ms, 30s or 5m, over 0`},
+		"timeout of zero":                     {map[string]string{"IDLE_TIMEOUT": "0s"}, `IDLE_TIMEOUT="0s": want a duration such as 500ms, 30s or 5m, over 0`},
+		"delay negative":                      {map[string]string{"SHUTDOWN_DELAY": "-1s"}, `SHUTDOWN_DELAY="-1s": want a duration such as 500ms, 30s or 5m, at least 0`},
+		"limit of zero":                       {map[string]string{"MAX_SERIES": "0"}, `MAX_SERIES="0": want a whole number, over 0`},
+		"size with a wrong unit":              {map[string]string{"MAX_BODY_BYTES": "4MB"}, `MAX_BODY_BYTES="4MB": want a size such as 65536, 512Ki or 4Mi, over 0`},
+		"faults in production":                {map[string]string{"NODE_ENV": "production", "API_KEYS": goodKeys, "FAULT_INJECTION": "true"}, `FAULT_INJECTION="true": is refused in production`},
+		"no key in production":                {map[string]string{"NODE_ENV": "production"}, `API_KEYS="": want at least one key in production`},
+		"certificate alone":                   {map[string]string{"TLS_CERT_FILE": "/c.pem"}, `TLS_KEY_FILE="": want a key, since TLS_CERT_FILE is set`},
+		"key alone":                           {map[string]string{"TLS_KEY_FILE": "/k.pem"}, `TLS_CERT_FILE="": want a certificate, since TLS_KEY_FILE is set`},
+		"no such certificate":                 {map[string]string{"TLS_CERT_FILE": "/no/c.pem", "TLS_KEY_FILE": "/no/k.pem"}, `TLS_CERT_FILE="/no/c.pem": open /no/c.pem: no such file or directory`},
+		"queue smaller than a request":        {map[string]string{"INGEST_QUEUE": "9999"}, `INGEST_QUEUE="9999": want at least MAX_POINTS_PER_REQUEST`},
+		"memory smaller than a body":          {map[string]string{"INGEST_MEMORY": "1Mi"}, `INGEST_MEMORY="1Mi": want at least MAX_BODY_BYTES`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -66,15 +66,15 @@ func TestProblemsNameTheVariableItsValueAndWhatIsAllowed(t *testing.T) {
 	}
 }
 
-func TestProblemsOfKeysPointAtTheKeyAndHideIt(t *testing.T) {
+func TestAPIKeyProblemsNameThePositionOnly(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		keys, want string
 		production bool
 	}{
-		"no form at all":       {keys: "hush-hush", want: "key 1: want name:role:secret"},
+		"not a key":            {keys: "hush-hush", want: "key 1: want name:role:secret"},
 		"no secret":            {keys: "a:read:", want: "key 1: want name:role:secret"},
-		"one key too many":     {keys: "a:read:hush,", want: "key 2: want name:role:secret"},
+		"trailing comma":       {keys: "a:read:hush,", want: "key 2: want name:role:secret"},
 		"role unknown":         {keys: "a:read:hush,hush:write:b", want: "key 2: want the role read, ingest, operate or admin"},
 		"name with a space":    {keys: "a b:read:hush", want: "key 1: want a name of 1 to 64 letters, digits or ._-"},
 		"secret with a space":  {keys: "a:read:hush hush", want: "key 1: want a secret of printable ASCII without spaces"},
@@ -116,7 +116,7 @@ func TestAllProblemsAreReportedTogether(t *testing.T) {
 	}
 }
 
-func TestAboutKeepsTheProblemsOfSomeVariables(t *testing.T) {
+func TestAboutSelectsTheProblemsOfTheNamedVariables(t *testing.T) {
 	t.Parallel()
 	_, problems := load(t, map[string]string{"PORT": "http", "MAX_SERIES": "-3"})
 	if err := problems.About("HOST", "CONTROL_SOCKET"); err != nil {
@@ -128,7 +128,7 @@ func TestAboutKeepsTheProblemsOfSomeVariables(t *testing.T) {
 	}
 }
 
-func TestFilesGiveValues(t *testing.T) {
+func TestVariablesAreReadFromFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := func(name, text string) string {
@@ -151,13 +151,13 @@ func TestFilesGiveValues(t *testing.T) {
 			}
 		}
 	})
-	t.Run("which change", func(t *testing.T) {
+	t.Run("after the file has changed", func(t *testing.T) {
 		path := file("changing", "warn")
 		before, _ := load(t, map[string]string{"LOG_LEVEL_FILE": path})
 		file("changing", "debug")
 		after, _ := load(t, map[string]string{"LOG_LEVEL_FILE": path})
 		if before.LogLevel == after.LogLevel {
-			t.Errorf("LOG_LEVEL before and after = %v, want another one", after.LogLevel)
+			t.Errorf("LOG_LEVEL before and after = %v, want a different level", after.LogLevel)
 		}
 	})
 	short := file("short", "a:read:hush")
@@ -167,7 +167,7 @@ func TestFilesGiveValues(t *testing.T) {
 		want      string
 	}{
 		"both are set":            {map[string]string{"API_KEYS": "a:read:hush", "API_KEYS_FILE": short}, `API_KEYS="***": API_KEYS_FILE="` + short + `" is set, too; want one of them`},
-		"both, where empty means": {map[string]string{"ADMIN_ADDR": "", "ADMIN_ADDR_FILE": short}, `ADMIN_ADDR="": ADMIN_ADDR_FILE="` + short + `" is set, too; want one of them`},
+		"both are set, one empty": {map[string]string{"ADMIN_ADDR": "", "ADMIN_ADDR_FILE": short}, `ADMIN_ADDR="": ADMIN_ADDR_FILE="` + short + `" is set, too; want one of them`},
 		"no such file":            {map[string]string{"PORT_FILE": dir + "/none"}, `PORT="": open ` + dir + `/none: no such file or directory (from PORT_FILE=` + dir + `/none)`},
 		"a directory":             {map[string]string{"PORT_FILE": dir}, `PORT="": read ` + dir + `: is a directory (from PORT_FILE=` + dir + `)`},
 		"too large":               {map[string]string{"API_KEYS_FILE": huge}, `API_KEYS="": ` + huge + ` holds more than 1048576 bytes (from API_KEYS_FILE=` + huge + `)`},
