@@ -8,6 +8,7 @@ import (
 
 	"smart-factory-backend/app/config"
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 	"smart-factory-backend/app/store/postgres"
 	"smart-factory-backend/app/store/sqlite"
 )
@@ -78,7 +79,7 @@ func (a *App) whereStored() slog.Attr {
 
 // storeFault hears of the store's troubles and of their end.
 func (a *App) storeFault(err error) {
-	var embedded *sqlite.PanicError
+	var embedded *store.PanicError
 	var served *postgres.PanicError
 	panicked := func(stack []byte) {
 		a.log.Error("panic contained", slog.String(keyPlace, "store"), slog.String(keyError, err.Error()), slog.String(keyStack, string(stack)))

@@ -82,7 +82,7 @@ func (c *committer) planRegistration(group []*request) *registration {
 			newMachine := machine == nil && !newMachines[k.machine]
 			if newSeries && len(s.registry.byKey)+len(plan.newSeries) >= s.options.MaxSeries ||
 				newMachine && len(s.registry.machines)+len(plan.newMachines) >= s.options.MaxSeries {
-				r.refuse(e, limitError(s.options.MaxSeries))
+				r.rejectEntry(e, limitError(s.options.MaxSeries))
 				continue
 			}
 			if newMachine {

@@ -3,9 +3,10 @@ package postgres
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync/atomic"
 	"time"
+
+	"smart-factory-backend/app/store"
 )
 
 // committer takes what is queued and commits it in one transaction; a Store
@@ -18,13 +19,11 @@ import (
 type committer struct {
 	store *Store
 	batch batch
-	group []*request // memory
 }
 
 // counters are the figures of Stats.
 type counters struct {
-	points, commits  atomic.Uint64
-	total, last      atomic.Int64 // time in commits, in nanoseconds
+	store.CommitStats
 	expired, evicted atomic.Uint64
 }
 
@@ -33,24 +32,7 @@ var errStale = errors.New("registry has changed")
 
 // run commits until the queue is closed and empty.
 func (c *committer) run() {
-	q := c.store.queue
-	for range q.wake {
-		for {
-			group, over := q.take(c.group[:0], c.store.options.groupReadings)
-			c.group = group
-			if over {
-				q.signal() // the other committers end too
-				return
-			}
-			if len(group) == 0 {
-				break
-			}
-			c.commit(group)
-			clear(group)
-			// Let the clients that were answered queue their next readings.
-			runtime.Gosched()
-		}
-	}
+	c.store.queue.Run(c.store.options.groupReadings, c.commit, nil)
 }
 
 // commit makes the readings of group durable and answers the callers.
@@ -76,17 +58,13 @@ func (c *committer) commit(group []*request) {
 	if err == nil {
 		accepted := readings
 		for _, r := range group {
-			accepted -= r.refused
+			accepted -= r.rejectedLate
 		}
-		took := int64(time.Since(start))
-		s.counters.points.Add(uint64(accepted))
-		s.counters.commits.Add(1)
-		s.counters.total.Add(took)
-		s.counters.last.Store(took)
+		s.counters.Observe(time.Since(start), accepted)
 	}
-	s.queue.release(readings)
+	s.queue.Release(readings)
 	for _, r := range group {
-		r.done <- err
+		r.Finish(err)
 	}
 }
 
@@ -182,7 +160,7 @@ func (c *committer) compare(group []*request) (version int64, newcomers bool) {
 			case known != nil:
 				e.series = known
 			case !s.options.AutoRegister:
-				r.refuse(e, notRegistered(e.series.key))
+				r.rejectEntry(e, store.NotRegistered(e.series.machine, e.series.metric))
 				continue
 			default:
 				newcomers = true
@@ -190,8 +168,8 @@ func (c *committer) compare(group []*request) (version int64, newcomers bool) {
 					e.series = &series{key: e.series.key, retention: e.series.retention}
 				}
 			}
-			if err := s.fresh(e.series, e.point.ObservedAt, now); err != nil {
-				r.refuse(e, err)
+			if err := s.checkExpiry(e.series, e.point.ObservedAt, now); err != nil {
+				r.rejectEntry(e, err)
 			}
 		}
 	}

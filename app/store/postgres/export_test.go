@@ -148,16 +148,6 @@ func Windows(partitions []Span, from, to int64, backward bool) (spans []Span) {
 
 const MaxWindowPartitions = maxWindowPartitions
 
-// HistoryCursor returns the cursor that continues after a point.
-func HistoryCursor(machine, metric string, at int64) string {
-	return encodeCursor(historyCursor, position{key{machine, metric}, at})
-}
-
-func DecodeHistoryCursor(cursor string) (machine, metric string, at int64, err error) {
-	p, err := decodeCursor(historyCursor, cursor)
-	return p.machine, p.metric, p.at, err
-}
-
 // Migrations returns the names of the migrations in files.
 func Migrations(files fs.FS) (names []string, err error) {
 	all, err := migrations(files)

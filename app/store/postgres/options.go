@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"smart-factory-backend/app/store"
 )
 
 // Options configure Open. Zero means the default given with each field.
@@ -69,8 +71,6 @@ type Options struct {
 }
 
 const (
-	defaultMaxSeries        = 100_000
-	defaultQueueReadings    = 1 << 18
 	defaultMaxConns         = 16
 	defaultConnectTimeout   = 5 * time.Second
 	defaultStatementTimeout = 10 * time.Second
@@ -83,24 +83,16 @@ const (
 
 // validate reports all bad fields together.
 func (o Options) validate() error {
-	var errs []error
+	errs := store.CheckNotNegative(
+		store.Number{Name: "MaxSeries", Value: int64(o.MaxSeries)},
+		store.Number{Name: "QueueReadings", Value: int64(o.QueueReadings)},
+		store.Number{Name: "Retention", Value: int64(o.Retention)},
+		store.Number{Name: "MaxBytes", Value: o.MaxBytes},
+		store.Number{Name: "ConnectTimeout", Value: int64(o.ConnectTimeout)},
+		store.Number{Name: "StatementTimeout", Value: int64(o.StatementTimeout)},
+	)
 	if o.URL == "" {
 		errs = append(errs, errors.New("no URL"))
-	}
-	for _, field := range []struct {
-		name  string
-		value int64
-	}{
-		{"MaxSeries", int64(o.MaxSeries)},
-		{"QueueReadings", int64(o.QueueReadings)},
-		{"Retention", int64(o.Retention)},
-		{"MaxBytes", o.MaxBytes},
-		{"ConnectTimeout", int64(o.ConnectTimeout)},
-		{"StatementTimeout", int64(o.StatementTimeout)},
-	} {
-		if field.value < 0 {
-			errs = append(errs, fmt.Errorf("%s is negative: %d", field.name, field.value))
-		}
 	}
 	if o.MaxConns != 0 && o.MaxConns < minConns {
 		errs = append(errs, fmt.Errorf("MaxConns is less than %d: %d", minConns, o.MaxConns))
@@ -109,28 +101,21 @@ func (o Options) validate() error {
 }
 
 func (o Options) withDefaults() Options {
-	setDefault(&o.MaxSeries, defaultMaxSeries)
-	setDefault(&o.QueueReadings, defaultQueueReadings)
-	setDefault(&o.MaxConns, defaultMaxConns)
-	setDefault(&o.ConnectTimeout, defaultConnectTimeout)
-	setDefault(&o.StatementTimeout, defaultStatementTimeout)
-	setDefault(&o.committers, defaultCommitters)
-	setDefault(&o.groupReadings, defaultGroupReadings)
-	setDefault(&o.pollEvery, time.Second)
-	setDefault(&o.upkeepEvery, 30*time.Second)
-	setDefault(&o.rollEvery, 2*time.Minute)
-	setDefault(&o.startWithin, 15*time.Second)
+	store.SetDefault(&o.MaxSeries, store.DefaultMaxSeries)
+	store.SetDefault(&o.QueueReadings, store.DefaultQueueReadings)
+	store.SetDefault(&o.MaxConns, defaultMaxConns)
+	store.SetDefault(&o.ConnectTimeout, defaultConnectTimeout)
+	store.SetDefault(&o.StatementTimeout, defaultStatementTimeout)
+	store.SetDefault(&o.committers, defaultCommitters)
+	store.SetDefault(&o.groupReadings, defaultGroupReadings)
+	store.SetDefault(&o.pollEvery, time.Second)
+	store.SetDefault(&o.upkeepEvery, 30*time.Second)
+	store.SetDefault(&o.rollEvery, 2*time.Minute)
+	store.SetDefault(&o.startWithin, 15*time.Second)
 	if o.now == nil {
 		o.now = time.Now
 	}
 	return o
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 func (o *Options) event(e Event) {
@@ -145,11 +130,5 @@ func (o *Options) nowMillis() int64 { return o.now().UnixMilli() }
 // expiry is the time before which readings with the given retention are
 // expired; see factory.Metric.
 func (o *Options) expiry(retention time.Duration, now int64) int64 {
-	if retention == 0 {
-		retention = o.Retention
-	}
-	if retention <= 0 {
-		return minTime
-	}
-	return now - int64(retention/time.Millisecond)
+	return store.Expiry(retention, o.Retention, now)
 }

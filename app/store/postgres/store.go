@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
+
+	"smart-factory-backend/app/store"
 
 	"smart-factory-backend/app/factory"
 
@@ -23,7 +24,7 @@ type Store struct {
 
 	registry   registryCache
 	partitions partitionManager
-	queue      *queue
+	queue      *store.Queue[*request]
 	faults     faultState
 	monitor    connMonitor
 	leader     leader
@@ -51,7 +52,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.partitions.store, s.monitor.store, s.leader.store = s, s, s
 	s.monitor.wakeup = make(chan struct{}, 1)
 	s.faults.onFault = o.OnFault
-	s.queue = newQueue(s.options.QueueReadings)
+	s.queue = store.NewQueue[*request](s.options.QueueReadings)
 	if err := s.connect(ctx); err != nil {
 		s.closePools()
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -111,7 +112,7 @@ func (s *Store) start() {
 // running queries.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
-		s.queue.close()
+		s.queue.Close()
 		s.committers.Wait()
 		s.stopBackground()
 		s.background.Wait()
@@ -134,8 +135,7 @@ func (s *Store) closePools() {
 
 // Ready implements factory.Store.
 func (s *Store) Ready() error {
-	queued, closed := s.queue.queued()
-	if closed {
+	if s.queue.Closed() {
 		return errClosed
 	}
 	for _, part := range []int{faultConnection, faultCommit} {
@@ -143,33 +143,27 @@ func (s *Store) Ready() error {
 			return err
 		}
 	}
-	if queued >= s.options.QueueReadings {
-		return fmt.Errorf("%d readings are queued: %w", queued, factory.ErrOverloaded)
-	}
-	return nil
+	return s.queue.CheckFull()
 }
 
 // Stats implements factory.Store. Series, machines and bytes describe the
 // database, all other figures this replica.
 func (s *Store) Stats() factory.StoreStats {
 	series, machines := s.registry.counts()
-	queued, _ := s.queue.queued()
-	return factory.StoreStats{
-		Engine:            "postgres",
-		Series:            series,
-		Machines:          machines,
-		Points:            s.counters.points.Load(),
-		Commits:           s.counters.commits.Load(),
-		CommitSeconds:     time.Duration(s.counters.total.Load()).Seconds(),
-		LastCommitSeconds: time.Duration(s.counters.last.Load()).Seconds(),
-		QueuedReadings:    queued,
-		QueueCapacity:     s.options.QueueReadings,
-		Bytes:             s.monitor.bytes.Load(),
-		MaxBytes:          s.options.MaxBytes,
-		ExpiredPoints:     s.counters.expired.Load(),
-		EvictedPoints:     s.counters.evicted.Load(),
-		Integrity:         factory.IntegrityUnchecked,
+	stats := factory.StoreStats{
+		Engine:         "postgres",
+		Series:         series,
+		Machines:       machines,
+		QueuedReadings: s.queue.Size(),
+		QueueCapacity:  s.options.QueueReadings,
+		Bytes:          s.monitor.bytes.Load(),
+		MaxBytes:       s.options.MaxBytes,
+		ExpiredPoints:  s.counters.expired.Load(),
+		EvictedPoints:  s.counters.evicted.Load(),
+		Integrity:      factory.IntegrityUnchecked,
 	}
+	s.counters.Fill(&stats)
+	return stats
 }
 
 // Leading reports whether this replica is the leader.

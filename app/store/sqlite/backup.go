@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"smart-factory-backend/app/store"
+
 	"smart-factory-backend/app/factory"
 )
 
@@ -59,12 +61,12 @@ func backup(ctx context.Context, file *databaseFile, to string) (err error) {
 	}
 	part := to + ".part"
 	if err := os.Remove(part); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return unavailable(fmt.Sprintf("back up to %q", to), err)
+		return store.Unavailable(fmt.Sprintf("back up to %q", to), err)
 	}
 	defer func() {
 		if err != nil {
 			_ = os.Remove(part)
-			err = unavailable(fmt.Sprintf("back up to %q", to), err)
+			err = store.Unavailable(fmt.Sprintf("back up to %q", to), err)
 		}
 	}()
 	if err := copyInto(ctx, file, part); err != nil {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"smart-factory-backend/app/store"
+
 	"smart-factory-backend/app/factory"
 )
 
@@ -29,14 +31,14 @@ func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factor
 	reader := s.newSeriesReader(ctx)
 	defer reader.close()
 	left := min(q.Limit, math.MaxInt-1)
-	var last position
+	var last store.Position
 	for _, of := range all {
 		b := bucketBuilder{interval: q.Interval, location: q.Location, from: q.From, to: q.To, limit: left + 1}
 		switch {
-		case of.metric < after.metric:
+		case of.metric < after.Metric:
 			continue
-		case of.metric == after.metric && q.Cursor != "":
-			_, b.from = q.Interval.Bounds(after.at, q.Location)
+		case of.metric == after.Metric && q.Cursor != "":
+			_, b.from = q.Interval.Bounds(after.At, q.Location)
 			b.from = max(b.from, q.From)
 		}
 		// One more than fits tells whether there is a next page.
@@ -49,11 +51,11 @@ func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factor
 		if len(buckets) > 0 {
 			meta := of.meta.Load()
 			page.Series = append(page.Series, factory.BucketSeries{Metric: of.metric, Unit: meta.unit, Kind: meta.kind, Buckets: buckets})
-			last = position{key: of.key, at: buckets[len(buckets)-1].Start}
+			last = positionOf(of.key, buckets[len(buckets)-1].Start)
 			left -= len(buckets)
 		}
 		if more {
-			page.NextCursor = encodeCursor(bucketsCursor, last)
+			page.NextCursor = bucketsCursor.Encode(last)
 			return page, nil
 		}
 	}
@@ -181,7 +183,7 @@ func (r *seriesReader) buckets(s *series, b *bucketBuilder) ([]factory.Bucket, e
 	}
 	err := r.fillBuckets(s, b)
 	if err != nil {
-		return nil, unavailable(fmt.Sprintf("read machine %q, metric %q", s.machine, s.metric), err)
+		return nil, store.Unavailable(fmt.Sprintf("read machine %q, metric %q", s.machine, s.metric), err)
 	}
 	return b.finish(), nil
 }

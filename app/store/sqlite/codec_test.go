@@ -6,7 +6,6 @@ import (
 	"hash/crc32"
 	"math"
 	"slices"
-	"strings"
 	"testing"
 
 	"smart-factory-backend/app/factory"
@@ -267,28 +266,6 @@ func FuzzDecodeLog(f *testing.F) {
 		gotIDs, got, refused := refuse(sqlite.EncodeLog(ids, points))
 		if refused || !slices.Equal(gotIDs, ids) || !samePoints(got, points) {
 			t.Fatalf("DecodeLog(EncodeLog(%v, %v)) = %v, %v, refused %v", ids, points, gotIDs, got, refused)
-		}
-	})
-}
-
-func FuzzCursor(f *testing.F) {
-	f.Add("press-4", "temperature", int64(5), "SAA")
-	f.Add("é/ ü", "", int64(math.MinInt64), "")
-	f.Add(strings.Repeat("x", 128), strings.Repeat("y", 128), int64(math.MaxInt64), strings.Repeat("A", 2000))
-	f.Fuzz(func(t *testing.T, machine, metric string, at int64, text string) {
-		if len(machine) <= factory.MaxNameBytes && len(metric) <= factory.MaxNameBytes {
-			cursor := sqlite.HistoryCursor(machine, metric, at)
-			gotMachine, gotMetric, gotAt, err := sqlite.DecodeHistoryCursor(cursor)
-			if err != nil || gotMachine != machine || gotMetric != metric || gotAt != at {
-				t.Fatalf("cursor of (%q, %q, %d) = (%q, %q, %d), %v", machine, metric, at, gotMachine, gotMetric, gotAt, err)
-			}
-		}
-		machine, metric, at, err := sqlite.DecodeHistoryCursor(text)
-		if err == nil && sqlite.HistoryCursor(machine, metric, at) != text {
-			t.Errorf("DecodeHistoryCursor(%q) accepts what is not a cursor", text)
-		}
-		if err != nil && !errors.Is(err, factory.ErrInvalid) {
-			t.Errorf("DecodeHistoryCursor(%q) = %v, want ErrInvalid", text, err)
 		}
 	})
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	storage "smart-factory-backend/app/store"
+
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/store/sqlite"
 )
@@ -136,7 +138,7 @@ func TestPanicInCommitIsContained(t *testing.T) {
 	if !errors.Is(err, factory.ErrUnavailable) || strings.Contains(err.Error(), "goroutine") {
 		t.Errorf("Append = %v, want ErrUnavailable without a stack", err)
 	}
-	var crash *sqlite.PanicError
+	var crash *storage.PanicError
 	if err := <-faults; !errors.As(err, &crash) || crash.Value != "a broken invariant" || !strings.Contains(string(crash.Stack), "failure_test.go") {
 		t.Errorf("OnFault(%v), want the panic with its stack", err)
 	}

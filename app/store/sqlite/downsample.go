@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"smart-factory-backend/app/store"
+
 	"smart-factory-backend/app/factory"
 )
 
@@ -28,7 +30,7 @@ func (s *Store) Downsample(ctx context.Context, q factory.DownsampleQuery) (all 
 	for _, s := range selected {
 		points, err := reader.downsample(s, q.From, q.To, q.Points)
 		if err != nil {
-			return nil, unavailable(fmt.Sprintf("read machine %q, metric %q", s.machine, s.metric), err)
+			return nil, store.Unavailable(fmt.Sprintf("read machine %q, metric %q", s.machine, s.metric), err)
 		}
 		if len(points) > 0 {
 			all = append(all, factory.Series{Metric: s.metric, Unit: s.meta.Load().unit, Points: points})

@@ -1,11 +1,6 @@
 package sqlite
 
-import (
-	"errors"
-	"fmt"
-
-	"smart-factory-backend/app/factory"
-)
+import "errors"
 
 // Reasons why Open refuses. The error that Open returns wraps one of them and
 // names the path.
@@ -25,11 +20,9 @@ var (
 	ErrCorrupt = errors.New("corrupt")
 )
 
-// errClosed answers every call after Close.
-var errClosed = fmt.Errorf("store is closed: %w", factory.ErrUnavailable)
-
-// unavailable turns a cause into an error of the kind ErrUnavailable that
-// still wraps the cause.
-func unavailable(doing string, cause error) error {
-	return fmt.Errorf("%s: %w: %w", doing, factory.ErrUnavailable, cause)
-}
+// The parts of the store whose faults are tracked.
+const (
+	faultCommit = iota
+	faultSeal
+	faultParts
+)

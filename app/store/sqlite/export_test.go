@@ -141,16 +141,6 @@ func DecodeLog(data []byte, add func(id int64, p factory.Point) error) error {
 	return decodeLog(data, add)
 }
 
-// HistoryCursor makes the cursor that continues after a point.
-func HistoryCursor(machine, metric string, at int64) string {
-	return encodeCursor(historyCursor, position{key{machine, metric}, at})
-}
-
-func DecodeHistoryCursor(cursor string) (machine, metric string, at int64, err error) {
-	p, err := decodeCursor(historyCursor, cursor)
-	return p.machine, p.metric, p.at, err
-}
-
 // What Open goes by when it refuses.
 var (
 	MountType     = mountType

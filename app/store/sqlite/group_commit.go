@@ -1,23 +1,24 @@
 package sqlite
 
 import (
-	"runtime"
-	"sync/atomic"
+	"math"
 	"time"
+
+	"smart-factory-backend/app/store"
 )
 
 // committer takes everything that is queued, commits it as one log row and
 // hands the points to their series. While it commits, the next group gathers;
 // when nothing waits, a single reading is committed at once.
 type committer struct {
-	queue     *queue
+	queue     *store.Queue[*request]
 	writer    *writer
 	catalog   *catalog
 	sealer    *sealer
 	sealQueue *sealQueue
 	options   Options
-	faults    *faultState
-	counters  counters
+	faults    *store.Faults
+	stats     store.CommitStats
 
 	// The fields below belong to the committing goroutine.
 	lastSeq    int64 // of the last durable log row
@@ -27,53 +28,18 @@ type committer struct {
 	dirty         bool
 	dirtyMachines map[string]bool
 	encoder       logEncoder
-	groupBuf      []*request // the memory of the next group, empty
 }
 
-// counters are the figures of Stats.
-type counters struct {
-	points, commits atomic.Uint64
-	total, last     atomic.Int64 // time in commits, in nanoseconds
-}
-
-func (c *counters) observe(took time.Duration, points int) {
-	c.points.Add(uint64(points))
-	c.commits.Add(1)
-	c.total.Add(int64(took))
-	c.last.Store(int64(took))
-}
-
-// run commits until the queue is closed and empty.
+// run commits until the queue is closed and empty. While the disk fails, a
+// periodic empty commit finds out when it works again.
 func (c *committer) run() {
-	probe := time.NewTimer(c.options.probeEvery)
+	probe := time.NewTicker(c.options.probeEvery)
 	defer probe.Stop()
-	for {
-		select {
-		case <-c.queue.wake:
-		case <-probe.C:
-			probe.Reset(c.options.probeEvery)
-			if c.faults.commitFault() == nil {
-				continue
-			}
-			// An empty group shows whether the disk is back.
-			c.commit(nil)
-			continue
-		}
-		for {
-			group, closed := c.queue.yield(c.groupBuf)
-			c.groupBuf = group[:0]
-			if len(group) == 0 {
-				if closed {
-					return
-				}
-				break
-			}
+	c.queue.Run(math.MaxInt, func(group []*request) {
+		if len(group) > 0 || c.faults.Get(faultCommit) != nil {
 			c.commit(group)
-			clear(group)
-			// Let the clients that were answered queue their next readings.
-			runtime.Gosched()
 		}
-	}
+	}, probe.C)
 }
 
 // commit makes the requests of group durable, shows them to readers and
@@ -106,14 +72,14 @@ func (c *committer) commitReadings(group []*request) {
 	accepted, err := c.tryCommit(group, readings)
 	if err != nil {
 		c.dirty = true
-		err = unavailable("commit", err)
+		err = store.Unavailable("commit", err)
 	} else {
-		c.counters.observe(time.Since(start), accepted)
+		c.stats.Observe(time.Since(start), accepted)
 	}
-	c.faults.setCommit(err)
-	c.queue.release(readings)
+	c.faults.Set(faultCommit, err)
+	c.queue.Release(readings)
 	for _, r := range group {
-		r.done <- err
+		r.Finish(err)
 	}
 }
 
@@ -121,7 +87,7 @@ func (c *committer) commitReadings(group []*request) {
 // returns how many of them it accepted, or an error, also for a panic, when
 // none may be acknowledged.
 func (c *committer) tryCommit(group []*request, readings int) (accepted int, err error) {
-	defer recoverAs(&err)
+	defer store.RecoverAs(&err)
 	pending := c.register(group)
 	accepted = readings - pending.rejected
 	row := c.encode(group, accepted)

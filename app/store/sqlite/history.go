@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 
+	"smart-factory-backend/app/store"
+
 	"smart-factory-backend/app/factory"
 )
 
@@ -25,20 +27,18 @@ func (s *Store) History(ctx context.Context, q factory.HistoryQuery) (factory.Hi
 	return reader.page(all, q, after)
 }
 
-// querySeries returns the series that a query is about, all or those listed,
-// and the position that its cursor stands for.
-func (s *Store) querySeries(machine string, metrics []string, kind byte, cursor string) (all []*series, after position, err error) {
+// querySeries returns the series of a machine that a query covers, and the
+// position of its cursor. Without a cursor, the position is before all points.
+func (s *Store) querySeries(machine string, metrics []string, kind store.CursorKind, cursor string) (all []*series, after store.Position, err error) {
 	if s.catalog.machine(machine) == nil {
 		return nil, after, fmt.Errorf("machine %q: %w", machine, factory.ErrNotFound)
 	}
-	after = position{at: math.MinInt64}
-	if cursor != "" {
-		if after, err = decodeCursor(kind, cursor); err != nil {
-			return nil, after, err
-		}
-		if after.machine != machine {
-			return nil, after, fmt.Errorf("cursor belongs to machine %q, not %q: %w", after.machine, machine, factory.ErrInvalid)
-		}
+	after, ok, err := kind.DecodeFor(machine, cursor)
+	if err != nil {
+		return nil, after, err
+	}
+	if !ok {
+		after.At = math.MinInt64
 	}
 	return filterMetrics(s.catalog.machineSeries(machine), metrics), after, nil
 }
@@ -63,19 +63,19 @@ func filterMetrics(all []*series, metrics []string) []*series {
 }
 
 // page collects up to q.Limit points of the series, after the position.
-func (r *seriesReader) page(all []*series, q factory.HistoryQuery, after position) (page factory.HistoryPage, err error) {
+func (r *seriesReader) page(all []*series, q factory.HistoryQuery, after store.Position) (page factory.HistoryPage, err error) {
 	left := min(q.Limit, math.MaxInt-1)
-	var last position
+	var last store.Position
 	for _, s := range all {
 		from := q.From
 		switch {
-		case s.metric < after.metric:
+		case s.metric < after.Metric:
 			continue
-		case s.metric == after.metric && after.machine != "":
-			if after.at == math.MaxInt64 {
+		case s.metric == after.Metric && after.Machine != "":
+			if after.At == math.MaxInt64 {
 				continue
 			}
-			from = max(from, after.at+1)
+			from = max(from, after.At+1)
 		}
 		// One more than fits tells whether there is a next page.
 		points, err := r.points(s, from, q.To, left+1)
@@ -86,11 +86,11 @@ func (r *seriesReader) page(all []*series, q factory.HistoryQuery, after positio
 		points = points[:min(left, len(points))]
 		if len(points) > 0 {
 			page.Series = append(page.Series, factory.Series{Metric: s.metric, Unit: s.meta.Load().unit, Points: points})
-			last = position{key: s.key, at: points[len(points)-1].ObservedAt}
+			last = positionOf(s.key, points[len(points)-1].ObservedAt)
 			left -= len(points)
 		}
 		if more {
-			page.NextCursor = encodeCursor(historyCursor, last)
+			page.NextCursor = historyCursor.Encode(last)
 			return page, nil
 		}
 	}
@@ -111,7 +111,7 @@ func (r *seriesReader) points(s *series, from, to int64, limit int) ([]factory.P
 	}
 	points, err := r.withChunks(s, memory, from, to, limit)
 	if err != nil {
-		return nil, unavailable(fmt.Sprintf("read machine %q, metric %q", s.machine, s.metric), err)
+		return nil, store.Unavailable(fmt.Sprintf("read machine %q, metric %q", s.machine, s.metric), err)
 	}
 	return points, nil
 }

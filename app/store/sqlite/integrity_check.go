@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"smart-factory-backend/app/store"
+
 	"smart-factory-backend/app/factory"
 )
 
@@ -37,7 +39,7 @@ func wasClosed(c *conn) (bool, error) {
 // wrong with it. It does not wait for the disk: the mark gets there with the
 // end of the write-ahead log, when the connections are closed.
 func (s *Store) markClean() error {
-	if s.faults.commitFault() != nil || s.checker.state() == factory.IntegrityChecking {
+	if s.faults.Get(faultCommit) != nil || s.checker.state() == factory.IntegrityChecking {
 		return nil // the next start looks at it again
 	}
 	return s.writer.withoutTransaction(func(c *conn) error {
@@ -90,7 +92,7 @@ func (k *checker) run(stop <-chan struct{}) {
 
 // check returns false if stop came first, and what is wrong with the file.
 func (k *checker) check(stop <-chan struct{}) (done bool, found error) {
-	defer recoverAs(&found)
+	defer store.RecoverAs(&found)
 	done = true
 	found = k.withReader(k.checkStructure)
 	last := int64(0)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sort"
 
+	"smart-factory-backend/app/store"
+
 	"smart-factory-backend/app/factory"
 )
 
@@ -31,7 +33,7 @@ func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (factory.Late
 		}
 		if len(page.Readings) == q.Limit {
 			last := page.Readings[q.Limit-1]
-			page.NextCursor = encodeCursor(latestCursor, position{key: key{last.Machine, last.Metric}})
+			page.NextCursor = latestCursor.Encode(store.Position{Machine: last.Machine, Metric: last.Metric})
 			break
 		}
 		page.Readings = append(page.Readings, factory.LatestReading{Reading: factory.Reading{
@@ -51,21 +53,22 @@ func (s *Store) latestSeries(q factory.LatestQuery) ([]*series, error) {
 	if q.Cursor == "" {
 		return candidates, nil
 	}
-	after, err := decodeCursor(latestCursor, q.Cursor)
+	after, err := latestCursor.Decode(q.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	start := sort.Search(len(candidates), func(i int) bool { return after.less(candidates[i].key) })
+	afterKey := key{after.Machine, after.Metric}
+	start := sort.Search(len(candidates), func(i int) bool { return afterKey.less(candidates[i].key) })
 	return candidates[start:], nil
 }
 
 // checkQuery says why a query must not begin, if so. The caller holds reading.
 func (s *Store) checkQuery(ctx context.Context, limit int) error {
 	if s.queriesClosed {
-		return errClosed
+		return store.ErrClosed
 	}
 	if err := ctx.Err(); err != nil {
-		return unavailable("query", err)
+		return store.Unavailable("query", err)
 	}
 	if limit < 1 {
 		return fmt.Errorf("limit is %d, less than 1: %w", limit, factory.ErrInvalid)

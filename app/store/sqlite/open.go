@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"smart-factory-backend/app/store"
 )
 
 // Open opens the store at options.Path and creates it if missing. It returns
@@ -124,9 +126,9 @@ func newStore(options Options, lock *fileLock, file *databaseFile, writing *conn
 		options:        options,
 		lock:           lock,
 		catalog:        newCatalog(),
-		queue:          newQueue(options.QueueReadings),
+		queue:          store.NewQueue[*request](options.QueueReadings),
 		sealQueue:      &sealQueue{},
-		faults:         &faultState{onFault: options.OnFault},
+		faults:         store.NewFaults(faultParts, options.OnFault),
 		writer:         &writer{file: file, aroundCommit: options.aroundCommit, conn: writing},
 		readers:        newReadPool(file),
 		stopBackground: make(chan struct{}),

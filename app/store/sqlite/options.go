@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"smart-factory-backend/app/store"
 )
 
 // Options configure Open. Zero means the default given with each field.
@@ -74,35 +76,25 @@ type Options struct {
 const NoLimit = -1
 
 const (
-	defaultMaxSeries     = 100_000
-	defaultQueueReadings = 1 << 18
-	defaultSealPoints    = 512
-	defaultSealAfter     = 10 * time.Minute
-	defaultLogBytes      = 16 << 20
+	defaultSealPoints = 512
+	defaultSealAfter  = 10 * time.Minute
+	defaultLogBytes   = 16 << 20
 	// logHardFactor times LogBytes is where Append stops taking readings.
 	logHardFactor = 4
 )
 
 // validate reports all bad fields together.
 func (o Options) validate() error {
-	var errs []error
+	errs := store.CheckNotNegative(
+		store.Number{Name: "MaxSeries", Value: int64(o.MaxSeries)},
+		store.Number{Name: "QueueReadings", Value: int64(o.QueueReadings)},
+		store.Number{Name: "SealPoints", Value: int64(o.SealPoints)},
+		store.Number{Name: "SealAfter", Value: int64(o.SealAfter)},
+		store.Number{Name: "LogBytes", Value: o.LogBytes},
+		store.Number{Name: "Retention", Value: int64(o.Retention)},
+	)
 	if o.Path == "" {
 		errs = append(errs, errors.New("no Path"))
-	}
-	for _, field := range []struct {
-		name  string
-		value int64
-	}{
-		{"MaxSeries", int64(o.MaxSeries)},
-		{"QueueReadings", int64(o.QueueReadings)},
-		{"SealPoints", int64(o.SealPoints)},
-		{"SealAfter", int64(o.SealAfter)},
-		{"LogBytes", o.LogBytes},
-		{"Retention", int64(o.Retention)},
-	} {
-		if field.value < 0 {
-			errs = append(errs, fmt.Errorf("%s is negative: %d", field.name, field.value))
-		}
 	}
 	if o.MaxBytes < NoLimit {
 		errs = append(errs, fmt.Errorf("MaxBytes is negative: %d", o.MaxBytes))
@@ -114,24 +106,17 @@ func (o Options) validate() error {
 }
 
 func (o Options) withDefaults() Options {
-	setDefault(&o.MaxSeries, defaultMaxSeries)
-	setDefault(&o.QueueReadings, defaultQueueReadings)
-	setDefault(&o.SealPoints, defaultSealPoints)
-	setDefault(&o.SealAfter, defaultSealAfter)
-	setDefault(&o.LogBytes, defaultLogBytes)
-	setDefault(&o.sealEvery, time.Second)
-	setDefault(&o.maintainEvery, 10*time.Second)
-	setDefault(&o.probeEvery, time.Second)
-	setDefault(&o.restoreAfter, 5*time.Second)
+	store.SetDefault(&o.MaxSeries, store.DefaultMaxSeries)
+	store.SetDefault(&o.QueueReadings, store.DefaultQueueReadings)
+	store.SetDefault(&o.SealPoints, defaultSealPoints)
+	store.SetDefault(&o.SealAfter, defaultSealAfter)
+	store.SetDefault(&o.LogBytes, defaultLogBytes)
+	store.SetDefault(&o.sealEvery, time.Second)
+	store.SetDefault(&o.maintainEvery, 10*time.Second)
+	store.SetDefault(&o.probeEvery, time.Second)
+	store.SetDefault(&o.restoreAfter, 5*time.Second)
 	if o.now == nil {
 		o.now = time.Now
 	}
 	return o
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }

@@ -1,9 +1,9 @@
 package sqlite
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
+
+	"smart-factory-backend/app/store"
 
 	"smart-factory-backend/app/factory"
 )
@@ -28,22 +28,18 @@ func (c *committer) register(group []*request) *pendingSeries {
 		if r.epoch != c.catalog.epoch { // only this goroutine changes it
 			c.resolveAgain(r)
 		}
-		rejected := len(r.rejected)
 		for _, u := range r.unresolved {
 			s := pending[u.key]
 			if s == nil {
 				var err error
 				if s, err = c.seriesFor(u.key, n, now); err != nil {
-					r.reject(u.index, err)
+					r.Reject(u.index, err)
 					n.rejected++
 				} else {
 					pending[u.key] = s
 				}
 			}
 			r.entries[u.entry].series = s
-		}
-		if len(r.rejected) > rejected {
-			slices.SortFunc(r.rejected, func(a, b factory.Rejection) int { return cmp.Compare(a.Index, b.Index) })
 		}
 	}
 	return n
@@ -52,7 +48,7 @@ func (c *committer) register(group []*request) *pendingSeries {
 // resolveAgain makes newcomers of those entries of r whose series was deleted or
 // purged after they were looked up.
 func (c *committer) resolveAgain(r *request) {
-	alreadyRejected := r.rejected
+	alreadyRejected := r.Rejected
 	for i, index := 0, 0; i < len(r.entries); i, index = i+1, index+1 {
 		for len(alreadyRejected) > 0 && alreadyRejected[0].Index == index {
 			alreadyRejected = alreadyRejected[1:]
@@ -73,7 +69,7 @@ func (c *committer) seriesFor(k key, n *pendingSeries, now int64) (*series, erro
 		return s, nil // another request was quicker
 	}
 	if !c.options.AutoRegister {
-		return nil, fmt.Errorf("machine %q, metric %q: %w", k.machine, k.metric, factory.ErrNotFound)
+		return nil, store.NotRegistered(k.machine, k.metric)
 	}
 	if s == nil && len(c.catalog.allSeries())+len(n.series) >= c.options.MaxSeries {
 		return nil, c.limitError("series")

@@ -6,26 +6,17 @@ import (
 	"sort"
 	"strings"
 
+	"smart-factory-backend/app/store"
+
 	"smart-factory-backend/app/factory"
 )
 
 // The registry is answered from memory. Its changes go through the committer,
 // so that they and the readings have one order; see registry_write.go.
 
-// checkOpen says why the registry must not be asked, if so.
-func (s *Store) checkOpen(ctx context.Context) error {
-	if s.closed() {
-		return errClosed
-	}
-	if err := ctx.Err(); err != nil {
-		return unavailable("query", err)
-	}
-	return nil
-}
-
 // Machine implements factory.Registry.
 func (s *Store) Machine(ctx context.Context, id string) (factory.Machine, error) {
-	if err := s.checkOpen(ctx); err != nil {
+	if err := s.queue.Check(ctx, "query", 0); err != nil {
 		return factory.Machine{}, err
 	}
 	meta := s.catalog.machine(id).liveMeta()
@@ -50,7 +41,7 @@ func (s *Store) lastSeen(id string) (at int64) {
 
 // Machines implements factory.Registry.
 func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page factory.MachinePage, err error) {
-	if err := s.checkOpen(ctx); err != nil {
+	if err := s.queue.Check(ctx, "query", 0); err != nil {
 		return page, err
 	}
 	if q.Limit < 1 {
@@ -59,11 +50,11 @@ func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 	all := s.catalog.allMachines()
 	start := sort.Search(len(all), func(i int) bool { return all[i].id >= q.Prefix })
 	if q.Cursor != "" {
-		after, err := decodeCursor(machinesCursor, q.Cursor)
+		after, err := machinesCursor.Decode(q.Cursor)
 		if err != nil {
 			return page, err
 		}
-		start = max(start, sort.Search(len(all), func(i int) bool { return all[i].id > after.machine }))
+		start = max(start, sort.Search(len(all), func(i int) bool { return all[i].id > after.Machine }))
 	}
 	for _, m := range all[start:] {
 		if !strings.HasPrefix(m.id, q.Prefix) {
@@ -74,7 +65,7 @@ func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 			continue
 		}
 		if len(page.Machines) == q.Limit {
-			page.NextCursor = encodeCursor(machinesCursor, position{key: key{machine: page.Machines[q.Limit-1].ID}})
+			page.NextCursor = machinesCursor.Encode(store.Position{Machine: page.Machines[q.Limit-1].ID})
 			break
 		}
 		result := meta.toMachine()
@@ -86,7 +77,7 @@ func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 
 // Metric implements factory.Registry.
 func (s *Store) Metric(ctx context.Context, machine, name string) (factory.Metric, error) {
-	if err := s.checkOpen(ctx); err != nil {
+	if err := s.queue.Check(ctx, "query", 0); err != nil {
 		return factory.Metric{}, err
 	}
 	known := s.catalog.find(key{machine, name})
@@ -98,7 +89,7 @@ func (s *Store) Metric(ctx context.Context, machine, name string) (factory.Metri
 
 // Metrics implements factory.Registry.
 func (s *Store) Metrics(ctx context.Context, machine string) (all []factory.Metric, err error) {
-	if err := s.checkOpen(ctx); err != nil {
+	if err := s.queue.Check(ctx, "query", 0); err != nil {
 		return nil, err
 	}
 	if s.catalog.machine(machine).liveMeta() == nil {

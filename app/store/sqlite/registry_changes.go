@@ -6,18 +6,31 @@ import (
 	"maps"
 	"strings"
 
+	"smart-factory-backend/app/store"
+
 	"smart-factory-backend/app/factory"
 )
+
+// registryChange is a change of a machine or a metric that the committer
+// carries out, so that changes and readings have one order.
+type registryChange struct {
+	// prepare decides on the committing goroutine what to do. It returns write,
+	// which runs in a transaction of its own, and publish, which runs once that
+	// is durable. A nil write means that nothing changes. An error is returned
+	// to the caller.
+	prepare func(c *committer) (write func(*conn) error, publish func(), err error)
+	machine string // whose rows write changes
+}
 
 // commitChange carries out a change of the registry and answers its caller.
 func (c *committer) commitChange(r *request) {
 	err := c.tryChange(r.change)
-	c.queue.release(r.size())
-	r.done <- err
+	c.queue.Release(r.Size())
+	r.Finish(err)
 }
 
 func (c *committer) tryChange(o *registryChange) (err error) {
-	defer recoverAs(&err)
+	defer store.RecoverAs(&err)
 	write, publish, err := o.prepare(c)
 	if err != nil || write == nil {
 		return err
@@ -31,34 +44,23 @@ func (c *committer) tryChange(o *registryChange) (err error) {
 	if err != nil {
 		c.dirty = true
 		c.markDirty(o.machine)
-		err = unavailable("register", err)
-		c.faults.setCommit(err)
+		err = store.Unavailable("register", err)
+		c.faults.Set(faultCommit, err)
 		return err
 	}
 	c.clearDirty()
-	c.faults.setCommit(nil)
+	c.faults.Set(faultCommit, nil)
 	publish()
 	return nil
 }
 
 // submitChange has the committer carry out o and waits for it.
 func (s *Store) submitChange(ctx context.Context, o *registryChange) error {
-	if s.closed() {
-		return errClosed
-	}
-	if err := ctx.Err(); err != nil {
-		return unavailable("register", err)
-	}
-	r := &request{change: o, done: make(chan error, 1)}
-	if err := s.queue.put(r); err != nil {
+	if err := s.queue.Check(ctx, "register", 0); err != nil {
 		return err
 	}
-	select {
-	case err := <-r.done:
-		return err
-	case <-ctx.Done():
-		return unavailable("register", ctx.Err())
-	}
+	_, err := s.queue.Submit(ctx, "register", &request{Request: store.NewRequest(), change: o})
+	return err
 }
 
 // PutMachine implements factory.Registry.
@@ -179,7 +181,7 @@ func (c *committer) purgeMachine(m *machine) (write func(*conn) error, publish f
 
 // PutMetric implements factory.Registry.
 func (s *Store) PutMetric(ctx context.Context, put factory.Metric, match factory.Match) (stored factory.Metric, created bool, err error) {
-	if err := s.checkOpen(ctx); err != nil {
+	if err := s.queue.Check(ctx, "query", 0); err != nil {
 		return stored, false, err
 	}
 	if s.catalog.machine(put.Machine).liveMeta() == nil {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"smart-factory-backend/app/store"
 )
 
 const (
@@ -51,7 +53,7 @@ func (w *writer) checkFilesLocked() error {
 func (z *sealer) restoreBeforeClose() (err error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	defer recoverAs(&err)
+	defer store.RecoverAs(&err)
 	z.options.restoreAfter = 0
 	return z.restoreDeletedLocked()
 }

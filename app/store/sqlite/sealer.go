@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"smart-factory-backend/app/store"
+
 	"smart-factory-backend/app/factory"
 )
 
@@ -28,7 +30,7 @@ type sealer struct {
 	readers     *readPool
 	sealQueue   *sealQueue
 	catalog     *catalog
-	faults      *faultState
+	faults      *store.Faults
 	wake        chan struct{}
 	maintenance maintenance
 
@@ -85,7 +87,7 @@ func (z *sealer) checkCapacity() error {
 	if log < z.options.LogBytes*logHardFactor {
 		return nil
 	}
-	if err := z.faults.sealFault(); err != nil {
+	if err := z.faults.Get(faultSeal); err != nil {
 		return err
 	}
 	return fmt.Errorf("%d bytes of the ingest log wait to be sealed: %w", log, factory.ErrOverloaded)
@@ -123,10 +125,10 @@ func (z *sealer) run(stop <-chan struct{}) {
 // reportFault notes how a round went and returns err as it is.
 func (z *sealer) reportFault(err error) error {
 	if err != nil {
-		z.faults.setSeal(unavailable("seal", err))
+		z.faults.Set(faultSeal, store.Unavailable("seal", err))
 		return err
 	}
-	z.faults.setSeal(nil)
+	z.faults.Set(faultSeal, nil)
 	return nil
 }
 
@@ -141,7 +143,7 @@ func (z *sealer) runOnce(stop <-chan struct{}, everything bool) (err error) {
 			z.closeConnLocked()
 		}
 	}()
-	defer recoverAs(&err)
+	defer store.RecoverAs(&err)
 	if err := z.restoreDeletedLocked(); err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"smart-factory-backend/app/store"
+
 	"smart-factory-backend/app/factory"
 )
 
@@ -74,14 +76,7 @@ func newSeries(id int64, k key, meta *metricMeta) *series {
 // expiry is the time before which points of the series are expired, given the
 // present and the default retention; math.MinInt64 is never.
 func (s *series) expiry(now int64, byDefault time.Duration) int64 {
-	retention := s.meta.Load().retention
-	if retention == 0 {
-		retention = byDefault
-	}
-	if retention <= 0 {
-		return math.MinInt64
-	}
-	return now - retention.Milliseconds()
+	return store.Expiry(s.meta.Load().retention, byDefault, now)
 }
 
 // lastChunk is what the sealer knows of the last chunk of a series.

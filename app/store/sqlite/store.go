@@ -4,7 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
+
+	"smart-factory-backend/app/store"
 
 	"smart-factory-backend/app/factory"
 )
@@ -15,9 +16,9 @@ type Store struct {
 	options   Options
 	lock      *fileLock
 	catalog   *catalog
-	queue     *queue
+	queue     *store.Queue[*request]
 	sealQueue *sealQueue
-	faults    *faultState
+	faults    *store.Faults
 	writer    *writer
 	readers   *readPool
 	committer *committer
@@ -49,7 +50,7 @@ func (s *Store) start() {
 // not sealed yet stay in the ingest log, from which the next Open has them.
 func (s *Store) Close() (err error) {
 	s.closeOnce.Do(func() {
-		s.queue.close()
+		s.queue.Close()
 		s.committing.Wait()
 		close(s.stopBackground)
 		s.background.Wait()
@@ -73,39 +74,27 @@ func (s *Store) release() error {
 	return nil
 }
 
-// closed reports whether Close has got far enough that calls must be refused.
-func (s *Store) closed() bool {
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	return s.queue.closed
-}
-
 // Ready implements factory.Store.
 func (s *Store) Ready() error {
-	if s.closed() {
-		return errClosed
+	if s.queue.Closed() {
+		return store.ErrClosed
 	}
-	if err := s.faults.commitFault(); err != nil {
+	if err := s.faults.Get(faultCommit); err != nil {
 		return err
 	}
-	if queued := s.queue.queued(); queued >= s.options.QueueReadings {
-		return fmt.Errorf("%d readings are queued: %w", queued, factory.ErrOverloaded)
+	if err := s.queue.CheckFull(); err != nil {
+		return err
 	}
 	return s.sealer.checkCapacity()
 }
 
 // Stats implements factory.Store.
 func (s *Store) Stats() factory.StoreStats {
-	counters := &s.committer.counters
-	return factory.StoreStats{
+	stats := factory.StoreStats{
 		Engine:            "sqlite",
 		Series:            len(s.catalog.allSeries()),
 		Machines:          s.catalog.countMachines(),
-		Points:            counters.points.Load(),
-		Commits:           counters.commits.Load(),
-		CommitSeconds:     time.Duration(counters.total.Load()).Seconds(),
-		LastCommitSeconds: time.Duration(counters.last.Load()).Seconds(),
-		QueuedReadings:    s.queue.queued(),
+		QueuedReadings:    s.queue.Size(),
 		QueueCapacity:     s.options.QueueReadings,
 		Bytes:             s.sealer.size.Load(),
 		MaxBytes:          max(0, s.options.MaxBytes),
@@ -114,4 +103,6 @@ func (s *Store) Stats() factory.StoreStats {
 		QuarantinedChunks: int(s.sealer.maintenance.quarantined.Load()),
 		Integrity:         s.checker.state(),
 	}
+	s.committer.stats.Fill(&stats)
+	return stats
 }

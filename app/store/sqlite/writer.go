@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"smart-factory-backend/app/store"
 )
 
 // writer owns the one connection that changes the file. The committer and the
@@ -88,7 +90,7 @@ func (w *writer) transact(fn func(*conn) error) (err error) {
 			w.discardConnLocked()
 		}
 	}()
-	defer recoverAs(&err)
+	defer store.RecoverAs(&err)
 	if err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}

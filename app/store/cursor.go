@@ -1,0 +1,93 @@
+package store
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"strings"
+
+	"smart-factory-backend/app/factory"
+)
+
+// CursorKind identifies the kind of query that a cursor continues, and its
+// engine. The byte orders differ for historical reasons: a cursor must remain
+// valid while a client pages across an upgrade.
+type CursorKind struct {
+	Tag byte
+	// Checksum is the byte order of the checksum.
+	Checksum interface {
+		binary.ByteOrder
+		binary.AppendByteOrder
+	}
+}
+
+// Position is the last item of a page: its series or machine, and its time for
+// points and buckets.
+type Position struct {
+	Machine, Metric string
+	At              int64
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Encode returns the cursor that continues after p, in URL-safe base64 without
+// padding:
+//
+//	tag, At (varint), length of Machine (uvarint), Machine, Metric, CRC-32C (4 bytes)
+func (k CursorKind) Encode(p Position) string {
+	raw := make([]byte, 0, 32+len(p.Machine)+len(p.Metric))
+	raw = append(raw, k.Tag)
+	raw = binary.AppendVarint(raw, p.At)
+	raw = binary.AppendUvarint(raw, uint64(len(p.Machine)))
+	raw = append(raw, p.Machine...)
+	raw = append(raw, p.Metric...)
+	raw = k.Checksum.AppendUint32(raw, crc32.Checksum(raw, castagnoli))
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// maxCursorBytes exceeds the length of any cursor.
+const maxCursorBytes = 2 * (2*factory.MaxNameBytes + 32)
+
+// Decode is the inverse of Encode. It returns ErrInvalid for any other input,
+// including cursors of other kinds.
+func (k CursorKind) Decode(cursor string) (Position, error) {
+	invalid := fmt.Errorf("cursor was not returned by a previous page: %w", factory.ErrInvalid)
+	if len(cursor) > maxCursorBytes || strings.ContainsAny(cursor, "\r\n") {
+		return Position{}, invalid
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil || len(raw) < 3+crc32.Size {
+		return Position{}, invalid
+	}
+	body, sum := raw[:len(raw)-crc32.Size], raw[len(raw)-crc32.Size:]
+	if body[0] != k.Tag || crc32.Checksum(body, castagnoli) != k.Checksum.Uint32(sum) {
+		return Position{}, invalid
+	}
+	at, n := binary.Varint(body[1:])
+	if n <= 0 {
+		return Position{}, invalid
+	}
+	names := body[1+n:]
+	length, n := binary.Uvarint(names)
+	if n <= 0 || length > uint64(len(names)-n) {
+		return Position{}, invalid
+	}
+	names = names[n:]
+	return Position{Machine: string(names[:length]), Metric: string(names[length:]), At: at}, nil
+}
+
+// DecodeFor is Decode for a query of one machine, whose cursor must belong to
+// that machine. ok is false if cursor is empty, which means the first page.
+func (k CursorKind) DecodeFor(machine, cursor string) (p Position, ok bool, err error) {
+	if cursor == "" {
+		return Position{}, false, nil
+	}
+	if p, err = k.Decode(cursor); err != nil {
+		return Position{}, false, err
+	}
+	if p.Machine != machine {
+		return Position{}, false, fmt.Errorf("cursor belongs to machine %q, not %q: %w", p.Machine, machine, factory.ErrInvalid)
+	}
+	return p, true, nil
+}
