@@ -5,9 +5,8 @@ import (
 	"errors"
 	"strings"
 
-	"smart-factory-backend/app/store"
-
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
 // Append implements factory.Store.

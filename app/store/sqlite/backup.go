@@ -7,13 +7,12 @@ import (
 	"os"
 	"path/filepath"
 
-	"smart-factory-backend/app/store"
-
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
-// Backup implements factory.Store. The copy is a database file like any other:
-// a Store can be opened on it.
+// Backup implements factory.Store. The copy is a complete database file that
+// Open accepts.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	s.queryMu.RLock()
 	defer s.queryMu.RUnlock()
@@ -25,8 +24,8 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	return backup(ctx, s.writer.file, path)
 }
 
-// Backup copies the store at from, which this or another process may have in
-// use, to a new file at to, as factory.Store has it.
+// Backup copies the store at from to a new file at to. The store may be in use
+// by this or another process. The errors are those of factory.Store.
 func Backup(ctx context.Context, from, to string) error {
 	from, err := resolvePath(from)
 	if err != nil {
@@ -50,7 +49,8 @@ func Backup(ctx context.Context, from, to string) error {
 	return backup(ctx, file, to)
 }
 
-// backup writes the copy under another name first: a file at to is whole.
+// backup first writes to a temporary name, so that a file at to is always
+// complete.
 func backup(ctx context.Context, file *databaseFile, to string) (err error) {
 	to, err = filepath.Abs(to)
 	if err != nil {
@@ -75,7 +75,7 @@ func backup(ctx context.Context, file *databaseFile, to string) (err error) {
 	if err := syncFile(part); err != nil {
 		return err
 	}
-	// Unlike a rename, this fails if somebody else has made the file meanwhile.
+	// Unlike a rename, this fails if the file exists by now.
 	if err := os.Link(part, to); err != nil {
 		return err
 	}
@@ -85,8 +85,7 @@ func backup(ctx context.Context, file *databaseFile, to string) (err error) {
 	return syncFile(filepath.Dir(to))
 }
 
-// copyInto has SQLite write the content of file, as it is at this moment, to
-// a new one at part.
+// copyInto writes the present content of file to a new file at part.
 func copyInto(ctx context.Context, file *databaseFile, part string) (err error) {
 	c, err := openConn(file)
 	if err != nil {
@@ -102,7 +101,7 @@ func copyInto(ctx context.Context, file *databaseFile, part string) (err error) 
 	return os.Chmod(part, 0o640)
 }
 
-// syncFile makes a file, or a directory's entries, durable.
+// syncFile makes a file, or the entries of a directory, durable.
 func syncFile(path string) error {
 	file, err := os.Open(path)
 	if err != nil {

@@ -2,16 +2,17 @@ package sqlite
 
 import "encoding/binary"
 
-// bitWriter appends bits to a byte slice, the highest first.
+// bitWriter appends bits to a byte slice, most significant bit first.
 type bitWriter struct {
 	out  []byte
-	acc  uint64 // the lowest n bits are not in out yet
-	free uint   // 64 - n
+	acc  uint64 // the lowest 64-free bits are not in out yet
+	free uint
 }
 
 func newBitWriter(out []byte) bitWriter { return bitWriter{out: out, free: 64} }
 
-// write appends the lowest n bits of v, which has no others; n is at most 64.
+// write appends the lowest n bits of v; the other bits of v must be zero, and
+// n must be at most 64.
 func (w *bitWriter) write(v uint64, n uint) {
 	if n < w.free {
 		w.acc = w.acc<<n | v
@@ -27,7 +28,7 @@ func (w *bitWriter) write(v uint64, n uint) {
 	w.free = 64 - rest
 }
 
-// finish fills the last byte with zeros and returns all that was written.
+// finish pads the last byte with zeros and returns the slice.
 func (w *bitWriter) finish() []byte {
 	n := 64 - w.free
 	acc := w.acc << w.free
@@ -38,18 +39,18 @@ func (w *bitWriter) finish() []byte {
 	return w.out
 }
 
-// bitReader takes bits from a byte slice as bitWriter put them. Reading past
-// the end yields zeros and is remembered.
+// bitReader reads bits that bitWriter has written. Reading past the end
+// returns zeros and sets short.
 type bitReader struct {
 	in []byte
-	// acc has the next n bits at its top. What is below them is zero or a copy
-	// of what comes next in in.
+	// acc has the next n bits at its top. The bits below are zero or a copy of
+	// the next bits of in.
 	acc   uint64
 	n     uint
-	short bool // more was read than there is
+	short bool // more bits were read than there are
 }
 
-// read returns the next n bits; n is 1 to 56.
+// read returns the next n bits; n must be 1 to 56.
 func (r *bitReader) read(n uint) uint64 {
 	if r.n < n {
 		r.fill(n)
@@ -60,7 +61,7 @@ func (r *bitReader) read(n uint) uint64 {
 	return v
 }
 
-// fill makes at least n bits ready, 56 where the input has them.
+// fill makes at least n bits available in acc, and up to 63.
 func (r *bitReader) fill(n uint) {
 	if len(r.in) >= 8 {
 		r.acc |= binary.BigEndian.Uint64(r.in) >> r.n
@@ -89,8 +90,7 @@ func (r *bitReader) read64(n uint) uint64 {
 	return high<<32 | r.read(32)
 }
 
-// atEnd reports that all is read but the padding of the last byte, which is
-// zero.
+// atEnd reports whether nothing but zero padding of the last byte is left.
 func (r *bitReader) atEnd() bool {
 	return !r.short && len(r.in) == 0 && r.n < 8 && r.acc == 0
 }

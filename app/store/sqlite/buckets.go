@@ -8,13 +8,12 @@ import (
 	"slices"
 	"time"
 
-	"smart-factory-backend/app/store"
-
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
-// Buckets implements factory.Store. It reads the figures of chunks and rollups
-// where a bucket has them whole, and the points of the others.
+// Buckets implements factory.Store. It uses the stored summaries of chunks and
+// rollups that lie within a bucket, and decodes only the other chunks.
 func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factory.BucketPage, err error) {
 	s.queryMu.RLock()
 	defer s.queryMu.RUnlock()
@@ -41,7 +40,7 @@ func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factor
 			_, b.from = q.Interval.Bounds(after.At, q.Location)
 			b.from = max(b.from, q.From)
 		}
-		// One more than fits tells whether there is a next page.
+		// One extra bucket shows whether there is a next page.
 		buckets, err := reader.buckets(of, &b)
 		if err != nil {
 			return factory.BucketPage{}, err
@@ -62,8 +61,7 @@ func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (page factor
 	return page, nil
 }
 
-// bucketBuilder puts points and summaries, which come in order of time, into
-// buckets.
+// bucketBuilder builds buckets from points and summaries in the order of time.
 type bucketBuilder struct {
 	interval factory.Interval
 	location *time.Location
@@ -71,28 +69,27 @@ type bucketBuilder struct {
 	limit    int
 	counter  bool
 
-	// block has the last buckets, blocks those before, and n counts them all.
-	// Blocks never move, so that many buckets are copied once and not, as a
-	// slice grows, five times: what a reader leaves to the collector is taken
-	// from ingest.
+	// block has the last buckets, blocks the earlier ones, and n is the total.
+	// A growing slice would copy many buckets several times and leave garbage,
+	// which slows down ingest; blocks are copied once.
 	block  []factory.Bucket
 	blocks [][]factory.Bucket
 	n      int
-	// previous is the point before the next one, if known.
+	// previous is the point before the next one, if hasPrevious is set.
 	previous    factory.Point
 	hasPrevious bool
 }
 
-// full reports whether there are as many buckets as wanted, the last of which
-// may lack points.
+// full reports whether the limit is reached. The last bucket may be incomplete
+// then.
 func (b *bucketBuilder) full() bool { return b.n > b.limit }
 
-// The first block has firstBlock buckets, each of the others twice as many as
-// the one before, up to lastBlock.
+// The first block has firstBlock buckets. Each further block has twice as many
+// as the one before, up to lastBlock.
 const firstBlock, lastBlock = 16, 1024
 
-// bucket returns the one that at is in; at is not before that of the last
-// call.
+// bucket returns the bucket that contains at. Successive calls must not go
+// back in time.
 func (b *bucketBuilder) bucket(at int64) *factory.Bucket {
 	if n := len(b.block); n > 0 && at < b.block[n-1].End {
 		return &b.block[n-1]
@@ -111,7 +108,8 @@ func (b *bucketBuilder) bucket(at int64) *factory.Bucket {
 	return &b.block[len(b.block)-1]
 }
 
-// fits reports whether a summary of points from t0 to t1 can be taken whole.
+// fits reports whether all points from t0 to t1 belong to one bucket and to
+// the queried range.
 func (b *bucketBuilder) fits(t0, t1 int64) bool {
 	if t0 < b.from || t1 >= b.to {
 		return false
@@ -123,7 +121,7 @@ func (b *bucketBuilder) fits(t0, t1 int64) bool {
 	return t1 < end
 }
 
-// add takes the points that are between from and to.
+// add adds the points that are in the queried range.
 func (b *bucketBuilder) add(points []factory.Point) {
 	points = between(points, b.from, b.to)
 	for len(points) > 0 && !b.full() {
@@ -139,7 +137,7 @@ func (b *bucketBuilder) add(points []factory.Point) {
 	}
 }
 
-// merge takes a summary that fits.
+// merge adds a summary that fits.
 func (b *bucketBuilder) merge(s factory.Summary) {
 	if b.full() {
 		return
@@ -150,15 +148,15 @@ func (b *bucketBuilder) merge(s factory.Summary) {
 	b.previous, b.hasPrevious = s.Last, true
 }
 
-// addIncrease accounts for what a counter has grown between the point before a new
-// bucket and first, its first one.
+// addIncrease starts a bucket of a counter with the increase from the previous
+// point to first, the first point of the bucket.
 func (b *bucketBuilder) addIncrease(bucket *factory.Bucket, first factory.Point) {
 	if bucket.Count == 0 && b.hasPrevious {
 		bucket.Increase = factory.Growth(b.previous.Value, first.Value)
 	}
 }
 
-// finish returns the buckets as they are shown.
+// finish returns the completed buckets.
 func (b *bucketBuilder) finish() []factory.Bucket {
 	buckets := b.block
 	if len(b.blocks) > 0 {
@@ -205,7 +203,7 @@ func (r *seriesReader) fillBuckets(s *series, b *bucketBuilder) error {
 	return nil
 }
 
-// findPrevious looks for the last point before b.from that is not expired.
+// findPrevious looks up the last unexpired point before b.from.
 func (r *seriesReader) findPrevious(s *series, b *bucketBuilder, chunked bool) error {
 	least := s.expiry(r.now, r.retention)
 	if least >= b.from {
@@ -229,9 +227,9 @@ func (r *seriesReader) findPrevious(s *series, b *bucketBuilder, chunked bool) e
 		}, s.id, until, least)
 }
 
-// stride tells the query which chunks are likely to need no decoding: those
-// that are in one span of this length. 0 is all; what turns out to be needed
-// is read by itself.
+// stride is the fixed length of buckets, or 0. The query for chunks leaves out
+// the data of chunks that lie within one stride, or of all chunks if it is 0;
+// data that turns out to be necessary is read separately.
 func (b *bucketBuilder) stride() int64 {
 	if b.interval.Calendar == factory.Fixed {
 		return b.interval.Millis
@@ -239,7 +237,7 @@ func (b *bucketBuilder) stride() int64 {
 	return 0
 }
 
-// chunkSummary is the one in the columns of fromChunks.
+// chunkSummary returns the summary in the columns that fromChunks selects.
 func chunkSummary(v []driver.Value) factory.Summary {
 	return factory.Summary{
 		Count: asInt(v[3]), Min: asFloat(v[6]), Max: asFloat(v[7]), Sum: asFloat(v[8]),

@@ -8,18 +8,19 @@ import (
 	"sync/atomic"
 )
 
-// catalog knows all series and machines by name. Lookups take no lock that a
-// commit holds for long and allocate nothing; only the committer changes it.
+// catalog indexes all series and machines by name. Lookups do not allocate and
+// wait only for short critical sections. Only the committer changes the
+// catalog.
 type catalog struct {
 	mu       sync.RWMutex
 	byKey    map[key]*series
-	machines map[string]*machine // the deleted ones too
-	// epoch counts the deletions of machines: what was looked up in an earlier
-	// one may be gone.
+	machines map[string]*machine // includes deleted machines
+	// epoch counts deletions and purges of machines. The result of a lookup
+	// may be stale once the epoch has changed.
 	epoch int
 
-	// sortedSeries has all series in the order of their keys, listed the machines by
-	// id. A new slice replaces each; nobody changes one that is published.
+	// sortedSeries are all series in the order of their keys, sortedMachines
+	// all machines by id. A published slice is immutable; changes replace it.
 	sortedSeries   atomic.Pointer[[]*series]
 	sortedMachines atomic.Pointer[[]*machine]
 }
@@ -31,29 +32,29 @@ func newCatalog() *catalog {
 	return c
 }
 
-// find returns the series of k, or nil. It does not keep the strings in k.
+// find returns the series of k, or nil. It does not retain the strings of k.
 func (c *catalog) find(k key) *series {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.byKey[k]
 }
 
-// machine returns the machine of that id, deleted or not, or nil.
+// machine returns the machine with the id, which may be deleted, or nil.
 func (c *catalog) machine(id string) *machine {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.machines[id]
 }
 
-// allSeries returns every series in the order of their keys. The caller must not
-// change the slice.
+// allSeries returns all series in the order of their keys. The caller must not
+// modify the slice.
 func (c *catalog) allSeries() []*series { return *c.sortedSeries.Load() }
 
-// allMachines returns every machine, also the deleted, in the order of their
-// ids. The caller must not change the slice.
+// allMachines returns all machines, including deleted ones, in the order of
+// their ids. The caller must not modify the slice.
 func (c *catalog) allMachines() []*machine { return *c.sortedMachines.Load() }
 
-// machineSeries returns the series of one machine in the order of their metrics.
+// machineSeries returns the series of a machine in the order of their metrics.
 func (c *catalog) machineSeries(machine string) []*series {
 	all := c.allSeries()
 	from := sort.Search(len(all), func(i int) bool { return all[i].machine >= machine })
@@ -62,29 +63,29 @@ func (c *catalog) machineSeries(machine string) []*series {
 	return rest[:to]
 }
 
-// add publishes new series and new machines, which are not known yet.
-func (c *catalog) add(fresh []*series, machines []*machine) {
-	if len(fresh) == 0 && len(machines) == 0 {
+// add publishes series and machines that are not in the catalog yet.
+func (c *catalog) add(added []*series, machines []*machine) {
+	if len(added) == 0 && len(machines) == 0 {
 		return
 	}
 	c.mu.Lock()
-	for _, s := range fresh {
+	for _, s := range added {
 		c.byKey[s.key] = s
 	}
 	for _, m := range machines {
 		c.machines[m.id] = m
 	}
 	c.mu.Unlock()
-	publish(&c.sortedSeries, fresh, func(a, b *series) int { return a.compare(b.key) })
+	publish(&c.sortedSeries, added, func(a, b *series) int { return a.compare(b.key) })
 	publish(&c.sortedMachines, machines, func(a, b *machine) int { return strings.Compare(a.id, b.id) })
 }
 
-// publish replaces the sorted slice by one with fresh merged in.
-func publish[T any](sorted *atomic.Pointer[[]T], fresh []T, compare func(a, b T) int) {
-	if len(fresh) == 0 {
+// publish replaces the sorted slice by one that includes added.
+func publish[T any](sorted *atomic.Pointer[[]T], added []T, compare func(a, b T) int) {
+	if len(added) == 0 {
 		return
 	}
-	a, b := *sorted.Load(), slices.SortedFunc(slices.Values(fresh), compare)
+	a, b := *sorted.Load(), slices.SortedFunc(slices.Values(added), compare)
 	merged := make([]T, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
 		if compare(a[0], b[0]) < 0 {
@@ -97,8 +98,7 @@ func publish[T any](sorted *atomic.Pointer[[]T], fresh []T, compare func(a, b T)
 	sorted.Store(&merged)
 }
 
-// setDeleted makes about, which is that of a deleted machine or of one that
-// is so no more, the machine's description.
+// setDeleted publishes the metadata of a machine that is deleted or undeleted.
 func (c *catalog) setDeleted(m *machine, meta *machineMeta) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -109,7 +109,8 @@ func (c *catalog) setDeleted(m *machine, meta *machineMeta) {
 	}
 }
 
-// purge forgets a machine and its series, which it returns.
+// purge removes a machine and its series from the catalog and returns the
+// series.
 func (c *catalog) purge(m *machine) []*series {
 	c.mu.Lock()
 	defer c.mu.Unlock()

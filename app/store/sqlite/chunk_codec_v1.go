@@ -10,22 +10,22 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// A chunk's data as the first release wrote it, and as it is still read:
+// The data of a chunk of version 1, which the first release wrote:
 //
-//	version   1 byte, firstChunkVersion
+//	version   1 byte, chunkVersion1
 //	n         uvarint, the number of points, at least 1
-//	times     n varints: the first time, the first step, then the change of the step
-//	values    bits: the first value, then each XOR with the one before it (Gorilla)
-//	checksum  4 bytes, CRC-32C of all before it, little endian
+//	times     n varints: the first time, the first step, then the changes of the step
+//	values    bits: the first value, then the XOR of each value with the one before
+//	checksum  4 bytes, CRC-32C of everything before it, little endian
 //
-// Times are strictly ascending; values are any doubles. The XOR of two values
-// is a 0 bit if it is zero; otherwise 10 and its bits in the window of the
-// former XOR; or 11, the leading zeros (6 bits), the length less one (6 bits)
-// and the bits, which makes a new window.
+// Times are strictly ascending. The XOR is encoded as in Gorilla: bit 0 if it
+// is zero; bits 10 and its bits within the previous window; or bits 11, the
+// number of leading zeros (6 bits), the length minus one (6 bits) and the
+// bits, which define a new window.
 const chunkVersion1 = 1
 
-// appendChunkV1 appends points as the first release did; tests of reading
-// such files need it.
+// appendChunkV1 encodes points in version 1. Only tests use it, to create old
+// files.
 func appendChunkV1(out []byte, points []factory.Point) []byte {
 	start := len(out)
 	out = append(out, chunkVersion1)
@@ -38,7 +38,7 @@ func appendChunkV1(out []byte, points []factory.Point) []byte {
 func appendTimesV1(out []byte, points []factory.Point) []byte {
 	var last, step int64
 	for i, p := range points {
-		// Differences wrap around on overflow, and so does decoding.
+		// Differences may wrap around; decoding wraps back.
 		delta := p.ObservedAt - last
 		if i < 2 {
 			out = binary.AppendVarint(out, delta)
@@ -54,7 +54,7 @@ func appendXOR(out []byte, points []factory.Point) []byte {
 	w := newBitWriter(out)
 	last := math.Float64bits(points[0].Value)
 	w.write(last, 64)
-	var leading, length uint // the window; none yet while length is 0
+	var leading, length uint // the window; length 0 means none
 	for _, p := range points[1:] {
 		value := math.Float64bits(p.Value)
 		xor := value ^ last
@@ -118,7 +118,7 @@ func decodeTimesV1(points []factory.Point, data []byte, n int) ([]factory.Point,
 	return points, data, nil
 }
 
-// decodeXOR sets the values of points from all of data.
+// decodeXOR sets the values of points from data.
 func decodeXOR(points []factory.Point, data []byte) error {
 	r := bitReader{in: data}
 	value := r.read64(64)

@@ -10,50 +10,17 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// A chunk's data is
-//
-//	version   1 byte, chunkVersion
-//	packing   1 byte: packedPlain, or packedZstd
-//	n         uvarint, the number of points, at least 1
-//	size      uvarint, the bytes of the payload before compression; zstd only
-//	payload   as it is, or one zstd frame
-//	checksum  4 bytes, CRC-32C of all before it, little endian
-//
-// and its payload
-//
-//	times     the first time (varint), from 2 points on the first step (varint),
-//	          then the changes of the step as a column; see column.go
-//	form      1 byte, how the values are encoded
-//	values    valuesRaw:     8 bytes each, little endian
-//	          valuesXOR:     as in the first version
-//	          valuesDecimal, valuesSingle: see decimal.go
-//
-// The encoder tries what might pay and keeps what is smallest; every form is
-// lossless for any double. Version 1 is read too; see chunk_first_codec.go.
-const (
-	chunkVersion = 2
-	packingNone  = 0
-	packingZstd  = 1
-
-	valuesRaw     = 0
-	valuesXOR     = 1
-	valuesDecimal = 2
-	valuesSingle  = 3
-
-	// maxChunkPoints bounds what a chunk may claim to hold.
-	maxChunkPoints = 1 << 16
-	checksumBytes  = 4
-	// payloadPointBytes is more than one point can take in a payload: a time,
-	// a step and a correction of 10 bytes each, with what parts them.
-	payloadPointBytes = 48
-)
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// chunkDecoder holds the buffers for decoding a chunk.
+type chunkDecoder struct {
+	payload []byte
+	columns [2][]int64
+	used    int
+}
 
 var errTimes = fmt.Errorf("chunk times: %w", ErrCorrupt)
 
 // decodeChunk appends the points of data to points. It returns ErrCorrupt for
-// anything that appendChunk has not made, and takes memory for at most
+// input that appendChunk does not produce, and allocates memory for at most
 // maxChunkPoints points.
 func decodeChunk(points []factory.Point, data []byte) ([]factory.Point, error) {
 	body, err := checkedBody(data)
@@ -89,7 +56,8 @@ func decodeChunk(points []factory.Point, data []byte) ([]factory.Point, error) {
 	return points, nil
 }
 
-// growPoints makes room for n more, and more while many chunks come together.
+// growPoints ensures capacity for n more points. It doubles the capacity,
+// since chunks are often decoded one after the other.
 func growPoints(points []factory.Point, n int) []factory.Point {
 	if cap(points)-len(points) < n {
 		points = slices.Grow(points, max(n, len(points)))
@@ -97,8 +65,8 @@ func growPoints(points []factory.Point, n int) []factory.Point {
 	return points
 }
 
-// checkedBody returns data without its checksum, which must be right; at
-// least one byte.
+// checkedBody verifies the checksum of data and returns the rest, at least one
+// byte.
 func checkedBody(data []byte) ([]byte, error) {
 	if len(data) <= checksumBytes {
 		return nil, fmt.Errorf("%d bytes are too few: %w", len(data), ErrCorrupt)
@@ -110,7 +78,7 @@ func checkedBody(data []byte) ([]byte, error) {
 	return body, nil
 }
 
-// decode sets points, whose number is known, from all of the payload.
+// decode sets points, whose number is known, from the payload.
 func (d *chunkDecoder) decode(points []factory.Point, payload []byte) (err error) {
 	if payload, err = d.decodeTimes(points, payload); err != nil {
 		return err
@@ -159,7 +127,7 @@ func (d *chunkDecoder) decodeTimes(points []factory.Point, payload []byte) ([]by
 		if i > 1 && changes != nil {
 			step += changes[i-2]
 		}
-		next := at + step // wraps around, as the encoder does
+		next := at + step // may wrap around, as in the encoder
 		if next <= at {
 			return nil, errTimes
 		}
@@ -169,14 +137,8 @@ func (d *chunkDecoder) decodeTimes(points []factory.Point, payload []byte) ([]by
 	return payload, nil
 }
 
-// chunkDecoder is the memory that decoding a chunk takes.
-type chunkDecoder struct {
-	payload []byte
-	columns [2][]int64
-	used    int
-}
-
-// decompress returns the payload of a chunk of n points, valid until the next call.
+// decompress returns the payload of a chunk of n points. It is valid until the
+// next call.
 func (d *chunkDecoder) decompress(packing byte, n int, body []byte) ([]byte, error) {
 	d.used = 0
 	switch packing {

@@ -11,15 +11,76 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// minCompressHalfBytes is the size of a payload, in bytes per point times 2, below which
-// compression is not tried: there is little left to gain.
+// The data of a chunk is
+//
+//	version   1 byte, chunkVersion
+//	packing   1 byte: packingNone or packingZstd
+//	n         uvarint, the number of points, at least 1
+//	size      uvarint, size of the uncompressed payload; packingZstd only
+//	payload   uncompressed, or one zstd frame
+//	checksum  4 bytes, CRC-32C of everything before it, little endian
+//
+// and its payload is
+//
+//	times     the first time (varint); from 2 points on, the first step (varint)
+//	          and the changes of the step as a column, see column_codec.go
+//	form      1 byte, the encoding of the values
+//	values    valuesRaw:     8 bytes each, little endian
+//	          valuesXOR:     see chunk_codec_v1.go
+//	          valuesDecimal, valuesSingle: see decimal_codec.go
+//
+// The encoder tries the promising encodings and keeps the smallest. All of
+// them are lossless for every double. Version 1 can be decoded, too; see
+// chunk_codec_v1.go.
+const (
+	chunkVersion = 2
+	packingNone  = 0
+	packingZstd  = 1
+
+	valuesRaw     = 0
+	valuesXOR     = 1
+	valuesDecimal = 2
+	valuesSingle  = 3
+
+	// maxChunkPoints is the maximum of a chunk.
+	maxChunkPoints = 1 << 16
+	checksumBytes  = 4
+	// payloadPointBytes exceeds what one point takes in a payload: a time, a
+	// step and a correction of 10 bytes each, plus separators.
+	payloadPointBytes = 48
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// appendChunk appends the encoding of points, which are in strictly ascending
+// order. There is at least one.
+func appendChunk(out []byte, points []factory.Point) []byte {
+	e := chunkEncoders.Get().(*chunkEncoder)
+	defer chunkEncoders.Put(e)
+	start := len(out)
+	plain, compressed := e.encode(points)
+	packing, payload := byte(packingNone), plain
+	if len(compressed) > 0 && len(compressed) < len(plain)-len(plain)/32 { // otherwise decompression costs more than it saves
+		packing, payload = packingZstd, compressed
+	}
+	out = append(out, chunkVersion, packing)
+	out = binary.AppendUvarint(out, uint64(len(points)))
+	if packing == packingZstd {
+		out = binary.AppendUvarint(out, uint64(len(e.compressible)))
+	}
+	out = append(out, payload...)
+	return binary.LittleEndian.AppendUint32(out, crc32.Checksum(out[start:], castagnoli))
+}
+
+// minCompressHalfBytes is the payload size, in half bytes per point, below
+// which compression is not tried because it would gain little.
 const minCompressHalfBytes = 1
 
 var (
 	chunkEncoders = sync.Pool{New: func() any { return new(chunkEncoder) }}
 	chunkDecoders = sync.Pool{New: func() any { return new(chunkDecoder) }}
 
-	// Both are safe for concurrent use and start no goroutine for whole frames.
+	// Both are safe for concurrent use and start no goroutines for whole frames.
 	zstdEncoder = sync.OnceValues(newZstdEncoder)
 	zstdDecoder = sync.OnceValues(newZstdDecoder)
 )
@@ -34,19 +95,19 @@ func newZstdDecoder() (*zstd.Decoder, error) {
 		zstd.WithDecoderMaxMemory(maxChunkPoints*payloadPointBytes), zstd.WithDecodeAllCapLimit(true))
 }
 
-// chunkEncoder is the memory that encoding a chunk takes.
+// chunkEncoder holds the buffers for encoding a chunk.
 type chunkEncoder struct {
-	steps         []int64 // changes of the step of the times
-	compact       []byte  // the payload at its smallest
-	compressible  []byte  // the payload as compression likes it
-	compressed    []byte  // that, compressed
+	steps         []int64 // changes of the time step
+	compact       []byte  // the smallest payload without compression
+	compressible  []byte  // the payload that compresses best
+	compressed    []byte  // compressible after compression
 	xor           []byte
 	decimal       decimal
-	first, second []int64 // differences of the decimals, and their differences
+	first, second []int64 // first and second differences of the decimals
 }
 
-// encode returns the payload of points, and a compressed one where that was
-// tried. Both are valid until the next call.
+// encode returns the payload of points and, unless compression was skipped, a
+// compressed one. Both are valid until the next call.
 func (e *chunkEncoder) encode(points []factory.Point) (plain, compressed []byte) {
 	e.computeSteps(points)
 	residuals, order := e.computeDecimals(points)
@@ -76,11 +137,11 @@ func (e *chunkEncoder) encode(points []factory.Point) (plain, compressed []byte)
 	return e.compact, e.compressed
 }
 
-// computeSteps notes how the step from time to time changes.
+// computeSteps computes how the step from time to time changes.
 func (e *chunkEncoder) computeSteps(points []factory.Point) {
 	e.steps = e.steps[:0]
 	for i := 2; i < len(points); i++ {
-		// Differences wrap around on overflow, and so does decoding.
+		// Differences may wrap around; decoding wraps back.
 		step, before := points[i].ObservedAt-points[i-1].ObservedAt, points[i-1].ObservedAt-points[i-2].ObservedAt
 		e.steps = append(e.steps, step-before)
 	}
@@ -101,24 +162,4 @@ func appendRaw(out []byte, points []factory.Point) []byte {
 		out = binary.LittleEndian.AppendUint64(out, math.Float64bits(p.Value))
 	}
 	return out
-}
-
-// appendChunk appends the encoding of points, which are in strictly ascending
-// order and at least one.
-func appendChunk(out []byte, points []factory.Point) []byte {
-	e := chunkEncoders.Get().(*chunkEncoder)
-	defer chunkEncoders.Put(e)
-	start := len(out)
-	plain, compressed := e.encode(points)
-	packing, payload := byte(packingNone), plain
-	if len(compressed) > 0 && len(compressed) < len(plain)-len(plain)/32 { // else not worth the time to unpack
-		packing, payload = packingZstd, compressed
-	}
-	out = append(out, chunkVersion, packing)
-	out = binary.AppendUvarint(out, uint64(len(points)))
-	if packing == packingZstd {
-		out = binary.AppendUvarint(out, uint64(len(e.compressible)))
-	}
-	out = append(out, payload...)
-	return binary.LittleEndian.AppendUint32(out, crc32.Checksum(out[start:], castagnoli))
 }

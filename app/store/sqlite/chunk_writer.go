@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	// chunkBatchRows and flushBytes bound one sealing transaction, and so the time
-	// that commits wait for it. Only the chunks that replace one old chunk
-	// are never parted.
+	// chunkBatchRows and chunkBatchBytes limit one sealing transaction, and so
+	// the time that commits wait for it. The chunks that replace one old chunk
+	// always share a transaction.
 	chunkBatchRows  = 256
 	chunkBatchBytes = 1 << 20
-	// trimRows and trimBytes bound the log rows deleted in one transaction.
+	// trimRows and trimBytes limit the log rows that one transaction deletes.
 	trimRows  = 4096
 	trimBytes = 4 << 20
 )
@@ -28,17 +28,17 @@ type chunkRow struct {
 // chunkReplacement replaces at most one chunk of a series by others.
 type chunkReplacement struct {
 	series  *series
-	old     int64 // the id of the chunk to delete; 0: none
-	damaged error // why the old chunk is to be set aside instead
-	// from and to are the first and the last time of the new points; late says
-	// that they do not come after all chunks.
+	old     int64 // id of the chunk to delete; 0 means none
+	damaged error // if not nil, old is moved to the quarantine for this reason
+	// from and to are the first and the last time of the new points. late is
+	// set if some of them are not after all existing chunks.
 	from, to  int64
 	late      bool
 	rows      []chunkRow
-	lastChunk lastChunk // of the series, after the change
+	lastChunk lastChunk // of the series, afterwards
 }
 
-// chunkBatch gathers changes until they are worth a transaction.
+// chunkBatch collects replacements for one transaction.
 type chunkBatch struct {
 	changes []chunkReplacement
 	rows    int
@@ -53,16 +53,16 @@ func (p *chunkBatch) add(change chunkReplacement) {
 	}
 }
 
-// sealBatchLocked writes the sealing layers of the batch to the file, in one
-// or more transactions, and drops them. Until then readers see the layers on
-// top of the chunks, so it does not matter to them how far this has come; and
-// after a failure it is simply done again.
+// sealBatchLocked writes the sealing layers of the batch to chunks, in one or
+// more transactions, and then drops the layers. Until then queries overlay the
+// chunks with the layers, so they may run at any time. After a failure the
+// same work is repeated.
 func (z *sealer) sealBatchLocked() error {
 	var p chunkBatch
 	for _, s := range z.batch {
 		points := s.beginSealing()
 		if s.purged.Load() {
-			continue // its log rows are passed over, too
+			continue // recovery ignores its log rows
 		}
 		for len(points) > 0 {
 			change, n, err := z.nextChange(s, points)
@@ -99,7 +99,7 @@ func newChunkRow(points []factory.Point) chunkRow {
 	return row
 }
 
-// loadLastChunk returns what the file says of the last chunk of s.
+// loadLastChunk reads the bounds of the last chunk of s from the file.
 func (z *sealer) loadLastChunk(s *series) (t lastChunk, err error) {
 	err = z.conn.query("SELECT t1, n FROM chunk WHERE series_id = ? ORDER BY t0 DESC LIMIT 1",
 		func(v []driver.Value) error {
@@ -109,8 +109,8 @@ func (z *sealer) loadLastChunk(s *series) (t lastChunk, err error) {
 	return t, err
 }
 
-// writeChunks writes the plan and deletes the log rows before upto in one
-// transaction, and empties the plan.
+// writeChunks writes the batch and deletes the log rows before upto in one
+// transaction. Then it empties the batch.
 func (z *sealer) writeChunks(p *chunkBatch, upto int64) error {
 	if len(p.changes) == 0 && upto == 0 {
 		return nil
@@ -162,7 +162,7 @@ func (change *chunkReplacement) write(c *conn, now int64) error {
 		f := r.summary
 		carry := f.Carry()
 		if factory.ValidateValue(f.Sum) != nil || factory.ValidateValue(carry) != nil {
-			carry = 0 // the sum is beyond a double
+			carry = 0 // the sum overflows a double
 		}
 		err := c.exec(`INSERT INTO chunk (series_id, t0, t1, n, vlast, vmin, vmax, vsum, data, vfirst, vcarry, vrise)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -178,11 +178,11 @@ func (change *chunkReplacement) write(c *conn, now int64) error {
 	return deleteRollups(c, change.series.id, change.from, change.to)
 }
 
-// asBits is how the sign of zero gets into the file and back.
+// asBits returns the bits of v as an integer, since a REAL column would lose
+// the sign of zero.
 func asBits(v float64) int64 { return int64(math.Float64bits(v)) }
 
-// finite is v where it is a number, else a large one: SQLite has infinities,
-// but what is no number would become NULL.
+// finite replaces NaN by infinity, since SQLite would store NaN as NULL.
 func finite(v float64) float64 {
 	if math.IsNaN(v) {
 		return math.Inf(1)

@@ -7,14 +7,15 @@ import (
 	"slices"
 )
 
-// A column is a run of integers whose number is known from elsewhere:
+// A column is a sequence of integers of known length, preceded by a byte:
 //
-//	columnZero    nothing more: all are zero
-//	columnVarint  a varint each
-//	columnBlocks  for each columnBlock of them the width in bits (1 byte), then
-//	              the zigzag values in so many bits each, filled up to a byte
-//	columnSparse  the number of those that are not zero (uvarint), then for
-//	              each the zeros before it (uvarint) and the value (varint)
+//	columnZero    all are zero; nothing follows
+//	columnVarint  one varint each
+//	columnBlocks  for each block of columnBlock integers: their width in bits
+//	              (1 byte), then the zigzag values in that many bits each, padded
+//	              to a whole byte
+//	columnSparse  the number of nonzero integers (uvarint), then for each the
+//	              number of zeros before it (uvarint) and its value (varint)
 const (
 	columnZero   = 0
 	columnVarint = 1
@@ -30,8 +31,8 @@ func unzigzag(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
 
 func varintBytes(v int64) int { return (bits.Len64(zigzag(v)|1) + 6) / 7 }
 
-// appendColumn appends values: in the smallest form if tight, else in the one
-// that a compressor makes the most of.
+// appendColumn appends values in the smallest form if compact is set,
+// otherwise in the form that compresses best.
 func appendColumn(out []byte, values []int64, compact bool) []byte {
 	set, asVarints, asSparse := 0, 0, 2
 	gap := 0
@@ -77,7 +78,7 @@ func appendSparse(out []byte, values []int64, set int) []byte {
 	return out
 }
 
-// blockWidth is how many bits the largest of values needs.
+// blockWidth returns the number of bits that the largest of values needs.
 func blockWidth(values []int64) uint {
 	var all uint64
 	for _, v := range values {
@@ -109,8 +110,9 @@ func appendBlocks(out []byte, values []int64) []byte {
 	return out
 }
 
-// readColumn reads n integers from the start of data and returns the rest; nil
-// are all zero. They are valid until the decoder is used for another chunk.
+// readColumn reads n integers from the start of data and returns the rest. nil
+// values are all zero. The values are valid until the decoder is used for
+// another chunk.
 func (d *chunkDecoder) readColumn(data []byte, n int) (values []int64, rest []byte, err error) {
 	if len(data) == 0 {
 		return nil, nil, errColumn
@@ -135,8 +137,8 @@ func (d *chunkDecoder) readColumn(data []byte, n int) (values []int64, rest []by
 	return values, data, nil
 }
 
-// columnBuffer is memory for a column, of which a chunk has at most three; the times
-// are done with before the last.
+// columnBuffer returns a buffer for n integers. Two buffers suffice for the
+// three columns of a chunk, since the times are decoded before the last one.
 func (d *chunkDecoder) columnBuffer(n int) []int64 {
 	c := &d.columns[d.used%len(d.columns)]
 	d.used++

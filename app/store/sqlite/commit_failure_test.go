@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	storage "smart-factory-backend/app/store"
-
 	"smart-factory-backend/app/factory"
+	storage "smart-factory-backend/app/store"
 	"smart-factory-backend/app/store/sqlite"
 )
 

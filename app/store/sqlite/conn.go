@@ -10,16 +10,16 @@ import (
 	"modernc.org/sqlite"
 )
 
-// conn is one connection to the file with its prepared statements. It belongs
-// to one goroutine at a time. The driver is used without database/sql: the
-// pools here are of fixed size, and a statement per connection is kept anyway.
+// conn is one connection to the database with its prepared statements. One
+// goroutine at a time may use it. It uses the driver without database/sql,
+// whose pool and interfaces cost more than they give here.
 type conn struct {
 	driver driver.Conn
 	stmts  map[string]driver.Stmt
 	args   []driver.NamedValue
 }
 
-// openConn opens the database file.
+// openConn opens a connection to the database file.
 func openConn(file *databaseFile) (*conn, error) {
 	dc, err := new(sqlite.Driver).Open(file.dsn())
 	if err != nil {
@@ -28,8 +28,8 @@ func openConn(file *databaseFile) (*conn, error) {
 	return &conn{driver: dc, stmts: make(map[string]driver.Stmt)}, nil
 }
 
-// prepared returns the statement of query, which stays prepared until close;
-// so query is a constant, never built from input.
+// prepared returns the prepared statement of query, which is cached until
+// close. So query must be a constant and never depend on input.
 func (c *conn) prepared(query string) (driver.Stmt, error) {
 	if stmt, ok := c.stmts[query]; ok {
 		return stmt, nil
@@ -42,7 +42,7 @@ func (c *conn) prepared(query string) (driver.Stmt, error) {
 	return stmt, nil
 }
 
-// bind numbers args for the driver. The slice is valid until the next call.
+// bind numbers args for the driver. The result is valid until the next call.
 func (c *conn) bind(args []driver.Value) []driver.NamedValue {
 	c.args = c.args[:0]
 	for i, arg := range args {
@@ -62,10 +62,11 @@ func (c *conn) exec(query string, args ...driver.Value) error {
 	return err
 }
 
-// execOnce runs a statement that is not worth keeping prepared.
+// execOnce runs a statement without caching it.
 func (c *conn) execOnce(query string) error { return c.execOnceContext(context.Background(), query) }
 
-// execOnceContext is once for a statement that may take long: it ends with ctx.
+// execOnceContext is execOnce for a statement that may take long. It stops
+// when ctx ends.
 func (c *conn) execOnceContext(ctx context.Context, query string, args ...driver.Value) error {
 	stmt, err := c.driver.Prepare(query)
 	if err != nil {
@@ -76,12 +77,12 @@ func (c *conn) execOnceContext(ctx context.Context, query string, args ...driver
 	return errors.Join(err, stmt.Close())
 }
 
-// errStop ends a query early without an error.
+// errStop, returned by the callback of query, ends the query without an error.
 var errStop = errors.New("enough rows")
 
-// query calls row for each row of the result. The slice is reused; the values
-// in it may be kept. An error of row ends the query and is returned, save
-// errStop, which only ends it.
+// query calls row for each row of the result. The slice is reused, but the
+// values may be retained. An error of row ends the query and is returned,
+// except errStop.
 func (c *conn) query(query string, row func(values []driver.Value) error, args ...driver.Value) (err error) {
 	stmt, err := c.prepared(query)
 	if err != nil {
@@ -135,7 +136,7 @@ func (c *conn) close() error {
 // resultNotADatabase is SQLITE_NOTADB.
 const resultNotADatabase = 26
 
-// resultCode is the primary SQLite result code of err, 0 if it has none.
+// resultCode returns the primary SQLite result code of err, or 0.
 func resultCode(err error) int {
 	if sqliteErr, ok := errors.AsType[*sqlite.Error](err); ok {
 		return sqliteErr.Code() & 0xff
@@ -143,14 +144,14 @@ func resultCode(err error) int {
 	return 0
 }
 
-// asInt reads an integer column; NULL and other types are 0.
+// asInt returns the value of an integer column, or 0 for NULL and other types.
 func asInt(v driver.Value) int64 {
 	n, _ := v.(int64)
 	return n
 }
 
-// asFloat reads a real column; one that holds a whole number may come as an
-// integer. NULL is 0.
+// asFloat returns the value of a real column. SQLite may return whole numbers
+// as integers. NULL is 0.
 func asFloat(v driver.Value) float64 {
 	switch v := v.(type) {
 	case float64:
@@ -161,19 +162,19 @@ func asFloat(v driver.Value) float64 {
 	return 0
 }
 
-// asString reads a text column.
+// asString returns the value of a text column.
 func asString(v driver.Value) string {
 	s, _ := v.(string)
 	return s
 }
 
-// asBytes reads a blob column; an empty blob comes as nil.
+// asBytes returns the value of a blob column; an empty blob is nil.
 func asBytes(v driver.Value) []byte {
 	b, _ := v.([]byte)
 	return b
 }
 
-// execDiscard runs a pragma that works row by row and gives no values.
+// execDiscard runs a pragma that returns rows and discards them.
 func (c *conn) execDiscard(query string) error {
 	return c.query(query, func([]driver.Value) error { return nil })
 }

@@ -8,19 +8,19 @@ import (
 	"os"
 )
 
-// errReplaced: there is a file at the path, but not the one that was opened.
+// errReplaced: the path leads to another file than the one that was opened.
 var errReplaced = errors.New("another file is in its place")
 
 // databaseFile is the database file of a Store.
 type databaseFile struct {
 	path string // absolute
-	vfs  string // the name of SQLite's file system layer; "" is its own
+	vfs  string // SQLite's file system layer; "" is the default
 	info os.FileInfo
-	// openWAL opens the write-ahead log where it is not a plain file.
+	// openWAL replaces os.OpenFile for the write-ahead log, if not nil.
 	openWAL func(path string) (walFile, error)
 }
 
-// walFile is the write-ahead log as rewriteLog uses it.
+// walFile is what rewriteWAL needs of the write-ahead log.
 type walFile interface {
 	io.ReaderAt
 	io.WriterAt
@@ -28,7 +28,7 @@ type walFile interface {
 	Sync() error
 }
 
-// dsn is how connections name the file. None of them creates it.
+// dsn returns the name for connections, which never create the file.
 func (f *databaseFile) dsn() string {
 	query := url.Values{"mode": {"rw"}}
 	if f.vfs != "" {
@@ -37,11 +37,11 @@ func (f *databaseFile) dsn() string {
 	return (&url.URL{Scheme: "file", Path: f.path, RawQuery: query.Encode()}).String()
 }
 
-// create makes the file if it is missing, for the owner and the group alone,
-// and remembers which one it is.
+// create creates the file if it is missing, readable by owner and group only,
+// and records its identity.
 func (f *databaseFile) create() error {
-	// SQLite would open a file that it may not write, and give it to the
-	// world to read.
+	// SQLite would accept a read-only file, and would create one that everyone
+	// can read.
 	file, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o640)
 	if err != nil {
 		return err
@@ -54,8 +54,8 @@ func (f *databaseFile) create() error {
 	return file.Close()
 }
 
-// check reports an error when the file is not at its path any more: what is
-// written then would be lost with the process.
+// check returns an error if the file is no longer at its path. Writes to it
+// would be lost when the process ends.
 func (f *databaseFile) check() error {
 	info, err := os.Stat(f.path)
 	if err != nil {
@@ -67,11 +67,12 @@ func (f *databaseFile) check() error {
 	return nil
 }
 
-// rewriteWAL makes durable what is seen of the write-ahead log that another
-// process has left, before anybody builds on it: where a sync of that process
-// failed, the system still shows what it could not write, and a sync alone
-// would not write it any more. The same bytes are written in their places, so
-// it may end anywhere. No other store may have the file open; who reads it may.
+// rewriteWAL makes the write-ahead log of the previous process durable before
+// anyone relies on it. If a sync of that process failed, the system still
+// returns the pages from its cache but does not write them again, and another
+// sync would not help. So rewriteWAL writes the same bytes to the same places;
+// it may be interrupted at any time. No other store may have the file open;
+// readers may.
 func (f *databaseFile) rewriteWAL() (err error) {
 	path := f.path + walSuffix
 	if info, err := os.Stat(path); errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {

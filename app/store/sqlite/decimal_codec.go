@@ -10,28 +10,31 @@ import (
 )
 
 // Sensors report decimals: 21.437 is 21437 thousandths, and the next value is
-// near. So values are written as whole numbers of 10^-scale, the differences
-// of these as a column, and what the whole number misses of the double, in
-// units of its last place, as another, which is nearly always zero. A value
-// that is no such decimal at all has a large correction.
+// close to it. So values are encoded as integers, in units of 10^-scale. One
+// column has the differences between them. Another has the corrections: the
+// distance from the decimal to the double, in units in the last place (ULP),
+// which is nearly always zero. A value that is not a decimal has a large
+// correction.
 //
 //	scale        1 byte, 0 to maxScale
-//	order        1 byte: 1 for differences, 2 for differences of differences
-//	first        varint, the first whole number
+//	order        1 byte: 1 for first differences, 2 for second differences
+//	first        varint, the first integer
 //	second       varint, the first difference; order 2 only, from 2 points on
-//	residuals    column, n - order of them
-//	corrections  column, n of them
+//	residuals    column of n - order differences
+//	corrections  column of n corrections
 //
-// valuesSingle is the same for values that come from a float32, as a PLC
-// sends them: the whole number is divided, then rounded to a float32, and the
-// correction counts in its last place.
+// valuesSingle is the same for values that come from a float32, as PLCs send
+// them: the quotient is rounded to a float32, and the correction counts its
+// ULPs.
 const (
 	maxScale = 15
-	// maxWholeNumber is the largest whole number used: beyond 2^53 doubles have gaps.
+	// maxWholeNumber is the limit of the integers; beyond 2^53 not every
+	// integer is a double.
 	maxWholeNumber = 1 << 53
-	// maxDecimalULPs is how far a double may be from a decimal to count as one.
+	// maxDecimalULPs is the greatest distance from a decimal at which a double
+	// counts as that decimal.
 	maxDecimalULPs = 32
-	// sampleSize is how many values the scale is chosen by.
+	// sampleSize is the number of values from which the scale is chosen.
 	sampleSize = 48
 )
 
@@ -39,7 +42,7 @@ var errDecimals = fmt.Errorf("chunk decimals: %w", ErrCorrupt)
 
 var powersOfTen = [maxScale + 1]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
 
-// decimal is a run of values as whole numbers and corrections.
+// decimal holds values as integers and corrections.
 type decimal struct {
 	isFloat32   bool
 	scale       int
@@ -47,7 +50,7 @@ type decimal struct {
 	corrections []int64
 }
 
-// decimalValue is the double that a whole number and a correction stand for.
+// decimalValue returns the double for an integer and a correction.
 func decimalValue(whole, correction int64, power float64, single bool) float64 {
 	v := float64(whole) / power
 	if single {
@@ -59,8 +62,8 @@ func decimalValue(whole, correction int64, power float64, single bool) float64 {
 	return math.Float64frombits(math.Float64bits(v) + uint64(correction))
 }
 
-// nearestDecimal returns the whole number nearest to v, and the correction. ok is
-// false if v is too large for the scale.
+// nearestDecimal returns the integer nearest to v in units of 1/power, and the
+// correction. ok is false if v is too large for the scale.
 func nearestDecimal(v, power float64, single bool) (whole, correction int64, ok bool) {
 	scaled := math.RoundToEven(v * power)
 	if !(math.Abs(scaled) < maxWholeNumber) {
@@ -70,7 +73,7 @@ func nearestDecimal(v, power float64, single bool) (whole, correction int64, ok 
 	return whole, decimalCorrection(v, whole, power, single), true
 }
 
-// decimalCorrection is what number needs to give v.
+// decimalCorrection returns the correction with which decimalValue returns v.
 func decimalCorrection(v float64, whole int64, power float64, single bool) int64 {
 	base := float64(whole) / power
 	if single {
@@ -79,8 +82,8 @@ func decimalCorrection(v float64, whole int64, power float64, single bool) int64
 	return int64(math.Float64bits(v) - math.Float64bits(base))
 }
 
-// isFloat32 reports whether every value is that of a float32, and not all are
-// simple enough to be that by chance.
+// isFloat32 reports whether every value is exactly a float32 and at least one
+// has too many digits for that to be a coincidence.
 func isFloat32(points []factory.Point) bool {
 	plain := true
 	for _, p := range points {
@@ -92,8 +95,8 @@ func isFloat32(points []factory.Point) bool {
 	return !plain
 }
 
-// computeDecimals fills e.decimal from points and returns the differences to
-// write, and their order.
+// computeDecimals converts points to e.decimal and returns the differences to
+// encode and their order.
 func (e *chunkEncoder) computeDecimals(points []factory.Point) (residuals []int64, order int) {
 	d := &e.decimal
 	d.isFloat32 = isFloat32(points)
@@ -110,8 +113,8 @@ func (e *chunkEncoder) computeDecimals(points []factory.Point) (residuals []int6
 	return e.first, 1
 }
 
-// chooseScale is the least scale at which nearly all of a sample of points
-// are decimals.
+// chooseScale returns the smallest scale at which nearly all of a sample of
+// points are decimals.
 func chooseScale(points []factory.Point, single bool) int {
 	stride := (len(points) + sampleSize - 1) / sampleSize
 	var atScale [maxScale + 1]int
@@ -131,7 +134,8 @@ func chooseScale(points []factory.Point, single bool) int {
 	return 0
 }
 
-// scaleOf is the least scale at which v is a decimal, or nearly.
+// scaleOf returns the smallest scale at which v is a decimal within
+// maxDecimalULPs.
 func scaleOf(v float64, single bool) (scale int, ok bool) {
 	for scale, power := range powersOfTen {
 		whole, correction, ok := nearestDecimal(v, power, single)
@@ -141,7 +145,7 @@ func scaleOf(v float64, single bool) (scale int, ok bool) {
 		if correction == 0 {
 			return scale, true
 		}
-		// Large whole numbers are near to anything.
+		// Large integers are close to any value.
 		if !single && max(whole, -whole) < 1<<46 && max(correction, -correction) <= maxDecimalULPs {
 			return scale, true
 		}
@@ -149,7 +153,7 @@ func scaleOf(v float64, single bool) (scale int, ok bool) {
 	return 0, false
 }
 
-// fill converts points at the scale that was chosen.
+// fill converts points at the chosen scale.
 func (d *decimal) fill(points []factory.Point) {
 	d.whole, d.corrections = d.whole[:0], d.corrections[:0]
 	power := powersOfTen[d.scale]
@@ -158,7 +162,7 @@ func (d *decimal) fill(points []factory.Point) {
 		v := points[i].Value
 		whole, correction, ok := nearestDecimal(v, power, d.isFloat32)
 		if !ok || max(correction, -correction) > 1<<20 || correction == math.MinInt64 {
-			// No decimal: the correction says it all.
+			// Not a decimal: encode the value by its correction alone.
 			whole, correction = last, decimalCorrection(v, last, power, d.isFloat32)
 		}
 		d.whole, d.corrections = append(d.whole, whole), append(d.corrections, correction)
@@ -173,7 +177,7 @@ func differences(out, values []int64) []int64 {
 	return out
 }
 
-// columnBits is about what a column takes.
+// columnBits estimates the size of a column in bits.
 func columnBits(values []int64) (n int) {
 	for _, v := range values {
 		n += bits.Len64(zigzag(v))
@@ -181,7 +185,7 @@ func columnBits(values []int64) (n int) {
 	return n
 }
 
-// appendDecimal appends what takeDecimals has found.
+// appendDecimal appends the result of computeDecimals.
 func (e *chunkEncoder) appendDecimal(out []byte, residuals []int64, order int, compact bool) []byte {
 	d := &e.decimal
 	form := byte(valuesDecimal)
@@ -197,7 +201,7 @@ func (e *chunkEncoder) appendDecimal(out []byte, residuals []int64, order int, c
 	return appendColumn(out, d.corrections, compact)
 }
 
-// decodeDecimal sets the values of points from all of data.
+// decodeDecimal sets the values of points from data.
 func (d *chunkDecoder) decodeDecimal(points []factory.Point, data []byte, single bool) error {
 	if len(data) < 2 || data[0] > maxScale || data[1] < 1 || data[1] > 2 || int(data[1]) > len(points) {
 		return errDecimals
@@ -243,8 +247,8 @@ func (d *chunkDecoder) decodeDecimal(points []factory.Point, data []byte, single
 	return nil
 }
 
-// setWholeValues sets the values of points to the whole numbers that the residuals
-// stand for.
+// setWholeValues sets the values of points to the integers that the residuals
+// encode.
 func setWholeValues(points []factory.Point, residuals []int64, whole, step int64, order int) {
 	points[0].Value = float64(whole)
 	for i := 1; i < len(points); i++ {

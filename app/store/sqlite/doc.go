@@ -1,8 +1,11 @@
-// Package sqlite is the embedded engine of factory.Store: one SQLite file,
-// one process, no server. An Append is durable when it returns; recent points
-// are also held in memory, older ones are sealed into compressed chunks.
-// DESIGN.md beside this file has the reasons and the invariants.
+// Package sqlite is the embedded engine of factory.Store. It stores readings
+// in one SQLite file that one process uses; there is no server.
 //
-// What rules a reading has to keep is the factory package's business, who may
-// send it the transport's. All methods of a Store may be called concurrently.
+// Append returns once its readings are durable. Recent points are also in
+// memory; older points are sealed into compressed chunks. DESIGN.md explains
+// the design and lists the invariants. All methods of a Store may be called
+// concurrently.
+//
+// The rules for readings belong to package factory, and who may send them is
+// up to the transports.
 package sqlite

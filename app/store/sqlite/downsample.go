@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"math"
 
-	"smart-factory-backend/app/store"
-
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
-// Downsample implements factory.Store. It goes through the points three times
-// rather than hold them.
+// Downsample implements factory.Store. It reads the points three times instead
+// of holding all of them in memory.
 func (s *Store) Downsample(ctx context.Context, q factory.DownsampleQuery) (all []factory.Series, err error) {
 	s.queryMu.RLock()
 	defer s.queryMu.RUnlock()
@@ -48,7 +47,7 @@ func (r *seriesReader) downsample(s *series, from, to int64, n int) ([]factory.P
 	if !chunked {
 		return factory.LTTB(n, len(memory), func(yield func([]factory.Point)) error { yield(memory); return nil })
 	}
-	// All passes have to see the same chunks.
+	// The transaction lets all passes see the same chunks.
 	if err := r.connect(); err != nil {
 		return nil, err
 	}
@@ -69,8 +68,8 @@ func (r *seriesReader) downsample(s *series, from, to int64, n int) ([]factory.P
 	return factory.LTTB(n, total, each)
 }
 
-// eachPoint passes all points of s to take, chunk by chunk, with those from
-// memory merged in.
+// eachPoint passes all points of s to yield, chunk by chunk, merged with those
+// from memory.
 func (r *seriesReader) eachPoint(s *series, memory []factory.Point, from, to int64, yield func([]factory.Point)) error {
 	var merged []factory.Point
 	err := r.eachChunk(chunksOfRange, s, func(points []factory.Point) error {

@@ -2,21 +2,23 @@ package sqlite
 
 import "errors"
 
-// Reasons why Open refuses. The error that Open returns wraps one of them and
-// names the path.
+// Reasons for Open to refuse a file. Its error wraps one of them and names the
+// path.
 var (
-	// ErrNetworkFileSystem: the directory is on a file system whose locks and
-	// shared memory cannot be trusted with a database.
+	// ErrNetworkFileSystem: the directory is on a network file system, whose
+	// locks and shared memory are not reliable enough for a database.
 	ErrNetworkFileSystem = errors.New("network file system")
-	// ErrInUse: another process, or another Store of this one, has the file.
+	// ErrInUse: another process or another Store of this process has the file
+	// open.
 	ErrInUse = errors.New("already in use")
-	// ErrForeignFile: the file is not a database, or not one of ours.
+	// ErrForeignFile: the file is not an SQLite database, or belongs to
+	// another program.
 	ErrForeignFile = errors.New("not a file of this program")
-	// ErrNewerSchema: a newer release has written the file.
+	// ErrNewerSchema: a newer release wrote the file.
 	ErrNewerSchema = errors.New("written by a newer release")
-	// ErrOldSQLite: the SQLite built into the program may damage files.
+	// ErrOldSQLite: the built-in SQLite has a bug that can damage files.
 	ErrOldSQLite = errors.New("SQLite is too old")
-	// ErrCorrupt: the content of the file contradicts itself.
+	// ErrCorrupt: the content of the file is inconsistent.
 	ErrCorrupt = errors.New("corrupt")
 )
 

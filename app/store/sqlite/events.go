@@ -1,39 +1,41 @@
 package sqlite
 
-// Event is something that an operator wants to know; see Options.OnEvent.
+// Event is a message to the operator; see Options.OnEvent.
 type Event struct {
 	Kind EventKind
-	// Err says more, where there is more to say.
+	// Err is the cause or the finding, if there is one.
 	Err error
-	// Bytes is the size of the files, for events of size.
+	// Bytes is the size of the database, for events about its size.
 	Bytes int64
-	// Points are how many were removed or lost, where that is known.
+	// Points is the number of removed points, if known.
 	Points uint64
 }
 
-// EventKind tells events apart.
+// EventKind is the kind of an Event. Its text is a constant for the log.
 type EventKind string
 
-// Kinds of events.
+// The kinds of events.
 const (
-	// EventNearLimit: the files have nine tenths of MaxBytes. It comes again
-	// only after they had less.
+	// EventNearLimit: the database has reached nine tenths of MaxBytes. It is
+	// reported again only after the size has dropped below that.
 	EventNearLimit EventKind = "store nears its size limit"
-	// EventEvicted: the oldest points were removed because of MaxBytes. Points
-	// counts those since the last such event; there is at most one a minute.
+	// EventEvicted: the oldest points were deleted because of MaxBytes. It is
+	// reported at most once a minute; Points counts all since the last report.
 	EventEvicted EventKind = "oldest points removed, size limit reached"
-	// EventNothingToEvict: the files have more than MaxBytes, but there are no
-	// chunks that could go.
+	// EventNothingToEvict: the database exceeds MaxBytes, but no chunk is left
+	// to delete.
 	EventNothingToEvict EventKind = "size limit exceeded, nothing left to remove"
-	// EventDamaged: a part of the file was found damaged and set aside, in the
-	// table quarantine where it was readable.
+	// EventDamaged: a chunk or a log row is damaged. It was moved to the table
+	// quarantine.
 	EventDamaged EventKind = "damaged part of the store set aside"
-	// EventRestored: the file, or its write-ahead log, was deleted while the
-	// store had it open, and was written anew with all that was in it.
+	// EventRestored: the database file or its write-ahead log was deleted
+	// while the store was open. The store has written a new file with the full
+	// content.
 	EventRestored EventKind = "deleted database file written anew"
-	// EventUnclean: the last stop was not an orderly one; the file is being
-	// checked.
+	// EventUnclean: the previous process did not close the store. An integrity
+	// check runs in the background.
 	EventUnclean EventKind = "store was not closed, checking it"
-	// EventChecked: the check is done; Err is what it found, nil for nothing.
+	// EventChecked: the integrity check is complete. Err is the first finding,
+	// or nil.
 	EventChecked EventKind = "store checked"
 )

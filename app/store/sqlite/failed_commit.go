@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// markDirty notes that a failed commit may have changed the rows of a machine.
+// markDirty records that a failed commit may have changed the rows of a
+// machine.
 func (c *committer) markDirty(id string) {
 	if c.dirtyMachines == nil {
 		c.dirtyMachines = make(map[string]bool)
@@ -13,15 +14,16 @@ func (c *committer) markDirty(id string) {
 	c.dirtyMachines[id] = true
 }
 
-// clearDirty notes that the file says what the memory says.
+// clearDirty records that file and memory agree again.
 func (c *committer) clearDirty() {
 	c.dirty = false
 	clear(c.dirtyMachines)
 }
 
-// removeUncommitted takes back what failed commits may have left. When a sync
-// fails after the write, the file may turn out to hold the transaction after
-// all. Nobody was told that it succeeded, and its numbers are given again.
+// removeUncommitted reverts what failed commits may have left in the file.
+// When a sync fails after the write, the transaction may turn out to be
+// committed after all, although its callers got an error and its ids will be
+// used again.
 func (c *committer) removeUncommitted(conn *conn) error {
 	if !c.dirty {
 		return nil
@@ -40,7 +42,7 @@ func (c *committer) removeUncommitted(conn *conn) error {
 	return nil
 }
 
-// restoreMachine makes the rows of a machine what the memory says.
+// restoreMachine rewrites the rows of a machine from memory.
 func (c *committer) restoreMachine(conn *conn, id string) error {
 	m := c.catalog.machine(id)
 	if m == nil {

@@ -11,14 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fileLock is the claim of one Store on its database file. SQLite would let a
-// second process in; the latest values in memory would then be wrong.
+// fileLock is the exclusive lock of one Store on its database file. SQLite
+// would admit a second process, and the latest values in memory would become
+// wrong.
 type fileLock struct {
 	file *os.File
 }
 
-// lockFile claims path for the life of the process or until unlock. The file
-// stays when the lock goes: removing it would let two owners in.
+// lockFile locks path until unlock or the end of the process. The file is
+// never removed, because two stores could then hold locks on different files
+// of the same name.
 func lockFile(path string) (*fileLock, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
 	if err != nil {
@@ -46,7 +48,7 @@ func writeOwner(file *os.File) error {
 	return err
 }
 
-// owner names the process that holds the lock, as far as its file tells.
+// owner names the process that holds the lock, if its file says so.
 func owner(file *os.File) string {
 	text, err := io.ReadAll(io.LimitReader(file, 32))
 	pid, convErr := strconv.Atoi(strings.TrimSpace(string(text)))
@@ -59,8 +61,8 @@ func owner(file *os.File) string {
 	return fmt.Sprintf("process %d", pid)
 }
 
-// unlock gives the claim up. It says so to the kernel: a child process that is
-// just being started has a copy of the descriptor, which closing would leave.
+// unlock releases the lock explicitly. Closing the descriptor is not enough,
+// since a child process that is just starting may have a copy of it.
 func (l *fileLock) unlock() error {
 	err := unix.Flock(int(l.file.Fd()), unix.LOCK_UN)
 	return errors.Join(err, l.file.Close())

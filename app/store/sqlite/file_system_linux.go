@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// networkMagics are the statfs types of file systems that are shared between
-// hosts. Their locks and their memory maps are not what SQLite relies on: a
-// WAL file on one of them gets damaged without an error.
+// networkMagics are the statfs types of file systems that several hosts share.
+// Their locks and memory maps do not behave as SQLite requires; a WAL file on
+// one of them gets damaged without an error.
 var networkMagics = map[int64]string{
 	0x6969:     "NFS",
 	0x517B:     "SMB",
@@ -35,12 +35,12 @@ var networkMagics = map[int64]string{
 	0xBACBACBC: "VMware shared folder",
 }
 
-// fuseMagic is shared by all FUSE file systems, local ones among them; the
-// mount table tells which one it is.
+// fuseMagic is the type of all FUSE file systems, local and remote. The mount
+// table has the actual type.
 const fuseMagic = 0x65735546
 
-// networkFuse are the FUSE types, as the mount table names them without
-// "fuse.", whose files live on another host or in an object store.
+// networkFuse are the FUSE types, as in the mount table without "fuse.", whose
+// files are on another host or in an object store.
 var networkFuse = map[string]bool{
 	"sshfs": true, "curlftpfs": true, "davfs": true, "davfs2": true, "smbnetfs": true,
 	"s3fs": true, "s3backer": true, "goofys": true, "mount-s3": true, "mountpoint-s3": true, "geesefs": true,
@@ -51,14 +51,14 @@ var networkFuse = map[string]bool{
 	"vmhgfs-fuse": true, "prl_fs": true,
 }
 
-// networkFileSystem names the network file system that dir is on; "" when it
-// is a local one. A dir that cannot be examined is an error.
+// networkFileSystem returns the name of the network file system that contains
+// dir, or "" if it is local.
 func networkFileSystem(dir string) (string, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil {
 		return "", fmt.Errorf("examine file system: %w", err)
 	}
-	magic := int64(uint32(fs.Type)) // some kernels extend the sign
+	magic := int64(uint32(fs.Type)) // some kernels sign-extend it
 	if magic != fuseMagic {
 		return networkMagics[magic], nil
 	}
@@ -79,7 +79,7 @@ func networkFileSystem(dir string) (string, error) {
 }
 
 // mountType returns the file system type of the device from a mount table in
-// the form of /proc/self/mountinfo (see proc(5)); "" when it is not listed.
+// the format of /proc/self/mountinfo (see proc(5)), or "" if it is not listed.
 func mountType(mounts io.Reader, major, minor uint32) string {
 	device := fmt.Sprintf("%d:%d", major, minor)
 	lines := bufio.NewScanner(mounts)
@@ -95,7 +95,8 @@ func mountType(mounts io.Reader, major, minor uint32) string {
 	return ""
 }
 
-// fileSystemSize is the size of the file system that path is on, in bytes.
+// fileSystemSize returns the size of the file system that contains path, in
+// bytes.
 func fileSystemSize(path string) (int64, error) {
 	var meta unix.Statfs_t
 	if err := unix.Statfs(path, &meta); err != nil {

@@ -7,9 +7,10 @@ import (
 	"smart-factory-backend/app/store"
 )
 
-// committer takes everything that is queued, commits it as one log row and
-// hands the points to their series. While it commits, the next group gathers;
-// when nothing waits, a single reading is committed at once.
+// committer implements the group commit: it takes everything that is queued,
+// commits it as one row of the ingest log and then adds the points to their
+// series. The next group gathers meanwhile. If nothing else waits, a single
+// reading is committed at once.
 type committer struct {
 	queue     *store.Queue[*request]
 	writer    *writer
@@ -20,18 +21,19 @@ type committer struct {
 	faults    *store.Faults
 	stats     store.CommitStats
 
-	// The fields below belong to the committing goroutine.
+	// Only the goroutine of run uses the fields below.
+
 	lastSeq    int64 // of the last durable log row
-	lastSeries int64 // the highest series id
-	// dirty: a commit failed whose rows may be in the file all the same.
-	// unsure are the machines whose rows it may have changed.
+	lastSeries int64 // the highest series id in use
+	// dirty is set after a failed commit, whose rows may be in the file
+	// nevertheless. dirtyMachines are those whose rows it may have changed.
 	dirty         bool
 	dirtyMachines map[string]bool
 	encoder       logEncoder
 }
 
-// run commits until the queue is closed and empty. While the disk fails, a
-// periodic empty commit finds out when it works again.
+// run commits until the queue is closed and empty. While commits fail, it
+// tries an empty one every probeEvery, to find out when the disk works again.
 func (c *committer) run() {
 	probe := time.NewTicker(c.options.probeEvery)
 	defer probe.Stop()
@@ -42,9 +44,9 @@ func (c *committer) run() {
 	}, probe.C)
 }
 
-// commit makes the requests of group durable, shows them to readers and
-// answers the waiting callers: runs of readings together, each change of the
-// registry by itself. An empty group is a probe of the disk.
+// commit makes the requests of group durable, publishes them to queries and
+// finishes them. Consecutive Appends share a commit; each change of the
+// registry has its own. An empty group only tests the disk.
 func (c *committer) commit(group []*request) {
 	for {
 		n := 0
@@ -62,7 +64,7 @@ func (c *committer) commit(group []*request) {
 	}
 }
 
-// commitReadings is commit for requests that bring readings.
+// commitReadings is commit for Appends only.
 func (c *committer) commitReadings(group []*request) {
 	readings := 0
 	for _, r := range group {
@@ -83,9 +85,9 @@ func (c *committer) commitReadings(group []*request) {
 	}
 }
 
-// tryCommit is commitReadings without the answers, for so many readings. It
-// returns how many of them it accepted, or an error, also for a panic, when
-// none may be acknowledged.
+// tryCommit commits the group, which has so many readings, without finishing
+// its requests. It returns how many of the readings were accepted. After an
+// error or a panic, none of them may be acknowledged.
 func (c *committer) tryCommit(group []*request, readings int) (accepted int, err error) {
 	defer store.RecoverAs(&err)
 	pending := c.register(group)
@@ -116,8 +118,8 @@ func (c *committer) tryCommit(group []*request, readings int) (accepted int, err
 	return accepted, nil
 }
 
-// encode returns the log row of the n accepted readings of group, valid until
-// the next call.
+// encode returns the log row with the n accepted readings of group. It is
+// valid until the next call.
 func (c *committer) encode(group []*request, n int) []byte {
 	c.encoder.begin(n)
 	for _, r := range group {
@@ -130,7 +132,8 @@ func (c *committer) encode(group []*request, n int) []byte {
 	return c.encoder.finish()
 }
 
-// apply puts the committed points of group into their series.
+// apply adds the committed points of group, which are in log row seq, to their
+// series.
 func (c *committer) apply(group []*request, seq int64) {
 	now := c.options.now().UnixMilli()
 	for _, r := range group {

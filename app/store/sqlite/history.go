@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"math"
 
-	"smart-factory-backend/app/store"
-
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
 // History implements factory.Store.
@@ -43,8 +42,8 @@ func (s *Store) querySeries(machine string, metrics []string, kind store.CursorK
 	return filterMetrics(s.catalog.machineSeries(machine), metrics), after, nil
 }
 
-// filterMetrics returns those of a machine's series whose metric is listed; all if
-// the list is empty.
+// filterMetrics returns the series whose metric is listed; an empty list
+// stands for all.
 func filterMetrics(all []*series, metrics []string) []*series {
 	if len(metrics) == 0 {
 		return all
@@ -62,7 +61,8 @@ func filterMetrics(all []*series, metrics []string) []*series {
 	return some
 }
 
-// page collects up to q.Limit points of the series, after the position.
+// page collects up to q.Limit points of the series, starting after the
+// position.
 func (r *seriesReader) page(all []*series, q factory.HistoryQuery, after store.Position) (page factory.HistoryPage, err error) {
 	left := min(q.Limit, math.MaxInt-1)
 	var last store.Position
@@ -77,7 +77,7 @@ func (r *seriesReader) page(all []*series, q factory.HistoryQuery, after store.P
 			}
 			from = max(from, after.At+1)
 		}
-		// One more than fits tells whether there is a next page.
+		// One extra point shows whether there is a next page.
 		points, err := r.points(s, from, q.To, left+1)
 		if err != nil {
 			return factory.HistoryPage{}, err
@@ -97,9 +97,10 @@ func (r *seriesReader) page(all []*series, q factory.HistoryQuery, after store.P
 	return page, nil
 }
 
-// points returns the first points of s from from to to, at most limit. It
-// looks at the memory first: what is sealed in between is then found in the
-// file, and what is found in both is taken once.
+// points returns the first points of s from from (inclusive) to to
+// (exclusive), at most limit. It reads the memory before the file, so that
+// points sealed in between are found at least once; merging removes
+// duplicates.
 func (r *seriesReader) points(s *series, from, to int64, limit int) ([]factory.Point, error) {
 	from = max(from, s.expiry(r.now, r.retention))
 	if from >= to {
@@ -116,16 +117,16 @@ func (r *seriesReader) points(s *series, from, to int64, limit int) ([]factory.P
 	return points, nil
 }
 
-// chunksOfRange selects the chunks of the series ?1 that may have points from
-// ?2 to ?3. Chunks do not overlap, so all before the last one that starts at
-// or before ?2 end before it too.
+// chunksOfRange selects the chunks of series ?1 that may have points from ?2
+// to ?3. Chunks do not overlap, so only the last chunk that starts at or
+// before ?2 can reach beyond it.
 const chunksOfRange = `
 	SELECT id, data FROM chunk
 	WHERE series_id = ?1 AND t0 < ?3 AND t1 >= ?2 AND t0 >= coalesce(
 		(SELECT max(t0) FROM chunk WHERE series_id = ?1 AND t0 <= ?2), ?2)
 	ORDER BY t0`
 
-// withChunks merges the chunks of s into the points from memory.
+// withChunks merges the chunks of s with the points from memory.
 func (r *seriesReader) withChunks(s *series, memory []factory.Point, from, to int64, limit int) (points []factory.Point, err error) {
 	if err := r.connect(); err != nil {
 		return nil, err
@@ -150,9 +151,9 @@ func (r *seriesReader) withChunks(s *series, memory []factory.Point, from, to in
 	return points[:min(len(points), limit)], nil
 }
 
-// overlay finishes the chunk that begins at start in points: only what lies
-// from from to to stays, and the points from memory up to its end are merged
-// in. It returns the rest of memory too.
+// overlay limits the chunk that begins at points[start] to the range from from
+// to to and merges the points from memory up to the end of the chunk. It also
+// returns the rest of memory.
 func (r *seriesReader) overlay(points []factory.Point, start int, memory []factory.Point, from, to int64) (merged, rest []factory.Point) {
 	sealed := between(points[start:], from, to)
 	if len(sealed) == 0 {

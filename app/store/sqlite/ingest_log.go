@@ -14,33 +14,33 @@ import (
 //
 //	version   1 byte, logVersion
 //	n         uvarint, the number of readings
-//	readings  n times: series id (uvarint), change of the time (varint), value (8 bytes)
-//	checksum  4 bytes, CRC-32C of all before it, little endian
+//	readings  n times: series id (uvarint), time difference (varint), value (8 bytes)
+//	checksum  4 bytes, CRC-32C of everything before it, little endian
 //
-// Numbers of fixed size are little endian. It is written once and read only
-// after a restart, so it is made for speed.
+// Numbers of fixed size are little endian. A row is written once and read only
+// by recovery, so the format favors fast encoding.
 const (
 	logVersion = 1
-	// logEntryBytes is the least that one reading takes.
+	// logEntryBytes is the minimum size of a reading.
 	logEntryBytes = 10
-	// logRowOverhead stands for what a row costs besides its data.
+	// logRowOverhead estimates the size of a row apart from its data.
 	logRowOverhead = 64
 )
 
-// logEncoder builds rows in a buffer that it reuses.
+// logEncoder encodes rows into a buffer that it reuses.
 type logEncoder struct {
 	buf  []byte
 	last int64
 }
 
-// begin starts a row of n readings.
+// begin starts a row with n readings.
 func (e *logEncoder) begin(n int) {
 	e.buf = append(e.buf[:0], logVersion)
 	e.buf = binary.AppendUvarint(e.buf, uint64(n))
 	e.last = 0
 }
 
-// add appends a reading; begin has counted it.
+// add appends one of the n readings.
 func (e *logEncoder) add(series int64, p factory.Point) {
 	e.buf = binary.AppendUvarint(e.buf, uint64(series))
 	e.buf = binary.AppendVarint(e.buf, p.ObservedAt-e.last)
@@ -48,14 +48,14 @@ func (e *logEncoder) add(series int64, p factory.Point) {
 	e.last = p.ObservedAt
 }
 
-// finish returns the row, valid until the next begin.
+// finish returns the row. It is valid until the next begin.
 func (e *logEncoder) finish() []byte {
 	e.buf = binary.LittleEndian.AppendUint32(e.buf, crc32.Checksum(e.buf, castagnoli))
 	return e.buf
 }
 
 // decodeLog calls add for each reading of a row, in order. It returns
-// ErrCorrupt for anything that logEncoder has not made.
+// ErrCorrupt for input that logEncoder does not produce.
 func decodeLog(data []byte, add func(series int64, p factory.Point) error) error {
 	body, err := checkedBody(data)
 	if err != nil {
@@ -88,14 +88,14 @@ func decodeLog(data []byte, add func(series int64, p factory.Point) error) error
 		}
 	}
 	if len(body) > 0 {
-		return fmt.Errorf("log row has %d bytes too many: %w", len(body), ErrCorrupt)
+		return fmt.Errorf("log row has %d trailing bytes: %w", len(body), ErrCorrupt)
 	}
 	return nil
 }
 
-// trimmableLog returns the log row up to which, exclusively, the next transaction
-// may delete, given that the batch is sealed, and the bytes that this frees; 0
-// is none.
+// trimmableLog returns the row before which the next transaction may delete
+// the log, provided that the batch is sealed, and the bytes that this frees.
+// upto 0 means that there is nothing to delete.
 func (z *sealer) trimmableLog() (upto, freed int64, err error) {
 	err = z.conn.query("SELECT seq, length(data) FROM ingest_log WHERE seq < ? ORDER BY seq LIMIT ?",
 		func(v []driver.Value) error {
@@ -109,7 +109,7 @@ func (z *sealer) trimmableLog() (upto, freed int64, err error) {
 	return upto, freed, err
 }
 
-// trimLogLocked deletes the log rows that are not needed any more.
+// trimLogLocked deletes the log rows that recovery no longer needs.
 func (z *sealer) trimLogLocked() error {
 	for {
 		upto, freed, err := z.trimmableLog()

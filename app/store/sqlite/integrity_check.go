@@ -9,38 +9,37 @@ import (
 	"sync/atomic"
 	"time"
 
-	"smart-factory-backend/app/store"
-
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
 const (
-	// checkRows is how many chunks are checked between two pauses.
+	// checkRows is the number of chunks between two pauses.
 	checkRows = 64
-	// checkPauseFactor is how long a pause is, as a multiple of the work before it.
+	// checkPauseFactor is the length of a pause relative to the work before
+	// it.
 	checkPauseFactor = 3
-	// fullCheckMaxBytes is the size up to which SQLite checks the structure of the
-	// whole file; of a larger one only the small tables, as its check holds up
-	// the write-ahead log while it lasts.
+	// fullCheckMaxBytes is the size up to which SQLite checks the structure of
+	// the whole file. In a larger file it checks only the small tables,
+	// because the write-ahead log cannot be reset during its check.
 	fullCheckMaxBytes = 64 << 20
 )
 
-// setInUse notes in the file whether a store has it open.
+// setInUse records in the file whether a store has it open.
 const setInUse = "INSERT OR REPLACE INTO state (name, value) VALUES ('in use', ?)"
 
-// wasClosed reports whether the last store that had the file was closed, or
-// there was none.
+// wasClosed reports whether the previous store was closed, or there was none.
 func wasClosed(c *conn) (bool, error) {
 	marked, err := c.queryInt("SELECT count(*) FROM state WHERE name = 'in use' AND value = 1")
 	return marked == 0, err
 }
 
-// markClean notes in the file that the store was closed, unless something is
-// wrong with it. It does not wait for the disk: the mark gets there with the
-// end of the write-ahead log, when the connections are closed.
+// markClean records in the file that the store was closed, unless something is
+// wrong with it. It does not sync; closing the connections moves the mark to
+// the disk with the write-ahead log.
 func (s *Store) markClean() error {
 	if s.faults.Get(faultCommit) != nil || s.checker.state() == factory.IntegrityChecking {
-		return nil // the next start looks at it again
+		return nil // the next start checks the file
 	}
 	return s.writer.withoutTransaction(func(c *conn) error {
 		if s.writer.needsInUseMark {
@@ -50,8 +49,8 @@ func (s *Store) markClean() error {
 	})
 }
 
-// checker looks through the file after an unclean stop, beside the work of the
-// store: at every chunk, and at the structure of the file.
+// checker checks every chunk and the structure of the file in the background
+// after an unclean stop.
 type checker struct {
 	file    *databaseFile
 	readers *readPool
@@ -68,10 +67,10 @@ func (k *checker) state() factory.Integrity {
 
 func (k *checker) set(outcome factory.Integrity) { k.outcome.Store(&outcome) }
 
-// schedule has run check the file.
+// schedule makes run check the file.
 func (k *checker) schedule() { k.set(factory.IntegrityChecking) }
 
-// run checks the file if that is due, and ends when stop is closed.
+// run checks the file if scheduled. It returns early if stop is closed.
 func (k *checker) run(stop <-chan struct{}) {
 	if k.state() != factory.IntegrityChecking {
 		return
@@ -90,7 +89,8 @@ func (k *checker) run(stop <-chan struct{}) {
 	u.report(Event{Kind: EventChecked, Err: found})
 }
 
-// check returns false if stop came first, and what is wrong with the file.
+// check returns the first finding, if any. done is false if stop was closed
+// before the end.
 func (k *checker) check(stop <-chan struct{}) (done bool, found error) {
 	defer store.RecoverAs(&found)
 	done = true
@@ -120,7 +120,7 @@ func (k *checker) check(stop <-chan struct{}) (done bool, found error) {
 	}
 }
 
-// withReader runs fn on one of the connections of readers.
+// withReader runs fn on a connection of the pool.
 func (k *checker) withReader(fn func(*conn) error) error {
 	c, err := k.readers.get(context.Background())
 	if err != nil {
@@ -131,7 +131,7 @@ func (k *checker) withReader(fn func(*conn) error) error {
 	return err
 }
 
-// checkStructure has SQLite look at its own pages.
+// checkStructure lets SQLite check its pages.
 func (k *checker) checkStructure(c *conn) error {
 	queries := []string{"PRAGMA quick_check(1)"}
 	if info, err := os.Stat(k.file.path); err != nil || info.Size() > fullCheckMaxBytes {
@@ -154,9 +154,8 @@ func (k *checker) checkStructure(c *conn) error {
 	return nil
 }
 
-// checkChunks decodes the chunks after the one with the id last and has those
-// that are damaged set aside. It returns the last id that it has seen, last
-// itself at the end.
+// checkChunks decodes the next chunks after the id last and reports damaged
+// ones to the sealer. It returns the id of the last one, or last at the end.
 func (k *checker) checkChunks(c *conn, last int64) (seen int64, damage error) {
 	seen = last
 	var points []factory.Point
@@ -172,7 +171,7 @@ func (k *checker) checkChunks(c *conn, last int64) (seen int64, damage error) {
 		return nil
 	}, last, int64(checkRows))
 	if err != nil {
-		// Its page can't be read: go on behind it.
+		// The page is unreadable. Continue after it.
 		next, nextErr := c.queryInt("SELECT coalesce(max(id), 0) FROM chunk")
 		if nextErr != nil || next <= last {
 			return last, errors.Join(damage, err)
@@ -182,7 +181,7 @@ func (k *checker) checkChunks(c *conn, last int64) (seen int64, damage error) {
 	return seen, damage
 }
 
-// keyOf names the series of that id.
+// keyOf returns the key of the series with the id.
 func (k *checker) keyOf(id int64) key {
 	for _, s := range k.sealer.catalog.allSeries() {
 		if s.id == id {

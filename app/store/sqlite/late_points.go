@@ -8,8 +8,9 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// nextChange plans how the first n of points get into chunks of s: those that
-// come before the chunk after the next one.
+// nextChange plans how the first n of points become part of the chunks of s:
+// those before the start of the chunk after the one they belong to. Late
+// points are merged with the existing chunk.
 func (z *sealer) nextChange(s *series, points []factory.Point) (change chunkReplacement, n int, err error) {
 	old, next, err := z.overlappingChunk(s, points)
 	if err != nil {
@@ -22,8 +23,7 @@ func (z *sealer) nextChange(s *series, points []factory.Point) (change chunkRepl
 	}
 	size := z.options.SealPoints
 	if next != math.MaxInt64 {
-		// In the middle of the history there is no telling where the next
-		// late point goes: leave room in all parts.
+		// Split evenly, so that each part has room for further late points.
 		parts := (len(merged) + size - 1) / size
 		size = (len(merged) + parts - 1) / parts
 	}
@@ -42,16 +42,16 @@ func (z *sealer) nextChange(s *series, points []factory.Point) (change chunkRepl
 	return change, n, nil
 }
 
-// oldChunk is a chunk that is to be merged with new points; id 0 is none.
+// oldChunk is an existing chunk to merge with new points; id 0 means none.
 type oldChunk struct {
 	id      int64
 	points  []factory.Point
-	damaged error // why there are none
+	damaged error // why the chunk could not be decoded
 }
 
-// overlappingChunk returns the chunk of s that the first of points belongs into, if
-// any, and the start of the chunk after that. A chunk that ends before is
-// chosen too if all of points fit in, so that small ones grow.
+// overlappingChunk returns the chunk of s that covers the first of points, if
+// any, and the start of the chunk after it. It also returns a chunk that ends
+// before points if all of them fit into it, so that small chunks grow.
 func (z *sealer) overlappingChunk(s *series, points []factory.Point) (old oldChunk, next int64, err error) {
 	first, next := points[0].ObservedAt, int64(math.MaxInt64)
 	if s.lastChunk.points == 0 {
@@ -79,8 +79,9 @@ func (z *sealer) overlappingChunk(s *series, points []factory.Point) (old oldChu
 	return old, next, err
 }
 
-// mergePoints appends the union of two runs in strictly ascending order to
-// out. Where both have a time, newer wins.
+// mergePoints appends the union of older and newer, both in strictly ascending
+// order, to out. If both have a point at the same time, the one of newer is
+// used.
 func mergePoints(out, older, newer []factory.Point) []factory.Point {
 	for len(older) > 0 && len(newer) > 0 {
 		switch a, b := older[0].ObservedAt, newer[0].ObservedAt; {

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"sort"
 
-	"smart-factory-backend/app/store"
-
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
 // Latest implements factory.Store. It is answered from memory.
@@ -43,8 +42,8 @@ func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (factory.Late
 	return page, nil
 }
 
-// latestSeries returns the series of the machine asked for, or all, that
-// come after the cursor.
+// latestSeries returns the series of q.Machine, or all series, after the
+// cursor.
 func (s *Store) latestSeries(q factory.LatestQuery) ([]*series, error) {
 	candidates := s.catalog.allSeries()
 	if q.Machine != "" {
@@ -62,7 +61,8 @@ func (s *Store) latestSeries(q factory.LatestQuery) ([]*series, error) {
 	return candidates[start:], nil
 }
 
-// checkQuery says why a query must not begin, if so. The caller holds reading.
+// checkQuery returns an error if a query cannot start. The caller holds
+// queryMu.
 func (s *Store) checkQuery(ctx context.Context, limit int) error {
 	if s.queriesClosed {
 		return store.ErrClosed
@@ -71,7 +71,7 @@ func (s *Store) checkQuery(ctx context.Context, limit int) error {
 		return store.Unavailable("query", err)
 	}
 	if limit < 1 {
-		return fmt.Errorf("limit is %d, less than 1: %w", limit, factory.ErrInvalid)
+		return fmt.Errorf("limit %d is less than 1: %w", limit, factory.ErrInvalid)
 	}
 	return nil
 }

@@ -10,21 +10,21 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// machine is one machine with its description. Only the committer changes it.
+// machine is a registered machine. Only the committer changes it.
 type machine struct {
 	id   string
 	meta atomic.Pointer[machineMeta]
 }
 
-// machineMeta is one version of a machine's description. Nobody changes it.
+// machineMeta is one version of a machine's metadata. It is immutable, and
 // LastSeen is not set.
 type machineMeta struct {
 	factory.Machine
 	deleted bool
 }
 
-// liveMeta returns the description of a machine that is not deleted, else nil. m
-// may be nil.
+// liveMeta returns the metadata of a machine, or nil if it is deleted or m is
+// nil.
 func (m *machine) liveMeta() *machineMeta {
 	if m == nil {
 		return nil
@@ -35,22 +35,21 @@ func (m *machine) liveMeta() *machineMeta {
 	return nil
 }
 
-// newMachine is a machine as it is registered on first sight.
+// newMachine returns a machine that is registered by its first reading.
 func newMachine(id string, now int64) *machine {
 	m := &machine{id: id}
 	m.meta.Store(&machineMeta{Machine: factory.Machine{ID: id, Version: 1, CreatedAt: now, UpdatedAt: now}})
 	return m
 }
 
-// toMachine is a copy of the description that the caller may change.
+// toMachine returns a copy that the caller may modify.
 func (a *machineMeta) toMachine() factory.Machine {
 	result := a.Machine
 	result.Attributes = maps.Clone(a.Attributes)
 	return result
 }
 
-// undeleted is the description that a deleted machine gets when it reports
-// again.
+// undeleted returns the metadata of a deleted machine that is in use again.
 func (a *machineMeta) undeleted(now int64) *machineMeta {
 	next := *a
 	next.deleted = false
@@ -59,7 +58,7 @@ func (a *machineMeta) undeleted(now int64) *machineMeta {
 	return &next
 }
 
-// write makes the row of the machine what a says.
+// write inserts or updates the row of the machine.
 func (a *machineMeta) write(c *conn) error {
 	attributes := ""
 	if len(a.Attributes) > 0 {
@@ -73,8 +72,8 @@ func (a *machineMeta) write(c *conn) error {
 		a.ID, a.Name, a.Site, a.Area, a.Line, attributes, a.Version, a.CreatedAt, a.UpdatedAt, asFlag(a.deleted))
 }
 
-// scanMachine is the machine in a row of
-// id, name, site, area, line, attributes, version, created_at, updated_at, deleted.
+// scanMachine returns the machine in a row with the columns id, name, site,
+// area, line, attributes, version, created_at, updated_at, deleted.
 func scanMachine(v []driver.Value) (*machine, error) {
 	a := &machineMeta{Machine: factory.Machine{
 		ID: asString(v[0]), Name: asString(v[1]),

@@ -6,36 +6,39 @@ import (
 	"time"
 )
 
-// deleteBatchRows bounds the chunks removed in one transaction, and so the time
-// that commits wait for it.
+// deleteBatchRows limits the chunks that one transaction deletes, and so the
+// time that commits wait for it.
 const deleteBatchRows = 128
 
-// maintenance is what the sealer does beside sealing: it removes what is expired,
-// what was purged and what the size limit leaves no room for, sets aside what
-// is damaged, and gives space back to the file system. All of it happens in
-// small transactions, between which commits have their turn.
+// maintenance is the state of what the sealer does besides sealing: deleting
+// expired, purged and evicted chunks, building rollups, moving damaged parts
+// to the quarantine, and returning free space. All of it happens in small
+// transactions, so that commits run in between.
 type maintenance struct {
 	onEvent                       func(Event)
 	expired, evicted, quarantined atomic.Uint64
 
 	mu      sync.Mutex
-	purged  map[int64]int64  // series to clear away, and the last log row with a point
-	damaged map[int64]damage // chunks that readers found, by id
+	purged  map[int64]int64  // series to delete, each with the last log row that may have a point of it
+	damaged map[int64]damage // chunks to quarantine, by id
 
-	// The fields below belong to the sealer.
-	lastRun   time.Time // of the last upkeep
+	// Only the sealer uses the fields below.
+
+	lastRun   time.Time
 	sizeLimit sizeLimitState
-	stale     map[window]struct{} // rollups to make anew
+	stale     map[window]struct{} // rollups to build again
 	unwritten []rollupRecord      // rollups to write
 }
 
+// report passes an event to the operator.
 func (u *maintenance) report(e Event) {
 	if u.onEvent != nil {
 		u.onEvent(e)
 	}
 }
 
-// maintainLocked does what is due. stop ends it early.
+// maintainLocked does what is due, or everything at once if everything is set.
+// It returns early if stop is closed.
 func (z *sealer) maintainLocked(stop <-chan struct{}, everything bool) error {
 	if err := z.quarantineDamaged(); err != nil {
 		return err
@@ -60,7 +63,7 @@ func (z *sealer) maintainLocked(stop <-chan struct{}, everything bool) error {
 	return z.vacuumLocked(stop, everything)
 }
 
-// isClosed reports whether stop, which may be nil, is closed.
+// isClosed reports whether stop is closed; a nil channel is not.
 func isClosed(stop <-chan struct{}) bool {
 	select {
 	case <-stop:
@@ -70,11 +73,13 @@ func isClosed(stop <-chan struct{}) bool {
 	}
 }
 
-// deleteRollupsUpTo deletes the rollups of a series that have points up to a time.
+// deleteRollupsUpTo deletes the rollups of a series that start at or before a
+// time.
 const deleteRollupsUpTo = "DELETE FROM rollup WHERE series_id = ? AND t0 <= ?"
 
-// vacuumLocked gives free pages back to the file system, a few at a time, and
-// only where they are many: what comes next needs them again.
+// vacuumLocked returns free pages to the file system, a few at a time. It
+// keeps some, since new chunks will need pages again; fewer if everything is
+// set.
 func (z *sealer) vacuumLocked(stop <-chan struct{}, everything bool) error {
 	for !isClosed(stop) {
 		pages, err := z.conn.queryInt("PRAGMA page_count")
@@ -97,7 +102,7 @@ func (z *sealer) vacuumLocked(stop <-chan struct{}, everything bool) error {
 			return err
 		}
 		if free, err = z.conn.queryInt("PRAGMA freelist_count"); err != nil || free >= before {
-			return err // a file without auto_vacuum has nothing to give
+			return err // without auto_vacuum no page is returned
 		}
 	}
 	return nil

@@ -7,7 +7,7 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// metricMeta is one version of a metric's description. Nobody changes it.
+// metricMeta is one version of a metric's metadata. It is immutable.
 type metricMeta struct {
 	unit                     string
 	kind                     factory.MetricKind
@@ -17,19 +17,20 @@ type metricMeta struct {
 	createdAt, updatedAt     int64
 }
 
-// newMetricMeta describes a metric as it is registered on first sight.
+// newMetricMeta returns the metadata of a metric that is registered by its
+// first reading.
 func newMetricMeta(now int64) *metricMeta {
 	return &metricMeta{kind: factory.Gauge, version: 1, createdAt: now, updatedAt: now}
 }
 
-// equal reports whether two descriptions say the same, whatever the version.
+// equal compares everything except versions and times.
 func (a *metricMeta) equal(b *metricMeta) bool {
 	same := func(a, b *float64) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
 	return a.unit == b.unit && a.kind == b.kind && a.retention == b.retention &&
 		same(a.expectedMin, b.expectedMin) && same(a.expectedMax, b.expectedMax)
 }
 
-// toMetric is the metric as callers see it.
+// toMetric returns a copy that the caller may modify.
 func (a *metricMeta) toMetric(k key) factory.Metric {
 	clone := func(v *float64) *float64 {
 		if v == nil {
@@ -44,7 +45,7 @@ func (a *metricMeta) toMetric(k key) factory.Metric {
 	}
 }
 
-// write makes the row of a series what a says.
+// write inserts or updates the row of the series.
 func (a *metricMeta) write(c *conn, id int64, k key) error {
 	retention := int64(a.retention / time.Millisecond)
 	if a.retention == factory.KeepForever {
@@ -63,8 +64,8 @@ func (a *metricMeta) write(c *conn, id int64, k key) error {
 		retention, a.version, a.createdAt, a.updatedAt)
 }
 
-// scanMetric is the description in the columns
-// unit, kind, expected_min, expected_max, retention, version, created_at, updated_at.
+// scanMetric returns the metadata in the columns unit, kind, expected_min,
+// expected_max, retention, version, created_at, updated_at.
 func scanMetric(v []driver.Value) *metricMeta {
 	optional := func(v driver.Value) *float64 {
 		if f, ok := v.(float64); ok {
@@ -84,7 +85,8 @@ func scanMetric(v []driver.Value) *metricMeta {
 	return a
 }
 
-// updatedMetric is what put says, with the history of before.
+// updatedMetric returns the metadata of put with the version and times of
+// before.
 func updatedMetric(put factory.Metric, before *metricMeta) *metricMeta {
 	of := put
 	return &metricMeta{

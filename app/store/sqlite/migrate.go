@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// Migrate brings the store at path, which must not be in use, to the schema of
-// this release, and creates it if missing. It returns the versions before and
-// after; 0 is no store.
+// Migrate migrates the store at path to the schema of this release, or creates
+// it. The store must not be in use. It returns the schema versions before and
+// after; before is 0 for a new store.
 func Migrate(ctx context.Context, path string) (before, after int64, err error) {
 	path, err = resolvePath(path)
 	if err != nil {
@@ -41,9 +41,9 @@ func Migrate(ctx context.Context, path string) (before, after int64, err error) 
 	return version, schemaVersion, nil
 }
 
-// prepareFile makes a new file ours, or checks that an existing one is, and
-// brings it to schemaVersion in one transaction. It returns the version that
-// it had, 0 for a new one.
+// prepareFile initializes a new file, or verifies that an existing file is
+// ours and migrates it. It returns the schema version before; 0 means a new
+// file.
 func prepareFile(c *conn) (version int64, err error) {
 	if err := checkSQLite(c); err != nil {
 		return 0, err
@@ -66,14 +66,14 @@ func prepareFile(c *conn) (version int64, err error) {
 	case version > schemaVersion:
 		return 0, fmt.Errorf("schema %d, this release knows %d: %w", version, schemaVersion, ErrNewerSchema)
 	case version == schemaVersion:
-		return version, useWAL(c) // other programs can switch it off
+		return version, useWAL(c) // another program may have switched it off
 	}
 	return version, migrate(c, version)
 }
 
-// migrate takes the file from version to schemaVersion. The pragmas before
-// the transaction take effect only while there is no table; auto_vacuum is
-// needed to give space back.
+// migrate migrates the file from version to schemaVersion in one transaction.
+// The pragmas before it take effect only while the file has no table;
+// auto_vacuum makes it possible to return free space.
 func migrate(c *conn, version int64) error {
 	for _, pragma := range []string{fmt.Sprintf("PRAGMA page_size = %d", pageSize), "PRAGMA auto_vacuum = INCREMENTAL"} {
 		if err := c.execOnce(pragma); err != nil {
@@ -99,7 +99,7 @@ func migrate(c *conn, version int64) error {
 	return nil
 }
 
-// useWAL switches the file to write-ahead logging, which lasts.
+// useWAL switches the file to write-ahead logging, which is persistent.
 func useWAL(c *conn) error {
 	var mode string
 	err := c.query("PRAGMA journal_mode = WAL", func(values []driver.Value) error {
@@ -115,8 +115,8 @@ func useWAL(c *conn) error {
 	return nil
 }
 
-// asForeignFile marks an error of the first read as that of a file which is no
-// database, if it is one.
+// asForeignFile adds ErrForeignFile to an error that says that the file is no
+// database.
 func asForeignFile(err error) error {
 	if resultCode(err) == resultNotADatabase {
 		return fmt.Errorf("%w: %w", ErrForeignFile, err)
@@ -139,8 +139,8 @@ func checkSQLite(c *conn) error {
 	return nil
 }
 
-// olderVersion compares dotted versions by their numbers. What is not a
-// number counts as 0, hence as old.
+// olderVersion compares dotted versions by their numbers. Parts that are not
+// numbers count as 0.
 func olderVersion(version, than string) bool {
 	have, want := strings.Split(version, "."), strings.Split(than, ".")
 	for i, part := range want {

@@ -10,10 +10,9 @@ import (
 	"smart-factory-backend/app/store"
 )
 
-// Open opens the store at options.Path and creates it if missing. It returns
-// once all that was acknowledged before is readable again. It refuses a file
-// on a network file system, in use, not ours or too new; see the errors of
-// this package. ctx bounds the opening, not the life of the store.
+// Open opens the store at options.Path, or creates it. It returns once all
+// acknowledged readings can be queried. The errors of this package say why a
+// file is refused. ctx limits the opening only, not the life of the store.
 func Open(ctx context.Context, options Options) (*Store, error) {
 	if err := options.validate(); err != nil {
 		return nil, fmt.Errorf("open store: options: %w", err)
@@ -30,8 +29,8 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	return s, nil
 }
 
-// resolvePath returns the file at path by whatever links it is reached: that is
-// the one to lock. One that is to be created has no target.
+// resolvePath follows symbolic links, because the lock must be next to the
+// file itself. A path that does not exist yet is returned as an absolute path.
 func resolvePath(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -77,7 +76,7 @@ func open(ctx context.Context, options Options) (*Store, error) {
 	return s, nil
 }
 
-// prepareDirectory makes dir and refuses it on a network file system.
+// prepareDirectory creates dir. It refuses a network file system.
 func prepareDirectory(dir string) error {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
@@ -92,7 +91,7 @@ func prepareDirectory(dir string) error {
 	return nil
 }
 
-// defaultMaxBytes is four fifths of the file system that dir is on.
+// defaultMaxBytes returns four fifths of the file system that contains dir.
 func defaultMaxBytes(dir string) int64 {
 	size, err := fileSystemSize(dir)
 	if err != nil || size <= 0 {
@@ -101,15 +100,15 @@ func defaultMaxBytes(dir string) int64 {
 	return size / 5 * 4
 }
 
-// openFile opens the database, which no other store has open, for writing and
-// brings it to our schema. It returns the version that the file had; 0 is a new
-// one.
+// openFile opens the database for writing and migrates it to schemaVersion. No
+// other store may have it open. version is that of the file before; 0 means
+// that it is new.
 func openFile(file *databaseFile) (c *conn, version int64, err error) {
 	if err := file.create(); err != nil {
 		return nil, 0, err
 	}
 	if err := file.rewriteWAL(); err != nil {
-		return nil, 0, fmt.Errorf("write the write-ahead log once more: %w", err)
+		return nil, 0, fmt.Errorf("rewrite the write-ahead log: %w", err)
 	}
 	if c, err = openWriter(file); err != nil {
 		return nil, 0, asForeignFile(err)
@@ -120,7 +119,7 @@ func openFile(file *databaseFile) (c *conn, version int64, err error) {
 	return c, version, nil
 }
 
-// newStore puts the parts together; nothing runs yet.
+// newStore connects the parts of the store and starts nothing.
 func newStore(options Options, lock *fileLock, file *databaseFile, writing *conn) *Store {
 	s := &Store{
 		options:        options,

@@ -8,82 +8,85 @@ import (
 	"smart-factory-backend/app/store"
 )
 
-// Options configure Open. Zero means the default given with each field.
+// Options configure Open. A zero field stands for the default that its comment
+// gives.
 type Options struct {
-	// Path is the database file; it has no default. Its directory is created
-	// if missing, and a lock file stands beside it.
+	// Path is the database file; there is no default. Open creates its
+	// directory if it is missing, and a lock file next to it.
 	Path string
-	// AutoRegister lets Append create series that it sees for the first time.
+	// AutoRegister lets Append register series that do not exist yet.
 	AutoRegister bool
-	// MaxSeries bounds the machine-metric pairs; 100 000. A file that has more
-	// already is opened and keeps them.
+	// MaxSeries limits the series, and separately the machines; 100 000. A
+	// file that already exceeds it stays usable but gets no more.
 	MaxSeries int
-	// QueueReadings bounds the readings that wait for a commit; 262 144. No
-	// single Append may bring more.
+	// QueueReadings limits the readings that wait for a commit; 262 144. It is
+	// also the limit of one Append.
 	QueueReadings int
-	// SealPoints is the number of points at which a series is sealed and the
-	// most that one chunk holds; 512.
+	// SealPoints is the number of points at which a series is sealed, and the
+	// maximum of one chunk; 512.
 	SealPoints int
-	// SealAfter is the longest that a point waits to be sealed; 10 minutes.
+	// SealAfter is the longest time that a point stays unsealed; 10 minutes.
 	SealAfter time.Duration
-	// LogBytes is the size of the ingest log from which series are sealed
-	// early, oldest points first; 16 MiB. It bounds the memory that unsealed
-	// points take and the work of the next start. At four times this size
-	// Append answers ErrOverloaded until sealing has caught up.
+	// LogBytes is the size of the ingest log above which series are sealed
+	// early, oldest points first; 16 MiB. It limits the memory of unsealed
+	// points and the time that recovery takes. At four times this size, Append
+	// returns ErrOverloaded until sealing catches up.
 	LogBytes int64
 
-	// Retention is how long readings are kept, by observation time, where their
-	// metric does not say; 0 is for ever.
+	// Retention is how long readings are stored, by observation time, unless
+	// their metric has its own retention; 0 is forever.
 	Retention time.Duration
-	// MaxBytes is the size of the file from which the oldest chunks of all are
-	// removed; four fifths of the file system, where that is known. NoLimit is
-	// none. From nine tenths of it on there is a warning.
+	// MaxBytes is the size of the database above which the oldest chunks are
+	// deleted. The default is four fifths of the file system, or NoLimit if
+	// its size is unknown. At nine tenths of MaxBytes, OnEvent gets a warning.
 	MaxBytes int64
 
-	// OnEvent, where set, hears what an operator wants to know and that is no
-	// fault of the moment. It is called by a goroutine of the store and must
-	// neither block nor call the store.
+	// OnEvent, if not nil, receives what an operator should know besides
+	// faults. A goroutine of the store calls it; it must not block or call the
+	// store.
 	OnEvent func(Event)
-	// OnFault, where set, hears when commits or sealing begin to fail and why,
-	// and gets nil when all works again. It is called by a goroutine of the
-	// store and must not block nor call the store. The cause may be a
-	// PanicError.
+	// OnFault, if not nil, receives the cause when commits or sealing begin to
+	// fail, and nil when both work again. A goroutine of the store calls it;
+	// it must not block or call the store. The cause may wrap a
+	// store.PanicError.
 	OnFault func(error)
 
-	// sealEvery is how often the sealer looks for work; a second.
+	// sealEvery is the interval at which the sealer looks for work; 1 second.
 	sealEvery time.Duration
-	// maintainEvery is how often the sealer looks what is to be removed; 10
-	// seconds.
+	// maintainEvery is the interval of maintenance; 10 seconds.
 	maintainEvery time.Duration
-	// probeEvery is how often a failing disk is tried again; a second.
+	// probeEvery is the interval at which a failing disk is tried again; 1
+	// second.
 	probeEvery time.Duration
-	// now is the clock behind SealAfter; time.Now.
+	// now is the clock of the registry, of SealAfter and of retention;
+	// time.Now.
 	now func() time.Time
-	// restoreAfter is how long a file that is gone may be put back before it is
-	// written anew; 5 seconds.
+	// restoreAfter is how long the store waits for a missing database file to
+	// return before it writes a new one; 5 seconds.
 	restoreAfter time.Duration
-	// vfs names SQLite's file system layer, for tests of files that fail.
+	// vfs is the name of the SQLite file system layer; tests set it to inject
+	// faults.
 	vfs string
-	// openWAL opens the write-ahead log for rewriteLog, for the same tests.
+	// openWAL opens the write-ahead log for rewriteWAL; for the same tests.
 	openWAL func(path string) (walFile, error)
-	// aroundCommit, where set, is called in place of each COMMIT, which it is
-	// given; for tests of what happens when that fails, before or after it has
-	// taken effect.
+	// aroundCommit, if not nil, replaces each COMMIT, which it gets as its
+	// argument. Tests use it to let a commit fail before or after it has taken
+	// effect.
 	aroundCommit func(commit func() error) error
 }
 
-// NoLimit is a MaxBytes without an end.
+// NoLimit as MaxBytes disables the size limit.
 const NoLimit = -1
 
 const (
 	defaultSealPoints = 512
 	defaultSealAfter  = 10 * time.Minute
 	defaultLogBytes   = 16 << 20
-	// logHardFactor times LogBytes is where Append stops taking readings.
+	// logHardFactor times LogBytes is the size at which Append is refused.
 	logHardFactor = 4
 )
 
-// validate reports all bad fields together.
+// validate reports all invalid fields together.
 func (o Options) validate() error {
 	errs := store.CheckNotNegative(
 		store.Number{Name: "MaxSeries", Value: int64(o.MaxSeries)},
@@ -94,13 +97,13 @@ func (o Options) validate() error {
 		store.Number{Name: "Retention", Value: int64(o.Retention)},
 	)
 	if o.Path == "" {
-		errs = append(errs, errors.New("no Path"))
+		errs = append(errs, errors.New("Path is empty"))
 	}
 	if o.MaxBytes < NoLimit {
 		errs = append(errs, fmt.Errorf("MaxBytes is negative: %d", o.MaxBytes))
 	}
 	if o.SealPoints > maxChunkPoints {
-		errs = append(errs, fmt.Errorf("SealPoints is more than %d: %d", maxChunkPoints, o.SealPoints))
+		errs = append(errs, fmt.Errorf("SealPoints exceeds %d: %d", maxChunkPoints, o.SealPoints))
 	}
 	return errors.Join(errs...)
 }

@@ -3,23 +3,22 @@ package sqlite
 import (
 	"fmt"
 
-	"smart-factory-backend/app/store"
-
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
-// pendingSeries are what a commit registers along with its readings.
+// pendingSeries are the series and machines that a commit registers together
+// with its readings.
 type pendingSeries struct {
 	series []*series
-	// machines are the new ones and those that were deleted, by id, with the
-	// description that they get.
+	// machines are the new and the undeleted machines, by id.
 	machines map[string]*machineMeta
-	rejected int // readings
+	rejected int // readings whose series could not be registered
 }
 
-// register gives the newcomers of group their series, new ones with the ids
-// after lastSeries, and returns what is new. What a limit forbids is rejected,
-// counted, and leaves its entry without a series.
+// register resolves the unresolved entries of group and returns what has to be
+// registered for them. New series get the ids after lastSeries. An entry that
+// a limit forbids is rejected and keeps a nil series.
 func (c *committer) register(group []*request) *pendingSeries {
 	n := &pendingSeries{machines: make(map[string]*machineMeta)}
 	pending := make(map[key]*series)
@@ -45,8 +44,8 @@ func (c *committer) register(group []*request) *pendingSeries {
 	return n
 }
 
-// resolveAgain makes newcomers of those entries of r whose series was deleted or
-// purged after they were looked up.
+// resolveAgain marks the entries of r as unresolved whose series was deleted
+// or purged since resolve looked it up.
 func (c *committer) resolveAgain(r *request) {
 	alreadyRejected := r.Rejected
 	for i, index := 0, 0; i < len(r.entries); i, index = i+1, index+1 {
@@ -61,12 +60,12 @@ func (c *committer) resolveAgain(r *request) {
 	}
 }
 
-// seriesFor returns the series of k, which is new or whose machine is deleted,
-// and notes in n what is to be written for it.
+// seriesFor returns the series of k. If it is new or its machine is deleted,
+// seriesFor adds to n what has to be written.
 func (c *committer) seriesFor(k key, n *pendingSeries, now int64) (*series, error) {
 	s := c.catalog.find(k)
 	if s != nil && !s.machineDeleted.Load() {
-		return s, nil // another request was quicker
+		return s, nil // another request has registered it
 	}
 	if !c.options.AutoRegister {
 		return nil, store.NotRegistered(k.machine, k.metric)
@@ -95,7 +94,7 @@ func (c *committer) limitError(what string) error {
 	return fmt.Errorf("limit of %d %s reached: %w", c.options.MaxSeries, what, factory.ErrInvalid)
 }
 
-// write registers the newcomers in the file.
+// write registers the series and machines in the file.
 func (n *pendingSeries) write(conn *conn) error {
 	for _, meta := range n.machines {
 		if err := meta.write(conn); err != nil {
@@ -110,7 +109,7 @@ func (n *pendingSeries) write(conn *conn) error {
 	return nil
 }
 
-// publish makes durable newcomers known to all.
+// publish makes series and machines visible to queries once they are durable.
 func (c *committer) publish(n *pendingSeries) {
 	var machines []*machine
 	for id, meta := range n.machines {

@@ -8,14 +8,14 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// pointBuffer gathers the points of a series until they are sealed. Points in order
-// cost an append; late ones are sorted in when somebody looks.
+// pointBuffer collects the points of a series until they are sealed. Points in
+// order are appended; others are sorted in on the next read.
 type pointBuffer struct {
 	points   []factory.Point
 	unsorted bool // points are not in strictly ascending order
 }
 
-// add takes a point; it replaces an earlier one of the same time.
+// add adds a point, which replaces an earlier one of the same time.
 func (h *pointBuffer) add(p factory.Point) {
 	if n := len(h.points); n > 0 && !h.unsorted {
 		switch last := h.points[n-1].ObservedAt; {
@@ -29,8 +29,8 @@ func (h *pointBuffer) add(p factory.Point) {
 	h.points = append(h.points, p)
 }
 
-// sort puts the points in strictly ascending order. Of several with the same
-// time the one that came last stays.
+// sort sorts the points in strictly ascending order. Among points of the same
+// time, the last one added is kept.
 func (h *pointBuffer) sort() {
 	if !h.unsorted {
 		return
@@ -49,8 +49,8 @@ func (h *pointBuffer) sort() {
 	h.points, h.unsorted = kept, false
 }
 
-// between returns the part of points, which are in ascending order, from from
-// (inclusive) to to (exclusive). It shares their memory.
+// between returns the subslice of points, which are in ascending order, from
+// from (inclusive) to to (exclusive).
 func between(points []factory.Point, from, to int64) []factory.Point {
 	i := sort.Search(len(points), func(i int) bool { return points[i].ObservedAt >= from })
 	points = points[i:]

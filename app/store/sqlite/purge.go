@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// markPurged has the sealer clear away a series whose last point is in log
-// row seq at the latest.
+// markPurged asks the sealer to delete the points of a purged series. seq is
+// the last log row that may contain one.
 func (z *sealer) markPurged(id, seq int64) {
 	u := &z.maintenance
 	u.mu.Lock()
@@ -18,7 +18,8 @@ func (z *sealer) markPurged(id, seq int64) {
 	u.purged[id] = seq
 }
 
-// deletePurged removes what is left of purged series.
+// deletePurged deletes the chunks, rollups and quarantined parts of purged
+// series.
 func (z *sealer) deletePurged(stop <-chan struct{}) error {
 	u := &z.maintenance
 	u.mu.Lock()
@@ -48,7 +49,7 @@ func (z *sealer) deletePurged(stop <-chan struct{}) error {
 			if err := u.countQuarantine(c); err != nil {
 				return err
 			}
-			// Until then the next start would find points of it in the log.
+			// Keep the mark while recovery would still find points in the log.
 			first, err := c.queryInt("SELECT coalesce(min(seq), ?) FROM ingest_log", int64(math.MaxInt64))
 			if done = first > purged[id]; err != nil || !done {
 				return err

@@ -7,20 +7,20 @@ import (
 	"slices"
 )
 
-// damage is what a reader has found.
+// damage is a damaged chunk that a query or the integrity check has found.
 type damage struct {
 	key   key
 	cause error
 }
 
-// reportQuarantined counts and reports a chunk that was set aside.
+// reportQuarantined counts and reports a chunk that was moved to the
+// quarantine.
 func (u *maintenance) reportQuarantined(k key, cause error) {
 	u.quarantined.Add(1)
 	u.report(Event{Kind: EventDamaged, Err: fmt.Errorf("machine %q, metric %q: %w", k.machine, k.metric, cause)})
 }
 
-// countQuarantine counts the parts that are set aside, those found before the
-// last start included.
+// countQuarantine sets the count to the number of rows in the quarantine.
 func (u *maintenance) countQuarantine(c *conn) error {
 	n, err := c.queryInt("SELECT count(*) FROM quarantine")
 	if err == nil {
@@ -29,7 +29,7 @@ func (u *maintenance) countQuarantine(c *conn) error {
 	return err
 }
 
-// reportDamage has the sealer set a chunk aside in time.
+// reportDamage asks the sealer to move a damaged chunk to the quarantine.
 func (z *sealer) reportDamage(id int64, k key, cause error) {
 	u := &z.maintenance
 	u.mu.Lock()
@@ -41,7 +41,8 @@ func (z *sealer) reportDamage(id int64, k key, cause error) {
 	z.signal()
 }
 
-// quarantineDamaged moves the chunks that readers found damaged out of the way.
+// quarantineDamaged moves the chunks that were reported as damaged to the
+// quarantine.
 func (z *sealer) quarantineDamaged() error {
 	u := &z.maintenance
 	u.mu.Lock()
@@ -70,7 +71,8 @@ func (z *sealer) quarantineDamaged() error {
 	return nil
 }
 
-// quarantineChunk moves a chunk to the quarantine.
+// quarantineChunk moves a chunk to the quarantine and deletes its rollups. c
+// must be in a transaction.
 func quarantineChunk(c *conn, id int64, cause error, now int64) error {
 	err := c.query("SELECT series_id, t0, t1 FROM chunk WHERE id = ?", func(v []driver.Value) error {
 		return deleteRollups(c, asInt(v[0]), asInt(v[1]), asInt(v[2]))
@@ -86,8 +88,8 @@ func quarantineChunk(c *conn, id int64, cause error, now int64) error {
 	return c.exec("DELETE FROM chunk WHERE id = ?", id)
 }
 
-// quarantineLogRow moves a damaged log row to the quarantine: better without what
-// it held than without a store.
+// quarantineLogRow moves a damaged log row to the quarantine, so that the
+// store can open without it.
 func quarantineLogRow(c *conn, seq int64, cause error, now int64) error {
 	for _, statement := range []struct {
 		text string

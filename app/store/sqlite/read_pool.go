@@ -6,16 +6,17 @@ import (
 	"time"
 )
 
-// readPoolSize is the number of connections for History; a query waits for a
-// free one. Each takes up to 2 MiB of page cache.
+// readPoolSize is the number of connections for queries; further queries wait.
+// Each connection has up to 2 MiB of page cache.
 const readPoolSize = 4
 
-// readPool is a pool of read connections, opened when first needed. One that is
-// open is taken rather than a new one: it still reads a file that was deleted.
+// readPool is a pool of read connections that are opened on demand. It prefers
+// an open connection to a new one, since an open one can still read a deleted
+// file.
 type readPool struct {
 	file     *databaseFile
 	open     chan *conn
-	unopened chan struct{} // a token for each connection that is not open
+	unopened chan struct{} // one token for each connection that is not open
 }
 
 func newReadPool(file *databaseFile) *readPool {
@@ -24,7 +25,7 @@ func newReadPool(file *databaseFile) *readPool {
 	return r
 }
 
-// get waits for a connection. The caller gives it back with put.
+// get waits for a connection. The caller returns it with put.
 func (r *readPool) get(ctx context.Context) (*conn, error) {
 	select {
 	case c := <-r.open:
@@ -46,8 +47,7 @@ func (r *readPool) get(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
-// put gives c back. After a failed query it is closed and replaced when next
-// needed.
+// put returns c. If a query has failed, c is closed and replaced on demand.
 func (r *readPool) put(c *conn, failed bool) {
 	if failed {
 		_ = c.close()
@@ -57,9 +57,9 @@ func (r *readPool) put(c *conn, failed bool) {
 	r.open <- c
 }
 
-// drain waits for the connections that are in use and closes all; there is
-// nothing to take until refill. It returns false, with nothing changed, when
-// they are not given back in time.
+// drain waits until all connections are returned and closes them; get then
+// blocks until refill. If that takes longer than within, drain changes nothing
+// and returns false.
 func (r *readPool) drain(within time.Duration) bool {
 	timeout := time.NewTimer(within)
 	defer timeout.Stop()
@@ -85,15 +85,14 @@ func (r *readPool) drain(within time.Duration) bool {
 	return true
 }
 
-// refill ends a drain.
+// refill makes the pool usable again after drain.
 func (r *readPool) refill() {
 	for range readPoolSize {
 		r.unopened <- struct{}{}
 	}
 }
 
-// close waits for the connections that are in use and closes all. The pool is
-// of no use afterwards.
+// close waits until all connections are returned and closes them for good.
 func (r *readPool) close() error {
 	var errs []error
 	for range readPoolSize {
@@ -106,7 +105,7 @@ func (r *readPool) close() error {
 	return errors.Join(errs...)
 }
 
-// openReader opens the database file for reading only.
+// openReader opens a read-only connection.
 func openReader(file *databaseFile) (*conn, error) {
 	c, err := openConn(file)
 	if err != nil {

@@ -8,10 +8,10 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// recover rebuilds the memory of the store from the file: the series with their
-// latest chunk, then the points in the ingest log, in the order in which they
-// were committed. A point that is sealed already comes again with the log row
-// that it shares with others; it then lies over its chunk with the same value.
+// recover rebuilds the state in memory: the registry and the bounds of chunks
+// from their tables, then the unsealed points from the ingest log in the order
+// of their commits. A log row may also have points that are sealed already;
+// they replace themselves with the same value.
 func (s *Store) recover(ctx context.Context, c *conn) error {
 	if err := s.loadMachines(ctx, c); err != nil {
 		return fmt.Errorf("load machines: %w", err)
@@ -71,7 +71,7 @@ func (s *Store) loadSeries(ctx context.Context, c *conn) (map[int64]*series, err
 	return byID, err
 }
 
-// loadPurged notes the series of which there may be points left.
+// loadPurged loads the purged series whose points may not all be deleted yet.
 func (s *Store) loadPurged(c *conn) error {
 	return c.query("SELECT series_id, seq FROM purged", func(v []driver.Value) error {
 		s.sealer.markPurged(asInt(v[0]), asInt(v[1]))

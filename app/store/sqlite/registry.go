@@ -6,13 +6,12 @@ import (
 	"sort"
 	"strings"
 
-	"smart-factory-backend/app/store"
-
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
-// The registry is answered from memory. Its changes go through the committer,
-// so that they and the readings have one order; see registry_write.go.
+// Queries of the registry are answered from memory. Changes go through the
+// committer; see registry_changes.go.
 
 // Machine implements factory.Registry.
 func (s *Store) Machine(ctx context.Context, id string) (factory.Machine, error) {
@@ -28,7 +27,7 @@ func (s *Store) Machine(ctx context.Context, id string) (factory.Machine, error)
 	return result, nil
 }
 
-// lastSeen is the newest observation time of a machine, 0 for none.
+// lastSeen returns the newest observation time of a machine, or 0.
 func (s *Store) lastSeen(id string) (at int64) {
 	now := s.options.now().UnixMilli()
 	for _, of := range s.catalog.machineSeries(id) {
@@ -45,7 +44,7 @@ func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 		return page, err
 	}
 	if q.Limit < 1 {
-		return page, fmt.Errorf("limit is %d, less than 1: %w", q.Limit, factory.ErrInvalid)
+		return page, fmt.Errorf("limit %d is less than 1: %w", q.Limit, factory.ErrInvalid)
 	}
 	all := s.catalog.allMachines()
 	start := sort.Search(len(all), func(i int) bool { return all[i].id >= q.Prefix })

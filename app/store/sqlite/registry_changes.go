@@ -6,9 +6,8 @@ import (
 	"maps"
 	"strings"
 
-	"smart-factory-backend/app/store"
-
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
 // registryChange is a change of a machine or a metric that the committer
@@ -19,10 +18,10 @@ type registryChange struct {
 	// is durable. A nil write means that nothing changes. An error is returned
 	// to the caller.
 	prepare func(c *committer) (write func(*conn) error, publish func(), err error)
-	machine string // whose rows write changes
+	machine string // the machine whose rows change
 }
 
-// commitChange carries out a change of the registry and answers its caller.
+// commitChange carries out a change of the registry and finishes its request.
 func (c *committer) commitChange(r *request) {
 	err := c.tryChange(r.change)
 	c.queue.Release(r.Size())
@@ -54,7 +53,8 @@ func (c *committer) tryChange(o *registryChange) (err error) {
 	return nil
 }
 
-// submitChange has the committer carry out o and waits for it.
+// submitChange lets the committer carry out a change and waits for the
+// outcome.
 func (s *Store) submitChange(ctx context.Context, o *registryChange) error {
 	if err := s.queue.Check(ctx, "register", 0); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (s *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 	return stored, created, nil
 }
 
-// publishMachine publishes a description.
+// publishMachine makes the metadata of a machine visible to queries.
 func (c *committer) publishMachine(id string, meta *machineMeta) {
 	m := c.catalog.machine(id)
 	switch {
@@ -157,8 +157,8 @@ func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Matc
 	return err
 }
 
-// purgeMachine forgets a machine and its series at once; the sealer removes
-// their points bit by bit.
+// purgeMachine removes a machine and its series from the registry. The sealer
+// then deletes their points in small steps.
 func (c *committer) purgeMachine(m *machine) (write func(*conn) error, publish func(), err error) {
 	seq := c.lastSeq
 	write = func(conn *conn) error {

@@ -14,21 +14,21 @@ import (
 const (
 	walSuffix = "-wal"
 	shmSuffix = "-shm"
-	// queryDrainTimeout is how long queries may hold up a restore.
+	// queryDrainTimeout is how long a restore waits for running queries.
 	queryDrainTimeout = 5 * time.Second
 )
 
 var (
 	// errWALMissing: the write-ahead log was deleted.
-	errWALMissing = errors.New("the write-ahead log of the database is gone")
-	// errQueriesRunning: queries did not end in time.
-	errQueriesRunning = errors.New("queries hold the write-ahead log")
-	errBackupRunning  = errors.New("the database file can't be restored during a backup")
+	errWALMissing = errors.New("the write-ahead log of the database was deleted")
+	// errQueriesRunning: queries did not end within queryDrainTimeout.
+	errQueriesRunning = errors.New("running queries use the write-ahead log")
+	errBackupRunning  = errors.New("cannot restore the database file during a backup")
 )
 
-// checkFilesLocked reports an error when the database file or its write-ahead log
-// is not in its place any more: what is written then would be lost with the
-// process. The connections are kept, as they still have all of the content.
+// checkFilesLocked returns an error if the database file or its write-ahead
+// log is no longer in place. Writes would be lost when the process ends. The
+// connections stay open, because they still have the whole content.
 func (w *writer) checkFilesLocked() error {
 	err := w.file.check()
 	if err == nil && w.wal != nil {
@@ -48,8 +48,7 @@ func (w *writer) checkFilesLocked() error {
 	return err
 }
 
-// restoreBeforeClose is restoreLocked for the end of the store, when nothing is waited
-// for any more.
+// restoreBeforeClose is restoreDeletedLocked without the waiting time.
 func (z *sealer) restoreBeforeClose() (err error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -58,10 +57,10 @@ func (z *sealer) restoreBeforeClose() (err error) {
 	return z.restoreDeletedLocked()
 }
 
-// restoreDeletedLocked writes a file anew that was deleted under the store, once it
-// has had time to be put back. The content is still there: in the connections
-// that have the deleted files open. A file that somebody has put in its place
-// is left alone. The caller is the sealer and holds its lock.
+// restoreDeletedLocked writes a new database file after the old one was
+// deleted while the store was open, once restoreAfter has passed. The
+// connections that have the deleted file open still have its content. A
+// different file at the path is left alone.
 func (z *sealer) restoreDeletedLocked() error {
 	w := z.writer
 	w.mu.Lock()
@@ -73,8 +72,8 @@ func (z *sealer) restoreDeletedLocked() error {
 	if errors.Is(gone, errReplaced) || w.anchor == nil || time.Since(w.missingSince) < z.options.restoreAfter {
 		return gone
 	}
-	// A connection that is closed last deletes the log by its name. So all are
-	// closed before there are new files of these names.
+	// The last connection to close deletes the log by its name, so all must be
+	// closed before new files have these names.
 	if !z.backups.TryLock() {
 		return errBackupRunning
 	}
@@ -90,7 +89,9 @@ func (z *sealer) restoreDeletedLocked() error {
 	return nil
 }
 
-// rewriteFileLocked makes a new file of what the anchor sees, and opens it; nobody else has a connection. The caller holds both locks.
+// rewriteFileLocked copies the content that the anchor sees to a new file and
+// opens that. The caller holds the locks of sealer and writer and has closed
+// all other connections.
 func (z *sealer) rewriteFileLocked() error {
 	w := z.writer
 	path := w.file.path

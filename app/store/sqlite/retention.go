@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// expireChunksLocked removes the chunks of which every point is expired. A chunk
-// with some that are not stays whole; readers pass over the expired ones.
+// expireChunksLocked deletes the chunks whose points are all expired. A chunk
+// that is partly expired stays; queries skip its expired points.
 func (z *sealer) expireChunksLocked(stop <-chan struct{}, now int64) error {
 	for _, s := range z.catalog.allSeries() {
 		expiry := s.expiry(now, z.options.Retention)
@@ -28,8 +28,9 @@ func (z *sealer) expireChunksLocked(stop <-chan struct{}, now int64) error {
 	return nil
 }
 
-// deleteChunks removes the first chunks of a series that end before until, at
-// most removeRows, and returns how many.
+// deleteChunks deletes the first chunks of a series that end before until, at
+// most deleteBatchRows, and their rollups. It returns the number of deleted
+// chunks.
 func (z *sealer) deleteChunks(id, until int64) (chunks int, err error) {
 	const first = "(SELECT id FROM chunk WHERE series_id = ? AND t0 < ? AND t1 < ? ORDER BY t0 LIMIT ?)"
 	args := []driver.Value{id, until, until, int64(deleteBatchRows)}
@@ -56,8 +57,8 @@ func (z *sealer) deleteChunks(id, until int64) (chunks int, err error) {
 	return chunks, err
 }
 
-// reloadChunkBounds reads from the file where the chunks of s begin and end, after
-// some were removed.
+// reloadChunkBounds reloads the bounds of the chunks of s from the file after
+// some were deleted.
 func (z *sealer) reloadChunkBounds(s *series) (err error) {
 	if s.lastChunk, err = z.loadLastChunk(s); err != nil {
 		return err

@@ -8,31 +8,30 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// A rollup has the summaries of a window of one series, an entry for each
-// minute, or hour, that has points. It is made once the window is behind the
-// last chunk, and only where it replaces many points. It is a copy of what
-// the chunks say: whoever changes one of them deletes the rollups that have
-// its points in the same transaction, so a rollup that is there is right, and
-// one that is not there is not missed but for the time it saves.
+// A rollup has the summaries of one window of a series, with an entry for each
+// minute or hour that has points. It is built once the last chunk ends after
+// the window, and only if it replaces many points. Rollups are derived data:
+// a transaction that changes a chunk also deletes the rollups of its points.
+// So an existing rollup is always correct, and a missing one only costs time.
 
-// rollupLevel is one of the lengths of entries.
+// rollupLevel is a resolution of rollups.
 type rollupLevel struct {
 	id        int64
-	entry     int64 // the length of an entry, in milliseconds
-	window    int64 // that of a row
-	minPoints int64 // the points per entry from which it pays
+	entry     int64 // length of an entry, in milliseconds
+	window    int64 // length of a rollup, in milliseconds
+	minPoints int64 // minimum average of points per entry
 }
 
-// rollupLevels are the levels, the finest first.
+// rollupLevels are the levels, finest first.
 var rollupLevels = [2]rollupLevel{
 	{id: 1, entry: 60_000, window: 240 * 60_000, minPoints: 16},
 	{id: 2, entry: 3_600_000, window: 240 * 3_600_000, minPoints: 64},
 }
 
-// start is that of the window that at is in.
+// start returns the start of the window that contains at.
 func (l rollupLevel) start(at int64) int64 { return floorTo(at, l.window) }
 
-// floorTo is the greatest multiple of unit that is not above at.
+// floorTo returns the greatest multiple of unit that is not above at.
 func floorTo(at, unit int64) int64 {
 	into := at % unit
 	if into < 0 {
@@ -45,23 +44,23 @@ func floorTo(at, unit int64) int64 {
 }
 
 const (
-	// rollupsPerRun bounds the rows made in one upkeep, so that sealing has its
-	// turn, and rollRows those written in one transaction.
+	// rollupsPerRun limits the rollups that one maintenance builds, so that
+	// sealing does not wait long. rollupsPerTransaction limits a transaction.
 	rollupsPerRun         = 512
 	rollupsPerTransaction = 64
 )
 
-// rollupRecord is a row that is to be written.
+// rollupRecord is a rollup to be written.
 type rollupRecord struct {
 	window
 	data []byte
 }
 
-// buildRollupsLocked makes the rollups that are due.
+// buildRollupsLocked builds the rollups that are due and those that are stale.
 func (z *sealer) buildRollupsLocked(stop <-chan struct{}) (err error) {
 	defer func() {
 		if err != nil {
-			z.retryRollups(z.maintenance.unwritten) // the chunks may be others next time
+			z.retryRollups(z.maintenance.unwritten) // the chunks may have changed by the next run
 			z.maintenance.unwritten = nil
 		}
 	}()
@@ -85,7 +84,7 @@ func (z *sealer) buildRollupsLocked(stop <-chan struct{}) (err error) {
 	return z.writeRollups()
 }
 
-// writeRollups writes the rows that were made.
+// writeRollups writes the rollups that were built.
 func (z *sealer) writeRollups() error {
 	rows := z.maintenance.unwritten
 	if len(rows) == 0 {
@@ -111,20 +110,20 @@ func (z *sealer) writeRollups() error {
 	return z.checkpointLocked()
 }
 
-// retryRollups has rows that were not written made again in time.
+// retryRollups makes sure that rollups which were not written are built again.
 func (z *sealer) retryRollups(rows []rollupRecord) {
 	for _, row := range rows {
-		row.series.nextRollup[row.level].known = false // look into the file
+		row.series.nextRollup[row.level].known = false // read it from the file
 	}
 }
 
-// rollupDue reports whether there may be a window to roll up.
+// rollupDue reports whether the next window of s may be complete.
 func (z *sealer) rollupDue(s *series, level int) bool {
 	l := rollupLevels[level]
 	next := &s.nextRollup[level]
 	if !next.known {
-		// From the first window that has no row yet; earlier ones may lack one
-		// because they are sparse.
+		// Continue after the last rollup. Windows before it without a rollup
+		// had too few points.
 		next.known, next.at = true, l.start(s.firstChunkEnd)
 		last, err := z.conn.queryInt("SELECT coalesce(max(t0), ?) FROM rollup WHERE series_id = ? AND level = ?", int64(math.MinInt64), s.id, l.id)
 		if err == nil && last != math.MinInt64 {
@@ -134,8 +133,8 @@ func (z *sealer) rollupDue(s *series, level int) bool {
 	return next.at < math.MaxInt64-l.window && next.at+l.window <= s.lastChunk.end
 }
 
-// buildNextRollup rolls up the next window of s, or passes over a stretch that is not
-// worth it.
+// buildNextRollup builds the rollup of the next window of s, or skips windows
+// with too few points.
 func (z *sealer) buildNextRollup(s *series, i int, l rollupLevel) error {
 	next := &s.nextRollup[i]
 	t0, t1, n := int64(math.MaxInt64), int64(math.MaxInt64), int64(0)
@@ -163,7 +162,8 @@ func (z *sealer) buildNextRollup(s *series, i int, l rollupLevel) error {
 	return err
 }
 
-// rebuildStaleRollups makes the rollups anew that late points have made wrong.
+// rebuildStaleRollups builds the rollups again that late points have
+// invalidated.
 func (z *sealer) rebuildStaleRollups(stop <-chan struct{}) error {
 	for w := range z.maintenance.stale {
 		if isClosed(stop) {
@@ -171,7 +171,7 @@ func (z *sealer) rebuildStaleRollups(stop <-chan struct{}) error {
 		}
 		delete(z.maintenance.stale, w)
 		if w.series.purged.Load() || w.start >= w.series.nextRollup[w.level].at {
-			continue // it is not due, or comes in its turn
+			continue // deleted, or not built yet
 		}
 		if err := z.buildRollup(w); err != nil {
 			return err
@@ -180,14 +180,14 @@ func (z *sealer) rebuildStaleRollups(stop <-chan struct{}) error {
 	return nil
 }
 
-// window names a rollup.
+// window identifies a rollup.
 type window struct {
 	series *series
 	level  int
 	start  int64
 }
 
-// buildRollup makes one rollup from the chunks.
+// buildRollup builds one rollup from the chunks.
 func (z *sealer) buildRollup(w window) error {
 	s, l, start := w.series, rollupLevels[w.level], w.start
 	var entries []rollupEntry
@@ -219,13 +219,13 @@ func (z *sealer) buildRollup(w window) error {
 	return nil
 }
 
-// rollupEntry is the summary of a minute or an hour.
+// rollupEntry is the summary of one minute or hour.
 type rollupEntry struct {
 	start int64
 	factory.Summary
 }
 
-// addEntries puts points, which follow those in entries, into entries.
+// addEntries adds points, which must not be before those in entries.
 func addEntries(entries []rollupEntry, points []factory.Point, length int64) []rollupEntry {
 	for len(points) > 0 {
 		start := floorTo(points[0].ObservedAt, length)
@@ -242,8 +242,8 @@ func addEntries(entries []rollupEntry, points []factory.Point, length int64) []r
 	return entries
 }
 
-// deleteRollups deletes the rollups of a series that have points from t0 to t1,
-// both included.
+// deleteRollups deletes the rollups of a series that contain times from t0 to
+// t1, both inclusive.
 func deleteRollups(c *conn, series, t0, t1 int64) error {
 	for _, l := range rollupLevels {
 		first := l.start(t0)
@@ -254,8 +254,8 @@ func deleteRollups(c *conn, series, t0, t1 int64) error {
 	return nil
 }
 
-// markRollupsStale notes which windows are to be rolled up again after points from
-// t0 to t1 have changed.
+// markRollupsStale records which rollups to build again after points from t0
+// to t1, both inclusive, have changed.
 func (z *sealer) markRollupsStale(s *series, t0, t1 int64) {
 	for i, l := range rollupLevels {
 		for start := l.start(t0); start <= t1 && start < s.nextRollup[i].at; start += l.window {
@@ -264,7 +264,7 @@ func (z *sealer) markRollupsStale(s *series, t0, t1 int64) {
 			}
 			z.maintenance.stale[window{s, i, start}] = struct{}{}
 			if len(z.maintenance.stale) > 4*rollupsPerRun {
-				return // the chunks do, too
+				return // too many; queries will use the chunks
 			}
 		}
 	}

@@ -8,22 +8,23 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// A rollup's data is
+// The data of a rollup is
 //
 //	version  1 byte, rollupVersion
-//	columns  each its length (uvarint) and a chunk: the first points, the last
-//	         points, then at the times 0, 1, 2 … the least value, the largest,
-//	         the sum, the number of points, what the sum lacks to be exact,
-//	         and for a counter its rise
+//	columns  each its length (uvarint) and a chunk: the first points and the last
+//	         points; then, at the times 0, 1, 2, …, the minimum, the maximum,
+//	         the sum, the count, the rounding error of the sum, and for a
+//	         counter the increase
 //
-// Version 1 is without what the sum lacks; its sums are rounded twice.
+// Version 1 has no rounding error of the sum, so its sums are rounded twice.
 const (
 	rollupVersion  = 2
 	rollupVersion1 = 1
 	rollupColumns  = 7
 )
 
-// appendRollup appends the encoding of entries, which are at least one.
+// appendRollup appends the encoding of entries, of which there is at least
+// one.
 func appendRollup(out []byte, entries []rollupEntry, counter bool) []byte {
 	out = append(out, rollupVersion)
 	points := make([]factory.Point, len(entries))
@@ -54,23 +55,22 @@ func appendRollup(out []byte, entries []rollupEntry, counter bool) []byte {
 	return out
 }
 
-// roundedSum is the sum of s and what it lacks to be exact. The latter with the
-// precision of half a double: that is far below what shows, and takes half the
-// space.
+// roundedSum returns the sum of s and its rounding error. The error is rounded
+// to a float32: that precision is more than enough and takes half the space.
 func roundedSum(s *factory.Summary) (sum, carry float64) {
 	folded := *s
 	folded.Fold()
 	carry = float64(float32((s.Sum - folded.Sum) + s.Carry()))
-	if factory.ValidateValue(carry) != nil { // the sum exceeds a double
+	if factory.ValidateValue(carry) != nil { // the sum overflows a double
 		carry = 0
 	}
 	return folded.Sum, carry
 }
 
-// decodeRollup returns the entries of data, whose start is not set, and
-// whether they have the rise of a counter. It returns ErrCorrupt for anything
-// that appendRollup has not made. What entries and points had before is
-// overwritten, and their memory used; points returns for the next call.
+// decodeRollup returns the entries of data without their start, and whether
+// they have the increase of a counter. It returns ErrCorrupt for input that
+// appendRollup does not produce. It reuses the memory of entries and points
+// and returns points for the next call.
 func decodeRollup(entries []rollupEntry, points []factory.Point, data []byte) (_ []rollupEntry, _ []factory.Point, hasIncrease bool, err error) {
 	if len(data) == 0 || data[0] != rollupVersion && data[0] != rollupVersion1 {
 		return nil, points, false, fmt.Errorf("rollup version: %w", ErrCorrupt)
@@ -113,10 +113,10 @@ func decodeRollup(entries []rollupEntry, points []factory.Point, data []byte) (_
 	return entries, points, hasIncrease, nil
 }
 
-// carryColumn is that of what the sum lacks.
+// carryColumn is the column of the rounding error of the sum.
 const carryColumn = 6
 
-// set takes the entry's part of a column.
+// set sets the field of the entry that a column holds.
 func (e *rollupEntry) set(column int, p factory.Point) {
 	switch column {
 	case 0:

@@ -7,21 +7,21 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// bucketFiller fills the buckets of one series from rollups where they are
-// there and fit, and from chunks everywhere else, in order of time. The points
-// in memory are mixed in on the way.
+// bucketFiller fills the buckets of one series in the order of time: from
+// rollups that exist and fit, otherwise from chunks, merged with the points in
+// memory.
 type bucketFiller struct {
 	*seriesReader
 	series  *series
 	buckets *bucketBuilder
-	memory  []factory.Point // those that are to come
-	// entries and points are used again for each rollup of a level.
+	memory  []factory.Point // points that were not added yet
+	// entries and points are buffers for decoding, by level.
 	entries [len(rollupLevels)][]rollupEntry
 	points  []factory.Point
 }
 
-// maxRollupLevel is the coarsest rollup that can have entries within a bucket; 0 is
-// none, else an index of rollupLevels and one.
+// maxRollupLevel returns the coarsest level whose entries can fit into a
+// bucket, as an index of rollupLevels plus 1, or 0 for none.
 func (b *bucketBuilder) maxRollupLevel() int {
 	if b.interval.Calendar != factory.Fixed {
 		return len(rollupLevels)
@@ -33,7 +33,7 @@ func (b *bucketBuilder) maxRollupLevel() int {
 	return level
 }
 
-// fill takes what is sealed from from to to, by rollups of the level at most.
+// fill adds what is sealed from from to to, using rollups up to the level.
 func (f *bucketFiller) fill(level int, from, to int64) error {
 	if from >= to || f.buckets.full() {
 		return nil
@@ -59,17 +59,17 @@ func (f *bucketFiller) fill(level int, from, to int64) error {
 	return f.fill(level-1, from, to)
 }
 
-// fromRollup takes what is sealed from from to the end of the rollup's window,
-// or to to, and returns that end. A rollup that is of no use is passed over,
-// and from returned: the chunks have the same.
+// fromRollup adds what is sealed from from to the end of the rollup's window,
+// or to to, and returns that end. If it cannot use the rollup it returns from,
+// and the caller uses chunks.
 func (f *bucketFiller) fromRollup(level int, row rollupRow, from, to int64) (int64, error) {
 	l := rollupLevels[level-1]
 	if len(between(f.memory, row.start, row.start+l.window)) > 0 {
-		return from, nil // what is in memory may replace some of it
+		return from, nil // points in memory may replace some of its points
 	}
 	entries, hasIncrease, err := f.decode(level, row.data)
 	if err != nil || f.buckets.counter && !hasIncrease {
-		return from, nil //nolint:nilerr // the chunks have the same
+		return from, nil //nolint:nilerr // the chunks have the same content
 	}
 	if err := f.fill(level-1, from, row.start); err != nil {
 		return 0, err
@@ -93,7 +93,8 @@ func (f *bucketFiller) fromRollup(level int, row rollupRow, from, to int64) (int
 	return min(to, row.start+l.window), nil
 }
 
-// decode returns the entries of a rollup of the level, good until the next.
+// decode returns the entries of a rollup of the level. They are valid until
+// the next call for that level.
 func (f *bucketFiller) decode(level int, data []byte) (entries []rollupEntry, hasIncrease bool, err error) {
 	entries, f.points, hasIncrease, err = decodeRollup(f.entries[level-1], f.points, data)
 	if err == nil {
@@ -102,16 +103,17 @@ func (f *bucketFiller) decode(level int, data []byte) (entries []rollupEntry, ha
 	return entries, hasIncrease, err
 }
 
-// rollupRow is one rollup, as it is in the file.
+// rollupRow is a rollup as stored in the file.
 type rollupRow struct {
 	start int64
 	data  []byte
 }
 
-// rollupReadBatch bounds what is held of the rollups of a long history.
+// rollupReadBatch limits the rollups in memory while a long history is read.
 const rollupReadBatch = 16
 
-// rollups reads the first rollups of a level that start from from to to.
+// rollups reads the first rollups of a level that start from from (inclusive)
+// to to (exclusive).
 func (f *bucketFiller) rollups(l rollupLevel, from, to int64) (rows []rollupRow, err error) {
 	err = f.query("SELECT t0, data FROM rollup WHERE series_id = ? AND level = ? AND t0 >= ? AND t0 < ? ORDER BY t0 LIMIT ?",
 		func(v []driver.Value) error {
@@ -124,8 +126,8 @@ func (f *bucketFiller) rollups(l rollupLevel, from, to int64) (rows []rollupRow,
 	return rows, err
 }
 
-// fromChunks takes the chunks from from to to, by their figures where a bucket
-// has them whole.
+// fromChunks adds the chunks from from to to: by their summary if they fit
+// into a bucket, otherwise by their points.
 func (f *bucketFiller) fromChunks(from, to int64) error {
 	var scratch []factory.Point
 	b := f.buckets
@@ -170,7 +172,7 @@ func (f *bucketFiller) fromChunks(from, to int64) error {
 	return nil
 }
 
-// addMemory takes the points in memory that come before the time until.
+// addMemory adds the points in memory before the time until.
 func (f *bucketFiller) addMemory(until int64) {
 	earlier := between(f.memory, math.MinInt64, until)
 	f.buckets.add(earlier)

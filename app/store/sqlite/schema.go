@@ -1,21 +1,21 @@
 package sqlite
 
 const (
-	// applicationID marks our files in the SQLite header: "SFBk".
+	// applicationID identifies our files in the SQLite header: "SFBk".
 	applicationID = 0x5346426b
-	// schemaVersion is the version that this release reads and writes.
+	// schemaVersion is the schema that this release reads and writes.
 	schemaVersion = 2
-	// pageSize is the page size of new files. Chunks of regular data waste
-	// less of it than of 4 KiB pages, and commits of one reading take no
+	// pageSize is the page size of new files. Compared to 4 KiB, chunks of
+	// regular data waste less space, and commits of a single reading take no
 	// longer.
 	pageSize = 8192
-	// oldestSQLite is the first release without the WAL-reset bug, which
-	// could lose committed transactions.
+	// oldestSQLite is the first release without the WAL-reset bug, which could
+	// lose committed transactions.
 	oldestSQLite = "3.51.3"
 )
 
-// migrations bring a file from schema version i to i+1. A released entry is
-// never edited; a change of the schema is a new entry.
+// migrations[i] migrates a file from schema version i to i+1. Released entries
+// must not change; a new schema needs a new entry.
 var migrations = [schemaVersion][]string{
 	{
 		`CREATE TABLE series (
@@ -24,14 +24,14 @@ var migrations = [schemaVersion][]string{
 			metric  TEXT NOT NULL,
 			UNIQUE (machine, metric)
 		) STRICT`,
-		// One row per commit group; see log_codec.go.
+		// One row per commit group; see ingest_log.go.
 		`CREATE TABLE ingest_log (
 			seq  INTEGER PRIMARY KEY,
 			data BLOB NOT NULL
 		) STRICT`,
-		// Chunks of one series never overlap in time; see chunk_codec.go.
-		// vlast is the bits of the value at t1: a REAL would drop the sign of
-		// zero. The data stands last, so that the figures are read without it.
+		// Chunks of one series never overlap in time; see chunk_encoder.go.
+		// vlast is the bits of the value at t1, since a REAL loses the sign of
+		// zero. data is the last column, so that the others are read without it.
 		`CREATE TABLE chunk (
 			id        INTEGER PRIMARY KEY,
 			series_id INTEGER NOT NULL,
@@ -47,14 +47,14 @@ var migrations = [schemaVersion][]string{
 		) STRICT`,
 	},
 	{
-		// The rest of the figures of a chunk; NULL in chunks of the first
-		// version, whose figures are taken from the data. vfirst is bits as
-		// vlast is; vcarry is what vsum lacks, vrise by how much a counter grew.
+		// The rest of the summary; NULL in chunks of schema 1, whose summary is
+		// computed from the data. vfirst is bits like vlast, vcarry the rounding
+		// error of vsum, vrise the increase of a counter.
 		"ALTER TABLE chunk ADD COLUMN vfirst INTEGER",
 		"ALTER TABLE chunk ADD COLUMN vcarry REAL",
 		"ALTER TABLE chunk ADD COLUMN vrise REAL",
-		// attributes is a JSON object or empty. Deleted machines stay for the
-		// sake of their history.
+		// attributes is a JSON object or empty. Deleted machines keep their row
+		// because they keep their history.
 		`CREATE TABLE machine (
 			id         TEXT PRIMARY KEY,
 			name       TEXT NOT NULL,
@@ -68,7 +68,7 @@ var migrations = [schemaVersion][]string{
 			deleted    INTEGER NOT NULL
 		) STRICT, WITHOUT ROWID`,
 		"INSERT INTO machine SELECT DISTINCT machine, '', '', '', '', '', 1, unixepoch() * 1000, unixepoch() * 1000, 0 FROM series",
-		// retention is in milliseconds; 0 the default, -1 for ever.
+		// retention is in milliseconds; 0 is the default, -1 is forever.
 		"ALTER TABLE series ADD COLUMN unit TEXT NOT NULL DEFAULT ''",
 		"ALTER TABLE series ADD COLUMN kind TEXT NOT NULL DEFAULT 'gauge'",
 		"ALTER TABLE series ADD COLUMN expected_min REAL",
@@ -78,13 +78,13 @@ var migrations = [schemaVersion][]string{
 		"ALTER TABLE series ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0",
 		"ALTER TABLE series ADD COLUMN updated_at INTEGER NOT NULL DEFAULT 0",
 		"UPDATE series SET created_at = unixepoch() * 1000, updated_at = unixepoch() * 1000",
-		// Series of purged machines, until all that is left of them is gone: their
-		// chunks, and the log rows up to seq.
+		// Series of purged machines, until their chunks and the log rows up to
+		// seq are deleted.
 		`CREATE TABLE purged (
 			series_id INTEGER PRIMARY KEY,
 			seq       INTEGER NOT NULL
 		) STRICT`,
-		// Summaries of spans of one series; see rollup.go.
+		// Summaries of windows of one series; see rollup_builder.go.
 		`CREATE TABLE rollup (
 			id        INTEGER PRIMARY KEY,
 			series_id INTEGER NOT NULL,
@@ -93,7 +93,7 @@ var migrations = [schemaVersion][]string{
 			data      BLOB NOT NULL,
 			UNIQUE (series_id, level, t0)
 		) STRICT`,
-		// What was found damaged, set aside as it was found.
+		// Damaged chunks and log rows, unchanged.
 		`CREATE TABLE quarantine (
 			id        INTEGER PRIMARY KEY,
 			kind      TEXT NOT NULL,

@@ -2,20 +2,22 @@ package sqlite
 
 import "sync"
 
-// sealQueue knows which series have points in memory that are not sealed yet,
-// and in which log row the oldest of them stands. The committer adds, the
-// sealer takes.
+// sealQueue is the list of the series with unsealed points and of the log rows
+// that hold the oldest of them. The committer adds series; the sealer removes
+// them.
 type sealQueue struct {
 	mu sync.Mutex
-	// oldest and last end a list of the queued series, in the order of since.
+	// oldest and newest are the ends of a linked list, in the order of
+	// firstLogRow.
 	oldest, newest *series
-	// full are queued series that have enough points for a chunk.
+	// full are the queued series with enough points for a chunk.
 	full []*series
-	// applied is the last log row whose readings are all in their series.
+	// applied is the last log row whose readings have all been added to their
+	// series.
 	applied int64
 }
 
-// push queues s, whose first active point has just come from log row seq.
+// push queues s, whose oldest unsealed point is in log row seq.
 func (b *sealQueue) push(s *series, seq, now int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -32,8 +34,8 @@ func (b *sealQueue) push(s *series, seq, now int64) {
 	b.newest = s
 }
 
-// markFull notes that s has enough points for a chunk, and returns how many
-// such series wait.
+// markFull records that s has enough points for a chunk and returns the number
+// of such series.
 func (b *sealQueue) markFull(s *series) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -44,47 +46,48 @@ func (b *sealQueue) markFull(s *series) int {
 	return len(b.full)
 }
 
-// markApplied notes that all readings up to log row seq are in their series.
+// markApplied records that all readings up to log row seq have been added to
+// their series.
 func (b *sealQueue) markApplied(seq int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.applied = seq
 }
 
-// popFull removes up to n full series from the queue and returns them.
-func (b *sealQueue) popFull(n int) (taken []*series) {
+// popFull removes and returns up to n full series.
+func (b *sealQueue) popFull(n int) (popped []*series) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	seen := 0
 	for _, s := range b.full {
-		if len(taken) == n {
+		if len(popped) == n {
 			break
 		}
 		seen++
 		s.full = false
 		if s.queued {
 			b.removeLocked(s)
-			taken = append(taken, s)
+			popped = append(popped, s)
 		}
 	}
 	b.full = append(b.full[:0], b.full[seen:]...)
-	return taken
+	return popped
 }
 
-// popOldest removes up to n series from the queue, oldest first, whose first
-// active point came at or before the time until, and returns them.
-func (b *sealQueue) popOldest(n int, until int64) (taken []*series) {
+// popOldest removes and returns up to n series, oldest first, that were queued
+// at or before the time until.
+func (b *sealQueue) popOldest(n int, until int64) (popped []*series) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for s := b.oldest; s != nil && len(taken) < n && s.queuedAt <= until; s = b.oldest {
+	for s := b.oldest; s != nil && len(popped) < n && s.queuedAt <= until; s = b.oldest {
 		b.removeLocked(s)
-		taken = append(taken, s)
+		popped = append(popped, s)
 	}
-	return taken
+	return popped
 }
 
-// firstNeededRow returns the first log row that is still needed, given that what was
-// taken is sealed.
+// firstNeededRow returns the first log row that recovery still needs, provided
+// that all removed series are sealed.
 func (b *sealQueue) firstNeededRow() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

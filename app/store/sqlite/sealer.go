@@ -8,22 +8,23 @@ import (
 	"sync/atomic"
 	"time"
 
-	"smart-factory-backend/app/store"
-
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
+// Limits of one batch and of the write-ahead log.
 const (
-	// sealSeries and sealBatchPoints bound what one round of sealing takes.
+	// sealSeries and sealBatchPoints limit one batch of sealing.
 	sealSeries      = 500
 	sealBatchPoints = 1 << 16
-	// checkpointPages is the length of the write-ahead log, in pages, from
-	// which its content is moved to the database file.
+	// checkpointPages is the length of the write-ahead log, in pages, at which
+	// it is checkpointed.
 	checkpointPages = 1024
 )
 
-// sealer moves points from memory to chunks, so that neither the memory nor
-// the ingest log grows without bound, and checkpoints the write-ahead log.
+// sealer moves points from memory into chunks, which bounds the memory and the
+// ingest log. The same goroutine checkpoints the write-ahead log and does the
+// maintenance, so chunks have a single writer.
 type sealer struct {
 	options     Options
 	writer      *writer
@@ -34,20 +35,21 @@ type sealer struct {
 	wake        chan struct{}
 	maintenance maintenance
 
-	logBytes atomic.Int64 // the log rows in the file, overhead included
-	walPages atomic.Int64 // an estimate, since the last checkpoint
-	size     atomic.Int64 // of the files
+	logBytes atomic.Int64 // size of the ingest log, including the overhead of rows
+	walPages atomic.Int64 // estimate of the pages written since the last checkpoint
+	size     atomic.Int64 // of the database file and its write-ahead log
 
-	// backups is held shared while the file is backed up.
+	// backups is read-locked while a backup runs.
 	backups sync.RWMutex
 
-	mu         sync.Mutex // held for a round
-	conn       *conn      // reads the file; nil until needed
-	batch      []*series  // taken from the backlog, being sealed
-	mustReload bool       // a round failed: logBytes and the tails of batch may be wrong
+	mu         sync.Mutex // held by runOnce
+	conn       *conn      // for reading; nil until needed
+	batch      []*series  // removed from sealQueue, not completely sealed yet
+	mustReload bool       // after a failure, logBytes and the lastChunk of batch may be wrong
 }
 
-// add puts a committed point into its series and notes what is to be sealed.
+// add adds a committed point of log row seq to its series and queues the
+// series for sealing.
 func (z *sealer) add(s *series, p factory.Point, seq, now int64) {
 	switch s.add(p) {
 	case 1:
@@ -63,12 +65,12 @@ func (z *sealer) add(s *series, p factory.Point, seq, now int64) {
 	}
 }
 
-// seriesPerBatch is how many full series make a batch.
+// seriesPerBatch is the number of full series in a batch.
 func (z *sealer) seriesPerBatch() int {
 	return min(sealSeries, max(1, sealBatchPoints/z.options.SealPoints))
 }
 
-// addLogBytes notes that a row with so many bytes was added to the log.
+// addLogBytes accounts for a new log row with so many bytes.
 func (z *sealer) addLogBytes(bytes int) {
 	log := z.logBytes.Add(int64(bytes) + logRowOverhead)
 	if wal := z.addWALBytes(bytes); log > z.options.LogBytes || wal > checkpointPages {
@@ -76,12 +78,13 @@ func (z *sealer) addLogBytes(bytes int) {
 	}
 }
 
-// addWALBytes notes a transaction that wrote so many bytes.
+// addWALBytes accounts for a transaction that wrote so many bytes.
 func (z *sealer) addWALBytes(bytes int) (walPages int64) {
 	return z.walPages.Add(int64(bytes/pageSize + 3))
 }
 
-// checkCapacity says why no more readings can be taken now, if so.
+// checkCapacity returns an error if the ingest log is too large for more
+// readings.
 func (z *sealer) checkCapacity() error {
 	log := z.logBytes.Load()
 	if log < z.options.LogBytes*logHardFactor {
@@ -90,7 +93,7 @@ func (z *sealer) checkCapacity() error {
 	if err := z.faults.Get(faultSeal); err != nil {
 		return err
 	}
-	return fmt.Errorf("%d bytes of the ingest log wait to be sealed: %w", log, factory.ErrOverloaded)
+	return fmt.Errorf("%d bytes of the ingest log are waiting to be sealed: %w", log, factory.ErrOverloaded)
 }
 
 func (z *sealer) signal() {
@@ -100,8 +103,7 @@ func (z *sealer) signal() {
 	}
 }
 
-// run seals until stop is closed. After a failure it waits before it tries
-// again.
+// run seals until stop is closed. It retries after a failure at the next tick.
 func (z *sealer) run(stop <-chan struct{}) {
 	ticker := time.NewTicker(z.options.sealEvery)
 	defer ticker.Stop()
@@ -122,7 +124,7 @@ func (z *sealer) run(stop <-chan struct{}) {
 	}
 }
 
-// reportFault notes how a round went and returns err as it is.
+// reportFault records the outcome of a run and returns err unchanged.
 func (z *sealer) reportFault(err error) error {
 	if err != nil {
 		z.faults.Set(faultSeal, store.Unavailable("seal", err))
@@ -132,8 +134,8 @@ func (z *sealer) reportFault(err error) error {
 	return nil
 }
 
-// runOnce seals all that is due, or everything, unless stop is closed before,
-// and does the chores that come with it.
+// runOnce seals what is due, or all points if everything is set, and then does
+// the maintenance. It returns early if stop is closed.
 func (z *sealer) runOnce(stop <-chan struct{}, everything bool) (err error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -179,8 +181,9 @@ func (z *sealer) runOnce(stop <-chan struct{}, everything bool) (err error) {
 	return z.checkpointLocked()
 }
 
-// connectLocked opens the connection if need be and, after a failure, looks
-// what is in the file: a transaction that failed may be there all the same.
+// connectLocked opens the connection if necessary. After a failure it reloads
+// what it knows about the file, because the failed transaction may have been
+// committed.
 func (z *sealer) connectLocked() (err error) {
 	if z.conn == nil {
 		if z.conn, err = openReader(z.writer.file); err != nil {
@@ -204,9 +207,9 @@ func (z *sealer) connectLocked() (err error) {
 	return nil
 }
 
-// nextBatch takes the series to seal next from the backlog: those with enough
-// points, then those that have waited long enough, then, while the log is too
-// long, those whose points stand first in it.
+// nextBatch removes the series to seal next from the queue: first those with a
+// full chunk, then those that have waited for SealAfter, then, if the log is
+// too long, those with the oldest log rows.
 func (z *sealer) nextBatch(everything bool) []*series {
 	if full := z.sealQueue.popFull(z.seriesPerBatch()); len(full) > 0 {
 		return full
@@ -218,7 +221,7 @@ func (z *sealer) nextBatch(everything bool) []*series {
 	return z.sealQueue.popOldest(sealSeries, until)
 }
 
-// updateSize notes the size of the files.
+// updateSize measures the files.
 func (z *sealer) updateSize() {
 	var size int64
 	for _, path := range []string{z.options.Path, z.options.Path + "-wal"} {
@@ -229,9 +232,10 @@ func (z *sealer) updateSize() {
 	z.size.Store(size)
 }
 
-// checkpointLocked moves a long write-ahead log to the database file. The
-// bulk is done beside the commits; the little that came meanwhile while none
-// can run, so that the log starts over instead of growing under steady load.
+// checkpointLocked copies a long write-ahead log to the database file. The
+// first checkpoint runs concurrently with commits and does most of the work.
+// The second blocks commits for the short rest, so that the log can restart
+// from its beginning instead of growing under steady load.
 func (z *sealer) checkpointLocked() error {
 	if z.walPages.Load() < checkpointPages {
 		return nil
@@ -254,7 +258,7 @@ func (z *sealer) closeConnLocked() {
 	}
 }
 
-// close releases the connection; run has ended.
+// close closes the connection after run has ended.
 func (z *sealer) close() {
 	z.mu.Lock()
 	defer z.mu.Unlock()

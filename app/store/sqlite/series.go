@@ -7,40 +7,40 @@ import (
 	"sync/atomic"
 	"time"
 
-	"smart-factory-backend/app/store"
-
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
-// series is one metric of one machine. Its points are in three layers: chunks
-// in the file, then sealing, then active; the later layer wins where times
-// coincide.
+// series is one metric of one machine. Its points are in three layers: the
+// chunks in the file, the sealing layer and the buffer. If two layers have a
+// point at the same time, the later layer wins.
 type series struct {
 	key
 	id   int64
 	meta atomic.Pointer[metricMeta]
-	// machineDeleted: the machine is deleted, with its history kept. purged: the
-	// series is forgotten, and what is left of it is to go.
+	// machineDeleted is set while the machine is deleted but keeps its history.
+	// purged is set once the series itself is deleted.
 	machineDeleted, purged atomic.Bool
 
 	mu        sync.Mutex
 	latest    factory.Point
-	hasLatest bool        // latest is set
-	buffer    pointBuffer // where Append puts points
-	// sealing is the layer that the sealer is writing to chunks. Nobody
-	// changes it: readers share its memory.
+	hasLatest bool        // latest is valid
+	buffer    pointBuffer // the newest points
+	// sealing is the layer that the sealer is writing to chunks. It is
+	// immutable and shared with queries.
 	sealing   []factory.Point
-	hasChunks bool // there is at least one chunk in the file
+	hasChunks bool // the file has at least one chunk
 
-	// The fields below belong to the backlog that the series is queued in.
+	// The mutex of the sealQueue guards the fields below.
 	queued      bool
 	full        bool
 	prev, next  *series
-	firstLogRow int64 // the log row of the oldest active point
-	queuedAt    int64 // when that came, in Unix milliseconds of our clock
+	firstLogRow int64 // log row of the oldest point in buffer
+	queuedAt    int64 // when that point arrived, in Unix milliseconds
 
-	// lastChunk describes the last chunk, and firstEnd is at most the last time of
-	// the first chunk. After start only the sealer uses them.
+	// Only the sealer uses the fields below once the store is open.
+
+	// firstChunkEnd is at most the time of the last point of the first chunk.
 	lastChunk     lastChunk
 	firstChunkEnd int64
 	// nextRollup is the next window to roll up, by level.
@@ -50,12 +50,12 @@ type series struct {
 	}
 }
 
-// key names a series.
+// key identifies a series.
 type key struct {
 	machine, metric string
 }
 
-// less orders keys as compare does.
+// less reports whether k sorts before other.
 func (k key) less(other key) bool { return k.compare(other) < 0 }
 
 // compare orders keys by machine, then metric, in byte order.
@@ -66,27 +66,26 @@ func (k key) compare(other key) int {
 	return strings.Compare(k.metric, other.metric)
 }
 
-// newSeries is a series without points.
+// newSeries returns a series without points.
 func newSeries(id int64, k key, meta *metricMeta) *series {
 	s := &series{id: id, key: k}
 	s.meta.Store(meta)
 	return s
 }
 
-// expiry is the time before which points of the series are expired, given the
-// present and the default retention; math.MinInt64 is never.
+// expiry returns the time before which points of the series are expired at
+// now; see store.Expiry.
 func (s *series) expiry(now int64, byDefault time.Duration) int64 {
 	return store.Expiry(s.meta.Load().retention, byDefault, now)
 }
 
-// lastChunk is what the sealer knows of the last chunk of a series.
+// lastChunk describes the last chunk of a series.
 type lastChunk struct {
-	end    int64 // its last time
-	points int   // how many it has; 0: there is no chunk
+	end    int64 // time of its last point
+	points int   // number of its points; 0 if the series has no chunk
 }
 
-// add puts a committed point into the series and returns the number of points
-// that are active now.
+// add adds a committed point and returns the number of points in the buffer.
 func (s *series) add(p factory.Point) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,17 +96,18 @@ func (s *series) add(p factory.Point) int {
 	return len(s.buffer.points)
 }
 
-// latestPoint returns the newest point by observation time, and false when the
-// series has none.
+// latestPoint returns the newest point by observation time; ok is false if
+// there is none.
 func (s *series) latestPoint() (factory.Point, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.latest, s.hasLatest
 }
 
-// unsealed returns the first points in memory from from to to, at most limit,
-// and whether chunks in the file may have more. What this misses because it
-// is sealed already is in the file by now, so a caller reads the file after.
+// unsealed returns the first points in memory from from (inclusive) to to
+// (exclusive), at most limit, and whether the file has chunks. Callers read
+// the file afterwards: what is sealed in the meantime is missing here but
+// found there.
 func (s *series) unsealed(from, to int64, limit int) (points []factory.Point, chunked bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,7 +122,8 @@ func (s *series) unsealed(from, to int64, limit int) (points []factory.Point, ch
 	return points[:min(len(points), limit)], s.hasChunks
 }
 
-// lastUnsealed returns the last point in memory from from to to, if any.
+// lastUnsealed returns the last point in memory from from (inclusive) to to
+// (exclusive).
 func (s *series) lastUnsealed(from, to int64) (last factory.Point, found bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,8 +137,9 @@ func (s *series) lastUnsealed(from, to int64) (last factory.Point, found bool) {
 	return last, found
 }
 
-// beginSealing moves the active points to the sealing layer and returns it. A
-// layer that is there already, because writing it failed, is returned as it is.
+// beginSealing moves the buffer to the sealing layer and returns that layer.
+// If a previous attempt to write the layer failed, it returns the same layer
+// again.
 func (s *series) beginSealing() []factory.Point {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,14 +150,15 @@ func (s *series) beginSealing() []factory.Point {
 	return s.sealing
 }
 
-// endSealing drops the sealing layer; its points are in the file.
+// endSealing drops the sealing layer after its points were written to the
+// file.
 func (s *series) endSealing() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sealing, s.hasChunks = nil, true
 }
 
-// setChunks sets what the file knows of the series at start.
+// setChunks sets what recovery has read about the chunks of the series.
 func (s *series) setChunks(t lastChunk, firstEnd, lastBits int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,10 +8,10 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// seriesReader answers one query. It takes a connection only when there are
-// chunks to read.
+// seriesReader answers one query. It gets a connection only if it has to read
+// the file.
 type seriesReader struct {
-	ctx       context.Context //nolint:containedctx // it lives as long as one query
+	ctx       context.Context //nolint:containedctx // a seriesReader lives as long as one query
 	readers   *readPool
 	sealer    *sealer
 	now       int64 // in Unix milliseconds
@@ -28,7 +28,7 @@ func (s *Store) newSeriesReader(ctx context.Context) *seriesReader {
 	}
 }
 
-// connect takes a connection unless there is one.
+// connect gets a connection unless the reader has one.
 func (r *seriesReader) connect() (err error) {
 	if r.conn == nil {
 		r.conn, err = r.readers.get(r.ctx)
@@ -36,14 +36,15 @@ func (r *seriesReader) connect() (err error) {
 	return err
 }
 
-// close gives the connection back.
+// close returns the connection.
 func (r *seriesReader) close() {
 	if r.conn != nil {
 		r.readers.put(r.conn, r.failed)
 	}
 }
 
-// query is that of the connection, which is not used again if it fails.
+// query is conn.query on the reader's connection. After an error the
+// connection is not reused.
 func (r *seriesReader) query(query string, row func([]driver.Value) error, args ...driver.Value) error {
 	if err := r.connect(); err != nil {
 		return err
@@ -55,8 +56,8 @@ func (r *seriesReader) query(query string, row func([]driver.Value) error, args 
 	return err
 }
 
-// decode appends the points of a chunk. One that is damaged has none: what
-// else there is, is served, and the sealer sets the chunk aside and reports it.
+// decode appends the points of a chunk. A damaged chunk is skipped and
+// reported to the sealer, which moves it to the quarantine.
 func (r *seriesReader) decode(s *series, id int64, data []byte, points []factory.Point) []factory.Point {
 	decoded, err := decodeChunk(points, data)
 	if err != nil {
@@ -66,8 +67,8 @@ func (r *seriesReader) decode(s *series, id int64, data []byte, points []factory
 	return decoded
 }
 
-// chunkPoints appends the points of a chunk to points; data is nil where it
-// has not been read yet.
+// chunkPoints appends the points of a chunk. It reads the data from the file
+// if data is nil.
 func (r *seriesReader) chunkPoints(s *series, id int64, data driver.Value, points []factory.Point) ([]factory.Point, error) {
 	if data != nil {
 		return r.decode(s, id, asBytes(data), points), nil
@@ -79,8 +80,8 @@ func (r *seriesReader) chunkPoints(s *series, id int64, data driver.Value, point
 	return points, err
 }
 
-// eachChunk decodes the chunks that query selects by id and data. The points
-// are valid until take returns.
+// eachChunk decodes the chunks whose id and data query selects. The points are
+// valid until yield returns.
 func (r *seriesReader) eachChunk(query string, s *series, yield func([]factory.Point) error, args ...driver.Value) error {
 	return r.query(query, func(v []driver.Value) error {
 		if err := r.ctx.Err(); err != nil {

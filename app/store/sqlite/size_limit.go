@@ -8,26 +8,26 @@ import (
 )
 
 const (
-	// nearLimitTenths of MaxBytes are worth a warning.
+	// nearLimitTenths of MaxBytes cause a warning.
 	nearLimitTenths = 9
-	// evictTargetPercent is what is left of MaxBytes, in percent, after an eviction.
+	// evictTargetPercent of MaxBytes may remain in use after an eviction.
 	evictTargetPercent = 97
-	// vacuumPages are given back to the file system in one transaction.
+	// vacuumPages is the number of pages that one transaction returns.
 	vacuumPages = 64
-	// minFreePages is how many free pages are kept for what comes next.
+	// minFreePages is the number of free pages to keep.
 	minFreePages = 256
 )
 
-// sizeLimitState is what the sealer remembers of the size limit.
+// sizeLimitState is the state of the size limit between two runs.
 type sizeLimitState struct {
-	warned         bool
-	unreported     uint64
-	reported       time.Time
-	nothingToEvict bool
+	warned         bool      // EventNearLimit was reported
+	unreported     uint64    // evicted points since the last EventEvicted
+	reported       time.Time // time of the last EventEvicted
+	nothingToEvict bool      // EventNothingToEvict was reported
 }
 
-// enforceSizeLimitLocked keeps the files within MaxBytes: it removes the oldest chunks of
-// all series together until what is used is below it.
+// enforceSizeLimitLocked deletes the oldest chunks of all series together
+// while the used size exceeds MaxBytes.
 func (z *sealer) enforceSizeLimitLocked(stop <-chan struct{}) error {
 	limit := z.options.MaxBytes
 	if limit <= 0 {
@@ -70,7 +70,7 @@ func (z *sealer) enforceSizeLimitLocked(stop <-chan struct{}) error {
 	return nil
 }
 
-// warnNearLimit reports once that the limit is near.
+// warnNearLimit reports EventNearLimit when the limit comes near.
 func (z *sealer) warnNearLimit(used int64) {
 	near := used >= z.options.MaxBytes/10*nearLimitTenths
 	if near && !z.maintenance.sizeLimit.warned {
@@ -79,7 +79,7 @@ func (z *sealer) warnNearLimit(used int64) {
 	z.maintenance.sizeLimit.warned = near
 }
 
-// usedBytes is the size of the database without the pages that are free.
+// usedBytes returns the size of the database without its free pages.
 func (z *sealer) usedBytes() (int64, error) {
 	var n [3]int64
 	for i, query := range []string{"PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size"} {
@@ -91,7 +91,8 @@ func (z *sealer) usedBytes() (int64, error) {
 	return (n[0] - n[1]) * n[2], nil
 }
 
-// chunkEndHeap is a heap of series, the one whose first chunk ends first on top.
+// chunkEndHeap is a heap of series; the one whose first chunk ends first is on
+// top.
 type chunkEndHeap []*series
 
 func (e chunkEndHeap) Len() int { return len(e) }
@@ -109,7 +110,7 @@ func (e *chunkEndHeap) Pop() any {
 	return s
 }
 
-// oldestChunkHeap is the heap of all series that have chunks.
+// oldestChunkHeap returns a heap of all series with chunks.
 func (z *sealer) oldestChunkHeap() *chunkEndHeap {
 	var e chunkEndHeap
 	for _, s := range z.catalog.allSeries() {
@@ -121,11 +122,11 @@ func (z *sealer) oldestChunkHeap() *chunkEndHeap {
 	return &e
 }
 
-// evictBatch removes the oldest chunks, at most removeRows and no more than
-// have so many bytes, and returns how many it were.
+// evictBatch deletes the oldest chunks: at most deleteBatchRows, and not more
+// than needed to free so many bytes. It returns how many it deleted.
 func (z *sealer) evictBatch(oldest *chunkEndHeap, bytes int64) (removed int, err error) {
 	var ids []int64
-	lastEnds := make(map[*series]int64) // the last time of what goes
+	lastEnds := make(map[*series]int64) // the end of the last deleted chunk
 	var points uint64
 	for len(ids) < deleteBatchRows && bytes > 0 && oldest.Len() > 0 {
 		s := (*oldest)[0]

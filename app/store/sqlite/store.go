@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"sync"
 
-	"smart-factory-backend/app/store"
-
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
-// Store is the SQLite engine of factory.Store. Open makes it; its goroutines
-// end in Close.
+// Store is the SQLite engine of factory.Store. Open returns it; Close ends its
+// goroutines.
 type Store struct {
 	options   Options
 	lock      *fileLock
@@ -28,17 +27,17 @@ type Store struct {
 	committing, background sync.WaitGroup
 	stopBackground         chan struct{}
 
-	// queryMu is held shared by each query, so that Close waits for them.
+	// queryMu is read-locked by every query, so that Close waits for them.
 	queryMu       sync.RWMutex
-	queriesClosed bool // Close was called
+	queriesClosed bool
 
 	closeOnce sync.Once
 }
 
 var _ factory.Store = (*Store)(nil)
 
-// start runs the goroutines of the store: the committer ends once the queue is
-// closed and empty, the sealer and the checker when stopSealing is closed.
+// start runs the goroutines of the store. The committer ends when the queue is
+// closed and empty, the sealer and the checker when stopBackground is closed;
 // Close does both and waits.
 func (s *Store) start() {
 	s.committing.Go(s.committer.run)
@@ -46,8 +45,8 @@ func (s *Store) start() {
 	s.background.Go(func() { s.checker.run(s.stopBackground) })
 }
 
-// Close implements factory.Store. It commits what is queued; points that are
-// not sealed yet stay in the ingest log, from which the next Open has them.
+// Close implements factory.Store. It commits what is queued. Unsealed points
+// stay in the ingest log, from which the next Open recovers them.
 func (s *Store) Close() (err error) {
 	s.closeOnce.Do(func() {
 		s.queue.Close()
@@ -57,14 +56,14 @@ func (s *Store) Close() (err error) {
 		s.queryMu.Lock()
 		s.queriesClosed = true
 		s.queryMu.Unlock()
-		_ = s.sealer.restoreBeforeClose() // what can't be written anew is reported by release
-		_ = s.markClean()                 // else the next start checks the file
+		_ = s.sealer.restoreBeforeClose() // a failure shows in the next start
+		_ = s.markClean()                 // without the mark, the next start checks the file
 		err = s.release()
 	})
 	return err
 }
 
-// release closes all that Open opened.
+// release closes everything that Open opened.
 func (s *Store) release() error {
 	s.sealer.close()
 	err := errors.Join(s.readers.close(), s.writer.close(), s.lock.unlock())

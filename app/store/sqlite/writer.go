@@ -10,42 +10,42 @@ import (
 	"smart-factory-backend/app/store"
 )
 
-// writer owns the one connection that changes the file. The committer and the
-// sealer take turns on it.
+// writer owns the only connection that changes the file. The committer and the
+// sealer share it.
 type writer struct {
 	file         *databaseFile
 	aroundCommit func(commit func() error) error // see Options
 
 	mu   sync.Mutex
 	conn *conn // nil after a failure, until the next transaction
-	// anchor is open as long as the store. SQLite reads the write-ahead log anew
-	// when a file has no connection left; it would then find the transaction
-	// whose sync has failed, which is seen in the file but not on the disk, and
-	// all that came behind it would be lost with it in a power cut. While the
-	// anchor is there, such a transaction is no part of the log, and the next
-	// one is written over it.
+	// anchor is a connection that stays open as long as the store. SQLite
+	// reads the write-ahead log again when a file has no connection left. It
+	// would then accept a transaction whose sync has failed: the system still
+	// shows it, but it is not on disk, and a power cut would lose it with
+	// everything after it. While the anchor is open, SQLite treats such a
+	// transaction as absent and overwrites it.
 	anchor *conn
-	// needsInUseMark: the file does not say yet that it is in use. It does from the
-	// first transaction on.
+	// needsInUseMark is set until the file says that it is in use, which the
+	// first transaction writes.
 	needsInUseMark bool
-	// wal is the file of the write-ahead log that the anchor has open. lost is
-	// since when it or the database file is not in its place; onLost hears of it.
+	// wal identifies the write-ahead log that the anchor has open. missingSince
+	// is when it or the database file was first found missing; onMissing is
+	// called each time.
 	wal          os.FileInfo
 	missingSince time.Time
 	onMissing    func()
 }
 
-// durableCommits has each commit wait for the disk.
+// durableCommits makes each commit wait for the disk.
 const durableCommits = "PRAGMA synchronous = FULL"
 
-// openWriter opens the database file for writing.
+// openWriter opens a connection for writing.
 func openWriter(file *databaseFile) (*conn, error) {
 	c, err := openConn(file)
 	if err != nil {
 		return nil, err
 	}
-	// Checkpoints are the sealer's work; the limit here is for the case that
-	// it cannot keep up.
+	// The sealer checkpoints. This limit takes effect if it cannot keep up.
 	for _, pragma := range []string{
 		durableCommits,
 		"PRAGMA busy_timeout = 5000",
@@ -59,7 +59,7 @@ func openWriter(file *databaseFile) (*conn, error) {
 	return c, nil
 }
 
-// openAnchor opens a connection that has the write-ahead log open.
+// openAnchor opens a connection and makes it open the write-ahead log.
 func openAnchor(file *databaseFile) (*conn, error) {
 	c, err := openConn(file)
 	if err != nil {
@@ -71,11 +71,11 @@ func openAnchor(file *databaseFile) (*conn, error) {
 	return c, nil
 }
 
-// transact runs fn in a transaction. When it returns nil the transaction is
-// durable. After an error it is absent as a rule; but it may have taken effect
-// all the same, so the caller looks before it does the work again. A panic in
-// fn becomes an error. After any failure the connection is given up and the
-// next call opens a new one, so that a disk that has recovered is used again.
+// transact runs fn in a transaction, which is durable if transact returns nil.
+// After an error the transaction is usually absent but may have been
+// committed, so the caller must check before it repeats the work. A panic in
+// fn becomes an error. After a failure, the next call opens a new connection,
+// so that a disk that works again is used again.
 func (w *writer) transact(fn func(*conn) error) (err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -112,7 +112,8 @@ func (w *writer) transact(fn func(*conn) error) (err error) {
 	return err
 }
 
-// withoutTransaction runs fn on the connection, if there is one, outside of a transaction.
+// withoutTransaction runs fn on the connection, if one is open, outside a
+// transaction.
 func (w *writer) withoutTransaction(fn func(*conn) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -125,15 +126,15 @@ func (w *writer) withoutTransaction(fn func(*conn) error) error {
 	return fn(w.conn)
 }
 
-// discardConnLocked closes the connection, which rolls back what is open on it.
-// The cause of the failure is what the caller reports, not how this went.
+// discardConnLocked closes the connection and rolls back its transaction.
+// Errors are ignored, since the caller reports the original failure.
 func (w *writer) discardConnLocked() {
 	_ = w.conn.exec("ROLLBACK")
 	_ = w.conn.close()
 	w.conn = nil
 }
 
-// connectLocked opens what is not open of the connections.
+// connectLocked opens the connections that are not open.
 func (w *writer) connectLocked() (err error) {
 	if w.conn == nil {
 		if w.conn, err = openWriter(w.file); err != nil {
@@ -160,14 +161,14 @@ func (w *writer) disconnectLocked() error {
 	return errors.Join(errs...)
 }
 
-// close releases the connections. Nothing is written after it.
+// close closes the connections for good.
 func (w *writer) close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.disconnectLocked()
 }
 
-// vacuum gives up to n free pages back to the file system.
+// vacuum returns up to n free pages to the file system.
 func (w *writer) vacuum(n int) error {
 	return w.transact(func(c *conn) error {
 		return c.execDiscard("PRAGMA incremental_vacuum(" + strconv.Itoa(n) + ")")
