@@ -10,8 +10,7 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// testDurability: what Append has accepted is there after close and reopen,
-// however many times.
+// testDurability: accepted readings survive closing and reopening, repeatedly.
 func testDurability(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	var want []float64
@@ -36,8 +35,8 @@ func testDurability(t *testing.T, open Opener) {
 	}
 }
 
-// testLastWriteWins: of several readings of one time the one that came last
-// stays, within one Append, between two, and long after.
+// testLastWriteWins: of several readings with the same time, the last one is
+// stored, whether they come in one Append or much later.
 func testLastWriteWins(t *testing.T, open Opener) {
 	t.Run("within one append", func(t *testing.T) {
 		t.Parallel()
@@ -122,8 +121,8 @@ func testLastWriteWins(t *testing.T, open Opener) {
 	})
 }
 
-// testRejectedReadings: readings that can never be stored are refused one by one, by
-// their index, and the others get in.
+// testRejectedReadings: readings that cannot be stored are rejected by their
+// index, and the others are stored.
 func testRejectedReadings(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	long := strings.Repeat("x", factory.MaxNameBytes+1)
@@ -158,8 +157,9 @@ func testRejectedReadings(t *testing.T, open Opener) {
 	}
 }
 
-// testSeriesLimit: past MaxSeries a reading of a new series is refused, one of
-// a known series is not, also after reopening with a lower limit.
+// testSeriesLimit: beyond MaxSeries, readings of new series are rejected and
+// readings of existing series are not, also after reopening with a lower
+// limit.
 func testSeriesLimit(t *testing.T, open Opener) {
 	f := openFixture(t, open, t.TempDir(), Limits{AutoRegister: true, MaxSeries: 3})
 	result, err := f.Append(context.Background(), []factory.Reading{
@@ -182,8 +182,8 @@ func testSeriesLimit(t *testing.T, open Opener) {
 	}
 }
 
-// testRegistrationOff: without AutoRegister only series that are known already
-// take readings.
+// testRegistrationOff: without AutoRegister only existing series accept
+// readings.
 func testRegistrationOff(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	f.append(reading("a", 1, 1))
@@ -202,7 +202,7 @@ func testRegistrationOff(t *testing.T, open Opener) {
 }
 
 // wantRejected fails the test unless exactly the readings with these indices
-// are rejected, in order, each for the given kind of reason.
+// were rejected, in order, each with an error of the kind.
 func wantRejected(t *testing.T, result factory.AppendResult, kind error, indices ...int) {
 	t.Helper()
 	var got []int

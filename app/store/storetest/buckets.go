@@ -12,7 +12,7 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// buckets returns all buckets of machine "m", read in one page.
+// buckets returns all buckets of machine "m". They must fit into one page.
 func (f *fixture) buckets(interval factory.Interval, loc *time.Location, metrics ...string) []factory.BucketSeries {
 	f.t.Helper()
 	page, err := f.Buckets(context.Background(), factory.BucketQuery{
@@ -24,7 +24,7 @@ func (f *fixture) buckets(interval factory.Interval, loc *time.Location, metrics
 	return page.Series
 }
 
-// SameBucket compares two buckets; sums may differ by rounding.
+// SameBucket compares two buckets; their sums may differ by rounding.
 func SameBucket(a, b factory.Bucket) bool {
 	scale := float64(a.Count) * max(math.Abs(a.Min), math.Abs(a.Max), math.Abs(a.Increase), 1e-300)
 	near := func(x, y float64) bool {
@@ -36,8 +36,8 @@ func SameBucket(a, b factory.Bucket) bool {
 		samePoint(a.First, b.First) && samePoint(a.Last, b.Last) && near(a.Sum, b.Sum) && near(a.Increase, b.Increase)
 }
 
-// testBuckets: what is in a bucket, where it begins and ends, and that there
-// is none where there are no points.
+// testBuckets: the content and the bounds of buckets. Empty buckets are not
+// returned.
 func testBuckets(t *testing.T, open Opener) {
 	const minute = 60_000
 	checkInAllStates(t, open,
@@ -74,7 +74,7 @@ func testBuckets(t *testing.T, open Opener) {
 		})
 }
 
-// testBucketPaging: pages of any size put together are the whole.
+// testBucketPaging: pages of any size add up to all buckets.
 func testBucketPaging(t *testing.T, open Opener) {
 	checkInAllStates(t, open,
 		func(f *fixture) {
@@ -114,8 +114,8 @@ func testBucketPaging(t *testing.T, open Opener) {
 		})
 }
 
-// testBucketsOfCounter: increases add up to what was counted, resets and page
-// bounds or not.
+// testBucketsOfCounter: the increases add up to the total increase, across
+// resets and page bounds.
 func testBucketsOfCounter(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	f.append(reading("parts", 100, 5))
@@ -143,8 +143,8 @@ func testBucketsOfCounter(t *testing.T, open Opener) {
 	}
 }
 
-// testCalendarBuckets: days are those of the zone, also where the clock is
-// put forward or back, and where there is no midnight or two.
+// testCalendarBuckets: days are those of the time zone, also when clocks
+// change and when a day has no midnight or two.
 func testCalendarBuckets(t *testing.T, open Opener) {
 	tests := []struct {
 		zone, from, to string
@@ -200,7 +200,7 @@ func testCalendarBuckets(t *testing.T, open Opener) {
 	}
 }
 
-// dayStart is the first moment of a date, which has a midnight.
+// dayStart returns the start of a date that has a midnight.
 func dayStart(t *testing.T, date string, loc *time.Location) int64 {
 	t.Helper()
 	at, err := time.ParseInLocation(time.DateOnly, date, loc)
@@ -210,7 +210,7 @@ func dayStart(t *testing.T, date string, loc *time.Location) int64 {
 	return at.UnixMilli()
 }
 
-// testDownsample: the picture has the points that LTTB picks from all.
+// testDownsample: the result is what LTTB picks from all points.
 func testDownsample(t *testing.T, open Opener) {
 	var points []factory.Point
 	for i := range 3000 {
@@ -248,7 +248,7 @@ func testDownsample(t *testing.T, open Opener) {
 		})
 }
 
-// testBadBucketQueries: errors have their kinds.
+// testBadBucketQueries: invalid queries return errors of the right kind.
 func testBadBucketQueries(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	f.append(reading("a", 1, 1), reading("b", 1, 1), factory.Reading{Machine: "n", Metric: "a", ObservedAt: 1, Value: 1})
@@ -284,8 +284,8 @@ func testBadBucketQueries(t *testing.T, open Opener) {
 	}
 }
 
-// diffBuckets says what differs, if anything. Sums must be equal to the
-// last bit.
+// diffBuckets describes the first difference, or returns "". Sums must be
+// identical.
 func diffBuckets(got, want []factory.BucketSeries) string {
 	if len(got) != len(want) {
 		return fmt.Sprintf("%d series, want %d", len(got), len(want))

@@ -9,8 +9,8 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// testConcurrency: writers and readers at once. A reader sees each series
-// grow without gaps, its own appends at once, and never a time go backwards.
+// testConcurrency: with concurrent writers and readers, a reader sees each
+// series grow without gaps and sees its own appends immediately.
 func testConcurrency(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	const (
@@ -36,8 +36,8 @@ func testConcurrency(t *testing.T, open Opener) {
 	}
 }
 
-// writeAndReadBack appends two points at a time, each also to a series that
-// all writers share, and reads the last one back.
+// writeAndReadBack appends two points at a time and one to a series that all
+// writers share, and reads the last one back.
 func writeAndReadBack(t *testing.T, f *fixture, metric string, appends int) {
 	ctx := context.Background()
 	for i := range int64(appends) {
@@ -64,8 +64,9 @@ func writeAndReadBack(t *testing.T, f *fixture, metric string, appends int) {
 	}
 }
 
-// readWhileGrowing reads a series that grows by one millisecond per point until stop is
-// closed: it has all points up to some time, and never fewer than before.
+// readWhileGrowing reads a series whose points are one millisecond apart until
+// stop is closed. Each result must be a complete prefix, and never shorter
+// than the one before.
 func readWhileGrowing(t *testing.T, f *fixture, metric string, stop <-chan struct{}) {
 	seen := 0
 	for {

@@ -11,7 +11,7 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// fixture is a store under test with its directory.
+// fixture is a store under test and its directory.
 type fixture struct {
 	factory.Store
 	t    testing.TB
@@ -19,7 +19,7 @@ type fixture struct {
 	dir  string
 }
 
-// newFixture opens an empty store that registers what it sees.
+// newFixture opens an empty store that registers unknown series.
 func newFixture(t *testing.T, open Opener) *fixture {
 	t.Helper()
 	return openFixture(t, open, t.TempDir(), Limits{AutoRegister: true})
@@ -36,7 +36,7 @@ func openFixture(t *testing.T, open Opener, dir string, limits Limits) *fixture 
 	return f
 }
 
-// reopen closes the store and opens it again.
+// reopen closes the store and opens it with other limits.
 func (f *fixture) reopen(limits Limits) {
 	f.t.Helper()
 	if err := f.Close(); err != nil {
@@ -45,7 +45,7 @@ func (f *fixture) reopen(limits Limits) {
 	f.Store = f.open(f.t, f.dir, limits)
 }
 
-// settle has the store finish its background work.
+// settle waits for the background work of the store.
 func (f *fixture) settle() {
 	f.t.Helper()
 	if s, ok := f.Store.(Settler); ok {
@@ -55,7 +55,7 @@ func (f *fixture) settle() {
 	}
 }
 
-// append stores readings, all of which must be accepted.
+// append stores readings and requires that all of them are accepted.
 func (f *fixture) append(readings ...factory.Reading) {
 	f.t.Helper()
 	result, err := f.Append(context.Background(), readings)
@@ -64,7 +64,8 @@ func (f *fixture) append(readings ...factory.Reading) {
 	}
 }
 
-// history returns all points of a machine, by metric, read in one page.
+// history returns all points of a machine, by metric. They must fit into one
+// page.
 func (f *fixture) history(machine string, metrics ...string) []factory.Series {
 	f.t.Helper()
 	page, err := f.History(context.Background(), fullHistory(machine, metrics...))
@@ -74,7 +75,7 @@ func (f *fixture) history(machine string, metrics ...string) []factory.Series {
 	return page.Series
 }
 
-// latest returns the newest readings that match, read in one page.
+// latest returns the latest readings that match. They must fit into one page.
 func (f *fixture) latest(machine, metric string) []factory.Reading {
 	f.t.Helper()
 	page, err := f.Latest(context.Background(), factory.LatestQuery{Machine: machine, Metric: metric, Limit: 1 << 20})
@@ -88,7 +89,8 @@ func (f *fixture) latest(machine, metric string) []factory.Reading {
 	return readings
 }
 
-// wantHistory fails the test unless the machine's history is exactly want.
+// wantHistory fails the test unless want is the complete history of the
+// machine.
 func (f *fixture) wantHistory(machine string, want ...factory.Series) {
 	f.t.Helper()
 	if got := f.history(machine); !sameSeries(got, want) {
@@ -96,7 +98,7 @@ func (f *fixture) wantHistory(machine string, want ...factory.Series) {
 	}
 }
 
-// wantLatest fails the test unless the newest readings are exactly want.
+// wantLatest fails the test unless want are the latest readings of all series.
 func (f *fixture) wantLatest(want ...factory.Reading) {
 	f.t.Helper()
 	if got := f.latest("", ""); !slices.EqualFunc(got, want, sameReading) {
@@ -104,17 +106,17 @@ func (f *fixture) wantLatest(want ...factory.Reading) {
 	}
 }
 
-// fullHistory asks for all points of a machine.
+// fullHistory is a query for all points of a machine.
 func fullHistory(machine string, metrics ...string) factory.HistoryQuery {
 	return factory.HistoryQuery{Machine: machine, Metrics: metrics, From: math.MinInt64, To: math.MaxInt64, Limit: 1 << 20}
 }
 
-// reading is short for tests whose machine is "m".
+// reading returns a reading of machine "m".
 func reading(metric string, at int64, value float64) factory.Reading {
 	return factory.Reading{Machine: "m", Metric: metric, ObservedAt: at, Value: value}
 }
 
-// series is the history of one metric, from pairs of time and value.
+// series returns the history of one metric from pairs of time and value.
 func series(metric string, pairs ...float64) factory.Series {
 	s := factory.Series{Metric: metric}
 	for i := 0; i < len(pairs); i += 2 {
@@ -138,29 +140,29 @@ func sameSeries(a, b []factory.Series) bool {
 	})
 }
 
-// checkInAllStates runs check on a store that prepare has filled: at once, after its
-// background work, and after it was closed and opened again.
+// checkInAllStates runs check on a store that prepare has filled: immediately,
+// after its background work, and after it was reopened.
 func checkInAllStates(t *testing.T, open Opener, prepare, check func(*fixture)) {
 	t.Helper()
 	f := newFixture(t, open)
 	prepare(f)
-	for _, stage := range []struct {
+	for _, state := range []struct {
 		name  string
 		enter func()
 	}{
-		{"at once", func() {}},
-		{"settled", f.settle},
-		{"opened again", func() { f.reopen(Limits{AutoRegister: true}) }},
+		{"immediately", func() {}},
+		{"after its background work", f.settle},
+		{"after reopening", func() { f.reopen(Limits{AutoRegister: true}) }},
 	} {
-		stage.enter()
+		state.enter()
 		check(f)
 		if t.Failed() {
-			t.Fatalf("that was the store %s", stage.name)
+			t.Fatalf("the check of the store failed %s", state.name)
 		}
 	}
 }
 
-// clock is a clock that a test moves.
+// clock is a clock that tests set.
 type clock struct{ at atomic.Int64 }
 
 func newClock(at int64) *clock {

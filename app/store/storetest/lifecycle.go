@@ -11,7 +11,7 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// testCanceledContext: a call whose context has ended already does nothing.
+// testCanceledContext: a call whose context has already ended has no effect.
 func testCanceledContext(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	f.append(reading("a", 1, 1))
@@ -29,7 +29,7 @@ func testCanceledContext(t *testing.T, open Opener) {
 	f.wantHistory("m", series("a", 1, 1, 3, 3))
 }
 
-// testClose: after Close every call is refused, and Close may be called again.
+// testClose: after Close every call is refused. Close may be called again.
 func testClose(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	f.append(reading("a", 1, 1))
@@ -62,8 +62,8 @@ func testClose(t *testing.T, open Opener) {
 	f.wantHistory("m", series("a", 1, 1))
 }
 
-// testCloseDuringAppends: Close while clients append lets each append either
-// succeed, and last, or fail with ErrUnavailable.
+// testCloseDuringAppends: an Append during Close either succeeds durably or
+// fails with ErrUnavailable.
 func testCloseDuringAppends(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	const clients = 8
@@ -109,7 +109,7 @@ func testCloseDuringAppends(t *testing.T, open Opener) {
 	}
 }
 
-// testStats: the figures follow what happens.
+// testStats: the statistics match what was stored.
 func testStats(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	if s := f.Stats(); s.Engine == "" || s.Points != 0 || s.Series != 0 || s.Machines != 0 || s.QueueCapacity < 1 {

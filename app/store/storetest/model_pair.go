@@ -12,7 +12,8 @@ import (
 	"smart-factory-backend/app/store/memory"
 )
 
-// modelPair are a store and the model that it has to agree with.
+// modelPair is a store under test and a model that must return the same
+// results.
 type modelPair struct {
 	*fixture
 	clock  *clock
@@ -20,7 +21,7 @@ type modelPair struct {
 	model  *memory.Store
 }
 
-// newModelPair opens both, with a clock some days after rolledBegin.
+// newModelPair opens both with a clock two days after rollupStart.
 func newModelPair(t *testing.T, open Opener) *modelPair {
 	t.Helper()
 	clock := newClock(rollupStart + 48*hour)
@@ -28,7 +29,7 @@ func newModelPair(t *testing.T, open Opener) *modelPair {
 	return &modelPair{openFixture(t, open, t.TempDir(), limits), clock, limits, memory.New(memory.Options(limits))}
 }
 
-// appendBoth appends to both, in batches.
+// appendBoth appends readings to both, in batches.
 func (w *modelPair) appendBoth(readings []factory.Reading) {
 	w.t.Helper()
 	for batch := range slices.Chunk(readings, 10_000) {
@@ -39,7 +40,7 @@ func (w *modelPair) appendBoth(readings []factory.Reading) {
 	}
 }
 
-// putMetric describes a metric to both.
+// putMetric sets the metadata of a metric in both.
 func (w *modelPair) putMetric(metric factory.Metric) {
 	w.t.Helper()
 	for _, s := range []factory.Store{w.Store, w.model} {
@@ -49,18 +50,18 @@ func (w *modelPair) putMetric(metric factory.Metric) {
 	}
 }
 
-// reopen closes both and opens them again.
+// reopen closes and reopens both.
 func (w *modelPair) reopen() {
 	w.t.Helper()
 	w.fixture.reopen(w.limits)
 	w.model = w.model.Reopen(memory.Options(w.limits))
 }
 
-// compare compares buckets of all kinds.
+// compare compares buckets of all kinds of interval.
 func (w *modelPair) compare(when string) {
 	w.t.Helper()
 	whole, part := [2]int64{math.MinInt64, math.MaxInt64}, [2]int64{rollupStart + hour + 12_345, rollupStart + 11*hour + 54_321}
-	for _, ask := range []struct {
+	for _, query := range []struct {
 		interval factory.Interval
 		zone     string
 		span     [2]int64
@@ -74,19 +75,19 @@ func (w *modelPair) compare(when string) {
 		{factory.Interval{Calendar: factory.Day}, "Europe/Berlin", whole},
 		{factory.Interval{Calendar: factory.Week}, "Asia/Kathmandu", whole},
 	} {
-		loc, err := time.LoadLocation(ask.zone)
+		loc, err := time.LoadLocation(query.zone)
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		q := factory.BucketQuery{Machine: "m", From: ask.span[0], To: ask.span[1], Interval: ask.interval, Location: loc, Limit: 1 << 20}
+		q := factory.BucketQuery{Machine: "m", From: query.span[0], To: query.span[1], Interval: query.interval, Location: loc, Limit: 1 << 20}
 		if problem := diffBucketPage(w.Store, w.model, q); problem != "" {
-			w.t.Fatalf("%s: Buckets(%+v, %s): %s", when, q, ask.zone, problem)
+			w.t.Fatalf("%s: Buckets(%+v, %s): %s", when, q, query.zone, problem)
 		}
 	}
 }
 
-// diffBucketPage says what differs between the pages of two stores, if
-// anything. Sums must be equal to the last bit.
+// diffBucketPage describes the first difference between the pages of two
+// stores, or returns "". Sums must be identical.
 func diffBucketPage(store, model factory.Store, q factory.BucketQuery) string {
 	got, err := store.Buckets(context.Background(), q)
 	want, wantErr := model.Buckets(context.Background(), q)
@@ -94,7 +95,7 @@ func diffBucketPage(store, model factory.Store, q factory.BucketQuery) string {
 	case !sameErrorKind(err, wantErr):
 		return errorText(err) + ", want " + errorText(wantErr)
 	case (got.NextCursor == "") != (want.NextCursor == ""):
-		return "another end of the page"
+		return "the page ends elsewhere"
 	}
 	return diffBuckets(got.Series, want.Series)
 }
@@ -106,7 +107,7 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// diffBucketPages compares all pages of a query; see compareBuckets.
+// diffBucketPages compares all pages of a query; see diffBucketPage.
 func diffBucketPages(store, model factory.Store, q factory.BucketQuery) string {
 	wantQuery := q
 	for {
@@ -119,7 +120,7 @@ func diffBucketPages(store, model factory.Store, q factory.BucketQuery) string {
 			return problem
 		}
 		if (got.NextCursor == "") != (want.NextCursor == "") {
-			return "another end of the page"
+			return "the page ends elsewhere"
 		}
 		if got.NextCursor == "" {
 			return ""

@@ -10,8 +10,8 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// pages reads a history page by page, at most limit points each, calling
-// between after each page, and returns the concatenation.
+// pages reads a history in pages of at most limit points and returns the
+// concatenation. It calls between after each page.
 func (f *fixture) pages(q factory.HistoryQuery, limit int, between func()) []factory.Series {
 	f.t.Helper()
 	var all []factory.Series
@@ -43,7 +43,7 @@ func (f *fixture) pages(q factory.HistoryQuery, limit int, between func()) []fac
 	return nil
 }
 
-// testHistoryPaging: at every page size the pages together are the whole.
+// testHistoryPaging: pages of any size add up to the whole history.
 func testHistoryPaging(t *testing.T, open Opener) {
 	checkInAllStates(t, open,
 		func(f *fixture) {
@@ -80,8 +80,9 @@ func testHistoryPaging(t *testing.T, open Opener) {
 		})
 }
 
-// testHistoryPagingDuringAppends: points that were there before the first page
-// come exactly once, in order, whatever is appended meanwhile.
+// testHistoryPagingDuringAppends: points that exist before the first page are
+// returned exactly once and in order, even if others are appended between
+// pages.
 func testHistoryPagingDuringAppends(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	var batch []factory.Reading
@@ -117,7 +118,7 @@ func testHistoryPagingDuringAppends(t *testing.T, open Opener) {
 	}
 }
 
-// testLatestPaging: at every page size the pages together are the whole.
+// testLatestPaging: pages of any size add up to all latest readings.
 func testLatestPaging(t *testing.T, open Opener) {
 	checkInAllStates(t, open,
 		func(f *fixture) {

@@ -11,8 +11,8 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// testLatest: the newest reading is that of the latest observation, not of
-// the latest arrival.
+// testLatest: the latest reading is the one observed last, not the one
+// received last.
 func testLatest(t *testing.T, open Opener) {
 	checkInAllStates(t, open,
 		func(f *fixture) {
@@ -42,8 +42,8 @@ func testLatest(t *testing.T, open Opener) {
 		})
 }
 
-// testHistoryOrder: metrics in byte order, points in time order, whatever the
-// order of arrival.
+// testHistoryOrder: metrics come in byte order and points in the order of
+// time, whatever the order of arrival.
 func testHistoryOrder(t *testing.T, open Opener) {
 	checkInAllStates(t, open,
 		func(f *fixture) {
@@ -64,7 +64,7 @@ func testHistoryOrder(t *testing.T, open Opener) {
 		})
 }
 
-// testHistoryRange: From belongs to the range, To does not.
+// testHistoryRange: From is inclusive and To is exclusive.
 func testHistoryRange(t *testing.T, open Opener) {
 	checkInAllStates(t, open,
 		func(f *fixture) {
@@ -107,7 +107,8 @@ func testHistoryRange(t *testing.T, open Opener) {
 		})
 }
 
-// testBadQueries: what is not there, and what makes no sense.
+// testBadQueries: unknown machines and invalid queries return errors of the
+// right kind.
 func testBadQueries(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	f.append(reading("a", 1, 1), reading("b", 1, 1), factory.Reading{Machine: "other", Metric: "a", ObservedAt: 1})
@@ -148,7 +149,7 @@ func testBadQueries(t *testing.T, open Opener) {
 			t.Errorf("%s: %v, want %v", name, tt.got, tt.want)
 		}
 	}
-	// The bytes of a cursor are checked, not just its form.
+	// A change of any byte invalidates a cursor.
 	for i := range page.NextCursor {
 		changed := []byte(page.NextCursor)
 		changed[i] = 'A' + (changed[i]+1)%26

@@ -13,8 +13,8 @@ import (
 	"smart-factory-backend/app/store/memory"
 )
 
-// testRandomHistory does random things to the store and to Memory and wants
-// the same answers from both.
+// testRandomHistory performs random operations on the store and on the model
+// and compares the results.
 func testRandomHistory(t *testing.T, open Opener) {
 	rapid.Check(t, func(rt *rapid.T) {
 		clock := newClock(1_000) // so that a retention of a second ends among the times drawn
@@ -46,7 +46,7 @@ func testRandomHistory(t *testing.T, open Opener) {
 	})
 }
 
-// modelTest is a store beside its model.
+// modelTest is a store under test and its model.
 type modelTest struct {
 	t      testing.TB
 	open   Opener
@@ -94,14 +94,14 @@ func (m *modelTest) history(rt *rapid.T) {
 	m.compareHistory(rt, q)
 }
 
-// compareAll compares the whole history of every machine.
+// compareAll compares the complete history of every machine.
 func (m *modelTest) compareAll(rt *rapid.T) {
 	for _, machine := range []string{"a", "b", "é/1", "z"} {
 		m.compareHistory(rt, fullHistory(machine))
 	}
 }
 
-// compareHistory reads all pages from the store and from the model.
+// compareHistory compares all pages of a query.
 func (m *modelTest) compareHistory(rt *rapid.T, q factory.HistoryQuery) {
 	wantQuery := q
 	for {

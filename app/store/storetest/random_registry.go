@@ -27,7 +27,7 @@ var (
 	drawZone = rapid.SampledFrom([]string{"UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Kathmandu", "Pacific/Apia"})
 )
 
-// sameErrorKind reports whether two errors call for the same answer.
+// sameErrorKind reports whether two errors are of the same kind.
 func sameErrorKind(a, b error) bool {
 	for _, kind := range []error{factory.ErrInvalid, factory.ErrNotFound, factory.ErrConflict, factory.ErrPrecondition, factory.ErrOverloaded, factory.ErrUnavailable} {
 		if errors.Is(a, kind) != errors.Is(b, kind) {
@@ -78,7 +78,7 @@ func (m *modelTest) downsample(rt *rapid.T) {
 	}
 }
 
-// machine puts, deletes or purges one.
+// machine puts, deletes or purges a machine.
 func (m *modelTest) machine(rt *rapid.T) {
 	ctx := context.Background()
 	id := drawName.Draw(rt, "machine")
@@ -101,8 +101,8 @@ func (m *modelTest) machine(rt *rapid.T) {
 	m.compareRegistry(rt)
 }
 
-// metric puts one. A retention, once set, stays: the store may have removed
-// what is expired or not, so it must not come back.
+// metric puts a metric. A retention, once set, is not removed: the store may
+// or may not have deleted the expired points already.
 func (m *modelTest) metric(rt *rapid.T) {
 	ctx := context.Background()
 	put := factory.Metric{

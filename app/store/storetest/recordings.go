@@ -23,7 +23,7 @@ import (
 //go:embed testdata
 var testdata embed.FS
 
-// recording is what is known of a recorded series, times in UTC.
+// recording describes a recorded series; times are in UTC.
 type recording struct {
 	file        string
 	rows        int // lines of the file but the header
@@ -37,22 +37,22 @@ type recording struct {
 	someDays    []recordedDay
 }
 
-// recordedDay is what is known of one day.
+// recordedDay describes one day of a recording.
 type recordedDay struct {
 	day            string
 	points         int64
 	min, max, mean float64
 }
 
-// extract is the part of a recording that stands beside this file.
+// extract is the part of a recording that is in testdata.
 var extract = recording{
 	file: "nab_machine_temperature_extract.csv", rows: 601, points: 589,
 	min: 72.54461682, max: 95.85817817, mean: 85.998902298506,
 	first: "2014-01-06 06:05:00", firstValue: 82.47559411, last: "2014-01-08 07:05:00", lastValue: 87.02231983,
 }
 
-// nabRecordings are the files of the shared data folder, with the figures of
-// its README.
+// nabRecordings are files of the shared data folder, described by the numbers
+// in its README.
 var nabRecordings = []recording{
 	{
 		file: "nab/machine_temperature_system_failure.csv", rows: 22695, points: 22683,
@@ -71,9 +71,9 @@ var nabRecordings = []recording{
 	},
 }
 
-// testRecordings stores real recordings in file order and wants them back
-// with every bit, and with the figures known of them. The shared data folder
-// is used where it is present; the extract always.
+// testRecordings stores real recordings in the order of the file and requires
+// identical points and the known statistics. The extract is always used, the
+// shared data folder if it exists.
 func testRecordings(t *testing.T, open Opener) {
 	t.Run("extract", func(t *testing.T) {
 		t.Parallel()
@@ -106,8 +106,8 @@ func testRecordings(t *testing.T, open Opener) {
 	}
 }
 
-// SharedData finds the folder of recordings beside the repository; ok is false
-// where there is none.
+// SharedData returns the folder of recordings next to the repository; ok is
+// false if there is none.
 func SharedData() (folder string, ok bool) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -128,7 +128,7 @@ func SharedData() (folder string, ok bool) {
 	return folder, err == nil
 }
 
-// checkRecording stores the recording r and compares its figures.
+// checkRecording stores a recording and checks its statistics.
 func checkRecording(t *testing.T, open Opener, files fs.FS, r recording) {
 	readings := readCSV(t, files, r.file)
 	if len(readings) != r.rows {
@@ -179,7 +179,7 @@ func checkRecording(t *testing.T, open Opener, files fs.FS, r recording) {
 	}
 }
 
-// exactSum is the sum of points, rounded once.
+// exactSum returns the sum of points, rounded once.
 func exactSum(points []factory.Point) float64 {
 	sum := new(big.Float).SetPrec(2200)
 	for _, p := range points {
@@ -189,8 +189,8 @@ func exactSum(points []factory.Point) float64 {
 	return rounded
 }
 
-// checkRoundTrip stores readings of machine "m" in their order, in pieces, and
-// wants the last one of each time back, at once and from an opened file.
+// checkRoundTrip stores readings of machine "m" in their order, in batches. It
+// requires the last reading of each time, immediately and after reopening.
 func checkRoundTrip(t *testing.T, open Opener, readings []factory.Reading) *fixture {
 	f := newFixture(t, open)
 	model := memory.New(memory.Options{AutoRegister: true})
@@ -213,8 +213,8 @@ func checkRoundTrip(t *testing.T, open Opener, readings []factory.Reading) *fixt
 	return f
 }
 
-// readCSV reads the readings of a recording, one per cell: a column with the
-// time, then one for each metric.
+// readCSV returns the readings of a recording. The first column is the time,
+// each further column a metric.
 func readCSV(t *testing.T, files fs.FS, name string) (readings []factory.Reading) {
 	t.Helper()
 	text, err := fs.ReadFile(files, name)

@@ -12,8 +12,7 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// withoutTimes is what remains of a machine when the times are left out, which
-// are those of the store's clock.
+// withoutTimes returns m without the times of the store's clock.
 func withoutTimes(m factory.Machine) factory.Machine {
 	m.CreatedAt, m.UpdatedAt = 0, 0
 	if len(m.Attributes) == 0 {
@@ -22,7 +21,7 @@ func withoutTimes(m factory.Machine) factory.Machine {
 	return m
 }
 
-// testMachines: a machine's description, its versions and conditions.
+// testMachines: metadata of machines, versions and preconditions.
 func testMachines(t *testing.T, open Opener) {
 	ctx := context.Background()
 	f := newFixture(t, open)
@@ -143,8 +142,7 @@ func testMachineList(t *testing.T, open Opener) {
 	}
 }
 
-// testMetrics: a metric's description, and its unit wherever readings are
-// shown.
+// testMetrics: metadata of metrics, and units in the results of queries.
 func testMetrics(t *testing.T, open Opener) {
 	ctx := context.Background()
 	f := newFixture(t, open)
@@ -204,8 +202,8 @@ func testMetrics(t *testing.T, open Opener) {
 	}
 }
 
-// testDeletion: a deleted machine is in no list, but its history stays; a
-// purged one is gone.
+// testDeletion: a deleted machine is not listed but keeps its history; a
+// purged machine loses it.
 func testDeletion(t *testing.T, open Opener) {
 	ctx := context.Background()
 	f := newFixture(t, open)
@@ -280,7 +278,8 @@ func testDeletion(t *testing.T, open Opener) {
 	}
 }
 
-// testRetention: what is older than it should be is refused and not shown.
+// testRetention: expired readings are rejected by Append and not returned by
+// queries.
 func testRetention(t *testing.T, open Opener) {
 	ctx := context.Background()
 	const hour = 3_600_000

@@ -13,8 +13,8 @@ import (
 	"smart-factory-backend/app/store/memory"
 )
 
-// rollupStart is where the tests of rollups begin, twelve hours before Berlin
-// puts its clock forward.
+// rollupStart is where the tests of rollups begin: twelve hours before
+// daylight saving time starts in Berlin.
 var rollupStart = time.Date(2026, 3, 28, 13, 0, 0, 0, time.UTC).UnixMilli()
 
 const (
@@ -22,9 +22,9 @@ const (
 	hour   = 60 * minute
 )
 
-// testRollups: whatever an engine makes of its points to answer sooner says
-// what the points say, also after points came late, were replaced, have
-// expired or were purged, and after a restart.
+// testRollups: buckets are those of the points, also after late, replaced,
+// expired and purged points and after a restart, whatever an engine
+// precomputes.
 func testRollups(t *testing.T, open Opener) {
 	w := newModelPair(t, open)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -51,9 +51,9 @@ func testRollups(t *testing.T, open Opener) {
 		}
 	}
 	w.appendBoth(batch)
-	w.compare("at once")
+	w.compare("immediately")
 	w.settle()
-	w.compare("settled")
+	w.compare("after background work")
 	middle := rollupStart + 2*hour
 	for _, change := range []struct {
 		name string
@@ -79,16 +79,16 @@ func testRollups(t *testing.T, open Opener) {
 				w.appendBoth([]factory.Reading{reading("dense", middle+i*minute+500, round(random.NormFloat64()))})
 			}
 		}},
-		{"another restart", w.reopen},
+		{"reopening", w.reopen},
 		{"expiry", func() {
 			w.clock.at.Store(rollupStart + 51*hour)
 			w.putMetric(factory.Metric{Machine: "m", Name: "dense", Kind: factory.Gauge, Retention: 49*time.Hour - 17*time.Second})
 		}},
-		{"more of it", func() { w.clock.at.Add(3*hour + 4_321) }},
-		{"late points beside what has expired", func() {
+		{"more expiry", func() { w.clock.at.Add(3*hour + 4_321) }},
+		{"late points next to expired points", func() {
 			w.appendBoth([]factory.Reading{reading("dense", w.clock.at.Load()-49*hour+20_000, 77)})
 		}},
-		{"a purge, and the same again", func() {
+		{"a purge and new points", func() {
 			for _, s := range []factory.Store{w.Store, w.model} {
 				if err := s.DeleteMachine(context.Background(), "m", factory.MatchAlways, true); err != nil {
 					t.Fatal(err)
@@ -100,17 +100,17 @@ func testRollups(t *testing.T, open Opener) {
 		change.do()
 		w.compare("after " + change.name)
 		w.settle()
-		w.compare("after " + change.name + ", settled")
+		w.compare("after " + change.name + " and background work")
 	}
 	w.reopen()
-	w.compare("opened again")
+	w.compare("after reopening")
 }
 
-// maxRollupHistories is how many random histories of dense series there are at most:
-// each has thousands of points.
+// maxRollupHistories limits the random histories, each of which has thousands
+// of points.
 const maxRollupHistories = 12
 
-// testRandomRollups does random things to dense series.
+// testRandomRollups compares buckets of random histories with the model.
 func testRandomRollups(t *testing.T, open Opener) {
 	checks, failed := 0, false
 	rapid.Check(t, func(rt *rapid.T) {

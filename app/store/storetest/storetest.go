@@ -7,31 +7,33 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// Limits are the settings that the contract gives a meaning to.
+// Limits are the settings that the contract defines. They match
+// memory.Options.
 type Limits struct {
-	// MaxSeries bounds the machine-metric pairs; 0 is the engine's default.
+	// MaxSeries limits the series, and separately the machines; 0 is the
+	// default of the engine.
 	MaxSeries int
-	// AutoRegister lets Append create series.
+	// AutoRegister lets Append register series.
 	AutoRegister bool
-	// Retention is how long readings are kept where the metric does not say; 0
-	// is for ever.
+	// Retention is how long readings are stored unless their metric has its
+	// own retention; 0 is forever.
 	Retention time.Duration
 	// Now is the clock of the registry and of retention; nil is time.Now.
 	Now func() time.Time
 }
 
-// Opener opens the store that lives in dir, or creates it there. The caller
-// closes it, and may open it again with other limits. A failure ends the test.
+// Opener opens the store in dir, or creates it. The caller closes it and may
+// open it again with other limits. A failure ends the test.
 type Opener func(t testing.TB, dir string, limits Limits) factory.Store
 
-// Settler is implemented by stores that have background work, such as moving
-// points to another form. The suite calls Settle to have all of it done where
-// that might show.
+// Settler is implemented by stores with background work, such as sealing
+// points. The suite calls Settle where the result of a test could depend on
+// that work; it returns once the work is complete.
 type Settler interface {
 	Settle() error
 }
 
-// Run checks that the store that open gives keeps the contract of
+// Run checks that the stores that open returns fulfill the contract of
 // factory.Store.
 func Run(t *testing.T, open Opener) {
 	for _, test := range []struct {

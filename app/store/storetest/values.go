@@ -14,7 +14,7 @@ func infinity(sign int) float64       { return math.Inf(sign) }
 func negativeZero() float64           { return math.Copysign(0, -1) }
 func fromBits(pattern uint64) float64 { return math.Float64frombits(pattern) }
 
-// testValues: every bit of a finite double and of a time comes back.
+// testValues: every finite double and every time is stored without loss.
 func testValues(t *testing.T, open Opener) {
 	values := []float64{
 		0, negativeZero(), 1, -1, 0.1, 1.0 / 3, 74.93588199999998, math.Pi, 1e-300, 1e300,
@@ -47,7 +47,7 @@ func testValues(t *testing.T, open Opener) {
 		})
 }
 
-// testNames: any valid name keeps its series apart from every other.
+// testNames: series with different valid names are different series.
 func testNames(t *testing.T, open Opener) {
 	names := []string{
 		"a", "A", "a/b", "a:b", "a.b", "a,b", "a b", "a\\b", "a\"b", "a'b", "a%b", "a_b", "a;b", "a=b", "a|b", "a#b", "a?b", "a*b", "[a]", "{a}", "$1", "?1", "--",
