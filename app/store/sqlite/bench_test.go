@@ -37,8 +37,8 @@ func benchStore(b *testing.B) (*sqlite.Store, []factory.Reading) {
 	return store, readings
 }
 
-// setObservation gives reading the values of the nth observation of a slowly
-// changing sensor with three decimals.
+// setObservation sets reading to the nth observation of a slowly changing
+// sensor with three decimals.
 func setObservation(reading *factory.Reading, n int64) {
 	reading.ObservedAt = 1_790_000_000_000 + n*1000
 	reading.Value = math.Round((20+5*math.Sin(float64(n)/50))*1000) / 1000

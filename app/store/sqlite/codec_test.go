@@ -18,7 +18,7 @@ func samePoints(a, b []factory.Point) bool {
 	})
 }
 
-// pointsFromBytes makes points of bytes, 16 each.
+// pointsFromBytes decodes points of 16 bytes each.
 func pointsFromBytes(data []byte) (points []factory.Point) {
 	for ; len(data) >= 16; data = data[16:] {
 		points = append(points, factory.Point{
@@ -37,7 +37,7 @@ func pointsToBytes(points []factory.Point) (data []byte) {
 	return data
 }
 
-// ascending sorts points and leaves one of each time.
+// ascending sorts points and keeps one per time.
 func ascending(points []factory.Point) []factory.Point {
 	slices.SortStableFunc(points, func(a, b factory.Point) int {
 		if a.ObservedAt < b.ObservedAt {
@@ -48,12 +48,12 @@ func ascending(points []factory.Point) []factory.Point {
 	return slices.CompactFunc(points, func(a, b factory.Point) bool { return a.ObservedAt == b.ObservedAt })
 }
 
-// withChecksum appends the checksum, without which a decoder looks at nothing else.
+// withChecksum appends the checksum that decoders verify first.
 func withChecksum(body []byte) []byte {
 	return binary.LittleEndian.AppendUint32(slices.Clone(body), crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)))
 }
 
-// samplePoints are runs of points of different kinds.
+// samplePoints returns sequences of points of different kinds.
 func samplePoints() map[string][]factory.Point {
 	runs := map[string][]factory.Point{
 		"one point":      {{ObservedAt: 5, Value: 1.5}},
@@ -114,7 +114,7 @@ func TestDecodeChunkV1(t *testing.T) {
 	}
 }
 
-// TestChunkSizes: what a point takes at most, by kind of data.
+// TestChunkSizes limits the bytes per point for different kinds of data.
 func TestChunkSizes(t *testing.T) {
 	t.Parallel()
 	runs := samplePoints()
@@ -171,7 +171,7 @@ func FuzzDecodeChunk(f *testing.F) {
 		if cap(points) > 2*1<<16 {
 			t.Errorf("DecodeChunk took room for %d points from %d bytes", cap(points), len(body))
 		}
-		// What it accepts is a run of points like any other.
+		// Whatever is accepted can be encoded again.
 		got, err := sqlite.DecodeChunk(sqlite.EncodeChunk(points))
 		if err != nil || !samePoints(got, points) {
 			t.Fatalf("DecodeChunk(EncodeChunk(points)) = %v, %v, want %v", got, err, points)
@@ -183,7 +183,7 @@ func TestRollupRoundTripIsLossless(t *testing.T) {
 	t.Parallel()
 	for name, points := range samplePoints() {
 		if name == "not finite" || name == "the edges" || name == "all bits apart" {
-			continue // no values of a store, or sums beyond a double
+			continue // not values of a store, or a sum that overflows
 		}
 		for _, counter := range []bool{false, true} {
 			data, want := sqlite.EncodeRollup(points, 60_000, counter)
@@ -195,7 +195,7 @@ func TestRollupRoundTripIsLossless(t *testing.T) {
 	}
 }
 
-// Rollups of the first version are read as they are: their sums are rounded.
+// Rollups of version 1 stay readable; their sums are rounded.
 func TestDecodeRollupV1(t *testing.T) {
 	t.Parallel()
 	points := samplePoints()["regular"]

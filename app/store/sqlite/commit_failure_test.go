@@ -16,7 +16,7 @@ import (
 
 var errDisk = errors.New("the disk is on fire")
 
-// commitHook is an AroundCommit that can be changed while the store is open.
+// commitHook is an aroundCommit that tests can change while the store is open.
 type commitHook struct {
 	current atomic.Pointer[func(commit func() error) error]
 }
@@ -32,14 +32,14 @@ func (h *commitHook) set(f func(commit func() error) error) { h.current.Store(&f
 
 func (h *commitHook) clear() { h.current.Store(nil) }
 
-// commitFails is a commit that fails, ghostly one that fails after it has taken
-// effect, as when the sync goes wrong.
+// commitFails is a commit without effect. commitsThenFails fails after it has
+// taken effect, like a failed sync.
 func commitFails(func() error) error { return errDisk }
 
 func commitsThenFails(commit func() error) error { return errors.Join(commit(), errDisk) }
 
-// block makes the next commit wait. The first channel says that it does, the
-// second lets it and all that follow go on.
+// block makes the next commits wait until release is closed. Each sends to
+// reached first.
 func (h *commitHook) block() (reached, release chan struct{}) {
 	reached, release = make(chan struct{}, 64), make(chan struct{})
 	h.set(func(commit func() error) error {
@@ -50,7 +50,8 @@ func (h *commitHook) block() (reached, release chan struct{}) {
 	return reached, release
 }
 
-// openWithCommitHook opens a store with a hook, whose sealer and probe keep still.
+// openWithCommitHook opens a store with a hook. Its sealer and its probe do
+// not run by themselves.
 func openWithCommitHook(t *testing.T, options sqlite.Options) (*sqlite.Store, *commitHook) {
 	t.Helper()
 	h := new(commitHook)
@@ -61,7 +62,7 @@ func openWithCommitHook(t *testing.T, options sqlite.Options) (*sqlite.Store, *c
 	return mustOpen(t, options.WithTuning(sqlite.Tuning{SealEvery: time.Hour, ProbeEvery: time.Hour, AroundCommit: h.commit})), h
 }
 
-// wantAppendFails appends a reading and wants ErrUnavailable for the cause.
+// wantAppendFails appends readings and requires ErrUnavailable with the cause.
 func wantAppendFails(t *testing.T, store *sqlite.Store, cause error, readings ...factory.Reading) {
 	t.Helper()
 	result, err := store.Append(context.Background(), readings)
@@ -176,7 +177,7 @@ func TestFailedSealing(t *testing.T) {
 				}
 			}
 			h.clear()
-			mustAppend(t, store, []factory.Reading{readingAt("a", 3, -3)}) // while a failed layer waits
+			mustAppend(t, store, []factory.Reading{readingAt("a", 3, -3)}) // while a layer waits for the next attempt
 			check()
 			h.set(fault)
 			if err := store.SealNow(); err == nil {
@@ -208,7 +209,7 @@ func TestAppendToFullQueueFailsAtOnce(t *testing.T) {
 		}()
 	}
 	enqueue(readingAt("a", 1, 1), readingAt("a", 2, 2))
-	<-reached // these two are being committed and still count
+	<-reached // these two are being committed and still occupy the queue
 	var eight []factory.Reading
 	for i := range int64(8) {
 		eight = append(eight, readingAt("b", i, 1))
@@ -254,7 +255,7 @@ func TestAppendReturnsWhenContextEnds(t *testing.T) {
 	}
 	close(release)
 	mustAppend(t, store, []factory.Reading{readingAt("a", 2, 2)})
-	wantSeries(t, store, "a", "[{1 1} {2 2}]") // it may become durable, and here it does
+	wantSeries(t, store, "a", "[{1 1} {2 2}]") // it may or may not become durable; here it does
 }
 
 func TestCloseCommitsQueuedReadings(t *testing.T) {

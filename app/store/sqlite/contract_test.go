@@ -10,12 +10,13 @@ import (
 	"smart-factory-backend/app/store/storetest"
 )
 
-// settlingStore lets the contract suite seal at will.
+// settlingStore implements storetest.Settler.
 type settlingStore struct{ *sqlite.Store }
 
 func (s settlingStore) Settle() error { return s.SealNow() }
 
-// newOpener opens stores for the contract suite; change adjusts the options.
+// newOpener returns an opener for the contract suite; change adjusts the
+// options.
 func newOpener(change func(*sqlite.Options)) storetest.Opener {
 	return func(t testing.TB, dir string, limits storetest.Limits) factory.Store {
 		t.Helper()
@@ -37,8 +38,8 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, newOpener(func(*sqlite.Options) {}))
 }
 
-// The same with a sealer that works all the time and makes tiny chunks, so
-// that every query meets all three layers.
+// The sealer runs all the time and writes tiny chunks, so that every query
+// reads all three layers.
 func TestContractWhileSealing(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, newOpener(func(o *sqlite.Options) {

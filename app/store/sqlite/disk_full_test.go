@@ -18,12 +18,12 @@ import (
 
 const (
 	fullBefore = 50 // appends before the disk is full
-	fullAfter  = 20 // and after it is not any more
+	fullAfter  = 20 // appends once it has space again
 )
 
-// runOnFullDisk is the role "full": the files must not grow any more for a
-// while, which is what a full disk looks like to SQLite, save for the number
-// of the error. All that is acknowledged has the times 1 to fullBefore+fullAfter.
+// runOnFullDisk is the child role "full". For a while, files must not grow,
+// which SQLite handles like a full disk except for the error number. The
+// acknowledged readings have the times 1 to fullBefore+fullAfter.
 func runOnFullDisk(path string) error {
 	signal.Ignore(syscall.SIGXFSZ) // the kernel sends it along with the error
 	faults := make(chan error, 16)
@@ -55,7 +55,7 @@ func runOnFullDisk(path string) error {
 	if err != nil {
 		return err
 	}
-	// Several times, so that the store meets it with a new connection too.
+	// Repeat, so that the store also fails with a new connection.
 	for range 5 {
 		if err := appendOne(); !errors.Is(err, factory.ErrUnavailable) {
 			return fmt.Errorf("append on a full disk: %w, want ErrUnavailable", err)
@@ -73,7 +73,7 @@ func runOnFullDisk(path string) error {
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &whole); err != nil {
 		return err
 	}
-	for err := range faults { // the probe finds that the disk is back
+	for err := range faults { // the probe detects that there is space again
 		if err == nil {
 			break
 		}
@@ -90,8 +90,8 @@ func runOnFullDisk(path string) error {
 	return errors.Join(wantPoints(store, next), store.Close())
 }
 
-// limitFiles forbids this process to write past so many bytes of any file. It
-// returns the limit that was.
+// limitFiles limits the size of the files that this process writes. It returns
+// the previous limit.
 func limitFiles(bytes uint64) (before unix.Rlimit, err error) {
 	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &before); err != nil {
 		return before, err
@@ -99,7 +99,7 @@ func limitFiles(bytes uint64) (before unix.Rlimit, err error) {
 	return before, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: bytes, Max: before.Max})
 }
 
-// wantPoints checks that the machine m has the points 1 to n.
+// wantPoints checks that the machine m has exactly the points 1 to n.
 func wantPoints(store factory.Store, n int64) error {
 	page, err := store.History(context.Background(), factory.HistoryQuery{Machine: "m", To: n + 100, Limit: 1000})
 	if err != nil {

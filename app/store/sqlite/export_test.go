@@ -10,7 +10,7 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// Tuning are the settings of Options that only tests change.
+// Tuning has the settings of Options that only tests change.
 type Tuning struct {
 	SealEvery, ProbeEvery time.Duration
 	Now                   func() time.Time
@@ -21,7 +21,7 @@ type Tuning struct {
 	OpenWAL               func(path string) (WALFile, error)
 }
 
-// WALFile is what rewriteLog needs of a file.
+// WALFile is what rewriteWAL needs of a file.
 type WALFile = walFile
 
 // WithTuning returns o with the settings of t.
@@ -32,10 +32,10 @@ func (o Options) WithTuning(t Tuning) Options {
 	return o
 }
 
-// SealNow seals all points that are in memory, as the sealer would in time.
+// SealNow seals all points in memory and does the maintenance.
 func (s *Store) SealNow() error { return s.sealer.reportFault(s.sealer.runOnce(nil, true)) }
 
-// QueryInt runs a query on the connection that writes.
+// QueryInt runs a query on the write connection.
 func (s *Store) QueryInt(query string) (n int64, err error) {
 	s.writer.mu.Lock()
 	defer s.writer.mu.Unlock()
@@ -61,8 +61,8 @@ func ExecOnFile(path, statement string) (err error) {
 	return c.execOnce(statement)
 }
 
-// CreateSchemaV1File makes a file as the first release left it: one series
-// with the points, in chunks of so many.
+// CreateSchemaV1File creates a file of the first release: one series with the
+// points, in chunks of perChunk points.
 func CreateSchemaV1File(path, machine, metric string, points []factory.Point, perChunk int) (err error) {
 	file := &databaseFile{path: path}
 	if err := file.create(); err != nil {
@@ -95,14 +95,14 @@ func CreateSchemaV1File(path, machine, metric string, points []factory.Point, pe
 	return nil
 }
 
-// EncodeChunkV1 is the codec of the first release.
+// EncodeChunkV1 encodes a chunk as the first release did.
 func EncodeChunkV1(points []factory.Point) []byte { return appendChunkV1(nil, points) }
 
-// EncodeChunk and the others below are the codecs.
+// EncodeChunk and the functions below open the codecs to tests.
 func EncodeChunk(points []factory.Point) []byte { return appendChunk(nil, points) }
 
-// EncodeRollup makes a rollup of points with entries of so many milliseconds,
-// and returns the summaries that it should have.
+// EncodeRollup encodes a rollup of points with entries of so many
+// milliseconds, and returns the summaries that decoding must return.
 func EncodeRollup(points []factory.Point, entry int64, counter bool) (data []byte, want []factory.Summary) {
 	entries := addEntries(nil, points, entry)
 	for _, e := range entries {
@@ -127,7 +127,7 @@ func DecodeRollup(data []byte) (summaries []factory.Summary, hasIncrease bool, e
 
 func DecodeChunk(data []byte) ([]factory.Point, error) { return decodeChunk(nil, data) }
 
-// EncodeLog makes a log row in which points[i] belongs to ids[i].
+// EncodeLog encodes a log row in which points[i] belongs to the series ids[i].
 func EncodeLog(ids []int64, points []factory.Point) []byte {
 	var e logEncoder
 	e.begin(len(points))
@@ -141,7 +141,7 @@ func DecodeLog(data []byte, add func(id int64, p factory.Point) error) error {
 	return decodeLog(data, add)
 }
 
-// What Open goes by when it refuses.
+// These decide whether Open refuses a file.
 var (
 	MountType     = mountType
 	NetworkMagics = networkMagics
@@ -150,13 +150,13 @@ var (
 	OldestSQLite  = oldestSQLite
 )
 
-// SealOften has the sealer of o look for work all the time.
+// SealOften makes the sealer look for work every millisecond.
 func SealOften(o *Options) { o.sealEvery = time.Millisecond }
 
-// Exec runs a statement on the connection that writes.
+// Exec runs a statement on the write connection.
 func (s *Store) Exec(statement string) error {
 	return s.writer.transact(func(c *conn) error { return c.execOnce(statement) })
 }
 
-// RollupReadBatch is how many rollups a query holds.
+// RollupReadBatch is how many rollups a query reads at once.
 const RollupReadBatch = rollupReadBatch

@@ -17,31 +17,33 @@ import (
 )
 
 // A faultDisk stands between SQLite and the files of one directory. It can
-// have writes and syncs fail, and it knows what of the files would be there
-// after a power cut: what was synced, and of the rest any part.
+// make writes and syncs fail, and it knows what a power cut would leave:
+// everything that was synced, and any part of the rest.
 type faultDisk struct {
 	dir string
 
 	mu    sync.Mutex
 	files map[string]*shadow
-	// rule, where set, decides about each operation. It is called with mu held.
+	// rule, if not nil, decides about each operation. It is called with mu
+	// held.
 	rule func(op diskOp) diskFault
 }
 
-// diskOp is a write, truncate or sync of a file, named without its directory.
+// diskOp is a write, truncation or sync of a file, whose name has no
+// directory.
 type diskOp struct {
 	kind string
 	file string
 }
 
-// diskFault is how an operation fails; code 0 is not at all. Of a torn write
-// the first half reaches the file.
+// diskFault is the outcome of an operation; code 0 is success. The first half
+// of a torn write reaches the file.
 type diskFault struct {
 	code int32
 	torn bool
 }
 
-// shadow is what is known of one file.
+// shadow is the state of one file.
 type shadow struct {
 	name    string
 	durable []byte
@@ -49,7 +51,7 @@ type shadow struct {
 	handles map[*handle]struct{}
 }
 
-// change is a write, or a truncation where data is nil.
+// change is a write, or a truncation if data is nil.
 type change struct {
 	offset int64
 	data   []byte
@@ -67,8 +69,8 @@ func (c change) apply(content []byte) []byte {
 	return content
 }
 
-// The layer is registered with SQLite once; disks and open files are found by
-// directory and by the address of SQLite's handle.
+// The layer is registered with SQLite once. It finds disks by directory and
+// open files by the address of SQLite's handle.
 const faultVFS = "faultdisk"
 
 var (
@@ -79,22 +81,22 @@ var (
 	plainVFS     uintptr
 )
 
-// handle is one open file of SQLite's.
+// handle is a file that SQLite has open.
 type handle struct {
 	disk   *faultDisk
 	shadow *shadow
 	plain  uintptr // the methods of SQLite's own layer
-	// unheard is how a sync through another handle failed: each that was open
-	// then hears of it, once.
-	unheard int32
+	// unreported is the failure of a sync through another handle. As in Linux,
+	// each handle that was open at the time reports it once.
+	unreported int32
 }
 
-// errFault is what a faultFile fails with.
+// errFault is the error of a faultFile.
 var errFault = errors.New("the disk fails")
 
-// after puts what is left of d when its process is killed below the directory
-// of path: what the system still shows of the files, of which no more is on the
-// disk than before.
+// after returns the disk after the process that used d was killed. It is below
+// the directory of path and has the files as the system still shows them,
+// while no more of them is on the disk than before.
 func (d *faultDisk) after(t *testing.T, path string) *faultDisk {
 	t.Helper()
 	next := newFaultDisk(t, path)
@@ -139,7 +141,8 @@ func (d *faultDisk) setRule(rule func(op diskOp) diskFault) {
 	d.rule = rule
 }
 
-// image returns the files as they might be after a power cut now.
+// imageLocked returns the files as they might be after a power cut at this
+// moment.
 func (d *faultDisk) imageLocked(random *rand.Rand) map[string][]byte {
 	const sector = 512
 	files := make(map[string][]byte)
@@ -148,7 +151,7 @@ func (d *faultDisk) imageLocked(random *rand.Rand) map[string][]byte {
 		for _, c := range s.pending {
 			switch random.IntN(4) {
 			case 0: // lost
-			case 1: // some of its sectors are lost
+			case 1: // some sectors are lost
 				for at := 0; at < len(c.data); at += sector {
 					if random.IntN(2) == 0 {
 						content = change{c.offset + int64(at), c.data[at:min(at+sector, len(c.data))]}.apply(content)
@@ -163,8 +166,8 @@ func (d *faultDisk) imageLocked(random *rand.Rand) map[string][]byte {
 	return files
 }
 
-// act asks the rule about an operation and remembers what it does. run does
-// it on the real file.
+// act asks the rule about an operation, performs it with run and records its
+// effect.
 func (h *handle) act(kind string, c change, run func(length int) int32) int32 {
 	d := h.disk
 	d.mu.Lock()
@@ -181,13 +184,13 @@ func (h *handle) act(kind string, c change, run func(length int) int32) int32 {
 		s.pending = append(s.pending, c)
 		return fault.code
 	case fault.code != 0 && kind == "sync":
-		// As Linux does: what was not written is forgotten, and the next sync
-		// succeeds without it. It is still seen by who reads the file.
+		// As in Linux, the failed pages are dropped, the next sync succeeds
+		// without them, and readers still see them.
 		s.pending = nil
 		for other := range s.handles {
-			other.unheard = fault.code
+			other.unreported = fault.code
 		}
-		h.unheard = 0
+		h.unreported = 0
 		return fault.code
 	case fault.code != 0:
 		return fault.code
@@ -200,14 +203,14 @@ func (h *handle) act(kind string, c change, run func(length int) int32) int32 {
 			s.durable = c.apply(s.durable)
 		}
 		s.pending = nil
-		code, h.unheard = h.unheard, 0
+		code, h.unreported = h.unreported, 0
 	default:
 		s.pending = append(s.pending, c)
 	}
 	return code
 }
 
-// openLog is Tuning.OpenLog: it opens the file through d.
+// openLog is a Tuning.OpenWAL that opens the file through d.
 func (d *faultDisk) openLog(path string) (sqlite.WALFile, error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -216,7 +219,7 @@ func (d *faultDisk) openLog(path string) (sqlite.WALFile, error) {
 	return &faultFile{file, d.open(path)}, nil
 }
 
-// faultFile is a file that is not SQLite's.
+// faultFile is a file that the store opens without SQLite.
 type faultFile struct {
 	*os.File
 	handle *handle
@@ -245,13 +248,13 @@ func (f *faultFile) Close() error {
 	return f.File.Close()
 }
 
-// addressed is a pointer to what SQLite has at an address.
+// addressed returns a pointer to the object at an address of SQLite's memory.
 func addressed[T any](address uintptr) *T { return *(**T)(unsafe.Pointer(&address)) }
 
-// asFunction is a C function at an address.
+// asFunction returns the C function at an address.
 func asFunction[F any](address uintptr) F { return *(*F)(unsafe.Pointer(&address)) }
 
-// addressOf is the address of a function for SQLite to call.
+// addressOf returns the address of a function for SQLite to call.
 func addressOf(f any) uintptr {
 	return (*(*[2]uintptr)(unsafe.Pointer(&f)))[1]
 }
@@ -265,7 +268,7 @@ type (
 	closeFunc    = func(*libc.TLS, uintptr) int32
 )
 
-// registerFaultLayer makes a copy of SQLite's own layer that opens files
+// registerFaultLayer registers a copy of SQLite's own layer that opens files
 // through faultOpen.
 func registerFaultLayer() {
 	tls := libc.NewTLS()
@@ -313,7 +316,7 @@ func faultOpen(tls *libc.TLS, _, path, file uintptr, flags int32, outFlags uintp
 	return code
 }
 
-// faultDelete takes a deletion for durable at once.
+// faultDelete treats a deletion as durable at once.
 func faultDelete(tls *libc.TLS, _, path uintptr, sync int32) int32 {
 	name := libc.GoString(path)
 	faultMu.Lock()
@@ -328,7 +331,7 @@ func faultDelete(tls *libc.TLS, _, path uintptr, sync int32) int32 {
 	return code
 }
 
-// open returns a handle of a file. What was there before the first of them is
+// open returns a handle of a file. The content before the first handle is
 // durable.
 func (d *faultDisk) open(path string) *handle {
 	d.mu.Lock()
@@ -345,7 +348,7 @@ func (d *faultDisk) open(path string) *handle {
 	return h
 }
 
-// close ends the life of a handle.
+// close removes the handle.
 func (h *handle) close() {
 	h.disk.mu.Lock()
 	defer h.disk.mu.Unlock()

@@ -13,11 +13,10 @@ import (
 	"smart-factory-backend/app/store/sqlite"
 )
 
-// BenchmarkGrowth lets a store grow from nothing by a million points at a
-// time: of a thousand series, once a second, as they come from machines, with
-// retention so that sealing, rollups, removal and vacuum all go on beside. It
-// reports what a point costs at the beginning and at the end, the longest
-// pause of an append, and the memory.
+// BenchmarkGrowth fills an empty store, a million points at a time, with a
+// thousand series at 1 Hz. Retention is set, so sealing, rollups, deletion and
+// vacuum all run. It reports the cost of a point at the beginning and at the
+// end, the longest append, and the memory.
 func BenchmarkGrowth(b *testing.B) {
 	for _, millions := range []int{1, 10} {
 		b.Run(fmt.Sprintf("%dM", millions), func(b *testing.B) {

@@ -20,7 +20,7 @@ import (
 
 const benchStart = int64(1_790_000_000_000)
 
-// fillSeries stores n points of one series, a second apart, and seals them.
+// fillSeries stores n points of one series, one second apart, and seals them.
 func fillSeries(b *testing.B, store *sqlite.Store, machine string, n int) {
 	b.Helper()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -38,8 +38,7 @@ func fillSeries(b *testing.B, store *sqlite.Store, machine string, n int) {
 	mustSeal(b, store)
 }
 
-// BenchmarkHistory reads raw points; BenchmarkBuckets makes buckets of a
-// million.
+// BenchmarkHistory reads raw points.
 func BenchmarkHistory(b *testing.B) {
 	store := mustOpen(b, sqlite.Options{Path: newPath(b), AutoRegister: true})
 	fillSeries(b, store, "m", 100_000)
@@ -85,11 +84,10 @@ func BenchmarkBuckets(b *testing.B) {
 	})
 }
 
-// emptyPages are those of a file without points.
+// emptyPages is the number of pages of a file without points.
 const emptyPages = 13
 
-// BenchmarkBytesPerPoint reports what a point takes in the file, with all that
-// is around it.
+// BenchmarkBytesPerPoint reports the size of the file per point.
 func BenchmarkBytesPerPoint(b *testing.B) {
 	for name, readings := range map[string][]factory.Reading{
 		"regular": regularReadings(1000, 3600),
@@ -129,8 +127,8 @@ func BenchmarkBytesPerPoint(b *testing.B) {
 	}
 }
 
-// regularReadings are n seconds of so many sensors with three decimals and a
-// little noise, by time.
+// regularReadings returns n seconds of readings, in the order of time, of so
+// many sensors with three decimals and some noise.
 func regularReadings(series, n int) []factory.Reading {
 	random := rand.New(rand.NewPCG(3, 4))
 	all := make([]factory.Reading, 0, series*n)
@@ -145,8 +143,8 @@ func regularReadings(series, n int) []factory.Reading {
 	return all
 }
 
-// recordedReadings are those of the recordings beside the repository, none
-// where there are none.
+// recordedReadings returns the readings of the recordings next to the
+// repository, or none if there are none.
 func recordedReadings(b *testing.B, pattern string) (all []factory.Reading) {
 	b.Helper()
 	files, err := filepath.Glob(filepath.Join("..", "..", "..", "..", "shared", "data", pattern))
@@ -192,8 +190,8 @@ func BenchmarkLatest(b *testing.B) {
 	}
 }
 
-// BenchmarkAppendWhileReading is BenchmarkAppendBatch with a reader that asks
-// for buckets of a long history all the time.
+// BenchmarkAppendWhileReading is BenchmarkAppendBatch while a client reads
+// buckets of a long history continuously.
 func BenchmarkAppendWhileReading(b *testing.B) {
 	store, readings := benchStore(b)
 	fillSeries(b, store, "m", 1_000_000)

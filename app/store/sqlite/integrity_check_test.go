@@ -8,7 +8,7 @@ import (
 	"smart-factory-backend/app/store/sqlite"
 )
 
-// copyFiles copies an open store's files as a crash would leave them.
+// copyFiles copies the files of an open store as a crash would leave them.
 func copyFiles(t *testing.T, path string) (copied string) {
 	t.Helper()
 	copied = newPath(t)

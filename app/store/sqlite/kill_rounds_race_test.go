@@ -2,6 +2,6 @@
 
 package sqlite_test
 
-// killRounds is how many processes are killed on each file: few, as the race
-// detector slows them down, and cannot look at a process that is killed.
+// killRounds is how many processes are killed per file. The race detector
+// slows them down and cannot report on a killed process, so there are few.
 const killRounds = 5

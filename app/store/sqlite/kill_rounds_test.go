@@ -2,5 +2,5 @@
 
 package sqlite_test
 
-// killRounds is how many processes are killed on each file.
+// killRounds is how many processes are killed per file.
 const killRounds = 20

@@ -16,8 +16,8 @@ import (
 	"smart-factory-backend/app/store/storetest"
 )
 
-// killFiles times killRounds processes are killed at random moments of their
-// work; each finds what the one before it left.
+// killFiles is the number of database files. On each, killRounds processes are
+// killed at random moments; each opens what the previous one left.
 const killFiles = 10
 
 func TestKillLosesNoAcknowledgedReading(t *testing.T) {
@@ -37,7 +37,7 @@ func TestKillLosesNoAcknowledgedReading(t *testing.T) {
 					delay: time.Duration(random.IntN(100_000)) * time.Microsecond, starting: round%4 == 3,
 					counted: round%2 == 0, lines: random.IntN(40),
 				}, acknowledged)
-				// Now and then the killed process finds what the last one left.
+				// Usually the next process opens the file first.
 				if round%5 == 4 {
 					check(t, path, acknowledged)
 				}
@@ -50,15 +50,15 @@ func TestKillLosesNoAcknowledgedReading(t *testing.T) {
 	}
 }
 
-// killPoint is when a process is killed: some time after it is ready, or after
-// its start, or once it has acknowledged so much.
+// killPoint is when a process is killed: some time after its start or after it
+// is ready, or after a number of acknowledgments.
 type killPoint struct {
 	delay             time.Duration
 	starting, counted bool
 	lines             int
 }
 
-// killAfter runs the process and kills it with SIGKILL.
+// killAfter runs the process and ends it with SIGKILL.
 func killAfter(t *testing.T, path, role string, when killPoint, acknowledged map[string]int64) {
 	t.Helper()
 	cmd := childProcess(t, role, path)
@@ -90,7 +90,7 @@ func killAfter(t *testing.T, path, role string, when killPoint, acknowledged map
 	if !when.counted {
 		defer time.AfterFunc(when.delay, kill).Stop()
 	}
-	for seen := 0; ; seen++ { // all that it wrote before its end is read
+	for seen := 0; ; seen++ { // reads everything that it wrote before its end
 		if when.counted && seen == when.lines {
 			kill()
 		}
@@ -114,7 +114,8 @@ func killAfter(t *testing.T, path, role string, when killPoint, acknowledged map
 	}
 }
 
-// openKilled opens what a killed process left, which must be sound.
+// openKilled opens what a killed process left. The check of the file must
+// succeed.
 func openKilled(t *testing.T, path string) *sqlite.Store {
 	t.Helper()
 	var recorded eventRecorder
@@ -129,8 +130,8 @@ func openKilled(t *testing.T, path string) *sqlite.Store {
 	return store
 }
 
-// checkWritten compares the file with what the process "write" sent: all of
-// what was acknowledged, of the rest whole appends or nothing.
+// checkWritten compares the file with what the process "write" appended:
+// everything that was acknowledged, and complete appends of the rest.
 func checkWritten(t *testing.T, path string, acknowledged map[string]int64) {
 	t.Helper()
 	store := openKilled(t, path)
@@ -185,7 +186,7 @@ func checkClient(t *testing.T, store *sqlite.Store, client int, n int64) {
 	}
 }
 
-// checkBulkReadings checks the points of bulk, and that its buckets say the same.
+// checkBulkReadings checks the points of bulk and their buckets.
 func checkBulkReadings(t *testing.T, store *sqlite.Store, least int64) {
 	t.Helper()
 	n, err := bulkCount(store)
@@ -226,8 +227,7 @@ func checkBulkReadings(t *testing.T, store *sqlite.Store, least int64) {
 	}
 }
 
-// checkRegistry checks the name that was counted and the machines that were
-// purged.
+// checkRegistry checks the counted name and the purged machines.
 func checkRegistry(t *testing.T, store *sqlite.Store, acknowledged map[string]int64) {
 	t.Helper()
 	name, err := nameCount(store)
@@ -246,8 +246,8 @@ func everything(machine string) factory.HistoryQuery {
 	return factory.HistoryQuery{Machine: machine, From: math.MinInt64, To: math.MaxInt64, Limit: math.MaxInt}
 }
 
-// checkEvicted: what is left of the process "evict" is the newest part, up to
-// all that was acknowledged, without a hole.
+// checkEvicted checks that the process "evict" left the newest points,
+// including all that were acknowledged, without a gap.
 func checkEvicted(t *testing.T, path string, acknowledged map[string]int64) {
 	t.Helper()
 	store := openKilled(t, path)

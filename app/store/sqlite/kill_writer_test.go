@@ -13,15 +13,14 @@ import (
 	"smart-factory-backend/app/store/sqlite"
 )
 
-// What the process that gets killed does, in parallel. Each line that it
-// prints, a name and a count, is something acknowledged.
+// The process to kill runs these tasks in parallel. Each line that it prints, a
+// name and a count, is an acknowledgment.
 //
-//   - client-N appends N+1 readings of the metric seq at a time, and with them
-//     one each of last, which is always the same time, and of late, which goes
-//     backwards.
-//   - bulk appends thousands at a time, so that there are rollups.
+//   - client-N appends N+1 readings of the metric seq at a time, with one of
+//     last, always at the same time, and one of late, going back in time.
+//   - bulk appends thousands at a time, so that rollups are built.
 //   - temp appends readings that expire after a second.
-//   - purge fills a machine, and purges it.
+//   - purge fills a machine and purges it.
 //   - name counts in the name of a machine.
 const (
 	killClients = 3
@@ -31,7 +30,7 @@ const (
 
 func killMachine(client int) string { return fmt.Sprintf("client-%d", client) }
 
-// killReadings are what the client appends the nth time, n from 1.
+// killReadings returns the nth append of the client, n from 1.
 func killReadings(client int, n int64) (readings []factory.Reading) {
 	machine, width := killMachine(client), int64(client+1)
 	for i := (n-1)*width + 1; i <= n*width; i++ {
@@ -42,7 +41,7 @@ func killReadings(client int, n int64) (readings []factory.Reading) {
 		factory.Reading{Machine: machine, Metric: "late", ObservedAt: killStart - n, Value: float64(n)})
 }
 
-// bulkReadings are what bulk appends the nth time.
+// bulkReadings returns the nth append of bulk.
 func bulkReadings(n int64) (readings []factory.Reading) {
 	for i := (n - 1) * bulkWidth; i < n*bulkWidth; i++ {
 		readings = append(readings, factory.Reading{Machine: "bulk", Metric: "v", ObservedAt: killStart + i*1000, Value: bulkValue(i)})
@@ -52,17 +51,16 @@ func bulkReadings(n int64) (readings []factory.Reading) {
 
 func bulkValue(i int64) float64 { return float64(i*i%1009) / 8 }
 
-// tempValue is the value of a reading of temp.
+// tempValue returns the value of a reading of temp.
 func tempValue(at int64) float64 { return float64(at % 1000) }
 
-// busyOptions has the sealer at work between any two commits, with all that
-// it has to do.
+// busyOptions makes the sealer do all of its work between any two commits.
 func busyOptions(path string) sqlite.Options {
 	return sqlite.Options{Path: path, AutoRegister: true, SealPoints: 64, SealAfter: time.Millisecond}.
 		WithTuning(sqlite.Tuning{SealEvery: time.Millisecond, MaintainEvery: time.Millisecond})
 }
 
-// writeUntilKilled is the role "write".
+// writeUntilKilled is the child role "write".
 func writeUntilKilled(path string) error {
 	ctx := context.Background()
 	store, err := sqlite.Open(ctx, busyOptions(path))
@@ -135,7 +133,7 @@ func appendAll(store *sqlite.Store, readings []factory.Reading) error {
 	return err
 }
 
-// lastCount returns how many times the client has appended, going by the file.
+// lastCount returns how many appends of the client are in the store.
 func lastCount(store *sqlite.Store, client int) (int64, error) {
 	page, err := store.Latest(context.Background(), factory.LatestQuery{Machine: killMachine(client), Metric: "last", Limit: 1})
 	if err != nil || len(page.Readings) == 0 {
@@ -144,7 +142,7 @@ func lastCount(store *sqlite.Store, client int) (int64, error) {
 	return int64(page.Readings[0].Value), nil
 }
 
-// bulkCount is the same for bulk.
+// bulkCount returns how many appends of bulk are in the store.
 func bulkCount(store *sqlite.Store) (int64, error) {
 	page, err := store.Latest(context.Background(), factory.LatestQuery{Machine: "bulk", Limit: 1})
 	if err != nil || len(page.Readings) == 0 {
@@ -153,7 +151,7 @@ func bulkCount(store *sqlite.Store) (int64, error) {
 	return (page.Readings[0].ObservedAt-killStart)/1000/bulkWidth + 1, nil
 }
 
-// nameCount returns what name has counted to, going by the file.
+// nameCount returns the count in the name.
 func nameCount(store *sqlite.Store) (int64, error) {
 	named, err := store.Machine(context.Background(), "named")
 	if errors.Is(err, factory.ErrNotFound) {
@@ -165,8 +163,8 @@ func nameCount(store *sqlite.Store) (int64, error) {
 	return strconv.ParseInt(named.Name, 10, 64)
 }
 
-// evictUntilKilled is the role "evict": it appends more than the size limit
-// leaves room for.
+// evictUntilKilled is the child role "evict": it appends more than MaxBytes
+// has room for.
 func evictUntilKilled(path string) error {
 	options := busyOptions(path)
 	options.MaxBytes = evictLimit

@@ -19,8 +19,8 @@ import (
 	"smart-factory-backend/app/store/sqlite"
 )
 
-// The test binary runs itself as a child in one of these roles, on the
-// database at the path that the other variable gives.
+// The test binary runs itself as a child process in one of these roles, with
+// the database at the path in the other variable.
 const (
 	roleVariable = "SQLITE_TEST_ROLE"
 	pathVariable = "SQLITE_TEST_PATH"
@@ -43,14 +43,14 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	if left := leakedGoroutines(); code == 0 && left != "" {
-		fmt.Fprintf(os.Stderr, "goroutines of the store are left:\n%s\n", left)
+		fmt.Fprintf(os.Stderr, "goroutines of a store have not ended:\n%s\n", left)
 		code = 1
 	}
 	os.Exit(code)
 }
 
-// leakedGoroutines returns the stacks of goroutines that the store has started and
-// that do not end.
+// leakedGoroutines waits for the goroutines of stores to end and returns the
+// stacks of those that do not.
 func leakedGoroutines() (stacks string) {
 	deadline := time.Now().Add(5 * time.Second)
 	for tick := time.Tick(10 * time.Millisecond); time.Now().Before(deadline); <-tick {
@@ -63,7 +63,8 @@ func leakedGoroutines() (stacks string) {
 	return stacks
 }
 
-// childProcess prepares this binary in a role. It dies with the test at the latest.
+// childProcess prepares this binary in a role. The process is killed when the
+// test process ends.
 func childProcess(t *testing.T, role, path string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -77,10 +78,10 @@ func childProcess(t *testing.T, role, path string) *exec.Cmd {
 	return cmd
 }
 
-// newPath is a place for a database.
+// newPath returns the path of a database that does not exist yet.
 func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "factory.db") }
 
-// mustOpen opens a store, which is closed with the test.
+// mustOpen opens a store and closes it at the end of the test.
 func mustOpen(t testing.TB, options sqlite.Options) *sqlite.Store {
 	t.Helper()
 	store, err := sqlite.Open(context.Background(), options)
@@ -120,12 +121,12 @@ func history(t testing.TB, store factory.Store, machine, metric string) []factor
 	return page.Series[0].Points
 }
 
-// readingAt is a reading of the metric v.
+// readingAt returns a reading of the metric v.
 func readingAt(machine string, observedAt int64, value float64) factory.Reading {
 	return factory.Reading{Machine: machine, Metric: "v", ObservedAt: observedAt, Value: value}
 }
 
-// eventRecorder collects what OnEvent hears.
+// eventRecorder records the events of a store.
 type eventRecorder struct {
 	mu  sync.Mutex
 	all []sqlite.Event
@@ -137,7 +138,7 @@ func (e *eventRecorder) record(event sqlite.Event) {
 	e.all = append(e.all, event)
 }
 
-// kinds are those heard so far, each run of the same once.
+// kinds returns the kinds in order; repetitions count once.
 func (e *eventRecorder) kinds() (kinds []sqlite.EventKind) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -149,12 +150,12 @@ func (e *eventRecorder) kinds() (kinds []sqlite.EventKind) {
 
 func (e *eventRecorder) has(kind sqlite.EventKind) bool { return slices.Contains(e.kinds(), kind) }
 
-// manualOptions are the settings of a store whose sealer works on demand only.
+// manualOptions returns options of a store that seals only on SealNow.
 func manualOptions(path string, e *eventRecorder) sqlite.Options {
 	return sqlite.Options{Path: path, AutoRegister: true, OnEvent: e.record}.WithTuning(sqlite.Tuning{SealEvery: time.Hour, ProbeEvery: time.Hour})
 }
 
-// noisyReadings are n readings of a series that compress badly.
+// noisyReadings returns n readings that compress badly.
 func noisyReadings(machine string, from, n int64) (readings []factory.Reading) {
 	for i := from; i < from+n; i++ {
 		readings = append(readings, readingAt(machine, i*1000, math.Sin(float64(i*i))))

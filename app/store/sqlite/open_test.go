@@ -16,7 +16,7 @@ import (
 	"smart-factory-backend/app/store/sqlite"
 )
 
-// openAndCloseStore is the role "open": it opens the store and closes it.
+// openAndCloseStore is the child role "open".
 func openAndCloseStore(path string) error {
 	store, err := sqlite.Open(context.Background(), sqlite.Options{Path: path})
 	if err != nil {
@@ -25,8 +25,8 @@ func openAndCloseStore(path string) error {
 	return store.Close()
 }
 
-// wantRefusal checks that Open refuses with the reason and one line that
-// names the path and says text.
+// wantRefusal checks that Open refuses with the reason and with one line that
+// contains the path and the text.
 func wantRefusal(t *testing.T, path string, reason error, text string) {
 	t.Helper()
 	store, err := sqlite.Open(context.Background(), sqlite.Options{Path: path})
@@ -77,7 +77,7 @@ func TestOpenRefusesASecondOwner(t *testing.T) {
 
 func TestOpenRefusesForeignFiles(t *testing.T) {
 	t.Parallel()
-	// valid makes a file of ours and changes it with a statement.
+	// valid creates a file of ours and changes it with a statement.
 	valid := func(statement string) func(string) error {
 		return func(path string) error {
 			return errors.Join(openAndCloseStore(path), sqlite.ExecOnFile(path, statement))
@@ -162,8 +162,8 @@ func TestOpenCreatesDirectory(t *testing.T) {
 	}
 }
 
-// TestDurabilitySettings: what survives a power cut can't be tried here, but
-// these are the settings that it depends on.
+// TestDurabilitySettings checks the settings on which durability after a power
+// cut depends.
 func TestDurabilitySettings(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
@@ -229,8 +229,8 @@ func TestOpenStopsWhenContextEnds(t *testing.T) {
 	}
 }
 
-// TestOpenAfterUnfinishedFirstStart: a start that was cut short leaves a file
-// that the next one finishes.
+// TestOpenAfterUnfinishedFirstStart: an interrupted first start leaves a file
+// that the next one completes.
 func TestOpenAfterUnfinishedFirstStart(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)

@@ -18,27 +18,28 @@ import (
 	"smart-factory-backend/app/store/sqlite"
 )
 
-// faultDiskOptions is a busy store on a disk that can fail.
+// faultDiskOptions returns a disk that can fail and options of a busy store on
+// it.
 func faultDiskOptions(t *testing.T, path string) (*faultDisk, sqlite.Options) {
 	t.Helper()
 	disk := newFaultDisk(t, path)
 	return disk, disk.options(path)
 }
 
-// options are those of a busy store on d.
+// options returns those of a busy store on d.
 func (d *faultDisk) options(path string) sqlite.Options {
 	return sqlite.Options{Path: path, AutoRegister: true, SealPoints: 64, SealAfter: time.Millisecond}.WithTuning(sqlite.Tuning{
 		SealEvery: time.Millisecond, MaintainEvery: time.Millisecond, ProbeEvery: 2 * time.Millisecond, VFS: faultVFS, OpenWAL: d.openLog,
 	})
 }
 
-// powerCut is what is left of a store, and what was acknowledged at least.
+// powerCut is what a power cut would leave, and what was acknowledged before.
 type powerCut struct {
 	files        map[string][]byte
 	acknowledged map[string]int64
 }
 
-// powerCutRecorder takes pictures of a disk at random operations.
+// powerCutRecorder records the effect of power cuts at random operations.
 type powerCutRecorder struct {
 	disk   *faultDisk
 	random *rand.Rand
@@ -48,10 +49,10 @@ type powerCutRecorder struct {
 	cuts   []powerCut
 }
 
-// maybeCut is a rule that lets everything pass.
+// maybeCut is a rule that lets every operation succeed.
 func (c *powerCutRecorder) maybeCut(diskOp) diskFault {
 	if len(c.cuts) < c.most && c.random.IntN(c.oneIn) == 0 {
-		// Counted before the picture: what is acknowledged is in it.
+		// Count first, so that the image contains what was acknowledged.
 		acknowledged := make(map[string]int64)
 		for client := range c.counts {
 			acknowledged[killMachine(client)] = c.counts[client].Load()
@@ -61,7 +62,7 @@ func (c *powerCutRecorder) maybeCut(diskOp) diskFault {
 	return diskFault{}
 }
 
-// check opens what is left after each cut.
+// check opens the store after each power cut.
 func (c *powerCutRecorder) check(t *testing.T) {
 	t.Helper()
 	if len(c.cuts) < c.most/2 {
@@ -84,8 +85,8 @@ func (c *powerCutRecorder) check(t *testing.T) {
 	}
 }
 
-// write has each client append n times. An append that fails is tried again;
-// it may or may not have become durable.
+// write lets each client append n times. It repeats an append that fails,
+// which may or may not have become durable.
 func (c *powerCutRecorder) write(t *testing.T, store *sqlite.Store, n int64) (failed int64) {
 	t.Helper()
 	var wg sync.WaitGroup
@@ -112,8 +113,8 @@ func (c *powerCutRecorder) write(t *testing.T, store *sqlite.Store, n int64) (fa
 	return failures.Load()
 }
 
-// TestPowerCut: whatever of the writes that were not synced reaches the disk,
-// and in what pieces, all that was acknowledged is there.
+// TestPowerCut: after a power cut all acknowledged readings are there,
+// whatever part of the unsynced writes reached the disk.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
@@ -128,8 +129,8 @@ func TestPowerCut(t *testing.T) {
 	checkWritten(t, path, map[string]int64{killMachine(0): 150, killMachine(1): 150, killMachine(2): 150})
 }
 
-// TestFailingDisk: while writes and syncs fail, now and then or for a while,
-// nothing is acknowledged that a power cut would take, and the store recovers.
+// TestFailingDisk: while writes and syncs fail, nothing is acknowledged that a
+// power cut would lose, and the store recovers.
 func TestFailingDisk(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]struct {
@@ -158,7 +159,7 @@ func TestFailingDisk(t *testing.T) {
 					return diskFault{}
 				}
 				if left == 0 && c.random.IntN(fault.oneIn) == 0 {
-					left = 1 + c.random.IntN(6) // a fault comes seldom alone
+					left = 1 + c.random.IntN(6) // faults come in bursts
 				}
 				if left > 0 {
 					left--
@@ -184,9 +185,9 @@ func TestFailingDisk(t *testing.T) {
 	}
 }
 
-// TestKillAfterFailedSync: a process that a sync has failed, and that was
-// killed, leaves a log of which more is seen than is on the disk. What the next
-// one acknowledges on top of it is there after a power cut.
+// TestKillAfterFailedSync: after a failed sync and a kill, the log shows more
+// than is on disk. What the next process acknowledges on top of it survives a
+// power cut.
 func TestKillAfterFailedSync(t *testing.T) {
 	t.Parallel()
 	disk, options := faultDiskOptions(t, newPath(t))

@@ -31,7 +31,7 @@ func TestDamagedChunk(t *testing.T) {
 	if n, err := store.QueryInt("SELECT count(*) FROM quarantine WHERE kind = 'chunk' AND n = 512 AND data = x'0200ff01020304'"); n != 1 || err != nil {
 		t.Errorf("quarantine has %d such chunks, %v, want what was found", n, err)
 	}
-	// The sealer meets one itself: late points belong into it.
+	// The sealer finds a damaged chunk itself when it merges late points.
 	damage("t0 = 512000")
 	mustAppend(t, store, []factory.Reading{readingAt("a", 600_500, 7), readingAt("b", 500, 7)})
 	mustSeal(t, store)

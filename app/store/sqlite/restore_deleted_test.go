@@ -65,7 +65,7 @@ func TestFileDeleted(t *testing.T) {
 			mustAppend(t, store, noisyReadings("a", 0, 700))
 			mustSeal(t, store)
 			mustAppend(t, store, noisyReadings("a", 700, 50))
-			_ = history(t, store, "a", "v") // a query has the files open
+			_ = history(t, store, "a", "v") // opens the files for reading
 			for _, suffix := range suffixes {
 				if err := os.Remove(path + suffix); err != nil {
 					t.Fatal(err)
@@ -103,8 +103,8 @@ func TestFileDeleted(t *testing.T) {
 	}
 }
 
-// TestFileDeletedBeforeClose: what was acknowledged outlives the process also
-// when there was no time to put the file back.
+// TestFileDeletedBeforeClose: acknowledged readings survive even if there was
+// no time to restore the file.
 func TestFileDeletedBeforeClose(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)

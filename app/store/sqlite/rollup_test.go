@@ -14,7 +14,7 @@ import (
 )
 
 // wantSameBuckets compares the buckets of all intervals with those of the
-// plain model.
+// model.
 func wantSameBuckets(t *testing.T, when string, store, model factory.Store, from, to int64) {
 	t.Helper()
 	berlin, err := time.LoadLocation("Europe/Berlin")
@@ -49,7 +49,7 @@ func wantSameBuckets(t *testing.T, when string, store, model factory.Store, from
 
 func TestRollups(t *testing.T) {
 	t.Parallel()
-	const start, length = int64(1_774_000_000_000), 22 * 24 * 3_600_000 // over the change to summer time
+	const start, length = int64(1_774_000_000_000), 22 * 24 * 3_600_000 // across the start of daylight saving time
 	const mid = start + length/2
 	clock := time.UnixMilli(start)
 	options := manualOptions(newPath(t), new(eventRecorder))
@@ -69,7 +69,7 @@ func TestRollups(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// v is dense for half a day, the counter less so for three weeks.
+	// v is dense for half a day, the counter less dense for three weeks.
 	var batch []factory.Reading
 	for i := range int64(2000) {
 		at := mid + i*20_000 + random.Int64N(10_000)
@@ -111,7 +111,7 @@ func TestRollups(t *testing.T) {
 	}{{"all", math.MinInt64, math.MaxInt64}, {"part", mid + 12_345, mid + 38_765_432}} {
 		wantSameBuckets(t, tt.name, store, model, tt.from, tt.to)
 	}
-	// Late points, in memory, then sealed, then rolled up again.
+	// Late points in memory, then sealed, then rolled up again.
 	both([]factory.Reading{readingAt("m", mid, 99), readingAt("m", mid+3_600_000, -99), {Machine: "m", Metric: "count", ObservedAt: mid + 1, Value: 1e6}})
 	wantSameBuckets(t, "late points in memory", store, model, math.MinInt64, math.MaxInt64)
 	mustSeal(t, store)
@@ -119,7 +119,7 @@ func TestRollups(t *testing.T) {
 	if again := rows(); again != made {
 		t.Errorf("%d rollups after late points, want the %d that there were", again, made)
 	}
-	// What is expired is not counted, and its rollups go.
+	// Expired points are not counted, and their rollups are deleted.
 	clock = time.UnixMilli(mid).Add(options.Retention)
 	wantSameBuckets(t, "expired", store, model, math.MinInt64, math.MaxInt64)
 	mustSeal(t, store)
@@ -134,7 +134,7 @@ func TestRollups(t *testing.T) {
 	wantSameBuckets(t, "opened again and sealed", store, model, math.MinInt64, math.MaxInt64)
 }
 
-// TestBucketsReadRollupsInBatches reads more rollups than are read at once.
+// TestBucketsReadRollupsInBatches reads more rollups than fit into one batch.
 func TestBucketsReadRollupsInBatches(t *testing.T) {
 	t.Parallel()
 	const start, hours = int64(1_774_000_000_000), 80
@@ -156,7 +156,7 @@ func TestBucketsReadRollupsInBatches(t *testing.T) {
 	}
 	wantSameBuckets(t, "all", store, model, math.MinInt64, math.MaxInt64)
 	wantSameBuckets(t, "part", store, model, start+5*3_600_000+1, start+75*3_600_000+12_345)
-	// A page that ends in the middle of them, and its sequel.
+	// A page that ends within a rollup, and the next page.
 	q := factory.BucketQuery{Machine: "m", From: math.MinInt64, To: math.MaxInt64, Interval: factory.Every(time.Minute), Limit: 3500}
 	got := 0
 	for pages := 0; pages == 0 || q.Cursor != ""; pages++ {
