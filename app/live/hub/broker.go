@@ -2,35 +2,35 @@ package hub
 
 import "context"
 
-// Broker carries messages between the hubs of several processes, and tells each
-// which rooms the others want. The contract is what package hubtest checks.
+// Broker carries messages between the hubs of several processes and reports which
+// rooms the other processes are interested in. Package hubtest checks the contract.
 type Broker interface {
-	// Run connects, and connects again whenever it has to, until ctx ends; it
-	// returns nil then. It is called once; the second call returns ErrRunning.
+	// Run connects, and reconnects after each loss, until ctx ends; then it
+	// returns nil. A second call returns ErrRunning.
 	Run(ctx context.Context, l Listener) error
-	// Publish sends a message to the processes that have subscribed the room.
-	// It never blocks. While there is no connection, and when too much waits,
-	// messages are dropped. message must not be changed afterwards.
+	// Publish sends a message to the processes that have subscribed to the room.
+	// It never blocks. Messages are dropped while there is no connection and when
+	// too many wait. The message must not be changed afterwards.
 	Publish(room string, message []byte)
-	// Subscribe asks for the messages of a room, and Unsubscribe for no more
-	// of them. Neither blocks; both hold across connections, and may be called
-	// before Run.
+	// Subscribe requests the messages of a room, Unsubscribe ends that. Neither
+	// blocks. Subscriptions outlive connections, and may be made before Run.
 	Subscribe(room string)
 	Unsubscribe(room string)
 }
 
-// Listener is told by a Broker, by one goroutine at a time, which holds no lock
-// of the broker's.
+// Listener receives the reports of a Broker. Its methods are called from one
+// goroutine at a time, which holds no lock of the broker that the broker's own
+// methods need.
 type Listener interface {
-	// Message brings what a process has published, perhaps this one itself.
-	// The messages of one publisher come in their order; some may be missing.
-	// message is valid until it returns.
+	// OnMessage receives what a process has published, possibly this one. The
+	// messages of one publisher arrive in order; some may be missing. The message
+	// is valid until OnMessage returns.
 	OnMessage(room string, message []byte)
-	// Wanted says that another process has subscribed a room, which it may say
-	// again at any time, or that no other process has it any more.
-	OnInterest(room string, yes bool)
-	// State says that the connection stands (nil), or why it does not. While
-	// it did not, anything may have been missed. Each time that it stands,
-	// Wanted follows for every room that is wanted.
+	// OnInterest reports that another process has subscribed to a room, possibly
+	// repeatedly, or that no other process is subscribed to it any longer.
+	OnInterest(room string, interested bool)
+	// OnState reports that the broker is connected (nil) or why it is not.
+	// Messages may have been missed while it was not. After each connection,
+	// OnInterest follows for every room that others are subscribed to.
 	OnState(err error)
 }

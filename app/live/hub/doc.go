@@ -1,15 +1,15 @@
-// Package hub delivers the frames of rooms to their members, in this process
-// and, through a Broker, in others.
+// Package hub delivers the frames of rooms to their members, in this process and,
+// through a Broker, in others.
 //
-// A room numbers its frames. A member gets every frame from the one that it
-// joined with on, in order; what it does when it can't keep up is its own
-// affair, within the rule that Frame.Key states. Deliver never blocks, so one
-// slow member holds up nobody.
+// A room numbers its frames. A member receives the frame that it joined with and
+// every later one, in order. How a member treats a client that cannot keep up is
+// up to the member, within the rule of Frame.Key. Delivery never blocks, so a
+// slow member delays nobody.
 //
-// Between processes a frame travels once per room, and only where another
-// process has members in that room. Nothing is promised there but that a loss is
-// noticed: Options.Lost then asks for a frame that repairs it.
+// Between processes an event travels once per room, and only to processes that
+// have members in that room. Messages may be lost, but a loss is detected:
+// Options.OnGap then asks for a frame that repairs the room.
 //
-// What rooms mean, what a frame holds and how it is encoded for a transport is
-// left to the users. Everything may be called concurrently.
+// The meaning of rooms, the content of frames and their encoding for a transport
+// are left to the user of the package. Everything may be called concurrently.
 package hub

@@ -2,5 +2,5 @@ package hub
 
 import "errors"
 
-// ErrRunning is returned by a second Run.
-var ErrRunning = errors.New("hub: it runs already, or has ended")
+// ErrRunning is returned by every call of Broker.Run but the first.
+var ErrRunning = errors.New("hub: Run was called before")

@@ -1,10 +1,10 @@
 package hub
 
-// Message is message for the tests outside.
+// Message gives the tests access to message.
 type Message = message
 
-// Decode is decode.
+// Decode gives the tests access to decode.
 func Decode(text []byte) (Message, error) { return decode(text) }
 
-// Encode is encode.
+// Encode gives the tests access to encode.
 func (m message) Encode() []byte { return m.encode() }

@@ -2,25 +2,24 @@ package hub
 
 import "sync"
 
-// Form is one of the ways in which a frame is written for a transport. Its
-// meaning belongs to the user.
+// Format identifies an encoding of frames, one for each transport. Its values
+// belong to the user of the package.
 type Format uint8
 
-// Forms is how many forms a frame can have.
+// Formats is the number of formats that a frame can have: values 0 to Formats-1.
 const Formats = 3
 
-// Frame is one event of a room. It is shared by all who get it and must not be
-// changed.
+// Frame is one event of a room. All members share it, so it must not be changed.
 type Frame struct {
 	Room, Event string
-	// Seq is the place of the frame in its room. One more than that of the
-	// frame before, unless a frame was replaced or lost on the way.
+	// Seq numbers the frames of a room. It is one more than that of the frame
+	// before, unless a frame was replaced or lost on the way.
 	Seq uint64
 	// Data is JSON.
 	Data []byte
-	// Key is zero for a frame that must not be left out. Frames with the same
-	// key are of one room and follow each other: where an older one still waits
-	// for a slow member, a newer one may take its place.
+	// Key is zero for a frame that must be delivered. Frames with the same key
+	// belong to one room and follow each other directly: a newer one may replace
+	// an older one that still waits for a slow member.
 	Key uint64
 
 	encodings [Formats]encoding
@@ -31,10 +30,10 @@ type encoding struct {
 	value any
 }
 
-// As returns the frame in a form. encode is called for the first one who asks
-// for that form; all others get what it returned.
-func (f *Frame) Encoded(form Format, encode func(*Frame) any) any {
-	e := &f.encodings[form]
+// Encoded returns the frame in a format. It calls encode once per format and
+// caches the result for all members.
+func (f *Frame) Encoded(format Format, encode func(*Frame) any) any {
+	e := &f.encodings[format]
 	e.once.Do(func() { e.value = encode(f) })
 	return e.value
 }

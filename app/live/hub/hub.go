@@ -7,24 +7,24 @@ import (
 )
 
 // Options configure New. The callbacks may be nil. They are called from the
-// broker's goroutines, one at a time, and must not block.
+// goroutines of the broker, one at a time, and must not block.
 type Options struct {
-	// Broker joins the hub with those of other processes; nil: it is alone.
+	// Broker connects the hub with those of other processes. Nil: there are none.
 	Broker Broker
-	// Receive gets what another hub has told. It is not delivered to anybody
-	// by itself. data is valid until it returns.
+	// OnMessage receives what another hub has published. It is not delivered to
+	// members. data is valid until it returns.
 	OnMessage func(room, event string, data []byte)
-	// Lost says that something that another hub told may be missing from a
-	// room, so that its members need a frame that makes up for it.
+	// OnGap reports that a message of another hub may be missing, so the members
+	// of the room need a frame that repairs it.
 	OnGap func(room string)
-	// Wanted says that another process has begun to want a room, or that none
-	// does any more. Tell does nothing for a room that nobody wants.
-	OnInterest func(room string, yes bool)
-	// State hears of the broker: nil when it is connected, otherwise why not.
+	// OnInterest reports that another process has become interested in a room, or
+	// that none is any longer. Publish does nothing without interest.
+	OnInterest func(room string, interested bool)
+	// OnState reports that the broker is connected (nil) or why it is not.
 	OnState func(err error)
 }
 
-// Hub has the rooms of one process.
+// Hub holds the rooms of one process. New makes one.
 type Hub struct {
 	options Options
 	peers   peers
@@ -43,8 +43,8 @@ func New(o Options) *Hub {
 	return h
 }
 
-// Run keeps the hub joined with others until ctx ends. A hub without a broker
-// just waits. It is called once at most.
+// Run runs the broker until ctx ends and returns its error. Without a broker it
+// waits for ctx. It must be called once at most.
 func (h *Hub) Run(ctx context.Context) error {
 	if h.options.Broker == nil {
 		<-ctx.Done()
@@ -53,9 +53,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	return h.options.Broker.Run(ctx, brokerListener{h})
 }
 
-// Join adds m to a room and delivers the frame that first makes for the room's
-// present seq, before any other and without one missing in between. One who is
-// in the room already gets the frame alone. first is called with the room
+// Join adds m to a room. It delivers the frame that first returns for the current
+// seq of the room; the next frame that m receives has the next seq. A member that
+// is in the room already only receives that frame. first is called with the room
 // locked.
 func (h *Hub) Join(name string, m Member, first func(seq uint64) *Frame) {
 	for {
@@ -68,7 +68,7 @@ func (h *Hub) Join(name string, m Member, first func(seq uint64) *Frame) {
 		if r.addLocked(m) {
 			h.members.Add(1)
 		} else {
-			r.run++ // what waits for m must not be replaced by what comes after this
+			r.run++ // later frames must not replace those that m received before this one
 		}
 		m.Deliver(first(r.seq))
 		h.deliveries.Add(1)
@@ -77,7 +77,7 @@ func (h *Hub) Join(name string, m Member, first func(seq uint64) *Frame) {
 	}
 }
 
-// open returns the room of that name, and makes it if it has to.
+// open returns the room, which it creates if there is none.
 func (h *Hub) open(name string) *room {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -86,14 +86,14 @@ func (h *Hub) open(name string) *room {
 		r = &room{name: name, seq: 1}
 		h.rooms[name] = r
 		if h.options.Broker != nil {
-			h.options.Broker.Subscribe(name) // with the lock, so that it can't pass an Unsubscribe
+			h.options.Broker.Subscribe(name) // under the lock, to stay in order with Unsubscribe
 		}
 	}
 	return r
 }
 
-// Leave takes m out of a room. empty reports that it was the last one there.
-// After it has returned m gets no frame of that room.
+// Leave removes m from a room. left reports whether it was a member, empty whether
+// it was the last one. After Leave has returned, m receives no frame of the room.
 func (h *Hub) Leave(name string, m Member) (left, empty bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -118,10 +118,9 @@ func (h *Hub) Leave(name string, m Member) (left, empty bool) {
 	return left, empty
 }
 
-// Emit makes data the next frame of a room and delivers it to the members in
-// this process; without any it does nothing. replaceable lets a newer
-// replaceable frame of the same event take its place where it still waits. It
-// returns how many members got it. data must not be changed afterwards.
+// Emit delivers data as the next frame of a room to the members in this process
+// and returns their number. A newer replaceable frame of the same event may
+// replace a replaceable one that still waits. data must not be changed afterwards.
 func (h *Hub) Emit(name, event string, data []byte, replaceable bool) int {
 	h.mu.Lock()
 	r := h.rooms[name]
@@ -168,15 +167,15 @@ func (h *Hub) Rooms() []string {
 	return names
 }
 
-// Stats are figures of a hub.
+// Stats are the figures of a hub.
 type Stats struct {
-	// Rooms have members in this process; Members counts one who is in two
-	// rooms twice.
+	// Rooms have members in this process. Members counts a member once for each
+	// of its rooms.
 	Rooms, Members int
 	// Deliveries counts frames times members since the start.
 	Deliveries uint64
-	// Told and Heard count the messages to and from other hubs, Gaps how often
-	// some were found missing.
+	// Published and Received count messages to and from other hubs, Gaps the
+	// detected losses.
 	Published, Received, Gaps uint64
 }
 

@@ -11,7 +11,7 @@ import (
 	"smart-factory-backend/app/live/hub"
 )
 
-// member keeps what it is given.
+// member records its frames.
 type member struct {
 	mu     sync.Mutex
 	frames []*hub.Frame
@@ -29,7 +29,7 @@ func (m *member) all() []*hub.Frame {
 	return append([]*hub.Frame(nil), m.frames...)
 }
 
-// snapshot makes the first frame of a member.
+// snapshot returns a function that makes the first frame of a member.
 func snapshot(room string) func(uint64) *hub.Frame {
 	return func(seq uint64) *hub.Frame { return &hub.Frame{Room: room, Event: "snapshot", Seq: seq} }
 }
@@ -58,11 +58,11 @@ func TestFramesAreSharedAndEncodedOnce(t *testing.T) {
 		t.Errorf("encoded %d times, want once", encoded)
 	}
 	if fa[1].Encoded(2, encode); encoded != 2 {
-		t.Error("another form is not encoded apart")
+		t.Error("another format was not encoded")
 	}
 }
 
-func TestKeysTellWhatMayBeReplaced(t *testing.T) {
+func TestFramesOfOneRunShareAKey(t *testing.T) {
 	t.Parallel()
 	h := hub.New(hub.Options{})
 	m := &member{}
@@ -76,15 +76,15 @@ func TestKeysTellWhatMayBeReplaced(t *testing.T) {
 	}
 	first := emit("r", "telemetry", true)
 	if first == 0 || emit("r", "telemetry", true) != first {
-		t.Error("telemetry in a row has not one key")
+		t.Error("consecutive telemetry has different keys")
 	}
 	if other := emit("s", "telemetry", true); other == first || emit("r", "telemetry", true) != first {
-		t.Error("another room has the same key, or matters")
+		t.Error("another room has the same key, or ends the run")
 	}
 	if emit("r", "alarm", false) != 0 {
 		t.Error("an alarm has a key")
 	}
-	// In a queue, the newer frame takes the place of the older one: it must not
+	// In a queue, a newer frame takes the position of the older one. It must not
 	// overtake the alarm.
 	second := emit("r", "telemetry", true)
 	if second == first || second == 0 {
@@ -100,7 +100,7 @@ func TestKeysTellWhatMayBeReplaced(t *testing.T) {
 	}
 }
 
-func TestLeaving(t *testing.T) {
+func TestLeaveRemovesMembersAndEmptyRooms(t *testing.T) {
 	t.Parallel()
 	h := hub.New(hub.Options{})
 	a, b := &member{}, &member{}
@@ -108,13 +108,13 @@ func TestLeaving(t *testing.T) {
 	h.Join("r", b, snapshot("r"))
 	h.Join("r", a, snapshot("r"))
 	if s := h.Stats(); s.Members != 2 || s.Rooms != 1 {
-		t.Errorf("Stats = %+v, want 2 members: joining again is asking for the first frame", s)
+		t.Errorf("Stats = %+v, want 2 members: a second Join adds none", s)
 	}
 	if left, empty := h.Leave("r", a); !left || empty {
 		t.Errorf("Leave = %v, %v", left, empty)
 	}
 	if left, _ := h.Leave("r", a); left {
-		t.Error("the second Leave says that it left")
+		t.Error("the second Leave reports a member")
 	}
 	h.Emit("r", "e", nil, false)
 	if left, empty := h.Leave("r", b); !left || !empty || h.Has("r") {
@@ -128,8 +128,7 @@ func TestLeaving(t *testing.T) {
 	}
 }
 
-// Rooms of any size keep their members apart.
-func TestMembersComeAndGo(t *testing.T) {
+func TestEmitReachesExactlyTheMembers(t *testing.T) {
 	t.Parallel()
 	h := hub.New(hub.Options{})
 	var in []*member
@@ -160,12 +159,11 @@ func TestMembersComeAndGo(t *testing.T) {
 	}
 }
 
-// Whoever joins, whenever, sees every frame after the one that it began with.
-func TestNoGapAndNoOverlap(t *testing.T) {
+func TestMembersReceiveEveryFrameOnceAfterJoin(t *testing.T) {
 	t.Parallel()
 	h := hub.New(hub.Options{})
-	keep := &member{}
-	h.Join("r", keep, snapshot("r"))
+	permanent := &member{}
+	h.Join("r", permanent, snapshot("r"))
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -208,7 +206,7 @@ func TestNoGapAndNoOverlap(t *testing.T) {
 	<-ended
 }
 
-// heard is what a hub reports of the others.
+// recorder records the callbacks of a hub.
 type recorder struct {
 	mu        sync.Mutex
 	received  []string
@@ -217,7 +215,7 @@ type recorder struct {
 	connected bool
 }
 
-// join runs a hub on the bus until the test ends.
+// runHub runs a hub until the test ends.
 func runHub(t *testing.T, broker hub.Broker) (*hub.Hub, *recorder) {
 	t.Helper()
 	e := &recorder{gaps: map[string]int{}, interest: map[string]bool{}}
@@ -258,40 +256,40 @@ func (e *recorder) eventually(t *testing.T, what string, done func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("%s: not in time; %+v", what, e)
+			t.Fatalf("%s: not within a minute; %+v", what, e)
 		}
 	}
 }
 
-func TestHubsTellEachOtherWhatIsWanted(t *testing.T) {
+func TestHubsPublishOnlyWhereThereIsInterest(t *testing.T) {
 	t.Parallel()
 	bus := hub.NewBus()
 	a, ea := runHub(t, bus.Open())
 	b, eb := runHub(t, bus.Open())
 	if a.Publish("r", "e", []byte(`1`)) {
-		t.Error("Tell says that somebody wants what nobody wants")
+		t.Error("Publish = true without interest")
 	}
 	m := &member{}
 	b.Join("r", m, snapshot("r"))
-	ea.eventually(t, "the wish", func() bool { return ea.interest["r"] })
-	eb.eventually(t, "a repair, since what came before the wish was heard is missed", func() bool { return eb.gaps["r"] == 1 })
+	ea.eventually(t, "interest", func() bool { return ea.interest["r"] })
+	eb.eventually(t, "the gap before the interest was known", func() bool { return eb.gaps["r"] == 1 })
 	for i := range 3 {
 		if !a.Publish("r", "e", fmt.Append(nil, i)) {
-			t.Error("Tell says that nobody wants the room")
+			t.Error("Publish = false, want true")
 		}
 	}
 	eb.eventually(t, "the messages", func() bool { return len(eb.received) == 3 })
 	if fmt.Sprint(eb.received) != "[r e 0 r e 1 r e 2]" || eb.gaps["r"] != 1 {
-		t.Errorf("received %v, lost %v", eb.received, eb.gaps)
+		t.Errorf("received %v, gaps %v", eb.received, eb.gaps)
 	}
 	if len(m.all()) != 1 {
-		t.Error("what another hub told is delivered without being asked for")
+		t.Error("a message of another hub was delivered to a member")
 	}
 	b.Leave("r", m)
-	ea.eventually(t, "the end of the wish", func() bool { return !ea.interest["r"] })
+	ea.eventually(t, "the end of the interest", func() bool { return !ea.interest["r"] })
 }
 
-// leaky is a broker that loses what it is told to lose.
+// lossyBroker drops the next drop messages.
 type lossyBroker struct {
 	*hub.MemoryBroker
 	mu   sync.Mutex
@@ -300,25 +298,25 @@ type lossyBroker struct {
 
 func (l *lossyBroker) Publish(room string, message []byte) {
 	l.mu.Lock()
-	lose := l.drop > 0
-	if lose {
+	drop := l.drop > 0
+	if drop {
 		l.drop--
 	}
 	l.mu.Unlock()
-	if !lose {
+	if !drop {
 		l.MemoryBroker.Publish(room, message)
 	}
 }
 
-func TestLossesAreNoticed(t *testing.T) {
+func TestLostMessagesAreReportedAsGaps(t *testing.T) {
 	t.Parallel()
 	bus := hub.NewBus()
 	broker := &lossyBroker{MemoryBroker: bus.Open()}
 	a, ea := runHub(t, broker)
 	b, eb := runHub(t, bus.Open())
 	b.Join("r", &member{}, snapshot("r"))
-	ea.eventually(t, "the wish", func() bool { return ea.interest["r"] })
-	eb.eventually(t, "the greeting", func() bool { return eb.gaps["r"] == 1 })
+	ea.eventually(t, "interest", func() bool { return ea.interest["r"] })
+	eb.eventually(t, "the gap at the start", func() bool { return eb.gaps["r"] == 1 })
 
 	broker.mu.Lock()
 	broker.drop = 2
@@ -328,18 +326,18 @@ func TestLossesAreNoticed(t *testing.T) {
 	}
 	eb.eventually(t, "the gap", func() bool { return eb.gaps["r"] == 2 && len(eb.received) == 2 })
 
-	// A cut is a loss for everybody, and what was told meanwhile is noticed even
-	// if nothing follows.
+	// A disconnection is a gap in every room. It is reported even if no message
+	// follows.
 	bus.Disconnect()
 	a.Publish("r", "e", []byte(`9`))
 	bus.Reconnect()
-	eb.eventually(t, "repairs after the cut", func() bool { return eb.gaps["r"] >= 3 })
+	eb.eventually(t, "gaps after the disconnection", func() bool { return eb.gaps["r"] >= 3 })
 	if s := b.Stats(); s.Gaps < 3 || s.Received == 0 {
 		t.Errorf("Stats = %+v", s)
 	}
 }
 
-func TestAloneOrStopped(t *testing.T) {
+func TestHubWithoutBroker(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -349,7 +347,7 @@ func TestAloneOrStopped(t *testing.T) {
 	}
 	h.Join("r", &member{}, snapshot("r"))
 	if h.Publish("r", "e", nil) || h.RemoteInterest("r") {
-		t.Error("a hub that is alone is wanted by another")
+		t.Error("a hub without a broker has remote interest")
 	}
 }
 

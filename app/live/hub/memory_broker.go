@@ -7,111 +7,99 @@ import (
 	"sync"
 )
 
-// Bus joins hubs within one process: several of them in a test, or parts of a
-// program that run side by side.
+// Bus connects the MemoryBrokers of one process, for tests and for programs that
+// run several hubs.
 type Bus struct {
 	mu      sync.Mutex
-	err     error
+	err     error // nil while connected
 	brokers []*MemoryBroker
 }
 
-// NewBus returns a bus that nobody is at.
+// NewBus returns a bus without brokers.
 func NewBus() *Bus { return &Bus{} }
 
-// ErrAway is the state of a port while its bus is cut.
-var ErrDisconnected = errors.New("hub: the bus is cut")
+// ErrDisconnected is the state of the brokers of a disconnected bus.
+var ErrDisconnected = errors.New("hub: the bus is disconnected")
 
-// Open returns another place at the bus, a Broker.
+// Open returns a new broker on the bus.
 func (b *Bus) Open() *MemoryBroker {
 	return &MemoryBroker{bus: b, rooms: map[string]bool{}, wake: make(chan struct{}, 1)}
 }
 
-// Cut ends all connections until Mend.
+// Disconnect ends the connections of all brokers until Reconnect.
 func (b *Bus) Disconnect() { b.setState(ErrDisconnected) }
 
-// Mend lets the ports connect again.
+// Reconnect connects all brokers again.
 func (b *Bus) Reconnect() { b.setState(nil) }
 
-func (b *Bus) setState(down error) {
+func (b *Bus) setState(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.err = down
-	for _, p := range b.brokers {
-		p.dropMessagesLocked()
-		p.enqueueLocked(notification{state: true, err: down})
+	b.err = err
+	for _, m := range b.brokers {
+		m.dropMessagesLocked()
+		m.enqueueLocked(notification{state: true, err: err})
 	}
-	if down == nil {
-		for _, p := range b.brokers {
-			b.sendInterestLocked(p)
+	if err == nil {
+		for _, m := range b.brokers {
+			b.sendInterestLocked(m)
 		}
 	}
 }
 
-// introduceLocked tells a port what the others want.
-func (b *Bus) sendInterestLocked(p *MemoryBroker) {
+// sendInterestLocked notifies a broker of the rooms of the others.
+func (b *Bus) sendInterestLocked(m *MemoryBroker) {
 	for _, other := range b.brokers {
 		for room := range other.rooms {
-			if other != p {
-				p.enqueueLocked(notification{room: room, interest: true})
+			if other != m {
+				m.enqueueLocked(notification{room: room, interest: true})
 			}
 		}
 	}
 }
 
-// wantedLocked reports whether a port other than p has subscribed a room.
-func (b *Bus) interestLocked(p *MemoryBroker, room string) bool {
-	return slices.ContainsFunc(b.brokers, func(other *MemoryBroker) bool { return other != p && other.rooms[room] })
+// interestLocked reports whether a broker other than m has subscribed to a room.
+func (b *Bus) interestLocked(m *MemoryBroker, room string) bool {
+	return slices.ContainsFunc(b.brokers, func(other *MemoryBroker) bool { return other != m && other.rooms[room] })
 }
 
-// Port is one place at a bus.
+// MemoryBroker is a Broker on a Bus. Bus.Open makes one.
 type MemoryBroker struct {
 	bus  *Bus
-	wake chan struct{}
+	wake chan struct{} // capacity 1: queue is not empty
 
-	// Guarded by the bus.
+	// The bus's mutex guards these.
 	started, ended bool
 	rooms          map[string]bool
 	queue          []notification
 }
 
-// notice is one call of the listener that is due.
+// notification is a pending call of the listener.
 type notification struct {
 	room     string
-	message  []byte // nil for the others
-	state    bool
+	message  []byte // OnMessage, unless nil
+	state    bool   // OnState with err
 	err      error
-	interest bool
+	interest bool // OnInterest otherwise
 }
 
-// mostWaiting bounds the messages that wait for a port.
+// maxQueued bounds the messages that wait for the listener; later ones are
+// dropped.
 const maxQueued = 4096
 
-// Run delivers to l until ctx ends.
-func (p *MemoryBroker) Run(ctx context.Context, l Listener) error {
-	b := p.bus
-	b.mu.Lock()
-	if p.started {
-		b.mu.Unlock()
+// Run is described at Broker.
+func (m *MemoryBroker) Run(ctx context.Context, l Listener) error {
+	if !m.attach() {
 		return ErrRunning
 	}
-	p.started = true
-	b.brokers = append(b.brokers, p)
-	p.enqueueLocked(notification{state: true, err: b.err})
-	if b.err == nil {
-		b.sendInterestLocked(p)
-		for room := range p.rooms {
-			p.notifyOthersLocked(notification{room: room, interest: true})
-		}
-	}
-	b.mu.Unlock()
-	defer p.detach()
+	defer m.detach()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-p.wake:
+		case <-m.wake:
 		}
-		for _, n := range p.dequeue() {
+		for _, n := range m.dequeue() {
 			n.deliver(l)
 		}
 	}
@@ -128,86 +116,110 @@ func (n notification) deliver(l Listener) {
 	}
 }
 
-func (p *MemoryBroker) detach() {
-	b := p.bus
+// attach adds the broker to the bus. It returns false if Run was called before.
+func (m *MemoryBroker) attach() bool {
+	b := m.bus
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p.ended, p.queue = true, nil
-	b.brokers = slices.DeleteFunc(b.brokers, func(other *MemoryBroker) bool { return other == p })
-	for room := range p.rooms {
-		p.withdrawLocked(room)
+	if m.started {
+		return false
+	}
+	m.started = true
+	b.brokers = append(b.brokers, m)
+	m.enqueueLocked(notification{state: true, err: b.err})
+	if b.err == nil {
+		b.sendInterestLocked(m)
+		for room := range m.rooms {
+			m.notifyOthersLocked(notification{room: room, interest: true})
+		}
+	}
+	return true
+}
+
+func (m *MemoryBroker) detach() {
+	b := m.bus
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m.ended, m.queue = true, nil
+	b.brokers = slices.DeleteFunc(b.brokers, func(other *MemoryBroker) bool { return other == m })
+	for room := range m.rooms {
+		m.withdrawLocked(room)
 	}
 }
 
-func (p *MemoryBroker) dequeue() []notification {
-	p.bus.mu.Lock()
-	defer p.bus.mu.Unlock()
-	all := p.queue
-	p.queue = nil
+// connectedLocked reports whether the broker runs on a connected bus.
+func (m *MemoryBroker) connectedLocked() bool { return m.started && !m.ended && m.bus.err == nil }
+
+func (m *MemoryBroker) dequeue() []notification {
+	m.bus.mu.Lock()
+	defer m.bus.mu.Unlock()
+	all := m.queue
+	m.queue = nil
 	return all
 }
 
-func (p *MemoryBroker) enqueueLocked(n notification) {
-	p.queue = append(p.queue, n)
+func (m *MemoryBroker) enqueueLocked(n notification) {
+	m.queue = append(m.queue, n)
 	select {
-	case p.wake <- struct{}{}:
+	case m.wake <- struct{}{}:
 	default:
 	}
 }
 
-// dropLocked forgets the messages that wait.
-func (p *MemoryBroker) dropMessagesLocked() {
-	p.queue = slices.DeleteFunc(p.queue, func(n notification) bool { return n.message != nil })
+// dropMessagesLocked discards the queued messages, but no other notification.
+func (m *MemoryBroker) dropMessagesLocked() {
+	m.queue = slices.DeleteFunc(m.queue, func(n notification) bool { return n.message != nil })
 }
 
-// spreadLocked pushes n to the other ports.
-func (p *MemoryBroker) notifyOthersLocked(n notification) {
-	for _, other := range p.bus.brokers {
-		if other != p {
+func (m *MemoryBroker) notifyOthersLocked(n notification) {
+	for _, other := range m.bus.brokers {
+		if other != m {
 			other.enqueueLocked(n)
 		}
 	}
 }
 
-func (p *MemoryBroker) withdrawLocked(room string) {
-	for _, other := range p.bus.brokers {
-		if other != p && !p.bus.interestLocked(other, room) {
+// withdrawLocked notifies the brokers for which nobody else is subscribed to a
+// room any longer.
+func (m *MemoryBroker) withdrawLocked(room string) {
+	for _, other := range m.bus.brokers {
+		if other != m && !m.bus.interestLocked(other, room) {
 			other.enqueueLocked(notification{room: room})
 		}
 	}
 }
 
-// Publish sends a message to the ports that have subscribed the room.
-func (p *MemoryBroker) Publish(room string, message []byte) {
-	b := p.bus
+// Publish is described at Broker. An empty message is dropped.
+func (m *MemoryBroker) Publish(room string, message []byte) {
+	b := m.bus
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.err != nil || !p.started || p.ended || len(message) == 0 {
+	if !m.connectedLocked() || len(message) == 0 {
 		return
 	}
 	for _, other := range b.brokers {
-		if other != p && other.rooms[room] && len(other.queue) < maxQueued {
+		if other != m && other.rooms[room] && len(other.queue) < maxQueued {
 			other.enqueueLocked(notification{room: room, message: message})
 		}
 	}
 }
 
-// Subscribe asks for the messages of a room.
-func (p *MemoryBroker) Subscribe(room string) {
-	p.bus.mu.Lock()
-	defer p.bus.mu.Unlock()
-	p.rooms[room] = true
-	if p.started && !p.ended && p.bus.err == nil {
-		p.notifyOthersLocked(notification{room: room, interest: true})
+// Subscribe is described at Broker.
+func (m *MemoryBroker) Subscribe(room string) {
+	m.bus.mu.Lock()
+	defer m.bus.mu.Unlock()
+	m.rooms[room] = true
+	if m.connectedLocked() {
+		m.notifyOthersLocked(notification{room: room, interest: true})
 	}
 }
 
-// Unsubscribe ends what Subscribe began.
-func (p *MemoryBroker) Unsubscribe(room string) {
-	p.bus.mu.Lock()
-	defer p.bus.mu.Unlock()
-	delete(p.rooms, room)
-	if p.started && !p.ended && p.bus.err == nil {
-		p.withdrawLocked(room)
+// Unsubscribe is described at Broker.
+func (m *MemoryBroker) Unsubscribe(room string) {
+	m.bus.mu.Lock()
+	defer m.bus.mu.Unlock()
+	delete(m.rooms, room)
+	if m.connectedLocked() {
+		m.withdrawLocked(room)
 	}
 }

@@ -13,7 +13,7 @@ func (m memoryNetwork) Open(*testing.T) hub.Broker { return m.bus.Open() }
 func (m memoryNetwork) Disconnect(*testing.T)      { m.bus.Disconnect() }
 func (m memoryNetwork) Reconnect(*testing.T)       { m.bus.Reconnect() }
 
-func TestMemory(t *testing.T) {
+func TestMemoryBroker(t *testing.T) {
 	t.Parallel()
 	hubtest.Run(t, func(*testing.T) hubtest.Network { return memoryNetwork{hub.NewBus()} })
 }

@@ -6,17 +6,18 @@ import (
 	"strconv"
 )
 
-// message is what travels between hubs, as JSON: it can be read where it passes,
-// and the data of a frame goes in as it is.
+// message is what hubs publish to each other. It is JSON, so an operator can watch
+// it with redis-cli, and the data of a frame is embedded without conversion.
 type message struct {
-	// Origin names the hub that sent it, Count its messages of this room.
+	// Origin identifies the hub that sent it. Count numbers its messages of this
+	// room, from 1.
 	Origin string          `json:"origin"`
 	Count  uint64          `json:"count"`
 	Event  string          `json:"event,omitempty"`
 	Data   json.RawMessage `json:"data,omitempty"`
 }
 
-var errMessage = errors.New("hub: not a message of a hub")
+var errMessage = errors.New("hub: invalid message")
 
 const (
 	maxMessage = 64 << 20
@@ -41,11 +42,11 @@ func (m message) encode() []byte {
 }
 
 func appendText(b []byte, s string) []byte {
-	text, _ := json.Marshal(s) // strings can't fail
+	text, _ := json.Marshal(s) // never fails for a string
 	return append(b, text...)
 }
 
-// decode reads what encode wrote. Its data is a copy.
+// decode parses a message. The result does not alias text.
 func decode(text []byte) (message, error) {
 	var m message
 	if len(text) > maxMessage {

@@ -7,110 +7,114 @@ import (
 	"sync/atomic"
 )
 
-// links is what a hub knows of the others: who wants which room, and how far it
-// has heard each of them.
+// peers is the state that a hub keeps about the hubs of other processes: their
+// interest in rooms, and the counts that detect lost messages.
 type peers struct {
-	origin string // names this hub for the time that it lives
+	origin string // identifies this hub in its messages
 
 	mu sync.Mutex
-	// out counts what was told of each room that another process wants.
+	// sent counts the messages that were published to each room of interest.
 	sent map[string]uint64
-	// in has the last count heard of each origin, by room.
+	// last has the count of the last message from each origin, by room.
 	last map[string]map[string]uint64
 
 	published, received, gaps atomic.Uint64
 }
 
-// mostOrigins bounds the origins that are remembered of a room: processes that
-// have gone are never reported. Forgetting one costs a repair.
+// maxOrigins bounds the origins in peers.last of one room. Nobody reports that an
+// origin has ended, so all are forgotten at the limit, which costs a repair.
 const maxOrigins = 256
 
-func (l *peers) init() {
+func (p *peers) init() {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails
-	l.origin = hex.EncodeToString(id[:])
-	l.sent, l.last = map[string]uint64{}, map[string]map[string]uint64{}
+	p.origin = hex.EncodeToString(id[:])
+	p.sent, p.last = map[string]uint64{}, map[string]map[string]uint64{}
 }
 
-// want notes that a room is wanted elsewhere, and reports whether that is new.
-func (l *peers) addInterest(room string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, found := l.sent[room]; found {
+// addInterest reports whether there was no interest in the room before.
+func (p *peers) addInterest(room string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, found := p.sent[room]; found {
 		return false
 	}
-	l.sent[room] = 0
+	p.sent[room] = 0
 	return true
 }
 
-func (l *peers) removeInterest(room string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, found := l.sent[room]
-	delete(l.sent, room)
+// removeInterest reports whether there was interest in the room before.
+func (p *peers) removeInterest(room string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, found := p.sent[room]
+	delete(p.sent, room)
 	return found
 }
 
-// hear notes a message and reports whether one before it is missing.
-func (l *peers) record(room string, m message) (gap bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	of := l.last[room]
-	if of == nil {
-		of = map[string]uint64{}
-		l.last[room] = of
+// record stores the count of a message and reports whether an earlier message of
+// its origin may be missing.
+func (p *peers) record(room string, m message) (gap bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	counts := p.last[room]
+	if counts == nil {
+		counts = map[string]uint64{}
+		p.last[room] = counts
 	}
-	last, known := of[m.Origin]
-	if !known && len(of) >= maxOrigins {
-		clear(of)
+	last, known := counts[m.Origin]
+	if !known && len(counts) >= maxOrigins {
+		clear(counts)
 	}
-	of[m.Origin] = m.Count
+	counts[m.Origin] = m.Count
 	return !known || m.Count != last+1
 }
 
-// forget drops what was heard of a room.
-func (l *peers) forgetRoom(room string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.last, room)
+// forgetRoom discards the counts of a room that has no members any longer.
+func (p *peers) forgetRoom(room string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.last, room)
 }
 
-// Tell sends an event of a room to the other hubs, if any of them wants it; it
-// reports whether one does. It does not wait.
+// Publish sends an event of a room to the hubs that are interested in it. It
+// returns false if there are none. It does not block.
 func (h *Hub) Publish(room, event string, data []byte) bool {
-	l := &h.peers
-	l.mu.Lock()
-	defer l.mu.Unlock() // so that counts go out in order
-	count, wanted := l.sent[room]
-	if !wanted {
+	p := &h.peers
+	p.mu.Lock()
+	defer p.mu.Unlock() // messages must be published in the order of their counts
+	count, interested := p.sent[room]
+	if !interested {
 		return false
 	}
-	l.sent[room] = count + 1
-	l.published.Add(1)
-	h.options.Broker.Publish(room, message{Origin: l.origin, Count: count + 1, Event: event, Data: data}.encode())
+	p.sent[room] = count + 1
+	p.published.Add(1)
+	h.options.Broker.Publish(room, message{Origin: p.origin, Count: count + 1, Event: event, Data: data}.encode())
 	return true
 }
 
-// Wanted reports whether another process wants a room.
+// RemoteInterest reports whether another process is interested in a room.
 func (h *Hub) RemoteInterest(room string) bool {
 	h.peers.mu.Lock()
 	defer h.peers.mu.Unlock()
-	_, wanted := h.peers.sent[room]
-	return wanted
+	_, interested := h.peers.sent[room]
+	return interested
 }
 
-// greeting is the event of a message that says nothing but where an origin is in
-// its count. It answers the wish for a room: what happened before was missed.
+// syncEvent marks a message that only carries the count of its origin. It answers
+// new interest in a room: the receiver has missed what came before.
 const syncEvent = ""
 
-// listener is the hub as its broker sees it.
+// brokerListener makes a hub the listener of its broker.
 type brokerListener struct{ h *Hub }
 
+// OnMessage ignores messages that are invalid, come from this hub, or belong to a
+// room that has no members any longer.
 func (l brokerListener) OnMessage(room string, text []byte) {
 	h := l.h
 	m, err := decode(text)
 	if err != nil || m.Origin == h.peers.origin || !h.Has(room) {
-		return // not one of ours, our own echo, or too late
+		return
 	}
 	h.peers.received.Add(1)
 	gap := h.peers.record(room, m)
@@ -122,20 +126,24 @@ func (l brokerListener) OnMessage(room string, text []byte) {
 	}
 }
 
-func (l brokerListener) OnInterest(room string, yes bool) {
+func (l brokerListener) OnInterest(room string, interested bool) {
 	h := l.h
-	if !yes {
-		if h.peers.removeInterest(room) && h.options.OnInterest != nil {
-			h.options.OnInterest(room, false)
-		}
-		return
+	changed := false
+	if interested {
+		changed = h.peers.addInterest(room)
+	} else {
+		changed = h.peers.removeInterest(room)
 	}
-	if h.peers.addInterest(room) && h.options.OnInterest != nil {
-		h.options.OnInterest(room, true)
+	if changed && h.options.OnInterest != nil {
+		h.options.OnInterest(room, interested)
 	}
-	h.Publish(room, syncEvent, nil)
+	if interested {
+		h.Publish(room, syncEvent, nil)
+	}
 }
 
+// OnState reports a gap in every room after a connection: anything may have been
+// missed before it.
 func (l brokerListener) OnState(err error) {
 	h := l.h
 	if h.options.OnState != nil {

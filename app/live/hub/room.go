@@ -6,33 +6,34 @@ import (
 	"sync"
 )
 
-// Member gets the frames of the rooms that it has joined. It must be usable as
-// the key of a map.
+// Member receives the frames of the rooms that it has joined. It is used as a map
+// key, so its type must be comparable.
 type Member interface {
-	// Deliver queues a frame. It must not block and must not call the hub: its
-	// room is locked. A member that can't take a frame any more is expected to
-	// end, and to leave its rooms on another goroutine.
+	// Deliver queues a frame. The room is locked meanwhile, so Deliver must not
+	// block or call the hub. A member that cannot queue a frame must close itself
+	// and leave its rooms on another goroutine.
 	Deliver(f *Frame)
 }
 
-// room is one room with members. An empty one is taken out of the hub and
-// marked gone.
+// room is a room with members. When it becomes empty it is removed from the hub
+// and closed.
 type room struct {
 	name string
 
 	mu      sync.Mutex
 	closed  bool
 	seq     uint64
-	run     uint64 // counts the runs of frames that may replace each other
+	run     uint64 // counts the runs: consecutive frames that may replace each other
 	last    string // event of the last frame
 	members []Member
-	index   map[Member]int // of the members; nil while there are few
+	index   map[Member]int // of members; nil for up to maxScan of them
 }
 
-// fewMembers is up to where looking through a list beats a map.
+// maxScan is the number of members up to which scanning the list is faster than a
+// map.
 const maxScan = 8
 
-// placeLocked returns the index of m, -1 if it is not in the room.
+// indexLocked returns the position of m in members, -1 if it is not a member.
 func (r *room) indexLocked(m Member) int {
 	if r.index == nil {
 		return slices.Index(r.members, m)
@@ -43,7 +44,7 @@ func (r *room) indexLocked(m Member) int {
 	return -1
 }
 
-// addLocked reports whether m was not in the room before.
+// addLocked adds m. It returns false if m is a member already.
 func (r *room) addLocked(m Member) bool {
 	if r.indexLocked(m) >= 0 {
 		return false
@@ -61,6 +62,7 @@ func (r *room) addLocked(m Member) bool {
 	return true
 }
 
+// removeLocked removes m. It returns false if m is not a member.
 func (r *room) removeLocked(m Member) bool {
 	at := r.indexLocked(m)
 	if at < 0 {
@@ -79,10 +81,9 @@ func (r *room) removeLocked(m Member) bool {
 
 var seed = maphash.MakeSeed()
 
-// keyLocked returns the key of a frame that the next one of its run may
-// replace; never zero. A run ends with any other frame of the room: a newer
-// frame takes the place of the older one in a queue, and must not overtake what
-// stands behind it there.
+// keyLocked returns the key of the frames of the current run, which is never zero.
+// Any other frame of the room ends the run: a newer frame takes the position of
+// the older one in a queue, and must not overtake the frames behind it.
 func (r *room) keyLocked() uint64 {
 	var b maphash.Hash
 	b.SetSeed(seed)

@@ -1,2 +1,2 @@
-// Package hubtest has the contract suite that every hub.Broker must pass.
+// Package hubtest is the contract suite that every hub.Broker must pass.
 package hubtest

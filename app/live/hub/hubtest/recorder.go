@@ -2,7 +2,6 @@ package hubtest
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -12,10 +11,10 @@ import (
 	"smart-factory-backend/app/live/hub"
 )
 
-// patience is how long anything may take on a machine that is very busy.
+// testTimeout bounds every wait, also on a busy machine.
 const testTimeout = time.Minute
 
-// end is one broker that runs, with what its listener was told.
+// recorder is the listener of a running broker and records its calls.
 type recorder struct {
 	t      *testing.T
 	broker hub.Broker
@@ -23,131 +22,130 @@ type recorder struct {
 	mu        sync.Mutex
 	messages  []string // "room message"
 	interest  map[string]bool
-	announced map[string]int // how often a room was said to be wanted
+	announced map[string]int // how often interest in a room was reported
 	states    []error
 	busy      bool
 }
 
-// open runs a broker until the test ends.
+// runBroker runs a broker until the test ends.
 func runBroker(t *testing.T, n Network) *recorder {
 	t.Helper()
-	e := &recorder{t: t, broker: n.Open(t), interest: map[string]bool{}, announced: map[string]int{}}
-	e.run()
-	return e
+	r := &recorder{t: t, broker: n.Open(t), interest: map[string]bool{}, announced: map[string]int{}}
+	r.run()
+	return r
 }
 
-func (e *recorder) run() {
+func (r *recorder) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- e.broker.Run(ctx, e) }()
-	e.t.Cleanup(func() {
+	go func() { ended <- r.broker.Run(ctx, r) }()
+	r.t.Cleanup(func() {
 		cancel()
 		select {
 		case err := <-ended:
 			if err != nil {
-				e.t.Errorf("Run = %v, want nil", err)
+				r.t.Errorf("Run = %v, want nil", err)
 			}
 		case <-time.After(testTimeout):
-			e.t.Error("Run does not end with its context")
+			r.t.Error("Run has not returned after its context ended")
 		}
 	})
 }
 
-// alone fails the test where the listener is called twice at a time.
-func (e *recorder) enter() func() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.busy {
-		e.t.Error("the listener is called by two goroutines at once")
+// enter fails the test if two calls of the listener overlap. The call ends with the
+// returned function.
+func (r *recorder) enter() func() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.busy {
+		r.t.Error("the listener is called by two goroutines at once")
 	}
-	e.busy = true
+	r.busy = true
 	return func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.busy = false
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.busy = false
 	}
 }
 
-func (e *recorder) OnMessage(room string, message []byte) {
-	defer e.enter()()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.messages = append(e.messages, room+" "+string(message))
+func (r *recorder) OnMessage(room string, message []byte) {
+	defer r.enter()()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.messages = append(r.messages, room+" "+string(message))
 }
 
-func (e *recorder) OnInterest(room string, yes bool) {
-	defer e.enter()()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.interest[room] = yes
+func (r *recorder) OnInterest(room string, yes bool) {
+	defer r.enter()()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.interest[room] = yes
 	if yes {
-		e.announced[room]++
+		r.announced[room]++
 	}
 }
 
-func (e *recorder) OnState(err error) {
-	defer e.enter()()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.states = append(e.states, err)
+func (r *recorder) OnState(err error) {
+	defer r.enter()()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.states = append(r.states, err)
 }
 
-// eventually waits until done holds of what the listener was told.
-func (e *recorder) eventually(what string, done func() bool) {
-	e.t.Helper()
+// eventually waits until done returns true. done is called with the recorder locked.
+func (r *recorder) eventually(what string, done func() bool) {
+	r.t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(testTimeout)
 	for {
-		e.mu.Lock()
+		r.mu.Lock()
 		ok := done()
-		e.mu.Unlock()
+		r.mu.Unlock()
 		if ok {
 			return
 		}
 		select {
 		case <-tick.C:
 		case <-deadline:
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			e.t.Fatalf("%s: not within %v; messages %.300q, wanted %v, states %v", what, testTimeout, e.messages, e.interest, e.states)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.t.Fatalf("%s: not within %v; messages %.300q, wanted %v, states %v", what, testTimeout, r.messages, r.interest, r.states)
 		}
 	}
 }
 
-func (e *recorder) awaitConnected() {
-	e.t.Helper()
-	e.eventually("connected", func() bool { return len(e.states) > 0 && e.states[len(e.states)-1] == nil })
+func (r *recorder) awaitConnected() {
+	r.t.Helper()
+	r.eventually("connected", func() bool { return len(r.states) > 0 && r.states[len(r.states)-1] == nil })
 }
 
-func (e *recorder) awaitDisconnected() {
-	e.t.Helper()
-	e.eventually("away", func() bool { return len(e.states) > 0 && e.states[len(e.states)-1] != nil })
+func (r *recorder) awaitDisconnected() {
+	r.t.Helper()
+	r.eventually("disconnected", func() bool { return len(r.states) > 0 && r.states[len(r.states)-1] != nil })
 }
 
-func (e *recorder) awaitInterest(room string, yes bool) {
-	e.t.Helper()
-	e.eventually("room "+room, func() bool { return e.interest[room] == yes })
+func (r *recorder) awaitInterest(room string, yes bool) {
+	r.t.Helper()
+	r.eventually("room "+room, func() bool { return r.interest[room] == yes })
 }
 
-func (e *recorder) awaitMessages(room string, message ...string) {
-	e.t.Helper()
+func (r *recorder) awaitMessages(room string, message ...string) {
+	r.t.Helper()
 	want := make([]string, len(message))
 	for i, m := range message {
 		want[i] = room + " " + m
 	}
-	e.eventually("messages", func() bool { return slices.Equal(e.messagesOf(room), want) })
+	r.eventually("messages", func() bool { return slices.Equal(r.messagesOf(room), want) })
 }
 
-// of lists the messages of a room.
-func (e *recorder) messagesOf(room string) []string {
+// messagesOf returns the recorded messages of a room.
+func (r *recorder) messagesOf(room string) []string {
 	var of []string
-	for _, m := range e.messages {
+	for _, m := range r.messages {
 		if strings.HasPrefix(m, room+" ") {
 			of = append(of, m)
 		}
 	}
 	return of
 }
-
-var errTwice = errors.New("second Run of a broker")

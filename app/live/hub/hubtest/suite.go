@@ -11,25 +11,25 @@ import (
 	"smart-factory-backend/app/live/hub"
 )
 
-// Network is where the brokers of a test meet.
+// Network connects the brokers of one test.
 type Network interface {
-	// Open returns another broker, which does not run yet.
+	// Open returns a new broker, whose Run has not been called.
 	Open(t *testing.T) hub.Broker
-	// Cut takes the connections away until Mend.
+	// Disconnect ends all connections until Reconnect.
 	Disconnect(t *testing.T)
 	Reconnect(t *testing.T)
 }
 
-// Run checks the brokers of the networks that open makes, one for each test.
+// Run runs the suite. open makes a network for each test.
 func Run(t *testing.T, open func(t *testing.T) Network) {
 	for name, test := range map[string]func(*testing.T, Network){
-		"messages reach who asked for them, in order": testDelivery,
-		"wishes are heard by the others":              testInterest,
-		"wishes from before are heard, too":           testInterestBeforeRun,
-		"any name and any message travel":             testContents,
-		"a cut is noticed and mended":                 testDisconnect,
-		"publishing never blocks":                     testPublishWhileDisconnected,
-		"life":                                        testRun,
+		"subscribers receive messages in order":         testDelivery,
+		"others learn of a subscription and its end":    testInterest,
+		"others learn of subscriptions made before Run": testInterestBeforeRun,
+		"room names and messages may be any bytes":      testContents,
+		"subscriptions survive disconnections":          testDisconnect,
+		"Publish does not block while disconnected":     testPublishWhileDisconnected,
+		"Run ends with its context and runs once":       testRun,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -40,8 +40,8 @@ func Run(t *testing.T, open func(t *testing.T) Network) {
 
 func testDelivery(t *testing.T, n Network) {
 	a, b, c := runBroker(t, n), runBroker(t, n), runBroker(t, n)
-	for _, e := range []*recorder{a, b, c} {
-		e.awaitConnected()
+	for _, r := range []*recorder{a, b, c} {
+		r.awaitConnected()
 	}
 	b.broker.Subscribe("line")
 	c.broker.Subscribe("line")
@@ -62,7 +62,7 @@ func testDelivery(t *testing.T, n Network) {
 	c.awaitMessages("other", "y")
 	a.awaitMessages("line")
 	if len(b.messagesOf("other")) > 0 || len(c.messagesOf("nobody")) > 0 {
-		t.Error("messages reached one who has not asked for them")
+		t.Error("a broker received messages of a room that it has not subscribed to")
 	}
 
 	b.broker.Unsubscribe("line")
@@ -84,7 +84,7 @@ func testInterest(t *testing.T, n Network) {
 	a.broker.Subscribe("r")
 	b.awaitInterest("r", true)
 	a.broker.Unsubscribe("r")
-	b.awaitInterest("r", false) // one's own wish does not count
+	b.awaitInterest("r", false) // a broker's own subscription is not reported to it
 	a.awaitInterest("r", true)
 	b.broker.Unsubscribe("r")
 	a.awaitInterest("r", false)
@@ -123,7 +123,7 @@ func testContents(t *testing.T, n Network) {
 	b.broker.Subscribe("machine:x")
 	a.awaitInterest("machine:x", true)
 	if b.messagesOf("*")[0] != "* \x00\r\n" || len(b.messagesOf("*")) != 2 {
-		t.Error("a room is taken for a pattern")
+		t.Error("the name of a room is used as a pattern")
 	}
 }
 
@@ -144,17 +144,17 @@ func testDisconnect(t *testing.T, n Network) {
 		late := fmt.Sprint("late", round)
 		b.broker.Subscribe(late)
 		a.mu.Lock()
-		wishes := a.announced["r"]
+		announced := a.announced["r"]
 		a.mu.Unlock()
 		n.Reconnect(t)
 		a.awaitConnected()
 		b.awaitConnected()
-		a.eventually("the wish again", func() bool { return a.announced["r"] > wishes })
+		a.eventually("the interest again", func() bool { return a.announced["r"] > announced })
 		a.awaitInterest(late, true)
 		a.broker.Publish("r", []byte("found"))
 		a.broker.Publish(late, []byte("x"))
 		b.awaitMessages(late, "x")
-		b.eventually("a message after the cut", func() bool {
+		b.eventually("a message after the reconnection", func() bool {
 			of := b.messagesOf("r")
 			return len(of) > before && of[len(of)-1] == "r found"
 		})
@@ -174,14 +174,14 @@ func testPublishWhileDisconnected(t *testing.T, n Network) {
 		a.broker.Publish("r", message)
 	}
 	if took := time.Since(begin); took > testTimeout/2 {
-		t.Errorf("100000 messages that nobody can get took %v", took)
+		t.Errorf("publishing 100000 messages while disconnected took %v", took)
 	}
 	n.Reconnect(t)
 	a.awaitConnected()
 	b.awaitConnected()
-	a.eventually("the wish again", func() bool { return a.announced["r"] > 1 })
+	a.eventually("the interest again", func() bool { return a.announced["r"] > 1 })
 	a.broker.Publish("r", []byte("end"))
-	b.eventually("the first message after it", func() bool {
+	b.eventually("the first message after the reconnection", func() bool {
 		of := b.messagesOf("r")
 		return len(of) > 0 && of[len(of)-1] == "r end"
 	})
@@ -191,12 +191,12 @@ func testRun(t *testing.T, n Network) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	b := n.Open(t)
-	e := &recorder{t: t, broker: b, interest: map[string]bool{}, announced: map[string]int{}}
-	if err := b.Run(ctx, e); err != nil {
-		t.Errorf("Run that is stopped before it starts = %v, want nil", err)
+	r := &recorder{t: t, broker: b, interest: map[string]bool{}, announced: map[string]int{}}
+	if err := b.Run(ctx, r); err != nil {
+		t.Errorf("Run with a cancelled context = %v, want nil", err)
 	}
-	if err := b.Run(context.Background(), e); !errors.Is(err, hub.ErrRunning) {
-		t.Errorf("%v = %v, want %v", errTwice, err, hub.ErrRunning)
+	if err := b.Run(context.Background(), r); !errors.Is(err, hub.ErrRunning) {
+		t.Errorf("second Run = %v, want %v", err, hub.ErrRunning)
 	}
 	b.Subscribe("r")
 	b.Publish("r", []byte("x"))

@@ -22,7 +22,7 @@ import (
 
 const testTimeout = time.Minute
 
-// redis is a server of a test's own.
+// redisServer is the Redis server of one test, a hubtest.Network.
 type redisServer struct {
 	addr string
 	port string
@@ -38,7 +38,7 @@ func startRedis(t *testing.T) *redisServer {
 	return r
 }
 
-// Mend starts the server and waits until it accepts.
+// Reconnect starts the server and waits until it accepts connections.
 func (r *redisServer) Reconnect(t *testing.T) {
 	t.Helper()
 	r.cmd = exec.Command("redis-server", "--port", r.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
@@ -61,7 +61,7 @@ func (r *redisServer) Reconnect(t *testing.T) {
 	}
 }
 
-// Cut kills the server.
+// Disconnect kills the server.
 func (r *redisServer) Disconnect(*testing.T) {
 	_ = r.cmd.Process.Kill()
 	_ = r.cmd.Wait()
@@ -88,7 +88,7 @@ func TestIntegrationContract(t *testing.T) {
 	hubtest.Run(t, func(t *testing.T) hubtest.Network { return startRedis(t) })
 }
 
-// watcher is a listener that keeps the last state.
+// recorder is a listener that records the last state and the interest.
 type recorder struct {
 	mu       sync.Mutex
 	state    error
@@ -116,14 +116,14 @@ func (w *recorder) OnState(err error) {
 	w.states++
 }
 
-// run runs a broker until the test ends.
+// runBroker runs a broker until the test ends.
 func runBroker(t *testing.T, o redisbroker.Options, panics bool) (*redisbroker.Broker, *recorder) {
 	t.Helper()
 	b, err := redisbroker.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &recorder{state: errors.New("not told"), interest: map[string]bool{}, panics: panics}
+	w := &recorder{state: errors.New("no state yet"), interest: map[string]bool{}, panics: panics}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- b.Run(ctx, w) }()
@@ -156,8 +156,7 @@ func (w *recorder) eventually(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// A server that hangs is noticed like one that is gone.
-func TestIntegrationHungServer(t *testing.T) {
+func TestIntegrationUnresponsiveServerIsDisconnected(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
 	o := r.options()
@@ -167,48 +166,45 @@ func TestIntegrationHungServer(t *testing.T) {
 	if err := r.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually(t, "noticed", func() bool { return w.state != nil })
+	w.eventually(t, "disconnected", func() bool { return w.state != nil })
 	if b.Stats().Connected {
 		t.Error("Connected is true without a server")
 	}
 	if err := r.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually(t, "back", func() bool { return w.state == nil })
+	w.eventually(t, "reconnected", func() bool { return w.state == nil })
 	if s := b.Stats(); !s.Connected || s.Connections != 2 {
-		t.Errorf("Stats = %+v, want a second session", s)
+		t.Errorf("Stats = %+v, want a second connection", s)
 	}
 }
 
-// Before there is a server, and without the right password, it keeps trying.
-func TestIntegrationServerComesLate(t *testing.T) {
+func TestIntegrationConnectsOnceTheServerStarts(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
 	r.Disconnect(t)
 	_, w := runBroker(t, r.options(), false)
-	w.eventually(t, "several tries", func() bool { return w.states > 2 })
+	w.eventually(t, "several attempts", func() bool { return w.states > 2 })
 	r.Reconnect(t)
 	w.eventually(t, "connected", func() bool { return w.state == nil })
 }
 
-// A fault in the listener ends the session, not the process.
-func TestIntegrationPanicIsContained(t *testing.T) {
+func TestIntegrationPanicOfTheListenerReconnects(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
 	b, w := runBroker(t, r.options(), true)
 	other, seen := runBroker(t, r.options(), false)
 	b.Subscribe("r")
-	seen.eventually(t, "the wish", func() bool { return seen.interest["r"] })
-	told := 0
-	w.eventually(t, "connected", func() bool { told = w.states; return w.state == nil })
+	seen.eventually(t, "interest", func() bool { return seen.interest["r"] })
+	states := 0
+	w.eventually(t, "connected", func() bool { states = w.states; return w.state == nil })
 	other.Publish("r", []byte("x"))
-	w.eventually(t, "a new session", func() bool { return w.states >= told+2 && w.state == nil })
+	w.eventually(t, "a new connection", func() bool { return w.states >= states+2 && w.state == nil })
 	if got := b.Stats().Connections; got != 2 {
-		t.Errorf("sessions = %d, want 2", got)
+		t.Errorf("Connections = %d, want 2", got)
 	}
 }
 
-// What waits while the server takes nothing is bounded, and dropped with a count.
 func TestIntegrationQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
@@ -231,21 +227,20 @@ func TestIntegrationQueueIsBounded(t *testing.T) {
 	}
 }
 
-func TestIntegrationMany(t *testing.T) {
+func TestIntegrationInterestInManyRooms(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
 	a, w := runBroker(t, r.options(), false)
-	b, seen := runBroker(t, r.options(), false)
+	_, seen := runBroker(t, r.options(), false)
 	for i := range 3000 {
 		a.Subscribe(fmt.Sprint("room", i))
 	}
-	seen.eventually(t, "all wishes", func() bool { return len(seen.interest) == 3000 })
+	seen.eventually(t, "all interest", func() bool { return len(seen.interest) == 3000 })
 	r.Disconnect(t)
-	w.eventually(t, "away", func() bool { return w.state != nil })
+	w.eventually(t, "disconnected", func() bool { return w.state != nil })
 	seen.mu.Lock()
 	clear(seen.interest)
 	seen.mu.Unlock()
 	r.Reconnect(t)
-	seen.eventually(t, "all wishes again", func() bool { return len(seen.interest) == 3000 })
-	_ = b
+	seen.eventually(t, "all interest again", func() bool { return len(seen.interest) == 3000 })
 }

@@ -6,7 +6,7 @@ import (
 	"smart-factory-backend/app/live/hub/redisbroker"
 )
 
-func TestURL(t *testing.T) {
+func TestNewValidatesTheURL(t *testing.T) {
 	t.Parallel()
 	for url, ok := range map[string]bool{
 		"redis://127.0.0.1:6379": true, "rediss://user:word@redis.example:6380": true, "unix:///run/redis.sock": true,
