@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"strings"
+
+	"smart-factory-backend/app/server"
 )
 
 // Exit codes. Service managers and scripts depend on them.
@@ -14,13 +16,16 @@ const (
 	exitInterrupted   = 130 // ended by a signal, as shells report Ctrl-C
 )
 
-// exitStatus reports err, if it isn't nil, and returns the exit code of the
-// named sub-command.
+// exitStatus reports err, if it isn't nil, with the manual's section about it, if
+// there is one. It returns the exit code of the named sub-command.
 func exitStatus(p process, name string, err error) int {
 	if err == nil {
 		return exitOK
 	}
 	_, _ = fmt.Fprintf(p.stderr, "%s: %v\n", commandPath(name), err)
+	if link := server.See(err); link != "" {
+		_, _ = fmt.Fprintf(p.stderr, "see=%s\n", link)
+	}
 	return exitFailure
 }
 

@@ -55,7 +55,7 @@ func serve(ctx context.Context, p process) int {
 	defer stop()
 	err = a.Run(ctx)
 	if errors.Is(err, cluster.ErrGaveUp) {
-		log.Error("gave up", slog.String("error", err.Error()))
+		log.Error("gave up", slog.String("error", err.Error()), slog.String("see", server.See(err)))
 		return exitWorkersFailed
 	}
 	if err == nil {

@@ -21,7 +21,7 @@ type admin struct {
 func listenAdmin(addr string, h http.Handler, log *slog.Logger) (*admin, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("ADMIN_ADDR: %w", err)
+		return nil, &sectionError{fmt.Errorf("ADMIN_ADDR: %w", err), "admin-address"}
 	}
 	return &admin{listener: l, log: log, server: &http.Server{
 		Handler:           h,
@@ -38,13 +38,13 @@ func (s *admin) run(ctx context.Context) {
 	go func() { ended <- s.server.Serve(s.listener) }()
 	select {
 	case err := <-ended:
-		s.log.Error("admin server failed", slog.String(keyError, err.Error()))
+		s.log.Error("admin server failed", slog.String(keyError, err.Error()), see("admin-address"))
 		return
 	case <-ctx.Done():
 	}
 	_ = s.server.Close() // a profile may take a minute; nobody waits for it here
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-		s.log.Error("admin server failed", slog.String(keyError, err.Error()))
+		s.log.Error("admin server failed", slog.String(keyError, err.Error()), see("admin-address"))
 	}
 }
 

@@ -189,7 +189,7 @@ func (a *App) assemble() (err error) {
 	a.control.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelError)
 	if err := a.control.Listen(); err != nil {
 		a.admin.close()
-		return fmt.Errorf("control socket: %w", err)
+		return &sectionError{fmt.Errorf("control socket: %w", err), "control-socket"}
 	}
 	return nil
 }
@@ -296,7 +296,7 @@ func (a *App) alive() bool {
 
 func (a *App) serveControl(ctx context.Context) {
 	if err := a.control.Run(ctx); err != nil {
-		a.log.Error("control socket failed", slog.String(keyError, err.Error()))
+		a.log.Error("control socket failed", slog.String(keyError, err.Error()), see("control-socket"))
 	}
 }
 
@@ -316,6 +316,10 @@ func (a *App) Reload(ctx context.Context) {
 	notify(a.log, reloading())
 	defer notify(a.log, daemon.SdNotifyReady)
 	if _, err := (operator{a}).Reload(ctx); err != nil {
-		a.log.Error("reload failed", slog.String(keyError, err.Error()))
+		attrs := []any{slog.String(keyError, err.Error())}
+		if link := See(err); link != "" {
+			attrs = append(attrs, slog.String(keySee, link))
+		}
+		a.log.Error("reload failed", attrs...)
 	}
 }

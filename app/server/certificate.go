@@ -17,7 +17,7 @@ type certificate struct {
 func (c *certificate) load() error {
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
-		return fmt.Errorf("TLS certificate: %w", err)
+		return &sectionError{fmt.Errorf("TLS certificate: %w", err), "tls-certificate"}
 	}
 	c.current.Store(&pair)
 	return nil

@@ -26,6 +26,7 @@ const (
 	keyQuota      = "cpu_quota"
 	keyReason     = "reason"
 	keyRepeated   = "repeated"
+	keySee        = "see"
 	keySlot       = "slot"
 	keyStack      = "stack"
 	keyStep       = "step"

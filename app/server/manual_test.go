@@ -1,8 +1,17 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
+
+	"smart-factory-backend/app/web"
+
+	"github.com/valyala/fasthttp"
 )
 
 // TestManualNeedsNoKey serves the manual to a client without a key, and finds it
@@ -27,5 +36,40 @@ func TestManualNeedsNoKey(t *testing.T) {
 				t.Errorf("%s %s = %d, want %d", method, path, response.StatusCode, want)
 			}
 		}
+	}
+}
+
+// TestSeeLinksLeadToSections checks that each section that the package's code
+// links to is a heading of the troubleshooting page.
+func TestSeeLinksLeadToSections(t *testing.T) {
+	t.Parallel()
+	var ctx fasthttp.RequestCtx
+	ctx.Request.SetRequestURI(web.ManualPath + "/troubleshoot")
+	web.NewManual().Serve(&ctx)
+	page := string(ctx.Response.Body())
+	link := regexp.MustCompile(`(?:see|troubleshoot)\("([^"]*)"\)|&sectionError\{.*"([^"]*)"\}`)
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range link.FindAllStringSubmatch(string(source), -1) {
+			links++
+			section := match[1] + match[2]
+			if !strings.Contains(page, fmt.Sprintf("<h2 id=%q>", section)) {
+				t.Errorf("%s links to the section %q, which the manual does not have", file, section)
+			}
+		}
+	}
+	if links < 25 {
+		t.Errorf("found %d links: the pattern misses some", links)
 	}
 }

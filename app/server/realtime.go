@@ -118,7 +118,7 @@ func (s *sessions) brokerState(err error) {
 	case err == nil:
 		s.app.log.Info("rooms joined over redis")
 	case *before == nil || errors.Is(*before, errNotYet):
-		s.app.log.Warn("redis is away; own clients are served", slog.String(keyError, err.Error()))
+		s.app.log.Warn("redis is away; own clients are served", slog.String(keyError, err.Error()), see("redis-unreachable"))
 	}
 }
 
@@ -235,7 +235,7 @@ func (s *sessions) observe(e cluster.ShutdownStep) {
 // sessionPanicked logs a panic that was contained in a session's handler.
 func (a *App) sessionPanicked(value any, stack []byte) {
 	a.sessionPanics.Inc()
-	a.log.Error("panic contained", slog.String(keyPlace, "session"), slog.String(keyValue, fmt.Sprint(value)), slog.String(keyStack, string(stack)))
+	a.log.Error("panic contained", slog.String(keyPlace, "session"), slog.String(keyValue, fmt.Sprint(value)), slog.String(keyStack, string(stack)), see("panic"))
 }
 
 // describeSessions registers the figures of sessions.

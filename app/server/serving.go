@@ -43,7 +43,7 @@ func guardProcess(dir string, log *slog.Logger) {
 	path := filepath.Join(dir, crashFile)
 	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
 		if os.Rename(path, path+".last") == nil {
-			log.Warn("an earlier process crashed", slog.String(keyFile, path+".last"))
+			log.Warn("an earlier process crashed", slog.String(keyFile, path+".last"), see("crash"))
 		}
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)

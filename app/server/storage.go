@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 
 	"smart-factory-backend/app/config"
@@ -22,7 +23,7 @@ func (a *App) openStore(ctx context.Context) (factory.Store, error) {
 		// Not the nil of a type, which is no nil any more.
 		store, err := postgres.Open(ctx, o)
 		if err != nil {
-			return nil, err
+			return nil, &sectionError{err, "database-unreachable"}
 		}
 		return store, nil
 	}
@@ -37,7 +38,7 @@ func (a *App) openStore(ctx context.Context) (factory.Store, error) {
 		OnEvent:       a.storeEvent,
 	})
 	if err != nil {
-		return nil, err
+		return nil, &sectionError{err, "store-does-not-open"}
 	}
 	return store, nil
 }
@@ -82,7 +83,7 @@ func (a *App) storeFault(err error) {
 	var embedded *store.PanicError
 	var served *postgres.PanicError
 	panicked := func(stack []byte) {
-		a.log.Error("panic contained", slog.String(keyPlace, "store"), slog.String(keyError, err.Error()), slog.String(keyStack, string(stack)))
+		a.log.Error("panic contained", slog.String(keyPlace, "store"), slog.String(keyError, err.Error()), slog.String(keyStack, string(stack)), see("panic"))
 	}
 	switch {
 	case err == nil:
@@ -92,7 +93,13 @@ func (a *App) storeFault(err error) {
 	case errors.As(err, &served):
 		panicked(served.Stack)
 	default:
-		a.log.Error("store can't commit", slog.String(keyError, err.Error()))
+		link := see("disk-full")
+		if _, served := a.config.PostgresURL(); served {
+			link = see("database-unreachable")
+		} else if errors.Is(err, fs.ErrNotExist) {
+			link = see("database-file-missing")
+		}
+		a.log.Error("store can't commit", slog.String(keyError, err.Error()), link)
 	}
 }
 
@@ -111,6 +118,14 @@ func (a *App) storeEvent(e sqlite.Event) {
 	if e.Kind == sqlite.EventChecked && e.Err == nil || e.Kind == sqlite.EventUnclean {
 		a.log.Info("store", attrs...)
 		return
+	}
+	switch e.Kind {
+	case sqlite.EventNearLimit, sqlite.EventEvicted, sqlite.EventNothingToEvict:
+		attrs = append(attrs, see("store-size-limit"))
+	case sqlite.EventDamaged, sqlite.EventChecked:
+		attrs = append(attrs, see("damaged-data"))
+	case sqlite.EventRestored:
+		attrs = append(attrs, see("database-file-missing"))
 	}
 	a.log.Warn("store", attrs...)
 }

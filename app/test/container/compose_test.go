@@ -81,7 +81,7 @@ func (p *project) addr(service, port string) string {
 	return "127.0.0.1" + published[strings.LastIndex(published, ":"):]
 }
 
-// key returns the key that was made up at the first start, as the README says.
+// key returns the generated key, by the command from the manual.
 func (p *project) key() string {
 	p.t.Helper()
 	out := p.run("run", "--rm", "-T", "secrets", "cat", "/run/secrets/API_KEYS")

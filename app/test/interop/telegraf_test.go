@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// telegrafConfig has the output of the README, a machine that is polled, and a
+// telegrafConfig has the output from the manual, a machine that is polled, and a
 // file that other programs write to. Batches are larger than a request may be.
 const telegrafConfig = `
 [agent]
@@ -157,7 +157,7 @@ func (p *process) complete(m *moulds) {
 	}
 }
 
-// TestIntegrationTelegraf: an unmodified Telegraf with the output of the README
+// TestIntegrationTelegraf: an unmodified Telegraf with the output from the manual
 // loses nothing: not of batches that are too large, nor while the server is
 // killed, nor while its store is away. Of a batch with a line that can't be
 // taken it loses that line.

@@ -59,7 +59,7 @@ var decoder = func() runtime.Decoder {
 	return serializer.NewCodecFactory(s, serializer.EnableStrict).UniversalDeserializer()
 }()
 
-// variant is what one of the commands in the README applies.
+// variant is what one of the commands in the manual applies.
 type variant struct {
 	name    string
 	text    []byte

@@ -1,0 +1,77 @@
+package server
+
+import (
+	"errors"
+	"log/slog"
+	"slices"
+
+	"smart-factory-backend/app/cluster"
+	"smart-factory-backend/app/config"
+	"smart-factory-backend/app/store/postgres"
+	"smart-factory-backend/app/store/sqlite"
+	"smart-factory-backend/app/web"
+)
+
+// see returns the attribute that links a log line to the section of the manual
+// that says what to do about it.
+func see(section string) slog.Attr { return slog.String(keySee, troubleshoot(section)) }
+
+func troubleshoot(section string) string { return web.ManualPath + "/troubleshoot#" + section }
+
+// seeEvent returns the link of an event of the cluster, and whether it has one.
+func seeEvent(e cluster.Event) (link slog.Attr, ok bool) {
+	switch e.(type) {
+	case cluster.WorkerFailed, cluster.WorkerBackoff:
+		return see("workers-keep-restarting"), true
+	case cluster.WorkerAbandoned:
+		return see("request-stuck"), true
+	case cluster.GaveUp:
+		return see("gave-up"), true
+	case cluster.PanicContained:
+		return see("panic"), true
+	case cluster.AcceptDelayed:
+		return see("too-many-open-files"), true
+	case cluster.ConnRefused:
+		return see("connection-limits"), true
+	case cluster.WorkersCapped:
+		return see("fewer-workers-than-configured"), true
+	case cluster.ForeignListener, cluster.SteeringFailed:
+		return see("foreign-listener"), true
+	}
+	return slog.Attr{}, false
+}
+
+// sectionError is an error with the section of the manual that says what to do.
+type sectionError struct {
+	error
+	section string
+}
+
+func (e *sectionError) Unwrap() error { return e.error }
+
+// storeRefusals are why an engine does not open a database that it can reach.
+var storeRefusals = []error{
+	sqlite.ErrNetworkFileSystem, sqlite.ErrInUse, sqlite.ErrForeignFile, sqlite.ErrNewerSchema, sqlite.ErrCorrupt,
+	postgres.ErrNewerSchema, postgres.ErrForeignSchema, postgres.ErrOldServer, postgres.ErrEncoding,
+}
+
+// See returns the path of the manual's section about an error from config.Load,
+// New, Run, Backup or Migrate; "" if there is none.
+func See(err error) string {
+	var known *sectionError
+	var problems config.Problems
+	var portInUse *cluster.PortInUseError
+	switch {
+	case errors.As(err, &problems):
+		return troubleshoot("invalid-configuration")
+	case errors.As(err, &portInUse):
+		return troubleshoot("port-in-use")
+	case errors.Is(err, cluster.ErrGaveUp):
+		return troubleshoot("gave-up")
+	case slices.ContainsFunc(storeRefusals, func(refusal error) bool { return errors.Is(err, refusal) }):
+		return troubleshoot("store-does-not-open")
+	case errors.As(err, &known):
+		return troubleshoot(known.section)
+	}
+	return ""
+}
