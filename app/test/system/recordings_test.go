@@ -41,7 +41,7 @@ type recorded struct {
 // stands beside the store's tests where that is not there.
 func recordings(t *testing.T) (files []string, all []recorded, whole bool) {
 	t.Helper()
-	patterns := []string{filepath.Join("..", "store", "storetest", "testdata", "*.csv")}
+	patterns := []string{filepath.Join("..", "..", "store", "storetest", "testdata", "*.csv")}
 	if folder, ok := storetest.SharedData(); ok {
 		whole = true
 		patterns = []string{filepath.Join(folder, "nab", "*.csv"), filepath.Join(folder, "skab", "*.csv")}
