@@ -80,18 +80,12 @@ func (a *App) whereStored() slog.Attr {
 
 // storeFault hears of the store's troubles and of their end.
 func (a *App) storeFault(err error) {
-	var embedded *store.PanicError
-	var served *postgres.PanicError
-	panicked := func(stack []byte) {
-		a.log.Error("panic contained", slog.String(keyPlace, "store"), slog.String(keyError, err.Error()), slog.String(keyStack, string(stack)), see("panic"))
-	}
+	var panicErr *store.PanicError
 	switch {
 	case err == nil:
 		a.log.Info("store works again")
-	case errors.As(err, &embedded):
-		panicked(embedded.Stack)
-	case errors.As(err, &served):
-		panicked(served.Stack)
+	case errors.As(err, &panicErr):
+		a.log.Error("panic contained", slog.String(keyPlace, "store"), slog.String(keyError, err.Error()), slog.String(keyStack, string(panicErr.Stack)), see("panic"))
 	default:
 		link := see("disk-full")
 		if _, served := a.config.PostgresURL(); served {

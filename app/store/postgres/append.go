@@ -15,15 +15,15 @@ func (s *Store) Append(ctx context.Context, readings []factory.Reading) (factory
 		return factory.AppendResult{}, err
 	}
 	// Fail at once while the server cannot be reached.
-	if err := s.faults.get(faultConnection); err != nil {
+	if err := s.faults.Get(faultConnection); err != nil {
 		return factory.AppendResult{}, err
 	}
 	r := requests.Get().(*request)
 	if maybeStale := s.resolve(r, readings); maybeStale {
 		// Another replica may have registered a rejected series meanwhile.
-		if err := s.registry.refresh(ctx, s, false); err != nil {
+		if err := s.registry.refresh(ctx, s); err != nil {
 			r.free()
-			return factory.AppendResult{}, s.withKind("append", err)
+			return factory.AppendResult{}, withKind("append", err)
 		}
 		s.resolve(r, readings)
 	}

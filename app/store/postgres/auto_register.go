@@ -23,7 +23,7 @@ func (c *committer) register(ctx context.Context, group []*request) error {
 	}
 	return s.inRegistryTransaction(ctx,
 		func(ctx context.Context, tx pgx.Tx, next int64) (registryChange, error) {
-			if _, pending := c.compare(group); !pending {
+			if _, pending := c.updateSeries(group); !pending {
 				return unchanged, nil
 			}
 			r := c.planRegistration(group)
@@ -40,12 +40,7 @@ func (c *committer) register(ctx context.Context, group []*request) error {
 			if len(c.batch.rows) == 0 {
 				return nil
 			}
-			ok, err := parseAppendResult(tx.Conn().PgConn().ExecParams(ctx, appendSQL,
-				c.batch.params(version, s.registryLock), appendOIDs, binaryParams, binaryResults).Read())
-			if err == nil && !ok {
-				return errStale
-			}
-			return err
+			return c.batch.write(ctx, tx.Conn(), version, s.registryLock)
 		})
 }
 

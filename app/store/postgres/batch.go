@@ -2,11 +2,12 @@ package postgres
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"math"
 	"slices"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
@@ -71,8 +72,7 @@ var (
 )
 
 // params returns the parameters of appendSQL in binary format. They are valid
-// until the next call. version is the registry's version that the rows were
-// checked against, lockKey the key of lockRegistry.
+// until the next call.
 func (b *batch) params(version, lockKey int64) [][]byte {
 	b.buf = b.buf[:0]
 	params := make([][]byte, 0, len(appendOIDs))
@@ -113,14 +113,20 @@ func (b *batch) appendArrayHeader(elementOID uint32, n int) {
 	}
 }
 
-// parseAppendResult returns the result of appendSQL. It is false if the version
-// was outdated.
-func parseAppendResult(result *pgconn.Result) (bool, error) {
+// write executes appendSQL in one round trip, as a transaction of its own unless
+// conn is in one. version is the registry's version that the rows were checked
+// against, lockKey the key of lockRegistry. If the version is outdated, write
+// stores nothing and returns errStaleRegistry.
+func (b *batch) write(ctx context.Context, conn *pgx.Conn, version, lockKey int64) error {
+	result := conn.PgConn().ExecParams(ctx, appendSQL, b.params(version, lockKey), appendOIDs, binaryParams, binaryResults).Read()
 	if result.Err != nil {
-		return false, result.Err
+		return result.Err
 	}
 	if len(result.Rows) != 1 || len(result.Rows[0]) != 1 || len(result.Rows[0][0]) != 1 {
-		return false, errUnexpectedResult
+		return errUnexpectedResult
 	}
-	return result.Rows[0][0][0] == 1, nil
+	if result.Rows[0][0][0] != 1 {
+		return errStaleRegistry
+	}
+	return nil
 }

@@ -17,7 +17,7 @@ func (s *Store) Buckets(ctx context.Context, q factory.BucketQuery) (factory.Buc
 	if err := q.Interval.Validate(); err != nil {
 		return factory.BucketPage{}, err
 	}
-	after, resumed, err := continued(bucketCursor, q.Cursor, q.Machine)
+	after, resumed, err := decodeCursorFor(bucketCursor, q.Cursor, q.Machine)
 	if err != nil {
 		return factory.BucketPage{}, err
 	}

@@ -9,33 +9,33 @@ import (
 	"smart-factory-backend/app/store"
 )
 
-// committer takes what is queued and commits it in one transaction; a Store
-// has a few. While they commit, the next group gathers; when nothing waits, a
-// single reading is committed at once.
+// committer commits queued requests in groups, one transaction each; a Store has
+// several. While they commit, the next group accumulates. A single reading is
+// committed at once if nothing else is queued.
 //
-// Two groups that are committed at the same time may become durable in either
-// order: none of their callers has an answer yet, so none has come after
-// another.
+// Groups that are committed concurrently may become durable in either order. That
+// is correct: all of their calls are concurrent.
 type committer struct {
 	store *Store
 	batch batch
 }
 
-// counters are the figures of Stats.
+// counters are the counts of Stats since the start.
 type counters struct {
 	store.CommitStats
 	expired, evicted atomic.Uint64
 }
 
-// errStale: the catalog has changed since the readings were compared with it.
-var errStale = errors.New("registry has changed")
+// errStaleRegistry means that the registry has changed since the readings were
+// checked against it.
+var errStaleRegistry = errors.New("registry has changed")
 
 // run commits until the queue is closed and empty.
 func (c *committer) run() {
 	c.store.queue.Run(c.store.options.groupReadings, c.commit, nil)
 }
 
-// commit makes the readings of group durable and answers the callers.
+// commit makes the readings of group durable and completes its requests.
 func (c *committer) commit(group []*request) {
 	s := c.store
 	readings := 0
@@ -43,16 +43,16 @@ func (c *committer) commit(group []*request) {
 		readings += len(r.entries)
 	}
 	start := time.Now()
-	err := s.faults.get(faultConnection)
+	err := s.faults.Get(faultConnection)
 	if err == nil {
 		if err = c.tryCommit(group); err != nil {
-			err = unavailable("commit", err)
+			err = store.Unavailable("commit", err)
 		}
 		switch {
 		case isConnectionError(err):
 			s.monitor.reportError(err)
 		default:
-			s.faults.set(faultCommit, err)
+			s.faults.Set(faultCommit, err)
 		}
 	}
 	if err == nil {
@@ -68,35 +68,35 @@ func (c *committer) commit(group []*request) {
 	}
 }
 
-// maxAttempts bounds how often a commit is tried that meets with what passes.
+// maxAttempts bounds the attempts of a commit that fails with retryable errors.
 const maxAttempts = 8
 
-// tryCommit is commit without the answers. An error, also one for a panic,
-// means that nothing may be acknowledged. Doing the same again is harmless:
-// nobody could tell it from a commit that came a little later.
+// tryCommit commits the readings of group, with retries. After an error, which may
+// be a panic, nothing may be acknowledged. A retry is harmless even if an earlier
+// attempt took effect: it writes the same values.
 func (c *committer) tryCommit(group []*request) (err error) {
-	defer recoverAs(&err)
+	defer store.RecoverAs(&err)
 	s := c.store
 	ctx, cancel := s.options.statementContext(context.Background())
 	defer cancel()
-	again := false // on a new connection
+	reconnected := false
 	for attempt := 1; ; attempt++ {
 		err = c.attempt(ctx, group)
-		stale := errors.Is(err, errStale)
+		stale := errors.Is(err, errStaleRegistry)
 		if err == nil || attempt >= maxAttempts && !stale || ctx.Err() != nil {
 			return err
 		}
 		switch {
-		case stale: // another replica got on, so this ends; ctx bounds it
-			err = s.registry.refresh(ctx, s, false)
+		case stale: // not counted as an attempt, but bounded by ctx
+			err = s.registry.refresh(ctx, s)
 		case sqlState(err) == codeNoPartition: // dropped by another replica
 			err = s.partitions.refresh(ctx)
 		case isRetryable(err):
 			err = nil
-		case isConnectionError(err) && !again:
-			// The server was restarted, or a pooled connection has died.
+		case isConnectionError(err) && !reconnected:
+			// The server has restarted, or a pooled connection is broken.
 			s.writePool.Reset()
-			again, err = true, nil
+			reconnected, err = true, nil
 		}
 		if err != nil {
 			return err
@@ -104,11 +104,11 @@ func (c *committer) tryCommit(group []*request) (err error) {
 	}
 }
 
-// attempt commits the group as the catalog is known now.
+// attempt commits the group once, based on the present registry cache.
 func (c *committer) attempt(ctx context.Context, group []*request) error {
 	s := c.store
-	version, newcomers := c.compare(group)
-	if newcomers {
+	version, unregistered := c.updateSeries(group)
+	if unregistered {
 		return c.register(ctx, group)
 	}
 	c.batch.fill(group)
@@ -123,36 +123,28 @@ func (c *committer) attempt(ctx context.Context, group []*request) error {
 		return err
 	}
 	defer conn.Release()
-	commit := func() error {
-		// One statement is its own transaction, and one trip to the server.
-		ok, err := parseAppendResult(conn.Conn().PgConn().ExecParams(ctx, appendSQL,
-			c.batch.params(version, s.registryLock), appendOIDs, binaryParams, binaryResults).Read())
-		if err == nil && !ok {
-			return errStale
-		}
-		return err
-	}
+	commit := func() error { return c.batch.write(ctx, conn.Conn(), version, s.registryLock) }
 	if s.options.aroundCommit != nil {
 		return s.options.aroundCommit(commit)
 	}
 	return commit()
 }
 
-// compare sets the series of all entries to those that the catalog has now,
-// and refuses what it forbids. It returns the catalog's version and whether
-// there are series to register.
-func (c *committer) compare(group []*request) (version int64, newcomers bool) {
+// updateSeries updates the series of all entries from the registry cache and
+// rejects entries that are no longer allowed. It returns the cache's version, and
+// whether some series are not registered.
+func (c *committer) updateSeries(group []*request) (version int64, unregistered bool) {
 	s := c.store
 	now := s.options.nowMillis()
 	s.registry.mu.RLock()
 	defer s.registry.mu.RUnlock()
 	version = s.registry.version
 	for _, r := range group {
-		same := r.version == version
+		current := r.version == version
 		r.version = version
 		for i := range r.entries {
 			e := &r.entries[i]
-			if e.series == nil || same && e.series.id != 0 {
+			if e.series == nil || current && e.series.id != 0 {
 				continue
 			}
 			known := s.registry.activeSeriesLocked(e.series.key)
@@ -163,7 +155,7 @@ func (c *committer) compare(group []*request) (version int64, newcomers bool) {
 				r.rejectEntry(e, store.NotRegistered(e.series.machine, e.series.metric))
 				continue
 			default:
-				newcomers = true
+				unregistered = true
 				if e.series.id != 0 { // deleted or purged meanwhile
 					e.series = &series{key: e.series.key, retention: e.series.retention}
 				}
@@ -173,5 +165,5 @@ func (c *committer) compare(group []*request) (version int64, newcomers bool) {
 			}
 		}
 	}
-	return version, newcomers
+	return version, unregistered
 }

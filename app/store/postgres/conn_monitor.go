@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -31,7 +32,7 @@ func (m *connMonitor) reportError(err error) {
 }
 
 func (m *connMonitor) setUnavailable(err error) {
-	m.store.faults.set(faultConnection, fmt.Errorf("database: %w: %w", factory.ErrUnavailable, err))
+	m.store.faults.Set(faultConnection, fmt.Errorf("database: %w: %w", factory.ErrUnavailable, err))
 }
 
 // wake makes run check the server now. It does not block.
@@ -44,7 +45,7 @@ func (m *connMonitor) wake() {
 
 // run checks the server periodically, and after wake, until ctx ends.
 func (m *connMonitor) run(ctx context.Context) {
-	tick := time.NewTicker(m.store.options.pollEvery)
+	tick := time.NewTicker(m.store.options.pollInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -58,7 +59,7 @@ func (m *connMonitor) run(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
-			m.store.faults.set(faultConnection, nil)
+			m.store.faults.Set(faultConnection, nil)
 		default:
 			m.store.readPool.Reset()
 			m.store.writePool.Reset()
@@ -70,12 +71,12 @@ func (m *connMonitor) run(ctx context.Context) {
 // check queries the server and updates the registry cache. After a fault it
 // also tests whether writes succeed.
 func (m *connMonitor) check(ctx context.Context) (err error) {
-	defer recoverAs(&err)
+	defer store.RecoverAs(&err)
 	s := m.store
 	ctx, cancel := context.WithTimeout(ctx, s.options.ConnectTimeout+responseGrace)
 	defer cancel()
-	wasUnavailable := s.faults.get(faultConnection) != nil
-	commitErr := s.faults.get(faultCommit)
+	wasUnavailable := s.faults.Get(faultConnection) != nil
+	commitErr := s.faults.Get(faultCommit)
 	conn, err := s.monitorPool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -87,9 +88,9 @@ func (m *connMonitor) check(ctx context.Context) (err error) {
 		case isConnectionError(err):
 			return err
 		case err != nil:
-			s.faults.set(faultCommit, unavailable("commit", err))
+			s.faults.Set(faultCommit, store.Unavailable("commit", err))
 		default:
-			s.faults.set(faultCommit, nil)
+			s.faults.Set(faultCommit, nil)
 		}
 	}
 	var version, bytes int64

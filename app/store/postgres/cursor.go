@@ -35,9 +35,9 @@ func decodeCursor(kind store.CursorKind, cursor string) (position, error) {
 	return position{key{p.Machine, p.Metric}, p.At}, err
 }
 
-// continued decodes the cursor of a query of one machine; see
+// decodeCursorFor decodes the cursor of a query of one machine; see
 // store.CursorKind.DecodeFor.
-func continued(kind store.CursorKind, cursor, machine string) (after position, ok bool, err error) {
+func decodeCursorFor(kind store.CursorKind, cursor, machine string) (after position, ok bool, err error) {
 	p, ok, err := kind.DecodeFor(machine, cursor)
 	return position{key{p.Machine, p.Metric}, p.At}, ok, err
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,9 +26,6 @@ var (
 	ErrEncoding = errors.New("database encoding is not UTF8")
 )
 
-// errClosed is returned by every call after Close.
-var errClosed = fmt.Errorf("store is closed: %w", factory.ErrUnavailable)
-
 // errPoolExhausted means that no connection for queries became free within the
 // connect timeout.
 var errPoolExhausted = fmt.Errorf("every database connection for queries is in use: %w", factory.ErrOverloaded)
@@ -36,10 +34,13 @@ var errPoolExhausted = fmt.Errorf("every database connection for queries is in u
 // form.
 var errUnexpectedResult = errors.New("unexpected result format")
 
-// unavailable returns an error of the kind ErrUnavailable that wraps cause.
-func unavailable(operation string, cause error) error {
-	return fmt.Errorf("%s: %w: %w", operation, factory.ErrUnavailable, cause)
-}
+// Parts of the store that can fail independently; see store.Faults.
+const (
+	faultConnection  = iota // the server is unreachable or does not accept writes
+	faultCommit             // the server is reachable, but the last commit failed
+	faultMaintenance        // the leader's last maintenance round failed
+	faultParts
+)
 
 // PostgreSQL error codes that the store handles.
 const (
@@ -65,11 +66,11 @@ func sqlState(err error) string {
 // isConnectionError reports whether err concerns the connection or the server
 // as a whole rather than one statement.
 func isConnectionError(err error) bool {
-	if _, panicked := errors.AsType[*PanicError](err); err == nil || panicked {
+	if _, panicked := errors.AsType[*store.PanicError](err); err == nil || panicked {
 		return false
 	}
 	for _, ours := range []error{
-		context.Canceled, pgx.ErrNoRows, errStale, errUnexpectedResult,
+		context.Canceled, pgx.ErrNoRows, errStaleRegistry, errUnexpectedResult,
 		factory.ErrInvalid, factory.ErrNotFound, factory.ErrPrecondition, factory.ErrOverloaded,
 	} {
 		if errors.Is(err, ours) {

@@ -20,7 +20,7 @@ type Tuning struct {
 
 // Tuned returns o with the fields of t.
 func (o Options) Tuned(t Tuning) Options {
-	o.pollEvery, o.upkeepEvery, o.rollEvery, o.startWithin = t.PollInterval, t.MaintenanceInterval, t.RollupInterval, t.StartTimeout
+	o.pollInterval, o.maintenanceInterval, o.rollupInterval, o.startTimeout = t.PollInterval, t.MaintenanceInterval, t.RollupInterval, t.StartTimeout
 	o.now, o.aroundCommit, o.committers, o.groupReadings = t.Now, t.AroundCommit, t.Committers, t.GroupReadings
 	return o
 }

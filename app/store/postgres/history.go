@@ -15,7 +15,7 @@ func (s *Store) History(ctx context.Context, q factory.HistoryQuery) (factory.Hi
 	if err := requireAtLeast("limit", q.Limit, 1); err != nil {
 		return factory.HistoryPage{}, err
 	}
-	after, resumed, err := continued(historyCursor, q.Cursor, q.Machine)
+	after, resumed, err := decodeCursorFor(historyCursor, q.Cursor, q.Machine)
 	if err != nil {
 		return factory.HistoryPage{}, err
 	}

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"smart-factory-backend/app/store"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -30,9 +32,9 @@ func (l *leader) run(ctx context.Context) {
 	for {
 		err := l.lead(ctx)
 		if l.leading.Swap(false) {
-			l.store.options.event(Event{Kind: EventFollowing, Err: err})
+			l.store.options.reportEvent(Event{Kind: EventFollowing, Err: err})
 		}
-		retry := time.NewTimer(l.store.options.pollEvery)
+		retry := time.NewTimer(l.store.options.pollInterval)
 		select {
 		case <-ctx.Done():
 			retry.Stop()
@@ -46,9 +48,9 @@ func (l *leader) run(ctx context.Context) {
 // connection is lost. It polls for the lock: a statement that waits for it
 // would hold back the server's vacuum.
 func (l *leader) lead(ctx context.Context) (err error) {
-	defer recoverAs(&err)
+	defer store.RecoverAs(&err)
 	s := l.store
-	if s.faults.get(faultConnection) != nil {
+	if s.faults.Get(faultConnection) != nil {
 		return nil // the monitor is reconnecting
 	}
 	config, err := s.options.connConfig()
@@ -67,7 +69,7 @@ func (l *leader) lead(ctx context.Context) (err error) {
 	if err := requireSynchronousCommit(ctx, conn); err != nil {
 		return err
 	}
-	poll := time.NewTicker(s.options.pollEvery)
+	poll := time.NewTicker(s.options.pollInterval)
 	defer poll.Stop()
 	for {
 		locked, err := l.tryLock(ctx, conn)
@@ -85,7 +87,7 @@ func (l *leader) lead(ctx context.Context) (err error) {
 	}
 	l.state = maintenanceState{}
 	l.leading.Store(true)
-	s.options.event(Event{Kind: EventLeading})
+	s.options.reportEvent(Event{Kind: EventLeading})
 	return l.runRounds(ctx, conn)
 }
 
@@ -101,9 +103,9 @@ func (l *leader) tryLock(ctx context.Context, conn *pgx.Conn) (locked bool, err 
 // with it the lock, is lost.
 func (l *leader) runRounds(ctx context.Context, conn *pgx.Conn) error {
 	s := l.store
-	next := time.NewTicker(s.options.upkeepEvery)
+	next := time.NewTicker(s.options.maintenanceInterval)
 	defer next.Stop()
-	ping := time.NewTicker(s.options.pollEvery)
+	ping := time.NewTicker(s.options.pollInterval)
 	defer ping.Stop()
 	for {
 		l.round.Lock()
@@ -116,7 +118,7 @@ func (l *leader) runRounds(ctx context.Context, conn *pgx.Conn) error {
 		if conn.IsClosed() || isConnectionError(err) {
 			return errors.Join(err, errors.New("the connection is lost"))
 		}
-		s.faults.set(faultMaintenance, err)
+		s.faults.Set(faultMaintenance, err)
 	waiting:
 		for {
 			select {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"smart-factory-backend/app/store"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -28,7 +30,7 @@ type maintenanceState struct {
 // runMaintenance does one round of maintenance. A task that fails does not stop
 // the others unless the connection is lost.
 func (s *Store) runMaintenance(ctx context.Context, conn *pgx.Conn, m *maintenanceState) (err error) {
-	defer recoverAs(&err)
+	defer store.RecoverAs(&err)
 	if m.deletedBefore == nil {
 		m.deletedBefore, m.vacuumed = make(map[int64]int64), make(map[string]time.Time)
 	}

@@ -11,62 +11,67 @@ import (
 // Options configure Open. Zero means the default given with each field.
 type Options struct {
 	// URL is the connection string, postgres://user:password@host:port/database
-	// with the parameters that libpq knows; it has no default. Its search_path
-	// decides the schema. Several hosts and target_session_attrs are allowed.
+	// with the parameters of libpq, including several hosts and
+	// target_session_attrs. Its search_path determines the schema. It is required.
 	URL string
-	// AutoRegister lets Append create series that it sees for the first time.
+	// AutoRegister makes Append register unknown series.
 	AutoRegister bool
-	// MaxSeries bounds the machine-metric pairs of the whole database; 100 000.
-	// A database that has more already keeps them.
+	// MaxSeries bounds the series of the whole database, and the machines; the
+	// default is 100 000. Existing series above the limit are kept.
 	MaxSeries int
-	// QueueReadings bounds the readings that wait for a commit; 262 144. No
-	// single Append may bring more.
+	// QueueReadings bounds the readings that wait for a commit, and those of a
+	// single Append; the default is 262 144.
 	QueueReadings int
-	// Retention is how long readings are kept, by observation time, where their
-	// metric does not say; 0 is for ever.
+	// Retention is how long readings are kept, by observation time, unless their
+	// metric has a retention of its own. 0 means forever.
 	Retention time.Duration
-	// MaxBytes is the size of the tables from which the oldest partitions are
-	// dropped; 0 is no limit. From nine tenths of it on there is a warning.
+	// MaxBytes is the size of the tables above which the oldest partitions are
+	// dropped. Nine tenths of it cause an EventNearLimit. 0 means no limit.
 	MaxBytes int64
-	// MaxConns bounds the connections of this process to the server; 16, at
-	// least 6.
+	// MaxConns bounds the connections of this process to the server. It must be at
+	// least 6; the default is 16.
 	MaxConns int
-	// ConnectTimeout bounds each try to connect, and how long a query waits for
-	// a connection; 5 seconds.
+	// ConnectTimeout bounds each attempt to connect, and the time that a query
+	// waits for a connection. The default is 5 s.
 	ConnectTimeout time.Duration
-	// StatementTimeout bounds each statement; 10 seconds. The server ends one
-	// that takes longer; if the server is silent too, so does the store.
+	// StatementTimeout bounds each statement. The server cancels a statement that
+	// takes longer; if it does not respond, the store closes the connection. The
+	// default is 10 s.
 	StatementTimeout time.Duration
 
-	// OnFault, where set, hears when the server can't be reached, or commits or
-	// upkeep begin to fail, and why, and gets nil when all works again. It is
-	// called by a goroutine of the store and must not block nor call the
-	// store. The cause may be a PanicError.
+	// OnFault, if not nil, is called with the cause when the server becomes
+	// unavailable, or commits or maintenance begin to fail, and with nil when
+	// everything works again. The cause may be a store.PanicError. OnFault is
+	// called from goroutines of the store and must neither block nor call the
+	// store.
 	OnFault func(error)
-	// OnEvent, where set, hears what an operator wants to know and that is no
-	// fault of the moment. It is called like OnFault.
+	// OnEvent, if not nil, is called for each Event, under the same rules as
+	// OnFault.
 	OnEvent func(Event)
 
-	// committers is how many groups are committed at once; 2.
+	// The following fields are set by tests only.
+
+	// committers is the number of concurrent commits; the default is 2.
 	committers int
-	// groupReadings is where a group of several Appends is full; 20 000.
+	// groupReadings bounds the readings of a group of several Appends; the default
+	// is 20 000.
 	groupReadings int
-	// pollEvery is how often the store looks whether the server is there and
-	// the registry has changed; a second.
-	pollEvery time.Duration
-	// upkeepEvery is how often the leader looks for work; 30 seconds.
-	upkeepEvery time.Duration
-	// rollEvery is how long what was changed waits to be rolled up; 2 minutes.
-	rollEvery time.Duration
-	// startWithin is how long Open waits for a server that is not there yet; 15
-	// seconds.
-	startWithin time.Duration
-	// now is the clock of the registry, of retention and of partitions;
+	// pollInterval is the time between checks of the server and the registry's
+	// version; the default is 1 s.
+	pollInterval time.Duration
+	// maintenanceInterval is the time between maintenance rounds; the default is
+	// 30 s.
+	maintenanceInterval time.Duration
+	// rollupInterval is the minimum time between rebuilds of the rollups that have
+	// become invalid; the default is 2 min.
+	rollupInterval time.Duration
+	// startTimeout is how long Open waits for the server; the default is 15 s.
+	startTimeout time.Duration
+	// now is the clock of the registry, retention and partitions; the default is
 	// time.Now.
 	now func() time.Time
-	// aroundCommit, where set, is called in place of each commit, which it is
-	// given; for tests of what happens when that fails, before or after it has
-	// taken effect.
+	// aroundCommit, if not nil, replaces each commit and may call it, to simulate
+	// failures before or after the commit.
 	aroundCommit func(commit func() error) error
 }
 
@@ -76,12 +81,12 @@ const (
 	defaultStatementTimeout = 10 * time.Second
 	defaultCommitters       = 2
 	defaultGroupReadings    = 20_000
-	// minConns is one for each committer, one for the registry, one for the
-	// poll, one to lead, and one to read.
+	// minConns is one connection for each committer, one for the registry, one
+	// each for the monitor and the leader, and one for queries.
 	minConns = 6
 )
 
-// validate reports all bad fields together.
+// validate returns an error that lists all invalid fields.
 func (o Options) validate() error {
 	errs := store.CheckNotNegative(
 		store.Number{Name: "MaxSeries", Value: int64(o.MaxSeries)},
@@ -100,6 +105,7 @@ func (o Options) validate() error {
 	return errors.Join(errs...)
 }
 
+// withDefaults returns o with the default of each field that is zero.
 func (o Options) withDefaults() Options {
 	store.SetDefault(&o.MaxSeries, store.DefaultMaxSeries)
 	store.SetDefault(&o.QueueReadings, store.DefaultQueueReadings)
@@ -108,26 +114,27 @@ func (o Options) withDefaults() Options {
 	store.SetDefault(&o.StatementTimeout, defaultStatementTimeout)
 	store.SetDefault(&o.committers, defaultCommitters)
 	store.SetDefault(&o.groupReadings, defaultGroupReadings)
-	store.SetDefault(&o.pollEvery, time.Second)
-	store.SetDefault(&o.upkeepEvery, 30*time.Second)
-	store.SetDefault(&o.rollEvery, 2*time.Minute)
-	store.SetDefault(&o.startWithin, 15*time.Second)
+	store.SetDefault(&o.pollInterval, time.Second)
+	store.SetDefault(&o.maintenanceInterval, 30*time.Second)
+	store.SetDefault(&o.rollupInterval, 2*time.Minute)
+	store.SetDefault(&o.startTimeout, 15*time.Second)
 	if o.now == nil {
 		o.now = time.Now
 	}
 	return o
 }
 
-func (o *Options) event(e Event) {
+// reportEvent calls OnEvent.
+func (o *Options) reportEvent(e Event) {
 	if o.OnEvent != nil {
 		o.OnEvent(e)
 	}
 }
 
-// nowMillis is the present in Unix milliseconds.
+// nowMillis returns the current time in Unix milliseconds.
 func (o *Options) nowMillis() int64 { return o.now().UnixMilli() }
 
-// expiry is the time before which readings with the given retention are
+// expiry returns the time before which readings with the given retention have
 // expired; see factory.Metric.
 func (o *Options) expiry(retention time.Duration, now int64) int64 {
 	return store.Expiry(retention, o.Retention, now)

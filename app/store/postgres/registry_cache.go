@@ -80,17 +80,17 @@ func (c *registryCache) placement(id string) (p factory.Placement, ok bool) {
 }
 
 // refresh updates the cache to a state that the database had after the call
-// began. Concurrent calls share one query. full discards the present copy.
-func (c *registryCache) refresh(ctx context.Context, s *Store, full bool) error {
+// began. Concurrent calls share one query.
+func (c *registryCache) refresh(ctx context.Context, s *Store) error {
 	started := c.refreshesStarted.Load()
 	c.refreshMu.Lock()
 	defer c.refreshMu.Unlock()
-	if c.lastRefresh > started && !full {
+	if c.lastRefresh > started {
 		return nil
 	}
 	n := c.refreshesStarted.Add(1)
 	err := s.inTransaction(ctx, s.writePool, readOnly, func(ctx context.Context, tx pgx.Tx) error {
-		return c.load(ctx, tx, full)
+		return c.load(ctx, tx, false)
 	})
 	if err != nil {
 		return fmt.Errorf("read the registry: %w", err)

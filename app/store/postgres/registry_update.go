@@ -54,6 +54,6 @@ func (s *Store) inRegistryTransaction(ctx context.Context,
 	}
 	// The change is committed, so an error here does not matter: a stale cache is
 	// refreshed before it is relied on.
-	_ = s.registry.refresh(ctx, s, false)
+	_ = s.registry.refresh(ctx, s)
 	return nil
 }

@@ -86,7 +86,7 @@ func (s *Store) updateRollups(ctx context.Context, conn *pgx.Conn, m *maintenanc
 
 // extendEligible makes more hours eligible for rollups and starts a new epoch of
 // marks, if either is useful. If there are only marks to process, it does so at
-// most once per rollEvery, so that a series whose readings are always late is
+// most once per rollupInterval, so that a series whose readings are always late is
 // not rolled up continuously. No append is running at that moment, so each
 // append is either visible to the rollups built afterwards, or adds a mark.
 func (s *Store) extendEligible(ctx context.Context, conn *pgx.Conn, r *rollupState) error {
@@ -95,7 +95,7 @@ func (s *Store) extendEligible(ctx context.Context, conn *pgx.Conn, r *rollupSta
 		return err
 	}
 	if len(starts) == 0 {
-		if time.Since(r.extendedAt) < s.options.rollEvery {
+		if time.Since(r.extendedAt) < s.options.rollupInterval {
 			return nil
 		}
 		marked := false

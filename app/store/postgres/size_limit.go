@@ -18,7 +18,7 @@ func (s *Store) enforceSizeLimit(ctx context.Context, conn *pgx.Conn, m *mainten
 	}
 	nearLimit := bytes >= s.options.MaxBytes/10*nearLimitTenths
 	if nearLimit && !m.nearLimit {
-		s.options.event(Event{Kind: EventNearLimit, Bytes: bytes})
+		s.options.reportEvent(Event{Kind: EventNearLimit, Bytes: bytes})
 	}
 	m.nearLimit = nearLimit
 	today := startOfDay(s.options.nowMillis())
@@ -35,7 +35,7 @@ func (s *Store) enforceSizeLimit(ctx context.Context, conn *pgx.Conn, m *mainten
 	}
 	nothingToEvict := bytes > s.options.MaxBytes
 	if nothingToEvict && !m.nothingToEvict {
-		s.options.event(Event{Kind: EventNothingToEvict, Bytes: bytes})
+		s.options.reportEvent(Event{Kind: EventNothingToEvict, Bytes: bytes})
 	}
 	m.nothingToEvict = nothingToEvict
 	return nil
@@ -64,7 +64,7 @@ func (s *Store) evictPartition(ctx context.Context, conn *pgx.Conn, p partition)
 	})
 	if points > 0 {
 		s.counters.evicted.Add(points)
-		s.options.event(Event{Kind: EventEvicted, Bytes: s.monitor.bytes.Load(), Points: points})
+		s.options.reportEvent(Event{Kind: EventEvicted, Bytes: s.monitor.bytes.Load(), Points: points})
 	}
 	return err
 }

@@ -24,7 +24,7 @@ type Store struct {
 	registry   registryCache
 	partitions partitionManager
 	queue      *store.Queue[*request]
-	faults     faultState
+	faults     *store.Faults
 	monitor    connMonitor
 	leader     leader
 	counters   counters
@@ -50,7 +50,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{options: o.withDefaults()}
 	s.partitions.store, s.monitor.store, s.leader.store = s, s, s
 	s.monitor.wakeup = make(chan struct{}, 1)
-	s.faults.onFault = o.OnFault
+	s.faults = store.NewFaults(faultParts, o.OnFault)
 	s.queue = store.NewQueue[*request](s.options.QueueReadings)
 	if err := s.connect(ctx); err != nil {
 		s.closePools()
@@ -135,10 +135,10 @@ func (s *Store) closePools() {
 // Ready implements factory.Store.
 func (s *Store) Ready() error {
 	if s.queue.Closed() {
-		return errClosed
+		return store.ErrClosed
 	}
 	for _, part := range []int{faultConnection, faultCommit} {
-		if err := s.faults.get(part); err != nil {
+		if err := s.faults.Get(part); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -51,15 +52,15 @@ func (s *Store) call(ctx context.Context, operation string, f func() error) erro
 	s.queryMu.RLock()
 	defer s.queryMu.RUnlock()
 	if s.closed {
-		return errClosed
+		return store.ErrClosed
 	}
 	if err := ctx.Err(); err != nil {
-		return unavailable(operation, err)
+		return store.Unavailable(operation, err)
 	}
-	if err := s.faults.get(faultConnection); err != nil {
+	if err := s.faults.Get(faultConnection); err != nil {
 		return err
 	}
-	return s.withKind(operation, f())
+	return withKind(operation, f())
 }
 
 // inTransaction runs f in a transaction on a connection from the pool, and
@@ -137,7 +138,7 @@ func (s *Store) acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn,
 
 // withKind returns err if it has a kind of package factory, else an error of
 // the kind ErrUnavailable that wraps it.
-func (s *Store) withKind(operation string, err error) error {
+func withKind(operation string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -149,5 +150,5 @@ func (s *Store) withKind(operation string, err error) error {
 			return err
 		}
 	}
-	return unavailable(operation, err)
+	return store.Unavailable(operation, err)
 }
