@@ -12,8 +12,8 @@ import (
 	"smart-factory-backend/app/socketio/redislink"
 )
 
-// Adapter is a namespace's adapter: a MemoryAdapter for the sockets of this
-// server, and Redis for the others.
+// Adapter is the adapter of a namespace. MemoryAdapter serves the sockets of this
+// server; Redis reaches the other servers. Connector.Adapter makes one.
 type Adapter struct {
 	*socketio.MemoryAdapter
 
@@ -24,7 +24,7 @@ type Adapter struct {
 	subscriptions []*redislink.Subscription
 	requests      pendingRequests
 	events        eventQueue
-	ackBroadcasts atomic.Int64 // see maxAsked
+	ackBroadcasts atomic.Int64 // limited to maxAckBroadcasts
 }
 
 var _ socketio.Adapter = (*Adapter)(nil)
@@ -45,8 +45,8 @@ func newAdapter(local *socketio.MemoryAdapter, connector *Connector) *Adapter {
 	return a
 }
 
-// Broadcast delivers to this server's sockets, and leaves the message for the
-// other servers in the queue.
+// Broadcast delivers to the sockets of this server and queues the message for the
+// other servers.
 func (a *Adapter) Broadcast(p *socketio.Packet, o *socketio.BroadcastOptions) error {
 	if err := a.MemoryAdapter.Broadcast(p, o); err != nil || o.Flags.Local {
 		return err
@@ -77,14 +77,14 @@ func (a *Adapter) BroadcastWithAck(
 	return a.MemoryAdapter.BroadcastWithAck(ctx, p, o, counted, answered)
 }
 
-// ServerCount is the number of servers that have subscribed to the namespace's
-// requests. It is an error while Redis is away.
+// ServerCount returns the number of servers that have the namespace. It is an
+// error without a connection to Redis.
 func (a *Adapter) ServerCount(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.connector.options.RequestsTimeout)
 	defer cancel()
 	subscribers, err := a.connector.link.Subscribers(ctx, a.channels.request)
 	if err != nil {
-		return 0, fmt.Errorf("count the servers: %w", err)
+		return 0, fmt.Errorf("count servers: %w", err)
 	}
 	return max(int(subscribers[a.channels.request]), 1), nil
 }
@@ -98,13 +98,13 @@ func (a *Adapter) FetchSockets(ctx context.Context, o *socketio.BroadcastOptions
 	t := targetOf(o)
 	err = a.request(ctx, &request{Type: typeRemoteFetch, Opts: &t}, func(resp *response) error {
 		if resp.Sockets == nil {
-			return fmt.Errorf("%w: an answer without sockets", errMalformed)
+			return fmt.Errorf("%w: a response without sockets", errMalformed)
 		}
-		var more []remoteSocket
-		if err := json.Unmarshal(*resp.Sockets, &more); err != nil {
+		var remote []remoteSocket
+		if err := json.Unmarshal(*resp.Sockets, &remote); err != nil {
 			return fmt.Errorf("%w: %w", errMalformed, err)
 		}
-		for _, s := range more {
+		for _, s := range remote {
 			list = append(list, socketio.SocketDetails{ID: s.ID, Handshake: s.Handshake, Rooms: s.Rooms, Data: s.Data})
 		}
 		return nil
@@ -115,8 +115,8 @@ func (a *Adapter) FetchSockets(ctx context.Context, o *socketio.BroadcastOptions
 	return list, nil
 }
 
-// AllRooms returns the rooms of all servers, sockets' own ones included, in no
-// order.
+// AllRooms returns the rooms of all servers, including those of single sockets, in
+// no particular order.
 func (a *Adapter) AllRooms(ctx context.Context) ([]string, error) {
 	rooms := map[string]bool{}
 	add := func(names []string) {
@@ -127,7 +127,7 @@ func (a *Adapter) AllRooms(ctx context.Context) ([]string, error) {
 	add(a.LocalRooms())
 	err := a.request(ctx, &request{Type: typeAllRooms}, func(resp *response) error {
 		if resp.Rooms == nil {
-			return fmt.Errorf("%w: an answer without rooms", errMalformed)
+			return fmt.Errorf("%w: a response without rooms", errMalformed)
 		}
 		add(*resp.Rooms)
 		return nil
@@ -142,8 +142,9 @@ func (a *Adapter) AllRooms(ctx context.Context) ([]string, error) {
 	return list, nil
 }
 
-// askAll sends a request to the other servers and calls each with their
-// answers, one at a time, until all have answered.
+// request sends a request to the other servers and calls each with their
+// responses, one at a time, until all have responded. It returns ErrTimeout after
+// RequestsTimeout.
 func (a *Adapter) request(ctx context.Context, req *request, each func(*response) error) error {
 	ctx, cancel := context.WithTimeout(ctx, a.connector.options.RequestsTimeout)
 	defer cancel()
@@ -151,8 +152,8 @@ func (a *Adapter) request(ctx context.Context, req *request, each func(*response
 	if err != nil {
 		return err
 	}
-	call := &serverRequest{each: each, missing: servers - 1, done: make(chan struct{})}
-	if call.missing == 0 {
+	pending := &serverRequest{each: each, missing: servers - 1, done: make(chan struct{})}
+	if pending.missing == 0 {
 		return nil
 	}
 	req.UID, req.RequestID = a.uid, randomID()
@@ -160,26 +161,26 @@ func (a *Adapter) request(ctx context.Context, req *request, each func(*response
 	if err != nil {
 		return err
 	}
-	a.requests.add(req.RequestID, call)
+	a.requests.add(req.RequestID, pending)
 	defer a.requests.remove(req.RequestID)
 	a.connector.link.Publish(a.channels.request, b)
 	select {
-	case <-call.done:
+	case <-pending.done:
 		return nil
 	case <-ctx.Done():
 	}
-	a.requests.remove(req.RequestID) // from here on nothing changes any more
-	if call.missing == 0 {
+	a.requests.remove(req.RequestID) // no response is handled after this
+	if pending.missing == 0 {
 		return nil
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
-	return fmt.Errorf("%d of %d servers did not answer: %w", call.missing, servers-1, socketio.ErrTimeout)
+	return fmt.Errorf("%d of %d servers did not respond: %w", pending.missing, servers-1, socketio.ErrTimeout)
 }
 
-// SocketsJoin acts on this server's sockets at once, and on the others when
-// their servers get to know.
+// SocketsJoin acts on the sockets of this server at once, and on other sockets when
+// their servers receive the request.
 func (a *Adapter) SocketsJoin(o *socketio.BroadcastOptions, rooms []string) error {
 	if err := a.MemoryAdapter.SocketsJoin(o, rooms); err != nil || o.Flags.Local {
 		return err
@@ -221,23 +222,23 @@ func (a *Adapter) ServerSideEmitWithAck(ctx context.Context, event socketio.Args
 	if err != nil {
 		return nil, err
 	}
-	var answers []socketio.Args
+	var responses []socketio.Args
 	err = a.request(ctx, &request{Type: typeServerSideEmit, data: data}, func(resp *response) error {
 		value := json.RawMessage("null")
 		if resp.Data != nil {
 			value = *resp.Data
 		}
-		args, err := socketio.NewArgs(append(append([]byte{'['}, value...), ']'), nil)
+		args, err := singleArg(value, nil)
 		if err != nil {
 			return fmt.Errorf("%w: %w", errMalformed, err)
 		}
-		answers = append(answers, args)
+		responses = append(responses, args)
 		return nil
 	})
-	return answers, err
+	return responses, err
 }
 
-// tellAll sends a request that nobody answers.
+// publishRequest sends a request that has no response.
 func (a *Adapter) publishRequest(req *request) error {
 	req.UID = a.uid
 	b, err := req.encode()
@@ -248,8 +249,8 @@ func (a *Adapter) publishRequest(req *request) error {
 	return nil
 }
 
-// Close gives the namespace's subscriptions up, and waits for handlers of
-// server-side events that run, for five seconds at most.
+// Close cancels the subscriptions of the namespace. It waits for a running handler
+// of a server-side event, for five seconds at most.
 func (a *Adapter) Close() error {
 	for _, s := range a.subscriptions {
 		s.Cancel()
@@ -259,9 +260,10 @@ func (a *Adapter) Close() error {
 
 const (
 	closeGrace = 5 * time.Second
-	// ackTimeout is what a request for acknowledgements without a timeout gets.
+	// ackTimeout is the default timeout of another server's broadcast with
+	// acknowledgements.
 	ackTimeout = time.Minute
-	// maxAsked is how many broadcasts of other servers may wait for this
-	// server's clients at a time; more are dropped.
+	// maxAckBroadcasts bounds the broadcasts of other servers that wait for
+	// acknowledgements of this server's clients; further ones are dropped.
 	maxAckBroadcasts = 10_000
 )

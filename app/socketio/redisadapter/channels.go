@@ -1,14 +1,18 @@
 package redisadapter
 
-import "strings"
+import (
+	"strings"
 
-// channels are the names that one namespace has on Redis.
+	"smart-factory-backend/app/socketio/redislink"
+)
+
+// channels are the Redis channels of one namespace.
 type channels struct {
-	broadcast       string // and what all rooms' channels begin with
-	pattern         string // matches broadcast and all rooms' channels
+	broadcast       string // also the prefix of the channels of all rooms
+	pattern         string // matches broadcast and the channels of all rooms
 	request         string
 	response        string
-	privateResponse string // responses to requests of ours
+	privateResponse string // responses to this adapter alone
 }
 
 func channelsOf(key, nsp, uid string) channels {
@@ -16,19 +20,14 @@ func channelsOf(key, nsp, uid string) channels {
 	response := key + "-response#" + nsp + "#"
 	return channels{
 		broadcast:       broadcast,
-		pattern:         globEscape(broadcast) + "*",
+		pattern:         redislink.EscapePattern(broadcast) + "*",
 		request:         key + "-request#" + nsp + "#",
 		response:        response,
 		privateResponse: response + uid + "#",
 	}
 }
 
-// globEscape makes a pattern that matches s alone.
-func globEscape(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(s)
-}
-
-// ofRoom returns the channel of a broadcast to the given rooms.
+// broadcastTo returns the channel for broadcasts to rooms.
 func (c channels) broadcastTo(rooms []string) string {
 	if len(rooms) == 1 {
 		return c.broadcast + rooms[0] + "#"
@@ -36,8 +35,8 @@ func (c channels) broadcastTo(rooms []string) string {
 	return c.broadcast
 }
 
-// room returns the room of a channel that pattern has matched, "" for the
-// channel without one. A room may contain anything, "#" too.
+// roomOf returns the room of a channel that pattern matches, "" for the channel
+// without one. A room may contain any character, also "#".
 func (c channels) roomOf(channel string) (room string, ok bool) {
 	rest, ok := strings.CutPrefix(channel, c.broadcast)
 	if !ok {

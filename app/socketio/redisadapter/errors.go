@@ -6,9 +6,9 @@ import (
 	"smart-factory-backend/app/socketio/redislink"
 )
 
-// errMalformed is wrapped by all that says what a peer published is not to be
-// understood. Such a message is dropped and counted, nothing more.
+// errMalformed is wrapped by every error about a message that cannot be decoded.
+// Such a message is dropped and counted.
 var errMalformed = errors.New("malformed message")
 
-// ErrRunning is returned by Run to all callers but the first.
+// ErrRunning is returned by every call of Run but the first.
 var ErrRunning = redislink.ErrRunning

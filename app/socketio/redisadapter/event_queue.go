@@ -6,71 +6,72 @@ import (
 	"time"
 )
 
-var errHandlerRunning = errors.New("a handler of a server-side event does not return")
+var errHandlerRunning = errors.New("a handler of a server-side event has not returned")
 
-// serial runs functions one after the other, on a goroutine that it has only
-// while there are any.
+// eventQueue runs the handlers of server-side events in order, one at a time. Its
+// goroutine exists only while there are any.
 type eventQueue struct {
-	limit int // that may wait
+	limit int // of waiting handlers
 
 	mu      sync.Mutex
 	waiting []func()
-	busy    bool
+	running bool // the goroutine exists
 	closed  bool
 	wg      sync.WaitGroup
 }
 
-// do has f run after those before it, and does not wait. It reports false if
-// too many wait, or after close.
-func (s *eventQueue) enqueue(f func()) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || len(s.waiting) >= s.limit {
+// enqueue runs f after the handlers before it. It does not wait. It returns false
+// if the queue is full or closed.
+func (q *eventQueue) enqueue(f func()) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || len(q.waiting) >= q.limit {
 		return false
 	}
-	s.waiting = append(s.waiting, f)
-	if !s.busy {
-		s.busy = true
-		s.wg.Go(s.run)
+	q.waiting = append(q.waiting, f)
+	if !q.running {
+		q.running = true
+		q.wg.Go(q.run)
 	}
 	return true
 }
 
-// work runs what waits. A function may end the goroutine: then another goes on.
-func (s *eventQueue) run() {
+// run runs the waiting handlers. A handler may end the goroutine with
+// runtime.Goexit; then another one continues.
+func (q *eventQueue) run() {
 	finished := false
 	defer func() {
 		if !finished {
-			s.wg.Go(s.run)
+			q.wg.Go(q.run)
 		}
 	}()
-	for f := s.dequeue(); f != nil; f = s.dequeue() {
+	for f := q.dequeue(); f != nil; f = q.dequeue() {
 		f()
 	}
 	finished = true
 }
 
-func (s *eventQueue) dequeue() func() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.waiting) == 0 {
-		s.waiting, s.busy = nil, false
+func (q *eventQueue) dequeue() func() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		q.waiting, q.running = nil, false
 		return nil
 	}
-	f := s.waiting[0]
-	s.waiting[0] = nil
-	s.waiting = s.waiting[1:]
+	f := q.waiting[0]
+	q.waiting[0] = nil
+	q.waiting = q.waiting[1:]
 	return f
 }
 
-// close drops what waits, and waits for what runs, but not longer than grace.
-func (s *eventQueue) close(grace time.Duration) error {
-	s.mu.Lock()
-	s.closed, s.waiting = true, nil
-	s.mu.Unlock()
+// close drops the waiting handlers and waits up to grace for the running one.
+func (q *eventQueue) close(grace time.Duration) error {
+	q.mu.Lock()
+	q.closed, q.waiting = true, nil
+	q.mu.Unlock()
 	ended := make(chan struct{})
-	go func() { // ends with what runs
-		s.wg.Wait()
+	go func() { // ends with the running handler
+		q.wg.Wait()
 		close(ended)
 	}()
 	timer := time.NewTimer(grace)

@@ -5,12 +5,14 @@ import (
 	"strings"
 )
 
-// withoutSecrets returns a handshake without what the client proves itself with.
+// redactHandshake returns a handshake without the credentials of the client: the
+// auth payload and the headers that carry keys, tokens and cookies. It returns an
+// empty object for a handshake that it cannot parse.
 func redactHandshake(handshake json.RawMessage) json.RawMessage {
-	nothing := json.RawMessage("{}")
-	var all, headers map[string]json.RawMessage
-	if json.Unmarshal(handshake, &all) != nil || json.Unmarshal(all["headers"], &headers) != nil {
-		return nothing
+	empty := json.RawMessage("{}")
+	var fields, headers map[string]json.RawMessage
+	if json.Unmarshal(handshake, &fields) != nil || json.Unmarshal(fields["headers"], &headers) != nil {
+		return empty
 	}
 	for name := range headers {
 		switch strings.ToLower(name) {
@@ -18,13 +20,13 @@ func redactHandshake(handshake json.RawMessage) json.RawMessage {
 			delete(headers, name)
 		}
 	}
-	kept, err := json.Marshal(headers)
+	redacted, err := json.Marshal(headers)
 	if err != nil {
-		return nothing
+		return empty
 	}
-	all["headers"], all["auth"] = kept, nothing
-	if kept, err = json.Marshal(all); err != nil {
-		return nothing
+	fields["headers"], fields["auth"] = redacted, empty
+	if redacted, err = json.Marshal(fields); err != nil {
+		return empty
 	}
-	return kept
+	return redacted
 }

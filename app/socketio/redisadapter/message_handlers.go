@@ -8,11 +8,11 @@ import (
 	"smart-factory-backend/app/socketio"
 )
 
-// maxServerEvents is how many server-side events of a namespace may wait for
-// their handlers; more are dropped.
+// maxServerEvents bounds the server-side events of a namespace that wait for their
+// handlers; further ones are dropped.
 const maxServerEvents = 1024
 
-// onBroadcast is called with what arrives on the broadcast channels.
+// onBroadcast handles a message of the broadcast channels.
 func (a *Adapter) onBroadcast(channel, message string) {
 	room, ok := a.channels.roomOf(channel)
 	if !ok || room != "" && !a.Wants(room) {
@@ -26,10 +26,10 @@ func (a *Adapter) onBroadcast(channel, message string) {
 	if m.uid == a.uid || m.event.nsp != a.nsp {
 		return
 	}
-	_ = a.MemoryAdapter.Broadcast(m.event.packet(), localOptions(m.target, m.flags)) // closed: nobody to deliver to
+	_ = a.MemoryAdapter.Broadcast(m.event.packet(), localOptions(m.target, m.flags)) // fails only if the adapter is closed
 }
 
-// onRequest is called with what arrives on the request channel.
+// onRequest handles a message of the request channel.
 func (a *Adapter) onRequest(channel, message string) {
 	req, err := decodeRequest([]byte(message))
 	if err != nil {
@@ -37,7 +37,7 @@ func (a *Adapter) onRequest(channel, message string) {
 		return
 	}
 	if req.UID == a.uid {
-		return // done before it was published
+		return // this adapter acted on it before publishing it
 	}
 	switch req.Type {
 	case typeSockets:
@@ -63,37 +63,7 @@ func socketIDs(sockets []*socketio.Socket) roomList {
 	return list
 }
 
-// The responses always have their lists: a peer that misses one waits for
-// its timeout.
-type (
-	socketIDsResponse struct {
-		RequestID string   `json:"requestId"`
-		Sockets   roomList `json:"sockets"`
-	}
-	roomsResponse struct {
-		RequestID string   `json:"requestId"`
-		Rooms     roomList `json:"rooms"`
-	}
-	socketsResponse struct {
-		RequestID string         `json:"requestId"`
-		Sockets   []remoteSocket `json:"sockets"`
-	}
-	emptyResponse struct {
-		RequestID string `json:"requestId"`
-	}
-	valueResponse struct {
-		Type      messageType     `json:"type"`
-		RequestID string          `json:"requestId"`
-		Data      json.RawMessage `json:"data"`
-	}
-	countResponse struct {
-		Type        messageType `json:"type"`
-		RequestID   string      `json:"requestId"`
-		ClientCount int         `json:"clientCount"`
-	}
-)
-
-// answer publishes a response in JSON.
+// respond publishes a response in JSON.
 func (a *Adapter) respond(req *request, response any) {
 	if b, err := json.Marshal(response); err == nil {
 		a.connector.link.Publish(a.responseChannel(req), b)
@@ -110,7 +80,7 @@ func (a *Adapter) responseChannel(req *request) string {
 func (a *Adapter) respondSockets(req *request) {
 	found, err := a.MemoryAdapter.FetchSockets(context.Background(), localOptions(*req.Opts, flags{}))
 	if err != nil {
-		found = nil // an empty answer is better than none
+		found = nil // without a response the other server would wait for its timeout
 	}
 	list := make([]remoteSocket, len(found))
 	for i, d := range found {
@@ -122,8 +92,9 @@ func (a *Adapter) respondSockets(req *request) {
 	a.respond(req, socketsResponse{req.RequestID, list})
 }
 
-// move makes sockets of this server join, leave or disconnect: those that the
-// request selects, or in its old form one, whose server alone answers.
+// handleMembership makes sockets of this server join rooms, leave rooms or
+// disconnect. The old form of the request selects one socket; the server that has
+// it responds, the others do not.
 func (a *Adapter) handleMembership(req *request) {
 	o, rooms := &socketio.BroadcastOptions{Rooms: []string{req.SID}, Flags: socketio.Flags{Local: true}}, []string(req.Rooms)
 	if req.Opts != nil {
@@ -156,7 +127,7 @@ func (a *Adapter) hasSocket(sid string) bool {
 	return false
 }
 
-// serverSide has a server-side event handled, after those before it.
+// handleServerSideEmit queues a server-side event for its handlers.
 func (a *Adapter) handleServerSideEmit(req *request) {
 	data, err := json.Marshal(req.Data)
 	if err != nil {
@@ -167,12 +138,12 @@ func (a *Adapter) handleServerSideEmit(req *request) {
 		a.connector.drop(a.channels.request, err)
 		return
 	}
-	var answer func(socketio.Args)
+	var ack func(socketio.Args)
 	if req.RequestID != "" {
-		answer = func(value socketio.Args) { a.respondServerSideEmit(req, value) }
+		ack = func(value socketio.Args) { a.respondServerSideEmit(req, value) }
 	}
-	if !a.events.enqueue(func() { a.Namespace().ServerSideEvent(event, answer) }) {
-		a.connector.drop(a.channels.request, errors.New("too many server-side events wait"))
+	if !a.events.enqueue(func() { a.Namespace().ServerSideEvent(event, ack) }) {
+		a.connector.drop(a.channels.request, errors.New("too many queued server-side events"))
 	}
 }
 
@@ -187,11 +158,12 @@ func (a *Adapter) respondServerSideEmit(req *request, value socketio.Args) {
 	}
 	b, err := json.Marshal(valueResponse{typeServerSideEmit, req.RequestID, data})
 	if err == nil {
-		a.connector.link.Publish(a.channels.response, b) // the general channel, always
+		a.connector.link.Publish(a.channels.response, b) // Node servers expect it on the general channel
 	}
 }
 
-// ask broadcasts with acknowledgement to this server's sockets, for another.
+// handleBroadcastWithAck broadcasts to the sockets of this server and publishes
+// their acknowledgements.
 func (a *Adapter) handleBroadcastWithAck(req *request) {
 	if req.event.nsp != a.nsp {
 		return
@@ -202,7 +174,7 @@ func (a *Adapter) handleBroadcastWithAck(req *request) {
 	}
 	if a.ackBroadcasts.Add(1) > maxAckBroadcasts {
 		a.ackBroadcasts.Add(-1)
-		a.connector.drop(a.channels.request, errors.New("too many broadcasts wait for acknowledgements"))
+		a.connector.drop(a.channels.request, errors.New("too many broadcasts with acknowledgements"))
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
@@ -218,18 +190,18 @@ func (a *Adapter) handleBroadcastWithAck(req *request) {
 			a.connector.link.Publish(a.responseChannel(req), b)
 		}
 	}
-	// The timeout releases the context: nobody knows when the last has answered.
+	// Only the timeout releases the context: the last acknowledgement is not known.
 	context.AfterFunc(ctx, func() {
 		cancel()
 		a.ackBroadcasts.Add(-1)
 	})
 	if err := a.MemoryAdapter.BroadcastWithAck(ctx, req.event.packet(), localOptions(*req.Opts, req.flags), counted, answered); err != nil {
 		cancel()
-		counted(0) // or the other server waits
+		counted(0) // without it the other server would wait
 	}
 }
 
-// onResponse is called with what arrives on the response channels.
+// onResponse handles a message of the response channels.
 func (a *Adapter) onResponse(channel, message string) {
 	resp, err := decodeResponse([]byte(message))
 	if err == nil {

@@ -6,94 +6,98 @@ import (
 	"smart-factory-backend/app/socketio"
 )
 
-// call is a request of ours that waits for answers.
+// responseHandler is a request of this server that waits for responses.
 type responseHandler interface {
-	// answer takes an answer, with pending's mutex held.
+	// handle processes a response. The mutex of pendingRequests is held.
 	handle(resp *response) error
 }
 
-// pending are the requests of a namespace that wait for answers.
+// pendingRequests are the requests of a namespace that wait for responses.
 type pendingRequests struct {
 	mu       sync.Mutex
-	handlers map[string]responseHandler
+	handlers map[string]responseHandler // by requestId
 }
 
-func (p *pendingRequests) add(id string, c responseHandler) {
+func (p *pendingRequests) add(id string, h responseHandler) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.handlers == nil {
 		p.handlers = map[string]responseHandler{}
 	}
-	p.handlers[id] = c
+	p.handlers[id] = h
 }
 
-// remove forgets a request: once it has returned, the call gets no answer
-// any more.
+// remove ends a request: its handler is not called after remove has returned.
 func (p *pendingRequests) remove(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.handlers, id)
 }
 
-// answer passes a response on. One to nobody here is for another server: they
-// share the channel.
+// handle passes a response to its request. Responses with an unknown id are for
+// other servers, which share the channel.
 func (p *pendingRequests) handle(resp *response) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c := p.handlers[resp.RequestID]; c != nil {
-		return c.handle(resp)
+	if h := p.handlers[resp.RequestID]; h != nil {
+		return h.handle(resp)
 	}
 	return nil
 }
 
-// serverCall waits for one answer of each other server.
+// serverRequest waits for one response from each other server.
 type serverRequest struct {
 	each    func(*response) error
-	missing int
-	done    chan struct{} // closed with the last answer
+	missing int           // responses
+	done    chan struct{} // closed with the last response
 }
 
-func (c *serverRequest) handle(resp *response) error {
-	if c.missing == 0 {
+func (r *serverRequest) handle(resp *response) error {
+	if r.missing == 0 {
 		return nil
 	}
-	if err := c.each(resp); err != nil {
+	if err := r.each(resp); err != nil {
 		return err
 	}
-	if c.missing--; c.missing == 0 {
-		close(c.done)
+	if r.missing--; r.missing == 0 {
+		close(r.done)
 	}
 	return nil
 }
 
-// ackCall passes the clients' acknowledgements on. A server says how many
-// clients it has asked before it passes on what they answer, so whatever is
-// more than that is nobody's answer.
+// ackRequest waits for the acknowledgements of clients. A server reports the
+// number of its clients before their acknowledgements, so any acknowledgement
+// beyond that number is invalid and ignored.
 type ackRequest struct {
 	counted  func(clients int)
 	answered func(socketio.Args)
-	done     <-chan struct{} // closed when nobody waits any more
-	missing  int
+	done     <-chan struct{} // closed when nobody waits any longer
+	missing  int             // acknowledgements of the clients reported so far
 }
 
-func (c *ackRequest) handle(resp *response) error {
+func (r *ackRequest) handle(resp *response) error {
 	select {
-	case <-c.done:
+	case <-r.done:
 		return nil
 	default:
 	}
 	switch {
 	case resp.Type == nil:
 	case *resp.Type == typeBroadcastClientCount && resp.ClientCount != nil:
-		c.missing += *resp.ClientCount
-		c.counted(*resp.ClientCount)
-	case *resp.Type == typeBroadcastAck && resp.ack != nil && c.missing > 0:
-		c.missing--
-		args, err := socketio.NewArgs(append(append([]byte{'['}, resp.ack...), ']'), resp.attachments)
+		r.missing += *resp.ClientCount
+		r.counted(*resp.ClientCount)
+	case *resp.Type == typeBroadcastAck && resp.ack != nil && r.missing > 0:
+		r.missing--
+		args, err := singleArg(resp.ack, resp.attachments)
 		if err != nil {
 			return err
 		}
-		c.answered(args)
+		r.answered(args)
 	}
 	return nil
+}
+
+// singleArg returns arguments that consist of one JSON value.
+func singleArg(value []byte, attachments [][]byte) (socketio.Args, error) {
+	return socketio.NewArgs(append(append([]byte{'['}, value...), ']'), attachments)
 }

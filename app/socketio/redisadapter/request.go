@@ -10,10 +10,11 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// kindOf is the type of a request or response, as a number on the wire.
+// messageType is the type of a request or response.
 type messageType int
 
 const (
+	typeMissing              messageType = -1
 	typeSockets              messageType = 0
 	typeAllRooms             messageType = 1
 	typeRemoteJoin           messageType = 2
@@ -21,16 +22,18 @@ const (
 	typeRemoteDisconnect     messageType = 4
 	typeRemoteFetch          messageType = 5
 	typeServerSideEmit       messageType = 6
-	typeBroadcast            messageType = 7
-	typeBroadcastClientCount messageType = 8
-	typeBroadcastAck         messageType = 9
-	typeMissing              messageType = -1
-	jsonStart                            = '{'
-	maxRequestIDLength                   = 64
-	maxClientCountValue                  = 1 << 31
+	typeBroadcast            messageType = 7 // with acknowledgements; in MessagePack
+	typeBroadcastClientCount messageType = 8 // response only
+	typeBroadcastAck         messageType = 9 // response only, in MessagePack
 )
 
-// request is a message on a namespace's request channel.
+const (
+	// jsonStart is the first byte of a request or response in JSON.
+	jsonStart          = '{'
+	maxRequestIDLength = 64
+)
+
+// request is a message on a request channel.
 type request struct {
 	Type      messageType       `json:"type"`
 	UID       string            `json:"uid"`
@@ -42,25 +45,24 @@ type request struct {
 	Close     bool              `json:"close"`
 	Data      []json.RawMessage `json:"data"`
 
-	// of reqBroadcast only
+	// Of typeBroadcast only.
 	event event
 	flags flags
 
-	// data is what encode writes for Data
-	data json.RawMessage
+	data json.RawMessage // what encode writes as Data
 }
 
-// encode returns the request in JSON, with what its kind has and no more.
+// encode returns the request in JSON, with the members of its type only.
 func (req *request) encode() ([]byte, error) {
 	out := struct {
 		UID       string          `json:"uid"`
 		RequestID string          `json:"requestId,omitempty"`
-		Kind      messageType     `json:"type"`
+		Type      messageType     `json:"type"`
 		Opts      *target         `json:"opts,omitempty"`
 		Rooms     *roomList       `json:"rooms,omitempty"`
 		Close     *bool           `json:"close,omitempty"`
 		Data      json.RawMessage `json:"data,omitempty"`
-	}{UID: req.UID, RequestID: req.RequestID, Kind: req.Type, Opts: req.Opts, Data: req.data}
+	}{UID: req.UID, RequestID: req.RequestID, Type: req.Type, Opts: req.Opts, Data: req.data}
 	switch req.Type {
 	case typeRemoteJoin, typeRemoteLeave:
 		out.Rooms = &req.Rooms
@@ -70,7 +72,7 @@ func (req *request) encode() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// decodeRequest reads a message from the request channel, in JSON or MessagePack.
+// decodeRequest decodes a message of the request channel, in JSON or MessagePack.
 func decodeRequest(b []byte) (request, error) {
 	req := request{Type: typeMissing}
 	if len(b) > 0 && b[0] == jsonStart {
@@ -80,11 +82,11 @@ func decodeRequest(b []byte) (request, error) {
 	} else if err := req.decodeMsgpack(b); err != nil {
 		return req, err
 	}
-	return req, req.check()
+	return req, req.validate()
 }
 
-// check looks for what the kind of request can't do without.
-func (req *request) check() error {
+// validate checks the members that the type of the request requires.
+func (req *request) validate() error {
 	if len(req.RequestID) > maxRequestIDLength {
 		return fmt.Errorf("%w: a requestId of %d bytes", errMalformed, len(req.RequestID))
 	}
@@ -94,19 +96,15 @@ func (req *request) check() error {
 		ok = req.RequestID != ""
 	case typeRemoteFetch:
 		ok = req.RequestID != "" && req.Opts != nil
-	case typeRemoteJoin, typeRemoteLeave:
-		ok = req.Opts != nil || req.SID != ""
-	case typeRemoteDisconnect:
+	case typeRemoteJoin, typeRemoteLeave, typeRemoteDisconnect:
 		ok = req.Opts != nil || req.SID != ""
 	case typeServerSideEmit:
 		ok = len(req.Data) > 0
 	case typeBroadcast:
 		ok = req.RequestID != "" && req.event.data != nil
-	default:
-		ok = false
 	}
 	if !ok {
-		return fmt.Errorf("%w: request of type %d without what it needs", errMalformed, req.Type)
+		return fmt.Errorf("%w: incomplete request of type %d", errMalformed, req.Type)
 	}
 	return nil
 }
@@ -172,11 +170,10 @@ func encodeBroadcastRequest(uid, requestID string, e event, t target, f flags) (
 	return appendOptions(msgp.AppendString(b, "opts"), t, f), nil
 }
 
-// roomList is a list of rooms in JSON: strings, and the numbers that
-// JavaScript takes as well. It is written as a list even if it is nil.
+// roomList is a list of rooms in JSON. In JavaScript a room may also be a number.
 type roomList []string
 
-// MarshalJSON writes [] for nil: a peer iterates over what it gets.
+// MarshalJSON encodes nil as []: other servers iterate over the list.
 func (l roomList) MarshalJSON() ([]byte, error) {
 	if l == nil {
 		return []byte("[]"), nil
@@ -184,7 +181,7 @@ func (l roomList) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]string(l))
 }
 
-// UnmarshalJSON reads a list of strings and numbers.
+// UnmarshalJSON accepts strings and numbers.
 func (l *roomList) UnmarshalJSON(b []byte) error {
 	var raw []json.RawMessage
 	if err := json.Unmarshal(b, &raw); err != nil {
@@ -194,7 +191,7 @@ func (l *roomList) UnmarshalJSON(b []byte) error {
 	for i, v := range raw {
 		if len(v) > 0 && v[0] != '"' {
 			if _, err := strconv.ParseFloat(string(v), 64); err != nil {
-				return fmt.Errorf("%w: a room is a string", errMalformed)
+				return fmt.Errorf("%w: a room that is not a string", errMalformed)
 			}
 			list[i] = strings.TrimSpace(string(v))
 			continue

@@ -7,7 +7,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// remoteSocket is a socket of another server, as it describes it.
+// remoteSocket describes a socket to another server.
 type remoteSocket struct {
 	ID        string          `json:"id"`
 	Handshake json.RawMessage `json:"handshake"`
@@ -15,8 +15,37 @@ type remoteSocket struct {
 	Data      json.RawMessage `json:"data"`
 }
 
-// response is a message on a namespace's response channel. What is missing
-// in it is nil.
+// Responses in JSON. Their lists are never null: a Node server that misses one
+// waits for its timeout.
+type (
+	socketIDsResponse struct {
+		RequestID string   `json:"requestId"`
+		Sockets   roomList `json:"sockets"`
+	}
+	roomsResponse struct {
+		RequestID string   `json:"requestId"`
+		Rooms     roomList `json:"rooms"`
+	}
+	socketsResponse struct {
+		RequestID string         `json:"requestId"`
+		Sockets   []remoteSocket `json:"sockets"`
+	}
+	emptyResponse struct {
+		RequestID string `json:"requestId"`
+	}
+	valueResponse struct {
+		Type      messageType     `json:"type"`
+		RequestID string          `json:"requestId"`
+		Data      json.RawMessage `json:"data"`
+	}
+	countResponse struct {
+		Type        messageType `json:"type"`
+		RequestID   string      `json:"requestId"`
+		ClientCount int         `json:"clientCount"`
+	}
+)
+
+// response is a message on a response channel. Missing members are nil.
 type response struct {
 	Type        *messageType     `json:"type"`
 	RequestID   string           `json:"requestId"`
@@ -25,12 +54,15 @@ type response struct {
 	Data        *json.RawMessage `json:"data"`
 	ClientCount *int             `json:"clientCount"`
 
-	// of respBroadcastAck only: the client's answer as JSON, nil if there is none
+	// Of typeBroadcastAck only: the argument of the client's acknowledgement.
 	ack         []byte
 	attachments [][]byte
 }
 
-// decodeResponse reads a message from a response channel, in JSON or MessagePack.
+// maxClientCount bounds the number of clients that a server may report.
+const maxClientCount = 1 << 31
+
+// decodeResponse decodes a message of a response channel, in JSON or MessagePack.
 func decodeResponse(b []byte) (response, error) {
 	var resp response
 	if len(b) > 0 && b[0] == jsonStart {
@@ -40,7 +72,7 @@ func decodeResponse(b []byte) (response, error) {
 	} else if err := resp.decodeMsgpack(b); err != nil {
 		return resp, err
 	}
-	if resp.ClientCount != nil && (*resp.ClientCount < 0 || *resp.ClientCount > maxClientCountValue) {
+	if resp.ClientCount != nil && (*resp.ClientCount < 0 || *resp.ClientCount > maxClientCount) {
 		return resp, fmt.Errorf("%w: %d clients", errMalformed, *resp.ClientCount)
 	}
 	return resp, nil
