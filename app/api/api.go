@@ -72,10 +72,10 @@ type Options struct {
 // ErrorHandler.
 type API struct {
 	options        Options
-	static         map[string]*resource // by path
-	patterns       []*resource          // paths with {…} in them
+	staticResources         map[string]*resource // by path
+	patternResources       []*resource          // paths with {…} in them
 	prefixRoutes   []prefixRoute
-	ids            requestIDs
+	requestIDs            requestIDSource
 	origins        atomic.Pointer[allowedOrigins]
 	addressLimiter *rateLimiter[netip.Addr]
 	keyLimiter     *rateLimiter[string]
@@ -96,8 +96,8 @@ func New(o Options) (*API, error) {
 	o.InfluxMachineTag = cmp.Or(o.InfluxMachineTag, "machine")
 	a := &API{
 		options:        o,
-		static:         map[string]*resource{},
-		ids:            newRequestIDs(),
+		staticResources:         map[string]*resource{},
+		requestIDs:            newRequestIDSource(),
 		addressLimiter: newRateLimiter[netip.Addr](o.RateLimit, o.RateBurst),
 		keyLimiter:     newRateLimiter[string](o.KeyRateLimit, o.KeyRateLimit),
 	}
@@ -121,7 +121,7 @@ var epoch = time.Now()
 // Handler serves one request.
 func (a *API) Handler(ctx *fasthttp.RequestCtx) {
 	begin := time.Since(epoch) // cheaper than time.Now
-	a.ids.set(ctx)
+	a.requestIDs.setOnResponse(ctx)
 	rt := a.dispatch(ctx, begin)
 	rt.Observe(ctx.Response.StatusCode(), float64(time.Since(epoch)-begin)/float64(time.Second))
 }

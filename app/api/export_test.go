@@ -36,10 +36,10 @@ func Routes(a *API) map[string][]string {
 			all[res.pattern] = append(all[res.pattern], rt.method)
 		}
 	}
-	for _, res := range a.static {
+	for _, res := range a.staticResources {
 		add(res)
 	}
-	for _, res := range a.patterns {
+	for _, res := range a.patternResources {
 		add(res)
 	}
 	return all

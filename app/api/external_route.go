@@ -38,7 +38,7 @@ type Client struct {
 // prefixRoute is a Mount that takes all requests below its path.
 type prefixRoute struct {
 	prefix  []byte
-	handle  func(ctx *fasthttp.RequestCtx, c Client) error
+	handler  func(ctx *fasthttp.RequestCtx, c Client) error
 	metrics *metrics.Route
 }
 
@@ -47,7 +47,7 @@ func (a *API) registerExternalRoutes() {
 	for _, m := range a.options.ExternalRoutes {
 		if last := len(m.Path) - 1; m.Path[last] == '/' {
 			a.prefixRoutes = append(a.prefixRoutes, prefixRoute{
-				prefix: []byte(m.Path), handle: m.Handler, metrics: a.options.Metrics.Route("any", m.Path),
+				prefix: []byte(m.Path), handler: m.Handler, metrics: a.options.Metrics.Route("any", m.Path),
 			})
 			continue
 		}
@@ -72,7 +72,7 @@ func (a *API) servePrefix(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.
 		addr := a.clientAddr(ctx)
 		err := a.checkClientLimits(ctx, addr, now)
 		if err == nil {
-			err = m.handle(ctx, Client{Addr: addr})
+			err = m.handler(ctx, Client{Addr: addr})
 		}
 		if err != nil {
 			writeProblem(ctx, err)

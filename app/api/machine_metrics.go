@@ -60,7 +60,7 @@ func formatRetention(d time.Duration) string {
 }
 
 // isoDays is a duration of ISO 8601 in days or weeks.
-var isoDays = regexp.MustCompile(`^(?:P(\d{1,5})([DW])|(\d{1,5})(d|w))$`)
+var isoDaysOrWeeks = regexp.MustCompile(`^(?:P(\d{1,5})([DW])|(\d{1,5})(d|w))$`)
 
 // parseRetention reads forever, or a length: 30d, 8w, 36h, P30D, PT36H.
 func parseRetention(text string) (time.Duration, error) {
@@ -69,7 +69,7 @@ func parseRetention(text string) (time.Duration, error) {
 	}
 	plain := text
 	unit := time.Duration(1)
-	if parts := isoDays.FindStringSubmatch(text); parts != nil {
+	if parts := isoDaysOrWeeks.FindStringSubmatch(text); parts != nil {
 		plain, unit = parts[1]+parts[3]+"ns", day // one of them, and digits only
 		if strings.EqualFold(parts[2]+parts[4], "w") {
 			unit = 7 * day

@@ -46,7 +46,7 @@ func (e *httpError) writeTo(ctx *fasthttp.RequestCtx, contentType string, body [
 
 // ErrorHandler answers a request that could not be read; use it as ErrorHandler.
 func (a *API) ErrorHandler(ctx *fasthttp.RequestCtx, err error) {
-	a.ids.set(ctx)
+	a.requestIDs.setOnResponse(ctx)
 	var small *fasthttp.ErrSmallBuffer
 	var network net.Error
 	e := &httpError{status: fasthttp.StatusBadRequest, detail: "the request is not valid HTTP"}

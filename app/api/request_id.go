@@ -16,19 +16,19 @@ const (
 
 // requestIDs makes ids that are unique across processes: a random part and a
 // count.
-type requestIDs struct {
+type requestIDSource struct {
 	prefix string
 	last   *atomic.Uint64
 }
 
-func newRequestIDs() requestIDs {
+func newRequestIDSource() requestIDSource {
 	var b [6]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return requestIDs{prefix: hex.EncodeToString(b[:]) + "-", last: new(atomic.Uint64)}
+	return requestIDSource{prefix: hex.EncodeToString(b[:]) + "-", last: new(atomic.Uint64)}
 }
 
 // set gives the response its id: the client's own, if that is a sane token.
-func (r requestIDs) set(ctx *fasthttp.RequestCtx) {
+func (r requestIDSource) setOnResponse(ctx *fasthttp.RequestCtx) {
 	if id := ctx.Request.Header.PeekBytes(requestIDHeader); len(id) > 0 && validRequestID(id) {
 		ctx.Response.Header.SetCanonical(requestIDHeader, id)
 		return

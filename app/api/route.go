@@ -106,11 +106,11 @@ func (a *API) addResource(pattern string, routes ...*route) {
 	}
 	res.allow = strings.Join(append(methods, fasthttp.MethodOptions), ", ")
 	if !strings.Contains(pattern, "{") {
-		a.static[pattern] = res
+		a.staticResources[pattern] = res
 		return
 	}
 	res.segments = strings.Split(pattern[1:], "/")
-	a.patterns = append(a.patterns, res)
+	a.patternResources = append(a.patternResources, res)
 }
 
 // rawHandler is a handler that needs nothing but the request.
@@ -125,10 +125,10 @@ func rawHandler(handle func(*fasthttp.RequestCtx)) handler {
 // looks at the path as it was sent: an encoded slash is part of a segment.
 func (a *API) findResource(ctx *fasthttp.RequestCtx) (*resource, request, error) {
 	path := ctx.URI().PathOriginal()
-	if res := a.static[string(path)]; res != nil {
+	if res := a.staticResources[string(path)]; res != nil {
 		return res, request{}, nil
 	}
-	for _, res := range a.patterns {
+	for _, res := range a.patternResources {
 		raw, ok := res.match(path)
 		if !ok {
 			continue

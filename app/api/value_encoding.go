@@ -21,7 +21,7 @@ func appendComma(dst []byte, i int) []byte {
 // in the forms that JSON, CSV readers and spreadsheets all know.
 func appendFloat(dst []byte, v float64) []byte {
 	abs := math.Abs(v)
-	if abs < maxDecimal && (abs >= 1e-6 || abs == 0) {
+	if abs < maxDecimalValue && (abs >= 1e-6 || abs == 0) {
 		if n := int64(abs*decimalScale + .5); float64(n)/decimalScale == abs {
 			return appendDecimal(dst, n, math.Signbit(v))
 		}
@@ -39,7 +39,7 @@ func appendFloat(dst []byte, v float64) []byte {
 const (
 	decimalPlaces = 7
 	decimalScale  = 1e7
-	maxDecimal    = 1e8
+	maxDecimalValue    = 1e8
 )
 
 // appendDecimal writes n/decimals without zeros at its end.

@@ -93,7 +93,7 @@ func decodeLines(readings []factory.Reading, body []byte, precision lineprotocol
 			}
 		}
 		at, given := lines.Timestamp()
-		if fault := lines.Fault(); fault != nil || machine == "" || !given {
+		if fault := lines.Err(); fault != nil || machine == "" || !given {
 			return readings, fmt.Errorf("line %d can't be stored", lines.Line())
 		}
 		for i := first; i < len(readings); i++ {

@@ -69,8 +69,8 @@ func decodeLine(b *ingest.Batch, s *Scanner, m Mapping) (reason string, err erro
 	if timestamp, given := s.Timestamp(); given {
 		ts = m.Precision.Millis(timestamp)
 	}
-	if fault := s.Fault(); fault != nil {
-		return fault.Reason + ", at byte " + strconv.Itoa(fault.Column), nil
+	if err := s.Err(); err != nil {
+		return err.Detail + ", at byte " + strconv.Itoa(err.Column), nil
 	}
 	if reason != "" {
 		return reason, nil

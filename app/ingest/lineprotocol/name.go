@@ -2,16 +2,16 @@ package lineprotocol
 
 import "unicode/utf8"
 
-// The bytes that end a name, as bits. A control character ends every name, and
-// then nothing that may follow a name is there.
+// Classes of bytes, as bits. A control character ends every name; no rule of the
+// syntax allows it after a name, so the line is invalid then.
 const (
-	endsMeasurement = 1 << iota // a comma, a space
-	endsKey                     // these and =
-	// special bytes end a run that can be taken as it stands.
+	endsMeasurement = 1 << iota // comma and space
+	endsKey                     // the same and =
+	// special bytes end a run that needs neither unescaping nor UTF-8 checks.
 	special
 )
 
-var classes = func() (c [256]uint8) {
+var byteClasses = func() (c [256]uint8) {
 	for i := range ' ' {
 		c[i] = endsMeasurement | endsKey | special
 	}
@@ -26,42 +26,45 @@ var classes = func() (c [256]uint8) {
 	return c
 }()
 
-// notUTF8 is the fault of such text, in names and in strings.
-const notUTF8 = "text that is not UTF-8"
+// notUTF8 is the detail of invalid text, in names and in strings.
+const notUTF8 = "text is not valid UTF-8"
 
-// name reads a name up to the bytes that end it.
+// name reads a name up to a byte of the class ends. It returns "" and fails the
+// line if the name is not valid UTF-8.
 func (s *Scanner) name(ends uint8) string {
-	start, i, b := s.i, s.i, s.b
-	for i < len(b) && classes[b[i]]&special == 0 {
+	start, i, b := s.pos, s.pos, s.data
+	for i < len(b) && byteClasses[b[i]]&special == 0 {
 		i++
 	}
-	if i == len(b) || classes[b[i]]&ends != 0 {
-		s.i = i
-		return text(b[start:i])
+	if i == len(b) || byteClasses[b[i]]&ends != 0 {
+		s.pos = i
+		return unsafeString(b[start:i])
 	}
 	return s.escapedName(start, i, ends)
 }
 
-// escapedName goes on where name came to a special byte that does not end it. A backslash before a byte that ends a name, control
-// characters aside, stands for that byte, any other for itself.
+// escapedName reads the rest of a name that began at start, from the special byte
+// at i on, and unescapes it in place. A backslash escapes a byte that would end
+// the name, except a control character; before any other byte it stands for
+// itself.
 func (s *Scanner) escapedName(start, i int, ends uint8) string {
-	b, to := s.b, i
+	b, to := s.data, i
 	for i < len(b) {
 		c := b[i]
-		if c == '\\' && i+1 < len(b) && b[i+1] >= ' ' && b[i+1] != 0x7f && classes[b[i+1]]&ends != 0 {
+		if c == '\\' && i+1 < len(b) && b[i+1] >= ' ' && b[i+1] != 0x7f && byteClasses[b[i+1]]&ends != 0 {
 			i++
 			c = b[i]
-		} else if classes[c]&ends != 0 {
+		} else if byteClasses[c]&ends != 0 {
 			break
 		}
 		b[to] = c
 		to++
 		i++
 	}
-	s.i = i
+	s.pos = i
 	if !utf8.Valid(b[start:to]) {
 		s.fail(start, notUTF8)
 		return ""
 	}
-	return text(b[start:to])
+	return unsafeString(b[start:to])
 }

@@ -5,7 +5,7 @@ import "math"
 // Precision is the unit of a timestamp.
 type Precision uint8
 
-// The units that InfluxDB's write API knows.
+// The units of InfluxDB's write API.
 const (
 	// Nanosecond is the default.
 	Nanosecond Precision = iota
@@ -17,8 +17,8 @@ const (
 	Second
 )
 
-// ParsePrecision returns the precision that the write API calls by name; "" is
-// Nanosecond.
+// ParsePrecision returns the precision with the given name in the write API; "" is
+// Nanosecond. ok is false for an unknown name.
 func ParsePrecision(name string) (p Precision, ok bool) {
 	switch name {
 	case "", "ns":
@@ -33,14 +33,14 @@ func ParsePrecision(name string) (p Precision, ok bool) {
 	return 0, false
 }
 
-// Millis returns a timestamp of this precision in milliseconds, rounded down.
-// Beyond 64 bits it is the last time that there is.
+// Millis converts a timestamp of this precision to milliseconds, rounded down. It
+// returns the nearest int64 if the result overflows.
 func (p Precision) Millis(timestamp int64) int64 {
 	switch p {
 	case Nanosecond:
-		return floor(timestamp, 1_000_000)
+		return floorDiv(timestamp, 1_000_000)
 	case Microsecond:
-		return floor(timestamp, 1_000)
+		return floorDiv(timestamp, 1_000)
 	case Second:
 		switch {
 		case timestamp > math.MaxInt64/1000:
@@ -53,7 +53,7 @@ func (p Precision) Millis(timestamp int64) int64 {
 	return timestamp
 }
 
-func floor(n, unit int64) int64 {
+func floorDiv(n, unit int64) int64 {
 	q := n / unit
 	if n%unit < 0 {
 		q--

@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// Scanner walks through lines, and within a line from left to right:
+// Scanner reads lines, and each line from left to right:
 //
 //	s := lineprotocol.NewScanner(body)
 //	for s.Next() {
@@ -13,23 +13,23 @@ import (
 //		for s.Tag(&tag) { … }
 //		for s.Field(&field) { … }
 //		timestamp, given := s.Timestamp()
-//		if fault := s.Fault(); fault != nil { … } // nothing of the line counts
+//		if err := s.Err(); err != nil { … } // discard the line
 //	}
 //
-// Whatever is not asked for is checked and passed over.
+// A part that the caller does not read is skipped, but its syntax is checked.
 type Scanner struct {
-	b []byte
-	i int
-	// line is the number of the line that b[i] is in, from 1.
-	line int
-	// start is where the present line begins, first its number.
-	start, first int
-	part         part
-	fault        Fault
-	failed       bool
+	data []byte
+	pos  int
+	line int // number of the line at pos, from 1
+	// lineStart is the offset of the current line and firstLine its number; a
+	// string in it may span further lines.
+	lineStart, firstLine int
+	part                 part
+	err                  SyntaxError
+	failed               bool // err is set
 }
 
-// part is what comes next in a line.
+// part is the part of a line that is read next.
 type part uint8
 
 const (
@@ -37,44 +37,44 @@ const (
 	inTags
 	inFields
 	inTimestamp
-	atEnd
+	lineRead // none: the line is read or invalid
 )
 
 // Tag is a tag of a line. Neither string is empty.
 type Tag struct{ Key, Value string }
 
-// Fault is what is wrong with a line.
-type Fault struct {
-	// Line is the line that it begins in, from 1; Column the byte of the fault
-	// counted from the beginning of that line, from 1.
+// SyntaxError says what is wrong with a line.
+type SyntaxError struct {
+	// Line is the number of the line, from 1. Column is the offset of the error
+	// from the beginning of that line, in bytes from 1.
 	Line, Column int
-	// Reason is a short phrase.
-	Reason string
+	// Detail is a short phrase.
+	Detail string
 }
 
-// Error returns the reason.
-func (f *Fault) Error() string { return f.Reason }
+// Error returns the detail.
+func (e *SyntaxError) Error() string { return e.Detail }
 
-// NewScanner returns a Scanner for b, which it may change in place.
-func NewScanner(b []byte) Scanner { return Scanner{b: b, line: 1, part: atEnd} }
+// NewScanner returns a Scanner for data, which the Scanner may change.
+func NewScanner(data []byte) Scanner { return Scanner{data: data, line: 1, part: lineRead} }
 
-// Next goes to the next line that holds a point, or something that ought to be
-// one, and reports whether there is one.
+// Next moves to the next line that is neither empty nor a comment and reports
+// whether there is one.
 func (s *Scanner) Next() bool {
-	s.finish()
+	s.skipRest()
 	if s.failed {
-		s.toNewline()
+		s.skipLine()
 	}
 	s.failed = false
-	for s.i < len(s.b) {
-		s.start, s.first = s.i, s.line
-		s.spaces()
+	for s.pos < len(s.data) {
+		s.lineStart, s.firstLine = s.pos, s.line
+		s.skipSpaces()
 		switch {
-		case s.end():
+		case s.atEnd():
 			return false
-		case s.b[s.i] == '#':
-			s.toNewline()
-		case s.endOfLine():
+		case s.data[s.pos] == '#':
+			s.skipLine()
+		case s.acceptLineEnd():
 		default:
 			s.part = inMeasurement
 			return true
@@ -83,51 +83,51 @@ func (s *Scanner) Next() bool {
 	return false
 }
 
-// finish reads what is left of the present line, up to a fault.
-func (s *Scanner) finish() {
-	if s.part < atEnd {
+// skipRest reads the rest of the current line, up to an error.
+func (s *Scanner) skipRest() {
+	if s.part < lineRead {
 		s.Timestamp()
 	}
 }
 
-// Fault reads the present line to its end and says what is wrong with it: nil
-// for a good line. The result is good until Next.
-func (s *Scanner) Fault() *Fault {
-	s.finish()
+// Err reads the rest of the current line and returns what is wrong with it, nil
+// for a valid line. The result is valid until Next.
+func (s *Scanner) Err() *SyntaxError {
+	s.skipRest()
 	if !s.failed {
 		return nil
 	}
-	return &s.fault
+	return &s.err
 }
 
-// Line returns the number of the line that the point begins in, from 1.
-func (s *Scanner) Line() int { return s.first }
+// Line returns the number of the line in which the point begins, from 1.
+func (s *Scanner) Line() int { return s.firstLine }
 
-// fail ends the present line. A line has one fault: after it, there are no
-// more parts to read.
-func (s *Scanner) fail(at int, reason string) {
-	if s.part == atEnd && s.failed {
+// fail records the first error of the current line and ends its reading.
+func (s *Scanner) fail(at int, detail string) {
+	if s.part == lineRead && s.failed {
 		return
 	}
-	s.part, s.failed = atEnd, true
-	s.fault = Fault{Line: s.first, Column: at - s.start + 1, Reason: reason}
+	s.part, s.failed = lineRead, true
+	s.err = SyntaxError{Line: s.firstLine, Column: at - s.lineStart + 1, Detail: detail}
 }
 
-// Measurement returns the measurement; call it first.
+// Measurement returns the measurement of the line. It returns "" after another
+// part was read, and for an invalid line.
 func (s *Scanner) Measurement() string {
 	if s.part != inMeasurement {
 		return ""
 	}
 	name := s.name(endsMeasurement)
 	if name == "" {
-		s.fail(s.i, "no measurement")
+		s.fail(s.pos, "expected a measurement")
 		return ""
 	}
 	s.part = inTags
 	return name
 }
 
-// Tag reads the next tag into t and reports whether there was one.
+// Tag reads the next tag into t and reports whether there is one.
 func (s *Scanner) Tag(t *Tag) bool {
 	if s.part == inMeasurement {
 		s.Measurement()
@@ -135,116 +135,117 @@ func (s *Scanner) Tag(t *Tag) bool {
 	if s.part != inTags {
 		return false
 	}
-	if s.end() {
-		s.fail(s.i, "no fields")
+	if s.atEnd() {
+		s.fail(s.pos, "the line has no fields")
 		return false
 	}
-	switch s.b[s.i] {
+	switch s.data[s.pos] {
 	case ' ':
-		s.spaces()
+		s.skipSpaces()
 		s.part = inFields
 		return false
 	case ',':
-		s.i++
+		s.pos++
 	default:
-		s.fail(s.i, "expected a comma with a tag, or a space with the fields")
+		s.fail(s.pos, "expected a comma and a tag, or a space and the fields")
 		return false
 	}
 	if t.Key = s.name(endsKey); t.Key == "" {
-		s.fail(s.i, "expected a tag's name")
+		s.fail(s.pos, "expected the key of a tag")
 		return false
 	}
 	if !s.accept('=') {
-		s.fail(s.i, "expected = after a tag's name")
+		s.fail(s.pos, "expected = after the key of a tag")
 		return false
 	}
 	if t.Value = s.name(endsKey); t.Value == "" {
-		s.fail(s.i, "expected a tag's value")
+		s.fail(s.pos, "expected the value of a tag")
 		return false
 	}
 	return true
 }
 
-func (s *Scanner) toFields() {
+func (s *Scanner) skipTags() {
 	var t Tag
 	for s.Tag(&t) {
 	}
 }
 
-// Timestamp returns the line's timestamp, if it has one.
+// Timestamp returns the timestamp of the line; given is false if it has none.
 func (s *Scanner) Timestamp() (timestamp int64, given bool) {
 	if s.part < inTimestamp {
-		s.toTimestamp()
+		s.skipFields()
 	}
 	if s.part != inTimestamp {
 		return 0, false
 	}
-	if s.part = atEnd; s.endOfLine() {
+	if s.part = lineRead; s.acceptLineEnd() {
 		return 0, false
 	}
-	start := s.i
+	start := s.pos
 	timestamp, given = s.integer()
 	if !given {
-		s.fail(start, "expected a timestamp, a whole number of 64 bits")
+		s.fail(start, "expected a timestamp, an integer of 64 bits")
 		return 0, false
 	}
-	s.spaces()
-	if !s.endOfLine() {
-		s.fail(s.i, "there is more after the timestamp")
+	s.skipSpaces()
+	if !s.acceptLineEnd() {
+		s.fail(s.pos, "unexpected data after the timestamp")
 		return 0, false
 	}
 	return timestamp, true
 }
 
-func (s *Scanner) toTimestamp() {
+func (s *Scanner) skipFields() {
 	var f Field
 	for s.Field(&f) {
 	}
 }
 
-func (s *Scanner) end() bool { return s.i >= len(s.b) }
+func (s *Scanner) atEnd() bool { return s.pos >= len(s.data) }
 
 func (s *Scanner) accept(c byte) bool {
-	if s.end() || s.b[s.i] != c {
+	if s.atEnd() || s.data[s.pos] != c {
 		return false
 	}
-	s.i++
+	s.pos++
 	return true
 }
 
-func (s *Scanner) spaces() {
-	for s.i < len(s.b) && s.b[s.i] == ' ' {
-		s.i++
+func (s *Scanner) skipSpaces() {
+	for s.pos < len(s.data) && s.data[s.pos] == ' ' {
+		s.pos++
 	}
 }
 
-// endOfLine passes over the end of a line, CR LF or LF, or is at the input's.
-func (s *Scanner) endOfLine() bool {
-	at := s.i
-	if at < len(s.b) && s.b[at] == '\r' {
+// acceptLineEnd reads CR LF or LF if it is next, and reports whether it was, or
+// all input is read.
+func (s *Scanner) acceptLineEnd() bool {
+	at := s.pos
+	if at < len(s.data) && s.data[at] == '\r' {
 		at++
 	}
-	if at < len(s.b) {
-		if s.b[at] != '\n' {
+	if at < len(s.data) {
+		if s.data[at] != '\n' {
 			return false
 		}
 		at++
 		s.line++
 	}
-	s.i = at
+	s.pos = at
 	return true
 }
 
-// toNewline goes behind the next newline.
-func (s *Scanner) toNewline() {
-	end := bytes.IndexByte(s.b[s.i:], '\n')
+// skipLine moves behind the next newline.
+func (s *Scanner) skipLine() {
+	end := bytes.IndexByte(s.data[s.pos:], '\n')
 	if end < 0 {
-		s.i = len(s.b)
+		s.pos = len(s.data)
 		return
 	}
-	s.i += end + 1
+	s.pos += end + 1
 	s.line++
 }
 
-// text is b as a string that lies in the input.
-func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// unsafeString returns b as a string that shares its memory.
+func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

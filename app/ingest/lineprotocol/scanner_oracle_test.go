@@ -24,7 +24,7 @@ import (
 
 // point is a line as both readers see it; a bad one has nothing in it.
 type point struct {
-	bad         bool
+	invalid     bool
 	measurement string
 	tags        []string
 	fields      []string
@@ -32,13 +32,13 @@ type point struct {
 }
 
 func (p point) String() string {
-	if p.bad {
+	if p.invalid {
 		return "bad"
 	}
 	return fmt.Sprint(p.measurement, p.tags, p.fields, p.timestamp)
 }
 
-func ours(input []byte) (points []point) {
+func decodeOurs(input []byte) (points []point) {
 	s := lineprotocol.NewScanner(bytes.Clone(input))
 	var tag lineprotocol.Tag
 	var field lineprotocol.Field
@@ -57,8 +57,8 @@ func ours(input []byte) (points []point) {
 		if timestamp, given := s.Timestamp(); given {
 			p.timestamp = fmt.Sprint(timestamp)
 		}
-		if s.Fault() != nil {
-			p = point{bad: true}
+		if s.Err() != nil {
+			p = point{invalid: true}
 		}
 		points = append(points, p)
 	}
@@ -71,11 +71,11 @@ func unescape(s string) string { return unescaper.Replace(s) }
 
 // theirs reads with the oracle; whole is false where ours differs on
 // purpose.
-func theirs(input []byte) (points []point, whole bool) {
+func decodeOracle(input []byte) (points []point, whole bool) {
 	d := oracle.NewDecoderWithBytes(bytes.Clone(input))
 	open := false // the last point may be an open quote with bad text behind it
 	for d.Next() {
-		p, err := theirPoint(d)
+		p, err := oraclePoint(d)
 		open = err != nil && strings.Contains(err.Error(), "invalid utf-8")
 		if err != nil {
 			switch text := err.Error(); {
@@ -84,7 +84,7 @@ func theirs(input []byte) (points []point, whole bool) {
 			case strings.Contains(text, "closing quote"):
 				return points, false
 			}
-			p = point{bad: true}
+			p = point{invalid: true}
 		}
 		points = append(points, p)
 	}
@@ -100,7 +100,7 @@ var errComment = errors.New("comment")
 // goNumber is a number that Go reads and the grammar has not.
 var goNumber = regexp.MustCompile(`=-?(0[xX]|[0-9.][^,\s]*_)`)
 
-func theirPoint(d *oracle.Decoder) (p point, err error) {
+func oraclePoint(d *oracle.Decoder) (p point, err error) {
 	measurement, err := d.Measurement()
 	if err != nil {
 		for _, part := range []string{"comment line", `in token "#`, `invalid character ' '`} {
@@ -129,7 +129,7 @@ func theirPoint(d *oracle.Decoder) (p point, err error) {
 		if key == nil {
 			break
 		}
-		p.fields = append(p.fields, fmt.Sprintf("%q", key)+theirValue(value))
+		p.fields = append(p.fields, fmt.Sprintf("%q", key)+oracleValue(value))
 	}
 	raw, err := d.TimeBytes()
 	if err != nil || raw == nil {
@@ -158,7 +158,7 @@ func trimZeros(digits string) string {
 	return sign + digits
 }
 
-func theirValue(v oracle.Value) string {
+func oracleValue(v oracle.Value) string {
 	kind, number := lineprotocol.Float, 0.0
 	switch v.Kind() {
 	case oracle.String:
@@ -183,13 +183,13 @@ func compare(t interface{ Fatalf(string, ...any) }, input []byte) {
 	if goNumber.Match(input) {
 		return
 	}
-	got := ours(input)
-	want, whole := theirs(input)
+	got := decodeOurs(input)
+	want, whole := decodeOracle(input)
 	if !whole && len(got) > len(want) {
 		got = got[:len(want)]
 	}
 	if bareCR(input) { // the oracle counts what is behind it as one more bad line
-		got, want = slices.CompactFunc(got, bothBad), slices.CompactFunc(want, bothBad)
+		got, want = slices.CompactFunc(got, bothInvalid), slices.CompactFunc(want, bothInvalid)
 	}
 	if len(got) != len(want) {
 		t.Fatalf("%q: %d points, the oracle has %d:\n%v\n%v", input, len(got), len(want), got, want)
@@ -201,7 +201,7 @@ func compare(t interface{ Fatalf(string, ...any) }, input []byte) {
 	}
 }
 
-func bothBad(a, b point) bool { return a.bad && b.bad }
+func bothInvalid(a, b point) bool { return a.invalid && b.invalid }
 
 func bareCR(input []byte) bool {
 	return bytes.Count(input, []byte("\r")) > bytes.Count(input, []byte("\r\n"))
@@ -225,7 +225,7 @@ func FuzzScanner(f *testing.F) {
 }
 
 // Lines put together at random, most of them good.
-func TestRandomLinesReadAsTheOracleReadsThem(t *testing.T) {
+func TestRandomLinesMatchTheOracle(t *testing.T) {
 	t.Parallel()
 	name := rapid.StringOfN(rapid.SampledFrom([]rune(`ab1é, =\"#`+"\t")), 1, 6, -1)
 	value := rapid.OneOf(
@@ -256,7 +256,7 @@ func TestRandomLinesReadAsTheOracleReadsThem(t *testing.T) {
 	})
 }
 
-func TestScannerKeepsToValidText(t *testing.T) {
+func TestScannerReturnsValidUTF8(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		input := rapid.SliceOfN(rapid.SampledFrom([]byte("m,=f1 \"\\\n\xff\xc3\xa9")), 0, 40).Draw(t, "input")
