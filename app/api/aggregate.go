@@ -5,15 +5,16 @@ import (
 	"strings"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/ingest"
 	"smart-factory-backend/app/ingest/jsonscan"
 )
 
-// aggregate is one figure of a bucket.
+// aggregate is a value that is computed for each bucket.
 type aggregate struct {
 	name  string
 	key   string // as JSON has it before the value
 	value func(b *factory.Bucket) float64
-	// counterOnly: it is of counters only.
+	// counterOnly says that it is undefined for gauges.
 	counterOnly bool
 }
 
@@ -25,22 +26,22 @@ var allAggregates = []aggregate{
 	newAggregate("sum", func(b *factory.Bucket) float64 { return b.Sum }),
 	newAggregate("first", func(b *factory.Bucket) float64 { return b.First.Value }),
 	newAggregate("last", func(b *factory.Bucket) float64 { return b.Last.Value }),
-	ofCounters(newAggregate("increase", func(b *factory.Bucket) float64 { return b.Increase })),
+	counterOnly(newAggregate("increase", func(b *factory.Bucket) float64 { return b.Increase })),
 }
 
 func newAggregate(name string, of func(*factory.Bucket) float64) aggregate {
 	return aggregate{name: name, key: `"` + name + `":`, value: of}
 }
 
-func ofCounters(g aggregate) aggregate {
+func counterOnly(g aggregate) aggregate {
 	g.counterOnly = true
 	return g
 }
 
-// defaultAggregates is how many of all there are when none are named.
+// defaultAggregates is how many of allAggregates, from the first, are the default.
 const defaultAggregates = 5
 
-// parseAggregates reads a list of names with commas.
+// parseAggregates parses a list of names separated by commas.
 func parseAggregates(list string) ([]aggregate, error) {
 	if list == "" {
 		return allAggregates[:defaultAggregates], nil
@@ -50,20 +51,20 @@ func parseAggregates(list string) ([]aggregate, error) {
 		i := slices.IndexFunc(allAggregates, func(g aggregate) bool { return g.name == name })
 		switch {
 		case i < 0:
-			return nil, invalidParam("agg", jsonscan.Excerpt(name)+" is none of min, max, avg, count, sum, first, last, increase")
+			return nil, invalidParam("agg", jsonscan.Excerpt(name)+" is not one of min, max, avg, count, sum, first, last, increase")
 		case slices.ContainsFunc(chosen, func(g aggregate) bool { return g.name == name }):
-			return nil, invalidParam("agg", name+" stands there twice")
+			return nil, invalidParam("agg", name+" "+ingest.Repeated)
 		}
 		chosen = append(chosen, allAggregates[i])
 	}
 	return chosen, nil
 }
 
-// jsonNull stands in JSON for a figure that there is not.
+// jsonNull is the JSON value of an undefined aggregate.
 const jsonNull = "null"
 
-// append writes the figure, or none where it is beyond a double or not one of
-// this kind of metric.
+// append appends the value for b, or none if it is not finite or not defined for
+// the kind of metric.
 func (g *aggregate) append(dst []byte, b *factory.Bucket, kind factory.MetricKind, none string) []byte {
 	v := g.value(b)
 	if g.counterOnly && kind != factory.Counter || factory.ValidateValue(v) != nil {

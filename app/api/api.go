@@ -16,20 +16,20 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Runtime is what the routes need from whatever accepts the connections.
+// Runtime is what the API needs from the code that accepts connections.
 type Runtime interface {
-	// StreamBody sends the body that write produces. write runs guarded in a
-	// goroutine that the runtime waits for; an error from it cuts the
-	// connection, so that the client can't take a part for the whole.
+	// StreamBody sends the body that write produces. The runtime runs write in a
+	// goroutine, recovers its panics and waits for its end. An error from write
+	// closes the connection, so that the client notices the truncated body.
 	StreamBody(ctx *fasthttp.RequestCtx, write func(w *bufio.Writer) error)
-	// OverLimit names the connection limit that the request's connection is
-	// beyond, "" for none. Such a connection gets answers to probes only.
+	// OverLimit names the connection limit that the request's connection exceeds,
+	// "" for none. On such a connection only probes are served.
 	OverLimit(ctx *fasthttp.RequestCtx) string
-	// Peer is the address at the other end of the connection.
+	// Peer returns the address of the connection's other end.
 	Peer(ctx *fasthttp.RequestCtx) netip.Addr
 }
 
-// Options configure New. All fields are needed unless they say otherwise.
+// Options configures New. All fields are required unless they say otherwise.
 type Options struct {
 	Store   factory.Store
 	Runtime Runtime
@@ -37,50 +37,53 @@ type Options struct {
 	Metrics *metrics.Set
 	Keys    *access.Keys
 
-	// AllowedOrigins are the origins of web pages that may call; "*" is any.
+	// AllowedOrigins are the origins whose web pages may call; "*" is any. It may
+	// be empty.
 	AllowedOrigins []string
-	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	// TrustedProxies are the peers whose X-Forwarded-For header is used. It may be
+	// empty.
 	TrustedProxies []netip.Prefix
 
-	// RateLimit is the requests per second of one client address, RateBurst
-	// how many may come at once; KeyRateLimit is that of one API key.
+	// RateLimit is the most requests per second of a client address and RateBurst
+	// the most at once. KeyRateLimit is both for an API key.
 	RateLimit, RateBurst, KeyRateLimit int
 
-	// MaxBody bounds a body as sent and MaxUnpacked after gzip, in bytes;
-	// MaxPoints the readings in it.
+	// MaxBody is the largest body as sent, and MaxDecompressed the largest after
+	// decompression, in bytes. MaxPoints is the most points in a body.
 	MaxBody, MaxDecompressed, MaxPoints int
-	// IngestTimeout is how long a request may wait for its commit.
+	// IngestTimeout is how long a write may wait for its commit.
 	IngestTimeout time.Duration
-	// IngestMemory bounds the bodies that are held at one moment, in bytes, and
-	// once more the history that is being sent.
+	// IngestMemory bounds the memory of all request bodies at a time, in bytes.
+	// The same amount again is for history that is being sent.
 	IngestMemory int64
 
-	// InfluxMachineTag is the tag that names the machine in line protocol, by
-	// default "machine"; InfluxMeasurement puts the measurement before the
-	// name of a metric.
+	// InfluxMachineTag is the tag that names the machine in line protocol,
+	// "machine" by default. InfluxMeasurement puts the measurement before the name
+	// of each metric.
 	InfluxMachineTag  string
 	InfluxMeasurement bool
 
-	// ExternalRoutes are paths that other packages serve.
+	// ExternalRoutes are served by other packages. It may be empty.
 	ExternalRoutes []ExternalRoute
 
-	// Faults are served as POST /api/faults/{name}; nil serves none.
+	// Faults are the handlers of POST /api/faults/{name}, for tests of the whole
+	// server. It may be empty.
 	Faults map[string]fasthttp.RequestHandler
 }
 
-// API answers requests. Use its methods as a fasthttp server's Handler and
-// ErrorHandler.
+// API serves HTTP requests. Its methods Handler and ErrorHandler are for the
+// fields of the same names of a fasthttp.Server.
 type API struct {
-	options        Options
-	staticResources         map[string]*resource // by path
-	patternResources       []*resource          // paths with {…} in them
-	prefixRoutes   []prefixRoute
-	requestIDs            requestIDSource
-	origins        atomic.Pointer[allowedOrigins]
-	addressLimiter *rateLimiter[netip.Addr]
-	keyLimiter     *rateLimiter[string]
-	bodyMemory     memoryBudget
-	historyBudget  *historyBudget
+	options          Options
+	staticResources  map[string]*resource // by path
+	patternResources []*resource          // whose paths have parameters
+	prefixRoutes     []prefixRoute
+	requestIDs       requestIDSource
+	origins          atomic.Pointer[allowedOrigins]
+	addressLimiter   *rateLimiter[netip.Addr]
+	keyLimiter       *rateLimiter[string]
+	bodyMemory       memoryBudget
+	historyBudget    *historyBudget
 
 	unrouted    *metrics.Route
 	points      struct{ accepted, rejected, skipped *metrics.Counter }
@@ -88,18 +91,18 @@ type API struct {
 	rateLimited *metrics.Counter
 }
 
-// New returns an API for the options.
+// New returns an API. It fails if a required option is missing.
 func New(o Options) (*API, error) {
 	if o.Store == nil || o.Runtime == nil || o.Health == nil || o.Metrics == nil || o.Keys == nil {
-		return nil, errors.New("httpapi: Store, Runtime, Health, Metrics and Keys are needed")
+		return nil, errors.New("api: Store, Runtime, Health, Metrics and Keys are required")
 	}
 	o.InfluxMachineTag = cmp.Or(o.InfluxMachineTag, "machine")
 	a := &API{
-		options:        o,
-		staticResources:         map[string]*resource{},
-		requestIDs:            newRequestIDSource(),
-		addressLimiter: newRateLimiter[netip.Addr](o.RateLimit, o.RateBurst),
-		keyLimiter:     newRateLimiter[string](o.KeyRateLimit, o.KeyRateLimit),
+		options:         o,
+		staticResources: map[string]*resource{},
+		requestIDs:      newRequestIDSource(),
+		addressLimiter:  newRateLimiter[netip.Addr](o.RateLimit, o.RateBurst),
+		keyLimiter:      newRateLimiter[string](o.KeyRateLimit, o.KeyRateLimit),
 	}
 	a.bodyMemory.limit = o.IngestMemory
 	a.historyBudget = newHistoryBudget(o.IngestMemory)
@@ -115,7 +118,7 @@ func New(o Options) (*API, error) {
 	return a, nil
 }
 
-// epoch is what the API's monotonic times are counted from.
+// epoch is the origin of the times that the rate limiters use.
 var epoch = time.Now()
 
 // Handler serves one request.
@@ -126,8 +129,8 @@ func (a *API) Handler(ctx *fasthttp.RequestCtx) {
 	rt.Observe(ctx.Response.StatusCode(), float64(time.Since(epoch)-begin)/float64(time.Second))
 }
 
-// dispatch finds the route and runs it if the request may; it returns where to
-// count the request.
+// dispatch finds the route, authorizes the request and runs the handler. It
+// returns the metrics of the route.
 func (a *API) dispatch(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.Route {
 	if !checkProtocol(ctx) {
 		return a.unrouted
@@ -135,7 +138,7 @@ func (a *API) dispatch(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.Rou
 	if rt := a.servePrefix(ctx, now); rt != nil {
 		return rt
 	}
-	res, c, err := a.findResource(ctx)
+	res, r, err := a.findResource(ctx)
 	if err != nil {
 		writeProblem(ctx, err)
 		return a.unrouted
@@ -148,12 +151,12 @@ func (a *API) dispatch(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.Rou
 		return a.unrouted
 	}
 	if !rt.probe {
-		if c.principal, err = a.authorize(ctx, rt, c, now); err != nil {
+		if r.principal, err = a.authorize(ctx, rt, r, now); err != nil {
 			rt.writeError(ctx, err)
 			return rt.metrics
 		}
 	}
-	if err := rt.handler(ctx, c); err != nil {
+	if err := rt.handler(ctx, r); err != nil {
 		rt.writeError(ctx, err)
 	}
 	return rt.metrics

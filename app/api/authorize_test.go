@@ -53,7 +53,7 @@ func TestAPIKeyGrantsItsRole(t *testing.T) {
 			t.Errorf("401 without WWW-Authenticate: %+v", a)
 		}
 		if strings.Contains(a.body, "secret") {
-			t.Errorf("the answer repeats a secret: %s", a.body)
+			t.Errorf("the response repeats a secret: %s", a.body)
 		}
 	}
 }

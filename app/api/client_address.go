@@ -8,8 +8,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// clientAddr is the address that a request comes from: the peer's, or, where
-// the peer is a trusted proxy, the nearest forwarded one that is not.
+// clientAddr returns the address of the client: the peer's, or, if the peer is a
+// trusted proxy, the last address in X-Forwarded-For that is not one.
 func (a *API) clientAddr(ctx *fasthttp.RequestCtx) netip.Addr {
 	addr := a.options.Runtime.Peer(ctx)
 	if len(a.options.TrustedProxies) == 0 || !a.isTrustedProxy(addr) {
@@ -25,7 +25,7 @@ func (a *API) clientAddr(ctx *fasthttp.RequestCtx) netip.Addr {
 			}
 			hop, err := netip.ParseAddr(string(bytes.TrimSpace(last)))
 			if err != nil {
-				return addr // whatever comes before is not to be believed either
+				return addr // the addresses before a malformed one cannot be trusted
 			}
 			addr = hop.Unmap()
 			if !a.isTrustedProxy(addr) {

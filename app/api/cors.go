@@ -7,7 +7,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// allowedOrigins is who may call from a web page (the Fetch standard's CORS protocol).
+// allowedOrigins is the origins whose web pages may call (CORS in the Fetch
+// standard).
 type allowedOrigins struct {
 	any  bool
 	list map[string]bool
@@ -24,9 +25,10 @@ func newAllowedOrigins(list []string) *allowedOrigins {
 	return o
 }
 
-// applyCORS adds what a browser wants to see, and answers its preflight. It
-// reports whether the request goes on. A page whose origin is not allowed gets
-// its answer without leave to read it.
+// applyCORS sets the CORS headers for an allowed origin and responds to preflight
+// requests. It reports whether the request is to be served. A request from
+// another origin is served without the headers, so the browser keeps the response
+// from the page.
 func (a *API) applyCORS(ctx *fasthttp.RequestCtx, res *resource) bool {
 	origin := ctx.Request.Header.Peek(fasthttp.HeaderOrigin)
 	if len(origin) == 0 {
@@ -50,9 +52,9 @@ func (a *API) applyCORS(ctx *fasthttp.RequestCtx, res *resource) bool {
 	return false
 }
 
-// OriginAllowed reports whether the page that made a request may have a
-// connection that goes on: one of this server, or of an allowed origin. A
-// request without an origin comes from no page.
+// OriginAllowed reports whether the page that sent a request may open a persistent
+// connection: it has an allowed origin or comes from this server. A request
+// without an Origin header does not come from a page.
 func (a *API) OriginAllowed(ctx *fasthttp.RequestCtx) bool {
 	origin := ctx.Request.Header.Peek(fasthttp.HeaderOrigin)
 	if o := a.origins.Load(); len(origin) == 0 || o.any || o.list[string(origin)] {
@@ -62,5 +64,6 @@ func (a *API) OriginAllowed(ctx *fasthttp.RequestCtx) bool {
 	return err == nil && u.Host != "" && bytes.EqualFold([]byte(u.Host), ctx.Request.Header.Host())
 }
 
-// SetAllowedOrigins replaces the origins of web pages that may call.
+// SetAllowedOrigins replaces the origins whose web pages may call; "*" is any. It
+// may be called while requests are served.
 func (a *API) SetAllowedOrigins(list []string) { a.origins.Store(newAllowedOrigins(list)) }

@@ -1,7 +1,7 @@
-// Package api is the HTTP API: routes, access, limits, JSON in and out,
-// and the one table from an error to a status. It serves requests that
-// somebody else accepts (see Runtime) from a store that somebody else opened.
+// Package api is the HTTP API: routing, authorization, limits, JSON encoding, and
+// the one table that maps errors to statuses. It does not accept connections (see
+// Runtime), open the store, or decode telemetry (see package ingest).
 //
-// An API is safe for concurrent use. It starts no goroutine and keeps neither
+// An API is safe for concurrent use. It starts no goroutine, and it keeps neither
 // a RequestCtx nor its bytes after a handler has returned.
 package api

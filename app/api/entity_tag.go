@@ -11,20 +11,21 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Entity tags (RFC 9110, section 8.8.3) are the version of an entry, with a
-// dash and more where the representation changes without it. Whether an entry
-// may be changed depends on the version alone.
+// An entity tag (RFC 9110, section 8.8.3) is the version of an entry. A dash and
+// a suffix follow where the representation changes without the version. Writes
+// compare versions only.
 
 // impossibleVersion is a version that no entry has.
 const impossibleVersion = math.MaxInt64
 
-// entityTags is a list of entity tags as a header has it.
+// entityTags is the value of an If-Match or If-None-Match header.
 type entityTags struct {
-	present, any bool
-	list         []string // with their quotes
+	present bool
+	any     bool     // the value is *
+	list    []string // with their quotes
 }
 
-// parseEntityTags reads If-Match or If-None-Match.
+// parseEntityTags parses the header with the given name.
 func parseEntityTags(ctx *fasthttp.RequestCtx, name string) (entityTags, error) {
 	value := strings.TrimSpace(string(ctx.Request.Header.Peek(name)))
 	if value == "" {
@@ -38,14 +39,14 @@ func parseEntityTags(ctx *fasthttp.RequestCtx, name string) (entityTags, error) 
 		tag = strings.TrimSpace(tag)
 		inner := strings.TrimPrefix(tag, "W/")
 		if len(inner) < 2 || inner[0] != '"' || inner[len(inner)-1] != '"' {
-			return t, &httpError{status: fasthttp.StatusBadRequest, detail: name + " must be * or entity tags in quotes"}
+			return t, &httpError{status: fasthttp.StatusBadRequest, detail: name + " must be * or a list of entity tags in quotes"}
 		}
 		t.list = append(t.list, tag)
 	}
 	return t, nil
 }
 
-// versions are those of the tags that are ours and strong.
+// versions returns the versions of the strong tags that this API can have made.
 func (t entityTags) versions() []int64 {
 	var list []int64
 	for _, tag := range t.list {
@@ -57,13 +58,13 @@ func (t entityTags) versions() []int64 {
 	return list
 }
 
-// contains reports whether a tag is in the list, weak or strong.
+// contains reports whether the list has tag, by weak comparison.
 func (t entityTags) contains(tag string) bool {
 	return t.any || slices.ContainsFunc(t.list, func(other string) bool { return strings.TrimPrefix(other, "W/") == tag })
 }
 
-// writeCondition is the condition that a request to change an entry comes with.
-// version returns the entry's version now, 0 for none.
+// writeCondition returns the condition of a request that changes an entry.
+// version returns the entry's current version, 0 if there is no such entry.
 func writeCondition(ctx *fasthttp.RequestCtx, version func() (int64, error)) (factory.Match, error) {
 	match, err := parseEntityTags(ctx, fasthttp.HeaderIfMatch)
 	if err != nil {
@@ -75,7 +76,7 @@ func writeCondition(ctx *fasthttp.RequestCtx, version func() (int64, error)) (fa
 	}
 	switch {
 	case match.present && none.present:
-		return 0, &httpError{status: fasthttp.StatusBadRequest, detail: "If-Match and If-None-Match do not go together"}
+		return 0, &httpError{status: fasthttp.StatusBadRequest, detail: "If-Match and If-None-Match cannot be combined"}
 	case match.any:
 		return factory.MatchAny, nil
 	case none.any:
@@ -85,21 +86,21 @@ func writeCondition(ctx *fasthttp.RequestCtx, version func() (int64, error)) (fa
 	}
 	list := append(match.versions(), none.versions()...)
 	if match.present && len(list) == 1 {
-		return factory.Match(list[0]), nil // the store looks, without a moment in between
+		return factory.Match(list[0]), nil // the store compares and writes atomically
 	}
-	now, err := version()
+	current, err := version()
 	switch {
 	case err != nil:
 		return 0, err
-	case slices.Contains(list, now) != match.present:
+	case slices.Contains(list, current) != match.present:
 		return impossibleVersion, nil
-	case now == 0:
+	case current == 0:
 		return factory.MatchNone, nil
 	}
-	return factory.Match(now), nil
+	return factory.Match(current), nil
 }
 
-// versionOrZero is the version of an entry that may not be there.
+// versionOrZero returns 0 for an entry that does not exist.
 func versionOrZero(version int64, err error) (int64, error) {
 	if isNotFound(err) {
 		return 0, nil
@@ -107,9 +108,9 @@ func versionOrZero(version int64, err error) (int64, error) {
 	return version, err
 }
 
-// checkReadConditions answers a request that has the representation of this tag
-// already, or wants another one; it reports whether it did.
-func checkReadConditions(ctx *fasthttp.RequestCtx, tag string) (bool, error) {
+// checkReadConditions sets the ETag header and applies the conditions of a GET.
+// done means that the response, a 304, is complete.
+func checkReadConditions(ctx *fasthttp.RequestCtx, tag string) (done bool, err error) {
 	ctx.Response.Header.Set(fasthttp.HeaderETag, tag)
 	match, err := parseEntityTags(ctx, fasthttp.HeaderIfMatch)
 	if err != nil {

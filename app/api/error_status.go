@@ -10,7 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// fieldError says what is wrong with one part of the input.
+// fieldError describes what is wrong with one part of a request.
 type fieldError struct {
 	// Pointer names the part: a JSON pointer into the body (RFC 6901), or the
 	// name of a query parameter.
@@ -18,7 +18,7 @@ type fieldError struct {
 	Detail  string `json:"detail"`
 }
 
-// httpError is an error that knows its answer.
+// httpError is an error with its response.
 type httpError struct {
 	status     int
 	detail     string
@@ -29,7 +29,7 @@ type httpError struct {
 
 func (e *httpError) Error() string { return e.detail }
 
-// invalidParam is an error about one query parameter.
+// invalidParam returns a 400 about one query parameter.
 func invalidParam(name, detail string) error {
 	return &httpError{
 		status: fasthttp.StatusBadRequest, detail: "query parameter " + strconv.Quote(name) + ": " + detail,
@@ -37,21 +37,21 @@ func invalidParam(name, detail string) error {
 	}
 }
 
-// toHTTPError is the one table from an error to its answer. What is behind an
-// error that is not the client's doing stays with us.
+// toHTTPError maps every error to its response. The details of an error that the
+// client did not cause are not shown to it.
 func toHTTPError(err error) *httpError {
-	var known *httpError
+	var own *httpError
 	var body *ingest.Error
-	var mounted interface {
+	var external interface {
 		error
 		HTTPStatus() (status, retryAfter int)
 	}
 	switch {
-	case errors.As(err, &known):
-		return known
-	case errors.As(err, &mounted):
-		status, retryAfter := mounted.HTTPStatus()
-		return &httpError{status: status, retryAfter: retryAfter, detail: mounted.Error()}
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &external):
+		status, retryAfter := external.HTTPStatus()
+		return &httpError{status: status, retryAfter: retryAfter, detail: external.Error()}
 	case errors.As(err, &body):
 		e := &httpError{status: fasthttp.StatusBadRequest, detail: body.Detail}
 		if body.Kind == ingest.TooLarge {
@@ -65,13 +65,13 @@ func toHTTPError(err error) *httpError {
 	case errors.Is(err, factory.ErrConflict):
 		return &httpError{status: fasthttp.StatusConflict, detail: err.Error()}
 	case errors.Is(err, factory.ErrPrecondition):
-		return &httpError{status: fasthttp.StatusPreconditionFailed, detail: "the entry is not, or no longer, as If-Match or If-None-Match wants it"}
+		return &httpError{status: fasthttp.StatusPreconditionFailed, detail: "the entry does not meet the condition in If-Match or If-None-Match"}
 	case errors.Is(err, factory.ErrOverloaded):
-		return &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 1, detail: "the store's queue is full; nothing was taken"}
+		return &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 1, detail: "the store's queue is full; nothing was stored"}
 	case errors.Is(err, factory.ErrUnavailable):
-		return &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 5, detail: "the store can't do this now; nothing was acknowledged"}
+		return &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 5, detail: "the store is unavailable; nothing was stored"}
 	}
-	return &httpError{status: fasthttp.StatusInternalServerError, detail: "something went wrong here"}
+	return &httpError{status: fasthttp.StatusInternalServerError, detail: "internal error"}
 }
 
 func isNotFound(err error) bool { return errors.Is(err, factory.ErrNotFound) }

@@ -11,78 +11,74 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// ExternalRoute is a path that is served by another package.
+// ExternalRoute is a route whose handler belongs to another package.
 type ExternalRoute struct {
-	// Method and Path are those of the requests. A Path that ends in a slash
-	// stands for all below it, whatever the method.
+	// Method and Path select the requests. A Path that ends in a slash selects
+	// every request below it, whatever the method.
 	Method, Path string
-	// Action is what the key must allow; AnyRole takes every valid key. Below a
-	// Path that ends in a slash, the key and the origin are left to Handle.
+	// Action is what the API key must allow; AnyRole accepts every valid key. For
+	// a Path that ends in a slash, Handler checks the key and the origin itself.
 	Action  access.Action
 	AnyRole bool
-	// Public needs no key; the limits on clients hold.
+	// Public routes need no key, but the client's limits apply.
 	Public bool
-	// Handler answers. An error is answered by the table of errors; one with a
-	// method HTTPStatus names its own status, and when to try again in seconds.
+	// Handler responds or returns an error, which becomes an error response. An
+	// error with a method HTTPStatus() (status, retryAfter int) chooses its
+	// status, and the Retry-After header in seconds.
 	Handler func(ctx *fasthttp.RequestCtx, c Client) error
 }
 
-// Client is who a request comes from.
+// Client is the sender of a request.
 type Client struct {
-	// Addr is the client's, behind trusted proxies the forwarded one.
+	// Addr is the address of the client; behind trusted proxies, the forwarded
+	// one.
 	Addr netip.Addr
-	// Principal is the key; the zero value where it was not asked for.
+	// Principal owns the API key; it is the zero value if no key was checked.
 	Principal access.Principal
 }
 
-// prefixRoute is a Mount that takes all requests below its path.
+// prefixRoute is an ExternalRoute for every request below a path.
 type prefixRoute struct {
 	prefix  []byte
-	handler  func(ctx *fasthttp.RequestCtx, c Client) error
+	handler func(ctx *fasthttp.RequestCtx, c Client) error
 	metrics *metrics.Route
 }
 
-// registerExternalRoutes adds the mounts to the routes.
 func (a *API) registerExternalRoutes() {
-	for _, m := range a.options.ExternalRoutes {
-		if last := len(m.Path) - 1; m.Path[last] == '/' {
+	for _, e := range a.options.ExternalRoutes {
+		if e.Path[len(e.Path)-1] == '/' {
 			a.prefixRoutes = append(a.prefixRoutes, prefixRoute{
-				prefix: []byte(m.Path), handler: m.Handler, metrics: a.options.Metrics.Route("any", m.Path),
+				prefix: []byte(e.Path), handler: e.Handler, metrics: a.options.Metrics.Route("any", e.Path),
 			})
 			continue
 		}
-		a.addResource(m.Path, &route{
-			method: m.Method, action: m.Action, anyRole: m.AnyRole, public: m.Public,
-			handler: func(ctx *fasthttp.RequestCtx, c request) error {
-				return m.Handler(ctx, Client{Addr: a.clientAddr(ctx), Principal: c.principal})
+		a.addResource(e.Path, &route{
+			method: e.Method, action: e.Action, anyRole: e.AnyRole, public: e.Public,
+			handler: func(ctx *fasthttp.RequestCtx, r request) error {
+				return e.Handler(ctx, Client{Addr: a.clientAddr(ctx), Principal: r.principal})
 			},
 		})
 	}
 }
 
-// servePrefix answers a request below an open mount; nil says that it is below
-// none.
+// servePrefix serves a request below the path of a prefixRoute and returns its
+// metrics; nil means that there is no such route.
 func (a *API) servePrefix(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.Route {
 	path := ctx.URI().PathOriginal()
 	for i := range a.prefixRoutes {
-		m := &a.prefixRoutes[i]
-		if !bytes.HasPrefix(path, m.prefix) {
+		p := &a.prefixRoutes[i]
+		if !bytes.HasPrefix(path, p.prefix) {
 			continue
 		}
 		addr := a.clientAddr(ctx)
 		err := a.checkClientLimits(ctx, addr, now)
 		if err == nil {
-			err = m.handler(ctx, Client{Addr: addr})
+			err = p.handler(ctx, Client{Addr: addr})
 		}
 		if err != nil {
 			writeProblem(ctx, err)
 		}
-		return m.metrics
+		return p.metrics
 	}
 	return nil
-}
-
-// WriteError answers a request that somebody else has found at fault.
-func (a *API) WriteError(ctx *fasthttp.RequestCtx, status int, detail string) {
-	writeProblem(ctx, &httpError{status: status, detail: detail})
 }

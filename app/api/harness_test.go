@@ -116,7 +116,7 @@ func (a response) problem(t testing.TB) problem {
 	t.Helper()
 	var p problem
 	if err := json.Unmarshal([]byte(a.body), &p); err != nil || a.header["Content-Type"] != "application/problem+json" || p.Status != a.status {
-		t.Errorf("answer = %+v, want problem+json with the same status (%v)", a, err)
+		t.Errorf("response = %+v, want problem+json with the same status (%v)", a, err)
 	}
 	return p
 }
@@ -133,7 +133,7 @@ func (p *testServer) dial(t testing.TB) net.Conn {
 	return c
 }
 
-// sendRaw sends bytes as they are and reads the answers until the end.
+// sendRaw sends bytes as they are and reads the responses until the end.
 func (p *testServer) sendRaw(t testing.TB, request string) string {
 	t.Helper()
 	c := p.dial(t)

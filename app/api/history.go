@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"smart-factory-backend/app/factory"
@@ -10,13 +11,14 @@ import (
 )
 
 const (
-	// maxHistoryPoints is the most points or buckets in one answer.
+	// maxHistoryPoints is the most points or buckets in a JSON response.
 	maxHistoryPoints = 50_000
-	// streamPageSize is how many of a stream are held at one moment.
+	// streamPageSize is how many points or buckets of a stream are in memory at a
+	// time.
 	streamPageSize = 10_000
 )
 
-// historyPage is a page of history in one of its forms: points or buckets.
+// historyPage is a page of history; it has either points or buckets.
 type historyPage struct {
 	points  []factory.Series
 	buckets []factory.BucketSeries
@@ -24,8 +26,8 @@ type historyPage struct {
 }
 
 // getHistory is GET /api/v1/machines/{id}/history.
-func (a *API) getHistory(ctx *fasthttp.RequestCtx, c request) error {
-	r, err := parseHistoryRequest(ctx, c.params[0])
+func (a *API) getHistory(ctx *fasthttp.RequestCtx, req request) error {
+	r, err := parseHistoryRequest(ctx, req.params[0])
 	if err != nil {
 		return err
 	}
@@ -34,31 +36,31 @@ func (a *API) getHistory(ctx *fasthttp.RequestCtx, c request) error {
 			return err
 		}
 	}
-	held, err := a.historyBudget.reserve(r.memoryBytes())
+	reserved, err := a.historyBudget.reserve(r.memoryBytes())
 	if err != nil {
 		return err
 	}
 	sent := false
 	defer func() {
 		if !sent {
-			held.shrink(0)
+			reserved.shrink(0)
 		}
 	}()
-	page, err := a.readHistoryPage(r) // what is wrong with the request shows before the body begins
+	page, err := a.readHistoryPage(r) // before the response begins, so that an error has its status
 	if err != nil {
 		return err
 	}
 	if r.format != formatJSON {
-		a.streamHistory(ctx, r, page, held)
+		a.streamHistory(ctx, r, page, reserved)
 	} else {
-		held.writeJSON(ctx, appendCursor(r.appendPage(make([]byte, 0, page.estimateJSONSize()), page), page.next))
+		reserved.writeJSON(ctx, appendCursor(r.appendPage(make([]byte, 0, page.estimateJSONSize()), page), page.next))
 	}
 	sent = true
 	return nil
 }
 
-// estimateJSONSize is about what a page takes as JSON, so that it need not be copied
-// while it is written.
+// estimateJSONSize returns about the size of the page as JSON, so that the buffer
+// of the response rarely grows.
 func (p *historyPage) estimateJSONSize() int {
 	n := 1 << 10
 	for _, s := range p.points {
@@ -70,26 +72,26 @@ func (p *historyPage) estimateJSONSize() int {
 	return n
 }
 
-// readHistoryPage asks the store for the page that r is at.
+// readHistoryPage reads the page at the cursor of r from the store.
 func (a *API) readHistoryPage(r *historyRequest) (page historyPage, err error) {
-	wait, cancel := context.WithTimeout(context.Background(), queryTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
 	store := a.options.Store
 	switch {
 	case r.points > 0:
-		page.points, err = store.Downsample(wait, factory.DownsampleQuery{
+		page.points, err = store.Downsample(ctx, factory.DownsampleQuery{
 			Machine: r.machine, Metrics: r.metrics, From: r.from, To: r.to, Points: r.points,
 		})
 	case r.aggregates != nil:
 		var buckets factory.BucketPage
-		buckets, err = store.Buckets(wait, factory.BucketQuery{
+		buckets, err = store.Buckets(ctx, factory.BucketQuery{
 			Machine: r.machine, Metrics: r.metrics, From: r.from, To: r.to,
 			Interval: r.interval, Location: r.location, Cursor: r.cursor, Limit: r.limit,
 		})
 		page.buckets, page.next = buckets.Series, buckets.NextCursor
 	default:
 		var raw factory.HistoryPage
-		raw, err = store.History(wait, factory.HistoryQuery{
+		raw, err = store.History(ctx, factory.HistoryQuery{
 			Machine: r.machine, Metrics: r.metrics, From: r.from, To: r.to, Cursor: r.cursor, Limit: r.limit,
 		})
 		page.points, page.next = raw.Series, raw.NextCursor
@@ -97,26 +99,26 @@ func (a *API) readHistoryPage(r *historyRequest) (page historyPage, err error) {
 	return page, err
 }
 
-// checkDownsampleSize sees to it that a picture of all metrics that are asked for
-// fits into one answer.
+// checkDownsampleSize returns an error if the points of all selected metrics do not
+// fit into one response.
 func (a *API) checkDownsampleSize(r *historyRequest) error {
 	metrics := len(r.metrics)
 	if metrics == 0 {
-		wait, cancel := context.WithTimeout(context.Background(), queryTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), queryTimeout)
 		defer cancel()
-		all, err := a.options.Store.Metrics(wait, r.machine)
-		if err != nil && !isNotFound(err) { // the history of a deleted machine is still there
+		all, err := a.options.Store.Metrics(ctx, r.machine)
+		if err != nil && !isNotFound(err) { // a deleted machine has no metrics, but history
 			return err
 		}
 		metrics = len(all)
 	}
 	if metrics*r.points > maxHistoryPoints {
-		return invalidParam("points", "of that many metrics comes to more than 50000 points; ask for fewer points, or for some of the metrics")
+		return invalidParam("points", fmt.Sprintf("times the number of metrics is more than %d; request fewer points or fewer metrics", maxHistoryPoints))
 	}
 	return nil
 }
 
-// appendPage writes the answer but for its end; see sendPage.
+// appendPage appends a page as JSON, up to the cursor; see appendCursor.
 func (r *historyRequest) appendPage(dst []byte, page historyPage) []byte {
 	dst = append(dst, `{"machine":`...)
 	dst = appendString(dst, r.machine)
@@ -160,9 +162,9 @@ func appendSeriesHead(dst []byte, i int, metric, unit string) []byte {
 	return append(dst, `,"points":[`...)
 }
 
-// appendTime writes a time as text, with the zone's offset. Before zones were
-// introduced offsets had seconds, which the form has no room for (RFC 3339,
-// section 4.2); such a time is shown in UTC.
+// appendTime appends a time in RFC 3339 format, with the offset of loc. Offsets
+// before standard time may have seconds, which the format cannot express (section
+// 4.2); such a time is in UTC.
 func appendTime(dst []byte, at int64, loc *time.Location) []byte {
 	t := time.UnixMilli(at).In(loc)
 	if _, offset := t.Zone(); offset%60 != 0 {

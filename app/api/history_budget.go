@@ -10,50 +10,52 @@ import (
 )
 
 const (
-	// historyMaxWait is how long a request for history waits for its turn.
+	// historyMaxWait is how long a request for history waits for memory.
 	historyMaxWait = 5 * time.Second
-	// smallResponse is the largest answer that is not counted while it is sent.
+	// smallResponse is the largest response whose memory is not reserved until
+	// it is sent.
 	smallResponse = 16 << 10
-	// What a point, a bucket and a figure of one take at most, in the page and
-	// in the answer that is made of it.
+	// The most memory of a point, a bucket and an aggregate of a bucket, in the
+	// page of the store and in the response together.
 	pointMemory, bucketMemory, aggregateMemory = 80, 256, 32
 )
 
-// errHistoryBudget: the memory for history is used up by other requests.
-var errHistoryBudget = &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 1, detail: "too much history is asked for at once"}
+// errHistoryBudget means that other requests use up the memory for history.
+var errHistoryBudget = &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 1, detail: "too much history is requested at once"}
 
-// historyBudget bounds the memory of history: pages that are read and written, and
-// answers until their clients have taken them. Who comes while it is used up
-// waits.
+// historyBudget bounds the memory of all history requests: pages of the store,
+// and responses until the client has received them. A request over the budget
+// waits. It is safe for concurrent use.
 type historyBudget struct {
 	limit     int64
 	available *semaphore.Weighted
-	maxWait   time.Duration // answerWait, but for tests
+	maxWait   time.Duration // historyMaxWait, except in tests
 }
 
 func newHistoryBudget(limit int64) *historyBudget {
 	return &historyBudget{limit: limit, available: semaphore.NewWeighted(limit), maxWait: historyMaxWait}
 }
 
-// reserve waits for n bytes, or for all there are if n is more.
-func (a *historyBudget) reserve(n int64) (*reservation, error) {
-	wait, cancel := context.WithTimeout(context.Background(), a.maxWait)
+// reserve waits for n bytes, or for the whole budget if n exceeds it. The caller
+// releases them with shrink.
+func (h *historyBudget) reserve(n int64) (*reservation, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), h.maxWait)
 	defer cancel()
-	n = min(n, a.limit)
-	if a.available.Acquire(wait, n) != nil {
+	n = min(n, h.limit)
+	if h.available.Acquire(ctx, n) != nil {
 		return nil, errHistoryBudget
 	}
-	return &reservation{budget: a, bytes: n}, nil
+	return &reservation{budget: h, bytes: n}, nil
 }
 
-// reservation is memory that one request may use. One goroutine at a time may
-// use it.
+// reservation is memory that one request may use. It is not safe for concurrent
+// use.
 type reservation struct {
 	budget *historyBudget
 	bytes  int64
 }
 
-// shrink gives back all but n bytes.
+// shrink releases all but n bytes. It does nothing if less is reserved.
 func (r *reservation) shrink(n int64) {
 	if n < r.bytes {
 		r.budget.available.Release(r.bytes - n)
@@ -61,7 +63,8 @@ func (r *reservation) shrink(n int64) {
 	}
 }
 
-// writeJSON sends a body of JSON and holds what it takes until the client has it.
+// writeJSON responds with a JSON body and takes over the reservation: the body's
+// memory is released once the client has received it.
 func (r *reservation) writeJSON(ctx *fasthttp.RequestCtx, body []byte) {
 	ctx.Response.Header.SetContentType("application/json")
 	if len(body) <= smallResponse {
@@ -73,8 +76,8 @@ func (r *reservation) writeJSON(ctx *fasthttp.RequestCtx, body []byte) {
 	ctx.Response.SetBodyStream(&reservedBody{Reader: bytes.NewReader(body), reservation: r}, len(body))
 }
 
-// reservedBody gives its memory back when fasthttp closes it: after the response,
-// or when there is nobody to send it to.
+// reservedBody releases its reservation when fasthttp closes it: after the
+// response is sent, or when the connection is gone.
 type reservedBody struct {
 	*bytes.Reader
 	reservation *reservation
@@ -86,7 +89,8 @@ func (b *reservedBody) Close() error {
 	return nil
 }
 
-// memoryBytes is what the answer, or each page of a stream, may take.
+// memoryBytes returns the most memory of the response, or of each page of a
+// stream.
 func (r *historyRequest) memoryBytes() int64 {
 	switch {
 	case r.points > 0:

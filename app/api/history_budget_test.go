@@ -18,7 +18,7 @@ type partialReader struct {
 	br *bufio.Reader
 }
 
-// startReading asks for a path and takes no more than the answer's beginning.
+// startReading asks for a path and takes no more than the response's beginning.
 func (p *testServer) startReading(t *testing.T, path string) partialReader {
 	t.Helper()
 	c, served := net.Pipe()
@@ -73,7 +73,7 @@ func TestHistoryMemoryHeldUntilResponseIsRead(t *testing.T) {
 		t.Errorf("as much again when it is taken = %d with %d bytes, want 200 with %d", a.status, len(a.body), whole)
 	}
 	if n := <-taken; n < int64(whole) {
-		t.Errorf("the late answer has %d bytes, want more than %d", n, whole)
+		t.Errorf("the late response has %d bytes, want more than %d", n, whole)
 	}
 	_ = p.startReading(t, path).Close()
 	for range 2 {

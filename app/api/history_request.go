@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 	"time"
-	_ "time/tzdata" // zones, where the system has none
+	_ "time/tzdata" // for systems without time zone data
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/ingest/jsonscan"
@@ -14,28 +14,28 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// historyRequest is what a request asks of a machine's history.
+// historyRequest is the parameters of GET /api/v1/machines/{id}/history.
 type historyRequest struct {
 	machine  string
-	metrics  []string // empty: all
+	metrics  []string // empty for all
 	from, to int64
 	cursor   string
 	limit    int
 
-	// points asks for a picture of so many points of each metric; aggregates,
-	// where they are not nil, ask for buckets of interval. Otherwise it is the
-	// raw points.
+	// With points above 0, each metric is downsampled to that many points. With
+	// aggregates, the result is buckets of the length interval. Otherwise it is
+	// the raw points.
 	points     int
 	aggregates []aggregate
 	interval   factory.Interval
 	location   *time.Location
 
 	format format
-	// isoTimes asks for times as text.
+	// isoTimes requests times in RFC 3339 format.
 	isoTimes bool
 }
 
-// format is the form of an answer.
+// format is the format of a response.
 type format string
 
 const (
@@ -64,7 +64,7 @@ func parseHistoryRequest(ctx *fasthttp.RequestCtx, machine string) (*historyRequ
 	return r, nil
 }
 
-// parseFormat reads the format, by parameter or else by the Accept header.
+// parseFormat parses the format: the parameter, or else the Accept header.
 func (r *historyRequest) parseFormat(ctx *fasthttp.RequestCtx) func(queryParams) error {
 	return func(q queryParams) error {
 		accept := ctx.Request.Header.Peek(fasthttp.HeaderAccept)
@@ -84,7 +84,7 @@ func (r *historyRequest) parseFormat(ctx *fasthttp.RequestCtx) func(queryParams)
 			r.format = format(word)
 		}
 		if r.format == formatJSON {
-			return q.forbid("goes with CSV and NDJSON", "time_format")
+			return q.forbid("requires the format csv or ndjson", "time_format")
 		}
 		times, err := q.oneOf("time_format", "ms", "iso")
 		r.isoTimes = times == "iso"
@@ -92,18 +92,18 @@ func (r *historyRequest) parseFormat(ctx *fasthttp.RequestCtx) func(queryParams)
 	}
 }
 
-// parseReduction reads whether buckets or a picture are asked for.
+// parseReduction parses whether the points are downsampled or put into buckets.
 func (r *historyRequest) parseReduction(q queryParams) (err error) {
-	var picture bool
-	if r.points, picture, err = q.integer("points", 2, maxHistoryPoints); err != nil {
+	var downsample bool
+	if r.points, downsample, err = q.integer("points", 2, maxHistoryPoints); err != nil {
 		return err
 	}
 	text, given := q["interval"]
 	switch {
-	case picture && given:
-		return invalidParam("points", "does not go with interval: one is a picture of the points, the other sums them up")
+	case downsample && given:
+		return invalidParam("points", "cannot be combined with interval")
 	case !given:
-		return q.forbid("goes with interval", "agg")
+		return q.forbid("requires interval", "agg")
 	}
 	_, zone := q["tz"]
 	if r.interval, err = parseInterval(text, zone); err != nil {
@@ -116,23 +116,24 @@ func (r *historyRequest) parseReduction(q queryParams) (err error) {
 func (r *historyRequest) parsePaging(q queryParams) (err error) {
 	switch {
 	case r.points > 0:
-		return q.forbid("does not go with points, which come in one answer", "limit", "cursor")
+		return q.forbid("cannot be combined with points, whose response has one page", "limit", "cursor")
 	case r.format != formatJSON:
 		r.limit = streamPageSize
-		return q.forbid("does not go with CSV or NDJSON, which are the whole range", "limit", "cursor")
+		return q.forbid("cannot be combined with the formats csv and ndjson, which have one page", "limit", "cursor")
 	}
 	r.limit, err = q.limit(maxHistoryPoints)
 	return err
 }
 
-// isoDuration is a duration of ISO 8601 in hours, minutes and seconds.
+// isoDuration matches an ISO 8601 duration of hours, minutes and seconds.
 var isoDuration = regexp.MustCompile(`^PT(\d{1,9}H)?(\d{1,9}M)?(\d{1,9}(\.\d{1,3})?S)?$`)
 
-// isoCalendarIntervals are the durations whose length the calendar decides.
+// isoCalendarIntervals are the ISO 8601 durations whose length depends on the
+// calendar.
 var isoCalendarIntervals = map[string]string{"P1D": "day", "P1W": "week", "P1M": "month"}
 
-// parseInterval reads the length of buckets. Where a zone is given, an hour is
-// one of its clock.
+// parseInterval parses the length of buckets. With a zone, an hour is an hour of
+// the zone's clock.
 func parseInterval(text string, zone bool) (factory.Interval, error) {
 	plain := text
 	if unit := isoCalendarIntervals[text]; unit != "" {
@@ -145,7 +146,7 @@ func parseInterval(text string, zone bool) (factory.Interval, error) {
 		err = interval.Validate()
 	}
 	if err != nil {
-		return interval, invalidParam("interval", jsonscan.Excerpt(text)+" is neither a length such as 10s, 15m, 1h or PT15M, nor 1d, 1w or 1mo")
+		return interval, invalidParam("interval", jsonscan.Excerpt(text)+" is not a duration such as 10s, 15m, 1h or PT15M, nor 1d, 1w or 1mo")
 	}
 	if zone && interval == factory.Every(time.Hour) {
 		interval = factory.Interval{Calendar: factory.Hour}
@@ -153,14 +154,14 @@ func parseInterval(text string, zone bool) (factory.Interval, error) {
 	return interval, nil
 }
 
-// zoneCache are those that were asked for, as reading one takes a while. There
-// are some six hundred names.
+// zoneCache maps names to *time.Location, since loading one is slow. There are
+// about six hundred names.
 var zoneCache sync.Map
 
-// zoneNamePattern keeps other spellings of a file's path out of zones.
+// zoneNamePattern excludes other spellings of a file's path.
 var zoneNamePattern = regexp.MustCompile(`^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$`)
 
-// loadZone returns the zone of an IANA name; "" is UTC.
+// loadZone returns the time zone with an IANA name; "" is UTC.
 func loadZone(name string) (*time.Location, error) {
 	if name == "" {
 		return time.UTC, nil
@@ -168,7 +169,7 @@ func loadZone(name string) (*time.Location, error) {
 	if known, ok := zoneCache.Load(name); ok {
 		return known.(*time.Location), nil
 	}
-	// A plus sign arrives as a space unless it was encoded.
+	// A plus sign arrives as a space if the URL does not encode it.
 	plain := strings.Replace(name, " ", "+", 1)
 	loc, err := time.LoadLocation(plain)
 	if err != nil || !zoneNamePattern.MatchString(plain) || name == "Local" {

@@ -8,17 +8,17 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// streamHistory sends the whole range, page by page: CSV (RFC 4180), or NDJSON
-// in the form that POST /api/v1/telemetry takes. It gives back what is held for
-// its pages.
-func (a *API) streamHistory(ctx *fasthttp.RequestCtx, r *historyRequest, page historyPage, held *reservation) {
+// streamHistory sends the whole range, page by page, as CSV (RFC 4180) or as NDJSON
+// in the format of POST /api/v1/telemetry. It takes over the reservation, which is
+// for one page at a time.
+func (a *API) streamHistory(ctx *fasthttp.RequestCtx, r *historyRequest, page historyPage, reserved *reservation) {
 	contentType := "text/csv; charset=utf-8; header=present"
 	if r.format == formatNDJSON {
 		contentType = "application/x-ndjson"
 	}
 	ctx.Response.Header.SetContentType(contentType)
 	a.options.Runtime.StreamBody(ctx, func(w *bufio.Writer) error {
-		defer held.shrink(0)
+		defer reserved.shrink(0)
 		out := historyWriter{w: w, r: r}
 		if err := out.writeHeader(); err != nil {
 			return err
@@ -39,14 +39,14 @@ func (a *API) streamHistory(ctx *fasthttp.RequestCtx, r *historyRequest, page hi
 	})
 }
 
-// historyWriter writes rows of history.
+// historyWriter writes history as rows of CSV or NDJSON.
 type historyWriter struct {
 	w   *bufio.Writer
 	r   *historyRequest
 	row []byte
 }
 
-// writeHeader writes what stands before all rows.
+// writeHeader writes the header line of CSV.
 func (o *historyWriter) writeHeader() error {
 	if o.r.format != formatCSV {
 		return nil
@@ -84,7 +84,7 @@ func (o *historyWriter) writePage(page historyPage) error {
 	return nil
 }
 
-// seriesColumns is what stands between the time and the figures of each row.
+// seriesColumns returns the part of each row between the time and the values.
 func (o *historyWriter) seriesColumns(metric string) []byte {
 	var names []byte
 	switch {
@@ -105,7 +105,7 @@ func (o *historyWriter) seriesColumns(metric string) []byte {
 	return names
 }
 
-// beginRow begins a row with its time.
+// beginRow returns the beginning of a row, up to the time.
 func (o *historyWriter) beginRow(at int64) []byte {
 	row := o.row[:0]
 	if o.r.format == formatNDJSON {
@@ -133,7 +133,7 @@ func (o *historyWriter) appendAggregates(row []byte, b *factory.Bucket, kind fac
 	return row
 }
 
-// endRow ends a row and writes it.
+// endRow completes a row and writes it.
 func (o *historyWriter) endRow(row []byte) error {
 	switch {
 	case o.r.format == formatCSV:

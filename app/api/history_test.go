@@ -93,40 +93,40 @@ func TestInvalidQueriesAreRejected(t *testing.T) {
 	p := startServer(t, nil)
 	appendReadings(t, p, factory.Reading{Machine: "m", Metric: "x", ObservedAt: 1_700_000_000_000, Value: 1})
 	for query, want := range map[string]string{
-		"/api/v1/machines/m/history?form=csv":                `"form": is not known here`,
-		"/api/v1/machines/m/history?limit=50001":             `"50001" is not a number from 1 to 50000`,
-		"/api/v1/machines/m/history?limit=0":                 `is not a number from 1`,
+		"/api/v1/machines/m/history?form=csv":                `"form": is unknown; the parameters are`,
+		"/api/v1/machines/m/history?limit=50001":             `"50001" is not an integer from 1 to 50000`,
+		"/api/v1/machines/m/history?limit=0":                 `is not an integer from 1`,
 		"/api/v1/machines/m/history?from=yesterday":          `"yesterday" is neither`,
 		"/api/v1/machines/m/history?from=2&to=1":             `"from": is after to`,
-		"/api/v1/machines/m/history?from=1&from=2":           `"from": stands there twice`,
-		"/api/v1/machines/m/history?format=xml":              `"xml" is none of json, csv, ndjson`,
+		"/api/v1/machines/m/history?from=1&from=2":           `"from": appears more than once`,
+		"/api/v1/machines/m/history?format=xml":              `"xml" is not one of json, csv, ndjson`,
 		"/api/v1/machines/m/history?cursor=!":                `cursor`,
-		"/api/v1/machines/m/history?time_format=iso":         `goes with CSV and NDJSON`,
-		"/api/v1/machines/m/history?format=csv&limit=3":      `does not go with CSV`,
-		"/api/v1/machines/m/history?format=ndjson&cursor=3":  `does not go with CSV or NDJSON`,
-		"/api/v1/machines/m/history?interval=1y":             `1y is neither a length such as`,
-		"/api/v1/machines/m/history?interval=0s":             `0s is neither`,
-		"/api/v1/machines/m/history?interval=-1h":            `-1h is neither`,
-		"/api/v1/machines/m/history?interval=PT":             `PT is neither`,
-		"/api/v1/machines/m/history?interval=P2D":            `P2D is neither`,
-		"/api/v1/machines/m/history?interval=PT-5M":          `PT-5M is neither`,
-		"/api/v1/machines/m/history?interval=2540400h":       `2540400h is neither`,
-		"/api/v1/machines/m/history?interval=1h&agg=mean":    `mean is none of min, max`,
-		"/api/v1/machines/m/history?interval=1h&agg=min,min": `min stands there twice`,
-		"/api/v1/machines/m/history?interval=1h&agg=min,":    ` is none of min`,
-		"/api/v1/machines/m/history?agg=min":                 `goes with interval`,
+		"/api/v1/machines/m/history?time_format=iso":         `requires the format csv or ndjson`,
+		"/api/v1/machines/m/history?format=csv&limit=3":      `cannot be combined with the formats csv`,
+		"/api/v1/machines/m/history?format=ndjson&cursor=3":  `cannot be combined with the formats csv and ndjson`,
+		"/api/v1/machines/m/history?interval=1y":             `1y is not a duration such as`,
+		"/api/v1/machines/m/history?interval=0s":             `0s is not a duration`,
+		"/api/v1/machines/m/history?interval=-1h":            `-1h is not a duration`,
+		"/api/v1/machines/m/history?interval=PT":             `PT is not a duration`,
+		"/api/v1/machines/m/history?interval=P2D":            `P2D is not a duration`,
+		"/api/v1/machines/m/history?interval=PT-5M":          `PT-5M is not a duration`,
+		"/api/v1/machines/m/history?interval=2540400h":       `2540400h is not a duration`,
+		"/api/v1/machines/m/history?interval=1h&agg=mean":    `mean is not one of min, max`,
+		"/api/v1/machines/m/history?interval=1h&agg=min,min": `min appears more than once`,
+		"/api/v1/machines/m/history?interval=1h&agg=min,":    ` is not one of min`,
+		"/api/v1/machines/m/history?agg=min":                 `requires interval`,
 		"/api/v1/machines/m/history?tz=Europe/Nowhere":       `Europe/Nowhere is not the name of a time zone`,
 		"/api/v1/machines/m/history?tz=Local":                `Local is not the name`,
 		"/api/v1/machines/m/history?tz=Europe//Berlin":       `is not the name`,
 		"/api/v1/machines/m/history?tz=../../etc/passwd":     `is not the name`,
-		"/api/v1/machines/m/history?points=1":                `"1" is not a number from 2 to 50000`,
-		"/api/v1/machines/m/history?points=9&interval=1h":    `does not go with interval`,
-		"/api/v1/machines/m/history?points=9&limit=3":        `does not go with points`,
-		"/api/v1/machines/m/history?points=30000&metric=a,b": `comes to more than 50000 points`,
-		"/api/v1/latest?metric=a&metric=b":                   `stands there twice`,
-		"/api/v1/machines/%ff%zz/history":                    `not percent-encoded right`,
+		"/api/v1/machines/m/history?points=1":                `"1" is not an integer from 2 to 50000`,
+		"/api/v1/machines/m/history?points=9&interval=1h":    `cannot be combined with interval`,
+		"/api/v1/machines/m/history?points=9&limit=3":        `cannot be combined with points`,
+		"/api/v1/machines/m/history?points=30000&metric=a,b": `times the number of metrics is more than 50000`,
+		"/api/v1/latest?metric=a&metric=b":                   `appears more than once`,
+		"/api/v1/machines/%ff%zz/history":                    `invalid percent-encoding`,
 		"/api/v1/latest?limit=1001":                          `from 1 to 1000`,
-		"/api/v1/latest?" + strings.Repeat("x", 1000) + "=1": `…": is not known here`,
+		"/api/v1/latest?" + strings.Repeat("x", 1000) + "=1": `…": is unknown`,
 	} {
 		if a := p.get(t, query); a.status != 400 || !strings.Contains(a.problem(t).Detail, want) {
 			t.Errorf("GET %.60s = %d %s, want 400 with %s", query, a.status, a.body, want)
@@ -137,7 +137,7 @@ func TestInvalidQueriesAreRejected(t *testing.T) {
 	}
 }
 
-// A store that fails in the middle of a stream.
+// failingHistory fails in the middle of a stream.
 type failingHistory struct {
 	factory.Store
 	pages int
@@ -158,6 +158,6 @@ func TestCSVConnectionIsCutWhenStoreFails(t *testing.T) {
 	appendReadings(t, p, factory.Reading{Machine: "m", Metric: "x", ObservedAt: 1_700_000_000_000, Value: 1})
 	got := p.sendRaw(t, "GET /api/v1/machines/m/history?format=csv HTTP/1.1\r\nHost: x\r\n\r\n")
 	if strings.HasSuffix(got, "0\r\n\r\n") || strings.Contains(got, "Content-Length") {
-		t.Errorf("answer = %q, want a chunked body without its end", got)
+		t.Errorf("response = %q, want a chunked body without its end", got)
 	}
 }

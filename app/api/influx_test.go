@@ -33,7 +33,7 @@ func (a response) influxError(t testing.TB) influxErrorBody {
 	t.Helper()
 	var p influxErrorBody
 	if err := json.Unmarshal([]byte(a.body), &p); err != nil || !strings.HasPrefix(a.header["Content-Type"], "application/json") {
-		t.Errorf("answer = %+v, want an error of InfluxDB's (%v)", a, err)
+		t.Errorf("response = %+v, want an error of InfluxDB's (%v)", a, err)
 	}
 	return p
 }
@@ -102,7 +102,7 @@ func TestInfluxWriteChunked(t *testing.T) {
 	}
 	got := p.sendRaw(t, "POST /api/v2/write?bucket=b&org=o HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"+chunks.String()+"0\r\n\r\n")
 	if !strings.HasPrefix(got, "HTTP/1.1 204 ") || p.storedReadings(t) != "h/f@1700000000000=1" {
-		t.Errorf("answer = %.200q, stored %s", got, p.storedReadings(t))
+		t.Errorf("response = %.200q, stored %s", got, p.storedReadings(t))
 	}
 }
 
@@ -270,7 +270,7 @@ func TestInfluxPingAndHealth(t *testing.T) {
 	}
 }
 
-// Each answer is about its own request's errors, however many are answered at
+// Each response is about its own request's errors, however many are responseed at
 // the same time.
 func TestConcurrentErrorsAreNotShared(t *testing.T) {
 	t.Parallel()
@@ -282,10 +282,10 @@ func TestConcurrentErrorsAreNotShared(t *testing.T) {
 				name := fmt.Sprintf("metric%d", i)
 				a := p.post(t, fmt.Sprintf(`{"machine":"m","values":{%q:null}}`, name))
 				if want := `"pointer":"/values/` + name + `"`; a.status != 400 || strings.Count(a.body, want) != 1 || strings.Count(a.body, "pointer") != 1 {
-					t.Errorf("answer to %s = %d %s", name, a.status, a.body)
+					t.Errorf("response to %s = %d %s", name, a.status, a.body)
 				}
 				if a := p.writeLines(t, strings.Repeat("# \n", i)+"bad"); a.influxError(t).Line != i+1 {
-					t.Errorf("answer to a bad line %d = %s", i+1, a.body)
+					t.Errorf("response to a bad line %d = %s", i+1, a.body)
 				}
 			}
 		})

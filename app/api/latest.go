@@ -5,14 +5,15 @@ import (
 	"time"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/ingest"
 
 	"github.com/valyala/fasthttp"
 )
 
 const (
-	// maxPageSize is the most entries of a list in one answer.
+	// maxPageSize is the most entries in a page of a list.
 	maxPageSize = 1000
-	// queryTimeout is how long the store may take for one page.
+	// queryTimeout is how long a query of the store may take.
 	queryTimeout = 15 * time.Second
 )
 
@@ -23,15 +24,15 @@ func (a *API) getLatest(ctx *fasthttp.RequestCtx, _ request) error {
 		return err
 	}
 	if len(ctx.QueryArgs().PeekMulti(paramMetric)) > 1 {
-		return invalidParam(paramMetric, "stands there twice")
+		return invalidParam(paramMetric, ingest.Repeated)
 	}
 	limit, err := q.limit(maxPageSize)
 	if err != nil {
 		return err
 	}
-	wait, cancel := context.WithTimeout(context.Background(), queryTimeout)
+	storeCtx, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
-	page, err := a.options.Store.Latest(wait, factory.LatestQuery{
+	page, err := a.options.Store.Latest(storeCtx, factory.LatestQuery{
 		Machine: q["machine"], Metric: q["metric"], Cursor: q["cursor"], Limit: limit,
 	})
 	if err != nil {
@@ -39,9 +40,7 @@ func (a *API) getLatest(ctx *fasthttp.RequestCtx, _ request) error {
 	}
 	dst := append(ctx.Response.Body()[:0], `{"readings":[`...)
 	for i, r := range page.Readings {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
+		dst = appendComma(dst, i)
 		dst = append(dst, `{"machine":`...)
 		dst = appendString(dst, r.Machine)
 		dst = append(dst, `,"metric":`...)
@@ -57,14 +56,15 @@ func (a *API) getLatest(ctx *fasthttp.RequestCtx, _ request) error {
 	return writePage(ctx, append(dst, ']'), page.NextCursor)
 }
 
-// writePage ends a JSON object with its cursor, and sends it.
+// writePage responds with a JSON object, which lacks the cursor so far.
 func writePage(ctx *fasthttp.RequestCtx, dst []byte, cursor string) error {
 	ctx.Response.Header.SetContentType("application/json")
 	ctx.SetBody(appendCursor(dst, cursor))
 	return nil
 }
 
-// appendCursor ends a JSON object with its cursor, null at the end.
+// appendCursor appends the member next_cursor and the end of a JSON object. The
+// cursor of the last page is null.
 func appendCursor(dst []byte, cursor string) []byte {
 	dst = append(dst, `,"next_cursor":`...)
 	if cursor == "" {

@@ -16,7 +16,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// metricJSON is a metric of a machine as clients see it.
+// metricJSON is a metric of a machine in a response.
 type metricJSON struct {
 	Machine     string             `json:"machine"`
 	Metric      string             `json:"metric"`
@@ -24,7 +24,7 @@ type metricJSON struct {
 	Kind        factory.MetricKind `json:"kind"`
 	ExpectedMin *float64           `json:"expected_min"`
 	ExpectedMax *float64           `json:"expected_max"`
-	// Retention is null for the store's own.
+	// Retention is null for the store's default.
 	Retention *string `json:"retention"`
 	CreatedAt int64   `json:"created_at"`
 	UpdatedAt int64   `json:"updated_at"`
@@ -42,7 +42,7 @@ func toMetricJSON(m factory.Metric) metricJSON {
 	return out
 }
 
-// forever is a retention without an end.
+// forever is the text of factory.KeepForever.
 const forever = "forever"
 
 const day = 24 * time.Hour
@@ -59,10 +59,10 @@ func formatRetention(d time.Duration) string {
 	return strconv.FormatInt(int64(d/time.Second), 10) + "s"
 }
 
-// isoDays is a duration of ISO 8601 in days or weeks.
+// isoDaysOrWeeks matches a duration of days or weeks, as ISO 8601 or in short.
 var isoDaysOrWeeks = regexp.MustCompile(`^(?:P(\d{1,5})([DW])|(\d{1,5})(d|w))$`)
 
-// parseRetention reads forever, or a length: 30d, 8w, 36h, P30D, PT36H.
+// parseRetention parses "forever" or a duration: 30d, 8w, 36h, P30D, PT36H.
 func parseRetention(text string) (time.Duration, error) {
 	if text == forever {
 		return factory.KeepForever, nil
@@ -70,7 +70,7 @@ func parseRetention(text string) (time.Duration, error) {
 	plain := text
 	unit := time.Duration(1)
 	if parts := isoDaysOrWeeks.FindStringSubmatch(text); parts != nil {
-		plain, unit = parts[1]+parts[3]+"ns", day // one of them, and digits only
+		plain, unit = parts[1]+parts[3]+"ns", day // one of the parts is empty
 		if strings.EqualFold(parts[2]+parts[4], "w") {
 			unit = 7 * day
 		}
@@ -83,19 +83,19 @@ func parseRetention(text string) (time.Duration, error) {
 	}
 	d *= unit
 	if err != nil || d <= 0 || d%time.Second != 0 {
-		return 0, fmt.Errorf("%q is neither %s nor a length such as 30d, 8w, 36h or P30D", jsonscan.Excerpt(text), forever)
+		return 0, fmt.Errorf("%q is neither %s nor a duration such as 30d, 8w, 36h or P30D", jsonscan.Excerpt(text), forever)
 	}
 	return d, nil
 }
 
 // listMetrics is GET /api/v1/machines/{id}/metrics.
-func (a *API) listMetrics(ctx *fasthttp.RequestCtx, c request) error {
+func (a *API) listMetrics(ctx *fasthttp.RequestCtx, r request) error {
 	if _, err := parseQuery(ctx); err != nil {
 		return err
 	}
-	wait, cancel := context.WithTimeout(context.Background(), queryTimeout)
+	storeCtx, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
-	all, err := a.options.Store.Metrics(wait, c.params[0])
+	all, err := a.options.Store.Metrics(storeCtx, r.params[0])
 	if err != nil {
 		return err
 	}
@@ -107,11 +107,11 @@ func (a *API) listMetrics(ctx *fasthttp.RequestCtx, c request) error {
 }
 
 // getMetric is GET /api/v1/machines/{id}/metrics/{metric}.
-func (a *API) getMetric(ctx *fasthttp.RequestCtx, c request) error {
+func (a *API) getMetric(ctx *fasthttp.RequestCtx, r request) error {
 	if _, err := parseQuery(ctx); err != nil {
 		return err
 	}
-	m, err := a.metric(c)
+	m, err := a.metric(r)
 	if err != nil {
 		return err
 	}
@@ -121,14 +121,14 @@ func (a *API) getMetric(ctx *fasthttp.RequestCtx, c request) error {
 	return writeEntry(ctx, fasthttp.StatusOK, toMetricJSON(m))
 }
 
-func (a *API) metric(c request) (factory.Metric, error) {
-	wait, cancel := context.WithTimeout(context.Background(), queryTimeout)
+func (a *API) metric(r request) (factory.Metric, error) {
+	storeCtx, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
-	return a.options.Store.Metric(wait, c.params[0], c.params[1])
+	return a.options.Store.Metric(storeCtx, r.params[0], r.params[1])
 }
 
 // putMetric is PUT /api/v1/machines/{id}/metrics/{metric}.
-func (a *API) putMetric(ctx *fasthttp.RequestCtx, c request) error {
+func (a *API) putMetric(ctx *fasthttp.RequestCtx, r request) error {
 	if _, err := parseQuery(ctx); err != nil {
 		return err
 	}
@@ -137,20 +137,20 @@ func (a *API) putMetric(ctx *fasthttp.RequestCtx, c request) error {
 	if err != nil {
 		return err
 	}
-	m, err := parseMetric(body.data, c.params[0], c.params[1])
+	m, err := parseMetric(body.data, r.params[0], r.params[1])
 	if err != nil {
 		return err
 	}
 	match, err := writeCondition(ctx, func() (int64, error) {
-		now, err := a.metric(c)
-		return versionOrZero(now.Version, err)
+		current, err := a.metric(r)
+		return versionOrZero(current.Version, err)
 	})
 	if err != nil {
 		return err
 	}
-	wait, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
+	storeCtx, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
 	defer cancel()
-	stored, created, err := a.options.Store.PutMetric(wait, m, match)
+	stored, created, err := a.options.Store.PutMetric(storeCtx, m, match)
 	if err != nil {
 		return err
 	}
@@ -158,8 +158,8 @@ func (a *API) putMetric(ctx *fasthttp.RequestCtx, c request) error {
 	return writePutResponse(ctx, created, "/api/v1/machines/"+url.PathEscape(m.Machine)+"/metrics/"+url.PathEscape(m.Name), toMetricJSON(stored))
 }
 
-// parseMetric reads a metric's description. What a GET adds to it may stand
-// there and is not looked at.
+// parseMetric parses the description of a metric. It ignores members that only a
+// GET sets.
 func parseMetric(body []byte, machine, name string) (factory.Metric, error) {
 	m := factory.Metric{Machine: machine, Name: name, Kind: factory.Gauge}
 	kind, retention := string(m.Kind), ""
@@ -181,10 +181,10 @@ func parseMetric(body []byte, machine, name string) (factory.Metric, error) {
 		}
 	}
 	if namedMachine != machine {
-		faults = append(faults, fieldError{Pointer: "/machine", Detail: "is not the machine that the path names"})
+		faults = append(faults, fieldError{Pointer: "/machine", Detail: "differs from the machine in the path"})
 	}
 	if namedMetric != name {
-		faults = append(faults, fieldError{Pointer: "/metric", Detail: "is not the metric that the path names"})
+		faults = append(faults, fieldError{Pointer: "/metric", Detail: "differs from the metric in the path"})
 	}
 	if retention != "" {
 		m.Retention, err = parseRetention(retention)
@@ -192,7 +192,7 @@ func parseMetric(body []byte, machine, name string) (factory.Metric, error) {
 	}
 	plain := factory.Metric{Machine: machine, Name: name, Kind: factory.Gauge}
 	if err := factory.ValidateMetric(plain); err != nil {
-		return m, err // the names, which are in the path
+		return m, err // a name in the path is invalid
 	}
 	for _, part := range []struct {
 		pointer string

@@ -13,14 +13,14 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// machineJSON is a machine as clients see it.
+// machineJSON is a machine in a response.
 type machineJSON struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 	Site string `json:"site"`
 	Area string `json:"area"`
 	Line string `json:"line"`
-	// Path is site/area/line, without what is empty at its end.
+	// Path is site/area/line without empty parts at its end.
 	Path       string            `json:"path"`
 	Attributes map[string]string `json:"attributes"`
 	CreatedAt  int64             `json:"created_at"`
@@ -43,7 +43,8 @@ func toMachineJSON(m factory.Machine) machineJSON {
 	return out
 }
 
-// machineTag changes with the description, and with what is last seen.
+// machineTag returns the entity tag, which changes with the description and with
+// LastSeen.
 func machineTag(m factory.Machine) string {
 	return `"` + strconv.FormatInt(m.Version, 10) + "-" + strconv.FormatInt(m.LastSeen, 36) + `"`
 }
@@ -60,9 +61,9 @@ func (a *API) listMachines(ctx *fasthttp.RequestCtx, _ request) error {
 	if mq.Limit, err = q.limit(maxPageSize); err != nil {
 		return err
 	}
-	wait, cancel := context.WithTimeout(context.Background(), queryTimeout)
+	storeCtx, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
-	page, err := a.options.Store.Machines(wait, mq)
+	page, err := a.options.Store.Machines(storeCtx, mq)
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (a *API) listMachines(ctx *fasthttp.RequestCtx, _ request) error {
 	return writeList(ctx, "machines", list, page.NextCursor)
 }
 
-// writeList sends the entries of a list under its name.
+// writeList responds with a page of a list, which is a member of the given name.
 func writeList(ctx *fasthttp.RequestCtx, name string, list any, cursor string) error {
 	entries, err := json.Marshal(list)
 	if err != nil {
@@ -84,11 +85,11 @@ func writeList(ctx *fasthttp.RequestCtx, name string, list any, cursor string) e
 }
 
 // getMachine is GET /api/v1/machines/{id}.
-func (a *API) getMachine(ctx *fasthttp.RequestCtx, c request) error {
+func (a *API) getMachine(ctx *fasthttp.RequestCtx, r request) error {
 	if _, err := parseQuery(ctx); err != nil {
 		return err
 	}
-	m, err := a.machine(c.params[0])
+	m, err := a.machine(r.params[0])
 	if err != nil {
 		return err
 	}
@@ -99,9 +100,9 @@ func (a *API) getMachine(ctx *fasthttp.RequestCtx, c request) error {
 }
 
 func (a *API) machine(id string) (factory.Machine, error) {
-	wait, cancel := context.WithTimeout(context.Background(), queryTimeout)
+	storeCtx, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
-	return a.options.Store.Machine(wait, id)
+	return a.options.Store.Machine(storeCtx, id)
 }
 
 func writeEntry(ctx *fasthttp.RequestCtx, status int, entry any) error {
@@ -116,7 +117,7 @@ func writeEntry(ctx *fasthttp.RequestCtx, status int, entry any) error {
 }
 
 // putMachine is PUT /api/v1/machines/{id}.
-func (a *API) putMachine(ctx *fasthttp.RequestCtx, c request) error {
+func (a *API) putMachine(ctx *fasthttp.RequestCtx, r request) error {
 	if _, err := parseQuery(ctx); err != nil {
 		return err
 	}
@@ -125,20 +126,20 @@ func (a *API) putMachine(ctx *fasthttp.RequestCtx, c request) error {
 	if err != nil {
 		return err
 	}
-	m, err := parseMachine(body.data, c.params[0])
+	m, err := parseMachine(body.data, r.params[0])
 	if err != nil {
 		return err
 	}
 	match, err := writeCondition(ctx, func() (int64, error) {
-		now, err := a.machine(m.ID)
-		return versionOrZero(now.Version, err)
+		current, err := a.machine(m.ID)
+		return versionOrZero(current.Version, err)
 	})
 	if err != nil {
 		return err
 	}
-	wait, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
+	storeCtx, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
 	defer cancel()
-	stored, created, err := a.options.Store.PutMachine(wait, m, match)
+	stored, created, err := a.options.Store.PutMachine(storeCtx, m, match)
 	if err != nil {
 		return err
 	}
@@ -146,7 +147,7 @@ func (a *API) putMachine(ctx *fasthttp.RequestCtx, c request) error {
 	return writePutResponse(ctx, created, "/api/v1/machines/"+url.PathEscape(m.ID), toMachineJSON(stored))
 }
 
-// writePutResponse answers a PUT with what is stored now.
+// writePutResponse responds to a PUT with the stored entry.
 func writePutResponse(ctx *fasthttp.RequestCtx, created bool, location string, entry any) error {
 	status := fasthttp.StatusOK
 	if created {
@@ -156,8 +157,8 @@ func writePutResponse(ctx *fasthttp.RequestCtx, created bool, location string, e
 	return writeEntry(ctx, status, entry)
 }
 
-// parseMachine reads a machine's description. What a GET adds to it may stand
-// there and is not looked at.
+// parseMachine parses the description of a machine. It ignores members that only a
+// GET sets.
 func parseMachine(body []byte, id string) (factory.Machine, error) {
 	m := factory.Machine{ID: id}
 	named, path := id, ""
@@ -171,7 +172,7 @@ func parseMachine(body []byte, id string) (factory.Machine, error) {
 		return m, err
 	}
 	if named != id {
-		return m, invalidMembers([]fieldError{{Pointer: "/id", Detail: "is not the machine that the path names"}})
+		return m, invalidMembers([]fieldError{{Pointer: "/id", Detail: "differs from the machine in the path"}})
 	}
 	if m.Placement == (factory.Placement{}) && path != "" {
 		parts := strings.SplitN(path, "/", 3)
@@ -181,10 +182,11 @@ func parseMachine(body []byte, id string) (factory.Machine, error) {
 	return m, validateMachineMembers(m)
 }
 
-// validateMachineMembers checks a machine part by part, to name the member at fault.
+// validateMachineMembers checks each member of its own, so that the error points to
+// those at fault.
 func validateMachineMembers(m factory.Machine) error {
 	if err := factory.ValidateMachine(factory.Machine{ID: m.ID}); err != nil {
-		return err // the id, which is in the path
+		return err // the id in the path is invalid
 	}
 	var faults []fieldError
 	for _, part := range []struct {
@@ -208,7 +210,7 @@ func validateMachineMembers(m factory.Machine) error {
 }
 
 // deleteMachine is DELETE /api/v1/machines/{id}.
-func (a *API) deleteMachine(ctx *fasthttp.RequestCtx, c request) error {
+func (a *API) deleteMachine(ctx *fasthttp.RequestCtx, r request) error {
 	q, err := parseQuery(ctx, "purge")
 	if err != nil {
 		return err
@@ -218,15 +220,15 @@ func (a *API) deleteMachine(ctx *fasthttp.RequestCtx, c request) error {
 		return err
 	}
 	match, err := writeCondition(ctx, func() (int64, error) {
-		now, err := a.machine(c.params[0])
-		return versionOrZero(now.Version, err)
+		current, err := a.machine(r.params[0])
+		return versionOrZero(current.Version, err)
 	})
 	if err != nil {
 		return err
 	}
-	wait, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
+	storeCtx, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
 	defer cancel()
-	if err := a.options.Store.DeleteMachine(wait, c.params[0], match, purge == "true"); err != nil {
+	if err := a.options.Store.DeleteMachine(storeCtx, r.params[0], match, purge == "true"); err != nil {
 		return err
 	}
 	ctx.SetStatusCode(fasthttp.StatusNoContent)

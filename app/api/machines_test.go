@@ -19,7 +19,7 @@ func (a response) jsonObject(t testing.TB) jsonObject {
 	t.Helper()
 	var e jsonObject
 	if err := json.Unmarshal([]byte(a.body), &e); err != nil || a.header["Content-Type"] != "application/json" {
-		t.Fatalf("answer = %+v, want JSON (%v)", a, err)
+		t.Fatalf("response = %+v, want JSON (%v)", a, err)
 	}
 	return e
 }
@@ -108,7 +108,7 @@ func TestInvalidDescriptionsAreRejected(t *testing.T) {
 		"more behind it":                 {"m", `{}{}`, nil},
 		"members that are not known":     {"m", `{"sites":"a","Name":"b","site":"c"}`, []string{"/sites: is unknown", "/Name: is unknown"}},
 		"a member twice":                 {"m", `{"site":"a","site":"b"}`, []string{"/site: appears more than once"}},
-		"another id":                     {"m", `{"id":"n"}`, []string{"/id: is not the machine"}},
+		"another id":                     {"m", `{"id":"n"}`, []string{"/id: differs from the machine"}},
 		"no strings":                     {"m", `{"name":1,"site":true,"attributes":[]}`, []string{"/name: must be a string", "/site: must be a string", "/attributes: must be an object of strings"}},
 		"attributes that are no strings": {"m", `{"attributes":{"a":"b","c":1}}`, []string{"/attributes: must be an object of strings, but c is not a string"}},
 		"an attribute twice":             {"m", `{"attributes":{"a":"b","a":"c"}}`, []string{"/attributes: contains a more than once"}},
@@ -127,7 +127,7 @@ func TestInvalidDescriptionsAreRejected(t *testing.T) {
 		"a retention of a millennium":    {"m/metrics/t", `{"retention":"99999w"}`, []string{`/retention: `}},
 		"a retention that overflows":     {"m/metrics/t", `{"retention":"30500w"}`, []string{`/retention: "30500w" is more than 100 years`}},
 		"a retention as a number":        {"m/metrics/t", `{"retention":30}`, []string{`/retention: must be a string`}},
-		"another metric's description":   {"m/metrics/t", `{"machine":"n","metric":"u"}`, []string{"/machine: is not the machine", "/metric: is not the metric"}},
+		"another metric's description":   {"m/metrics/t", `{"machine":"n","metric":"u"}`, []string{"/machine: differs from the machine", "/metric: differs from the metric"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

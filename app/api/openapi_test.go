@@ -192,7 +192,7 @@ func TestOpenAPIParametersAreThose(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, nil)
 	d := describedBy(t, p)
-	known := regexp.MustCompile(`known are (.*)$`)
+	known := regexp.MustCompile(`the parameters are (.*)$`)
 	d.operations(func(path, method string, operation map[string]any, at string) {
 		if slices.Contains(mounted, path) || strings.Contains(path, "health") || !strings.HasPrefix(path, "/api/v1/") || method != "GET" && method != "DELETE" {
 			return

@@ -6,7 +6,7 @@ func (a *API) getLiveness(ctx *fasthttp.RequestCtx)  { writeProbe(ctx, a.options
 func (a *API) getReadiness(ctx *fasthttp.RequestCtx) { writeProbe(ctx, a.options.Health.Ready) }
 func (a *API) getStartup(ctx *fasthttp.RequestCtx)   { writeProbe(ctx, a.options.Health.Startup) }
 
-// Probes are asked often; these spare them a conversion each.
+// As bytes, since probes are frequent and a string would be converted each time.
 var (
 	jsonType        = []byte("application/json")
 	requestIDHeader = []byte(headerRequestID)
@@ -18,5 +18,5 @@ func writeProbe(ctx *fasthttp.RequestCtx, probe func() ([]byte, bool)) {
 		ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)
 	}
 	ctx.Response.Header.SetContentTypeBytes(jsonType)
-	ctx.Response.SetBodyRaw(body) // it is shared, and nobody changes it
+	ctx.Response.SetBodyRaw(body) // shared by all responses, never modified
 }

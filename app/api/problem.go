@@ -9,7 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// problem is the body of an error (RFC 9457).
+// problem is the body of an error response (RFC 9457).
 type problem struct {
 	Type      string       `json:"type"`
 	Title     string       `json:"title"`
@@ -20,7 +20,7 @@ type problem struct {
 	Errors    []fieldError `json:"errors,omitempty"`
 }
 
-// writeProblem writes the answer to an error.
+// writeProblem responds to a request with the problem that err maps to.
 func writeProblem(ctx *fasthttp.RequestCtx, err error) {
 	e := toHTTPError(err)
 	p := problem{
@@ -31,7 +31,7 @@ func writeProblem(ctx *fasthttp.RequestCtx, err error) {
 	e.writeTo(ctx, "application/problem+json", body)
 }
 
-// writeTo answers with a body that says what e is.
+// writeTo responds with the status and headers of e and the given body.
 func (e *httpError) writeTo(ctx *fasthttp.RequestCtx, contentType string, body []byte) {
 	ctx.SetStatusCode(e.status)
 	ctx.SetContentType(contentType)
@@ -44,7 +44,8 @@ func (e *httpError) writeTo(ctx *fasthttp.RequestCtx, contentType string, body [
 	}
 }
 
-// ErrorHandler answers a request that could not be read; use it as ErrorHandler.
+// ErrorHandler responds to a request that could not be read. It is for the
+// ErrorHandler of a fasthttp.Server.
 func (a *API) ErrorHandler(ctx *fasthttp.RequestCtx, err error) {
 	a.requestIDs.setOnResponse(ctx)
 	var small *fasthttp.ErrSmallBuffer
@@ -52,7 +53,7 @@ func (a *API) ErrorHandler(ctx *fasthttp.RequestCtx, err error) {
 	e := &httpError{status: fasthttp.StatusBadRequest, detail: "the request is not valid HTTP"}
 	switch {
 	case errors.As(err, &small):
-		e.status, e.detail = fasthttp.StatusRequestHeaderFieldsTooLarge, "the request's header is too large"
+		e.status, e.detail = fasthttp.StatusRequestHeaderFieldsTooLarge, "the request header is too large"
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		e.status, e.detail = fasthttp.StatusRequestEntityTooLarge, "the body is too large"
 	case errors.As(err, &network) && network.Timeout():
@@ -62,12 +63,18 @@ func (a *API) ErrorHandler(ctx *fasthttp.RequestCtx, err error) {
 	a.unrouted.Observe(e.status, 0)
 }
 
-// PanicHandler answers a request whose handler panicked, whatever the handler had
-// made of the response.
+// PanicHandler responds to a request whose handler panicked. It discards what the
+// handler has written to the response.
 func (a *API) PanicHandler(ctx *fasthttp.RequestCtx) {
 	id := string(ctx.Response.Header.Peek(headerRequestID))
 	ctx.Response.Reset()
 	ctx.Response.Header.Set(headerRequestID, id)
-	writeProblem(ctx, &httpError{status: fasthttp.StatusInternalServerError, detail: "the handler of this request crashed; it has been reported"})
+	writeProblem(ctx, &httpError{status: fasthttp.StatusInternalServerError, detail: "the handler of this request crashed; the crash was logged"})
 	a.unrouted.Observe(fasthttp.StatusInternalServerError, 0)
+}
+
+// WriteError responds with a problem. It is for packages that reject a request
+// before its route is known.
+func (a *API) WriteError(ctx *fasthttp.RequestCtx, status int, detail string) {
+	writeProblem(ctx, &httpError{status: status, detail: detail})
 }

@@ -15,21 +15,21 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// queryParams is the parameters of a request, each at most once and all known.
+// queryParams maps the names of query parameters to their values.
 type queryParams map[string]string
 
-// parseQuery reads the parameters. Metrics may be named in several ones; they are
-// read by metricsOf.
+// parseQuery returns the query parameters. All of them must be known, and only
+// "metric" may be repeated; see metricParams.
 func parseQuery(ctx *fasthttp.RequestCtx, known ...string) (queryParams, error) {
 	q := queryParams{}
 	for key, value := range ctx.QueryArgs().All() {
 		name := string(key)
-		_, twice := q[name]
+		_, repeated := q[name]
 		switch {
 		case !slices.Contains(known, name):
-			return nil, invalidParam(jsonscan.Excerpt(name), "is not known here; "+listKnown(known))
-		case twice && name != paramMetric:
-			return nil, invalidParam(name, "stands there twice")
+			return nil, invalidParam(jsonscan.Excerpt(name), "is unknown; "+listKnown(known))
+		case repeated && name != paramMetric:
+			return nil, invalidParam(name, ingest.Repeated)
 		case !utf8.Valid(value):
 			return nil, invalidParam(name, "is not valid UTF-8")
 		}
@@ -40,17 +40,17 @@ func parseQuery(ctx *fasthttp.RequestCtx, known ...string) (queryParams, error) 
 
 func listKnown(known []string) string {
 	if len(known) == 0 {
-		return "there are no parameters"
+		return "there are no parameters here"
 	}
-	return "known are " + strings.Join(known, ", ")
+	return "the parameters are " + strings.Join(known, ", ")
 }
 
-// paramMetric is the parameter that may stand there several times, where a
-// request is about metrics of one machine.
+// paramMetric is the parameter that selects metrics of a machine. It may be
+// repeated.
 const paramMetric = "metric"
 
-// metricParams returns the metrics that are asked for: a list with commas, or a
-// parameter for each, whose names may have commas.
+// metricParams returns the selected metrics, sorted. A single parameter is a list
+// separated by commas; each of several is one name, which may contain commas.
 func metricParams(ctx *fasthttp.RequestCtx) []string {
 	var names []string
 	given := ctx.QueryArgs().PeekMulti(paramMetric)
@@ -65,7 +65,7 @@ func metricParams(ctx *fasthttp.RequestCtx) []string {
 	return slices.Compact(names)
 }
 
-// limit returns the parameter "limit", from 1 to most; without it, most.
+// limit returns the parameter "limit", from 1 to most; most is the default.
 func (q queryParams) limit(most int) (int, error) {
 	n, given, err := q.integer("limit", 1, most)
 	if !given {
@@ -74,8 +74,8 @@ func (q queryParams) limit(most int) (int, error) {
 	return n, err
 }
 
-// timeRange returns the parameters "from" and "to" in Unix milliseconds; loc is
-// the zone of times that name none.
+// timeRange returns the parameters "from" and "to" in Unix milliseconds. loc is the
+// zone of times without one. The default is all of time.
 func (q queryParams) timeRange(loc *time.Location) (from, to int64, err error) {
 	from, to = math.MinInt64, math.MaxInt64
 	if text, given := q["from"]; given {
@@ -94,19 +94,19 @@ func (q queryParams) timeRange(loc *time.Location) (from, to int64, err error) {
 	return from, to, nil
 }
 
-// oneOf returns a parameter that is one of a few words, the first by default.
+// oneOf returns a parameter that must be one of words; the first is the default.
 func (q queryParams) oneOf(name string, words ...string) (string, error) {
 	text, given := q[name]
 	if !given {
 		return words[0], nil
 	}
 	if !slices.Contains(words, text) {
-		return "", invalidParam(name, fmt.Sprintf("%q is none of %s", jsonscan.Excerpt(text), strings.Join(words, ", ")))
+		return "", invalidParam(name, fmt.Sprintf("%q is not one of %s", jsonscan.Excerpt(text), strings.Join(words, ", ")))
 	}
 	return text, nil
 }
 
-// integer returns a parameter from least to most, and whether it was given.
+// integer returns a parameter from least to most, and whether it is present.
 func (q queryParams) integer(name string, least, most int) (n int, given bool, err error) {
 	text, given := q[name]
 	if !given {
@@ -114,12 +114,12 @@ func (q queryParams) integer(name string, least, most int) (n int, given bool, e
 	}
 	n, err = strconv.Atoi(text)
 	if err != nil || n < least || n > most {
-		return 0, true, invalidParam(name, fmt.Sprintf("%q is not a number from %d to %d", jsonscan.Excerpt(text), least, most))
+		return 0, true, invalidParam(name, fmt.Sprintf("%q is not an integer from %d to %d", jsonscan.Excerpt(text), least, most))
 	}
 	return n, true, nil
 }
 
-// forbid refuses parameters that do not go with what else is asked for.
+// forbid returns an error if one of the parameters is present; why is its detail.
 func (q queryParams) forbid(why string, names ...string) error {
 	for _, name := range names {
 		if _, given := q[name]; given {

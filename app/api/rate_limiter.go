@@ -8,14 +8,16 @@ import (
 
 const (
 	rateLimiterShards = 16
-	// maxKeysPerShard is how many clients one shard tells apart.
+	// maxKeysPerShard bounds the memory of a limiter.
 	maxKeysPerShard = 4096
 )
 
-// rateLimiter is a token bucket for each key, in a table of bounded size.
+// rateLimiter limits the request rate of each key by the generic cell rate
+// algorithm (GCRA). DESIGN.md says why it is not a token bucket of
+// golang.org/x/time/rate. It is safe for concurrent use.
 type rateLimiter[K comparable] struct {
-	// interval is the time that one request takes to be forgiven, burst the time
-	// that a client may be ahead.
+	// interval is the time between two requests at the full rate, and tolerance
+	// how far a burst may be ahead of that rate.
 	interval, tolerance time.Duration
 	seed                maphash.Seed
 	shards              [rateLimiterShards]rateLimiterShard[K]
@@ -23,15 +25,16 @@ type rateLimiter[K comparable] struct {
 
 type rateLimiterShard[K comparable] struct {
 	mu sync.Mutex
-	// arrivals is until when a client has used up its rate, counted from epoch; a
-	// time in the past is the same as no entry.
+	// arrivals holds the theoretical arrival time of each key's next request,
+	// counted from epoch. A time in the past is the same as no entry.
 	arrivals map[K]time.Duration
-	_        [40]byte // a cache line of its own
+	_        [40]byte // avoids false sharing of cache lines
 }
 
+// newRateLimiter returns a limiter of rate requests a second with bursts of up to
+// burst requests. Both must be positive.
 func newRateLimiter[K comparable](rate, burst int) *rateLimiter[K] {
-	l := &rateLimiter[K]{interval: time.Second / time.Duration(rate), seed: maphash.MakeSeed()}
-	l.interval = max(l.interval, 1)
+	l := &rateLimiter[K]{interval: max(time.Second/time.Duration(rate), 1), seed: maphash.MakeSeed()}
 	l.tolerance = l.interval * time.Duration(burst)
 	for i := range l.shards {
 		l.shards[i].arrivals = map[K]time.Duration{}
@@ -39,28 +42,30 @@ func newRateLimiter[K comparable](rate, burst int) *rateLimiter[K] {
 	return l
 }
 
-// reserve counts a request of key and returns 0, or how long key has to wait for
-// its next; then it is not counted.
-func (l *rateLimiter[K]) reserve(key K, now time.Duration) time.Duration {
+// reserve counts a request of key at the time now and returns 0. If the request
+// exceeds the rate, it is not counted, and reserve returns how long key has to
+// wait.
+func (l *rateLimiter[K]) reserve(key K, now time.Duration) (wait time.Duration) {
 	s := &l.shards[maphash.Comparable(l.seed, key)%rateLimiterShards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ahead, known := s.arrivals[key]
-	ahead = max(ahead, now) + l.interval
-	if wait := ahead - now - l.tolerance; wait > 0 {
+	arrival, known := s.arrivals[key]
+	arrival = max(arrival, now) + l.interval
+	if wait := arrival - now - l.tolerance; wait > 0 {
 		return wait
 	}
 	if !known && len(s.arrivals) >= maxKeysPerShard {
-		s.evict(now)
+		s.evictLocked(now)
 	}
-	s.arrivals[key] = ahead
+	s.arrivals[key] = arrival
 	return 0
 }
 
-// evict forgets the clients that are within their rate, or else any few.
-func (s *rateLimiterShard[K]) evict(now time.Duration) {
-	for key, ahead := range s.arrivals {
-		if ahead < now {
+// evictLocked removes the keys that are within their rate. If the shard is still
+// full, it removes arbitrary others.
+func (s *rateLimiterShard[K]) evictLocked(now time.Duration) {
+	for key, arrival := range s.arrivals {
+		if arrival < now {
 			delete(s.arrivals, key)
 		}
 	}

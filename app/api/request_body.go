@@ -12,13 +12,14 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// memoryBudget bounds the bytes of the bodies that are held at one moment.
+// memoryBudget bounds the memory of all request bodies. It is safe for concurrent
+// use.
 type memoryBudget struct {
 	limit int64
 	used  atomic.Int64
 }
 
-// reserve asks for n more bytes.
+// reserve takes n bytes of the budget and reports whether there were as many.
 func (b *memoryBudget) reserve(n int) bool {
 	if b.used.Add(int64(n)) > b.limit {
 		b.used.Add(int64(-n))
@@ -31,11 +32,11 @@ func (b *memoryBudget) release(n int) { b.used.Add(int64(-n)) }
 
 const (
 	initialBufferSize = 16 << 10
-	// maxPooledBuffer is the largest buffer that is kept for the next request.
+	// maxPooledBuffer is the largest buffer that is reused for another request.
 	maxPooledBuffer = 1 << 20
 )
 
-// bodyBuffer is a body in memory, as far as it has arrived.
+// bodyBuffer holds the part of a body that has been received.
 type bodyBuffer struct {
 	data     []byte
 	budget   *memoryBudget
@@ -58,11 +59,11 @@ func (b *bodyBuffer) release() {
 	}
 }
 
-// errBodyMemory: the budget is used up by other requests.
-var errBodyMemory = &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 1, detail: "too many bodies at once; nothing was taken"}
+// errBodyMemory means that other requests use up the budget.
+var errBodyMemory = &httpError{status: fasthttp.StatusServiceUnavailable, retryAfter: 1, detail: "too many request bodies at once; nothing was stored"}
 
-// readFrom reads r to its end, at most limit bytes of it. What the buffer takes
-// grows with what has arrived, not with what was announced.
+// readFrom reads r to its end. It returns tooLarge after limit bytes. The buffer
+// grows with the received data, not with the announced length.
 func (b *bodyBuffer) readFrom(r io.Reader, limit int, tooLarge error) error {
 	if b.reserved == 0 {
 		if err := b.reserveInitial(); err != nil {
@@ -89,8 +90,8 @@ func (b *bodyBuffer) readFrom(r io.Reader, limit int, tooLarge error) error {
 	}
 }
 
-// reserveInitial asks for what the buffer has before anything is in it. One that is
-// large from an earlier body makes way for a small one when memory is short.
+// reserveInitial reserves the capacity of an empty buffer. If the budget does not
+// allow that of a large pooled buffer, it is replaced by a small one.
 func (b *bodyBuffer) reserveInitial() error {
 	if !b.budget.reserve(cap(b.data)) {
 		if cap(b.data) <= initialBufferSize || !b.budget.reserve(initialBufferSize) {
@@ -112,50 +113,50 @@ func (b *bodyBuffer) grow(limit int) error {
 	return nil
 }
 
-// readBody reads the request's body, unpacked, within all limits. The buffer
-// is released by the caller, also after an error.
+// readBody reads and decompresses the request's body within all limits. The caller
+// releases the buffer, even after an error.
 func (a *API) readBody(ctx *fasthttp.RequestCtx) (*bodyBuffer, error) {
-	packed := acquireBuffer(&a.bodyMemory)
+	raw := acquireBuffer(&a.bodyMemory)
 	tooLarge := &httpError{status: fasthttp.StatusRequestEntityTooLarge, detail: fmt.Sprintf("the body is larger than %d bytes", a.options.MaxBody)}
 	if ctx.Request.Header.ContentLength() > a.options.MaxBody {
 		ctx.SetConnectionClose()
-		return packed, tooLarge
+		return raw, tooLarge
 	}
-	if err := a.readRawBody(ctx, packed, tooLarge); err != nil {
-		ctx.SetConnectionClose() // the rest of the body is not worth reading
-		return packed, err
+	if err := a.readRawBody(ctx, raw, tooLarge); err != nil {
+		ctx.SetConnectionClose() // rather than reading the rest of the body
+		return raw, err
 	}
-	a.bodyBytes.Add(len(packed.data))
+	a.bodyBytes.Add(len(raw.data))
 	switch encoding := ctx.Request.Header.ContentEncoding(); string(bytes.ToLower(encoding)) {
 	case "", "identity":
-		return packed, nil
+		return raw, nil
 	case "gzip", "x-gzip":
 		plain := acquireBuffer(&a.bodyMemory)
-		err := a.decompress(packed.data, plain)
-		packed.release()
+		err := a.decompress(raw.data, plain)
+		raw.release()
 		return plain, err
 	}
 	ctx.Response.Header.Set(fasthttp.HeaderAcceptEncoding, "gzip, identity") // RFC 9110, section 12.5.3
-	return packed, &httpError{status: fasthttp.StatusUnsupportedMediaType, detail: "Content-Encoding must be gzip or identity"}
+	return raw, &httpError{status: fasthttp.StatusUnsupportedMediaType, detail: "Content-Encoding must be gzip or identity"}
 }
 
-func (a *API) readRawBody(ctx *fasthttp.RequestCtx, packed *bodyBuffer, tooLarge error) error {
+func (a *API) readRawBody(ctx *fasthttp.RequestCtx, raw *bodyBuffer, tooLarge error) error {
 	stream := ctx.RequestBodyStream()
 	if stream == nil {
 		stream = bytes.NewReader(ctx.Request.Body())
 	}
-	err := packed.readFrom(stream, a.options.MaxBody, tooLarge)
-	if announced := ctx.Request.Header.ContentLength(); err == nil && announced > len(packed.data) {
-		err = io.ErrUnexpectedEOF // fasthttp takes the end of the connection for that of the body
+	err := raw.readFrom(stream, a.options.MaxBody, tooLarge)
+	if announced := ctx.Request.Header.ContentLength(); err == nil && announced > len(raw.data) {
+		err = io.ErrUnexpectedEOF // fasthttp reports no error if the connection ends early
 	}
-	var known *httpError
+	var own *httpError
 	switch {
-	case err == nil, errors.As(err, &known):
+	case err == nil, errors.As(err, &own):
 		return err
 	case isTimeout(err):
 		return &httpError{status: fasthttp.StatusRequestTimeout, detail: "the body took too long to arrive"}
 	}
-	return &httpError{status: fasthttp.StatusBadRequest, detail: "the body ended early or is not framed right"}
+	return &httpError{status: fasthttp.StatusBadRequest, detail: "the body is truncated or its framing is invalid"}
 }
 
 func isTimeout(err error) bool {
@@ -165,17 +166,17 @@ func isTimeout(err error) bool {
 
 var gzipReaders = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
-// decompress unpacks gzip (RFC 1952), however many members it has.
-func (a *API) decompress(packed []byte, plain *bodyBuffer) error {
+// decompress reads gzip (RFC 1952) of one or more members into plain.
+func (a *API) decompress(raw []byte, plain *bodyBuffer) error {
 	r := gzipReaders.Get().(*gzip.Reader)
 	defer gzipReaders.Put(r)
-	err := r.Reset(bytes.NewReader(packed))
+	err := r.Reset(bytes.NewReader(raw))
 	if err == nil {
-		tooLarge := &httpError{status: fasthttp.StatusRequestEntityTooLarge, detail: fmt.Sprintf("the body unpacks to more than %d bytes", a.options.MaxDecompressed)}
+		tooLarge := &httpError{status: fasthttp.StatusRequestEntityTooLarge, detail: fmt.Sprintf("the decompressed body is larger than %d bytes", a.options.MaxDecompressed)}
 		err = plain.readFrom(r, a.options.MaxDecompressed, tooLarge)
 	}
-	var known *httpError
-	if err != nil && !errors.As(err, &known) {
+	var own *httpError
+	if err != nil && !errors.As(err, &own) {
 		return &httpError{status: fasthttp.StatusBadRequest, detail: "the body is not valid gzip: " + err.Error()}
 	}
 	return err

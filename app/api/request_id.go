@@ -14,8 +14,8 @@ const (
 	maxRequestID    = 128
 )
 
-// requestIDs makes ids that are unique across processes: a random part and a
-// count.
+// requestIDSource makes ids that are unique across processes: a random prefix and
+// a counter.
 type requestIDSource struct {
 	prefix string
 	last   *atomic.Uint64
@@ -27,7 +27,8 @@ func newRequestIDSource() requestIDSource {
 	return requestIDSource{prefix: hex.EncodeToString(b[:]) + "-", last: new(atomic.Uint64)}
 }
 
-// set gives the response its id: the client's own, if that is a sane token.
+// setOnResponse sets the response's request id: the client's, if it is valid, or
+// else a new one.
 func (r requestIDSource) setOnResponse(ctx *fasthttp.RequestCtx) {
 	if id := ctx.Request.Header.PeekBytes(requestIDHeader); len(id) > 0 && validRequestID(id) {
 		ctx.Response.Header.SetCanonical(requestIDHeader, id)
@@ -38,8 +39,8 @@ func (r requestIDSource) setOnResponse(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.SetCanonical(requestIDHeader, id)
 }
 
-// validRequestID reports whether id is a token (RFC 9110, section 5.6.2, less the marks
-// that mean something in logs and shells) of bearable length.
+// validRequestID reports whether id is short enough and consists of letters,
+// digits and marks without a meaning in logs and shells.
 func validRequestID(id []byte) bool {
 	if len(id) > maxRequestID {
 		return false

@@ -11,48 +11,47 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// resource is what one path names, with a route for each of its methods.
+// resource is the routes of one path.
 type resource struct {
 	pattern  string
-	segments []string // of the pattern; {…} stands for any one segment
-	allow    string
+	segments []string // of the pattern; {…} is a parameter
+	allow    string   // the Allow header
 	routes   []*route
 }
 
-// route is one method of a resource.
+// route handles one method of a resource.
 type route struct {
 	method string
 	action access.Action
-	// anyRole takes every valid key: what it may do is asked later.
+	// anyRole accepts every valid key; the handler checks the role later.
 	anyRole bool
-	// probe routes are for everybody, under any load.
+	// probe routes need no key and have no limits.
 	probe bool
-	// public routes need no key; the limits hold.
+	// public routes need no key, but the limits apply.
 	public bool
-	// keyInPath routes have the key in their path, as its first open segment.
+	// keyInPath routes have the key as their first path parameter.
 	keyInPath bool
 	handler   handler
-	// writeError answers an error; nil is the API's own form.
+	// writeError responds to an error of the handler; nil is writeProblem.
 	writeError func(ctx *fasthttp.RequestCtx, err error)
 	metrics    *metrics.Route
 }
 
-// handler serves what a route names. What it returns is answered by the table
-// of errors.
-type handler func(ctx *fasthttp.RequestCtx, c request) error
+// handler writes the response, or returns an error for the route's writeError.
+type handler func(ctx *fasthttp.RequestCtx, r request) error
 
-// request is what is known of a request besides the request.
+// request is what routing and authorization found out about a request.
 type request struct {
-	// params are the segments that the {…} of the pattern stand for, decoded.
+	// params are the path parameters, decoded.
 	params [maxParams]string
-	// principal is the key that it came with; the zero value where there are no keys.
+	// principal owns the API key; it is the zero value if no keys are configured.
 	principal access.Principal
 }
 
 const maxParams = 2
 
-// registerRoutes fills the table; it is the one place that knows all paths. Of the
-// patterns that a path fits, the first one counts.
+// registerRoutes registers all routes but the external ones. If several patterns
+// match a path, the first one is used.
 func (a *API) registerRoutes() {
 	get, post, put := fasthttp.MethodGet, fasthttp.MethodPost, fasthttp.MethodPut
 	probe := func(handle func(*fasthttp.RequestCtx)) *route {
@@ -79,7 +78,7 @@ func (a *API) registerRoutes() {
 		&route{method: get, action: access.Read, handler: a.getMetric},
 		&route{method: put, action: access.Administer, handler: a.putMetric})
 	a.addResource("/api/v1/machines/{id}/history", &route{method: get, action: access.Read, handler: a.getHistory})
-	// Behind all others: what stands in the key's place here is a word there.
+	// Last, since the patterns above have a fixed segment where these have a token.
 	a.addResource("/api/v1/{token}/telemetry", &route{method: post, action: access.Ingest, keyInPath: true, handler: a.postDeviceTelemetry})
 	a.addResource("/api/v1/{token}/gateway/telemetry", &route{method: post, action: access.Ingest, keyInPath: true, handler: a.postGatewayTelemetry})
 	for name, handler := range a.options.Faults {
@@ -113,7 +112,7 @@ func (a *API) addResource(pattern string, routes ...*route) {
 	a.patternResources = append(a.patternResources, res)
 }
 
-// rawHandler is a handler that needs nothing but the request.
+// rawHandler adapts a handler that needs nothing but the RequestCtx.
 func rawHandler(handle func(*fasthttp.RequestCtx)) handler {
 	return func(ctx *fasthttp.RequestCtx, _ request) error {
 		handle(ctx)
@@ -121,8 +120,8 @@ func rawHandler(handle func(*fasthttp.RequestCtx)) handler {
 	}
 }
 
-// findResource returns the resource that the path names, and what it fills in. It
-// looks at the path as it was sent: an encoded slash is part of a segment.
+// findResource returns the resource of the path and its parameters. It matches the
+// path before decoding, so an encoded slash is part of a segment.
 func (a *API) findResource(ctx *fasthttp.RequestCtx) (*resource, request, error) {
 	path := ctx.URI().PathOriginal()
 	if res := a.staticResources[string(path)]; res != nil {
@@ -133,21 +132,21 @@ func (a *API) findResource(ctx *fasthttp.RequestCtx) (*resource, request, error)
 		if !ok {
 			continue
 		}
-		var c request
+		var r request
 		for i, arg := range raw {
 			text, err := url.PathUnescape(string(arg))
 			if err != nil {
-				return nil, c, &httpError{status: fasthttp.StatusBadRequest, detail: "the path is not percent-encoded right"}
+				return nil, r, &httpError{status: fasthttp.StatusBadRequest, detail: "the path has an invalid percent-encoding"}
 			}
-			c.params[i] = text
+			r.params[i] = text
 		}
-		return res, c, nil
+		return res, r, nil
 	}
-	return nil, request{}, &httpError{status: fasthttp.StatusNotFound, detail: "there is nothing at this path"}
+	return nil, request{}, &httpError{status: fasthttp.StatusNotFound, detail: "there is no resource at this path"}
 }
 
-// match returns the segments of path that the pattern leaves open. None of
-// them is empty.
+// match reports whether path matches the pattern and returns the segments of its
+// parameters, which are not empty.
 func (res *resource) match(path []byte) (args [maxParams][]byte, ok bool) {
 	if len(path) == 0 || path[0] != '/' {
 		return args, false
@@ -173,7 +172,8 @@ func (res *resource) match(path []byte) (args [maxParams][]byte, ok bool) {
 	return args, !more
 }
 
-// selectRoute picks the route for the request's method. Without one it answers.
+// selectRoute returns the route for the request's method. If there is none, it
+// responds and returns nil.
 func (res *resource) selectRoute(ctx *fasthttp.RequestCtx) *route {
 	method := ctx.Method()
 	if string(method) == fasthttp.MethodHead {
@@ -189,24 +189,25 @@ func (res *resource) selectRoute(ctx *fasthttp.RequestCtx) *route {
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
 		return nil
 	}
-	writeProblem(ctx, &httpError{status: fasthttp.StatusMethodNotAllowed, detail: "allowed here: " + res.allow})
+	writeProblem(ctx, &httpError{status: fasthttp.StatusMethodNotAllowed, detail: "allowed methods: " + res.allow})
 	return nil
 }
 
-// checkProtocol refuses what fasthttp lets through although HTTP does not.
+// checkProtocol rejects invalid requests that fasthttp accepts, and reports
+// whether the request is valid.
 func checkProtocol(ctx *fasthttp.RequestCtx) bool {
 	h := &ctx.Request.Header
 	switch string(h.Protocol()) {
 	case "HTTP/1.1":
 		if len(h.Host()) == 0 { // RFC 9112, section 3.2
-			return rejectRequest(ctx, fasthttp.StatusBadRequest, "HTTP/1.1 needs a Host header")
+			return rejectRequest(ctx, fasthttp.StatusBadRequest, "HTTP/1.1 requires a Host header")
 		}
 	case "HTTP/1.0":
 		if len(h.Peek(fasthttp.HeaderTransferEncoding)) > 0 { // RFC 9112, section 6.1
-			return rejectRequest(ctx, fasthttp.StatusBadRequest, "HTTP/1.0 has no Transfer-Encoding")
+			return rejectRequest(ctx, fasthttp.StatusBadRequest, "Transfer-Encoding is not allowed in HTTP/1.0")
 		}
 	default:
-		return rejectRequest(ctx, fasthttp.StatusHTTPVersionNotSupported, "this server speaks HTTP/1.1 and HTTP/1.0")
+		return rejectRequest(ctx, fasthttp.StatusHTTPVersionNotSupported, "this server supports HTTP/1.1 and HTTP/1.0")
 	}
 	return true
 }

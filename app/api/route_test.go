@@ -74,7 +74,7 @@ func TestNotReadyWhileDraining(t *testing.T) {
 }
 
 // Each of these could make a proxy in front and this server disagree on where
-// a request ends; none may be answered as if it were two, and each is refused
+// a request ends; none may be responseed as if it were two, and each is refused
 // or its connection closed.
 func TestAmbiguousRequestsAreRejected(t *testing.T) {
 	t.Parallel()
@@ -116,7 +116,7 @@ func TestAmbiguousRequestsAreRejected(t *testing.T) {
 			t.Parallel()
 			got := p.sendRaw(t, request+next)
 			if n := strings.Count(got, "\r\nDate: "); n != 1 || !strings.HasPrefix(got, "HTTP/1.1 4") && !strings.HasPrefix(got, "HTTP/1.1 505 ") {
-				t.Errorf("%d answers, want one that refuses: %.300q", n, got)
+				t.Errorf("%d responses, want one that refuses: %.300q", n, got)
 			}
 		})
 	}

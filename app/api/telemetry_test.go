@@ -24,13 +24,13 @@ func TestTelemetryIsStored(t *testing.T) {
 		body    string
 		headers []string
 	}{
-		"an object":               {body: object},
-		"an array":                {body: "[" + object + "]"},
-		"NDJSON":                  {body: object + "\n", headers: []string{"Content-Type: application/x-ndjson; charset=utf-8"}},
-		"gzip":                    {body: gzipped(t, object), headers: []string{"Content-Encoding: gzip"}},
-		"gzip of two members":     {body: gzipped(t, object[:10]) + gzipped(t, object[10:]), headers: []string{"Content-Encoding: GZIP"}},
-		"identity, spelt out":     {body: object, headers: []string{"Content-Encoding: identity"}},
-		"curl's default type too": {body: object, headers: []string{"Content-Type: application/x-www-form-urlencoded"}},
+		"an object":                   {body: object},
+		"an array":                    {body: "[" + object + "]"},
+		"NDJSON":                      {body: object + "\n", headers: []string{"Content-Type: application/x-ndjson; charset=utf-8"}},
+		"gzip":                        {body: gzipped(t, object), headers: []string{"Content-Encoding: gzip"}},
+		"gzip of two members":         {body: gzipped(t, object[:10]) + gzipped(t, object[10:]), headers: []string{"Content-Encoding: GZIP"}},
+		"explicit identity":           {body: object, headers: []string{"Content-Encoding: identity"}},
+		"curl's default content type": {body: object, headers: []string{"Content-Type: application/x-www-form-urlencoded"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -56,16 +56,16 @@ func TestInvalidTelemetryIsRejected(t *testing.T) {
 		status  int
 		detail  string
 	}{
-		"nothing":                    {body: "", status: 400, detail: "line 1, column 1"},
-		"no JSON":                    {body: "machine=m", status: 400, detail: "line 1, column 1"},
-		"all points bad":             {body: `{"machine":"m","values":{"a":null}}`, status: 400, detail: "every point was rejected"},
-		"an encoding we don't know":  {body: point, headers: []string{"Content-Encoding: br"}, status: 415, detail: "gzip or identity"},
-		"gzip that is none":          {body: point, headers: []string{"Content-Encoding: gzip"}, status: 400, detail: "not valid gzip"},
-		"gzip cut short":             {body: gzipped(t, point)[:30], headers: []string{"Content-Encoding: gzip"}, status: 400, detail: "not valid gzip"},
-		"a gzip bomb":                {body: gzipped(t, strings.Repeat(" ", 1<<20+1)), headers: []string{"Content-Encoding: gzip"}, status: 413, detail: "unpacks to more than 1048576 bytes"},
-		"a body over the limit":      {body: strings.Repeat(" ", 4<<20+1), status: 413, detail: "larger than 4194304 bytes"},
-		"more points than are taken": {body: "[" + strings.Repeat(point+",", 10_000) + point + "]", status: 413, detail: "more than 10000 points"},
-		"nesting without end":        {body: strings.Repeat("[", 1<<20), status: 400, detail: "nested deeper"},
+		"empty body":                       {body: "", status: 400, detail: "line 1, column 1"},
+		"not JSON":                         {body: "machine=m", status: 400, detail: "line 1, column 1"},
+		"every point invalid":              {body: `{"machine":"m","values":{"a":null}}`, status: 400, detail: "every point was rejected"},
+		"unsupported encoding":             {body: point, headers: []string{"Content-Encoding: br"}, status: 415, detail: "gzip or identity"},
+		"invalid gzip":                     {body: point, headers: []string{"Content-Encoding: gzip"}, status: 400, detail: "not valid gzip"},
+		"truncated gzip":                   {body: gzipped(t, point)[:30], headers: []string{"Content-Encoding: gzip"}, status: 400, detail: "not valid gzip"},
+		"decompressed body over the limit": {body: gzipped(t, strings.Repeat(" ", 1<<20+1)), headers: []string{"Content-Encoding: gzip"}, status: 413, detail: "the decompressed body is larger than 1048576 bytes"},
+		"a body over the limit":            {body: strings.Repeat(" ", 4<<20+1), status: 413, detail: "larger than 4194304 bytes"},
+		"more points than allowed":         {body: "[" + strings.Repeat(point+",", 10_000) + point + "]", status: 413, detail: "more than 10000 points"},
+		"deep nesting":                     {body: strings.Repeat("[", 1<<20), status: 400, detail: "nested deeper"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -107,20 +107,20 @@ func TestChunkedBodyOverLimit(t *testing.T) {
 	chunk := fmt.Sprintf("%x\r\n%s\r\n", 8<<10, strings.Repeat(" ", 8<<10))
 	got := p.sendRaw(t, "POST /api/v1/telemetry HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"+strings.Repeat(chunk, 20))
 	if !strings.HasPrefix(got, "HTTP/1.1 413 ") {
-		t.Errorf("answer = %.100q, want 413", got)
+		t.Errorf("response = %.100q, want 413", got)
 	}
 }
 
-// TestTruncatedBodyIsRejected: the lines that came are not the body that was meant,
-// and a sender that is told nothing sends all of it again.
+// A truncated body must not be stored in part: the sender gets an error and sends
+// all of it again.
 func TestTruncatedBodyIsRejected(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, nil)
 	lines := "{\"machine\":\"m\",\"values\":{\"a\":1}}\n"
 	for name, request := range map[string]string{
-		"by its length": "Content-Length: 200\r\n\r\n" + lines,
-		"a long one":    "Content-Length: 100000\r\n\r\n" + strings.Repeat(lines, 1000),
-		"in chunks":     fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(lines), lines),
+		"Content-Length": "Content-Length: 200\r\n\r\n" + lines,
+		"long body":      "Content-Length: 100000\r\n\r\n" + strings.Repeat(lines, 1000),
+		"chunked":        fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(lines), lines),
 	} {
 		ours, theirs := socketPair(t)
 		ended := make(chan struct{})
@@ -131,16 +131,16 @@ func TestTruncatedBodyIsRejected(t *testing.T) {
 		_, _ = io.WriteString(ours, "POST /api/v1/telemetry HTTP/1.1\r\nHost: x\r\n"+request)
 		_ = ours.CloseWrite()
 		if got, _ := io.ReadAll(ours); !strings.HasPrefix(string(got), "HTTP/1.1 400 ") {
-			t.Errorf("a body that breaks off, %s: the answer is %.100q, want 400", name, got)
+			t.Errorf("truncated body, %s: response %.100q, want 400", name, got)
 		}
 		<-ended
 	}
 	if a := p.get(t, "/api/v1/latest"); strings.Contains(a.body, `"m"`) {
-		t.Errorf("readings of a body that broke off are stored: %s", a.body)
+		t.Errorf("readings of a truncated body are stored: %s", a.body)
 	}
 }
 
-// socketPair is a connection whose ends can be closed one way.
+// socketPair returns the ends of a connection that can be half-closed.
 func socketPair(t *testing.T) (ours *net.UnixConn, theirs net.Conn) {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -172,7 +172,7 @@ func TestBodyOverMemoryBudgetIsUnavailable(t *testing.T) {
 	}
 }
 
-// A store that can't say yes says why, by kind.
+// failingStore rejects all readings with err.
 type failingStore struct {
 	factory.Store
 	err error

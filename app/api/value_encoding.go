@@ -9,7 +9,7 @@ import (
 
 func appendInt(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }
 
-// appendComma writes what parts the entry of an index from the one before.
+// appendComma appends a comma before every entry of a list but the first.
 func appendComma(dst []byte, i int) []byte {
 	if i == 0 {
 		return dst
@@ -17,8 +17,8 @@ func appendComma(dst []byte, i int) []byte {
 	return append(dst, ',')
 }
 
-// appendFloat writes the shortest number that reads back as the same double,
-// in the forms that JSON, CSV readers and spreadsheets all know.
+// appendFloat appends the shortest decimal number that parses to v, in a notation
+// that JSON, CSV readers and spreadsheets all accept. v is finite.
 func appendFloat(dst []byte, v float64) []byte {
 	abs := math.Abs(v)
 	if abs < maxDecimalValue && (abs >= 1e-6 || abs == 0) {
@@ -33,16 +33,16 @@ func appendFloat(dst []byte, v float64) []byte {
 	return strconv.AppendFloat(dst, v, format, -1, 64)
 }
 
-// What sensors send has few decimals, and then a division tells whether a
-// double is that decimal. One of at most 15 digits is the shortest of its
-// double, as no two of them have the same.
+// Most sensor values have few decimal places. For these, one division tells
+// whether v is the double nearest to a decimal of at most 15 digits; no two such
+// decimals have the same double, so it is the shortest.
 const (
-	decimalPlaces = 7
-	decimalScale  = 1e7
-	maxDecimalValue    = 1e8
+	decimalPlaces   = 7
+	decimalScale    = 1e7
+	maxDecimalValue = 1e8
 )
 
-// appendDecimal writes n/decimals without zeros at its end.
+// appendDecimal appends n/decimalScale without trailing zeros.
 func appendDecimal(dst []byte, n int64, negative bool) []byte {
 	if negative {
 		dst = append(dst, '-')
@@ -64,14 +64,14 @@ func appendDecimal(dst []byte, n int64, negative bool) []byte {
 	return append(dst, digits[:end]...)
 }
 
-// appendString writes a JSON string.
+// appendString appends a JSON string.
 func appendString(dst []byte, s string) []byte {
 	text, _ := json.Marshal(s) // strings can't fail
 	return append(dst, text...)
 }
 
-// appendCSV writes a field (RFC 4180, section 2). One that a spreadsheet would
-// take for a formula is quoted like any other: the data stays what it is.
+// appendCSV appends a field (RFC 4180, section 2). Text that a spreadsheet takes
+// for a formula is not altered, so that the data stays the same.
 func appendCSV(dst []byte, s string) []byte {
 	if !strings.ContainsAny(s, "\",\r\n") {
 		return append(dst, s...)
