@@ -46,7 +46,6 @@ func (s *sessions) panicWebSocket() fasthttp.RequestHandler {
 		}
 		ctx.SetContentType("application/json")
 		ctx.SetBodyString(`{"fault":"panic-ws"}`)
-		ctx.SetConnectionClose()
 		cluster.Hijack(ctx, func(net.Conn) { panic("fault injection: panic in a hijacked connection") })
 	}
 }

@@ -1,79 +1,21 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"smart-factory-backend/app/config"
 	"smart-factory-backend/app/socketio"
 
 	"github.com/fasthttp/websocket"
 	"golang.org/x/sys/unix"
 )
-
-// patience bounds every wait; only a test that fails uses it up.
-const patience = 30 * time.Second
-
-// launch runs the product in this process, with its defaults but for env, and
-// returns its address. It reads the environment of the process, so that tests
-// which launch it are not parallel.
-func launch(t *testing.T, env ...string) (a *App, addr string) {
-	t.Helper()
-	dir := t.TempDir()
-	for _, e := range append([]string{
-		"HOST=127.0.0.1", "PORT=0", "DATA_DIR=" + dir, "CONTROL_SOCKET=" + filepath.Join(dir, "c"), "ADMIN_ADDR=127.0.0.1:0", "CLUSTER_WORKERS=1",
-	}, env...) {
-		name, value, _ := strings.Cut(e, "=")
-		t.Setenv(name, value)
-	}
-	load := func() (config.Config, error) { return config.Load(os.LookupEnv) }
-	c, err := load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err = New(c, Options{Log: slog.New(slog.DiscardHandler), Level: new(slog.LevelVar), Load: load})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("Run = %v", err)
-		}
-		_ = debug.SetCrashOutput(nil, debug.CrashOptions{})
-	})
-	for deadline := time.Now().Add(patience); !a.opened.Load(); {
-		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("Run = %v", err)
-		case <-time.After(5 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("it does not open")
-		}
-	}
-	select {
-	case <-a.supervisor.Ready():
-	case <-time.After(patience):
-		t.Fatal("it does not get ready")
-	}
-	return a, a.supervisor.Addr().String()
-}
 
 func dial(t *testing.T, url string) *websocket.Conn {
 	t.Helper()
@@ -82,7 +24,7 @@ func dial(t *testing.T, url string) *websocket.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(timeout))
 	return conn
 }
 

@@ -1,0 +1,35 @@
+package server
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func TestOperatorStatus(t *testing.T) {
+	a, addr := launch(t)
+	got, err := operator{a}.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Version != "1.2.3" || got.Address != addr || got.State != "running" || got.WorkersWanted != 1 ||
+		len(got.Workers) != 1 || got.Workers[0].State != "running" || got.Store.Engine != "sqlite" || !got.Store.Ready ||
+		got.Memory.RSS == 0 || got.Memory.Heap == 0 || got.LogLevel != "info" {
+		t.Errorf("Status = %+v", got)
+	}
+}
+
+func TestOperatorScaleIsCapped(t *testing.T) {
+	a, _ := launch(t)
+	limit := runtime.GOMAXPROCS(0)
+	got, err := operator{a}.Scale(t.Context(), limit+5)
+	if err != nil || got.From != 1 || got.To != limit || !strings.Contains(got.Note, "GOMAXPROCS") {
+		t.Errorf("Scale(%d) = %+v, %v, want 1 to %d with a note about GOMAXPROCS", limit+5, got, err, limit)
+	}
+	if got, err := (operator{a}).Scale(t.Context(), 1); err != nil || got.To != 1 || got.Note != "" {
+		t.Errorf("Scale(1) = %+v, %v, want 1 without a note", got, err)
+	}
+	if _, err := (operator{a}).Scale(t.Context(), -1); err == nil {
+		t.Error("Scale(-1) succeeds")
+	}
+}
