@@ -46,9 +46,10 @@ type App struct {
 	log     *slog.Logger
 	started time.Time
 
-	// reloading guards the parts of config that a reload changes.
-	reloading sync.Mutex
-	config    config.Config
+	config config.Config // as it was at the start
+
+	reloadMu sync.Mutex
+	reloaded config.Config // the configuration of the last reload, or config
 
 	quota       *quota
 	keys        *access.Keys
@@ -76,13 +77,13 @@ func New(c config.Config, o Options) (*App, error) {
 		return nil, fmt.Errorf("API_KEYS: %w", err)
 	}
 	a := &App{
-		options: o, log: o.Log, started: time.Now(), config: c,
+		options: o, log: o.Log, started: time.Now(), config: c, reloaded: c,
 		quota: &quota{log: o.Log}, keys: access.NewKeys(list), metrics: metrics.New(),
 	}
 	a.sessionPanics = a.metrics.Counter("smartfactory_panics_total", "place", "session")
 	if c.TLS() {
 		a.certificate = &certificate{certFile: c.TLSCertFile, keyFile: c.TLSKeyFile}
-		if err := a.certificate.load(); err != nil {
+		if _, err := a.certificate.load(); err != nil {
 			return nil, err
 		}
 	}
@@ -139,19 +140,24 @@ func (a *App) step(name string, do func() error) error {
 	return nil
 }
 
-// open claims the port, the store and the operator's sockets, in that order;
-// on an error it gives back what it had.
+// open claims the port, the store and the operator's sockets, in that order. If
+// it fails, it releases what it has claimed.
 func (a *App) open(ctx context.Context) (err error) {
-	if a.supervisor, err = cluster.New(a.clusterOptions()); err != nil { //nolint:contextcheck // what is observed has no context
+	if a.supervisor, err = cluster.New(a.clusterOptions()); err != nil { //nolint:contextcheck // events have no context
 		return err
 	}
-	if err := a.supervisor.Listen(ctx); err != nil {
+	defer func() {
+		if err != nil {
+			_ = a.supervisor.Close()
+		}
+	}()
+	if err = a.supervisor.Listen(ctx); err != nil {
 		return err
 	}
 	if a.store, err = a.openStore(ctx); err != nil {
 		return err
 	}
-	if err := a.assemble(); err != nil { //nolint:contextcheck // claiming a local socket does not wait
+	if err = a.assemble(); err != nil { //nolint:contextcheck // claiming a local socket does not wait
 		return errors.Join(err, a.store.Close())
 	}
 	return nil

@@ -3,24 +3,26 @@ package server
 import (
 	"crypto/tls"
 	"fmt"
+	"slices"
 	"sync/atomic"
 )
 
-// certificate is the TLS certificate in use; load replaces it for the
-// connections to come.
+// certificate is the TLS certificate in use. A certificate that load has replaced
+// is kept by existing connections.
 type certificate struct {
 	certFile, keyFile string
 	current           atomic.Pointer[tls.Certificate]
 }
 
-// load reads the files. On an error the certificate in use stays.
-func (c *certificate) load() error {
+// load reads the files and reports whether they hold another certificate than the
+// one in use, which stays in use if load fails.
+func (c *certificate) load() (replaced bool, err error) {
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
-		return &sectionError{fmt.Errorf("TLS certificate: %w", err), "tls-certificate"}
+		return false, &sectionError{fmt.Errorf("TLS certificate: %w", err), "tls-certificate"}
 	}
-	c.current.Store(&pair)
-	return nil
+	before := c.current.Swap(&pair)
+	return before == nil || !slices.EqualFunc(before.Certificate, pair.Certificate, slices.Equal[[]byte]), nil
 }
 
 // config returns a TLS configuration that follows the certificate.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"smart-factory-backend/app/store"
 	"smart-factory-backend/app/store/postgres"
 	"smart-factory-backend/app/store/sqlite"
 )
@@ -48,8 +49,7 @@ func TestStoreEventsAreLogged(t *testing.T) {
 	}{
 		"a fault":                {func(a *App) { a.storeFault(cause) }, "ERROR", []string{"store can't commit", "disk full"}},
 		"its end":                {func(a *App) { a.storeFault(nil) }, "INFO", []string{"store works again"}},
-		"a panic in sqlite":      {func(a *App) { a.storeFault(&sqlite.PanicError{Stack: []byte("the stack")}) }, "ERROR", []string{"panic contained", "the stack"}},
-		"a panic in postgres":    {func(a *App) { a.storeFault(&postgres.PanicError{Stack: []byte("the stack")}) }, "ERROR", []string{"panic contained", "the stack"}},
+		"a panic in an engine":   {func(a *App) { a.storeFault(&store.PanicError{Stack: []byte("the stack")}) }, "ERROR", []string{"panic contained", "the stack"}},
 		"a passed check":         {func(a *App) { a.storeEvent(sqlite.Event{Kind: sqlite.EventChecked}) }, "INFO", []string{`"store"`}},
 		"a failed check":         {func(a *App) { a.storeEvent(sqlite.Event{Kind: sqlite.EventChecked, Err: cause}) }, "WARN", []string{"disk full"}},
 		"sizes and counts":       {func(a *App) { a.storeEvent(sqlite.Event{Kind: "x", Bytes: 7, Points: 9}) }, "WARN", []string{`"bytes":7`, `"count":9`}},

@@ -102,42 +102,43 @@ func memory() control.Memory {
 	return m
 }
 
-// reloadConfig reads the configuration again and applies the part of it that
-// may change. It returns the names of what differed.
-func (a *App) reloadConfig() ([]string, error) {
+// reloadConfig reads the configuration again and puts the part of it into force
+// that may change while the server runs. It returns the names of the variables
+// that differed. If any value is invalid, nothing changes.
+func (a *App) reloadConfig() (changed []string, err error) {
 	next, err := a.options.Load()
 	if err != nil {
-		return nil, fmt.Errorf("the configuration stays as it was: %w", err)
+		return nil, fmt.Errorf("configuration not reloaded: %w", err)
 	}
-	a.reloading.Lock()
-	defer a.reloading.Unlock()
-	var changed []string
-	if next.APIKeys.Reveal() != a.config.APIKeys.Reveal() {
-		list, err := access.Parse(next.APIKeys.Reveal())
-		if err != nil {
-			return nil, fmt.Errorf("API_KEYS: %w", err)
-		}
-		a.keys.Replace(list)
-		a.sessions.show.CheckKeys()
-		changed = append(changed, "API_KEYS")
+	keys, err := access.Parse(next.APIKeys.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("configuration not reloaded: API_KEYS: %w", err)
 	}
-	if next.LogLevel != a.config.LogLevel {
-		a.options.Level.Set(next.LogLevel)
-		changed = append(changed, "LOG_LEVEL")
-	}
-	if !slices.Equal(next.AllowedOrigins, a.config.AllowedOrigins) {
-		a.api.SetAllowedOrigins(next.AllowedOrigins)
-		changed = append(changed, "ALLOWED_ORIGINS")
-	}
+	a.reloadMu.Lock()
+	defer a.reloadMu.Unlock()
 	if a.certificate != nil {
-		before := a.certificate.current.Load()
-		if err := a.certificate.load(); err != nil {
-			return changed, err
+		replaced, err := a.certificate.load()
+		if err != nil {
+			return nil, fmt.Errorf("configuration not reloaded: %w", err)
 		}
-		if now := a.certificate.current.Load(); !slices.EqualFunc(before.Certificate, now.Certificate, slices.Equal[[]byte]) {
+		if replaced {
 			changed = append(changed, "TLS_CERT_FILE")
 		}
 	}
-	a.config.APIKeys, a.config.LogLevel, a.config.AllowedOrigins = next.APIKeys, next.LogLevel, next.AllowedOrigins
+	current := &a.reloaded
+	if next.APIKeys.Reveal() != current.APIKeys.Reveal() {
+		a.keys.Replace(keys)
+		a.sessions.show.CheckKeys()
+		changed = append(changed, "API_KEYS")
+	}
+	if next.LogLevel != current.LogLevel {
+		a.options.Level.Set(next.LogLevel)
+		changed = append(changed, "LOG_LEVEL")
+	}
+	if !slices.Equal(next.AllowedOrigins, current.AllowedOrigins) {
+		a.api.SetAllowedOrigins(next.AllowedOrigins)
+		changed = append(changed, "ALLOWED_ORIGINS")
+	}
+	current.APIKeys, current.LogLevel, current.AllowedOrigins = next.APIKeys, next.LogLevel, next.AllowedOrigins
 	return changed, nil
 }

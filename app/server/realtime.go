@@ -100,7 +100,7 @@ func (s *sessions) detach(ctx *fasthttp.RequestCtx, f func(eventloop.Transport))
 // join has the rooms shared with other replicas, and with Node servers.
 func (s *sessions) join(url string, o *live.Options) (err error) {
 	if s.broker, err = redisbroker.New(redisbroker.Options{URL: url}); err != nil {
-		return err
+		return fmt.Errorf("REDIS_URL: %w", err)
 	}
 	if s.adapter, err = redisadapter.New(redisadapter.Options{URL: url, RedactHandshakes: true, Log: s.app.log}); err != nil {
 		return err

@@ -117,7 +117,9 @@ func TestReloadReplacesTheCertificate(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	writeCertificate(t, certFile, keyFile, 1)
-	a, addr := launch(t, "TLS_CERT_FILE="+certFile, "TLS_KEY_FILE="+keyFile)
+	s := testSettings(t, "TLS_CERT_FILE="+certFile, "TLS_KEY_FILE="+keyFile, "LOG_LEVEL=info")
+	a, _ := launchWith(t, s)
+	addr := a.supervisor.Addr().String()
 	serial := func() int64 {
 		conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true}) // the certificate is self-signed
 		if err != nil {
@@ -139,8 +141,12 @@ func TestReloadReplacesTheCertificate(t *testing.T) {
 	if err := os.WriteFile(certFile, []byte("no certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	s.set("LOG_LEVEL", "debug")
 	if _, err := (operator{a}).Reload(t.Context()); err == nil {
 		t.Error("Reload takes a file that is not a certificate")
+	}
+	if got := a.options.Level.Level(); got != slog.LevelInfo {
+		t.Errorf("after a failed reload the log level is %v, want info as before", got)
 	}
 	if got := serial(); got != 2 {
 		t.Errorf("after a failed reload the serial number is %d, want 2", got)
