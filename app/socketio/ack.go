@@ -7,8 +7,9 @@ import (
 	"smart-factory-backend/app/websocket/eventloop"
 )
 
-// registerAck has answer called with the client's acknowledgement of id, or with
-// ErrDisconnected. It reports false if the socket is not connected.
+// registerAck registers a callback for the client's acknowledgement of id. It
+// is called once, with the acknowledgement or with ErrDisconnected.
+// registerAck reports false if the socket is not connected.
 func (s *Socket) registerAck(id uint64, answer func(Args, error)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -22,8 +23,8 @@ func (s *Socket) registerAck(id uint64, answer func(Args, error)) bool {
 	return true
 }
 
-// unregisterAck takes an acknowledgement back: it is not waited for any more, and is
-// ignored if it comes.
+// unregisterAck removes and returns the callback of an acknowledgement, nil if
+// there is none. An acknowledgement that arrives later is ignored.
 func (s *Socket) unregisterAck(id uint64) func(Args, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,8 +36,9 @@ func (s *Socket) unregisterAck(id uint64) func(Args, error) {
 	return answer
 }
 
-// resolveAck passes an acknowledgement on. It is on the receiving goroutine, so
-// that a handler that waits for it gets it.
+// resolveAck calls the callback of an acknowledgement. It runs on the
+// receiving goroutine, because the event queue may be blocked by a handler
+// that waits for this acknowledgement.
 func (s *Socket) resolveAck(p *wirePacket, attachments [][]byte) {
 	if !p.hasID {
 		return
@@ -47,9 +49,9 @@ func (s *Socket) resolveAck(p *wirePacket, attachments [][]byte) {
 }
 
 // EmitWithAck sends an event and waits for the client's acknowledgement until
-// ctx is done. The error is ErrTimeout if that was a deadline, ErrDisconnected
-// if the socket ended first. A handler may call it; only the handlers of its
-// own socket wait meanwhile.
+// ctx is done. The error is ErrTimeout after a deadline and ErrDisconnected if
+// the socket is disconnected first. A handler may call it: meanwhile only the
+// handlers of its own socket wait.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
 	return s.emitWithAck(ctx, event, args, Flags{})
 }
@@ -88,8 +90,9 @@ func (s *Socket) emitWithAck(ctx context.Context, event string, args []any, flag
 	}
 }
 
-// addAckWaiters counts who waits for an acknowledgement. A receiver that is held up may
-// be holding it back, and goes on.
+// addAckWaiters counts the handlers that wait for an acknowledgement. A paused
+// receiver resumes, because the acknowledgement may be behind the events that
+// it holds back.
 func (s *Socket) addAckWaiters(n int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,9 +102,9 @@ func (s *Socket) addAckWaiters(n int32) {
 	}
 }
 
-// EmitAck is EmitWithAck for who does not want to wait: answer is called like a
-// handler, with the acknowledgement, ErrDisconnected or, after timeout,
-// ErrTimeout; a timeout of 0 is none.
+// EmitAck is EmitWithAck with a callback instead of a wait. answer is called
+// like a handler, with the acknowledgement, with ErrDisconnected or, after
+// timeout, with ErrTimeout. With timeout 0 there is no timeout.
 func (s *Socket) EmitAck(timeout time.Duration, answer func(Args, error), event string, args ...any) error {
 	id := s.ns.nextAckID()
 	f, err := s.encodeOutgoing(Packet{Type: PacketEvent, Namespace: s.ns.name, ID: id, HasID: true}, event, args)

@@ -7,18 +7,18 @@ import (
 	"fmt"
 )
 
-// Args are the arguments of an event or an acknowledgement, still encoded: a
-// handler decodes those that it wants. The zero value has none. Given to an
-// Emit as an argument they stand for all that they hold, and are sent on as
-// they came.
+// Args are the arguments of an event or an acknowledgement in their encoded
+// form. Handlers decode the arguments that they need. The zero value has no
+// arguments. As an argument of Emit, Args stand for all their arguments, which
+// are sent unchanged.
 type Args struct {
-	list        []byte // JSON values with commas between
+	list        []byte // JSON values separated by commas
 	attachments [][]byte
 }
 
-// NewArgs checks a JSON array from outside and makes Args of it. Placeholders
-// in it must refer to attachments; without attachments it has none. The bytes
-// are kept.
+// NewArgs returns the arguments in a JSON array, which it validates. If there
+// are attachments, each placeholder in the array must refer to one of them.
+// The Args keep the bytes.
 func NewArgs(array []byte, attachments [][]byte) (Args, error) {
 	if !validKind(array, '[') {
 		return Args{}, fmt.Errorf("%w: arguments are not a JSON array", ErrInvalid)
@@ -39,8 +39,8 @@ func MakeArgs(values ...any) (Args, error) {
 	return Args{list: e.buf, attachments: e.attachments}, nil
 }
 
-// JSON returns the array of all arguments. Binary ones stand in it as
-// placeholders for what Attachments returns.
+// JSON returns the arguments as a JSON array, with placeholders for the binary
+// ones; see Attachments.
 func (a Args) JSON() json.RawMessage {
 	b := make([]byte, 0, len(a.list)+2)
 	b = append(b, '[')
@@ -48,7 +48,7 @@ func (a Args) JSON() json.RawMessage {
 	return append(b, ']')
 }
 
-// MarshalJSON is JSON with binary arguments as base64.
+// MarshalJSON is JSON with binary arguments in base64.
 func (a Args) MarshalJSON() ([]byte, error) {
 	plain := a.plain(a.list)
 	b := make([]byte, 0, len(plain)+2)
@@ -60,7 +60,7 @@ func (a Args) MarshalJSON() ([]byte, error) {
 // Attachments returns the binary arguments.
 func (a Args) Attachments() [][]byte { return a.attachments }
 
-// Len is the number of arguments.
+// Len returns the number of arguments.
 func (a Args) Len() int {
 	n := 0
 	eachValue(a.list, func(int, int) bool { n++; return true })
@@ -68,10 +68,11 @@ func (a Args) Len() int {
 }
 
 // Raw returns argument i as JSON, nil if there is none. It must not be
-// changed.
+// modified.
 func (a Args) Raw(i int) json.RawMessage { return json.RawMessage(a.At(i, 1).list) }
 
-// At returns up to n of the arguments from i on, all if n is negative.
+// At returns up to n arguments starting with argument i; all of them if n is
+// negative.
 func (a Args) At(i, n int) Args {
 	from, to, count := -1, 0, 0
 	eachValue(a.list, func(start, end int) bool {
@@ -93,7 +94,8 @@ func (a Args) At(i, n int) Args {
 	return Args{list: a.list[from:to:to], attachments: a.attachments}
 }
 
-// Binary returns argument i if it is binary, else nil. It must not be changed.
+// Binary returns argument i if it is binary, else nil. It must not be
+// modified.
 func (a Args) Binary(i int) []byte {
 	raw := a.Raw(i)
 	if len(a.attachments) == 0 || len(raw) == 0 || raw[0] != '{' {
@@ -108,8 +110,8 @@ func (a Args) Binary(i int) []byte {
 	return found
 }
 
-// Decode stores argument i in v, as encoding/json does; binary parts go into
-// []byte. An argument that is not there, or is null, leaves v as it is.
+// Decode stores argument i in v as encoding/json does, and binary parts in
+// []byte. If the argument is missing or null, v is unchanged.
 func (a Args) Decode(i int, v any) error {
 	raw := a.Raw(i)
 	if raw == nil {
@@ -127,7 +129,7 @@ func (a Args) Decode(i int, v any) error {
 	return nil
 }
 
-// Bind stores the arguments in vs, one after the other; see Decode.
+// Bind decodes the arguments into vs, in order; see Decode.
 func (a Args) Bind(vs ...any) error {
 	for i, v := range vs {
 		if err := a.Decode(i, v); err != nil {
@@ -137,7 +139,7 @@ func (a Args) Bind(vs ...any) error {
 	return nil
 }
 
-// Clone returns Args that keep none of a's bytes.
+// Clone returns a deep copy.
 func (a Args) Clone() Args {
 	c := Args{list: bytes.Clone(a.list)}
 	for _, b := range a.attachments {
@@ -157,7 +159,7 @@ func (a Args) Text(i int) string {
 	return s
 }
 
-// plain returns raw with base64 strings in place of placeholders.
+// plain returns raw with base64 strings instead of placeholders.
 func (a Args) plain(raw []byte) []byte {
 	if len(a.attachments) == 0 {
 		return raw

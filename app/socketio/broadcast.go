@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// BroadcastOperator selects sockets of a namespace, on all servers, and acts on them.
-// It is a value: each method returns a new one, so that a selection can be
-// kept and used many times.
+// BroadcastOperator selects sockets of a namespace on all servers and acts on
+// them. It is a value: each method returns a new one, so a selection can be
+// kept and used repeatedly.
 type BroadcastOperator struct {
 	ns *Namespace
 	o  BroadcastOptions
 }
 
-// To adds rooms to those that are selected.
+// To adds rooms to the selection.
 func (o BroadcastOperator) To(rooms ...string) BroadcastOperator {
 	o.o.Rooms = append(slices.Clip(o.o.Rooms), rooms...)
 	return o
@@ -25,26 +25,26 @@ func (o BroadcastOperator) To(rooms ...string) BroadcastOperator {
 // In is To.
 func (o BroadcastOperator) In(rooms ...string) BroadcastOperator { return o.To(rooms...) }
 
-// Except leaves out the members of rooms.
+// Except excludes the members of rooms.
 func (o BroadcastOperator) Except(rooms ...string) BroadcastOperator {
 	o.o.Except = append(slices.Clip(o.o.Except), rooms...)
 	return o
 }
 
-// Local selects sockets of this server only.
+// Local restricts the selection to this server.
 func (o BroadcastOperator) Local() BroadcastOperator {
 	o.o.Flags.Local = true
 	return o
 }
 
-// Volatile sends to those only who can take it at once.
+// Volatile skips sockets whose transport cannot send at once.
 func (o BroadcastOperator) Volatile() BroadcastOperator {
 	o.o.Flags.Volatile = true
 	return o
 }
 
-// Compress says whether what is sent is worth compressing, for clients that
-// negotiated it (engineio.Options.Deflate). Without it it is.
+// Compress sets whether messages are compressed for clients that negotiated it
+// (engineio.Options.Deflate). By default they are.
 func (o BroadcastOperator) Compress(on bool) BroadcastOperator {
 	o.o.Flags.NoCompress = !on
 	return o
@@ -56,10 +56,10 @@ func (o BroadcastOperator) Timeout(d time.Duration) BroadcastOperator {
 	return o
 }
 
-// Emit sends an event to the selected sockets. It is encoded once, and does
-// not wait: who is too slow for it is dealt with by the Engine.IO session.
-// Arguments are encoded as JSON, []byte as binary, also inside of []any and
-// map[string]any, and Args as they came.
+// Emit sends an event to the selected sockets. The event is encoded once. Emit
+// does not wait: the Engine.IO session closes clients that are too slow.
+// Arguments are encoded as JSON, []byte as binary, including within []any and
+// map[string]any, and Args unchanged.
 func (o BroadcastOperator) Emit(event string, args ...any) error {
 	p, err := newEvent(o.ns.name, event, args)
 	if err != nil {
@@ -68,10 +68,11 @@ func (o BroadcastOperator) Emit(event string, args ...any) error {
 	return o.ns.adapter.Broadcast(p, &o.o)
 }
 
-// EmitWithAck is Emit, and waits for the acknowledgement of every selected
-// client, of which it returns the first arguments, in the order in which they
-// came. It waits until ctx is done, or for Timeout, or for Options.AckTimeout
-// if neither says anything; then it returns those that came, and ErrTimeout.
+// EmitWithAck is Emit and waits for the acknowledgements of all selected
+// clients. It returns the first argument of each, in order of arrival. It
+// waits until ctx is done or for Timeout; if neither sets a deadline, for
+// Options.AckTimeout. At the deadline it returns the acknowledgements so far
+// and ErrTimeout.
 func (o BroadcastOperator) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
 	p, err := newEvent(o.ns.name, event, args)
 	if err != nil {
@@ -87,7 +88,7 @@ func (o BroadcastOperator) EmitWithAck(ctx context.Context, event string, args .
 	if deadline, ok := ctx.Deadline(); ok {
 		o.o.Flags.Timeout = time.Until(deadline)
 	}
-	ctx, stop := context.WithCancel(ctx) // the adapter forgets when this is over
+	ctx, stop := context.WithCancel(ctx) // ends the callbacks of the adapter
 	defer stop()
 	c := ackCollector{complete: make(chan struct{}), servers: -1}
 	if err := o.ns.adapter.BroadcastWithAck(ctx, p, &o.o, c.addServer, c.addAck); err != nil {
@@ -110,7 +111,7 @@ func (o BroadcastOperator) EmitWithAck(ctx context.Context, event string, args .
 	}
 }
 
-// waitError is the error of a wait that ctx has ended.
+// waitError returns the error of a wait that ended with ctx.
 func waitError(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return ErrTimeout
@@ -118,7 +119,7 @@ func waitError(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// ackCollector gathers acknowledgements until all clients of all servers have
+// ackCollector collects acknowledgements until all clients of all servers have
 // answered.
 type ackCollector struct {
 	complete chan struct{}
@@ -167,7 +168,7 @@ func (c *ackCollector) collected() []Args {
 }
 
 // FetchSockets describes the selected sockets. It waits for other servers
-// until ctx is done, or for Options.AckTimeout if it has no deadline.
+// until ctx is done; without a deadline, for Options.AckTimeout.
 func (o BroadcastOperator) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 	ctx, cancel := o.ns.server.withAckTimeout(ctx)
 	defer cancel()
@@ -182,18 +183,18 @@ func (o BroadcastOperator) FetchSockets(ctx context.Context) ([]*RemoteSocket, e
 	return sockets, nil
 }
 
-// SocketsJoin makes the selected sockets members of rooms.
+// SocketsJoin adds the selected sockets to rooms.
 func (o BroadcastOperator) SocketsJoin(rooms ...string) error {
 	return o.ns.adapter.SocketsJoin(&o.o, rooms)
 }
 
-// SocketsLeave ends the membership of the selected sockets in rooms.
+// SocketsLeave removes the selected sockets from rooms.
 func (o BroadcastOperator) SocketsLeave(rooms ...string) error {
 	return o.ns.adapter.SocketsLeave(&o.o, rooms)
 }
 
-// DisconnectSockets disconnects the selected sockets from the namespace, and
-// closes the clients' connections if asked to.
+// DisconnectSockets disconnects the selected sockets from the namespace and,
+// with closeConnection, closes the connections of their clients.
 func (o BroadcastOperator) DisconnectSockets(closeConnection bool) error {
 	return o.ns.adapter.DisconnectSockets(&o.o, closeConnection)
 }

@@ -11,26 +11,26 @@ import (
 	"smart-factory-backend/app/websocket/eventloop"
 )
 
-// client is what the sockets of one Engine.IO session share. It receives for
-// the session.
+// client is the state that the sockets of one Engine.IO session share. It is
+// the engineio.Receiver of the session.
 type client struct {
 	server  *Server
 	session *engineio.Session
 
-	// Of the receiving goroutine.
+	// partial is owned by the receiving goroutine.
 	partial *partialPacket
 
-	// pumps are the goroutines that work for the client's sockets, those
-	// included that it has left.
+	// runningQueues counts the goroutines that run event queues of the
+	// client's sockets, including disconnected ones.
 	runningQueues atomic.Int32
 
 	mu           sync.Mutex
-	sockets      []*Socket        // few: a slice is smaller than a map
-	connectTimer *eventloop.Timer // until a namespace has been joined
+	sockets      []*Socket        // a slice: most clients have one
+	connectTimer *eventloop.Timer // nil once a namespace has been joined
 	closed       bool
 }
 
-// Message takes a message of the session.
+// Message handles a message of the session.
 func (c *client) Message(data []byte, binary bool) {
 	if err := c.decodeMessage(data, binary); err != nil {
 		c.closeSession(ParseError)
@@ -42,7 +42,7 @@ func (c *client) decodeMessage(data []byte, binary bool) error {
 		return c.addAttachment(data)
 	}
 	if c.partial != nil {
-		return errors.New("text in place of an attachment")
+		return errors.New("text instead of an attachment")
 	}
 	p, err := parsePacket(data, c.server.options.MaxAttachments)
 	if err != nil {
@@ -58,12 +58,12 @@ func (c *client) decodeMessage(data []byte, binary bool) error {
 
 func (c *client) addAttachment(data []byte) error {
 	if c.partial == nil {
-		return errors.New("binary without a packet that it belongs to")
+		return errors.New("attachment without a packet")
 	}
 	o := &c.server.options
 	if c.server.attachmentBytes.Add(int64(len(data))) > int64(o.MaxPendingAttachmentBytes) {
 		c.server.attachmentBytes.Add(int64(-len(data)))
-		return errors.New("too much has arrived in part only")
+		return errors.New("too many pending attachments")
 	}
 	complete, err := c.partial.add(data, o.MaxAttachmentBytes)
 	if err != nil || !complete {
@@ -75,7 +75,7 @@ func (c *client) addAttachment(data []byte) error {
 	return nil
 }
 
-// discardPartial forgets what has arrived in part only.
+// discardPartial discards an incomplete packet.
 func (c *client) discardPartial() {
 	if c.partial != nil {
 		c.server.attachmentBytes.Add(int64(-c.partial.size))
@@ -83,7 +83,8 @@ func (c *client) discardPartial() {
 	}
 }
 
-// handlePacket acts on a complete packet. One that is out of turn ends the client.
+// handlePacket handles a complete packet. An unexpected one closes the
+// session.
 func (c *client) handlePacket(p *wirePacket, attachments [][]byte) {
 	s := c.socketIn(p.namespace)
 	switch {
@@ -120,7 +121,7 @@ func (c *client) handleEvent(s *Socket, p *wirePacket, attachments [][]byte) {
 	} else {
 		e.Name = unquote(name)
 	}
-	if attachments == nil { // else it has been copied already
+	if attachments == nil { // newPartialPacket copies otherwise
 		e.Args.list = bytes.Clone(p.args)
 	}
 	if !s.enqueueEvent(e) {
@@ -128,11 +129,12 @@ func (c *client) handleEvent(s *Socket, p *wirePacket, attachments [][]byte) {
 	}
 }
 
-// connectNamespace begins to connect the client to a namespace.
+// connectNamespace creates the socket of a namespace. Its connecting runs as
+// the first job of its queue.
 func (c *client) connectNamespace(name string, auth []byte) {
 	n := c.server.acquireNamespace(name, auth)
 	if n == nil {
-		c.sendConnectError(name, errors.New("Invalid namespace")) //nolint:staticcheck // the client shows it
+		c.sendConnectError(name, errors.New("Invalid namespace")) //nolint:staticcheck // the text of the protocol
 		return
 	}
 	s := &Socket{ns: n, client: c, id: randomID()}
@@ -147,7 +149,7 @@ func (c *client) connectNamespace(name string, auth []byte) {
 	s.enqueue(job{run: s.connect})
 }
 
-// sendConnectError sends a connect_error.
+// sendConnectError sends a CONNECT_ERROR packet.
 func (c *client) sendConnectError(namespace string, err error) {
 	answer := struct {
 		Message string `json:"message"`
@@ -197,7 +199,7 @@ func (c *client) addSocket(s *Socket) bool {
 	return true
 }
 
-// removeSocket takes a socket out; later calls do nothing.
+// removeSocket removes a socket. Repeated calls do nothing.
 func (c *client) removeSocket(s *Socket) {
 	c.mu.Lock()
 	for i, other := range c.sockets {
@@ -213,11 +215,11 @@ func (c *client) removeSocket(s *Socket) {
 	c.mu.Unlock()
 }
 
-// sessionUpgraded is called when a session has moved to a WebSocket.
+// sessionUpgraded is called when a session has been upgraded to WebSocket.
 func sessionUpgraded(session *engineio.Session) {
 	c, ok := session.Receiver().(*client)
 	if !ok {
-		return // Open has not returned it yet, so it has no sockets
+		return // Open has not returned yet, so there are no sockets
 	}
 	for _, s := range c.socketList() {
 		for _, f := range s.ns.load().upgrade {
@@ -226,7 +228,7 @@ func sessionUpgraded(session *engineio.Session) {
 	}
 }
 
-// stopConnectTimeout is called when a namespace has been joined: the client stays.
+// stopConnectTimeout is called when the client has joined a namespace.
 func (c *client) stopConnectTimeout() {
 	c.mu.Lock()
 	t := c.connectTimer
@@ -237,7 +239,7 @@ func (c *client) stopConnectTimeout() {
 	}
 }
 
-// connectTimedOut is called when the client has had its time to join a namespace.
+// connectTimedOut closes a client that has not joined a namespace in time.
 func (c *client) connectTimedOut() {
 	c.mu.Lock()
 	waiting := c.connectTimer != nil
@@ -248,7 +250,8 @@ func (c *client) connectTimedOut() {
 	}
 }
 
-// closeSession closes the session because of what the client did.
+// closeSession closes the session because of a protocol violation or a
+// timeout.
 func (c *client) closeSession(reason Reason) {
 	c.disconnectAll(reason)
 	c.session.Close(reason)
@@ -260,7 +263,7 @@ func (c *client) closeAfterPanic() {
 	c.session.Fail(ForcedServerClose)
 }
 
-// disconnect closes the session after telling every socket.
+// disconnect sends DISCONNECT for every socket and closes the session.
 func (c *client) disconnect() {
 	for _, s := range c.socketList() {
 		s.Disconnect(false)
@@ -268,7 +271,7 @@ func (c *client) disconnect() {
 	c.closeSession(ForcedServerClose)
 }
 
-// Closed is the end of the session.
+// Closed is called when the session has ended.
 func (c *client) Closed(reason Reason) {
 	c.discardPartial()
 	c.mu.Lock()

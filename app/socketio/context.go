@@ -2,8 +2,8 @@ package socketio
 
 import "context"
 
-// socketContext is made for the first caller of Socket.Context, so that a
-// socket whose handlers do not use it costs no memory for it.
+// socketContext is created by the first call of Socket.Context, so that other
+// sockets need no memory for it.
 type socketContext struct {
 	context.Context
 	cancel context.CancelCauseFunc
@@ -24,13 +24,13 @@ func (s *Socket) Context() context.Context {
 	return s.context.Context
 }
 
-// endContextLocked ends the context. Functions that were registered with
-// context.AfterFunc run on goroutines of their own.
+// endContextLocked ends the context. It runs no code of the program:
+// context.AfterFunc uses goroutines of its own.
 func (s *Socket) endContextLocked() {
 	if s.context != nil {
 		s.context.cancel(ErrDisconnected)
 	}
 }
 
-// Context is Socket.Context of the event's socket.
+// Context returns the context of the event's socket; see Socket.Context.
 func (e *Event) Context() context.Context { return e.Socket.Context() }

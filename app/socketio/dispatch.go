@@ -1,6 +1,6 @@
 package socketio
 
-// dispatch calls the handlers of an event.
+// dispatch runs the handlers of an event.
 func (s *Socket) dispatch(e *Event) {
 	if s.discardsEvents() {
 		return
@@ -26,7 +26,7 @@ func (s *Socket) dispatch(e *Event) {
 	}
 }
 
-// runErrorHandlers calls the handlers of OnError.
+// runErrorHandlers runs the OnError handlers.
 func (s *Socket) runErrorHandlers(err error) {
 	for _, f := range s.ns.load().errors {
 		f(s, err)
@@ -36,7 +36,8 @@ func (s *Socket) runErrorHandlers(err error) {
 	}
 }
 
-// runEventMiddlewares asks the middlewares for events.
+// runEventMiddlewares returns the error of the first middleware that rejects
+// the event.
 func runEventMiddlewares(e *Event, shared, local []func(*Event) error) error {
 	for _, f := range shared {
 		if err := f(e); err != nil {
@@ -51,8 +52,8 @@ func runEventMiddlewares(e *Event, shared, local []func(*Event) error) error {
 	return nil
 }
 
-// discardsEvents reports whether events that came before the end are of no interest
-// any more, because the program itself has ended the socket.
+// discardsEvents reports whether the program has disconnected the socket, so
+// that events still queued are discarded.
 func (s *Socket) discardsEvents() bool {
 	if s.state.Load() != disconnected {
 		return false
@@ -62,8 +63,8 @@ func (s *Socket) discardsEvents() bool {
 	return s.queue.discard
 }
 
-// dispatchDirect calls the handlers of an event at once, on the goroutine that
-// received it, if all of them allow that and nothing is before them.
+// dispatchDirect runs the handlers of an event on the receiving goroutine. It
+// reports false if a handler does not allow that, or if other jobs are queued.
 func (s *Socket) dispatchDirect(e *Event, l *eventHandlers) bool {
 	if l == nil || !l.direct {
 		return false
@@ -88,7 +89,7 @@ func (s *Socket) dispatchDirect(e *Event, l *eventHandlers) bool {
 	return true
 }
 
-// finishDirect ends direct: what has come meanwhile is for the pump.
+// finishDirect starts the queue if jobs have been added during dispatchDirect.
 func (s *Socket) finishDirect() {
 	s.mu.Lock()
 	start := len(s.queue.jobs) > 0

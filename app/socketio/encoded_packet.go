@@ -2,13 +2,13 @@ package socketio
 
 import "smart-factory-backend/app/socketio/engineio"
 
-// encodedPacket are a packet as it goes to clients, encoded once for all of them.
+// encodedPacket is a packet in its wire form, encoded once for all receivers.
 type encodedPacket struct {
 	text     *engineio.Message
-	messages []*engineio.Message // with the attachments behind the text; nil without any
+	messages []*engineio.Message // the text and the attachments; nil without attachments
 }
 
-// encodePacket copies what p holds.
+// encodePacket copies the data of p.
 func encodePacket(p *Packet) encodedPacket {
 	var header [64]byte
 	f := encodedPacket{text: engineio.NewText(p.appendHeader(header[:0]), p.Data)}
@@ -21,8 +21,8 @@ func encodePacket(p *Packet) encodedPacket {
 	return f
 }
 
-// compress says whether the packet, which nobody else has yet, is worth
-// compressing.
+// compress sets whether the packet may be compressed. The packet must not be
+// shared yet.
 func (f encodedPacket) compress(on bool) encodedPacket {
 	if !on {
 		for _, m := range f.appendTo(nil) {
@@ -32,7 +32,7 @@ func (f encodedPacket) compress(on bool) encodedPacket {
 	return f
 }
 
-// appendTo appends all messages.
+// appendTo appends all messages of the packet.
 func (f encodedPacket) appendTo(list []*engineio.Message) []*engineio.Message {
 	if f.messages == nil {
 		return append(list, f.text)

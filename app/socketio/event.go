@@ -2,12 +2,12 @@ package socketio
 
 import "sync/atomic"
 
-// Event is what a client has sent.
+// Event is an event from a client.
 type Event struct {
 	Socket *Socket
-	// Name is the event's.
+	// Name is the name of the event.
 	Name string
-	// Args are its arguments.
+	// Args are its arguments, without the name.
 	Args Args
 
 	id    uint64
@@ -18,9 +18,9 @@ type Event struct {
 // WantsAck reports whether the client asked for an acknowledgement.
 func (e *Event) WantsAck() bool { return e.hasID }
 
-// Ack sends the acknowledgement with its arguments. It may be called later,
-// from any goroutine. The error is ErrNoAck where the client asked for none,
-// ErrAckSent after the first call, or why it could not be sent.
+// Ack acknowledges the event with args. It may be called later and from any
+// goroutine. The error is ErrNoAck if the client did not ask for an
+// acknowledgement, and ErrAckSent after the first call.
 func (e *Event) Ack(args ...any) error {
 	if !e.hasID {
 		return ErrNoAck
@@ -31,7 +31,7 @@ func (e *Event) Ack(args ...any) error {
 	return e.Socket.sendAck(e.id, args)
 }
 
-// ServerEvent is what another server has sent by ServerSideEmit.
+// ServerEvent is an event that another server has sent with ServerSideEmit.
 type ServerEvent struct {
 	Namespace *Namespace
 	Name      string
@@ -44,7 +44,7 @@ type ServerEvent struct {
 // WantsAck reports whether the other server waits for an answer.
 func (e *ServerEvent) WantsAck() bool { return e.answer != nil }
 
-// Ack sends the answer, which is one value. Its errors are those of Event.Ack.
+// Ack sends the answer, a single value. Its errors are those of Event.Ack.
 func (e *ServerEvent) Ack(value any) error {
 	if e.answer == nil {
 		return ErrNoAck

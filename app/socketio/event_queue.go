@@ -2,24 +2,24 @@ package socketio
 
 import "time"
 
-// eventQueue works off, in order and one at a time, what is to be done for a socket.
-// It has a goroutine of the loop's only while there is something. It is
-// guarded by the socket's mutex.
+// eventQueue runs the jobs of a socket in order, one at a time. It uses a
+// goroutine of the event loop while it has jobs, and none otherwise. It is
+// guarded by the mutex of the socket.
 type eventQueue struct {
 	running bool
 	jobs    []job
-	next    int           // the first of the queue that is not yet begun
-	events  int           // events that wait or are being handled
-	bytes   int           // their bytes
-	space   chan struct{} // closed once there is room again; nil if nobody waits
-	discard bool          // events are dropped: this side has disconnected
+	next    int           // index of the next job
+	events  int           // events that are queued or running
+	bytes   int           // size of these events
+	space   chan struct{} // closed when the queue has space again; nil if no receiver waits
+	discard bool          // events are discarded: the program has disconnected the socket
 }
 
-// job is an event or something else to do.
+// job is an event or another task of the queue.
 type job struct {
 	event *Event
 	run   func()
-	last  bool // the end's handlers, which are called whatever happens
+	last  bool // runs the disconnect handlers, even after a panic
 }
 
 func (j *job) size() int {
@@ -33,7 +33,7 @@ func (j *job) size() int {
 	return n
 }
 
-// signalSpace lets a receiver that waits for room go on.
+// signalSpace resumes a paused receiver.
 func (p *eventQueue) signalSpace() {
 	if p.space != nil {
 		close(p.space)
@@ -41,7 +41,7 @@ func (p *eventQueue) signalSpace() {
 	}
 }
 
-// enqueue has j done after all that waits, and does not wait itself.
+// enqueue appends a job. It does not block.
 func (s *Socket) enqueue(j job) {
 	s.mu.Lock()
 	s.queue.jobs = append(s.queue.jobs, j)
@@ -57,17 +57,17 @@ func (s *Socket) enqueue(j job) {
 	}
 }
 
-// startQueue has the queue worked off. Whoever calls it has set running.
+// startQueue runs the queue on a goroutine. The caller has set running.
 func (s *Socket) startQueue() {
 	s.client.runningQueues.Add(1)
 	if !s.client.session.Loop().Go(s.runQueue) {
-		s.runQueue() // the loop has ended: only the last jobs are left
+		s.runQueue() // the loop has ended: only disconnect handlers are left
 	}
 }
 
-// enqueueEvent queues an event, and waits as long as too many wait already. It
-// reports false if there are too many to wait for, because the handler itself
-// waits for something that may stand behind them, or if that takes too long.
+// enqueueEvent appends an event. It blocks while the queue is full. It reports
+// false if the wait exceeds BackpressureTimeout, and if the queue has reached
+// its larger bound while a handler waits for an acknowledgement.
 func (s *Socket) enqueueEvent(e *Event) bool {
 	o := &s.client.server.options
 	s.mu.Lock()
@@ -109,7 +109,7 @@ func (p *eventQueue) full(count, bytes int) bool {
 	return p.events >= count || p.bytes >= bytes
 }
 
-// runQueue does the jobs until none is left.
+// runQueue runs jobs until the queue is empty. A panic aborts the queue.
 func (s *Socket) runQueue() {
 	s.client.server.options.Guard(s.runJobs, s.abortQueue)
 }
@@ -127,8 +127,8 @@ func (s *Socket) runJobs() {
 	}
 }
 
-// pop returns the next job. Without one the pump has ended, and keeps no
-// memory.
+// pop returns the next job. When there is none, the queue stops and releases
+// its memory.
 func (p *eventQueue) pop() (job, bool) {
 	if p.next == len(p.jobs) {
 		p.jobs, p.next, p.running = nil, 0, false
@@ -159,8 +159,8 @@ func (s *Socket) runJob(j *job) {
 	s.mu.Unlock()
 }
 
-// abortQueue is called after a handler has panicked: the client ends, and of what
-// waits nothing is done but the handlers of that end.
+// abortQueue is called after a handler has panicked. It closes the client and
+// discards all jobs but the disconnect handlers.
 func (s *Socket) abortQueue() {
 	s.mu.Lock()
 	s.queue.signalSpace()

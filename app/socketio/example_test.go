@@ -100,9 +100,9 @@ func serveExample(io *socketio.Server) (addr net.Addr, stop func()) {
 	go func() { ended <- io.Run(ctx) }()
 	return ln.Addr(), func() {
 		cancel()
-		<-ended
-		_ = web.Shutdown()
-		<-ended
+		if err := errors.Join(<-ended, web.Shutdown(), <-ended); err != nil {
+			panic(err)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -45,10 +46,9 @@ func startPlain(t *testing.T, o socketio.Options, ln net.Listener, prepare func(
 		if err := <-ran; err != nil {
 			t.Errorf("Run = %v", err)
 		}
-		if err := plain.Shutdown(); err != nil {
-			t.Errorf("Shutdown = %v", err)
+		if err := errors.Join(plain.Shutdown(), <-served); err != nil {
+			t.Errorf("the fasthttp server ended with %v", err)
 		}
-		<-served
 	})
 	return ts
 }
@@ -84,7 +84,7 @@ func TestPlainFasthttpServesBothTransports(t *testing.T) {
 				t.Errorf("disconnected for %q, want %q", got, socketio.ClientDisconnect)
 			}
 			b.stop()
-			want := socketio.Reason(socketio.TransportClose)
+			want := socketio.TransportClose
 			if transport == "polling" {
 				want = socketio.TransportError
 			}

@@ -7,20 +7,21 @@ import (
 	"sync/atomic"
 )
 
-// Handler works an event off. The handlers of one socket run one at a time and
-// in the order in which the events came, so a handler that blocks holds up its
-// socket and no other. A panic in one ends its client and no other.
+// Handler handles an event. The handlers of one socket run one at a time, in
+// the order in which the events arrived, so a handler that blocks delays only
+// its own socket. A panic in a handler closes only its own client.
+// Event.Context ends when the socket is disconnected.
 type Handler func(e *Event)
 
-// Handlers register what is to be done for all sockets of a namespace, so that
-// a socket costs no memory for it. Registering while clients are connected is
-// allowed, and is not undone.
+// Handlers are registered for all sockets of a namespace, so they need no
+// memory per socket. They may be registered while clients are connected, and
+// cannot be removed.
 type Handlers struct {
 	mu  sync.Mutex
 	set atomic.Pointer[handlerSet]
 }
 
-// handlerSet does not change once it is in Handlers.
+// handlerSet is immutable once it is published in Handlers.
 type handlerSet struct {
 	middlewares      []func(*Socket) error
 	connection       []func(*Socket)
@@ -36,7 +37,7 @@ type handlerSet struct {
 	serverSide       map[string][]func(*ServerEvent)
 }
 
-// eventHandlers is what an event of some name is for.
+// eventHandlers are the handlers of the events of one name.
 type eventHandlers struct {
 	name     string
 	handlers []Handler
@@ -52,8 +53,8 @@ func (h *Handlers) load() *handlerSet {
 	return &noHandlers
 }
 
-// change makes a new set, of which f may replace what is in it but not change
-// that in place: with adds to a list.
+// change publishes a modified copy of the handlers. f may replace slices and
+// map entries but must not modify slices in place; see appended.
 func (h *Handlers) change(f func(*handlerSet)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -66,50 +67,51 @@ func (h *Handlers) change(f func(*handlerSet)) {
 	h.set.Store(&set)
 }
 
-// appended returns the list with one more at its end.
+// appended returns a copy of list with one more element.
 func appended[T any](list []T, one T) []T { return append(slices.Clip(list), one) }
 
-// Use adds a middleware: it is called for each socket that wants to connect,
-// and may wait. With an error the client gets connect_error with the error's
-// text, and with the Data of a *ConnectionError.
+// Use adds a middleware. It is called for each socket that connects, and may
+// block. If it returns an error, the client gets connect_error with the text
+// of the error and the Data of a *ConnectionError.
 func (h *Handlers) Use(f func(*Socket) error) {
 	h.change(func(s *handlerSet) { s.middlewares = appended(s.middlewares, f) })
 }
 
-// OnConnection is called with each socket that has connected, before any of
-// its events.
+// OnConnection is called with each socket that has connected, before its first
+// event.
 func (h *Handlers) OnConnection(f func(*Socket)) {
 	h.change(func(s *handlerSet) { s.connection = appended(s.connection, f) })
 }
 
-// OnDisconnect is called with each socket that was connected and is not any
-// more.
+// OnDisconnect is called with each socket that has been disconnected, after
+// its last event.
 func (h *Handlers) OnDisconnect(f func(*Socket, Reason)) {
 	h.change(func(s *handlerSet) { s.disconnect = appended(s.disconnect, f) })
 }
 
-// OnDisconnecting is called before OnDisconnect: Socket.Rooms still returns
-// the rooms that the socket was in.
+// OnDisconnecting is called before OnDisconnect, while Socket.Rooms still
+// returns the rooms of the socket.
 func (h *Handlers) OnDisconnecting(f func(*Socket, Reason)) {
 	h.change(func(s *handlerSet) { s.disconnecting = appended(s.disconnecting, f) })
 }
 
-// UseEvents is Socket.Use for all sockets: a middleware for events, which is
-// called before the handlers of each, and may wait. With an error the event is
-// dropped, and OnError is called; the client is told what f itself tells it, by
-// Event.Ack for example.
+// UseEvents adds a middleware for the events of all sockets; see Socket.Use.
+// It is called before the handlers of an event, and may block. If it returns
+// an error, the event is dropped and the OnError handlers are called. The
+// client gets an answer only if f sends one, for example with Event.Ack.
 func (h *Handlers) UseEvents(f func(*Event) error) {
 	h.change(func(s *handlerSet) { s.eventMiddlewares = appended(s.eventMiddlewares, f) })
 }
 
-// On handles the events of a name. What the original calls the events
-// "connection" and "disconnect" are OnConnection and OnDisconnect.
+// On handles the events of a name. The events that JavaScript calls
+// "connection" and "disconnect" are OnConnection and OnDisconnect. The
+// function On decodes arguments.
 func (h *Handlers) On(event string, f Handler) { h.on(event, f, false) }
 
-// OnDirect is On for a handler that never waits: it may run on the goroutine
-// that reads from the client, which saves a change of goroutine for each
-// event. Event.Args are valid until it returns; Args.Clone keeps them. Waiting
-// for an acknowledgement in it would wait for itself.
+// OnDirect is On for a handler that never blocks. It may run on the receiving
+// goroutine, which saves a goroutine switch for each event. Event.Args are
+// valid only until it returns; use Args.Clone to keep them. It must not wait
+// for an acknowledgement of its own client.
 func (h *Handlers) OnDirect(event string, f Handler) { h.on(event, f, true) }
 
 func (h *Handlers) on(event string, f Handler, direct bool) {
@@ -123,49 +125,53 @@ func (h *Handlers) on(event string, f Handler, direct bool) {
 	})
 }
 
-// OnError is called with the errors of UseEvents and Socket.Use.
+// OnError is called with the errors of UseEvents, Socket.Use and handlers
+// registered with the function On.
 func (h *Handlers) OnError(f func(*Socket, error)) {
 	h.change(func(s *handlerSet) { s.errors = appended(s.errors, f) })
 }
 
-// OnUpgrade is called with each socket whose client has moved from polling to a
-// WebSocket.
+// OnUpgrade is called with each socket whose client has been upgraded from
+// polling to WebSocket.
 func (h *Handlers) OnUpgrade(f func(*Socket)) {
 	h.change(func(s *handlerSet) { s.upgrade = appended(s.upgrade, f) })
 }
 
-// OnAny handles every event, before the handlers of its name and before the
-// middlewares for events.
+// OnAny handles every event, before the middlewares for events and before the
+// handlers of its name.
 func (h *Handlers) OnAny(f Handler) {
 	h.change(func(s *handlerSet) { s.anyEvent = appended(s.anyEvent, f) })
 }
 
-// PrependAny is OnAny, before the handlers that there are already.
+// PrependAny is OnAny, but runs before the handlers registered so far.
 func (h *Handlers) PrependAny(f Handler) {
 	h.change(func(s *handlerSet) { s.anyEvent = append([]Handler{f}, s.anyEvent...) })
 }
 
-// OnAnyOutgoing is called with every event that is sent to one of the sockets,
-// alone or by a broadcast, before it is sent. It runs on the sender's goroutine,
-// and should be quick. Acknowledgements are no events.
+// OnAnyOutgoing is called with every event, but not with acknowledgements,
+// before it is sent to a socket by itself or by a broadcast. It runs on the
+// goroutine of the sender and should be quick.
 func (h *Handlers) OnAnyOutgoing(f func(s *Socket, event string, args Args)) {
 	h.change(func(s *handlerSet) { s.outgoing = appended(s.outgoing, f) })
 }
 
-// PrependAnyOutgoing is OnAnyOutgoing, before those that there are already.
+// PrependAnyOutgoing is OnAnyOutgoing, but runs before the handlers registered
+// so far.
 func (h *Handlers) PrependAnyOutgoing(f func(s *Socket, event string, args Args)) {
 	h.change(func(s *handlerSet) { s.outgoing = append([]func(*Socket, string, Args){f}, s.outgoing...) })
 }
 
-// OnServerSideEvent handles what another server has sent by ServerSideEmit.
+// OnServerSideEvent handles the events that other servers send with
+// ServerSideEmit.
 func (h *Handlers) OnServerSideEvent(event string, f func(*ServerEvent)) {
 	h.change(func(s *handlerSet) { s.serverSide[event] = appended(s.serverSide[event], f) })
 }
 
-// ConnectionError is a middleware's error with more for the client than a text.
+// ConnectionError is an error of a middleware with additional data for the
+// client.
 type ConnectionError struct {
 	Message string
-	// Data becomes the data property of the client's error; nil is none.
+	// Data becomes the data property of the client's error; nil omits it.
 	Data any
 }
 

@@ -6,28 +6,27 @@ import (
 	"time"
 )
 
-// Handshake is what is known of how a socket came to be. As JSON it has the
-// form of the original's.
+// Handshake describes the request that opened the session of a socket. Its
+// JSON form is that of Node servers.
 type Handshake struct {
-	// Headers are those of the request that began the session, by their names
-	// in lower case.
+	// Headers are the headers of the request, by their names in lower case.
 	Headers map[string][]string
-	// Query is the request's query.
+	// Query is the query of the request.
 	Query url.Values
-	// URL is the request's target, with the query.
+	// URL is the target of the request, including the query.
 	URL string
-	// Address is the client's.
+	// Address is the address of the client.
 	Address string
-	// Secure and CrossDomain report whether the request came by TLS, and
-	// whether a page of some origin made it.
+	// Secure reports whether the request came over TLS, and CrossDomain
+	// whether it had an Origin header.
 	Secure, CrossDomain bool
-	// Time is when the session began.
+	// Time is when the session was opened.
 	Time time.Time
-	// Auth is what the client sent to connect, a JSON object.
+	// Auth is the JSON object that the client sent to connect.
 	Auth json.RawMessage
 }
 
-// MarshalJSON makes the object that Node servers exchange.
+// MarshalJSON encodes the object that Node servers exchange.
 func (h *Handshake) MarshalJSON() ([]byte, error) {
 	auth := h.Auth
 	if len(auth) == 0 {
@@ -50,7 +49,8 @@ func (h *Handshake) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// singleValues are values by name: a string, or a list where there are several.
+// singleValues maps names to a string, or to a slice if there are several
+// values.
 func singleValues(values map[string][]string) map[string]any {
 	m := make(map[string]any, len(values))
 	for name, list := range values {
@@ -63,7 +63,7 @@ func singleValues(values map[string][]string) map[string]any {
 	return m
 }
 
-// Handshake tells how the socket came to be. It is made for each call.
+// Handshake returns the handshake of the socket. Each call builds a new one.
 func (s *Socket) Handshake() *Handshake {
 	h := s.client.session.Handshake()
 	return &Handshake{

@@ -4,11 +4,11 @@ import (
 	"bytes"
 )
 
-// maxDepth is how deep arrays and objects from outside may be nested.
+// maxDepth bounds the nesting of arrays and objects that clients send.
 const maxDepth = 256
 
-// skipValue returns the index behind the JSON value (RFC 8259) that begins at
-// data[i], or -1 if there is no valid one.
+// skipValue returns the index after the JSON value (RFC 8259) at data[i], or
+// -1 if it is invalid.
 func skipValue(data []byte, i, depth int) int {
 	if i >= len(data) {
 		return -1
@@ -159,8 +159,8 @@ func skipDigits(data []byte, i int) int {
 	return i
 }
 
-// validKind reports whether data is one valid JSON value of the kind that
-// first begins ('{', '[' or '"').
+// validKind reports whether data is a single JSON value that starts with
+// first: '{', '[' or '"'.
 func validKind(data []byte, first byte) bool {
 	i := skipSpace(data, 0)
 	if i >= len(data) || data[i] != first {
@@ -172,8 +172,7 @@ func validKind(data []byte, first byte) bool {
 	return skipSpace(data, i) == len(data)
 }
 
-// arrayElements returns what stands between the brackets of an array that has been
-// checked.
+// arrayElements returns the text between the brackets of a valid array.
 func arrayElements(array []byte) []byte {
 	array = bytes.TrimSpace(array)
 	if len(array) < 2 {
@@ -182,8 +181,8 @@ func arrayElements(array []byte) []byte {
 	return bytes.TrimSpace(array[1 : len(array)-1])
 }
 
-// eachValue calls f with the places of the values in a comma-separated list that
-// has been checked, until f returns false.
+// eachValue calls f with the bounds of each value in a valid comma-separated
+// list, until f returns false.
 func eachValue(list []byte, f func(start, end int) bool) {
 	for i := skipSpace(list, 0); i < len(list); {
 		end := skipValue(list, i, 0)

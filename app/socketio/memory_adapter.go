@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 )
 
-// MemoryAdapter is the adapter of a single server, and the part of any other
-// that concerns its own sockets. Its methods never leave the process, whatever
-// the flags say.
+// MemoryAdapter is the adapter of a single server. Other adapters embed it for
+// their own sockets. Its methods stay within the process, regardless of the
+// flags.
 type MemoryAdapter struct {
 	ns       *Namespace
 	recovery *recoveryLog // nil without connection state recovery
@@ -19,21 +19,21 @@ type MemoryAdapter struct {
 	mu     sync.Mutex
 	index  roomIndex
 	closed bool
-	// changes of rooms that nobody has been told of, and whether somebody is at
-	// it.
+	// roomEvents are not delivered yet; delivering is set while a goroutine
+	// delivers.
 	roomEvents []roomEvent
 	delivering bool
 }
 
 var _ Adapter = (*MemoryAdapter)(nil)
 
-// NewMemoryAdapter returns the adapter of a namespace whose sockets are all on
-// this server. It is an AdapterFactory once its result is taken as an Adapter.
+// NewMemoryAdapter returns an adapter for a namespace whose sockets are all on
+// this server.
 func NewMemoryAdapter(ns *Namespace) *MemoryAdapter {
 	return &MemoryAdapter{ns: ns, recovery: newRecoveryLog(ns.server.options.Recovery, ns.server.options.now)}
 }
 
-// Namespace is the one that the adapter is for.
+// Namespace returns the namespace of the adapter.
 func (a *MemoryAdapter) Namespace() *Namespace { return a.ns }
 
 // Connect is described at Adapter.
@@ -47,7 +47,7 @@ func (a *MemoryAdapter) Connect(s *Socket, rooms []string, welcome func([]*Packe
 	if a.recovery != nil && s.restored != nil {
 		var complete bool
 		if missed, complete = a.recovery.since(s.restored); !complete {
-			return errors.New("socketio: what the client missed is gone")
+			return errors.New("socketio: missed events are no longer stored")
 		}
 	}
 	if err := welcome(missed); err != nil {
@@ -128,8 +128,8 @@ func (a *MemoryAdapter) HasRoom(room string) bool {
 	return s != nil && s.inOwnRoom || a.index.rooms[room] != nil
 }
 
-// Wants reports whether an event to the room would do anything on this server:
-// the room has a member, or events are kept for sockets that may come back.
+// Wants reports whether this server needs an event for the room: the room has
+// a member, or connection state recovery stores events.
 func (a *MemoryAdapter) Wants(room string) bool { return a.recovery != nil || a.HasRoom(room) }
 
 // LocalSockets is described at Adapter.
@@ -139,8 +139,8 @@ func (a *MemoryAdapter) LocalSockets(o *BroadcastOptions) []*Socket {
 	return a.index.selected(nil, o)
 }
 
-// Selections are short-lived copies of member lists, so that the mutex is not
-// held while sockets are written to.
+// socketLists pools copies of member lists, so that the mutex is not held
+// while sockets are written to.
 var socketLists = sync.Pool{New: func() any { return new([]*Socket) }}
 
 func releaseSocketList(list *[]*Socket) {
@@ -149,8 +149,8 @@ func releaseSocketList(list *[]*Socket) {
 	socketLists.Put(list)
 }
 
-// Broadcast is described at Adapter. It encodes p once. The client's being
-// gone or too slow for a socket is no error.
+// Broadcast is described at Adapter. It encodes p once. A disconnected or slow
+// client is not an error.
 func (a *MemoryAdapter) Broadcast(p *Packet, o *BroadcastOptions) error {
 	list := socketLists.Get().(*[]*Socket)
 	defer releaseSocketList(list)
@@ -160,7 +160,7 @@ func (a *MemoryAdapter) Broadcast(p *Packet, o *BroadcastOptions) error {
 		a.mu.Unlock()
 		return ErrClosed
 	}
-	event := p // without an offset
+	event := p // without the offset of the recovery log
 	if a.recovery != nil && p.Type == PacketEvent && !p.HasID && !o.Flags.Volatile {
 		p = a.recovery.add(p, o)
 	}
@@ -203,8 +203,8 @@ func (a *MemoryAdapter) BroadcastWithAck(ctx context.Context, p *Packet, o *Broa
 		}
 	}
 	asking := slices.DeleteFunc(slices.Clone(*list), func(s *Socket) bool { return !s.registerAck(asked.ID, answer) })
-	// Clients that are gone before they answer are waited for all the same, as
-	// by the original.
+	// Like the reference implementation, the caller also waits for clients that
+	// disconnect before they answer.
 	counted(len(asking))
 	for _, s := range asking {
 		if s.hasOutgoingHandlers() {
@@ -270,12 +270,12 @@ func (a *MemoryAdapter) DisconnectSockets(o *BroadcastOptions, closeConnection b
 // ServerSideEmit does nothing: there are no other servers.
 func (a *MemoryAdapter) ServerSideEmit(Args) error { return nil }
 
-// ServerSideEmitWithAck has no answers: there are no other servers.
+// ServerSideEmitWithAck returns no answers: there are no other servers.
 func (a *MemoryAdapter) ServerSideEmitWithAck(context.Context, Args) ([]Args, error) {
 	return nil, nil
 }
 
-// ServerCount is 1.
+// ServerCount returns 1.
 func (a *MemoryAdapter) ServerCount(context.Context) (int, error) { return 1, nil }
 
 // PersistSession is described at Adapter.
@@ -308,7 +308,7 @@ func (a *MemoryAdapter) Close() error {
 	return nil
 }
 
-// details describe s to other servers.
+// details describes s to other servers.
 func (s *Socket) details() SocketDetails {
 	h := s.Handshake()
 	h.Auth = withoutResumption(h.Auth)

@@ -12,22 +12,22 @@ type Namespace struct {
 	Handlers
 	server     *Server
 	name       string
-	parent     *ParentNamespace // nil if it was not made because of a pattern
+	parent     *ParentNamespace // nil if no pattern created it
 	adapter    Adapter
 	lastAckID  atomic.Uint64
-	clientRefs atomic.Int64 // clients that are here, or on their way
+	clientRefs atomic.Int64 // clients that are connected or connecting
 }
 
 // Name returns the name, which begins with a slash.
 func (n *Namespace) Name() string { return n.name }
 
-// Adapter returns what keeps the rooms.
+// Adapter returns the adapter, which keeps the rooms.
 func (n *Namespace) Adapter() Adapter { return n.adapter }
 
-// Sockets returns this server's sockets.
+// Sockets returns the sockets on this server.
 func (n *Namespace) Sockets() []*Socket { return n.adapter.LocalSockets(&BroadcastOptions{}) }
 
-// Socket returns this server's socket of an id, nil if there is none.
+// Socket returns the socket with an id on this server, nil if there is none.
 func (n *Namespace) Socket(id string) *Socket {
 	for _, s := range n.adapter.LocalSockets(&BroadcastOptions{Rooms: []string{id}}) {
 		if s.id == id {
@@ -37,30 +37,30 @@ func (n *Namespace) Socket(id string) *Socket {
 	return nil
 }
 
-// nextAckID returns an id for an acknowledgement that no other of the namespace
-// has.
+// nextAckID returns an id for an acknowledgement that is unique in the
+// namespace.
 func (n *Namespace) nextAckID() uint64 { return n.lastAckID.Add(1) - 1 }
 
 // allSockets selects every socket of the namespace.
 func (n *Namespace) allSockets() BroadcastOperator { return BroadcastOperator{ns: n} }
 
-// To and In select the members of rooms.
+// To selects the members of rooms.
 func (n *Namespace) To(rooms ...string) BroadcastOperator { return n.allSockets().To(rooms...) }
 
 // In is To.
 func (n *Namespace) In(rooms ...string) BroadcastOperator { return n.allSockets().To(rooms...) }
 
-// Except selects everybody but the members of rooms.
+// Except selects all sockets but the members of rooms.
 func (n *Namespace) Except(rooms ...string) BroadcastOperator { return n.allSockets().Except(rooms...) }
 
-// Local selects this server's sockets.
+// Local selects the sockets on this server.
 func (n *Namespace) Local() BroadcastOperator { return n.allSockets().Local() }
 
-// Volatile sends to those only who can take it at once.
+// Volatile skips sockets whose transport cannot send at once.
 func (n *Namespace) Volatile() BroadcastOperator { return n.allSockets().Volatile() }
 
-// Compress says whether what is sent is worth compressing, for clients that
-// negotiated it (engineio.Options.Deflate). Without it it is.
+// Compress sets whether messages are compressed for clients that negotiated it
+// (engineio.Options.Deflate). By default they are.
 func (n *Namespace) Compress(on bool) BroadcastOperator { return n.allSockets().Compress(on) }
 
 // Timeout bounds the wait for acknowledgements.
@@ -69,30 +69,31 @@ func (n *Namespace) Timeout(d time.Duration) BroadcastOperator { return n.allSoc
 // Emit sends an event to every socket of the namespace, on all servers.
 func (n *Namespace) Emit(event string, args ...any) error { return n.allSockets().Emit(event, args...) }
 
-// EmitWithAck is Emit, and waits for everybody's acknowledgement; see
-// Operator.EmitWithAck.
+// EmitWithAck is Emit and waits for the acknowledgements of all clients; see
+// BroadcastOperator.EmitWithAck.
 func (n *Namespace) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
 	return n.allSockets().EmitWithAck(ctx, event, args...)
 }
 
-// FetchSockets describes the sockets of the namespace, on all servers.
+// FetchSockets describes the sockets of the namespace on all servers.
 func (n *Namespace) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 	return n.allSockets().FetchSockets(ctx)
 }
 
-// SocketsJoin makes every socket of the namespace a member of rooms.
+// SocketsJoin adds every socket of the namespace to rooms.
 func (n *Namespace) SocketsJoin(rooms ...string) error { return n.allSockets().SocketsJoin(rooms...) }
 
-// SocketsLeave ends the membership of every socket of the namespace in rooms.
+// SocketsLeave removes every socket of the namespace from rooms.
 func (n *Namespace) SocketsLeave(rooms ...string) error { return n.allSockets().SocketsLeave(rooms...) }
 
-// DisconnectSockets disconnects every socket of the namespace, and closes the
-// clients' connections if asked to.
+// DisconnectSockets disconnects every socket of the namespace and, with
+// closeConnection, closes the connections of their clients.
 func (n *Namespace) DisconnectSockets(closeConnection bool) error {
 	return n.allSockets().DisconnectSockets(closeConnection)
 }
 
-// ServerSideEmit sends an event to the other servers, for OnServerSideEvent.
+// ServerSideEmit sends an event to the OnServerSideEvent handlers of the other
+// servers.
 func (n *Namespace) ServerSideEmit(event string, args ...any) error {
 	data, err := MakeArgs(append([]any{event}, args...)...)
 	if err != nil {
@@ -101,9 +102,9 @@ func (n *Namespace) ServerSideEmit(event string, args ...any) error {
 	return n.adapter.ServerSideEmit(data)
 }
 
-// ServerSideEmitWithAck is ServerSideEmit, and waits for one answer of each
-// other server, for Options.AckTimeout if ctx has no deadline. With an error
-// come the answers so far.
+// ServerSideEmitWithAck is ServerSideEmit and waits for one answer from each
+// of the other servers, for Options.AckTimeout if ctx has no deadline. If it
+// returns an error, it also returns the answers so far.
 func (n *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
 	data, err := MakeArgs(append([]any{event}, args...)...)
 	if err != nil {
@@ -114,16 +115,17 @@ func (n *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, arg
 	return n.adapter.ServerSideEmitWithAck(ctx, data)
 }
 
-// ServerCount is the number of servers, this one included.
+// ServerCount returns the number of servers, including this one.
 func (n *Namespace) ServerCount(ctx context.Context) (int, error) {
 	ctx, cancel := n.server.withAckTimeout(ctx)
 	defer cancel()
 	return n.adapter.ServerCount(ctx)
 }
 
-// ServerSideEvent is how an adapter passes on what another server has sent: an
-// event, its name first. answer is nil if none is wanted; it is called at most
-// once, with one value. The handlers run on the caller's goroutine, guarded.
+// ServerSideEvent is called by an adapter with an event from another server,
+// starting with its name. answer is nil if the other server does not wait; it
+// is called at most once, with one value. The handlers run on the goroutine of
+// the caller. Their panics are contained.
 func (n *Namespace) ServerSideEvent(event Args, answer func(Args)) {
 	handlers := n.load().serverSide[event.Text(0)]
 	if len(handlers) == 0 {
@@ -137,7 +139,7 @@ func (n *Namespace) ServerSideEvent(event Args, answer func(Args)) {
 	}, func() {})
 }
 
-// withAckTimeout gives ctx a deadline if it has none.
+// withAckTimeout adds the deadline of AckTimeout if ctx has none.
 func (s *Server) withAckTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return ctx, func() {}

@@ -6,57 +6,58 @@ import (
 	"smart-factory-backend/app/socketio/engineio"
 )
 
-// Options configure a Server. Zero fields have the defaults that their
-// comments name.
+// Options configure a Server. The comment of a field names the default that
+// replaces its zero value.
 type Options struct {
-	// Engine configures the Engine.IO server. With a nil Loop the server makes
-	// an event loop, which Run runs. With nil Detach and Await it serves on a
-	// plain fasthttp.Server as well as on app/cluster. Open and Upgraded are
-	// overwritten.
+	// Engine configures the Engine.IO server. If Loop is nil, the server creates
+	// an event loop, which Run runs. If Detach and Await are nil, the server
+	// accepts connections of any fasthttp.Server and of app/cluster. Open and
+	// Upgraded are overwritten.
 	Engine engineio.Options
 
 	// ConnectTimeout is how long a client may take to join a namespace before
-	// it is closed (45 s). A quarter of it, a second at most, is granted for the
-	// way of its packets.
+	// it is closed (45 s). A quarter of it, at most a second, is added for
+	// network delay.
 	ConnectTimeout time.Duration
-	// MaxAttachments bounds the binary arguments of one packet (100), and
-	// MaxAttachmentBytes their size (8 MiB).
-	// MaxPartialBytes bounds the attachments of all clients that wait for the
-	// rest of their packets (64 MiB).
+	// MaxAttachments bounds the number of binary arguments of a packet (100),
+	// and MaxAttachmentBytes their size (8 MiB). MaxPendingAttachmentBytes
+	// bounds the attachments of the incomplete packets of all clients (64
+	// MiB).
 	MaxAttachments, MaxAttachmentBytes, MaxPendingAttachmentBytes int
-	// MaxQueued bounds the events, and MaxQueuedBytes their size, that wait
-	// for the handlers of one socket (1 024 and 1 MiB). A client that sends
-	// more is not read from until they are worked off. While a handler waits
-	// for an acknowledgement, which may come behind them, sixteen times as
-	// much may wait before the client is closed.
+	// MaxQueued bounds the number of events that wait for the handlers of a
+	// socket (1 024), and MaxQueuedBytes their size (1 MiB). While the queue
+	// is full, the server does not read from the client. While a handler waits
+	// for an acknowledgement, which may arrive behind further events, the
+	// queue may grow to sixteen times the bounds; then the client is closed.
 	MaxQueued, MaxQueuedBytes int
-	// HoldTimeout is how long a client may be left unread for that (30 s);
-	// then it is closed.
+	// BackpressureTimeout is how long the server may not read from a client
+	// because its queue is full, before the client is closed (30 s).
 	BackpressureTimeout time.Duration
-	// MaxNamespaces bounds the namespaces that one client joins (100; those that
-	// it has left count while their handlers run, at half), and
-	// MaxChildNamespaces those that exist because of a pattern (10 000).
+	// MaxNamespaces bounds the namespaces that a client joins (100; those that
+	// it has left count half while their handlers run). MaxChildNamespaces
+	// bounds the namespaces that patterns create (10 000).
 	MaxNamespaces, MaxChildNamespaces int
-	// CleanupEmptyChildNamespaces takes a namespace of a pattern away, with its
-	// adapter, when the last socket has left it. It is made again when somebody
-	// asks for it; with Recovery nobody can be recovered into it. Without it
-	// empty ones stay until there is no room for another.
+	// CleanupEmptyChildNamespaces removes a namespace that a pattern created,
+	// with its adapter, when its last socket has left. It is created again for
+	// the next client; sockets cannot be recovered into it. Without this
+	// option, empty namespaces are removed only to make room for others.
 	CleanupEmptyChildNamespaces bool
-	// AckTimeout is how long a broadcast waits for acknowledgements, and a
-	// request for other servers, if neither the context nor Timeout says (5 s).
+	// AckTimeout is how long broadcasts wait for acknowledgements, and
+	// requests for other servers, if neither the context nor Timeout sets a
+	// deadline (5 s).
 	AckTimeout time.Duration
 	// ShutdownTimeout bounds how long Run closes the server (10 s).
 	// ShutdownSpread is the time over which Close disconnects the clients, so
 	// that they do not reconnect all at once (0, all at once).
 	ShutdownTimeout, ShutdownSpread time.Duration
-	// Recovery switches connection state recovery on.
+	// Recovery enables connection state recovery.
 	Recovery *Recovery
-	// Adapter makes the adapters (NewMemoryAdapter).
+	// Adapter creates the adapters (NewMemoryAdapter).
 	Adapter AdapterFactory
 
-	// Guard runs f, contains and reports a panic or an end of the goroutine in
-	// it, and then calls after. It is around all that a socket's handlers do.
-	// The default contains, and tells Panicked, if that is set.
+	// Guard runs f. It contains and reports a panic of f, or the end of its
+	// goroutine, and then calls after. The server calls it for all handlers of
+	// a socket. The default reports to Panicked, if that is set.
 	Guard    func(f, after func())
 	Panicked func(value any, stack []byte)
 
@@ -100,6 +101,5 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Match says whether a namespace that does not exist is made for a client
-// that asks for it.
+// Match decides whether a namespace is created for a client that asks for it.
 type Match func(name string, auth []byte) bool

@@ -2,7 +2,7 @@ package socketio
 
 import "strconv"
 
-// PacketType is the kind of a Socket.IO packet.
+// PacketType is the type of a Socket.IO packet.
 type PacketType byte
 
 // The packet types of protocol 5.
@@ -16,7 +16,7 @@ const (
 	PacketBinaryAck    PacketType = 6
 )
 
-// String names t as the protocol does.
+// String returns the name of the type in the protocol.
 func (t PacketType) String() string {
 	names := [...]string{"CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "BINARY_EVENT", "BINARY_ACK"}
 	if int(t) < len(names) {
@@ -25,35 +25,35 @@ func (t PacketType) String() string {
 	return "packet type " + strconv.Itoa(int(t))
 }
 
-// Packet is what travels between a server and its clients, and between
-// servers. It is not changed once it has been handed out.
+// Packet is a packet between a server and its clients, or between servers. It
+// is immutable once it is shared.
 type Packet struct {
-	// Type is PacketEvent or PacketAck for what carries arguments, with or without binary
-	// ones: the encoder writes BINARY_EVENT and BINARY_ACK where there are
+	// Type is PacketEvent or PacketAck for packets with arguments, binary or
+	// not: the encoder writes BINARY_EVENT or BINARY_ACK if there are
 	// attachments.
 	Type PacketType
 	// Namespace is the full name, "/" for the main one.
 	Namespace string
-	// ID is the acknowledgement's id where HasID is set.
+	// ID is the id of the acknowledgement if HasID is set.
 	ID    uint64
 	HasID bool
-	// Data is JSON: for an event the array of its name and arguments, for an
-	// acknowledgement the array of its arguments. It may be empty for the
-	// other types.
+	// Data is JSON: the array of the name and arguments of an event, or the
+	// array of the arguments of an acknowledgement. For other types it may be
+	// empty.
 	Data []byte
-	// Attachments are the binary arguments, which Data refers to by
-	// {"_placeholder":true,"num":index}. Without attachments Data holds no
-	// placeholders, whatever it looks like.
+	// Attachments are the binary arguments. Data refers to them as
+	// {"_placeholder":true,"num":index}. Without attachments, Data has no
+	// placeholders even if objects look like them.
 	Attachments [][]byte
 }
 
-// Args returns the arguments of an acknowledgement, or the name and the
-// arguments of an event.
+// Args returns the arguments of an acknowledgement, or the name and arguments
+// of an event.
 func (p *Packet) Args() Args {
 	return Args{list: arrayElements(p.Data), attachments: p.Attachments}
 }
 
-// appendHeader appends all of p but its data, as it goes over the wire.
+// appendHeader appends the wire form of p without its data.
 func (p *Packet) appendHeader(b []byte) []byte {
 	kind := p.Type
 	if len(p.Attachments) > 0 {
@@ -79,13 +79,14 @@ func (p *Packet) appendHeader(b []byte) []byte {
 	return b
 }
 
-// Append appends the text part of p as it goes over the wire. The attachments
-// follow it as binary messages.
+// Append appends the wire form of p. The attachments follow it as binary
+// messages.
 func (p *Packet) Append(b []byte) []byte {
 	return append(p.appendHeader(b), p.Data...)
 }
 
-// reserved are the event names that belong to the protocol's implementations.
+// reserved reports whether implementations of the protocol reserve the name of
+// an event.
 func reserved(event string) bool {
 	switch event {
 	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":

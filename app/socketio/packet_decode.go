@@ -7,21 +7,21 @@ import (
 	"strconv"
 )
 
-// wirePacket is a packet as it arrived. Its slices are parts of the message.
+// wirePacket is a received packet. Its slices refer to the message.
 type wirePacket struct {
 	kind        PacketType
 	namespace   []byte
 	id          uint64
 	hasID       bool
 	attachments int
-	data        []byte // valid for the kind; nil if there is none
-	// Of an event: its name, still quoted if it is a string, and the list of
-	// its arguments.
+	data        []byte // valid for kind; nil if empty
+	// name and args are set for events: the name, in quotes if it is a string,
+	// and the list of the arguments.
 	name, args []byte
 }
 
-// parsePacket takes the text of a packet apart, as strictly as the original does
-// (protocol 5, "Packet encoding").
+// parsePacket parses the text of a packet, as strictly as the reference
+// implementation (protocol 5, "Packet encoding").
 func parsePacket(text []byte, maxAttachments int) (wirePacket, error) {
 	var p wirePacket
 	if len(text) == 0 || text[0] < '0' || text[0] > '6' {
@@ -57,7 +57,7 @@ func parsePacket(text []byte, maxAttachments int) (wirePacket, error) {
 	return p, p.check()
 }
 
-// check is the rule for the data of each kind of packet.
+// check validates the data for the type of the packet.
 func (p *wirePacket) check() error {
 	valid := false
 	switch p.kind {
@@ -65,7 +65,7 @@ func (p *wirePacket) check() error {
 		valid = p.data == nil || validKind(p.data, '{')
 	case PacketDisconnect:
 		valid = p.data == nil
-	case PacketConnectError: // from clients of no use, but a packet
+	case PacketConnectError: // valid syntax, although clients do not send it
 		valid = validKind(p.data, '{') || validKind(p.data, '"')
 	case PacketEvent, PacketBinaryEvent:
 		valid = validKind(p.data, '[') && p.splitEvent()
@@ -81,7 +81,7 @@ func (p *wirePacket) check() error {
 	return nil
 }
 
-// parseDigits is a number without sign or fraction that JavaScript can hold.
+// parseDigits parses an unsigned integer that JavaScript can represent.
 func parseDigits(b []byte) (uint64, bool) {
 	if len(b) == 0 || len(b) > 16 || skipDigits(b, 0) != len(b) {
 		return 0, false
@@ -90,7 +90,8 @@ func parseDigits(b []byte) (uint64, bool) {
 	return n, err == nil && n < 1<<53
 }
 
-// validName refuses what could break a frame: a name is sent back as it is.
+// validName rejects names that could break a packet, because the name is sent
+// back unchanged.
 func validName(name []byte) bool {
 	for _, c := range name {
 		if c < ' ' {
@@ -100,12 +101,12 @@ func validName(name []byte) bool {
 	return len(name) <= maxNameLength
 }
 
-// maxNameLength bounds the name of a namespace, which may be kept.
+// maxNameLength bounds the names of namespaces, which the server may keep.
 const maxNameLength = 1024
 
-// splitEvent finds the event's name and its arguments. It reports whether the
-// event is one that a client may send: its name is a string or, as the
-// original has it, a number.
+// splitEvent finds the name and the arguments of an event. It reports whether
+// a client may send the event: the name is a string that is not reserved or,
+// as in the reference implementation, a number.
 func (p *wirePacket) splitEvent() bool {
 	list := arrayElements(p.data)
 	end := skipValue(list, 0, 0)
@@ -113,7 +114,7 @@ func (p *wirePacket) splitEvent() bool {
 		return false // no name
 	}
 	if rest := skipSpace(list, end); rest < len(list) {
-		p.args = list[skipSpace(list, rest+1):] // behind the comma
+		p.args = list[skipSpace(list, rest+1):] // after the comma
 	}
 	p.name = list[:end]
 	if p.name[0] == '"' {
@@ -129,7 +130,7 @@ func reservedQuoted(name []byte) bool {
 	return reserved(unquote(name))
 }
 
-// unquote returns the text of a checked JSON string, or of a number.
+// unquote returns the text of a valid JSON string or number.
 func unquote(b []byte) string {
 	if b[0] != '"' {
 		return string(b)
@@ -142,15 +143,15 @@ func unquote(b []byte) string {
 	return s
 }
 
-// partialPacket is a packet whose attachments are still on their way ("Packet
-// encoding": they follow the text as binary messages, in order).
+// partialPacket is a packet whose attachments have not all arrived. They
+// follow the text as binary messages, in order ("Packet encoding").
 type partialPacket struct {
 	packet      wirePacket
 	attachments [][]byte
 	size        int
 }
 
-// newPartialPacket keeps copies of what the packet points to.
+// newPartialPacket copies the parts of the message that p refers to.
 func newPartialPacket(p wirePacket) *partialPacket {
 	p.namespace, p.data = bytes.Clone(p.namespace), bytes.Clone(p.data)
 	if p.name != nil {
@@ -159,7 +160,7 @@ func newPartialPacket(p wirePacket) *partialPacket {
 	return &partialPacket{packet: p}
 }
 
-// add takes the next attachment, and reports whether it was the last.
+// add appends an attachment and reports whether it was the last.
 func (a *partialPacket) add(data []byte, limit int) (complete bool, err error) {
 	if a.size += len(data); a.size > limit {
 		return false, fmt.Errorf("%w: attachments too large", ErrInvalid)

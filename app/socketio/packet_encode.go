@@ -11,14 +11,14 @@ import (
 	"sync"
 )
 
-// encoder turns Go values into the JSON and the attachments of a packet.
+// encoder encodes Go values as the JSON and the attachments of a packet.
 type encoder struct {
 	buf         []byte
 	attachments [][]byte
-	raw         bool // a value that came encoded may look like a placeholder
+	raw         bool // some values came encoded and may look like placeholders
 }
 
-// values appends a list with commas between.
+// values appends a comma-separated list.
 func (e *encoder) values(values []any) error {
 	for _, v := range values {
 		if args, ok := v.(Args); ok {
@@ -41,19 +41,19 @@ func (e *encoder) values(values []any) error {
 	return nil
 }
 
-// comma separates the next value from one before it.
+// comma appends a comma unless the next value is the first.
 func (e *encoder) comma() {
 	if n := len(e.buf); n > 0 && e.buf[n-1] != '[' {
 		e.buf = append(e.buf, ',')
 	}
 }
 
-// value appends one value: []byte, also inside of []any and map[string]any, as
-// a placeholder; everything else as encoding/json does, without the escapes
-// for HTML.
+// value appends one value. A []byte, including within []any and
+// map[string]any, becomes a placeholder. Other values are encoded as by
+// encoding/json, but without escaping HTML.
 func (e *encoder) value(v any, depth int) error {
 	if depth > maxDepth {
-		return errors.New("socketio: value nested too deep")
+		return errors.New("socketio: value is nested too deeply")
 	}
 	switch v := v.(type) {
 	case nil:
@@ -132,7 +132,7 @@ func (e *encoder) placeholder(num int) {
 	e.buf = append(e.buf, '}')
 }
 
-// args appends a list that came encoded, with its attachments.
+// args appends encoded arguments and their attachments.
 func (e *encoder) args(a Args) error {
 	if len(a.attachments) == 0 {
 		e.raw = true
@@ -157,12 +157,12 @@ func (e *encoder) marshal(v any) error {
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encode argument: %w", err)
 	}
-	e.buf = w.Bytes()[:w.Len()-1] // without the line feed
+	e.buf = w.Bytes()[:w.Len()-1] // without the newline
 	return nil
 }
 
-// checkRaw refuses values that look like placeholders without being any, in a
-// packet that has attachments: clients would take them for some.
+// checkRaw rejects encoded values that look like placeholders in a packet with
+// attachments: clients would treat them as placeholders.
 func (e *encoder) checkRaw() error {
 	count := 0
 	if !walkPlaceholders(bytes.TrimPrefix(e.buf, []byte{'['}), len(e.attachments), func(int, int, int) { count++ }) || count != len(e.attachments) {
@@ -171,7 +171,7 @@ func (e *encoder) checkRaw() error {
 	return nil
 }
 
-// name appends the name of an event.
+// name appends the name of an event as a JSON string.
 func (e *encoder) name(event string) error {
 	for i := range len(event) {
 		if c := event[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
@@ -184,7 +184,7 @@ func (e *encoder) name(event string) error {
 	return nil
 }
 
-// event appends the array of an event's name and arguments.
+// event appends the array of the name and arguments of an event.
 func (e *encoder) event(event string, args []any) error {
 	if reserved(event) {
 		return fmt.Errorf("%w: %s", ErrReserved, event)
@@ -200,7 +200,7 @@ func (e *encoder) event(event string, args []any) error {
 	return nil
 }
 
-// newEvent encodes an event of a namespace, for an adapter.
+// newEvent encodes an event of a namespace for an adapter.
 func newEvent(namespace, event string, args []any) (*Packet, error) {
 	e := encoder{buf: make([]byte, 0, 64)}
 	if err := e.event(event, args); err != nil {
@@ -209,10 +209,10 @@ func newEvent(namespace, event string, args []any) (*Packet, error) {
 	return &Packet{Type: PacketEvent, Namespace: namespace, Data: e.buf, Attachments: e.attachments}, nil
 }
 
-// encoders are for what is copied into a message at once.
+// encoders pools encoders whose result is copied into a message at once.
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
-// maxPooledBuffer is the capacity of the largest buffer that is kept for reuse.
+// maxPooledBuffer bounds the capacity of the buffers in the pool.
 const maxPooledBuffer = 64 << 10
 
 func (e *encoder) release() {
@@ -222,7 +222,7 @@ func (e *encoder) release() {
 	}
 }
 
-// encodeEvent encodes an event for one socket.
+// encodeEvent encodes an event for a single socket.
 func encodeEvent(p Packet, event string, args []any) (encodedPacket, error) {
 	e := encoders.Get().(*encoder)
 	defer e.release()

@@ -2,9 +2,9 @@ package socketio
 
 import "runtime/debug"
 
-// containPanic runs f. A panic in it is reported and goes no further; after that,
-// and after runtime.Goexit, which ends the goroutine all the same, it calls
-// after.
+// containPanic runs f. It recovers a panic and passes it to report;
+// runtime.Goexit is reported too, and still ends the goroutine. After either
+// it calls after.
 func containPanic(f, after func(), report func(value any, stack []byte)) {
 	returned := false
 	defer func() {

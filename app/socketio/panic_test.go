@@ -3,8 +3,9 @@ package socketio_test
 import (
 	"fmt"
 	"runtime"
-	"smart-factory-backend/app/socketio"
 	"testing"
+
+	"smart-factory-backend/app/socketio"
 )
 
 func TestDisconnectHandlersRunAfterPanic(t *testing.T) {

@@ -6,16 +6,16 @@ import (
 	"slices"
 )
 
-// ParentNamespace stands for all namespaces that a pattern makes. What is
-// registered with it is for the sockets of each that is made from then on.
+// ParentNamespace represents all namespaces that a pattern creates. Its
+// handlers apply to the namespaces created after their registration.
 type ParentNamespace struct {
 	Handlers
 	server *Server
 	match  Match
 }
 
-// OfMatch makes a namespace of each name that a client asks for and match
-// agrees to. match must not wait.
+// OfMatch creates a namespace for each name that a client asks for and match
+// accepts. match must not block.
 func (s *Server) OfMatch(match Match) *ParentNamespace {
 	p := &ParentNamespace{server: s, match: match}
 	s.mu.Lock()
@@ -24,14 +24,14 @@ func (s *Server) OfMatch(match Match) *ParentNamespace {
 	return p
 }
 
-// OfRegexp makes a namespace of each name that a client asks for and the
-// expression matches. It is not anchored.
+// OfRegexp creates a namespace for each name that a client asks for and that
+// re matches. The expression is not anchored.
 func (s *Server) OfRegexp(re *regexp.Regexp) *ParentNamespace {
 	return s.OfMatch(func(name string, _ []byte) bool { return re.MatchString(name) })
 }
 
-// ParentBroadcastOperator selects sockets of all namespaces of a pattern, and sends to
-// them. It is a value, like Operator.
+// ParentBroadcastOperator selects sockets of all namespaces of a pattern. It
+// is a value, like BroadcastOperator.
 type ParentBroadcastOperator struct {
 	p *ParentNamespace
 	o BroadcastOptions
@@ -45,17 +45,17 @@ func (p *ParentNamespace) To(rooms ...string) ParentBroadcastOperator {
 // In is To.
 func (p *ParentNamespace) In(rooms ...string) ParentBroadcastOperator { return p.To(rooms...) }
 
-// Except selects everybody but the members of rooms.
+// Except selects all sockets but the members of rooms.
 func (p *ParentNamespace) Except(rooms ...string) ParentBroadcastOperator {
 	return ParentBroadcastOperator{p: p}.Except(rooms...)
 }
 
-// Local selects this server's sockets.
+// Local selects the sockets on this server.
 func (p *ParentNamespace) Local() ParentBroadcastOperator {
 	return ParentBroadcastOperator{p: p}.Local()
 }
 
-// Volatile sends to those only who can take it at once.
+// Volatile skips sockets whose transport cannot send at once.
 func (p *ParentNamespace) Volatile() ParentBroadcastOperator {
 	return ParentBroadcastOperator{p: p}.Volatile()
 }
@@ -70,7 +70,7 @@ func (p *ParentNamespace) Emit(event string, args ...any) error {
 	return ParentBroadcastOperator{p: p}.Emit(event, args...)
 }
 
-// To adds rooms to those that are selected.
+// To adds rooms to the selection.
 func (o ParentBroadcastOperator) To(rooms ...string) ParentBroadcastOperator {
 	o.o = BroadcastOperator{o: o.o}.To(rooms...).o
 	return o
@@ -79,32 +79,32 @@ func (o ParentBroadcastOperator) To(rooms ...string) ParentBroadcastOperator {
 // In is To.
 func (o ParentBroadcastOperator) In(rooms ...string) ParentBroadcastOperator { return o.To(rooms...) }
 
-// Except leaves out the members of rooms.
+// Except excludes the members of rooms.
 func (o ParentBroadcastOperator) Except(rooms ...string) ParentBroadcastOperator {
 	o.o = BroadcastOperator{o: o.o}.Except(rooms...).o
 	return o
 }
 
-// Local selects sockets of this server only.
+// Local restricts the selection to this server.
 func (o ParentBroadcastOperator) Local() ParentBroadcastOperator {
 	o.o.Flags.Local = true
 	return o
 }
 
-// Volatile sends to those only who can take it at once.
+// Volatile skips sockets whose transport cannot send at once.
 func (o ParentBroadcastOperator) Volatile() ParentBroadcastOperator {
 	o.o.Flags.Volatile = true
 	return o
 }
 
-// Compress is Operator.Compress.
+// Compress is BroadcastOperator.Compress.
 func (o ParentBroadcastOperator) Compress(on bool) ParentBroadcastOperator {
 	o.o.Flags.NoCompress = !on
 	return o
 }
 
 // Emit sends an event to the selected sockets of every namespace that the
-// pattern has made on this server.
+// pattern has created on this server.
 func (o ParentBroadcastOperator) Emit(event string, args ...any) error {
 	var errs []error
 	for _, n := range o.p.Children() {
@@ -113,7 +113,8 @@ func (o ParentBroadcastOperator) Emit(event string, args ...any) error {
 	return errors.Join(errs...)
 }
 
-// Children returns the namespaces that the pattern has made.
+// Children returns the namespaces that the pattern has created and not
+// removed.
 func (p *ParentNamespace) Children() []*Namespace {
 	p.server.mu.RLock()
 	defer p.server.mu.RUnlock()
@@ -126,8 +127,9 @@ func (p *ParentNamespace) Children() []*Namespace {
 	return children
 }
 
-// acquireChild returns the namespace of a name that a pattern has agreed to, and
-// makes it if there is room for one more.
+// acquireChild returns the namespace with a name that p has accepted, with one
+// client reference, and creates it if MaxChildNamespaces permits. nil means
+// that it does not.
 func (s *Server) acquireChild(name string, p *ParentNamespace) *Namespace {
 	s.mu.Lock()
 	n := s.namespaces[name]
@@ -154,7 +156,8 @@ func (s *Server) acquireChild(name string, p *ParentNamespace) *Namespace {
 	return n
 }
 
-// evictEmptyChildLocked takes out a child namespace that nobody is in.
+// evictEmptyChildLocked removes and returns a child namespace without clients,
+// nil if there is none.
 func (s *Server) evictEmptyChildLocked() *Namespace {
 	for name, n := range s.namespaces {
 		if n.parent != nil && n.clientRefs.Load() == 0 {
@@ -166,7 +169,7 @@ func (s *Server) evictEmptyChildLocked() *Namespace {
 	return nil
 }
 
-// release is called when a client has left, or did not get in.
+// release is called when a client has left the namespace or was not admitted.
 func (n *Namespace) release(c *client) {
 	if n.clientRefs.Add(-1) > 0 || n.parent == nil || !n.server.options.CleanupEmptyChildNamespaces {
 		return
@@ -184,5 +187,5 @@ func (n *Namespace) release(c *client) {
 	}
 }
 
-// closeAdapter may wait for a network.
+// closeAdapter may wait for the network.
 func (n *Namespace) closeAdapter() { _ = n.adapter.Close() }

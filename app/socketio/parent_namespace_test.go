@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"smart-factory-backend/app/socketio"
 	"testing"
+
+	"smart-factory-backend/app/socketio"
 )
 
 // TestChildNamespaceLifecycle: they are announced, and one of a pattern that the

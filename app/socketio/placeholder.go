@@ -6,10 +6,11 @@ import (
 	"strconv"
 )
 
-// walkPlaceholders calls f, in order, with the place of each placeholder in data,
-// which is valid JSON or a list of it, and with its number. It returns false
-// if there is one that does not refer to one of n attachments, as JavaScript's
-// parser would see it: names may be escaped or doubled.
+// walkPlaceholders calls f, in order, with the bounds and the number of each
+// placeholder in data, which is a valid JSON value or a list of them. It
+// returns false if a placeholder does not refer to one of n attachments.
+// Placeholders are recognised as a JavaScript parser sees them: member names
+// may be escaped or repeated.
 func walkPlaceholders(data []byte, n int, f func(start, end, num int)) bool {
 	w := placeholderWalker{data: data, n: n, found: f}
 	for i := skipSpace(data, 0); i < len(data); i = skipSpace(data, i) {
@@ -30,8 +31,8 @@ type placeholderWalker struct {
 	found func(start, end, num int)
 }
 
-// value walks the value at i and returns the index behind it, -1 for a
-// placeholder that refers to nothing.
+// value walks the value at i and returns the index after it, or -1 for an
+// invalid placeholder.
 func (w *placeholderWalker) value(i int) int {
 	switch w.data[i] {
 	case '[':
@@ -59,7 +60,7 @@ func (w *placeholderWalker) object(start int) int {
 		key := i
 		i = skipString(w.data, i)
 		name := w.data[key:i]
-		at := skipSpace(w.data, skipSpace(w.data, i)+1) // behind the colon
+		at := skipSpace(w.data, skipSpace(w.data, i)+1) // after the colon
 		if isName(name, `"_placeholder"`) {
 			marked = w.data[at] == 't'
 		}
@@ -85,7 +86,7 @@ func (w *placeholderWalker) object(start int) int {
 	return i
 }
 
-// isName compares a quoted name with quoted, which has no escapes.
+// isName reports whether name is the JSON string quoted, which has no escapes.
 func isName(name []byte, quoted string) bool {
 	if bytes.IndexByte(name, '\\') < 0 {
 		return string(name) == quoted
@@ -94,7 +95,7 @@ func isName(name []byte, quoted string) bool {
 	return json.Unmarshal(name, &s) == nil && s == quoted[1:len(quoted)-1]
 }
 
-// number returns the index that the value at i is, -1 if it is none.
+// number returns the attachment index at i, or -1 if it is invalid.
 func (w *placeholderWalker) number(i int) int {
 	end := skipNumber(w.data, i)
 	if end < 0 {

@@ -2,9 +2,9 @@ package socketio
 
 import "smart-factory-backend/app/websocket/eventloop"
 
-// Prepared is an event that has been encoded once, to be sent to any number of
-// a namespace's sockets without the adapter: by a program that keeps its own
-// lists of who is to get what. Connection state recovery does not repeat it.
+// Prepared is an event encoded once for any number of sockets of a namespace.
+// It is for programs that select the receivers themselves instead of using
+// rooms. Connection state recovery does not store it.
 type Prepared struct {
 	ns      *Namespace
 	packet  *Packet
@@ -20,7 +20,7 @@ func (n *Namespace) Prepare(event string, args ...any) (*Prepared, error) {
 	return &Prepared{ns: n, packet: p, encoded: encodePacket(p)}, nil
 }
 
-// Len is the size of the event as it waits for a client that is slow.
+// Len returns the size of the event in a send queue.
 func (p *Prepared) Len() int {
 	n := 0
 	for _, m := range p.encoded.appendTo(nil) {
@@ -29,7 +29,8 @@ func (p *Prepared) Len() int {
 	return n
 }
 
-// SendPrepared sends an event that was prepared for the socket's namespace.
+// SendPrepared sends an event that was prepared for the socket's namespace;
+// for another namespace it returns ErrInvalid.
 func (s *Socket) SendPrepared(p *Prepared) error {
 	if p.ns != s.ns {
 		return ErrInvalid
@@ -40,9 +41,9 @@ func (s *Socket) SendPrepared(p *Prepared) error {
 	return s.sendEncoded(p.encoded, false)
 }
 
-// SendPreparedLatest is SendPrepared for an event of which only the newest
-// matters: it takes the place of one with the same key that still waits for
-// the client. An event with binary arguments is never replaced.
+// SendPreparedLatest is SendPrepared for events of which only the newest
+// matters: it replaces an event with the same key that is still queued. Events
+// with binary arguments are not replaced.
 func (s *Socket) SendPreparedLatest(key eventloop.Key, p *Prepared) error {
 	if p.encoded.messages != nil || p.ns != s.ns {
 		return s.SendPrepared(p)

@@ -10,19 +10,20 @@ import (
 	"time"
 )
 
-// Recovery configures connection state recovery: a client that comes back soon
-// enough gets its id, its rooms, its data and the events that it missed. Zero
-// fields have the defaults that their comments name.
+// Recovery configures connection state recovery: a client that reconnects in
+// time gets its id, its rooms, its data and the events that it missed. The
+// comment of a field names the default that replaces its zero value.
 type Recovery struct {
 	// MaxDisconnectionDuration is how long sessions and events are kept (2 min).
 	MaxDisconnectionDuration time.Duration
-	// RunMiddlewares runs the namespace's middlewares for recovered sockets
-	// too. They are skipped by default.
+	// RunMiddlewares runs the middlewares of the namespace for recovered
+	// sockets, too. By default they are skipped.
 	RunMiddlewares bool
-	// MaxEvents and MaxBytes bound the events kept by each namespace (10 000
-	// and 16 MiB), MaxSessions its sessions (10 000). The oldest go first; who
-	// missed more than what is left connects anew. With namespaces made by a
-	// pattern, mind Options.MaxChildNamespaces.
+	// MaxEvents and MaxBytes bound the events stored by each namespace (10 000
+	// and 16 MiB), MaxSessions its sessions (10 000). The oldest are discarded
+	// first. A client that missed a discarded event connects as a new socket.
+	// Namespaces of patterns multiply these bounds; see
+	// Options.MaxChildNamespaces.
 	MaxEvents, MaxBytes, MaxSessions int
 }
 
@@ -34,19 +35,19 @@ func (r Recovery) withDefaults() Recovery {
 	return r
 }
 
-// recoveryLog keeps the events and the sessions of a namespace. It is guarded
-// by the adapter's mutex.
+// recoveryLog stores the events and sessions of a namespace. It is guarded by
+// the mutex of the adapter.
 type recoveryLog struct {
 	limits Recovery
 	now    func() time.Time
-	prefix string // tells this log's offsets from those of an earlier process
+	prefix string // distinguishes the offsets of this log from those of an earlier process
 
 	events []loggedEvent
-	first  uint64 // the number of events[0]
+	first  uint64 // number of events[0]
 	bytes  int
 
 	sessions map[string]storedSession
-	byAge    []sessionAge // by age; those that were restored are still in it
+	byAge    []sessionAge // oldest first; includes restored sessions
 }
 
 type loggedEvent struct {
@@ -76,11 +77,11 @@ func newRecoveryLog(limits *Recovery, now func() time.Time) *recoveryLog {
 	}
 }
 
-// add keeps an event and returns it with its offset as the last argument.
+// add stores an event and returns a copy with its offset as the last argument.
 func (l *recoveryLog) add(p *Packet, o *BroadcastOptions) *Packet {
 	number := l.first + uint64(len(l.events))
 	data := make([]byte, 0, len(p.Data)+len(l.prefix)+16)
-	data = append(data, p.Data[:len(p.Data)-1]...) // without the bracket
+	data = append(data, p.Data[:len(p.Data)-1]...) // without the closing bracket
 	data = append(data, `,"`...)
 	data = append(data, l.offset(number)...)
 	data = append(data, `"]`...)
@@ -99,7 +100,7 @@ func (l *recoveryLog) add(p *Packet, o *BroadcastOptions) *Packet {
 	return &sent
 }
 
-// trim drops what is too old or too much.
+// trim discards events and sessions that are too old or too many.
 func (l *recoveryLog) trim() {
 	oldest := l.now().Add(-l.limits.MaxDisconnectionDuration)
 	n := 0
@@ -124,7 +125,7 @@ func (l *recoveryLog) offset(number uint64) string {
 	return l.prefix + strconv.FormatUint(number, 36)
 }
 
-// number is the inverse of offset; false if it is none of this log's.
+// number parses an offset. It returns false for offsets of another log.
 func (l *recoveryLog) number(offset string) (uint64, bool) {
 	digits, ours := strings.CutPrefix(offset, l.prefix)
 	if !ours {
@@ -154,7 +155,8 @@ func (l *recoveryLog) restore(pid, offset string) *Session {
 	return stored.session
 }
 
-// since returns what a session has missed, and whether that is all of it.
+// since returns the events that a session has missed. It returns false if some
+// are discarded.
 func (l *recoveryLog) since(s *Session) (missed []*Packet, complete bool) {
 	if s.position < l.first {
 		return nil, false
@@ -167,7 +169,7 @@ func (l *recoveryLog) since(s *Session) (missed []*Packet, complete bool) {
 	return missed, true
 }
 
-// isFor reports whether an event went to a member of rooms.
+// isFor reports whether the event was sent to a member of rooms.
 func (e *loggedEvent) isFor(rooms []string) bool {
 	included := len(e.rooms) == 0
 	for _, name := range rooms {
@@ -179,13 +181,13 @@ func (e *loggedEvent) isFor(rooms []string) bool {
 	return included
 }
 
-// resumption is what a client sends to be recovered.
+// resumption is the part of a client's auth that asks for recovery.
 type resumption struct {
 	PID    string `json:"pid"`
 	Offset string `json:"offset"`
 }
 
-// resumptionOf reads it from the client's auth; false if there is none.
+// resumptionOf returns the resumption in auth, false if there is none.
 func resumptionOf(auth json.RawMessage) (resumption, bool) {
 	var r resumption
 	if len(auth) == 0 || json.Unmarshal(auth, &r) != nil {
@@ -194,8 +196,8 @@ func resumptionOf(auth json.RawMessage) (resumption, bool) {
 	return r, r.PID != "" && r.Offset != ""
 }
 
-// withoutResumption is auth without what would let others come back in the
-// client's place.
+// withoutResumption removes the resumption from auth: whoever knows it can
+// take over the session.
 func withoutResumption(auth json.RawMessage) json.RawMessage {
 	if r, _ := resumptionOf(auth); r.PID == "" {
 		return auth
@@ -213,8 +215,8 @@ func withoutResumption(auth json.RawMessage) json.RawMessage {
 	return stored
 }
 
-// recoverable reports whether a socket that was disconnected for this reason
-// may come back as itself.
+// recoverable reports whether a socket disconnected for reason r may be
+// recovered.
 func recoverable(r Reason) bool {
 	switch r {
 	case TransportClose, TransportError, ForcedClose, PingTimeout, ServerShuttingDown, ForcedServerClose, SlowClient:
@@ -223,7 +225,7 @@ func recoverable(r Reason) bool {
 	return false
 }
 
-// randomID returns 20 random characters that can stand in a URL.
+// randomID returns 20 random characters that are safe in a URL.
 func randomID() string {
 	var b [15]byte
 	_, _ = rand.Read(b[:])

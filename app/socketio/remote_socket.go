@@ -2,7 +2,7 @@ package socketio
 
 import "context"
 
-// RemoteSocket is a socket as FetchSockets found it, here or on another server.
+// RemoteSocket is a socket found by FetchSockets, on this or another server.
 type RemoteSocket struct {
 	SocketDetails
 	ns *Namespace
@@ -13,7 +13,7 @@ func (r *RemoteSocket) Emit(event string, args ...any) error {
 	return r.ns.To(r.ID).Emit(event, args...)
 }
 
-// EmitWithAck is Emit, and waits for the acknowledgement.
+// EmitWithAck is Emit and waits for the acknowledgement.
 func (r *RemoteSocket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
 	answers, err := r.ns.To(r.ID).EmitWithAck(ctx, event, args...)
 	if len(answers) == 0 {
@@ -25,14 +25,14 @@ func (r *RemoteSocket) EmitWithAck(ctx context.Context, event string, args ...an
 	return answers[0], nil
 }
 
-// Join makes the socket a member of rooms.
+// Join adds the socket to rooms.
 func (r *RemoteSocket) Join(rooms ...string) error { return r.ns.To(r.ID).SocketsJoin(rooms...) }
 
-// Leave ends the socket's membership in rooms.
+// Leave removes the socket from rooms.
 func (r *RemoteSocket) Leave(rooms ...string) error { return r.ns.To(r.ID).SocketsLeave(rooms...) }
 
-// Disconnect disconnects the socket, and closes its client's connection if
-// asked to.
+// Disconnect disconnects the socket and, with closeConnection, closes the
+// connection of its client.
 func (r *RemoteSocket) Disconnect(closeConnection bool) error {
 	return r.ns.To(r.ID).DisconnectSockets(closeConnection)
 }

@@ -1,6 +1,6 @@
 package socketio
 
-// roomEventKind is what happens to a room.
+// roomEventKind is the kind of a roomEvent.
 type roomEventKind byte
 
 const (
@@ -10,13 +10,13 @@ const (
 	roomDeleted
 )
 
-// roomEvent is one that nobody has been told of yet.
+// roomEvent is a change of a room.
 type roomEvent struct {
 	kind     roomEventKind
 	room, id string
 }
 
-// roomHandlers are told of what happens to the rooms of a namespace.
+// roomHandlers handle the room events of a namespace.
 type roomHandlers struct {
 	created, deleted []func(room string)
 	joined, left     []func(room, id string)
@@ -24,24 +24,27 @@ type roomHandlers struct {
 }
 
 // OnCreateRoom is called with each room that gets its first member on this
-// server. A socket's own room, named by its id, is a room like any other here.
-// What happens to rooms is told in its order, right after it has happened, and
-// by one goroutine at a time, which may be another than the one that did it.
+// server. Sockets' own rooms, named by their ids, are included. Room events
+// are delivered in order, right after the change, by one goroutine at a time,
+// which may not be the one that made the change.
 func (h *Handlers) OnCreateRoom(f func(room string)) {
 	h.change(func(s *handlerSet) { s.rooms.created, s.rooms.registered = appended(s.rooms.created, f), true })
 }
 
-// OnJoinRoom is called with the id of each socket that joins a room.
+// OnJoinRoom is called with the room and the id of each socket that joins a
+// room.
 func (h *Handlers) OnJoinRoom(f func(room, id string)) {
 	h.change(func(s *handlerSet) { s.rooms.joined, s.rooms.registered = appended(s.rooms.joined, f), true })
 }
 
-// OnLeaveRoom is called with the id of each socket that leaves a room.
+// OnLeaveRoom is called with the room and the id of each socket that leaves a
+// room.
 func (h *Handlers) OnLeaveRoom(f func(room, id string)) {
 	h.change(func(s *handlerSet) { s.rooms.left, s.rooms.registered = appended(s.rooms.left, f), true })
 }
 
-// OnDeleteRoom is called with each room that loses its last member.
+// OnDeleteRoom is called with each room whose last member on this server has
+// left.
 func (h *Handlers) OnDeleteRoom(f func(room string)) {
 	h.change(func(s *handlerSet) { s.rooms.deleted, s.rooms.registered = appended(s.rooms.deleted, f), true })
 }
@@ -67,7 +70,8 @@ func (h *roomHandlers) run(c roomEvent) {
 	}
 }
 
-// lock begins a change of the index, and unlock ends it.
+// lock locks the index for a change. unlock also delivers the room events of
+// the change.
 func (a *MemoryAdapter) lock() {
 	a.mu.Lock()
 	a.index.onEvent = nil
@@ -80,7 +84,7 @@ func (a *MemoryAdapter) lock() {
 
 func (a *MemoryAdapter) unlock() {
 	if len(a.roomEvents) == 0 || a.delivering {
-		a.mu.Unlock() // whoever is telling tells these, too
+		a.mu.Unlock() // the delivering goroutine delivers these, too
 		return
 	}
 	a.delivering = true
@@ -88,8 +92,9 @@ func (a *MemoryAdapter) unlock() {
 	a.deliverRoomEvents()
 }
 
-// deliverRoomEvents tells of changes until there are no more. A panic in a handler is
-// contained; after runtime.Goexit the next change tells of what is left.
+// deliverRoomEvents runs handlers until no events are left. A panic in a
+// handler is contained. If a handler calls runtime.Goexit, the next change
+// delivers the remaining events.
 func (a *MemoryAdapter) deliverRoomEvents() {
 	returned := false
 	defer func() {

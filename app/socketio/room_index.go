@@ -2,29 +2,29 @@ package socketio
 
 import "slices"
 
-// room is a set of sockets. A member knows its place in it, so that leaving
-// costs no search.
+// room is a set of sockets. Each member knows its index, so leaving needs no
+// search.
 type room struct {
 	name    string
 	members []*Socket
 }
 
-// membership is a socket's place in a room.
+// membership is the index of a socket in a room.
 type membership struct {
 	room  *room
 	index int32
 }
 
-// roomIndex holds the sockets of a namespace on this server and their rooms.
-// A socket's own room needs no entry: it is found by its id. It is guarded by
-// the adapter's mutex, and so are the fields place, own, rooms and mark of its
-// sockets.
+// roomIndex holds the sockets of a namespace on this server, and their rooms.
+// A socket's own room has no entry: it is found by its id. The mutex of the
+// adapter guards the index and the fields position, inOwnRoom, rooms and
+// selectionMark of the sockets.
 type roomIndex struct {
 	all       room
 	ids       map[string]*Socket
 	rooms     map[string]*room
-	selection uint64 // tells the marks of one selection from those of the last
-	// note is told of changes; nil if nobody wants to know.
+	selection uint64 // the current selection mark
+	// onEvent is called with each room event; nil if there are no handlers.
 	onEvent func(kind roomEventKind, room, id string)
 }
 
@@ -75,7 +75,7 @@ func (x *roomIndex) join(s *Socket, name string) {
 	x.emitEvent(roomJoined, name, s.id)
 }
 
-// isOwnRoom reports whether the room is a socket's own, which that is in.
+// isOwnRoom reports whether name is the own room of a socket that is in it.
 func (x *roomIndex) isOwnRoom(name string) bool {
 	s := x.ids[name]
 	return s != nil && s.inOwnRoom
@@ -102,7 +102,8 @@ func (x *roomIndex) leave(s *Socket, name string) {
 	}
 }
 
-// removeMember removes s, whose place is m; the room's last member takes it.
+// removeMember removes s from the room of m. The last member of the room takes
+// its index.
 func (x *roomIndex) removeMember(m membership, s *Socket) {
 	members := m.room.members
 	last := len(members) - 1
@@ -126,7 +127,7 @@ func (x *roomIndex) removeMember(m membership, s *Socket) {
 	}
 }
 
-// shrink gives memory back once three quarters of it are unused.
+// shrink reallocates a slice of which three quarters are unused.
 func shrink(members []*Socket) []*Socket {
 	if c := cap(members); c > 64 && len(members) < c/4 {
 		return append(make([]*Socket, 0, c/2), members...)
@@ -152,7 +153,7 @@ func (x *roomIndex) remove(s *Socket) []string {
 	return names
 }
 
-// roomsOf returns the rooms of a socket.
+// roomsOf returns the rooms of a socket, its own first.
 func (x *roomIndex) roomsOf(s *Socket) []string {
 	names := make([]string, 0, len(s.rooms)+1)
 	if s.inOwnRoom {
@@ -164,7 +165,7 @@ func (x *roomIndex) roomsOf(s *Socket) []string {
 	return names
 }
 
-// selected appends those that o selects, each once.
+// selected appends the sockets that o selects, each once.
 func (x *roomIndex) selected(to []*Socket, o *BroadcastOptions) []*Socket {
 	if len(o.Rooms) == 1 && len(o.Except) == 0 {
 		name := o.Rooms[0]
@@ -182,7 +183,8 @@ func (x *roomIndex) selected(to []*Socket, o *BroadcastOptions) []*Socket {
 	return x.selectUnion(to, o)
 }
 
-// selectUnion is members by marks: who bears this pass's mark is left out.
+// selectUnion is selected for several rooms or exclusions. Sockets that are
+// excluded or already selected have the mark of this selection.
 func (x *roomIndex) selectUnion(to []*Socket, o *BroadcastOptions) []*Socket {
 	x.selection++
 	for _, name := range o.Except {

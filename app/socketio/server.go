@@ -23,7 +23,7 @@ type Server struct {
 	options Options
 	engine  *engineio.Server
 	loop    *eventloop.Loop // nil if the caller runs Options.Engine.Loop
-	guarded bool            // whoever calls Handler contains its panics
+	guarded bool            // the caller of Handler contains its panics
 	// attachmentBytes is the size of the attachments of incomplete packets.
 	attachmentBytes atomic.Int64
 
@@ -38,10 +38,9 @@ type Server struct {
 	stopped              chan struct{} // closed when Close no longer waits for clients
 }
 
-// NewServer returns a server whose Handler can be mounted in any
-// fasthttp.Server, and in one of app/cluster. It starts no goroutine: Run
-// serves the clients. Of a server that never runs, Close releases the
-// descriptors.
+// NewServer returns a server. Its Handler can be mounted in any
+// fasthttp.Server, and in app/cluster. NewServer starts no goroutine: Run
+// serves the clients. Close releases a server that never runs.
 func NewServer(o Options) (*Server, error) {
 	s := &Server{options: o.withDefaults(), namespaces: map[string]*Namespace{}, drained: make(chan struct{}), stopped: make(chan struct{})}
 	engine := &s.options.Engine
@@ -66,8 +65,9 @@ func NewServer(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Handler answers the requests of clients, on whatever path it is mounted. By
-// default clients use /socket.io/. A panic in it is contained.
+// Handler answers the requests of clients, on whatever path it is mounted; by
+// default clients use /socket.io/. Panics are contained, by the cluster or by
+// Handler.
 func (s *Server) Handler(ctx *fasthttp.RequestCtx) {
 	if s.guarded || cluster.Detachable(ctx) {
 		s.engine.Handler(ctx)
@@ -123,11 +123,11 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // Close refuses new clients, disconnects the others over
-// Options.ShutdownSpread, waits for them and closes the adapters. Clients take
-// it for a lost connection and reconnect by themselves. When ctx ends, the
-// remaining clients are disconnected at once and not waited for. Run goes on
-// until its own context ends, so the event loop still serves other endpoints
-// of the program. Close may be called several times.
+// Options.ShutdownSpread, waits for them and closes the adapters. To clients it
+// is a lost connection, so they reconnect. When ctx ends, the remaining clients
+// are disconnected at once, without waiting for them. Run continues until its
+// own context ends, so the event loop still serves other endpoints of the
+// program. Close may be called repeatedly.
 func (s *Server) Close(ctx context.Context) error {
 	s.engine.Drain(ctx, s.options.ShutdownSpread)
 	s.mu.Lock()
@@ -157,8 +157,8 @@ func (s *Server) Close(ctx context.Context) error {
 	return errors.Join(err, s.closeAdapters())
 }
 
-// Of returns the namespace of a name, and makes it if there is none yet. The
-// slash at the beginning may be left out.
+// Of returns the namespace with a name, and creates it if necessary. The
+// leading slash may be omitted.
 func (s *Server) Of(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name
@@ -174,9 +174,8 @@ func (s *Server) Of(name string) *Namespace {
 	return n
 }
 
-// OnNewNamespace is called with each namespace that is made from then on, by Of
-// or because a client asks for one that a pattern matches, before a client is
-// in it.
+// OnNewNamespace is called with each namespace created from then on, by Of or
+// by a pattern, before a client connects to it.
 func (s *Server) OnNewNamespace(f func(*Namespace)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -206,8 +205,8 @@ func (s *Server) createNamespaceLocked(name string, parent *ParentNamespace) *Na
 	return n
 }
 
-// acquireNamespace returns the namespace that a client asks for, with the client counted
-// as on its way there; nil if there is none.
+// acquireNamespace returns the namespace that a client asks for, with one
+// client reference; nil if there is none.
 func (s *Server) acquireNamespace(name string, auth []byte) *Namespace {
 	s.mu.RLock()
 	n := s.namespaces[name]
@@ -227,7 +226,7 @@ func (s *Server) acquireNamespace(name string, auth []byte) *Namespace {
 	return nil
 }
 
-// openSession takes a new session.
+// openSession returns the receiver of a new session.
 func (s *Server) openSession(session *engineio.Session) *client {
 	c := &client{server: s, session: session, connectTimer: new(eventloop.Timer)}
 	s.mu.Lock()
@@ -245,19 +244,19 @@ func (s *Server) sessionClosed(*client) {
 	s.clientCount--
 	if s.closed && s.clientCount == 0 {
 		select {
-		case <-s.drained: // one came in after all, and has gone
+		case <-s.drained: // a client connected during Close
 		default:
 			close(s.drained)
 		}
 	}
 }
 
-// adapterContext bounds what a connecting client makes the adapter wait for.
+// adapterContext bounds how long connecting clients wait for the adapter.
 func (s *Server) adapterContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), s.options.AckTimeout)
 }
 
-// closeAdapters ends all namespaces.
+// closeAdapters closes the adapters of all namespaces.
 func (s *Server) closeAdapters() error {
 	s.mu.RLock()
 	var all []*Namespace

@@ -3,10 +3,11 @@ package socketio_test
 import (
 	"context"
 	"errors"
-	"smart-factory-backend/app/socketio"
-	"smart-factory-backend/app/websocket/eventloop"
 	"testing"
 	"time"
+
+	"smart-factory-backend/app/socketio"
+	"smart-factory-backend/app/websocket/eventloop"
 )
 
 func TestClose(t *testing.T) {

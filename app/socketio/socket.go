@@ -16,8 +16,9 @@ const (
 	disconnected
 )
 
-// Socket is a client in a namespace. All methods may be called concurrently,
-// and at any time: after the end they return ErrDisconnected or nothing.
+// Socket is a client in a namespace. All methods may be called concurrently
+// and at any time: once the socket is disconnected, they return
+// ErrDisconnected or do nothing.
 type Socket struct {
 	ns       *Namespace
 	client   *client
@@ -25,48 +26,49 @@ type Socket struct {
 	auth     json.RawMessage
 	data     *Data
 	state    atomic.Uint32
-	handlers atomic.Pointer[socketHandlers] // nil without any
+	handlers atomic.Pointer[socketHandlers] // nil if there are none
 
-	// For connection state recovery; pid is secret between server and client.
+	// For connection state recovery. pid is a secret of the server and the client.
 	pid      string
-	restored *Session // that was recovered
+	restored *Session // nil if the socket was not recovered
 
 	// Guarded by the mutex of the adapter.
-	position      int32 // in the namespace, from 1; 0 for not in it
-	inOwnRoom     bool  // in its own room
+	position      int32 // in the namespace, counted from 1; 0 if not in it
+	inOwnRoom     bool
 	rooms         []membership
 	selectionMark uint64
 
 	mu          sync.Mutex
 	queue       eventQueue
-	ackWaiters  int32 // handlers that wait for an acknowledgement
+	ackWaiters  int32 // handlers waiting for an acknowledgement
 	acks        map[uint64]func(Args, error)
 	context     *socketContext // nil until Context is called
-	formerRooms []string       // the rooms that it was in, while it is disconnecting
+	formerRooms []string       // its rooms, while the disconnecting handlers run
 }
 
-// ID is the socket's id, other than its session's. It is also the name of a
-// room that the socket is in.
+// ID returns the id of the socket, which is not that of its session. It is
+// also the name of the socket's own room.
 func (s *Socket) ID() string { return s.id }
 
-// Namespace is the one that the socket is in.
+// Namespace returns the namespace of the socket.
 func (s *Socket) Namespace() *Namespace { return s.ns }
 
-// Conn is the Engine.IO session, which the sockets of a client share. What is
-// sent on it directly has to be Socket.IO packets.
+// Conn returns the Engine.IO session, which all sockets of a client share.
+// Messages sent on it directly must be Socket.IO packets.
 func (s *Socket) Conn() *engineio.Session { return s.client.session }
 
 // Connected reports whether the socket is connected.
 func (s *Socket) Connected() bool { return s.state.Load() == connected }
 
-// Recovered reports whether the socket is an earlier one that came back, with
-// its id, rooms and data, and with the events that it missed.
+// Recovered reports whether connection state recovery restored the socket: its
+// id, rooms and data, and the events that it missed.
 func (s *Socket) Recovered() bool { return s.restored != nil }
 
-// Auth is what the client sent to connect, a JSON object; nil for nothing.
+// Auth returns the JSON object that the client sent to connect, nil if it sent
+// none.
 func (s *Socket) Auth() json.RawMessage { return s.auth }
 
-// Data is what the program attaches to the socket.
+// Data returns the data that the program attaches to the socket.
 func (s *Socket) Data() *Data {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,13 +78,13 @@ func (s *Socket) Data() *Data {
 	return s.data
 }
 
-// Join makes the socket a member of rooms.
+// Join adds the socket to rooms.
 func (s *Socket) Join(rooms ...string) { s.ns.adapter.Join(s, rooms...) }
 
-// Leave ends its membership in rooms.
+// Leave removes the socket from rooms.
 func (s *Socket) Leave(rooms ...string) { s.ns.adapter.Leave(s, rooms...) }
 
-// Rooms are the rooms that the socket is in, its own first.
+// Rooms returns the rooms of the socket, its own first.
 func (s *Socket) Rooms() []string {
 	s.mu.Lock()
 	rooms := s.formerRooms
@@ -93,7 +95,8 @@ func (s *Socket) Rooms() []string {
 	return s.ns.adapter.Rooms(s)
 }
 
-// Emit sends an event to the client; see Operator.Emit. It does not wait.
+// Emit sends an event to the client; see BroadcastOperator.Emit. It does not
+// wait.
 func (s *Socket) Emit(event string, args ...any) error { return s.emit(event, args, Flags{}) }
 
 func (s *Socket) emit(event string, args []any, flags Flags) error {
@@ -101,7 +104,7 @@ func (s *Socket) emit(event string, args []any, flags Flags) error {
 		return ErrDisconnected
 	}
 	if s.client.server.options.Recovery != nil {
-		// By way of the adapter, which keeps it for a client that comes back.
+		// The adapter stores the event for recovery.
 		p, err := newEvent(s.ns.name, event, args)
 		if err != nil {
 			return err
@@ -135,9 +138,9 @@ func (s *Socket) sendAck(id uint64, args []any) error {
 	return s.sendEncoded(f, false)
 }
 
-// Disconnect takes the client out of the namespace, which it is told; it does
-// not come back by itself. closeConnection also takes it out of its other
-// namespaces and closes the connection.
+// Disconnect disconnects the socket from its namespace. The client is notified
+// and does not reconnect by itself. closeConnection also disconnects its other
+// sockets and closes the connection.
 func (s *Socket) Disconnect(closeConnection bool) {
 	if s.state.Load() != connected {
 		return
@@ -150,8 +153,8 @@ func (s *Socket) Disconnect(closeConnection bool) {
 	s.disconnect(ServerDisconnect)
 }
 
-// connect runs the middlewares and, if they agree, connects the socket. It is
-// the first job of its pump.
+// connect runs the middlewares and, if none rejects the socket, connects it.
+// It is the first job of its queue.
 func (s *Socket) connect() {
 	n := s.ns
 	recovery := n.server.options.Recovery
@@ -172,7 +175,7 @@ func (s *Socket) connect() {
 		rooms = s.restored.Rooms
 	}
 	if err := n.adapter.Connect(s, rooms, s.sendConnect); err != nil {
-		if s.restored != nil { // it may try again
+		if s.restored != nil { // the client may try again
 			n.adapter.PersistSession(s.restored)
 		}
 		s.reject(err)
@@ -184,8 +187,8 @@ func (s *Socket) connect() {
 	}
 }
 
-// restoreSession makes the socket the one that the client says it was, if that is
-// still known.
+// restoreSession restores the session that the client asks for, if it is still
+// stored.
 func (s *Socket) restoreSession() {
 	r, asked := resumptionOf(s.auth)
 	if asked {
@@ -201,8 +204,8 @@ func (s *Socket) restoreSession() {
 	s.pid = randomID()
 }
 
-// sendConnect tells the client that it is connected, behind what it missed. The
-// adapter calls it when it is about to let broadcasts in.
+// sendConnect sends the missed packets and then CONNECT. The adapter calls it
+// right before broadcasts can reach the socket.
 func (s *Socket) sendConnect(missed []*Packet) error {
 	var all []*engineio.Message
 	for _, p := range missed {
@@ -220,7 +223,7 @@ func (s *Socket) sendConnect(missed []*Packet) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state.Load() != connecting {
-		return ErrDisconnected // the client has gone meanwhile
+		return ErrDisconnected // the client has disconnected meanwhile
 	}
 	if s.client.session.Send(all...) != nil {
 		return ErrDisconnected
@@ -229,7 +232,7 @@ func (s *Socket) sendConnect(missed []*Packet) error {
 	return nil
 }
 
-// reject tells the client that it is not connected, and why.
+// reject sends CONNECT_ERROR and removes the socket.
 func (s *Socket) reject(err error) {
 	s.mu.Lock()
 	open := s.state.Load() == connecting
@@ -242,8 +245,8 @@ func (s *Socket) reject(err error) {
 	}
 }
 
-// disconnect makes the socket a disconnected one. What else is to be done for that
-// comes after the events that have arrived.
+// disconnect marks the socket disconnected, removes it from its rooms and
+// queues the disconnect handlers after the events that have arrived.
 func (s *Socket) disconnect(reason Reason) {
 	s.mu.Lock()
 	was := s.state.Load()
@@ -263,7 +266,7 @@ func (s *Socket) disconnect(reason Reason) {
 	}
 	s.client.removeSocket(s)
 	if was == connecting {
-		return // nobody has been told of it
+		return // no handler has been called for it
 	}
 	rooms := s.ns.adapter.Remove(s)
 	if s.pid != "" && recoverable(reason) {
@@ -272,7 +275,7 @@ func (s *Socket) disconnect(reason Reason) {
 	s.enqueue(job{last: true, run: func() { s.runDisconnectHandlers(reason, rooms) }})
 }
 
-// runDisconnectHandlers runs the handlers of the end.
+// runDisconnectHandlers is the last job of the queue.
 func (s *Socket) runDisconnectHandlers(reason Reason, rooms []string) {
 	local := s.loadHandlers()
 	s.mu.Lock()
@@ -283,7 +286,7 @@ func (s *Socket) runDisconnectHandlers(reason Reason, rooms []string) {
 		s.formerRooms = nil
 		s.mu.Unlock()
 	}
-	defer clearRooms() // after a panic, too
+	defer clearRooms() // also after a panic
 	shared := s.ns.load()
 	for _, f := range shared.disconnecting {
 		f(s, reason)
@@ -300,5 +303,5 @@ func (s *Socket) runDisconnectHandlers(reason Reason, rooms []string) {
 	}
 }
 
-// String names the socket for logs.
+// String identifies the socket in logs.
 func (s *Socket) String() string { return fmt.Sprintf("socket %s of %s", s.id, s.ns.name) }

@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// Data is what a program attaches to a socket. Other servers see it by
-// FetchSockets, as JSON. The zero value is empty; all methods may be called
+// Data is what a program attaches to a socket. FetchSockets shows it to other
+// servers as JSON. The zero value is empty. All methods may be called
 // concurrently.
 type Data struct {
 	mu     sync.Mutex
-	values []dataEntry // few: a slice is smaller than a map
+	values []dataEntry // a slice: most sockets have few values
 }
 
 type dataEntry struct {
@@ -18,7 +18,7 @@ type dataEntry struct {
 	value any
 }
 
-// Set keeps a value, in place of an older one of that key.
+// Set stores a value, replacing an earlier one with the same key.
 func (d *Data) Set(key string, value any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -43,7 +43,7 @@ func (d *Data) Get(key string) any {
 	return nil
 }
 
-// Values returns a copy of all of it.
+// Values returns a copy of all values.
 func (d *Data) Values() map[string]any {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -54,5 +54,5 @@ func (d *Data) Values() map[string]any {
 	return m
 }
 
-// MarshalJSON makes an object of it.
+// MarshalJSON encodes the values as an object.
 func (d *Data) MarshalJSON() ([]byte, error) { return json.Marshal(d.Values()) }

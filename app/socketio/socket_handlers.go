@@ -2,7 +2,8 @@ package socketio
 
 import "slices"
 
-// socketHandlers are those of one socket alone.
+// socketHandlers are the handlers of a single socket. They are immutable once
+// published in Socket.handlers.
 type socketHandlers struct {
 	events           []socketHandler
 	anyEvent         []Handler
@@ -21,7 +22,7 @@ type socketHandler struct {
 
 var noSocketHandlers socketHandlers
 
-// loadHandlers returns the socket's own handlers, which do not change.
+// loadHandlers returns the handlers of the socket itself.
 func (s *Socket) loadHandlers() *socketHandlers {
 	if h := s.handlers.Load(); h != nil {
 		return h
@@ -29,8 +30,8 @@ func (s *Socket) loadHandlers() *socketHandlers {
 	return &noSocketHandlers
 }
 
-// changeHandlers makes a new set of the socket's own handlers, of which f may replace
-// the lists but not change them in place.
+// changeHandlers publishes a modified copy of the handlers. f may replace
+// slices but must not modify them in place.
 func (s *Socket) changeHandlers(f func(*socketHandlers)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -39,8 +40,9 @@ func (s *Socket) changeHandlers(f func(*socketHandlers)) {
 	s.handlers.Store(&h)
 }
 
-// On handles the events of a name, after the handlers of the namespace. What
-// is the same for all sockets costs less memory at Namespace.On.
+// On handles the events of a name, after the handlers of the namespace.
+// Handlers that are the same for all sockets need less memory with
+// Namespace.On. The function On decodes arguments.
 func (s *Socket) On(event string, f Handler) {
 	s.changeHandlers(func(h *socketHandlers) { h.events = appended(h.events, socketHandler{name: event, f: f}) })
 }
@@ -50,8 +52,8 @@ func (s *Socket) Once(event string, f Handler) {
 	s.changeHandlers(func(h *socketHandlers) { h.events = appended(h.events, socketHandler{name: event, f: f, once: true}) })
 }
 
-// Off removes what On and Once of this socket have added for the events; with
-// no names, for all.
+// Off removes the handlers that On and Once of this socket have registered for
+// events; without names, all of them.
 func (s *Socket) Off(events ...string) {
 	s.changeHandlers(func(h *socketHandlers) {
 		var remaining []socketHandler
@@ -64,66 +66,69 @@ func (s *Socket) Off(events ...string) {
 	})
 }
 
-// OnAny handles every event, before the handlers of its name and before the
-// middlewares for events.
+// OnAny handles every event, before the middlewares for events and before the
+// handlers of its name.
 func (s *Socket) OnAny(f Handler) {
 	s.changeHandlers(func(h *socketHandlers) { h.anyEvent = appended(h.anyEvent, f) })
 }
 
-// PrependAny is OnAny, before the handlers that the socket has already.
+// PrependAny is OnAny, but runs before the handlers registered so far.
 func (s *Socket) PrependAny(f Handler) {
 	s.changeHandlers(func(h *socketHandlers) { h.anyEvent = append([]Handler{f}, h.anyEvent...) })
 }
 
-// OffAny removes what OnAny and PrependAny of this socket have added.
+// OffAny removes the handlers of OnAny and PrependAny of this socket.
 func (s *Socket) OffAny() { s.changeHandlers(func(h *socketHandlers) { h.anyEvent = nil }) }
 
-// Use adds a middleware for the socket's events, after those of the namespace:
-// it is called before the handlers of each, and may wait. With an error the
-// event is dropped, and OnError is called.
+// Use adds a middleware for the events of the socket, after those of the
+// namespace. It is called before the handlers of an event, and may block. If
+// it returns an error, the event is dropped and the OnError handlers are
+// called.
 func (s *Socket) Use(f func(*Event) error) {
 	s.changeHandlers(func(h *socketHandlers) { h.eventMiddlewares = appended(h.eventMiddlewares, f) })
 }
 
-// OnError is called with the errors of the middlewares for events.
+// OnError is called with the errors of middlewares for events and of handlers
+// registered with the function On.
 func (s *Socket) OnError(f func(error)) {
 	s.changeHandlers(func(h *socketHandlers) { h.errors = appended(h.errors, f) })
 }
 
-// OnAnyOutgoing is called with every event that is sent to the socket; see
+// OnAnyOutgoing is called with every event sent to the socket; see
 // Handlers.OnAnyOutgoing.
 func (s *Socket) OnAnyOutgoing(f func(event string, args Args)) {
 	s.changeHandlers(func(h *socketHandlers) { h.outgoing = appended(h.outgoing, f) })
 }
 
-// PrependAnyOutgoing is OnAnyOutgoing, before those that the socket has already.
+// PrependAnyOutgoing is OnAnyOutgoing, but runs before the handlers registered
+// so far.
 func (s *Socket) PrependAnyOutgoing(f func(event string, args Args)) {
 	s.changeHandlers(func(h *socketHandlers) { h.outgoing = append([]func(string, Args){f}, h.outgoing...) })
 }
 
-// OffAnyOutgoing removes what OnAnyOutgoing and PrependAnyOutgoing of this
-// socket have added.
+// OffAnyOutgoing removes the handlers of OnAnyOutgoing and PrependAnyOutgoing
+// of this socket.
 func (s *Socket) OffAnyOutgoing() { s.changeHandlers(func(h *socketHandlers) { h.outgoing = nil }) }
 
-// OnDisconnect is called once the socket is disconnected, after its last
+// OnDisconnect is called when the socket has been disconnected, after its last
 // event.
 func (s *Socket) OnDisconnect(f func(Reason)) {
 	s.changeHandlers(func(h *socketHandlers) { h.disconnect = appended(h.disconnect, f) })
 }
 
-// OnDisconnecting is called before OnDisconnect: Rooms still returns the rooms
-// that the socket was in.
+// OnDisconnecting is called before OnDisconnect, while Rooms still returns the
+// rooms of the socket.
 func (s *Socket) OnDisconnecting(f func(Reason)) {
 	s.changeHandlers(func(h *socketHandlers) { h.disconnecting = appended(h.disconnecting, f) })
 }
 
-// takeEventHandlers returns the socket's own handlers for an event, and takes out
-// those that are for once.
+// takeEventHandlers returns the socket's handlers for an event and removes
+// those registered by Once.
 func (s *Socket) takeEventHandlers(event string) []Handler {
 	named, once := s.loadHandlers().named(event)
 	if once {
 		s.changeHandlers(func(local *socketHandlers) {
-			named, _ = local.named(event) // there may be more by now
+			named, _ = local.named(event) // others may have been added meanwhile
 			var remaining []socketHandler
 			for _, h := range local.events {
 				if h.name != event || !h.once {
@@ -136,7 +141,8 @@ func (s *Socket) takeEventHandlers(event string) []Handler {
 	return named
 }
 
-// named returns the handlers for an event, and whether any of them is for once.
+// named returns the handlers for an event, and whether Once registered one of
+// them.
 func (h *socketHandlers) named(event string) (named []Handler, once bool) {
 	for _, one := range h.events {
 		if one.name == event {
@@ -147,13 +153,13 @@ func (h *socketHandlers) named(event string) (named []Handler, once bool) {
 	return named, once
 }
 
-// hasOutgoingHandlers reports whether somebody is told of what is sent to the socket.
+// hasOutgoingHandlers reports whether there are OnAnyOutgoing handlers.
 func (s *Socket) hasOutgoingHandlers() bool {
 	return len(s.loadHandlers().outgoing)+len(s.ns.load().outgoing) > 0
 }
 
-// runOutgoingHandlers tells whom it concerns that the event p is about to be sent. A panic
-// there ends the socket's client, like one in a handler.
+// runOutgoingHandlers runs the OnAnyOutgoing handlers for the event p. A panic
+// closes the client of this socket.
 func (s *Socket) runOutgoingHandlers(p *Packet) {
 	all := p.Args()
 	name, args := all.Text(0), all.At(1, -1)
@@ -168,7 +174,8 @@ func (s *Socket) runOutgoingHandlers(p *Packet) {
 	}, s.client.closeAfterPanic)
 }
 
-// encodeOutgoing encodes an event for this socket.
+// encodeOutgoing encodes an event for this socket and runs its OnAnyOutgoing
+// handlers.
 func (s *Socket) encodeOutgoing(p Packet, event string, args []any) (encodedPacket, error) {
 	if !s.hasOutgoingHandlers() {
 		return encodeEvent(p, event, args)

@@ -9,10 +9,11 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
-	"smart-factory-backend/app/socketio"
 	"strings"
 	"testing"
 	"time"
+
+	"smart-factory-backend/app/socketio"
 )
 
 func TestServerDisconnect(t *testing.T) {

@@ -41,7 +41,9 @@ func TestOnDecodesTheFirstArgument(t *testing.T) {
 	c.send(`21["limit",{"machine":"press","max":3},"note"]`, `22["limit"]`, `23["limit",7]`, `24["fails"]`,
 		`51-5["bytes",{"_placeholder":true,"num":0}]`, "b:raw", `26["of the socket",1]`)
 	c.expect(`31["press 3 note"]`, `32[" 0 "]`, `33["failed"]`, `34["failed"]`, `35["raw"]`, `36[2]`)
-	receive(t, errs)
+	if err := receive(t, errs); errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("OnError got %v, want the error of decoding", err)
+	}
 	if err := receive(t, errs); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("OnError got %v, want the error of the handler", err)
 	}

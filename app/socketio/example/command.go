@@ -7,7 +7,7 @@ import (
 	"smart-factory-backend/app/socketio"
 )
 
-// command is what a client asks to be sent, and to whom.
+// command is the argument of send and ask-room: an event and its receivers.
 type command struct {
 	Via      string          `json:"via"`
 	Room     names           `json:"room"`
@@ -21,10 +21,10 @@ type command struct {
 	whole socketio.Args
 }
 
-// names are one name, a list of them, or null.
+// names is a name, a list of names, or null.
 type names []string
 
-// UnmarshalJSON takes each of these forms.
+// UnmarshalJSON accepts each of these forms.
 func (n *names) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '"' {
 		*n = names{""}
@@ -33,11 +33,11 @@ func (n *names) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(n))
 }
 
-// decodeCommand reads the first argument; what it leaves out, or gets wrong, is
-// nothing.
+// decodeCommand decodes the first argument. Missing and invalid members have
+// their zero value.
 func decodeCommand(args socketio.Args) command {
 	c := command{whole: args.At(0, 1)}
-	_ = json.Unmarshal(args.Raw(0), &c) // raw: placeholders stay what they are
+	_ = json.Unmarshal(args.Raw(0), &c) // Raw keeps the placeholders
 	return c
 }
 
@@ -48,7 +48,7 @@ func (c *command) event() string {
 	return c.Event
 }
 
-// args are the arguments to send, binary ones included.
+// args returns the arguments to send, including binary ones.
 func (c *command) args() socketio.Args {
 	if len(c.Args) == 0 {
 		return socketio.Args{}
@@ -60,7 +60,7 @@ func (c *command) args() socketio.Args {
 	return list
 }
 
-// broadcast selects whom the command is for.
+// broadcast selects the receivers of the command.
 func (c *command) broadcast(s *socketio.Socket) socketio.BroadcastOperator {
 	o := s.Namespace().To(c.Room...)
 	if c.Via == "socket" {
@@ -80,7 +80,7 @@ func (c *command) broadcast(s *socketio.Socket) socketio.BroadcastOperator {
 }
 
 // selectSockets selects by the first argument: a room, a list of rooms, an
-// object with room, except and local, or null for everybody.
+// object with room, except and local, or null for all sockets.
 func selectSockets(n *socketio.Namespace, args socketio.Args) socketio.BroadcastOperator {
 	raw := args.Raw(0)
 	if len(raw) == 0 || raw[0] != '{' {
@@ -96,7 +96,7 @@ func selectSockets(n *socketio.Namespace, args socketio.Args) socketio.Broadcast
 	return o
 }
 
-// arrayArgs are the arguments that an event brings, as one list or one by one.
+// arrayArgs returns the arguments of an event, which may be a single list.
 func arrayArgs(args socketio.Args) socketio.Args {
 	if raw := args.Raw(0); args.Len() == 1 && raw[0] == '[' {
 		if list, err := socketio.NewArgs(raw, args.Attachments()); err == nil {

@@ -7,12 +7,13 @@ import (
 	"smart-factory-backend/app/websocket"
 )
 
-// echo sends back what it gets, on plain Engine.IO and on plain WebSockets.
+// echo sends every message back, on plain Engine.IO and on plain WebSockets.
 type echo struct {
 	engine   *engineio.Server
 	upgrader *websocket.Upgrader
 }
 
+// newEcho uses the event loop and limits of o for both endpoints.
 func newEcho(o engineio.Options, limit int) *echo {
 	o.Open = func(s *engineio.Session) engineio.Receiver { return engineEcho{s} }
 	return &echo{
@@ -35,8 +36,8 @@ func (e engineEcho) Message(data []byte, binary bool) {
 
 func (e engineEcho) Closed(engineio.Reason) {}
 
-// webSocket answers a request for a WebSocket; what is wrong with the
-// handshake is in the response.
+// webSocket upgrades the request. If the handshake is invalid, the response
+// says why.
 func (e *echo) webSocket(ctx *fasthttp.RequestCtx) {
 	_ = e.upgrader.Upgrade(ctx, func(c *websocket.Conn) websocket.Handler { return socketEcho{c} })
 }

@@ -13,10 +13,10 @@ import (
 	"smart-factory-backend/app/socketio"
 )
 
-// benchRoom is where publish sends to.
+// benchRoom is the room that publish sends to.
 const benchRoom = "bench"
 
-// authorize is the middleware of a namespace with a password.
+// authorize is the middleware of /auth.
 func authorize(s *socketio.Socket) error {
 	var auth struct {
 		Token string `json:"token"`
@@ -30,17 +30,16 @@ func authorize(s *socketio.Socket) error {
 	}
 }
 
-// registerEvents registers all events with a namespace. What waits gives up when ctx
-// ends.
-func registerEvents(ctx context.Context, n *socketio.Namespace) {
+// registerEvents registers all events with a namespace.
+func registerEvents(n *socketio.Namespace) {
 	n.OnConnection(greet)
-	registerMessages(ctx, n)
-	registerRooms(ctx, n)
+	registerMessages(n)
+	registerRooms(n)
 	registerSocketEvents(n)
-	registerServerEvents(ctx, n)
+	registerServerEvents(n)
 }
 
-// greet greets a socket with what it sent to connect.
+// greet sends a socket what it sent to connect.
 func greet(s *socketio.Socket) {
 	auth := authObject(s)
 	var fields struct {
@@ -57,13 +56,12 @@ func greet(s *socketio.Socket) {
 	_ = s.Emit("auth", auth)
 }
 
-// greetingPause lets the greeting arrive by itself. Protocol suites wait for
-// one message after the other, and lose the second one if it comes in the same
-// segment as the first, as it does from a server that is quick. Only the
-// socket's own handlers wait meanwhile.
+// greetingPause keeps the greeting out of the TCP segment of the CONNECT
+// packet. Protocol suites wait for one message at a time and lose the second
+// message of a segment. Meanwhile only the socket's own handlers wait.
 const greetingPause = 50 * time.Millisecond
 
-// authObject is what the socket sent to connect, or an empty object.
+// authObject returns what the socket sent to connect, or an empty object.
 func authObject(s *socketio.Socket) json.RawMessage {
 	if auth := s.Auth(); len(auth) > 0 {
 		return auth
@@ -71,47 +69,40 @@ func authObject(s *socketio.Socket) json.RawMessage {
 	return json.RawMessage("{}")
 }
 
-// registerMessages are the events that answer with what they got.
-func registerMessages(ctx context.Context, n *socketio.Namespace) {
-	// None of these wait, so they may run where the event was read.
+// registerMessages registers the events that send their arguments back.
+func registerMessages(n *socketio.Namespace) {
+	// None of these handlers wait, so they can run on the receiving goroutine.
 	n.OnDirect("message", func(e *socketio.Event) { _ = e.Socket.Emit("message-back", e.Args) })
 	n.OnDirect("message-with-ack", func(e *socketio.Event) { _ = e.Ack(e.Args) })
 	n.OnDirect("no-ack", func(*socketio.Event) {})
 	n.OnDirect("echo", func(e *socketio.Event) { _ = e.Socket.Emit("echo", e.Args.At(0, 1)) })
 	n.OnDirect("publish", func(e *socketio.Event) { _ = n.To(benchRoom).Emit("msg", e.Args.At(0, 1)) })
 
-	n.On("server-ask", func(e *socketio.Event) {
-		var ms int
-		_ = e.Args.Decode(0, &ms)
+	socketio.On(n, "server-ask", func(ctx context.Context, e *socketio.Event, ms int) error {
 		wait := time.Duration(ms) * time.Millisecond
 		answer, err := e.Socket.Timeout(wait).EmitWithAck(ctx, "ask", e.Args.At(1, 1))
-		_ = e.Ack(map[string]any{"err": errorText(err), "res": answer})
+		return e.Ack(map[string]any{"err": errorText(err), "res": answer})
 	})
-	n.On("volatile", func(e *socketio.Event) {
-		count := itemCount(e.Args)
+	socketio.On(n, "volatile", func(_ context.Context, e *socketio.Event, count int) error {
+		count = min(max(count, 0), maxItems)
 		for i := range count {
 			_ = e.Socket.Volatile().Emit("vol", i)
 		}
-		_ = e.Socket.Emit("vol-end", count)
+		return e.Socket.Emit("vol-end", count)
 	})
-	n.On("blast", func(e *socketio.Event) {
-		for i := range itemCount(e.Args) {
+	socketio.On(n, "blast", func(_ context.Context, e *socketio.Event, count int) error {
+		for i := range min(count, maxItems) {
 			_ = e.Socket.Emit("blast-item", i)
 		}
+		return nil
 	})
 	registerSequence(n)
 }
 
-// maxItems bounds what one event may ask for.
+// maxItems bounds the number of events that one request causes.
 const maxItems = 1_000_000
 
-func itemCount(args socketio.Args) int {
-	var count int
-	_ = args.Decode(0, &count)
-	return min(max(count, 0), maxItems)
-}
-
-// errorText is an error as JSON has it: a text or null.
+// errorText returns the text of an error, or nil, for JSON.
 func errorText(err error) any {
 	switch {
 	case err == nil:
@@ -122,7 +113,8 @@ func errorText(err error) any {
 	return err.Error()
 }
 
-// registerSequence remembers what each socket has sent, in order.
+// registerSequence registers the events that record and report what each
+// socket has sent, in order.
 func registerSequence(n *socketio.Namespace) {
 	var mu sync.Mutex
 	sequences := map[*socketio.Socket][]json.RawMessage{}
@@ -146,7 +138,7 @@ func registerSequence(n *socketio.Namespace) {
 	})
 }
 
-// registerSocketEvents are the events that concern the socket itself.
+// registerSocketEvents registers the events about the socket itself.
 func registerSocketEvents(n *socketio.Namespace) {
 	n.On("info", func(e *socketio.Event) {
 		s := e.Socket
@@ -166,8 +158,8 @@ func registerSocketEvents(n *socketio.Namespace) {
 	n.On("drop-transport", func(e *socketio.Event) { e.Socket.Conn().Close(socketio.ForcedClose) })
 }
 
-// registerRooms are the events about rooms.
-func registerRooms(ctx context.Context, n *socketio.Namespace) {
+// registerRooms registers the events about rooms.
+func registerRooms(n *socketio.Namespace) {
 	n.On("join", func(e *socketio.Event) {
 		e.Socket.Join(e.Args.Text(0))
 		_ = e.Ack(sorted(e.Socket.Rooms()))
@@ -183,23 +175,23 @@ func registerRooms(ctx context.Context, n *socketio.Namespace) {
 	})
 	n.On("ask-room", func(e *socketio.Event) {
 		c := decodeCommand(e.Args)
-		answers, err := c.broadcast(e.Socket).EmitWithAck(ctx, c.event(), c.args())
+		answers, err := c.broadcast(e.Socket).EmitWithAck(e.Context(), c.event(), c.args())
 		_ = e.Ack(map[string]any{"err": errorText(err), "res": firstValues(answers)})
 	})
 }
 
-// sorted returns names in order, as a list even if there are none.
+// sorted returns a sorted copy of names, never nil.
 func sorted(names []string) []string {
 	names = append([]string{}, names...)
 	slices.Sort(names)
 	return names
 }
 
-// firstValues makes one list of answers of one value each.
+// firstValues returns the first value of each answer, null where it is empty.
 func firstValues(answers []socketio.Args) socketio.Args {
 	values := make([]any, len(answers))
 	for i, a := range answers {
-		if a.Len() > 0 { // else the answer is null
+		if a.Len() > 0 {
 			values[i] = a
 		}
 	}
@@ -210,14 +202,14 @@ func firstValues(answers []socketio.Args) socketio.Args {
 	return list
 }
 
-// registerServerEvents are the events that concern all servers.
-func registerServerEvents(ctx context.Context, n *socketio.Namespace) {
+// registerServerEvents registers the events that reach all servers.
+func registerServerEvents(n *socketio.Namespace) {
 	n.On("fetch-sockets", func(e *socketio.Event) {
 		all := n.To()
 		if room := e.Args.Text(0); room != "" {
 			all = all.In(room)
 		}
-		found, err := all.FetchSockets(ctx)
+		found, err := all.FetchSockets(e.Context())
 		if err != nil {
 			_ = e.Ack(map[string]any{"err": errorText(err)})
 			return
@@ -233,7 +225,7 @@ func registerServerEvents(ctx context.Context, n *socketio.Namespace) {
 		_ = e.Ack(list)
 	})
 	n.On("server-count", func(e *socketio.Event) {
-		count, err := n.ServerCount(ctx)
+		count, err := n.ServerCount(e.Context())
 		if err != nil {
 			_ = e.Ack(map[string]any{"err": errorText(err)})
 			return
@@ -251,7 +243,7 @@ func registerServerEvents(ctx context.Context, n *socketio.Namespace) {
 	n.On("disconnect-sockets", func(e *socketio.Event) {
 		var closeConnection bool
 		_ = e.Args.Decode(1, &closeConnection)
-		_ = e.Ack("ok") // first: the asker may be among them
+		_ = e.Ack("ok") // first: the sender may be among the selected
 		_ = selectSockets(n, e.Args).DisconnectSockets(closeConnection)
 	})
 	n.On("server-side-emit", func(e *socketio.Event) {
@@ -259,7 +251,7 @@ func registerServerEvents(ctx context.Context, n *socketio.Namespace) {
 		_ = e.Ack("ok")
 	})
 	n.On("server-side-ask", func(e *socketio.Event) {
-		answers, err := n.ServerSideEmitWithAck(ctx, "ask-all", arrayArgs(e.Args))
+		answers, err := n.ServerSideEmitWithAck(e.Context(), "ask-all", arrayArgs(e.Args))
 		_ = e.Ack(map[string]any{"err": errorText(err), "res": firstValues(answers)})
 	})
 	n.OnServerSideEvent("ping-all", func(e *socketio.ServerEvent) { _ = n.Local().Emit("server-side", e.Args) })

@@ -9,12 +9,12 @@ import (
 	"syscall"
 )
 
-// reportHeap prints how much is live in the heap whenever SIGUSR2 asks for it,
-// as the benchmark does. It does not return.
+// reportHeap prints the size of the live heap at each SIGUSR2, which the
+// benchmark sends. It does not return.
 func reportHeap(out io.Writer) {
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGUSR2)
-	for range asked {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGUSR2)
+	for range signals {
 		runtime.GC()
 		var stats runtime.MemStats
 		runtime.ReadMemStats(&stats)

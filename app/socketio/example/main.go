@@ -1,10 +1,10 @@
-// Command example is a small Socket.IO server that shows what the library can
-// do, and lets any client or protocol suite be pointed at it:
+// Command example is a small Socket.IO server that demonstrates the library and
+// that clients and protocol test suites can connect to:
 //
 //	go run ./app/socketio/example
 //
-// It listens on 127.0.0.1:13010 unless it is told otherwise; -help lists the
-// flags. Namespaces and events are in events.go.
+// By default it listens on 127.0.0.1:13010; -help lists the flags. The
+// namespaces and events are in events.go.
 package main
 
 import (
@@ -13,18 +13,20 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
+	"smart-factory-backend/app/cluster"
 	"smart-factory-backend/app/socketio"
 	"smart-factory-backend/app/socketio/engineio"
 	"smart-factory-backend/app/socketio/redisadapter"
-	"smart-factory-backend/app/socketio/standalone"
 )
 
 func main() {
@@ -48,22 +50,18 @@ func main() {
 	}
 }
 
-// queueLimit is how much may wait for a client that was sent a blast.
+// queueLimit bounds the bytes that wait for a client; a blast needs room.
 const queueLimit = 64 << 20
 
-// run serves until ctx ends.
+// run serves until ctx ends. ready is called with the address once every
+// worker accepts connections.
 func run(ctx context.Context, s settings, log *slog.Logger, ready func(addr string)) error {
-	loop, err := standalone.Loop()
-	if err != nil {
-		return err
-	}
-	engine := engineio.Options{
-		Loop: loop, Detach: standalone.Detach, Await: standalone.Await,
-		PingInterval: s.pingInterval, PingTimeout: s.pingTimeout,
-		MaxPayload: s.maxPayload, QueueLimit: queueLimit,
-	}
 	options := socketio.Options{
-		Engine: engine, ConnectTimeout: s.connectTimeout, ShutdownSpread: s.spread, AckTimeout: s.requestsTimeout,
+		Engine: engineio.Options{
+			PingInterval: s.pingInterval, PingTimeout: s.pingTimeout,
+			MaxPayload: s.maxPayload, QueueLimit: queueLimit,
+		},
+		ConnectTimeout: s.connectTimeout, AckTimeout: s.requestsTimeout, ShutdownSpread: s.spread,
 		Panicked: func(value any, stack []byte) {
 			log.Error("panic contained", slog.String("value", fmt.Sprint(value)), slog.String("stack", string(stack)))
 		},
@@ -71,46 +69,55 @@ func run(ctx context.Context, s settings, log *slog.Logger, ready func(addr stri
 	if s.recovery {
 		options.Recovery = &socketio.Recovery{}
 	}
-	var helpers sync.WaitGroup
-	defer helpers.Wait()
+	var background sync.WaitGroup
+	defer background.Wait()
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	if s.redisURL != "" {
 		redis, err := redisadapter.New(redisadapter.Options{
 			URL: s.redisURL, Key: s.redisKey, RequestsTimeout: s.requestsTimeout, Log: log,
 		})
 		if err != nil {
-			loop.Close()
 			return err
 		}
 		options.Adapter = redis.Adapter
-		connected, disconnect := context.WithCancel(context.WithoutCancel(ctx))
-		defer disconnect()
-		helpers.Go(func() {
-			if err := redis.Run(connected); err != nil && connected.Err() == nil {
+		background.Go(func() {
+			if err := redis.Run(running); err != nil && running.Err() == nil {
 				log.Error("redis given up", slog.String("error", err.Error()))
 			}
 		})
 	}
 	io, err := socketio.NewServer(options)
 	if err != nil {
-		loop.Close()
 		return err
 	}
 	for _, name := range []string{"/", "/custom", "/auth"} {
-		registerEvents(ctx, io.Of(name))
+		registerEvents(io.Of(name)) //nolint:contextcheck // handlers use the context of their socket
 	}
 	io.Of("/auth").Use(authorize)
-	echo := newEcho(engine, s.wsLimit)
+	ended := make(chan error, 1)
+	go func() { ended <- io.Run(running) }()
+	echo := newEcho(io.EngineOptions(), s.wsLimit)
 	page := newPage(s.clientDir)
-
-	return standalone.Run(ctx, loop, standalone.Options{
-		Host: s.host, Port: s.port, Workers: s.workers, Log: log, Ready: ready,
-		Handler: func(ctx *fasthttp.RequestCtx) { route(ctx, io, echo, page) },
-		Close: func(ctx context.Context) error {
+	err = cluster.Serve(ctx, net.JoinHostPort(s.host, strconv.Itoa(s.port)),
+		func(ctx *fasthttp.RequestCtx) { route(ctx, io, echo, page) },
+		cluster.WithWorkers(s.workers), cluster.WithLogger(log),
+		cluster.WithReady(func(addr net.Addr) { ready(addr.String()) }),
+		cluster.WithShutdownTimeout(10*time.Second),
+		cluster.WithShutdown(func(ctx context.Context) error {
 			echo.engine.Drain(ctx, s.spread)
 			return io.Close(ctx)
-		},
-		ShutdownTimeout: 10 * time.Second,
-	})
+		}),
+		cluster.WithOptions(func(o *cluster.Options) {
+			o.ConfigureServer = func(s *fasthttp.Server) {
+				s.StreamRequestBody, s.MaxRequestBodySize = true, 64<<10 // engineio reads larger bodies itself
+				s.NoDefaultServerHeader = true
+				s.ReadTimeout, s.IdleTimeout = time.Minute, time.Minute
+			}
+		}),
+	)
+	stop() // after HTTP, so that its shutdown still reaches the connections
+	return errors.Join(err, <-ended)
 }
 
 // route answers a request.

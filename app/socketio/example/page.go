@@ -12,8 +12,8 @@ import (
 //go:embed page.html
 var pageHTML string
 
-// page is what a browser gets: a page, and the JavaScript client where the
-// program was told where that is.
+// page serves a browser: an HTML page, and the JavaScript client if its
+// directory is configured.
 type page struct {
 	scripts string // a directory; "" for none
 }
@@ -25,8 +25,8 @@ func (p *page) index(ctx *fasthttp.RequestCtx) {
 	ctx.SetBodyString(pageHTML)
 }
 
-// script answers a request for a file of the client, all of which are named
-// socket.io.something; it reports false if there is none.
+// script serves a file of the JavaScript client, socket.io.*. It reports false
+// if there is no such file.
 func (p *page) script(ctx *fasthttp.RequestCtx, path string) bool {
 	name, found := strings.CutPrefix(path, "/socket.io/")
 	if !found || p.scripts == "" || !strings.HasPrefix(name, "socket.io.") || strings.ContainsAny(name, `/\`) {

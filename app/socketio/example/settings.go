@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// settings are what the flags and the environment say.
+// settings are the values of the flags and environment variables.
 type settings struct {
 	host                                      string
 	port, workers                             int
@@ -23,8 +23,8 @@ type settings struct {
 	spread                                    time.Duration
 }
 
-// parseSettings reads the flags; what they leave open the environment says,
-// each flag by its name in capitals.
+// parseSettings reads the flags, and environment variables for those that are
+// not given.
 func parseSettings(args []string, env func(string) string, output io.Writer) (settings, error) {
 	s := settings{
 		host: "127.0.0.1", port: 13010, pingInterval: time.Second, pingTimeout: time.Second, connectTimeout: time.Second,
@@ -41,16 +41,16 @@ func parseSettings(args []string, env func(string) string, output io.Writer) (se
 	def((*count)(&s.port), "port", "PORT", "port to listen on, 0 for any")
 	def((*count)(&s.workers), "workers", "CLUSTER_WORKERS", "number of workers, 0 for one per core")
 	def((*duration)(&s.pingInterval), "ping-interval", "PING_INTERVAL", "time between pings; a plain number is milliseconds")
-	def((*duration)(&s.pingTimeout), "ping-timeout", "PING_TIMEOUT", "time that a pong may take")
-	def((*duration)(&s.connectTimeout), "connect-timeout", "CONNECT_TIMEOUT", "time that a client may take to join a namespace")
+	def((*duration)(&s.pingTimeout), "ping-timeout", "PING_TIMEOUT", "time to wait for a pong")
+	def((*duration)(&s.connectTimeout), "connect-timeout", "CONNECT_TIMEOUT", "time to wait for a client to join a namespace")
 	def((*size)(&s.maxPayload), "max-payload", "MAX_PAYLOAD", "largest Engine.IO message, in bytes or with a unit such as KiB")
 	def((*size)(&s.wsLimit), "ws-limit", "WS_LIMIT", "largest message on /echo")
-	def((*toggle)(&s.recovery), "recovery", "RECOVERY", "keep sessions and events for clients that come back")
+	def((*toggle)(&s.recovery), "recovery", "RECOVERY", "keep sessions and events for clients that reconnect")
 	def((*text)(&s.redisURL), "redis", "REDIS_URL", "Redis that connects the servers, such as redis://127.0.0.1:6379")
 	def((*text)(&s.redisKey), "redis-key", "REDIS_KEY", "prefix of the channels on it")
-	def((*duration)(&s.requestsTimeout), "requests-timeout", "REQUESTS_TIMEOUT", "time that other servers may take to answer")
+	def((*duration)(&s.requestsTimeout), "requests-timeout", "REQUESTS_TIMEOUT", "time to wait for answers of other servers")
 	def((*text)(&s.clientDir), "client-dir", "CLIENT_DIR", "directory of the JavaScript client, such as node_modules/socket.io-client/dist")
-	def((*duration)(&s.spread), "shutdown-spread", "SHUTDOWN_SPREAD", "time over which clients are sent away at the end")
+	def((*duration)(&s.spread), "shutdown-spread", "SHUTDOWN_SPREAD", "time over which clients are disconnected at shutdown")
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
@@ -72,7 +72,7 @@ func parseSettings(args []string, env func(string) string, output io.Writer) (se
 	return s, errors.Join(errs...)
 }
 
-// The kinds of values.
+// The flag.Value types of the settings.
 type (
 	text     string
 	count    int
