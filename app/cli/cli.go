@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"strings"
@@ -32,33 +30,33 @@ func run(ctx context.Context, args []string, p process) int {
 	case "-version", "--version":
 		name = "version"
 	}
-	cmd, found := findCommand(name)
-	if !found {
-		return unknownCommand(name, p)
+	cmd, err := findCommand(name)
+	if err == nil {
+		if !cmd.handlesSignals {
+			var stop func()
+			ctx, stop = interruptible(ctx)
+			defer stop()
+		}
+		err = cmd.execute(ctx, args, p)
 	}
-	if cmd.handlesSignals {
-		return cmd.run(ctx, args, p)
-	}
-	ctx, stop := interruptible(ctx)
-	defer stop()
-	code := cmd.run(ctx, args, p)
-	if code != exitOK && ctx.Err() != nil {
-		return exitInterrupted
-	}
-	return code
+	return exitCode(ctx, p, cmd.name, err)
 }
 
-// unknownCommand reports that there is no such sub-command.
-func unknownCommand(name string, p process) int {
+// findCommand returns the named sub-command. Its error suggests the one that was
+// probably meant.
+func findCommand(name string) (command, error) {
 	var names []string
 	for _, c := range commands() {
+		if c.name == name {
+			return c, nil
+		}
 		names = append(names, c.name)
 	}
 	hint := ""
 	if similar := suggestCommand(strings.ToLower(name), names); similar != "" {
 		hint = fmt.Sprintf(" Did you mean %q?", similar)
 	}
-	return usageError(p, "", fmt.Sprintf("there is no sub-command %q.%s", name, hint))
+	return command{}, usageError(fmt.Sprintf("there is no sub-command %q.%s", name, hint))
 }
 
 // suggestCommand returns the only name that word abbreviates, or else the name
@@ -74,28 +72,4 @@ func suggestCommand(word string, names []string) string {
 		return abbreviated[0]
 	}
 	return config.Suggest(word, names)
-}
-
-// parseFlags parses the command line of a sub-command, whose flags define
-// declares unless it is nil. If ok is false, the sub-command returns code: help
-// was requested and written, or a usage error was reported.
-func (c command) parseFlags(args []string, p process, define func(*flag.FlagSet)) (rest []string, code int, ok bool) {
-	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	if define != nil {
-		define(flags)
-	}
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		c.writeHelp(p.stdout, flags)
-		return nil, exitOK, false
-	case err != nil:
-		return nil, usageError(p, c.name, err.Error()), false
-	case c.arguments == "" && flags.NArg() > 0:
-		return nil, usageError(p, c.name, fmt.Sprintf("takes no argument %q", flags.Arg(0))), false
-	case flags.NArg() != len(strings.Fields(c.arguments)):
-		return nil, usageError(p, c.name, "want "+c.synopsis()), false
-	}
-	return flags.Args(), exitOK, true
 }

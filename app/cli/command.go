@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -11,13 +12,19 @@ import (
 // command is one sub-command.
 type command struct {
 	name string
-	// options and arguments are what follows the name; each argument is one
-	// word, and exactly that many are wanted.
+	// options and arguments follow the name in the synopsis. As many arguments
+	// are required as there are words.
 	options, arguments string
-	// summary is one line; details are more, for the sub-command's own help.
+	// summary is one line; details are shown in the sub-command's own help.
 	summary, details string
-	run              func(ctx context.Context, args []string, p process) int
-	// ownSignals is set if run itself listens to signals.
+	// flags declares the flags, unless it is nil.
+	flags func(*flag.FlagSet)
+	// run executes the sub-command with its arguments; exitCode turns the
+	// error into an exit code.
+	run func(ctx context.Context, args []string, p process) error
+	// parsesFlags is set if run parses the flags itself.
+	parsesFlags bool
+	// handlesSignals is set if run handles SIGINT and SIGTERM itself.
 	handlesSignals bool
 }
 
@@ -30,7 +37,7 @@ func commands() []command {
 		reloadCommand(),
 		scaleCommand(),
 		{
-			name: "replay", options: "[flags]", arguments: "FILE…", run: replayCommand,
+			name: "replay", options: "[flags]", arguments: "FILE…", run: replayCommand, parsesFlags: true,
 			summary: "post a recorded data set to a server",
 		},
 		backupCommand(),
@@ -42,35 +49,51 @@ func commands() []command {
 	}
 }
 
-func findCommand(name string) (command, bool) {
-	for _, c := range commands() {
-		if c.name == name {
-			return c, true
-		}
-	}
-	return command{}, false
-}
-
 func helpCommand() command {
 	return command{
-		name: "help", options: "[COMMAND]",
+		name: "help", options: "[COMMAND]", parsesFlags: true,
 		summary: "show help for the program or one sub-command",
-		run: func(ctx context.Context, args []string, p process) int {
+		run: func(ctx context.Context, args []string, p process) error {
 			if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || args[0] == "help" {
-				writeOverview(p.stdout)
-				return exitOK
+				return writeOverview(p.stdout)
 			}
-			c, found := findCommand(args[0])
-			if !found {
-				return unknownCommand(args[0], p)
+			c, err := findCommand(args[0])
+			if err != nil {
+				return err
 			}
-			return c.run(ctx, []string{"-h"}, p)
+			return c.execute(ctx, []string{"-h"}, p)
 		},
 	}
 }
 
-// overview writes the help of the whole program.
-func writeOverview(w io.Writer) {
+// execute parses args and runs the sub-command. It returns flag.ErrHelp after
+// writing the help that args ask for.
+func (c command) execute(ctx context.Context, args []string, p process) error {
+	if c.parsesFlags {
+		return c.run(ctx, args, p)
+	}
+	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // exitCode reports errors
+	if c.flags != nil {
+		c.flags(flags)
+	}
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		c.writeHelp(p.stdout, flags)
+		return err
+	case err != nil:
+		return usageError(err.Error())
+	case c.arguments == "" && flags.NArg() > 0:
+		return usageError(fmt.Sprintf("takes no argument %q", flags.Arg(0)))
+	case flags.NArg() != len(strings.Fields(c.arguments)):
+		return usageError("want " + c.synopsis())
+	}
+	return c.run(ctx, flags.Args(), p)
+}
+
+// writeOverview writes the help of the program.
+func writeOverview(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Ingests, stores and serves machine telemetry.\n\nUsage: %s [COMMAND]\n\n", program)
 	for _, c := range commands() {
@@ -78,7 +101,8 @@ func writeOverview(w io.Writer) {
 	}
 	fmt.Fprintf(&b, "\nEnvironment variables configure the program; %q lists them.\n", program+" config")
 	fmt.Fprintf(&b, "%q shows help for a command.\n", program+" help COMMAND")
-	_, _ = io.WriteString(w, b.String())
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // synopsis returns the command line without the program's name.
@@ -86,7 +110,7 @@ func (c command) synopsis() string {
 	return strings.Join(strings.Fields(c.name+" "+c.options+" "+c.arguments), " ")
 }
 
-// help writes the help of one sub-command.
+// writeHelp writes the help of the sub-command with its flags.
 func (c command) writeHelp(w io.Writer, flags *flag.FlagSet) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Usage: %s %s\n\n%s%s.\n", program, c.synopsis(), strings.ToUpper(c.summary[:1]), c.summary[1:])

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -13,38 +14,30 @@ import (
 )
 
 func configCommand() command {
-	c := command{
+	var asJSON bool
+	return command{
 		name: "config", options: "[--json]",
 		summary: "show every variable with its value, default and source",
 		details: `Secrets are shown as ***. Any variable can also be read from the file that
 <NAME>_FILE names. Warnings and problems go to standard error. If there is a
 problem, the exit code is 1, as for serve.`,
-	}
-	c.run = func(_ context.Context, args []string, p process) int {
-		var asJSON bool
-		_, code, ok := c.parseFlags(args, p, func(f *flag.FlagSet) {
+		flags: func(f *flag.FlagSet) {
 			f.BoolVar(&asJSON, "json", false, "print JSON")
-		})
-		if !ok {
-			return code
-		}
-		cfg, err := p.load()
-		warnings := cfg.Warnings(p.environ())
-		if asJSON {
-			problems, _ := errors.AsType[config.Problems](err)
-			code = printJSON(p, c.name, newConfigReport(cfg, warnings, problems))
-		} else {
-			code = exitStatus(p, c.name, writeVariables(p, cfg.Describe()))
+		},
+		run: func(_ context.Context, _ []string, p process) error {
+			cfg, err := p.load()
+			warnings := cfg.Warnings(p.environ())
+			if asJSON {
+				problems, _ := errors.AsType[config.Problems](err)
+				return cmp.Or(writeJSON(p.stdout, newConfigReport(cfg, warnings, problems)), err)
+			}
+			writeErr := writeVariables(p, cfg.Describe())
 			for _, w := range warnings {
 				_, _ = fmt.Fprintf(p.stderr, "warning: %v\n", w)
 			}
-		}
-		if err != nil {
-			return exitStatus(p, c.name, err)
-		}
-		return code
+			return cmp.Or(writeErr, err)
+		},
 	}
-	return c
 }
 
 // configReport is the output of config --json.

@@ -36,7 +36,7 @@ const controlSocketHelp = `Connects to the control socket that CONTROL_SOCKET na
 PORT.`
 
 func reloadCommand() command {
-	c := command{
+	return command{
 		name:    "reload",
 		summary: "reload the configuration of the running server",
 		details: `Reloads what may change at run time (log level, API keys, TLS certificate,
@@ -44,65 +44,56 @@ allowed origins), then recycles the workers one at a time. No request and no
 WebSocket is lost. Returns when all workers have been recycled.
 
 ` + controlSocketHelp,
+		run: func(ctx context.Context, _ []string, p process) error {
+			client, err := dialControl(p) //nolint:contextcheck // connecting to a local socket does not wait
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			result, err := client.Reload(ctx)
+			if err != nil {
+				return err
+			}
+			changed := "nothing changed"
+			if len(result.Changed) > 0 {
+				changed = "changed: " + strings.Join(result.Changed, ", ")
+			}
+			_, err = fmt.Fprintf(p.stdout, "recycled %s; %s\n", plural(result.Recycled, "worker"), changed)
+			return err
+		},
 	}
-	c.run = func(ctx context.Context, args []string, p process) int {
-		if _, code, ok := c.parseFlags(args, p, nil); !ok {
-			return code
-		}
-		client, err := dialControl(p) //nolint:contextcheck // connecting to a local socket does not wait
-		if err != nil {
-			return exitStatus(p, c.name, err)
-		}
-		defer client.Close()
-		result, err := client.Reload(ctx)
-		if err != nil {
-			return exitStatus(p, c.name, err)
-		}
-		changed := "nothing changed"
-		if len(result.Changed) > 0 {
-			changed = "changed: " + strings.Join(result.Changed, ", ")
-		}
-		_, err = fmt.Fprintf(p.stdout, "recycled %s; %s\n", plural(result.Recycled, "worker"), changed)
-		return exitStatus(p, c.name, err)
-	}
-	return c
 }
 
 func scaleCommand() command {
-	c := command{
+	return command{
 		name: "scale", arguments: "N",
 		summary: "change the number of workers of the running server to N",
 		details: `N is at most GOMAXPROCS; 0 means GOMAXPROCS. No connection is lost. Returns when
 the workers are running. After a restart CLUSTER_WORKERS applies again.
 
 ` + controlSocketHelp,
+		run: func(ctx context.Context, args []string, p process) error {
+			n, err := strconv.Atoi(args[0])
+			if err != nil || n < 0 {
+				return usageError(fmt.Sprintf("%q is not a number of workers: want a whole number, at least 0", args[0]))
+			}
+			client, err := dialControl(p) //nolint:contextcheck // connecting to a local socket does not wait
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			result, err := client.Scale(ctx, n)
+			if err != nil {
+				return err
+			}
+			note := ""
+			if result.Note != "" {
+				note = " (" + result.Note + ")"
+			}
+			_, err = fmt.Fprintf(p.stdout, "%s, before %d%s\n", plural(result.To, "worker"), result.From, note)
+			return err
+		},
 	}
-	c.run = func(ctx context.Context, args []string, p process) int {
-		rest, code, ok := c.parseFlags(args, p, nil)
-		if !ok {
-			return code
-		}
-		n, err := strconv.Atoi(rest[0])
-		if err != nil || n < 0 {
-			return usageError(p, c.name, fmt.Sprintf("%q is not a number of workers: want a whole number, at least 0", rest[0]))
-		}
-		client, err := dialControl(p) //nolint:contextcheck // connecting to a local socket does not wait
-		if err != nil {
-			return exitStatus(p, c.name, err)
-		}
-		defer client.Close()
-		result, err := client.Scale(ctx, n)
-		if err != nil {
-			return exitStatus(p, c.name, err)
-		}
-		note := ""
-		if result.Note != "" {
-			note = " (" + result.Note + ")"
-		}
-		_, err = fmt.Fprintf(p.stdout, "%s, before %d%s\n", plural(result.To, "worker"), result.From, note)
-		return exitStatus(p, c.name, err)
-	}
-	return c
 }
 
 // plural returns "1 worker" or "2 workers".

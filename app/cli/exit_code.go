@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"strings"
 
+	"smart-factory-backend/app/cluster"
 	"smart-factory-backend/app/server"
 )
 
@@ -16,25 +20,36 @@ const (
 	exitInterrupted   = 130 // ended by a signal, as shells report Ctrl-C
 )
 
-// exitStatus reports err, if it isn't nil, with the manual's section about it, if
-// there is one. It returns the exit code of the named sub-command.
-func exitStatus(p process, name string, err error) int {
-	if err == nil {
-		return exitOK
-	}
-	_, _ = fmt.Fprintf(p.stderr, "%s: %v\n", commandPath(name), err)
-	if link := server.See(err); link != "" {
-		_, _ = fmt.Fprintf(p.stderr, "see=%s\n", link)
-	}
-	return exitFailure
-}
+// usageError is the error of an invalid command line.
+type usageError string
 
-// usageError reports an invalid command line. The name of the sub-command may
-// be empty.
-func usageError(p process, name, message string) int {
-	_, _ = fmt.Fprintf(p.stderr, "%s: %s\nSee %s.\n", commandPath(name), message, strings.TrimSpace(program+" help "+name))
+func (e usageError) Error() string { return string(e) }
+
+// errReported is the error of a sub-command that has already explained to the
+// user why it failed.
+var errReported = errors.New("failure already reported")
+
+// exitCode returns the exit code for the result of the named sub-command, which
+// ran with ctx, and writes err to standard error if nothing else reports it. The
+// name is empty if there is no such sub-command.
+func exitCode(ctx context.Context, p process, name string, err error) int {
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case errors.Is(err, cluster.ErrGaveUp): // serve has logged it
+		return exitWorkersFailed
+	case errors.Is(err, errReported):
+		return exitFailure
+	}
+	_, _ = fmt.Fprintf(p.stderr, "%s: %v\n", strings.TrimSpace(program+" "+name), err)
+	if _, invalid := errors.AsType[usageError](err); !invalid {
+		if link := server.See(err); link != "" { // the manual's section about err
+			_, _ = fmt.Fprintf(p.stderr, "see=%s\n", link)
+		}
+		return exitFailure
+	}
+	_, _ = fmt.Fprintf(p.stderr, "See %s.\n", strings.TrimSpace(program+" help "+name))
 	return exitUsage
 }
-
-// commandPath returns the program's name and that of the sub-command.
-func commandPath(name string) string { return strings.TrimSpace(program + " " + name) }

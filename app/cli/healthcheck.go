@@ -20,28 +20,24 @@ import (
 const defaultHealthTimeout = 2 * time.Second
 
 func healthcheckCommand() command {
-	c := command{
+	return command{
 		name:    "healthcheck",
 		summary: "check the health of the server on this machine",
 		details: `Requests /api/health from HOST and PORT, with a timeout of two seconds. Meant for
 HEALTHCHECK in an image without a shell. Exit codes: 0 healthy, 1 not.`,
+		run: func(ctx context.Context, _ []string, p process) error {
+			cfg, err := p.loadVariables("HOST", "PORT", "TLS_CERT_FILE")
+			if err != nil {
+				return err
+			}
+			health, err := requestHealth(ctx, cfg, p.healthTimeout)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(p.stdout, health)
+			return err
+		},
 	}
-	c.run = func(ctx context.Context, args []string, p process) int {
-		if _, code, ok := c.parseFlags(args, p, nil); !ok {
-			return code
-		}
-		cfg, err := p.loadVariables("HOST", "PORT", "TLS_CERT_FILE")
-		if err != nil {
-			return exitStatus(p, c.name, err)
-		}
-		health, err := requestHealth(ctx, cfg, p.healthTimeout)
-		if err != nil {
-			return exitStatus(p, c.name, err)
-		}
-		_, err = fmt.Fprintln(p.stdout, health)
-		return exitStatus(p, c.name, err)
-	}
-	return c
 }
 
 // requestHealth returns the body of a response with status 200. Any other

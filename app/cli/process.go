@@ -44,9 +44,5 @@ func (p process) loadVariables(names ...string) (config.Config, error) {
 	return cfg, err
 }
 
-// printJSON writes value to standard output as one line of JSON.
-func printJSON(p process, name string, value any) int {
-	return exitStatus(p, name, writeJSON(p.stdout, value))
-}
-
+// writeJSON writes value as one line of JSON.
 func writeJSON(w io.Writer, value any) error { return json.NewEncoder(w).Encode(value) }

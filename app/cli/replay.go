@@ -46,47 +46,31 @@ type replayConfig struct {
 	fast, json bool
 }
 
-// replayCommand posts recordings to a server. It returns exitOK only if the
-// server accepted every reading.
-func replayCommand(ctx context.Context, args []string, p process) int {
+// replayCommand posts recordings to a server. It returns nil only if the server
+// accepted every reading.
+func replayCommand(ctx context.Context, args []string, p process) error {
 	f, err := parseReplay(args, p)
-	if errors.Is(err, flag.ErrHelp) {
-		return exitOK
+	if err != nil {
+		return err
 	}
-	var sum replay.Summary
-	if err == nil {
-		sum, err = replay.Run(ctx, f.Options)
+	summary, err := replay.Run(ctx, f.Options)
+	if errors.Is(err, replay.ErrOptions) {
+		return usageError(err.Error())
 	}
-	switch {
-	case errors.Is(err, replay.ErrOptions):
-		_, _ = fmt.Fprintf(p.stderr, "replay: %v\nsee: smart-factory-backend replay -h\n", err)
-		return exitUsage
-	case err != nil && ctx.Err() != nil:
-		return exitInterrupted
-	case err != nil:
-		_, _ = fmt.Fprintf(p.stderr, "replay: %v\n", err)
-		return exitFailure
+	if err != nil {
+		return err
 	}
-	return f.report(sum, p)
-}
-
-// report writes the summary and returns the exit code.
-func (f replayConfig) report(sum replay.Summary, p process) int {
-	var err error
 	if f.json {
 		out := json.NewEncoder(p.stdout)
 		out.SetIndent("", "  ")
-		err = out.Encode(sum)
+		err = out.Encode(summary)
 	} else {
-		err = sum.WriteText(p.stdout, f.State)
+		err = summary.WriteText(p.stdout, f.State)
 	}
-	switch {
-	case sum.Interrupted:
-		return exitInterrupted
-	case err != nil || !sum.OK():
-		return exitFailure
+	if err == nil && (summary.Interrupted || !summary.OK()) {
+		return errReported
 	}
-	return exitOK
+	return err
 }
 
 // parseReplay parses the command line, in which flags may also follow files.
@@ -100,7 +84,7 @@ func parseReplay(args []string, p process) (replayConfig, error) {
 			set.PrintDefaults()
 			return f, err
 		} else if err != nil {
-			return f, fmt.Errorf("%w: %w", replay.ErrOptions, err)
+			return f, usageError(err.Error())
 		}
 		if set.NArg() == 0 {
 			break
@@ -112,11 +96,11 @@ func parseReplay(args []string, p process) (replayConfig, error) {
 	set.Visit(func(fl *flag.Flag) { paced = paced || fl.Name == "speed" })
 	switch {
 	case f.fast && paced:
-		return f, fmt.Errorf("%w: --speed and --fast exclude each other", replay.ErrOptions)
+		return f, usageError("--speed and --fast exclude each other")
 	case f.fast:
 		f.Speed = 0
 	case f.Speed <= 0:
-		return f, fmt.Errorf("%w: --speed %v is not above 0", replay.ErrOptions, f.Speed)
+		return f, usageError(fmt.Sprintf("--speed %v is not above 0", f.Speed))
 	}
 	f.Key = cmp.Or(f.Key, p.getenv("API_KEY"))
 	f.Display = replay.NewDisplay(p.stderr)

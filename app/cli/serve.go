@@ -11,28 +11,22 @@ import (
 )
 
 func serveCommand() command {
-	c := command{
+	return command{
 		name: "serve", handlesSignals: true,
 		summary: "run the server (the default)",
 		details: `Environment variables configure the server; "` + program + ` config" lists
 them. SIGTERM and SIGINT shut it down gracefully, a second signal ends it at
 once, and SIGHUP reloads the configuration. Exit codes: 0 graceful shutdown,
 1 the server can't start or run, 70 the server gave up on its workers.`,
+		run: func(ctx context.Context, _ []string, p process) error { return serve(ctx, p) },
 	}
-	c.run = func(ctx context.Context, args []string, p process) int {
-		if _, code, ok := c.parseFlags(args, p, nil); !ok {
-			return code
-		}
-		return serve(ctx, p)
-	}
-	return c
 }
 
 // serve runs the server until a signal or the end of ctx stops it.
-func serve(ctx context.Context, p process) int {
+func serve(ctx context.Context, p process) error {
 	cfg, err := p.load()
 	if err != nil {
-		return exitStatus(p, "serve", err)
+		return err
 	}
 	level := new(slog.LevelVar)
 	level.Set(cfg.LogLevel)
@@ -49,17 +43,16 @@ func serve(ctx context.Context, p process) int {
 		Log:   log, Level: level, Load: p.load,
 	})
 	if err != nil {
-		return exitStatus(p, "serve", err)
+		return err
 	}
 	ctx, stop := handleServerSignals(ctx, a, log)
 	defer stop()
 	err = a.Run(ctx)
-	if errors.Is(err, cluster.ErrGaveUp) {
+	switch {
+	case err == nil:
+		log.Info("shutdown complete")
+	case errors.Is(err, cluster.ErrGaveUp):
 		log.Error("gave up", slog.String("error", err.Error()), slog.String("see", server.See(err)))
-		return exitWorkersFailed
 	}
-	if err == nil {
-		log.Info("ended in good order")
-	}
-	return exitStatus(p, "serve", err)
+	return err
 }

@@ -41,10 +41,10 @@ func handleServerSignals(ctx context.Context, a *server.App, log *slog.Logger) (
 				case s == syscall.SIGHUP:
 					a.Reload(ctx)
 				case ctx.Err() == nil:
-					log.Info("signal", slog.String("signal", s.String()))
+					log.Info("signal received", slog.String("signal", s.String()))
 					cancel()
 				default:
-					log.Warn("second signal, ending at once", slog.String("signal", s.String()))
+					log.Warn("second signal received, exiting immediately", slog.String("signal", s.String()))
 					os.Exit(exitInterrupted)
 				}
 			}

@@ -13,44 +13,35 @@ import (
 const rateInterval = 250 * time.Millisecond
 
 func statusCommand() command {
-	c := command{
+	var watch, asJSON bool
+	return command{
 		name: "status", options: "[--watch] [--json]",
 		summary: "show the status of the running server and its workers",
 		details: `Requests per second are measured over a quarter of a second, with --watch over
 a second. --watch --json prints one line of JSON every second.
 
 ` + controlSocketHelp,
-	}
-	c.run = func(ctx context.Context, args []string, p process) int {
-		var watch, asJSON bool
-		_, code, ok := c.parseFlags(args, p, func(f *flag.FlagSet) {
+		flags: func(f *flag.FlagSet) {
 			f.BoolVar(&watch, "watch", false, "refresh every second until Ctrl-C")
 			f.BoolVar(&asJSON, "json", false, "print JSON")
-		})
-		if !ok {
-			return code
-		}
-		client, err := dialControl(p) //nolint:contextcheck // connecting to a local socket does not wait
-		if err != nil {
-			return exitStatus(p, c.name, err)
-		}
-		defer client.Close()
-		switch {
-		case watch:
-			ticker := time.NewTicker(time.Second)
-			defer ticker.Stop()
-			err = watchStatus(ctx, client, ticker.C, newStatusDisplay(p, asJSON))
-		case asJSON:
-			err = printStatusJSON(ctx, client, p.stdout)
-		default:
-			err = printStatusPage(ctx, client, p)
-		}
-		if ctx.Err() != nil {
-			return exitInterrupted
-		}
-		return exitStatus(p, c.name, err)
+		},
+		run: func(ctx context.Context, _ []string, p process) error {
+			client, err := dialControl(p) //nolint:contextcheck // connecting to a local socket does not wait
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			switch {
+			case watch:
+				ticker := time.NewTicker(time.Second)
+				defer ticker.Stop()
+				return watchStatus(ctx, client, ticker.C, newStatusDisplay(p, asJSON))
+			case asJSON:
+				return printStatusJSON(ctx, client, p.stdout)
+			}
+			return printStatusPage(ctx, client, p)
+		},
 	}
-	return c
 }
 
 // statusReader returns the status of a server. *control.Client implements it.

@@ -24,7 +24,8 @@ var serviceTemplate string
 var socketTemplate string
 
 func unitCommand() command {
-	c := command{
+	var socket bool
+	return command{
 		name: "unit", options: "[--socket]",
 		summary: "print a hardened systemd unit",
 		details: `The unit runs this binary at its present path, with the variables that are set
@@ -35,39 +36,34 @@ port open while the service restarts.
 
   ` + program + ` unit > /etc/systemd/system/` + program + `.service
   systemctl daemon-reload && systemctl enable --now ` + program,
-	}
-	c.run = func(_ context.Context, args []string, p process) int {
-		var socket bool
-		_, code, ok := c.parseFlags(args, p, func(f *flag.FlagSet) {
+		flags: func(f *flag.FlagSet) {
 			f.BoolVar(&socket, "socket", false, "print the socket unit")
-		})
-		if !ok {
-			return code
-		}
-		cfg, err := p.loadVariables(unitVariables()...)
-		if err != nil {
-			return exitStatus(p, c.name, err)
-		}
-		if cfg.Port == 0 {
-			return exitStatus(p, c.name, errors.New("PORT is 0: a unit needs a port"))
-		}
-		executable, err := os.Executable()
-		if err != nil {
-			return exitStatus(p, c.name, err)
-		}
-		for _, hidden := range []string{"/home/", "/root/", "/tmp/", "/var/tmp/"} {
-			if strings.HasPrefix(executable, hidden) {
-				_, _ = fmt.Fprintf(p.stderr, "warning: the unit can't access %s: install the binary below /usr/local or /opt first\n", executable)
+		},
+		run: func(_ context.Context, _ []string, p process) error {
+			cfg, err := p.loadVariables(unitVariables()...)
+			if err != nil {
+				return err
 			}
-		}
-		text := serviceTemplate
-		if socket {
-			text = socketTemplate
-		}
-		_, err = io.WriteString(p.stdout, newUnit(cfg, executable).render(text))
-		return exitStatus(p, c.name, err)
+			if cfg.Port == 0 {
+				return errors.New("PORT is 0: a unit needs a port")
+			}
+			executable, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			for _, hidden := range []string{"/home/", "/root/", "/tmp/", "/var/tmp/"} {
+				if strings.HasPrefix(executable, hidden) {
+					_, _ = fmt.Fprintf(p.stderr, "warning: the unit can't access %s: install the binary below /usr/local or /opt first\n", executable)
+				}
+			}
+			text := serviceTemplate
+			if socket {
+				text = socketTemplate
+			}
+			_, err = io.WriteString(p.stdout, newUnit(cfg, executable).render(text))
+			return err
+		},
 	}
-	return c
 }
 
 // unit holds the values that are filled into a template.

@@ -50,24 +50,22 @@ func completeBuild(b build, info *debug.BuildInfo) build {
 }
 
 func versionCommand() command {
-	c := command{name: "version", options: "[--json]", summary: "print version, commit, date and Go version"}
-	c.run = func(_ context.Context, args []string, p process) int {
-		var asJSON bool
-		_, code, ok := c.parseFlags(args, p, func(f *flag.FlagSet) {
+	var asJSON bool
+	return command{
+		name: "version", options: "[--json]", summary: "print version, commit, date and Go version",
+		flags: func(f *flag.FlagSet) {
 			f.BoolVar(&asJSON, "json", false, "print JSON")
-		})
-		if !ok {
-			return code
-		}
-		b := currentBuild()
-		if asJSON {
-			return printJSON(p, c.name, map[string]string{
-				"version": b.version, "commit": b.commit, "date": b.date, "go": b.goVersion,
-			})
-		}
-		_, err := fmt.Fprintf(p.stdout, "%s %s\ncommit %s\ndate   %s\ngo     %s\n",
-			program, b.version, b.commit, b.date, b.goVersion)
-		return exitStatus(p, c.name, err)
+		},
+		run: func(_ context.Context, _ []string, p process) error {
+			b := currentBuild()
+			if asJSON {
+				return writeJSON(p.stdout, map[string]string{
+					"version": b.version, "commit": b.commit, "date": b.date, "go": b.goVersion,
+				})
+			}
+			_, err := fmt.Fprintf(p.stdout, "%s %s\ncommit %s\ndate   %s\ngo     %s\n",
+				program, b.version, b.commit, b.date, b.goVersion)
+			return err
+		},
 	}
-	return c
 }
