@@ -25,7 +25,7 @@ func TestIntegrationFullQueueRefusesAppends(t *testing.T) {
 	o.QueueReadings = 10
 	committing := make(chan struct{}, 100)
 	var holding atomic.Bool // false while the store is opened
-	store := mustOpen(t, o.Tuned(postgres.Tuning{AroundCommit: func(commit func() error) error {
+	store := mustOpen(t, o.WithTuning(postgres.Tuning{AroundCommit: func(commit func() error) error {
 		if holding.Load() {
 			committing <- struct{}{}
 			<-hold

@@ -29,7 +29,7 @@ func TestIntegrationContract(t *testing.T) {
 					t.Errorf("OnFault(%v)", err)
 				}
 			},
-		}.Tuned(postgres.Tuning{Now: limits.Now, MaintenanceInterval: time.Hour})
+		}.WithTuning(postgres.Tuning{Now: limits.Now, MaintenanceInterval: time.Hour})
 		store, err := postgres.Open(context.Background(), o)
 		if err != nil {
 			t.Fatal(err)

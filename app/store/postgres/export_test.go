@@ -18,8 +18,8 @@ type Tuning struct {
 	Committers, GroupReadings                                       int
 }
 
-// Tuned returns o with the fields of t.
-func (o Options) Tuned(t Tuning) Options {
+// WithTuning returns o with the fields of t.
+func (o Options) WithTuning(t Tuning) Options {
 	o.pollInterval, o.maintenanceInterval, o.rollupInterval, o.startTimeout = t.PollInterval, t.MaintenanceInterval, t.RollupInterval, t.StartTimeout
 	o.now, o.aroundCommit, o.committers, o.groupReadings = t.Now, t.AroundCommit, t.Committers, t.GroupReadings
 	return o

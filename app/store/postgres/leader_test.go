@@ -17,7 +17,7 @@ func TestIntegrationLeaderFailover(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	stores := openReplicas(t, 3, func(o *postgres.Options) {
-		*o = o.Tuned(postgres.Tuning{PollInterval: 10 * time.Millisecond, MaintenanceInterval: 20 * time.Millisecond})
+		*o = o.WithTuning(postgres.Tuning{PollInterval: 10 * time.Millisecond, MaintenanceInterval: 20 * time.Millisecond})
 	})
 	leaders := func() (all []int) {
 		for i, s := range stores {

@@ -33,7 +33,7 @@ func openWithClock(t *testing.T, change func(*postgres.Options)) (*postgres.Stor
 	if change != nil {
 		change(&o)
 	}
-	s := mustOpen(t, o.Tuned(postgres.Tuning{Now: clock.now, MaintenanceInterval: time.Hour}))
+	s := mustOpen(t, o.WithTuning(postgres.Tuning{Now: clock.now, MaintenanceInterval: time.Hour}))
 	eventually(t, "the leader's round is complete", func() bool { return s.MaintenanceRounds() > 0 })
 	return s, clock
 }

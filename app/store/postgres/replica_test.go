@@ -109,7 +109,7 @@ func TestIntegrationReplicasSeeRegistryChanges(t *testing.T) {
 	stores := openReplicas(t, 2, func(o *postgres.Options) {
 		o.AutoRegister = false
 		// No polling, so that each Append must detect the change itself.
-		*o = o.Tuned(postgres.Tuning{PollInterval: time.Hour, MaintenanceInterval: time.Hour})
+		*o = o.WithTuning(postgres.Tuning{PollInterval: time.Hour, MaintenanceInterval: time.Hour})
 	})
 	a, b := stores[0], stores[1]
 	append1 := func(s *postgres.Store, observedAt int64, want error) {

@@ -114,7 +114,7 @@ func TestIntegrationConcurrentLeadersKeepRollups(t *testing.T) {
 	t.Parallel()
 	var o postgres.Options
 	s, clock := openWithClock(t, func(changed *postgres.Options) { o = *changed })
-	other := mustOpen(t, o.Tuned(postgres.Tuning{Now: clock.now, MaintenanceInterval: time.Hour}))
+	other := mustOpen(t, o.WithTuning(postgres.Tuning{Now: clock.now, MaintenanceInterval: time.Hour}))
 	mustAppend(t, s, evenReadings("m", clock.millis.Load(), 10_000, 5*360, 0)...)
 	clock.millis.Add(5 * hourMs)
 	var leaders sync.WaitGroup
@@ -208,7 +208,7 @@ func TestIntegrationRollupsStayCorrectDuringWrites(t *testing.T) {
 	clock.millis.Store(begin + 12*hourMs)
 	o := postgres.Options{
 		URL: server.URL(""), AutoRegister: true, MaxConns: 6, ConnectTimeout: 2 * time.Second,
-	}.Tuned(postgres.Tuning{PollInterval: 20 * time.Millisecond, MaintenanceInterval: 5 * time.Millisecond, RollupInterval: time.Millisecond, Now: clock.now})
+	}.WithTuning(postgres.Tuning{PollInterval: 20 * time.Millisecond, MaintenanceInterval: 5 * time.Millisecond, RollupInterval: time.Millisecond, Now: clock.now})
 	stores := []*postgres.Store{mustOpen(t, o), mustOpen(t, o), mustOpen(t, o)}
 	mustAppend(t, stores[0], evenReadings("m0", begin, 5_000, 12*720, 0)...)
 	stop := make(chan struct{})
@@ -294,7 +294,7 @@ func TestIntegrationRollupsAfterSchemaUpgrade(t *testing.T) {
 	t.Parallel()
 	clock := new(fakeClock)
 	clock.millis.Store(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC).UnixMilli())
-	o := testOptions(t).Tuned(postgres.Tuning{MaintenanceInterval: time.Hour, Now: clock.now})
+	o := testOptions(t).WithTuning(postgres.Tuning{MaintenanceInterval: time.Hour, Now: clock.now})
 	if err := postgres.MigrateTo(t.Context(), o, 1); err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func TestIntegrationServerKilledKeepsAcknowledged(t *testing.T) {
 	o := postgres.Options{
 		URL: s.URL(""), AutoRegister: true, MaxConns: 6, OnFault: faults.record,
 		ConnectTimeout: 2 * time.Second, StatementTimeout: 5 * time.Second,
-	}.Tuned(postgres.Tuning{PollInterval: 20 * time.Millisecond})
+	}.WithTuning(postgres.Tuning{PollInterval: 20 * time.Millisecond})
 	stores := []*postgres.Store{mustOpen(t, o), mustOpen(t, o)}
 	const clients = 8
 	begin := time.Now().UnixMilli()
@@ -162,7 +162,7 @@ func TestIntegrationFrozenServerTimesOut(t *testing.T) {
 	s := startServer(t, "fsync=off")
 	store := mustOpen(t, postgres.Options{
 		URL: s.URL(""), AutoRegister: true, MaxConns: 6, ConnectTimeout: 500 * time.Millisecond, StatementTimeout: 500 * time.Millisecond,
-	}.Tuned(postgres.Tuning{PollInterval: 20 * time.Millisecond}))
+	}.WithTuning(postgres.Tuning{PollInterval: 20 * time.Millisecond}))
 	now := time.Now().UnixMilli()
 	mustAppend(t, store, reading("m", now, 1))
 	s.Freeze()
@@ -214,7 +214,7 @@ func TestIntegrationCommitRetriedAfterLostResponse(t *testing.T) {
 		diskFull
 	)
 	o := testOptions(t)
-	store := mustOpen(t, o.Tuned(postgres.Tuning{PollInterval: 10 * time.Millisecond, AroundCommit: func(commit func() error) error {
+	store := mustOpen(t, o.WithTuning(postgres.Tuning{PollInterval: 10 * time.Millisecond, AroundCommit: func(commit func() error) error {
 		switch mode.Load() {
 		case loseOnce:
 			mode.Store(succeed)
@@ -278,7 +278,7 @@ func TestIntegrationReadOnlyServerRefusesAppends(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "fsync=off")
 	store := mustOpen(t, postgres.Options{URL: s.URL(""), AutoRegister: true, MaxConns: 6}.
-		Tuned(postgres.Tuning{PollInterval: 20 * time.Millisecond, MaintenanceInterval: time.Hour}))
+		WithTuning(postgres.Tuning{PollInterval: 20 * time.Millisecond, MaintenanceInterval: time.Hour}))
 	now := time.Now().UnixMilli()
 	mustAppend(t, store, reading("m", now, 1))
 	set := func(value string) {
@@ -311,7 +311,7 @@ func TestIntegrationOpenWaitsForServer(t *testing.T) {
 	s.Kill()
 	opened := make(chan error, 1)
 	go func() {
-		store, err := postgres.Open(context.Background(), postgres.Options{URL: s.URL("")}.Tuned(postgres.Tuning{StartTimeout: testTimeout}))
+		store, err := postgres.Open(context.Background(), postgres.Options{URL: s.URL("")}.WithTuning(postgres.Tuning{StartTimeout: testTimeout}))
 		if err == nil {
 			err = store.Close()
 		}
@@ -328,7 +328,7 @@ func TestIntegrationOpenWaitsForServer(t *testing.T) {
 		"no such database": strings.Replace(s.URL(""), "/postgres?", "/nothing?", 1),
 	} {
 		started := time.Now()
-		_, err := postgres.Open(context.Background(), postgres.Options{URL: url}.Tuned(postgres.Tuning{StartTimeout: 300 * time.Millisecond}))
+		_, err := postgres.Open(context.Background(), postgres.Options{URL: url}.WithTuning(postgres.Tuning{StartTimeout: 300 * time.Millisecond}))
 		if err == nil || strings.Contains(err.Error(), "hunter2") || time.Since(started) > testTimeout {
 			t.Errorf("%s: Open = %v after %v, want an error without the password, soon", name, err, time.Since(started))
 		}
