@@ -19,7 +19,7 @@ func (a *App) openStore(ctx context.Context) (factory.Store, error) {
 	c := a.config
 	if _, ok := c.PostgresURL(); ok {
 		o := postgresOptions(c)
-		o.OnFault, o.OnEvent = a.storeFault, a.postgresEvent
+		o.OnFault, o.OnEvent = a.storeFault, a.storeEvent
 		// Not the nil of a type, which is no nil any more.
 		store, err := postgres.Open(ctx, o)
 		if err != nil {
@@ -98,7 +98,7 @@ func (a *App) storeFault(err error) {
 }
 
 // storeEvent hears what the store has to say to the operator.
-func (a *App) storeEvent(e sqlite.Event) {
+func (a *App) storeEvent(e store.Event) {
 	attrs := []any{slog.String(keyReason, string(e.Kind))}
 	if e.Bytes > 0 {
 		attrs = append(attrs, slog.Int64(keyBytes, e.Bytes))
@@ -109,30 +109,20 @@ func (a *App) storeEvent(e sqlite.Event) {
 	if e.Err != nil {
 		attrs = append(attrs, slog.String(keyError, e.Err.Error()))
 	}
-	if e.Kind == sqlite.EventChecked && e.Err == nil || e.Kind == sqlite.EventUnclean {
+	switch e.Kind {
+	case sqlite.EventUnclean, postgres.EventLeading, postgres.EventFollowing:
 		a.log.Info("store", attrs...)
 		return
-	}
-	switch e.Kind {
-	case sqlite.EventNearLimit, sqlite.EventEvicted, sqlite.EventNothingToEvict:
+	case store.EventNearLimit, store.EventEvicted, store.EventNothingToEvict:
 		attrs = append(attrs, see("store-size-limit"))
 	case sqlite.EventDamaged, sqlite.EventChecked:
+		if e.Err == nil { // checked, and nothing found
+			a.log.Info("store", attrs...)
+			return
+		}
 		attrs = append(attrs, see("damaged-data"))
 	case sqlite.EventRestored:
 		attrs = append(attrs, see("database-file-missing"))
 	}
 	a.log.Warn("store", attrs...)
-}
-
-// postgresEvent is storeEvent for the other engine.
-func (a *App) postgresEvent(e postgres.Event) {
-	if e.Kind == postgres.EventLeading || e.Kind == postgres.EventFollowing {
-		attrs := []any{slog.String(keyReason, string(e.Kind))}
-		if e.Err != nil {
-			attrs = append(attrs, slog.String(keyError, e.Err.Error()))
-		}
-		a.log.Info("store", attrs...)
-		return
-	}
-	a.storeEvent(sqlite.Event{Kind: sqlite.EventKind(e.Kind), Err: e.Err, Bytes: e.Bytes, Points: e.Points})
 }

@@ -32,7 +32,7 @@ func (l *leader) run(ctx context.Context) {
 	for {
 		err := l.lead(ctx)
 		if l.leading.Swap(false) {
-			l.store.options.reportEvent(Event{Kind: EventFollowing, Err: err})
+			l.store.options.reportEvent(store.Event{Kind: EventFollowing, Err: err})
 		}
 		retry := time.NewTimer(l.store.options.pollInterval)
 		select {
@@ -87,7 +87,7 @@ func (l *leader) lead(ctx context.Context) (err error) {
 	}
 	l.state = maintenanceState{}
 	l.leading.Store(true)
-	s.options.reportEvent(Event{Kind: EventLeading})
+	s.options.reportEvent(store.Event{Kind: EventLeading})
 	return l.runRounds(ctx, conn)
 }
 

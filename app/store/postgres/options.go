@@ -47,7 +47,7 @@ type Options struct {
 	OnFault func(error)
 	// OnEvent, if not nil, is called for each Event, under the same rules as
 	// OnFault.
-	OnEvent func(Event)
+	OnEvent func(store.Event)
 
 	// The following fields are set by tests only.
 
@@ -125,7 +125,7 @@ func (o Options) withDefaults() Options {
 }
 
 // reportEvent calls OnEvent.
-func (o *Options) reportEvent(e Event) {
+func (o *Options) reportEvent(e store.Event) {
 	if o.OnEvent != nil {
 		o.OnEvent(e)
 	}

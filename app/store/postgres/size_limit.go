@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 
+	"smart-factory-backend/app/store"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -18,7 +20,7 @@ func (s *Store) enforceSizeLimit(ctx context.Context, conn *pgx.Conn, m *mainten
 	}
 	nearLimit := bytes >= s.options.MaxBytes/10*nearLimitTenths
 	if nearLimit && !m.nearLimit {
-		s.options.reportEvent(Event{Kind: EventNearLimit, Bytes: bytes})
+		s.options.reportEvent(store.Event{Kind: store.EventNearLimit, Bytes: bytes})
 	}
 	m.nearLimit = nearLimit
 	today := startOfDay(s.options.nowMillis())
@@ -35,7 +37,7 @@ func (s *Store) enforceSizeLimit(ctx context.Context, conn *pgx.Conn, m *mainten
 	}
 	nothingToEvict := bytes > s.options.MaxBytes
 	if nothingToEvict && !m.nothingToEvict {
-		s.options.reportEvent(Event{Kind: EventNothingToEvict, Bytes: bytes})
+		s.options.reportEvent(store.Event{Kind: store.EventNothingToEvict, Bytes: bytes})
 	}
 	m.nothingToEvict = nothingToEvict
 	return nil
@@ -64,7 +66,7 @@ func (s *Store) evictPartition(ctx context.Context, conn *pgx.Conn, p partition)
 	})
 	if points > 0 {
 		s.counters.evicted.Add(points)
-		s.options.reportEvent(Event{Kind: EventEvicted, Bytes: s.monitor.bytes.Load(), Points: points})
+		s.options.reportEvent(store.Event{Kind: store.EventEvicted, Bytes: s.monitor.bytes.Load(), Points: points})
 	}
 	return err
 }

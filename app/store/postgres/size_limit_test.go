@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"smart-factory-backend/app/factory"
+	storage "smart-factory-backend/app/store"
 	"smart-factory-backend/app/store/postgres"
 )
 
@@ -15,8 +16,8 @@ import (
 func TestIntegrationSizeLimitEvictsOldestDays(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
-	events := map[postgres.EventKind]int{}
-	eventCount := func(kind postgres.EventKind) int {
+	events := map[storage.EventKind]int{}
+	eventCount := func(kind storage.EventKind) int {
 		mu.Lock()
 		defer mu.Unlock()
 		return events[kind]
@@ -24,7 +25,7 @@ func TestIntegrationSizeLimitEvictsOldestDays(t *testing.T) {
 	limits := func(limit int64) func(*postgres.Options) {
 		return func(o *postgres.Options) {
 			o.MaxBytes = limit
-			o.OnEvent = func(e postgres.Event) {
+			o.OnEvent = func(e storage.Event) {
 				mu.Lock()
 				defer mu.Unlock()
 				events[e.Kind]++
@@ -49,7 +50,7 @@ func TestIntegrationSizeLimitEvictsOldestDays(t *testing.T) {
 	if stats.Bytes > 4<<20 || stats.EvictedPoints == 0 || stats.MaxBytes != 4<<20 {
 		t.Errorf("Stats() = %+v, want less than the limit and evicted points", stats)
 	}
-	if eventCount(postgres.EventNearLimit) != 1 || eventCount(postgres.EventEvicted) == 0 || eventCount(postgres.EventNothingToEvict) != 0 {
+	if eventCount(storage.EventNearLimit) != 1 || eventCount(storage.EventEvicted) == 0 || eventCount(storage.EventNothingToEvict) != 0 {
 		t.Errorf("events %v, want one warning and evictions", events)
 	}
 	if points := mustHistory(t, s, "m", "v"); len(points) == 0 || points[len(points)-1].ObservedAt != now || uint64(len(points))+stats.EvictedPoints != 80_001 {
@@ -68,7 +69,7 @@ func TestIntegrationSizeLimitEvictsOldestDays(t *testing.T) {
 	tiny, _ := openWithClock(t, limits(1))
 	mustAppend(t, tiny, reading("m", now, 1))
 	mustRunMaintenance(t, tiny)
-	if points := mustHistory(t, tiny, "m", "v"); len(points) != 1 || eventCount(postgres.EventNothingToEvict) == 0 {
+	if points := mustHistory(t, tiny, "m", "v"); len(points) != 1 || eventCount(storage.EventNothingToEvict) == 0 {
 		t.Errorf("%d points of today, events %v, want it kept and reported", len(points), events)
 	}
 }

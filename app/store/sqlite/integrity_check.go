@@ -76,7 +76,7 @@ func (k *checker) run(stop <-chan struct{}) {
 		return
 	}
 	u := &k.sealer.maintenance
-	u.report(Event{Kind: EventUnclean})
+	u.report(store.Event{Kind: EventUnclean})
 	done, found := k.check(stop)
 	if !done {
 		return
@@ -86,7 +86,7 @@ func (k *checker) run(stop <-chan struct{}) {
 		outcome = factory.IntegrityDamaged
 	}
 	k.set(outcome)
-	u.report(Event{Kind: EventChecked, Err: found})
+	u.report(store.Event{Kind: EventChecked, Err: found})
 }
 
 // check returns the first finding, if any. done is false if stop was closed

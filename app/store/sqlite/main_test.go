@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"smart-factory-backend/app/factory"
+	storage "smart-factory-backend/app/store"
 	"smart-factory-backend/app/store/sqlite"
 )
 
@@ -129,17 +130,17 @@ func readingAt(machine string, observedAt int64, value float64) factory.Reading 
 // eventRecorder records the events of a store.
 type eventRecorder struct {
 	mu  sync.Mutex
-	all []sqlite.Event
+	all []storage.Event
 }
 
-func (e *eventRecorder) record(event sqlite.Event) {
+func (e *eventRecorder) record(event storage.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all = append(e.all, event)
 }
 
 // kinds returns the kinds in order; repetitions count once.
-func (e *eventRecorder) kinds() (kinds []sqlite.EventKind) {
+func (e *eventRecorder) kinds() (kinds []storage.EventKind) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, event := range e.all {
@@ -148,7 +149,7 @@ func (e *eventRecorder) kinds() (kinds []sqlite.EventKind) {
 	return slices.Compact(kinds)
 }
 
-func (e *eventRecorder) has(kind sqlite.EventKind) bool { return slices.Contains(e.kinds(), kind) }
+func (e *eventRecorder) has(kind storage.EventKind) bool { return slices.Contains(e.kinds(), kind) }
 
 // manualOptions returns options of a store that seals only on SealNow.
 func manualOptions(path string, e *eventRecorder) sqlite.Options {

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"smart-factory-backend/app/store"
 )
 
 // deleteBatchRows limits the chunks that one transaction deletes, and so the
@@ -15,7 +17,7 @@ const deleteBatchRows = 128
 // to the quarantine, and returning free space. All of it happens in small
 // transactions, so that commits run in between.
 type maintenance struct {
-	onEvent                       func(Event)
+	onEvent                       func(store.Event)
 	expired, evicted, quarantined atomic.Uint64
 
 	mu      sync.Mutex
@@ -31,7 +33,7 @@ type maintenance struct {
 }
 
 // report passes an event to the operator.
-func (u *maintenance) report(e Event) {
+func (u *maintenance) report(e store.Event) {
 	if u.onEvent != nil {
 		u.onEvent(e)
 	}

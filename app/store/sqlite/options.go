@@ -44,7 +44,7 @@ type Options struct {
 	// OnEvent, if not nil, receives what an operator should know besides
 	// faults. A goroutine of the store calls it; it must not block or call the
 	// store.
-	OnEvent func(Event)
+	OnEvent func(store.Event)
 	// OnFault, if not nil, receives the cause when commits or sealing begin to
 	// fail, and nil when both work again. A goroutine of the store calls it;
 	// it must not block or call the store. The cause may wrap a

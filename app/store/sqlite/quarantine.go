@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"smart-factory-backend/app/store"
 )
 
 // damage is a damaged chunk that a query or the integrity check has found.
@@ -17,7 +19,7 @@ type damage struct {
 // quarantine.
 func (u *maintenance) reportQuarantined(k key, cause error) {
 	u.quarantined.Add(1)
-	u.report(Event{Kind: EventDamaged, Err: fmt.Errorf("machine %q, metric %q: %w", k.machine, k.metric, cause)})
+	u.report(store.Event{Kind: EventDamaged, Err: fmt.Errorf("machine %q, metric %q: %w", k.machine, k.metric, cause)})
 }
 
 // countQuarantine sets the count to the number of rows in the quarantine.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
 // recover rebuilds the state in memory: the registry and the bounds of chunks
@@ -112,7 +113,7 @@ func (s *Store) replayLog(ctx context.Context, c *conn, byID map[int64]*series) 
 			return err
 		}
 		s.sealer.maintenance.quarantined.Add(1)
-		s.sealer.maintenance.report(Event{Kind: EventDamaged, Err: cause})
+		s.sealer.maintenance.report(store.Event{Kind: EventDamaged, Err: cause})
 	}
 	return nil
 }

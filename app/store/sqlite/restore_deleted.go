@@ -85,7 +85,7 @@ func (z *sealer) restoreDeletedLocked() error {
 	if err := z.rewriteFileLocked(); err != nil {
 		return fmt.Errorf("restore the database file: %w", err)
 	}
-	z.maintenance.report(Event{Kind: EventRestored, Err: gone})
+	z.maintenance.report(store.Event{Kind: EventRestored, Err: gone})
 	return nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"math"
 	"time"
+
+	"smart-factory-backend/app/store"
 )
 
 const (
@@ -49,7 +51,7 @@ func (z *sealer) enforceSizeLimitLocked(stop <-chan struct{}) error {
 		}
 		if removed == 0 {
 			if !z.maintenance.sizeLimit.nothingToEvict {
-				z.maintenance.report(Event{Kind: EventNothingToEvict, Bytes: used})
+				z.maintenance.report(store.Event{Kind: store.EventNothingToEvict, Bytes: used})
 			}
 			z.maintenance.sizeLimit.nothingToEvict = true
 			return nil
@@ -64,7 +66,7 @@ func (z *sealer) enforceSizeLimitLocked(stop <-chan struct{}) error {
 	}
 	e := &z.maintenance.sizeLimit
 	if now := z.options.now(); now.Sub(e.reported) >= time.Minute {
-		z.maintenance.report(Event{Kind: EventEvicted, Bytes: used, Points: e.unreported})
+		z.maintenance.report(store.Event{Kind: store.EventEvicted, Bytes: used, Points: e.unreported})
 		e.reported, e.unreported = now, 0
 	}
 	return nil
@@ -74,7 +76,7 @@ func (z *sealer) enforceSizeLimitLocked(stop <-chan struct{}) error {
 func (z *sealer) warnNearLimit(used int64) {
 	near := used >= z.options.MaxBytes/10*nearLimitTenths
 	if near && !z.maintenance.sizeLimit.warned {
-		z.maintenance.report(Event{Kind: EventNearLimit, Bytes: used})
+		z.maintenance.report(store.Event{Kind: store.EventNearLimit, Bytes: used})
 	}
 	z.maintenance.sizeLimit.warned = near
 }

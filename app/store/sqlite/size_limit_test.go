@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"smart-factory-backend/app/factory"
-	"smart-factory-backend/app/store/sqlite"
+	storage "smart-factory-backend/app/store"
 )
 
 func TestSizeLimit(t *testing.T) {
@@ -36,7 +36,7 @@ func TestSizeLimit(t *testing.T) {
 			t.Fatalf("round %d: %d bytes are used, want at most %d", round, got, limit)
 		}
 	}
-	if kinds := recorded.kinds(); len(kinds) < 2 || kinds[0] != sqlite.EventNearLimit || kinds[1] != sqlite.EventEvicted {
+	if kinds := recorded.kinds(); len(kinds) < 2 || kinds[0] != storage.EventNearLimit || kinds[1] != storage.EventEvicted {
 		t.Errorf("events %q, want a warning before the eviction", kinds)
 	}
 	stats := store.Stats()
