@@ -97,7 +97,7 @@ func (o Options) validate() error {
 		store.Number{Name: "Retention", Value: int64(o.Retention)},
 	)
 	if o.Path == "" {
-		errs = append(errs, errors.New("Path is empty"))
+		errs = append(errs, errors.New("no Path"))
 	}
 	if o.MaxBytes < NoLimit {
 		errs = append(errs, fmt.Errorf("MaxBytes is negative: %d", o.MaxBytes))
