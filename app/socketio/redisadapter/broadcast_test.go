@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// observed is what a Node server published for io.to("r1").emit("ev", 1).
+// nodeBroadcast is what a Node server published for io.to("r1").emit("ev", 1).
 const nodeBroadcast = "93 a6637262714e67 83 a474797065 02 a464617461 92a2657601 a36e7370 a12f 83 a5726f6f6d73 91a27231 a6657863657074 90 a5666c616773 80"
 
-func TestBroadcastAsObserved(t *testing.T) {
+func TestBroadcastMatchesANodeServer(t *testing.T) {
 	t.Parallel()
 	want := broadcast{
 		uid: "crbqNg", event: event{nsp: "/", data: []byte(`["ev",1]`)},
@@ -27,7 +27,7 @@ func TestBroadcastAsObserved(t *testing.T) {
 	}
 }
 
-func TestBroadcastFlagsAndBinary(t *testing.T) {
+func TestBroadcastRoundTripWithFlagsAndBinary(t *testing.T) {
 	t.Parallel()
 	no := false
 	want := broadcast{
@@ -45,7 +45,7 @@ func TestBroadcastFlagsAndBinary(t *testing.T) {
 	}
 }
 
-// pack makes MessagePack of JSON.
+// pack converts JSON to MessagePack.
 func pack(t testing.TB, text string) []byte {
 	t.Helper()
 	b, err := appendJSON(nil, []byte(text), nil)
@@ -55,21 +55,21 @@ func pack(t testing.TB, text string) []byte {
 	return b
 }
 
-func TestBroadcastTolerates(t *testing.T) {
+func TestDecodeBroadcastAcceptsVariants(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		json string
 		want broadcast
 	}{
-		"another order, as the emitter writes":    {`["emitter",{"nsp":"/","data":["e"],"type":2},{"flags":{},"except":["x"],"rooms":["r"]}]`, broadcast{target: target{Rooms: roomList{"r"}, Except: roomList{"x"}}}},
-		"no namespace, options or flags":          {`["emitter",{"type":2,"data":["e"]},{}]`, broadcast{}},
-		"options that are null":                   {`["emitter",{"type":2,"nsp":null,"data":["e"]},{"rooms":null,"except":null,"flags":null}]`, broadcast{}},
-		"rooms that are numbers":                  {`["emitter",{"type":2,"data":["e"]},{"rooms":[1,2.5]}]`, broadcast{target: target{Rooms: roomList{"1", "2.5"}}}},
-		"flags and properties that nobody knows":  {`["emitter",{"type":2,"data":["e"],"x":[{}]},{"flags":{"binary":true,"local":[1],"volatile":true,"expectSingleResponse":{}},"y":1}]`, broadcast{flags: flags{volatile: true}}},
-		"a timeout that is no number":             {`["emitter",{"type":2,"data":["e"]},{"flags":{"timeout":"5","compress":1}}]`, broadcast{}},
-		"a timeout that never ends":               {`["emitter",{"type":2,"data":["e"]},{"flags":{"timeout":1e300}}]`, broadcast{flags: flags{timeout: 24 * time.Hour}}},
-		"the type of an event with binaries":      {`["emitter",{"type":5,"data":["e"]},{}]`, broadcast{}},
-		"an id, which belongs to another process": {`["emitter",{"type":2,"data":["e"],"id":7},{}]`, broadcast{}},
+		"the key order of the emitter":       {`["emitter",{"nsp":"/","data":["e"],"type":2},{"flags":{},"except":["x"],"rooms":["r"]}]`, broadcast{target: target{Rooms: roomList{"r"}, Except: roomList{"x"}}}},
+		"no namespace, options or flags":     {`["emitter",{"type":2,"data":["e"]},{}]`, broadcast{}},
+		"options that are null":              {`["emitter",{"type":2,"nsp":null,"data":["e"]},{"rooms":null,"except":null,"flags":null}]`, broadcast{}},
+		"rooms that are numbers":             {`["emitter",{"type":2,"data":["e"]},{"rooms":[1,2.5]}]`, broadcast{target: target{Rooms: roomList{"1", "2.5"}}}},
+		"unknown flags and properties":       {`["emitter",{"type":2,"data":["e"],"x":[{}]},{"flags":{"binary":true,"local":[1],"volatile":true,"expectSingleResponse":{}},"y":1}]`, broadcast{flags: flags{volatile: true}}},
+		"a timeout that is not a number":     {`["emitter",{"type":2,"data":["e"]},{"flags":{"timeout":"5","compress":1}}]`, broadcast{}},
+		"a timeout beyond the limit":         {`["emitter",{"type":2,"data":["e"]},{"flags":{"timeout":1e300}}]`, broadcast{flags: flags{timeout: 24 * time.Hour}}},
+		"the type of an event with binaries": {`["emitter",{"type":5,"data":["e"]},{}]`, broadcast{}},
+		"an id of the publishing process":    {`["emitter",{"type":2,"data":["e"],"id":7},{}]`, broadcast{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestBroadcastTolerates(t *testing.T) {
 	}
 }
 
-// wrongBroadcasts are well-formed MessagePack and no broadcasts.
+// invalidBroadcasts are valid MessagePack, but not broadcasts.
 func invalidBroadcasts() map[string][]byte {
 	list := map[string][]byte{}
 	for name, text := range map[string]string{
@@ -118,8 +118,8 @@ func invalidBroadcasts() map[string][]byte {
 	return list
 }
 
-// Clients hang up at what looks like a placeholder and refers to nothing.
-func TestFalsePlaceholders(t *testing.T) {
+// A client closes the connection at a placeholder that refers to nothing.
+func TestDecodeBroadcastRejectsDanglingPlaceholders(t *testing.T) {
 	t.Parallel()
 	for text, good := range map[string]bool{
 		`["u",{"type":2,"data":["e",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]},{}]`:   true,
@@ -137,7 +137,7 @@ func TestFalsePlaceholders(t *testing.T) {
 	}
 }
 
-func TestMalformedBroadcasts(t *testing.T) {
+func TestDecodeBroadcastRejectsMalformedMessages(t *testing.T) {
 	t.Parallel()
 	tests := invalidBroadcasts()
 	maps.Copy(tests, malformedMessages())

@@ -2,7 +2,7 @@ package redisadapter
 
 import "testing"
 
-func TestChannels(t *testing.T) {
+func TestChannelsOf(t *testing.T) {
 	t.Parallel()
 	c := channelsOf("socket.io", "/chat", "abcdef")
 	want := channels{
@@ -17,7 +17,7 @@ func TestChannels(t *testing.T) {
 	}
 }
 
-func TestRoomOfChannel(t *testing.T) {
+func TestRoomOf(t *testing.T) {
 	t.Parallel()
 	c := channelsOf("p", "/a", "u")
 	for _, tt := range []struct {
@@ -34,15 +34,15 @@ func TestRoomOfChannel(t *testing.T) {
 	} {
 		room, ok := c.roomOf(tt.channel)
 		if ok != tt.ok || ok && room != tt.room {
-			t.Errorf("room(%q) = %q, %v, want %q, %v", tt.channel, room, ok, tt.room, tt.ok)
+			t.Errorf("roomOf(%q) = %q, %v, want %q, %v", tt.channel, room, ok, tt.room, tt.ok)
 		}
 	}
 	for _, rooms := range [][]string{nil, {"a", "b"}} {
 		if got := c.broadcastTo(rooms); got != "p#/a#" {
-			t.Errorf("ofRooms(%q) = %s, want the namespace's channel", rooms, got)
+			t.Errorf("broadcastTo(%q) = %s, want the namespace's channel", rooms, got)
 		}
 	}
 	if got := c.broadcastTo([]string{"x#y"}); got != "p#/a#x#y#" {
-		t.Errorf("ofRooms(x#y) = %s", got)
+		t.Errorf("broadcastTo(x#y) = %s", got)
 	}
 }

@@ -22,13 +22,6 @@ type Connector struct {
 	connected bool // as last reported; used by the goroutine of Run only
 }
 
-const (
-	// linkTimeout bounds an exchange with Redis.
-	linkTimeout = 3 * time.Second
-	backoffMin  = 50 * time.Millisecond
-	backoffMax  = 3 * time.Second
-)
-
 // New returns a connector that connects once Run is called. The error is about
 // the options.
 func New(o Options) (*Connector, error) {
@@ -38,7 +31,8 @@ func New(o Options) (*Connector, error) {
 	}
 	c := &Connector{options: o}
 	c.link, err = redislink.New(redislink.Options{
-		URL: o.URL, ClientName: "socketio-adapter", Timeout: linkTimeout, BackoffMin: backoffMin, BackoffMax: backoffMax,
+		URL: o.URL, ClientName: "socketio-adapter", Timeout: 3 * time.Second,
+		BackoffMin: 50 * time.Millisecond, BackoffMax: 3 * time.Second,
 		QueueBytes: o.QueueBytes, QueueAge: o.QueueAge, OnState: c.onState,
 	})
 	if err != nil {

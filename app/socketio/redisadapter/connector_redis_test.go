@@ -24,10 +24,10 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// patience is how long anything may take on a machine that is very busy.
+// testTimeout bounds every wait, also on a busy machine.
 const testTimeout = time.Minute
 
-// eventually waits until done holds.
+// eventually waits until done returns true.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -42,7 +42,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// redis is a Redis server of one test's own.
+// redisServer is the Redis server of one test.
 type redisServer struct {
 	t    *testing.T
 	port string
@@ -95,7 +95,7 @@ func (r *redisServer) kill() {
 	}
 }
 
-// client returns a plain client of the server.
+// client returns a Redis client of the server.
 func (r *redisServer) client() rueidis.Client {
 	r.t.Helper()
 	c, err := rueidis.NewClient(rueidis.ClientOption{
@@ -108,7 +108,7 @@ func (r *redisServer) client() rueidis.Client {
 	return c
 }
 
-// server is a Socket.IO server with its connection.
+// server is a Socket.IO server with a running connector.
 type server struct {
 	t      *testing.T
 	redis  *redisadapter.Connector
@@ -119,7 +119,7 @@ type server struct {
 	states []error
 }
 
-// launch runs a server without waiting for Redis.
+// startServer starts a server without waiting for Redis.
 func startServer(t *testing.T, o redisadapter.Options) *server {
 	t.Helper()
 	s := &server{t: t, ended: make(chan struct{})}
@@ -159,7 +159,7 @@ func (s *server) stopAndWait() {
 	}
 }
 
-// serve runs a server and waits until it is connected.
+// startConnectedServer starts a server and waits until it is connected.
 func startConnectedServer(t *testing.T, o redisadapter.Options) *server {
 	t.Helper()
 	s := startServer(t, o)
@@ -172,7 +172,7 @@ func (s *server) awaitConnected() {
 	eventually(s.t, "connection", func() bool { return s.redis.Err() == nil })
 }
 
-// sees waits until the namespace has n servers.
+// awaitServerCount waits until the namespace has n servers.
 func (s *server) awaitServerCount(nsp string, n int) {
 	s.t.Helper()
 	eventually(s.t, fmt.Sprint(n, " servers"), func() bool {
@@ -181,19 +181,19 @@ func (s *server) awaitServerCount(nsp string, n int) {
 	})
 }
 
-// hears has the server-side events of a name put into the channel.
+// recordEvents sends the arguments of the server-side events of a name to a channel.
 func (s *server) recordEvents(nsp, event string) chan string {
-	heard := make(chan string, 1000)
-	s.io.Of(nsp).OnServerSideEvent(event, func(e *socketio.ServerEvent) { heard <- string(e.Args.JSON()) })
-	return heard
+	events := make(chan string, 1000)
+	s.io.Of(nsp).OnServerSideEvent(event, func(e *socketio.ServerEvent) { events <- string(e.Args.JSON()) })
+	return events
 }
 
-func expect(t *testing.T, heard chan string, want string) {
+func expectEvent(t *testing.T, events chan string, want string) {
 	t.Helper()
 	select {
-	case got := <-heard:
+	case got := <-events:
 		if got != want {
-			t.Errorf("heard %s, want %s", got, want)
+			t.Errorf("event %s, want %s", got, want)
 		}
 	case <-time.After(testTimeout):
 		t.Fatalf("%s: not within %v", want, testTimeout)
@@ -205,14 +205,14 @@ func TestIntegrationServerSideEvents(t *testing.T) {
 	r := startRedis(t)
 	a, b, c := startConnectedServer(t, redisadapter.Options{URL: r.url()}), startConnectedServer(t, redisadapter.Options{URL: r.url()}), startConnectedServer(t, redisadapter.Options{URL: r.url()})
 	a.awaitServerCount("/", 3)
-	own, heard := a.recordEvents("/", "hello"), b.recordEvents("/", "hello")
+	own, events := a.recordEvents("/", "hello"), b.recordEvents("/", "hello")
 	for i := range 100 {
 		if err := a.io.ServerSideEmit("hello", i, map[string]any{"a": "é"}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i := range 100 {
-		expect(t, heard, fmt.Sprintf(`[%d,{"a":"é"}]`, i))
+		expectEvent(t, events, fmt.Sprintf(`[%d,{"a":"é"}]`, i))
 	}
 	for i, s := range []*server{b, c} {
 		s.io.OnServerSideEvent("ask", func(e *socketio.ServerEvent) {
@@ -232,11 +232,11 @@ func TestIntegrationServerSideEvents(t *testing.T) {
 		t.Errorf("ServerSideEmitWithAck = %v, %v, want %v", got, err, want)
 	}
 	if len(own) > 0 {
-		t.Error("the server heard itself")
+		t.Error("the server received its own event")
 	}
 }
 
-// expiring is a context whose time is up when it is closed.
+// manualDeadline is a context whose deadline passes when expired is closed.
 type manualDeadline struct {
 	context.Context
 	expired chan struct{}
@@ -253,9 +253,9 @@ func (e manualDeadline) Err() error {
 	}
 }
 
-// Who asks servers of which one does not answer gets the answers of the others
-// when the time is up, and an error.
-func TestIntegrationServerWithoutAnswer(t *testing.T) {
+// If a server does not respond, the caller receives the responses of the others
+// and an error when the timeout has passed.
+func TestIntegrationMissingResponseIsATimeout(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
 	a, hasty := startConnectedServer(t, redisadapter.Options{URL: r.url()}), startConnectedServer(t, redisadapter.Options{URL: r.url(), RequestsTimeout: 100 * time.Millisecond})
@@ -269,7 +269,7 @@ func TestIntegrationServerWithoutAnswer(t *testing.T) {
 	b.io.OnServerSideEvent("ask", func(e *socketio.ServerEvent) {
 		_ = e.Ack("b")
 		_ = e.Ack("again")
-		_ = b.io.ServerSideEmit("answered") // behind the answer, on the same way
+		_ = b.io.ServerSideEmit("answered") // arrives after the response
 	})
 	answers, err := a.io.ServerSideEmitWithAck(ctx, "ask")
 	if !errors.Is(err, socketio.ErrTimeout) || len(answers) != 1 || string(answers[0].JSON()) != `["b"]` {
@@ -281,8 +281,8 @@ func TestIntegrationServerWithoutAnswer(t *testing.T) {
 	}
 }
 
-// A handler that panics or ends its goroutine costs nothing but itself.
-func TestIntegrationHandlersThatEnd(t *testing.T) {
+// A handler that panics or ends its goroutine does not affect later events.
+func TestIntegrationFailedHandlersDoNotStopTheQueue(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
 	a, b := startConnectedServer(t, redisadapter.Options{URL: r.url()}), startConnectedServer(t, redisadapter.Options{URL: r.url()})
@@ -293,17 +293,17 @@ func TestIntegrationHandlersThatEnd(t *testing.T) {
 		}
 		runtime.Goexit()
 	})
-	heard := b.recordEvents("/", "good")
+	events := b.recordEvents("/", "good")
 	for i := range 10 {
 		_ = a.io.ServerSideEmit("bad", []string{"panic", "goexit"}[i%2])
 		_ = a.io.ServerSideEmit("good", i)
 	}
 	for i := range 10 {
-		expect(t, heard, fmt.Sprintf("[%d]", i))
+		expectEvent(t, events, fmt.Sprintf("[%d]", i))
 	}
 }
 
-func TestIntegrationNamespacesAreApart(t *testing.T) {
+func TestIntegrationNamespacesAreIsolated(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
 	a, b := startConnectedServer(t, redisadapter.Options{URL: r.url(), Key: "k"}), startConnectedServer(t, redisadapter.Options{URL: r.url(), Key: "k"})
@@ -312,12 +312,12 @@ func TestIntegrationNamespacesAreApart(t *testing.T) {
 		b.io.Of(nsp)
 		a.awaitServerCount(nsp, 2)
 		b.awaitServerCount(nsp, 2)
-		heard := b.recordEvents(nsp, "hello")
+		events := b.recordEvents(nsp, "hello")
 		_ = a.io.Of(nsp).ServerSideEmit("hello", nsp)
-		expect(t, heard, `["`+nsp+`"]`)
+		expectEvent(t, events, `["`+nsp+`"]`)
 	}
 	other.awaitServerCount("/", 1)
-	// One that is closed is not counted any more.
+	// A closed namespace is no longer counted.
 	if err := b.io.Of("/ab").Adapter().Close(); err != nil {
 		t.Error(err)
 	}
@@ -325,57 +325,55 @@ func TestIntegrationNamespacesAreApart(t *testing.T) {
 	a.awaitServerCount("/a", 2)
 }
 
-// TestIntegrationANamespaceMadeAnew: the end of a namespace's adapter takes
-// nothing from the adapter of the next one of that name, which may be there
-// before it.
-func TestIntegrationANamespaceMadeAnew(t *testing.T) {
+// A namespace may be recreated before its previous adapter is closed.
+func TestIntegrationCloseSparesTheNextAdapterOfANamespace(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
 	a, b := startConnectedServer(t, redisadapter.Options{URL: r.url()}), startConnectedServer(t, redisadapter.Options{URL: r.url()})
 	old := b.io.Of("/n").Adapter()
-	heard := b.recordEvents("/n", "hello")
+	events := b.recordEvents("/n", "hello")
 	a.awaitServerCount("/n", 2)
-	b.redis.Adapter(b.io.Of("/n")) // as the server does when it makes one
+	b.redis.Adapter(b.io.Of("/n")) // as the server does for a new namespace
 	if err := old.Close(); err != nil {
 		t.Error(err)
 	}
 	b.recordEvents("/later", "hello")
-	a.awaitServerCount("/later", 2) // by then the subscriptions are what they are going to be
+	a.awaitServerCount("/later", 2) // by then all subscriptions are up to date
 	a.awaitServerCount("/n", 2)
 	_ = a.io.Of("/n").ServerSideEmit("hello", 1)
-	expect(t, heard, `[1]`)
+	expectEvent(t, events, `[1]`)
 }
 
-func TestIntegrationRedisAway(t *testing.T) {
+func TestIntegrationReconnectsAfterRedisRestarts(t *testing.T) {
 	t.Parallel()
 	r := newRedis(t)
 	a, b := startServer(t, redisadapter.Options{URL: r.url()}), startServer(t, redisadapter.Options{URL: r.url()})
 	if err := a.redis.Err(); err == nil {
-		t.Error("Err = nil before there is a Redis")
+		t.Error("Err = nil before Redis has started")
 	}
 	r.start()
 	for round := range 3 {
 		a.awaitConnected()
 		b.awaitConnected()
 		a.awaitServerCount("/", 2)
-		heard := b.recordEvents("/", fmt.Sprint("hello", round))
+		events := b.recordEvents("/", fmt.Sprint("hello", round))
 		_ = a.io.ServerSideEmit(fmt.Sprint("hello", round), round)
-		expect(t, heard, fmt.Sprintf("[%d]", round))
+		expectEvent(t, events, fmt.Sprintf("[%d]", round))
 		if round == 2 {
 			break
 		}
 		r.kill()
 		eventually(t, "loss", func() bool { return a.redis.Err() != nil && b.redis.Err() != nil })
 		if n, err := a.io.ServerCount(t.Context()); err == nil {
-			t.Errorf("ServerCount = %d while Redis is away, want an error", n)
+			t.Errorf("ServerCount = %d without Redis, want an error", n)
 		}
 		if _, err := a.io.FetchSockets(t.Context()); err == nil {
-			t.Error("FetchSockets succeeded while Redis is away")
+			t.Error("FetchSockets succeeded without Redis")
 		}
 		if local, err := a.io.Local().FetchSockets(t.Context()); err != nil || len(local) != 0 {
 			t.Errorf("Local().FetchSockets = %v, %v", local, err)
 		}
-		if err := a.io.Emit("e", "into the void"); err != nil {
+		if err := a.io.Emit("e", "not published"); err != nil {
 			t.Errorf("Emit = %v", err)
 		}
 		r.start()
@@ -383,7 +381,7 @@ func TestIntegrationRedisAway(t *testing.T) {
 	a.stopAndWait()
 	b.stopAndWait()
 	for _, s := range []*server{a, b} {
-		// Found, lost, found, lost, found; nothing twice.
+		// Connected, lost, connected, lost, connected; no state twice in a row.
 		if len(s.states) != 5 {
 			t.Fatalf("states %v, want 5", s.states)
 		}
@@ -395,38 +393,37 @@ func TestIntegrationRedisAway(t *testing.T) {
 	}
 }
 
-// A Redis that stands still is one that is away.
-func TestIntegrationRedisHangs(t *testing.T) {
+func TestIntegrationUnresponsiveRedisIsDisconnected(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
 	a, b := startConnectedServer(t, redisadapter.Options{URL: r.url(), QueueBytes: 100_000}), startConnectedServer(t, redisadapter.Options{URL: r.url()})
 	a.awaitServerCount("/", 2)
-	heard := b.recordEvents("/", "hello")
+	events := b.recordEvents("/", "hello")
 	r.signal(syscall.SIGSTOP)
 	began := time.Now()
 	for i := range 10_000 {
 		_ = a.io.ServerSideEmit("flood", i, "............................................................")
 	}
 	if took := time.Since(began); took > testTimeout/2 {
-		t.Errorf("publishing took %v while Redis stood still", took)
+		t.Errorf("publishing took %v while Redis did not respond", took)
 	}
 	if s := a.redis.Stats(); s.QueuedBytes > 100_000 || s.Dropped == 0 {
-		t.Errorf("Stats = %+v, want a queue below 100 000 bytes and losses", s)
+		t.Errorf("Stats = %+v, want a queue below 100 000 bytes and dropped publications", s)
 	}
 	eventually(t, "loss", func() bool { return a.redis.Err() != nil })
 	r.signal(syscall.SIGCONT)
 	a.awaitServerCount("/", 2)
 	b.awaitConnected()
 	_ = a.io.ServerSideEmit("hello", 1)
-	expect(t, heard, "[1]")
+	expectEvent(t, events, "[1]")
 }
 
-func TestIntegrationMalformedMessages(t *testing.T) {
+func TestIntegrationMalformedMessagesAreDroppedAndCounted(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
 	a, b := startConnectedServer(t, redisadapter.Options{URL: r.url(), MaxMessage: 1 << 20}), startConnectedServer(t, redisadapter.Options{URL: r.url()})
 	a.awaitServerCount("/", 2)
-	heard := a.recordEvents("/", "hello")
+	events := a.recordEvents("/", "hello")
 	c := r.client()
 	bad := redisadapter.Malformed()
 	bad["too large"] = make([]byte, 1<<20+1)
@@ -439,23 +436,22 @@ func TestIntegrationMalformedMessages(t *testing.T) {
 		}
 		eventually(t, "drops of "+name, func() bool { return a.redis.Stats().Malformed == before+3 })
 	}
-	_ = b.io.ServerSideEmit("hello", "still there")
-	expect(t, heard, `["still there"]`)
+	_ = b.io.ServerSideEmit("hello", "after malformed messages")
+	expectEvent(t, events, `["after malformed messages"]`)
 	a.awaitServerCount("/", 2)
 }
 
-// Who leaves is not counted from then on, and what it said last arrives.
-func TestIntegrationLeaving(t *testing.T) {
+func TestIntegrationRunPublishesAndUnsubscribesAtTheEnd(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
 	a, b := startConnectedServer(t, redisadapter.Options{URL: r.url()}), startConnectedServer(t, redisadapter.Options{URL: r.url()})
 	a.awaitServerCount("/", 2)
-	heard := b.recordEvents("/", "bye")
+	events := b.recordEvents("/", "bye")
 	_ = a.io.ServerSideEmit("bye")
 	a.stopAndWait()
-	expect(t, heard, "[]")
+	expectEvent(t, events, "[]")
 	if n, err := b.io.ServerCount(t.Context()); n != 1 || err != nil {
-		t.Errorf("ServerCount = %d, %v after the other has left, want 1", n, err)
+		t.Errorf("ServerCount = %d, %v after the other has ended, want 1", n, err)
 	}
 	if err := a.io.Emit("e"); err != nil {
 		t.Errorf("Emit = %v after the end", err)
@@ -465,8 +461,7 @@ func TestIntegrationLeaving(t *testing.T) {
 	}
 }
 
-// Answers may go to a channel that the asking server alone hears.
-func TestIntegrationSpecificResponses(t *testing.T) {
+func TestIntegrationSpecificResponsesUseThePrivateChannel(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
 	a, b := startConnectedServer(t, redisadapter.Options{URL: r.url()}), startConnectedServer(t, redisadapter.Options{URL: r.url(), SpecificResponses: true})
@@ -491,10 +486,10 @@ func TestIntegrationSpecificResponses(t *testing.T) {
 		select {
 		case channel := <-answers:
 			if specific := len(channel) == len(general+"abcdef#"); specific != (i < 2) || !specific && channel != general {
-				t.Errorf("answer %d came on %s", i, channel)
+				t.Errorf("response %d arrived on %s", i, channel)
 			}
 		case <-time.After(testTimeout):
-			t.Fatal("an answer is missing")
+			t.Fatal("a response is missing")
 		}
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"smart-factory-backend/app/socketio/redisadapter"
 )
 
-// nobody is a port that nobody listens at.
+// unreachable is the URL of a port where nothing listens.
 const unreachable = "redis://127.0.0.1:1"
 
-func TestOptions(t *testing.T) {
+func TestNewRejectsInvalidOptions(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]redisadapter.Options{
 		"no URL":           {},
@@ -26,12 +26,12 @@ func TestOptions(t *testing.T) {
 		if r, err := redisadapter.New(o); err == nil || r != nil {
 			t.Errorf("%s: New = %v, %v, want an error", name, r, err)
 		} else if strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: the error tells the password: %v", name, err)
+			t.Errorf("%s: the error contains the password: %v", name, err)
 		}
 	}
 }
 
-func TestRunEndsAtOnce(t *testing.T) {
+func TestRunEndsWithItsContextAndRunsOnce(t *testing.T) {
 	t.Parallel()
 	r, err := redisadapter.New(redisadapter.Options{URL: unreachable})
 	if err != nil {
@@ -47,8 +47,8 @@ func TestRunEndsAtOnce(t *testing.T) {
 	}
 }
 
-// Without Redis a server works as a single one, whether Run runs or not.
-func TestWithoutRedis(t *testing.T) {
+// The server must work as a single one before, during and after Run.
+func TestServerWorksWithoutRedis(t *testing.T) {
 	t.Parallel()
 	r, err := redisadapter.New(redisadapter.Options{URL: unreachable, QueueBytes: 10_000})
 	if err != nil {
@@ -79,7 +79,7 @@ func TestWithoutRedis(t *testing.T) {
 			t.Error("ServerSideEmitWithAck succeeded")
 		}
 		if took := time.Since(began); took > 10*time.Second {
-			t.Errorf("all that took %v", took)
+			t.Errorf("the calls took %v without Redis", took)
 		}
 		if s := r.Stats(); s.Connected || s.QueuedBytes > 10_000 || s.Dropped == 0 || r.Err() == nil {
 			t.Errorf("Stats = %+v, Err = %v", s, r.Err())

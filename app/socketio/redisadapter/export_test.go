@@ -2,7 +2,7 @@ package redisadapter
 
 import "maps"
 
-// Malformed are the messages that no server may be harmed by.
+// Malformed returns messages that a server must drop.
 func Malformed() map[string][]byte {
 	list := invalidBroadcasts()
 	maps.Copy(list, malformedMessages())

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// allocated returns how many bytes f allocates, about.
+// allocated returns roughly how many bytes f allocates.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -48,8 +48,8 @@ var jsonSeeds = []string{
 	`{"requestId":"a","rooms":["x"]}`, `{}`, `{"type":"5"}`, `{"type":5,"opts":{"rooms":3}}`, `{"type":5,"opts":null}`,
 }
 
-// FuzzMessagePack: whatever comes, the answer is JSON that says the same when it
-// is packed and unpacked again, or an error, and costs memory in proportion.
+// FuzzMessagePack checks that any input is rejected, or converted to valid JSON that
+// survives a round trip, with memory in proportion to the input.
 func FuzzMessagePack(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
@@ -61,12 +61,12 @@ func FuzzMessagePack(f *testing.F) {
 		}
 		if err != nil {
 			if !errors.Is(err, errMalformed) {
-				t.Errorf("toJSON: %v is no malformed message", err)
+				t.Errorf("toJSON: %v does not wrap errMalformed", err)
 			}
 			return
 		}
 		if !json.Valid(text) {
-			t.Fatalf("toJSON(%x) = %s is no JSON", in, text)
+			t.Fatalf("toJSON(%x) = %s is not JSON", in, text)
 		}
 		if len(attachments) > 0 && bytes.Contains(in, []byte("_placeholder")) {
 			return // may refer to a binary twice
@@ -86,7 +86,7 @@ func FuzzMessagePack(f *testing.F) {
 	})
 }
 
-// FuzzJSON: all JSON can be packed and comes back as what it says.
+// FuzzJSON checks that JSON survives a round trip through MessagePack.
 func FuzzJSON(f *testing.F) {
 	for _, s := range jsonSeeds {
 		f.Add([]byte(s))
@@ -110,7 +110,7 @@ func FuzzBroadcast(f *testing.F) {
 		m, err := decodeBroadcast(in)
 		if err != nil {
 			if !errors.Is(err, errMalformed) {
-				t.Errorf("decodeBroadcast: %v is no malformed message", err)
+				t.Errorf("decodeBroadcast: %v does not wrap errMalformed", err)
 			}
 			return
 		}
@@ -131,7 +131,7 @@ func FuzzRequest(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if _, err := decodeRequest(in); err != nil && !errors.Is(err, errMalformed) {
-			t.Errorf("decodeRequest: %v is no malformed message", err)
+			t.Errorf("decodeRequest: %v does not wrap errMalformed", err)
 		}
 	})
 }
@@ -140,7 +140,7 @@ func FuzzResponse(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if _, err := decodeResponse(in); err != nil && !errors.Is(err, errMalformed) {
-			t.Errorf("decodeResponse: %v is no malformed message", err)
+			t.Errorf("decodeResponse: %v does not wrap errMalformed", err)
 		}
 	})
 }

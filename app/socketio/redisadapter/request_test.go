@@ -35,7 +35,7 @@ func TestDecodeRequest(t *testing.T) {
 	}
 }
 
-func TestBroadcastRequest(t *testing.T) {
+func TestBroadcastRequestRoundTrip(t *testing.T) {
 	t.Parallel()
 	e := event{nsp: "/", data: []byte(`["q",{"_placeholder":true,"num":0}]`), attachments: [][]byte{{9}}}
 	b, err := encodeBroadcastRequest("u", "i", e, target{Rooms: roomList{"r"}}, flags{timeout: 500 * time.Millisecond})
@@ -52,7 +52,7 @@ func TestBroadcastRequest(t *testing.T) {
 	}
 }
 
-func TestMalformedRequests(t *testing.T) {
+func TestDecodeRequestRejectsMalformedMessages(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		`{`, `{}`, `{"type":5}`, `{"type":5,"requestId":"i"}`, `{"type":"5","requestId":"i","opts":{}}`, `{"type":99}`, `{"type":-1}`, `{"type":8}`,
@@ -97,7 +97,7 @@ func TestDecodeResponse(t *testing.T) {
 	}
 }
 
-func TestAck(t *testing.T) {
+func TestAckRoundTrip(t *testing.T) {
 	t.Parallel()
 	b, err := encodeAck("i", []byte(`{"a":{"_placeholder":true,"num":0}}`), [][]byte{{7}})
 	if err != nil {
@@ -120,7 +120,7 @@ func TestAck(t *testing.T) {
 	}
 }
 
-func TestListsAreNeverNull(t *testing.T) {
+func TestNilListsAreEncodedAsEmptyLists(t *testing.T) {
 	t.Parallel()
 	b, err := json.Marshal(target{})
 	if want := `{"rooms":[],"except":[]}`; err != nil || string(b) != want {

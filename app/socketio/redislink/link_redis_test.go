@@ -108,10 +108,7 @@ func TestIntegrationSubscriptionsSurviveReconnections(t *testing.T) {
 	l.SubscribePattern("p*", func(channel, message string) { got <- "pattern " + channel + " " + message })
 	for range 2 {
 		awaitConnected(t, states)
-		for {
-			if slices.Contains(receive(t, confirmed), "exact") {
-				break
-			}
+		for !slices.Contains(receive(t, confirmed), "exact") {
 		}
 		if n, err := l.Subscribers(t.Context(), "exact", "nobody"); err != nil || n["exact"] != 1 || n["nobody"] != 0 {
 			t.Errorf("Subscribers = %v, %v, want 1 for exact", n, err)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestQueueKeepsOrderWithinABatch(t *testing.T) {
+func TestQueueKeepsTheOrder(t *testing.T) {
 	t.Parallel()
 	q, now := newQueue(1<<20, time.Minute), time.Now()
 	for i := range 5 {
@@ -28,11 +28,11 @@ func TestQueueKeepsOrderWithinABatch(t *testing.T) {
 	select {
 	case <-q.wake:
 	default:
-		t.Error("nobody was woken")
+		t.Error("put did not notify")
 	}
 }
 
-func TestQueueTakesOneHoweverLarge(t *testing.T) {
+func TestTakeReturnsOneOfAnySize(t *testing.T) {
 	t.Parallel()
 	q, now := newQueue(1<<20, time.Minute), time.Now()
 	for range 2 {
@@ -43,7 +43,7 @@ func TestQueueTakesOneHoweverLarge(t *testing.T) {
 	}
 }
 
-func TestQueueIsBounded(t *testing.T) {
+func TestFullQueueDropsTheOldest(t *testing.T) {
 	t.Parallel()
 	q, now := newQueue(10_000, time.Minute), time.Now()
 	for i := range 1000 {
@@ -55,28 +55,28 @@ func TestQueueIsBounded(t *testing.T) {
 	}
 	batch := q.take(1000, 1<<20, now)
 	if n := len(batch); uint64(n)+dropped != 1000 || batch[n-1].message != fmt.Sprintf("%0100d", 999) {
-		t.Errorf("%d are left, want the newest of them, up to 999", n)
+		t.Errorf("%d are left, want the newest, up to 999", n)
 	}
 	q.put(publication{message: strings.Repeat("x", 20_000), at: now})
 	if queued, after := q.stats(); queued != 0 || after != dropped+1 {
-		t.Errorf("one that never fits: %d bytes wait, %d dropped, want 0 and %d", queued, after, dropped+1)
+		t.Errorf("a publication larger than the queue: %d bytes wait, %d dropped, want 0 and %d", queued, after, dropped+1)
 	}
 }
 
-func TestQueueForgetsWhatIsOld(t *testing.T) {
+func TestExpiredPublicationsAreDropped(t *testing.T) {
 	t.Parallel()
 	q, now := newQueue(1<<20, time.Second), time.Now()
 	q.put(publication{message: "old", at: now.Add(-2 * time.Second)})
 	q.put(publication{message: "new", at: now})
 	if batch := q.take(10, 1<<20, now); len(batch) != 1 || batch[0].message != "new" {
-		t.Errorf("take = %v, want the new one alone", batch)
+		t.Errorf("take = %v, want the new one only", batch)
 	}
 	if _, dropped := q.stats(); dropped != 1 {
 		t.Errorf("%d dropped, want 1", dropped)
 	}
 }
 
-func TestQueueClosed(t *testing.T) {
+func TestClosedQueueDropsEverything(t *testing.T) {
 	t.Parallel()
 	q := newQueue(1<<20, time.Second)
 	q.put(publication{message: "a", at: time.Now()})
