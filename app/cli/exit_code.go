@@ -50,6 +50,6 @@ func exitCode(ctx context.Context, p process, name string, err error) int {
 		}
 		return exitFailure
 	}
-	_, _ = fmt.Fprintf(p.stderr, "See %s.\n", strings.TrimSpace(program+" help "+name))
+	_, _ = fmt.Fprintf(p.stderr, "See %s.\n", strings.TrimSpace(program+" help "+strings.TrimPrefix(name, "help")))
 	return exitUsage
 }
