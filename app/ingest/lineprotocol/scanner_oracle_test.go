@@ -17,10 +17,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The oracle is InfluxData's own decoder. Three things are ours on purpose,
-// and the comparison steps around them: an open quote spoils one line and not
-// the rest of the input, a comment may hold any character, and a number is
-// spelt as the grammar says, without Go's 0x and its underscores.
+// The oracle is InfluxData's decoder. The comparison excludes three intended
+// differences: an open quote makes one line invalid and not the rest of the
+// input, a comment may hold any character, and a number has no Go-specific
+// spelling with 0x or underscores.
 
 // point is a line as both readers see it; a bad one has nothing in it.
 type point struct {
