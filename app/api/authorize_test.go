@@ -131,15 +131,15 @@ func TestConnectionOverLimitServesProbesOnly(t *testing.T) {
 
 func TestCORSHeaders(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, func(o *api.Options, _ *testServer) { o.AllowedOrigins = []string{"https://wall.example"} })
+	p := startServer(t, func(o *api.Options, _ *testServer) { o.AllowedOrigins = []string{"https://dashboard.example"} })
 	const allow = "Access-Control-Allow-Origin"
-	if a := p.get(t, "/api/v1/latest", "Origin: https://wall.example"); a.header[allow] != "https://wall.example" || a.header["Vary"] != "Origin" {
+	if a := p.get(t, "/api/v1/latest", "Origin: https://dashboard.example"); a.header[allow] != "https://dashboard.example" || a.header["Vary"] != "Origin" {
 		t.Errorf("allowed origin: %+v", a.header)
 	}
 	if a := p.get(t, "/api/v1/latest", "Origin: https://evil.example"); a.header[allow] != "" {
 		t.Errorf("another origin: %+v", a.header)
 	}
-	a := p.do(t, "OPTIONS", "/api/v1/telemetry", "", "Origin: https://wall.example", "Access-Control-Request-Method: POST")
+	a := p.do(t, "OPTIONS", "/api/v1/telemetry", "", "Origin: https://dashboard.example", "Access-Control-Request-Method: POST")
 	if a.status != 204 || !strings.Contains(a.header["Access-Control-Allow-Methods"], "POST") {
 		t.Errorf("preflight = %+v", a)
 	}

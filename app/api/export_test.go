@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// SetRateInterval has each client address wait so long for its next request, however slow
-// the machine is; the burst stays as it was.
+// SetRateInterval sets the time between two requests of a client address, so that
+// a test does not depend on the speed of the machine. The burst is unchanged.
 func SetRateInterval(a *API, wait time.Duration) {
 	burst := a.addressLimiter.tolerance / a.addressLimiter.interval
 	a.addressLimiter.interval, a.addressLimiter.tolerance = wait, burst*wait
 }
 
-// SetHistoryWait has requests for history wait so long for their turn.
+// SetHistoryWait sets how long requests for history wait for memory.
 func SetHistoryWait(a *API, wait time.Duration) { a.historyBudget.maxWait = wait }
 
-// RateLimiter is the limit of a rate, for times of the caller's.
+// RateLimiter is a rate limiter of addresses.
 type RateLimiter struct{ *rateLimiter[netip.Addr] }
 
-// NewRateLimiter is newLimiter.
+// NewRateLimiter is newRateLimiter.
 func NewRateLimiter(rate, burst int) RateLimiter {
 	return RateLimiter{newRateLimiter[netip.Addr](rate, burst)}
 }
 
-// Reserve is take.
+// Reserve is reserve.
 func (l RateLimiter) Reserve(key netip.Addr, now time.Duration) time.Duration {
 	return l.reserve(key, now)
 }

@@ -24,10 +24,10 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 )
 
-// testTimeout is longer than anything takes that works.
+// testTimeout is longer than any step of a passing test takes.
 const testTimeout = time.Minute
 
-// testServer serves the API in memory, as a worker would.
+// testServer serves an API on an in-memory listener. It is the API's Runtime.
 type testServer struct {
 	api       *api.API
 	store     factory.Store
@@ -55,7 +55,8 @@ func (p *testServer) Peer(*fasthttp.RequestCtx) netip.Addr  { return p.peer }
 func (p *testServer) Workers() (running, total int)         { return 2, 2 }
 func (p *testServer) Draining() bool                        { return p.draining }
 
-// startServer serves an API; change may alter the options and the plant before.
+// startServer starts a server, which ends with the test. change may modify the
+// options and the server before the API is made; nil changes nothing.
 func startServer(t testing.TB, change func(*api.Options, *testServer)) *testServer {
 	t.Helper()
 	p := &testServer{
@@ -97,14 +98,14 @@ func startServer(t testing.TB, change func(*api.Options, *testServer)) *testServ
 	return p
 }
 
-// response is a response as a client sees it.
+// response is a response as the client receives it.
 type response struct {
 	status int
 	header map[string]string
 	body   string
 }
 
-// problem is the body of an error.
+// problem is the body of an error response.
 type problem struct {
 	Type, Title, Detail string
 	Status, Rejected    int
@@ -121,7 +122,7 @@ func (a response) problem(t testing.TB) problem {
 	return p
 }
 
-// dial connects to the plant.
+// dial returns a connection to the server, which is closed with the test.
 func (p *testServer) dial(t testing.TB) net.Conn {
 	t.Helper()
 	c, err := p.listener.Dial()
@@ -133,7 +134,7 @@ func (p *testServer) dial(t testing.TB) net.Conn {
 	return c
 }
 
-// sendRaw sends bytes as they are and reads the responses until the end.
+// sendRaw sends bytes unchanged and returns all that the server sends.
 func (p *testServer) sendRaw(t testing.TB, request string) string {
 	t.Helper()
 	c := p.dial(t)
@@ -142,7 +143,7 @@ func (p *testServer) sendRaw(t testing.TB, request string) string {
 	return string(b)
 }
 
-// do sends one request; headers are "Name: value" lines.
+// do sends a request and returns its response. headers are "Name: value" lines.
 func (p *testServer) do(t testing.TB, method, path, body string, headers ...string) response {
 	t.Helper()
 	c := p.dial(t)
@@ -184,7 +185,7 @@ func gzipped(t testing.TB, body string) string {
 	return b.String()
 }
 
-// discardLogger drops what fasthttp says of bad requests.
+// discardLogger drops the messages of fasthttp about invalid requests.
 type discardLogger struct{}
 
 func (discardLogger) Printf(string, ...any) {}

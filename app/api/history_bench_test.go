@@ -6,8 +6,8 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// BenchmarkAppendPage writes the largest page of raw points: what a sensor
-// with two decimals sends, and what fills a double.
+// BenchmarkAppendPage encodes the largest page of raw points, with values of
+// different lengths.
 func BenchmarkAppendPage(b *testing.B) {
 	for name, value := range map[string]func(i int) float64{
 		"two decimals": func(i int) float64 { return float64(2000+i%700) / 100 },

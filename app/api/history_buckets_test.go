@@ -77,7 +77,7 @@ func TestHistoryBuckets(t *testing.T) {
 	}
 }
 
-// The days on which the clock is put forward and back have 23 and 25 hours.
+// The days on which daylight saving begins and ends have 23 and 25 hours.
 func TestBucketsAcrossDaylightSaving(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, nil)
@@ -165,7 +165,7 @@ func TestHistoryDownsampled(t *testing.T) {
 	}
 }
 
-// What a machine's export holds can be posted to another server as it is.
+// The NDJSON export of a machine can be posted to another server unchanged.
 func TestNDJSONExportCanBeImported(t *testing.T) {
 	t.Parallel()
 	from, to := startServer(t, nil), startServer(t, nil)
@@ -188,7 +188,7 @@ func TestNDJSONExportCanBeImported(t *testing.T) {
 	}
 }
 
-// largeStore has a history that no memory would hold.
+// largeStore has a history of many pages.
 type largeStore struct {
 	factory.Store
 	pages int

@@ -12,13 +12,15 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// partialReader is a connection on which nothing is written ahead of its reader.
+// partialReader is a connection without buffers: the server writes only what the
+// test reads.
 type partialReader struct {
 	net.Conn
 	br *bufio.Reader
 }
 
-// startReading asks for a path and takes no more than the response's beginning.
+// startReading requests a path and reads no more than the beginning of the
+// response.
 func (p *testServer) startReading(t *testing.T, path string) partialReader {
 	t.Helper()
 	c, served := net.Pipe()
@@ -42,11 +44,11 @@ func (p *testServer) startReading(t *testing.T, path string) partialReader {
 	return a
 }
 
-// Clients that ask for much history and do not take it keep others from as
-// much, and the process from nothing else.
+// A large response that its client does not read blocks other large ones, but not
+// small ones.
 func TestHistoryMemoryHeldUntilResponseIsRead(t *testing.T) {
 	t.Parallel()
-	// One page of 50 000 points, and not a second one.
+	// Memory for one page of 50 000 points, but not for two.
 	p := startServer(t, func(o *api.Options, _ *testServer) { o.IngestMemory = 5 << 20 })
 	readings := make([]factory.Reading, 50_000)
 	for i := range readings {

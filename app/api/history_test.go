@@ -132,7 +132,7 @@ func TestInvalidQueriesAreRejected(t *testing.T) {
 			t.Errorf("GET %.60s = %d %s, want 400 with %s", query, a.status, a.body, want)
 		}
 	}
-	if a := p.get(t, "/api/v1/machines/nobody/history"); a.status != 404 {
+	if a := p.get(t, "/api/v1/machines/unknown/history"); a.status != 404 {
 		t.Errorf("history of an unknown machine = %+v, want 404", a)
 	}
 }

@@ -23,7 +23,7 @@ func (p *testServer) writeLines(t testing.TB, body string, headers ...string) re
 	}, headers...)...)
 }
 
-// influxErrorBody is the body of an error in the dialect.
+// influxErrorBody is the body of an error in InfluxDB's form.
 type influxErrorBody struct {
 	Code, Message string
 	Line          int
@@ -38,7 +38,7 @@ func (a response) influxError(t testing.TB) influxErrorBody {
 	return p
 }
 
-// storedReadings is what the plant has, one "machine/metric@ts=value" each.
+// storedReadings lists the latest readings, each as "machine/metric@ts=value".
 func (p *testServer) storedReadings(t testing.TB) string {
 	t.Helper()
 	page, err := p.store.Latest(t.Context(), factory.LatestQuery{Limit: 1 << 20})
@@ -90,7 +90,7 @@ func TestInfluxWrite(t *testing.T) {
 	}
 }
 
-// Telegraf packs while it sends, and so does not know the length before.
+// Telegraf compresses while it sends, so the length is unknown and the body chunked.
 func TestInfluxWriteChunked(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, nil)
@@ -131,7 +131,7 @@ func TestInfluxPrecision(t *testing.T) {
 	}
 }
 
-// A bad line is named, and costs nobody else anything.
+// Invalid lines are listed, and the other lines are stored.
 func TestInfluxPartialWrite(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, func(o *api.Options, p *testServer) {
@@ -177,9 +177,8 @@ func TestInfluxErrorListIsBounded(t *testing.T) {
 	}
 }
 
-// What Telegraf makes of each status is the reason for it: it keeps and
-// resends after 401, 403, 429 and 5xx, splits after 413, and drops for the
-// rest.
+// Telegraf repeats a batch after 401, 403, 429 and 5xx, splits it after 413, and
+// drops it after other errors.
 func TestInfluxErrorStatuses(t *testing.T) {
 	t.Parallel()
 	keys, err := access.Parse("edge:ingest:edge-secret,screen:read:read-secret")
@@ -270,8 +269,7 @@ func TestInfluxPingAndHealth(t *testing.T) {
 	}
 }
 
-// Each response is about its own request's errors, however many are responseed at
-// the same time.
+// Concurrent responses list the errors of their own requests only.
 func TestConcurrentErrorsAreNotShared(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, nil)

@@ -33,7 +33,7 @@ func (stubRuntime) Peer(*fasthttp.RequestCtx) netip.Addr                       {
 func (stubRuntime) Workers() (running, total int)                              { return 1, 1 }
 func (stubRuntime) Draining() bool                                             { return false }
 
-// acceptingStore takes all readings and keeps none.
+// acceptingStore accepts all readings and stores none.
 type acceptingStore struct{ factory.Store }
 
 func (acceptingStore) Append(_ context.Context, readings []factory.Reading) (factory.AppendResult, error) {
@@ -42,7 +42,7 @@ func (acceptingStore) Append(_ context.Context, readings []factory.Reading) (fac
 
 const (
 	benchPoints = 1000
-	// benchTimestamp stands in the bodies where each request has its own time.
+	// benchTimestamp is the placeholder for the timestamp of a request.
 	benchTimestamp = "1700000000000"
 )
 
@@ -85,7 +85,7 @@ func benchAPI(b *testing.B, store factory.Store) *api.API {
 	return api
 }
 
-// processCPUTime is the CPU time that the process has used.
+// processCPUTime returns the CPU time that the process has used.
 func processCPUTime(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage
@@ -95,8 +95,8 @@ func processCPUTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkIngest sends 1000 readings a request in each dialect through the
-// handler: decoding alone, and until they are on the disk.
+// BenchmarkIngest measures requests of 1000 readings in each format: "decode"
+// without a store, "durable" with a commit to disk.
 func BenchmarkIngest(b *testing.B) {
 	for _, d := range ingestFormats() {
 		b.Run("decode/"+d.name, func(b *testing.B) {

@@ -12,7 +12,7 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// jsonObject is a machine or a metric as a client sees it.
+// jsonObject is the body of a response.
 type jsonObject map[string]any
 
 func (a response) jsonObject(t testing.TB) jsonObject {
@@ -67,8 +67,8 @@ func TestMachineLifecycle(t *testing.T) {
 	if a := p.get(t, "/api/v1/machines/"+path); a.status != 404 {
 		t.Errorf("GET after DELETE = %+v", a)
 	}
-	if a := p.do(t, "DELETE", "/api/v1/machines/nobody", ""); a.status != 404 {
-		t.Errorf("DELETE of nobody = %+v", a)
+	if a := p.do(t, "DELETE", "/api/v1/machines/unknown", ""); a.status != 404 {
+		t.Errorf("DELETE of unknown = %+v", a)
 	}
 }
 
@@ -201,8 +201,8 @@ func TestConditionalRequests(t *testing.T) {
 	}
 }
 
-// A reading changes what a GET shows, and so its tag, but not whether a
-// description may be changed.
+// A reading changes the entity tag of its machine, but a PUT with the old tag still
+// succeeds.
 func TestEntityTagFollowsLastSeen(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, nil)
@@ -225,7 +225,7 @@ func TestListMachines(t *testing.T) {
 	}
 	p.post(t, `{"machine":"mill","values":{"a":1}}`)
 	for query, want := range map[string]int{
-		"": 26, "?site=s0": 13, "?site=s1&line=l0": 2, "?area=a": 25, "?q=press-1": 10, "?q=mill": 1, "?q=nobody": 0, "?site=": 26, "?line=l4&q=press-2": 1,
+		"": 26, "?site=s0": 13, "?site=s1&line=l0": 2, "?area=a": 25, "?q=press-1": 10, "?q=mill": 1, "?q=unknown": 0, "?site=": 26, "?line=l4&q=press-2": 1,
 	} {
 		list := p.get(t, "/api/v1/machines"+query).jsonObject(t)["machines"].([]any)
 		if len(list) != want {
@@ -291,13 +291,13 @@ func TestMetricLifecycle(t *testing.T) {
 	if len(list) != 2 || list[0].(map[string]any)["metric"] != "a" {
 		t.Errorf("metrics = %v", list)
 	}
-	for _, path := range []string{"nobody/metrics", "nobody/metrics/t", "m/metrics/nothing"} {
+	for _, path := range []string{"unknown/metrics", "unknown/metrics/t", "m/metrics/nothing"} {
 		if a := p.get(t, "/api/v1/machines/"+path); a.status != 404 {
 			t.Errorf("GET %s = %d, want 404", path, a.status)
 		}
 	}
-	if a := p.put(t, "nobody/metrics/t", `{}`); a.status != 404 {
-		t.Errorf("PUT of a metric of nobody = %+v, want 404", a)
+	if a := p.put(t, "unknown/metrics/t", `{}`); a.status != 404 {
+		t.Errorf("PUT of a metric of unknown = %+v, want 404", a)
 	}
 }
 

@@ -73,9 +73,9 @@ func TestNotReadyWhileDraining(t *testing.T) {
 	}
 }
 
-// Each of these could make a proxy in front and this server disagree on where
-// a request ends; none may be responseed as if it were two, and each is refused
-// or its connection closed.
+// A proxy in front could disagree with this server on where each of these requests
+// ends. The server must reject it and close the connection, and not serve the rest
+// as a second request.
 func TestAmbiguousRequestsAreRejected(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, nil)

@@ -15,16 +15,16 @@ func TestThingsBoardDevice(t *testing.T) {
 	tests := map[string]struct {
 		body, want string
 	}{
-		"with a time":                      {`{"ts":1700000000000,"values":{"temperature":21.5,"humidity":40}}`, "press-1/humidity@1700000000000=40 press-1/temperature@1700000000000=21.5"},
-		"an array":                         {`[{"ts":1700000000000,"values":{"a":1}},{"values":{"b":2},"ts":1700000000001}]`, "press-1/a@1700000000000=1 press-1/b@1700000000001=2"},
-		"an empty array":                   {`[]`, ""},
-		"the form of the documentation":    {`{"ts":1700000000000,"values":{"stringKey":"value1","booleanKey":true,"doubleKey":42.5,"longKey":73,"jsonKey":{"someNumber":42,"someArray":[1,2,3]}}}`, "press-1/booleanKey@1700000000000=1 press-1/doubleKey@1700000000000=42.5 press-1/longKey@1700000000000=73"},
-		"text that spells a number":        {`{"ts":1700000000000,"values":{"a":"21.5","b":"-1e3","c":"","d":"007","e":"21,5"}}`, "press-1/a@1700000000000=21.5 press-1/b@1700000000000=-1000"},
-		"false is 0":                       {`{"ts":1700000000000,"values":{"a":false}}`, "press-1/a@1700000000000=0"},
-		"nothing but text":                 {`{"ts":1700000000000,"values":{"a":"x"}}`, ""},
-		"what else stands beside ts":       {`{"ts":1700000000000,"values":{"a":1},"deviceName":"x"}`, "press-1/a@1700000000000=1"},
-		"a time as text":                   {`{"ts":"2023-11-14T22:13:20Z","values":{"a":1}}`, "press-1/a@1700000000000=1"},
-		"spaces wherever they are allowed": {" [ { \"ts\" : 1700000000000 , \"values\" : { \"a\" : 1 } } ] \n", "press-1/a@1700000000000=1"},
+		"with a time":                  {`{"ts":1700000000000,"values":{"temperature":21.5,"humidity":40}}`, "press-1/humidity@1700000000000=40 press-1/temperature@1700000000000=21.5"},
+		"an array":                     {`[{"ts":1700000000000,"values":{"a":1}},{"values":{"b":2},"ts":1700000000001}]`, "press-1/a@1700000000000=1 press-1/b@1700000000001=2"},
+		"an empty array":               {`[]`, ""},
+		"example of the documentation": {`{"ts":1700000000000,"values":{"stringKey":"value1","booleanKey":true,"doubleKey":42.5,"longKey":73,"jsonKey":{"someNumber":42,"someArray":[1,2,3]}}}`, "press-1/booleanKey@1700000000000=1 press-1/doubleKey@1700000000000=42.5 press-1/longKey@1700000000000=73"},
+		"string that spells a number":  {`{"ts":1700000000000,"values":{"a":"21.5","b":"-1e3","c":"","d":"007","e":"21,5"}}`, "press-1/a@1700000000000=21.5 press-1/b@1700000000000=-1000"},
+		"false is 0":                   {`{"ts":1700000000000,"values":{"a":false}}`, "press-1/a@1700000000000=0"},
+		"only strings":                 {`{"ts":1700000000000,"values":{"a":"x"}}`, ""},
+		"other members beside ts":      {`{"ts":1700000000000,"values":{"a":1},"deviceName":"x"}`, "press-1/a@1700000000000=1"},
+		"ISO 8601 time":                {`{"ts":"2023-11-14T22:13:20Z","values":{"a":1}}`, "press-1/a@1700000000000=1"},
+		"white space":                  {" [ { \"ts\" : 1700000000000 , \"values\" : { \"a\" : 1 } } ] \n", "press-1/a@1700000000000=1"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestThingsBoardGateway(t *testing.T) {
 	}
 }
 
-// What is refused is named; the rest is stored.
+// Invalid values are listed, and the others are stored.
 func TestThingsBoardInvalidValues(t *testing.T) {
 	t.Parallel()
 	const device, gateway = "/api/v1/m/telemetry", "/api/v1/m/gateway/telemetry"
@@ -74,17 +74,17 @@ func TestThingsBoardInvalidValues(t *testing.T) {
 		want       []string // pointer: beginning of the detail
 		stored     string
 	}{
-		"values that are none":      {device, `{"ts":1700000000000,"values":{"a":null,"b":1,"c":NaN,"d":1e999}}`, []string{"/values/a: must be a number, not null", `/values/c: "NaN" is not`, "/values/d: is outside the range"}, "m/b@1700000000000=1"},
-		"a metric twice":            {device, `[{"ts":1700000000000,"values":{"a":1,"a":2,"b":1}}]`, []string{"/0/values/a: appears more than once", "/0/values/a: appears"}, "m/b@1700000000000=1"},
-		"a time that is none":       {device, `[{"ts":1.5,"values":{"a":1}},{"ts":1700000000000,"values":{"b":1}}]`, []string{"/0/ts: must be an integer of Unix milliseconds"}, "m/b@1700000000000=1"},
-		"values that are no object": {device, `{"ts":1700000000000,"values":[1]}`, []string{"/values: must be an object"}, ""},
-		"a member twice":            {device, `{"ts":1700000000000,"ts":1700000000001,"values":{"a":1}}`, []string{"/ts: appears more than once"}, ""},
-		"an element that is none":   {device, `[1,{"ts":1700000000000,"values":{"b":1}}]`, []string{"/0: expected an object"}, "m/b@1700000000000=1"},
-		"too far ahead":             {device, `{"ts":9700000000000,"values":{"a":1}}`, []string{"/values/a: time 9700000000000 is more than"}, ""},
-		"a plain value":             {device, `{"a":null}`, []string{"/a: must be a number, not null"}, ""},
-		"a machine twice":           {gateway, `{"A":[{"ts":1700000000000,"values":{"a":1}}],"A":[{"ts":1700000000000,"values":{"a":2}}]}`, []string{"/A: appears more than once"}, "A/a@1700000000000=1"},
-		"a machine without a name":  {gateway, `{"":[{"a":1}],"B/1":[{"ts":1700000000000,"values":{"b":1,"c":null}}]}`, []string{": the name of a machine is empty", "/B~11/0/values/c: must be"}, "B/1/b@1700000000000=1"},
-		"a machine with a number":   {gateway, `{"A":1,"B":{"ts":1700000000000,"values":{"b":1}}}`, []string{"/A: expected an object or an array"}, "B/b@1700000000000=1"},
+		"invalid values":                {device, `{"ts":1700000000000,"values":{"a":null,"b":1,"c":NaN,"d":1e999}}`, []string{"/values/a: must be a number, not null", `/values/c: "NaN" is not`, "/values/d: is outside the range"}, "m/b@1700000000000=1"},
+		"repeated metric":               {device, `[{"ts":1700000000000,"values":{"a":1,"a":2,"b":1}}]`, []string{"/0/values/a: appears more than once", "/0/values/a: appears"}, "m/b@1700000000000=1"},
+		"invalid ts":                    {device, `[{"ts":1.5,"values":{"a":1}},{"ts":1700000000000,"values":{"b":1}}]`, []string{"/0/ts: must be an integer of Unix milliseconds"}, "m/b@1700000000000=1"},
+		"values that are not an object": {device, `{"ts":1700000000000,"values":[1]}`, []string{"/values: must be an object"}, ""},
+		"repeated member":               {device, `{"ts":1700000000000,"ts":1700000000001,"values":{"a":1}}`, []string{"/ts: appears more than once"}, ""},
+		"element that is not an object": {device, `[1,{"ts":1700000000000,"values":{"b":1}}]`, []string{"/0: expected an object"}, "m/b@1700000000000=1"},
+		"too far ahead":                 {device, `{"ts":9700000000000,"values":{"a":1}}`, []string{"/values/a: time 9700000000000 is more than"}, ""},
+		"a plain value":                 {device, `{"a":null}`, []string{"/a: must be a number, not null"}, ""},
+		"repeated machine":              {gateway, `{"A":[{"ts":1700000000000,"values":{"a":1}}],"A":[{"ts":1700000000000,"values":{"a":2}}]}`, []string{"/A: appears more than once"}, "A/a@1700000000000=1"},
+		"a machine without a name":      {gateway, `{"":[{"a":1}],"B/1":[{"ts":1700000000000,"values":{"b":1,"c":null}}]}`, []string{": the name of a machine is empty", "/B~11/0/values/c: must be"}, "B/1/b@1700000000000=1"},
+		"a machine with a number":       {gateway, `{"A":1,"B":{"ts":1700000000000,"values":{"b":1}}}`, []string{"/A: expected an object or an array"}, "B/b@1700000000000=1"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

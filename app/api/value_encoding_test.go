@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// shortest is how the standard library writes a number in the same form.
+// shortest formats a number in the same notation with the standard library.
 func shortest(v float64) string {
 	format := byte('f')
 	if abs := math.Abs(v); abs != 0 && (abs < 1e-6 || abs >= 1e21) {

@@ -10,8 +10,8 @@ import (
 	oracle "github.com/influxdata/line-protocol/v2/lineprotocol"
 )
 
-// telegraf is what a Telegraf that polls machines sends: 125 lines of eight
-// fields, or a line for each value.
+// telegrafLines returns what a Telegraf that polls machines sends: 125 lines of
+// eight fields, or a line for each value.
 func telegrafLines(wide bool) []byte {
 	var b bytes.Buffer
 	for i := range 125 {

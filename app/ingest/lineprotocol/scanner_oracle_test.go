@@ -22,7 +22,7 @@ import (
 // input, a comment may hold any character, and a number has no Go-specific
 // spelling with 0x or underscores.
 
-// point is a line as both readers see it; a bad one has nothing in it.
+// point is a line as either decoder reads it; an invalid one is empty.
 type point struct {
 	invalid     bool
 	measurement string
@@ -33,7 +33,7 @@ type point struct {
 
 func (p point) String() string {
 	if p.invalid {
-		return "bad"
+		return "invalid"
 	}
 	return fmt.Sprint(p.measurement, p.tags, p.fields, p.timestamp)
 }
@@ -69,8 +69,8 @@ var unescaper = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n", `\r`, "\r"
 
 func unescape(s string) string { return unescaper.Replace(s) }
 
-// theirs reads with the oracle; whole is false where ours differs on
-// purpose.
+// decodeOracle decodes input with the oracle. whole is false if the input has an
+// intended difference; points are those before it.
 func decodeOracle(input []byte) (points []point, whole bool) {
 	d := oracle.NewDecoderWithBytes(bytes.Clone(input))
 	open := false // the last point may be an open quote with bad text behind it
@@ -94,10 +94,10 @@ func decodeOracle(input []byte) (points []point, whole bool) {
 	return points, true
 }
 
-// errComment: the oracle takes offence at a comment.
+// errComment means that the oracle rejects a comment.
 var errComment = errors.New("comment")
 
-// goNumber is a number that Go reads and the grammar has not.
+// goNumber matches a number that Go parses and the format does not allow.
 var goNumber = regexp.MustCompile(`=-?(0[xX]|[0-9.][^,\s]*_)`)
 
 func oraclePoint(d *oracle.Decoder) (p point, err error) {
@@ -143,7 +143,7 @@ func oraclePoint(d *oracle.Decoder) (p point, err error) {
 	return p, nil
 }
 
-// trimZeros takes off what Sscanf reads and Sprint doesn't write.
+// trimZeros removes leading zeros, which Sscanf reads and Sprint does not write.
 func trimZeros(digits string) string {
 	sign := ""
 	if strings.HasPrefix(digits, "-") {
@@ -178,7 +178,7 @@ func oracleValue(v oracle.Value) string {
 	return fmt.Sprintf("=%d %x", kind, math.Float64bits(number))
 }
 
-// compare reads input both ways.
+// compare fails the test if the two decoders read input differently.
 func compare(t interface{ Fatalf(string, ...any) }, input []byte) {
 	if goNumber.Match(input) {
 		return
@@ -207,8 +207,8 @@ func bareCR(input []byte) bool {
 	return bytes.Count(input, []byte("\r")) > bytes.Count(input, []byte("\r\n"))
 }
 
-// Whatever the input, both readers find the same points, and the same lines
-// bad.
+// Scanner and the oracle find the same points and the same invalid lines in every
+// input.
 func FuzzScanner(f *testing.F) {
 	for _, seed := range []string{
 		"", "m f=1", "m,a=b f=1i,g=2u,h=t,i=\"x\" 5\r\n# c\n\nm f=-.5e-3", `m\,\ ,a\=\,\ =b\\ f\ \\=1,g="\"\\\n` + "\n" + `"`, "m f=9223372036854775808i\nm f=1",
@@ -224,7 +224,7 @@ func FuzzScanner(f *testing.F) {
 	})
 }
 
-// Lines put together at random, most of them good.
+// The lines are random; most of them are valid.
 func TestRandomLinesMatchTheOracle(t *testing.T) {
 	t.Parallel()
 	name := rapid.StringOfN(rapid.SampledFrom([]rune(`ab1é, =\"#`+"\t")), 1, 6, -1)
