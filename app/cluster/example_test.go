@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -14,23 +16,49 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// A server with two workers and a handler that has a bug. The bug costs the
-// request that meets it; everybody else, and the connection that was there
-// before, is served on.
-func Example() {
+// Serve is enough for a small program: it runs until ctx ends and finishes the
+// requests in flight.
+func ExampleServe() {
+	// In a program: signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM).
+	ctx, stop := context.WithCancel(context.Background())
+	handler := func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("served") }
+
+	err := cluster.Serve(ctx, "127.0.0.1:0", handler,
+		cluster.WithWorkers(2),
+		cluster.WithLogger(slog.New(slog.DiscardHandler)),
+		cluster.WithReady(func(addr net.Addr) {
+			fmt.Println(get("http://" + addr.String()))
+			stop()
+		}),
+		cluster.WithShutdown(func(context.Context) error {
+			fmt.Println("shutting down")
+			return nil
+		}))
+	fmt.Println("ended:", err)
+	// Output:
+	// 200 served
+	// shutting down
+	// ended: <nil>
+}
+
+// A Supervisor can be observed, scaled and reloaded. The handler has a bug,
+// which costs only the request that triggers it.
+func ExampleSupervisor() {
 	sup, err := cluster.New(cluster.Options{
-		Host:    "127.0.0.1", // and port 0, which lets the kernel choose one
+		Host:    "127.0.0.1", // port 0 lets the kernel choose
 		Workers: 2,
 		Handler: func(ctx *fasthttp.RequestCtx) {
 			if string(ctx.Path()) == "/bug" {
-				panic("index out of patience")
+				panic("index out of range")
 			}
 			ctx.SetBodyString("served")
 		},
-		// The package neither logs nor counts. This is where a program does.
 		Observe: func(e cluster.Event) {
-			if e, ok := e.(cluster.PanicContained); ok {
-				fmt.Printf("event: %s in %s: %v\n", e.Message(), e.Place, e.Value)
+			switch e := e.(type) {
+			case cluster.PanicContained: // count it, for instance
+				fmt.Printf("%s in %s: %v\n", e.Message(), e.Place, e.Value)
+			case cluster.WorkersScaled: // or log any event in one line
+				slog.New(slog.DiscardHandler).LogAttrs(context.Background(), e.Level(), e.Message(), slog.Any("", e))
 			}
 		},
 	})
@@ -38,22 +66,21 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	// Listen on its own is optional. It tells of a taken port before the rest
-	// of a program is set up.
+	defer func() { _ = sup.Close() }() // has an effect only if Run is not reached
+	// Listen is optional. It reports a port in use before a program does
+	// anything else.
 	if err := sup.Listen(context.Background()); err != nil {
 		fmt.Println(err)
 		return
 	}
 
-	// In a program: signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM).
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- sup.Run(ctx) }()
 	<-sup.Ready()
 
 	for _, path := range []string{"/", "/bug", "/"} {
-		status, body := ask("http://" + sup.Addr().String() + path)
-		fmt.Println(path, status, body)
+		fmt.Println(path, get("http://"+sup.Addr().String()+path))
 	}
 	if now, capped, err := sup.Scale(1); err == nil {
 		fmt.Printf("scaled to %d, capped: %v\n", now, capped)
@@ -62,11 +89,11 @@ func Example() {
 		fmt.Println("recycled by reload:", recycled)
 	}
 
-	stop() // requests in flight are finished, nobody is reset
+	stop()
 	fmt.Println("ended:", <-ended)
 	// Output:
 	// / 200 served
-	// event: panic contained in handler: index out of patience
+	// panic contained in handler: index out of range
 	// /bug 500 Internal Server Error
 	// / 200 served
 	// scaled to 1, capped: false
@@ -74,53 +101,41 @@ func Example() {
 	// ended: <nil>
 }
 
-// A response that is written as it comes about. If write fails or panics half
-// way, the client sees a body that is cut, not one that looks complete.
+// StreamBody writes a response while it is produced. If the function fails or
+// panics, the client sees a truncated body, not a complete one.
 func ExampleStreamBody() {
-	sup, err := cluster.New(cluster.Options{
-		Host: "127.0.0.1",
-		Handler: func(ctx *fasthttp.RequestCtx) {
-			cluster.StreamBody(ctx, func(w *bufio.Writer) error {
-				for i := range 3 {
-					if _, err := fmt.Fprintf(w, "row %d\n", i); err != nil {
-						return err // the client is gone
-					}
-				}
-				return nil
-			})
-		},
-	})
-	if err == nil {
-		err = sup.Listen(context.Background())
-	}
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error)
-	go func() { ended <- sup.Run(ctx) }()
-
-	_, body := ask("http://" + sup.Addr().String())
-	fmt.Println(body)
-	stop()
-	if err := <-ended; err != nil {
+	handler := func(ctx *fasthttp.RequestCtx) {
+		cluster.StreamBody(ctx, func(w *bufio.Writer) error {
+			for i := range 3 {
+				if _, err := fmt.Fprintf(w, "row %d\n", i); err != nil {
+					return err // the client has disconnected
+				}
+			}
+			return nil
+		})
+	}
+	err := cluster.Serve(ctx, "127.0.0.1:0", handler, cluster.WithReady(func(addr net.Addr) {
+		fmt.Println(get("http://" + addr.String()))
+		stop()
+	}))
+	if err != nil {
 		fmt.Println(err)
 	}
 	// Output:
-	// row 0
+	// 200 row 0
 	// row 1
 	// row 2
 }
 
-// ask gets a URL on a connection of its own.
-func ask(url string) (status int, body string) {
+// get requests a URL on a new connection and returns the status and the body.
+func get(url string) string {
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Get(url)
 	if err != nil {
-		return 0, err.Error()
+		return err.Error()
 	}
 	defer func() { _ = resp.Body.Close() }()
-	b, _ := io.ReadAll(resp.Body)
-	return resp.StatusCode, strings.TrimSpace(string(b))
+	body, _ := io.ReadAll(resp.Body)
+	return fmt.Sprint(resp.StatusCode, " ", strings.TrimSpace(string(body)))
 }

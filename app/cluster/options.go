@@ -27,7 +27,8 @@ type Options struct {
 	// ConfigureServer, if set, configures the fasthttp server of each
 	// generation before it serves: limits, timeouts, the error handler.
 	// Handler, Concurrency, MaxConnsPerIP and KeepHijackedConns are
-	// overwritten; ConnState is called after the worker's own.
+	// overwritten; ConnState is called after the worker's own. It must not call
+	// the Supervisor.
 	ConfigureServer func(*fasthttp.Server)
 
 	// TLS, if set, makes every connection a TLS connection. Use its

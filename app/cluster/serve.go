@@ -29,6 +29,7 @@ func WithWorkers(n int) Option { return func(o *serveOptions) { o.Workers = n } 
 func WithLogger(log *slog.Logger) Option { return func(o *serveOptions) { o.log = log } }
 
 // WithReady calls f with the address once every worker accepts connections.
+// Serve waits for f.
 func WithReady(f func(net.Addr)) Option { return func(o *serveOptions) { o.ready = f } }
 
 // WithShutdown calls f when ctx has ended, before the workers stop accepting

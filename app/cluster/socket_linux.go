@@ -12,20 +12,20 @@ import (
 )
 
 // socket is one listening socket. It stays open until shutdown, whichever
-// worker accepts on it: closing it would reset the connections that the kernel
-// has already accepted on our behalf.
+// worker accepts on it: closing it would reset the connections in its accept
+// queue.
 type socket struct {
 	fd int
-	// inherited sockets belong to somebody else as well: neither filtered nor
-	// emptied at shutdown.
+	// inherited sockets are shared with other processes. They are neither
+	// filtered nor emptied.
 	inherited bool
-	// spare is the duplicate that the next accept loop will use, -1 for none.
-	// It is made ahead, so that a worker can be replaced while the process is
-	// out of file descriptors.
+	// spare is the duplicate for the next accept loop; -1 for none. It is made
+	// in advance, so that a worker can be replaced when the process has run out
+	// of file descriptors.
 	spare int
 }
 
-// openSockets opens n sockets on one address, under cover of a claim to it.
+// openSockets claims an address and opens n sockets on it.
 func openSockets(ctx context.Context, host string, port, n int) ([]*socket, error) {
 	addr, err := resolve(ctx, host, port)
 	if err != nil {
@@ -54,8 +54,8 @@ func closeSockets(sockets []*socket) {
 	}
 }
 
-// resolve gives the address to bind. An empty host is the IPv6 wildcard, which
-// takes IPv4 as well, or the IPv4 one where there is no IPv6.
+// resolve returns the address to bind. For an empty host it is the IPv6
+// wildcard, which includes IPv4, or the IPv4 one on a host without IPv6.
 func resolve(ctx context.Context, host string, port int) (netip.AddrPort, error) {
 	if host == "" {
 		ip := netip.IPv6Unspecified()
@@ -73,18 +73,18 @@ func resolve(ctx context.Context, host string, port int) (netip.AddrPort, error)
 	return netip.AddrPortFrom(addr[0].Unmap(), uint16(port)), nil
 }
 
-// claim takes an address for siblings of the socket that it returns. That one
-// listens without SO_REUSEPORT, so that the kernel refuses when anybody else
-// listens, and anybody who would listen; it allows siblings only then. Of two
-// that claim at the same time, one at most gets through listen. It takes no
-// connection itself and is to be closed once the siblings listen.
+// claimAddress makes sure that no other socket listens on an address. The
+// socket that it returns listens without SO_REUSEPORT: that fails if another
+// one listens, and makes others fail. Only then does it allow siblings. If two
+// processes claim the address at the same time, at most one gets through
+// listen. The socket accepts no connections. Close it once siblings listen.
 func claimAddress(host string, addr netip.AddrPort) (*socket, error) {
 	fd, err := newSocket(addr, host == "")
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
 	s := &socket{fd: fd, spare: -1}
-	_ = s.dropAll() // where the kernel refuses it, a very early client is reset
+	_ = s.dropAll() // if the kernel refuses, a client that connects now is reset
 	if err := unix.Bind(fd, sockaddr(addr)); err != nil {
 		s.close()
 		return nil, bindError(host, addr, err)
@@ -100,7 +100,7 @@ func claimAddress(host string, addr netip.AddrPort) (*socket, error) {
 	return s, nil
 }
 
-// sibling opens another socket on the address that s listens on.
+// openSibling opens another socket on the address that s listens on.
 func (s *socket) openSibling() (*socket, error) {
 	addr, err := s.addr()
 	if err != nil {
@@ -128,8 +128,8 @@ func (s *socket) openSibling() (*socket, error) {
 	return sib, nil
 }
 
-// newSocket makes a TCP socket. Multipath TCP is left out on purpose: filters
-// fail on such sockets. What is set here is inherited by every connection.
+// newSocket returns a TCP socket. It is not a multipath TCP socket because
+// filters fail on those. Every connection inherits its options.
 func newSocket(addr netip.AddrPort, dual bool) (int, error) {
 	family := unix.AF_INET
 	if addr.Addr().Is6() {
@@ -175,7 +175,8 @@ func setConnOptions(fd int) error {
 	return nil
 }
 
-// inherit takes over a listening socket that somebody else opened.
+// inheritSocket takes over a listening socket that another process opened, and
+// closes f.
 func inheritSocket(f *os.File) (*socket, error) {
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	_ = f.Close()
@@ -200,8 +201,8 @@ func inheritSocket(f *os.File) (*socket, error) {
 	return s, nil
 }
 
-// duplicate returns a file of the socket's own for one accept loop. Closing it
-// ends that loop and leaves the socket alone.
+// duplicate returns a duplicate of the socket for one accept loop. Closing it
+// ends that loop and does not affect the socket.
 func (s *socket) duplicate() (*os.File, error) {
 	s.refill()
 	if s.spare < 0 {
@@ -213,7 +214,7 @@ func (s *socket) duplicate() (*os.File, error) {
 	return f, nil
 }
 
-// refill makes the spare where it is missing; out of descriptors, it stays so.
+// refill makes the spare if it is missing and a descriptor is free.
 func (s *socket) refill() {
 	if s.spare >= 0 || s.fd < 0 {
 		return
@@ -223,9 +224,9 @@ func (s *socket) refill() {
 	}
 }
 
-// close ends the listening for whoever has a copy of the socket, as a program
-// has that is just being started: clients would wait for it in vain. Inherited
-// ones go on without us.
+// close stops the socket from listening, even if a forked process still holds
+// a duplicate: clients would wait in its queue in vain. Inherited sockets keep
+// listening for their other owners.
 func (s *socket) close() {
 	if s.fd >= 0 && !s.inherited {
 		_ = unix.Shutdown(s.fd, unix.SHUT_RDWR)
@@ -240,7 +241,7 @@ func (s *socket) close() {
 	}
 }
 
-// addr is the address that the socket is bound to.
+// addr returns the address that the socket is bound to.
 func (s *socket) addr() (netip.AddrPort, error) {
 	sa, err := unix.Getsockname(s.fd)
 	if err != nil {
@@ -264,7 +265,8 @@ func sockaddr(addr netip.AddrPort) unix.Sockaddr {
 	return sa
 }
 
-// addrPort turns a kernel address into ours; IPv4 stays IPv4 on a dual socket.
+// addrPort converts a kernel address. IPv4 addresses on a dual-stack socket
+// become plain IPv4.
 func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:

@@ -10,46 +10,47 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Wait is a handler's wait for something to tell its client, which ends as
-// well when the client goes away: nobody reads from a connection while its
-// handler runs, so a handler sees that by no other means.
+// Wait lets a handler wait until it has something to send, such as in long
+// polling, and notice if the client disconnects meanwhile. A handler has no
+// other way to notice, since nothing reads from the connection while it runs.
 type Wait struct {
-	c     *conn // nil if the request came by no connection of ours
+	c     *conn // nil if no supervisor accepted the connection
 	file  *os.File
 	woken atomic.Bool
-	wake  chan struct{} // instead of the connection
+	wake  chan struct{} // used if c is nil
 }
 
-// NewWait makes a wait of the request's handler. It is used once.
+// NewWait returns a Wait for the handler of a request. It is used once.
 func NewWait(ctx *fasthttp.RequestCtx) *Wait {
 	w := &Wait{c: connOf(ctx)}
 	if w.c == nil {
 		w.wake = make(chan struct{})
 		return w
 	}
-	w.file, _ = w.c.poll() // without one it is closed, which Wait finds
+	w.file, _ = w.c.poll() // fails if the connection is closed, which Wait reports
 	return w
 }
 
-// Wake ends the wait, whether it has begun or not. Any goroutine may call it,
-// any number of times, also when the request is over. It does not block.
+// Wake ends the wait, or the next one if none has begun. Any goroutine may
+// call it, any number of times, even after the end of the request. It does not
+// block.
 func (w *Wait) Wake() {
 	switch {
 	case w.woken.Swap(true):
 	case w.wake != nil:
 		close(w.wake)
 	case w.file != nil:
-		// An early deadline ends no read of a request: that asks its own.
-		_ = w.file.SetReadDeadline(longAgo)
+		// Reads of a request survive this: each checks conn.read.
+		_ = w.file.SetReadDeadline(past)
 	}
 }
 
-var longAgo = time.Unix(1, 0)
+var past = time.Unix(1, 0)
 
-// Wait waits for Wake, and reports whether the client has gone: it has closed
-// the connection or its side of it, or is out of reach. It is called once, by
-// the handler.
-func (w *Wait) Wait() (gone bool) {
+// Wait waits until Wake is called or the client disconnects, and reports
+// whether it disconnected: it has closed the connection or its side of it, or
+// is unreachable. The handler calls it once.
+func (w *Wait) Wait() (disconnected bool) {
 	switch {
 	case w.wake != nil:
 		<-w.wake
@@ -71,28 +72,28 @@ func (w *Wait) Wait() (gone bool) {
 	}()
 	for {
 		err := raw.Read(func(fd uintptr) bool {
-			gone = hungUp(int(fd)) //nolint:gosec // a descriptor
-			return gone || w.woken.Load()
+			disconnected = hasHungUp(int(fd)) //nolint:gosec // a descriptor
+			return disconnected || w.woken.Load()
 		})
 		switch {
 		case err == nil:
-			return gone
+			return disconnected
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return true
 		case w.woken.Load():
 			return false
 		}
-		// It was the deadline of reading the request, or that of a worker that
-		// drains: neither has anything to say before the answer.
+		// It was the read timeout of the request, or wakeReader. Neither
+		// applies before the response.
 		deadline.setNanos(never)
 		deadline.rearm()
 	}
 }
 
-// hungUp reports whether the peer has closed its side.
-func hungUp(fd int) bool {
-	const ends = unix.POLLRDHUP | unix.POLLHUP | unix.POLLERR
-	look := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}} //nolint:gosec // a descriptor
-	n, err := retryEINTR(func() (int, error) { return unix.Poll(look, 0) })
-	return err == nil && n > 0 && look[0].Revents&ends != 0
+// hasHungUp reports whether the peer has closed its side.
+func hasHungUp(fd int) bool {
+	const hangUp = unix.POLLRDHUP | unix.POLLHUP | unix.POLLERR
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}} //nolint:gosec // a descriptor
+	n, err := retryEINTR(func() (int, error) { return unix.Poll(fds, 0) })
+	return err == nil && n > 0 && fds[0].Revents&hangUp != 0
 }
