@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// wantDelay fails unless delay lies within the jitter below full.
+// wantDelay wants a delay between half of full and full.
 func wantDelay(t *testing.T, what string, delay, full time.Duration) {
 	t.Helper()
 	if delay < full/2 || delay > full {
@@ -32,7 +32,7 @@ func TestRestartsWithinIntensityAreImmediate(t *testing.T) {
 		t.Error("failure 6 within the window: no delay")
 	}
 
-	// Spread just far enough they never amount to too many.
+	// Just far enough apart never to exceed the limit.
 	i = cluster.NewIntensity(5, 30*time.Second, time.Second, time.Minute)
 	for n := range 100 {
 		if d := i.RecordFailure(time.Duration(n) * 6001 * time.Millisecond); d != 0 {
@@ -43,8 +43,8 @@ func TestRestartsWithinIntensityAreImmediate(t *testing.T) {
 
 func TestBackoffGrowsAndDecays(t *testing.T) {
 	t.Parallel()
-	const window, lowest, highest = 30 * time.Second, time.Second, 16 * time.Second
-	i := cluster.NewIntensity(1, window, lowest, highest)
+	const window, minBackoff, maxBackoff = 30 * time.Second, time.Second, 16 * time.Second
+	i := cluster.NewIntensity(1, window, minBackoff, maxBackoff)
 	now := time.Duration(0)
 	i.RecordFailure(now)
 	for n, full := range []time.Duration{1, 2, 4, 8, 16, 16, 16, 16, 16, 16} {
@@ -54,7 +54,7 @@ func TestBackoffGrowsAndDecays(t *testing.T) {
 			t.Fatalf("failure %d past the limit: no delay", n+1)
 		}
 	}
-	// Each window without a failure takes one doubling back.
+	// Each window without a failure undoes one doubling.
 	now += window + 1
 	i.RecordFailure(now)
 	wantDelay(t, "after one good window", i.RecordFailure(now), 8*time.Second)
@@ -63,7 +63,7 @@ func TestBackoffGrowsAndDecays(t *testing.T) {
 	wantDelay(t, "after three more", i.RecordFailure(now), 2*time.Second)
 	now += 100 * window
 	i.RecordFailure(now)
-	wantDelay(t, "after very many", i.RecordFailure(now), lowest)
+	wantDelay(t, "after very many", i.RecordFailure(now), minBackoff)
 }
 
 func TestBackoffHasJitter(t *testing.T) {
@@ -79,37 +79,37 @@ func TestBackoffHasJitter(t *testing.T) {
 	}
 }
 
-// TestRestartRuleHolds: whatever the settings and the times, the delay is none
-// or within its bounds, and little is remembered.
+// TestBackoffStaysWithinBounds draws settings and times at random. The delay
+// must be none or within its bounds, and few failures may be remembered.
 func TestBackoffStaysWithinBounds(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		restarts := rapid.IntRange(1, 10).Draw(t, "restarts")
 		window := time.Duration(rapid.Int64Range(1, int64(time.Hour)).Draw(t, "window"))
-		lowest := time.Duration(rapid.Int64Range(1, int64(time.Hour)).Draw(t, "lowest"))
-		highest := lowest + time.Duration(rapid.Int64Range(0, int64(24*time.Hour)).Draw(t, "highest"))
-		i := cluster.NewIntensity(restarts, window, lowest, highest)
+		minBackoff := time.Duration(rapid.Int64Range(1, int64(time.Hour)).Draw(t, "minBackoff"))
+		maxBackoff := minBackoff + time.Duration(rapid.Int64Range(0, int64(24*time.Hour)).Draw(t, "maxBackoff"))
+		i := cluster.NewIntensity(restarts, window, minBackoff, maxBackoff)
 		now := time.Duration(0)
 		for n := range rapid.IntRange(1, 80).Draw(t, "failures") {
 			if rapid.Bool().Draw(t, "pauses") {
 				now += time.Duration(rapid.Int64Range(0, 2*int64(window)).Draw(t, "pause"))
 			}
 			d := i.RecordFailure(now)
-			if d != 0 && (d < lowest/2 || d > highest) {
-				t.Fatalf("failure %d: delay %v, want none or %v to %v", n+1, d, lowest/2, highest)
+			if d != 0 && (d < minBackoff/2 || d > maxBackoff) {
+				t.Fatalf("failure %d: delay %v, want none or %v to %v", n+1, d, minBackoff/2, maxBackoff)
 			}
 			if n < restarts && d != 0 {
 				t.Fatalf("failure %d of %d allowed: delay %v", n+1, restarts, d)
 			}
 			if i.Remembered() > restarts+1 {
-				t.Fatalf("%d failures are kept, %d matter", i.Remembered(), restarts+1)
+				t.Fatalf("%d failures are remembered, want at most %d", i.Remembered(), restarts+1)
 			}
 		}
 	})
 }
 
-// killing is a handler that kills worker 1, for a request to /kill that it
-// serves; the client sees 418 where another one does.
+// killFirstWorker is a handler that kills worker 1 if that serves the request
+// to /kill. If another worker does, the response is 418.
 func killFirstWorker(ctx *fasthttp.RequestCtx) {
 	if string(ctx.Path()) == "/kill" {
 		if cluster.WorkerOf(ctx) != 1 {
@@ -121,7 +121,7 @@ func killFirstWorker(ctx *fasthttp.RequestCtx) {
 	answerOK(ctx)
 }
 
-// killFirst kills worker 1 n times, each time once it is back.
+// killFirstWorkerTimes kills worker 1 n times, each time after its restart.
 func killFirstWorkerTimes(t *testing.T, r *testSupervisor, n int) {
 	t.Helper()
 	for i := range n {
@@ -150,7 +150,7 @@ func TestSiblingAcceptsDuringBackoff(t *testing.T) {
 		wantOK(t, &client{addr: r.addr, closeEach: true})
 	}
 	if n, err := r.Reload(); n != 1 || err != nil {
-		t.Errorf("Reload() = %d, %v, want 1: a slot in backoff stays there", n, err)
+		t.Errorf("Reload() = %d, %v, want 1, without the slot in backoff", n, err)
 	}
 	for range 100 {
 		wantOK(t, &client{addr: r.addr, closeEach: true})
@@ -173,7 +173,7 @@ func TestWorkerRestartsAfterBackoff(t *testing.T) {
 	l := startLoad(t, r.addr, "/", 2, 2)
 	killFirstWorkerTimes(t, r, 2)
 	waitForEvents[cluster.WorkerBackoff](t, r.events, 1)
-	waitForEvents[cluster.WorkerStarted](t, r.events, 4) // two at first, one at once, one after the backoff
+	waitForEvents[cluster.WorkerStarted](t, r.events, 4) // two at the start, one at once, one after the backoff
 	w := r.status().Workers[0]
 	if w.State != cluster.Running || w.Generation != 3 || w.AdoptedBy != 0 || w.RetryIn != 0 {
 		t.Errorf("status of worker 1: %+v, want running in generation 3", w)
@@ -191,7 +191,7 @@ func TestBackoffOfEverySlotGivesUp(t *testing.T) {
 	for ; len(eventsOf[cluster.GaveUp](r.events)) == 0; kills++ {
 		c := &client{addr: r.addr, closeEach: true}
 		if a, err := c.get("/kill"); err != nil && !connectionRefused(err) || err == nil && a.status != http.StatusOK {
-			t.Fatalf("kill %d: %+v, %v, want 200 or, in the end, a refusal", kills+1, a, err)
+			t.Fatalf("kill %d: %+v, %v, want 200, or connection refused in the end", kills+1, a, err)
 		}
 		if kills > 100 {
 			t.Fatalf("still not given up; events: %s", r.events.summary())

@@ -14,7 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// wantOK asks on c's connection and wants the usual answer.
+// wantOK requests / with c and wants 200 "ok".
 func wantOK(t testing.TB, c *client) {
 	t.Helper()
 	if a, err := c.get("/"); err != nil || a.status != http.StatusOK || a.body != "ok" {
@@ -22,7 +22,7 @@ func wantOK(t testing.TB, c *client) {
 	}
 }
 
-// wanted says what is wrong with an answer that should have a status.
+// checkStatus returns an error unless a response has the status.
 func checkStatus(a response, err error, status int) error {
 	if err == nil && a.status != status {
 		return fmt.Errorf("status %d, want %d", a.status, status)
@@ -30,7 +30,7 @@ func checkStatus(a response, err error, status int) error {
 	return err
 }
 
-// wantStatus is a client that asks for /site and wants a status.
+// wantStatus returns a client that requests /site and wants the status.
 func wantStatus(status int) func(addr string) error {
 	return func(addr string) error {
 		c := &client{addr: addr, closeEach: true}
@@ -40,8 +40,8 @@ func wantStatus(status int) func(addr string) error {
 	}
 }
 
-// wantHijackedEnd is a client that wants the connection to end after the
-// response.
+// wantHijackedEnd is a client that wants a response and then the end of the
+// connection.
 func wantHijackedEnd(addr string) error {
 	conn, err := net.DialTimeout("tcp", addr, patience)
 	if err != nil {
@@ -59,14 +59,13 @@ func wantHijackedEnd(addr string) error {
 		return fmt.Errorf("status %d before the hijack, want 200", resp.StatusCode)
 	}
 	if rest, err := io.ReadAll(br); err != nil || len(rest) > 0 {
-		return fmt.Errorf("hijacked connection: %q, %w, want its end", rest, err)
+		return fmt.Errorf("hijacked connection: %q, %w, want EOF", rest, err)
 	}
 	return nil
 }
 
-// wantCloseInternal is a client that wants a WebSocket to be closed with 1011,
-// and the connection to end in good order although most of its message was not
-// read.
+// wantCloseInternal is a client that wants close code 1011 on a WebSocket, and
+// no reset although most of its message is unread.
 func wantCloseInternal(addr string) error {
 	ws, _, err := websocket.DefaultDialer.Dial("ws://"+addr+"/site", nil)
 	if err != nil {
@@ -79,12 +78,13 @@ func wantCloseInternal(addr string) error {
 		return fmt.Errorf("read of the WebSocket: %w, want close 1011", err)
 	}
 	if n, err := ws.NetConn().Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
-		return fmt.Errorf("after the close frame: %d bytes, %w, want the end", n, err)
+		return fmt.Errorf("after the close frame: %d bytes, %w, want EOF", n, err)
 	}
 	return nil
 }
 
-// wantCutBody is a client that wants the first part of a body, and no end mark.
+// wantCutBody is a client that wants the first part of a body and no last
+// chunk.
 func wantCutBody(addr string) error {
 	resp, err := http.Get("http://" + addr + "/site")
 	if err != nil {
@@ -93,18 +93,18 @@ func wantCutBody(addr string) error {
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if string(body) != "part" || !errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("body %q, %w, want a part of it and an unexpected end", body, err)
+		return fmt.Errorf("body %q, %w, want \"part\" and an unexpected EOF", body, err)
 	}
 	return nil
 }
 
-// part sends the beginning of a body.
+// writePart sends the first part of a body.
 func writePart(w *bufio.Writer) {
 	_, _ = w.WriteString("part")
 	_ = w.Flush()
 }
 
-// siteOr serves /site with h and everything else with "ok".
+// withSite serves /site with h and every other path with answerOK.
 func withSite(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		if string(ctx.Path()) == "/site" {

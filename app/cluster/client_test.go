@@ -15,31 +15,31 @@ import (
 	"time"
 )
 
-// answer is what a client got for one request.
+// response is what a client received for one request.
 type response struct {
 	status    int
 	body      string
 	willClose bool // the response carried Connection: close
 }
 
-// client is an HTTP/1.1 client without mercy: it never tries again, and takes
-// whatever a well-behaved server would not do to it for an error. It keeps its
-// connection until a response says that it ends.
+// client is a strict HTTP/1.1 client. It never retries, and treats as an error
+// whatever a well-behaved server does not do. It keeps its connection until a
+// response with Connection: close.
 type client struct {
 	addr string
 	conn net.Conn
 	br   *bufio.Reader
-	// hasty closes the connection after each response, and says so.
+	// closeEach sends Connection: close and uses a new connection each time.
 	closeEach bool
-	// ctx, if set, gives up dialling when it ends.
+	// ctx, if set, bounds dialing.
 	ctx context.Context
-	// patient waits for an answer for as long as the test runs.
+	// noDeadline waits for a response without a limit.
 	noDeadline bool
-	// served counts the requests that were answered on the connection.
+	// answered counts the responses on the connection.
 	answered int
 }
 
-// get asks for path. A refused dial is returned as it is; see refused.
+// get requests path.
 func (c *client) get(path string) (response, error) {
 	head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: test\r\n", path)
 	if c.closeEach {
@@ -48,7 +48,7 @@ func (c *client) get(path string) (response, error) {
 	return c.send(head + "\r\n")
 }
 
-// ask sends a request as it is and reads the response.
+// send sends a raw request and reads the response.
 func (c *client) send(request string) (response, error) {
 	if c.conn == nil {
 		ctx := c.ctx
@@ -72,8 +72,8 @@ func (c *client) send(request string) (response, error) {
 	return c.read()
 }
 
-// read reads a response. After one with Connection: close, the server must
-// close the connection, in good order and without another byte.
+// read reads a response. After a response with Connection: close the server
+// must close the connection without a reset and without another byte.
 func (c *client) read() (response, error) {
 	resp, err := http.ReadResponse(c.br, nil)
 	if err != nil {
@@ -105,7 +105,7 @@ func (c *client) close() {
 	}
 }
 
-// mustGet is get with a client of its own, for one request.
+// mustGet requests path on a new connection.
 func mustGet(t testing.TB, addr, path string) response {
 	t.Helper()
 	c := &client{addr: addr, closeEach: true}
@@ -117,10 +117,10 @@ func mustGet(t testing.TB, addr, path string) response {
 	return a
 }
 
-// refused reports whether a dial found nobody listening.
+// connectionRefused reports whether a dial failed because no socket listens.
 func connectionRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
-// load is a crowd of clients that ask without a pause.
+// clientLoad is a set of clients that send requests without a pause.
 type clientLoad struct {
 	t      testing.TB
 	stop   chan struct{}
@@ -129,12 +129,13 @@ type clientLoad struct {
 	failed atomic.Int64
 }
 
-// startLoad has keepers (kept-alive connections) and hasties (a connection per
-// request) ask for path until end. Every answer but 200 "ok" fails the test.
-func startLoad(t testing.TB, addr, path string, keepers, hasties int) *clientLoad {
+// startLoad starts clients that request path until stopAndCheck: keepAlive ones
+// that keep their connections, and closeEach ones that open a connection per
+// request. Any response other than 200 "ok" fails the test.
+func startLoad(t testing.TB, addr, path string, keepAlive, closeEach int) *clientLoad {
 	l := &clientLoad{t: t, stop: make(chan struct{})}
-	for i := range keepers + hasties {
-		l.wg.Go(func() { l.run(&client{addr: addr, closeEach: i >= keepers}, path) })
+	for i := range keepAlive + closeEach {
+		l.wg.Go(func() { l.run(&client{addr: addr, closeEach: i >= keepAlive}, path) })
 	}
 	t.Cleanup(l.stopAndCheck)
 	return l
@@ -151,7 +152,7 @@ func (l *clientLoad) run(c *client, path string) {
 		a, err := c.get(path)
 		if err != nil || a.status != http.StatusOK || a.body != "ok" {
 			if l.failed.Add(1) <= 5 {
-				l.t.Errorf("under load: answer %+v, error %v (kept-alive: %v)", a, err, !c.closeEach)
+				l.t.Errorf("under load: response %+v, error %v (kept-alive: %v)", a, err, !c.closeEach)
 			}
 			c.close()
 			continue
@@ -160,14 +161,15 @@ func (l *clientLoad) run(c *client, path string) {
 	}
 }
 
-// more waits until n more requests were answered.
+// waitForMore waits for n further responses.
 func (l *clientLoad) waitForMore(n int64) {
 	l.t.Helper()
 	until := l.served.Load() + n
-	eventually(l.t, "answers under load", func() bool { return l.served.Load() >= until || l.failed.Load() > 5 })
+	eventually(l.t, "responses under load", func() bool { return l.served.Load() >= until || l.failed.Load() > 5 })
 }
 
-// end has the crowd finish; it may be called twice.
+// stopAndCheck stops the clients and fails the test if a request failed. A
+// second call does nothing.
 func (l *clientLoad) stopAndCheck() {
 	l.t.Helper()
 	select {

@@ -13,24 +13,24 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// reserved is how many connections beyond the limits are heard.
+// reservedConns is the number of connections accepted beyond a limit.
 const reservedConns = 64
 
-// limited is a handler that refuses who is beyond a limit, and says which.
+// limitAwareHandler refuses connections beyond a limit and names the limit.
 func limitAwareHandler(ctx *fasthttp.RequestCtx) {
 	if over := cluster.OverLimit(ctx); over != "" {
 		ctx.Error(over, http.StatusServiceUnavailable)
 		return
 	}
 	if cluster.Peer(ctx).String() != ctx.RemoteIP().String() {
-		ctx.Error("Peer is wrong", http.StatusInternalServerError)
+		ctx.Error("wrong Peer", http.StatusInternalServerError)
 		return
 	}
 	echoHandler(ctx)
 }
 
-// wantOver asks on a new connection and wants to be refused by the handler,
-// once, with a reason.
+// wantOverLimit sends a request on a new connection and wants the handler to
+// refuse it and the connection to end.
 func wantOverLimit(t *testing.T, c *client, reason string) {
 	t.Helper()
 	defer c.close()
@@ -39,7 +39,7 @@ func wantOverLimit(t *testing.T, c *client, reason string) {
 	}
 }
 
-// wantUnheard wants a new connection to be closed without an answer.
+// wantClosedUnanswered wants a new connection to be closed without a response.
 func wantClosedUnanswered(t *testing.T, addr string) {
 	t.Helper()
 	c := dial(t, addr)
@@ -69,7 +69,7 @@ func TestMaxConnsIsEnforced(t *testing.T) {
 	hold(limit - 2)
 	for range 3 {
 		wantOverLimit(t, &client{addr: r.addr}, "connections of the process")
-		wantOK(t, kept) // who was there before is served on
+		wantOK(t, kept) // existing clients are still served
 	}
 	hold(limit - 2 + reservedConns)
 	for range 3 {
@@ -117,8 +117,8 @@ func TestMaxConnsPerAddrIsEnforced(t *testing.T) {
 	wantOK(t, &client{addr: r.addr, closeEach: true})
 }
 
-// TestExemptionMayChange: the count of an address is right whatever is said of
-// it while its connections are open.
+// TestAddressCountIsRightWhenExemptionChanges changes what Exempt returns for
+// an address while its connections are open.
 func TestAddressCountIsRightWhenExemptionChanges(t *testing.T) {
 	t.Parallel()
 	var exempt atomic.Bool

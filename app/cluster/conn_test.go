@@ -11,8 +11,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// TestHandlerMayCloseItsConnection: it is counted out once, also when it is
-// hijacked or panics afterwards.
+// TestConnectionClosedByHandlerIsReleasedOnce includes handlers that hijack the
+// connection or panic after closing it.
 func TestConnectionClosedByHandlerIsReleasedOnce(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Restart: cluster.Restart{MinUptime: time.Millisecond}, Handler: func(ctx *fasthttp.RequestCtx) {
@@ -34,7 +34,7 @@ func TestConnectionClosedByHandlerIsReleasedOnce(t *testing.T) {
 		}
 	}
 	held := dial(t, r.addr)
-	eventually(t, "connections counted out", func() bool {
+	eventually(t, "release of the connections", func() bool {
 		st := r.status()
 		conns := 0
 		for _, w := range st.Workers {
@@ -43,15 +43,16 @@ func TestConnectionClosedByHandlerIsReleasedOnce(t *testing.T) {
 		return st.Conns == 1 && conns == 1 && st.Sessions == 0
 	})
 	_ = held.Close()
-	eventually(t, "end of the old generations", func() bool {
+	eventually(t, "end of the draining generations", func() bool {
 		st := r.status()
 		return st.Conns == 0 && st.DrainingGenerations == 0
 	})
 }
 
-// TestClosedConnectionIsNobodyElses: what is written to a connection that its
-// handler has closed goes nowhere, although the next client has its descriptor
-// now. It doesn't run in parallel, so that the next client gets that one.
+// TestWriteAfterCloseNeverReachesAnotherConnection checks that a response
+// written after the handler has closed the connection does not reach the next
+// client, whose connection has the same descriptor. The test is not parallel,
+// so that the descriptor is the same.
 func TestWriteAfterCloseNeverReachesAnotherConnection(t *testing.T) {
 	closed, release := make(chan int), make(chan struct{})
 	next := make(chan int, 2)
@@ -85,13 +86,13 @@ func TestWriteAfterCloseNeverReachesAnotherConnection(t *testing.T) {
 	_ = lower.Close()
 	wantOK(t, victim)
 	if got := within(t, "next connection", next); got != fd {
-		t.Fatalf("the next connection has descriptor %d, the closed one had %d: the test shows nothing", got, fd)
+		t.Fatalf("the next connection has descriptor %d, the closed one had %d: the test proves nothing", got, fd)
 	}
 	close(release)
 	if err := within(t, "end of the closed connection", over); err == nil {
-		t.Error("a connection that was closed got a response")
+		t.Error("a closed connection received a response")
 	}
-	eventually(t, "connections counted out", func() bool { return r.status().Workers[0].InFlight == 0 })
+	eventually(t, "release of the connections", func() bool { return r.status().Workers[0].InFlight == 0 })
 	wantOK(t, victim)
 }
 
@@ -109,7 +110,8 @@ func fillDescriptorGaps(t *testing.T) {
 	}
 }
 
-// TestRequestsAreCountedOnce: over all generations, whatever became of them.
+// TestRequestsAreCountedOnce counts requests over all generations, however they
+// ended.
 func TestRequestsAreCountedOnce(t *testing.T) {
 	t.Parallel()
 	other := faultHandler(nil)
@@ -122,7 +124,7 @@ func TestRequestsAreCountedOnce(t *testing.T) {
 	}})
 	kept := &client{addr: r.addr}
 	defer kept.close()
-	asked := uint64(0)
+	sent := uint64(0)
 	for i := range 10 {
 		wantOK(t, kept)
 		mustGet(t, r.addr, "/panic")
@@ -134,17 +136,17 @@ func TestRequestsAreCountedOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		asked += 5
+		sent += 5
 	}
 	kept.close()
-	eventually(t, "end of the old generations", func() bool { return r.status().DrainingGenerations == 0 })
+	eventually(t, "end of the draining generations", func() bool { return r.status().DrainingGenerations == 0 })
 	st := r.status()
 	var counted, panics, restarts uint64
 	for _, w := range st.Workers {
 		counted, panics, restarts = counted+w.Requests, panics+w.Panics, restarts+w.Restarts
 	}
-	if counted != asked || panics != 20 || st.Sessions != 10 {
-		t.Errorf("%d requests, %d panics, %d sessions; want %d, 20, 10", counted, panics, st.Sessions, asked)
+	if counted != sent || panics != 20 || st.Sessions != 10 {
+		t.Errorf("%d requests, %d panics, %d sessions; want %d, 20, 10", counted, panics, st.Sessions, sent)
 	}
 	if failed := eventsOf[cluster.WorkerFailed](r.events); restarts != uint64(len(failed)) {
 		t.Errorf("%d restarts, %d workers failed", restarts, len(failed))

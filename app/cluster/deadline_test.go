@@ -21,13 +21,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// timeouts configures a worker's server with a read and an idle timeout.
+// timeouts sets the read and idle timeouts of fasthttp servers.
 func timeouts(read, idle time.Duration) func(*fasthttp.Server) {
 	return func(s *fasthttp.Server) { s.ReadTimeout, s.IdleTimeout = read, idle }
 }
 
-// trickle writes b a byte at a time until it can't; it returns how long it
-// could.
+// writeSlowly writes b one byte at a time until all is written or a write
+// fails.
 func writeSlowly(c net.Conn, b string, every time.Duration) time.Duration {
 	begin := time.Now()
 	pace := time.NewTicker(every)
@@ -41,20 +41,20 @@ func writeSlowly(c net.Conn, b string, every time.Duration) time.Duration {
 	return time.Since(begin)
 }
 
-// TestSlowRequestsEnd: the read timeout bounds the whole request, however
-// steadily its bytes drip in.
+// TestReadTimeoutBoundsTheWholeRequest includes requests whose bytes keep
+// arriving.
 func TestReadTimeoutBoundsTheWholeRequest(t *testing.T) {
 	t.Parallel()
 	const timeout = 150 * time.Millisecond
-	tests := map[string]struct{ first, drip string }{
+	tests := map[string]struct{ first, slow string }{
 		"nothing at all": {},
 		"half a header":  {first: "GET / HTTP/1.1\r\nHo"},
-		"dripping header": {
-			first: "GET / HTTP/1.1\r\n", drip: "X-Slow: " + string(bytes.Repeat([]byte("x"), 1000)),
+		"slow header": {
+			first: "GET / HTTP/1.1\r\n", slow: "X-Slow: " + string(bytes.Repeat([]byte("x"), 1000)),
 		},
 		"half a body": {first: "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf"},
-		"dripping body": {
-			first: "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n", drip: string(bytes.Repeat([]byte("x"), 1000)),
+		"slow body": {
+			first: "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n", slow: string(bytes.Repeat([]byte("x"), 1000)),
 		},
 	}
 	for name, tt := range tests {
@@ -62,27 +62,26 @@ func TestReadTimeoutBoundsTheWholeRequest(t *testing.T) {
 			t.Parallel()
 			r := start(t, cluster.Options{ConfigureServer: timeouts(timeout, 0)})
 			c := &client{addr: r.addr}
-			begin := time.Now() // the first request has its time from accept on
+			begin := time.Now() // the first request's time begins at accept
 			c.conn, c.br = dialWithReader(t, r.addr)
 			_, _ = io.WriteString(c.conn, tt.first)
 			var wg sync.WaitGroup
 			conn := c.conn
-			wg.Go(func() { writeSlowly(conn, tt.drip, 10*time.Millisecond) })
+			wg.Go(func() { writeSlowly(conn, tt.slow, 10*time.Millisecond) })
 			a, err := c.read()
 			if tt.first != "" && (err != nil || a.status < 400 || a.status > 499) {
-				t.Errorf("slow request: %+v, %v, want a client error and the end", a, err)
+				t.Errorf("slow request: %+v, %v, want a 4xx response and EOF", a, err)
 			}
-			if took := time.Since(begin); took < timeout/2 { // the clock is a coarse one
-				t.Errorf("ended after %v, before the timeout of %v", took, timeout)
+			if took := time.Since(begin); took < timeout/2 { // the clock is coarse
+				t.Errorf("ended after %v, want at least half of the timeout %v", took, timeout)
 			}
 			_ = conn.Close()
 			wg.Wait()
-			eventually(t, "connections counted out", func() bool { return r.status().Conns == 0 })
+			eventually(t, "release of the connections", func() bool { return r.status().Conns == 0 })
 		})
 	}
 }
 
-// TestStalledReaderEnds: a client that does not take its response is let go.
 func TestWriteTimeoutClosesClientWithoutProgress(t *testing.T) {
 	t.Parallel()
 	body := make([]byte, 64<<20)
@@ -100,10 +99,9 @@ func TestWriteTimeoutClosesClientWithoutProgress(t *testing.T) {
 	}
 }
 
-// TestSlowReaderIsServed: one that takes a little now and then gets all of
-// it, although that takes much longer than the write timeout, and although
-// the kernel makes room for more only when a third of its buffer, which is
-// 4 MiB at most, has gone: nothing can be written for seconds here.
+// TestSlowReaderGetsTheWholeResponse reads a response for longer than the write
+// timeout. The kernel reports room in its send buffer of up to 4 MiB only once
+// a third is free, so that the server can write nothing for seconds.
 func TestSlowReaderGetsTheWholeResponse(t *testing.T) {
 	t.Parallel()
 	const timeout, size = 2 * time.Second, 16 << 20
@@ -133,40 +131,58 @@ func TestSlowReaderGetsTheWholeResponse(t *testing.T) {
 	defer pace.Stop()
 	for range 60 { // three times the timeout
 		if _, err := io.CopyN(&got, resp.Body, 20<<10); err != nil {
-			t.Fatalf("a slow reader got %d of %d bytes, %v", got.Len(), size, err)
+			t.Fatalf("the slow reader received %d of %d bytes, %v", got.Len(), size, err)
 		}
 		<-pace.C
 	}
 	if _, err := io.Copy(&got, resp.Body); err != nil || !bytes.Equal(got.Bytes(), body) {
-		t.Errorf("a slow reader got %d of %d bytes, %v", got.Len(), size, err)
+		t.Errorf("the slow reader received %d of %d bytes, %v", got.Len(), size, err)
 	}
 }
 
-// TestIdleConnectionEnds: in good order, and not before its time.
+// TestIdleTimeoutClosesConnection checks that the idle time begins with each
+// response, and that the connection ends without a reset.
 func TestIdleTimeoutClosesConnection(t *testing.T) {
 	t.Parallel()
 	for _, idle := range []time.Duration{50 * time.Millisecond, 400 * time.Millisecond} {
 		t.Run(fmt.Sprint(idle), func(t *testing.T) {
 			t.Parallel()
 			r := start(t, cluster.Options{ConfigureServer: timeouts(time.Hour, idle)})
-			c := &client{addr: r.addr}
-			defer c.close()
-			wantOK(t, c)
-			wantOK(t, c)
-			begin := time.Now() // each response begins the time anew
-			wantOK(t, c)
-			if n, err := c.conn.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
-				t.Errorf("idle connection: %d bytes, %v, want EOF", n, err)
-			}
-			if took := time.Since(begin); took < idle/2 { // the clock is a coarse one
-				t.Errorf("idle connection ended after %v, want %v", took, idle)
+			for !idlesOut(t, &client{addr: r.addr}, idle) {
 			}
 		})
 	}
 }
 
-// TestRequestAtTheEndOfIdleTime: it is served, or it was too late; it is never
-// answered by a reset.
+// idlesOut sends three requests on a connection and wants it to end after the
+// idle time. It reports false if the client was too slow to say.
+func idlesOut(t *testing.T, c *client, idle time.Duration) bool {
+	t.Helper()
+	defer c.close()
+	var sent, responded time.Time
+	for n := range 3 {
+		previous := sent
+		sent = time.Now()
+		a, err := c.get("/")
+		responded = time.Now()
+		if n > 0 && err != nil && responded.Sub(previous) >= idle {
+			return false
+		}
+		if err != nil || a.body != "ok" {
+			t.Errorf("request %d within the idle time: %+v, %v, want ok", n+1, a, err)
+		}
+	}
+	if n, err := c.conn.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("idle connection: %d bytes, %v, want EOF", n, err)
+	}
+	if took := time.Since(responded); took < idle/2 { // the clock is coarse
+		t.Errorf("idle connection ended after %v, want %v", took, idle)
+	}
+	return true
+}
+
+// TestRequestAtIdleTimeoutIsNeverReset sends requests at the moment of the idle
+// timeout. Each is served or meets a closed connection.
 func TestRequestAtIdleTimeoutIsNeverReset(t *testing.T) {
 	t.Parallel()
 	const idle, clients = 20 * time.Millisecond, 8
@@ -200,12 +216,12 @@ func TestRequestAtIdleTimeoutIsNeverReset(t *testing.T) {
 	wg.Wait()
 	t.Logf("%d served, %d too late, %d reset", served.Load(), late.Load(), reset.Load())
 	if reset.Load() > 0 {
-		t.Errorf("%d requests at the end of the idle time were answered by a reset", reset.Load())
+		t.Errorf("%d requests at the idle timeout were reset", reset.Load())
 	}
 }
 
-// TestEarlyAnswerIsRead: a client that is still sending its body when it is
-// refused reads the whole answer.
+// TestEarlyErrorResponseIsReadable checks that a client can read the whole
+// response if it is refused while it still sends its body.
 func TestEarlyErrorResponseIsReadable(t *testing.T) {
 	t.Parallel()
 	const sent = 6 << 20
@@ -236,12 +252,12 @@ func TestEarlyErrorResponseIsReadable(t *testing.T) {
 				c := &client{addr: r.addr}
 				c.conn, c.br = dialWithReader(t, r.addr)
 				_, _ = fmt.Fprintf(c.conn, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n", sent)
-				_, err := c.conn.Write(make([]byte, sent)) // all of it before it reads
+				_, err := c.conn.Write(make([]byte, sent)) // all of it before reading
 				if err != nil {
-					t.Fatalf("the client could not send all: %v", err)
+					t.Fatalf("send the whole body: %v", err)
 				}
 				if a, err := c.read(); err != nil || a.status < 400 || a.status > 499 {
-					t.Fatalf("early answer: %+v, %v, want a client error", a, err)
+					t.Fatalf("early response: %+v, %v, want 4xx", a, err)
 				}
 			}
 		})

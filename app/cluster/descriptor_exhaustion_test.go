@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// descriptorsChild serves with few file descriptors to spare, and reloads when
-// it is told to.
+// fewDescriptorsSubprocess serves with few spare file descriptors, and reloads
+// on request.
 func fewDescriptorsSubprocess([]string) int {
 	o := cluster.Options{Handler: faultHandler(nil), Workers: 2, Restart: cluster.Restart{MinUptime: time.Millisecond}}
 	return runInSubprocess(o, func(s *cluster.Supervisor, line string) {
@@ -31,12 +31,12 @@ func fewDescriptorsSubprocess([]string) int {
 	})
 }
 
-// TestOutOfDescriptors: no worker ends, and workers are replaced, while the
-// process can't accept; who is connected is served meanwhile, and everybody
-// is when there are descriptors again.
+// TestDescriptorExhaustionEndsNoWorker checks that the process serves existing
+// connections and can replace workers while it has no free file descriptor, and
+// accepts connections again once it has.
 func TestDescriptorExhaustionEndsNoWorker(t *testing.T) {
 	t.Parallel()
-	c := startSubprocess(t, "descriptors")
+	c := startSubprocess(t, "few-descriptors")
 	var kept []*client
 	for range 6 {
 		k := &client{addr: c.addr}
@@ -48,9 +48,9 @@ func TestDescriptorExhaustionEndsNoWorker(t *testing.T) {
 	if line := within(t, "limit", c.lines); line != "limited <nil>" {
 		t.Fatalf("lower the limit: %s", line)
 	}
-	var crowd []net.Conn
+	var queued []net.Conn
 	for range 60 {
-		crowd = append(crowd, dial(t, c.addr)) // the kernel takes those that the child can't
+		queued = append(queued, dial(t, c.addr)) // the kernel queues those that the subprocess can't accept
 	}
 	for n := 1; ; n++ {
 		e := waitForEvents[cluster.AcceptDelayed](t, c.events, n)[n-1]
@@ -68,14 +68,14 @@ func TestDescriptorExhaustionEndsNoWorker(t *testing.T) {
 			t.Errorf("panic without descriptors: %+v, %v, want 500", a, err)
 		}
 	}
-	waitForEvents[cluster.WorkerRecycled](t, c.events, 1) // there is a spare for it
-	c.send("reload")                                      // replaces as many workers as there are descriptors for
+	waitForEvents[cluster.WorkerRecycled](t, c.events, 1) // it uses the spare duplicate
+	c.send("reload")                                      // replaces only some of the workers
 	if line := within(t, "reload", c.lines); !strings.HasPrefix(line, "reloaded ") || !strings.HasSuffix(line, " <nil>") {
 		t.Errorf("reload without descriptors: %s", line)
 	}
 	wantOK(t, kept[4])
 
-	for _, conn := range crowd {
+	for _, conn := range queued {
 		_ = conn.Close()
 	}
 	for range 20 {
@@ -83,13 +83,13 @@ func TestDescriptorExhaustionEndsNoWorker(t *testing.T) {
 	}
 	c.send("reload")
 	if line := within(t, "reload", c.lines); line != "reloaded 2 <nil>" {
-		t.Errorf("reload in the end: %s, want both workers", line)
+		t.Errorf("reload with descriptors: %s, want both workers", line)
 	}
 	for _, k := range kept {
 		k.close()
 	}
 	c.stop()
 	if failed := eventsOf[cluster.WorkerFailed](c.events); len(failed) > 0 {
-		t.Errorf("workers failed for want of descriptors: %+v", failed)
+		t.Errorf("workers failed without descriptors: %+v", failed)
 	}
 }

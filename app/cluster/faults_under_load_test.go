@@ -11,7 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// troubles is a handler with everything that a request may do to its worker.
+// faultHandler lets a request cause every kind of fault.
 func faultHandler(release <-chan struct{}) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		switch string(ctx.Path()) {
@@ -31,7 +31,7 @@ func faultHandler(release <-chan struct{}) fasthttp.RequestHandler {
 	}
 }
 
-// crowd is how many clients of each sort the tests under load have.
+// clientsPerKind is the number of clients of each kind in tests under load.
 func clientsPerKind(_ testing.TB) int {
 	if testing.Short() {
 		return 8
@@ -39,7 +39,7 @@ func clientsPerKind(_ testing.TB) int {
 	return 32
 }
 
-// scaled gives n, or a tenth in a short run.
+// shortened returns n, or a tenth of it in a short run.
 func shortened(n int) int {
 	if testing.Short() {
 		return n / 10
@@ -47,37 +47,36 @@ func shortened(n int) int {
 	return n
 }
 
-// TestTroubleUnderLoad is the promise of the package: whatever one request
-// does to its worker, and whatever an operator does to the workers, no other
-// request notices.
+// TestFaultsLoseNoOtherRequest checks the main promise of the package: no fault
+// of a request and no action of an operator affects another request.
 func TestFaultsLoseNoOtherRequest(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		times   int
 		options cluster.Options
-		trouble func(t *testing.T, r *testSupervisor, i int)
+		fault   func(t *testing.T, r *testSupervisor, i int)
 	}{
-		"contained panics": {times: 1000, trouble: func(t *testing.T, r *testSupervisor, _ int) {
+		"contained panics": {times: 1000, fault: func(t *testing.T, r *testSupervisor, _ int) {
 			if a := mustGet(t, r.addr, "/panic"); a.status != http.StatusInternalServerError {
 				t.Fatalf("GET /panic = %d, want 500", a.status)
 			}
 		}},
-		"ended goroutines": {times: 300, trouble: func(t *testing.T, r *testSupervisor, _ int) {
+		"ended goroutines": {times: 300, fault: func(t *testing.T, r *testSupervisor, _ int) {
 			if a := mustGet(t, r.addr, "/goexit"); a.status != http.StatusInternalServerError {
 				t.Fatalf("GET /goexit = %d, want 500", a.status)
 			}
 		}},
-		"killed workers": {times: 200, trouble: func(t *testing.T, r *testSupervisor, _ int) {
+		"killed workers": {times: 200, fault: func(t *testing.T, r *testSupervisor, _ int) {
 			if a := mustGet(t, r.addr, "/kill"); a.status != http.StatusOK {
 				t.Fatalf("GET /kill = %+v, want 200", a)
 			}
 		}},
-		"reloads": {times: 50, trouble: func(t *testing.T, r *testSupervisor, _ int) {
+		"reloads": {times: 50, fault: func(t *testing.T, r *testSupervisor, _ int) {
 			if n, err := r.Reload(); n != 4 || err != nil {
 				t.Fatalf("Reload() = %d, %v, want 4, nil", n, err)
 			}
 		}},
-		"scaling": {times: 50, trouble: func(t *testing.T, r *testSupervisor, i int) {
+		"scaling": {times: 50, fault: func(t *testing.T, r *testSupervisor, i int) {
 			want := []int{1, 4, 2, 3}[i%4]
 			if n, _, err := r.Scale(want); n != want || err != nil {
 				t.Fatalf("Scale(%d) = %d, %v, want %d, nil", want, n, err, want)
@@ -94,7 +93,7 @@ func TestFaultsLoseNoOtherRequest(t *testing.T) {
 			l := startLoad(t, r.addr, "/", clientsPerKind(t)/4, clientsPerKind(t)/4)
 			for i := range shortened(tt.times) {
 				l.waitForMore(5)
-				tt.trouble(t, r, i)
+				tt.fault(t, r, i)
 			}
 			l.waitForMore(100)
 			l.stopAndCheck()
@@ -103,7 +102,8 @@ func TestFaultsLoseNoOtherRequest(t *testing.T) {
 	}
 }
 
-// TestEverythingAtOnceUnderLoad mixes all troubles with requests that stall.
+// TestSimultaneousFaultsLoseNoOtherRequest mixes all faults and actions with
+// requests that stall.
 func TestSimultaneousFaultsLoseNoOtherRequest(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
@@ -140,7 +140,7 @@ func TestSimultaneousFaultsLoseNoOtherRequest(t *testing.T) {
 	l.waitForMore(100)
 	close(release)
 	for range stalls {
-		if err := within(t, "answer to a stalled request", stalled); err != nil {
+		if err := within(t, "response to a stalled request", stalled); err != nil {
 			t.Errorf("a stalled request: %v", err)
 		}
 	}
@@ -153,9 +153,10 @@ func TestSimultaneousFaultsLoseNoOtherRequest(t *testing.T) {
 	t.Logf("%d requests served; %s", l.served.Load(), r.events.summary())
 }
 
-// wantStall is a client whose request is answered late, but well.
+// wantStalledResponse is a client whose request stalls and is answered in the
+// end.
 func wantStalledResponse(addr string) error {
-	c := &client{addr: addr, closeEach: true, noDeadline: true} // it stalls until all the others have had their turn
+	c := &client{addr: addr, closeEach: true, noDeadline: true} // it stalls until the others are done
 	defer c.close()
 	a, err := c.get("/stall")
 	return checkStatus(a, err, http.StatusOK)

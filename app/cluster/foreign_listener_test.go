@@ -13,8 +13,8 @@ import (
 	"smart-factory-backend/app/cluster"
 )
 
-// joinPort listens on a supervisor's port beside it, which the kernel allows
-// to programs of the same user.
+// joinPort opens a second listener on a supervisor's port, which the kernel
+// allows to programs of the same user.
 func joinPort(t testing.TB, addr string) net.Listener {
 	t.Helper()
 	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
@@ -30,8 +30,8 @@ func joinPort(t testing.TB, addr string) net.Listener {
 	return ln
 }
 
-// strange joins a supervisor's port and counts the connections that it gets;
-// leave ends it.
+// joinPortAndCount opens a second listener on a supervisor's port and counts
+// the connections that it gets, until leave is called.
 func joinPortAndCount(t testing.TB, addr string) (got *atomic.Int64, leave func()) {
 	t.Helper()
 	ln := joinPort(t, addr)
@@ -61,37 +61,38 @@ func TestForeignListenerGetsNoConnections(t *testing.T) {
 		wantOK(t, &client{addr: r.addr, closeEach: true})
 	}
 	if n := got.Load(); n != 0 {
-		t.Errorf("the stranger got %d of 400 connections", n)
+		t.Errorf("the foreign listener got %d of 400 connections", n)
 	}
-	// The kernel's list may miss one while others come and go.
-	look := func(n int) {
-		eventually(t, "the look at the port", func() bool {
+	// The kernel's table may miss a socket while others change.
+	waitForReports := func(n int) {
+		eventually(t, "report of a foreign listener", func() bool {
 			cluster.CheckForeignListeners(r.Supervisor)
 			return len(eventsOf[cluster.ForeignListener](r.events)) >= n
 		})
 	}
-	look(1)
+	waitForReports(1)
 	if e := waitForEvents[cluster.ForeignListener](t, r.events, 1)[0]; e.Sockets != 1 {
 		t.Errorf("ForeignListener: count %d, want 1", e.Sockets)
 	}
 
-	// The control: without steering it does get connections.
+	// Control: without steering it does get connections.
 	cluster.DetachSteering(r.Supervisor)
 	for range 400 {
 		_, _ = (&client{addr: r.addr, closeEach: true}).get("/")
 	}
 	if got.Load() == 0 {
-		t.Error("without steering the stranger got 0 of 400 connections, too: the test shows nothing")
+		t.Error("without steering the foreign listener got no connection either: the test proves nothing")
 	}
 	leave()
-	look(2) // a program that is being started has a copy of its socket until it runs
+	waitForReports(2) // a forked process may hold the socket until exec
 	if e := waitForEvents[cluster.ForeignListener](t, r.events, 2)[1]; e.Sockets != 0 {
 		t.Errorf("ForeignListener after it was closed: count %d, want 0", e.Sockets)
 	}
 }
 
-// TestScalingBesideAStranger: a socket that is opened now would stand behind
-// the stranger's, and the stranger would take its share.
+// TestScalingGivesForeignListenerNoConnections checks that scaling up beside a
+// foreign listener opens no socket, since the kernel would list it after the
+// foreign one.
 func TestScalingGivesForeignListenerNoConnections(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Workers: 1})
@@ -106,7 +107,7 @@ func TestScalingGivesForeignListenerNoConnections(t *testing.T) {
 	}
 	leave()
 	if n := got.Load(); n != 0 {
-		t.Errorf("the stranger got %d of 300 connections", n)
+		t.Errorf("the foreign listener got %d of 300 connections", n)
 	}
 	if running, total := r.Workers(); running != 3 || total != 3 {
 		t.Errorf("Workers() = %d, %d, want 3, 3", running, total)

@@ -15,12 +15,11 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// leaveGoroutine ends its goroutine, which recover can't see. Its name is
-// looked for in the stacks.
+// exitGoroutine ends its goroutine. Tests look for its name in stacks.
 func exitGoroutine() { runtime.Goexit() }
 
-// TestGoexitIsContained: code that ends its goroutine is treated as code that
-// panics is. That costs bare fasthttp the connection for good, and its count.
+// TestGoexitIsContained checks that runtime.Goexit is handled like a panic.
+// With fasthttp alone it leaks the connection and its count.
 func TestGoexitIsContained(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -86,12 +85,12 @@ func TestGoexitIsContained(t *testing.T) {
 			defer bystander.close()
 			wantOK(t, bystander)
 			if err := tt.client(r.addr); err != nil {
-				t.Errorf("the client of the goroutine that ended: %v", err)
+				t.Errorf("client whose goroutine ended: %v", err)
 			}
 			waitForEvents[cluster.WorkerRecycled](t, r.events, 1)
 			wantOK(t, bystander)
 			bystander.close()
-			eventually(t, "connections counted out", func() bool {
+			eventually(t, "release of the connections", func() bool {
 				st := r.status()
 				return st.Conns == 0 && st.Sessions == 0 && st.DrainingGenerations == 0
 			})
@@ -100,15 +99,15 @@ func TestGoexitIsContained(t *testing.T) {
 			}
 			got := eventsOf[cluster.PanicContained](r.events)
 			if len(got) != 1 || got[0].Value != nil || !strings.Contains(string(got[0].Stack), "cluster_test.exitGoroutine") {
-				t.Errorf("Panicked events %+v, want one without a value and with the stack", got)
+				t.Errorf("PanicContained events %+v, want one without a value and with the stack", got)
 			}
 		})
 	}
 }
 
-// TestTimedOutHandlerMayFailLate: what fasthttp.TimeoutHandler has given up on
-// may still write to its request, panic or end its goroutine, while the answer
-// is on its way.
+// TestTimedOutHandlerMayFailAfterItsResponse checks that a handler which
+// fasthttp.TimeoutHandler no longer waits for may write to its request, panic
+// or end its goroutine while the response is being sent.
 func TestTimedOutHandlerMayFailAfterItsResponse(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(){"panics": panicOnPurpose, "ends its goroutine": exitGoroutine, "returns": func() {}} {
@@ -120,7 +119,7 @@ func TestTimedOutHandlerMayFailAfterItsResponse(t *testing.T) {
 				for n := 0; ; n++ {
 					ctx.Response.SetStatusCode(http.StatusTeapot)
 					ctx.Response.SetConnectionClose()
-					ctx.SetBodyString("nobody sees this")
+					ctx.SetBodyString("never sent")
 					select {
 					case <-answered:
 						fail()

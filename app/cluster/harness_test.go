@@ -16,11 +16,10 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// patience bounds every wait of the tests. It is only ever used up by a test
-// that fails.
+// patience bounds every wait of the tests. Only a failing test waits that long.
 const patience = time.Minute
 
-// running is a Supervisor that runs for the time of a test.
+// testSupervisor is a Supervisor that runs until its test ends.
 type testSupervisor struct {
 	*cluster.Supervisor
 	t      testing.TB
@@ -31,8 +30,8 @@ type testSupervisor struct {
 	err    error // of Run, once ended is closed
 }
 
-// start runs a Supervisor with o on a free port of 127.0.0.1 and stops it when
-// the test ends. Where o leaves them open, the times of the shutdown are short.
+// start runs a Supervisor on a free port of 127.0.0.1 and stops it when the
+// test ends. Unset shutdown times of o become short.
 func start(t testing.TB, o cluster.Options) *testSupervisor {
 	t.Helper()
 	r := startWithoutWait(t, o)
@@ -40,8 +39,8 @@ func start(t testing.TB, o cluster.Options) *testSupervisor {
 	return r
 }
 
-// begin is start without the wait for the workers; beforeRun is called just
-// before Run.
+// startWithoutWait is start without the wait for the workers. It calls
+// beforeRun just before Run.
 func startWithoutWait(t testing.TB, o cluster.Options, beforeRun ...func(*cluster.Supervisor)) *testSupervisor {
 	t.Helper()
 	r := &testSupervisor{t: t, events: newEventRecorder(), ended: make(chan struct{})}
@@ -86,21 +85,21 @@ func startWithoutWait(t testing.TB, o cluster.Options, beforeRun ...func(*cluste
 	return r
 }
 
-// stop ends the Supervisor and returns what Run returned.
+// stop shuts the Supervisor down and returns the error of Run.
 func (r *testSupervisor) stop() error {
 	r.t.Helper()
 	r.cancel()
 	return r.wait()
 }
 
-// wait returns what Run returns.
+// wait waits until Run returns, and returns its error.
 func (r *testSupervisor) wait() error {
 	r.t.Helper()
-	within(r.t, "the end of Run", r.ended)
+	within(r.t, "end of Run", r.ended)
 	return r.err
 }
 
-// outlives reports whether Run has still not returned after a while.
+// outlives reports whether Run has not returned within d.
 func (r *testSupervisor) outlives(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -112,7 +111,7 @@ func (r *testSupervisor) outlives(d time.Duration) bool {
 	}
 }
 
-// status returns the Supervisor's state, which must be running.
+// status returns the state of the Supervisor, which must be running.
 func (r *testSupervisor) status() cluster.Status {
 	r.t.Helper()
 	st, err := r.Status()
@@ -122,7 +121,7 @@ func (r *testSupervisor) status() cluster.Status {
 	return st
 }
 
-// within waits for c to be closed or to deliver.
+// within waits until c delivers a value or is closed.
 func within[T any](t testing.TB, what string, c <-chan T) T {
 	t.Helper()
 	timer := time.NewTimer(patience)
@@ -136,7 +135,7 @@ func within[T any](t testing.TB, what string, c <-chan T) T {
 	panic("unreachable")
 }
 
-// eventually waits until done holds.
+// eventually waits until done returns true.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
@@ -225,7 +224,7 @@ func waitForEvents[E cluster.Event](t testing.TB, r *eventRecorder, n int) []E {
 	}
 }
 
-// answerOK is the handler that most tests need no more than.
+// answerOK is a handler that responds with "ok".
 func answerOK(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("ok") }
 
 // dial opens a connection that is closed when the test ends.
@@ -239,7 +238,7 @@ func dial(t testing.TB, addr string) net.Conn {
 	return c
 }
 
-// dialed is dial for a client that asks by hand.
+// dialWithReader is dial with a deadline and a buffered reader.
 func dialWithReader(t testing.TB, addr string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	c := dial(t, addr)

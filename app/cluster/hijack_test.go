@@ -14,7 +14,7 @@ import (
 )
 
 // TestSessionIsUsedConcurrently reads and writes a hijacked connection from
-// many goroutines until its client resets it; the race detector is the judge.
+// several goroutines until its client resets it. It checks for data races.
 func TestSessionIsUsedConcurrently(t *testing.T) {
 	t.Parallel()
 	over := make(chan struct{})
@@ -47,5 +47,5 @@ func TestSessionIsUsedConcurrently(t *testing.T) {
 	_ = c.(*net.TCPConn).SetLinger(0)
 	_ = c.Close()
 	within(t, "end of the session", over)
-	eventually(t, "connections counted out", func() bool { return r.status().Conns == 0 })
+	eventually(t, "release of the connections", func() bool { return r.status().Conns == 0 })
 }

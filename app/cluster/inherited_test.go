@@ -14,8 +14,8 @@ import (
 	"smart-factory-backend/app/cluster"
 )
 
-// listener opens a listening socket as systemd would, and keeps it open for
-// the time of the test. It is plain TCP, on which filters have an effect.
+// openListener opens a listening socket, as systemd would, and closes it when
+// the test ends. It is not multipath TCP, on which filters fail.
 func openListener(t testing.TB) *net.TCPListener {
 	t.Helper()
 	var lc net.ListenConfig
@@ -28,7 +28,7 @@ func openListener(t testing.TB) *net.TCPListener {
 	return ln.(*net.TCPListener)
 }
 
-// file gives one more file of the socket, for a Supervisor to take over.
+// listenerFile returns another file of the socket for a Supervisor.
 func listenerFile(t testing.TB, ln *net.TCPListener) *os.File {
 	t.Helper()
 	f, err := ln.File()
@@ -38,8 +38,6 @@ func listenerFile(t testing.TB, ln *net.TCPListener) *os.File {
 	return f
 }
 
-// TestInheritedSocketsAreServed: however the numbers of workers and sockets
-// relate, every socket is accepted on.
 func TestEveryInheritedSocketIsAccepted(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ sockets, workers int }{
@@ -92,8 +90,9 @@ func TestEveryInheritedSocketIsAccepted(t *testing.T) {
 	}
 }
 
-// TestInheritedQueueOutlivesSupervisor: who connects while nobody serves the
-// socket waits for the next supervisor; who is being served is finished.
+// TestInheritedQueueSurvivesShutdown checks that a request in flight is
+// finished at shutdown, and that a client which connects later is served by the
+// next supervisor.
 func TestInheritedQueueSurvivesShutdown(t *testing.T) {
 	t.Parallel()
 	ln := openListener(t)
@@ -115,7 +114,7 @@ func TestInheritedQueueSurvivesShutdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(release)
-	if err := within(t, "answer", inFlight); err != nil {
+	if err := within(t, "response", inFlight); err != nil {
 		t.Errorf("request in flight: %v, want 200", err)
 	}
 	if err := first.wait(); err != nil {
@@ -123,12 +122,12 @@ func TestInheritedQueueSurvivesShutdown(t *testing.T) {
 	}
 	start(t, cluster.Options{Inherited: []*os.File{listenerFile(t, ln)}})
 	if a, err := waiting.read(); err != nil || a.body != "ok" {
-		t.Errorf("who waited for the next supervisor got %+v, %v, want ok", a, err)
+		t.Errorf("client in the queue: %+v, %v, want ok", a, err)
 	}
 }
 
-// TestInheritedHandoverUnderLoad: supervisors follow each other on a socket
-// while clients ask without a pause. Nobody is refused in between.
+// TestInheritedHandoverLosesNoRequest replaces supervisors on one socket while
+// clients send requests.
 func TestInheritedHandoverLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	ln := openListener(t)
@@ -159,6 +158,6 @@ func TestInheritedFileMustListen(t *testing.T) {
 		t.Errorf("Listen with a plain file = %v, want an error that names %s", err, f.Name())
 	}
 	if err := f.Close(); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("the file that was handed over is still open")
+		t.Errorf("Listen left the inherited file open")
 	}
 }

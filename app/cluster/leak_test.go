@@ -10,10 +10,9 @@ import (
 	"smart-factory-backend/app/cluster"
 )
 
-// TestRecyclesLeaveNothingBehind: after a thousand of them, with clients
-// coming and going, there are as many goroutines, descriptors and connections
-// as before, and no more memory. It doesn't run in parallel, since it counts
-// what belongs to the process.
+// TestRecyclesLeakNothing checks the number of goroutines, descriptors and
+// connections, and the heap, after a thousand recycles. It is not parallel
+// because it counts for the whole process.
 func TestRecyclesLeakNothing(t *testing.T) {
 	r := start(t, cluster.Options{Handler: faultHandler(nil), Restart: cluster.Restart{MinUptime: time.Microsecond, MaxRestarts: 10_000}})
 	round := func(recycles int) {
@@ -31,7 +30,7 @@ func TestRecyclesLeakNothing(t *testing.T) {
 					}
 					wantOK(t, c)
 					if n%16 == 0 {
-						c.close() // goes without a word
+						c.close() // without Connection: close
 					}
 				}
 			})
@@ -46,7 +45,7 @@ func TestRecyclesLeakNothing(t *testing.T) {
 		}
 		close(stop)
 		wg.Wait()
-		eventually(t, "end of the old generations", func() bool {
+		eventually(t, "end of the draining generations", func() bool {
 			st := r.status()
 			return st.DrainingGenerations == 0 && st.Conns == 0 && st.Sessions == 0
 		})
@@ -55,7 +54,7 @@ func TestRecyclesLeakNothing(t *testing.T) {
 	round(20) // fills pools and caches
 	r.events.reset()
 	before := measureResources()
-	round(shortened(250)) // of four workers each, and more by the troubles
+	round(shortened(250)) // of four workers each, and more through the faults
 	eventually(t, "descriptors closed", func() bool { return openDescriptors() <= before.descriptors })
 	eventually(t, "goroutines ended", func() bool {
 		return runtime.NumGoroutine() <= before.goroutines+idleGoroutineTolerance
@@ -78,7 +77,8 @@ func TestRecyclesLeakNothing(t *testing.T) {
 	}
 }
 
-// idleGoroutines may differ: a few that served connections wait for the next.
+// idleGoroutineTolerance is by how many the goroutines may differ: the pool
+// keeps some.
 const idleGoroutineTolerance = 16
 
 type resourceUse struct {
@@ -88,14 +88,14 @@ type resourceUse struct {
 
 func measureResources() resourceUse {
 	var m runtime.MemStats
-	for range 3 { // pools give up what they hold in the second
+	for range 3 { // sync.Pool needs two to be emptied
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&m)
 	return resourceUse{goroutines: runtime.NumGoroutine(), descriptors: openDescriptors(), heap: m.HeapAlloc}
 }
 
-// descriptors counts the open files of the process.
+// openDescriptors counts the open files of the process.
 func openDescriptors() int {
 	open, _ := os.ReadDir("/proc/self/fd")
 	return len(open)

@@ -19,7 +19,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// calls are those that need a running supervisor.
+// supervisorCalls are the calls that need a running supervisor.
 var supervisorCalls = map[string]func(*cluster.Supervisor) error{
 	"Status": func(s *cluster.Supervisor) error { _, err := s.Status(); return err },
 	"Reload": func(s *cluster.Supervisor) error { _, err := s.Reload(); return err },
@@ -27,7 +27,7 @@ var supervisorCalls = map[string]func(*cluster.Supervisor) error{
 	"Scale":  func(s *cluster.Supervisor) error { _, _, err := s.Scale(2); return err },
 }
 
-// wantCalls makes all calls and wants the same error of each.
+// wantCallErrors makes all supervisorCalls and wants each to return the error.
 func wantCallErrors(t *testing.T, when string, s *cluster.Supervisor, want error) {
 	t.Helper()
 	for name, call := range supervisorCalls {
@@ -76,8 +76,6 @@ func TestCallsBeforeDuringAndAfterRun(t *testing.T) {
 	}
 }
 
-// TestRunWithEndedContext: it serves who has connected since Listen, closes the
-// sockets and returns.
 func TestRunWithEndedContextServesQueuedConnections(t *testing.T) {
 	t.Parallel()
 	s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "127.0.0.1", Shutdown: cluster.Shutdown{HandshakeGrace: 1, IdleGrace: patience}})
@@ -96,7 +94,7 @@ func TestRunWithEndedContextServesQueuedConnections(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 	if a, err := c.read(); err != nil || a.body != "ok" || !a.willClose {
-		t.Errorf("who connected before Run got %+v, %v, want ok with Connection: close", a, err)
+		t.Errorf("client that connected before Run: %+v, %v, want ok with Connection: close", a, err)
 	}
 	if err := within(t, "end of Run", ended); err != nil {
 		t.Errorf("Run() = %v, want nil", err)
@@ -106,8 +104,6 @@ func TestRunWithEndedContextServesQueuedConnections(t *testing.T) {
 	}
 }
 
-// TestCallsDuringStartAndStop: whatever is called while a supervisor comes up
-// or goes down, nothing hangs; the race detector watches.
 func TestConcurrentCallsDuringStartAndStopReturn(t *testing.T) {
 	t.Parallel()
 	for range shortened(20) {
@@ -135,7 +131,6 @@ func TestConcurrentCallsDuringStartAndStopReturn(t *testing.T) {
 	}
 }
 
-// TestCallsFromHandler: a request may ask for anything that an operator may.
 func TestHandlerMayCallSupervisor(t *testing.T) {
 	t.Parallel()
 	var r *testSupervisor
@@ -171,8 +166,8 @@ func TestSupervisorsAreIndependent(t *testing.T) {
 	}
 }
 
-// TestHandlerWithoutSupervisor: a handler that uses the guards works in a test
-// of its own, where there is no supervisor.
+// TestHandlerWorksWithoutSupervisor checks that a handler which uses this
+// package can be tested on plain fasthttp.
 func TestHandlerWorksWithoutSupervisor(t *testing.T) {
 	t.Parallel()
 	helped := make(chan struct{})

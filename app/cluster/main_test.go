@@ -9,24 +9,24 @@ import (
 	"smart-factory-backend/app/testkit/leaktest"
 )
 
-// childEnv names the child program that the test binary is to be, with its
-// arguments; see startChild.
+// subprocessEnv names the variable that makes the test binary run one of
+// subprocesses instead of the tests, with arguments.
 const subprocessEnv = "CLUSTER_TEST_CHILD"
 
-// children are the programs that the tests run in a process of their own,
-// because they may end it or change what belongs to the whole process.
+// subprocesses are programs that tests run in a process of their own, because
+// they may end it or change process-wide state.
 var subprocesses = map[string]func(args []string) int{
-	"bystander":   plainSubprocess,
-	"descriptors": fewDescriptorsSubprocess,
-	"guarded":     guardedSubprocess,
-	"paused":      suspendedSubprocess,
-	"procs":       gomaxprocsSubprocess,
-	"unguarded":   unguardedSubprocess,
+	"plain":           plainSubprocess,
+	"few-descriptors": fewDescriptorsSubprocess,
+	"guarded":         guardedSubprocess,
+	"suspended":       suspendedSubprocess,
+	"gomaxprocs":      gomaxprocsSubprocess,
+	"unguarded":       unguardedSubprocess,
 }
 
-// TestMain lends itself to children, and fails on goroutines that the tests
-// have left behind. The tests run on four processors whatever the machine has,
-// because the number of workers is capped by that.
+// TestMain runs a subprocess if it is asked to. Otherwise it runs the tests and
+// fails if they leave goroutines behind. The tests run with GOMAXPROCS 4 on any
+// machine, because it limits the number of workers.
 func TestMain(m *testing.M) {
 	runtime.GOMAXPROCS(4)
 	if program := strings.Fields(os.Getenv(subprocessEnv)); len(program) > 0 {

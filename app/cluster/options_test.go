@@ -11,7 +11,6 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// TestHooksMayPanic: what a program hands in is guarded, too.
 func TestPanicsInCallbacksAreContained(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{
@@ -24,7 +23,7 @@ func TestPanicsInCallbacksAreContained(t *testing.T) {
 			t.Errorf("GET /panic = %+v, want the plain 500", a)
 		}
 	}
-	eventually(t, "failed worker", func() bool { // a recycle under way may be faster than the kill
+	eventually(t, "failed worker", func() bool { // a concurrent recycle may replace the worker first
 		mustGet(t, r.addr, "/kill")
 		return len(eventsOf[cluster.WorkerFailed](r.events)) > 0
 	})
@@ -42,13 +41,13 @@ func TestFailedWritesTheResponse(t *testing.T) {
 	})
 	for _, path := range []string{"/panic", "/goexit"} {
 		if a := mustGet(t, r.addr, path); a.status != http.StatusInternalServerError || a.body != `{"status":500}` {
-			t.Errorf("GET %s = %+v, want the program's own answer", path, a)
+			t.Errorf("GET %s = %+v, want the response of PanicHandler", path, a)
 		}
 	}
 }
 
-// TestServerSettingsCanNotUndoGuards: fasthttp wraps connections when it
-// counts them per address, which would hide them from the guards.
+// TestServerSettingsCannotDisableGuards includes MaxConnsPerIP, which makes
+// fasthttp wrap connections so that the guards would not find them.
 func TestServerSettingsCannotDisableGuards(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{
@@ -64,6 +63,6 @@ func TestServerSettingsCannotDisableGuards(t *testing.T) {
 	}
 	eventually(t, "end of the session", func() bool { return r.status().Conns == len(held) })
 	if !cluster.ServersKeepConns(r.Supervisor) {
-		t.Error("a worker's server hides its connections from the guards")
+		t.Error("a worker's server wraps or reuses connections")
 	}
 }

@@ -17,23 +17,22 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// site is a place where a panic ends a process that runs bare fasthttp.
+// panicSite is a place where a panic ends a process that uses fasthttp alone.
 type panicSite struct {
-	// guarded serves /site as a program does that keeps to the rules.
+	// guarded serves /site with the guards of this package.
 	guarded cluster.Options
-	// unguarded serves it with the guard left out; nil where the guard is the
-	// worker's own, so that bare fasthttp with guarded's settings is what to
-	// compare with.
+	// unguarded serves it without the guard. It is nil if the worker itself
+	// has the guard; the control then uses guarded on plain fasthttp.
 	unguarded fasthttp.RequestHandler
-	// client makes the panic happen and says what was wrong with what its
-	// client saw.
+	// client causes the panic and returns an error if the client did not see
+	// what it should.
 	client func(addr string) error
 }
 
-// trouble panics. Its name is looked for in the stacks.
+// panicOnPurpose panics. Tests look for its name in stacks.
 func panicOnPurpose() { panic("on purpose") }
 
-// troubleAmidMessage panics while most of a long message is unread.
+// panicMidMessage panics while most of a long message is unread.
 func panicMidMessage(ws *websocket.Conn) {
 	_, _, _ = ws.NextReader()
 	panicOnPurpose()
@@ -41,7 +40,7 @@ func panicMidMessage(ws *websocket.Conn) {
 
 var upgrader = websocket.FastHTTPUpgrader{}
 
-// sites are those that FACTS lists, and the others that can be reached.
+// panicSites are the places of panics that a handler can reach.
 var panicSites = map[string]panicSite{
 	"handler": {
 		guarded: cluster.Options{Handler: func(*fasthttp.RequestCtx) { panicOnPurpose() }},
@@ -98,8 +97,8 @@ var panicSites = map[string]panicSite{
 			},
 		},
 		client: func(addr string) error {
-			arm := wantStatus(http.StatusOK)(addr)
-			return errors.Join(arm, wantStatus(http.StatusInternalServerError)(addr))
+			first := wantStatus(http.StatusOK)(addr)
+			return errors.Join(first, wantStatus(http.StatusInternalServerError)(addr))
 		},
 	},
 	"error handler": {
@@ -123,17 +122,17 @@ var panicSites = map[string]panicSite{
 	},
 }
 
-// armed is set in the child of "connection state".
+// panicOnNextRequest is used in the subprocess of the site "connection state".
 var panicOnNextRequest atomic.Bool
 
-// guardedChild serves a site under a Supervisor.
+// guardedSubprocess serves a site under a Supervisor.
 func guardedSubprocess(args []string) int {
 	o := panicSites[strings.Join(args, " ")].guarded
 	o.Handler, o.Restart.MinUptime = withSite(o.Handler), time.Millisecond
 	return runInSubprocess(o, nil)
 }
 
-// unguardedChild is guardedChild without the guard.
+// unguardedSubprocess serves a site without the guard.
 func unguardedSubprocess(args []string) int {
 	s := panicSites[strings.Join(args, " ")]
 	if s.unguarded != nil {
@@ -156,22 +155,22 @@ func TestPanicIsContained(t *testing.T) {
 			defer bystander.close()
 			wantOK(t, bystander)
 			if err := site.client(c.addr); err != nil {
-				t.Errorf("the client of the panic: %v", err)
+				t.Errorf("client that caused the panic: %v", err)
 			}
 			e := waitForEvents[cluster.PanicContained](t, c.events, 1)[0]
 			wantOK(t, bystander)
 			if e.Value != "on purpose" || !strings.Contains(string(e.Stack), "cluster_test.panicOnPurpose") {
-				t.Errorf("Panicked event: value %v, stack %s, want the panic's", e.Value, e.Stack)
+				t.Errorf("PanicContained: value %v, stack %s, want the panic's", e.Value, e.Stack)
 			}
 			if !slices.Contains(cluster.Places(), e.Place) {
-				t.Errorf("Panicked in %q, which Places() does not have", e.Place)
+				t.Errorf("PanicContained in %q, which is not in Places()", e.Place)
 			}
 			waitForEvents[cluster.WorkerRecycled](t, c.events, 1)
 			wantOK(t, bystander)
 			bystander.close()
 			c.stop()
 			if n := len(eventsOf[cluster.PanicContained](c.events)); n != 1 {
-				t.Errorf("%d Panicked events for one panic", n)
+				t.Errorf("%d PanicContained events for one panic", n)
 			}
 		})
 	}
@@ -186,9 +185,9 @@ func TestPanicWithoutGuardEndsProcess(t *testing.T) {
 			t.Parallel()
 			c := startSubprocess(t, "unguarded "+name)
 			wantOK(t, &client{addr: c.addr, closeEach: true})
-			_ = site.client(c.addr) // sees the end of the process, or not
+			_ = site.client(c.addr) // may see the end of the process
 			if err := c.wait(); err == nil || !strings.Contains(c.stderr.String(), "panic: on purpose") {
-				t.Errorf("the child ended with %v and said %q, want a panic", err, c.stderr)
+				t.Errorf("the subprocess ended with %v and stderr %q, want a panic", err, c.stderr)
 			}
 		})
 	}

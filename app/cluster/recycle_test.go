@@ -12,8 +12,6 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// TestRecycleOncePerMinUptime: a storm of panics costs a slot one generation
-// per MinUptime, not one per panic.
 func TestRecycleOncePerMinUptime(t *testing.T) {
 	t.Parallel()
 	const panics, uptime = 200, 300 * time.Millisecond
@@ -27,7 +25,7 @@ func TestRecycleOncePerMinUptime(t *testing.T) {
 	waitForEvents[cluster.WorkerRecycled](t, r.events, 1)
 	recycled := len(eventsOf[cluster.WorkerRecycled](r.events))
 	if most := int(time.Since(begin)/uptime) + 1; recycled > most {
-		t.Errorf("%d recycles in %v, want %d at most", recycled, time.Since(begin), most)
+		t.Errorf("%d recycles in %v, want at most %d", recycled, time.Since(begin), most)
 	}
 	st := r.status().Workers[0]
 	if n := len(eventsOf[cluster.PanicContained](r.events)); n != panics || st.Panics != panics || st.Restarts != 0 {
@@ -38,8 +36,9 @@ func TestRecycleOncePerMinUptime(t *testing.T) {
 	}
 }
 
-// TestReplacedGenerationEndsWell: its kept-alive connections are answered once
-// more, its request in flight finishes, and then it is gone.
+// TestReplacedGenerationDrains checks that each kept-alive connection gets one
+// more response, that the request in flight finishes, and that the generation
+// ends then.
 func TestReplacedGenerationDrains(t *testing.T) {
 	t.Parallel()
 	replace := map[string]func(r *testSupervisor){
@@ -83,11 +82,11 @@ func TestReplacedGenerationDrains(t *testing.T) {
 				t.Errorf("kept-alive connection: %+v, %v after %d requests, want 200 with Connection: close", a, err, kept.answered)
 			}
 			if st := r.status(); st.DrainingGenerations != 1 || st.Workers[0].InFlight != 1 {
-				t.Errorf("status with a request of the old generation in flight: %+v", st)
+				t.Errorf("status with a request of the previous generation in flight: %+v", st)
 			}
 			wantOK(t, kept) // on a new connection
 			close(release)
-			if err := within(t, "answer", inFlight); err != nil {
+			if err := within(t, "response", inFlight); err != nil {
 				t.Errorf("request in flight: %v", err)
 			}
 			e := waitForEvents[cluster.GenerationEnded](t, r.events, 1)[0]
@@ -95,14 +94,14 @@ func TestReplacedGenerationDrains(t *testing.T) {
 				t.Errorf("GenerationEnded: %+v, want worker 1, generation 1", e)
 			}
 			if st := r.status(); st.DrainingGenerations != 0 || st.Workers[0].Generation != 2 || st.Workers[0].InFlight != 0 {
-				t.Errorf("status in the end: %+v", st)
+				t.Errorf("status after the generation ended: %+v", st)
 			}
 		})
 	}
 }
 
-// TestTimedOutAnswerEndsDrainingConnection: the answer that TimeoutHandler
-// gives in the handler's place carries Connection: close like any other.
+// TestTimedOutResponseClosesDrainingConnection checks that the response of
+// TimeoutHandler carries Connection: close as well.
 func TestTimedOutResponseClosesDrainingConnection(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
@@ -120,8 +119,8 @@ func TestTimedOutResponseClosesDrainingConnection(t *testing.T) {
 	}
 }
 
-// TestWebSocketOutlivesWorkers: numbered messages come back in order through
-// twenty recycles, a kill and a reload, on one connection.
+// TestWebSocketSurvivesRecycles exchanges numbered messages on one WebSocket
+// during twenty recycles, a kill and a reload.
 func TestWebSocketSurvivesRecycles(t *testing.T) {
 	t.Parallel()
 	other := faultHandler(nil)
@@ -143,7 +142,7 @@ func TestWebSocketSurvivesRecycles(t *testing.T) {
 				t.Fatalf("message %d: %v", number, err)
 			}
 			if _, got, err := ws.ReadMessage(); err != nil || string(got) != want {
-				t.Fatalf("answer to message %d: %q, %v", number, got, err)
+				t.Fatalf("response to message %d: %q, %v", number, got, err)
 			}
 		}
 	}
@@ -160,7 +159,7 @@ func TestWebSocketSurvivesRecycles(t *testing.T) {
 		t.Fatalf("Reload() = %d, %v, want 1, nil", n, err)
 	}
 	ping()
-	eventually(t, "end of the old generations", func() bool { return r.status().DrainingGenerations == 0 })
+	eventually(t, "end of the draining generations", func() bool { return r.status().DrainingGenerations == 0 })
 	if st := r.status(); st.Sessions != 1 || st.Conns != 1 || st.Workers[0].Generation != 23 {
 		t.Errorf("status %+v, want one session and generation 23", st)
 	}

@@ -25,7 +25,7 @@ func TestNegativeWorkersAreRefused(t *testing.T) {
 		t.Errorf("Scale(-1) = %d, %v, want an error", n, err)
 	}
 	if st := r.status(); st.Wanted != 2 {
-		t.Errorf("after Scale(-1): %d workers, want 2 still", st.Wanted)
+		t.Errorf("after Scale(-1): %d workers, want 2", st.Wanted)
 	}
 }
 
@@ -34,7 +34,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	_, err := cluster.New(cluster.Options{Workers: -3, Port: 70000})
 	for _, want := range []string{"handler", "-3", "70000"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("New with three mistakes = %v, want all of them, %q too", err, want)
+			t.Errorf("New with three mistakes = %v, want an error that mentions %q", err, want)
 		}
 	}
 }
@@ -43,7 +43,7 @@ func TestWorkersAreCapped(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Workers: 64})
 	if e := waitForEvents[cluster.WorkersCapped](t, r.events, 1)[0]; e.Requested != 64 || e.Allowed != 4 {
-		t.Errorf("Capped: %+v, want 64 asked for and 4 allowed", e)
+		t.Errorf("WorkersCapped: %+v, want 64 requested and 4 allowed", e)
 	}
 	if running, total := r.Workers(); running != 4 || total != 4 {
 		t.Errorf("Workers() = %d, %d, want 4, 4", running, total)
@@ -55,12 +55,12 @@ func TestWorkersAreCapped(t *testing.T) {
 		t.Errorf("Scale(5) = %d, %v, %v, want 4, true, nil", n, capped, err)
 	}
 	if e := waitForEvents[cluster.WorkersScaled](t, r.events, 2)[1]; e.Workers != 4 {
-		t.Errorf("Scaled: %+v, want 4", e)
+		t.Errorf("WorkersScaled: %+v, want 4", e)
 	}
 }
 
-// TestScaleKeepsSockets: fewer workers serve all the sockets that there are;
-// more workers take theirs back.
+// TestScaleKeepsSockets checks that fewer workers accept on all sockets, and
+// that no socket is closed or opened needlessly.
 func TestScaleKeepsSockets(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Workers: 4, Handler: func(ctx *fasthttp.RequestCtx) {
@@ -83,12 +83,12 @@ func TestScaleKeepsSockets(t *testing.T) {
 	}
 	waitForEvents[cluster.WorkersScaled](t, r.events, 5)
 	if n := len(eventsOf[cluster.WorkerStopped](r.events)); n != 5 {
-		t.Errorf("%d WorkerStopped events, want 3 and 2", n)
+		t.Errorf("%d WorkerStopped events, want 5", n)
 	}
 }
 
-// TestScaleToSlotInBackoff: an operator who asks for one worker while that one
-// is in backoff gets it, not the end of the process.
+// TestScaleDownToSlotInBackoffRestartsIt checks that scaling down to a slot in
+// backoff does not give up.
 func TestScaleDownToSlotInBackoffRestartsIt(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{
@@ -107,8 +107,8 @@ func TestScaleDownToSlotInBackoffRestartsIt(t *testing.T) {
 	}
 }
 
-// TestScaleDuringShutdownStartsNobody: not even while the sockets are still
-// open because an accept loop takes its time.
+// TestScaleDuringShutdownStartsNoWorker scales while the sockets are still open
+// because an accept loop hangs.
 func TestScaleDuringShutdownStartsNoWorker(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
@@ -117,7 +117,7 @@ func TestScaleDuringShutdownStartsNoWorker(t *testing.T) {
 	within(t, "stall of an accept loop", entered)
 	r.cancel()
 	eventually(t, "drain", r.Draining)
-	for n, err := 4, error(nil); err == nil; n = 5 - n { // until it is refused
+	for n, err := 4, error(nil); err == nil; n = 5 - n { // until Scale fails
 		if _, _, err = r.Scale(n); err != nil && !errors.Is(err, cluster.ErrStopped) {
 			t.Fatalf("Scale during shutdown = %v, want ErrStopped", err)
 		}
@@ -127,11 +127,11 @@ func TestScaleDuringShutdownStartsNoWorker(t *testing.T) {
 	}
 	close(release)
 	if a, err := (&client{addr: r.addr}).get("/"); !connectionRefused(err) {
-		t.Errorf("after the end: %+v, %v, want connection refused", a, err)
+		t.Errorf("after Run: %+v, %v, want connection refused", a, err)
 	}
 }
 
-// procsChild follows GOMAXPROCS, which its parent sets.
+// gomaxprocsSubprocess sets GOMAXPROCS as its parent says.
 func gomaxprocsSubprocess(args []string) int {
 	workers, _ := strconv.Atoi(args[0])
 	o := cluster.Options{Handler: answerOK, Workers: workers}
@@ -144,17 +144,17 @@ func gomaxprocsSubprocess(args []string) int {
 	})
 }
 
-// TestWorkersFollowGOMAXPROCS: where the number was left open; a number that
-// was asked for is kept, as far as GOMAXPROCS allows.
+// TestWorkersFollowGOMAXPROCS checks that a requested number of workers is only
+// lowered to GOMAXPROCS, and that otherwise the number equals it.
 func TestWorkersFollowGOMAXPROCS(t *testing.T) {
 	t.Parallel()
-	for asked, want := range map[int]map[int]int{
+	for requested, want := range map[int]map[int]int{
 		0: {1: 1, 2: 2, 3: 3, 4: 4},
 		2: {1: 1, 2: 2, 3: 2, 4: 2},
 	} {
-		t.Run(fmt.Sprint(asked, " asked for"), func(t *testing.T) {
+		t.Run(fmt.Sprint(requested, " requested"), func(t *testing.T) {
 			t.Parallel()
-			c := startSubprocess(t, fmt.Sprint("procs ", asked))
+			c := startSubprocess(t, fmt.Sprint("gomaxprocs ", requested))
 			l := startLoad(t, c.addr, "/", 2, 2)
 			for _, procs := range []int{4, 1, 3, 2, 4, 1} {
 				l.waitForMore(20)

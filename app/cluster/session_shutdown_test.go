@@ -14,7 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// echo answers each message with itself.
+// echoMessages echoes each message.
 func echoMessages(ws *websocket.Conn) {
 	for {
 		kind, message, err := ws.ReadMessage()
@@ -24,7 +24,7 @@ func echoMessages(ws *websocket.Conn) {
 	}
 }
 
-// echoing upgrades requests for /ws and answers the others.
+// echoHandler upgrades requests for /ws and responds with "ok" to others.
 func echoHandler(ctx *fasthttp.RequestCtx) {
 	if string(ctx.Path()) == "/ws" {
 		_ = cluster.Upgrade(ctx, &upgrader, echoMessages)
@@ -45,8 +45,6 @@ func dialWebSocket(t testing.TB, addr string) *websocket.Conn {
 	return ws
 }
 
-// TestShutdownSendsWebSocketsAway: each one is closed with 1001, over the time
-// of the spread, and the supervisor ends with the last of them.
 func TestShutdownClosesWebSocketsWith1001OverSpread(t *testing.T) {
 	t.Parallel()
 	const clients, spread = 20, 300 * time.Millisecond
@@ -69,7 +67,7 @@ func TestShutdownClosesWebSocketsWith1001OverSpread(t *testing.T) {
 		switch e.Step {
 		case "websockets notified":
 			if least := spread * (clients - 1) / clients; e.Count != clients || e.Duration < least {
-				t.Errorf("told %d WebSockets within %v, want %d and at least %v", e.Count, e.Duration, clients, least)
+				t.Errorf("notified %d WebSockets within %v, want %d and at least %v", e.Count, e.Duration, clients, least)
 			}
 		case "websockets closed":
 			if e.Count != 0 {
@@ -79,8 +77,8 @@ func TestShutdownClosesWebSocketsWith1001OverSpread(t *testing.T) {
 	}
 }
 
-// TestUpgradeDuringShutdownIsSentAway: a request that becomes a WebSocket when
-// the others have been told is told as well.
+// TestUpgradeDuringShutdownIsClosedWith1001 upgrades a request after the
+// existing WebSockets were notified.
 func TestUpgradeDuringShutdownIsClosedWith1001(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
@@ -100,7 +98,7 @@ func TestUpgradeDuringShutdownIsClosedWith1001(t *testing.T) {
 	}()
 	within(t, "request", entered)
 	r.cancel()
-	eventually(t, "WebSockets told", func() bool {
+	eventually(t, "WebSockets notified", func() bool {
 		for _, e := range eventsOf[cluster.ShutdownStep](r.events) {
 			if e.Step == "websockets notified" {
 				return true
@@ -117,9 +115,8 @@ func TestUpgradeDuringShutdownIsClosedWith1001(t *testing.T) {
 	}
 }
 
-// TestStalledWebSocketsHoldNobodyUp: clients that don't read what they are
-// sent, so that there is no room for the close frame, do not keep the others
-// from being told.
+// TestStalledWebSocketsDoNotDelayOthersClose has clients that read nothing, so
+// that there is no room for a close frame.
 func TestStalledWebSocketsDoNotDelayOthersClose(t *testing.T) {
 	t.Parallel()
 	const stalled, healthy = 20, 5
@@ -153,7 +150,7 @@ func TestStalledWebSocketsDoNotDelayOthersClose(t *testing.T) {
 		})
 	}
 	settled := int64(-1)
-	eventually(t, "stalled writers", func() bool { // no message has gone for a while
+	eventually(t, "stalled writers", func() bool { // no message was written since the last check
 		before := settled
 		settled = writing.Load()
 		return settled == before && settled >= stalled
@@ -164,7 +161,6 @@ func TestStalledWebSocketsDoNotDelayOthersClose(t *testing.T) {
 	wg.Wait()
 }
 
-// TestSessionsEndBeforeRun: when Run returns, no handler of a session runs.
 func TestRunWaitsForSessionHandlers(t *testing.T) {
 	t.Parallel()
 	begun, last, cut := make(chan struct{}), make(chan bool, 1), make(chan struct{})
@@ -180,7 +176,7 @@ func TestRunWaitsForSessionHandlers(t *testing.T) {
 			cluster.Hijack(ctx, func(c net.Conn) {
 				close(begun)
 				_, _ = io.Copy(io.Discard, c)
-				<-cut // has not gone when it was told to
+				<-cut // ignores the notification
 				<-started
 				last <- r.outlives(50 * time.Millisecond)
 			})

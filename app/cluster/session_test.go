@@ -17,7 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// detached has a client's connection handed over, in plain or over TLS.
+// detachedSession makes a client connect, over TLS if config is set, and
+// returns its Session and both ends of the connection. The client sends early
+// right after its request.
 func detachedSession(t *testing.T, r *testSupervisor, config *tls.Config, sessions <-chan *cluster.Session, early string) (*cluster.Session, net.Conn, *bufio.Reader) {
 	t.Helper()
 	c := dial(t, r.addr)
@@ -31,7 +33,7 @@ func detachedSession(t *testing.T, r *testSupervisor, config *tls.Config, sessio
 		t.Fatalf("response before the connection is handed over: %+v, %v", resp, err)
 	}
 	_, _ = io.Copy(io.Discard, resp.Body)
-	return within(t, "the session", sessions), c, br
+	return within(t, "session", sessions), c, br
 }
 
 func detachHandler() (fasthttp.RequestHandler, <-chan *cluster.Session) {
@@ -42,7 +44,7 @@ func detachHandler() (fasthttp.RequestHandler, <-chan *cluster.Session) {
 	}, sessions
 }
 
-// untilRead reads n bytes from a session that has to be asked again and again.
+// readSession reads n bytes from a session and polls until they arrive.
 func readSession(t *testing.T, s *cluster.Session, n int) string {
 	t.Helper()
 	var all []byte
@@ -60,9 +62,8 @@ func readSession(t *testing.T, s *cluster.Session, n int) string {
 	return string(all)
 }
 
-// TestDetach: a connection that was handed over is its owner's. It never
-// blocks, what was sent early is there, no worker's end touches it, and it is
-// counted until it is closed.
+// TestDetachedSessionOutlivesItsWorker also checks that no method blocks, that
+// data sent early is kept, and that the connection is counted until Close.
 func TestDetachedSessionOutlivesItsWorker(t *testing.T) {
 	t.Parallel()
 	server, peer := tlsConfigs(t)
@@ -80,7 +81,7 @@ func TestDetachedSessionOutlivesItsWorker(t *testing.T) {
 			r := start(t, o)
 			s, c, br := detachedSession(t, r, config, sessions, "early")
 			if got := readSession(t, s, 5); got != "early" {
-				t.Errorf("the first thing read is %q", got)
+				t.Errorf("read %q first, want early", got)
 			}
 			if n, err := s.TryRead(make([]byte, 10)); n != 0 || !errors.Is(err, unix.EAGAIN) {
 				t.Errorf("TryRead() of nothing = %d, %v; want EAGAIN", n, err)
@@ -90,21 +91,21 @@ func TestDetachedSessionOutlivesItsWorker(t *testing.T) {
 			}
 			_, _ = io.WriteString(c, "later")
 			if got := readSession(t, s, 5); got != "later" {
-				t.Errorf("read %q after the worker's end", got)
+				t.Errorf("read %q after the worker's end, want later", got)
 			}
 			if n, err := s.TryWrite([]byte("hello")); n != 5 || err != nil {
 				t.Errorf("TryWrite() = %d, %v", n, err)
 			}
 			got := make([]byte, 5)
 			if _, err := io.ReadFull(br, got); err != nil || string(got) != "hello" {
-				t.Errorf("the client reads %q, %v", got, err)
+				t.Errorf("the client read %q, %v", got, err)
 			}
 			if st := r.status(); st.Conns != 1 {
 				t.Errorf("%d connections are counted, want 1", st.Conns)
 			}
 			_ = s.CloseWrite()
 			if _, err := br.ReadByte(); !errors.Is(err, io.EOF) {
-				t.Errorf("after CloseWrite the client reads %v, want the end", err)
+				t.Errorf("after CloseWrite the client read %v, want EOF", err)
 			}
 			_ = c.Close()
 			for deadline := time.Now().Add(patience); ; runtime.Gosched() {
@@ -120,12 +121,12 @@ func TestDetachedSessionOutlivesItsWorker(t *testing.T) {
 			if err := s.Close(); !errors.Is(err, net.ErrClosed) {
 				t.Errorf("second Close() = %v", err)
 			}
-			eventually(t, "the connection counted out", func() bool { return r.status().Conns == 0 })
+			eventually(t, "release of the connection", func() bool { return r.status().Conns == 0 })
 		})
 	}
 }
 
-// TestDetachedIsFull: what does not fit is said, and nothing of it is lost.
+// TestTryWriteReportsFullSendBuffer also checks that the counted bytes arrive.
 func TestTryWriteReportsFullSendBuffer(t *testing.T) {
 	t.Parallel()
 	server, peer := tlsConfigs(t)
@@ -154,10 +155,10 @@ func TestTryWriteReportsFullSendBuffer(t *testing.T) {
 				sent += n
 			}
 			if !errors.Is(err, unix.EAGAIN) {
-				t.Fatalf("after %d bytes to nobody TryWrite() = %v, want EAGAIN", sent, err)
+				t.Fatalf("after %d unread bytes TryWrite() = %v, want EAGAIN", sent, err)
 			}
 			read := make(chan int)
-			go func() { // ends when all has come, or with the connection
+			go func() { // ends with the last byte or with the connection
 				for i := range sent {
 					if b, err := br.ReadByte(); err != nil || int(b) != i%251 {
 						read <- i
@@ -170,11 +171,11 @@ func TestTryWriteReportsFullSendBuffer(t *testing.T) {
 				select {
 				case n := <-read:
 					if n != sent {
-						t.Errorf("the client reads %d of %d bytes right", n, sent)
+						t.Errorf("the client read %d of %d bytes correctly", n, sent)
 					}
 					return
 				default:
-					_, _ = s.TryWrite(nil) // a TLS layer's rest
+					_, _ = s.TryWrite(nil) // what the TLS layer still holds
 					runtime.Gosched()
 				}
 				if time.Now().After(deadline) {
@@ -185,32 +186,28 @@ func TestTryWriteReportsFullSendBuffer(t *testing.T) {
 	}
 }
 
-// TestDetachedLeaves: at shutdown a session is told at its turn, and cut off
-// when the time is up.
 func TestShutdownNotifiesSessionsThenCutsThem(t *testing.T) {
 	t.Parallel()
 	handler, sessions := detachHandler()
 	r := start(t, cluster.Options{Handler: handler})
-	polite, _, _ := detachedSession(t, r, nil, sessions, "")
-	rude, _, br := detachedSession(t, r, nil, sessions, "")
-	told := make(chan struct{}, 4)
-	polite.OnShutdown(func() {
-		told <- struct{}{}
-		_ = polite.Close()
+	leaving, _, _ := detachedSession(t, r, nil, sessions, "")
+	staying, _, br := detachedSession(t, r, nil, sessions, "")
+	notified := make(chan struct{}, 4)
+	leaving.OnShutdown(func() {
+		notified <- struct{}{}
+		_ = leaving.Close()
 	})
-	rude.OnShutdown(func() { told <- struct{}{} })
+	staying.OnShutdown(func() { notified <- struct{}{} })
 	go func() { _ = r.stop() }()
-	_ = within(t, "a session is told", told)
-	_ = within(t, "the other is told", told)
+	_ = within(t, "notification of a session", notified)
+	_ = within(t, "notification of the other session", notified)
 	if _, err := br.ReadByte(); err == nil {
-		t.Error("the client of a session that stays is not cut off")
+		t.Error("a session that stays was not cut off")
 	}
-	_ = rude.Close()
+	_ = staying.Close()
 	_ = r.wait()
 }
 
-// TestDetachPanics: a handler of the handover that panics loses the connection
-// and nothing else.
 func TestPanicInDetachHandlerClosesOnlyThatConnection(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
@@ -225,9 +222,9 @@ func TestPanicInDetachHandlerClosesOnlyThatConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := br.ReadByte(); !errors.Is(err, io.EOF) {
-		t.Errorf("the client reads %v, want the end", err)
+		t.Errorf("the client read %v, want EOF", err)
 	}
-	eventually(t, "the connection counted out", func() bool { return r.status().Conns == 0 })
+	eventually(t, "release of the connection", func() bool { return r.status().Conns == 0 })
 	if n := len(eventsOf[cluster.PanicContained](r.events)); n != 1 {
 		t.Errorf("%d panics reported, want 1", n)
 	}

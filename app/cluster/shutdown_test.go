@@ -20,9 +20,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// TestShutdownUnderLoad: clients that ask and connect without a pause see
-// whole answers until they are refused, or until the handshake that was
-// dropped is given up.
+// TestShutdownLosesNoRequest shuts down under load. Clients get complete
+// responses until their connection is refused or their SYN is dropped.
 func TestShutdownLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	for lane := range 4 {
@@ -39,12 +38,12 @@ func shutDownWhileServing(t *testing.T) {
 	t.Helper()
 	r := start(t, cluster.Options{
 		Shutdown: cluster.Shutdown{HandshakeGrace: 200 * time.Millisecond, IdleGrace: patience},
-		// a client that is slow on a slow machine isn't idle
+		// on a slow machine a client may pause
 	})
 	gone, giveUp := context.WithCancel(context.Background())
 	defer giveUp()
 	var wg sync.WaitGroup
-	var served, keepers atomic.Int64
+	var served, keptAlive atomic.Int64
 	for i := range 32 {
 		c := &client{addr: r.addr, closeEach: i%2 == 0, ctx: gone}
 		wg.Go(func() {
@@ -55,10 +54,10 @@ func shutDownWhileServing(t *testing.T) {
 				case connectionRefused(err) || c.conn == nil && errors.Is(err, context.Canceled):
 					return
 				case err != nil || a.status != http.StatusOK || a.body != "ok":
-					t.Errorf("during shutdown: answer %+v, error %v (kept-alive: %v, draining: %v)", a, err, !c.closeEach, r.Draining())
+					t.Errorf("during shutdown: response %+v, error %v (kept-alive: %v, draining: %v)", a, err, !c.closeEach, r.Draining())
 					return
 				case a.willClose && !c.closeEach:
-					keepers.Add(1)
+					keptAlive.Add(1)
 				}
 				served.Add(1)
 			}
@@ -80,7 +79,6 @@ func shutDownWhileServing(t *testing.T) {
 	}
 }
 
-// TestShutdownSteps: the steps come in order, each one once.
 func TestShutdownStepsComeInOrder(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{})
@@ -89,7 +87,7 @@ func TestShutdownStepsComeInOrder(t *testing.T) {
 	}
 	var steps []string
 	for _, e := range eventsOf[cluster.ShutdownStep](r.events) {
-		if e.Step != "websockets notified" { // runs beside the requests' end
+		if e.Step != "websockets notified" { // is concurrent with the next step
 			steps = append(steps, e.Step)
 		}
 	}
@@ -99,8 +97,8 @@ func TestShutdownStepsComeInOrder(t *testing.T) {
 	}
 }
 
-// blocking is a handler that holds requests for /slow until release is closed,
-// and says on entered that it does.
+// slowHandler holds requests for /slow until release is closed, and sends on
+// entered for each.
 func slowHandler(entered chan<- struct{}, release <-chan struct{}) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		if string(ctx.Path()) == "/slow" {
@@ -132,7 +130,7 @@ func TestShutdownFinishesRequests(t *testing.T) {
 		t.Errorf("new connection after the sockets closed: %v, want refused", err)
 	}
 	close(release)
-	if err := within(t, "answer", answered); err != nil {
+	if err := within(t, "response", answered); err != nil {
 		t.Errorf("request in flight: %v, want 200", err)
 	}
 	if err := r.wait(); err != nil {
@@ -169,7 +167,7 @@ func TestShutdownTimeoutCutsStuckRequests(t *testing.T) {
 		t.Errorf("Run() = %v, want nil", err)
 	}
 	if b, err := io.ReadAll(c); len(b) > 0 {
-		t.Errorf("the stuck request got %q, %v, want the end of the connection", b, err)
+		t.Errorf("the stuck request received %q, %v, want EOF", b, err)
 	}
 	cut := map[string]int{}
 	for _, e := range eventsOf[cluster.ShutdownStep](r.events) {
@@ -181,15 +179,13 @@ func TestShutdownTimeoutCutsStuckRequests(t *testing.T) {
 	close(release)
 }
 
-// TestShutdownEndsIdleConnectionsWell: a connection without a request ends
-// like one that the server has closed in good order, never by a reset.
 func TestShutdownNeverResetsIdleConnections(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{})
 	var idle []net.Conn
 	for i := range 60 {
 		c := dial(t, r.addr)
-		if i%3 > 0 { // the others have never asked for anything
+		if i%3 > 0 { // the others never send a request
 			_, _ = io.WriteString(c, strings.Repeat("GET / HTTP/1.1\r\nHost: test\r\n\r\n", i%3))
 			br := bufio.NewReader(c)
 			for range i % 3 {
@@ -214,14 +210,14 @@ func TestShutdownNeverResetsIdleConnections(t *testing.T) {
 	}
 }
 
-// TestClosedSocketsRefuse: also while somebody still has a copy of them, as a
-// program that was being started at that moment.
+// TestClosedSocketsRefuseEvenWhenDuplicated keeps duplicates of the sockets, as
+// a forked process does until exec.
 func TestClosedSocketsRefuseEvenWhenDuplicated(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Workers: 2})
 	copies := cluster.DuplicateSockets(r.Supervisor)
 	if len(copies) != 2 {
-		t.Fatalf("%d copies of the sockets, want 2", len(copies))
+		t.Fatalf("%d duplicates of the sockets, want 2", len(copies))
 	}
 	if err := r.stop(); err != nil {
 		t.Errorf("Run() = %v, want nil", err)
@@ -234,8 +230,8 @@ func TestClosedSocketsRefuseEvenWhenDuplicated(t *testing.T) {
 	}
 }
 
-// TestLateNudgeLeavesRequestAlone: between the look whether a connection is
-// idle and the nudge that ends it, the first part of a request may arrive.
+// TestWakeDoesNotInterruptArrivingRequest: a request may begin to arrive
+// between the check that its connection is idle and the call of wakeReader.
 func TestWakeDoesNotInterruptArrivingRequest(t *testing.T) {
 	t.Parallel()
 	active := make(chan struct{}, 1)
@@ -257,6 +253,6 @@ func TestWakeDoesNotInterruptArrivingRequest(t *testing.T) {
 	cluster.WakeReaders(r.Supervisor)
 	_, _ = io.WriteString(c.conn, "body")
 	if a, err := c.read(); err != nil || a.status != http.StatusOK {
-		t.Errorf("request nudged too late: %+v, %v, want 200", a, err)
+		t.Errorf("request after the reader was woken: %+v, %v, want 200", a, err)
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bystanderChild serves "ok" in a process of its own.
+// plainSubprocess responds with "ok".
 func plainSubprocess([]string) int {
 	return runInSubprocess(cluster.Options{Handler: answerOK}, nil)
 }
@@ -33,7 +33,8 @@ func portOf(t testing.TB, addr string) int {
 	return ap.Port
 }
 
-// wantPortInUse tries to listen on port of host and wants to hear whose it is.
+// wantPortInUse listens on a port in use and wants an error that names its
+// owner.
 func wantPortInUse(t *testing.T, host string, port, pid int) {
 	t.Helper()
 	s, err := cluster.New(cluster.Options{Handler: answerOK, Host: host, Port: port})
@@ -43,13 +44,13 @@ func wantPortInUse(t *testing.T, host string, port, pid int) {
 	err = s.Listen(context.Background())
 	var inUse *cluster.PortInUseError
 	if !errors.As(err, &inUse) || !errors.Is(err, syscall.EADDRINUSE) {
-		t.Fatalf("Listen on the port of another = %v, want a PortInUseError", err)
+		t.Fatalf("Listen on a port in use = %v, want a PortInUseError", err)
 	}
 	if inUse.PID != pid || !strings.Contains(err.Error(), fmt.Sprint(port)) || !strings.Contains(err.Error(), fmt.Sprint("pid ", pid)) {
 		t.Errorf("Listen = %q, want it to name port %d and pid %d", err, port, pid)
 	}
 	if err := s.Run(context.Background()); !errors.As(err, &inUse) {
-		t.Errorf("Run on the port of another = %v, want a PortInUseError", err)
+		t.Errorf("Run on a port in use = %v, want a PortInUseError", err)
 	}
 }
 
@@ -57,7 +58,7 @@ func TestTakenPortIsRefused(t *testing.T) {
 	t.Parallel()
 	t.Run("by a supervisor of another process", func(t *testing.T) {
 		t.Parallel()
-		c := startSubprocess(t, "bystander")
+		c := startSubprocess(t, "plain")
 		port := portOf(t, c.addr)
 		wantPortInUse(t, "127.0.0.1", port, c.cmd.Process.Pid)
 		wantPortInUse(t, "", port, c.cmd.Process.Pid)
@@ -69,7 +70,7 @@ func TestTakenPortIsRefused(t *testing.T) {
 		wantPortInUse(t, "127.0.0.1", portOf(t, r.addr), os.Getpid())
 		wantOK(t, &client{addr: r.addr, closeEach: true})
 	})
-	t.Run("by a program that knows nothing of it", func(t *testing.T) {
+	t.Run("by a listener without SO_REUSEPORT", func(t *testing.T) {
 		t.Parallel()
 		ln, err := net.Listen("tcp4", "127.0.0.1:0")
 		if err != nil {
@@ -78,7 +79,7 @@ func TestTakenPortIsRefused(t *testing.T) {
 		defer func() { _ = ln.Close() }()
 		wantPortInUse(t, "127.0.0.1", portOf(t, ln.Addr().String()), os.Getpid())
 	})
-	t.Run("to a program that knows nothing of it", func(t *testing.T) {
+	t.Run("to a listener without SO_REUSEPORT", func(t *testing.T) {
 		t.Parallel()
 		r := start(t, cluster.Options{})
 		if ln, err := net.Listen("tcp4", r.addr); !errors.Is(err, syscall.EADDRINUSE) {
@@ -87,16 +88,16 @@ func TestTakenPortIsRefused(t *testing.T) {
 	})
 }
 
-// TestSimultaneousClaimHasOneWinner: of two supervisors that start at the same
-// time one gets the port.
+// TestSimultaneousClaimHasOneWinner starts two supervisors on one port at the
+// same time.
 func TestSimultaneousClaimHasOneWinner(t *testing.T) {
 	t.Parallel()
 	for range shortened(100) {
 		port := porttest.ForTest(t)
-		var won atomic.Int32
-		said := make(chan error, 2)
+		var listening atomic.Int32
+		results := make(chan error, 2)
 		var tried, ended sync.WaitGroup
-		gun := make(chan struct{})
+		begin := make(chan struct{})
 		for range 2 {
 			s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "127.0.0.1", Port: port, Workers: 2, Shutdown: cluster.Shutdown{HandshakeGrace: 1}})
 			if err != nil {
@@ -104,14 +105,14 @@ func TestSimultaneousClaimHasOneWinner(t *testing.T) {
 			}
 			tried.Add(1)
 			ended.Go(func() {
-				<-gun
+				<-begin
 				err := s.Listen(context.Background())
 				if err == nil {
-					won.Add(1)
+					listening.Add(1)
 				}
-				said <- err
+				results <- err
 				tried.Done()
-				tried.Wait() // nobody lets go of the port before both have tried
+				tried.Wait() // keep the port until both have tried
 				over, cancel := context.WithCancel(context.Background())
 				cancel()
 				if err == nil {
@@ -119,10 +120,10 @@ func TestSimultaneousClaimHasOneWinner(t *testing.T) {
 				}
 			})
 		}
-		close(gun)
+		close(begin)
 		ended.Wait()
-		if n := won.Load(); n != 1 {
-			t.Fatalf("%d of 2 supervisors listen on port %d, want 1: %v, %v", n, port, <-said, <-said)
+		if n := listening.Load(); n != 1 {
+			t.Fatalf("%d of 2 supervisors listen on port %d, want 1: %v, %v", n, port, <-results, <-results)
 		}
 	}
 }
@@ -143,7 +144,7 @@ func TestHostsAreServed(t *testing.T) {
 	}
 	for name, tt := range tests {
 		if tt.skipped {
-			continue // nothing to serve there
+			continue // the host has no IPv6
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -163,7 +164,7 @@ func TestHostsAreServed(t *testing.T) {
 			}
 			for host, serves := range map[string]bool{"127.0.0.1": tt.v4, "::1": tt.v6} {
 				addr := net.JoinHostPort(host, fmt.Sprint(port))
-				for range 20 { // more than there are sockets
+				for range 20 { // more than sockets
 					a, err := (&client{addr: addr, closeEach: true}).get("/")
 					if serves && (err != nil || a.body != "ok") {
 						t.Fatalf("GET on %s: %+v, %v, want ok", addr, a, err)
@@ -191,7 +192,7 @@ func hasIPv6() bool {
 
 func TestUnusableAddressIsNamed(t *testing.T) {
 	t.Parallel()
-	s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "192.0.2.1", Port: 4711}) // nobody's, by RFC 5737
+	s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "192.0.2.1", Port: 4711}) // reserved by RFC 5737
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,8 +201,8 @@ func TestUnusableAddressIsNamed(t *testing.T) {
 	}
 }
 
-// TestConnectionsInheritOptions: what net would set on each connection by a
-// system call of its own.
+// TestConnectionsInheritOptions checks the options that are set on the
+// listening socket only.
 func TestConnectionsInheritOptions(t *testing.T) {
 	t.Parallel()
 	found := make(chan [3]int, 1)

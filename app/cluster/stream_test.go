@@ -18,7 +18,7 @@ import (
 func TestStreamBodyArrivesAsItIsWritten(t *testing.T) {
 	t.Parallel()
 	next := make(chan struct{}, 1)
-	next <- struct{}{} // the header goes with the first line
+	next <- struct{}{} // the header is sent with the first line
 	r := start(t, cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
 		cluster.StreamBody(ctx, func(w *bufio.Writer) error {
 			for i := range 3 {
@@ -28,7 +28,7 @@ func TestStreamBodyArrivesAsItIsWritten(t *testing.T) {
 					return err
 				}
 			}
-			_, err := w.WriteString("end\n") // the last flush is not its business
+			_, err := w.WriteString("end\n") // StreamBody flushes the rest
 			return err
 		})
 	}})
@@ -62,12 +62,12 @@ func TestStreamBodyErrorCutsTheBody(t *testing.T) {
 		t.Error(err)
 	}
 	if n := len(eventsOf[cluster.PanicContained](r.events)); n != 0 {
-		t.Errorf("an error of the writer was reported as %d panics", n)
+		t.Errorf("an error of the writer was reported as %d panics, want 0", n)
 	}
 }
 
-// TestStreamBodyEndsWithItsClient: the writer learns that nobody reads, in
-// whatever way the response ends, and the supervisor waits for it.
+// TestStreamBodyWriterSeesResponseEnd checks that the writer gets an error
+// however the response ends, and that the supervisor waits for the writer.
 func TestStreamBodyWriterSeesResponseEnd(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -119,7 +119,6 @@ func TestStreamBodyWriterSeesResponseEnd(t *testing.T) {
 	}
 }
 
-// TestStreamsEndBeforeRun: when Run returns, no writer of a body runs.
 func TestRunWaitsForStreamWriters(t *testing.T) {
 	t.Parallel()
 	begun, last := make(chan struct{}), make(chan bool, 1)
@@ -131,7 +130,7 @@ func TestRunWaitsForStreamWriters(t *testing.T) {
 			for line := strings.Repeat("x", 1000); ; {
 				if _, err := w.WriteString(line); err != nil {
 					<-started
-					last <- r.outlives(50 * time.Millisecond) // takes a moment to put things away
+					last <- r.outlives(50 * time.Millisecond) // Run must wait meanwhile
 					return err
 				}
 			}

@@ -12,8 +12,8 @@ import (
 	"smart-factory-backend/app/cluster"
 )
 
-// pausedChild serves with timeouts that are shorter than the pauses. It holds
-// requests for /hold until its parent speaks.
+// suspendedSubprocess serves with timeouts shorter than the suspensions. It
+// holds requests for /hold until its parent sends a line.
 func suspendedSubprocess([]string) int {
 	release := make(chan struct{})
 	o := cluster.Options{
@@ -29,13 +29,13 @@ func suspendedSubprocess([]string) int {
 	return runInSubprocess(o, func(*cluster.Supervisor, string) { close(release) })
 }
 
-// TestPauseLosesNobody: a process that stood still for longer than its
-// timeouts (a paused container, a suspended machine) serves who waited, and
-// does not take itself for stuck.
+// TestSuspendedProcessDropsNoClient suspends a process for longer than its
+// timeouts, as a paused container or a suspended machine does. Waiting clients
+// must be served, and no request may count as stuck.
 func TestSuspendedProcessDropsNoClient(t *testing.T) {
 	t.Parallel()
 	const held = 8
-	c := startSubprocess(t, "paused")
+	c := startSubprocess(t, "suspended")
 	answered := make(chan error, held)
 	for range held {
 		go func() {
@@ -51,8 +51,8 @@ func TestSuspendedProcessDropsNoClient(t *testing.T) {
 	l.waitForMore(100)
 	c.send("release")
 	for range held {
-		if err := within(t, "answer to a held request", answered); err != nil {
-			t.Errorf("request in flight during the pause: %v", err)
+		if err := within(t, "response to a held request", answered); err != nil {
+			t.Errorf("request in flight during the suspension: %v", err)
 		}
 	}
 	l.waitForMore(100)
@@ -61,11 +61,11 @@ func TestSuspendedProcessDropsNoClient(t *testing.T) {
 	l.stopAndCheck()
 	c.stop()
 	if abandoned := eventsOf[cluster.WorkerAbandoned](c.events); len(abandoned) > 0 {
-		t.Errorf("the pause was taken for a fault: %+v", abandoned)
+		t.Errorf("abandoned after a suspension: %+v", abandoned)
 	}
 }
 
-// pause has the child's process stand still for a while.
+// suspend stops the process for a while.
 func suspend(t *testing.T, c *subprocess, d time.Duration) {
 	t.Helper()
 	if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {

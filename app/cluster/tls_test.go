@@ -21,7 +21,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// secure makes the two sides of a TLS configuration.
+// tlsConfigs returns the TLS configurations of a server and of a client that
+// trusts it.
 func tlsConfigs(t testing.TB) (server, peer *tls.Config) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -46,8 +47,8 @@ func tlsConfigs(t testing.TB) (server, peer *tls.Config) {
 		&tls.Config{RootCAs: pool}
 }
 
-// TestPromisesHoldOverTLS: what is done to a connection is done beneath TLS,
-// and the request's connection is found through it.
+// TestGuaranteesHoldOverTLS checks that a connection is found and handled
+// beneath its TLS layer.
 func TestGuaranteesHoldOverTLS(t *testing.T) {
 	t.Parallel()
 	server, peer := tlsConfigs(t)
@@ -97,7 +98,7 @@ func TestGuaranteesHoldOverTLS(t *testing.T) {
 	if _, b, err := ws.ReadMessage(); err != nil || string(b) != "still there?" {
 		t.Errorf("echo after a reload: %q, %v", b, err)
 	}
-	_ = dial(t, r.addr) // never says hello
+	_ = dial(t, r.addr) // never sends a ClientHello
 
 	r.cancel()
 	if n, err := idle.conn.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {

@@ -13,7 +13,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// waiting is a handler that waits, and tells of it.
+// waitHandler returns a handler that waits on requests for /wait, the Waits
+// that it begins, and the results of Wait.
 func waitHandler() (h fasthttp.RequestHandler, waits <-chan *cluster.Wait, ends <-chan bool) {
 	begun, gone := make(chan *cluster.Wait, 10), make(chan bool, 10)
 	return func(ctx *fasthttp.RequestCtx) {
@@ -28,8 +29,6 @@ func waitHandler() (h fasthttp.RequestHandler, waits <-chan *cluster.Wait, ends 
 	}, begun, gone
 }
 
-// TestWaitEndsWhenTheClientGoes: however it goes, and whatever it has sent
-// before.
 func TestWaitEndsWhenClientDisconnects(t *testing.T) {
 	t.Parallel()
 	server, peer := tlsConfigs(t)
@@ -61,23 +60,21 @@ func TestWaitEndsWhenClientDisconnects(t *testing.T) {
 				c = tls.Client(c, config)
 			}
 			_, _ = io.WriteString(c, tt.send)
-			within(t, "the wait", waits)
+			within(t, "begin of the wait", waits)
 			select {
 			case gone := <-ends:
-				t.Fatalf("Wait() = %v while the client waits", gone)
+				t.Fatalf("Wait() = %v while the client is connected", gone)
 			case <-time.After(10 * time.Millisecond):
 			}
 			tt.leave(c)
-			if !within(t, "the end of the wait", ends) {
-				t.Error("Wait() = false, want true: the client has gone")
+			if !within(t, "end of the wait", ends) {
+				t.Error("Wait() = false, want true: the client has disconnected")
 			}
-			eventually(t, "connections counted out", func() bool { return r.status().Conns == 0 })
+			eventually(t, "release of the connections", func() bool { return r.status().Conns == 0 })
 		})
 	}
 }
 
-// TestWaitOutlivesTheReadTimeout: the time in which a request has to be read says
-// nothing of how long its answer may take.
 func TestWaitOutlivesTheReadTimeout(t *testing.T) {
 	t.Parallel()
 	const timeout = 500 * time.Millisecond
@@ -85,20 +82,19 @@ func TestWaitOutlivesTheReadTimeout(t *testing.T) {
 	r := start(t, cluster.Options{Handler: h, Workers: 1, ConfigureServer: timeouts(timeout, patience)})
 	c := dial(t, r.addr)
 	_, _ = io.WriteString(c, "GET /wait HTTP/1.1\r\nHost: test\r\n\r\n")
-	w := within(t, "the wait", waits)
+	w := within(t, "begin of the wait", waits)
 	select {
 	case gone := <-ends:
-		t.Fatalf("Wait() = %v while the client waits", gone)
+		t.Fatalf("Wait() = %v while the client is connected", gone)
 	case <-time.After(timeout + timeout/4):
 	}
 	w.Wake()
-	if within(t, "the end of the wait", ends) {
-		t.Error("Wait() = true, want false: the client is there")
+	if within(t, "end of the wait", ends) {
+		t.Error("Wait() = true, want false: the client is connected")
 	}
 }
 
-// TestWake: the wait ends, and the connection serves on, whenever and however
-// often Wake was called.
+// TestWakeEndsWaitAndKeepsConnection also calls Wake after the end of the wait.
 func TestWakeEndsWaitAndKeepsConnection(t *testing.T) {
 	t.Parallel()
 	h, waits, ends := waitHandler()
@@ -115,15 +111,15 @@ func TestWakeEndsWaitAndKeepsConnection(t *testing.T) {
 			}
 			answered <- err
 		}()
-		w = within(t, "the wait", waits)
+		w = within(t, "begin of the wait", waits)
 		w.Wake()
-		if within(t, "the end of the wait", ends) {
-			t.Error("Wait() = true, want false: the client is there")
+		if within(t, "end of the wait", ends) {
+			t.Error("Wait() = true, want false: the client is connected")
 		}
-		if err := within(t, "the answer", answered); err != nil {
+		if err := within(t, "response", answered); err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}
-		w.Wake() // too late: it is about nobody
+		w.Wake() // too late, without effect
 		if a, err := c.get("/"); err != nil || a.body != "ok" {
 			t.Fatalf("after round %d: %+v, %v", round, a, err)
 		}
@@ -133,7 +129,6 @@ func TestWakeEndsWaitAndKeepsConnection(t *testing.T) {
 	}
 }
 
-// TestWakeBeforeTheWait: it is not lost.
 func TestWakeBeforeWaitIsKept(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Workers: 1, Handler: func(ctx *fasthttp.RequestCtx) {
@@ -152,8 +147,6 @@ func TestWakeBeforeWaitIsKept(t *testing.T) {
 	}
 }
 
-// TestWaitOfAnotherConnection: a request that came by no connection of the
-// cluster's can be woken all the same.
 func TestWaitWithoutSupervisorCanBeWoken(t *testing.T) {
 	t.Parallel()
 	w := cluster.NewWait(&fasthttp.RequestCtx{})
@@ -164,8 +157,8 @@ func TestWaitWithoutSupervisorCanBeWoken(t *testing.T) {
 	w.Wake()
 }
 
-// TestWaitOfADrainingWorker: that a worker drains does not end the wait, and
-// the client is answered once more.
+// TestDrainingWorkerDoesNotEndWait also checks that the response ends the
+// connection.
 func TestDrainingWorkerDoesNotEndWait(t *testing.T) {
 	t.Parallel()
 	h, waits, ends := waitHandler()
@@ -179,21 +172,21 @@ func TestDrainingWorkerDoesNotEndWait(t *testing.T) {
 		}
 		answers <- a
 	}()
-	w := within(t, "the wait", waits)
+	w := within(t, "begin of the wait", waits)
 	if _, err := r.Reload(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the next generation", func() bool { return r.status().Workers[0].Generation == 2 })
+	eventually(t, "next generation", func() bool { return r.status().Workers[0].Generation == 2 })
 	select {
 	case gone := <-ends:
 		t.Fatalf("Wait() = %v while the worker drains", gone)
 	case <-time.After(20 * time.Millisecond):
 	}
 	w.Wake()
-	if within(t, "the end of the wait", ends) {
+	if within(t, "end of the wait", ends) {
 		t.Error("Wait() = true, want false")
 	}
-	if a := within(t, "the answer", answers); a.body != "waited" || !a.willClose {
-		t.Errorf("answer = %+v, want one that ends the connection", a)
+	if a := within(t, "response", answers); a.body != "waited" || !a.willClose {
+		t.Errorf("response = %+v, want Connection: close", a)
 	}
 }

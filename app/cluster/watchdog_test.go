@@ -14,8 +14,8 @@ import (
 	"smart-factory-backend/app/cluster"
 )
 
-// stallAfter is short for a test, and long for a machine that is busy: whoever
-// does not get a processor for that long is taken for stuck as well.
+// stallAfter is short for a test, but long enough for a busy machine, where a
+// goroutine may not run for a while.
 const stallAfter = 2 * time.Second
 
 func TestStuckRequestAbandonsItsGeneration(t *testing.T) {
@@ -39,7 +39,7 @@ func TestStuckRequestAbandonsItsGeneration(t *testing.T) {
 
 	e := waitForEvents[cluster.WorkerAbandoned](t, r.events, 1)[0]
 	if !strings.Contains(string(e.Stacks), "slowHandler.func") || e.Err == nil || e.Abandoned != 1 {
-		t.Errorf("WorkerAbandoned: %v, want the stack of the handler, a reason and count 1\n%s", e.Err, e.Stacks)
+		t.Errorf("WorkerAbandoned: %v, want the stack of the handler, an error and 1 abandoned\n%s", e.Err, e.Stacks)
 	}
 	eventually(t, "next generation", func() bool {
 		w := r.status().Workers[e.Worker-1]
@@ -50,7 +50,7 @@ func TestStuckRequestAbandonsItsGeneration(t *testing.T) {
 	}
 	l.waitForMore(100)
 	close(release)
-	if err := within(t, "answer to the stuck request", stuck); err != nil {
+	if err := within(t, "response to the stuck request", stuck); err != nil {
 		t.Errorf("the stuck request: %v", err)
 	}
 	l.stopAndCheck()
@@ -70,7 +70,7 @@ func TestTooManyAbandonedGenerationsGiveUp(t *testing.T) {
 		Restart: cluster.Restart{MaxRestarts: 100}, Shutdown: cluster.Shutdown{Timeout: 10 * time.Millisecond},
 	})
 	for i := range limit + 1 {
-		go func() { _, _ = (&client{addr: r.addr}).get("/slow") }() // ends when it is cut
+		go func() { _, _ = (&client{addr: r.addr}).get("/slow") }() // ends when it is cut off
 		within(t, "stuck request", entered)
 		waitForEvents[cluster.WorkerAbandoned](t, r.events, i+1)
 	}
@@ -82,11 +82,12 @@ func TestTooManyAbandonedGenerationsGiveUp(t *testing.T) {
 	}
 }
 
-// odd is an address of this machine that the tests give a special meaning.
+// stallAddr is the address from which connections cause a fault in the accept
+// loop.
 var stallAddr = netip.MustParseAddr("127.0.0.2")
 
-// dialOdd connects from odd. An accept loop asks Options.Exempt about it,
-// which the tests use to have a fault in the loop itself.
+// dialFromStallAddr connects from stallAddr. The accept loop passes the address
+// to Limits.Exempt, where tests cause a fault.
 func dialFromStallAddr(t testing.TB, addr string) net.Conn {
 	t.Helper()
 	d := net.Dialer{Timeout: patience, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(stallAddr, 0))}
@@ -99,14 +100,15 @@ func dialFromStallAddr(t testing.TB, addr string) net.Conn {
 	return c
 }
 
-// dialedOdd is dialOdd for a client that asks by hand.
+// dialFromStallAddrWithReader is dialFromStallAddr with a buffered reader.
 func dialFromStallAddrWithReader(t testing.TB, addr string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	c := dialFromStallAddr(t, addr)
 	return c, bufio.NewReader(c)
 }
 
-// stallOn returns an Options.Exempt that hangs on connections from odd.
+// stallAcceptLoop returns a Limits.Exempt that hangs on connections from
+// stallAddr.
 func stallAcceptLoop(entered chan<- struct{}, release <-chan struct{}) func(netip.Addr) bool {
 	return func(peer netip.Addr) bool {
 		if peer == stallAddr {
@@ -130,7 +132,7 @@ func TestStalledAcceptLoopIsReplaced(t *testing.T) {
 	odd := &client{addr: r.addr}
 	odd.conn, odd.br = dialFromStallAddr(t, r.addr), nil
 	within(t, "stall of an accept loop", entered)
-	l := startLoad(t, r.addr, "/", 2, 2) // some wait for the watchdog
+	l := startLoad(t, r.addr, "/", 2, 2) // some connections wait for the watchdog
 	e := waitForEvents[cluster.WorkerAbandoned](t, r.events, 1)[0]
 	if !strings.Contains(string(e.Stacks), "stallAcceptLoop.func") {
 		t.Errorf("WorkerAbandoned: no stack of the accept loop in\n%s", e.Stacks)
@@ -145,8 +147,8 @@ func TestStalledAcceptLoopIsReplaced(t *testing.T) {
 	odd.close()
 }
 
-// TestShutdownWithStalledAcceptLoop: Run returns although an accept loop
-// never does.
+// TestShutdownWithStalledAcceptLoop checks that Run returns although an accept
+// loop hangs.
 func TestShutdownWithStalledAcceptLoop(t *testing.T) {
 	t.Parallel()
 	for name, stall := range map[string]time.Duration{"before the watchdog": time.Hour, "after the watchdog": stallAfter} {
@@ -176,8 +178,8 @@ func TestShutdownWithStalledAcceptLoop(t *testing.T) {
 	}
 }
 
-// TestPanicInAcceptLoop: it costs the connection that caused it, and the
-// worker is started anew.
+// TestPanicInAcceptLoop checks that the panic costs one connection and restarts
+// the worker.
 func TestPanicInAcceptLoop(t *testing.T) {
 	t.Parallel()
 	r := start(t, cluster.Options{Workers: 2, Limits: cluster.Limits{Exempt: func(peer netip.Addr) bool {
@@ -188,17 +190,17 @@ func TestPanicInAcceptLoop(t *testing.T) {
 	}}})
 	c := dialFromStallAddr(t, r.addr)
 	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("the connection that caused a panic: %d bytes, %v, want its end", n, err)
+		t.Errorf("the connection that caused a panic: %d bytes, %v, want EOF", n, err)
 	}
 	e := waitForEvents[cluster.WorkerFailed](t, r.events, 1)[0]
 	if e.Err == nil || !strings.Contains(e.Err.Error(), "on purpose") {
 		t.Errorf("WorkerFailed: %+v, want the panic as the reason", e)
 	}
 	if p := waitForEvents[cluster.PanicContained](t, r.events, 1)[0]; !strings.Contains(string(p.Stack), "cluster_test.panicOnPurpose") {
-		t.Errorf("Panicked: no stack of the panic in\n%s", p.Stack)
+		t.Errorf("PanicContained: no stack of the panic in\n%s", p.Stack)
 	}
 	for range 20 {
 		wantOK(t, &client{addr: r.addr, closeEach: true})
 	}
-	eventually(t, "connections counted out", func() bool { return r.status().Conns == 0 })
+	eventually(t, "release of the connections", func() bool { return r.status().Conns == 0 })
 }
