@@ -44,6 +44,7 @@ func ExampleServe() {
 // A Supervisor can be observed, scaled and reloaded. The handler has a bug,
 // which costs only the request that triggers it.
 func ExampleSupervisor() {
+	log := slog.New(slog.DiscardHandler)
 	sup, err := cluster.New(cluster.Options{
 		Host:    "127.0.0.1", // port 0 lets the kernel choose
 		Workers: 2,
@@ -58,7 +59,7 @@ func ExampleSupervisor() {
 			case cluster.PanicContained: // count it, for instance
 				fmt.Printf("%s in %s: %v\n", e.Message(), e.Place, e.Value)
 			case cluster.WorkersScaled: // or log any event in one line
-				slog.New(slog.DiscardHandler).LogAttrs(context.Background(), e.Level(), e.Message(), slog.Any("", e))
+				log.LogAttrs(context.Background(), e.Level(), e.Message(), slog.Any("", e)) //nolint:sloglint // constant per type
 			}
 		},
 	})

@@ -67,7 +67,7 @@ func Serve(ctx context.Context, addr string, handler fasthttp.RequestHandler, op
 		opt(&o)
 	}
 	if o.log != nil {
-		o.Observe = logEvents(o.log, o.Observe)
+		o.Observe = logEvents(context.WithoutCancel(ctx), o.log, o.Observe)
 	}
 	s, err := New(o.Options)
 	if err != nil {
@@ -122,9 +122,9 @@ func (o *serveOptions) runShutdown(ctx context.Context, timeout time.Duration) e
 
 // logEvents returns an observer that logs each event and then calls next, if
 // there is one.
-func logEvents(log *slog.Logger, next func(Event)) func(Event) {
+func logEvents(ctx context.Context, log *slog.Logger, next func(Event)) func(Event) {
 	return func(e Event) {
-		log.LogAttrs(context.Background(), e.Level(), e.Message(), slog.Any("", e)) //nolint:sloglint // every Message is a constant
+		log.LogAttrs(ctx, e.Level(), e.Message(), slog.Any("", e)) //nolint:sloglint // every Message is a constant
 		if next != nil {
 			next(e)
 		}
