@@ -26,7 +26,7 @@ func TestHandlerWaitsForAcknowledgement(t *testing.T) {
 		c := dial()
 		c.connect("", "")
 		c.expect(`20["who"]`)
-		c.send(`2["after"]`) // waits for the handler before it
+		c.send(`2["after"]`) // waits for the previous handler
 		c.send(`30["me"]`)
 		c.expect(`2["you-are","me",false]`, `2["after"]`)
 		c.send(`25["ask",1,{"_placeholder":false}]`, `2["after"]`)
@@ -182,7 +182,7 @@ func TestBroadcastWithAcknowledgements(t *testing.T) {
 			c.expect(`51-1["q",{"_placeholder":true,"num":0}]`, "b:\x01")
 		}
 		clients[1].send(`31["z"]`, `31["z"]`, `22["join","a"]`)
-		if got := clients[1].read(); got[:2] != "32" { // by then the answers before it have been heard
+		if got := clients[1].read(); got[:2] != "32" { // the earlier answers have been received by then
 			t.Fatalf("join answered %q", got)
 		}
 		close(ctx.up)
@@ -193,9 +193,9 @@ func TestBroadcastWithAcknowledgements(t *testing.T) {
 		if r := receive(t, results); !errors.Is(r.err, socketio.ErrTimeout) || len(r.answers) != 0 {
 			t.Errorf("in time answered %v, %v, want none and ErrTimeout", texts(r.answers), r.err)
 		}
-		ask(t.Context(), ts.io.To("nobody").Timeout(testTimeout))
+		ask(t.Context(), ts.io.To("empty").Timeout(testTimeout))
 		if r := receive(t, results); r.err != nil || len(r.answers) != 0 {
-			t.Errorf("nobody answered %v, %v", texts(r.answers), r.err)
+			t.Errorf("an empty room answered %v, %v", texts(r.answers), r.err)
 		}
 	})
 }

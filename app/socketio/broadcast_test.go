@@ -64,7 +64,7 @@ func TestBroadcastSelectsSockets(t *testing.T) {
 			"a room but a room":              {main.To("a").Except("b").Emit, []int{0}},
 			"a socket's own room":            {main.To(ids[3]).Emit, []int{3}},
 			"all but a socket":               {main.Except(ids[1]).Emit, []int{0, 2, 3}},
-			"a room that is empty":           {main.To("nobody").Emit, nil},
+			"a room that is empty":           {main.To("empty").Emit, nil},
 			"a room and itself excepted":     {main.To("a").Except("a").Emit, nil},
 			"all but oneself":                {self.Broadcast().Emit, []int{1, 2, 3}},
 			"a room but oneself":             {self.To("a").Emit, []int{1}},
@@ -124,10 +124,10 @@ func TestRoomsFollowJoinAndLeave(t *testing.T) {
 	_ = c.post("1")
 	receive(t, ts.disconnects)
 	if ts.io.Adapter().HasRoom("y") {
-		t.Error("the room of a client that has gone is still there")
+		t.Error("the room of a disconnected client still exists")
 	}
 	if !ts.io.Adapter().HasRoom(ids[0]) {
-		t.Error("the room that somebody else joined has gone with the socket it was named for")
+		t.Error("a room with another member was deleted with the socket it is named after")
 	}
 }
 

@@ -73,8 +73,9 @@ func (f *encodedPacket) next() (kind byte, compressed bool) {
 	return h[0] & 0xf, h[0]&0x40 != 0
 }
 
-// TestCompressAppliesPerMessage: what is not worth compressing is sent as
-// it is to those who would take it compressed, however it is sent.
+// TestCompressAppliesPerMessage checks that Compress(false) sends a message
+// uncompressed to clients that negotiated compression, by every way of
+// sending.
 func TestCompressAppliesPerMessage(t *testing.T) {
 	t.Parallel()
 	for name, recovery := range map[string]*socketio.Recovery{"plain": nil, "with recovery": {}} {
@@ -122,5 +123,5 @@ func TestCompressAppliesPerMessage(t *testing.T) {
 	}
 }
 
-// ignored is for a wait that was given up as soon as it began.
+// ignored drops the error of a wait that was cancelled from the start.
 func ignored(error) error { return nil }

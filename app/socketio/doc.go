@@ -1,32 +1,43 @@
-// Package socketio is a Socket.IO server: protocol 5 on top of app/socketio/engineio,
-// for the official JavaScript clients 3.x and 4.x and for any other client of
-// that protocol.
+// Package socketio is a Socket.IO server: protocol 5 on Engine.IO 4, for the
+// official JavaScript clients 3.x and 4.x and other clients of that protocol.
 //
-// Whoever knows the original finds its words here: a Server has namespaces
-// (Server.Of), which clients connect to as Sockets; sockets join rooms; events
-// go to one socket (Socket.Emit), to rooms (Namespace.To, Socket.To, Except,
-// Local, Volatile) or to everybody, with acknowledgements both ways
-// (Event.Ack, Socket.EmitWithAck, Operator.EmitWithAck). Middlewares admit
-// sockets (Namespace.Use), FetchSockets, SocketsJoin, SocketsLeave and
-// DisconnectSockets act on those of all servers, ServerSideEmit speaks to the
-// other servers, and Recovery brings back who was away for a moment. Arguments
-// stay encoded until a handler asks for them (Args).
+//	io, err := socketio.NewServer(socketio.Options{})
+//	...
+//	io.On("chat", func(e *socketio.Event) {
+//		_ = e.Socket.Broadcast().Emit("chat", e.Args)
+//	})
+//	go (&fasthttp.Server{Handler: io.Handler}).ListenAndServe(":3000")
+//	err = io.Run(ctx) // serves until ctx ends
 //
-// What is different is what Go does in another way:
+// The API uses the names of the JavaScript server. A Server has namespaces
+// (Server.Of), which clients connect to as Sockets. Sockets join rooms. Events
+// go to one socket (Socket.Emit), to rooms (Namespace.To, Except, Local,
+// Volatile) or to all sockets, with acknowledgements in both directions
+// (Event.Ack, Socket.EmitWithAck, BroadcastOperator.EmitWithAck). Middlewares
+// accept or reject sockets (Namespace.Use). FetchSockets, SocketsJoin,
+// SocketsLeave and DisconnectSockets act on the sockets of all servers, and
+// ServerSideEmit sends events to other servers. Recovery restores clients after
+// a short disconnection.
 //
-//   - Handlers block. Those of one socket run one at a time, in order, on a
-//     goroutine that exists only while there is something to do; a handler
-//     that waits, be it for the acknowledgement of its own client, holds up
-//     its socket and nobody else.
-//   - Handlers may be registered for a whole namespace (Namespace.On), which
-//     costs a socket no memory; Socket.On is there too.
-//   - Errors are returned, and waiting takes a context.
-//   - A panic in a handler ends its client, with close code 1011 on a
-//     WebSocket, and is reported (Options.Guard).
+// These parts follow Go instead:
 //
-// Other servers are reached through an Adapter; the one in
-// app/socketio/redisadapter speaks to Node servers as well. The package starts
-// goroutines of the event loop only, and logs nothing. All exported methods
-// may be called concurrently unless they say otherwise. DESIGN.md has the
-// choices behind it; app/socketio/example is a server to try out.
+//   - Handlers may block. The handlers of a socket run one at a time, in order,
+//     on a goroutine that exists only while there are events. A handler that
+//     waits, even for an acknowledgement of its own client, delays only its
+//     own socket.
+//   - Arguments stay encoded (Args) until a handler decodes them. The function
+//     On registers a handler with a typed argument.
+//   - Socket.Context and Event.Context end when the socket is disconnected.
+//     Methods that wait take a context.
+//   - Handlers registered for a namespace (Namespace.On) need no memory per
+//     socket. Socket.On registers handlers for a single socket.
+//   - A panic in a handler closes its client, a WebSocket with close code 1011,
+//     and is reported (Options.Panicked).
+//
+// Server.Run owns the goroutines of a server. A program with an event loop of
+// its own sets Options.Engine.Loop and runs that. An Adapter connects several
+// servers; the one in package redisadapter is compatible with Node servers. The
+// package logs nothing. All exported methods may be called concurrently unless
+// their comment says otherwise. DESIGN.md explains the design, and the program
+// in example serves every feature.
 package socketio

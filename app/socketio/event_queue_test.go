@@ -68,7 +68,7 @@ func TestBlockedHandlerDelaysOnlyItsSocket(t *testing.T) {
 		other.connect("/other", "")
 		c.send(`2["block"]`, `2["message",1]`)
 		c.send(`2/other,["message",2]`)
-		c.expect(`2/other,["message-back",2]`) // the same client's other socket
+		c.expect(`2/other,["message-back",2]`) // another socket of the same client
 		other.send(`2/other,["message",3]`, `2/other,["unblock"]`)
 		other.expect(`2/other,["message-back",3]`)
 		c.expect(`2["message-back",1]`)
@@ -139,7 +139,7 @@ func TestAcknowledgementBypassesEventQueue(t *testing.T) {
 	c.connect("", "")
 	c.send(`20["ask"]`)
 	c.expect(`20["q"]`)
-	for range 20 { // more than may wait, in front of the answer
+	for range 20 { // more events than the bound, before the answer
 		c.send(`2["e"]`)
 	}
 	c.send(`30["a"]`, `21["count"]`)
@@ -147,7 +147,7 @@ func TestAcknowledgementBypassesEventQueue(t *testing.T) {
 
 	c.send(`20["ask"]`)
 	c.expect(`21["q"]`)
-	for range 40 { // sixteen times as much is too much
+	for range 40 { // more than sixteen times the bound
 		c.sendIgnoringErrors(`2["e"]`)
 	}
 	c.expectClosed()

@@ -297,7 +297,7 @@ func ExampleSocket_Use() {
 	})
 }
 
-// Handlers can follow which rooms exist and who is in them.
+// Handlers can follow which rooms exist and which sockets are in them.
 func ExampleHandlers_OnJoinRoom() {
 	io := newExample()
 	io.OnCreateRoom(func(room string) { fmt.Println(room, "has its first member") })

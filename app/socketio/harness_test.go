@@ -29,7 +29,7 @@ type testServer struct {
 	addr        string
 	io          *socketio.Server
 	panics      chan any
-	disconnects chan socketio.Reason // why sockets of the main namespace ended
+	disconnects chan socketio.Reason // reasons, of the main namespace
 }
 
 // startServer runs a server. prepare registers the handlers before a client comes.
@@ -97,10 +97,10 @@ type testClient struct {
 	closed      chan struct{}
 	post        func(packet string) error // an Engine.IO packet, binary ones after a "b:"
 	stop        func()
-	ignorePings atomic.Bool // pings are not answered
+	ignorePings atomic.Bool // do not answer pings
 }
 
-// transports are those that every rule holds on.
+// transports are the transports that each rule is checked on.
 var transports = []string{"websocket", "polling"}
 
 // forEachTransport runs a test on each transport, each with a server of its own.
@@ -281,14 +281,14 @@ func (c *testClient) read() string {
 			return packet
 		default:
 		}
-		c.t.Fatal("the session has ended")
+		c.t.Fatal("the session is closed")
 	case <-time.After(testTimeout):
-		c.t.Fatal("nothing came")
+		c.t.Fatal("timed out")
 	}
 	return ""
 }
 
-// expect fails the test unless these packets come next.
+// expect fails the test unless the next packets are these.
 func (c *testClient) expect(packets ...string) {
 	c.t.Helper()
 	for _, want := range packets {
@@ -304,7 +304,7 @@ func (c *testClient) expectClosed() {
 	select {
 	case <-c.closed:
 	case <-time.After(testTimeout):
-		c.t.Fatal("the session has not ended")
+		c.t.Fatal("the session is not closed")
 	}
 	for {
 		select {
@@ -345,14 +345,14 @@ func (c *testClient) readConnected(prefix string) connectedData {
 	return w
 }
 
-// receive returns what comes next on a channel.
+// receive returns the next value of a channel.
 func receive[T any](t testing.TB, c <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-c:
 		return v
 	case <-time.After(testTimeout):
-		t.Fatal("nothing came")
+		t.Fatal("timed out")
 		panic("unreachable")
 	}
 }
@@ -364,7 +364,7 @@ func waitUntil(t testing.TB, what string, is func() bool) {
 	defer tick.Stop()
 	for deadline := time.Now().Add(testTimeout); !is(); <-tick.C {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain until %s", what)
+			t.Fatalf("timed out waiting until %s", what)
 		}
 	}
 }

@@ -7,5 +7,5 @@ import (
 	"smart-factory-backend/app/testkit/leaktest"
 )
 
-// TestMain fails on goroutines that the tests have left behind.
+// TestMain fails if tests leak goroutines.
 func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }

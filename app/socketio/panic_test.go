@@ -86,8 +86,8 @@ func TestHandlerPanicClosesWebSocketWith1011(t *testing.T) {
 	}
 }
 
-// TestOutgoingHandlerPanicClosesReceiver ends the client that was to be sent to, and
-// neither the sender nor the others.
+// TestOutgoingHandlerPanicClosesReceiver checks that neither the sender nor
+// other receivers are affected.
 func TestOutgoingHandlerPanicClosesReceiver(t *testing.T) {
 	t.Parallel()
 	ts := startServer(t, socketio.Options{}, func(io *socketio.Server) {

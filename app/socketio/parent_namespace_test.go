@@ -9,8 +9,9 @@ import (
 	"smart-factory-backend/app/socketio"
 )
 
-// TestChildNamespaceLifecycle: they are announced, and one of a pattern that the
-// last socket has left is taken away if that is asked for.
+// TestChildNamespaceLifecycle checks that OnNewNamespace is called for every
+// namespace, and that an empty child namespace is removed only if the option
+// says so.
 func TestChildNamespaceLifecycle(t *testing.T) {
 	t.Parallel()
 	for _, cleanup := range []bool{false, true} {
@@ -36,7 +37,7 @@ func TestChildNamespaceLifecycle(t *testing.T) {
 				b.connect("/line-1", "")
 				a.send(`1/line-1,`)
 				b.send(`2/line-1,["message",1]`)
-				b.expect(`2/line-1,["message-back",1]`) // it is still there
+				b.expect(`2/line-1,["message-back",1]`) // the namespace still exists
 				b.send(`1/line-1,`)
 				want := 1
 				if cleanup {
@@ -63,7 +64,7 @@ func TestChildNamespaceLifecycle(t *testing.T) {
 	}
 }
 
-// closeRecorder is an adapter that tells of its end.
+// closeRecorder is an adapter that records its Close.
 type closeRecorder struct {
 	*socketio.MemoryAdapter
 	closed func()
@@ -74,8 +75,8 @@ func (c *closeRecorder) Close() error {
 	return c.MemoryAdapter.Close()
 }
 
-// TestParentNamespaceBroadcast: an operator of a pattern reaches the same rooms
-// of all its namespaces.
+// TestParentNamespaceBroadcast checks that a broadcast of a pattern reaches
+// the same rooms in all its namespaces.
 func TestParentNamespaceBroadcast(t *testing.T) {
 	t.Parallel()
 	var lines *socketio.ParentNamespace
@@ -142,7 +143,7 @@ func TestDynamicNamespaces(t *testing.T) {
 		a.send(`0/line-x,`)
 		a.expect(`4/line-x,{"message":"Invalid namespace"}`)
 		a.send(`0/by-auth,{"k":1}`)
-		a.expect(`4/by-auth,{"message":"Invalid namespace"}`) // there are as many as may be
+		a.expect(`4/by-auth,{"message":"Invalid namespace"}`) // the limit is reached
 		a.send(`1/line-1,`)
 		waitUntil(t, "the namespace is empty", func() bool { return len(ts.io.Of("/line-1").Sockets()) == 0 })
 		a.connect("/by-auth", `{"k":1}`)

@@ -36,7 +36,7 @@ func newWait(ctx *fasthttp.RequestCtx) engineio.Wait {
 }
 
 // pollWait is the wait of a long poll on a plain fasthttp.Server. Wake ends it
-// by the read deadline of the connection, which nobody else uses while the
+// by the read deadline of the connection, which is otherwise unused while the
 // request's handler runs. A connection without a descriptor is not watched:
 // there, a client that has disconnected is found by the next ping.
 type pollWait struct {

@@ -53,7 +53,7 @@ func TestConnect(t *testing.T) {
 		c.connect("/auth", `{"token":"good"}`)
 		c.send(`2/auth,["message",1]`, `2/custom,["message",2]`, `2["message",3]`)
 		want := map[string]bool{`2/auth,["message-back",1]`: true, `2/custom,["message-back",2]`: true, `2["message-back",3]`: true}
-		for range 3 { // each socket has its own order
+		for range 3 { // events are ordered per socket only
 			if got := c.read(); !want[got] {
 				t.Fatalf("got %q", got)
 			} else {
@@ -133,7 +133,7 @@ func TestEvents(t *testing.T) {
 			c.send(`27["ask",` + args + `]`)
 			c.expect(`37[` + strings.TrimSpace(args) + `]`)
 		}
-		c.send(`2["message"]`, `20["ask"]`, `2["nobody listens",1]`, `21["nobody listens",1]`, `2[1,2]`, `2["m\u0065ssage"]`)
+		c.send(`2["message"]`, `20["ask"]`, `2["no handler",1]`, `21["no handler",1]`, `2[1,2]`, `2["m\u0065ssage"]`)
 		c.expect(`2["message-back"]`, `30[]`, `2["message-back"]`)
 	})
 }
@@ -164,11 +164,11 @@ func TestPendingAttachmentsAreBounded(t *testing.T) {
 		part := "b:" + strings.Repeat("x", 60)
 		a.send(packet, part)
 		waitUntil(t, "the part is there", func() bool { return ts.io.Partial() == 60 })
-		b.sendIgnoringErrors(packet, part) // together too much
+		b.sendIgnoringErrors(packet, part) // together over the limit
 		b.expectClosed()
 		a.send("b:")
 		a.expect(`51-["message-back",{"_placeholder":true,"num":0}]`, part)
-		c.send(packet, part, "b:") // there is room again
+		c.send(packet, part, "b:") // below the limit again
 		c.expect(`51-["message-back",{"_placeholder":true,"num":0}]`, part)
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"smart-factory-backend/app/socketio"
 )
 
-// clock is a time that a test moves.
+// clock is a clock that a test can advance.
 type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
@@ -31,7 +31,7 @@ func offsetOf(t testing.TB, packet string) string {
 	return offset
 }
 
-// reconnect tries to be who left.
+// reconnect asks to recover the session w.
 func (c *testClient) reconnect(w connectedData, offset string) {
 	c.send(fmt.Sprintf(`0{"pid":%q,"offset":%q,"more":1}`, w.PID, offset))
 }
@@ -80,7 +80,7 @@ func TestRecovery(t *testing.T) {
 		must(t, ts.io.Emit("missed", 1))
 		must(t, ts.io.To("~room").Emit("missed", 2, []byte{7}))
 		must(t, ts.io.To(w.SID).Emit("missed", 3))
-		must(t, ts.io.To("elsewhere").Emit("missed by nobody"))
+		must(t, ts.io.To("elsewhere").Emit("for another room"))
 		must(t, ts.io.Except("~room").Emit("not for that room"))
 		must(t, ts.io.Volatile().Emit("volatile"))
 
@@ -107,7 +107,7 @@ func TestRecovery(t *testing.T) {
 		must(t, err)
 		for _, s := range found {
 			if strings.Contains(string(s.Handshake), w.PID) {
-				t.Errorf("others are told the pid: %s", s.Handshake)
+				t.Errorf("the pid is visible to other servers: %s", s.Handshake)
 			}
 			if s.ID == w.SID && !strings.Contains(string(s.Handshake), `"auth":{"more":1}`) {
 				t.Errorf("the handshake is %s", s.Handshake)
@@ -130,12 +130,12 @@ func TestUnrecoverableSessions(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		limits socketio.Recovery
-		leave  string // the packet that ends it
+		leave  string // the packet that ends the session
 		before func(ts *testServer, c *clock)
 		offset func(offset string) string
 	}{
 		"left by itself":            {leave: "41"},
-		"gone for too long":         {leave: "1", before: func(_ *testServer, c *clock) { c.advance(2*time.Minute + time.Second) }},
+		"disconnected for too long": {leave: "1", before: func(_ *testServer, c *clock) { c.advance(2*time.Minute + time.Second) }},
 		"sooner, if that is wanted": {leave: "1", limits: socketio.Recovery{MaxDisconnectionDuration: time.Second}, before: func(_ *testServer, c *clock) { c.advance(2 * time.Second) }},
 		"missed more than is kept": {
 			leave: "1", limits: socketio.Recovery{MaxEvents: 3},
@@ -191,7 +191,7 @@ func TestUnrecoverableSessions(t *testing.T) {
 			back := ts.dial("websocket")
 			back.reconnect(w, offset)
 			if again := back.readConnected("0"); again.SID == w.SID || again.PID == w.PID {
-				t.Errorf("came back as %+v, want somebody else", again)
+				t.Errorf("reconnected as %+v, want a new socket", again)
 			}
 			if ts.io.Sockets()[0].Recovered() {
 				t.Error("Recovered() = true")
@@ -253,7 +253,7 @@ func TestRecoveryLosesNoEvents(t *testing.T) {
 				if strings.Contains(got, w.SID) {
 					continue
 				}
-				t.Fatalf("came back as somebody else after %d events: %s", next, got)
+				t.Fatalf("not recovered after %d events: %s", next, got)
 			}
 			offset = offsetOf(t, got)
 			if want := fmt.Sprintf(`2["e",%d,%q]`, next, offset); got != want {

@@ -8,7 +8,8 @@ import (
 	"smart-factory-backend/app/socketio"
 )
 
-// TestRoomEvents: in the order of what happens, a socket's own room included.
+// TestRoomEvents checks the order of the events, including those of the
+// sockets' own rooms.
 func TestRoomEvents(t *testing.T) {
 	t.Parallel()
 	seen := make(chan string, 100)
@@ -19,13 +20,13 @@ func TestRoomEvents(t *testing.T) {
 		io.OnJoinRoom(func(room, id string) {
 			seen <- "join " + room + " " + id
 			if room == "nested" {
-				io.Socket(id).Join("nest") // it is told after this
+				io.Socket(id).Join("nest") // its event is delivered after this one
 			}
 		})
 		io.OnLeaveRoom(func(room, id string) {
 			seen <- "leave " + room + " " + id
 			if room == "trap" {
-				panic("on purpose") // and the others are told all the same
+				panic("on purpose") // the other handlers still run
 			}
 		})
 	})
@@ -52,7 +53,7 @@ func TestRoomEvents(t *testing.T) {
 	wants("leave r "+B, "delete r")
 	must(t, ts.io.In(A).SocketsJoin("nested", "trap"))
 	wants("create nested", "join nested "+A, "create trap", "join trap "+A, "create nest", "join nest "+A)
-	a.send(`25["join",` + fmt.Sprintf("%q", B) + `]`) // the room of another
+	a.send(`25["join",` + fmt.Sprintf("%q", B) + `]`) // the own room of another socket
 	wants("join " + B + " " + A)
 	b.send(`1`)
 	wants("leave " + B + " " + B)
@@ -62,8 +63,9 @@ func TestRoomEvents(t *testing.T) {
 	receive(t, ts.panics)
 }
 
-// TestRoomEventsAreOrdered: whoever changes them, a room is created before it
-// is joined, left before it is deleted, and nothing is told twice.
+// TestRoomEventsAreOrdered checks with concurrent changes that a room is
+// created before it is joined and left before it is deleted, and that no event
+// is delivered twice.
 func TestRoomEventsAreOrdered(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -123,7 +125,7 @@ func TestRoomEventsAreOrdered(t *testing.T) {
 	for range clients {
 		receive(t, ts.disconnects)
 	}
-	waitUntil(t, "all is told", func() bool {
+	waitUntil(t, "all events are delivered", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(members) == 0

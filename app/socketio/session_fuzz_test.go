@@ -7,8 +7,8 @@ import (
 	"smart-factory-backend/app/socketio"
 )
 
-// FuzzSession sends what no client would, message after message. It may end
-// the session that it is sent on; nobody panics, and a witness notices nothing.
+// FuzzSession sends arbitrary messages. They may close their own session, but
+// must not cause a panic or disturb another client.
 func FuzzSession(f *testing.F) {
 	for _, messages := range []string{
 		`0`, "0\x002[\"message\",1]\x001", "0\x0051-[\"message\",{\"_placeholder\":true,\"num\":0}]\x00b:abc",
@@ -19,18 +19,18 @@ func FuzzSession(f *testing.F) {
 		f.Add([]byte(messages))
 	}
 	ts := startServer(f, socketio.Options{Recovery: &socketio.Recovery{}}, withNamespaces)
-	witness := ts.dial("websocket")
-	witness.connect("/auth", `{"token":"good"}`)
+	bystander := ts.dial("websocket")
+	bystander.connect("/auth", `{"token":"good"}`)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		ts.t, witness.t = t, t
+		ts.t, bystander.t = t, t
 		c := ts.dial("websocket")
 		defer c.stop()
 		for message := range bytes.SplitSeq(data, []byte{0}) {
 			c.sendIgnoringErrors(string(message))
 		}
 		c.sendIgnoringErrors(`0/random,`)
-		witness.send(`2/auth,1["ask","here"]`)
-		witness.expect(`3/auth,1["here"]`)
+		bystander.send(`2/auth,1["ask","here"]`)
+		bystander.expect(`3/auth,1["here"]`)
 		select {
 		case v := <-ts.panics:
 			t.Fatalf("%q caused a panic: %v", data, v)

@@ -10,8 +10,8 @@ import (
 	"github.com/fasthttp/websocket"
 )
 
-// TestCatchAllHandlers: in their order, of the namespace and of the socket,
-// also for events that a middleware drops.
+// TestCatchAllHandlers checks the order of the handlers of the namespace and
+// of the socket, also for events that a middleware rejects.
 func TestCatchAllHandlers(t *testing.T) {
 	t.Parallel()
 	seen := make(chan string, 100)
@@ -62,8 +62,8 @@ func TestCatchAllHandlers(t *testing.T) {
 	}
 }
 
-// TestOutgoingHandlers: they are told of all that is sent to a socket, however
-// it is sent, and of nothing else.
+// TestOutgoingHandlers checks that the handlers are called for every way of
+// sending an event, and not for acknowledgements.
 func TestOutgoingHandlers(t *testing.T) {
 	t.Parallel()
 	for name, recovery := range map[string]*socketio.Recovery{"plain": nil, "with recovery": {}} {
@@ -124,7 +124,7 @@ func TestOutgoingHandlers(t *testing.T) {
 				}
 			}
 			if len(seen) > 0 {
-				t.Errorf("also told: %q", <-seen)
+				t.Errorf("unexpected call: %q", <-seen)
 			}
 		})
 	}
@@ -171,7 +171,8 @@ func TestSocketHandlers(t *testing.T) {
 	}
 }
 
-// TestUpgradeHandlers: to each socket of the client, in order with its events.
+// TestUpgradeHandlers checks that the handlers are called for each socket of
+// the client, in order with its events.
 func TestUpgradeHandlers(t *testing.T) {
 	t.Parallel()
 	seen := make(chan string, 10)
@@ -193,7 +194,7 @@ func TestUpgradeHandlers(t *testing.T) {
 		must(t, conn.WriteMessage(websocket.TextMessage, []byte(packet)))
 	}
 	if got := receive(t, seen); got != "websocket" {
-		t.Errorf("told while on %s", got)
+		t.Errorf("OnUpgrade was called on %s", got)
 	}
 }
 

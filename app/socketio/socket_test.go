@@ -91,7 +91,7 @@ func TestVolatile(t *testing.T) {
 	must(t, json.Unmarshal([]byte(ts.request(http.MethodGet, query, "")[1:]), &opened))
 	query += "&sid=" + opened.Sid
 	ts.request(http.MethodPost, query, "40")
-	ts.request(http.MethodGet, query, "") // connected; nobody polls from here on
+	ts.request(http.MethodGet, query, "") // connected; no poll follows
 	other := ts.io.Sockets()[slices.IndexFunc(ts.io.Sockets(), func(o *socketio.Socket) bool { return o != s })]
 	if err := other.Volatile().Emit("v", 3); !errors.Is(err, socketio.ErrDropped) {
 		t.Errorf("Emit to a client without a poll = %v, want ErrDropped", err)
@@ -101,7 +101,7 @@ func TestVolatile(t *testing.T) {
 	c.expect(`2["v",4]`)
 }
 
-// request makes one HTTP request, by hand, and returns the answer's body.
+// request makes a raw HTTP request and returns the body of the response.
 func (ts *testServer) request(method, target, body string) string {
 	ts.t.Helper()
 	req, err := http.NewRequest(method, "http://"+ts.addr+target, strings.NewReader(body))
@@ -168,7 +168,8 @@ func TestHandshakeAndData(t *testing.T) {
 	})
 }
 
-// TestSocketByItsID: by nothing else, though others may be in its room.
+// TestSocketByItsID checks that the name of a room with other members does not
+// find a socket.
 func TestSocketByItsID(t *testing.T) {
 	t.Parallel()
 	ts := startServer(t, socketio.Options{}, joinRoomsFromAuth)
@@ -183,7 +184,7 @@ func TestSocketByItsID(t *testing.T) {
 	}
 	a.send("1")
 	receive(t, ts.disconnects)
-	for _, id := range []string{A, "nobody", ""} {
+	for _, id := range []string{A, "unknown", ""} {
 		if s := ts.io.Socket(id); s != nil {
 			t.Errorf("Socket(%q) = %v, want nil", id, s)
 		}

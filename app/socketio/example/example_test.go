@@ -17,11 +17,11 @@ import (
 	"github.com/fasthttp/websocket"
 )
 
-// testTimeout bounds every wait; only a test that fails uses it up.
+// testTimeout bounds every wait. Only failing tests use it up.
 const testTimeout = time.Minute
 
-// startServer runs the program on a port of its own until the test ends. Its clients
-// answer no ping, and may take their time.
+// startServer runs the program on a free port until the test ends. Clients
+// need not answer pings or join a namespace.
 func startServer(t *testing.T, args ...string) (addr string) {
 	t.Helper()
 	s, err := parseSettings(append([]string{"-port", "0", "-ping-interval", "1h", "-connect-timeout", "1h"}, args...), func(string) string { return "" }, io.Discard)
@@ -45,7 +45,7 @@ func startServer(t *testing.T, args ...string) (addr string) {
 	return addr
 }
 
-// client is a raw client on a WebSocket.
+// client is a Socket.IO client that sends and receives packets as text.
 type client struct {
 	t    *testing.T
 	conn *websocket.Conn
@@ -106,8 +106,8 @@ func (c *client) expect(packets ...string) {
 	}
 }
 
-// expectAck sends an event and fails the test unless it is acknowledged so. {sid}
-// stands for the client's id.
+// expectAck sends an event and fails the test unless the acknowledgement is
+// want. {sid} stands for the id of the client.
 func (c *client) expectAck(event, args, want string) {
 	c.t.Helper()
 	c.next++

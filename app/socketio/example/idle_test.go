@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// TestIdleSocketsHaveNoGoroutine: a WebSocket that says nothing, and a Socket.IO
-// client that is connected, wait without one, also after they have said
-// something. It is not parallel: it counts the goroutines of the process.
+// TestIdleSocketsHaveNoGoroutine checks that idle WebSockets and Socket.IO
+// clients need no goroutine, also after traffic. It is not parallel: it counts
+// the goroutines of the process.
 func TestIdleSocketsHaveNoGoroutine(t *testing.T) {
 	addr := startServer(t)
 	const sockets = 200
-	var peers []*rawClient
+	var all []*rawClient
 	connect := func() {
 		var plain, clients []*rawClient
 		for range sockets {
@@ -32,13 +32,13 @@ func TestIdleSocketsHaveNoGoroutine(t *testing.T) {
 					t.Fatalf("got %v, %v; want %s…", got, err, want)
 				}
 			}
-			peers = append(peers, plain[i], clients[i])
+			all = append(all, plain[i], clients[i])
 		}
 	}
 	before := runtime.NumGoroutine()
 	connect()
 	connect()
-	const most = sockets // what is there once, and those that the loop keeps for work to come
+	const most = sockets // fixed goroutines, and idle ones in the pool of the loop
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(testTimeout); runtime.NumGoroutine() > before+most; <-tick.C {
@@ -46,7 +46,7 @@ func TestIdleSocketsHaveNoGoroutine(t *testing.T) {
 			t.Fatalf("%d goroutines before, %d with %d sockets", before, runtime.NumGoroutine(), 4*sockets)
 		}
 	}
-	for i, p := range peers { // and they are all alive
+	for i, p := range all { // all still work
 		if f := (frame{finBit | opText, fmt.Sprint(i)}); i%2 == 0 {
 			p.send(f.wire())
 			p.expect(f)

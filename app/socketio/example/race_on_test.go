@@ -2,6 +2,6 @@
 
 package main
 
-// underRace says that the race detector looks on, which makes large amounts of
-// data take ten times as long.
+// underRace is set with the race detector, which makes large transfers ten
+// times slower.
 const underRace = true

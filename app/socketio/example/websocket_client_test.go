@@ -22,7 +22,7 @@ const (
 	finBit                           = 0x80
 )
 
-// frame is what goes over the wire in one piece.
+// frame is a WebSocket frame.
 type frame struct {
 	first   byte
 	payload string
@@ -32,7 +32,7 @@ func (f frame) String() string {
 	return fmt.Sprintf("frame %#02x of %d bytes, %.60q", f.first, len(f.payload), f.payload)
 }
 
-// wire returns the frame as a client sends it, masked by a mask of its own.
+// wire returns the frame in wire form, masked.
 func (f frame) wire() []byte {
 	n := len(f.payload)
 	b := make([]byte, 0, n+14)
@@ -55,19 +55,19 @@ func (f frame) wire() []byte {
 	return b
 }
 
-// closeFrame has a code and a reason.
+// closeFrame returns a close frame with a code and a reason.
 func closeFrame(code int, reason string) frame {
 	return frame{finBit | opClose, string(binary.BigEndian.AppendUint16(nil, uint16(code))) + reason}
 }
 
-// rawClient is a client that sends whatever it is told to.
+// rawClient is a WebSocket client that sends frames unchecked.
 type rawClient struct {
 	net.Conn
 	t  *testing.T
 	br *bufio.Reader
 }
 
-// dialRaw makes a WebSocket of path, by hand.
+// dialRaw opens a WebSocket with a handshake written by hand.
 func dialRaw(t *testing.T, addr, path string) *rawClient {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -86,8 +86,8 @@ func dialRaw(t *testing.T, addr, path string) *rawClient {
 	return p
 }
 
-// send writes pieces one by one. That the server has ended the connection
-// meanwhile is seen by what it said.
+// send writes pieces separately. It ignores a connection that the server has
+// closed: the reader checks for that.
 func (p *rawClient) send(pieces ...[]byte) {
 	for _, piece := range pieces {
 		if _, err := p.Write(piece); err != nil {
@@ -96,7 +96,7 @@ func (p *rawClient) send(pieces ...[]byte) {
 	}
 }
 
-// read reads a frame, which must be as a server's has to be.
+// read reads a frame and checks that a server may send it.
 func (p *rawClient) read() (frame, error) {
 	var h [2]byte
 	if _, err := io.ReadFull(p.br, h[:]); err != nil {
@@ -121,7 +121,7 @@ func (p *rawClient) read() (frame, error) {
 	return frame{h[0], string(payload)}, err
 }
 
-// expect fails the test unless these frames come next.
+// expect fails the test unless the next frames are these.
 func (p *rawClient) expect(frames ...frame) {
 	p.t.Helper()
 	for _, want := range frames {
@@ -131,8 +131,8 @@ func (p *rawClient) expect(frames ...frame) {
 	}
 }
 
-// expectClose fails the test unless a close frame with the code comes next, 0
-// for none, and after it the end of the connection in good order.
+// expectClose fails the test unless the next frame is a close frame with code,
+// 0 for none, followed by an orderly end of the connection.
 func (p *rawClient) expectClose(code int) {
 	p.t.Helper()
 	got, err := p.read()
@@ -148,7 +148,7 @@ func (p *rawClient) expectClose(code int) {
 	}
 }
 
-// expectNothing fails the test if anything comes within the time.
+// expectNothing fails the test if the server sends anything within d.
 func (p *rawClient) expectNothing(d time.Duration) {
 	p.t.Helper()
 	_ = p.SetReadDeadline(time.Now().Add(d))
@@ -158,9 +158,9 @@ func (p *rawClient) expectNothing(d time.Duration) {
 	_ = p.SetReadDeadline(time.Now().Add(3 * testTimeout))
 }
 
-// ways are how the bytes of some frames may be cut for the wire. None may make
-// a difference.
-var ways = map[string]func(frames []frame) [][]byte{
+// writePatterns divide the bytes of frames into writes. The result must not
+// depend on it.
+var writePatterns = map[string]func(frames []frame) [][]byte{
 	"at once":        func(frames []frame) [][]byte { return [][]byte{bytes.Join(encodeFrames(frames), nil)} },
 	"frame by frame": encodeFrames,
 	"byte by byte": func(frames []frame) [][]byte {

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestEchoLargeMessages is chapter 9 of the well-known suite, and 10: large
-// messages up to the limit of 16 MiB, in few frames and in many, in large
-// pieces and in small ones.
+// TestEchoLargeMessages covers chapters 9 and 10 of the Autobahn suite:
+// messages up to the limit of 16 MiB, in few or many fragments, written in
+// large or small pieces.
 func TestEchoLargeMessages(t *testing.T) {
 	t.Parallel()
 	addr := echoServer(t)
@@ -45,7 +45,7 @@ func TestEchoLargeMessages(t *testing.T) {
 	})
 }
 
-// expectEchoes sends the message by pieces, and reads while it does so.
+// expectEchoes sends a message n times while it reads the echoes.
 func expectEchoes(t *testing.T, addr, name string, want frame, cut func(string) [][]byte, n int) {
 	t.Run(name, func(t *testing.T) {
 		p := dialRaw(t, addr, "/echo")
@@ -78,14 +78,14 @@ func fragmentsOf(kind byte, payload string, n int) [][]byte {
 	return append(all, frame{first | finBit, payload}.wire())
 }
 
-// repeatTo repeats the content to n bytes, and ends with a whole character.
+// repeatTo repeats content to at most n bytes, without cutting a character.
 func repeatTo(content string, n int) string {
 	s := strings.Repeat(content, n/len(content))
 	return s + strings.Repeat("x", n-len(s))
 }
 
-// TestEchoRoundTrips is the end of chapter 9: a thousand messages, each sent
-// when the one before has come back.
+// TestEchoRoundTrips covers the end of chapter 9: a thousand messages, each
+// sent after the echo of the previous one.
 func TestEchoRoundTrips(t *testing.T) {
 	t.Parallel()
 	addr, rounds := echoServer(t), 1000

@@ -8,31 +8,32 @@ import (
 	"unicode/utf8"
 )
 
-// echoServer is the program as protocol suites are told to run it.
+// echoServer runs the program with the flags that protocol suites use.
 func echoServer(t *testing.T) string {
 	return startServer(t, "-ping-interval", "300ms", "-ping-timeout", "200ms")
 }
 
-// echoCase is what a client sends, and what it must get for that.
+// echoCase is what a client sends and what it must receive.
 type echoCase struct {
 	send []frame
 	want []frame
-	// code is of the server's close frame. 0 means that nothing is wrong: the
-	// client closes, with 1000.
+	// code is that of the server's close frame. 0 means that there is no
+	// error: the client closes with 1000.
 	code int
 }
 
-// addCases names the cases as the chapters of the well-known suite do, whose
-// numbers stand at the beginning.
+// addCases adds numbered cases; the names begin with the numbers of the
+// Autobahn suite.
 func addCases[T any](chapter string, what string, values []T, f func(T) echoCase, into map[string]echoCase) {
 	for i, v := range values {
 		into[fmt.Sprintf("%s.%d %s", chapter, i+1, fmt.Sprintf(what, v))] = f(v)
 	}
 }
 
-// TestEchoFollowsRFC6455 is the protocol as a client at /echo sees it: framing (1),
-// pings and pongs (2), reserved bits (3), opcodes (4), fragments (5), empty
-// messages (6.1) and closing (7). Each conversation is had in several ways.
+// TestEchoFollowsRFC6455 checks framing (chapter 1), pings and pongs (2),
+// reserved bits (3), opcodes (4), fragments (5), empty messages (6.1) and
+// closing (7) on /echo. Each case runs with the bytes divided into writes in
+// several ways.
 func TestEchoFollowsRFC6455(t *testing.T) {
 	t.Parallel()
 	cases := map[string]echoCase{}
@@ -41,7 +42,7 @@ func TestEchoFollowsRFC6455(t *testing.T) {
 	closingCases(cases)
 	addr := echoServer(t)
 	for name, c := range cases {
-		for way, cut := range ways {
+		for way, cut := range writePatterns {
 			t.Run(name+", "+way, func(t *testing.T) {
 				t.Parallel()
 				p := dialRaw(t, addr, "/echo")
@@ -81,7 +82,7 @@ func framingCases(cases map[string]echoCase) {
 	cases["2.3 a ping with bytes"] = echoCase{send: []frame{{finBit | opPing, "\x00\xff\xfe\xfd"}}, want: []frame{{finBit | opPong, "\x00\xff\xfe\xfd"}}}
 	cases["2.4 and 2.6 a ping of 125 bytes"] = echoCase{send: []frame{{finBit | opPing, long}}, want: []frame{{finBit | opPong, long}}}
 	cases["2.5 a ping of 126 bytes"] = echoCase{send: []frame{{finBit | opPing, long + "!"}}, code: 1002}
-	cases["2.7 a pong that nobody asked for"] = echoCase{send: []frame{{finBit | opPong, ""}}}
+	cases["2.7 an unsolicited pong"] = echoCase{send: []frame{{finBit | opPong, ""}}}
 	cases["2.8 a pong with text"] = echoCase{send: []frame{{finBit | opPong, "unasked"}}}
 	cases["2.9 a pong, then a ping"] = echoCase{send: []frame{{finBit | opPong, "unasked"}, {finBit | opPing, "p"}}, want: []frame{{finBit | opPong, "p"}}}
 	var pings, pongs []frame
@@ -194,7 +195,8 @@ func closingCases(cases map[string]echoCase) {
 	}, cases)
 }
 
-// TestUnmaskedFramesAreRefused: a client's frame has to have one (section 5.1).
+// TestUnmaskedFramesAreRefused checks that frames of a client must be masked
+// (section 5.1).
 func TestUnmaskedFramesAreRefused(t *testing.T) {
 	t.Parallel()
 	addr := echoServer(t)
@@ -206,13 +208,13 @@ func TestUnmaskedFramesAreRefused(t *testing.T) {
 	for _, b := range []string{"\x82\xfe\x00\x7d\x00\x00\x00\x00", "\x82\xff\x00\x00\x00\x00\x00\x00\xff\xff\x00\x00\x00\x00", "\x82\xff\x80\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00"} {
 		p := dialRaw(t, addr, "/echo")
 		p.send([]byte(b))
-		p.expectClose(1002) // a length in more bytes than it needs, or of 2^63
+		p.expectClose(1002) // a length that is not minimal, or of 2^63
 	}
 }
 
-// TestEchoChecksUTF8 is chapter 6: valid text comes back however it is cut into
-// fragments, and what is none fails the connection, with 1007, at the first
-// byte after which it can't become any, though the frame goes on (section 8.1).
+// TestEchoChecksUTF8 covers chapter 6: valid text is echoed however it is
+// fragmented. Invalid text closes the connection with 1007 at the first byte
+// that cannot be part of valid text, even within a frame (section 8.1).
 func TestEchoChecksUTF8(t *testing.T) {
 	t.Parallel()
 	addr := echoServer(t)
@@ -230,8 +232,8 @@ func TestEchoChecksUTF8(t *testing.T) {
 	}
 }
 
-// expectEcho sends s in one frame, in a fragment for each byte, and in two
-// fragments cut anywhere.
+// expectEcho sends s in one frame, in one fragment per byte, and in two
+// fragments divided at every position.
 func expectEcho(t *testing.T, addr, s string) {
 	p := dialRaw(t, addr, "/echo")
 	p.send(frame{finBit | opText, s}.wire())
@@ -251,8 +253,8 @@ func expectEcho(t *testing.T, addr, s string) {
 	p.expectClose(1000)
 }
 
-// expectInvalidUTF8 sends s in one frame, as a close reason, and up to the byte that
-// spoils it, in fragments and in one frame.
+// expectInvalidUTF8 sends s in one frame, as a close reason, and up to its
+// first invalid byte, in fragments and in one frame.
 func expectInvalidUTF8(t *testing.T, addr, s string) {
 	p := dialRaw(t, addr, "/echo")
 	p.send(frame{finBit | opText, s}.wire())
@@ -262,19 +264,19 @@ func expectInvalidUTF8(t *testing.T, addr, s string) {
 		p.send(closeFrame(1000, s).wire())
 		p.expectClose(1007)
 	}
-	spoilt := firstInvalidByte(s)
+	invalid := firstInvalidByte(s)
 	p = dialRaw(t, addr, "/echo")
 	first := byte(opText)
 	for i := range len(s) {
-		if i+1 == spoilt {
+		if i+1 == invalid {
 			p.expectNothing(5 * time.Millisecond)
 		}
 		p.send(frame{first, s[i : i+1]}.wire())
-		if first = opContinuation; i+1 == spoilt {
+		if first = opContinuation; i+1 == invalid {
 			break
 		}
 	}
-	if spoilt == 0 { // all of it may be the beginning of something
+	if invalid == 0 { // s is a prefix of valid text
 		p.send(frame{finBit | opContinuation, ""}.wire())
 		p.expectClose(1007)
 		return
@@ -286,14 +288,14 @@ func expectInvalidUTF8(t *testing.T, addr, s string) {
 	if len(s)+100 > 125 {
 		at = 8
 	}
-	p.send(whole[:at+spoilt-1])
+	p.send(whole[:at+invalid-1])
 	p.expectNothing(5 * time.Millisecond)
-	p.send(whole[at+spoilt-1 : at+spoilt])
+	p.send(whole[at+invalid-1 : at+invalid])
 	p.expectClose(1007)
 }
 
-// firstInvalidByte returns how many bytes of s it takes until it can't be continued to
-// valid text any more; 0 if it can.
+// firstInvalidByte returns the length of the shortest prefix of s that cannot
+// be continued to valid text, 0 if all can.
 func firstInvalidByte(s string) int {
 	for n := 1; n <= len(s); n++ {
 		if !isUTF8Prefix(s[:n], 3) {
@@ -303,8 +305,7 @@ func firstInvalidByte(s string) int {
 	return 0
 }
 
-// isUTF8Prefix tries all that could follow: the bytes at the ends of the ranges
-// in which a continuation byte may have to be.
+// isUTF8Prefix tries the continuation bytes at the ends of their ranges.
 func isUTF8Prefix(s string, more int) bool {
 	if utf8.ValidString(s) {
 		return true
@@ -317,8 +318,7 @@ func isUTF8Prefix(s string, more int) bool {
 	return false
 }
 
-// texts are valid and invalid UTF-8, by the parts of Unicode's own tables that
-// decoders get wrong.
+// texts returns valid and invalid UTF-8 from the boundaries of the encoding.
 func texts() map[string][]string {
 	greek := "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5"
 	all := map[string][]string{
