@@ -86,6 +86,7 @@ func TestDocumentationNamesWhatExists(t *testing.T) {
 	}
 	paths, faults := documentedPaths(t), read(t, "app/server/faults.go")
 	inCode := func(name string) bool { return strings.Contains(code, `"`+name) }
+	inAnyText := func(name string) bool { return strings.Contains(code, name) }
 	tests := []struct {
 		what, pattern string
 		exists        func(name string) bool
@@ -95,6 +96,8 @@ func TestDocumentationNamesWhatExists(t *testing.T) {
 		}},
 		{"log message", "\\b(?:log contains|logs|line is|reason) `([^`]+)`", inCode},
 		{"log message", "`((?:workers?|store|damaged|deleted|supervisor|redis|rooms|accept|oldest) [a-z][^`<{]+)`", inCode},
+		{"error", "`((?:the store|too much|port in|connect to|open store|TLS cert|control socket|not a |network|written|migrated|already|PostgreSQL is|database enc)[^`…:(]*[^`…:( N])", inAnyText},
+		{"error", "`too many ((?:request bodies|connections|sessions)[^`…]*[^`… ])", inAnyText},
 		{"variable", "`([A-Z]+(?:_[A-Z0-9]+)+)[`=]", func(name string) bool {
 			return slices.Contains(variables, name) || regexp.MustCompile(`\b`+name+`\b`).MatchString(deployment)
 		}},
