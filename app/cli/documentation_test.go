@@ -84,7 +84,7 @@ func TestDocumentationNamesWhatExists(t *testing.T) {
 	for _, v := range config.Default().Describe() {
 		variables = append(variables, v.Name, v.Name+"_FILE")
 	}
-	paths, faults := documentedPaths(t), read(t, "app/server/faults.go")
+	paths, faults := documentedPaths(t), read(t, "app/server/fault_injection.go")
 	inCode := func(name string) bool { return strings.Contains(code, `"`+name) }
 	inAnyText := func(name string) bool { return strings.Contains(code, name) }
 	tests := []struct {

@@ -1,5 +1,5 @@
-// Package server is the composition root: New wires the parts of the product
-// together, Run serves until its context ends and takes everything down in
-// reverse order. Every goroutine that is not a request's is started in Run and
-// awaited there.
+// Package server is the composition root. New wires the parts of the product
+// together; Run serves until its context ends and shuts them down in reverse order.
+// Run starts every goroutine that does not belong to a request or a session, and
+// returns when all of them have ended.
 package server

@@ -37,8 +37,8 @@ const (
 	keyWorkers    = "workers"
 )
 
-// NewLogger returns a logger that writes to w in the given format, "json" or
-// "text". level may change while it is in use.
+// NewLogger returns a logger that writes to w in the format "json" or "text". level
+// may change while the logger is in use.
 func NewLogger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
@@ -46,8 +46,8 @@ func NewLogger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
 	return slog.New(newTextHandler(w, level))
 }
 
-// textHandler is slog's, save that a stack follows its line as it is: a person
-// reads it.
+// textHandler is slog.TextHandler, except that it prints a stack unquoted below the
+// line, so that it can be read.
 type textHandler struct {
 	*slog.TextHandler
 	mu *sync.Mutex
@@ -68,7 +68,7 @@ func newTextHandler(w io.Writer, level slog.Leveler) *textHandler {
 	return h
 }
 
-// Handle writes the record's line, and its stack below.
+// Handle writes the line of the record, followed by its stack.
 func (h *textHandler) Handle(ctx context.Context, r slog.Record) error {
 	stack := ""
 	r.Attrs(func(a slog.Attr) bool {

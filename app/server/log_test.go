@@ -47,14 +47,14 @@ func TestStoreEventsAreLogged(t *testing.T) {
 		level  string
 		want   []string
 	}{
-		"a fault":                {func(a *App) { a.storeFault(cause) }, "ERROR", []string{"store can't commit", "disk full"}},
-		"its end":                {func(a *App) { a.storeFault(nil) }, "INFO", []string{"store works again"}},
-		"a panic in an engine":   {func(a *App) { a.storeFault(&store.PanicError{Stack: []byte("the stack")}) }, "ERROR", []string{"panic contained", "the stack"}},
-		"a passed check":         {func(a *App) { a.storeEvent(store.Event{Kind: sqlite.EventChecked}) }, "INFO", []string{`"store"`}},
-		"a failed check":         {func(a *App) { a.storeEvent(store.Event{Kind: sqlite.EventChecked, Err: cause}) }, "WARN", []string{"disk full"}},
-		"sizes and counts":       {func(a *App) { a.storeEvent(store.Event{Kind: "x", Bytes: 7, Points: 9}) }, "WARN", []string{`"bytes":7`, `"count":9`}},
-		"a new leader":           {func(a *App) { a.storeEvent(store.Event{Kind: postgres.EventLeading, Err: cause}) }, "INFO", []string{"disk full"}},
-		"another postgres event": {func(a *App) { a.storeEvent(store.Event{Kind: "x", Points: 9}) }, "WARN", []string{`"count":9`}},
+		"a fault":                {func(a *App) { a.onStoreFault(cause) }, "ERROR", []string{"store can't commit", "disk full"}},
+		"its end":                {func(a *App) { a.onStoreFault(nil) }, "INFO", []string{"store works again"}},
+		"a panic in an engine":   {func(a *App) { a.onStoreFault(&store.PanicError{Stack: []byte("the stack")}) }, "ERROR", []string{"panic contained", "the stack"}},
+		"a passed check":         {func(a *App) { a.onStoreEvent(store.Event{Kind: sqlite.EventChecked}) }, "INFO", []string{`"store"`}},
+		"a failed check":         {func(a *App) { a.onStoreEvent(store.Event{Kind: sqlite.EventChecked, Err: cause}) }, "WARN", []string{"disk full"}},
+		"sizes and counts":       {func(a *App) { a.onStoreEvent(store.Event{Kind: "x", Bytes: 7, Points: 9}) }, "WARN", []string{`"bytes":7`, `"count":9`}},
+		"a new leader":           {func(a *App) { a.onStoreEvent(store.Event{Kind: postgres.EventLeading, Err: cause}) }, "INFO", []string{"disk full"}},
+		"another postgres event": {func(a *App) { a.onStoreEvent(store.Event{Kind: "x", Points: 9}) }, "WARN", []string{`"count":9`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -20,7 +20,7 @@ func TestOpenAPINamesAllMounts(t *testing.T) {
 	if err := json.Unmarshal(text, &document); err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range new(sessions).mounts() {
+	for _, m := range new(sessions).routes() {
 		methods := document.Paths[m.Path]
 		if method := strings.ToLower(m.Method); methods == nil || method != "" && methods[method] == nil {
 			t.Errorf("%s %s is mounted and not in openapi.json", m.Method, m.Path)

@@ -12,23 +12,23 @@ import (
 	"go.uber.org/automaxprocs/maxprocs"
 )
 
-// quotaEvery is how often the container's limits are read again: it may be
-// resized in place.
-const quotaEvery = 30 * time.Second
+// quotaInterval is how often the limits of the container are read again, since a
+// container can be resized in place.
+const quotaInterval = 30 * time.Second
 
-// quota keeps GOMAXPROCS and GOMEMLIMIT at what the container allows.
+// quota sets GOMAXPROCS and GOMEMLIMIT to the limits of the container.
 type quota struct {
 	log *slog.Logger
 	// cpus is the CPU quota; see CPUs.
 	cpus atomic.Pointer[float64]
 }
 
-// follow reads the limits and reports whether GOMAXPROCS changed. What the
-// environment sets (GOMAXPROCS, GOMEMLIMIT) stays.
-func (q *quota) follow() bool {
+// apply reads the limits and reports whether GOMAXPROCS changed. GOMAXPROCS and
+// GOMEMLIMIT in the environment take precedence.
+func (q *quota) apply() bool {
 	before := runtime.GOMAXPROCS(0)
 	if os.Getenv("GOMAXPROCS") == "" {
-		q.followCPUs()
+		q.applyCPUs()
 	}
 	if _, err := memlimit.Set(memlimit.WithLogger(slog.New(slog.DiscardHandler))); err != nil {
 		q.log.Debug("no memory limit", slog.String(keyError, err.Error()))
@@ -40,7 +40,7 @@ func (q *quota) follow() bool {
 	return after != before
 }
 
-func (q *quota) followCPUs() {
+func (q *quota) applyCPUs() {
 	var found float64
 	_, err := maxprocs.Set(maxprocs.RoundQuotaFunc(func(v float64) int {
 		found = v
@@ -50,12 +50,12 @@ func (q *quota) followCPUs() {
 		q.log.Debug("no CPU quota", slog.String(keyError, err.Error()))
 	}
 	if found == 0 && q.CPUs() != 0 {
-		runtime.SetDefaultGOMAXPROCS() // the quota was lifted; automaxprocs would leave the old number
+		runtime.SetDefaultGOMAXPROCS() // automaxprocs keeps the old number when a quota is removed
 	}
 	q.cpus.Store(&found)
 }
 
-// CPUs returns the CPU quota, 0 if there is none or it was not looked for.
+// CPUs returns the CPU quota, or 0 if there is none.
 func (q *quota) CPUs() float64 {
 	if v := q.cpus.Load(); v != nil {
 		return *v
@@ -63,17 +63,17 @@ func (q *quota) CPUs() float64 {
 	return 0
 }
 
-// run follows the limits until ctx ends, and calls changed after each change
-// of GOMAXPROCS.
+// run applies the limits every quotaInterval until ctx ends, and calls changed after
+// each change of GOMAXPROCS.
 func (q *quota) run(ctx context.Context, changed func()) {
-	tick := time.NewTicker(quotaEvery)
+	tick := time.NewTicker(quotaInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if q.follow() {
+			if q.apply() {
 				changed()
 			}
 		}

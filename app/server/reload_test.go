@@ -45,7 +45,7 @@ func TestReloadAppliesWhatMayChange(t *testing.T) {
 	s.set("API_KEYS", "reader:read:second-secret-of-the-reader")
 	s.set("LOG_LEVEL", "debug")
 	s.set("ALLOWED_ORIGINS", "https://hmi.example")
-	result, err := operator{a}.Reload(t.Context())
+	result, err := controlHandler{a}.Reload(t.Context())
 	if want := []string{"API_KEYS", "LOG_LEVEL", "ALLOWED_ORIGINS"}; err != nil || !slices.Equal(result.Changed, want) || result.Recycled != 1 {
 		t.Errorf("Reload = %+v, %v, want %v changed and 1 worker recycled", result, err, want)
 	}
@@ -58,7 +58,7 @@ func TestReloadAppliesWhatMayChange(t *testing.T) {
 	if got := a.options.Level.Level(); got != slog.LevelDebug {
 		t.Errorf("the log level is %v, want debug", got)
 	}
-	if result, err := (operator{a}).Reload(t.Context()); err != nil || len(result.Changed) != 0 {
+	if result, err := (controlHandler{a}).Reload(t.Context()); err != nil || len(result.Changed) != 0 {
 		t.Errorf("a second Reload = %+v, %v, want nothing changed", result, err)
 	}
 }
@@ -70,7 +70,7 @@ func TestReloadWithABadValueChangesNothing(t *testing.T) {
 	s.set("LOG_LEVEL", "debug")
 	s.set("API_KEYS", "reader:read:second-secret-of-the-reader")
 	s.set("MAX_SERIES", "many")
-	if _, err := (operator{a}).Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "MAX_SERIES") {
+	if _, err := (controlHandler{a}).Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "MAX_SERIES") {
 		t.Errorf("Reload = %v, want an error that names MAX_SERIES", err)
 	}
 	a.Reload(t.Context()) // as SIGHUP does: the error is logged
@@ -132,7 +132,7 @@ func TestReloadReplacesTheCertificate(t *testing.T) {
 		t.Fatalf("the certificate has the serial number %d, want 1", got)
 	}
 	writeCertificate(t, certFile, keyFile, 2)
-	if result, err := (operator{a}).Reload(t.Context()); err != nil || !slices.Contains(result.Changed, "TLS_CERT_FILE") {
+	if result, err := (controlHandler{a}).Reload(t.Context()); err != nil || !slices.Contains(result.Changed, "TLS_CERT_FILE") {
 		t.Errorf("Reload = %+v, %v, want TLS_CERT_FILE changed", result, err)
 	}
 	if got := serial(); got != 2 {
@@ -142,7 +142,7 @@ func TestReloadReplacesTheCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.set("LOG_LEVEL", "debug")
-	if _, err := (operator{a}).Reload(t.Context()); err == nil {
+	if _, err := (controlHandler{a}).Reload(t.Context()); err == nil {
 		t.Error("Reload takes a file that is not a certificate")
 	}
 	if got := a.options.Level.Level(); got != slog.LevelInfo {

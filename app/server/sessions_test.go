@@ -73,7 +73,7 @@ func TestDeadPeersAreForgotten(t *testing.T) {
 // client with 1011, is counted, and costs nobody else anything.
 func TestPanicsOfSessionsAreCounted(t *testing.T) {
 	a, addr := launch(t)
-	a.sessions.show.SocketIO().On("break", func(*socketio.Event) { panic("on purpose") })
+	a.sessions.live.SocketIO().On("break", func(*socketio.Event) { panic("on purpose") })
 	const path = "/socket.io/?EIO=4&transport=websocket"
 	other := dial(t, addr+path)
 	for n := 1; n <= 3; n++ {

@@ -9,27 +9,28 @@ import (
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sys/unix"
 )
 
-// inheritedSockets returns the listening sockets that systemd has passed
-// (sd_listen_fds(3)), none where it has not.
+// inheritedSockets returns the listening sockets passed by systemd (sd_listen_fds(3)),
+// if any.
 func inheritedSockets() []*os.File { return activation.Files(true) }
 
-// notify tells systemd about the process (sd_notify(3)); elsewhere it does
-// nothing.
+// notify sends a state to systemd (sd_notify(3)). It does nothing without systemd.
 func notify(log *slog.Logger, state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
-		log.Warn("systemd not told", slog.String(keyError, err.Error()))
+		log.Warn("systemd not notified", slog.String(keyError, err.Error()))
 	}
 }
 
-// reloading is what a Type=notify-reload unit expects before a reload.
-func reloading() string {
+// reloadingMessage is the message that a Type=notify-reload unit expects before a
+// reload.
+func reloadingMessage() string {
 	return fmt.Sprintf("%s\nMONOTONIC_USEC=%d", daemon.SdNotifyReloading, monotonicMicros())
 }
 
-// feedWatchdog tells systemd that the process is alive, for as long as alive
-// says so and until ctx ends. It does nothing where no watchdog waits.
+// feedWatchdog feeds systemd's watchdog while alive returns true, until ctx ends. It
+// returns at once if no watchdog is configured.
 func feedWatchdog(ctx context.Context, log *slog.Logger, alive func() bool) {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || interval <= 0 {
@@ -47,4 +48,11 @@ func feedWatchdog(ctx context.Context, log *slog.Logger, alive func() bool) {
 		case <-tick.C:
 		}
 	}
+}
+
+// monotonicMicros returns CLOCK_MONOTONIC, which systemd compares reload messages by.
+func monotonicMicros() int64 {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // cannot fail for this clock
+	return t.Nano() / 1000
 }

@@ -85,7 +85,7 @@ func TestStuckRequestsAreLeftBehind(t *testing.T) {
 	if code := p.wait(); code != 70 {
 		t.Errorf("exit code = %d, want 70", code)
 	}
-	if log := p.log.String(); !strings.Contains(log, `"worker abandoned"`) || !strings.Contains(log, "app/server/faults.go") {
+	if log := p.log.String(); !strings.Contains(log, `"worker abandoned"`) || !strings.Contains(log, "app/server/fault_injection.go") {
 		t.Error("the log does not show where the stuck request is")
 	}
 }

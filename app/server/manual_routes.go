@@ -7,8 +7,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// manualRoutes serve the operator's manual, which needs no key. The second one
-// takes the pages, and the index with a trailing slash.
+// manualRoutes returns the routes of the operator's manual, which needs no key. The
+// second route serves its pages, and the index with a trailing slash.
 func manualRoutes() []api.ExternalRoute {
 	manual := web.NewManual()
 	handle := func(ctx *fasthttp.RequestCtx, _ api.Client) error {

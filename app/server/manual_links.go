@@ -12,13 +12,13 @@ import (
 	"smart-factory-backend/app/web"
 )
 
-// see returns the attribute that links a log line to the section of the manual
-// that says what to do about it.
+// see returns the attribute that links a log line to a section of the
+// troubleshooting manual.
 func see(section string) slog.Attr { return slog.String(keySee, troubleshoot(section)) }
 
 func troubleshoot(section string) string { return web.ManualPath + "/troubleshoot#" + section }
 
-// seeEvent returns the link of an event of the cluster, and whether it has one.
+// seeEvent returns the link for an event of the cluster. ok is false if there is none.
 func seeEvent(e cluster.Event) (link slog.Attr, ok bool) {
 	switch e.(type) {
 	case cluster.WorkerFailed, cluster.WorkerBackoff:
@@ -41,7 +41,7 @@ func seeEvent(e cluster.Event) (link slog.Attr, ok bool) {
 	return slog.Attr{}, false
 }
 
-// sectionError is an error with the section of the manual that says what to do.
+// sectionError is an error with the section of the manual that explains it.
 type sectionError struct {
 	error
 	section string
@@ -49,14 +49,14 @@ type sectionError struct {
 
 func (e *sectionError) Unwrap() error { return e.error }
 
-// storeRefusals are why an engine does not open a database that it can reach.
+// storeRefusals are the reasons why an engine refuses to open a reachable database.
 var storeRefusals = []error{
 	sqlite.ErrNetworkFileSystem, sqlite.ErrInUse, sqlite.ErrForeignFile, sqlite.ErrNewerSchema, sqlite.ErrCorrupt,
 	postgres.ErrNewerSchema, postgres.ErrForeignSchema, postgres.ErrOldServer, postgres.ErrEncoding,
 }
 
-// See returns the path of the manual's section about an error from config.Load,
-// New, Run, Backup or Migrate; "" if there is none.
+// See returns the path of the manual section about an error from config.Load, New,
+// Run, Backup or Migrate, or "" if there is none.
 func See(err error) string {
 	var known *sectionError
 	var problems config.Problems

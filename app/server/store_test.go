@@ -19,7 +19,7 @@ func TestDamagedDataIsReported(t *testing.T) {
 		"parts set aside":  {factory.StoreStats{QuarantinedChunks: 3}, "3 damaged parts"},
 		"not yet examined": {factory.StoreStats{Integrity: factory.IntegrityChecking}, ""},
 	} {
-		err := intact(tt.stats)
+		err := checkIntegrity(tt.stats)
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: intact = %v, want %q", name, err, tt.want)
 		}
@@ -56,7 +56,7 @@ func TestBackupOfPostgresIsRefused(t *testing.T) {
 	if err := Backup(t.Context(), a.config, "x"); err == nil || !strings.Contains(err.Error(), "pg_dump") {
 		t.Errorf("Backup = %v, want an error that names pg_dump", err)
 	}
-	if got := a.whereStored().Value.String(); !strings.Contains(got, "127.0.0.1") {
+	if got := a.storeLocation().Value.String(); !strings.Contains(got, "127.0.0.1") {
 		t.Errorf("whereStored = %q", got)
 	}
 }

@@ -14,13 +14,13 @@ import (
 	"smart-factory-backend/app/store/sqlite"
 )
 
-// openStore opens the engine that DATABASE_URL names.
+// openStore opens the engine selected by DATABASE_URL.
 func (a *App) openStore(ctx context.Context) (factory.Store, error) {
 	c := a.config
 	if _, ok := c.PostgresURL(); ok {
 		o := postgresOptions(c)
-		o.OnFault, o.OnEvent = a.storeFault, a.storeEvent
-		// Not the nil of a type, which is no nil any more.
+		o.OnFault, o.OnEvent = a.onStoreFault, a.onStoreEvent
+		// A nil *postgres.Store would make a non-nil factory.Store.
 		store, err := postgres.Open(ctx, o)
 		if err != nil {
 			return nil, &sectionError{err, "database-unreachable"}
@@ -34,8 +34,8 @@ func (a *App) openStore(ctx context.Context) (factory.Store, error) {
 		QueueReadings: c.IngestQueue,
 		Retention:     c.Retention,
 		MaxBytes:      int64(c.StoreMaxBytes),
-		OnFault:       a.storeFault,
-		OnEvent:       a.storeEvent,
+		OnFault:       a.onStoreFault,
+		OnEvent:       a.onStoreEvent,
 	})
 	if err != nil {
 		return nil, &sectionError{err, "store-does-not-open"}
@@ -43,9 +43,9 @@ func (a *App) openStore(ctx context.Context) (factory.Store, error) {
 	return store, nil
 }
 
-// intact says what of the stored data was found damaged, if anything. All else
-// is served; only a backup brings it back.
-func intact(s factory.StoreStats) error {
+// checkIntegrity returns an error if stored data was found damaged. All other data is
+// still served; the damaged part can only be restored from a backup.
+func checkIntegrity(s factory.StoreStats) error {
 	switch {
 	case s.QuarantinedChunks > 0:
 		return fmt.Errorf("%d damaged parts of the store are set aside", s.QuarantinedChunks)
@@ -70,16 +70,16 @@ func postgresOptions(c config.Config) postgres.Options {
 	}
 }
 
-// whereStored says which database is used, without the password to it.
-func (a *App) whereStored() slog.Attr {
+// storeLocation returns the database that is used, without its password.
+func (a *App) storeLocation() slog.Attr {
 	if _, ok := a.config.PostgresURL(); ok {
 		return slog.String(keyDatabase, a.config.DatabaseURL.String())
 	}
 	return slog.String(keyFile, a.config.SQLitePath())
 }
 
-// storeFault hears of the store's troubles and of their end.
-func (a *App) storeFault(err error) {
+// onStoreFault logs a fault of the store, or its end if err is nil.
+func (a *App) onStoreFault(err error) {
 	var panicErr *store.PanicError
 	switch {
 	case err == nil:
@@ -97,8 +97,8 @@ func (a *App) storeFault(err error) {
 	}
 }
 
-// storeEvent hears what the store has to say to the operator.
-func (a *App) storeEvent(e store.Event) {
+// onStoreEvent logs an event of the store.
+func (a *App) onStoreEvent(e store.Event) {
 	attrs := []any{slog.String(keyReason, string(e.Kind))}
 	if e.Bytes > 0 {
 		attrs = append(attrs, slog.Int64(keyBytes, e.Bytes))
@@ -125,4 +125,23 @@ func (a *App) storeEvent(e store.Event) {
 		attrs = append(attrs, see("database-file-missing"))
 	}
 	a.log.Warn("store", attrs...)
+}
+
+// Backup writes a copy of the store configured by c to the new file to. A server may
+// have the store open. See factory.Store.
+func Backup(ctx context.Context, c config.Config, to string) error {
+	if _, ok := c.PostgresURL(); ok {
+		return errors.New("PostgreSQL has its own means: use pg_dump or pg_basebackup")
+	}
+	return sqlite.Backup(ctx, c.SQLitePath(), to)
+}
+
+// Migrate upgrades the store configured by c to the schema of this release and
+// returns the schema versions before and after. No server may have an embedded store
+// open.
+func Migrate(ctx context.Context, c config.Config) (before, after int64, err error) {
+	if _, ok := c.PostgresURL(); ok {
+		return postgres.Migrate(ctx, postgresOptions(c))
+	}
+	return sqlite.Migrate(ctx, c.SQLitePath())
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// faults are the handlers of /api/faults/{name}: each breaks one promise on
-// purpose, so that the promise can be seen kept.
+// faults returns the handlers of /api/faults/{name}. Each injects one kind of fault,
+// so that operators and tests can see how the server handles it.
 func (s *sessions) faults() map[string]fasthttp.RequestHandler {
 	return map[string]fasthttp.RequestHandler{
 		"panic":        func(*fasthttp.RequestCtx) { panic("fault injection: panic in a handler") },
@@ -25,7 +25,7 @@ func (s *sessions) faults() map[string]fasthttp.RequestHandler {
 	}
 }
 
-// panicStream sends a part of a body and panics in its writer.
+// panicStream sends part of a body and then panics in the body writer.
 func panicStream(ctx *fasthttp.RequestCtx) {
 	cluster.StreamBody(ctx, func(w *bufio.Writer) error {
 		_, _ = w.WriteString("the first part\n")
@@ -34,14 +34,14 @@ func panicStream(ctx *fasthttp.RequestCtx) {
 	})
 }
 
-// panicWebSocket panics in a socket's handler: with an upgrade at the first
-// message, on a socket like all others, which its client sees as close code
-// 1011; without one in a hijacked connection, right after its response.
+// panicWebSocket panics outside the request handler: with an upgrade in the handler
+// of the first WebSocket message, which closes the connection with code 1011; without
+// one in a hijacked connection, after the response.
 func (s *sessions) panicWebSocket() fasthttp.RequestHandler {
 	upgrader := &websocket.Upgrader{Loop: s.loop, Detach: s.detach, MaxMessage: 4 << 10, QueueLimit: 4 << 10}
 	return func(ctx *fasthttp.RequestCtx) {
 		if fastws.FastHTTPIsWebSocketUpgrade(ctx) {
-			_ = upgrader.Upgrade(ctx, func(*websocket.Conn) websocket.Handler { return panicking{} }) // the response says why not
+			_ = upgrader.Upgrade(ctx, func(*websocket.Conn) websocket.Handler { return panicHandler{} }) // a failed upgrade has sent its response
 			return
 		}
 		ctx.SetContentType("application/json")
@@ -50,13 +50,13 @@ func (s *sessions) panicWebSocket() fasthttp.RequestHandler {
 	}
 }
 
-// panicking is a socket's handler that fails.
-type panicking struct{}
+// panicHandler is a WebSocket handler that panics at the first message.
+type panicHandler struct{}
 
-func (panicking) Message(websocket.Opcode, []byte) { panic("fault injection: panic in a WebSocket") }
-func (panicking) Closed(int, error)                {}
+func (panicHandler) Message(websocket.Opcode, []byte) { panic("fault injection: panic in a WebSocket") }
+func (panicHandler) Closed(int, error)                {}
 
-// killWorker ends the accept loop of the worker that got the request.
+// killWorker ends the accept loop of the worker that serves the request.
 func killWorker(ctx *fasthttp.RequestCtx) {
 	if err := cluster.Kill(ctx); err != nil {
 		ctx.Error(err.Error(), fasthttp.StatusInternalServerError)

@@ -8,7 +8,7 @@ import (
 
 func TestOperatorStatus(t *testing.T) {
 	a, addr := launch(t)
-	got, err := operator{a}.Status(t.Context())
+	got, err := controlHandler{a}.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,14 +22,14 @@ func TestOperatorStatus(t *testing.T) {
 func TestOperatorScaleIsCapped(t *testing.T) {
 	a, _ := launch(t)
 	limit := runtime.GOMAXPROCS(0)
-	got, err := operator{a}.Scale(t.Context(), limit+5)
+	got, err := controlHandler{a}.Scale(t.Context(), limit+5)
 	if err != nil || got.From != 1 || got.To != limit || !strings.Contains(got.Note, "GOMAXPROCS") {
 		t.Errorf("Scale(%d) = %+v, %v, want 1 to %d with a note about GOMAXPROCS", limit+5, got, err, limit)
 	}
-	if got, err := (operator{a}).Scale(t.Context(), 1); err != nil || got.To != 1 || got.Note != "" {
+	if got, err := (controlHandler{a}).Scale(t.Context(), 1); err != nil || got.To != 1 || got.Note != "" {
 		t.Errorf("Scale(1) = %+v, %v, want 1 without a note", got, err)
 	}
-	if _, err := (operator{a}).Scale(t.Context(), -1); err == nil {
+	if _, err := (controlHandler{a}).Scale(t.Context(), -1); err == nil {
 		t.Error("Scale(-1) succeeds")
 	}
 }

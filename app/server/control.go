@@ -18,11 +18,11 @@ import (
 	"smart-factory-backend/app/control"
 )
 
-// operator answers the control socket.
-type operator struct{ app *App }
+// controlHandler implements the commands of the control socket.
+type controlHandler struct{ app *App }
 
-// Status describes the process.
-func (o operator) Status(context.Context) (control.Status, error) {
+// Status returns the state of the process.
+func (o controlHandler) Status(context.Context) (control.Status, error) {
 	a := o.app
 	cl, err := a.supervisor.Status()
 	if err != nil {
@@ -57,14 +57,14 @@ func (o operator) Status(context.Context) (control.Status, error) {
 	return st, nil
 }
 
-// Reload applies what may change while running and recycles the workers.
-func (o operator) Reload(context.Context) (control.ReloadResult, error) {
+// Reload re-reads the configuration and recycles the workers.
+func (o controlHandler) Reload(context.Context) (control.ReloadResult, error) {
 	changed, err := o.app.reloadConfig()
 	if err != nil {
 		return control.ReloadResult{}, err
 	}
-	if o.app.quota.follow() {
-		o.app.followQuota()
+	if o.app.quota.apply() {
+		o.app.resizeWorkers()
 	}
 	o.app.log.Info("configuration read again", slog.Any(keyChanged, changed))
 	recycled, err := o.app.supervisor.Reload()
@@ -72,7 +72,7 @@ func (o operator) Reload(context.Context) (control.ReloadResult, error) {
 }
 
 // Scale changes the number of workers.
-func (o operator) Scale(_ context.Context, n int) (control.ScaleResult, error) {
+func (o controlHandler) Scale(_ context.Context, n int) (control.ScaleResult, error) {
 	before, err := o.app.supervisor.Status()
 	if err != nil {
 		return control.ScaleResult{}, err
@@ -85,7 +85,7 @@ func (o operator) Scale(_ context.Context, n int) (control.ScaleResult, error) {
 	return result, err
 }
 
-// memory reads how much the process uses and may use.
+// memory returns the memory use and the limit of the process.
 func memory() control.Memory {
 	samples := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(samples)
@@ -128,7 +128,7 @@ func (a *App) reloadConfig() (changed []string, err error) {
 	current := &a.reloaded
 	if next.APIKeys.Reveal() != current.APIKeys.Reveal() {
 		a.keys.Replace(keys)
-		a.sessions.show.CheckKeys()
+		a.sessions.live.CheckKeys()
 		changed = append(changed, "API_KEYS")
 	}
 	if next.LogLevel != current.LogLevel {

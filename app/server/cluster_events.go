@@ -28,11 +28,11 @@ type repeatedFault struct {
 }
 
 const (
-	// repeatInterval is how often one and the same fault is logged.
+	// repeatInterval is the minimum time between two log lines for the same fault.
 	repeatInterval = 10 * time.Second
-	// maxFaults bounds the faults that are told apart.
+	// maxFaults limits the number of faults that are tracked.
 	maxFaults = 64
-	// maxFaultValue bounds how much of a panic's value tells faults apart.
+	// maxFaultValue limits how much of a panic value identifies a fault.
 	maxFaultValue = 200
 )
 
@@ -97,4 +97,52 @@ func (o *observer) logDue(fault string) (suppressed int, due bool) {
 	}
 	suppressed, f.suppressed, f.loggedAt = f.suppressed, 0, now
 	return suppressed, true
+}
+
+// clusterCounters counts the events of the cluster. The label values are a fixed set.
+type clusterCounters struct {
+	panics   map[string]*metrics.Counter
+	restarts *metrics.Counter
+	recycled map[string]*metrics.Counter
+	abandon  *metrics.Counter
+	delayed  *metrics.Counter
+	refused  *metrics.Counter
+}
+
+func newClusterCounters(m *metrics.Set) *clusterCounters {
+	c := &clusterCounters{
+		panics: map[string]*metrics.Counter{}, recycled: map[string]*metrics.Counter{},
+		restarts: m.Counter("smartfactory_worker_failures_total"),
+		abandon:  m.Counter("smartfactory_worker_abandonments_total"),
+		delayed:  m.Counter("smartfactory_accept_delays_total"),
+		refused:  m.Counter("smartfactory_connections_refused_total"),
+	}
+	for _, place := range cluster.Places() {
+		c.panics[place] = m.Counter("smartfactory_panics_total", "place", place)
+	}
+	for _, reason := range []string{"panic", "reload"} {
+		c.recycled[reason] = m.Counter("smartfactory_worker_recycles_total", "reason", reason)
+	}
+	return c
+}
+
+func (c *clusterCounters) count(e cluster.Event) {
+	var counter *metrics.Counter
+	switch e := e.(type) {
+	case cluster.PanicContained:
+		counter = c.panics[e.Place]
+	case cluster.WorkerFailed:
+		counter = c.restarts
+	case cluster.WorkerRecycled:
+		counter = c.recycled[e.Reason]
+	case cluster.WorkerAbandoned:
+		counter = c.abandon
+	case cluster.AcceptDelayed:
+		counter = c.delayed
+	case cluster.ConnRefused:
+		counter = c.refused
+	}
+	if counter != nil {
+		counter.Inc()
+	}
 }

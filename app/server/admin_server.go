@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// admin serves metrics, profiles and the detailed health. It is apart from the
-// workers, so that it answers when they can't.
+// admin serves metrics, profiles and detailed health on a port of its own, so that
+// it still responds when the workers do not.
 type admin struct {
 	listener net.Listener
 	server   *http.Server
@@ -27,12 +27,12 @@ func listenAdmin(addr string, h http.Handler, log *slog.Logger) (*admin, error) 
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    maxHeader,
+		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}, nil
 }
 
-// run serves until ctx ends.
+// run serves until ctx ends and the server is closed.
 func (s *admin) run(ctx context.Context) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.server.Serve(s.listener) }()
@@ -42,13 +42,13 @@ func (s *admin) run(ctx context.Context) {
 		return
 	case <-ctx.Done():
 	}
-	_ = s.server.Close() // a profile may take a minute; nobody waits for it here
+	_ = s.server.Close() // does not wait for profiles, which can take a minute
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		s.log.Error("admin server failed", slog.String(keyError, err.Error()), see("admin-address"))
 	}
 }
 
-// close gives the address back where run was never called. nil does nothing.
+// close releases the address of a server that was never run. It accepts nil.
 func (s *admin) close() {
 	if s != nil {
 		_ = s.listener.Close()

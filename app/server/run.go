@@ -1,0 +1,179 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"smart-factory-backend/app/cluster"
+	"smart-factory-backend/app/control"
+	"smart-factory-backend/app/live"
+	"smart-factory-backend/app/observe/health"
+	"smart-factory-backend/app/observe/metrics"
+)
+
+// Run serves until ctx ends, then drains and closes everything. It returns nil after
+// an orderly shutdown and an error that wraps cluster.ErrGaveUp if the workers could
+// not be kept running. Any other error means that the server could not start; all
+// resources are released then.
+func (a *App) Run(ctx context.Context) (err error) {
+	a.quota.apply()
+	if err := a.open(ctx); err != nil {
+		return err
+	}
+	a.opened.Store(true)
+	limitCrashes(a.config.DataDir, a.log) // after open: the lock of the store guards the directory
+	// The control socket and the admin port outlive ctx and the sessions.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var backgroundTasks sync.WaitGroup
+	var sessionsTask sync.WaitGroup
+	sessionsCtx, endSessions := context.WithCancel(background)
+	defer func() {
+		endSessions()
+		sessionsTask.Wait()
+		err = errors.Join(err, a.step("store closed", a.store.Close))
+		_ = a.step("control socket and admin port closed", func() error {
+			stop()
+			backgroundTasks.Wait()
+			return nil
+		})
+	}()
+	sessionsTask.Go(func() { a.sessions.run(sessionsCtx) })
+	backgroundTasks.Go(func() { a.serveControl(background) })
+	if a.admin != nil {
+		backgroundTasks.Go(func() { a.admin.run(background) })
+	}
+	backgroundTasks.Go(func() { a.quota.run(background, a.resizeWorkers) })
+	backgroundTasks.Go(func() { feedWatchdog(background, a.log, a.alive) })
+	backgroundTasks.Go(func() { a.reportState(ctx, background) })
+	a.health.SetStarted() // a probe that arrives has been accepted by a worker
+	return a.supervisor.Run(ctx)
+}
+
+// step runs and logs one step of the shutdown. Its error does not stop later steps.
+func (a *App) step(name string, do func() error) error {
+	begin := time.Now()
+	err := do()
+	attrs := []any{slog.String(keyStep, name), slog.Duration(keyDuration, time.Since(begin))}
+	if err != nil {
+		a.log.Error("shutdown step failed", append(attrs, slog.String(keyError, err.Error()))...)
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	a.log.Info("shutdown step", attrs...)
+	return nil
+}
+
+// open listens on the port, opens the store, and makes everything that needs them. If
+// it fails, it releases what it has opened.
+func (a *App) open(ctx context.Context) (err error) {
+	if a.supervisor, err = cluster.New(a.clusterOptions()); err != nil { //nolint:contextcheck // events have no context
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = a.supervisor.Close()
+		}
+	}()
+	if err = a.supervisor.Listen(ctx); err != nil {
+		return err
+	}
+	if a.store, err = a.openStore(ctx); err != nil {
+		return err
+	}
+	if err = a.openOnStore(); err != nil { //nolint:contextcheck // claiming a local socket does not wait
+		return errors.Join(err, a.store.Close())
+	}
+	return nil
+}
+
+// openOnStore makes the parts that need the store and the supervisor.
+func (a *App) openOnStore() (err error) {
+	a.health = health.New(a.supervisor, a.supervisor.Now)
+	a.health.Add("store", health.Readiness, a.store.Ready)
+	stats := a.store.Stats
+	a.health.Add("stored_data", health.Advisory, func() error { return checkIntegrity(stats()) })
+	if a.sessions, err = a.newSessions(a.store); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			a.sessions.loop.Close()
+		}
+	}()
+	if a.sessions.broker != nil {
+		a.health.Add("redis", health.Readiness, a.sessions.redisErr)
+	}
+	a.store = live.NewStore(a.store, a.sessions.live)
+	a.registerMetrics()
+	a.sessions.registerMetrics()
+	if a.api, err = a.newAPI(); err != nil {
+		return err
+	}
+	if a.config.AdminAddr != "" {
+		if a.admin, err = listenAdmin(a.config.AdminAddr, metrics.AdminHandler(a.metrics, a.health.Detail), a.log); err != nil {
+			return err
+		}
+	}
+	a.control = control.NewServer(a.config.ControlSocketFor(a.port()), controlHandler{a})
+	a.control.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelError)
+	if err := a.control.Listen(); err != nil {
+		a.admin.close()
+		return &sectionError{fmt.Errorf("control socket: %w", err), "control-socket"}
+	}
+	return nil
+}
+
+// reportState logs when the server is ready and when it begins to shut down, and
+// notifies systemd.
+func (a *App) reportState(ctx, background context.Context) {
+	select {
+	case <-a.supervisor.Ready():
+	case <-background.Done():
+		return
+	}
+	_, workers := a.supervisor.Workers()
+	a.log.Info("ready",
+		slog.String(keyAddress, a.supervisor.Addr().String()), slog.Int(keyWorkers, workers),
+		slog.String(keyVersion, a.options.Build.Version), a.storeLocation(),
+		slog.Duration(keyDuration, time.Since(a.started)))
+	notify(a.log, daemon.SdNotifyReady)
+	select {
+	case <-ctx.Done():
+		a.log.Info("shutdown began")
+	case <-background.Done(): // the supervisor has given up
+	}
+	notify(a.log, daemon.SdNotifyStopping)
+}
+
+// alive reports whether systemd's watchdog is to be fed. It equals the liveness probe.
+func (a *App) alive() bool {
+	_, ok := a.health.Live()
+	return ok
+}
+
+func (a *App) serveControl(ctx context.Context) {
+	if err := a.control.Run(ctx); err != nil {
+		a.log.Error("control socket failed", slog.String(keyError, err.Error()), see("control-socket"))
+	}
+}
+
+// resizeWorkers adapts the number of workers to a changed GOMAXPROCS.
+func (a *App) resizeWorkers() {
+	if err := a.supervisor.Resize(); err != nil && !errors.Is(err, cluster.ErrStopped) {
+		a.log.Error("workers not resized", slog.String(keyError, err.Error()))
+	}
+}
+
+// port returns the port of the listening sockets.
+func (a *App) port() int {
+	if addr, ok := a.supervisor.Addr().(*net.TCPAddr); ok {
+		return addr.Port
+	}
+	return a.config.Port
+}

@@ -1,0 +1,87 @@
+package server
+
+import (
+	"log/slog"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+
+	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/api"
+	"smart-factory-backend/app/cluster"
+	"smart-factory-backend/app/config"
+)
+
+func (a *App) newAPI() (*api.API, error) {
+	c := a.config
+	var faulty map[string]fasthttp.RequestHandler
+	if c.FaultInjection {
+		faulty = a.sessions.faults()
+		a.log.Warn("fault injection is on", slog.String(keyVariable, "FAULT_INJECTION"))
+	}
+	return api.New(api.Options{
+		Store: a.store, Runtime: apiRuntime{}, Health: a.health, Metrics: a.metrics, Keys: a.keys,
+		AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies,
+		RateLimit: c.RateLimit, RateBurst: c.RateBurst, KeyRateLimit: c.KeyRateLimit,
+		MaxBody: int(c.MaxBodyBytes), MaxDecompressed: int(c.MaxUnpackedBytes), MaxPoints: c.MaxPointsPerRequest,
+		IngestTimeout: c.IngestTimeout, IngestMemory: ingestMemory(c),
+		InfluxMachineTag: c.InfluxMachineTag, InfluxMeasurement: c.InfluxMeasurement(),
+		ExternalRoutes: append(a.sessions.routes(), manualRoutes()...), Faults: faulty,
+	})
+}
+
+// ingestMemory returns the memory limit of request bodies: INGEST_MEMORY, but at most
+// a quarter of the memory of the container and at least one body.
+func ingestMemory(c config.Config) int64 {
+	return min(int64(c.IngestMemory), max(debug.SetMemoryLimit(-1)/4, int64(c.MaxBodyBytes)))
+}
+
+func (a *App) clusterOptions() cluster.Options {
+	c := a.config
+	o := cluster.Options{
+		// a.api is set before the workers start.
+		Handler:      func(ctx *fasthttp.RequestCtx) { a.api.Handler(ctx) },
+		PanicHandler: func(ctx *fasthttp.RequestCtx) { a.api.PanicHandler(ctx) },
+		ConfigureServer: func(s *fasthttp.Server) {
+			s.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) { a.api.ErrorHandler(ctx, err) }
+			s.ReadTimeout, s.IdleTimeout = c.ReadTimeout, c.IdleTimeout
+			s.MaxRequestBodySize = int(c.MaxBodyBytes)
+			s.ReadBufferSize = maxHeaderBytes
+			s.StreamRequestBody = true // handlers charge bodies to the memory budget
+			s.DisablePreParseMultipartForm = true
+			s.NoDefaultServerHeader, s.LazyRequestTime, s.SecureErrorLogMessage = true, true, true
+			s.Logger = discardLogger{}
+		},
+		Host: c.Host, Port: c.Port, Inherited: inheritedSockets(), Workers: c.Workers,
+		Restart:  cluster.Restart{MinUptime: c.WorkerMinUptime, MaxRestarts: c.WorkerMaxRestarts, Window: c.WorkerRestartWindow},
+		Watchdog: cluster.Watchdog{StallAfter: c.WorkerStallAfter, MaxAbandoned: c.WorkerAbandonLimit},
+		Limits: cluster.Limits{
+			MaxConns: c.MaxConnections, MaxConnsPerAddr: c.MaxConnectionsPerAddress,
+			Exempt: func(addr netip.Addr) bool {
+				return slices.ContainsFunc(c.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
+			},
+		},
+		Shutdown:     cluster.Shutdown{Delay: c.ShutdownDelay, Spread: c.ShutdownSpread, Timeout: c.ShutdownTimeout},
+		WriteTimeout: c.WriteTimeout,
+		Observe:      a.observe(newObserver(a.log, a.metrics)),
+	}
+	if a.certificate != nil {
+		o.TLS = a.certificate.config()
+	}
+	return o
+}
+
+// observe returns the event hook of the cluster.
+func (a *App) observe(o *observer) func(cluster.Event) {
+	return func(e cluster.Event) {
+		o.observe(e)
+		if step, ok := e.(cluster.ShutdownStep); ok {
+			a.sessions.onShutdownStep(step)
+		}
+	}
+}
+
+// maxHeaderBytes is the maximum size of a request header, and the size of the read
+// buffer of each connection. Twice the size measurably costs CPU time per request.
+const maxHeaderBytes = 4 << 10
