@@ -130,7 +130,9 @@ func (l *Link) Err() error {
 // and nothing reports whether the message arrives. The message must not be
 // changed afterwards.
 func (l *Link) Publish(channel string, message []byte) {
-	if l.options.QueueAge == 0 && l.Err() != nil {
+	l.mu.Lock()
+	defer l.mu.Unlock() // so that disconnected clears what was put before it
+	if l.options.QueueAge == 0 && l.err != nil {
 		l.queue.addDropped(1)
 		return
 	}
