@@ -61,18 +61,18 @@ func TestInfluxWrite(t *testing.T) {
 		tag         string
 		want        string
 	}{
-		"OPC UA, with its quality":            {body: "opcua,host=edge-1,id=ns\\=3;s\\=T,machine=press-1 Temperature=79.5,Quality=\"OK (0x0)\" " + ts + "\n", want: "press-1/Temperature@1700000000000=79.5"},
-		"without the tag it is the host":      {body: "modbus,host=edge-1,slave_id=1 Current=12.5,Energy=4711u,On=true " + ts + "\n", want: "edge-1/Current@1700000000000=12.5 edge-1/Energy@1700000000000=4711 edge-1/On@1700000000000=1"},
-		"another tag":                         {body: "modbus,host=edge-1,name=press\\ 2 Current=-1i " + ts + "\n", tag: "name", want: "press 2/Current@1700000000000=-1"},
-		"the measurement before the field":    {body: "cpu,host=edge-1 usage_idle=99.5 " + ts + "\n", measurement: true, want: "edge-1/cpu_usage_idle@1700000000000=99.5"},
-		"nothing but text":                    {body: "opcua,host=edge-1 Quality=\"OK\" " + ts + "\n", want: ""},
-		"text over several lines":             {body: "syslog,host=edge-1 message=\"a\nb \\\"c\\\"\",severity=3i " + ts + "\n", want: "edge-1/severity@1700000000000=3"},
-		"nanoseconds are rounded down":        {body: "m,host=h f=1 1700000000000999999", want: "h/f@1700000000000=1"},
-		"a field twice: the last one":         {body: "m,host=h f=1,f=2 " + ts, want: "h/f@1700000000000=2"},
-		"integers beyond a double are near":   {body: "m,host=h f=9007199254740993i " + ts, want: "h/f@1700000000000=9.007199254740992e+15"},
-		"comments and empty lines":            {body: "# hello\n\n", want: ""},
-		"CR LF":                               {body: "m,host=h f=1 " + ts + "\r\nm,host=h g=2 " + ts + "\r\n", want: "h/f@1700000000000=1 h/g@1700000000000=2"},
-		"the same metric of several machines": {body: "m,machine=a,host=h f=1 " + ts + "\nm,host=h,machine=b f=2 " + ts, want: "a/f@1700000000000=1 b/f@1700000000000=2"},
+		"OPC UA, with its quality":             {body: "opcua,host=edge-1,id=ns\\=3;s\\=T,machine=press-1 Temperature=79.5,Quality=\"OK (0x0)\" " + ts + "\n", want: "press-1/Temperature@1700000000000=79.5"},
+		"host tag by default":                  {body: "modbus,host=edge-1,slave_id=1 Current=12.5,Energy=4711u,On=true " + ts + "\n", want: "edge-1/Current@1700000000000=12.5 edge-1/Energy@1700000000000=4711 edge-1/On@1700000000000=1"},
+		"configured tag":                       {body: "modbus,host=edge-1,name=press\\ 2 Current=-1i " + ts + "\n", tag: "name", want: "press 2/Current@1700000000000=-1"},
+		"measurement before the field":         {body: "cpu,host=edge-1 usage_idle=99.5 " + ts + "\n", measurement: true, want: "edge-1/cpu_usage_idle@1700000000000=99.5"},
+		"only strings":                         {body: "opcua,host=edge-1 Quality=\"OK\" " + ts + "\n", want: ""},
+		"string over several lines":            {body: "syslog,host=edge-1 message=\"a\nb \\\"c\\\"\",severity=3i " + ts + "\n", want: "edge-1/severity@1700000000000=3"},
+		"nanoseconds are rounded down":         {body: "m,host=h f=1 1700000000000999999", want: "h/f@1700000000000=1"},
+		"repeated field: last value":           {body: "m,host=h f=1,f=2 " + ts, want: "h/f@1700000000000=2"},
+		"integers beyond a double are rounded": {body: "m,host=h f=9007199254740993i " + ts, want: "h/f@1700000000000=9.007199254740992e+15"},
+		"comments and empty lines":             {body: "# hello\n\n", want: ""},
+		"CR LF":                                {body: "m,host=h f=1 " + ts + "\r\nm,host=h g=2 " + ts + "\r\n", want: "h/f@1700000000000=1 h/g@1700000000000=2"},
+		"the same metric of several machines":  {body: "m,machine=a,host=h f=1 " + ts + "\nm,host=h,machine=b f=2 " + ts, want: "a/f@1700000000000=1 b/f@1700000000000=2"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -194,19 +194,19 @@ func TestInfluxErrorStatuses(t *testing.T) {
 		code    string
 		retry   bool
 	}{
-		"a token":                  {change: func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(keys) }, body: gzipped(t, line), headers: []string{"Authorization: Token edge-secret"}, status: 204},
-		"no token":                 {change: func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(keys) }, body: gzipped(t, line), status: 401, code: "unauthorized"},
-		"a wrong token":            {change: func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(keys) }, body: gzipped(t, line), headers: []string{"Authorization: Token nope"}, status: 401, code: "unauthorized"},
-		"a key that may only read": {change: func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(keys) }, body: gzipped(t, line), headers: []string{"Authorization: Token read-secret"}, status: 403, code: "forbidden"},
-		"more than a request's":    {body: gzipped(t, strings.Repeat(line, 10_001)), status: 413, code: "request too large"},
-		"a body over the limit":    {change: func(o *api.Options, _ *testServer) { o.MaxBody = 100 }, body: strings.Repeat("x", 200), status: 413, code: "request too large"},
-		"a bomb":                   {change: func(o *api.Options, _ *testServer) { o.MaxDecompressed = 10_000 }, body: gzipped(t, strings.Repeat("#\n", 10_000)), status: 413, code: "request too large"},
-		"no gzip":                  {body: line, status: 400, code: "invalid"},
-		"the queue is full":        {change: withStoreError(factory.ErrOverloaded), body: gzipped(t, line), status: 503, code: "unavailable", retry: true},
-		"the disk is full":         {change: withStoreError(factory.ErrUnavailable), body: gzipped(t, line), status: 503, code: "unavailable", retry: true},
-		"no memory for bodies":     {change: func(o *api.Options, _ *testServer) { o.IngestMemory = 100 }, body: gzipped(t, line), status: 503, code: "unavailable", retry: true},
-		"too many connections":     {change: func(_ *api.Options, p *testServer) { p.overLimit = "connections" }, body: gzipped(t, line), status: 503, code: "unavailable", retry: true},
-		"a fault of ours":          {change: withStoreError(fmt.Errorf("secret path")), body: gzipped(t, line), status: 500, code: "internal error"},
+		"a token":                          {change: func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(keys) }, body: gzipped(t, line), headers: []string{"Authorization: Token edge-secret"}, status: 204},
+		"no token":                         {change: func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(keys) }, body: gzipped(t, line), status: 401, code: "unauthorized"},
+		"a wrong token":                    {change: func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(keys) }, body: gzipped(t, line), headers: []string{"Authorization: Token nope"}, status: 401, code: "unauthorized"},
+		"a key that may only read":         {change: func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(keys) }, body: gzipped(t, line), headers: []string{"Authorization: Token read-secret"}, status: 403, code: "forbidden"},
+		"more points than allowed":         {body: gzipped(t, strings.Repeat(line, 10_001)), status: 413, code: "request too large"},
+		"a body over the limit":            {change: func(o *api.Options, _ *testServer) { o.MaxBody = 100 }, body: strings.Repeat("x", 200), status: 413, code: "request too large"},
+		"decompressed body over the limit": {change: func(o *api.Options, _ *testServer) { o.MaxDecompressed = 10_000 }, body: gzipped(t, strings.Repeat("#\n", 10_000)), status: 413, code: "request too large"},
+		"invalid gzip":                     {body: line, status: 400, code: "invalid"},
+		"full queue":                       {change: withStoreError(factory.ErrOverloaded), body: gzipped(t, line), status: 503, code: "unavailable", retry: true},
+		"store unavailable":                {change: withStoreError(factory.ErrUnavailable), body: gzipped(t, line), status: 503, code: "unavailable", retry: true},
+		"body memory used up":              {change: func(o *api.Options, _ *testServer) { o.IngestMemory = 100 }, body: gzipped(t, line), status: 503, code: "unavailable", retry: true},
+		"too many connections":             {change: func(_ *api.Options, p *testServer) { p.overLimit = "connections" }, body: gzipped(t, line), status: 503, code: "unavailable", retry: true},
+		"internal error":                   {change: withStoreError(fmt.Errorf("secret path")), body: gzipped(t, line), status: 500, code: "internal error"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
