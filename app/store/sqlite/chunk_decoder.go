@@ -17,7 +17,7 @@ type chunkDecoder struct {
 	used    int
 }
 
-var errTimes = fmt.Errorf("chunk times: %w", ErrCorrupt)
+var errCorruptTimes = fmt.Errorf("chunk times: %w", ErrCorrupt)
 
 // decodeChunk appends the points of data to points. It returns ErrCorrupt for
 // input that appendChunk does not produce, and allocates memory for at most
@@ -98,8 +98,8 @@ func (d *chunkDecoder) decode(points []factory.Point, payload []byte) (err error
 		return nil
 	case valuesXOR:
 		return decodeXOR(points, payload)
-	case valuesDecimal, valuesSingle:
-		return d.decodeDecimal(points, payload, form == valuesSingle)
+	case valuesDecimal, valuesFloat32:
+		return d.decodeDecimal(points, payload, form == valuesFloat32)
 	}
 	return fmt.Errorf("chunk values of form %d: %w", form, ErrCorrupt)
 }
@@ -108,7 +108,7 @@ func (d *chunkDecoder) decode(points []factory.Point, payload []byte) (err error
 func (d *chunkDecoder) decodeTimes(points []factory.Point, payload []byte) ([]byte, error) {
 	at, size := binary.Varint(payload)
 	if size <= 0 {
-		return nil, errTimes
+		return nil, errCorruptTimes
 	}
 	payload = payload[size:]
 	points[0].ObservedAt = at
@@ -117,7 +117,7 @@ func (d *chunkDecoder) decodeTimes(points []factory.Point, payload []byte) ([]by
 	}
 	step, size := binary.Varint(payload)
 	if size <= 0 {
-		return nil, errTimes
+		return nil, errCorruptTimes
 	}
 	changes, payload, err := d.readColumn(payload[size:], len(points)-2)
 	if err != nil {
@@ -129,7 +129,7 @@ func (d *chunkDecoder) decodeTimes(points []factory.Point, payload []byte) ([]by
 		}
 		next := at + step // may wrap around, as in the encoder
 		if next <= at {
-			return nil, errTimes
+			return nil, errCorruptTimes
 		}
 		at = next
 		points[i].ObservedAt = at

@@ -27,7 +27,7 @@ import (
 //	form      1 byte, the encoding of the values
 //	values    valuesRaw:     8 bytes each, little endian
 //	          valuesXOR:     see chunk_codec_v1.go
-//	          valuesDecimal, valuesSingle: see decimal_codec.go
+//	          valuesDecimal, valuesFloat32: see decimal_codec.go
 //
 // The encoder tries the promising encodings and keeps the smallest. All of
 // them are lossless for every double. Version 1 can be decoded, too; see
@@ -40,7 +40,7 @@ const (
 	valuesRaw     = 0
 	valuesXOR     = 1
 	valuesDecimal = 2
-	valuesSingle  = 3
+	valuesFloat32 = 3
 
 	// maxChunkPoints is the maximum of a chunk.
 	maxChunkPoints = 1 << 16

@@ -14,9 +14,9 @@ const (
 	// always share a transaction.
 	chunkBatchRows  = 256
 	chunkBatchBytes = 1 << 20
-	// trimRows and trimBytes limit the log rows that one transaction deletes.
-	trimRows  = 4096
-	trimBytes = 4 << 20
+	// trimLogRows and trimLogBytes limit the log rows that one transaction deletes.
+	trimLogRows  = 4096
+	trimLogBytes = 4 << 20
 )
 
 // chunkRow is a row of the table chunk.
@@ -40,13 +40,13 @@ type chunkReplacement struct {
 
 // chunkBatch collects replacements for one transaction.
 type chunkBatch struct {
-	changes []chunkReplacement
-	rows    int
-	bytes   int
+	replacements []chunkReplacement
+	rows         int
+	bytes        int
 }
 
 func (p *chunkBatch) add(change chunkReplacement) {
-	p.changes = append(p.changes, change)
+	p.replacements = append(p.replacements, change)
 	p.rows += len(change.rows) + 1
 	for _, row := range change.rows {
 		p.bytes += len(row.data)
@@ -65,7 +65,7 @@ func (z *sealer) sealBatchLocked() error {
 			continue // recovery ignores its log rows
 		}
 		for len(points) > 0 {
-			change, n, err := z.nextChange(s, points)
+			change, n, err := z.nextReplacement(s, points)
 			if err != nil {
 				return fmt.Errorf("machine %q, metric %q: %w", s.machine, s.metric, err)
 			}
@@ -112,13 +112,13 @@ func (z *sealer) loadLastChunk(s *series) (t lastChunk, err error) {
 // writeChunks writes the batch and deletes the log rows before upto in one
 // transaction. Then it empties the batch.
 func (z *sealer) writeChunks(p *chunkBatch, upto int64) error {
-	if len(p.changes) == 0 && upto == 0 {
+	if len(p.replacements) == 0 && upto == 0 {
 		return nil
 	}
 	now := z.options.now().UnixMilli()
 	err := z.writer.transact(func(c *conn) error {
-		for i := range p.changes {
-			if err := p.changes[i].write(c, now); err != nil {
+		for i := range p.replacements {
+			if err := p.replacements[i].write(c, now); err != nil {
 				return err
 			}
 		}
@@ -130,7 +130,7 @@ func (z *sealer) writeChunks(p *chunkBatch, upto int64) error {
 	if err != nil {
 		return err
 	}
-	for _, change := range p.changes {
+	for _, change := range p.replacements {
 		s, firstEnd := change.series, change.rows[0].summary.Last.ObservedAt
 		if s.lastChunk.points == 0 || firstEnd < s.firstChunkEnd {
 			s.firstChunkEnd = firstEnd
@@ -144,7 +144,7 @@ func (z *sealer) writeChunks(p *chunkBatch, upto int64) error {
 		}
 	}
 	z.addWALBytes(p.bytes + p.rows*logRowOverhead)
-	*p = chunkBatch{changes: p.changes[:0]}
+	*p = chunkBatch{replacements: p.replacements[:0]}
 	return nil
 }
 

@@ -24,7 +24,7 @@ const (
 	columnBlock  = 32
 )
 
-var errColumn = fmt.Errorf("chunk column: %w", ErrCorrupt)
+var errCorruptColumn = fmt.Errorf("chunk column: %w", ErrCorrupt)
 
 func zigzag(v int64) uint64   { return uint64(v<<1) ^ uint64(v>>63) }
 func unzigzag(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
@@ -115,7 +115,7 @@ func appendBlocks(out []byte, values []int64) []byte {
 // another chunk.
 func (d *chunkDecoder) readColumn(data []byte, n int) (values []int64, rest []byte, err error) {
 	if len(data) == 0 {
-		return nil, nil, errColumn
+		return nil, nil, errCorruptColumn
 	}
 	mode, data := data[0], data[1:]
 	if mode == columnZero {
@@ -132,7 +132,7 @@ func (d *chunkDecoder) readColumn(data []byte, n int) (values []int64, rest []by
 		data, ok = readSparse(values, data)
 	}
 	if !ok {
-		return nil, nil, errColumn
+		return nil, nil, errCorruptColumn
 	}
 	return values, data, nil
 }

@@ -14,7 +14,7 @@ import (
 	"smart-factory-backend/app/store/sqlite"
 )
 
-var errDisk = errors.New("the disk is on fire")
+var errDisk = errors.New("disk failure")
 
 // commitHook is an aroundCommit that tests can change while the store is open.
 type commitHook struct {

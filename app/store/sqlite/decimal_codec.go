@@ -23,7 +23,7 @@ import (
 //	residuals    column of n - order differences
 //	corrections  column of n corrections
 //
-// valuesSingle is the same for values that come from a float32, as PLCs send
+// valuesFloat32 is the same for values that come from a float32, as PLCs send
 // them: the quotient is rounded to a float32, and the correction counts its
 // ULPs.
 const (
@@ -38,7 +38,7 @@ const (
 	sampleSize = 48
 )
 
-var errDecimals = fmt.Errorf("chunk decimals: %w", ErrCorrupt)
+var errCorruptDecimals = fmt.Errorf("chunk decimals: %w", ErrCorrupt)
 
 var powersOfTen = [maxScale + 1]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
 
@@ -190,7 +190,7 @@ func (e *chunkEncoder) appendDecimal(out []byte, residuals []int64, order int, c
 	d := &e.decimal
 	form := byte(valuesDecimal)
 	if d.isFloat32 {
-		form = valuesSingle
+		form = valuesFloat32
 	}
 	out = append(out, form, byte(d.scale), byte(order))
 	out = binary.AppendVarint(out, d.whole[0])
@@ -204,18 +204,18 @@ func (e *chunkEncoder) appendDecimal(out []byte, residuals []int64, order int, c
 // decodeDecimal sets the values of points from data.
 func (d *chunkDecoder) decodeDecimal(points []factory.Point, data []byte, single bool) error {
 	if len(data) < 2 || data[0] > maxScale || data[1] < 1 || data[1] > 2 || int(data[1]) > len(points) {
-		return errDecimals
+		return errCorruptDecimals
 	}
 	power, order := powersOfTen[data[0]], int(data[1])
 	whole, size := binary.Varint(data[2:])
 	if size <= 0 {
-		return errDecimals
+		return errCorruptDecimals
 	}
 	data = data[2+size:]
 	var step int64
 	if order == 2 {
 		if step, size = binary.Varint(data); size <= 0 {
-			return errDecimals
+			return errCorruptDecimals
 		}
 		data = data[size:]
 	}
@@ -228,7 +228,7 @@ func (d *chunkDecoder) decodeDecimal(points []factory.Point, data []byte, single
 		return err
 	}
 	if len(data) > 0 {
-		return errDecimals
+		return errCorruptDecimals
 	}
 	setWholeValues(points, residuals, whole, step, order)
 	if corrections == nil && !single {

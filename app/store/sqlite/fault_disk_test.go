@@ -210,8 +210,8 @@ func (h *handle) act(kind string, c change, run func(length int) int32) int32 {
 	return code
 }
 
-// openLog is a Tuning.OpenWAL that opens the file through d.
-func (d *faultDisk) openLog(path string) (sqlite.WALFile, error) {
+// openWAL is a Tuning.OpenWAL that opens the file through d.
+func (d *faultDisk) openWAL(path string) (sqlite.WALFile, error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err

@@ -101,11 +101,11 @@ func (z *sealer) trimmableLog() (upto, freed int64, err error) {
 		func(v []driver.Value) error {
 			upto = asInt(v[0]) + 1
 			freed += asInt(v[1]) + logRowOverhead
-			if freed >= trimBytes {
+			if freed >= trimLogBytes {
 				return errStop
 			}
 			return nil
-		}, z.sealQueue.firstNeededRow(), int64(trimRows))
+		}, z.sealQueue.firstNeededRow(), int64(trimLogRows))
 	return upto, freed, err
 }
 

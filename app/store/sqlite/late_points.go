@@ -8,10 +8,10 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// nextChange plans how the first n of points become part of the chunks of s:
+// nextReplacement plans how the first n of points become part of the chunks of s:
 // those before the start of the chunk after the one they belong to. Late
 // points are merged with the existing chunk.
-func (z *sealer) nextChange(s *series, points []factory.Point) (change chunkReplacement, n int, err error) {
+func (z *sealer) nextReplacement(s *series, points []factory.Point) (change chunkReplacement, n int, err error) {
 	old, next, err := z.overlappingChunk(s, points)
 	if err != nil {
 		return chunkReplacement{}, 0, err

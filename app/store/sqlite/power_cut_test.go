@@ -29,7 +29,7 @@ func faultDiskOptions(t *testing.T, path string) (*faultDisk, sqlite.Options) {
 // options returns those of a busy store on d.
 func (d *faultDisk) options(path string) sqlite.Options {
 	return sqlite.Options{Path: path, AutoRegister: true, SealPoints: 64, SealAfter: time.Millisecond}.WithTuning(sqlite.Tuning{
-		SealEvery: time.Millisecond, MaintainEvery: time.Millisecond, ProbeEvery: 2 * time.Millisecond, VFS: faultVFS, OpenWAL: d.openLog,
+		SealEvery: time.Millisecond, MaintainEvery: time.Millisecond, ProbeEvery: 2 * time.Millisecond, VFS: faultVFS, OpenWAL: d.openWAL,
 	})
 }
 

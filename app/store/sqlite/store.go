@@ -24,8 +24,8 @@ type Store struct {
 	sealer    *sealer
 	checker   *checker
 
-	committing, background sync.WaitGroup
-	stopBackground         chan struct{}
+	committerDone, backgroundDone sync.WaitGroup
+	stopBackground                chan struct{}
 
 	// queryMu is read-locked by every query, so that Close waits for them.
 	queryMu       sync.RWMutex
@@ -40,9 +40,9 @@ var _ factory.Store = (*Store)(nil)
 // closed and empty, the sealer and the checker when stopBackground is closed;
 // Close does both and waits.
 func (s *Store) start() {
-	s.committing.Go(s.committer.run)
-	s.background.Go(func() { s.sealer.run(s.stopBackground) })
-	s.background.Go(func() { s.checker.run(s.stopBackground) })
+	s.committerDone.Go(s.committer.run)
+	s.backgroundDone.Go(func() { s.sealer.run(s.stopBackground) })
+	s.backgroundDone.Go(func() { s.checker.run(s.stopBackground) })
 }
 
 // Close implements factory.Store. It commits what is queued. Unsealed points
@@ -50,9 +50,9 @@ func (s *Store) start() {
 func (s *Store) Close() (err error) {
 	s.closeOnce.Do(func() {
 		s.queue.Close()
-		s.committing.Wait()
+		s.committerDone.Wait()
 		close(s.stopBackground)
-		s.background.Wait()
+		s.backgroundDone.Wait()
 		s.queryMu.Lock()
 		s.queriesClosed = true
 		s.queryMu.Unlock()
