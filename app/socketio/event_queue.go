@@ -34,10 +34,10 @@ func (j *job) size() int {
 }
 
 // signalSpace resumes a paused receiver.
-func (p *eventQueue) signalSpace() {
-	if p.space != nil {
-		close(p.space)
-		p.space = nil
+func (q *eventQueue) signalSpace() {
+	if q.space != nil {
+		close(q.space)
+		q.space = nil
 	}
 }
 
@@ -82,9 +82,9 @@ func (s *Socket) enqueueEvent(e *Event) bool {
 		if s.queue.space == nil {
 			s.queue.space = make(chan struct{})
 		}
-		room := s.queue.space
+		space := s.queue.space
 		s.mu.Unlock()
-		if !waitWithin(room, o.BackpressureTimeout) {
+		if !waitWithin(space, o.BackpressureTimeout) {
 			return false
 		}
 		s.mu.Lock()
@@ -94,19 +94,20 @@ func (s *Socket) enqueueEvent(e *Event) bool {
 	return true
 }
 
-func waitWithin(room <-chan struct{}, d time.Duration) bool {
+// waitWithin reports whether done is closed within d.
+func waitWithin(done <-chan struct{}, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-room:
+	case <-done:
 		return true
 	case <-timer.C:
 		return false
 	}
 }
 
-func (p *eventQueue) full(count, bytes int) bool {
-	return p.events >= count || p.bytes >= bytes
+func (q *eventQueue) full(count, bytes int) bool {
+	return q.events >= count || q.bytes >= bytes
 }
 
 // runQueue runs jobs until the queue is empty. A panic aborts the queue.
@@ -129,16 +130,16 @@ func (s *Socket) runJobs() {
 
 // pop returns the next job. When there is none, the queue stops and releases
 // its memory.
-func (p *eventQueue) pop() (job, bool) {
-	if p.next == len(p.jobs) {
-		p.jobs, p.next, p.running = nil, 0, false
+func (q *eventQueue) pop() (job, bool) {
+	if q.next == len(q.jobs) {
+		q.jobs, q.next, q.running = nil, 0, false
 		return job{}, false
 	}
-	j := p.jobs[p.next]
-	p.jobs[p.next] = job{}
-	p.next++
-	if p.next == len(p.jobs) {
-		p.jobs, p.next = p.jobs[:0], 0
+	j := q.jobs[q.next]
+	q.jobs[q.next] = job{}
+	q.next++
+	if q.next == len(q.jobs) {
+		q.jobs, q.next = q.jobs[:0], 0
 	}
 	return j, true
 }
