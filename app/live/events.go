@@ -56,27 +56,27 @@ type OEE struct {
 
 // PublishState shows a machine's new state. At start the present ones are to be
 // published, too: snapshots hold what was published last.
-func (r *Realtime) PublishState(s State) {
-	r.publish(eventState, s, r.roomsOf(s.Machine), func(k *kept) { k.states[s.Machine] = s })
+func (r *Server) PublishState(s State) {
+	r.publish(eventState, s, r.roomsOf(s.Machine), func(k *retained) { k.states[s.Machine] = s })
 }
 
 // PublishAlarm shows a change of an alarm. At start the open ones are to be
 // published, too.
-func (r *Realtime) PublishAlarm(a Alarm) {
-	r.publish(eventAlarm, a, append(r.roomsOf(a.Machine), roomAlarms), func(k *kept) { k.alarm(a) })
+func (r *Server) PublishAlarm(a Alarm) {
+	r.publish(eventAlarm, a, append(r.roomsOf(a.Machine), roomAlarms), func(k *retained) { k.setAlarm(a) })
 }
 
 // PublishOEE shows a new figure.
-func (r *Realtime) PublishOEE(o OEE) {
+func (r *Server) PublishOEE(o OEE) {
 	rooms := r.roomsOf(o.Machine)
 	if o.Machine == "" && o.Line != "" {
 		rooms = append(rooms, roomLine+o.Line)
 	}
-	r.publish(eventOEE, o, rooms, func(k *kept) { k.oee[o.Line+"\x00"+o.Machine] = o })
+	r.publish(eventOEE, o, rooms, func(k *retained) { k.oee[o.Line+"\x00"+o.Machine] = o })
 }
 
 // roomsOf lists the rooms that show a machine.
-func (r *Realtime) roomsOf(machine string) []string {
+func (r *Server) roomsOf(machine string) []string {
 	rooms := make([]string, 0, 4)
 	rooms = append(rooms, roomAll)
 	if machine == "" {
@@ -95,15 +95,15 @@ func (r *Realtime) roomsOf(machine string) []string {
 
 // publish keeps an event for snapshots and sends it to the rooms, here and
 // elsewhere.
-func (r *Realtime) publish(event string, payload any, rooms []string, keep func(*kept)) {
+func (r *Server) publish(event string, payload any, rooms []string, keep func(*retained)) {
 	data, err := json.Marshal(payload)
 	if err != nil {
 		return // a figure that is not finite: there is nothing to show
 	}
-	r.stage.Lock()
-	defer r.stage.Unlock()
-	keep(&r.kept)
-	r.kept.version++
+	r.roomsMu.Lock()
+	defer r.roomsMu.Unlock()
+	keep(&r.retained)
+	r.retained.version++
 	for _, room := range rooms {
 		r.hub.Emit(room, event, data, false)
 		r.hub.Publish(room, event, data)
@@ -111,18 +111,18 @@ func (r *Realtime) publish(event string, payload any, rooms []string, keep func(
 }
 
 // kept are the last events that are part of snapshots.
-type kept struct {
+type retained struct {
 	version uint64
 	states  map[string]State // by machine
 	alarms  map[string]Alarm // by id, the open ones
 	oee     map[string]OEE   // by line and machine
 }
 
-func newKept() kept {
-	return kept{states: map[string]State{}, alarms: map[string]Alarm{}, oee: map[string]OEE{}}
+func newRetained() retained {
+	return retained{states: map[string]State{}, alarms: map[string]Alarm{}, oee: map[string]OEE{}}
 }
 
-func (k *kept) alarm(a Alarm) {
+func (k *retained) setAlarm(a Alarm) {
 	if a.Open {
 		k.alarms[a.ID] = a
 	} else {
@@ -131,7 +131,7 @@ func (k *kept) alarm(a Alarm) {
 }
 
 // forget drops what was kept of a machine.
-func (k *kept) forget(machine string) {
+func (k *retained) removeMachine(machine string) {
 	k.version++
 	delete(k.states, machine)
 	for id, a := range k.alarms {
@@ -148,7 +148,7 @@ func (k *kept) forget(machine string) {
 
 // append writes what a room shows of the kept events, as members of a JSON
 // object. shows says whether a machine belongs to the room.
-func (k *kept) append(dst []byte, room room, shows func(machine string) bool) []byte {
+func (k *retained) append(dst []byte, room room, shows func(machine string) bool) []byte {
 	var states []State
 	if room.kind != roomAlarms {
 		for machine, s := range k.states {

@@ -9,26 +9,26 @@ import (
 )
 
 // Client is a session without a transport.
-type Client struct{ c client }
+type Session struct{ session session }
 
 // NewClient makes a session whose frames m gets.
-func (r *Realtime) NewClient(m hub.Member, who access.Principal) *Client {
-	return &Client{client{r: r, member: m, who: who}}
+func (r *Server) NewSession(m hub.Member, who access.Principal) *Session {
+	return &Session{session{srv: r, member: m, principal: who}}
 }
 
 // Subscribe, Unsubscribe and Leave are those of a session.
-func (c *Client) Subscribe(ctx context.Context, ok func(), rooms ...string) *Fault {
-	return c.c.subscribe(ctx, rooms, ok)
+func (c *Session) Subscribe(ctx context.Context, ok func(), rooms ...string) *Fault {
+	return c.session.subscribe(ctx, rooms, ok)
 }
 
-func (c *Client) Unsubscribe(rooms ...string) *Fault { return c.c.unsubscribe(rooms) }
-func (c *Client) Leave()                             { c.c.leave() }
+func (c *Session) Unsubscribe(rooms ...string) *Fault { return c.session.unsubscribe(rooms) }
+func (c *Session) End()                               { c.session.end() }
 
 // Watched is how many machines are kept.
-func (r *Realtime) Watched() (topics, machines int) {
-	r.board.mu.Lock()
-	defer r.board.mu.Unlock()
-	return int(r.board.topics.Load()), len(r.board.machines)
+func (r *Server) WatchedRooms() (topics, machines int) {
+	r.cache.mu.Lock()
+	defer r.cache.mu.Unlock()
+	return int(r.cache.watchedRooms.Load()), len(r.cache.machines)
 }
 
 // ParseRoom reports whether a name of a room is valid, and what it is of.
@@ -39,17 +39,17 @@ func ParseRoom(name string) (kind, machine, line string, err error) {
 
 // AnswerTo parses a message and returns the answer to it that says ok; nil if
 // that is not valid JSON.
-func (r *Realtime) AnswerTo(text []byte) []byte {
+func (r *Server) Respond(text []byte) []byte {
 	q, fault := parseRequest(text)
-	answer := append(appendAnswer(nil, q.ID, true), '}')
+	answer := append(appendResponse(nil, q.ID, true), '}')
 	if fault != nil {
-		answer = answerFault(q.ID, fault)
+		answer = errorResponse(q.ID, fault)
 	}
-	if body := q.body(); !json.Valid(answer) || body != nil && !json.Valid(body) {
+	if body := q.telemetry(); !json.Valid(answer) || body != nil && !json.Valid(body) {
 		return nil
 	}
 	return answer
 }
 
 // Hear takes data of a telemetry or another event, as from another process.
-func (r *Realtime) Hear(room, event string, data []byte) { r.receive(room, event, data) }
+func (r *Server) ReceiveFromPeer(room, event string, data []byte) { r.onMessage(room, event, data) }

@@ -24,7 +24,7 @@ const base = 1_700_000_000_000
 // plant is a Realtime over a store in memory.
 type plant struct {
 	t     *testing.T
-	show  *live.Realtime
+	show  *live.Server
 	store *live.Store
 	end   func()
 }
@@ -39,8 +39,8 @@ func startOn(t *testing.T, memory factory.Store, change func(*live.Options)) *pl
 	t.Helper()
 	o := live.Options{
 		Latest: memory, Placement: memory.Placement, Keys: access.NewKeys(access.List{}),
-		Interval: 2 * time.Millisecond, RepairPause: 2 * time.Millisecond,
-		Panicked: func(v any, stack []byte) { t.Errorf("panic: %v\n%s", v, stack) },
+		Interval: 2 * time.Millisecond, ResyncInterval: 2 * time.Millisecond,
+		OnPanic: func(v any, stack []byte) { t.Errorf("panic: %v\n%s", v, stack) },
 	}
 	if change != nil {
 		change(&o)
@@ -81,7 +81,7 @@ func (p *plant) put(fields ...any) {
 // screen is a session that keeps what it is shown.
 type screen struct {
 	t *testing.T
-	*live.Client
+	*live.Session
 	mu     sync.Mutex
 	frames []*hub.Frame
 	// values are what a client that goes by the events knows, by machine and
@@ -115,7 +115,7 @@ func (s *screen) Deliver(f *hub.Frame) {
 
 func (p *plant) screen(who ...access.Principal) *screen {
 	s := &screen{t: p.t, values: map[string]string{}, last: map[string]uint64{}}
-	s.Client = p.show.NewClient(s, append(who, access.Principal{})[0])
+	s.Session = p.show.NewSession(s, append(who, access.Principal{})[0])
 	return s
 }
 

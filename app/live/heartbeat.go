@@ -12,46 +12,46 @@ import (
 type heartbeat struct {
 	interval time.Duration
 
-	mu    sync.Mutex
-	parts []map[beater]struct{}
-	next  int
+	mu        sync.Mutex
+	shards    []map[pinger]struct{}
+	nextShard int
 }
 
 // beater is a session. beat must not block.
-type beater interface{ beat() }
+type pinger interface{ ping() }
 
-const beatParts = 64
+const heartbeatShards = 64
 
 func (h *heartbeat) init(interval time.Duration) {
 	h.interval = interval
-	h.parts = make([]map[beater]struct{}, beatParts)
-	for i := range h.parts {
-		h.parts[i] = map[beater]struct{}{}
+	h.shards = make([]map[pinger]struct{}, heartbeatShards)
+	for i := range h.shards {
+		h.shards[i] = map[pinger]struct{}{}
 	}
 }
 
 // add returns the part that the session is in, for remove.
-func (h *heartbeat) add(b beater) int {
+func (h *heartbeat) add(b pinger) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	part := h.next
-	h.next = (h.next + 1) % beatParts
-	h.parts[part][b] = struct{}{}
+	part := h.nextShard
+	h.nextShard = (h.nextShard + 1) % heartbeatShards
+	h.shards[part][b] = struct{}{}
 	return part
 }
 
-func (h *heartbeat) remove(b beater, part int) {
+func (h *heartbeat) remove(b pinger, part int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.parts[part], b)
+	delete(h.shards[part], b)
 }
 
 // all lists the registered sessions.
-func (h *heartbeat) all() []beater {
+func (h *heartbeat) list() []pinger {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var all []beater
-	for _, part := range h.parts {
+	var all []pinger
+	for _, part := range h.shards {
 		for b := range part {
 			all = append(all, b)
 		}
@@ -60,10 +60,10 @@ func (h *heartbeat) all() []beater {
 }
 
 func (h *heartbeat) run(ctx context.Context) {
-	tick := time.NewTicker(max(h.interval/beatParts, time.Millisecond))
+	tick := time.NewTicker(max(h.interval/heartbeatShards, time.Millisecond))
 	defer tick.Stop()
-	var due []beater
-	for part := 0; ; part = (part + 1) % beatParts {
+	var due []pinger
+	for part := 0; ; part = (part + 1) % heartbeatShards {
 		select {
 		case <-ctx.Done():
 			return
@@ -71,12 +71,12 @@ func (h *heartbeat) run(ctx context.Context) {
 		}
 		due = due[:0]
 		h.mu.Lock()
-		for b := range h.parts[part] {
+		for b := range h.shards[part] {
 			due = append(due, b)
 		}
 		h.mu.Unlock()
 		for _, b := range due {
-			b.beat()
+			b.ping()
 		}
 		clear(due)
 	}

@@ -16,81 +16,81 @@ import (
 )
 
 // sockets are the sessions on Socket.IO's main namespace.
-type sockets struct {
+type socketIO struct {
 	server *socketio.Server
 
-	mu  sync.RWMutex
-	all map[*socketio.Socket]*socket
+	mu       sync.RWMutex
+	sessions map[*socketio.Socket]*socketIOSession
 }
 
 // socket is one of them.
-type socket struct {
-	client
+type socketIOSession struct {
+	session
 	socket *socketio.Socket
 }
 
 // userCaller is where the caller of a request to the Engine.IO server is kept.
-const userCaller = "realtime caller"
+const callerKey = "realtime caller"
 
 // newSockets makes the server and says what its sockets may do.
-func (r *Realtime) newSockets() (err error) {
-	s := r.serving
-	r.sockets.all = map[*socketio.Socket]*socket{}
+func (r *Server) newSocketIO() (err error) {
+	s := r.conn
+	r.socketIO.sessions = map[*socketio.Socket]*socketIOSession{}
 	o := s.SocketIO
 	o.Engine.Loop, o.Engine.Detach, o.Engine.Await = s.Loop, s.Detach, s.Await
 	o.Engine.MaxPayload, o.Engine.QueueLimit, o.Engine.Deflate = s.MaxPayload, s.QueueBytes, s.Compress
 	o.Engine.ReplaceAbove = s.QueueBytes / 8 // one who polls is not slow for that
-	o.Engine.MaxSessions = r.door.limits.Sockets
+	o.Engine.MaxSessions = r.admission.limits.Sockets
 	o.Engine.Allow = func(ctx *fasthttp.RequestCtx) error {
-		if refusal := r.door.peek(callerOf(ctx).Addr, ""); refusal != nil {
+		if refusal := r.admission.checkCapacity(requestCaller(ctx).Addr, ""); refusal != nil {
 			return refusal
 		}
 		return nil
 	}
 	o.Engine.AllowUpgrade = func() bool {
 		if s.Draining() {
-			return r.door.refuse(whileLeaving) == nil
+			return r.admission.refuse(refusedDraining) == nil
 		}
-		return r.door.knock() == nil
+		return r.admission.allowUpgrade() == nil
 	}
-	o.Engine.ClientAddr = func(ctx *fasthttp.RequestCtx) string { return callerOf(ctx).Addr.String() }
+	o.Engine.ClientAddr = func(ctx *fasthttp.RequestCtx) string { return requestCaller(ctx).Addr.String() }
 	if o.Recovery == nil {
 		o.Recovery = &socketio.Recovery{RunMiddlewares: true}
 	}
-	o.Panicked = r.options.Panicked
-	if r.sockets.server, err = socketio.NewServer(o); err != nil {
+	o.Panicked = r.options.OnPanic
+	if r.socketIO.server, err = socketio.NewServer(o); err != nil {
 		return err
 	}
 
-	main := r.sockets.server.Namespace
-	main.Use(r.allowSocket)
+	main := r.socketIO.server.Namespace
+	main.Use(r.admitSocket)
 	main.OnConnection(r.socketConnected)
 	main.OnDisconnect(r.socketDisconnected)
-	main.On(opSubscribe, r.onRooms((*socket).onSubscribe))
-	main.On(opUnsubscribe, r.onRooms((*socket).onUnsubscribe))
+	main.On(opSubscribe, r.onRooms((*socketIOSession).onSubscribe))
+	main.On(opUnsubscribe, r.onRooms((*socketIOSession).onUnsubscribe))
 	main.On(opTelemetry, r.onTelemetry)
 	return nil
 }
 
 // ServeSocketIO answers a request of a Socket.IO client, whose key has not been
 // checked: it may come with the first packet.
-func (r *Realtime) ServeSocketIO(ctx *fasthttp.RequestCtx, caller Caller) {
-	ctx.SetUserValue(userCaller, caller)
-	r.sockets.server.Handler(ctx)
+func (r *Server) ServeSocketIO(ctx *fasthttp.RequestCtx, caller Caller) {
+	ctx.SetUserValue(callerKey, caller)
+	r.socketIO.server.Handler(ctx)
 }
 
 // SocketIO is the Socket.IO server; its main namespace has the factory's
 // rooms.
-func (r *Realtime) SocketIO() *socketio.Server { return r.sockets.server }
+func (r *Server) SocketIO() *socketio.Server { return r.socketIO.server }
 
-func callerOf(ctx *fasthttp.RequestCtx) Caller {
-	caller, _ := ctx.UserValue(userCaller).(Caller)
+func requestCaller(ctx *fasthttp.RequestCtx) Caller {
+	caller, _ := ctx.UserValue(callerKey).(Caller)
 	return caller
 }
 
 // principal finds whose key a socket has shown: in auth.token, or in the
 // headers of the request that began its session.
-func (r *Realtime) principal(s *socketio.Socket) (access.Principal, bool) {
+func (r *Server) authenticateSocket(s *socketio.Socket) (access.Principal, bool) {
 	if r.options.Keys.Unrestricted() {
 		return access.Principal{}, true
 	}
@@ -113,20 +113,20 @@ func (r *Realtime) principal(s *socketio.Socket) (access.Principal, bool) {
 }
 
 // addressOf is the client's, as the request that began its session had it.
-func addressOf(s *socketio.Socket) netip.Addr {
+func clientAddr(s *socketio.Socket) netip.Addr {
 	addr, _ := netip.ParseAddr(s.Conn().Handshake().RemoteAddr())
 	return addr
 }
 
 // allowSocket is the middleware: what it returns is the client's connect_error.
-func (r *Realtime) allowSocket(s *socketio.Socket) error {
-	who, ok := r.principal(s)
+func (r *Server) admitSocket(s *socketio.Socket) error {
+	who, ok := r.authenticateSocket(s)
 	if !ok {
 		return &socketio.ConnectionError{Message: "unauthorized", Data: &Fault{
 			Kind: kindUnauthorized, Detail: "a valid API key is needed: auth.token, Authorization: Bearer, or X-API-Key",
 		}}
 	}
-	if refusal := r.door.peek(addressOf(s), who.Name); refusal != nil {
+	if refusal := r.admission.checkCapacity(clientAddr(s), who.Name); refusal != nil {
 		return connectionRefused(refusal)
 	}
 	return nil
@@ -141,23 +141,23 @@ func connectionRefused(refusal *Refusal) error {
 
 // socketConnected begins a session. One that was recovered has its rooms back,
 // each with a fresh snapshot: what was shown meanwhile is in it.
-func (r *Realtime) socketConnected(s *socketio.Socket) {
-	who, ok := r.principal(s)
+func (r *Server) socketConnected(s *socketio.Socket) {
+	who, ok := r.authenticateSocket(s)
 	if !ok { // the keys have changed since the middleware
 		s.Disconnect(true)
 		return
 	}
-	ticket, refusal := r.door.enter(addressOf(s), who.Name)
+	ticket, refusal := r.admission.acquire(clientAddr(s), who.Name)
 	if refusal != nil {
 		s.Disconnect(true)
 		return
 	}
-	c := &socket{socket: s}
-	c.client = client{r: r, member: c, who: who, ticket: ticket}
-	r.sockets.mu.Lock()
-	r.sockets.all[s] = c
-	r.sockets.mu.Unlock()
-	r.counts.sessions[placeSocketIO].Add(1)
+	c := &socketIOSession{socket: s}
+	c.session = session{srv: r, member: c, principal: who, lease: ticket}
+	r.socketIO.mu.Lock()
+	r.socketIO.sessions[s] = c
+	r.socketIO.mu.Unlock()
+	r.counters.sessions[indexSocketIO].Add(1)
 	if !s.Connected() { // it has gone already, perhaps before it was in the map
 		r.socketDisconnected(s, "")
 		return
@@ -175,34 +175,34 @@ func (r *Realtime) socketConnected(s *socketio.Socket) {
 	}
 }
 
-func (r *Realtime) socketDisconnected(s *socketio.Socket, reason socketio.Reason) {
-	r.sockets.mu.Lock()
-	c := r.sockets.all[s]
-	delete(r.sockets.all, s)
-	r.sockets.mu.Unlock()
+func (r *Server) socketDisconnected(s *socketio.Socket, reason socketio.Reason) {
+	r.socketIO.mu.Lock()
+	c := r.socketIO.sessions[s]
+	delete(r.socketIO.sessions, s)
+	r.socketIO.mu.Unlock()
 	if c == nil {
 		return
 	}
 	if reason == socketio.SlowClient {
-		r.counts.slow[placeSocketIO].Add(1)
+		r.counters.slow[indexSocketIO].Add(1)
 	}
-	r.counts.sessions[placeSocketIO].Add(-1)
-	c.ticket.release()
-	c.leave()
+	r.counters.sessions[indexSocketIO].Add(-1)
+	c.lease.release()
+	c.end()
 }
 
-func (s *socket) dismiss() { s.socket.Disconnect(true) }
+func (s *socketIOSession) revoke() { s.socket.Disconnect(true) }
 
 // Deliver sends a frame: the event with one object {room, seq, data}.
-func (s *socket) Deliver(f *hub.Frame) {
-	p, _ := f.Encoded(formSocketIO, s.r.prepare).(*socketio.Prepared)
+func (s *socketIOSession) Deliver(f *hub.Frame) {
+	p, _ := f.Encoded(formatSocketIO, s.srv.prepareFrame).(*socketio.Prepared)
 	if p != nil {
 		_ = s.socket.SendPreparedLatest(eventloop.Key(f.Key), p) // if it fails, the end follows
 	}
 }
 
-func (r *Realtime) prepare(f *hub.Frame) any {
-	p, err := r.sockets.server.Prepare(f.Event, struct {
+func (r *Server) prepareFrame(f *hub.Frame) any {
+	p, err := r.socketIO.server.Prepare(f.Event, struct {
 		Room string          `json:"room"`
 		Seq  uint64          `json:"seq"`
 		Data json.RawMessage `json:"data"`
@@ -219,75 +219,75 @@ type acknowledgement struct {
 	Error *Fault `json:"error,omitempty"`
 }
 
-func answerEvent(e *socketio.Event, fault *Fault) {
+func acknowledge(e *socketio.Event, fault *Fault) {
 	_ = e.Ack(acknowledgement{OK: fault == nil, Error: fault}) // without a callback there is no answer
 }
 
 // onRooms reads the rooms of an event and calls what handles it.
-func (r *Realtime) onRooms(handle func(*socket, *socketio.Event, []string)) socketio.Handler {
+func (r *Server) onRooms(handle func(*socketIOSession, *socketio.Event, []string)) socketio.Handler {
 	return func(e *socketio.Event) {
-		c := r.socketOf(e)
+		c := r.sessionOf(e)
 		var list struct {
 			Rooms []string `json:"rooms"`
 		}
 		if c == nil {
 			return
 		}
-		if fault := c.limit(); fault != nil {
-			answerEvent(e, fault)
+		if fault := c.checkRate(); fault != nil {
+			acknowledge(e, fault)
 			return
 		}
 		if err := e.Args.Decode(0, &list); err != nil {
-			answerEvent(e, &Fault{Kind: kindInvalid, Detail: `want an object like {rooms: ["all"]}`})
+			acknowledge(e, &Fault{Kind: kindInvalid, Detail: `want an object like {rooms: ["all"]}`})
 			return
 		}
 		handle(c, e, list.Rooms)
 	}
 }
 
-func (r *Realtime) socketOf(e *socketio.Event) *socket {
-	r.sockets.mu.RLock()
-	defer r.sockets.mu.RUnlock()
-	return r.sockets.all[e.Socket]
+func (r *Server) sessionOf(e *socketio.Event) *socketIOSession {
+	r.socketIO.mu.RLock()
+	defer r.socketIO.mu.RUnlock()
+	return r.socketIO.sessions[e.Socket]
 }
 
-func (s *socket) onSubscribe(e *socketio.Event, rooms []string) {
+func (s *socketIOSession) onSubscribe(e *socketio.Event, rooms []string) {
 	fault := s.subscribe(context.Background(), rooms, func() {
 		s.socket.Join(rooms...) // for what other programs emit to them
-		answerEvent(e, nil)
+		acknowledge(e, nil)
 	})
 	if fault != nil {
-		answerEvent(e, fault)
+		acknowledge(e, fault)
 	}
 }
 
-func (s *socket) onUnsubscribe(e *socketio.Event, rooms []string) {
+func (s *socketIOSession) onUnsubscribe(e *socketio.Event, rooms []string) {
 	fault := s.unsubscribe(rooms)
 	if fault == nil {
 		s.socket.Leave(rooms...)
 	}
-	answerEvent(e, fault)
+	acknowledge(e, fault)
 }
 
 // onTelemetry commits what a machine sends; the acknowledgement follows the
 // commit.
-func (r *Realtime) onTelemetry(e *socketio.Event) {
-	c := r.socketOf(e)
+func (r *Server) onTelemetry(e *socketio.Event) {
+	c := r.sessionOf(e)
 	if c == nil {
 		return
 	}
-	if fault := c.limit(); fault != nil {
-		answerEvent(e, fault)
+	if fault := c.checkRate(); fault != nil {
+		acknowledge(e, fault)
 		return
 	}
 	body := e.Args.Raw(0)
 	if len(body) == 0 || len(e.Args.Attachments()) > 0 {
-		answerEvent(e, &Fault{Kind: kindInvalid, Detail: "want an object with machine, ts and values, or an array of these"})
+		acknowledge(e, &Fault{Kind: kindInvalid, Detail: "want an object with machine, ts and values, or an array of these"})
 		return
 	}
 	receipt, fault := c.ingest(body)
 	if fault != nil {
-		answerEvent(e, fault)
+		acknowledge(e, fault)
 		return
 	}
 	answer := append([]byte(nil), `{"ok":`...)
@@ -296,5 +296,5 @@ func (r *Realtime) onTelemetry(e *socketio.Event) {
 	} else {
 		answer = append(answer, "false"...)
 	}
-	_ = e.Ack(json.RawMessage(append(receipt.appendTo(answer), '}')))
+	_ = e.Ack(json.RawMessage(append(receipt.appendMembers(answer), '}')))
 }

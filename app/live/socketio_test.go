@@ -110,7 +110,7 @@ func TestSocketIONeedsAKey(t *testing.T) {
 func TestSocketIORecovers(t *testing.T) {
 	t.Parallel()
 	s := serve(t, func(o *live.Options) {
-		o.Serving.SocketIO.Recovery = &socketio.Recovery{RunMiddlewares: true, MaxDisconnectionDuration: time.Minute}
+		o.Conn.SocketIO.Recovery = &socketio.Recovery{RunMiddlewares: true, MaxDisconnectionDuration: time.Minute}
 	})
 	p, answer := s.session("")
 	_, rest, _ := strings.Cut(answer, `"pid":"`)
@@ -143,7 +143,7 @@ func TestSocketIOPanicEndsItsSessionAlone(t *testing.T) {
 	t.Parallel()
 	contained := make(chan any, 10)
 	s := serve(t, func(o *live.Options) {
-		o.Panicked = func(v any, _ []byte) { contained <- v }
+		o.OnPanic = func(v any, _ []byte) { contained <- v }
 	})
 	bystander := s.connected("")
 	p := s.connected("")

@@ -9,17 +9,17 @@ import (
 // Store is a factory.Store whose changes are shown.
 type Store struct {
 	factory.Store
-	show *Realtime
+	live *Server
 }
 
 // NewStore wraps s; r has been made with s as its Latest.
-func NewStore(s factory.Store, r *Realtime) *Store { return &Store{Store: s, show: r} }
+func NewStore(s factory.Store, r *Server) *Store { return &Store{Store: s, live: r} }
 
 // Append stores readings and then shows those that were accepted.
 func (s *Store) Append(ctx context.Context, readings []factory.Reading) (factory.AppendResult, error) {
 	result, err := s.Store.Append(ctx, readings)
 	if err == nil {
-		s.show.Committed(readings, result.Rejected)
+		s.live.PublishReadings(readings, result.Rejected)
 	}
 	return result, err
 }
@@ -29,7 +29,7 @@ func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory
 	before, _ := s.Placement(m.ID)
 	stored, created, err := s.Store.PutMachine(ctx, m, match)
 	if err == nil && stored.Placement != before {
-		s.show.Moved(m.ID, before)
+		s.live.MoveMachine(m.ID, before)
 	}
 	return stored, created, err
 }
@@ -39,8 +39,8 @@ func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Matc
 	place, _ := s.Placement(id)
 	err := s.Store.DeleteMachine(ctx, id, match, purge)
 	if err == nil {
-		s.show.Forget(id)
-		s.show.lose(lineRoom(place))
+		s.live.RemoveMachine(id)
+		s.live.markStale(lineRoom(place))
 	}
 	return err
 }

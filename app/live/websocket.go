@@ -14,15 +14,15 @@ import (
 )
 
 // webSocket is a session on a plain WebSocket.
-type webSocket struct {
-	client
-	conn *websocket.Conn
-	part int         // of the heartbeat
-	slow atomic.Bool // it is being sent off for that
+type webSocketSession struct {
+	session
+	conn  *websocket.Conn
+	shard int         // of the heartbeat
+	slow  atomic.Bool // it is being sent off for that
 }
 
-func (r *Realtime) newUpgrader() *websocket.Upgrader {
-	s := r.serving
+func (r *Server) newUpgrader() *websocket.Upgrader {
+	s := r.conn
 	return &websocket.Upgrader{
 		Loop: s.Loop, Detach: s.Detach, Deflate: s.Compress, Refuse: s.Refuse,
 		MaxMessage: s.MaxPayload, QueueLimit: s.QueueBytes, MaxPartial: maxPartial,
@@ -37,83 +37,83 @@ const maxPartial = 256 << 20
 
 // ServeWebSocket answers a request for a plain WebSocket, whose key has been
 // checked. A *Refusal is left for the caller to answer.
-func (r *Realtime) ServeWebSocket(ctx *fasthttp.RequestCtx, caller Caller) error {
+func (r *Server) ServeWebSocket(ctx *fasthttp.RequestCtx, caller Caller) error {
 	if refusal := r.admit(caller); refusal != nil {
 		return refusal
 	}
 	_ = r.upgrader.Upgrade(ctx, func(conn *websocket.Conn) websocket.Handler { // where it fails, the response says why
-		ticket, refusal := r.door.enter(caller.Addr, caller.Who.Name)
+		ticket, refusal := r.admission.acquire(caller.Addr, caller.Principal.Name)
 		if refusal != nil {
 			conn.Close(websocket.TryAgainLater, refusal.detail)
-			return refused{}
+			return refusedHandler{}
 		}
-		s := &webSocket{conn: conn}
-		s.client = client{r: r, member: s, who: caller.Who, ticket: ticket}
-		s.part = r.beat.add(s)
-		r.counts.sessions[placeWebSocket].Add(1)
+		s := &webSocketSession{conn: conn}
+		s.session = session{srv: r, member: s, principal: caller.Principal, lease: ticket}
+		s.shard = r.heartbeat.add(s)
+		r.counters.sessions[indexWebSocket].Add(1)
 		return s
 	})
 	return nil
 }
 
 // refused is a session that found its place taken.
-type refused struct{}
+type refusedHandler struct{}
 
-func (refused) Message(websocket.Opcode, []byte) {}
-func (refused) Closed(int, error)                {}
+func (refusedHandler) Message(websocket.Opcode, []byte) {}
+func (refusedHandler) Closed(int, error)                {}
 
 // Deliver sends a frame.
-func (s *webSocket) Deliver(f *hub.Frame) {
-	m := f.Encoded(formWebSocket, func(f *hub.Frame) any {
-		return websocket.NewMessage(websocket.Text, appendEvent(make([]byte, 0, len(f.Data)+len(f.Room)+64), f))
+func (s *webSocketSession) Deliver(f *hub.Frame) {
+	m := f.Encoded(formatWebSocket, func(f *hub.Frame) any {
+		return websocket.NewMessage(websocket.Text, appendFrame(make([]byte, 0, len(f.Data)+len(f.Room)+64), f))
 	}).(*websocket.Message)
-	s.sent(s.conn.SendLatest(eventloop.Key(f.Key), m))
+	s.checkSlow(s.conn.SendLatest(eventloop.Key(f.Key), m))
 }
 
 // sent counts a client that is being sent off because it reads too slowly. It
 // may take its time to go; the rooms don't wait for that. Any other error is
 // followed by Closed, too.
-func (s *webSocket) sent(err error) {
+func (s *webSocketSession) checkSlow(err error) {
 	if errors.Is(err, eventloop.ErrSlow) && !s.slow.Swap(true) {
-		s.r.counts.slow[placeWebSocket].Add(1)
-		s.leave()
+		s.srv.counters.slow[indexWebSocket].Add(1)
+		s.end()
 	}
 }
 
-func (s *webSocket) dismiss() { s.conn.Close(websocket.PolicyViolation, keyGone) }
+func (s *webSocketSession) revoke() { s.conn.Close(websocket.PolicyViolation, revokedReason) }
 
-func (s *webSocket) beat() { s.sent(s.conn.Ping()) }
+func (s *webSocketSession) ping() { s.checkSlow(s.conn.Ping()) }
 
 // Closed is the end of the session.
-func (s *webSocket) Closed(_ int, err error) {
-	s.sent(err) // found out by an answer of the protocol's
-	s.r.counts.sessions[placeWebSocket].Add(-1)
-	s.r.beat.remove(s, s.part)
-	s.ticket.release()
-	s.leave()
+func (s *webSocketSession) Closed(_ int, err error) {
+	s.checkSlow(err) // found out by an answer of the protocol's
+	s.srv.counters.sessions[indexWebSocket].Add(-1)
+	s.srv.heartbeat.remove(s, s.shard)
+	s.lease.release()
+	s.end()
 }
 
 // Message answers a request.
-func (s *webSocket) Message(op websocket.Opcode, data []byte) {
+func (s *webSocketSession) Message(op websocket.Opcode, data []byte) {
 	if op != websocket.Text {
-		s.send(answerFault(nil, &Fault{Kind: kindInvalid, Detail: "want JSON in text messages"}))
+		s.send(errorResponse(nil, &Fault{Kind: kindInvalid, Detail: "want JSON in text messages"}))
 		return
 	}
 	q, fault := parseRequest(data)
 	if fault == nil {
-		fault = s.limit()
+		fault = s.checkRate()
 	}
 	if fault == nil {
 		fault = s.answer(&q)
 	}
 	if fault != nil {
-		s.send(answerFault(q.ID, fault))
+		s.send(errorResponse(q.ID, fault))
 	}
 }
 
 // answer does what a request asks for; a fault is left to be answered.
-func (s *webSocket) answer(q *request) *Fault {
-	ok := func() { s.send(append(appendAnswer(nil, q.ID, true), '}')) }
+func (s *webSocketSession) answer(q *request) *Fault {
+	ok := func() { s.send(append(appendResponse(nil, q.ID, true), '}')) }
 	switch q.Op {
 	case opSubscribe:
 		return s.subscribe(context.Background(), q.Rooms, ok)
@@ -125,7 +125,7 @@ func (s *webSocket) answer(q *request) *Fault {
 	case opPing:
 		ok()
 	case opTelemetry:
-		body := q.body()
+		body := q.telemetry()
 		if body == nil {
 			return &Fault{Kind: kindInvalid, Detail: "want machine, ts and values, or data with one or several of these"}
 		}
@@ -133,25 +133,25 @@ func (s *webSocket) answer(q *request) *Fault {
 		if fault != nil {
 			return fault
 		}
-		s.send(append(receipt.appendTo(appendAnswer(nil, q.ID, receipt.Err == nil)), '}'))
+		s.send(append(receipt.appendMembers(appendResponse(nil, q.ID, receipt.Err == nil)), '}'))
 	default:
 		return &Fault{Kind: kindInvalid, Detail: "op must be subscribe, unsubscribe, telemetry or ping"}
 	}
 	return nil
 }
 
-func (s *webSocket) send(text []byte) {
-	s.sent(s.conn.Send(websocket.NewMessage(websocket.Text, text)))
+func (s *webSocketSession) send(text []byte) {
+	s.checkSlow(s.conn.Send(websocket.NewMessage(websocket.Text, text)))
 }
 
 // ingest commits telemetry.
-func (c *client) ingest(body []byte) (Receipt, *Fault) {
-	if fault := c.may(access.Ingest); fault != nil {
-		return Receipt{}, fault
+func (c *session) ingest(body []byte) (IngestResult, *Fault) {
+	if fault := c.authorize(access.Ingest); fault != nil {
+		return IngestResult{}, fault
 	}
-	if c.r.options.Ingest == nil {
-		return Receipt{}, &Fault{Kind: kindForbidden, Detail: "telemetry is not taken here"}
+	if c.srv.options.Ingest == nil {
+		return IngestResult{}, &Fault{Kind: kindForbidden, Detail: "telemetry is not taken here"}
 	}
-	receipt := c.r.options.Ingest(context.Background(), body)
+	receipt := c.srv.options.Ingest(context.Background(), body)
 	return receipt, nil
 }

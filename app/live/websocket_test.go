@@ -138,7 +138,7 @@ func TestRevokedKeyEndsItsSessions(t *testing.T) {
 		return of["websocket"] == 2 && of["socketio"] == 1
 	})
 	keys.Replace(parse("a:read:secret-of-a"))
-	if n := s.show.CheckKeys(); n != 2 {
+	if n := s.show.CloseRevoked(); n != 2 {
 		t.Errorf("CheckKeys ends %d sessions, want 2", n)
 	}
 	goes.closed(websocket.ClosePolicyViolation)
@@ -156,7 +156,7 @@ func TestRequestsAreLimited(t *testing.T) {
 	var left atomic.Int64
 	left.Store(2)
 	s := serve(t, func(o *live.Options) {
-		o.Limit = func(c live.Caller) string {
+		o.CheckRate = func(c live.Caller) string {
 			if c.Addr.String() != "192.0.2.7" {
 				return "the caller is " + c.Addr.String()
 			}
@@ -229,7 +229,7 @@ func TestUpgradesAreLimitedAndEndWithTheServer(t *testing.T) {
 	var draining atomic.Bool
 	s := serve(t, func(o *live.Options) {
 		o.Limits = live.Limits{UpgradeRate: 3}
-		o.Serving.Draining = draining.Load
+		o.Conn.Draining = draining.Load
 	})
 	let, refused := 0, 0
 	for range 20 {
@@ -297,7 +297,7 @@ func TestStalledClientIsSentOff(t *testing.T) {
 // else notices.
 func TestSlowClientIsSentOff(t *testing.T) {
 	t.Parallel()
-	s := serve(t, func(o *live.Options) { o.Serving.QueueBytes = 256 << 10 })
+	s := serve(t, func(o *live.Options) { o.Conn.QueueBytes = 256 << 10 })
 	slow, good := s.connect("/ws"), s.connect("/ws")
 	for _, p := range []*peer{slow, good} {
 		p.say(`{"op":"subscribe","id":1,"rooms":["all"]}`)
@@ -354,7 +354,7 @@ func FuzzRequest(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if answer := show.AnswerTo(text); answer == nil {
+		if answer := show.Respond(text); answer == nil {
 			t.Errorf("%q is answered with what is no JSON", text)
 		}
 	})

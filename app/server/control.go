@@ -128,7 +128,7 @@ func (a *App) reloadConfig() (changed []string, err error) {
 	current := &a.reloaded
 	if next.APIKeys.Reveal() != current.APIKeys.Reveal() {
 		a.keys.Replace(keys)
-		a.sessions.live.CheckKeys()
+		a.sessions.live.CloseRevoked()
 		changed = append(changed, "API_KEYS")
 	}
 	if next.LogLevel != current.LogLevel {

@@ -73,7 +73,7 @@ func (s *sessions) registerMetrics() {
 		"smartfactory_room_messages_told_total":  func(of live.Stats) uint64 { return of.Published },
 		"smartfactory_room_messages_heard_total": func(of live.Stats) uint64 { return of.Received },
 		"smartfactory_room_gaps_total":           func(of live.Stats) uint64 { return of.Gaps },
-		"smartfactory_room_repairs_total":        func(of live.Stats) uint64 { return of.Repairs },
+		"smartfactory_room_repairs_total":        func(of live.Stats) uint64 { return of.Resyncs },
 	} {
 		m.CounterFunc(name, func() float64 { return float64(value(s.live.Stats())) })
 	}

@@ -29,7 +29,7 @@ import (
 type sessions struct {
 	app  *App
 	loop *eventloop.Loop
-	live *live.Realtime
+	live *live.Server
 	// userTimeout is how long sent data may stay unacknowledged by the peer.
 	userTimeout time.Duration
 	// broker and adapter are nil without REDIS_URL.
@@ -53,16 +53,16 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 	}
 	o := live.Options{
 		Latest: store, Placement: store.Placement, Keys: a.keys,
-		Ingest: func(ctx context.Context, body []byte) live.Receipt {
-			return live.Receipt(a.api.Ingest(ctx, body))
+		Ingest: func(ctx context.Context, body []byte) live.IngestResult {
+			return live.IngestResult(a.api.Ingest(ctx, body))
 		},
-		Limit: func(c live.Caller) string { return a.api.CheckRate(api.Client{Addr: c.Addr, Principal: c.Who}) },
+		CheckRate: func(c live.Caller) string { return a.api.CheckRate(api.Client{Addr: c.Addr, Principal: c.Principal}) },
 		Limits: live.Limits{
 			UpgradeRate: c.UpgradeRate, Sockets: c.MaxSockets, PerAddress: c.MaxSocketsPerAddr, PerKey: c.MaxSocketsPerKey,
 		},
 		Interval: c.RealtimeInterval, MaxRooms: c.MaxRoomsPerSocket, Heartbeat: c.PingInterval,
-		Panicked: a.onSessionPanic,
-		Serving: live.Serving{
+		OnPanic: a.onSessionPanic,
+		Conn: live.ConnOptions{
 			Loop:        s.loop,
 			Detach:      s.detach,
 			Await:       func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) },
@@ -74,8 +74,8 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 			QueueBytes: int(c.WSQueueBytes), MaxPayload: int(c.MaxPayload), Compress: c.WSCompression,
 		},
 	}
-	o.Serving.SocketIO.Engine.PingInterval, o.Serving.SocketIO.Engine.PingTimeout = c.PingInterval, c.PingTimeout
-	o.Serving.SocketIO.Recovery = &socketio.Recovery{RunMiddlewares: true}
+	o.Conn.SocketIO.Engine.PingInterval, o.Conn.SocketIO.Engine.PingTimeout = c.PingInterval, c.PingTimeout
+	o.Conn.SocketIO.Recovery = &socketio.Recovery{RunMiddlewares: true}
 	if url := c.RedisURL.Reveal(); url != "" {
 		if err := s.connectRedis(url, &o); err != nil {
 			s.loop.Close()
@@ -106,8 +106,8 @@ func (s *sessions) connectRedis(url string, o *live.Options) (err error) {
 		return err
 	}
 	o.Broker = s.broker
-	o.BrokerState = s.onBrokerState
-	o.Serving.SocketIO.Adapter = s.adapter.Adapter
+	o.OnBrokerState = s.onBrokerState
+	o.Conn.SocketIO.Adapter = s.adapter.Adapter
 	return nil
 }
 
@@ -136,13 +136,13 @@ func (s *sessions) routes() []api.ExternalRoute {
 		{
 			Method: fasthttp.MethodGet, Path: "/ws", AnyRole: true,
 			Handler: func(ctx *fasthttp.RequestCtx, c api.Client) error {
-				return s.live.ServeWebSocket(ctx, live.Caller{Addr: c.Addr, Who: c.Principal})
+				return s.live.ServeWebSocket(ctx, live.Caller{Addr: c.Addr, Principal: c.Principal})
 			},
 		},
 		{
 			Method: fasthttp.MethodGet, Path: "/api/v1/stream", Action: access.Read,
 			Handler: func(ctx *fasthttp.RequestCtx, c api.Client) error {
-				return s.live.ServeEvents(ctx, live.Caller{Addr: c.Addr, Who: c.Principal}, requestedRooms(ctx))
+				return s.live.ServeSSE(ctx, live.Caller{Addr: c.Addr, Principal: c.Principal}, requestedRooms(ctx))
 			},
 		},
 		{Path: "/socket.io/", Handler: s.serveSocketIO},
@@ -168,7 +168,7 @@ func (s *sessions) serveSocketIO(ctx *fasthttp.RequestCtx, c api.Client) error {
 		ctx.SetBodyString(`{"code":4,"message":"origin not allowed"}`) // the error format of Engine.IO
 		return nil
 	}
-	s.live.ServeSocketIO(ctx, live.Caller{Addr: c.Addr, Who: c.Principal})
+	s.live.ServeSocketIO(ctx, live.Caller{Addr: c.Addr, Principal: c.Principal})
 	return nil
 }
 

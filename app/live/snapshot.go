@@ -13,13 +13,13 @@ import (
 // enter makes a room ready to be shown and counts its user; exit is to follow,
 // unless there is an error. It waits for the store where nobody has looked at
 // the room before.
-func (r *Realtime) enter(ctx context.Context, room room) error {
-	attempt, ours, err := r.approach(room)
+func (r *Server) acquireRoom(ctx context.Context, room room) error {
+	attempt, ours, err := r.retainRoom(room)
 	if attempt == nil {
 		return err
 	}
 	if ours {
-		r.fill(ctx, room, attempt)
+		r.loadRoom(ctx, room, attempt)
 	}
 	select {
 	case <-attempt.done:
@@ -28,85 +28,85 @@ func (r *Realtime) enter(ctx context.Context, room room) error {
 		err = fmt.Errorf("room %q takes too long: %w", clip(room.name), factory.ErrUnavailable)
 	}
 	if err != nil {
-		r.exit(room.name)
+		r.releaseRoom(room.name)
 	}
 	return err
 }
 
 // approach counts a room's user. Where the room is not ready, it returns the
 // attempt to make it so, and whether that is the caller's to do.
-func (r *Realtime) approach(room room) (attempt *seeding, ours bool, err error) {
-	r.stage.Lock()
-	defer r.stage.Unlock()
+func (r *Server) retainRoom(room room) (attempt *roomLoad, ours bool, err error) {
+	r.roomsMu.Lock()
+	defer r.roomsMu.Unlock()
 	if r.closed {
 		return nil, false, fmt.Errorf("%w: %w", errStopped, factory.ErrUnavailable)
 	}
 	a := r.rooms[room.name]
 	if a == nil {
-		a = &audience{room: room, seeded: room.kind == roomAlarms}
+		a = &roomState{room: room, loaded: room.kind == roomAlarms}
 		r.rooms[room.name] = a
 		if room.kind != roomAlarms {
-			r.board.open(room, true)
+			r.cache.watch(room, true)
 		}
 	}
-	a.users++
-	if a.seeded {
+	a.refs++
+	if a.loaded {
 		return nil, false, nil
 	}
-	if ours = a.seeding == nil; ours {
-		a.seeding = &seeding{done: make(chan struct{}), err: errUnfinished}
+	if ours = a.load == nil; ours {
+		a.load = &roomLoad{done: make(chan struct{}), err: errLoadAborted}
 	}
-	return a.seeding, ours, nil
+	return a.load, ours, nil
 }
 
 // errUnfinished is what those who wait get where the one who reads panics.
-var errUnfinished = fmt.Errorf("the snapshot was not finished: %w", factory.ErrUnavailable)
+var errLoadAborted = fmt.Errorf("the snapshot was not finished: %w", factory.ErrUnavailable)
 
 // fill reads a room from the store, and lets those go on who wait for it.
-func (r *Realtime) fill(ctx context.Context, room room, attempt *seeding) {
+func (r *Server) loadRoom(ctx context.Context, room room, attempt *roomLoad) {
 	defer func() {
-		r.stage.Lock()
-		defer r.stage.Unlock()
+		r.roomsMu.Lock()
+		defer r.roomsMu.Unlock()
 		defer close(attempt.done)
 		a := r.rooms[room.name]
-		a.seeding = nil
-		if attempt.err == errUnfinished { //nolint:errorlint // it is never wrapped
-			r.exitLocked(room.name) // a panic passes through; nobody else does it
+		a.load = nil
+		if attempt.err == errLoadAborted { //nolint:errorlint // it is never wrapped
+			r.releaseRoomLocked(room.name) // a panic passes through; nobody else does it
 		}
-		if a.seeded = attempt.err == nil; a.seeded {
-			r.showLocked() // nobody here has seen it; it counts as shown
+		if a.loaded = attempt.err == nil; a.loaded {
+			r.flushLocked() // nobody here has seen it; it counts as shown
 		}
 	}()
-	attempt.err = r.seed(ctx, room)
+	attempt.err = r.loadLatest(ctx, room)
 }
 
 // exit takes back one enter.
-func (r *Realtime) exit(name string) {
-	r.stage.Lock()
-	defer r.stage.Unlock()
-	r.exitLocked(name)
+func (r *Server) releaseRoom(name string) {
+	r.roomsMu.Lock()
+	defer r.roomsMu.Unlock()
+	r.releaseRoomLocked(name)
 }
 
-func (r *Realtime) exitLocked(name string) {
+func (r *Server) releaseRoomLocked(name string) {
 	a := r.rooms[name]
 	if a == nil {
 		return
 	}
-	a.users--
-	if a.users > 0 {
+	a.refs--
+	if a.refs > 0 {
 		return
 	}
 	delete(r.rooms, name)
 	if a.room.kind != roomAlarms {
-		r.board.close(a.room, true)
+		r.cache.unwatch(a.room, true)
 	}
 }
 
 // join gives m the snapshot of a room that it has entered, and all events from
 // then on. One that is in the room already gets the snapshot alone.
-func (r *Realtime) join(m hub.Member, name string) {
-	r.stage.Lock()
-	defer r.stage.Unlock()
+func (r *Server) subscribe(m hub.Member, name string) {
+	r.roomsMu.Lock()
+	defer r.roomsMu.Unlock()
 	a := r.rooms[name]
 	if a == nil || r.closed {
 		return
@@ -116,30 +116,30 @@ func (r *Realtime) join(m hub.Member, name string) {
 
 // snapshotLocked returns the room's snapshot at seq; whoever comes before
 // anything changes gets the same one.
-func (r *Realtime) snapshotLocked(a *audience, seq uint64) *hub.Frame {
-	if f := a.frame; f != nil && f.Seq == seq && a.epoch == r.epoch && a.version == r.kept.version {
+func (r *Server) snapshotLocked(a *roomState, seq uint64) *hub.Frame {
+	if f := a.snapshot; f != nil && f.Seq == seq && a.snapshotEpoch == r.epoch && a.snapshotVersion == r.retained.version {
 		return f
 	}
 	f := &hub.Frame{Room: a.room.name, Event: eventSnapshot, Seq: seq, Data: r.snapshotData(a.room)}
-	if a.frame = nil; a.users >= worthKeeping {
-		a.frame, a.epoch, a.version = f, r.epoch, r.kept.version
+	if a.snapshot = nil; a.refs >= minSnapshotRefs {
+		a.snapshot, a.snapshotEpoch, a.snapshotVersion = f, r.epoch, r.retained.version
 	}
 	return f
 }
 
 // worthKeeping is how many users a room must have for the next of them to be
 // likely to need the same snapshot.
-const worthKeeping = 4
+const minSnapshotRefs = 4
 
-func (r *Realtime) snapshotData(room room) []byte {
+func (r *Server) snapshotData(room room) []byte {
 	data := append([]byte(nil), `{"readings":`...)
-	data = r.board.snapshot(data, room)
-	data = r.kept.append(data, room, func(machine string) bool { return r.shows(room, machine) })
+	data = r.cache.appendReadings(data, room)
+	data = r.retained.append(data, room, func(machine string) bool { return r.roomHasMachine(room, machine) })
 	return append(data, '}')
 }
 
 // shows reports whether a room shows a machine.
-func (r *Realtime) shows(room room, machine string) bool {
+func (r *Server) roomHasMachine(room room, machine string) bool {
 	switch room.kind {
 	case roomAll:
 		return true
@@ -156,19 +156,19 @@ func (r *Realtime) shows(room room, machine string) bool {
 }
 
 // seedPage is how many series are read at once.
-const seedPage = 1000
+const latestPageSize = 1000
 
 // seed reads from the store what a room shows.
-func (r *Realtime) seed(ctx context.Context, room room) error {
-	ctx, cancel := context.WithTimeout(ctx, r.options.SeedTimeout)
+func (r *Server) loadLatest(ctx context.Context, room room) error {
+	ctx, cancel := context.WithTimeout(ctx, r.options.SnapshotTimeout)
 	defer cancel()
-	q := factory.LatestQuery{Machine: room.machine, Limit: seedPage}
+	q := factory.LatestQuery{Machine: room.machine, Limit: latestPageSize}
 	for {
 		page, err := r.options.Latest.Latest(ctx, q)
 		if err != nil {
 			return fmt.Errorf("snapshot of room %q: %w", clip(room.name), err)
 		}
-		r.board.seed(page.Readings, func(machine string) bool { return r.shows(room, machine) })
+		r.cache.applyStored(page.Readings, func(machine string) bool { return r.roomHasMachine(room, machine) })
 		if page.NextCursor == "" {
 			return nil
 		}
@@ -177,78 +177,78 @@ func (r *Realtime) seed(ctx context.Context, room room) error {
 }
 
 // lose notes that a room's members may have missed something.
-func (r *Realtime) lose(name string) {
-	r.lost.Lock()
-	r.lost.rooms[name] = true
-	r.lost.Unlock()
+func (r *Server) markStale(name string) {
+	r.stale.Lock()
+	r.stale.rooms[name] = true
+	r.stale.Unlock()
 	select {
-	case r.lost.wake <- struct{}{}:
+	case r.stale.wake <- struct{}{}:
 	default:
 	}
 }
 
 // repair gives the members of rooms that have lost something a fresh snapshot.
 // Losses come in bursts; they are gathered first.
-func (r *Realtime) repair(ctx context.Context) {
+func (r *Server) runResync(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.lost.wake:
+		case <-r.stale.wake:
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(r.options.Interval):
 		}
-		r.lost.Lock()
-		rooms := r.lost.rooms
-		r.lost.rooms = map[string]bool{}
-		r.lost.Unlock()
+		r.stale.Lock()
+		rooms := r.stale.rooms
+		r.stale.rooms = map[string]bool{}
+		r.stale.Unlock()
 		for name := range rooms {
 			if ctx.Err() == nil {
-				r.contain(func() { r.mend(ctx, name) })
+				r.guard(func() { r.resync(ctx, name) })
 			}
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(r.options.RepairPause):
+		case <-time.After(r.options.ResyncInterval):
 		}
 	}
 }
 
 // mend reads a room from the store again and shows it to its members.
-func (r *Realtime) mend(ctx context.Context, name string) {
-	r.stage.Lock()
+func (r *Server) resync(ctx context.Context, name string) {
+	r.roomsMu.Lock()
 	a := r.rooms[name]
-	r.stage.Unlock()
+	r.roomsMu.Unlock()
 	if a == nil || !r.hub.Has(name) {
 		return
 	}
 	if a.room.kind != roomAlarms {
-		if err := r.seed(ctx, a.room); err != nil {
-			r.lose(name) // again, after the pause
+		if err := r.loadLatest(ctx, a.room); err != nil {
+			r.markStale(name) // again, after the pause
 			return
 		}
 	}
-	r.stage.Lock()
-	defer r.stage.Unlock()
+	r.roomsMu.Lock()
+	defer r.roomsMu.Unlock()
 	if r.closed {
 		return
 	}
-	r.showLocked()
+	r.flushLocked()
 	r.hub.Emit(name, eventSnapshot, r.snapshotData(a.room), false)
 	r.epoch++
-	r.counts.repairs.Add(1)
+	r.counters.resyncs.Add(1)
 }
 
 // contain runs f; a panic in it is reported and goes no further.
-func (r *Realtime) contain(f func()) {
+func (r *Server) guard(f func()) {
 	returned := false
 	defer func() {
 		if !returned {
-			r.options.Panicked(recover(), debug.Stack())
+			r.options.OnPanic(recover(), debug.Stack())
 		}
 	}()
 	f()

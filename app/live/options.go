@@ -13,7 +13,7 @@ import (
 )
 
 // Serving is what sessions need of whatever accepts the connections.
-type Serving struct {
+type ConnOptions struct {
 	// Loop serves the connections; its owner runs it.
 	Loop *eventloop.Loop
 	// Detach hands the request's connection over once the response is sent.
@@ -41,10 +41,10 @@ type Serving struct {
 type Caller struct {
 	Addr netip.Addr
 	// Who is the key that came with the request, if one did.
-	Who access.Principal
+	Principal access.Principal
 }
 
-func (s *Serving) fill() error {
+func (s *ConnOptions) setDefaults() error {
 	if s.Loop == nil || s.Detach == nil || s.Await == nil {
 		return errors.New("realtime: Serving.Loop, Serving.Detach and Serving.Await are needed")
 	}
@@ -65,14 +65,14 @@ func (s *Serving) fill() error {
 
 // admit says whether a session may begin. Its place is taken once it has: a
 // handshake may come to nothing without anybody being told.
-func (r *Realtime) admit(caller Caller) *Refusal {
-	if r.serving.Draining() {
-		return r.door.refuse(whileLeaving)
+func (r *Server) admit(caller Caller) *Refusal {
+	if r.conn.Draining() {
+		return r.admission.refuse(refusedDraining)
 	}
-	if refusal := r.door.peek(caller.Addr, caller.Who.Name); refusal != nil {
+	if refusal := r.admission.checkCapacity(caller.Addr, caller.Principal.Name); refusal != nil {
 		return refusal
 	}
-	return r.door.knock()
+	return r.admission.allowUpgrade()
 }
 
 // HTTPStatus is how a refusal is answered.

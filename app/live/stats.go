@@ -6,21 +6,21 @@ import "sync/atomic"
 const (
 	transportWebSocket = "websocket"
 	transportSocketIO  = "socketio"
-	transportEvents    = "sse"
+	transportSSE       = "sse"
 )
 
 // Their places in transports.
 const (
-	placeWebSocket = iota
-	placeSocketIO
-	placeEvents
+	indexWebSocket = iota
+	indexSocketIO
+	indexSSE
 )
 
-var transports = []string{transportWebSocket, transportSocketIO, transportEvents}
+var transports = []string{transportWebSocket, transportSocketIO, transportSSE}
 
 // counts are figures that grow.
-type counts struct {
-	repairs  atomic.Uint64
+type counters struct {
+	resyncs  atomic.Uint64
 	sessions [3]atomic.Int64  // by place in transports
 	slow     [3]atomic.Uint64 // that were closed because they read too slowly
 }
@@ -38,7 +38,7 @@ type Stats struct {
 	// Deliveries counts events times sessions. Published and Received count messages to
 	// and from other processes, Gaps how often some were missing, and Repairs
 	// the rooms that got a fresh snapshot for it.
-	Deliveries, Published, Received, Gaps, Repairs uint64
+	Deliveries, Published, Received, Gaps, Resyncs uint64
 }
 
 // Transports lists the keys of Stats.Sessions and Stats.Slow, and
@@ -49,17 +49,17 @@ func Transports() []string { return transports }
 func RefusalReasons() []string { return refusalReasons }
 
 // Stats returns the present figures.
-func (r *Realtime) Stats() Stats {
+func (r *Server) Stats() Stats {
 	of := r.hub.Stats()
 	s := Stats{
 		Sessions: map[string]int{}, Slow: map[string]uint64{}, Refused: map[string]uint64{},
 		Rooms: of.Rooms, Subscriptions: of.Members, Deliveries: of.Deliveries,
-		Published: of.Published, Received: of.Received, Gaps: of.Gaps, Repairs: r.counts.repairs.Load(),
+		Published: of.Published, Received: of.Received, Gaps: of.Gaps, Resyncs: r.counters.resyncs.Load(),
 	}
 	for i, t := range transports {
-		s.Sessions[t], s.Slow[t] = int(r.counts.sessions[i].Load()), r.counts.slow[i].Load()
+		s.Sessions[t], s.Slow[t] = int(r.counters.sessions[i].Load()), r.counters.slow[i].Load()
 	}
-	for reason, n := range r.door.refused {
+	for reason, n := range r.admission.refusedTotal {
 		s.Refused[reason] = n.Load()
 	}
 	return s

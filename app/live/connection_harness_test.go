@@ -40,12 +40,12 @@ func serve(t *testing.T, change func(*live.Options)) *server {
 	s := &server{}
 	var keys *access.Keys
 	s.plant = start(t, func(o *live.Options) {
-		o.Serving.Loop = loop
-		o.Serving.Detach = func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
+		o.Conn.Loop = loop
+		o.Conn.Detach = func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
 			cluster.Detach(ctx, func(session *cluster.Session) { f(session) })
 		}
-		o.Serving.Await = func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) }
-		o.Ingest = func(ctx context.Context, body []byte) live.Receipt { return s.ingest(ctx, body) }
+		o.Conn.Await = func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) }
+		o.Ingest = func(ctx context.Context, body []byte) live.IngestResult { return s.ingest(ctx, body) }
 		if change != nil {
 			change(o)
 		}
@@ -89,13 +89,13 @@ func (s *server) handle(ctx *fasthttp.RequestCtx, keys *access.Keys) {
 	if addr, err := netip.ParseAddr(string(ctx.Request.Header.Peek("X-Addr"))); err == nil {
 		caller.Addr = addr
 	}
-	caller.Who, _ = keys.Authenticate(ctx.Request.Header.Peek("X-API-Key"))
+	caller.Principal, _ = keys.Authenticate(ctx.Request.Header.Peek("X-API-Key"))
 	var err error
 	switch string(ctx.Path()) {
 	case "/ws":
 		err = s.show.ServeWebSocket(ctx, caller)
 	case "/stream":
-		err = s.show.ServeEvents(ctx, caller, strings.Split(string(ctx.QueryArgs().Peek("rooms")), ","))
+		err = s.show.ServeSSE(ctx, caller, strings.Split(string(ctx.QueryArgs().Peek("rooms")), ","))
 	default:
 		s.show.ServeSocketIO(ctx, caller)
 	}
@@ -109,28 +109,28 @@ func (s *server) handle(ctx *fasthttp.RequestCtx, keys *access.Keys) {
 }
 
 // ingest takes {"machine","metric","n"}; n of a panic panics.
-func (s *server) ingest(ctx context.Context, body []byte) live.Receipt {
+func (s *server) ingest(ctx context.Context, body []byte) live.IngestResult {
 	var r struct {
 		Machine string
 		Values  map[string]float64
 	}
 	if json.Unmarshal(body, &r) != nil || r.Machine == "" {
-		return live.Receipt{Err: factory.ErrInvalid, Detail: "every point was refused", Rejected: 1, Errors: json.RawMessage(`[{"pointer":"/machine"}]`)}
+		return live.IngestResult{Err: factory.ErrInvalid, Detail: "every point was refused", Rejected: 1, Errors: json.RawMessage(`[{"pointer":"/machine"}]`)}
 	}
 	if r.Machine == "panic" {
 		panic("a fault in a handler")
 	}
 	if r.Machine == "busy" {
-		return live.Receipt{Err: factory.ErrOverloaded}
+		return live.IngestResult{Err: factory.ErrOverloaded}
 	}
 	accepted := 0
 	for metric, value := range r.Values {
 		if _, err := s.store.Append(ctx, []factory.Reading{{Machine: r.Machine, Metric: metric, ObservedAt: base + int64(value), Value: value}}); err != nil {
-			return live.Receipt{Err: err}
+			return live.IngestResult{Err: err}
 		}
 		accepted++
 	}
-	return live.Receipt{Accepted: accepted}
+	return live.IngestResult{Accepted: accepted}
 }
 
 // peer is a client on a WebSocket.

@@ -1,7 +1,7 @@
 package live
 
 // piece is what changed in one room.
-type piece struct {
+type roomEvent struct {
 	room string
 	data []byte // of an event telemetry
 }
@@ -9,61 +9,61 @@ type piece struct {
 // take returns what has changed since it was last called, for the rooms that
 // have members here and for those that are wanted elsewhere. From here on it
 // counts as shown. has reports whether a room has members.
-func (b *board) take(has func(room string) bool) (show, tell []piece) {
+func (b *latestCache) flush(has func(room string) bool) (show, tell []roomEvent) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var touched []*topic
+	var touched []*watchedRoom
 	var scratch []byte
-	for _, s := range b.changed {
-		s.changed = false
-		s.shown, s.shownTS, s.shownValue = true, s.ts, s.value
+	for _, s := range b.localDirty {
+		s.localDirty = false
+		s.flushed, s.flushedTS, s.flushedValue = true, s.ts, s.value
 		scratch = scratch[:0]
-		for _, t := range s.machine.topics {
-			if !t.here {
+		for _, t := range s.machine.rooms {
+			if !t.local {
 				continue
 			}
 			if len(scratch) == 0 {
 				scratch = appendReading(scratch, s.machine.name, s.metric, nil, s.ts, s.value)
 			}
-			if len(t.show) == 0 {
+			if len(t.localEvent) == 0 {
 				if !has(t.room.name) {
 					continue // nobody has been let in yet
 				}
 				touched = append(touched, t)
 			}
-			t.show = appendPiece(t.show, scratch)
+			t.localEvent = appendToEvent(t.localEvent, scratch)
 		}
 	}
 	for _, t := range touched {
-		show = append(show, piece{t.room.name, append(t.show, "]}"...)})
-		t.show = nil
+		show = append(show, roomEvent{t.room.name, append(t.localEvent, "]}"...)})
+		t.localEvent = nil
 	}
 	touched = touched[:0]
-	for _, s := range b.ours {
-		s.ours = false
+	for _, s := range b.remoteDirty {
+		s.remoteDirty = false
 		scratch = appendReading(scratch[:0], s.machine.name, s.metric, nil, s.ts, s.value)
-		for _, t := range s.machine.topics {
-			if !t.elsewhere {
+		for _, t := range s.machine.rooms {
+			if !t.remote {
 				continue
 			}
-			if len(t.tell) == 0 {
+			if len(t.remoteEvent) == 0 {
 				touched = append(touched, t)
 			}
-			t.tell = appendPiece(t.tell, scratch)
+			t.remoteEvent = appendToEvent(t.remoteEvent, scratch)
 		}
 	}
 	for _, t := range touched {
-		tell = append(tell, piece{t.room.name, append(t.tell, "]}"...)})
-		t.tell = nil
+		tell = append(tell, roomEvent{t.room.name, append(t.remoteEvent, "]}"...)})
+		t.remoteEvent = nil
 	}
-	clear(b.changed)
-	clear(b.ours)
-	b.changed, b.ours = b.changed[:0], b.ours[:0]
+	clear(b.localDirty)
+	clear(b.remoteDirty)
+	b.localDirty, b.remoteDirty = b.localDirty[:0], b.remoteDirty[:0]
 	return show, tell
 }
 
 // appendPiece appends a reading to an event that is being written.
-func appendPiece(dst, reading []byte) []byte {
+func appendToEvent(dst, reading []byte) []byte {
 	if len(dst) == 0 {
 		dst = append(dst, `{"readings":[`...)
 	} else {
@@ -74,20 +74,20 @@ func appendPiece(dst, reading []byte) []byte {
 
 // snapshot writes the readings of a room as far as they have been shown, as a
 // JSON array.
-func (b *board) snapshot(dst []byte, r room) []byte {
+func (b *latestCache) appendReadings(dst []byte, r room) []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	dst = append(dst, '[')
 	begin := len(dst)
-	add := func(m *machine) {
+	add := func(m *machineEntry) {
 		for _, s := range m.series {
-			if !s.shown {
+			if !s.flushed {
 				continue
 			}
 			if len(dst) > begin {
 				dst = append(dst, ',')
 			}
-			dst = appendReading(dst, m.name, s.metric, &s.unit, s.shownTS, s.shownValue)
+			dst = appendReading(dst, m.name, s.metric, &s.unit, s.flushedTS, s.flushedValue)
 		}
 	}
 	switch r.kind {
@@ -97,7 +97,7 @@ func (b *board) snapshot(dst []byte, r room) []byte {
 		}
 	case roomAll, roomLine:
 		for _, m := range b.machines {
-			if r.kind == roomAll || m.place == r.place {
+			if r.kind == roomAll || m.placement == r.place {
 				add(m)
 			}
 		}

@@ -29,20 +29,20 @@ type Options struct {
 	// Broker joins the rooms with those of other processes; nil: alone.
 	Broker hub.Broker
 	// BrokerState, if set, hears of the broker: nil when it is connected.
-	BrokerState func(err error)
+	OnBrokerState func(err error)
 	// Keys decide what a session may do. It is needed.
 	Keys *access.Keys
 	// Ingest commits a body like that of POST /api/v1/telemetry and returns
 	// its answer; nil: telemetry is refused.
-	Ingest func(ctx context.Context, body []byte) Receipt
+	Ingest func(ctx context.Context, body []byte) IngestResult
 	// Limit, if set, is asked before each request on a session, and says why it
 	// is one too many.
-	Limit func(Caller) (refused string)
+	CheckRate func(Caller) (refused string)
 	// Limits are those of sessions.
 	Limits Limits
 	// Serving is what the sessions of clients need. A Realtime without a Loop
 	// serves none.
-	Serving Serving
+	Conn ConnOptions
 
 	// Interval is the time over which telemetry is gathered (100 ms).
 	Interval time.Duration
@@ -50,63 +50,63 @@ type Options struct {
 	MaxRooms int
 	// SeedTimeout is how long the store may take for a room's first snapshot
 	// (10 s).
-	SeedTimeout time.Duration
+	SnapshotTimeout time.Duration
 	// RepairPause is the least time between two repairs of a room (1 s).
-	RepairPause time.Duration
+	ResyncInterval time.Duration
 	// Heartbeat is how often a silent client gets a sign of life (25 s).
 	Heartbeat time.Duration
 	// Panicked is told of a panic that was contained in a goroutine of ours.
-	Panicked func(value any, stack []byte)
+	OnPanic func(value any, stack []byte)
 }
 
 // Realtime has the rooms and the sessions. It is made by New; Run moves it.
-type Realtime struct {
-	options  Options
-	serving  *Serving
-	upgrader *websocket.Upgrader
-	hub      *hub.Hub
-	board    *board
-	door     door
-	sockets  sockets
-	counts   counts
-	beat     heartbeat
+type Server struct {
+	options   Options
+	conn      *ConnOptions
+	upgrader  *websocket.Upgrader
+	hub       *hub.Hub
+	cache     *latestCache
+	admission admission
+	socketIO  socketIO
+	counters  counters
+	heartbeat heartbeat
 
 	// stage is held while rooms change: what is shown, and who sees it. It is
 	// taken before the hub's and the board's locks.
-	stage  sync.Mutex
-	rooms  map[string]*audience // that have sessions here, or soon
-	kept   kept
-	epoch  uint64 // counts the times that something was shown
-	closed bool
+	roomsMu  sync.Mutex
+	rooms    map[string]*roomState // that have sessions here, or soon
+	retained retained
+	epoch    uint64 // counts the times that something was shown
+	closed   bool
 
-	wake    chan struct{} // has one when Run has something to do
-	leaving struct {
+	wakeCh chan struct{} // has one when Run has something to do
+	ended  struct {
 		sync.Mutex
-		clients []*client
+		clients []*session
 	}
-	lost struct {
+	stale struct {
 		sync.Mutex
 		rooms map[string]bool
 		wake  chan struct{}
 	}
-	started atomic.Bool
+	running atomic.Bool
 }
 
 // audience is a room that is shown to sessions of this process.
-type audience struct {
+type roomState struct {
 	room room
 	// users are its members, and those on the way in.
-	users   int
-	seeded  bool
-	seeding *seeding // the attempt that is under way; nil without one
+	refs   int
+	loaded bool
+	load   *roomLoad // the attempt that is under way; nil without one
 	// The last snapshot, for as long as it holds.
-	frame   *hub.Frame
-	epoch   uint64
-	version uint64
+	snapshot        *hub.Frame
+	snapshotEpoch   uint64
+	snapshotVersion uint64
 }
 
 // seeding is an attempt to read from the store what a room shows.
-type seeding struct {
+type roomLoad struct {
 	done chan struct{} // closed when it has ended
 	err  error         // set by then
 }
@@ -115,58 +115,58 @@ type seeding struct {
 var errStopped = errors.New("the server is going away")
 
 // New returns a Realtime that shows nothing yet.
-func New(o Options) (*Realtime, error) {
+func New(o Options) (*Server, error) {
 	if o.Latest == nil || o.Keys == nil {
 		return nil, errors.New("realtime: Latest and Keys are needed")
 	}
-	o.fill()
-	r := &Realtime{
-		options: o, board: newBoard(o.Placement), rooms: map[string]*audience{},
-		kept: newKept(), wake: make(chan struct{}, 1),
+	o.setDefaults()
+	r := &Server{
+		options: o, cache: newLatestCache(o.Placement), rooms: map[string]*roomState{},
+		retained: newRetained(), wakeCh: make(chan struct{}, 1),
 	}
-	if o.Serving.Loop != nil {
-		if err := o.Serving.fill(); err != nil {
+	if o.Conn.Loop != nil {
+		if err := o.Conn.setDefaults(); err != nil {
 			return nil, err
 		}
-		r.serving = &o.Serving
+		r.conn = &o.Conn
 	}
-	r.lost.rooms, r.lost.wake = map[string]bool{}, make(chan struct{}, 1)
-	r.door.init(o.Limits)
-	r.beat.init(o.Heartbeat)
+	r.stale.rooms, r.stale.wake = map[string]bool{}, make(chan struct{}, 1)
+	r.admission.init(o.Limits)
+	r.heartbeat.init(o.Heartbeat)
 	r.hub = hub.New(hub.Options{
-		Broker: o.Broker, OnMessage: r.receive, OnGap: r.lose, OnInterest: r.want, OnState: o.BrokerState,
+		Broker: o.Broker, OnMessage: r.onMessage, OnGap: r.markStale, OnInterest: r.onInterest, OnState: o.OnBrokerState,
 	})
-	if r.serving != nil {
+	if r.conn != nil {
 		r.upgrader = r.newUpgrader()
-		if err := r.newSockets(); err != nil {
+		if err := r.newSocketIO(); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
 }
 
-func (o *Options) fill() {
+func (o *Options) setDefaults() {
 	set := func(d *time.Duration, otherwise time.Duration) {
 		if *d <= 0 {
 			*d = otherwise
 		}
 	}
 	set(&o.Interval, 100*time.Millisecond)
-	set(&o.SeedTimeout, 10*time.Second)
-	set(&o.RepairPause, time.Second)
+	set(&o.SnapshotTimeout, 10*time.Second)
+	set(&o.ResyncInterval, time.Second)
 	set(&o.Heartbeat, 25*time.Second)
 	if o.MaxRooms <= 0 {
 		o.MaxRooms = 100
 	}
-	if o.Panicked == nil {
-		o.Panicked = func(any, []byte) {}
+	if o.OnPanic == nil {
+		o.OnPanic = func(any, []byte) {}
 	}
 }
 
 // Run shows what changes until ctx ends, and then what has changed last. After
 // it has returned, nobody is shown anything.
-func (r *Realtime) Run(ctx context.Context) error {
-	if r.started.Swap(true) {
+func (r *Server) Run(ctx context.Context) error {
+	if r.running.Swap(true) {
 		return hub.ErrRunning
 	}
 	var wg sync.WaitGroup
@@ -174,21 +174,21 @@ func (r *Realtime) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var err error
-	wg.Go(func() { r.contain(func() { err = r.hub.Run(ctx) }) })
-	wg.Go(func() { r.contain(func() { r.repair(ctx) }) })
-	wg.Go(func() { r.contain(func() { r.beat.run(ctx) }) })
-	r.pump(ctx)
-	r.stage.Lock()
-	r.showLocked()
+	wg.Go(func() { r.guard(func() { err = r.hub.Run(ctx) }) })
+	wg.Go(func() { r.guard(func() { r.runResync(ctx) }) })
+	wg.Go(func() { r.guard(func() { r.heartbeat.run(ctx) }) })
+	r.runFlush(ctx)
+	r.roomsMu.Lock()
+	r.flushLocked()
 	r.closed = true
-	r.stage.Unlock()
+	r.roomsMu.Unlock()
 	cancel()
 	wg.Wait()
 	return err
 }
 
 // pump shows what changes, at most once per interval.
-func (r *Realtime) pump(ctx context.Context) {
+func (r *Server) runFlush(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	armed := false
@@ -197,9 +197,9 @@ func (r *Realtime) pump(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.wake:
-			r.letGo()
-			if armed || !r.board.pending() {
+		case <-r.wakeCh:
+			r.reap()
+			if armed || !r.cache.pending() {
 				continue
 			}
 			wait := r.options.Interval - time.Since(last)
@@ -212,26 +212,26 @@ func (r *Realtime) pump(ctx context.Context) {
 			armed = false
 		}
 		last = time.Now()
-		r.contain(r.show)
+		r.guard(r.flush)
 	}
 }
 
-func (r *Realtime) nudge() {
+func (r *Server) wake() {
 	select {
-	case r.wake <- struct{}{}:
+	case r.wakeCh <- struct{}{}:
 	default:
 	}
 }
 
-func (r *Realtime) show() {
-	r.stage.Lock()
-	defer r.stage.Unlock()
-	r.showLocked()
+func (r *Server) flush() {
+	r.roomsMu.Lock()
+	defer r.roomsMu.Unlock()
+	r.flushLocked()
 }
 
 // showLocked sends what has changed to the members and to other processes.
-func (r *Realtime) showLocked() {
-	show, tell := r.board.take(r.hub.Has)
+func (r *Server) flushLocked() {
+	show, tell := r.cache.flush(r.hub.Has)
 	r.epoch++
 	if r.closed {
 		return
@@ -246,44 +246,44 @@ func (r *Realtime) showLocked() {
 
 // Committed shows readings that were just committed, less those that the store
 // refused. It does not wait, and keeps nothing of readings.
-func (r *Realtime) Committed(readings []factory.Reading, refused []factory.Rejection) {
-	if r.board.commit(readings, refused) {
-		r.nudge()
+func (r *Server) PublishReadings(readings []factory.Reading, refused []factory.Rejection) {
+	if r.cache.applyCommitted(readings, refused) {
+		r.wake()
 	}
 }
 
 // Forget drops a machine that was deleted, and Moved finds anew which line's
 // room shows it.
-func (r *Realtime) Forget(machine string) {
+func (r *Server) RemoveMachine(machine string) {
 	rooms := r.roomsOf(machine)
-	r.stage.Lock()
-	r.board.forget(machine)
-	r.kept.forget(machine)
-	r.stage.Unlock()
+	r.roomsMu.Lock()
+	r.cache.remove(machine)
+	r.retained.removeMachine(machine)
+	r.roomsMu.Unlock()
 	for _, room := range rooms {
-		r.lose(room)
+		r.markStale(room)
 	}
 }
 
 // Moved is to be called after a machine's placement has changed from before.
-func (r *Realtime) Moved(machine string, before factory.Placement) {
-	r.board.moved(machine)
+func (r *Server) MoveMachine(machine string, before factory.Placement) {
+	r.cache.relocate(machine)
 	for _, room := range append(r.roomsOf(machine), lineRoom(before)) {
 		if room != roomAll {
-			r.lose(room)
+			r.markStale(room)
 		}
 	}
 }
 
 // receive takes what another process has told of a room.
-func (r *Realtime) receive(name, event string, data []byte) {
+func (r *Server) onMessage(name, event string, data []byte) {
 	if event == eventTelemetry {
-		if readings, err := decodeReadings(data); err == nil && r.board.hear(readings) {
-			r.nudge()
+		if readings, err := decodeReadings(data); err == nil && r.cache.applyRemote(readings) {
+			r.wake()
 		}
 		return
 	}
-	payload, keep := decodeKept(event, data)
+	payload, keep := decodeRetained(event, data)
 	if keep == nil {
 		return
 	}
@@ -291,25 +291,25 @@ func (r *Realtime) receive(name, event string, data []byte) {
 	if err != nil {
 		return
 	}
-	r.stage.Lock()
-	defer r.stage.Unlock()
-	keep(&r.kept)
-	r.kept.version++
+	r.roomsMu.Lock()
+	defer r.roomsMu.Unlock()
+	keep(&r.retained)
+	r.retained.version++
 	if !r.closed {
 		r.hub.Emit(name, event, clean, false)
 	}
 }
 
 // want notes that another process wants a room, or not any more.
-func (r *Realtime) want(name string, yes bool) {
+func (r *Server) onInterest(name string, yes bool) {
 	room, err := parseRoom(name)
 	if err != nil || room.kind == roomAlarms {
 		return
 	}
 	if yes {
-		r.board.open(room, false)
+		r.cache.watch(room, false)
 	} else {
-		r.board.close(room, false)
+		r.cache.unwatch(room, false)
 	}
 }
 
@@ -337,22 +337,22 @@ func decodeReadings(data []byte) ([]factory.Reading, error) {
 
 // decodeKept reads the data of another event and returns how to keep it; nil
 // for one that is not known.
-func decodeKept(event string, data []byte) (payload any, keep func(*kept)) {
+func decodeRetained(event string, data []byte) (payload any, keep func(*retained)) {
 	switch event {
 	case eventState:
 		var s State
 		if json.Unmarshal(data, &s) == nil && s.Machine != "" {
-			return s, func(k *kept) { k.states[s.Machine] = s }
+			return s, func(k *retained) { k.states[s.Machine] = s }
 		}
 	case eventAlarm:
 		var a Alarm
 		if json.Unmarshal(data, &a) == nil && a.ID != "" {
-			return a, func(k *kept) { k.alarm(a) }
+			return a, func(k *retained) { k.setAlarm(a) }
 		}
 	case eventOEE:
 		var o OEE
 		if json.Unmarshal(data, &o) == nil && o.Machine+o.Line != "" {
-			return o, func(k *kept) { k.oee[o.Line+"\x00"+o.Machine] = o }
+			return o, func(k *retained) { k.oee[o.Line+"\x00"+o.Machine] = o }
 		}
 	}
 	return nil, nil

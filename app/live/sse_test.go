@@ -85,7 +85,7 @@ func TestServerSentEvents(t *testing.T) {
 	_ = conn.Close()
 	eventually(t, "the end of the session", func() bool {
 		of := s.show.Stats()
-		topics, _ := s.show.Watched()
+		topics, _ := s.show.WatchedRooms()
 		return of.Sessions["sse"] == 0 && of.Subscriptions == 0 && topics == 0
 	})
 }
@@ -105,7 +105,7 @@ func TestServerSentEventsRefused(t *testing.T) {
 	if resp, _, _ := s.stream("GET", "all"); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("a second session = %d", resp.StatusCode)
 	}
-	if topics, _ := s.show.Watched(); topics != 1 {
+	if topics, _ := s.show.WatchedRooms(); topics != 1 {
 		t.Errorf("%d rooms are watched", topics)
 	}
 }
@@ -137,7 +137,7 @@ func FuzzHear(f *testing.F) {
 		p := start(t, nil)
 		s := p.screen()
 		s.subscribe("all")
-		p.show.Hear("all", name, data)
+		p.show.ReceiveFromPeer("all", name, data)
 		s.subscribe("alarms", "all")
 		p.end()
 	})

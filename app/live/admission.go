@@ -18,14 +18,14 @@ type Limits struct {
 
 // The reasons for which a session is refused, as metrics show them.
 const (
-	overRate     = "rate"
-	overTotal    = "process"
-	overAddress  = "address"
-	overKey      = "key"
-	whileLeaving = "draining"
+	refusedRate     = "rate"
+	refusedProcess  = "process"
+	refusedAddress  = "address"
+	refusedKey      = "key"
+	refusedDraining = "draining"
 )
 
-var refusalReasons = []string{overRate, overTotal, overAddress, overKey, whileLeaving}
+var refusalReasons = []string{refusedRate, refusedProcess, refusedAddress, refusedKey, refusedDraining}
 
 // Refusal says why there is no session for now.
 type Refusal struct {
@@ -41,42 +41,42 @@ type Refusal struct {
 func (r *Refusal) Error() string { return r.detail }
 
 var refusals = map[string]*Refusal{
-	overRate:     {Busy: true, RetryAfter: 1, reason: overRate, detail: "too many sessions begin at once"},
-	overTotal:    {Busy: true, RetryAfter: 5, reason: overTotal, detail: "too many sessions"},
-	overAddress:  {RetryAfter: 5, reason: overAddress, detail: "too many sessions from this address"},
-	overKey:      {RetryAfter: 5, reason: overKey, detail: "too many sessions with this key"},
-	whileLeaving: {Busy: true, RetryAfter: 1, reason: whileLeaving, detail: "the server is going away"},
+	refusedRate:     {Busy: true, RetryAfter: 1, reason: refusedRate, detail: "too many sessions begin at once"},
+	refusedProcess:  {Busy: true, RetryAfter: 5, reason: refusedProcess, detail: "too many sessions"},
+	refusedAddress:  {RetryAfter: 5, reason: refusedAddress, detail: "too many sessions from this address"},
+	refusedKey:      {RetryAfter: 5, reason: refusedKey, detail: "too many sessions with this key"},
+	refusedDraining: {Busy: true, RetryAfter: 1, reason: refusedDraining, detail: "the server is going away"},
 }
 
 // door lets sessions in.
-type door struct {
-	limits  Limits
-	refused map[string]*atomic.Uint64 // by reason; the map does not change
+type admission struct {
+	limits       Limits
+	refusedTotal map[string]*atomic.Uint64 // by reason; the map does not change
 
 	mu        sync.Mutex
-	total     int
+	sessions  int
 	byAddress map[netip.Addr]int
 	byKey     map[string]int
 	tokens    float64
 	filled    time.Time
 }
 
-func (d *door) init(l Limits) {
+func (d *admission) init(l Limits) {
 	d.limits, d.tokens, d.filled = l, float64(l.UpgradeRate), time.Now()
 	d.byAddress, d.byKey = map[netip.Addr]int{}, map[string]int{}
-	d.refused = map[string]*atomic.Uint64{}
+	d.refusedTotal = map[string]*atomic.Uint64{}
 	for _, reason := range refusalReasons {
-		d.refused[reason] = new(atomic.Uint64)
+		d.refusedTotal[reason] = new(atomic.Uint64)
 	}
 }
 
-func (d *door) refuse(reason string) *Refusal {
-	d.refused[reason].Add(1)
+func (d *admission) refuse(reason string) *Refusal {
+	d.refusedTotal[reason].Add(1)
 	return refusals[reason]
 }
 
 // knock counts the beginning of a session, or refuses it.
-func (d *door) knock() *Refusal {
+func (d *admission) allowUpgrade() *Refusal {
 	if d.limits.UpgradeRate <= 0 {
 		return nil
 	}
@@ -87,59 +87,59 @@ func (d *door) knock() *Refusal {
 	d.tokens = min(rate, d.tokens+rate*now.Sub(d.filled).Seconds())
 	d.filled = now
 	if d.tokens < 1 {
-		return d.refuse(overRate)
+		return d.refuse(refusedRate)
 	}
 	d.tokens--
 	return nil
 }
 
 // ticket is a session's place. It is given back once by release.
-type ticket struct {
-	door    *door
-	address netip.Addr
-	key     string
-	once    sync.Once
+type lease struct {
+	admission *admission
+	address   netip.Addr
+	key       string
+	once      sync.Once
 }
 
 // peek says whether there is a place for a session; it takes none. What is let
 // in by it may find the place gone.
-func (d *door) peek(address netip.Addr, key string) *Refusal {
+func (d *admission) checkCapacity(address netip.Addr, key string) *Refusal {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.fullLocked(plain(address), key)
+	return d.checkCapacityLocked(canonicalAddr(address), key)
 }
 
 // enter takes a place for a session that has begun.
-func (d *door) enter(address netip.Addr, key string) (*ticket, *Refusal) {
-	address = plain(address)
+func (d *admission) acquire(address netip.Addr, key string) (*lease, *Refusal) {
+	address = canonicalAddr(address)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if refusal := d.fullLocked(address, key); refusal != nil {
+	if refusal := d.checkCapacityLocked(address, key); refusal != nil {
 		return nil, refusal
 	}
-	d.total++
+	d.sessions++
 	d.byAddress[address]++
 	if key != "" {
 		d.byKey[key]++
 	}
-	return &ticket{door: d, address: address, key: key}, nil
+	return &lease{admission: d, address: address, key: key}, nil
 }
 
-func (d *door) fullLocked(address netip.Addr, key string) *Refusal {
+func (d *admission) checkCapacityLocked(address netip.Addr, key string) *Refusal {
 	switch l := d.limits; {
-	case l.Sockets > 0 && d.total >= l.Sockets:
-		return d.refuse(overTotal)
+	case l.Sockets > 0 && d.sessions >= l.Sockets:
+		return d.refuse(refusedProcess)
 	case l.PerAddress > 0 && d.byAddress[address] >= l.PerAddress:
-		return d.refuse(overAddress)
+		return d.refuse(refusedAddress)
 	case key != "" && l.PerKey > 0 && d.byKey[key] >= l.PerKey:
-		return d.refuse(overKey)
+		return d.refuse(refusedKey)
 	}
 	return nil
 }
 
-func plain(address netip.Addr) netip.Addr { return address.WithZone("").Unmap() }
+func canonicalAddr(address netip.Addr) netip.Addr { return address.WithZone("").Unmap() }
 
-func (d *door) leaveKey(key string) {
+func (d *admission) releaseKeyLocked(key string) {
 	if key == "" {
 		return
 	}
@@ -148,15 +148,15 @@ func (d *door) leaveKey(key string) {
 	}
 }
 
-func (t *ticket) release() {
+func (t *lease) release() {
 	t.once.Do(func() {
-		d := t.door
+		d := t.admission
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.total--
+		d.sessions--
 		if d.byAddress[t.address]--; d.byAddress[t.address] <= 0 {
 			delete(d.byAddress, t.address)
 		}
-		d.leaveKey(t.key)
+		d.releaseKeyLocked(t.key)
 	})
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // Receipt is what became of readings that a session has sent.
-type Receipt struct {
+type IngestResult struct {
 	Accepted, Rejected int
 	// Errors is a JSON array of what was refused, with pointers; nil is none.
 	Errors json.RawMessage
@@ -18,7 +18,7 @@ type Receipt struct {
 }
 
 // appendTo writes the members of the answer's JSON object that follow "ok".
-func (r Receipt) appendTo(dst []byte) []byte {
+func (r IngestResult) appendMembers(dst []byte) []byte {
 	if fault := r.fault(); fault != nil {
 		text, _ := json.Marshal(fault) // strings only
 		dst = append(append(dst, `,"error":`...), text...)
@@ -38,7 +38,7 @@ func (r Receipt) appendTo(dst []byte) []byte {
 }
 
 // fault is what the client is told where nothing was taken; nil otherwise.
-func (r Receipt) fault() *Fault {
+func (r IngestResult) fault() *Fault {
 	if r.Err == nil {
 		return nil
 	}

@@ -157,7 +157,7 @@ func TestSubscribingIsChecked(t *testing.T) {
 			t.Errorf("%s: %+v, events %q, want %s about %q and nothing else", name, fault, s.events(), tt.kind, tt.room)
 		}
 	}
-	if topics, _ := p.show.Watched(); topics != 0 {
+	if topics, _ := p.show.WatchedRooms(); topics != 0 {
 		t.Errorf("%d rooms are watched for nobody", topics)
 	}
 	s := p.screen(reader)
@@ -186,16 +186,16 @@ func TestNothingIsKeptForNobody(t *testing.T) {
 	if a.value("m v") != "1=1" {
 		t.Error("a frame after unsubscribe")
 	}
-	a.Leave()
-	b.Leave()
+	a.End()
+	b.End()
 	eventually(t, "the end", func() bool {
-		topics, machines := p.show.Watched()
+		topics, machines := p.show.WatchedRooms()
 		return topics == 0 && machines == 0 && p.show.Stats().Rooms == 0 && p.show.Stats().Subscriptions == 0
 	})
 	if fault := a.Subscribe(context.Background(), func() {}, "all"); fault != nil {
 		t.Fatal(fault)
 	}
-	if topics, _ := p.show.Watched(); topics != 0 {
+	if topics, _ := p.show.WatchedRooms(); topics != 0 {
 		t.Error("a session that has gone watches a room")
 	}
 }
@@ -209,18 +209,18 @@ func TestCommittedCostsNothingWhileNobodyLooks(t *testing.T) {
 	for i := range readings {
 		readings[i] = factory.Reading{Machine: fmt.Sprint("m", i%10), Metric: fmt.Sprint("v", i/10), ObservedAt: base, Value: 1}
 	}
-	if n := testing.AllocsPerRun(100, func() { show.Committed(readings, nil) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { show.PublishReadings(readings, nil) }); n != 0 {
 		t.Errorf("%v allocations for nobody", n)
 	}
 	s := &screen{t: t, values: map[string]string{}, last: map[string]uint64{}}
-	s.Client = show.NewClient(s, access.Principal{})
+	s.Session = show.NewSession(s, access.Principal{})
 	s.subscribe("machine:m3")
-	show.Committed(readings, nil)
+	show.PublishReadings(readings, nil)
 	if n := testing.AllocsPerRun(100, func() {
 		for i := range readings {
 			readings[i].ObservedAt++
 		}
-		show.Committed(readings, nil)
+		show.PublishReadings(readings, nil)
 	}); n != 0 {
 		t.Errorf("%v allocations for series that are known", n)
 	}
@@ -251,7 +251,7 @@ func TestNoSnapshotWithoutAStore(t *testing.T) {
 	if fault == nil || fault.Kind != "unavailable" || fault.Room != "all" || strings.Contains(fault.Detail, "disk") {
 		t.Errorf("fault = %+v", fault)
 	}
-	if topics, _ := p.show.Watched(); topics != 0 || len(s.events()) != 0 {
+	if topics, _ := p.show.WatchedRooms(); topics != 0 || len(s.events()) != 0 {
 		t.Errorf("%d rooms are watched, events %q", topics, s.events())
 	}
 	f.mu.Lock()
@@ -278,7 +278,7 @@ func (h hung) Latest(ctx context.Context, _ factory.LatestQuery) (factory.Latest
 func TestStoreThatHangs(t *testing.T) {
 	t.Parallel()
 	memory := memory.New(memory.Options{AutoRegister: true})
-	p := startOn(t, hung{Store: memory}, func(o *live.Options) { o.SeedTimeout = 300 * time.Millisecond })
+	p := startOn(t, hung{Store: memory}, func(o *live.Options) { o.SnapshotTimeout = 300 * time.Millisecond })
 	begin := time.Now()
 	var wg sync.WaitGroup
 	for range 100 {
@@ -292,7 +292,7 @@ func TestStoreThatHangs(t *testing.T) {
 	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("100 who wait took %v", took)
 	}
-	if topics, _ := p.show.Watched(); topics != 0 {
+	if topics, _ := p.show.WatchedRooms(); topics != 0 {
 		t.Errorf("%d rooms are watched for nobody", topics)
 	}
 }
@@ -310,7 +310,7 @@ func TestStoreThatPanics(t *testing.T) {
 			p.screen().Subscribe(context.Background(), func() {}, "alarms", "all")
 		}()
 	}
-	if topics, _ := p.show.Watched(); topics != 0 {
+	if topics, _ := p.show.WatchedRooms(); topics != 0 {
 		t.Errorf("%d rooms are watched for nobody", topics)
 	}
 	p.screen().subscribe("alarms")
@@ -367,7 +367,7 @@ func TestScreensAgreeWithTheStore(t *testing.T) {
 			for range 20 {
 				s := p.screen()
 				s.subscribe(rooms[rand.N(len(rooms))])
-				s.Leave()
+				s.End()
 			}
 			screens[i] = p.screen()
 			screens[i].subscribe("all", rooms[rand.N(len(rooms))])
@@ -482,7 +482,7 @@ func BenchmarkCommitted(b *testing.B) {
 				b.Fatal(err)
 			}
 			if rooms != nil {
-				c := show.NewClient(&nothing{}, access.Principal{})
+				c := show.NewSession(&nothing{}, access.Principal{})
 				if fault := c.Subscribe(context.Background(), func() {}, rooms...); fault != nil {
 					b.Fatal(fault)
 				}
@@ -498,7 +498,7 @@ func BenchmarkCommitted(b *testing.B) {
 				for i := range readings {
 					readings[i].ObservedAt = ts
 				}
-				show.Committed(readings, nil)
+				show.PublishReadings(readings, nil)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/reading")
 		})

@@ -13,15 +13,15 @@ import (
 )
 
 // client is what the transports have in common: a session with its rooms.
-type client struct {
-	r      *Realtime
-	member hub.Member
-	who    access.Principal
-	ticket *ticket // nil before it has a place
+type session struct {
+	srv       *Server
+	member    hub.Member
+	principal access.Principal
+	lease     *lease // nil before it has a place
 
-	mu    sync.Mutex
-	rooms map[string]struct{} // nil until there is one
-	gone  bool
+	mu     sync.Mutex
+	rooms  map[string]struct{} // nil until there is one
+	closed bool
 }
 
 // Fault is what a client is told about a request that failed.
@@ -65,17 +65,17 @@ func detailOf(err error) string {
 }
 
 // may reports whether the session's key allows an action.
-func (c *client) may(a access.Action) *Fault {
-	if c.r.options.Keys.Unrestricted() || c.who.Role.Allows(a) {
+func (c *session) authorize(a access.Action) *Fault {
+	if c.srv.options.Keys.Unrestricted() || c.principal.Role.Allows(a) {
 		return nil
 	}
-	return &Fault{Kind: kindForbidden, Detail: "key " + c.who.Name + " has the role " + c.who.Role.String() + ", which may not " + a.String()}
+	return &Fault{Kind: kindForbidden, Detail: "key " + c.principal.Name + " has the role " + c.principal.Role.String() + ", which may not " + a.String()}
 }
 
 // limit refuses a request where too many come.
-func (c *client) limit() *Fault {
-	if limit := c.r.options.Limit; limit != nil {
-		if detail := limit(Caller{Addr: c.ticket.address, Who: c.who}); detail != "" {
+func (c *session) checkRate() *Fault {
+	if limit := c.srv.options.CheckRate; limit != nil {
+		if detail := limit(Caller{Addr: c.lease.address, Principal: c.principal}); detail != "" {
 			return &Fault{Kind: kindOverloaded, Detail: detail}
 		}
 	}
@@ -84,22 +84,22 @@ func (c *client) limit() *Fault {
 
 // subscribe joins rooms, all or none: one bad name refuses the request. ok is
 // called once it is sure to succeed, before the first snapshot.
-func (c *client) subscribe(ctx context.Context, names []string, ok func()) *Fault {
-	if fault := c.may(access.Read); fault != nil {
+func (c *session) subscribe(ctx context.Context, names []string, ok func()) *Fault {
+	if fault := c.authorize(access.Read); fault != nil {
 		return fault
 	}
-	rooms, fault := c.check(names)
+	rooms, fault := c.parseRooms(names)
 	if fault != nil {
 		return fault
 	}
 	entered := 0
 	defer func() { // after a panic, too
 		for _, room := range rooms[:entered] {
-			c.r.exit(room.name)
+			c.srv.releaseRoom(room.name)
 		}
 	}()
 	for _, room := range rooms {
-		if err := c.r.enter(ctx, room); err != nil {
+		if err := c.srv.acquireRoom(ctx, room); err != nil {
 			fault := faultOf(err)
 			fault.Room = room.name
 			return fault
@@ -109,13 +109,13 @@ func (c *client) subscribe(ctx context.Context, names []string, ok func()) *Faul
 	ok()
 	entered = 0 // from here on the places are the session's
 	for _, room := range rooms {
-		c.add(room.name)
+		c.joinRoom(room.name)
 	}
 	return nil
 }
 
 // check takes the names of rooms apart and holds them against the limit.
-func (c *client) check(names []string) ([]room, *Fault) {
+func (c *session) parseRooms(names []string) ([]room, *Fault) {
 	if len(names) == 0 {
 		return nil, &Fault{Kind: kindInvalid, Detail: "rooms is empty"}
 	}
@@ -139,19 +139,19 @@ func (c *client) check(names []string) ([]room, *Fault) {
 			total++
 		}
 	}
-	if most := c.r.options.MaxRooms; total > most {
+	if most := c.srv.options.MaxRooms; total > most {
 		return nil, &Fault{Kind: kindInvalid, Detail: fmt.Sprintf("a session may have %d rooms, these would make it %d", most, total)}
 	}
 	return rooms, nil
 }
 
 // add joins a room that was entered.
-func (c *client) add(name string) {
+func (c *session) joinRoom(name string) {
 	c.mu.Lock()
 	_, has := c.rooms[name]
-	if c.gone {
+	if c.closed {
 		c.mu.Unlock()
-		c.r.exit(name)
+		c.srv.releaseRoom(name)
 		return
 	}
 	if c.rooms == nil {
@@ -160,20 +160,20 @@ func (c *client) add(name string) {
 	c.rooms[name] = struct{}{}
 	c.mu.Unlock()
 
-	c.r.join(c.member, name)
+	c.srv.subscribe(c.member, name)
 	if has {
-		c.r.exit(name) // it counts once
+		c.srv.releaseRoom(name) // it counts once
 	}
 	c.mu.Lock()
-	gone := c.gone
+	gone := c.closed
 	c.mu.Unlock()
 	if gone { // since then; it may have left the room before it joined
-		c.r.hub.Leave(name, c.member)
+		c.srv.hub.Leave(name, c.member)
 	}
 }
 
 // unsubscribe leaves rooms. One that it is not in is left already.
-func (c *client) unsubscribe(names []string) *Fault {
+func (c *session) unsubscribe(names []string) *Fault {
 	for _, name := range names {
 		if _, err := parseRoom(name); err != nil {
 			return &Fault{Kind: kindInvalid, Detail: detailOf(err), Room: clip(name)}
@@ -185,35 +185,35 @@ func (c *client) unsubscribe(names []string) *Fault {
 		delete(c.rooms, name)
 		c.mu.Unlock()
 		if has {
-			c.r.hub.Leave(name, c.member)
-			c.r.exit(name)
+			c.srv.hub.Leave(name, c.member)
+			c.srv.releaseRoom(name)
 		}
 	}
 	return nil
 }
 
 // leave has the session's rooms left soon. It may be called with any lock held.
-func (c *client) leave() {
-	c.r.leaving.Lock()
-	c.r.leaving.clients = append(c.r.leaving.clients, c)
-	c.r.leaving.Unlock()
-	c.r.nudge()
+func (c *session) end() {
+	c.srv.ended.Lock()
+	c.srv.ended.clients = append(c.srv.ended.clients, c)
+	c.srv.ended.Unlock()
+	c.srv.wake()
 }
 
 // letGo takes sessions that have ended out of their rooms.
-func (r *Realtime) letGo() {
-	r.leaving.Lock()
-	clients := r.leaving.clients
-	r.leaving.clients = nil
-	r.leaving.Unlock()
+func (r *Server) reap() {
+	r.ended.Lock()
+	clients := r.ended.clients
+	r.ended.clients = nil
+	r.ended.Unlock()
 	for _, c := range clients {
 		c.mu.Lock()
 		rooms := c.rooms
-		c.rooms, c.gone = nil, true
+		c.rooms, c.closed = nil, true
 		c.mu.Unlock()
 		for name := range rooms {
 			r.hub.Leave(name, c.member)
-			r.exit(name)
+			r.releaseRoom(name)
 		}
 	}
 }

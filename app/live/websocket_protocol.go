@@ -10,9 +10,9 @@ import (
 
 // The forms of a frame.
 const (
-	formWebSocket hub.Format = iota
-	formSocketIO
-	formEvents
+	formatWebSocket hub.Format = iota
+	formatSocketIO
+	formatSSE
 )
 
 // request is a message from a client of the plain WebSocket.
@@ -38,7 +38,7 @@ const (
 )
 
 // maxID bounds what comes back.
-const maxID = 64
+const maxIDBytes = 64
 
 // parseRequest reads a message. The ID is nil, or a JSON string or number, even
 // if there is a fault.
@@ -53,7 +53,7 @@ func parseRequest(text []byte) (request, *Fault) {
 	}
 	id := validID(q.ID)
 	if id == nil && len(q.ID) > 0 && !bytes.Equal(q.ID, []byte("null")) {
-		return request{}, &Fault{Kind: kindInvalid, Detail: "id must be a number or a string of at most " + strconv.Itoa(maxID) + " bytes"}
+		return request{}, &Fault{Kind: kindInvalid, Detail: "id must be a number or a string of at most " + strconv.Itoa(maxIDBytes) + " bytes"}
 	}
 	q.ID = id
 	return q, nil
@@ -61,14 +61,14 @@ func parseRequest(text []byte) (request, *Fault) {
 
 // validID returns an id that can be sent back, else nil.
 func validID(id json.RawMessage) json.RawMessage {
-	if len(id) == 0 || len(id) > maxID || id[0] != '"' && id[0] != '-' && (id[0] < '0' || id[0] > '9') {
+	if len(id) == 0 || len(id) > maxIDBytes || id[0] != '"' && id[0] != '-' && (id[0] < '0' || id[0] > '9') {
 		return nil
 	}
 	return id
 }
 
 // body is the telemetry of a request, nil for none.
-func (q *request) body() []byte {
+func (q *request) telemetry() []byte {
 	if len(q.Data) > 0 {
 		return q.Data
 	}
@@ -93,7 +93,7 @@ func (q *request) body() []byte {
 }
 
 // appendAnswer begins an answer, up to the member "ok".
-func appendAnswer(dst []byte, id json.RawMessage, ok bool) []byte {
+func appendResponse(dst []byte, id json.RawMessage, ok bool) []byte {
 	dst = append(dst, '{')
 	if len(id) > 0 {
 		dst = append(append(append(dst, `"id":`...), id...), ',')
@@ -102,14 +102,14 @@ func appendAnswer(dst []byte, id json.RawMessage, ok bool) []byte {
 }
 
 // answerFault is the answer to a request that failed.
-func answerFault(id json.RawMessage, f *Fault) []byte {
+func errorResponse(id json.RawMessage, f *Fault) []byte {
 	text, _ := json.Marshal(f) // strings only
-	return append(append(append(appendAnswer(nil, id, false), `,"error":`...), text...), '}')
+	return append(append(append(appendResponse(nil, id, false), `,"error":`...), text...), '}')
 }
 
 // appendEvent writes a frame as the plain WebSocket and Server-Sent Events have
 // it.
-func appendEvent(dst []byte, f *hub.Frame) []byte {
+func appendFrame(dst []byte, f *hub.Frame) []byte {
 	dst = append(dst, `{"event":`...)
 	dst = appendString(dst, f.Event)
 	dst = append(dst, `,"room":`...)
