@@ -139,7 +139,7 @@ func (s *sseSession) Deliver(f *hub.Frame) {
 
 // sent is that of a webSocket.
 func (s *sseSession) checkSlow(err error) {
-	if errors.Is(err, eventloop.ErrSlow) && !s.slow.Swap(true) {
+	if errors.Is(err, eventloop.ErrSlowClient) && !s.slow.Swap(true) {
 		s.srv.counters.slow[indexSSE].Add(1)
 		s.end()
 	}

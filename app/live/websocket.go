@@ -74,7 +74,7 @@ func (s *webSocketSession) Deliver(f *hub.Frame) {
 // may take its time to go; the rooms don't wait for that. Any other error is
 // followed by Closed, too.
 func (s *webSocketSession) checkSlow(err error) {
-	if errors.Is(err, eventloop.ErrSlow) && !s.slow.Swap(true) {
+	if errors.Is(err, eventloop.ErrSlowClient) && !s.slow.Swap(true) {
 		s.srv.counters.slow[indexWebSocket].Add(1)
 		s.end()
 	}

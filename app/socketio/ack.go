@@ -117,7 +117,7 @@ func (s *Socket) EmitAck(timeout time.Duration, answer func(Args, error), event 
 	}
 	later := func(a Args, err error) {
 		if t != nil {
-			s.client.session.Loop().Stop(t)
+			s.client.session.Loop().StopTimer(t)
 		}
 		a = a.Clone()
 		s.enqueue(job{run: func() { answer(a, err) }})
@@ -130,7 +130,7 @@ func (s *Socket) EmitAck(timeout time.Duration, answer func(Args, error), event 
 		return err
 	}
 	if t != nil {
-		s.client.session.Loop().After(t, timeout, func() {
+		s.client.session.Loop().SetTimer(t, timeout, func() {
 			if answer := s.unregisterAck(id); answer != nil {
 				answer(Args{}, ErrTimeout)
 			}

@@ -235,7 +235,7 @@ func (c *client) stopConnectTimeout() {
 	c.connectTimer = nil
 	c.mu.Unlock()
 	if t != nil {
-		c.session.Loop().Stop(t)
+		c.session.Loop().StopTimer(t)
 	}
 }
 
@@ -280,7 +280,7 @@ func (c *client) Closed(reason Reason) {
 	c.connectTimer = nil
 	c.mu.Unlock()
 	if t != nil {
-		c.session.Loop().Stop(t)
+		c.session.Loop().StopTimer(t)
 	}
 	c.disconnectAll(reason)
 	c.server.sessionClosed(c)

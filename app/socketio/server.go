@@ -233,7 +233,7 @@ func (s *Server) openSession(session *engineio.Session) *client {
 	s.clientCount++
 	s.mu.Unlock()
 	allowed := s.options.ConnectTimeout
-	session.Loop().After(c.connectTimer, allowed+min(allowed/4, time.Second), c.connectTimedOut)
+	session.Loop().SetTimer(c.connectTimer, allowed+min(allowed/4, time.Second), c.connectTimedOut)
 	return c
 }
 

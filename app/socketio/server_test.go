@@ -105,7 +105,7 @@ func TestRunAndCloseInEitherOrder(t *testing.T) {
 		s := newServer()
 		ctx, stop := context.WithCancel(t.Context())
 		ran := make(chan struct{})
-		s.EngineOptions().Loop.After(new(eventloop.Timer), time.Millisecond, func() { close(ran) })
+		s.EngineOptions().Loop.SetTimer(new(eventloop.Timer), time.Millisecond, func() { close(ran) })
 		ended := make(chan error, 1)
 		go func() { ended <- s.Run(ctx) }()
 		receive(t, ran)

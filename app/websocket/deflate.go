@@ -14,17 +14,17 @@ import (
 // 7.2.1), and an end that tells the reader that no more comes.
 var deflateTail = []byte{0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff}
 
-var errTooBig = errors.New("message too big")
+var errMessageTooBig = errors.New("message too big")
 
-var packers = sync.Pool{New: func() any {
+var deflaters = sync.Pool{New: func() any {
 	w, _ := flate.NewWriter(nil, flate.BestSpeed) // fails for bad levels only
 	return w
 }}
 
 // pack compresses the payload of a message.
-func pack(payload []byte) []byte {
-	w := packers.Get().(*flate.Writer)
-	defer packers.Put(w)
+func deflate(payload []byte) []byte {
+	w := deflaters.Get().(*flate.Writer)
+	defer deflaters.Put(w)
 	var out bytes.Buffer
 	w.Reset(&out)
 	_, _ = w.Write(payload) // a buffer takes everything
@@ -32,19 +32,19 @@ func pack(payload []byte) []byte {
 	return bytes.TrimSuffix(out.Bytes(), deflateTail[:4])
 }
 
-var unpackers = sync.Pool{New: func() any { return flate.NewReader(nil) }}
+var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
 
 // unpack decompresses a message of limit bytes at most.
-func unpack(packed []byte, limit int) ([]byte, error) {
-	r := unpackers.Get().(io.ReadCloser)
-	defer unpackers.Put(r)
+func inflate(packed []byte, limit int) ([]byte, error) {
+	r := inflaters.Get().(io.ReadCloser)
+	defer inflaters.Put(r)
 	in := io.MultiReader(bytes.NewReader(packed), bytes.NewReader(deflateTail))
 	if err := r.(flate.Resetter).Reset(in, nil); err != nil {
 		return nil, err
 	}
 	out, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	if err == nil && len(out) > limit {
-		err = errTooBig
+		err = errMessageTooBig
 	}
 	return out, err
 }
@@ -52,17 +52,17 @@ func unpack(packed []byte, limit int) ([]byte, error) {
 // acceptable reports whether one of the offers in a Sec-WebSocket-Extensions
 // header is one that we can agree to: permessage-deflate without parameters
 // that would have us compress within a smaller window (RFC 7692, section 7.1).
-func acceptable(header string) bool {
+func acceptsDeflate(header string) bool {
 	for offer := range strings.SplitSeq(header, ",") {
 		name, rest, _ := strings.Cut(offer, ";")
-		if strings.TrimSpace(name) == "permessage-deflate" && acceptableParameters(rest) {
+		if strings.TrimSpace(name) == "permessage-deflate" && validDeflateParameters(rest) {
 			return true
 		}
 	}
 	return false
 }
 
-func acceptableParameters(list string) bool {
+func validDeflateParameters(list string) bool {
 	seen := map[string]bool{}
 	for parameter := range strings.SplitSeq(list, ";") {
 		name, value, has := strings.Cut(strings.TrimSpace(parameter), "=")
@@ -74,7 +74,7 @@ func acceptableParameters(list string) bool {
 		case seen[name]:
 			return false
 		case (name == "server_no_context_takeover" || name == "client_no_context_takeover") && !has:
-		case name == "client_max_window_bits" && (!has || windowBits(value)):
+		case name == "client_max_window_bits" && (!has || validWindowBits(value)):
 		case name == "server_max_window_bits" && value == "15":
 		default:
 			return false
@@ -84,7 +84,7 @@ func acceptableParameters(list string) bool {
 	return true
 }
 
-func windowBits(s string) bool {
+func validWindowBits(s string) bool {
 	switch s {
 	case "8", "9", "10", "11", "12", "13", "14", "15":
 		return true

@@ -15,7 +15,7 @@ import (
 
 // deflated is a message's payload as a client compresses it (RFC 7692, section
 // 7.2.1), flushed every so many bytes: into several blocks, that is.
-func deflated(payload string, flushEvery, level int) []byte {
+func compress(payload string, flushEvery, level int) []byte {
 	var b bytes.Buffer
 	w, _ := flate.NewWriter(&b, level)
 	for i := 0; i < len(payload); i += flushEvery {
@@ -29,7 +29,7 @@ func deflated(payload string, flushEvery, level int) []byte {
 }
 
 // inflated undoes what the server did to a frame's payload, if it did.
-func inflated(t *testing.T, first byte, payload []byte) string {
+func decompress(t *testing.T, first byte, payload []byte) string {
 	t.Helper()
 	if first&0x40 == 0 {
 		return string(payload)
@@ -42,7 +42,7 @@ func inflated(t *testing.T, first byte, payload []byte) string {
 	return string(b)
 }
 
-func dialPacked(t *testing.T, addr, offer string) *peer {
+func dialDeflate(t *testing.T, addr, offer string) *testClient {
 	t.Helper()
 	p, resp := handshake(t, addr, "Sec-WebSocket-Extensions: "+offer)
 	if agreed := resp.Header.Get("Sec-WebSocket-Extensions"); !strings.Contains(agreed, "permessage-deflate") ||
@@ -57,7 +57,7 @@ func dialPacked(t *testing.T, addr, offer string) *peer {
 // ping.
 func TestPackedMessages(t *testing.T) {
 	t.Parallel()
-	s := serve(t, &websocket.Upgrader{Deflate: true}, echoing(nil))
+	s := startServer(t, &websocket.Upgrader{Deflate: true}, newEcho(nil))
 	random := rand.New(rand.NewPCG(1, 2))
 	noise := make([]byte, 131072)
 	for i := range noise {
@@ -87,30 +87,30 @@ func TestPackedMessages(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d bytes in fragments of %d", tt.size, tt.fragment), func(t *testing.T) {
 			t.Parallel()
-			p := dialPacked(t, s.addr, offers[i%len(offers)])
+			p := dialDeflate(t, s.addr, offers[i%len(offers)])
 			for kind, content := range map[byte]string{
 				1: strings.Repeat(`{"ä":1.5,"x":"telemetry"}`, 6000)[:tt.size&^1], 2: string(noise[:tt.size]),
 			} {
 				if kind == 1 {
 					content = strings.ToValidUTF8(content, "?")
 				}
-				packed := deflated(content, 10_000, []int{flate.BestSpeed, flate.BestCompression, flate.NoCompression}[i%3])
+				packed := compress(content, 10_000, []int{flate.BestSpeed, flate.BestCompression, flate.NoCompression}[i%3])
 				for range 2 {
-					p.sendPacked(kind, packed, tt.fragment)
-					p.wantsMessage(kind, content)
+					p.sendCompressed(kind, packed, tt.fragment)
+					p.wantMessage(kind, content)
 				}
 			}
-			p.send(closeWith(1000, ""))
-			p.wantsClose(1000)
+			p.send(clientCloseFrame(1000, ""))
+			p.wantClose(1000)
 		})
 	}
 }
 
 // sendPacked sends a compressed message in fragments, 0 for one, with a ping
 // behind the first.
-func (p *peer) sendPacked(kind byte, packed []byte, fragment int) {
+func (p *testClient) sendCompressed(kind byte, packed []byte, fragment int) {
 	if fragment == 0 || len(packed) <= fragment {
-		p.send(frame(0xc0|kind, packed))
+		p.send(clientFrame(0xc0|kind, packed))
 		return
 	}
 	pieces := slices.Collect(slices.Chunk(packed, fragment))
@@ -122,21 +122,21 @@ func (p *peer) sendPacked(kind byte, packed []byte, fragment int) {
 		case len(pieces) - 1:
 			first = 0x80
 		}
-		p.send(frame(first, piece))
+		p.send(clientFrame(first, piece))
 		if i == 0 {
-			p.send(frame(0x89, []byte("between")))
-			p.wants(0x8a, "between")
+			p.send(clientFrame(0x89, []byte("between")))
+			p.wantFrame(0x8a, "between")
 		}
 	}
 }
 
-func (p *peer) wantsMessage(kind byte, content string) {
+func (p *testClient) wantMessage(kind byte, content string) {
 	p.t.Helper()
-	first, payload, err := p.read()
+	first, payload, err := p.readFrame()
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if got := inflated(p.t.(*testing.T), first, payload); first&^0x40 != 0x80|kind || got != content {
+	if got := decompress(p.t.(*testing.T), first, payload); first&^0x40 != 0x80|kind || got != content {
 		p.t.Fatalf("got frame %#x of %d bytes, want %#x of %d", first, len(got), 0x80|kind, len(content))
 	}
 }
@@ -144,8 +144,8 @@ func (p *peer) wantsMessage(kind byte, content string) {
 // TestPackedProtocol: what else the extension asks for, and what is wrong.
 func TestPackedProtocol(t *testing.T) {
 	t.Parallel()
-	s := serve(t, &websocket.Upgrader{Deflate: true, MaxMessage: 100_000}, echoing(nil))
-	hello := deflated("hello", 100, flate.BestSpeed)
+	s := startServer(t, &websocket.Upgrader{Deflate: true, MaxMessage: 100_000}, newEcho(nil))
+	hello := compress("hello", 100, flate.BestSpeed)
 	var final bytes.Buffer
 	w, _ := flate.NewWriter(&final, flate.BestSpeed)
 	_, _ = io.WriteString(w, "hello")
@@ -155,30 +155,30 @@ func TestPackedProtocol(t *testing.T) {
 		want string
 		code int
 	}{
-		"a message that is not compressed":     {send: [][]byte{frame(0x81, []byte("hello"))}, want: "hello"},
-		"a block that says it is the last":     {send: [][]byte{frame(0xc1, append(final.Bytes(), 0))}, want: "hello"},
-		"an empty first fragment":              {send: [][]byte{frame(0x41, nil), frame(0x80, hello)}, want: "hello"},
-		"the bit on a later fragment":          {send: [][]byte{frame(0x41, hello[:2]), frame(0xc0, hello[2:])}, code: websocket.ProtocolError},
-		"the bit on a ping":                    {send: [][]byte{frame(0xc9, nil)}, code: websocket.ProtocolError},
-		"the bit on a close":                   {send: [][]byte{frame(0xc8, nil)}, code: websocket.ProtocolError},
-		"another bit":                          {send: [][]byte{frame(0xe1, hello)}, code: websocket.ProtocolError},
-		"no compressed data":                   {send: [][]byte{frame(0xc1, []byte("\xff\xff\xff"))}, code: websocket.InvalidPayload},
-		"data that breaks off":                 {send: [][]byte{frame(0xc1, hello[:3])}, code: websocket.InvalidPayload},
-		"compressed, but no text":              {send: [][]byte{frame(0xc1, deflated("a\xff", 100, flate.BestSpeed))}, code: websocket.InvalidPayload},
-		"text that ends in a character":        {send: [][]byte{frame(0xc1, deflated("a\xc3", 100, flate.BestSpeed))}, code: websocket.InvalidPayload},
-		"more than may be":                     {send: [][]byte{frame(0xc2, deflated(strings.Repeat("x", 100_001), 1<<20, flate.BestSpeed))}, code: websocket.MessageTooBig},
-		"as much as may be":                    {send: [][]byte{frame(0xc1, deflated(strings.Repeat("x", 100_000), 1<<20, flate.BestSpeed))}, want: strings.Repeat("x", 100_000)},
-		"more than may be, by its compression": {send: [][]byte{frame(0xc2, make([]byte, 100_001))}, code: websocket.MessageTooBig},
+		"a message that is not compressed":     {send: [][]byte{clientFrame(0x81, []byte("hello"))}, want: "hello"},
+		"a block that says it is the last":     {send: [][]byte{clientFrame(0xc1, append(final.Bytes(), 0))}, want: "hello"},
+		"an empty first fragment":              {send: [][]byte{clientFrame(0x41, nil), clientFrame(0x80, hello)}, want: "hello"},
+		"the bit on a later fragment":          {send: [][]byte{clientFrame(0x41, hello[:2]), clientFrame(0xc0, hello[2:])}, code: websocket.ProtocolError},
+		"the bit on a ping":                    {send: [][]byte{clientFrame(0xc9, nil)}, code: websocket.ProtocolError},
+		"the bit on a close":                   {send: [][]byte{clientFrame(0xc8, nil)}, code: websocket.ProtocolError},
+		"another bit":                          {send: [][]byte{clientFrame(0xe1, hello)}, code: websocket.ProtocolError},
+		"no compressed data":                   {send: [][]byte{clientFrame(0xc1, []byte("\xff\xff\xff"))}, code: websocket.InvalidPayload},
+		"data that breaks off":                 {send: [][]byte{clientFrame(0xc1, hello[:3])}, code: websocket.InvalidPayload},
+		"compressed, but no text":              {send: [][]byte{clientFrame(0xc1, compress("a\xff", 100, flate.BestSpeed))}, code: websocket.InvalidPayload},
+		"text that ends in a character":        {send: [][]byte{clientFrame(0xc1, compress("a\xc3", 100, flate.BestSpeed))}, code: websocket.InvalidPayload},
+		"more than may be":                     {send: [][]byte{clientFrame(0xc2, compress(strings.Repeat("x", 100_001), 1<<20, flate.BestSpeed))}, code: websocket.MessageTooBig},
+		"as much as may be":                    {send: [][]byte{clientFrame(0xc1, compress(strings.Repeat("x", 100_000), 1<<20, flate.BestSpeed))}, want: strings.Repeat("x", 100_000)},
+		"more than may be, by its compression": {send: [][]byte{clientFrame(0xc2, make([]byte, 100_001))}, code: websocket.MessageTooBig},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := dialPacked(t, s.addr, "permessage-deflate")
+			p := dialDeflate(t, s.addr, "permessage-deflate")
 			p.send(tt.send...)
 			if tt.code != 0 {
-				p.wantsClose(tt.code)
+				p.wantClose(tt.code)
 				return
 			}
-			p.wantsMessage(1, tt.want)
+			p.wantMessage(1, tt.want)
 		})
 	}
 }

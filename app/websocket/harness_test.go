@@ -30,12 +30,12 @@ import (
 )
 
 // patience bounds every wait; only a test that fails uses it up.
-const patience = time.Minute
+const testTimeout = time.Minute
 
 func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
 // server is a supervisor and a loop that serve for the time of a test.
-type server struct {
+type testServer struct {
 	addr   string
 	events chan cluster.Event
 	loop   *eventloop.Loop
@@ -44,7 +44,7 @@ type server struct {
 	ended  sync.WaitGroup
 }
 
-func serve(t testing.TB, u *websocket.Upgrader, open func(*websocket.Conn) websocket.Handler, change ...func(*cluster.Options)) *server {
+func startServer(t testing.TB, u *websocket.Upgrader, open func(*websocket.Conn) websocket.Handler, change ...func(*cluster.Options)) *testServer {
 	t.Helper()
 	loop, err := eventloop.New(eventloop.Options{})
 	if err != nil {
@@ -60,7 +60,7 @@ func serve(t testing.TB, u *websocket.Upgrader, open func(*websocket.Conn) webso
 	if u.QueueLimit == 0 {
 		u.QueueLimit = 64 << 20
 	}
-	s := &server{loop: loop, events: make(chan cluster.Event, 1000)}
+	s := &testServer{loop: loop, events: make(chan cluster.Event, 1000)}
 	o := cluster.Options{
 		Host: "127.0.0.1", Shutdown: cluster.Shutdown{HandshakeGrace: time.Millisecond, IdleGrace: time.Millisecond},
 		Handler: func(ctx *fasthttp.RequestCtx) { _ = u.Upgrade(ctx, open) },
@@ -101,23 +101,23 @@ func serve(t testing.TB, u *websocket.Upgrader, open func(*websocket.Conn) webso
 	return s
 }
 
-func (s *server) stop() {
+func (s *testServer) stop() {
 	s.cancel()
 	s.ended.Wait()
 }
 
 // echo sends every message back.
-type echo struct {
+type echoHandler struct {
 	c      *websocket.Conn
-	closed chan closed // told the end, if set
+	closed chan closeCall // told the end, if set
 }
 
-type closed struct {
+type closeCall struct {
 	code int
 	err  error
 }
 
-func (e *echo) Message(op websocket.Opcode, data []byte) {
+func (e *echoHandler) Message(op websocket.Opcode, data []byte) {
 	if string(data) == "panic" {
 		panic("as asked")
 	}
@@ -127,24 +127,24 @@ func (e *echo) Message(op websocket.Opcode, data []byte) {
 	_ = e.c.Send(websocket.NewMessage(op, data))
 }
 
-func (e *echo) Closed(code int, err error) {
+func (e *echoHandler) Closed(code int, err error) {
 	if e.closed != nil {
-		e.closed <- closed{code, err}
+		e.closed <- closeCall{code, err}
 	}
 }
 
-func echoing(ends chan closed) func(*websocket.Conn) websocket.Handler {
-	return func(c *websocket.Conn) websocket.Handler { return &echo{c, ends} }
+func newEcho(ends chan closeCall) func(*websocket.Conn) websocket.Handler {
+	return func(c *websocket.Conn) websocket.Handler { return &echoHandler{c, ends} }
 }
 
 // peer is a client that sends whatever bytes the test wants.
-type peer struct {
+type testClient struct {
 	net.Conn
 	t  testing.TB
 	br *bufio.Reader
 }
 
-func dial(t testing.TB, addr string, headers ...string) *peer {
+func dial(t testing.TB, addr string, headers ...string) *testClient {
 	t.Helper()
 	p, resp := handshake(t, addr, headers...)
 	if resp.StatusCode != http.StatusSwitchingProtocols {
@@ -153,19 +153,19 @@ func dial(t testing.TB, addr string, headers ...string) *peer {
 	return p
 }
 
-func handshake(t testing.TB, addr string, headers ...string) (*peer, *http.Response) {
+func handshake(t testing.TB, addr string, headers ...string) (*testClient, *http.Response) {
 	t.Helper()
 	lines := append([]string{
 		"GET / HTTP/1.1", "Host: test", "Upgrade: websocket", "Connection: Upgrade",
 		"Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 	}, headers...)
-	return request(t, connect(t, addr), lines)
+	return request(t, dialTCP(t, addr), lines)
 }
 
-func request(t testing.TB, c net.Conn, lines []string) (*peer, *http.Response) {
+func request(t testing.TB, c net.Conn, lines []string) (*testClient, *http.Response) {
 	t.Helper()
 	_, _ = io.WriteString(c, strings.Join(lines, "\r\n")+"\r\n\r\n")
-	p := &peer{c, t, bufio.NewReader(c)}
+	p := &testClient{c, t, bufio.NewReader(c)}
 	resp, err := http.ReadResponse(p.br, nil)
 	if err != nil {
 		t.Fatalf("read the response to the handshake: %v", err)
@@ -176,7 +176,7 @@ func request(t testing.TB, c net.Conn, lines []string) (*peer, *http.Response) {
 var testMask = [4]byte{0x37, 0xfa, 0x21, 0x3d}
 
 // frame is a client's frame.
-func frame(first byte, payload []byte) []byte {
+func clientFrame(first byte, payload []byte) []byte {
 	b := []byte{first}
 	switch n := len(payload); {
 	case n < 126:
@@ -193,7 +193,7 @@ func frame(first byte, payload []byte) []byte {
 	return b
 }
 
-func (p *peer) send(bs ...[]byte) {
+func (p *testClient) send(bs ...[]byte) {
 	p.t.Helper()
 	for _, b := range bs {
 		if _, err := p.Write(b); err != nil {
@@ -203,7 +203,7 @@ func (p *peer) send(bs ...[]byte) {
 }
 
 // read reads one frame; err is io.EOF at an orderly end.
-func (p *peer) read() (first byte, payload []byte, err error) {
+func (p *testClient) readFrame() (first byte, payload []byte, err error) {
 	var h [2]byte
 	if _, err := io.ReadFull(p.br, h[:]); err != nil {
 		return 0, nil, err
@@ -225,9 +225,9 @@ func (p *peer) read() (first byte, payload []byte, err error) {
 }
 
 // wants fails the test unless the next frame is this one.
-func (p *peer) wants(first byte, payload string) {
+func (p *testClient) wantFrame(first byte, payload string) {
 	p.t.Helper()
-	f, got, err := p.read()
+	f, got, err := p.readFrame()
 	if err != nil || f != first || string(got) != payload {
 		p.t.Fatalf("got frame %#x %.60q (%d bytes), %v; want %#x %.60q", f, got, len(got), err, first, payload)
 	}
@@ -235,13 +235,13 @@ func (p *peer) wants(first byte, payload string) {
 
 // wantsClose fails the test unless a close frame with the code comes next, and
 // after it the end in good order.
-func (p *peer) wantsClose(code int) {
+func (p *testClient) wantClose(code int) {
 	p.t.Helper()
-	f, got, err := p.read()
+	f, got, err := p.readFrame()
 	if err != nil || f != 0x88 || closeCode(got) != code {
 		p.t.Fatalf("got frame %#x with code %d %q, %v; want a close frame with %d", f, closeCode(got), got, err, code)
 	}
-	if _, _, err := p.read(); !errors.Is(err, io.EOF) {
+	if _, _, err := p.readFrame(); !errors.Is(err, io.EOF) {
 		p.t.Fatalf("after the close frame came %v, want the end", err)
 	}
 }
@@ -253,18 +253,18 @@ func closeCode(payload []byte) int {
 	return int(binary.BigEndian.Uint16(payload))
 }
 
-func closeWith(code int, reason string) []byte {
-	return frame(0x88, append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...))
+func clientCloseFrame(code int, reason string) []byte {
+	return clientFrame(0x88, append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...))
 }
 
-func connect(t testing.TB, addr string) net.Conn {
+func dialTCP(t testing.TB, addr string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(testTimeout))
 	return c
 }
 

@@ -23,24 +23,24 @@ const (
 )
 
 const (
-	finBit      = 0x80
-	rsv1Bit     = 0x40
-	maskBit     = 0x80
-	maxControl  = 125 // bytes of a control frame's payload (section 5.5)
-	maxHeader   = 14
-	worthPacked = 256 // bytes below which compression is not tried
+	finBit            = 0x80
+	rsv1Bit           = 0x40
+	maskBit           = 0x80
+	maxControlPayload = 125 // bytes of a control frame's payload (section 5.5)
+	maxHeaderSize     = 14
+	minCompressSize   = 256 // bytes below which compression is not tried
 )
 
 // Message is a message that is encoded once, for any number of connections. It
 // does not change, and is safe for concurrent use.
 type Message struct {
-	op     Opcode
-	plain  []byte // the whole frame
-	header int
+	op                Opcode
+	uncompressedFrame []byte // the whole frame
+	headerLen         int
 	// packed is the frame for connections that negotiated permessage-deflate,
 	// made when the first of them needs it.
-	packed atomic.Pointer[[]byte]
-	loose  bool // it is never packed
+	compressedFrame atomic.Pointer[[]byte]
+	neverCompress   bool // it is never packed
 }
 
 // NewMessage makes a message of the parts, one after the other. It copies
@@ -55,13 +55,13 @@ func NewMessage(op Opcode, parts ...[]byte) *Message {
 	for _, part := range parts {
 		frame = append(frame, part...)
 	}
-	return &Message{op: op, plain: frame, header: header}
+	return &Message{op: op, uncompressedFrame: frame, headerLen: header}
 }
 
 // Uncompressed has the message sent as it is on every connection, and returns
 // it. It is for a new message, which nobody else has yet.
 func (m *Message) Uncompressed() *Message {
-	m.loose = true
+	m.neverCompress = true
 	return m
 }
 
@@ -69,32 +69,32 @@ func (m *Message) Uncompressed() *Message {
 func (m *Message) Op() Opcode { return m.op }
 
 // Len is the number of bytes that it holds.
-func (m *Message) Len() int { return len(m.plain) - m.header }
+func (m *Message) Len() int { return len(m.uncompressedFrame) - m.headerLen }
 
 // Payload is what it holds. It must not be changed.
-func (m *Message) Payload() []byte { return m.plain[m.header:] }
+func (m *Message) Payload() []byte { return m.uncompressedFrame[m.headerLen:] }
 
 // frame is what goes over a connection.
-func (m *Message) frame(deflate bool) []byte {
-	if !deflate || m.loose || m.Len() < worthPacked {
-		return m.plain
+func (m *Message) frameFor(compress bool) []byte {
+	if !compress || m.neverCompress || m.Len() < minCompressSize {
+		return m.uncompressedFrame
 	}
-	if packed := m.packed.Load(); packed != nil {
+	if packed := m.compressedFrame.Load(); packed != nil {
 		return *packed
 	}
-	data := pack(m.Payload())
+	data := deflate(m.Payload())
 	packed := append(appendHeader(make([]byte, 0, len(data)+10), finBit|rsv1Bit|byte(m.op), len(data)), data...)
-	if len(packed) >= len(m.plain) {
-		packed = m.plain
+	if len(packed) >= len(m.uncompressedFrame) {
+		packed = m.uncompressedFrame
 	}
-	m.packed.Store(&packed) // twice at worst, with the same bytes
+	m.compressedFrame.Store(&packed) // twice at worst, with the same bytes
 	return packed
 }
 
 // appendHeader appends the header of an unmasked frame.
 func appendHeader(b []byte, first byte, n int) []byte {
 	switch {
-	case n <= maxControl:
+	case n <= maxControlPayload:
 		return append(b, first, byte(n))
 	case n <= 0xffff:
 		return binary.BigEndian.AppendUint16(append(b, first, 126), uint16(n))
@@ -114,5 +114,5 @@ func closeFrame(code int, reason string) []byte {
 		return controlFrame(opClose, nil)
 	}
 	payload := binary.BigEndian.AppendUint16(nil, uint16(code)) //nolint:gosec // codes are below 5000
-	return controlFrame(opClose, append(payload, cutText(reason, maxControl-2)...))
+	return controlFrame(opClose, append(payload, truncateUTF8(reason, maxControlPayload-2)...))
 }

@@ -40,9 +40,9 @@ type Upgrader struct {
 	Refuse func(ctx *fasthttp.RequestCtx, status int, reason error)
 	// Leave is called when the connection's turn to go has come at shutdown.
 	// The default closes it with 1001.
-	Leave func(c *Conn)
+	OnShutdown func(c *Conn)
 
-	partial atomic.Int64
+	partialBytes atomic.Int64
 }
 
 // Handler receives what arrives on a connection. Its methods are never called
@@ -73,7 +73,7 @@ func (u *Upgrader) Upgrade(ctx *fasthttp.RequestCtx, open func(c *Conn) Handler)
 	}
 	handshake := websocket.FastHTTPUpgrader{
 		CheckOrigin:       func(*fasthttp.RequestCtx) bool { return true }, // checked
-		EnableCompression: u.Deflate && acceptable(string(ctx.Request.Header.Peek("Sec-WebSocket-Extensions"))),
+		EnableCompression: u.Deflate && acceptsDeflate(string(ctx.Request.Header.Peek("Sec-WebSocket-Extensions"))),
 		Error:             u.refuse,
 	}
 	// Its handler is replaced below, so nothing runs without a guard.
@@ -81,7 +81,7 @@ func (u *Upgrader) Upgrade(ctx *fasthttp.RequestCtx, open func(c *Conn) Handler)
 		return fmt.Errorf("%w: %w", errHandshake, err)
 	}
 	deflate := len(ctx.Response.Header.Peek("Sec-WebSocket-Extensions")) > 0
-	u.Detach(ctx, func(t eventloop.Transport) { u.start(t, deflate, open) })
+	u.Detach(ctx, func(t eventloop.Transport) { u.addConn(t, deflate, open) })
 	return nil
 }
 

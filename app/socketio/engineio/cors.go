@@ -4,7 +4,7 @@ import "github.com/valyala/fasthttp"
 
 // preflightAge is how many seconds a browser may keep the answer to a
 // preflight. Browsers cap it at two hours or less.
-const preflightAge = "7200"
+const preflightMaxAge = "7200"
 
 // cors sets the headers that let a page of another origin read the answer, and
 // reports whether the request's origin is allowed. Without the header it is no
@@ -16,7 +16,7 @@ func (s *Server) cors(ctx *fasthttp.RequestCtx) bool {
 	if len(origin) == 0 {
 		return true
 	}
-	if !s.o.AllowOrigin(origin) {
+	if !s.options.AllowOrigin(origin) {
 		return false
 	}
 	h.SetBytesV(fasthttp.HeaderAccessControlAllowOrigin, origin)
@@ -32,6 +32,6 @@ func preflight(ctx *fasthttp.RequestCtx) {
 		h.SetBytesV(fasthttp.HeaderAccessControlAllowHeaders, asked)
 		h.Add(fasthttp.HeaderVary, fasthttp.HeaderAccessControlRequestHeaders)
 	}
-	h.Set(fasthttp.HeaderAccessControlMaxAge, preflightAge)
+	h.Set(fasthttp.HeaderAccessControlMaxAge, preflightMaxAge)
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
 }

@@ -10,22 +10,22 @@ import (
 	"smart-factory-backend/app/socketio/engineio"
 )
 
-const page = "http://plant.test"
+const allowedOrigin = "http://plant.test"
 
-func onlyPage(origin []byte) bool { return string(origin) == page }
+func allowOnlyOrigin(origin []byte) bool { return string(origin) == allowedOrigin }
 
 func TestOriginThatIsAllowed(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{AllowOrigin: onlyPage})
+	p := startServer(t, engineio.Options{AllowOrigin: allowOnlyOrigin})
 	sid := p.open()
-	for name, a := range map[string]answer{
-		"handshake": p.ask("GET", handshake, "", "Origin", page),
-		"POST":      p.ask("POST", handshake+"&sid="+sid, "4a", "Origin", page),
-		"poll":      p.ask("GET", handshake+"&sid="+sid, "", "Origin", page),
-		"a refusal": p.ask("GET", handshake+"&sid=unknown", "", "Origin", page),
+	for name, a := range map[string]response{
+		"handshake": p.mustRequest("GET", pollingQuery, "", "Origin", allowedOrigin),
+		"POST":      p.mustRequest("POST", pollingQuery+"&sid="+sid, "4a", "Origin", allowedOrigin),
+		"poll":      p.mustRequest("GET", pollingQuery+"&sid="+sid, "", "Origin", allowedOrigin),
+		"a refusal": p.mustRequest("GET", pollingQuery+"&sid=unknown", "", "Origin", allowedOrigin),
 	} {
 		h := a.header
-		if h.Get("Access-Control-Allow-Origin") != page || h.Get("Access-Control-Allow-Credentials") != "true" || !slices.Contains(h.Values("Vary"), "Origin") {
+		if h.Get("Access-Control-Allow-Origin") != allowedOrigin || h.Get("Access-Control-Allow-Credentials") != "true" || !slices.Contains(h.Values("Vary"), "Origin") {
 			t.Errorf("%s: %v", name, h)
 		}
 	}
@@ -33,8 +33,8 @@ func TestOriginThatIsAllowed(t *testing.T) {
 
 func TestRequestsWithoutOrigin(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{AllowOrigin: func([]byte) bool { return false }})
-	a := p.ask("GET", handshake, "")
+	p := startServer(t, engineio.Options{AllowOrigin: func([]byte) bool { return false }})
+	a := p.mustRequest("GET", pollingQuery, "")
 	if a.status != 200 || a.header.Get("Access-Control-Allow-Origin") != "" || a.header.Get("Vary") != "Origin" {
 		t.Errorf("answered %d, %v", a.status, a.header)
 	}
@@ -43,12 +43,12 @@ func TestRequestsWithoutOrigin(t *testing.T) {
 
 func TestOriginThatIsNotAllowed(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{AllowOrigin: onlyPage})
+	p := startServer(t, engineio.Options{AllowOrigin: allowOnlyOrigin})
 	sid := p.open()
 	for _, method := range []string{"GET", "POST", "OPTIONS"} {
-		for _, query := range []string{handshake, handshake + "&sid=" + sid} {
-			a := p.ask(method, query, "", "Origin", "http://other.test")
-			a.refuses(t, http.StatusForbidden, 4, "Forbidden")
+		for _, query := range []string{pollingQuery, pollingQuery + "&sid=" + sid} {
+			a := p.mustRequest(method, query, "", "Origin", "http://other.test")
+			a.wantRefusal(t, http.StatusForbidden, 4, "Forbidden")
 			if got := a.header.Get("Access-Control-Allow-Origin"); got != "" {
 				t.Errorf("%s %s: Access-Control-Allow-Origin: %s", method, query, got)
 			}
@@ -67,20 +67,20 @@ func TestOriginThatIsNotAllowed(t *testing.T) {
 	if got := dial("http://other.test"); got != http.StatusForbidden {
 		t.Errorf("a WebSocket of another origin: %d", got)
 	}
-	if got := dial(page); got != http.StatusSwitchingProtocols {
+	if got := dial(allowedOrigin); got != http.StatusSwitchingProtocols {
 		t.Errorf("a WebSocket of the page's origin: %d", got)
 	}
-	p.post(sid, "4a").wants(t, 200, "ok") // the session is none the worse
+	p.post(sid, "4a").want(t, 200, "ok") // the session is none the worse
 }
 
 func TestPreflight(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{AllowOrigin: onlyPage})
-	a := p.ask("OPTIONS", handshake+"&sid=whatever", "", "Origin", page,
+	p := startServer(t, engineio.Options{AllowOrigin: allowOnlyOrigin})
+	a := p.mustRequest("OPTIONS", pollingQuery+"&sid=whatever", "", "Origin", allowedOrigin,
 		"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "x-custom,authorization")
 	h := a.header
 	if a.status != http.StatusNoContent || a.body != "" ||
-		h.Get("Access-Control-Allow-Origin") != page || h.Get("Access-Control-Allow-Credentials") != "true" ||
+		h.Get("Access-Control-Allow-Origin") != allowedOrigin || h.Get("Access-Control-Allow-Credentials") != "true" ||
 		h.Get("Access-Control-Allow-Methods") != "GET, POST" || h.Get("Access-Control-Allow-Headers") != "x-custom,authorization" ||
 		!slices.Equal(h.Values("Vary"), []string{"Origin", "Access-Control-Request-Headers"}) {
 		t.Errorf("answered %d %q, %v", a.status, a.body, h)

@@ -13,21 +13,21 @@ import (
 
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	waits, away := p.open(), p.open()
-	poll := p.poll(waits)
+	poll := p.startPoll(waits)
 	_ = p.session(away).Send(text("last"))
 	w, sid := p.connect()
 	p.server.Drain(t.Context(), 50*time.Millisecond)
-	receive(t, poll).wants(t, 200, "1")
-	p.get(away).wants(t, 200, "4last")
-	p.get(away).wants(t, 200, "1")
-	w.wantsClose(1001)
+	receive(t, poll).want(t, 200, "1")
+	p.get(away).want(t, 200, "4last")
+	p.get(away).want(t, 200, "1")
+	w.wantClose(1001)
 	for _, sid := range []string{waits, away, sid} {
-		p.session(sid).wantsEnd(t, engineio.ServerShutdown)
+		p.session(sid).wantClosed(t, engineio.ServerShutdown)
 	}
-	a := p.ask("GET", handshake, "")
-	a.refuses(t, http.StatusServiceUnavailable, 6, "Server is shutting down")
+	a := p.mustRequest("GET", pollingQuery, "")
+	a.wantRefusal(t, http.StatusServiceUnavailable, 6, "Server is shutting down")
 	if a.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
@@ -42,7 +42,7 @@ func TestDrain(t *testing.T) {
 
 func TestDrainIsSpread(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	const n = 20
 	for range n {
 		p.open()
@@ -53,13 +53,13 @@ func TestDrainIsSpread(t *testing.T) {
 		t.Errorf("all were told within %v", took)
 	}
 	for _, s := range p.sessions {
-		s.wantsEnd(t, engineio.ServerShutdown)
+		s.wantClosed(t, engineio.ServerShutdown)
 	}
 }
 
 func TestDrainThatIsCutShort(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	for range 5 {
 		p.open()
 	}
@@ -67,42 +67,42 @@ func TestDrainThatIsCutShort(t *testing.T) {
 	cancel()
 	begin := time.Now()
 	p.server.Drain(ctx, time.Hour)
-	if took := time.Since(begin); took > patience {
+	if took := time.Since(begin); took > testTimeout {
 		t.Errorf("it took %v", took)
 	}
 	for _, s := range p.sessions {
-		s.wantsEnd(t, engineio.ServerShutdown)
+		s.wantClosed(t, engineio.ServerShutdown)
 	}
 }
 
 // Whoever runs the connections may send them away before Drain does.
 func TestShutdownOfTheConnections(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	w, sid := p.connect()
 	p.stop()
-	w.wantsClose(1001)
-	p.session(sid).wantsEnd(t, engineio.ServerShutdown)
+	w.wantClose(1001)
+	p.session(sid).wantClosed(t, engineio.ServerShutdown)
 }
 
 // A session that is being opened when Drain looks is told as well.
 func TestDrainWhileASessionOpens(t *testing.T) {
 	t.Parallel()
 	opening, goOn := make(chan struct{}), make(chan struct{})
-	var p *plant
+	var p *testServer
 	ready := make(chan struct{})
-	p = start(t, engineio.Options{Open: func(s *engineio.Session) engineio.Receiver {
+	p = startServer(t, engineio.Options{Open: func(s *engineio.Session) engineio.Receiver {
 		<-ready
 		opening <- struct{}{}
 		<-goOn
 		return p.echo(s)
 	}})
 	close(ready)
-	got := p.begin("GET", "", "")
+	got := p.requestAsync("GET", "", "")
 	<-opening
 	p.server.Drain(t.Context(), 0)
 	goOn <- struct{}{}
 	sid := sidOf(t, receive(t, got).body)
-	p.get(sid).wants(t, http.StatusOK, "1")
-	p.session(sid).wantsEnd(t, engineio.ServerShutdown)
+	p.get(sid).want(t, http.StatusOK, "1")
+	p.session(sid).wantClosed(t, engineio.ServerShutdown)
 }

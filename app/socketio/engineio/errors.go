@@ -10,7 +10,7 @@ import (
 var ErrClosed = errors.New("the session is closed")
 
 // errPacket is the fault of a packet that is none.
-var errPacket = errors.New("not a packet")
+var errInvalidPacket = errors.New("not a packet")
 
 // Reason says why a session ended, in the words of the reference server where
 // it has some.
@@ -48,14 +48,14 @@ var (
 	unknownSession   = &refusal{fasthttp.StatusBadRequest, 1, "Session ID unknown"}
 	badMethod        = &refusal{fasthttp.StatusBadRequest, 2, "Bad handshake method"}
 	badRequest       = &refusal{fasthttp.StatusBadRequest, 3, "Bad request"}
-	noJSONP          = &refusal{fasthttp.StatusBadRequest, 3, "JSONP polling is not supported"}
-	tooLarge         = &refusal{fasthttp.StatusRequestEntityTooLarge, 3, "Payload too large"}
+	jsonpUnsupported = &refusal{fasthttp.StatusBadRequest, 3, "JSONP polling is not supported"}
+	payloadTooLarge  = &refusal{fasthttp.StatusRequestEntityTooLarge, 3, "Payload too large"}
 	forbidden        = &refusal{fasthttp.StatusForbidden, 4, "Forbidden"}
 	unknownProtocol  = &refusal{fasthttp.StatusBadRequest, 5, "Unsupported protocol version"}
 	goingAway        = &refusal{fasthttp.StatusServiceUnavailable, 6, "Server is shutting down"}
 	tooManySessions  = &refusal{fasthttp.StatusServiceUnavailable, 6, "Too many sessions"}
 	tooManyUpgrades  = &refusal{fasthttp.StatusServiceUnavailable, 6, "Too many upgrades at once"}
-	tooManyBodies    = &refusal{fasthttp.StatusServiceUnavailable, 6, "Too many payloads at once"}
+	tooManyPayloads  = &refusal{fasthttp.StatusServiceUnavailable, 6, "Too many payloads at once"}
 )
 
 // retryAfter is how many seconds a client that was refused for want of room is

@@ -12,9 +12,9 @@ import (
 )
 
 // loud sends back what it receives.
-type loud struct{ *engineio.Session }
+type echoReceiver struct{ *engineio.Session }
 
-func (l loud) Message(data []byte, binary bool) {
+func (l echoReceiver) Message(data []byte, binary bool) {
 	if binary {
 		_ = l.Send(engineio.NewBinary(data))
 		return
@@ -22,7 +22,7 @@ func (l loud) Message(data []byte, binary bool) {
 	_ = l.Send(engineio.NewText(data, []byte("!")))
 }
 
-func (l loud) Closed(reason engineio.Reason) { log.Printf("%s: %s", l.ID(), reason) }
+func (l echoReceiver) Closed(reason engineio.Reason) { log.Printf("%s: %s", l.ID(), reason) }
 
 // A server of its own: sessions on the connections of a cluster, served by an
 // event loop. A program would run the two until it is told to stop, and have
@@ -38,7 +38,7 @@ func ExampleNew() {
 			cluster.Detach(ctx, func(s *cluster.Session) { f(s) })
 		},
 		Await: func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) },
-		Open:  func(s *engineio.Session) engineio.Receiver { return loud{s} },
+		Open:  func(s *engineio.Session) engineio.Receiver { return echoReceiver{s} },
 	})
 	supervisor, err := cluster.New(cluster.Options{
 		Port: 3000, Handler: server.Handler,

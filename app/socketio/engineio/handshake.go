@@ -14,15 +14,15 @@ import (
 type Handshake struct {
 	// facts are the URL, the client's address, and the header's lines, each
 	// ended by a line feed.
-	facts  string
-	at     int64 // Unix nanoseconds
-	url    uint32
-	addr   uint32
-	secure bool
+	text    string
+	time    int64 // Unix nanoseconds
+	urlLen  uint32
+	addrLen uint32
+	secure  bool
 }
 
 func (s *Server) newHandshake(ctx *fasthttp.RequestCtx) Handshake {
-	addr := s.o.ClientAddr(ctx)
+	addr := s.options.ClientAddr(ctx)
 	uri := ctx.RequestURI()
 	var b strings.Builder
 	b.Grow(len(uri) + len(addr) + len(ctx.Request.Header.RawHeaders()))
@@ -35,22 +35,22 @@ func (s *Server) newHandshake(ctx *fasthttp.RequestCtx) Handshake {
 		b.WriteByte('\n')
 	}
 	return Handshake{
-		facts: b.String(), at: time.Now().UnixNano(), secure: s.o.Secure(ctx),
-		url: uint32(len(uri)), addr: uint32(len(addr)), //nolint:gosec // a header is far below 4 GiB
+		text: b.String(), time: time.Now().UnixNano(), secure: s.options.Secure(ctx),
+		urlLen: uint32(len(uri)), addrLen: uint32(len(addr)), //nolint:gosec // a header is far below 4 GiB
 	}
 }
 
 // URL is the request's target, with its query.
-func (h *Handshake) URL() string { return h.facts[:h.url] }
+func (h *Handshake) URL() string { return h.text[:h.urlLen] }
 
 // RemoteAddr is the client's address, as Options.ClientAddr told it.
-func (h *Handshake) RemoteAddr() string { return h.facts[h.url : h.url+h.addr] }
+func (h *Handshake) RemoteAddr() string { return h.text[h.urlLen : h.urlLen+h.addrLen] }
 
 // Secure reports whether the client spoke TLS, as Options.Secure told it.
 func (h *Handshake) Secure() bool { return h.secure }
 
 // Time is when the session began.
-func (h *Handshake) Time() time.Time { return time.Unix(0, h.at) }
+func (h *Handshake) Time() time.Time { return time.Unix(0, h.time) }
 
 // Query is the request's query. It is the caller's.
 func (h *Handshake) Query() url.Values {
@@ -89,7 +89,7 @@ func (h *Handshake) Headers() map[string][]string {
 
 func (h *Handshake) lines() func(yield func(string) bool) {
 	return func(yield func(string) bool) {
-		rest := h.facts[h.url+h.addr:]
+		rest := h.text[h.urlLen+h.addrLen:]
 		for rest != "" {
 			var line string
 			line, rest, _ = strings.Cut(rest, "\n")
@@ -110,10 +110,10 @@ func (s *Server) openPacket(sid string, upgradable bool) []byte {
 		b = append(b, `"websocket"`...)
 	}
 	b = append(b, `],"pingInterval":`...)
-	b = strconv.AppendInt(b, s.o.PingInterval.Milliseconds(), 10)
+	b = strconv.AppendInt(b, s.options.PingInterval.Milliseconds(), 10)
 	b = append(b, `,"pingTimeout":`...)
-	b = strconv.AppendInt(b, s.o.PingTimeout.Milliseconds(), 10)
+	b = strconv.AppendInt(b, s.options.PingTimeout.Milliseconds(), 10)
 	b = append(b, `,"maxPayload":`...)
-	b = strconv.AppendInt(b, int64(s.o.MaxPayload), 10)
+	b = strconv.AppendInt(b, int64(s.options.MaxPayload), 10)
 	return append(b, '}')
 }

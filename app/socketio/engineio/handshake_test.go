@@ -18,7 +18,7 @@ import (
 
 func TestHandshake(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{
+	p := startServer(t, engineio.Options{
 		PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond, MaxPayload: 1_000_000,
 	})
 	check := func(packet string, upgrades []any) {
@@ -34,7 +34,7 @@ func TestHandshake(t *testing.T) {
 			t.Errorf("the open packet is %q", packet)
 		}
 	}
-	a := p.ask("GET", handshake, "")
+	a := p.mustRequest("GET", pollingQuery, "")
 	if a.status != http.StatusOK || a.header.Get("Content-Type") != "text/plain; charset=UTF-8" || a.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("answered %d, %v", a.status, a.header)
 	}
@@ -46,7 +46,7 @@ func TestHandshake(t *testing.T) {
 // kernel gives to whichever worker, and the WebSocket on yet another.
 func TestASessionIsKnownToAllWorkers(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	sid := p.open()
 	served := func() (workers, busy int) {
 		st, err := p.sup.Status()
@@ -61,8 +61,8 @@ func TestASessionIsKnownToAllWorkers(t *testing.T) {
 		return len(st.Workers), busy
 	}
 	for i := 0; ; i++ {
-		p.post(sid, fmt.Sprint("4", i)).wants(t, 200, "ok")
-		p.get(sid).wants(t, 200, fmt.Sprint("4", i))
+		p.post(sid, fmt.Sprint("4", i)).want(t, 200, "ok")
+		p.get(sid).want(t, 200, fmt.Sprint("4", i))
 		if workers, busy := served(); busy == workers && i >= 20 {
 			break
 		} else if i == 1000 {
@@ -71,11 +71,11 @@ func TestASessionIsKnownToAllWorkers(t *testing.T) {
 	}
 	w := p.dial(sid)
 	w.send("2probe")
-	w.wants("3probe")
-	p.get(sid).wants(t, 200, "6")
+	w.wantPacket("3probe")
+	p.get(sid).want(t, 200, "6")
 	w.send("5")
 	w.send("4here")
-	w.wants("4here")
+	w.wantPacket("4here")
 }
 
 func TestUpgradesAreOfferedOnlyWhereThereAreAny(t *testing.T) {
@@ -83,7 +83,7 @@ func TestUpgradesAreOfferedOnlyWhereThereAreAny(t *testing.T) {
 	for name, o := range map[string]engineio.Options{
 		"no upgrades": {NoUpgrades: true}, "no WebSocket": {NoWebSocket: true},
 	} {
-		if a := start(t, o).ask("GET", handshake, ""); !strings.Contains(a.body, `"upgrades":[]`) {
+		if a := startServer(t, o).mustRequest("GET", pollingQuery, ""); !strings.Contains(a.body, `"upgrades":[]`) {
 			t.Errorf("%s: %s", name, a.body)
 		}
 	}
@@ -91,7 +91,7 @@ func TestUpgradesAreOfferedOnlyWhereThereAreAny(t *testing.T) {
 
 // refused are requests without a session that are refused, whatever the
 // transport and whether they ask for a WebSocket.
-var refused = map[string]struct {
+var refusedRequests = map[string]struct {
 	method, query string
 	code          int
 	message       string
@@ -99,13 +99,13 @@ var refused = map[string]struct {
 	"no transport":            {"GET", "EIO=4", 0, "Transport unknown"},
 	"unknown transport":       {"GET", "EIO=4&transport=abc", 0, "Transport unknown"},
 	"webtransport":            {"GET", "EIO=4&transport=webtransport", 0, "Transport unknown"},
-	"unknown session":         {"GET", handshake + "&sid=abc", 1, "Session ID unknown"},
-	"unknown session of POST": {"POST", handshake + "&sid=abc", 1, "Session ID unknown"},
-	"POST as a handshake":     {"POST", handshake, 2, "Bad handshake method"},
-	"PUT as a handshake":      {"PUT", handshake, 2, "Bad handshake method"},
-	"DELETE as a handshake":   {"DELETE", handshake, 2, "Bad handshake method"},
+	"unknown session":         {"GET", pollingQuery + "&sid=abc", 1, "Session ID unknown"},
+	"unknown session of POST": {"POST", pollingQuery + "&sid=abc", 1, "Session ID unknown"},
+	"POST as a handshake":     {"POST", pollingQuery, 2, "Bad handshake method"},
+	"PUT as a handshake":      {"PUT", pollingQuery, 2, "Bad handshake method"},
+	"DELETE as a handshake":   {"DELETE", pollingQuery, 2, "Bad handshake method"},
 	"no WebSocket handshake":  {"GET", "EIO=4&transport=websocket", 3, "Bad request"},
-	"JSONP":                   {"GET", handshake + "&j=0", 3, "JSONP polling is not supported"},
+	"JSONP":                   {"GET", pollingQuery + "&j=0", 3, "JSONP polling is not supported"},
 	"no protocol":             {"GET", "transport=polling", 5, "Unsupported protocol version"},
 	"protocol 3":              {"GET", "EIO=3&transport=polling", 5, "Unsupported protocol version"},
 	"protocol abc":            {"GET", "EIO=abc&transport=polling", 5, "Unsupported protocol version"},
@@ -119,13 +119,13 @@ func TestBadHandshakes(t *testing.T) {
 		message string
 	}
 	tell := make(chan told, 100)
-	p := start(t, engineio.Options{Refused: func(ctx *fasthttp.RequestCtx, code int, message string) {
+	p := startServer(t, engineio.Options{Refused: func(ctx *fasthttp.RequestCtx, code int, message string) {
 		tell <- told{string(ctx.QueryArgs().QueryString()), code, message}
 	}})
-	for name, tt := range refused {
+	for name, tt := range refusedRequests {
 		t.Run(name, func(t *testing.T) {
-			a := p.ask(tt.method, tt.query, "")
-			a.refuses(t, http.StatusBadRequest, tt.code, tt.message)
+			a := p.mustRequest(tt.method, tt.query, "")
+			a.wantRefusal(t, http.StatusBadRequest, tt.code, tt.message)
 			if got := receive(t, tell); got != (told{tt.query, tt.code, tt.message}) {
 				t.Errorf("Refused(%+v), want that of %q", got, tt.query)
 			}
@@ -138,30 +138,30 @@ func TestBadHandshakes(t *testing.T) {
 
 func TestBadWebSocketHandshakes(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	for name, query := range map[string]string{
-		"no transport": "EIO=4", "unknown transport": "EIO=4&transport=abc", "polling": handshake,
+		"no transport": "EIO=4", "unknown transport": "EIO=4&transport=abc", "polling": pollingQuery,
 		"no protocol": "transport=websocket", "protocol abc": "EIO=abc&transport=websocket",
-		"unknown session": "EIO=4&transport=websocket&sid=abc", "polling session": handshake + "&sid=" + p.open(),
+		"unknown session": "EIO=4&transport=websocket&sid=abc", "polling session": pollingQuery + "&sid=" + p.open(),
 	} {
 		_, resp, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/engine.io/?"+query, nil)
 		if err == nil || resp == nil || resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %v, %v; want 400", name, resp, err)
 		}
 	}
-	if a := p.ask("GET", "EIO=4&transport=websocket", "", "Connection", "Upgrade", "Upgrade", "websocket"); a.status != http.StatusUpgradeRequired {
+	if a := p.mustRequest("GET", "EIO=4&transport=websocket", "", "Connection", "Upgrade", "Upgrade", "websocket"); a.status != http.StatusUpgradeRequired {
 		t.Errorf("without a version of WebSocket: %d", a.status)
 	}
 }
 
 func TestTransportsCanBeSwitchedOff(t *testing.T) {
 	t.Parallel()
-	only := start(t, engineio.Options{NoPolling: true})
-	only.ask("GET", handshake, "").refuses(t, 400, 0, "Transport unknown")
+	only := startServer(t, engineio.Options{NoPolling: true})
+	only.mustRequest("GET", pollingQuery, "").wantRefusal(t, 400, 0, "Transport unknown")
 	only.connect()
-	none := start(t, engineio.Options{NoWebSocket: true})
-	none.ask("GET", "EIO=4&transport=websocket", "").refuses(t, 400, 0, "Transport unknown")
-	stay := start(t, engineio.Options{NoUpgrades: true})
+	none := startServer(t, engineio.Options{NoWebSocket: true})
+	none.mustRequest("GET", "EIO=4&transport=websocket", "").wantRefusal(t, 400, 0, "Transport unknown")
+	stay := startServer(t, engineio.Options{NoUpgrades: true})
 	sid := stay.open()
 	if _, resp, err := websocket.DefaultDialer.Dial("ws://"+stay.addr+"/?EIO=4&transport=websocket&sid="+sid, nil); err == nil || resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("a move that is switched off: %v", err)
@@ -170,30 +170,30 @@ func TestTransportsCanBeSwitchedOff(t *testing.T) {
 
 func TestAdmission(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{Allow: func(ctx *fasthttp.RequestCtx) error {
+	p := startServer(t, engineio.Options{Allow: func(ctx *fasthttp.RequestCtx) error {
 		if string(ctx.QueryArgs().Peek("key")) == "good" {
 			return nil
 		}
 		return errors.New(`no "key"`)
 	}})
-	p.ask("GET", handshake, "").refuses(t, http.StatusForbidden, 4, `no "key"`)
+	p.mustRequest("GET", pollingQuery, "").wantRefusal(t, http.StatusForbidden, 4, `no "key"`)
 	if _, resp, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/?EIO=4&transport=websocket", nil); err == nil || resp.StatusCode != http.StatusForbidden {
 		t.Errorf("a WebSocket without the key: %v", err)
 	}
-	sid := sidOf(t, p.ask("GET", handshake+"&key=good", "").body)
-	p.post(sid, "4in").wants(t, 200, "ok") // who is in is not asked again
+	sid := sidOf(t, p.mustRequest("GET", pollingQuery+"&key=good", "").body)
+	p.post(sid, "4in").want(t, 200, "ok") // who is in is not asked again
 }
 
 func TestFactsOfTheHandshake(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{Secure: func(*fasthttp.RequestCtx) bool { return true }})
+	p := startServer(t, engineio.Options{Secure: func(*fasthttp.RequestCtx) bool { return true }})
 	before := time.Now()
-	sid := sidOf(t, p.ask("GET", handshake+"&b=1&a=x%20y&a=2", "", "X-One", "eins: zwei", "Origin", "http://a.test", "X-Two", "1", "X-Two", "2").body)
+	sid := sidOf(t, p.mustRequest("GET", pollingQuery+"&b=1&a=x%20y&a=2", "", "X-One", "eins: zwei", "Origin", "http://a.test", "X-Two", "1", "X-Two", "2").body)
 	h := p.session(sid).Handshake()
 	if got := h.Query(); got.Get("b") != "1" || !reflect.DeepEqual(got["a"], []string{"x y", "2"}) {
 		t.Errorf("Query() = %v", got)
 	}
-	if got := h.URL(); got != "/engine.io/?"+handshake+"&b=1&a=x%20y&a=2" {
+	if got := h.URL(); got != "/engine.io/?"+pollingQuery+"&b=1&a=x%20y&a=2" {
 		t.Errorf("URL() = %q", got)
 	}
 	if h.Header("x-one") != "eins: zwei" || h.Header("X-None") != "" || h.Origin() != "http://a.test" {
@@ -214,7 +214,7 @@ func TestFactsOfTheHandshake(t *testing.T) {
 
 func TestIdsAreNotGuessed(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	seen := map[string]bool{}
 	for range 50 {
 		sid := p.open()
@@ -227,11 +227,11 @@ func TestIdsAreNotGuessed(t *testing.T) {
 
 func TestPlacesAreBounded(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{MaxSessions: 2})
+	p := startServer(t, engineio.Options{MaxSessions: 2})
 	sid := p.open()
 	w, _ := p.connect()
-	a := p.ask("GET", handshake, "")
-	a.refuses(t, http.StatusServiceUnavailable, 6, "Too many sessions")
+	a := p.mustRequest("GET", pollingQuery, "")
+	a.wantRefusal(t, http.StatusServiceUnavailable, 6, "Too many sessions")
 	if a.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
@@ -240,14 +240,14 @@ func TestPlacesAreBounded(t *testing.T) {
 	}
 	p.upgrade(sid).send("1") // moving takes no place, leaving gives one back
 	w.send("1")
-	p.until("both places are free", func() bool { return p.server.Stats().Sessions == 0 })
+	p.waitUntil("both places are free", func() bool { return p.server.Stats().Sessions == 0 })
 	p.open()
 	p.open()
 }
 
 func TestUpgradesPerSecondAreBounded(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{AllowUpgrade: func() bool { return false }})
+	p := startServer(t, engineio.Options{AllowUpgrade: func() bool { return false }})
 	for _, query := range []string{"", "&sid=" + p.open()} {
 		_, resp, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/?EIO=4&transport=websocket"+query, nil)
 		if err == nil || resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {

@@ -21,10 +21,10 @@ import (
 )
 
 // patience bounds every wait; only a test that fails uses it up.
-const patience = time.Minute
+const testTimeout = time.Minute
 
 // plant is a server with all that it stands on, for the time of a test.
-type plant struct {
+type testServer struct {
 	t      testing.TB
 	addr   string
 	server *engineio.Server
@@ -33,18 +33,18 @@ type plant struct {
 	stop   context.CancelFunc // ends the supervisor
 
 	mu       sync.Mutex
-	sessions []*session
+	sessions []*testReceiver
 }
 
 // start runs a server. Without an Open its sessions send back what they get.
 // prepare is called before it serves.
-func start(t testing.TB, o engineio.Options, prepare ...func(*engineio.Server)) *plant {
+func startServer(t testing.TB, o engineio.Options, prepare ...func(*engineio.Server)) *testServer {
 	t.Helper()
 	loop, err := eventloop.New(eventloop.Options{Shards: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &plant{t: t, panics: make(chan any, 100)}
+	p := &testServer{t: t, panics: make(chan any, 100)}
 	o.Loop = loop
 	o.Detach = func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
 		cluster.Detach(ctx, func(s *cluster.Session) { f(s) })
@@ -83,7 +83,7 @@ func start(t testing.TB, o engineio.Options, prepare ...func(*engineio.Server)) 
 
 // run serves until the test ends, in the order of a process: the sessions are
 // drained, then HTTP, then the loop.
-func (p *plant) run(loop *eventloop.Loop) {
+func (p *testServer) run(loop *eventloop.Loop) {
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop = stop
 	loopCtx, stopLoop := context.WithCancel(context.Background())
@@ -107,34 +107,34 @@ func (p *plant) run(loop *eventloop.Loop) {
 }
 
 // session is a session as its receiver sees it. It sends back what it gets.
-type session struct {
+type testReceiver struct {
 	*engineio.Session
-	got    chan string // what came in, binary after a "b:"
-	ended  chan engineio.Reason
-	silent atomic.Bool
+	messages chan string // what came in, binary after a "b:"
+	closed   chan engineio.Reason
+	silent   atomic.Bool
 }
 
-func newSession(s *engineio.Session) *session {
-	return &session{Session: s, got: make(chan string, 10_000), ended: make(chan engineio.Reason, 10)}
+func newReceiver(s *engineio.Session) *testReceiver {
+	return &testReceiver{Session: s, messages: make(chan string, 10_000), closed: make(chan engineio.Reason, 10)}
 }
 
-func (s *session) Message(data []byte, binary bool) {
+func (s *testReceiver) Message(data []byte, binary bool) {
 	m := engineio.NewText(data)
 	mark := ""
 	if binary {
 		m, mark = engineio.NewBinary(data), "b:"
 	}
-	s.got <- mark + string(data)
+	s.messages <- mark + string(data)
 	if !s.silent.Load() {
 		_ = s.Send(m)
 	}
 }
 
-func (s *session) Closed(reason engineio.Reason) { s.ended <- reason }
+func (s *testReceiver) Closed(reason engineio.Reason) { s.closed <- reason }
 
-func (p *plant) echo(s *engineio.Session) engineio.Receiver { return p.keep(newSession(s)) }
+func (p *testServer) echo(s *engineio.Session) engineio.Receiver { return p.track(newReceiver(s)) }
 
-func (p *plant) keep(s *session) *session {
+func (p *testServer) track(s *testReceiver) *testReceiver {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sessions = append(p.sessions, s)
@@ -143,10 +143,10 @@ func (p *plant) keep(s *session) *session {
 
 // session returns the receiver of a session. On a WebSocket the client knows
 // of the session before the receiver does.
-func (p *plant) session(sid string) *session {
+func (p *testServer) session(sid string) *testReceiver {
 	p.t.Helper()
-	var found *session
-	p.until("somebody opens the session "+sid, func() bool {
+	var found *testReceiver
+	p.waitUntil("somebody opens the session "+sid, func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		for _, s := range p.sessions {
@@ -160,45 +160,45 @@ func (p *plant) session(sid string) *session {
 }
 
 // wantsEnd fails the test unless the session ends for the reason, once.
-func (s *session) wantsEnd(t testing.TB, want engineio.Reason) {
+func (s *testReceiver) wantClosed(t testing.TB, want engineio.Reason) {
 	t.Helper()
 	select {
-	case got := <-s.ended:
+	case got := <-s.closed:
 		if got != want {
 			t.Fatalf("the session ended for %q, want %q", got, want)
 		}
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatalf("the session has not ended, want %q", want)
 	}
 }
 
 // answer is what a client got for a request.
-type answer struct {
+type response struct {
 	status int
 	body   string
 	header http.Header
 }
 
 // request asks once, on a connection of its own. Headers are pairs.
-func (p *plant) request(method, query, body string, headers ...string) (answer, error) {
+func (p *testServer) request(method, query, body string, headers ...string) (response, error) {
 	req, err := http.NewRequest(method, "http://"+p.addr+"/engine.io/?"+query, strings.NewReader(body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Add(headers[i], headers[i+1])
 	}
-	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: testTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, string(b), resp.Header}, err
+	return response{resp.StatusCode, string(b), resp.Header}, err
 }
 
-func (p *plant) ask(method, query, body string, headers ...string) answer {
+func (p *testServer) mustRequest(method, query, body string, headers ...string) response {
 	p.t.Helper()
 	a, err := p.request(method, query, body, headers...)
 	if err != nil {
@@ -207,12 +207,12 @@ func (p *plant) ask(method, query, body string, headers ...string) answer {
 	return a
 }
 
-const handshake = "EIO=4&transport=polling"
+const pollingQuery = "EIO=4&transport=polling"
 
 // open begins a polling session and returns its id.
-func (p *plant) open() string {
+func (p *testServer) open() string {
 	p.t.Helper()
-	return sidOf(p.t, p.ask("GET", handshake, "").body)
+	return sidOf(p.t, p.mustRequest("GET", pollingQuery, "").body)
 }
 
 func sidOf(t testing.TB, packet string) string {
@@ -224,31 +224,31 @@ func sidOf(t testing.TB, packet string) string {
 	return open.Sid
 }
 
-func (p *plant) get(sid string) answer {
+func (p *testServer) get(sid string) response {
 	p.t.Helper()
-	return p.ask("GET", handshake+"&sid="+sid, "")
+	return p.mustRequest("GET", pollingQuery+"&sid="+sid, "")
 }
 
-func (p *plant) post(sid, body string) answer {
+func (p *testServer) post(sid, body string) response {
 	p.t.Helper()
-	return p.ask("POST", handshake+"&sid="+sid, body)
+	return p.mustRequest("POST", pollingQuery+"&sid="+sid, body)
 }
 
 // poll sends a GET and returns once the server has it waiting.
-func (p *plant) poll(sid string) <-chan answer {
+func (p *testServer) startPoll(sid string) <-chan response {
 	p.t.Helper()
-	got := p.begin("GET", sid, "")
-	p.until("the poll waits", func() bool { return p.server.Pending(sid) })
+	got := p.requestAsync("GET", sid, "")
+	p.waitUntil("the poll waits", func() bool { return p.server.PollPending(sid) })
 	return got
 }
 
 // begin sends a request and does not wait for the answer.
-func (p *plant) begin(method, sid, body string) <-chan answer {
-	got := make(chan answer, 1)
+func (p *testServer) requestAsync(method, sid, body string) <-chan response {
+	got := make(chan response, 1)
 	go func() {
-		a, err := p.request(method, handshake+"&sid="+sid, body)
+		a, err := p.request(method, pollingQuery+"&sid="+sid, body)
 		if err != nil {
-			a = answer{status: -1, body: err.Error()}
+			a = response{status: -1, body: err.Error()}
 		}
 		got <- a
 	}()
@@ -256,14 +256,14 @@ func (p *plant) begin(method, sid, body string) <-chan answer {
 }
 
 // until waits for what the test has no other way to see.
-func (p *plant) until(what string, is func() bool) {
+func (p *testServer) waitUntil(what string, is func() bool) {
 	p.t.Helper()
 	if is() {
 		return
 	}
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !is(); <-tick.C {
+	for deadline := time.Now().Add(testTimeout); !is(); <-tick.C {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("waited in vain until %s", what)
 		}
@@ -275,14 +275,14 @@ func receive[T any](t testing.TB, c <-chan T) T {
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("nothing came")
 		panic("unreachable")
 	}
 }
 
 // wants fails the test unless the answer is this one.
-func (a answer) wants(t testing.TB, status int, body string) {
+func (a response) want(t testing.TB, status int, body string) {
 	t.Helper()
 	if a.status != status || a.body != body {
 		t.Fatalf("answered %d %.100q, want %d %.100q", a.status, a.body, status, body)
@@ -290,22 +290,22 @@ func (a answer) wants(t testing.TB, status int, body string) {
 }
 
 // refuses fails the test unless the answer is the refusal with the code.
-func (a answer) refuses(t testing.TB, status, code int, message string) {
+func (a response) wantRefusal(t testing.TB, status, code int, message string) {
 	t.Helper()
-	a.wants(t, status, fmt.Sprintf(`{"code":%d,"message":%q}`, code, message))
+	a.want(t, status, fmt.Sprintf(`{"code":%d,"message":%q}`, code, message))
 	if got := a.header.Get("Content-Type"); got != "application/json" {
 		t.Fatalf("Content-Type is %q, want application/json", got)
 	}
 }
 
 // wire is a client's WebSocket.
-type wire struct {
+type wsClient struct {
 	*websocket.Conn
 	t testing.TB
 }
 
 // dial opens a WebSocket, for a session if sid is not empty.
-func (p *plant) dial(sid string) *wire {
+func (p *testServer) dial(sid string) *wsClient {
 	p.t.Helper()
 	query := "EIO=4&transport=websocket"
 	if sid != "" {
@@ -316,20 +316,20 @@ func (p *plant) dial(sid string) *wire {
 		p.t.Fatalf("dial: %v", err)
 	}
 	p.t.Cleanup(func() { _ = c.NetConn().Close() })
-	_ = c.SetReadDeadline(time.Now().Add(patience))
-	return &wire{c, p.t}
+	_ = c.SetReadDeadline(time.Now().Add(testTimeout))
+	return &wsClient{c, p.t}
 }
 
 // connect opens a session on a WebSocket.
-func (p *plant) connect() (*wire, string) {
+func (p *testServer) connect() (*wsClient, string) {
 	p.t.Helper()
 	w := p.dial("")
 	sid := sidOf(p.t, w.read())
-	p.until("the session has begun", func() bool { return p.server.Begun(sid) }) // the client may be faster
+	p.waitUntil("the session has begun", func() bool { return p.server.HasReceiver(sid) }) // the client may be faster
 	return w, sid
 }
 
-func (w *wire) send(text string) {
+func (w *wsClient) send(text string) {
 	w.t.Helper()
 	if err := w.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
 		w.t.Fatalf("send %q: %v", text, err)
@@ -337,7 +337,7 @@ func (w *wire) send(text string) {
 }
 
 // read returns the next packet, a binary one after a "b:".
-func (w *wire) read() string {
+func (w *wsClient) read() string {
 	w.t.Helper()
 	kind, data, err := w.ReadMessage()
 	if err != nil {
@@ -349,7 +349,7 @@ func (w *wire) read() string {
 	return string(data)
 }
 
-func (w *wire) wants(packet string) {
+func (w *wsClient) wantPacket(packet string) {
 	w.t.Helper()
 	if got := w.read(); got != packet {
 		w.t.Fatalf("got the packet %.100q, want %.100q", got, packet)
@@ -358,7 +358,7 @@ func (w *wire) wants(packet string) {
 
 // wantsClose fails the test unless the server closes with the code, and says
 // nothing before.
-func (w *wire) wantsClose(code int) {
+func (w *wsClient) wantClose(code int) {
 	w.t.Helper()
 	_, data, err := w.ReadMessage()
 	if !websocket.IsCloseError(err, code) {
@@ -367,12 +367,12 @@ func (w *wire) wantsClose(code int) {
 }
 
 // upgrade moves a session to a WebSocket.
-func (p *plant) upgrade(sid string) *wire {
+func (p *testServer) upgrade(sid string) *wsClient {
 	p.t.Helper()
 	w := p.dial(sid)
 	w.send("2probe")
-	w.wants("3probe")
+	w.wantPacket("3probe")
 	w.send("5")
-	p.until("the session is on the WebSocket", func() bool { return p.session(sid).Transport() == "websocket" })
+	p.waitUntil("the session is on the WebSocket", func() bool { return p.session(sid).Transport() == "websocket" })
 	return w
 }

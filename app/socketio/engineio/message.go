@@ -21,7 +21,7 @@ type Message struct {
 // end the message: text that may hold it has to escape it, as JSON does.
 func NewText(parts ...[]byte) *Message {
 	var few [4][]byte
-	all := append(append(few[:0], messageMark), parts...)
+	all := append(append(few[:0], messagePrefix), parts...)
 	return &Message{frame: websocket.NewMessage(websocket.Text, all...)}
 }
 
@@ -43,7 +43,7 @@ func newPacket(text string) *Message {
 	return &Message{frame: websocket.NewMessage(websocket.Text, []byte(text))}
 }
 
-var messageMark = []byte{typeMessage}
+var messagePrefix = []byte{typeMessage}
 
 // The packets without data of their own.
 var (
@@ -73,7 +73,7 @@ func (m *Message) text() []byte {
 	if made := m.base64.Load(); made != nil {
 		return *made
 	}
-	made := append(make([]byte, 0, m.Len()), binaryMark)
+	made := append(make([]byte, 0, m.Len()), binaryPrefix)
 	made = base64.StdEncoding.AppendEncode(made, m.frame.Payload())
 	m.base64.Store(&made) // two at once make the same
 	return made

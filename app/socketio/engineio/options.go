@@ -86,7 +86,7 @@ type Options struct {
 	Panicked func(value any, stack []byte)
 }
 
-func (o *Options) fill() {
+func (o *Options) setDefaults() {
 	orDuration(&o.PingInterval, 25*time.Second)
 	orDuration(&o.PingTimeout, 20*time.Second)
 	orDuration(&o.UpgradeTimeout, 10*time.Second)

@@ -22,12 +22,12 @@ const (
 	// "HTTP long-polling").
 	separator = '\x1e'
 	// binaryMark stands before the base64 of a binary message.
-	binaryMark = 'b'
+	binaryPrefix = 'b'
 )
 
 // packet is one packet as it came in.
 type packet struct {
-	kind   byte
+	typ    byte
 	binary bool
 	data   []byte
 }
@@ -37,16 +37,16 @@ type packet struct {
 // returned for the next one.
 func decodePacket(p, scratch []byte) (packet, []byte, error) {
 	if len(p) == 0 {
-		return packet{}, scratch, errPacket
+		return packet{}, scratch, errInvalidPacket
 	}
 	switch kind := p[0]; kind {
 	case typeOpen, typeClose, typePing, typePong, typeMessage, typeUpgrade, typeNoop:
-		return packet{kind: kind, data: p[1:]}, scratch, nil
-	case binaryMark:
+		return packet{typ: kind, data: p[1:]}, scratch, nil
+	case binaryPrefix:
 		scratch, err := decodeBase64(p[1:], scratch[:0])
-		return packet{kind: typeMessage, binary: true, data: scratch}, scratch, err
+		return packet{typ: typeMessage, binary: true, data: scratch}, scratch, err
 	default:
-		return packet{}, scratch, errPacket
+		return packet{}, scratch, errInvalidPacket
 	}
 }
 
@@ -58,7 +58,7 @@ func decodeBase64(src, dst []byte) ([]byte, error) {
 	}
 	dst, err := base64.RawStdEncoding.AppendDecode(dst, src)
 	if err != nil {
-		return dst, errPacket
+		return dst, errInvalidPacket
 	}
 	return dst, nil
 }
@@ -72,9 +72,9 @@ type payload struct {
 
 // openPayload begins to read a body. All of it must be UTF-8: text as it is,
 // and base64 for what is binary.
-func openPayload(body []byte) (payload, error) {
+func newPayload(body []byte) (payload, error) {
 	if !utf8.Valid(body) {
-		return payload{}, errPacket
+		return payload{}, errInvalidPacket
 	}
 	return payload{rest: body}, nil
 }

@@ -9,12 +9,12 @@ import (
 )
 
 // faulty panics, or ends its goroutine, as it is told.
-type faulty struct {
+type panickingReceiver struct {
 	ended    chan engineio.Reason
 	atClosed bool
 }
 
-func (f *faulty) Message(data []byte, _ bool) {
+func (f *panickingReceiver) Message(data []byte, _ bool) {
 	switch string(data) {
 	case "panic":
 		panic("in Message")
@@ -23,7 +23,7 @@ func (f *faulty) Message(data []byte, _ bool) {
 	}
 }
 
-func (f *faulty) Closed(reason engineio.Reason) {
+func (f *panickingReceiver) Closed(reason engineio.Reason) {
 	if f.atClosed {
 		panic("in Closed")
 	}
@@ -36,29 +36,29 @@ func TestPanicEndsItsSessionAlone(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			ended := make(chan engineio.Reason, 10)
-			p := start(t, engineio.Options{Open: func(*engineio.Session) engineio.Receiver { return &faulty{ended: ended} }})
+			p := startServer(t, engineio.Options{Open: func(*engineio.Session) engineio.Receiver { return &panickingReceiver{ended: ended} }})
 			bystander, polling := p.open(), p.open()
-			poll := p.poll(polling)
-			a, err := p.request("POST", handshake+"&sid="+polling, "4"+way+"\x1e4not")
+			poll := p.startPoll(polling)
+			a, err := p.request("POST", pollingQuery+"&sid="+polling, "4"+way+"\x1e4not")
 			if err == nil && a.status != 500 {
 				t.Errorf("the POST was answered %d %q", a.status, a.body)
 			}
-			receive(t, poll).wants(t, 200, "1")
-			p.get(polling).refuses(t, 400, 1, "Session ID unknown")
+			receive(t, poll).want(t, 200, "1")
+			p.get(polling).wantRefusal(t, 400, 1, "Session ID unknown")
 			if got := receive(t, ended); got != engineio.TransportError {
 				t.Errorf("ended for %q", got)
 			}
 			w := p.dial("")
 			sid := sidOf(t, w.read())
 			w.send("4" + way)
-			w.wantsClose(1011)
+			w.wantClose(1011)
 			if got := receive(t, ended); got != engineio.TransportError {
 				t.Errorf("ended for %q", got)
 			}
-			if p.server.Known(sid) {
+			if p.server.HasSession(sid) {
 				t.Error("the session is still known")
 			}
-			p.post(bystander, "4hello").wants(t, 200, "ok")
+			p.post(bystander, "4hello").want(t, 200, "ok")
 			receive(t, p.panics)
 			receive(t, p.panics)
 		})
@@ -68,12 +68,12 @@ func TestPanicEndsItsSessionAlone(t *testing.T) {
 func TestPanicInClosed(t *testing.T) {
 	t.Parallel()
 	said := make(chan string, 1)
-	p := start(t, engineio.Options{
-		Open:     func(*engineio.Session) engineio.Receiver { return &faulty{atClosed: true} },
+	p := startServer(t, engineio.Options{
+		Open:     func(*engineio.Session) engineio.Receiver { return &panickingReceiver{atClosed: true} },
 		Panicked: func(v any, stack []byte) { said <- fmt.Sprint(v, " ", len(stack) > 0) },
 	})
 	sid := p.open()
-	p.post(sid, "1").wants(t, 200, "ok")
+	p.post(sid, "1").want(t, 200, "ok")
 	if got := receive(t, said); got != "in Closed true" {
 		t.Errorf("told of %q", got)
 	}
@@ -81,13 +81,13 @@ func TestPanicInClosed(t *testing.T) {
 
 func TestPanicInOpen(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{Open: func(*engineio.Session) engineio.Receiver { panic("in Open") }})
-	a, err := p.request("GET", handshake, "")
+	p := startServer(t, engineio.Options{Open: func(*engineio.Session) engineio.Receiver { panic("in Open") }})
+	a, err := p.request("GET", pollingQuery, "")
 	if err == nil && a.status != 500 {
 		t.Errorf("the handshake was answered %d %q", a.status, a.body)
 	}
 	w := p.dial("")
 	sidOf(t, w.read())
-	w.wantsClose(1011)
-	p.until("no session is left", func() bool { return p.server.Stats().Sessions == 0 })
+	w.wantClose(1011)
+	p.waitUntil("no session is left", func() bool { return p.server.Stats().Sessions == 0 })
 }

@@ -6,39 +6,39 @@ import (
 )
 
 // errEnded says that a packet was not looked at, because of one before it.
-var errEnded = errors.New("the session has ended")
+var errSessionClosed = errors.New("the session has ended")
 
 // enter begins a time in which the receiver is called; false if the session is
 // not open any more. leave ends it.
-func (s *Session) enter() bool {
-	s.recv.Lock()
+func (s *Session) beginReceive() bool {
+	s.recvMu.Lock()
 	s.mu.Lock()
-	s.receiving = s.state == open
+	s.receiving = s.state == stateOpen
 	ok := s.receiving
 	s.mu.Unlock()
 	if !ok {
-		s.recv.Unlock()
+		s.recvMu.Unlock()
 	}
 	return ok
 }
 
-func (s *Session) leave() {
+func (s *Session) endReceive() {
 	s.mu.Lock()
 	s.receiving = false
-	s.unlockAndTell()
-	s.recv.Unlock()
+	s.unlockAndNotify()
+	s.recvMu.Unlock()
 }
 
 // receive acts on a packet from the transport that the session is on. The
 // caller has entered. An error says that the session has ended.
 func (s *Session) receive(p packet) error {
 	s.mu.Lock()
-	if s.state != open {
+	if s.state != stateOpen {
 		s.mu.Unlock()
-		return errEnded
+		return errSessionClosed
 	}
-	s.heard = true
-	switch p.kind {
+	s.receivedSincePing = true
+	switch p.typ {
 	case typeMessage:
 		s.mu.Unlock()
 		s.receiver.Message(p.data, p.binary)
@@ -46,13 +46,13 @@ func (s *Session) receive(p packet) error {
 	case typePong:
 		s.pongLocked()
 	case typeClose:
-		s.departLocked()
+		s.clientCloseLocked()
 		s.mu.Unlock()
-		return errEnded
+		return errSessionClosed
 	case typePing: // "Heartbeat": in this revision the server pings
-		s.endLocked(TransportError, closePacket)
+		s.abortLocked(TransportError, closePacket)
 		s.mu.Unlock()
-		return errPacket
+		return errInvalidPacket
 	default: // an open, an upgrade or a noop says nothing here
 	}
 	s.mu.Unlock()
@@ -61,21 +61,21 @@ func (s *Session) receive(p packet) error {
 
 // unlockAndTell unlocks the session and, if it is not open any more, has the
 // receiver told, unless somebody who is calling it does that later.
-func (s *Session) unlockAndTell() {
-	tell := s.state != open && !s.receiving && !s.told
-	s.told = s.told || tell
+func (s *Session) unlockAndNotify() {
+	tell := s.state != stateOpen && !s.receiving && !s.closeNotified
+	s.closeNotified = s.closeNotified || tell
 	s.mu.Unlock()
-	if tell && !s.server.o.Loop.Go(s.callClosed) {
-		s.callClosed() // the loop has ended, and its goroutines with it
+	if tell && !s.server.options.Loop.Go(s.notifyClosed) {
+		s.notifyClosed() // the loop has ended, and its goroutines with it
 	}
 }
 
 // callClosed is on no request's goroutine, so a panic stops here.
-func (s *Session) callClosed() {
+func (s *Session) notifyClosed() {
 	returned := false
 	defer func() {
 		if !returned {
-			s.server.o.Panicked(recover(), debug.Stack())
+			s.server.options.Panicked(recover(), debug.Stack())
 		}
 	}()
 	if s.receiver != nil {

@@ -20,11 +20,11 @@ const (
 // Server holds the sessions. New makes one; it needs no closing, but Drain
 // tells its clients to go.
 type Server struct {
-	o        Options
-	table    *table
-	upgrader *websocket.Upgrader
-	clock    func() time.Duration // since the server was made
-	bodies   atomic.Int64         // bytes that payloads take now
+	options   Options
+	table     *sessionTable
+	upgrader  *websocket.Upgrader
+	clock     func() time.Duration // since the server was made
+	bodyBytes atomic.Int64         // bytes that payloads take now
 
 	draining atomic.Bool // new sessions are refused
 
@@ -33,15 +33,15 @@ type Server struct {
 
 // New makes a server. It starts nothing.
 func New(o Options) *Server {
-	o.fill()
+	o.setDefaults()
 	begin := time.Now()
-	s := &Server{o: o, table: newTable(), clock: func() time.Duration { return time.Since(begin) }}
+	s := &Server{options: o, table: newSessionTable(), clock: func() time.Duration { return time.Since(begin) }}
 	s.upgrader = &websocket.Upgrader{
 		Loop: o.Loop, Detach: o.Detach,
 		MaxMessage: o.MaxPayload, QueueLimit: o.QueueLimit, Deflate: o.Deflate,
 		MaxPartial:  int64(o.BodyLimit),
 		CheckOrigin: func(*fasthttp.RequestCtx) bool { return true }, // cors has
-		Leave:       func(c *websocket.Conn) { c.Close(websocket.GoingAway, string(ServerShutdown)) },
+		OnShutdown:  func(c *websocket.Conn) { c.Close(websocket.GoingAway, string(ServerShutdown)) },
 	}
 	return s
 }
@@ -59,7 +59,7 @@ type Stats struct {
 // Stats is cheap.
 func (s *Server) Stats() Stats {
 	return Stats{
-		Sessions: int(s.table.n.Load()),
+		Sessions: int(s.table.count.Load()),
 		Upgraded: s.upgraded.Load(), Slow: s.slow.Load(), Replaced: s.replaced.Load(),
 	}
 }
@@ -76,22 +76,22 @@ func (s *Server) Handler(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
-	if no := s.serve(ctx); no != nil {
+	if no := s.route(ctx); no != nil {
 		s.refuse(ctx, no)
 	}
 }
 
 // serve finds out what the request is for. The order of the checks, and so
 // which code a request with several faults gets, is the reference server's.
-func (s *Server) serve(ctx *fasthttp.RequestCtx) *refusal {
+func (s *Server) route(ctx *fasthttp.RequestCtx) *refusal {
 	query := ctx.QueryArgs()
 	transport := query.Peek("transport")
-	onSocket := string(transport) == webSocket && !s.o.NoWebSocket
-	if !onSocket && (string(transport) != polling || s.o.NoPolling) {
+	onSocket := string(transport) == webSocket && !s.options.NoWebSocket
+	if !onSocket && (string(transport) != polling || s.options.NoPolling) {
 		return unknownTransport
 	}
 	if sid := query.Peek("sid"); len(sid) > 0 {
-		return s.serveSession(ctx, s.table.find(sid), onSocket)
+		return s.routeSession(ctx, s.table.find(sid), onSocket)
 	}
 	upgrade := isUpgrade(ctx)
 	switch {
@@ -99,14 +99,14 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) *refusal {
 		return badMethod
 	case upgrade != onSocket:
 		return badRequest
-	case !supported(ctx):
+	case !supportedProtocol(ctx):
 		return unknownProtocol
 	case query.Has("j"):
-		return noJSONP
+		return jsonpUnsupported
 	case s.draining.Load():
 		return goingAway
 	}
-	if err := s.o.Allow(ctx); err != nil {
+	if err := s.options.Allow(ctx); err != nil {
 		return &refusal{forbidden.status, forbidden.code, err.Error()}
 	}
 	if onSocket {
@@ -117,20 +117,20 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) *refusal {
 
 // serveSession answers a request that names a session; nil is one that there
 // is not.
-func (s *Server) serveSession(ctx *fasthttp.RequestCtx, session *Session, onSocket bool) *refusal {
+func (s *Server) routeSession(ctx *fasthttp.RequestCtx, session *Session, onSocket bool) *refusal {
 	switch {
 	case session == nil:
 		return unknownSession
-	case !supported(ctx):
+	case !supportedProtocol(ctx):
 		return unknownProtocol
 	case isUpgrade(ctx) != onSocket:
 		return badRequest
-	case onSocket && s.o.NoUpgrades, onSocket && !ctx.IsGet():
+	case onSocket && s.options.NoUpgrades, onSocket && !ctx.IsGet():
 		return badRequest
 	case onSocket:
 		return s.serveWebSocket(ctx, session)
 	case ctx.QueryArgs().Has("j"):
-		return noJSONP
+		return jsonpUnsupported
 	case ctx.IsGet():
 		return session.servePoll(ctx)
 	case ctx.IsPost():
@@ -140,7 +140,7 @@ func (s *Server) serveSession(ctx *fasthttp.RequestCtx, session *Session, onSock
 }
 
 // supported: EIO names the revision of the protocol ("Query parameters").
-func supported(ctx *fasthttp.RequestCtx) bool {
+func supportedProtocol(ctx *fasthttp.RequestCtx) bool {
 	return string(ctx.QueryArgs().Peek("EIO")) == "4"
 }
 
@@ -152,39 +152,39 @@ func isUpgrade(ctx *fasthttp.RequestCtx) bool {
 // openPolling begins a session by an answer to a GET ("Handshake").
 func (s *Server) openPolling(ctx *fasthttp.RequestCtx) *refusal {
 	facts := s.newHandshake(ctx)
-	if !s.table.reserve(s.o.MaxSessions) {
+	if !s.table.reserve(s.options.MaxSessions) {
 		return tooManySessions
 	}
 	session := &Session{server: s, id: newID(), handshake: facts}
-	session.begin()
+	session.start()
 	ctx.SetContentType("text/plain; charset=UTF-8")
-	ctx.SetBody(s.openPacket(session.id, !s.o.NoUpgrades && !s.o.NoWebSocket))
+	ctx.SetBody(s.openPacket(session.id, !s.options.NoUpgrades && !s.options.NoWebSocket))
 	return nil
 }
 
 // begin puts the session, which has a place reserved, into the table. If Open
 // panics, there will have been no session.
-func (s *Session) begin() {
+func (s *Session) start() {
 	s.receiving = true
 	s.server.table.add(s)
 	opened := false
 	defer func() {
 		s.mu.Lock()
 		s.receiving = false
-		s.told = s.told || !opened
+		s.closeNotified = s.closeNotified || !opened
 		if !opened {
 			s.socket = nil // its connection tells the client
-			s.endLocked(TransportError, closePacket)
+			s.abortLocked(TransportError, closePacket)
 		}
-		s.unlockAndTell()
+		s.unlockAndNotify()
 	}()
-	s.recv.Lock()
-	defer s.recv.Unlock()
+	s.recvMu.Lock()
+	defer s.recvMu.Unlock()
 	s.mu.Lock()
-	s.due = s.server.now() + int64(s.server.o.PingInterval)
+	s.deadline = s.server.now() + int64(s.server.options.PingInterval)
 	s.scheduleLocked()
 	s.mu.Unlock()
-	receiver := s.server.o.Open(s)
+	receiver := s.server.options.Open(s)
 	s.mu.Lock()
 	s.receiver = receiver
 	s.mu.Unlock()
@@ -195,7 +195,7 @@ func (s *Session) begin() {
 }
 
 func (s *Server) refuse(ctx *fasthttp.RequestCtx, no *refusal) {
-	s.o.Refused(ctx, no.code, no.message)
+	s.options.Refused(ctx, no.code, no.message)
 	message, _ := json.Marshal(no.message)
 	ctx.SetStatusCode(no.status)
 	ctx.SetContentType("application/json")

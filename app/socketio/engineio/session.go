@@ -20,18 +20,18 @@ type Receiver interface {
 }
 
 // state is how far a session has come.
-type state byte
+type sessionState byte
 
 const (
-	open state = iota
+	stateOpen sessionState = iota
 	// closing: this side has closed it. The client has yet to fetch what waits,
 	// and learns of the end after it.
-	closing
+	stateClosing
 	// leaving: the client has closed it. A poll of its may be on the way, and
 	// still gets an answer.
-	leaving
+	stateClientClosed
 	// over: it is out of the table.
-	over
+	stateRemoved
 )
 
 // Session is one client, on whichever transport it is at the moment.
@@ -42,22 +42,22 @@ type Session struct {
 	handshake Handshake
 
 	// recv is held while the receiver is called.
-	recv sync.Mutex
+	recvMu sync.Mutex
 
-	mu        sync.Mutex
-	state     state
-	receiving bool // somebody is in recv, and tells the end when leaving it
-	told      bool // the receiver is being told the end
-	posting   bool // a POST is being served
-	pinged    bool // a ping is out
-	heard     bool // something came in since the ping
-	reason    Reason
-	due       int64   // when the heartbeat or the end is, by Server.now
-	poll      *poll   // the GET that waits
-	socket    *socket // the WebSocket that the session is on; nil while polling
-	probe     *socket // the WebSocket that it may move to
-	queue     queue   // what waits for a poll
-	timer     eventloop.Timer
+	mu                sync.Mutex
+	state             sessionState
+	receiving         bool // somebody is in recv, and tells the end when leaving it
+	closeNotified     bool // the receiver is being told the end
+	posting           bool // a POST is being served
+	awaitingPong      bool // a ping is out
+	receivedSincePing bool // something came in since the ping
+	reason            Reason
+	deadline          int64        // when the heartbeat or the end is, by Server.now
+	poll              *poll        // the GET that waits
+	socket            *socket      // the WebSocket that the session is on; nil while polling
+	probe             *socket      // the WebSocket that it may move to
+	queue             pollingQueue // what waits for a poll
+	timer             eventloop.Timer
 }
 
 // ID is the session's id, 20 characters. Who knows it can speak for the
@@ -75,7 +75,7 @@ func (s *Session) Receiver() Receiver {
 }
 
 // Loop is the loop that the session's timer is in.
-func (s *Session) Loop() *eventloop.Loop { return s.server.o.Loop }
+func (s *Session) Loop() *eventloop.Loop { return s.server.options.Loop }
 
 // Transport is "polling" or "websocket", as it is now.
 func (s *Session) Transport() string {
@@ -92,7 +92,7 @@ func (s *Session) Transport() string {
 // ends. The error is ErrClosed.
 func (s *Session) Send(ms ...*Message) error {
 	s.mu.Lock()
-	if s.state != open {
+	if s.state != stateOpen {
 		s.mu.Unlock()
 		return ErrClosed
 	}
@@ -105,7 +105,7 @@ func (s *Session) Send(ms ...*Message) error {
 	for _, m := range ms {
 		s.queue.push(0, m)
 	}
-	return s.queuedLocked(len(ms))
+	return s.enqueuedLocked(len(ms))
 }
 
 // SendLatest is Send for a message of which only the newest matters: it takes
@@ -116,32 +116,32 @@ func (s *Session) SendLatest(key eventloop.Key, m *Message) error {
 		return s.Send(m)
 	}
 	s.mu.Lock()
-	if s.state != open {
+	if s.state != stateOpen {
 		s.mu.Unlock()
 		return ErrClosed
 	}
 	if s.socket != nil {
 		conn := s.socket.conn
 		s.mu.Unlock()
-		return s.sent(conn.SendLatest(key, m.frame))
+		return s.sendResult(conn.SendLatest(key, m.frame))
 	}
-	if s.queue.size > s.server.o.ReplaceAbove && s.queue.replace(key, m) {
+	if s.queue.size > s.server.options.ReplaceAbove && s.queue.replace(key, m) {
 		s.server.replaced.Add(1)
 	} else {
 		s.queue.push(key, m)
 	}
-	return s.queuedLocked(1)
+	return s.enqueuedLocked(1)
 }
 
 // queuedLocked ends the session if more waits than may, and else has a poll
 // take it. The n newest may be larger than the limit by themselves. It unlocks.
-func (s *Session) queuedLocked(n int) error {
-	if s.queue.size > s.server.o.QueueLimit && len(s.queue.items) > n {
-		s.endLocked(SlowClient, closePacket)
-		s.unlockAndTell()
+func (s *Session) enqueuedLocked(n int) error {
+	if s.queue.size > s.server.options.QueueLimit && len(s.queue.items) > n {
+		s.abortLocked(SlowClient, closePacket)
+		s.unlockAndNotify()
 		return ErrClosed
 	}
-	s.poll.awake()
+	s.poll.wake()
 	s.mu.Unlock()
 	return nil
 }
@@ -149,21 +149,21 @@ func (s *Session) queuedLocked(n int) error {
 // sendFrames sends on the WebSocket that the session is on.
 func (s *Session) sendFrames(conn *websocket.Conn, ms []*Message) error {
 	if len(ms) == 1 {
-		return s.sent(conn.Send(ms[0].frame))
+		return s.sendResult(conn.Send(ms[0].frame))
 	}
-	return s.sent(conn.Send(frames(ms)...))
+	return s.sendResult(conn.Send(frames(ms)...))
 }
 
 // sent ends a session whose client reads too slowly. Its connection has been
 // ended, and takes its time.
-func (s *Session) sent(err error) error {
+func (s *Session) sendResult(err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, eventloop.ErrSlow) {
+	if errors.Is(err, eventloop.ErrSlowClient) {
 		s.mu.Lock()
-		s.endLocked(SlowClient, closePacket)
-		s.unlockAndTell()
+		s.abortLocked(SlowClient, closePacket)
+		s.unlockAndNotify()
 	}
 	return ErrClosed
 }
@@ -183,7 +183,7 @@ func (s *Session) Writable() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.state != open:
+	case s.state != stateOpen:
 		return false
 	case s.socket != nil:
 		return s.socket.conn.Queued() == 0
@@ -192,11 +192,11 @@ func (s *Session) Writable() bool {
 }
 
 // sendLocked queues a packet of the protocol, which is subject to no limit.
-func (s *Session) sendLocked(p *Message) {
+func (s *Session) sendPacketLocked(p *Message) {
 	if s.socket != nil {
 		_ = s.socket.conn.Send(p.frame) // if it fails, Closed follows
 		return
 	}
 	s.queue.push(0, p)
-	s.poll.awake()
+	s.poll.wake()
 }

@@ -11,22 +11,22 @@ import (
 
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	sid := p.open()
 	w := p.dial(sid)
 	w.send("2probe")
-	w.wants("3probe")
-	p.get(sid).wants(t, 200, "6") // "a noop packet to any pending GET"
+	w.wantPacket("3probe")
+	p.get(sid).want(t, 200, "6") // "a noop packet to any pending GET"
 	w.send("5")
 	w.send("4hello")
-	w.wants("4hello")
+	w.wantPacket("4hello")
 	if got := p.session(sid).Transport(); got != "websocket" {
 		t.Errorf("Transport() = %q", got)
 	}
-	p.get(sid).refuses(t, 400, 3, "Bad request")
-	p.post(sid, "4a").refuses(t, 400, 3, "Bad request")
+	p.get(sid).wantRefusal(t, 400, 3, "Bad request")
+	p.post(sid, "4a").wantRefusal(t, 400, 3, "Bad request")
 	w.send("4still here")
-	w.wants("4still here")
+	w.wantPacket("4still here")
 	if n := p.server.Stats().Upgraded; n != 1 {
 		t.Errorf("%d upgrades counted", n)
 	}
@@ -36,21 +36,21 @@ func TestUpgrade(t *testing.T) {
 func TestUpgradedIsTold(t *testing.T) {
 	t.Parallel()
 	moved := make(chan *engineio.Session, 10)
-	p := start(t, engineio.Options{Upgraded: func(s *engineio.Session) { moved <- s }})
+	p := startServer(t, engineio.Options{Upgraded: func(s *engineio.Session) { moved <- s }})
 	p.dial("").send("4never was on polling")
 	stays, goes := p.open(), p.open()
 	w := p.dial(goes)
 	w.send("2probe")
-	w.wants("3probe")
-	p.get(goes).wants(t, 200, "6")
+	w.wantPacket("3probe")
+	p.get(goes).want(t, 200, "6")
 	w.send("5")
 	s := receive(t, moved)
 	if s.ID() != goes || s.Transport() != "websocket" || s.Receiver() != engineio.Receiver(p.session(goes)) {
 		t.Errorf("told of %s on %s, want %s", s.ID(), s.Transport(), goes)
 	}
 	w.send("4a")
-	w.wants("4a")
-	p.post(stays, "4a").wants(t, 200, "ok")
+	w.wantPacket("4a")
+	p.post(stays, "4a").want(t, 200, "ok")
 	if len(moved) > 0 {
 		t.Error("told of another one")
 	}
@@ -58,94 +58,94 @@ func TestUpgradedIsTold(t *testing.T) {
 
 func TestUpgradeEndsAPollThatWaits(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	sid := p.open()
-	poll := p.poll(sid)
+	poll := p.startPoll(sid)
 	w := p.dial(sid)
 	w.send("2probe")
-	receive(t, poll).wants(t, 200, "6")
-	w.wants("3probe")
+	receive(t, poll).want(t, 200, "6")
+	w.wantPacket("3probe")
 	w.send("5")
 	w.send("4hello")
-	w.wants("4hello")
+	w.wantPacket("4hello")
 }
 
 func TestAPollBehindTheUpgradeIsRefused(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	for range 20 { // whichever arrives first
 		sid := p.open()
 		w := p.dial(sid)
 		w.send("2probe")
-		w.wants("3probe")
+		w.wantPacket("3probe")
 		w.send("5")
-		p.get(sid).refuses(t, 400, 3, "Bad request")
+		p.get(sid).wantRefusal(t, 400, 3, "Bad request")
 		w.send("4hello")
-		w.wants("4hello")
+		w.wantPacket("4hello")
 	}
 }
 
 func TestSecondWebSocketIsClosed(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	sid := p.open()
 	w := p.dial(sid)
 	w.send("2probe")
-	w.wants("3probe")
-	p.dial(sid).wantsClose(1000) // one proves itself at a time
+	w.wantPacket("3probe")
+	p.dial(sid).wantClose(1000) // one proves itself at a time
 	w.send("5")
 	w.send("4a")
-	w.wants("4a")
-	p.dial(sid).wantsClose(1000) // and after that there is none
+	w.wantPacket("4a")
+	p.dial(sid).wantClose(1000) // and after that there is none
 	w.send("4b")
-	w.wants("4b")
+	w.wantPacket("4b")
 	direct, sid := p.connect()
-	p.dial(sid).wantsClose(1000)
+	p.dial(sid).wantClose(1000)
 	direct.send("4c")
-	direct.wants("4c")
+	direct.wantPacket("4c")
 }
 
 func TestProbeThatFails(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
-	for name, fail := range map[string]func(sid string, w *wire){
-		"says something else": func(_ string, w *wire) { w.send("4hello") },
-		"sends no packet":     func(_ string, w *wire) { w.send("x") },
-		"pings without probe": func(_ string, w *wire) { w.send("2") },
-		"does not finish": func(sid string, w *wire) {
+	p := startServer(t, engineio.Options{})
+	for name, fail := range map[string]func(sid string, w *wsClient){
+		"says something else": func(_ string, w *wsClient) { w.send("4hello") },
+		"sends no packet":     func(_ string, w *wsClient) { w.send("x") },
+		"pings without probe": func(_ string, w *wsClient) { w.send("2") },
+		"does not finish": func(sid string, w *wsClient) {
 			w.send("2probe")
-			w.wants("3probe")
-			p.server.ProbeTimer(sid)()
+			w.wantPacket("3probe")
+			p.server.ProbeTimeoutFunc(sid)()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sid := p.open()
 			w := p.dial(sid)
 			fail(sid, w)
-			w.wantsClose(1000)
-			p.post(sid, "4on it goes").wants(t, 200, "ok")
-			p.get(sid).wants(t, 200, "4on it goes")
+			w.wantClose(1000)
+			p.post(sid, "4on it goes").want(t, 200, "ok")
+			p.get(sid).want(t, 200, "4on it goes")
 			p.upgrade(sid) // another try is welcome
 		})
 	}
 	t.Run("says nothing", func(t *testing.T) {
-		p := start(t, engineio.Options{UpgradeTimeout: 50 * time.Millisecond})
+		p := startServer(t, engineio.Options{UpgradeTimeout: 50 * time.Millisecond})
 		sid := p.open()
-		p.dial(sid).wantsClose(1000)
-		p.post(sid, "4on it goes").wants(t, 200, "ok")
-		p.get(sid).wants(t, 200, "4on it goes")
+		p.dial(sid).wantClose(1000)
+		p.post(sid, "4on it goes").want(t, 200, "ok")
+		p.get(sid).want(t, 200, "4on it goes")
 	})
 	t.Run("goes away", func(t *testing.T) {
 		sid := p.open()
 		w := p.dial(sid)
 		w.send("2probe")
-		w.wants("3probe")
+		w.wantPacket("3probe")
 		_ = w.NetConn().Close()
-		p.post(sid, "4a").wants(t, 200, "ok")
-		p.get(sid).wants(t, 200, "4a")
-		p.until("there may be another", func() bool {
+		p.post(sid, "4a").want(t, 200, "ok")
+		p.get(sid).want(t, 200, "4a")
+		p.waitUntil("there may be another", func() bool {
 			w := p.dial(sid)
-			_ = w.SetWriteDeadline(time.Now().Add(patience))
+			_ = w.SetWriteDeadline(time.Now().Add(testTimeout))
 			w.send("2probe")
 			_, data, err := w.ReadMessage()
 			return err == nil && string(data) == "3probe"
@@ -155,52 +155,52 @@ func TestProbeThatFails(t *testing.T) {
 
 func TestAMovedSessionOutlivesTheProbesTime(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	sid := p.open()
 	w := p.dial(sid)
 	w.send("2probe")
-	w.wants("3probe")
-	over := p.server.ProbeTimer(sid)
+	w.wantPacket("3probe")
+	over := p.server.ProbeTimeoutFunc(sid)
 	w.send("5")
-	p.until("the session is on the WebSocket", func() bool { return p.session(sid).Transport() == "websocket" })
+	p.waitUntil("the session is on the WebSocket", func() bool { return p.session(sid).Transport() == "websocket" })
 	over() // as if it had been about to be called
 	w.send("4a")
-	w.wants("4a")
+	w.wantPacket("4a")
 }
 
 func TestProbeOfASessionThatEnds(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	sid := p.open()
 	w := p.dial(sid)
 	w.send("2probe")
-	w.wants("3probe")
-	p.post(sid, "1").wants(t, 200, "ok")
-	w.wantsClose(1000)
-	p.session(sid).wantsEnd(t, engineio.TransportClose)
+	w.wantPacket("3probe")
+	p.post(sid, "1").want(t, 200, "ok")
+	w.wantClose(1000)
+	p.session(sid).wantClosed(t, engineio.TransportClose)
 }
 
 func TestSessionClosedDuringTheUpgrade(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	sid := p.open()
 	w := p.dial(sid)
 	w.send("2probe")
-	w.wants("3probe")
+	w.wantPacket("3probe")
 	s := p.session(sid)
 	_ = s.Send(engineio.NewText([]byte("last")))
 	s.Close(engineio.ForcedClose)
 	w.send("5")
-	w.wants("4last")
-	w.wantsClose(1000)
-	s.wantsEnd(t, engineio.ForcedClose)
+	w.wantPacket("4last")
+	w.wantClose(1000)
+	s.wantClosed(t, engineio.ForcedClose)
 }
 
 // Whatever is sent while the client moves arrives once, in order, in both
 // directions.
 func TestNothingIsLostByTheUpgrade(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{Open: nil})
+	p := startServer(t, engineio.Options{Open: nil})
 	for round := range 10 {
 		sid := p.open()
 		s := p.session(sid)
@@ -223,11 +223,11 @@ func TestNothingIsLostByTheUpgrade(t *testing.T) {
 		for range round % 4 {
 			down = append(down, texts(p.get(sid).body)...)
 		}
-		p.post(sid, "4up0\x1e4up1").wants(t, 200, "ok")
+		p.post(sid, "4up0\x1e4up1").want(t, 200, "ok")
 		w := p.dial(sid)
-		poll := p.begin("GET", sid, "")
+		poll := p.requestAsync("GET", sid, "")
 		w.send("2probe")
-		w.wants("3probe")
+		w.wantPacket("3probe")
 		down = append(down, texts(receive(t, poll).body)...)
 		w.send("5")
 		w.send("4up2")
@@ -246,7 +246,7 @@ func TestNothingIsLostByTheUpgrade(t *testing.T) {
 			}
 		}
 		for i := range 4 {
-			if got := receive(t, s.got); got != fmt.Sprintf("up%d", i) {
+			if got := receive(t, s.messages); got != fmt.Sprintf("up%d", i) {
 				t.Fatalf("received %q, want up%d", got, i)
 			}
 		}
@@ -266,19 +266,19 @@ func texts(payload string) []string {
 
 func TestMessagesWaitTheirTurnAcrossTheUpgrade(t *testing.T) {
 	t.Parallel()
-	h := &held{make(chan struct{}), make(chan engineio.Reason, 1)}
+	h := &blockingReceiver{make(chan struct{}), make(chan engineio.Reason, 1)}
 	order := make(chan string, 10)
-	p := start(t, engineio.Options{Open: func(*engineio.Session) engineio.Receiver { return &ordered{h, order} }})
+	p := startServer(t, engineio.Options{Open: func(*engineio.Session) engineio.Receiver { return &recordingReceiver{h, order} }})
 	sid := p.open()
-	post := p.begin("POST", sid, "4posted")
-	p.until("the POST is at work", func() bool { return p.server.Posting(sid) })
+	post := p.requestAsync("POST", sid, "4posted")
+	p.waitUntil("the POST is at work", func() bool { return p.server.PostActive(sid) })
 	w := p.dial(sid)
 	w.send("2probe")
-	w.wants("3probe")
+	w.wantPacket("3probe")
 	w.send("5")
 	w.send("4framed")
-	p.until("it has moved", func() bool { return p.server.Stats().Upgraded == 1 })
-	close(h.hold)
+	p.waitUntil("it has moved", func() bool { return p.server.Stats().Upgraded == 1 })
+	close(h.release)
 	if a, b := receive(t, order), receive(t, order); a != "posted" || b != "framed" {
 		t.Errorf("received %q, then %q", a, b)
 	}
@@ -286,27 +286,27 @@ func TestMessagesWaitTheirTurnAcrossTheUpgrade(t *testing.T) {
 }
 
 // ordered notes each message when it has done with it.
-type ordered struct {
-	*held
+type recordingReceiver struct {
+	*blockingReceiver
 	order chan string
 }
 
-func (o *ordered) Message(data []byte, binary bool) {
-	o.held.Message(data, binary)
+func (o *recordingReceiver) Message(data []byte, binary bool) {
+	o.blockingReceiver.Message(data, binary)
 	o.order <- string(data)
 }
 
 func TestAPollThatWaitsWhenTheUpgradeEndsIsRefused(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	refused := 0
 	for attempt := 0; refused < 3 && attempt < 100; attempt++ {
 		sid := p.open()
 		w := p.dial(sid)
 		w.send("2probe")
-		w.wants("3probe")
-		poll := p.begin("GET", sid, "")
-		p.until("it waits, or is answered", func() bool { return p.server.Pending(sid) || len(poll) > 0 })
+		w.wantPacket("3probe")
+		poll := p.requestAsync("GET", sid, "")
+		p.waitUntil("it waits, or is answered", func() bool { return p.server.PollPending(sid) || len(poll) > 0 })
 		w.send("5")
 		switch a := receive(t, poll); {
 		case a.status == 400:
@@ -315,7 +315,7 @@ func TestAPollThatWaitsWhenTheUpgradeEndsIsRefused(t *testing.T) {
 			t.Fatalf("answered %d %q", a.status, a.body)
 		}
 		w.send("4hello")
-		w.wants("4hello")
+		w.wantPacket("4hello")
 	}
 	if refused == 0 {
 		t.Error("every poll was answered")

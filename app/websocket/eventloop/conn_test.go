@@ -20,8 +20,8 @@ import (
 // goroutine at a time, also what came before the connection was added.
 func TestServesWhatArrives(t *testing.T) {
 	t.Parallel()
-	l, _ := start(t)
-	s, peer := pair(t)
+	l, _ := startLoop(t)
+	s, peer := socketPair(t)
 	var inside atomic.Int32
 	got := make(chan []byte, 1000)
 	h := newHandler(func(c *eventloop.Conn) {
@@ -34,7 +34,7 @@ func TestServesWhatArrives(t *testing.T) {
 		inside.Add(-1)
 	})
 	_, _ = peer.WriteString("early ")
-	add(t, l, s, h, 1000)
+	addConn(t, l, s, h, 1000)
 	want := "early "
 	for range 500 {
 		_, _ = peer.WriteString("more ")
@@ -42,27 +42,27 @@ func TestServesWhatArrives(t *testing.T) {
 	}
 	var all []byte
 	for len(all) < len(want) {
-		all = append(all, within(t, "bytes", got)...)
+		all = append(all, receive(t, "bytes", got)...)
 	}
 	if string(all) != want {
 		t.Errorf("served %q", all)
 	}
 	_ = peer.Close()
-	if err := within(t, "the end", h.ended); !errors.Is(err, io.EOF) {
+	if err := receive(t, "the end", h.closed); !errors.Is(err, io.EOF) {
 		t.Errorf("Closed(%v), want EOF", err)
 	}
-	within(t, "the socket's end", s.closed)
+	receive(t, "the socket's end", s.closed)
 }
 
 // early is a transport that has read ahead.
-type early struct {
+type readAheadTransport struct {
 	*socket
 	ahead []byte
 }
 
-func (e *early) Layered() bool { return len(e.ahead) > 0 }
+func (e *readAheadTransport) Layered() bool { return len(e.ahead) > 0 }
 
-func (e *early) TryRead(p []byte) (int, error) {
+func (e *readAheadTransport) TryRead(p []byte) (int, error) {
 	if len(e.ahead) == 0 {
 		return e.socket.TryRead(p)
 	}
@@ -76,15 +76,15 @@ func (e *early) TryRead(p []byte) (int, error) {
 // the connection was served, and does not tell again.
 func TestReadsBehindWhatWasReadAhead(t *testing.T) {
 	t.Parallel()
-	l, _ := start(t)
-	s, peer := pair(t)
+	l, _ := startLoop(t)
+	s, peer := socketPair(t)
 	got := make(chan string, 10)
 	h := newHandler(func(c *eventloop.Conn) { got <- string(readAll(c)) })
 	_, _ = peer.WriteString("behind it")
-	if err := l.Add(&eventloop.Conn{}, &early{s, []byte("ahead, ")}, h, 1000); err != nil {
+	if err := l.Add(&eventloop.Conn{}, &readAheadTransport{s, []byte("ahead, ")}, h, 1000); err != nil {
 		t.Fatal(err)
 	}
-	if first := within(t, "the first look", got); first != "ahead, behind it" {
+	if first := receive(t, "the first look", got); first != "ahead, behind it" {
 		t.Errorf("the first look finds %q, want all that was there", first)
 	}
 }
@@ -93,33 +93,33 @@ func TestReadsBehindWhatWasReadAhead(t *testing.T) {
 // not held up either.
 func TestBlockedHandlerHoldsUpItself(t *testing.T) {
 	t.Parallel()
-	l, _ := start(t)
+	l, _ := startLoop(t)
 	release := make(chan struct{})
 	for range 8 { // on every shard
-		s, peer := pair(t)
-		add(t, l, s, newHandler(func(c *eventloop.Conn) {
+		s, peer := socketPair(t)
+		addConn(t, l, s, newHandler(func(c *eventloop.Conn) {
 			readAll(c)
 			_ = c.Send(0, []byte("wait"))
 			<-release
 		}), 1000)
 		_, _ = peer.WriteString("x")
-		reads(t, peer, "wait")
+		wantRead(t, peer, "wait")
 	}
 	defer close(release)
-	s, peer := pair(t)
-	add(t, l, s, newHandler(func(c *eventloop.Conn) { _ = c.Send(0, readAll(c)) }), 1000)
+	s, peer := socketPair(t)
+	addConn(t, l, s, newHandler(func(c *eventloop.Conn) { _ = c.Send(0, readAll(c)) }), 1000)
 	_, _ = peer.WriteString("echo")
-	reads(t, peer, "echo")
+	wantRead(t, peer, "echo")
 }
 
 // TestOneWrite: what a handler sends leaves together, unless it takes its time
 // with it: then what it has sent by then does not wait for the rest.
 func TestOneWrite(t *testing.T) {
 	t.Parallel()
-	l, _ := start(t)
-	s, peer := pair(t)
+	l, _ := startLoop(t)
+	s, peer := socketPair(t)
 	took := make(chan time.Duration, 1)
-	add(t, l, s, newHandler(func(c *eventloop.Conn) {
+	addConn(t, l, s, newHandler(func(c *eventloop.Conn) {
 		if len(readAll(c)) == 0 {
 			return
 		}
@@ -139,7 +139,7 @@ func TestOneWrite(t *testing.T) {
 		if _, err := io.ReadFull(peer, buf[first:300]); err != nil {
 			t.Fatal(err)
 		}
-		inTime = within(t, "the handler", took) < eventloop.CorkTime
+		inTime = receive(t, "the handler", took) < eventloop.CorkDelay
 		if inTime && first != 300 {
 			t.Errorf("the first read gets %d bytes, want all 300", first)
 		}
@@ -154,14 +154,14 @@ func TestNothingIsReplacedForOneWhoIsNotBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, l)
-	s, peer := pair(t)
+	runLoop(t, l)
+	s, peer := socketPair(t)
 	send := func(c *eventloop.Conn) {
 		for i := range 100 {
 			_ = c.Send(7, fmt.Appendf(nil, "%03d", i))
 		}
 	}
-	c := add(t, l, s, newHandler(func(c *eventloop.Conn) {
+	c := addConn(t, l, s, newHandler(func(c *eventloop.Conn) {
 		if len(readAll(c)) > 0 {
 			send(c)
 		}
@@ -171,7 +171,7 @@ func TestNothingIsReplacedForOneWhoIsNotBehind(t *testing.T) {
 	for i := range 100 {
 		want += fmt.Sprintf("%03d", i)
 	}
-	reads(t, peer, want)
+	wantRead(t, peer, want)
 	if n := l.Stats().Replaced; n != 0 {
 		t.Errorf("%d are replaced although little waits", n)
 	}
@@ -186,10 +186,10 @@ func TestNothingIsReplacedForOneWhoIsNotBehind(t *testing.T) {
 // order, through a socket that is full most of the time.
 func TestManySenders(t *testing.T) {
 	t.Parallel()
-	l, _ := start(t)
-	s, peer := pair(t)
+	l, _ := startLoop(t)
+	s, peer := socketPair(t)
 	h := newHandler(nil)
-	c := add(t, l, s, h, 100<<20)
+	c := addConn(t, l, s, h, 100<<20)
 	const senders, pieces, size = 8, 500, 3000
 	var wg sync.WaitGroup
 	for i := range senders {
@@ -216,7 +216,7 @@ func TestManySenders(t *testing.T) {
 		next[i]++
 	}
 	wg.Wait()
-	for deadline := time.Now().Add(patience); c.Queued() != 0; runtime.Gosched() {
+	for deadline := time.Now().Add(testTimeout); c.Queued() != 0; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d bytes wait although all have left", c.Queued())
 		}
@@ -227,18 +227,18 @@ func TestManySenders(t *testing.T) {
 // leave, and the last word follows it.
 func TestSlow(t *testing.T) {
 	t.Parallel()
-	l, _ := start(t)
-	s, peer := pair(t)
+	l, _ := startLoop(t)
+	s, peer := socketPair(t)
 	h := newHandler(nil)
-	h.slow = []byte("too slow")
-	c := add(t, l, s, h, 1<<20)
+	h.slowData = []byte("too slow")
+	c := addConn(t, l, s, h, 1<<20)
 	piece := []byte(strings.Repeat("x", 99_999) + "|")
 	var err error
 	n := 0
 	for ; err == nil && n < 1000; n++ {
 		err = c.Send(0, piece)
 	}
-	if !errors.Is(err, eventloop.ErrSlow) || n < 10 || n > 30 {
+	if !errors.Is(err, eventloop.ErrSlowClient) || n < 10 || n > 30 {
 		t.Fatalf("after %d pieces Send() = %v, want ErrSlow beyond a MiB and what the kernel takes", n, err)
 	}
 	if err := c.Send(0, piece); err == nil {
@@ -250,7 +250,7 @@ func TestSlow(t *testing.T) {
 		t.Errorf("the peer reads %d bytes that are not whole pieces and the last word", len(all))
 	}
 	_ = peer.Close()
-	if err := within(t, "the end", h.ended); !errors.Is(err, eventloop.ErrSlow) {
+	if err := receive(t, "the end", h.closed); !errors.Is(err, eventloop.ErrSlowClient) {
 		t.Errorf("Closed(%v), want ErrSlow", err)
 	}
 }
@@ -261,8 +261,8 @@ func TestFailedHandler(t *testing.T) {
 	for name, fail := range map[string]func(){"panic": func() { panic("as asked") }, "goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l, _ := start(t)
-			s, peer := pair(t)
+			l, _ := startLoop(t)
+			s, peer := socketPair(t)
 			h := newHandler(func(c *eventloop.Conn) {
 				if len(readAll(c)) > 0 {
 					_ = c.Send(0, []byte("before "))
@@ -273,13 +273,13 @@ func TestFailedHandler(t *testing.T) {
 				_ = c.Send(0, []byte("sorry"))
 				c.Finish(time.Second)
 			}
-			add(t, l, s, h, 1000)
+			addConn(t, l, s, h, 1000)
 			_, _ = peer.WriteString("x")
-			reads(t, peer, "before sorry")
-			readsEnd(t, peer)
+			wantRead(t, peer, "before sorry")
+			wantEOF(t, peer)
 			_ = peer.Close()
-			_ = within(t, "the end", h.ended)
-			within(t, "the report", s.panics)
+			_ = receive(t, "the end", h.closed)
+			receive(t, "the report", s.panics)
 		})
 	}
 }
@@ -288,14 +288,14 @@ func TestFailedHandler(t *testing.T) {
 // well, loses its connection.
 func TestFailureWithoutWords(t *testing.T) {
 	t.Parallel()
-	l, _ := start(t)
+	l, _ := startLoop(t)
 	for _, failed := range []func(*eventloop.Conn){nil, func(*eventloop.Conn) { panic("again") }} {
-		s, peer := pair(t)
+		s, peer := socketPair(t)
 		h := newHandler(func(*eventloop.Conn) { panic("as asked") })
 		h.failed = failed
-		add(t, l, s, h, 1000)
-		readsEnd(t, peer)
-		if err := within(t, "the end", h.ended); !errors.Is(err, eventloop.ErrFailed) {
+		addConn(t, l, s, h, 1000)
+		wantEOF(t, peer)
+		if err := receive(t, "the end", h.closed); !errors.Is(err, eventloop.ErrHandlerFailed) {
 			t.Errorf("Closed(%v), want ErrFailed", err)
 		}
 	}
@@ -308,10 +308,10 @@ func TestFinish(t *testing.T) {
 	for name, polite := range map[string]bool{"the peer ends": true, "the peer stays": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l, _ := start(t)
-			s, peer := pair(t)
+			l, _ := startLoop(t)
+			s, peer := socketPair(t)
 			h := newHandler(nil)
-			c := add(t, l, s, h, 1000)
+			c := addConn(t, l, s, h, 1000)
 			_ = c.Send(0, []byte("last"))
 			grace := 50 * time.Millisecond
 			if polite {
@@ -322,13 +322,13 @@ func TestFinish(t *testing.T) {
 			if err := c.Send(0, []byte("late")); !errors.Is(err, eventloop.ErrClosed) {
 				t.Errorf("Send() = %v, want ErrClosed", err)
 			}
-			reads(t, peer, "last")
-			readsEnd(t, peer)
+			wantRead(t, peer, "last")
+			wantEOF(t, peer)
 			_, _ = peer.WriteString("nobody reads this") // where the grace is over, there is nobody
 			if polite {
 				_ = peer.Close()
 			}
-			if err := within(t, "the end", h.ended); !errors.Is(err, eventloop.ErrClosed) {
+			if err := receive(t, "the end", h.closed); !errors.Is(err, eventloop.ErrClosed) {
 				t.Errorf("Closed(%v), want ErrClosed", err)
 			}
 		})
@@ -338,8 +338,8 @@ func TestFinish(t *testing.T) {
 // TestAbort: ends at once, also while the handler is at work, and is told once.
 func TestAbort(t *testing.T) {
 	t.Parallel()
-	l, _ := start(t)
-	s, peer := pair(t)
+	l, _ := startLoop(t)
+	s, peer := socketPair(t)
 	entered, release := make(chan struct{}), make(chan struct{})
 	h := newHandler(func(c *eventloop.Conn) {
 		if len(readAll(c)) > 0 {
@@ -347,20 +347,20 @@ func TestAbort(t *testing.T) {
 			<-release
 		}
 	})
-	c := add(t, l, s, h, 1000)
+	c := addConn(t, l, s, h, 1000)
 	_, _ = peer.WriteString("x")
-	within(t, "the handler", entered)
+	receive(t, "the handler", entered)
 	why := errors.New("why not")
 	c.Abort(why)
 	c.Abort(nil)
-	readsEnd(t, peer) // although the handler has not returned
+	wantEOF(t, peer) // although the handler has not returned
 	select {
-	case err := <-h.ended:
+	case err := <-h.closed:
 		t.Errorf("Closed(%v) while Readable runs", err)
 	default:
 	}
 	close(release)
-	if err := within(t, "the end", h.ended); !errors.Is(err, why) {
+	if err := receive(t, "the end", h.closed); !errors.Is(err, why) {
 		t.Errorf("Closed(%v), want %v", err, why)
 	}
 	if err := c.Send(0, nil); !errors.Is(err, why) {
@@ -374,20 +374,20 @@ func TestAbort(t *testing.T) {
 // TestStop: Run closes what is left, and nothing can be added afterwards.
 func TestStop(t *testing.T) {
 	t.Parallel()
-	l, stop := start(t)
+	l, stop := startLoop(t)
 	var hs []*handler
 	for range 20 {
-		s, _ := pair(t)
+		s, _ := socketPair(t)
 		hs = append(hs, newHandler(nil))
-		add(t, l, s, hs[len(hs)-1], 1000)
+		addConn(t, l, s, hs[len(hs)-1], 1000)
 	}
 	stop()
 	for _, h := range hs {
-		if err := within(t, "the end", h.ended); !errors.Is(err, eventloop.ErrStopped) {
+		if err := receive(t, "the end", h.closed); !errors.Is(err, eventloop.ErrStopped) {
 			t.Errorf("Closed(%v), want ErrStopped", err)
 		}
 	}
-	s, _ := pair(t)
+	s, _ := socketPair(t)
 	if err := l.Add(&eventloop.Conn{}, s, newHandler(nil), 1000); !errors.Is(err, eventloop.ErrStopped) {
 		t.Errorf("Add() = %v, want ErrStopped", err)
 	}
@@ -404,15 +404,15 @@ func TestStopBeforeStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _ := pair(t)
+	s, _ := socketPair(t)
 	h := newHandler(nil)
-	add(t, l, s, h, 1000)
+	addConn(t, l, s, h, 1000)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := l.Run(ctx); err != nil {
 		t.Errorf("Run() = %v", err)
 	}
-	if err := within(t, "the end", h.ended); !errors.Is(err, eventloop.ErrStopped) {
+	if err := receive(t, "the end", h.closed); !errors.Is(err, eventloop.ErrStopped) {
 		t.Errorf("Closed(%v), want ErrStopped", err)
 	}
 }
@@ -421,18 +421,18 @@ func TestStopBeforeStart(t *testing.T) {
 // leave nothing behind.
 func TestChurn(t *testing.T) {
 	t.Parallel()
-	l, _ := start(t)
+	l, _ := startLoop(t)
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
 			for n := range 50 {
-				s, peer := pair(t)
+				s, peer := socketPair(t)
 				h := newHandler(func(c *eventloop.Conn) { _ = c.Send(0, readAll(c)) })
-				c := add(t, l, s, h, 1000)
+				c := addConn(t, l, s, h, 1000)
 				_, _ = peer.WriteString("x")
 				switch (i + n) % 4 {
 				case 0:
-					reads(t, peer, "x")
+					wantRead(t, peer, "x")
 					_ = peer.Close()
 				case 1:
 					_ = peer.Close()
@@ -441,7 +441,7 @@ func TestChurn(t *testing.T) {
 				case 3:
 					c.Finish(time.Millisecond)
 				}
-				_ = within(t, "the end", h.ended)
+				_ = receive(t, "the end", h.closed)
 			}
 		})
 	}

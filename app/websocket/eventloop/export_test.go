@@ -1,4 +1,4 @@
 package eventloop
 
 // CorkTime is how long what a handler sends may wait for more of it.
-const CorkTime = corkTime
+const CorkDelay = corkDelay

@@ -16,7 +16,7 @@ import (
 	"smart-factory-backend/app/websocket/eventloop"
 )
 
-const patience = time.Minute
+const testTimeout = time.Minute
 
 func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
@@ -28,14 +28,14 @@ type socket struct {
 }
 
 // pair makes a transport and the peer at its other end.
-func pair(t testing.TB) (*socket, *os.File) {
+func socketPair(t testing.TB) (*socket, *os.File) {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	peer := os.NewFile(uintptr(fds[1]), "peer")
-	_ = peer.SetDeadline(time.Now().Add(patience))
+	_ = peer.SetDeadline(time.Now().Add(testTimeout))
 	t.Cleanup(func() { _ = peer.Close() })
 	return &socket{fds[0], make(chan any, 1), make(chan struct{})}, peer
 }
@@ -84,12 +84,12 @@ func (s *socket) Guard(r interface {
 type handler struct {
 	readable func(c *eventloop.Conn)
 	failed   func(c *eventloop.Conn)
-	slow     []byte
-	ended    chan error
+	slowData []byte
+	closed   chan error
 }
 
 func newHandler(readable func(*eventloop.Conn)) *handler {
-	return &handler{readable: readable, ended: make(chan error, 2)}
+	return &handler{readable: readable, closed: make(chan error, 2)}
 }
 
 func (h *handler) Readable(c *eventloop.Conn) {
@@ -106,8 +106,8 @@ func (h *handler) Failed(c *eventloop.Conn) {
 	}
 }
 
-func (h *handler) Slow() []byte     { return h.slow }
-func (h *handler) Closed(err error) { h.ended <- err }
+func (h *handler) Slow() []byte     { return h.slowData }
+func (h *handler) Closed(err error) { h.closed <- err }
 
 func readAll(c *eventloop.Conn) (all []byte) {
 	buf := make([]byte, 4096)
@@ -121,17 +121,17 @@ func readAll(c *eventloop.Conn) (all []byte) {
 }
 
 // start runs a loop for the time of the test.
-func start(t testing.TB) (l *eventloop.Loop, stop func()) {
+func startLoop(t testing.TB) (l *eventloop.Loop, stop func()) {
 	t.Helper()
 	l, err := eventloop.New(eventloop.Options{Shards: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l, run(t, l)
+	return l, runLoop(t, l)
 }
 
 // run runs l for the time of the test.
-func run(t testing.TB, l *eventloop.Loop) (stop func()) {
+func runLoop(t testing.TB, l *eventloop.Loop) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
@@ -148,7 +148,7 @@ func run(t testing.TB, l *eventloop.Loop) (stop func()) {
 	return stop
 }
 
-func add(t testing.TB, l *eventloop.Loop, s *socket, h eventloop.Handler, limit int) *eventloop.Conn {
+func addConn(t testing.TB, l *eventloop.Loop, s *socket, h eventloop.Handler, limit int) *eventloop.Conn {
 	t.Helper()
 	c := &eventloop.Conn{}
 	if err := l.Add(c, s, h, limit); err != nil {
@@ -157,9 +157,9 @@ func add(t testing.TB, l *eventloop.Loop, s *socket, h eventloop.Handler, limit 
 	return c
 }
 
-func within[T any](t testing.TB, what string, c <-chan T) (v T) {
+func receive[T any](t testing.TB, what string, c <-chan T) (v T) {
 	t.Helper()
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(testTimeout)
 	defer timer.Stop()
 	select {
 	case v = <-c:
@@ -170,7 +170,7 @@ func within[T any](t testing.TB, what string, c <-chan T) (v T) {
 }
 
 // reads fails the test unless the peer reads exactly want next.
-func reads(t testing.TB, peer io.Reader, want string) {
+func wantRead(t testing.TB, peer io.Reader, want string) {
 	t.Helper()
 	got := make([]byte, len(want))
 	if _, err := io.ReadFull(peer, got); err != nil || string(got) != want {
@@ -178,7 +178,7 @@ func reads(t testing.TB, peer io.Reader, want string) {
 	}
 }
 
-func readsEnd(t testing.TB, peer io.Reader) {
+func wantEOF(t testing.TB, peer io.Reader) {
 	t.Helper()
 	if n, err := peer.Read(make([]byte, 10)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Fatalf("the peer reads %d bytes, %v; want the end", n, err)

@@ -10,7 +10,7 @@ import (
 )
 
 // stopGrace is how long handlers may take to return once the loop has ended.
-const stopGrace = 5 * time.Second
+const handlerGrace = 5 * time.Second
 
 // Options configure a Loop.
 type Options struct {
@@ -29,14 +29,14 @@ type Options struct {
 
 // Loop owns the epoll sets, the goroutines that serve them, and the wheel.
 type Loop struct {
-	shards []*shard
-	next   atomic.Uint32
-	pool   *pool
-	wheel  *wheel
-	stop   chan struct{}
-	stall  time.Duration
-	above  int // Options.ReplaceAbove
-	begin  time.Time
+	shards       []*shard
+	next         atomic.Uint32
+	pool         *pool
+	wheel        *timerWheel
+	stopped      chan struct{}
+	stallAfter   time.Duration
+	replaceAbove int // Options.ReplaceAbove
+	startedAt    time.Time
 
 	replaced, slow atomic.Uint64
 }
@@ -47,7 +47,7 @@ func New(o Options) (*Loop, error) {
 	if o.Shards <= 0 {
 		o.Shards = runtime.GOMAXPROCS(0)
 	}
-	l := &Loop{pool: newPool(), wheel: newWheel(), stop: make(chan struct{}), stall: o.StallAfter, above: o.ReplaceAbove, begin: time.Now()}
+	l := &Loop{pool: newPool(), wheel: newTimerWheel(), stopped: make(chan struct{}), stallAfter: o.StallAfter, replaceAbove: o.ReplaceAbove, startedAt: time.Now()}
 	for range o.Shards {
 		s, err := newShard(l)
 		if err != nil {
@@ -74,27 +74,27 @@ func (l *Loop) Run(ctx context.Context) error {
 	failed := make(chan error, len(l.shards))
 	for _, s := range l.shards {
 		helpers.Go(func() {
-			if err := s.watch(); err != nil {
+			if err := s.poll(); err != nil {
 				failed <- err
 			}
 		})
 		helpers.Go(s.flushQueues)
 	}
-	helpers.Go(func() { l.wheel.run(l.stop) })
+	helpers.Go(func() { l.wheel.run(l.stopped) })
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
 	for _, s := range l.shards {
-		s.endAll()
+		s.closeAll()
 	}
 	select {
 	case <-l.pool.close():
-	case <-time.After(stopGrace):
+	case <-time.After(handlerGrace):
 		err = errors.Join(err, errors.New("handlers of connections have not returned"))
 	}
-	close(l.stop)
+	close(l.stopped)
 	l.Close() // ends the watching
 	helpers.Wait()
 	return err

@@ -59,9 +59,9 @@ var (
 	// ErrClosed is the end that Close or Finish brought about.
 	ErrClosed = errors.New("closed")
 	// ErrSlow is the end of a peer that left more unread than may wait.
-	ErrSlow = errors.New("the peer reads too slowly")
+	ErrSlowClient = errors.New("the peer reads too slowly")
 	// ErrFailed is the end of a connection whose handler panicked.
-	ErrFailed = errors.New("the connection's handler failed")
+	ErrHandlerFailed = errors.New("the connection's handler failed")
 	// ErrStopped says that the loop has ended.
 	ErrStopped = errors.New("the event loop has stopped")
 )

@@ -4,25 +4,25 @@ import "smart-factory-backend/app/websocket/eventloop"
 
 // item is a packet that waits. A message with a key is replaced by the next
 // one with the same.
-type item struct {
+type queuedMessage struct {
 	key eventloop.Key
 	m   *Message
 }
 
 // queue is what waits for the next poll. Empty, it holds no memory.
-type queue struct {
-	items []item
+type pollingQueue struct {
+	items []queuedMessage
 	size  int // bytes, as polling packets
 }
 
-func (q *queue) push(key eventloop.Key, m *Message) {
-	q.items = append(q.items, item{key, m})
+func (q *pollingQueue) push(key eventloop.Key, m *Message) {
+	q.items = append(q.items, queuedMessage{key, m})
 	q.size += m.Len()
 }
 
 // replace puts m in the place of what waits under key, and reports whether
 // there was any.
-func (q *queue) replace(key eventloop.Key, m *Message) bool {
+func (q *pollingQueue) replace(key eventloop.Key, m *Message) bool {
 	for i := len(q.items) - 1; i >= 0; i-- {
 		if q.items[i].key == key {
 			q.size += m.Len() - q.items[i].m.Len()
@@ -35,7 +35,7 @@ func (q *queue) replace(key eventloop.Key, m *Message) bool {
 
 // take removes as many packets as a payload of limit bytes holds, at least
 // one, and returns them; nil if none waits.
-func (q *queue) take(limit int) []*Message {
+func (q *pollingQueue) pop(limit int) []*Message {
 	n, size := 0, 0
 	for n < len(q.items) {
 		next := q.items[n].m.Len()
@@ -63,4 +63,4 @@ func (q *queue) take(limit int) []*Message {
 	return ms
 }
 
-func (q *queue) drop() { *q = queue{} }
+func (q *pollingQueue) clear() { *q = pollingQueue{} }

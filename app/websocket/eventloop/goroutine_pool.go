@@ -6,7 +6,7 @@ import (
 )
 
 // idleWorkers is how many goroutines wait for work at most.
-const idleWorkers = 128
+const maxIdle = 128
 
 // task is a connection to serve, or a function to run.
 type task struct {
@@ -50,7 +50,7 @@ func (p *pool) run(t task) bool {
 }
 
 func (p *pool) serve(t task) {
-	defer p.leave()
+	defer p.exit()
 	for {
 		if t.c != nil {
 			t.c.serve()
@@ -58,7 +58,7 @@ func (p *pool) serve(t task) {
 			t.f()
 		}
 		t = task{}
-		if p.idle.Add(1) > idleWorkers {
+		if p.idle.Add(1) > maxIdle {
 			p.idle.Add(-1)
 			return
 		}
@@ -72,7 +72,7 @@ func (p *pool) serve(t task) {
 	}
 }
 
-func (p *pool) leave() {
+func (p *pool) exit() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running--

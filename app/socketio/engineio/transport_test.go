@@ -15,7 +15,7 @@ import (
 
 func TestPayloadsThereAndBack(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	for name, payload := range map[string]string{
 		"one text":           "4hello",
 		"several texts":      "4test1\x1e4test2\x1e4test3",
@@ -29,12 +29,12 @@ func TestPayloadsThereAndBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sid := p.open()
 			a := p.post(sid, payload)
-			a.wants(t, 200, "ok")
+			a.want(t, 200, "ok")
 			if got := a.header.Get("Content-Type"); got != "text/html" {
 				t.Errorf("Content-Type of the POST is %q", got)
 			}
 			a = p.get(sid)
-			a.wants(t, 200, payload)
+			a.want(t, 200, payload)
 			if a.header.Get("Content-Type") != "text/plain; charset=UTF-8" || a.header.Get("Cache-Control") != "no-store" {
 				t.Errorf("headers of the poll: %v", a.header)
 			}
@@ -44,34 +44,34 @@ func TestPayloadsThereAndBack(t *testing.T) {
 
 func TestBase64NeedsNoPadding(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	sid := p.open()
-	p.post(sid, "bAQIDBA\x1eb/w").wants(t, 200, "ok")
-	p.get(sid).wants(t, 200, "bAQIDBA==\x1eb/w==")
+	p.post(sid, "bAQIDBA\x1eb/w").want(t, 200, "ok")
+	p.get(sid).want(t, 200, "bAQIDBA==\x1eb/w==")
 }
 
 func TestPacketsThatSayNothing(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	sid := p.open()
-	p.post(sid, "6\x1e3\x1e0\x1e5\x1e4x").wants(t, 200, "ok")
-	p.get(sid).wants(t, 200, "4x")
+	p.post(sid, "6\x1e3\x1e0\x1e5\x1e4x").want(t, 200, "ok")
+	p.get(sid).want(t, 200, "4x")
 }
 
 func TestPollWaitsForAMessage(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{Open: nil})
+	p := startServer(t, engineio.Options{Open: nil})
 	sid := p.open()
 	for range 3 {
-		got := p.poll(sid)
+		got := p.startPoll(sid)
 		_ = p.session(sid).Send(engineio.NewText([]byte("a"), []byte("b")), engineio.NewBinary([]byte{1}, []byte{2, 3, 4}))
-		receive(t, got).wants(t, 200, "4ab\x1ebAQIDBA==")
+		receive(t, got).want(t, 200, "4ab\x1ebAQIDBA==")
 	}
 }
 
 func TestInvalidPayloadEndsTheSession(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	for name, payload := range map[string]string{
 		"unknown type":      "abc",
 		"type 7":            "7",
@@ -86,42 +86,42 @@ func TestInvalidPayloadEndsTheSession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			sid := p.open()
-			p.post(sid, payload).refuses(t, 400, 3, "Bad request")
-			p.get(sid).refuses(t, 400, 1, "Session ID unknown")
-			p.session(sid).wantsEnd(t, engineio.ParseError)
+			p.post(sid, payload).wantRefusal(t, 400, 3, "Bad request")
+			p.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
+			p.session(sid).wantClosed(t, engineio.ParseError)
 		})
 	}
 }
 
 func TestPacketsBeforeAnInvalidOneCount(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	sid := p.open()
-	p.post(sid, "4a\x1ebAQ==\x1ex\x1e4b").refuses(t, 400, 3, "Bad request")
+	p.post(sid, "4a\x1ebAQ==\x1ex\x1e4b").wantRefusal(t, 400, 3, "Bad request")
 	s := p.session(sid)
-	s.wantsEnd(t, engineio.ParseError)
-	if a, b := receive(t, s.got), receive(t, s.got); a != "a" || b != "b:\x01" || len(s.got) > 0 {
-		t.Errorf("received %q, %q and %d more", a, b, len(s.got))
+	s.wantClosed(t, engineio.ParseError)
+	if a, b := receive(t, s.messages), receive(t, s.messages); a != "a" || b != "b:\x01" || len(s.messages) > 0 {
+		t.Errorf("received %q, %q and %d more", a, b, len(s.messages))
 	}
 }
 
 func TestOctetStreamIsRefused(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	sid := p.open()
-	p.ask("POST", handshake+"&sid="+sid, "4a", "Content-Type", "application/octet-stream").refuses(t, 400, 3, "Bad request")
-	p.session(sid).wantsEnd(t, engineio.TransportError)
+	p.mustRequest("POST", pollingQuery+"&sid="+sid, "4a", "Content-Type", "application/octet-stream").wantRefusal(t, 400, 3, "Bad request")
+	p.session(sid).wantClosed(t, engineio.TransportError)
 }
 
 func TestTwoPollsEndTheSession(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	sid := p.open()
-	first := p.poll(sid)
-	p.get(sid).refuses(t, 400, 3, "Bad request")
-	receive(t, first).wants(t, 200, "1")
-	p.get(sid).refuses(t, 400, 1, "Session ID unknown")
-	p.session(sid).wantsEnd(t, engineio.TransportError)
+	first := p.startPoll(sid)
+	p.get(sid).wantRefusal(t, 400, 3, "Bad request")
+	receive(t, first).want(t, 200, "1")
+	p.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
+	p.session(sid).wantClosed(t, engineio.TransportError)
 }
 
 // TestAbandonedPollEndsTheSession: as in the reference server, a client that
@@ -129,7 +129,7 @@ func TestTwoPollsEndTheSession(t *testing.T) {
 // waits for it or not.
 func TestAbandonedPollEndsTheSession(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	for name, leave := range map[string]func(c *net.TCPConn){
 		"closed": func(c *net.TCPConn) { _ = c.Close() }, "half closed": func(c *net.TCPConn) { _ = c.CloseWrite() },
 		"reset": func(c *net.TCPConn) { _ = c.SetLinger(0); _ = c.Close() },
@@ -141,11 +141,11 @@ func TestAbandonedPollEndsTheSession(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = c.Close() })
-			fmt.Fprintf(c, "GET /?%s&sid=%s HTTP/1.1\r\nHost: test\r\n\r\n", handshake, sid)
-			p.until("the poll waits", func() bool { return p.server.Pending(sid) })
+			fmt.Fprintf(c, "GET /?%s&sid=%s HTTP/1.1\r\nHost: test\r\n\r\n", pollingQuery, sid)
+			p.waitUntil("the poll waits", func() bool { return p.server.PollPending(sid) })
 			leave(c.(*net.TCPConn))
-			p.session(sid).wantsEnd(t, engineio.TransportError)
-			p.get(sid).refuses(t, 400, 1, "Session ID unknown")
+			p.session(sid).wantClosed(t, engineio.TransportError)
+			p.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
 		})
 	}
 }
@@ -153,54 +153,56 @@ func TestAbandonedPollEndsTheSession(t *testing.T) {
 func TestTwoPostsEndTheSession(t *testing.T) {
 	t.Parallel()
 	hold := make(chan struct{})
-	p := start(t, engineio.Options{Open: func(*engineio.Session) engineio.Receiver { return &held{hold, make(chan engineio.Reason, 1)} }})
+	p := startServer(t, engineio.Options{Open: func(*engineio.Session) engineio.Receiver {
+		return &blockingReceiver{hold, make(chan engineio.Reason, 1)}
+	}})
 	sid := p.open()
-	poll := p.poll(sid)
-	first := p.begin("POST", sid, "4a")
-	p.until("the first is at work", func() bool { return p.server.Posting(sid) })
-	p.post(sid, "4b").refuses(t, 400, 3, "Bad request")
-	receive(t, poll).wants(t, 200, "1")
+	poll := p.startPoll(sid)
+	first := p.requestAsync("POST", sid, "4a")
+	p.waitUntil("the first is at work", func() bool { return p.server.PostActive(sid) })
+	p.post(sid, "4b").wantRefusal(t, 400, 3, "Bad request")
+	receive(t, poll).want(t, 200, "1")
 	close(hold)
 	receive(t, first)
-	p.get(sid).refuses(t, 400, 1, "Session ID unknown")
+	p.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
 }
 
 // held is a receiver that is busy until told.
-type held struct {
-	hold  chan struct{}
-	ended chan engineio.Reason
+type blockingReceiver struct {
+	release chan struct{}
+	ended   chan engineio.Reason
 }
 
-func (h *held) Message([]byte, bool)          { <-h.hold }
-func (h *held) Closed(reason engineio.Reason) { h.ended <- reason }
+func (h *blockingReceiver) Message([]byte, bool)          { <-h.release }
+func (h *blockingReceiver) Closed(reason engineio.Reason) { h.ended <- reason }
 
 func TestOtherMethodsOfASession(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	sid := p.open()
 	for _, method := range []string{"PUT", "DELETE", "PATCH"} {
-		p.ask(method, handshake+"&sid="+sid, "").refuses(t, 400, 3, "Bad request")
+		p.mustRequest(method, pollingQuery+"&sid="+sid, "").wantRefusal(t, 400, 3, "Bad request")
 	}
-	p.ask("GET", "EIO=4&transport=websocket&sid="+sid, "").refuses(t, 400, 3, "Bad request")
-	p.ask("GET", "EIO=3&transport=polling&sid="+sid, "").refuses(t, 400, 5, "Unsupported protocol version")
-	p.ask("POST", handshake+"&j=1&sid="+sid, "d=4a").refuses(t, 400, 3, "JSONP polling is not supported")
-	p.post(sid, "4a").wants(t, 200, "ok") // none of it was the session's
-	p.get(sid).wants(t, 200, "4a")
+	p.mustRequest("GET", "EIO=4&transport=websocket&sid="+sid, "").wantRefusal(t, 400, 3, "Bad request")
+	p.mustRequest("GET", "EIO=3&transport=polling&sid="+sid, "").wantRefusal(t, 400, 5, "Unsupported protocol version")
+	p.mustRequest("POST", pollingQuery+"&j=1&sid="+sid, "d=4a").wantRefusal(t, 400, 3, "JSONP polling is not supported")
+	p.post(sid, "4a").want(t, 200, "ok") // none of it was the session's
+	p.get(sid).want(t, 200, "4a")
 }
 
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{MaxPayload: 100_000})
+	p := startServer(t, engineio.Options{MaxPayload: 100_000})
 	fits := "4" + strings.Repeat("x", 99_999)
 	for name, length := range map[string]string{"announced": "", "chunked": "chunked"} {
 		t.Run(name, func(t *testing.T) {
 			sid := p.open()
-			send := func(body string) answer {
-				req, _ := http.NewRequest(http.MethodPost, "http://"+p.addr+"/?"+handshake+"&sid="+sid, strings.NewReader(body))
+			send := func(body string) response {
+				req, _ := http.NewRequest(http.MethodPost, "http://"+p.addr+"/?"+pollingQuery+"&sid="+sid, strings.NewReader(body))
 				if length != "" {
 					req.ContentLength = -1
 				}
-				client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+				client := http.Client{Timeout: testTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
 				resp, err := client.Do(req)
 				if err != nil {
 					t.Fatal(err)
@@ -208,65 +210,65 @@ func TestBodyLimit(t *testing.T) {
 				defer resp.Body.Close()
 				var b bytes.Buffer
 				_, _ = b.ReadFrom(resp.Body)
-				return answer{resp.StatusCode, b.String(), resp.Header}
+				return response{resp.StatusCode, b.String(), resp.Header}
 			}
-			send(fits).wants(t, 200, "ok")
-			p.get(sid).wants(t, 200, fits)
-			send(fits+"x").refuses(t, http.StatusRequestEntityTooLarge, 3, "Payload too large")
-			p.get(sid).refuses(t, 400, 1, "Session ID unknown")
-			p.session(sid).wantsEnd(t, engineio.TransportError)
+			send(fits).want(t, 200, "ok")
+			p.get(sid).want(t, 200, fits)
+			send(fits+"x").wantRefusal(t, http.StatusRequestEntityTooLarge, 3, "Payload too large")
+			p.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
+			p.session(sid).wantClosed(t, engineio.TransportError)
 		})
 	}
 }
 
 func TestBodiesTogetherAreBounded(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{BodyLimit: 20_000})
+	p := startServer(t, engineio.Options{BodyLimit: 20_000})
 	sid := p.open()
-	p.post(sid, "4"+strings.Repeat("x", 10_000)).wants(t, 200, "ok")
+	p.post(sid, "4"+strings.Repeat("x", 10_000)).want(t, 200, "ok")
 	a := p.post(sid, "4"+strings.Repeat("x", 30_000))
-	a.refuses(t, 503, 6, "Too many payloads at once")
-	p.session(sid).wantsEnd(t, engineio.TransportError)
+	a.wantRefusal(t, 503, 6, "Too many payloads at once")
+	p.session(sid).wantClosed(t, engineio.TransportError)
 	sid = p.open()
-	p.post(sid, "4"+strings.Repeat("x", 10_000)).wants(t, 200, "ok") // the room was given back
+	p.post(sid, "4"+strings.Repeat("x", 10_000)).want(t, 200, "ok") // the room was given back
 }
 
 func TestNoRoomForAnotherBody(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{BodyLimit: 1})
-	p.post(p.open(), "4a").refuses(t, 503, 6, "Too many payloads at once")
+	p := startServer(t, engineio.Options{BodyLimit: 1})
+	p.post(p.open(), "4a").wantRefusal(t, 503, 6, "Too many payloads at once")
 }
 
 func TestPostThatBreaksOff(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	for name, head := range map[string]string{
 		"announced": "Content-Length: 100000\r\n\r\n", "chunked": "Transfer-Encoding: chunked\r\n\r\n186A0\r\n",
 	} {
-		t.Run(name, func(t *testing.T) { p.breakOff(t, head) })
+		t.Run(name, func(t *testing.T) { p.abortPost(t, head) })
 	}
 }
 
 // breakOff sends the beginning of a POST, and closes the connection.
-func (p *plant) breakOff(t *testing.T, head string) {
+func (p *testServer) abortPost(t *testing.T, head string) {
 	sid := p.open()
 	c, err := net.Dial("tcp", p.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	fmt.Fprintf(c, "POST /?%s&sid=%s HTTP/1.1\r\nHost: test\r\n%s4%s", handshake, sid, head, strings.Repeat("x", 20_000))
-	p.until("it is being read", func() bool { return p.server.Posting(sid) })
+	fmt.Fprintf(c, "POST /?%s&sid=%s HTTP/1.1\r\nHost: test\r\n%s4%s", pollingQuery, sid, head, strings.Repeat("x", 20_000))
+	p.waitUntil("it is being read", func() bool { return p.server.PostActive(sid) })
 	_ = c.Close()
-	p.session(sid).wantsEnd(t, engineio.TransportError)
-	if s := p.session(sid); len(s.got) > 0 {
-		t.Errorf("half a payload was received: %q", <-s.got)
+	p.session(sid).wantClosed(t, engineio.TransportError)
+	if s := p.session(sid); len(s.messages) > 0 {
+		t.Errorf("half a payload was received: %q", <-s.messages)
 	}
 }
 
 func TestAnswersStayWithinThePayloadLimit(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{MaxPayload: 10})
+	p := startServer(t, engineio.Options{MaxPayload: 10})
 	sid := p.open()
 	s := p.session(sid)
 	// 4+1+5 is just right; the next 4 do not fit behind 7; 20 goes alone.
@@ -274,34 +276,34 @@ func TestAnswersStayWithinThePayloadLimit(t *testing.T) {
 		_ = s.Send(engineio.NewText([]byte(text)))
 	}
 	for _, want := range []string{"4abc\x1e4abcd", "4abcdef", "4abc", "4" + strings.Repeat("x", 19), "4y"} {
-		p.get(sid).wants(t, 200, want)
+		p.get(sid).want(t, 200, want)
 	}
 }
 
 func TestWebSocketMessages(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{MaxPayload: 1000})
+	p := startServer(t, engineio.Options{MaxPayload: 1000})
 	w, sid := p.connect()
 	w.send("4hello")
-	w.wants("4hello")
+	w.wantPacket("4hello")
 	_ = w.WriteMessage(websocket.BinaryMessage, []byte{1, 2, 3, 4})
-	w.wants("b:\x01\x02\x03\x04")
+	w.wantPacket("b:\x01\x02\x03\x04")
 	w.send("4")
-	w.wants("4")
+	w.wantPacket("4")
 	_ = w.WriteMessage(websocket.BinaryMessage, nil)
-	w.wants("b:")
+	w.wantPacket("b:")
 	w.send("bAQID") // the reference parser takes base64 here, too
-	w.wants("b:\x01\x02\x03")
+	w.wantPacket("b:\x01\x02\x03")
 	w.send("6")
 	w.send("4after")
-	w.wants("4after")
+	w.wantPacket("4after")
 	_ = p.session(sid).Send(engineio.NewText([]byte("x")), engineio.NewBinary([]byte("y")))
 	_ = p.session(sid).SendLatest(1, engineio.NewText([]byte("z")))
-	w.wants("4x")
-	w.wants("b:y")
-	w.wants("4z")
-	p.get(sid).refuses(t, 400, 3, "Bad request")
-	p.post(sid, "4a").refuses(t, 400, 3, "Bad request")
+	w.wantPacket("4x")
+	w.wantPacket("b:y")
+	w.wantPacket("4z")
+	p.get(sid).wantRefusal(t, 400, 3, "Bad request")
+	p.post(sid, "4a").wantRefusal(t, 400, 3, "Bad request")
 	if got := p.session(sid).Transport(); got != "websocket" {
 		t.Errorf("Transport() = %q", got)
 	}
@@ -309,7 +311,7 @@ func TestWebSocketMessages(t *testing.T) {
 
 func TestInvalidPacketsOnAWebSocketEndTheSession(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{MaxPayload: 1000})
+	p := startServer(t, engineio.Options{MaxPayload: 1000})
 	for name, tt := range map[string]struct {
 		packet string
 		code   int
@@ -325,12 +327,12 @@ func TestInvalidPacketsOnAWebSocketEndTheSession(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, sid := p.connect()
 			w.send(tt.packet)
-			w.wantsClose(tt.code)
-			p.session(sid).wantsEnd(t, tt.reason)
-			p.until("the session is gone", func() bool { return !p.server.Known(sid) })
+			w.wantClose(tt.code)
+			p.session(sid).wantClosed(t, tt.reason)
+			p.waitUntil("the session is gone", func() bool { return !p.server.HasSession(sid) })
 		})
 	}
 	sid := p.open()
-	p.post(sid, "2").refuses(t, 400, 3, "Bad request")
-	p.session(sid).wantsEnd(t, engineio.TransportError)
+	p.post(sid, "2").wantRefusal(t, 400, 3, "Bad request")
+	p.session(sid).wantClosed(t, engineio.TransportError)
 }

@@ -15,57 +15,57 @@ const (
 // copied, and belongs to one Loop.
 type Timer struct {
 	next, prev *Timer
-	at         int64 // the tick at which it is due
-	f          func()
-	set        bool
+	dueTick    int64 // the tick at which it is due
+	callback   func()
+	scheduled  bool
 }
 
 // wheel holds any number of timers for one goroutine and one system timer,
 // which is set only while a timer is.
-type wheel struct {
-	begin time.Time
-	wake  chan struct{}
+type timerWheel struct {
+	startedAt time.Time
+	wake      chan struct{}
 
-	mu    sync.Mutex
-	slots [wheelSlots]*Timer
-	tick  int64 // the last one that was worked off
-	n     int
-	next  int64 // the tick that the goroutine sleeps until; 0 if it does for good
-	ended bool
+	mu       sync.Mutex
+	slots    [wheelSlots]*Timer
+	tick     int64 // the last one that was worked off
+	count    int
+	wakeTick int64 // the tick that the goroutine sleeps until; 0 if it does for good
+	ended    bool
 }
 
-func newWheel() *wheel {
-	return &wheel{begin: time.Now(), wake: make(chan struct{}, 1)}
+func newTimerWheel() *timerWheel {
+	return &timerWheel{startedAt: time.Now(), wake: make(chan struct{}, 1)}
 }
 
-func (w *wheel) now() int64 { return int64(time.Since(w.begin) / wheelTick) }
+func (w *timerWheel) now() int64 { return int64(time.Since(w.startedAt) / wheelTick) }
 
 // After has f called once, d from now or up to 20 ms later, by the wheel's own
 // goroutine: f must not block. A timer that is set already is moved. After the
 // loop's end nothing is called any more.
-func (l *Loop) After(t *Timer, d time.Duration, f func()) { l.wheel.after(t, d, f) }
+func (l *Loop) SetTimer(t *Timer, d time.Duration, f func()) { l.wheel.after(t, d, f) }
 
 // Stop stops a timer. Its function may be running, or about to.
-func (l *Loop) Stop(t *Timer) { l.wheel.stop(t) }
+func (l *Loop) StopTimer(t *Timer) { l.wheel.stop(t) }
 
-func (w *wheel) after(t *Timer, d time.Duration, f func()) {
+func (w *timerWheel) after(t *Timer, d time.Duration, f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if t.set {
+	if t.scheduled {
 		w.removeLocked(t)
 	}
 	if w.ended {
 		return
 	}
 	now := max(w.now(), w.tick)
-	if w.n == 0 {
+	if w.count == 0 {
 		w.tick = now
 	}
 	// The present tick has begun already, and d may end within one.
-	t.at = now + 1 + int64((d+wheelTick-1)/wheelTick)
-	t.f = f
+	t.dueTick = now + 1 + int64((d+wheelTick-1)/wheelTick)
+	t.callback = f
 	w.insertLocked(t)
-	if w.next == 0 || t.at < w.next {
+	if w.wakeTick == 0 || t.dueTick < w.wakeTick {
 		select {
 		case w.wake <- struct{}{}:
 		default:
@@ -73,40 +73,40 @@ func (w *wheel) after(t *Timer, d time.Duration, f func()) {
 	}
 }
 
-func (w *wheel) stop(t *Timer) {
+func (w *timerWheel) stop(t *Timer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if t.set {
+	if t.scheduled {
 		w.removeLocked(t)
-		t.f = nil
+		t.callback = nil
 	}
 }
 
-func (w *wheel) insertLocked(t *Timer) {
-	head := &w.slots[t.at%wheelSlots]
-	t.prev, t.next, t.set = nil, *head, true
+func (w *timerWheel) insertLocked(t *Timer) {
+	head := &w.slots[t.dueTick%wheelSlots]
+	t.prev, t.next, t.scheduled = nil, *head, true
 	if *head != nil {
 		(*head).prev = t
 	}
 	*head = t
-	w.n++
+	w.count++
 }
 
-func (w *wheel) removeLocked(t *Timer) {
+func (w *timerWheel) removeLocked(t *Timer) {
 	if t.prev != nil {
 		t.prev.next = t.next
 	} else {
-		w.slots[t.at%wheelSlots] = t.next
+		w.slots[t.dueTick%wheelSlots] = t.next
 	}
 	if t.next != nil {
 		t.next.prev = t.prev
 	}
-	t.next, t.prev, t.set = nil, nil, false
-	w.n--
+	t.next, t.prev, t.scheduled = nil, nil, false
+	w.count--
 }
 
 // run fires timers until stop is closed.
-func (w *wheel) run(stop <-chan struct{}) {
+func (w *timerWheel) run(stop <-chan struct{}) {
 	sleep := time.NewTimer(time.Hour)
 	defer sleep.Stop()
 	var due []func()
@@ -130,11 +130,11 @@ func (w *wheel) run(stop <-chan struct{}) {
 }
 
 // advance works off the ticks up to now and returns what is due.
-func (w *wheel) advance(due []func()) []func() {
+func (w *timerWheel) advance(due []func()) []func() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now()
-	if w.n == 0 {
+	if w.count == 0 {
 		w.tick = max(now, w.tick)
 		return due
 	}
@@ -142,10 +142,10 @@ func (w *wheel) advance(due []func()) []func() {
 	for tick := first; tick <= now; tick++ {
 		for t := w.slots[tick%wheelSlots]; t != nil; {
 			following := t.next
-			if t.at <= now {
+			if t.dueTick <= now {
 				w.removeLocked(t)
-				due = append(due, t.f)
-				t.f = nil
+				due = append(due, t.callback)
+				t.callback = nil
 			}
 			t = following
 		}
@@ -155,17 +155,17 @@ func (w *wheel) advance(due []func()) []func() {
 }
 
 // untilNext is how long nothing is due.
-func (w *wheel) untilNext() time.Duration {
+func (w *timerWheel) untilNext() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.next = 0
-	if w.n == 0 {
+	w.wakeTick = 0
+	if w.count == 0 {
 		return time.Hour
 	}
 	for tick := w.tick + 1; ; tick++ {
 		if w.slots[tick%wheelSlots] != nil || tick-w.tick >= wheelSlots {
-			w.next = tick // perhaps of a later turn, which costs one look
-			return time.Until(w.begin.Add(time.Duration(tick) * wheelTick))
+			w.wakeTick = tick // perhaps of a later turn, which costs one look
+			return time.Until(w.startedAt.Add(time.Duration(tick) * wheelTick))
 		}
 	}
 }

@@ -32,19 +32,19 @@ func FuzzSession(f *testing.F) {
 	f.Add([]byte{0, 0, 11, 0})
 	f.Add([]byte{11, 16, 11, 0})
 	f.Add([]byte{5, 6, 16, 7, 8})
-	p := start(f, engineio.Options{QueueLimit: 200})
+	p := startServer(f, engineio.Options{QueueLimit: 200})
 	f.Fuzz(func(t *testing.T, steps []byte) {
 		p.t = t
 		defer func() { p.t = f }()
-		newSequence(t, p).play(steps[:min(len(steps), 20)])
+		newFuzzRun(t, p).run(steps[:min(len(steps), 20)])
 	})
 }
 
 // sequence is a client and a server that misbehave.
-type sequence struct {
+type fuzzRun struct {
 	t     *testing.T
-	p     *plant
-	s     *session
+	p     *testServer
+	s     *testReceiver
 	tasks sync.WaitGroup
 	wires []*websocket.Conn
 	sent  int
@@ -54,20 +54,20 @@ type sequence struct {
 	faults []string
 }
 
-func newSequence(t *testing.T, p *plant) *sequence {
-	q := &sequence{t: t, p: p, seen: map[string]bool{}}
+func newFuzzRun(t *testing.T, p *testServer) *fuzzRun {
+	q := &fuzzRun{t: t, p: p, seen: map[string]bool{}}
 	q.s = p.session(p.open())
 	return q
 }
 
-func (q *sequence) fault(format string, args ...any) {
+func (q *fuzzRun) fault(format string, args ...any) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.faults = append(q.faults, fmt.Sprintf(format, args...))
 }
 
 // saw notes what the client got.
-func (q *sequence) saw(payload string) {
+func (q *fuzzRun) recordPayload(payload string) {
 	for _, text := range texts(payload) {
 		q.mu.Lock()
 		if q.seen[text] && strings.HasPrefix(text, "s") {
@@ -78,52 +78,52 @@ func (q *sequence) saw(payload string) {
 	}
 }
 
-func (q *sequence) request(method, body string) {
-	a, err := q.p.request(method, handshake+"&sid="+q.s.ID(), body)
+func (q *fuzzRun) request(method, body string) {
+	a, err := q.p.request(method, pollingQuery+"&sid="+q.s.ID(), body)
 	if err != nil || a.status != 200 && a.status != 400 {
 		q.fault("%s: %d %s, %v", method, a.status, a.body, err)
 	}
 	if method == "GET" && a.status == 200 {
-		q.saw(a.body)
+		q.recordPayload(a.body)
 	}
 }
 
 // abandon sends a poll and goes away.
-func (q *sequence) abandon() {
+func (q *fuzzRun) abandonPoll() {
 	c, err := net.Dial("tcp", q.p.addr)
 	if err != nil {
 		q.fault("dial: %v", err)
 		return
 	}
-	fmt.Fprintf(c, "GET /?%s&sid=%s HTTP/1.1\r\nHost: test\r\n\r\n", handshake, q.s.ID())
+	fmt.Fprintf(c, "GET /?%s&sid=%s HTTP/1.1\r\nHost: test\r\n\r\n", pollingQuery, q.s.ID())
 	_ = c.Close()
 }
 
-func (q *sequence) dial() {
+func (q *fuzzRun) dial() {
 	c, _, err := websocket.DefaultDialer.Dial("ws://"+q.p.addr+"/?EIO=4&transport=websocket&sid="+q.s.ID(), nil)
 	if err != nil {
 		return // the session has ended
 	}
 	q.wires = append(q.wires, c)
 	q.tasks.Go(func() {
-		_ = c.SetReadDeadline(time.Now().Add(patience))
+		_ = c.SetReadDeadline(time.Now().Add(testTimeout))
 		for {
 			_, data, err := c.ReadMessage()
 			if err != nil {
 				return
 			}
-			q.saw(string(data))
+			q.recordPayload(string(data))
 		}
 	})
 }
 
-func (q *sequence) say(packet string) {
+func (q *fuzzRun) sendPacket(packet string) {
 	if n := len(q.wires); n > 0 {
 		_ = q.wires[n-1].WriteMessage(websocket.TextMessage, []byte(packet))
 	}
 }
 
-func (q *sequence) step(b byte) {
+func (q *fuzzRun) step(b byte) {
 	switch b % 17 {
 	case 0:
 		q.tasks.Go(func() { q.request("GET", "") })
@@ -138,13 +138,13 @@ func (q *sequence) step(b byte) {
 	case 5:
 		q.dial()
 	case 6:
-		q.say("2probe")
+		q.sendPacket("2probe")
 	case 7:
-		q.say("5")
+		q.sendPacket("5")
 	case 8:
-		q.say("4x")
+		q.sendPacket("4x")
 	case 9:
-		q.say("x")
+		q.sendPacket("x")
 	case 10:
 		if n := len(q.wires); n > 0 {
 			_ = q.wires[n-1].NetConn().Close()
@@ -160,30 +160,30 @@ func (q *sequence) step(b byte) {
 	case 14:
 		q.tasks.Go(func() { q.request("POST", "4e") })
 	case 15:
-		q.say("1")
+		q.sendPacket("1")
 	case 16:
-		q.abandon()
+		q.abandonPoll()
 	}
 }
 
-func (q *sequence) play(steps []byte) {
+func (q *fuzzRun) run(steps []byte) {
 	for _, b := range steps {
 		q.step(b)
 	}
 	q.s.Close(engineio.ForcedClose)
-	deadline := time.Now().Add(patience)
-	for q.p.server.Known(q.s.ID()) && time.Now().Before(deadline) {
+	deadline := time.Now().Add(testTimeout)
+	for q.p.server.HasSession(q.s.ID()) && time.Now().Before(deadline) {
 		q.request("GET", "") // takes the news
 	}
 	for _, c := range q.wires {
 		_ = c.NetConn().Close()
 	}
 	q.tasks.Wait()
-	receive(q.t, q.s.ended)
-	if len(q.s.ended) > 0 {
+	receive(q.t, q.s.closed)
+	if len(q.s.closed) > 0 {
 		q.fault("ended twice")
 	}
-	if q.p.server.Known(q.s.ID()) {
+	if q.p.server.HasSession(q.s.ID()) {
 		q.fault("the session does not end")
 	}
 	for _, fault := range q.faults {

@@ -15,18 +15,18 @@ import (
 // in two anywhere. The server must not panic, must say the same to both, and
 // must end the connection once its client has.
 func FuzzFrames(f *testing.F) {
-	s := serve(f, &websocket.Upgrader{MaxMessage: 1 << 16, Deflate: true}, echoing(nil))
-	f.Add(frame(0x81, []byte("text")), uint16(3))
-	f.Add(bytes.Join([][]byte{frame(1, []byte("\xf0\x9f")), frame(0x89, []byte("p")), frame(0x80, []byte("\x98\x80"))}, nil), uint16(9))
-	f.Add(closeWith(1000, "bye"), uint16(1))
-	f.Add(frame(0xc1, []byte{0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00}), uint16(7)) // RFC 7692, section 7.2.3.1
+	s := startServer(f, &websocket.Upgrader{MaxMessage: 1 << 16, Deflate: true}, newEcho(nil))
+	f.Add(clientFrame(0x81, []byte("text")), uint16(3))
+	f.Add(bytes.Join([][]byte{clientFrame(1, []byte("\xf0\x9f")), clientFrame(0x89, []byte("p")), clientFrame(0x80, []byte("\x98\x80"))}, nil), uint16(9))
+	f.Add(clientCloseFrame(1000, "bye"), uint16(1))
+	f.Add(clientFrame(0xc1, []byte{0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00}), uint16(7)) // RFC 7692, section 7.2.3.1
 	f.Add([]byte{0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4, 5}, uint16(12))
 	f.Fuzz(func(t *testing.T, data []byte, cut uint16) {
 		if bytes.Contains(data, []byte("panic")) || len(data) > 1<<16 {
 			return
 		}
 		at := min(int(cut), len(data))
-		once, twice := converse(t, s.addr, data), converse(t, s.addr, data[:at], data[at:])
+		once, twice := exchange(t, s.addr, data), exchange(t, s.addr, data[:at], data[at:])
 		if !bytes.Equal(once, twice) {
 			t.Errorf("sent at once, the answer is %x; cut at %d, it is %x", once, at, twice)
 		}
@@ -40,14 +40,14 @@ func FuzzFrames(f *testing.F) {
 
 // converse sends pieces and a ping that ends what a valid client would say,
 // and returns all that the server says.
-func converse(t *testing.T, addr string, pieces ...[]byte) []byte {
+func exchange(t *testing.T, addr string, pieces ...[]byte) []byte {
 	p := dial(t, addr, "Sec-WebSocket-Extensions: permessage-deflate")
 	defer func() { _ = p.Close() }()
 	for _, piece := range pieces {
 		p.send(piece)
 	}
 	_ = p.Conn.(*net.TCPConn).CloseWrite()
-	_ = p.SetReadDeadline(time.Now().Add(patience))
+	_ = p.SetReadDeadline(time.Now().Add(testTimeout))
 	all, err := io.ReadAll(p.br)
 	if err != nil && len(all) == 0 {
 		t.Logf("the end is %v", err)

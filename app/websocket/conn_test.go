@@ -24,14 +24,14 @@ import (
 // both ways at once.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	s := serve(t, &websocket.Upgrader{}, echoing(nil), func(o *cluster.Options) { o.TLS = selfSigned(t) })
+	s := startServer(t, &websocket.Upgrader{}, newEcho(nil), func(o *cluster.Options) { o.TLS = selfSigned(t) })
 	d := fastws.Dialer{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	c, resp, err := d.DialContext(t.Context(), "wss://"+s.addr, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	_ = c.SetReadDeadline(time.Now().Add(patience))
+	_ = c.SetReadDeadline(time.Now().Add(testTimeout))
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	big := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
@@ -50,7 +50,7 @@ func TestTLS(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	_ = c.WriteControl(fastws.CloseMessage, fastws.FormatCloseMessage(1000, ""), time.Now().Add(patience))
+	_ = c.WriteControl(fastws.CloseMessage, fastws.FormatCloseMessage(1000, ""), time.Now().Add(testTimeout))
 	if _, _, err := c.ReadMessage(); !fastws.IsCloseError(err, 1000) {
 		t.Errorf("the end is %v, want close 1000", err)
 	}
@@ -60,7 +60,7 @@ func TestTLS(t *testing.T) {
 // TestDeflate: with the library's client, which compresses what it sends.
 func TestDeflate(t *testing.T) {
 	t.Parallel()
-	s := serve(t, &websocket.Upgrader{Deflate: true, MaxMessage: 1 << 20}, echoing(nil))
+	s := startServer(t, &websocket.Upgrader{Deflate: true, MaxMessage: 1 << 20}, newEcho(nil))
 	d := fastws.Dialer{EnableCompression: true}
 	c, resp, err := d.DialContext(t.Context(), "ws://"+s.addr, nil)
 	if err != nil {
@@ -68,7 +68,7 @@ func TestDeflate(t *testing.T) {
 	}
 	_ = resp.Body.Close()
 	defer func() { _ = c.Close() }()
-	_ = c.SetReadDeadline(time.Now().Add(patience))
+	_ = c.SetReadDeadline(time.Now().Add(testTimeout))
 	for _, want := range []string{"", "a", strings.Repeat("telemetry ", 1000), strings.Repeat("é", 100_000)} {
 		if err := c.WriteMessage(fastws.TextMessage, []byte(want)); err != nil {
 			t.Fatal(err)
@@ -87,7 +87,7 @@ func TestDeflate(t *testing.T) {
 // TestDeflateOffers: only what can be kept is agreed to (RFC 7692, section 7).
 func TestDeflateOffers(t *testing.T) {
 	t.Parallel()
-	s := serve(t, &websocket.Upgrader{Deflate: true}, echoing(nil))
+	s := startServer(t, &websocket.Upgrader{Deflate: true}, newEcho(nil))
 	for offer, agreed := range map[string]bool{
 		"permessage-deflate":                                                     true,
 		"permessage-deflate; client_max_window_bits":                             true,
@@ -114,10 +114,10 @@ func TestDeflateOffers(t *testing.T) {
 // sent off with 1013, and the last thing that it had begun to get is whole.
 func TestSlowPeer(t *testing.T) {
 	t.Parallel()
-	conns, ends := make(chan *websocket.Conn, 1), make(chan closed, 1)
-	s := serve(t, &websocket.Upgrader{QueueLimit: 1 << 20}, func(c *websocket.Conn) websocket.Handler {
+	conns, ends := make(chan *websocket.Conn, 1), make(chan closeCall, 1)
+	s := startServer(t, &websocket.Upgrader{QueueLimit: 1 << 20}, func(c *websocket.Conn) websocket.Handler {
 		conns <- c
-		return &echo{c, ends}
+		return &echoHandler{c, ends}
 	})
 	p := dial(t, s.addr)
 	c := <-conns
@@ -126,7 +126,7 @@ func TestSlowPeer(t *testing.T) {
 	for ; err == nil && sent < 10_000; sent++ {
 		err = c.Send(m)
 	}
-	if !errors.Is(err, eventloop.ErrSlow) {
+	if !errors.Is(err, eventloop.ErrSlowClient) {
 		t.Fatalf("after %d messages of 100 kB to nobody: %v, want ErrSlow", sent, err)
 	}
 	if waits := c.Queued(); waits > 1<<20 {
@@ -134,7 +134,7 @@ func TestSlowPeer(t *testing.T) {
 	}
 	got := 0
 	for ; ; got++ {
-		f, payload, err := p.read()
+		f, payload, err := p.readFrame()
 		if err != nil {
 			t.Fatalf("after %d messages: %v, want a close frame", got, err)
 		}
@@ -148,9 +148,9 @@ func TestSlowPeer(t *testing.T) {
 			t.Fatalf("message of %d bytes, want %d", len(payload), m.Len())
 		}
 	}
-	p.send(closeWith(1013, ""))
+	p.send(clientCloseFrame(1013, ""))
 	_ = p.Close()
-	if end := <-ends; end.code != websocket.TryAgainLater || !errors.Is(end.err, eventloop.ErrSlow) {
+	if end := <-ends; end.code != websocket.TryAgainLater || !errors.Is(end.err, eventloop.ErrSlowClient) {
 		t.Errorf("Closed(%d, %v), want 1013, ErrSlow", end.code, end.err)
 	}
 	if n := s.loop.Stats().Slow; n != 1 {
@@ -163,9 +163,9 @@ func TestSlowPeer(t *testing.T) {
 func TestLatestReplaces(t *testing.T) {
 	t.Parallel()
 	conns := make(chan *websocket.Conn, 1)
-	s := serve(t, &websocket.Upgrader{}, func(c *websocket.Conn) websocket.Handler {
+	s := startServer(t, &websocket.Upgrader{}, func(c *websocket.Conn) websocket.Handler {
 		conns <- c
-		return &echo{c, nil}
+		return &echoHandler{c, nil}
 	})
 	p := dial(t, s.addr)
 	c := <-conns
@@ -181,7 +181,7 @@ func TestLatestReplaces(t *testing.T) {
 	_ = c.Send(websocket.NewMessage(websocket.Text, []byte("end")))
 	var got []string
 	for {
-		f, payload, err := p.read()
+		f, payload, err := p.readFrame()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +207,7 @@ func TestLatestReplaces(t *testing.T) {
 // TestRecycling: sockets outlive every worker, and nothing is lost or doubled.
 func TestRecycling(t *testing.T) {
 	t.Parallel()
-	s := serve(t, &websocket.Upgrader{}, echoing(nil))
+	s := startServer(t, &websocket.Upgrader{}, newEcho(nil))
 	const peers, messages = 50, 40
 	var wg sync.WaitGroup
 	for range peers {
@@ -215,14 +215,14 @@ func TestRecycling(t *testing.T) {
 		wg.Go(func() {
 			for i := range messages {
 				text := fmt.Sprintf("message %d", i)
-				p.send(frame(0x81, []byte(text)))
-				if f, got, err := p.read(); err != nil || f != 0x81 || string(got) != text {
+				p.send(clientFrame(0x81, []byte(text)))
+				if f, got, err := p.readFrame(); err != nil || f != 0x81 || string(got) != text {
 					t.Errorf("echo of %q: %#x %q, %v", text, f, got, err)
 					return
 				}
 			}
-			p.send(closeWith(1000, ""))
-			if f, _, err := p.read(); err != nil || f != 0x88 {
+			p.send(clientCloseFrame(1000, ""))
+			if f, _, err := p.readFrame(); err != nil || f != 0x88 {
 				t.Errorf("close: %#x, %v", f, err)
 			}
 		})
@@ -239,13 +239,13 @@ func TestRecycling(t *testing.T) {
 // one event.
 func TestPanicIsAlone(t *testing.T) {
 	t.Parallel()
-	s := serve(t, &websocket.Upgrader{}, echoing(nil))
+	s := startServer(t, &websocket.Upgrader{}, newEcho(nil))
 	bystander := dial(t, s.addr)
 	p := dial(t, s.addr)
-	p.send(frame(0x81, []byte("panic")))
-	p.wantsClose(websocket.InternalError)
-	bystander.send(frame(0x81, []byte("still here")))
-	bystander.wants(0x81, "still here")
+	p.send(clientFrame(0x81, []byte("panic")))
+	p.wantClose(websocket.InternalError)
+	bystander.send(clientFrame(0x81, []byte("still here")))
+	bystander.wantFrame(0x81, "still here")
 	panics := 0
 	s.stop()
 	for len(s.events) > 0 {
@@ -265,14 +265,14 @@ func TestPanicIsAlone(t *testing.T) {
 // not take more than MaxPartial together.
 func TestPartialMessagesAreBounded(t *testing.T) {
 	t.Parallel()
-	s := serve(t, &websocket.Upgrader{MaxPartial: 1 << 20}, echoing(nil))
+	s := startServer(t, &websocket.Upgrader{MaxPartial: 1 << 20}, newEcho(nil))
 	const peers, surplus = 10, 6 // two or three fit
 	sentOff := make(chan bool, peers)
 	for range peers {
 		p := dial(t, s.addr)
-		p.send(frame(0x82, make([]byte, 400_000))[:300_000])
+		p.send(clientFrame(0x82, make([]byte, 400_000))[:300_000])
 		go func() { // ended with its peer, when the test ends
-			if f, payload, err := p.read(); err == nil && f == 0x88 && closeCode(payload) == websocket.TryAgainLater {
+			if f, payload, err := p.readFrame(); err == nil && f == 0x88 && closeCode(payload) == websocket.TryAgainLater {
 				sentOff <- true
 			}
 		}()
@@ -280,7 +280,7 @@ func TestPartialMessagesAreBounded(t *testing.T) {
 	for n := range surplus {
 		select {
 		case <-sentOff:
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Fatalf("%d of %d peers were sent off, want %d at least", n, peers, surplus)
 		}
 	}
@@ -289,8 +289,8 @@ func TestPartialMessagesAreBounded(t *testing.T) {
 // TestHalfClose: a client that ends its side is gone.
 func TestHalfClose(t *testing.T) {
 	t.Parallel()
-	ends := make(chan closed, 1)
-	s := serve(t, &websocket.Upgrader{}, echoing(ends))
+	ends := make(chan closeCall, 1)
+	s := startServer(t, &websocket.Upgrader{}, newEcho(ends))
 	p := dial(t, s.addr)
 	_ = p.Conn.(*net.TCPConn).CloseWrite()
 	if end := <-ends; end.code != websocket.Abnormal || !errors.Is(end.err, io.EOF) {

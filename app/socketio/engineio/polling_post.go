@@ -10,33 +10,33 @@ import (
 // servePost takes a payload ("Sending data").
 func (s *Session) servePost(ctx *fasthttp.RequestCtx) (no *refusal) {
 	s.mu.Lock()
-	no = s.admitLocked()
+	no = s.checkRequestLocked()
 	switch {
 	case no != nil:
-	case s.state == leaving:
+	case s.state == stateClientClosed:
 		no = unknownSession
 	case s.posting:
-		s.endLocked(TransportError, closePacket)
+		s.abortLocked(TransportError, closePacket)
 		no = badRequest
 	}
 	s.posting = s.posting || no == nil
-	s.unlockAndTell()
+	s.unlockAndNotify()
 	if no != nil {
 		ctx.SetConnectionClose() // its body is unread
 		return no
 	}
 	reason := TransportError // of a panic, too
-	defer func() { s.posted(reason) }()
+	defer func() { s.finishPost(reason) }()
 	if bytes.HasPrefix(ctx.Request.Header.ContentType(), []byte("application/octet-stream")) {
 		return badRequest // "From v3 to v4": a payload is text always
 	}
 	body, no := s.server.readBody(ctx)
-	defer s.server.release(body)
+	defer s.server.releaseBody(body)
 	if no != nil {
 		return no
 	}
 	err := s.receivePayload(body.b)
-	if errors.Is(err, errPacket) {
+	if errors.Is(err, errInvalidPacket) {
 		reason = ParseError
 		return badRequest
 	}
@@ -49,26 +49,26 @@ func (s *Session) servePost(ctx *fasthttp.RequestCtx) (no *refusal) {
 }
 
 // posted ends the time of a POST, and the session if there is a reason.
-func (s *Session) posted(reason Reason) {
+func (s *Session) finishPost(reason Reason) {
 	s.mu.Lock()
 	s.posting = false
 	if reason != "" {
-		s.endLocked(reason, closePacket)
+		s.abortLocked(reason, closePacket)
 	}
-	s.unlockAndTell()
+	s.unlockAndNotify()
 }
 
 // receivePayload acts on the packets of a payload in their order. The first
 // that is none ends the session; those before it count.
 func (s *Session) receivePayload(body []byte) error {
-	p, err := openPayload(body)
+	p, err := newPayload(body)
 	if err != nil {
 		return err
 	}
-	if !s.enter() {
-		return errEnded
+	if !s.beginReceive() {
+		return errSessionClosed
 	}
-	defer s.leave()
+	defer s.endReceive()
 	for {
 		one, ok, err := p.next()
 		if err != nil || !ok {

@@ -9,19 +9,19 @@ import (
 // probeWait is how long a poll may wait that arrives while a WebSocket is being
 // proved. Most often the upgrade is right behind it; else it is told to end, in
 // good time before the next ping.
-const probeWait = 100 * time.Millisecond
+const probePollTimeout = 100 * time.Millisecond
 
 // poll is a GET that waits. Its fields are the session's, under its lock.
 type poll struct {
 	wait Wait
 	// last is the answer if the session has ended meanwhile.
-	last *Message
+	closing *Message
 	// refused says that the session has moved to a WebSocket meanwhile.
 	refused bool
 }
 
 // awake has the poll look at its session. A nil poll is none.
-func (p *poll) awake() {
+func (p *poll) wake() {
 	if p != nil {
 		p.wait.Wake()
 	}
@@ -31,30 +31,30 @@ func (p *poll) awake() {
 // as there is something.
 func (s *Session) servePoll(ctx *fasthttp.RequestCtx) *refusal {
 	s.mu.Lock()
-	if no := s.admitLocked(); no != nil {
-		s.unlockAndTell()
+	if no := s.checkRequestLocked(); no != nil {
+		s.unlockAndNotify()
 		return no
 	}
 	if s.poll != nil {
-		s.endLocked(TransportError, closePacket)
-		s.unlockAndTell()
+		s.abortLocked(TransportError, closePacket)
+		s.unlockAndNotify()
 		return badRequest
 	}
-	ms := s.takeLocked()
+	ms := s.nextPayloadLocked()
 	if ms != nil {
-		s.unlockAndTell()
+		s.unlockAndNotify()
 		writePayload(ctx, ms)
 		return nil
 	}
-	p := &poll{wait: s.server.o.Await(ctx)}
+	p := &poll{wait: s.server.options.Await(ctx)}
 	s.poll = p
-	proving, left := s.probe != nil && s.probe.proved, time.Duration(s.due-s.server.now())
+	proving, left := s.probe != nil && s.probe.probed, time.Duration(s.deadline-s.server.now())
 	s.mu.Unlock()
 
 	if proving {
-		defer time.AfterFunc(min(probeWait, left/2), p.wait.Wake).Stop()
+		defer time.AfterFunc(min(probePollTimeout, left/2), p.wait.Wake).Stop()
 	}
-	ms = s.endPoll(p, p.wait.Wait())
+	ms = s.finishPoll(p, p.wait.Wait())
 	if ms == nil {
 		return badRequest
 	}
@@ -64,29 +64,29 @@ func (s *Session) servePoll(ctx *fasthttp.RequestCtx) *refusal {
 
 // endPoll takes the poll off its session and returns its answer, nil if it has
 // none. A client that has gone meanwhile has ended the session.
-func (s *Session) endPoll(p *poll, gone bool) []*Message {
+func (s *Session) finishPoll(p *poll, gone bool) []*Message {
 	s.mu.Lock()
-	defer s.unlockAndTell()
+	defer s.unlockAndNotify()
 	switch {
 	case p.refused:
 		return nil
-	case p.last != nil:
-		return []*Message{p.last}
+	case p.closing != nil:
+		return []*Message{p.closing}
 	case gone:
-		s.endLocked(TransportError, closePacket)
+		s.abortLocked(TransportError, closePacket)
 		return nil
 	}
 	s.poll = nil
-	if ms := s.takeLocked(); ms != nil {
+	if ms := s.nextPayloadLocked(); ms != nil {
 		return ms
 	}
 	return []*Message{noopPacket} // "Upgrade": the poll ends in good order
 }
 
 // admitLocked checks that a polling request may speak for the session.
-func (s *Session) admitLocked() *refusal {
+func (s *Session) checkRequestLocked() *refusal {
 	switch {
-	case s.expiredLocked(), s.state == over:
+	case s.pongOverdueLocked(), s.state == stateRemoved:
 		return unknownSession
 	case s.socket != nil:
 		return badRequest
@@ -96,18 +96,18 @@ func (s *Session) admitLocked() *refusal {
 
 // takeLocked returns what goes into the next answer, nil if nothing does. Of a
 // session that is closed it is the last.
-func (s *Session) takeLocked() []*Message {
-	ms := s.queue.take(s.server.o.MaxPayload)
+func (s *Session) nextPayloadLocked() []*Message {
+	ms := s.queue.pop(s.server.options.MaxPayload)
 	if len(ms) > 0 {
 		return ms // the end is for the next poll: clients look at it first
 	}
 	switch s.state {
-	case closing:
+	case stateClosing:
 		ms = append(ms, closePacket)
-		s.overLocked()
-	case leaving:
+		s.removeLocked()
+	case stateClientClosed:
 		ms = append(ms, noopPacket)
-		s.overLocked()
+		s.removeLocked()
 	}
 	return ms
 }

@@ -8,54 +8,54 @@ import (
 )
 
 // readSize is how much is read at once.
-const readSize = 32 << 10
+const readBufferSize = 32 << 10
 
-var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
+var readBuffers = sync.Pool{New: func() any { return new([readBufferSize]byte) }}
 
 // reader is where the reading of frames stands. It holds memory only while a
 // message has arrived in part.
-type reader struct {
-	head  [maxHeader]byte // a header that has arrived in part
-	nhead uint8
+type frameReader struct {
+	header    [maxHeaderSize]byte // a header that has arrived in part
+	headerLen uint8
 
-	inFrame bool
-	final   bool
-	op      Opcode // of the present frame
-	mask    [4]byte
-	left    uint64 // bytes of the frame's payload that have not arrived
+	inFrame   bool
+	final     bool
+	opcode    Opcode // of the present frame
+	mask      [4]byte
+	remaining uint64 // bytes of the frame's payload that have not arrived
 
 	// The message that the data frames make up.
-	inMessage bool
-	msgOp     Opcode
-	packed    bool // it is compressed
-	text      textCheck
-	data      []byte
-	counted   int64 // what of data is counted in Upgrader.partial
+	inMessage     bool
+	messageOpcode Opcode
+	compressed    bool // it is compressed
+	utf8          utf8Validator
+	data          []byte
+	partialBytes  int64 // what of data is counted in Upgrader.partial
 
 	control []byte // the payload of a control frame that has arrived in part
 }
 
 // receive reads and handles what has arrived.
 func (c *Conn) receive() {
-	buf := readBuffers.Get().(*[readSize]byte)
+	buf := readBuffers.Get().(*[readBufferSize]byte)
 	defer readBuffers.Put(buf)
 	for {
-		n, err := c.ev.Read(buf[:])
+		n, err := c.conn.Read(buf[:])
 		if err != nil {
 			return // nothing is left, or the loop ends the connection
 		}
-		if !c.take(buf[:n]) {
+		if !c.parse(buf[:n]) {
 			return
 		}
 	}
 }
 
 // take handles bytes of the stream, and reports whether the connection goes on.
-func (c *Conn) take(b []byte) bool {
-	r := &c.read
-	for len(b) > 0 || r.inFrame && r.left == 0 {
+func (c *Conn) parse(b []byte) bool {
+	r := &c.reader
+	for len(b) > 0 || r.inFrame && r.remaining == 0 {
 		if !r.inFrame {
-			n, code, reason := r.header(b, c.u.MaxMessage, c.deflate)
+			n, code, reason := r.readHeader(b, c.upgrader.MaxMessage, c.deflate)
 			if code != 0 {
 				c.fail(code, reason)
 				return false
@@ -63,12 +63,12 @@ func (c *Conn) take(b []byte) bool {
 			b = b[n:]
 			continue
 		}
-		n := int(min(uint64(len(b)), r.left)) //nolint:gosec // no more than len(b)
+		n := int(min(uint64(len(b)), r.remaining)) //nolint:gosec // no more than len(b)
 		piece := b[:n]
 		b = b[n:]
 		r.mask = unmask(piece, r.mask)
-		r.left -= uint64(n) //nolint:gosec // n is not negative
-		if !c.piece(piece) {
+		r.remaining -= uint64(n) //nolint:gosec // n is not negative
+		if !c.handlePayload(piece) {
 			return false
 		}
 	}
@@ -77,25 +77,25 @@ func (c *Conn) take(b []byte) bool {
 
 // header takes the bytes of a frame's header, and returns how many they were.
 // A code that is not 0 says what is wrong with it.
-func (r *reader) header(b []byte, limit int, deflate bool) (n, code int, reason string) {
+func (r *frameReader) readHeader(b []byte, limit int, deflate bool) (n, code int, reason string) {
 	for {
 		if len(b) == n {
 			return n, 0, ""
 		}
-		r.head[r.nhead] = b[n]
-		r.nhead++
+		r.header[r.headerLen] = b[n]
+		r.headerLen++
 		n++
-		switch r.nhead {
+		switch r.headerLen {
 		case 1:
-			reason = r.first(r.head[0], deflate)
+			reason = r.checkFirstByte(r.header[0], deflate)
 		case 2:
-			reason = r.second()
+			reason = r.checkSecondByte()
 		}
 		if reason != "" {
 			return n, ProtocolError, reason
 		}
-		if r.nhead >= 2 && int(r.nhead) == headerSize(r.head[1]) {
-			code, reason = r.begin(limit)
+		if r.headerLen >= 2 && int(r.headerLen) == headerSize(r.header[1]) {
+			code, reason = r.startFrame(limit)
 			return n, code, reason
 		}
 	}
@@ -113,10 +113,10 @@ func headerSize(second byte) int {
 }
 
 // first checks a frame's first byte (sections 5.2, 5.4).
-func (r *reader) first(b byte, deflate bool) (wrong string) {
-	r.final, r.op = b&finBit != 0, Opcode(b&0xf)
+func (r *frameReader) checkFirstByte(b byte, deflate bool) (wrong string) {
+	r.final, r.opcode = b&finBit != 0, Opcode(b&0xf)
 	rsv := b & 0x70
-	switch r.op {
+	switch r.opcode {
 	case opContinuation:
 		if !r.inMessage {
 			return "continuation of no message"
@@ -125,8 +125,8 @@ func (r *reader) first(b byte, deflate bool) (wrong string) {
 		if r.inMessage {
 			return "a new message within another"
 		}
-		r.packed = deflate && rsv == rsv1Bit
-		if r.packed {
+		r.compressed = deflate && rsv == rsv1Bit
+		if r.compressed {
 			rsv = 0
 		}
 	case opClose, opPing, opPong:
@@ -143,23 +143,23 @@ func (r *reader) first(b byte, deflate bool) (wrong string) {
 }
 
 // second checks a frame's second byte (sections 5.1, 5.5).
-func (r *reader) second() (wrong string) {
+func (r *frameReader) checkSecondByte() (wrong string) {
 	switch {
-	case r.head[1]&maskBit == 0:
+	case r.header[1]&maskBit == 0:
 		return "frame is not masked"
-	case r.op >= opClose && r.head[1]&^maskBit > maxControl:
+	case r.opcode >= opClose && r.header[1]&^maskBit > maxControlPayload:
 		return "control frame too long"
 	}
 	return ""
 }
 
 // begin begins the frame whose header is complete.
-func (r *reader) begin(limit int) (code int, reason string) {
-	h := r.head[:r.nhead]
+func (r *frameReader) startFrame(limit int) (code int, reason string) {
+	h := r.header[:r.headerLen]
 	n := uint64(h[1] &^ maskBit)
 	switch n {
 	case 126:
-		if n = uint64(binary.BigEndian.Uint16(h[2:])); n <= maxControl {
+		if n = uint64(binary.BigEndian.Uint16(h[2:])); n <= maxControlPayload {
 			return ProtocolError, "length is not in its shortest form"
 		}
 	case 127:
@@ -168,39 +168,39 @@ func (r *reader) begin(limit int) (code int, reason string) {
 		}
 	}
 	copy(r.mask[:], h[len(h)-4:])
-	r.nhead, r.inFrame, r.left = 0, true, n
-	if r.op >= opClose {
+	r.headerLen, r.inFrame, r.remaining = 0, true, n
+	if r.opcode >= opClose {
 		return 0, ""
 	}
 	if n > uint64(limit) || uint64(len(r.data))+n > uint64(limit) { //nolint:gosec // not negative
 		return MessageTooBig, "message too big"
 	}
-	if r.op != opContinuation {
-		r.msgOp = r.op
+	if r.opcode != opContinuation {
+		r.messageOpcode = r.opcode
 	}
 	return 0, ""
 }
 
 // piece handles unmasked payload of the present frame.
-func (c *Conn) piece(p []byte) bool {
-	r := &c.read
-	whole := r.left == 0
+func (c *Conn) handlePayload(p []byte) bool {
+	r := &c.reader
+	whole := r.remaining == 0
 	r.inFrame = !whole
-	if r.op >= opClose {
-		return c.controlPiece(p, whole)
+	if r.opcode >= opClose {
+		return c.handleControl(p, whole)
 	}
-	if whole && r.final && !r.inMessage && !r.packed && len(r.data) == 0 && r.text.n == 0 {
-		if r.msgOp == Text && !utf8.Valid(p) { // all of it is here: no copy
-			return c.badText()
+	if whole && r.final && !r.inMessage && !r.compressed && len(r.data) == 0 && r.utf8.n == 0 {
+		if r.messageOpcode == Text && !utf8.Valid(p) { // all of it is here: no copy
+			return c.failInvalidUTF8()
 		}
 		return c.deliver(p)
 	}
-	if r.msgOp == Text && !r.packed && !r.text.more(p) {
-		return c.badText()
+	if r.messageOpcode == Text && !r.compressed && !r.utf8.write(p) {
+		return c.failInvalidUTF8()
 	}
 	if len(p) > 0 {
 		r.data = append(r.data, p...)
-		if !r.count(c.u) {
+		if !r.reserve(c.upgrader) {
 			c.fail(TryAgainLater, "too many unfinished messages")
 			return false
 		}
@@ -212,41 +212,41 @@ func (c *Conn) piece(p []byte) bool {
 	if !r.final {
 		return true
 	}
-	data, packed := r.data, r.packed
-	r.release(c.u)
+	data, packed := r.data, r.compressed
+	r.release(c.upgrader)
 	if packed {
 		var err error
-		if data, err = unpack(data, c.u.MaxMessage); errors.Is(err, errTooBig) {
+		if data, err = inflate(data, c.upgrader.MaxMessage); errors.Is(err, errMessageTooBig) {
 			c.fail(MessageTooBig, "message too big")
 			return false
 		} else if err != nil {
 			c.fail(InvalidPayload, "bad compressed data")
 			return false
 		}
-		if r.msgOp == Text && !utf8.Valid(data) {
-			return c.badText()
+		if r.messageOpcode == Text && !utf8.Valid(data) {
+			return c.failInvalidUTF8()
 		}
-	} else if r.msgOp == Text && !r.text.end() {
-		return c.badText()
+	} else if r.messageOpcode == Text && !r.utf8.finish() {
+		return c.failInvalidUTF8()
 	}
 	return c.deliver(data)
 }
 
-func (c *Conn) badText() bool {
+func (c *Conn) failInvalidUTF8() bool {
 	c.fail(InvalidPayload, "text is not UTF-8")
 	return false
 }
 
 func (c *Conn) deliver(data []byte) bool {
 	if !c.closing() {
-		c.h.Message(c.read.msgOp, data)
+		c.handler.Message(c.reader.messageOpcode, data)
 	}
 	return true
 }
 
 // controlPiece handles payload of a control frame.
-func (c *Conn) controlPiece(p []byte, whole bool) bool {
-	r := &c.read
+func (c *Conn) handleControl(p []byte, whole bool) bool {
+	r := &c.reader
 	if !whole || len(r.control) > 0 {
 		r.control = append(r.control, p...)
 		if !whole {
@@ -254,20 +254,20 @@ func (c *Conn) controlPiece(p []byte, whole bool) bool {
 		}
 		p, r.control = r.control, nil
 	}
-	switch r.op {
+	switch r.opcode {
 	case opPing:
 		if !c.closing() {
-			_ = c.ev.Send(0, controlFrame(opPong, p)) // where it fails, the connection ends
+			_ = c.conn.Send(0, controlFrame(opPong, p)) // where it fails, the connection ends
 		}
 	case opClose:
-		c.closeReceived(p)
+		c.handleClose(p)
 		return false
 	}
 	return true
 }
 
 // closeReceived handles a close frame (section 5.5.1).
-func (c *Conn) closeReceived(p []byte) {
+func (c *Conn) handleClose(p []byte) {
 	if len(p) == 0 {
 		c.peerClosed(NoStatus, "")
 		return
@@ -278,7 +278,7 @@ func (c *Conn) closeReceived(p []byte) {
 	}
 	code := int(binary.BigEndian.Uint16(p))
 	switch {
-	case !validCode(code):
+	case !validCloseCode(code):
 		c.fail(ProtocolError, "close code not allowed")
 	case !utf8.Valid(p[2:]):
 		c.fail(InvalidPayload, "close reason is not UTF-8")
@@ -289,20 +289,20 @@ func (c *Conn) closeReceived(p []byte) {
 
 // count keeps account of what a message in parts takes, and reports whether
 // that is within the bound of all connections.
-func (r *reader) count(u *Upgrader) bool {
-	more := int64(cap(r.data)) - r.counted
+func (r *frameReader) reserve(u *Upgrader) bool {
+	more := int64(cap(r.data)) - r.partialBytes
 	if more == 0 {
 		return true
 	}
-	r.counted += more
-	all := u.partial.Add(more)
-	return u.MaxPartial == 0 || all <= u.MaxPartial || r.counted <= readSize
+	r.partialBytes += more
+	all := u.partialBytes.Add(more)
+	return u.MaxPartial == 0 || all <= u.MaxPartial || r.partialBytes <= readBufferSize
 }
 
 // release gives back what the message takes.
-func (r *reader) release(u *Upgrader) {
-	u.partial.Add(-r.counted)
-	r.counted, r.data = 0, nil
+func (r *frameReader) release(u *Upgrader) {
+	u.partialBytes.Add(-r.partialBytes)
+	r.partialBytes, r.data = 0, nil
 }
 
 // unmask unmasks b and returns the mask for what follows it (section 5.3).

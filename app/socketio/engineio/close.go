@@ -9,10 +9,10 @@ import (
 const (
 	// closeWait is how long a closed session waits for the poll that takes the
 	// news, as in the reference server.
-	closeWait = 30 * time.Second
+	closeTimeout = 30 * time.Second
 	// departWait is how long the poll of a client that has left may be on its
 	// way: it was sent at the same time, on another connection.
-	departWait = time.Second
+	clientCloseTimeout = time.Second
 )
 
 // Close ends the session: the client gets what waits for it and then learns of
@@ -27,45 +27,45 @@ func (s *Session) Fail(reason Reason) { s.close(reason, websocket.InternalError)
 
 func (s *Session) close(reason Reason, code int) {
 	s.mu.Lock()
-	if s.state != open {
+	if s.state != stateOpen {
 		s.mu.Unlock()
 		return
 	}
 	s.reason = reason
-	s.state = closing
+	s.state = stateClosing
 	if s.socket != nil {
 		s.socket.conn.Close(code, string(reason))
-		s.overLocked()
+		s.removeLocked()
 	} else {
-		s.waitLocked(closeWait)
-		s.poll.awake() // it takes what waits, and the close packet
+		s.removeAfterLocked(closeTimeout)
+		s.poll.wake() // it takes what waits, and the close packet
 	}
-	s.unlockAndTell()
+	s.unlockAndNotify()
 }
 
 // endLocked ends the session at once, for a fault of the client's or because
 // it is gone. What waits is dropped; a poll gets last. The caller goes on with
 // unlockAndTell.
-func (s *Session) endLocked(reason Reason, last *Message) {
-	if s.state == over {
+func (s *Session) abortLocked(reason Reason, last *Message) {
+	if s.state == stateRemoved {
 		return
 	}
-	if s.state == open {
+	if s.state == stateOpen {
 		s.reason = reason
 		if reason == SlowClient {
 			s.server.slow.Add(1)
 		}
 	}
-	s.state = over
+	s.state = stateRemoved
 	if s.poll != nil {
-		s.poll.last = last
-		s.poll.awake()
+		s.poll.closing = last
+		s.poll.wake()
 		s.poll = nil
 	}
 	if s.socket != nil && reason != SlowClient { // that was told by its connection
 		s.socket.conn.Close(closeCode(reason), string(reason))
 	}
-	s.overLocked()
+	s.removeLocked()
 }
 
 func closeCode(reason Reason) int {
@@ -83,33 +83,33 @@ func closeCode(reason Reason) int {
 // close packet). What waits is dropped: nobody wants it. A poll is answered
 // with a noop, also if it comes in just now, on another connection than the
 // packet.
-func (s *Session) departLocked() {
-	if s.state != open || s.socket != nil || s.poll != nil {
-		s.endLocked(TransportClose, noopPacket)
+func (s *Session) clientCloseLocked() {
+	if s.state != stateOpen || s.socket != nil || s.poll != nil {
+		s.abortLocked(TransportClose, noopPacket)
 		return
 	}
 	s.reason = TransportClose
-	s.state = leaving
-	s.queue.drop()
+	s.state = stateClientClosed
+	s.queue.clear()
 	if s.probe != nil {
-		s.probe.abandonLocked()
+		s.probe.closeProbeLocked()
 	}
-	s.waitLocked(departWait)
+	s.removeAfterLocked(clientCloseTimeout)
 }
 
 // overLocked takes the session out of the table, with all that belongs to it.
-func (s *Session) overLocked() {
-	s.state = over
-	s.queue.drop()
-	s.Loop().Stop(&s.timer)
+func (s *Session) removeLocked() {
+	s.state = stateRemoved
+	s.queue.clear()
+	s.Loop().StopTimer(&s.timer)
 	if s.probe != nil {
-		s.probe.abandonLocked()
+		s.probe.closeProbeLocked()
 	}
 	s.server.table.remove(s.id)
 }
 
 // waitLocked gives a session that is about to end some time.
-func (s *Session) waitLocked(d time.Duration) {
-	s.due = s.server.now() + int64(d)
-	s.Loop().After(&s.timer, d, s.tick)
+func (s *Session) removeAfterLocked(d time.Duration) {
+	s.deadline = s.server.now() + int64(d)
+	s.Loop().SetTimer(&s.timer, d, s.onTimer)
 }

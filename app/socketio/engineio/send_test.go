@@ -12,7 +12,7 @@ func text(s string) *engineio.Message { return engineio.NewText([]byte(s)) }
 
 func TestNewestOfAKeyTakesThePlaceOfTheOlder(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	for name, fetch := range map[string]func(sid string) string{
 		"polling": func(sid string) string { return p.get(sid).body },
 		"moving": func(sid string) string {
@@ -47,7 +47,7 @@ func TestNewestOfAKeyTakesThePlaceOfTheOlder(t *testing.T) {
 // replaced it gets everything.
 func TestNothingIsReplacedForOneWhoIsNotBehind(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{ReplaceAbove: 20})
+	p := startServer(t, engineio.Options{ReplaceAbove: 20})
 	sid := p.open()
 	s := p.session(sid)
 	for _, m := range []string{"1", "2", "3"} {
@@ -66,7 +66,7 @@ func TestNothingIsReplacedForOneWhoIsNotBehind(t *testing.T) {
 
 func TestSlowWhilePolling(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{QueueLimit: 1000})
+	p := startServer(t, engineio.Options{QueueLimit: 1000})
 	sid := p.open()
 	s := p.session(sid)
 	big := text(strings.Repeat("x", 2000))
@@ -76,8 +76,8 @@ func TestSlowWhilePolling(t *testing.T) {
 	if err := s.Send(text("y")); !errors.Is(err, engineio.ErrClosed) {
 		t.Fatalf("the one too many: %v", err)
 	}
-	s.wantsEnd(t, engineio.SlowClient)
-	p.get(sid).refuses(t, 400, 1, "Session ID unknown")
+	s.wantClosed(t, engineio.SlowClient)
+	p.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
 	if n := p.server.Stats().Slow; n != 1 {
 		t.Errorf("%d counted", n)
 	}
@@ -85,7 +85,7 @@ func TestSlowWhilePolling(t *testing.T) {
 
 func TestReplacingDoesNotCountAgainstTheLimit(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{QueueLimit: 1000})
+	p := startServer(t, engineio.Options{QueueLimit: 1000})
 	sid := p.open()
 	s := p.session(sid)
 	_ = s.Send(text("first"))
@@ -94,22 +94,22 @@ func TestReplacingDoesNotCountAgainstTheLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p.get(sid).wants(t, 200, "4first\x1e4"+strings.Repeat("x", 500))
+	p.get(sid).want(t, 200, "4first\x1e4"+strings.Repeat("x", 500))
 }
 
 func TestSlowOnAWebSocket(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{QueueLimit: 100_000})
+	p := startServer(t, engineio.Options{QueueLimit: 100_000})
 	w, sid := p.connect()
 	s := p.session(sid)
 	big := text(strings.Repeat("x", 50_000))
 	for s.Send(big) == nil {
 	}
-	s.wantsEnd(t, engineio.SlowClient)
+	s.wantClosed(t, engineio.SlowClient)
 	if n := p.server.Stats().Slow; n != 1 {
 		t.Errorf("%d counted", n)
 	}
-	if p.server.Known(sid) {
+	if p.server.HasSession(sid) {
 		t.Error("the session is still known")
 	}
 	for {
@@ -124,30 +124,30 @@ func TestSlowOnAWebSocket(t *testing.T) {
 
 func TestWritable(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	sid := p.open()
 	s := p.session(sid)
 	if s.Writable() {
 		t.Error("no poll waits, and it is writable")
 	}
-	poll := p.poll(sid)
+	poll := p.startPoll(sid)
 	if !s.Writable() {
 		t.Error("a poll waits, and it is not writable")
 	}
 	_ = s.Send(text("a"))
-	receive(t, poll).wants(t, 200, "4a")
+	receive(t, poll).want(t, 200, "4a")
 	if s.Writable() {
 		t.Error("the poll is answered, and it is writable")
 	}
 	w := p.upgrade(sid)
 	w.send("4a")
-	w.wants("4a")
-	p.until("all is sent", s.Writable)
+	w.wantPacket("4a")
+	p.waitUntil("all is sent", s.Writable)
 }
 
 func TestMessagesAreSharedByAllSessions(t *testing.T) {
 	t.Parallel()
-	p := start(t, engineio.Options{})
+	p := startServer(t, engineio.Options{})
 	part := []byte("shared")
 	texts, binary := engineio.NewText(part, part), engineio.NewBinary(part)
 	part[0] = '!' // they are copies
@@ -157,8 +157,8 @@ func TestMessagesAreSharedByAllSessions(t *testing.T) {
 	for _, sid := range []string{polling, socket, other} {
 		_ = p.session(sid).Send(texts, binary)
 	}
-	p.get(polling).wants(t, 200, "4sharedshared\x1ebc2hhcmVk")
-	p.get(other).wants(t, 200, "4sharedshared\x1ebc2hhcmVk")
-	w.wants("4sharedshared")
-	w.wants("b:shared")
+	p.get(polling).want(t, 200, "4sharedshared\x1ebc2hhcmVk")
+	p.get(other).want(t, 200, "4sharedshared\x1ebc2hhcmVk")
+	w.wantPacket("4sharedshared")
+	w.wantPacket("b:shared")
 }

@@ -13,10 +13,10 @@ import (
 // move to, or one that has no say any more. Its fields are under the session's
 // lock.
 type socket struct {
-	s    *Session
-	conn *websocket.Conn
+	session *Session
+	conn    *websocket.Conn
 	// proved says that the client has sent its probe.
-	proved bool
+	probed bool
 	// timer gives up a probe.
 	timer *eventloop.Timer
 }
@@ -24,12 +24,12 @@ type socket struct {
 // serveWebSocket answers a WebSocket handshake: of a new session, or of one
 // that wants to move.
 func (s *Server) serveWebSocket(ctx *fasthttp.RequestCtx, old *Session) *refusal {
-	if !s.o.AllowUpgrade() {
+	if !s.options.AllowUpgrade() {
 		return tooManyUpgrades
 	}
-	open := func(c *websocket.Conn) websocket.Handler { return old.prove(c) }
+	open := func(c *websocket.Conn) websocket.Handler { return old.acceptProbe(c) }
 	if old == nil {
-		if s.table.full(s.o.MaxSessions) { // reserved once the connection is there
+		if s.table.full(s.options.MaxSessions) { // reserved once the connection is there
 			return tooManySessions
 		}
 		facts := s.newHandshake(ctx)
@@ -44,58 +44,58 @@ func (s *Server) serveWebSocket(ctx *fasthttp.RequestCtx, old *Session) *refusal
 func (s *Server) openSocket(c *websocket.Conn, facts Handshake) websocket.Handler {
 	if s.draining.Load() {
 		c.Close(websocket.GoingAway, string(ServerShutdown))
-		return deaf{}
+		return discardHandler{}
 	}
-	if !s.table.reserve(s.o.MaxSessions) {
+	if !s.table.reserve(s.options.MaxSessions) {
 		c.Close(websocket.TryAgainLater, "too many sessions") // "try again later"
-		return deaf{}
+		return discardHandler{}
 	}
 	k := &socket{conn: c}
 	session := &Session{server: s, id: newID(), handshake: facts, socket: k}
-	k.s = session
+	k.session = session
 	_ = c.Send(websocket.NewMessage(websocket.Text, s.openPacket(session.id, false)))
-	session.begin()
+	session.start()
 	return k
 }
 
 // deaf is the handler of a WebSocket that is being turned away.
-type deaf struct{}
+type discardHandler struct{}
 
-func (deaf) Message(websocket.Opcode, []byte) {}
-func (deaf) Closed(int, error)                {}
+func (discardHandler) Message(websocket.Opcode, []byte) {}
+func (discardHandler) Closed(int, error)                {}
 
 // Message is a frame from the client, which holds one packet ("Packet
 // encoding", "WebSocket").
 func (k *socket) Message(op websocket.Opcode, data []byte) {
-	p := packet{kind: typeMessage, binary: true, data: data}
+	p := packet{typ: typeMessage, binary: true, data: data}
 	var bad error
 	if op != websocket.Binary {
 		p, _, bad = decodePacket(data, nil)
 	}
-	if k.probing(p, bad) || !k.s.enter() {
+	if k.handleProbe(p, bad) || !k.session.beginReceive() {
 		return
 	}
-	defer k.s.leave()
+	defer k.session.endReceive()
 	if bad == nil {
-		bad = k.s.receive(p)
+		bad = k.session.receive(p)
 	}
-	if errors.Is(bad, errPacket) {
-		k.s.mu.Lock()
-		k.s.endLocked(ParseError, closePacket) // unless receive has
-		k.s.mu.Unlock()
+	if errors.Is(bad, errInvalidPacket) {
+		k.session.mu.Lock()
+		k.session.abortLocked(ParseError, closePacket) // unless receive has
+		k.session.mu.Unlock()
 	}
 }
 
 // Closed is the end of the connection.
 func (k *socket) Closed(code int, err error) {
-	s := k.s
+	s := k.session
 	s.mu.Lock()
-	defer s.unlockAndTell()
+	defer s.unlockAndNotify()
 	switch k {
 	case s.probe:
-		k.abandonLocked() // polling goes on
+		k.closeProbeLocked() // polling goes on
 	case s.socket:
-		s.endLocked(closeReason(code, err), closePacket)
+		s.abortLocked(closeReason(code, err), closePacket)
 	}
 }
 
@@ -103,11 +103,11 @@ func (k *socket) Closed(code int, err error) {
 func closeReason(code int, err error) Reason {
 	var end *websocket.CloseError
 	switch {
-	case errors.Is(err, eventloop.ErrSlow):
+	case errors.Is(err, eventloop.ErrSlowClient):
 		return SlowClient
 	case errors.Is(err, eventloop.ErrStopped):
 		return ServerShutdown
-	case !errors.As(err, &end) || !end.Ours:
+	case !errors.As(err, &end) || !end.ByServer:
 		return TransportClose
 	case code == websocket.GoingAway: // whoever runs the connections says so
 		return ServerShutdown

@@ -13,10 +13,10 @@ const (
 	bufferSize = 64 << 10
 	// highWater is how much may gather before it is written without waiting
 	// for more.
-	highWater = 32 << 10
+	flushThreshold = 32 << 10
 	// slowGrace is how long a peer that reads too slowly has to take what is
 	// on its way, and to learn why it is sent off.
-	slowGrace = 30 * time.Second
+	slowClientGrace = 30 * time.Second
 )
 
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
@@ -36,39 +36,39 @@ type chunk struct {
 // The error is that of a connection that has ended or is about to.
 func (c *Conn) Send(key Key, data []byte) error {
 	c.mu.Lock()
-	if err := c.refusesLocked(); err != nil {
+	if err := c.sendErrLocked(); err != nil {
 		c.mu.Unlock()
 		return err
 	}
 	if key == 0 || !c.replaceLocked(key, data) {
 		c.queue = append(c.queue, chunk{key, data})
-		c.queued += len(data)
+		c.queuedBytes += len(data)
 	}
-	return c.sentLocked()
+	return c.enqueuedLocked()
 }
 
 // SendAll queues several pieces of data, with nothing in between. See Send.
 func (c *Conn) SendAll(pieces ...[]byte) error {
 	c.mu.Lock()
-	if err := c.refusesLocked(); err != nil {
+	if err := c.sendErrLocked(); err != nil {
 		c.mu.Unlock()
 		return err
 	}
 	for _, data := range pieces {
 		c.queue = append(c.queue, chunk{0, data})
-		c.queued += len(data)
+		c.queuedBytes += len(data)
 	}
-	return c.sentLocked()
+	return c.enqueuedLocked()
 }
 
 // Queued is how many bytes wait.
 func (c *Conn) Queued() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.queued
+	return c.queuedBytes
 }
 
-func (c *Conn) refusesLocked() error {
+func (c *Conn) sendErrLocked() error {
 	switch {
 	case c.err != nil:
 		return c.err
@@ -81,18 +81,18 @@ func (c *Conn) refusesLocked() error {
 
 // replaceLocked puts data in the place of what waits under its key.
 func (c *Conn) replaceLocked(key Key, data []byte) bool {
-	if c.queued < c.s.loop.above {
+	if c.queuedBytes < c.shard.loop.replaceAbove {
 		return false
 	}
-	first := c.leaving
+	first := c.inFlight
 	if c.offset > 0 {
 		first = max(first, 1)
 	}
 	for i := len(c.queue) - 1; i >= first; i-- {
 		if c.queue[i].key == key {
-			c.queued += len(data) - len(c.queue[i].data)
+			c.queuedBytes += len(data) - len(c.queue[i].data)
 			c.queue[i].data = data
-			c.s.loop.replaced.Add(1)
+			c.shard.loop.replaced.Add(1)
 			return true
 		}
 	}
@@ -100,43 +100,43 @@ func (c *Conn) replaceLocked(key Key, data []byte) bool {
 }
 
 // sentLocked sees to it that the queue is written, and unlocks.
-func (c *Conn) sentLocked() error {
+func (c *Conn) enqueuedLocked() error {
 	defer c.mu.Unlock()
-	if stall := c.s.loop.stall; c.blocked && stall > 0 && time.Since(c.s.loop.begin)-c.since > stall {
-		c.slowLocked()
-		return ErrSlow
+	if stall := c.shard.loop.stallAfter; c.blocked && stall > 0 && time.Since(c.shard.loop.startedAt)-c.blockedSince > stall {
+		c.closeSlowLocked()
+		return ErrSlowClient
 	}
-	if c.queued > highWater {
+	if c.queuedBytes > flushThreshold {
 		c.flushLocked()
-		if c.queued > c.limit && len(c.queue) > 1 {
-			c.slowLocked()
-			return ErrSlow
+		if c.queuedBytes > c.limit && len(c.queue) > 1 {
+			c.closeSlowLocked()
+			return ErrSlowClient
 		}
 	}
 	if len(c.queue) > 0 && !c.scheduled && !c.writing && !c.blocked {
 		c.scheduled = true
-		c.s.schedule(c, c.corked)
+		c.shard.schedule(c, c.corked)
 	}
 	return nil
 }
 
 // slowLocked sends off a peer that reads too slowly.
-func (c *Conn) slowLocked() {
-	c.s.loop.slow.Add(1)
-	keep := c.leaving
+func (c *Conn) closeSlowLocked() {
+	c.shard.loop.slow.Add(1)
+	keep := c.inFlight
 	if c.offset > 0 {
 		keep = max(keep, 1) // a half can't be taken back
 	}
 	for i := keep; i < len(c.queue); i++ {
-		c.queued -= len(c.queue[i].data)
+		c.queuedBytes -= len(c.queue[i].data)
 		c.queue[i] = chunk{}
 	}
 	c.queue = c.queue[:keep]
-	if last := c.h.Slow(); last != nil {
+	if last := c.handler.Slow(); last != nil {
 		c.queue = append(c.queue, chunk{0, last})
-		c.queued += len(last)
+		c.queuedBytes += len(last)
 	}
-	c.finishLocked(slowGrace, ErrSlow)
+	c.finishLocked(slowClientGrace, ErrSlowClient)
 }
 
 // uncork ends the time in which what is sent waits for more.
@@ -161,11 +161,11 @@ func (c *Conn) flushScheduled() {
 }
 
 // makeRoom is told that the kernel takes bytes again.
-func (c *Conn) makeRoom() {
+func (c *Conn) onWritable() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.writing {
-		c.roomy = true
+		c.becameWritable = true
 		return
 	}
 	if !c.blocked {
@@ -174,42 +174,42 @@ func (c *Conn) makeRoom() {
 	c.blocked = false
 	if !c.scheduled && c.err == nil {
 		c.scheduled = true
-		c.s.schedule(c, false)
+		c.shard.schedule(c, false)
 	}
 }
 
 // flushLocked writes what waits, as much at once as there is. The lock is not
 // held while it writes.
 func (c *Conn) flushLocked() {
-	for !c.writing && !c.blocked && c.err == nil && (len(c.queue) > 0 || c.held) {
+	for !c.writing && !c.blocked && c.err == nil && (len(c.queue) > 0 || c.transportPending) {
 		data, buf := c.gatherLocked()
-		c.writing, c.roomy = true, false
+		c.writing, c.becameWritable = true, false
 		c.mu.Unlock()
-		n, err := c.t.TryWrite(data)
+		n, err := c.transport.TryWrite(data)
 		if buf != nil {
 			buffers.Put(buf)
 		}
 		c.mu.Lock()
 		c.writing = false
-		c.leftLocked(n)
-		c.held = err != nil && n == len(data)
+		c.consumeLocked(n)
+		c.transportPending = err != nil && n == len(data)
 		switch {
 		case err == nil:
 		case !errors.Is(err, unix.EAGAIN):
-			c.failLocked(err)
-		case !c.roomy:
-			c.blocked, c.since = true, time.Since(c.s.loop.begin)
+			c.writeFailedLocked(err)
+		case !c.becameWritable:
+			c.blocked, c.blockedSince = true, time.Since(c.shard.loop.startedAt)
 		}
 	}
-	if c.finishing && !c.shut && len(c.queue) == 0 && !c.held && c.err == nil && !c.writing {
-		c.shut = true
-		_ = c.t.CloseWrite()
+	if c.finishing && !c.writeClosed && len(c.queue) == 0 && !c.transportPending && c.err == nil && !c.writing {
+		c.writeClosed = true
+		_ = c.transport.CloseWrite()
 	}
 }
 
 // failLocked notes that the peer is gone, and has the goroutine that serves
 // the connection see to it.
-func (c *Conn) failLocked(err error) {
+func (c *Conn) writeFailedLocked(err error) {
 	c.err = err
 	c.mu.Unlock()
 	c.wake()
@@ -223,7 +223,7 @@ func (c *Conn) gatherLocked() (data []byte, buf *[bufferSize]byte) {
 		return nil, nil // for the transport to send on what it holds
 	}
 	data = c.queue[0].data[c.offset:]
-	c.leaving = 1
+	c.inFlight = 1
 	if len(c.queue) == 1 || len(data)+len(c.queue[1].data) > bufferSize {
 		return data, nil
 	}
@@ -234,16 +234,16 @@ func (c *Conn) gatherLocked() (data []byte, buf *[bufferSize]byte) {
 			break
 		}
 		n += copy(buf[n:], next.data)
-		c.leaving++
+		c.inFlight++
 	}
 	return buf[:n], buf
 }
 
 // leftLocked takes n bytes off the queue.
-func (c *Conn) leftLocked(n int) {
-	c.leaving = 0
+func (c *Conn) consumeLocked(n int) {
+	c.inFlight = 0
 	n += c.offset
-	c.queued -= n - c.offset
+	c.queuedBytes -= n - c.offset
 	i := 0
 	for i < len(c.queue) && n >= len(c.queue[i].data) {
 		n -= len(c.queue[i].data)
@@ -253,7 +253,7 @@ func (c *Conn) leftLocked(n int) {
 	c.offset = n
 	switch {
 	case i == len(c.queue):
-		c.queue = c.one[:0]
+		c.queue = c.inline[:0]
 	case i > 0:
 		c.queue = slices.Delete(c.queue, 0, i)
 	}

@@ -9,25 +9,25 @@ import (
 )
 
 // shards is how many locks the table has; polls of all sessions pass it.
-const shards = 32
+const shardCount = 32
 
 // table finds sessions by their id. There is one for the process, whatever
 // worker a request came to.
-type table struct {
+type sessionTable struct {
 	seed   maphash.Seed
-	n      atomic.Int64
-	shards [shards]shard
+	count  atomic.Int64
+	shards [shardCount]tableShard
 }
 
-type shard struct {
-	mu sync.RWMutex
-	m  map[string]*Session
+type tableShard struct {
+	mu       sync.RWMutex
+	sessions map[string]*Session
 }
 
-func newTable() *table {
-	t := &table{seed: maphash.MakeSeed()}
+func newSessionTable() *sessionTable {
+	t := &sessionTable{seed: maphash.MakeSeed()}
 	for i := range t.shards {
-		t.shards[i].m = map[string]*Session{}
+		t.shards[i].sessions = map[string]*Session{}
 	}
 	return t
 }
@@ -41,49 +41,51 @@ func newID() string {
 }
 
 // full reports whether all of limit places are taken, 0 being any number.
-func (t *table) full(limit int) bool { return limit > 0 && t.n.Load() >= int64(limit) }
+func (t *sessionTable) full(limit int) bool { return limit > 0 && t.count.Load() >= int64(limit) }
 
 // reserve takes one of limit places for add to fill.
-func (t *table) reserve(limit int) bool {
-	if n := t.n.Add(1); limit > 0 && n > int64(limit) {
-		t.n.Add(-1)
+func (t *sessionTable) reserve(limit int) bool {
+	if n := t.count.Add(1); limit > 0 && n > int64(limit) {
+		t.count.Add(-1)
 		return false
 	}
 	return true
 }
 
-func (t *table) of(id string) *shard { return &t.shards[maphash.String(t.seed, id)%shards] }
-
-func (t *table) add(s *Session) {
-	sh := t.of(s.id)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	sh.m[s.id] = s
+func (t *sessionTable) shardOf(id string) *tableShard {
+	return &t.shards[maphash.String(t.seed, id)%shardCount]
 }
 
-func (t *table) find(id []byte) *Session {
-	sh := &t.shards[maphash.Bytes(t.seed, id)%shards]
+func (t *sessionTable) add(s *Session) {
+	sh := t.shardOf(s.id)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.sessions[s.id] = s
+}
+
+func (t *sessionTable) find(id []byte) *Session {
+	sh := &t.shards[maphash.Bytes(t.seed, id)%shardCount]
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
-	return sh.m[string(id)]
+	return sh.sessions[string(id)]
 }
 
 // remove takes out a session and gives back its place. It is called once for
 // each session that has one.
-func (t *table) remove(id string) {
-	sh := t.of(id)
+func (t *sessionTable) remove(id string) {
+	sh := t.shardOf(id)
 	sh.mu.Lock()
-	delete(sh.m, id)
+	delete(sh.sessions, id)
 	sh.mu.Unlock()
-	t.n.Add(-1)
+	t.count.Add(-1)
 }
 
-func (t *table) all() []*Session {
-	list := make([]*Session, 0, t.n.Load())
+func (t *sessionTable) all() []*Session {
+	list := make([]*Session, 0, t.count.Load())
 	for i := range t.shards {
 		sh := &t.shards[i]
 		sh.mu.RLock()
-		for _, s := range sh.m {
+		for _, s := range sh.sessions {
 			list = append(list, s)
 		}
 		sh.mu.RUnlock()

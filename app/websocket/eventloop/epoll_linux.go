@@ -12,9 +12,9 @@ import (
 
 const (
 	// eventBatch is how many events are taken at once.
-	eventBatch = 256
+	maxEvents = 256
 	// corkTime is how long what a handler sends may wait for more of it.
-	corkTime = time.Millisecond
+	corkDelay = time.Millisecond
 )
 
 // shard is one epoll set, its connections, and the list of those that have
@@ -28,7 +28,7 @@ type shard struct {
 	mu    sync.Mutex
 	conns []*Conn // by slot; nil where one is free
 	free  []int32
-	n     int
+	count int
 	ended bool
 
 	out struct {
@@ -36,8 +36,8 @@ type shard struct {
 		ready, later []*Conn
 		woken, armed bool
 	}
-	wake  chan struct{}
-	timer *time.Timer // fires when what is in later has waited long enough
+	flushSignal chan struct{}
+	corkTimer   *time.Timer // fires when what is in later has waited long enough
 }
 
 func newShard(l *Loop) (*shard, error) {
@@ -49,13 +49,13 @@ func newShard(l *Loop) (*shard, error) {
 		_ = unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	s := &shard{loop: l, epoll: os.NewFile(uintptr(fd), "epoll"), wake: make(chan struct{}, 1)}
-	s.timer = time.NewTimer(time.Hour)
+	s := &shard{loop: l, epoll: os.NewFile(uintptr(fd), "epoll"), flushSignal: make(chan struct{}, 1)}
+	s.corkTimer = time.NewTimer(time.Hour)
 	return s, nil
 }
 
 // add puts the connection into the set.
-func (s *shard) add(c *Conn) error {
+func (s *shard) addConn(c *Conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
@@ -68,20 +68,20 @@ func (s *shard) add(c *Conn) error {
 		s.conns = append(s.conns, nil)
 	}
 	s.conns[c.slot] = c
-	s.n++
+	s.count++
 	return nil
 }
 
 // watchFor has the kernel report the connection's events.
-func (s *shard) watchFor(c *Conn) error {
+func (s *shard) register(c *Conn) error {
 	ev := unix.EpollEvent{
 		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff,
-		Fd:     c.slot, Pad: int32(c.t.Descriptor()), //nolint:gosec // a descriptor
+		Fd:     c.slot, Pad: int32(c.transport.Descriptor()), //nolint:gosec // a descriptor
 	}
-	return s.control(unix.EPOLL_CTL_ADD, c.t.Descriptor(), &ev)
+	return s.epollCtl(unix.EPOLL_CTL_ADD, c.transport.Descriptor(), &ev)
 }
 
-func (s *shard) control(op, fd int, ev *unix.EpollEvent) error {
+func (s *shard) epollCtl(op, fd int, ev *unix.EpollEvent) error {
 	raw, err := s.epoll.SyscallConn()
 	if err != nil {
 		return err
@@ -94,42 +94,42 @@ func (s *shard) control(op, fd int, ev *unix.EpollEvent) error {
 }
 
 // remove takes the connection out of the set, before its socket is closed.
-func (s *shard) remove(c *Conn) {
-	_ = s.control(unix.EPOLL_CTL_DEL, c.t.Descriptor(), nil)
+func (s *shard) removeConn(c *Conn) {
+	_ = s.epollCtl(unix.EPOLL_CTL_DEL, c.transport.Descriptor(), nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns[c.slot] = nil
 	s.free = append(s.free, c.slot)
-	s.n--
+	s.count--
 }
 
 func (s *shard) len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.n
+	return s.count
 }
 
 // endAll ends every connection and lets no more in.
-func (s *shard) endAll() {
+func (s *shard) closeAll() {
 	s.mu.Lock()
 	s.ended = true
 	all := append([]*Conn(nil), s.conns...)
 	s.mu.Unlock()
 	for _, c := range all {
 		if c != nil {
-			c.end(ErrStopped)
+			c.fail(ErrStopped)
 		}
 	}
 }
 
 // watch hands out events until the set is closed.
-func (s *shard) watch() error {
+func (s *shard) poll() error {
 	raw, err := s.epoll.SyscallConn()
 	if err != nil {
 		return err
 	}
-	events := make([]unix.EpollEvent, eventBatch)
-	conns := make([]*Conn, eventBatch)
+	events := make([]unix.EpollEvent, maxEvents)
+	conns := make([]*Conn, maxEvents)
 	for {
 		n := 0
 		var failed error
@@ -147,10 +147,10 @@ func (s *shard) watch() error {
 		case failed != nil:
 			return fmt.Errorf("epoll_wait: %w", failed)
 		}
-		s.look(events[:n], conns)
+		s.lookup(events[:n], conns)
 		for i, c := range conns[:n] {
 			if c != nil {
-				c.happened(events[i].Events)
+				c.onEvents(events[i].Events)
 			}
 			conns[i] = nil
 		}
@@ -159,11 +159,11 @@ func (s *shard) watch() error {
 
 // look finds the connections of events. An event of a connection that is gone
 // finds none, or at worst wakes the next one with its slot and descriptor.
-func (s *shard) look(events []unix.EpollEvent, conns []*Conn) {
+func (s *shard) lookup(events []unix.EpollEvent, conns []*Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range events {
-		if c := s.conns[events[i].Fd]; c != nil && int32(c.t.Descriptor()) == events[i].Pad { //nolint:gosec // a descriptor
+		if c := s.conns[events[i].Fd]; c != nil && int32(c.transport.Descriptor()) == events[i].Pad { //nolint:gosec // a descriptor
 			conns[i] = c
 		}
 	}
@@ -179,28 +179,28 @@ func (s *shard) schedule(c *Conn, soon bool) {
 		o.later = append(o.later, c)
 		if !o.armed {
 			o.armed = true
-			s.timer.Reset(corkTime)
+			s.corkTimer.Reset(corkDelay)
 		}
 		return
 	}
 	o.ready = append(o.ready, c)
 	if !o.woken {
 		o.woken = true
-		s.wake <- struct{}{} // never waits: woken is false when it is empty
+		s.flushSignal <- struct{}{} // never waits: woken is false when it is empty
 	}
 }
 
 // flushQueues writes what waits, for all connections of the shard.
 func (s *shard) flushQueues() {
-	defer s.timer.Stop()
+	defer s.corkTimer.Stop()
 	var work []*Conn
 	for {
 		fired := false
 		select {
-		case <-s.wake:
-		case <-s.timer.C:
+		case <-s.flushSignal:
+		case <-s.corkTimer.C:
 			fired = true
-		case <-s.loop.stop:
+		case <-s.loop.stopped:
 			return
 		}
 		o := &s.out

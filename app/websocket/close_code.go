@@ -24,12 +24,12 @@ type CloseError struct {
 	Code   int
 	Reason string
 	// Ours says that it is we who ended the connection.
-	Ours bool
+	ByServer bool
 }
 
 func (e *CloseError) Error() string {
 	by := "by the peer"
-	if e.Ours {
+	if e.ByServer {
 		by = "by the server"
 	}
 	if e.Reason == "" {
@@ -39,7 +39,7 @@ func (e *CloseError) Error() string {
 }
 
 // validCode reports whether a close frame may carry the code (section 7.4).
-func validCode(code int) bool {
+func validCloseCode(code int) bool {
 	switch {
 	case code >= 3000 && code <= 4999:
 		return true
@@ -51,7 +51,7 @@ func validCode(code int) bool {
 }
 
 // cutText shortens s to n bytes at most, between characters.
-func cutText(s string, n int) string {
+func truncateUTF8(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
@@ -63,19 +63,19 @@ func cutText(s string, n int) string {
 
 // textCheck checks text that arrives in pieces, and fails at the first byte
 // that can't be part of valid UTF-8 (section 8.1).
-type textCheck struct {
-	tail [utf8.UTFMax]byte // the beginning of a character
-	n    uint8
+type utf8Validator struct {
+	partial [utf8.UTFMax]byte // the beginning of a character
+	n       uint8
 }
 
 // more checks the next piece.
-func (t *textCheck) more(p []byte) bool {
+func (t *utf8Validator) write(p []byte) bool {
 	for t.n > 0 && len(p) > 0 {
-		t.tail[t.n] = p[0]
+		t.partial[t.n] = p[0]
 		t.n++
 		p = p[1:]
-		if utf8.FullRune(t.tail[:t.n]) {
-			if r, size := utf8.DecodeRune(t.tail[:t.n]); r == utf8.RuneError && size == 1 {
+		if utf8.FullRune(t.partial[:t.n]) {
+			if r, size := utf8.DecodeRune(t.partial[:t.n]); r == utf8.RuneError && size == 1 {
 				return false
 			}
 			t.n = 0
@@ -93,12 +93,12 @@ func (t *textCheck) more(p []byte) bool {
 			break
 		}
 	}
-	t.n = uint8(copy(t.tail[:], p[whole:])) //nolint:gosec // at most three
+	t.n = uint8(copy(t.partial[:], p[whole:])) //nolint:gosec // at most three
 	return utf8.Valid(p[:whole])
 }
 
 // end reports whether the text ends with a whole character, and resets t.
-func (t *textCheck) end() bool {
+func (t *utf8Validator) finish() bool {
 	whole := t.n == 0
 	t.n = 0
 	return whole

@@ -26,19 +26,19 @@ func TestTimers(t *testing.T) {
 	var from, to [n]time.Time // when it is due
 	set := func(i int, d time.Duration) {
 		from[i] = time.Now().Add(d)
-		l.After(&timers[i], d, func() { fired <- call{i, time.Now()} })
+		l.SetTimer(&timers[i], d, func() { fired <- call{i, time.Now()} })
 		to[i] = time.Now().Add(d + late)
 	}
 	for i, d := range []time.Duration{150, 50, 100, 0, 20, 60} {
 		set(i, d*time.Millisecond)
 	}
-	l.Stop(&timers[4])
-	l.Stop(&timers[4])
+	l.StopTimer(&timers[4])
+	l.StopTimer(&timers[4])
 	set(5, 200*time.Millisecond)
-	run(t, l)
+	runLoop(t, l)
 	var calls []call
 	for range n - 1 {
-		calls = append(calls, within(t, "a timer", fired))
+		calls = append(calls, receive(t, "a timer", fired))
 	}
 	seen := map[int]bool{4: true}
 	for k, c := range calls {
@@ -56,7 +56,7 @@ func TestTimers(t *testing.T) {
 		}
 	}
 	set(0, 0) // one that has fired can be set again
-	if c := within(t, "the timer set again", fired); c.timer != 0 {
+	if c := receive(t, "the timer set again", fired); c.timer != 0 {
 		t.Errorf("timer %d fired again", c.timer)
 	}
 }
@@ -64,33 +64,33 @@ func TestTimers(t *testing.T) {
 // TestTimerSetsItself: as a heartbeat does.
 func TestTimerSetsItself(t *testing.T) {
 	t.Parallel()
-	l, _ := start(t)
+	l, _ := startLoop(t)
 	beats := make(chan time.Time, 10)
 	var timer eventloop.Timer
 	var beat func()
 	beat = func() {
 		select {
 		case beats <- time.Now():
-			l.After(&timer, 20*time.Millisecond, beat)
+			l.SetTimer(&timer, 20*time.Millisecond, beat)
 		default:
 		}
 	}
-	l.After(&timer, 0, beat)
-	last := within(t, "a beat", beats)
+	l.SetTimer(&timer, 0, beat)
+	last := receive(t, "a beat", beats)
 	for range 5 {
-		now := within(t, "a beat", beats)
+		now := receive(t, "a beat", beats)
 		if now.Sub(last) < 20*time.Millisecond-time.Millisecond {
 			t.Errorf("two beats within %v", now.Sub(last))
 		}
 		last = now
 	}
-	l.Stop(&timer)
+	l.StopTimer(&timer)
 }
 
 // TestManyTimers: more than the wheel has slots, some beyond one turn.
 func TestManyTimers(t *testing.T) {
 	t.Parallel()
-	l, stop := start(t)
+	l, stop := startLoop(t)
 	const n = 10_000
 	fired := make(chan int, n)
 	timers := make([]eventloop.Timer, n)
@@ -99,22 +99,22 @@ func TestManyTimers(t *testing.T) {
 		if i%2 == 1 {
 			d += time.Hour
 		}
-		l.After(&timers[i], d, func() { fired <- i })
+		l.SetTimer(&timers[i], d, func() { fired <- i })
 	}
 	for range n / 2 {
-		if i := within(t, "a timer", fired); i%2 == 1 {
+		if i := receive(t, "a timer", fired); i%2 == 1 {
 			t.Fatalf("timer %d fired an hour early", i)
 		}
 	}
 	stop()
-	l.After(&timers[0], 0, func() { t.Error("a timer fired after the loop's end") })
+	l.SetTimer(&timers[0], 0, func() { t.Error("a timer fired after the loop's end") })
 }
 
 func BenchmarkTimer(b *testing.B) {
-	l, _ := start(b)
+	l, _ := startLoop(b)
 	timers := make([]eventloop.Timer, 10_000)
 	b.ReportAllocs()
 	for i := range b.N {
-		l.After(&timers[i%len(timers)], time.Hour, func() {})
+		l.SetTimer(&timers[i%len(timers)], time.Hour, func() {})
 	}
 }
