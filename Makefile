@@ -23,7 +23,7 @@ DOCKER      ?= docker
 BUILDFLAGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help dev dev-cluster build start start-single setup test race integration fuzz bench lint fmt image manifests container-test kube-test powercut-test systemd-test ci clean
+.PHONY: help dev dev-cluster build start start-single setup test race integration fuzz bench lint fmt image manifests web container-test kube-test powercut-test systemd-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ image: ## build the container image; PLATFORM=linux/arm64 sets another platform
 	DOCKER_BUILDKIT=1 $(DOCKER) build $(if $(PLATFORM),--platform $(PLATFORM)) $(BUILDFLAGS) \
 		--build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) \
 		$(if $(GOPROXY),--build-arg GOPROXY=$(GOPROXY)) -t smart-factory-backend -t smart-factory-backend:$(RELEASE) .
+
+web: ## render the manual into app/web/built
+	go test ./app/web -run BuiltFiles -update
 
 manifests: ## generate k8s/smart-factory.yaml from k8s/base, check all deployment files
 	cd app/test/manifests && go test -run FilesAndBase . -update

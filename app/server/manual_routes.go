@@ -10,9 +10,8 @@ import (
 // manualRoutes returns the routes of the operator's manual, which needs no key. The
 // second route serves its pages, and the index with a trailing slash.
 func manualRoutes() []api.ExternalRoute {
-	manual := web.NewManual()
 	handle := func(ctx *fasthttp.RequestCtx, _ api.Client) error {
-		manual.Serve(ctx)
+		web.ServeManual(ctx)
 		return nil
 	}
 	return []api.ExternalRoute{

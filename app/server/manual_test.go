@@ -45,7 +45,7 @@ func TestSeeLinksLeadToSections(t *testing.T) {
 	t.Parallel()
 	var ctx fasthttp.RequestCtx
 	ctx.Request.SetRequestURI(web.ManualPath + "/troubleshoot")
-	web.NewManual().Serve(&ctx)
+	web.ServeManual(&ctx)
 	page := string(ctx.Response.Body())
 	link := regexp.MustCompile(`(?:see|troubleshoot)\("([^"]*)"\)|&sectionError\{.*"([^"]*)"\}`)
 	files, err := filepath.Glob("*.go")

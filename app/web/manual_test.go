@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bytes"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 )
 
 // get requests a path of the manual. header holds names and values in turn.
-func get(m *web.Manual, method, path string, header ...string) *fasthttp.Response {
+func get(method, path string, header ...string) *fasthttp.Response {
 	var request fasthttp.Request
 	request.Header.SetMethod(method)
 	request.SetRequestURI("http://factory" + path)
@@ -24,20 +25,19 @@ func get(m *web.Manual, method, path string, header ...string) *fasthttp.Respons
 	}
 	var ctx fasthttp.RequestCtx
 	ctx.Init(&request, nil, nil)
-	m.Serve(&ctx)
+	web.ServeManual(&ctx)
 	return &ctx.Response
 }
 
 func TestManualServesEveryPage(t *testing.T) {
 	t.Parallel()
-	m := web.NewManual()
-	for _, name := range web.ManualPages {
+	for _, name := range manualPages {
 		path := web.ManualPath
 		if name != "index" {
 			path += "/" + name
 		}
 		for _, path := range []string{path, path + "/"} {
-			r := get(m, "GET", path)
+			r := get("GET", path)
 			body := string(r.Body())
 			if r.StatusCode() != 200 || string(r.Header.ContentType()) != "text/html; charset=utf-8" {
 				t.Errorf("GET %s = %d, %s", path, r.StatusCode(), r.Header.ContentType())
@@ -55,13 +55,13 @@ func TestManualServesEveryPage(t *testing.T) {
 			}
 		}
 	}
-	style := get(m, "GET", web.ManualPath+"/manual.css")
+	style := get("GET", web.ManualPath+"/manual.css")
 	if style.StatusCode() != 200 || string(style.Header.ContentType()) != "text/css; charset=utf-8" {
 		t.Errorf("GET manual.css = %d, %s", style.StatusCode(), style.Header.ContentType())
 	}
 }
 
-// A file that ManualPages does not list would be embedded and never served.
+// A file that manualPages does not list would never be served.
 func TestManualPagesAreTheFiles(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("manual/*.md")
@@ -72,16 +72,15 @@ func TestManualPagesAreTheFiles(t *testing.T) {
 	for _, file := range files {
 		names = append(names, strings.TrimSuffix(filepath.Base(file), ".md"))
 	}
-	if want := slices.Sorted(slices.Values(web.ManualPages)); !slices.Equal(names, want) {
+	if want := slices.Sorted(slices.Values(manualPages)); !slices.Equal(names, want) {
 		t.Errorf("manual/*.md = %v, want %v", names, want)
 	}
 }
 
 func TestManualRespondsToUnknownPathsWith404(t *testing.T) {
 	t.Parallel()
-	m := web.NewManual()
 	for _, path := range []string{"/manual/nothing", "/manual/404", "/manual/run/more", "/manual/index.md", "/manual/index"} {
-		r := get(m, "GET", path, "If-None-Match", "*")
+		r := get("GET", path, "If-None-Match", "*")
 		if r.StatusCode() != 404 || !strings.Contains(string(r.Body()), "/manual/troubleshoot") {
 			t.Errorf("GET %s = %d, want 404 with the navigation", path, r.StatusCode())
 		}
@@ -90,29 +89,53 @@ func TestManualRespondsToUnknownPathsWith404(t *testing.T) {
 
 func TestManualAllowsGETAndHEADOnly(t *testing.T) {
 	t.Parallel()
-	m := web.NewManual()
-	if r := get(m, "POST", "/manual/run"); r.StatusCode() != 405 || string(r.Header.Peek("Allow")) != "GET, HEAD" {
+	if r := get("POST", "/manual/run"); r.StatusCode() != 405 || string(r.Header.Peek("Allow")) != "GET, HEAD" {
 		t.Errorf("POST = %d, Allow %q; want 405 and GET, HEAD", r.StatusCode(), r.Header.Peek("Allow"))
 	}
-	if r := get(m, "HEAD", "/manual/run"); r.StatusCode() != 200 {
+	if r := get("HEAD", "/manual/run"); r.StatusCode() != 200 {
 		t.Errorf("HEAD = %d, want 200", r.StatusCode())
 	}
 }
 
 func TestManualRevalidatesByETag(t *testing.T) {
 	t.Parallel()
-	m := web.NewManual()
-	etag := string(get(m, "GET", "/manual/run").Header.Peek("ETag"))
+	etag := string(get("GET", "/manual/run").Header.Peek("ETag"))
 	for header, want := range map[string]int{
 		etag: 304, "W/" + etag: 304, `"old", ` + etag: 304, "*": 304, `"old"`: 200, "": 200,
 	} {
-		r := get(m, "GET", "/manual/run", "If-None-Match", header)
+		r := get("GET", "/manual/run", "If-None-Match", header)
 		if r.StatusCode() != want || string(r.Header.Peek("ETag")) != etag || (want == 304) != (len(r.Body()) == 0) {
 			t.Errorf("If-None-Match %s = %d with %d bytes, ETag %s; want %d", header, r.StatusCode(), len(r.Body()), r.Header.Peek("ETag"), want)
 		}
 	}
-	if other := string(get(m, "GET", "/manual/size").Header.Peek("ETag")); other == etag {
+	if other := string(get("GET", "/manual/size").Header.Peek("ETag")); other == etag {
 		t.Error("two pages have the same ETag")
+	}
+}
+
+func TestManualIsCompressedForClientsThatAcceptGzip(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/manual/run", "/manual/manual.css", "/manual/nothing"} {
+		plain := get("GET", path)
+		if encoding := plain.Header.ContentEncoding(); len(encoding) > 0 {
+			t.Errorf("GET %s without Accept-Encoding: Content-Encoding = %s", path, encoding)
+		}
+		if refused := get("GET", path, "Accept-Encoding", "br, gzip;q=0"); !bytes.Equal(refused.Body(), plain.Body()) {
+			t.Errorf("GET %s with gzip;q=0: the body differs from the uncompressed one", path)
+		}
+		compressed := get("GET", path, "Accept-Encoding", "gzip, deflate, br")
+		body, err := compressed.BodyGunzip()
+		if string(compressed.Header.ContentEncoding()) != "gzip" || err != nil || !bytes.Equal(body, plain.Body()) {
+			t.Errorf("GET %s with gzip: Content-Encoding = %q, %v; want the same content", path, compressed.Header.ContentEncoding(), err)
+		}
+		for _, r := range []*fasthttp.Response{plain, compressed} {
+			if vary := string(r.Header.Peek("Vary")); vary != "Accept-Encoding" {
+				t.Errorf("GET %s: Vary = %q", path, vary)
+			}
+		}
+		if bytes.Equal(plain.Header.Peek("ETag"), compressed.Header.Peek("ETag")) {
+			t.Errorf("GET %s: both encodings have the same ETag", path)
+		}
 	}
 }
 
@@ -127,15 +150,14 @@ func headingIDs(page string) map[string]bool {
 
 func TestLinksOfTheManualLeadSomewhere(t *testing.T) {
 	t.Parallel()
-	m := web.NewManual()
 	anchors := map[string]map[string]bool{}
 	pages := map[string]string{}
-	for _, name := range web.ManualPages {
+	for _, name := range manualPages {
 		path := web.ManualPath
 		if name != "index" {
 			path += "/" + name
 		}
-		pages[path] = string(get(m, "GET", path).Body())
+		pages[path] = string(get("GET", path).Body())
 		anchors[path] = headingIDs(pages[path])
 	}
 	elsewhere := []string{"/api/docs", "/manual/manual.css"}
@@ -179,7 +201,7 @@ func TestLinksOfTheReadmeLeadSomewhere(t *testing.T) {
 			t.Errorf("README.md links to %s: %v", match[1], err)
 			continue
 		}
-		if hasAnchor && !headingIDs(web.RenderMarkdown(text))[anchor] {
+		if hasAnchor && !headingIDs(parseDocument(t, file, text).body)[anchor] {
 			t.Errorf("README.md links to %s; that file has no such section", match[1])
 		}
 	}

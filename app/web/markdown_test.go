@@ -1,10 +1,15 @@
-package web
+package web_test
 
 import (
 	"bytes"
 	"fmt"
 	"html"
+	"os"
+	"path/filepath"
 	"strings"
+	"testing"
+
+	"smart-factory-backend/app/web"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
@@ -12,6 +17,37 @@ import (
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
 )
+
+// manualPages are the pages of the manual in reading order. Each is the file
+// manual/NAME.md; the index comes first.
+var manualPages = []string{
+	"index", "run", "configure", "http-api", "realtime", "ingest", "history", "migrate", "troubleshoot", "size", "benchmark",
+}
+
+// renderManual returns what the files of built/ must contain, by their paths.
+func renderManual(t *testing.T) map[string][]byte {
+	t.Helper()
+	documents := make([]document, len(manualPages))
+	for i, name := range manualPages {
+		documents[i] = parseDocument(t, name, readFile(t, filepath.Join("manual", name+".md")))
+	}
+	files := map[string][]byte{"built/manual/manual.css.gz": readFile(t, "manual.css")}
+	for _, d := range documents {
+		files["built"+d.path()+".html.gz"] = renderPage(d, documents)
+	}
+	missing := parseDocument(t, "404", []byte("# Page not found\n\nThe manual has no page at this address. All pages are listed in the navigation.\n"))
+	files["built/404.html.gz"] = renderPage(missing, documents)
+	return files
+}
+
+func readFile(t *testing.T, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
 
 // markdown parses and renders the manual. Cell alignment as an attribute needs
 // no inline style, which the content security policy forbids; raw HTML is
@@ -35,16 +71,16 @@ type section struct{ id, title string }
 // path returns where the document is served.
 func (d document) path() string {
 	if d.name == "index" {
-		return ManualPath
+		return web.ManualPath
 	}
-	return ManualPath + "/" + d.name
+	return web.ManualPath + "/" + d.name
 }
 
 // parseDocument renders Markdown. Links to other pages are written as links
 // between files, so that they work in a repository browser as well; here they
-// become paths. It panics on Markdown that goldmark cannot render, which a test
-// rules out.
-func parseDocument(name string, source []byte) document {
+// become paths.
+func parseDocument(t *testing.T, name string, source []byte) document {
+	t.Helper()
 	d := document{name: name}
 	root := markdown.Parser().Parse(text.NewReader(source))
 	err := ast.Walk(root, func(node ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -71,7 +107,7 @@ func parseDocument(name string, source []byte) document {
 		err = markdown.Renderer().Render(&b, source, root)
 	}
 	if err != nil {
-		panic(fmt.Sprintf("manual page %s: %v", name, err))
+		t.Fatalf("page %s: %v", name, err)
 	}
 	// A wide table scrolls by itself; tabindex makes that possible by keyboard.
 	d.body = strings.NewReplacer(
@@ -125,7 +161,7 @@ func renderPage(d document, all []document) []byte {
 <header><a href="%s">Smart Factory Backend</a> <span>Operator’s manual</span></header>
 <nav aria-label="Manual">
 <ul>
-`, html.EscapeString(d.title), ManualPath, ManualPath)
+`, html.EscapeString(d.title), web.ManualPath, web.ManualPath)
 	for _, page := range all {
 		current := ""
 		if page.name == d.name {
