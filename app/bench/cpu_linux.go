@@ -14,10 +14,10 @@ import (
 
 // cpu returns the CPU time that the server took so far, in all threads of its
 // processes.
-func (c *child) cpu() (time.Duration, error) {
+func (c *process) cpuTime() (time.Duration, error) {
 	sum := time.Duration(0)
-	err := c.each(func(pid int) error {
-		used, err := cpuOf(pid)
+	err := c.forEachProcess(func(pid int) error {
+		used, err := processCPUTime(pid)
 		sum += used
 		return err
 	})
@@ -26,7 +26,7 @@ func (c *child) cpu() (time.Duration, error) {
 
 // each calls f for the server's process and for the children that it has
 // (nginx has its workers there).
-func (c *child) each(f func(pid int) error) error {
+func (c *process) forEachProcess(f func(pid int) error) error {
 	self := c.cmd.Process.Pid
 	if err := f(self); err != nil {
 		return err
@@ -44,7 +44,7 @@ func (c *child) each(f func(pid int) error) error {
 		if err != nil {
 			continue // gone meanwhile
 		}
-		parent, err := parentOf(raw)
+		parent, err := parentPID(raw)
 		if err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func (c *child) each(f func(pid int) error) error {
 // cpuOf reads the CPU clock of a process, which counts nanoseconds where
 // /proc/PID/stat has hundredths of a second. Its number is made as
 // clock_getcpuclockid(3) does it.
-func cpuOf(pid int) (time.Duration, error) {
+func processCPUTime(pid int) (time.Duration, error) {
 	const scheduled = 2 // user and system time
 	var used unix.Timespec
 	if err := unix.ClockGettime(int32(^pid)<<3|scheduled, &used); err != nil {
@@ -71,7 +71,7 @@ func cpuOf(pid int) (time.Duration, error) {
 }
 
 // parentOf takes the parent's id out of /proc/PID/stat, see proc_pid_stat(5).
-func parentOf(stat []byte) (int, error) {
+func parentPID(stat []byte) (int, error) {
 	// The second field is the name in parentheses, which may hold anything.
 	at := bytes.LastIndexByte(stat, ')')
 	fields := bytes.Fields(stat[at+1:])

@@ -10,9 +10,9 @@ import (
 const echoClients = 64
 
 // echo compares what it costs to send a message back.
-func (b *bench) echo(ctx context.Context) (*table, error) {
+func (b *runner) echo(ctx context.Context) (*table, error) {
 	t := &table{
-		Title: fmt.Sprintf("echo of %d bytes over WebSockets, %d clients that wait for each answer", noteSize, echoClients),
+		Title: fmt.Sprintf("echo of %d bytes over WebSockets, %d clients that wait for each answer", payloadSize, echoClients),
 		Goal:  "CPU per message at most 0.35 x Node.js with Socket.IO",
 		Columns: []column{
 			{"cpu_us_per_message", "CPU us/message", 2},
@@ -25,63 +25,63 @@ func (b *bench) echo(ctx context.Context) (*table, error) {
 			{"p99_ms", "p99 ms", 2},
 		},
 	}
-	all := b.contenders()
-	servers, end, err := b.serveAll(ctx, all)
+	all := b.availableTargets()
+	servers, end, err := b.serveWebSockets(ctx, all)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
 	for _, c := range all { // compilers at run time have a say, too
-		if _, err := b.echoRound(ctx, servers[c.name], c.alone, (&table{}).row(c.mode, c.name)); err != nil {
+		if _, err := b.echoRound(ctx, servers[c.name], c.echo, (&table{}).row(c.mode, c.name)); err != nil {
 			return nil, fmt.Errorf("%s, %s: %w", c.name, c.mode, err)
 		}
 	}
 	for round := range b.rounds {
 		for i := range all {
 			c := all[(i+round)%len(all)] // nobody is always first
-			us, err := b.echoRound(ctx, servers[c.name], c.alone, t.row(c.mode, c.name))
+			us, err := b.echoRound(ctx, servers[c.name], c.echo, t.row(c.mode, c.name))
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", c.name, c.mode, err)
 			}
-			b.note("echo %d/%d %s, %s: CPU us/message %.2f", round+1, b.rounds, c.name, c.mode, us)
+			b.logf("echo %d/%d %s, %s: CPU us/message %.2f", round+1, b.rounds, c.name, c.mode, us)
 		}
-		ratios(t, all, "cpu_us_per_message", "cpu")
+		addNodeRatios(t, all, "cpu_us_per_message", "cpu")
 		for _, c := range all {
-			compare(t.row(c.mode, c.name), t.row(rawMode, epollName), "cpu_us_per_message", "cpu_vs_epoll")
+			addRatio(t.row(c.mode, c.name), t.row(rawWebSocketMode, epollName), "cpu_us_per_message", "cpu_vs_epoll")
 		}
 	}
 	return t, nil
 }
 
 // echoRound loads one server and returns the CPU microseconds per message.
-func (b *bench) echoRound(ctx context.Context, server *child, d dialect, r *row) (float64, error) {
-	crowd, err := newCrowd(server.address)
+func (b *runner) echoRound(ctx context.Context, server *process, d protocol, r *row) (float64, error) {
+	crowd, err := newClientPool(server.address)
 	if err != nil {
 		return 0, err
 	}
 	defer crowd.close()
 	crowd.add(echoClients, d)
-	if err := crowd.open(ctx); err != nil {
+	if err := crowd.connectAll(ctx); err != nil {
 		return 0, err
 	}
-	p := &pingPong{crowd: crowd, calls: make([]call, echoClients)}
-	crowd.got = p.got
-	for i := range p.calls {
-		if err := p.next(i); err != nil {
+	p := &echoLoad{clientPool: crowd, pending: make([]pendingEcho, echoClients)}
+	crowd.onMessage = p.receive
+	for i := range p.pending {
+		if err := p.send(i); err != nil {
 			return 0, err
 		}
 	}
-	s, err := b.sample(ctx, crowd, server, func(on bool) int {
+	s, err := b.measureWebSocket(ctx, crowd, server, func(on bool) int {
 		if on {
 			p.latency = histogram{}
 		}
-		return p.n
+		return p.received
 	})
 	if err != nil {
 		return 0, err
 	}
 	p.stop = true
-	if err := crowd.serve(ctx, p.drained(time.Now().Add(graceTime))); err != nil {
+	if err := crowd.run(ctx, p.drained(time.Now().Add(drainTimeout))); err != nil {
 		return 0, err
 	}
 	us := s.cpu.Seconds() * 1e6 / float64(s.n)
@@ -95,49 +95,49 @@ func (b *bench) echoRound(ctx context.Context, server *child, d dialect, r *row)
 
 // pingPong has each client of a crowd send its next message when the one
 // before has come back.
-type pingPong struct {
-	*crowd
-	calls   []call
-	waiting int
-	n       int
-	stop    bool
-	latency histogram
+type echoLoad struct {
+	*clientPool
+	pending  []pendingEcho
+	inFlight int
+	received int
+	stop     bool
+	latency  histogram
 }
 
 // call is what a client waits for.
-type call struct {
+type pendingEcho struct {
 	id   uint64
 	sent time.Time
 }
 
-func (p *pingPong) next(i int) error {
-	p.calls[i].id++
-	p.calls[i].sent = time.Now()
-	p.waiting++
-	return p.post(i, p.clients[i].dialect.echo, p.calls[i].id)
+func (p *echoLoad) send(i int) error {
+	p.pending[i].id++
+	p.pending[i].sent = time.Now()
+	p.inFlight++
+	return p.sendMessage(i, p.clients[i].protocol.echo, p.pending[i].id)
 }
 
-func (p *pingPong) got(i int, id uint64, now time.Time) error {
-	if call := p.calls[i]; id != call.id {
+func (p *echoLoad) receive(i int, id uint64, now time.Time) error {
+	if call := p.pending[i]; id != call.id {
 		return fmt.Errorf("message %d came back, %d was awaited", id, call.id)
 	}
-	p.n++
-	p.waiting--
-	p.latency.add(now.Sub(p.calls[i].sent))
+	p.received++
+	p.inFlight--
+	p.latency.add(now.Sub(p.pending[i].sent))
 	if p.stop {
 		return nil
 	}
-	return p.next(i)
+	return p.send(i)
 }
 
 // drained waits until the last message has come back.
-func (p *pingPong) drained(end time.Time) func(time.Time) (time.Duration, error) {
+func (p *echoLoad) drained(end time.Time) func(time.Time) (time.Duration, error) {
 	return func(now time.Time) (time.Duration, error) {
 		switch {
-		case p.waiting == 0:
+		case p.inFlight == 0:
 			return 0, errDone
 		case now.After(end):
-			return 0, fmt.Errorf("%d messages did not come back within %v", p.waiting, graceTime)
+			return 0, fmt.Errorf("%d messages did not come back within %v", p.inFlight, drainTimeout)
 		}
 		return 50 * time.Millisecond, nil
 	}
@@ -155,7 +155,7 @@ type sample struct {
 // at the beginning (on) and at the end of that, and returns what has been
 // counted so far. pace, if given, is called before each wait and says how long
 // that may be.
-func (b *bench) sample(ctx context.Context, crowd *crowd, server *child, count func(on bool) int, pace ...func(now time.Time) (time.Duration, error)) (sample, error) {
+func (b *runner) measureWebSocket(ctx context.Context, crowd *clientPool, server *process, count func(on bool) int, pace ...func(now time.Time) (time.Duration, error)) (sample, error) {
 	paced := func(now time.Time, wait time.Duration) (time.Duration, error) {
 		for _, f := range pace {
 			next, err := f(now)
@@ -170,14 +170,14 @@ func (b *bench) sample(ctx context.Context, crowd *crowd, server *child, count f
 	var cpu time.Duration
 	on, begin := false, time.Now()
 	end := begin.Add(b.seconds / 10)
-	err := crowd.serve(ctx, func(now time.Time) (time.Duration, error) {
+	err := crowd.run(ctx, func(now time.Time) (time.Duration, error) {
 		wait := end.Sub(now)
 		if wait <= 0 {
 			n := count(!on)
-			if on && n == s.n && now.Before(end.Add(graceTime)) {
+			if on && n == s.n && now.Before(end.Add(drainTimeout)) {
 				return paced(now, b.seconds/10) // the machine is too busy yet
 			}
-			used, err := server.cpu()
+			used, err := server.cpuTime()
 			if err != nil {
 				return 0, err
 			}

@@ -15,19 +15,19 @@ const (
 	// saturation: it sends the next when one has reached all.
 	fanoutWindow = 8
 	// fanoutRing is more than can be on their way.
-	fanoutRing = 1 << 12
+	maxInFlight = 1 << 12
 )
 
-var fanoutPaces = []struct {
+var fanoutRates = []struct {
 	name     string
 	interval time.Duration // 0 is as fast as it goes
 }{{"10 messages/s", fanoutInterval}, {"saturation", 0}}
 
 // fanout compares what it costs to send a message to all in a room.
-func (b *bench) fanout(ctx context.Context) (*table, error) {
+func (b *runner) fanout(ctx context.Context) (*table, error) {
 	t := &table{
 		Title: fmt.Sprintf("messages of %d bytes to %d subscribers; saturation is %d publishers with %d messages on their way each",
-			noteSize, b.subscribers, fanoutPublishers, fanoutWindow),
+			payloadSize, b.subscribers, fanoutPublishers, fanoutWindow),
 		Goal: "10 messages/s: CPU per delivery at most 0.45 x Node.js; saturation: 5 x its deliveries per CPU second, and a p99 under its",
 		Columns: []column{
 			{"cpu_us_per_delivery", "CPU us/delivery", 2},
@@ -41,19 +41,19 @@ func (b *bench) fanout(ctx context.Context) (*table, error) {
 			{"p99_ms", "p99 ms", 2},
 		},
 	}
-	var all []contender
-	for _, c := range b.contenders() {
-		if c.member.path != "" {
+	var all []webSocketTarget
+	for _, c := range b.availableTargets() {
+		if c.subscriber.path != "" {
 			all = append(all, c)
 		}
 	}
-	switch n, err := b.fitting(b.subscribers); {
+	switch n, err := b.fitDescriptorLimit(b.subscribers); {
 	case err != nil:
 		return nil, err
 	case n < b.subscribers:
 		return nil, errors.New("too few descriptors; see ulimit -Hn")
 	}
-	servers, end, err := b.serveAll(ctx, all)
+	servers, end, err := b.serveWebSockets(ctx, all)
 	if err != nil {
 		return nil, err
 	}
@@ -69,16 +69,16 @@ func (b *bench) fanout(ctx context.Context) (*table, error) {
 			if err := b.fanoutRound(ctx, servers[c.name], c, t); err != nil {
 				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}
-			b.note("fanout %d/%d %s", round+1, b.rounds, c.name)
+			b.logf("fanout %d/%d %s", round+1, b.rounds, c.name)
 		}
-		for _, pace := range fanoutPaces {
+		for _, pace := range fanoutRates {
 			node, cluster, epoll := t.row(pace.name, nodeName), t.row(pace.name, clusterName), t.row(pace.name, epollName)
 			for _, c := range all {
 				r := t.row(pace.name, c.name)
-				compare(r, node, "cpu_us_per_delivery", "cpu_vs_node")
-				compare(r, cluster, "cpu_us_per_delivery", "cpu_vs_cluster")
-				compare(r, epoll, "cpu_us_per_delivery", "cpu_vs_epoll")
-				compare(r, node, "deliveries_per_cpu_second", "deliveries_vs_node")
+				addRatio(r, node, "cpu_us_per_delivery", "cpu_vs_node")
+				addRatio(r, cluster, "cpu_us_per_delivery", "cpu_vs_cluster")
+				addRatio(r, epoll, "cpu_us_per_delivery", "cpu_vs_epoll")
+				addRatio(r, node, "deliveries_per_cpu_second", "deliveries_vs_node")
 			}
 		}
 	}
@@ -86,21 +86,21 @@ func (b *bench) fanout(ctx context.Context) (*table, error) {
 }
 
 // fanoutRound loads one server, at each pace.
-func (b *bench) fanoutRound(ctx context.Context, server *child, c contender, t *table) error {
-	crowd, err := newCrowd(server.address)
+func (b *runner) fanoutRound(ctx context.Context, server *process, c webSocketTarget, t *table) error {
+	crowd, err := newClientPool(server.address)
 	if err != nil {
 		return err
 	}
 	defer crowd.close()
-	crowd.add(b.subscribers, c.member)
+	crowd.add(b.subscribers, c.subscriber)
 	crowd.add(fanoutPublishers, c.publisher)
-	if err := crowd.open(ctx); err != nil {
+	if err := crowd.connectAll(ctx); err != nil {
 		return err
 	}
-	s := newSpreading(crowd, b.subscribers)
-	for _, pace := range fanoutPaces {
+	s := newFanoutLoad(crowd, b.subscribers)
+	for _, pace := range fanoutRates {
 		s.interval, s.stop = pace.interval, false
-		got, err := s.run(ctx, b, server)
+		got, err := s.measure(ctx, b, server)
 		if err != nil {
 			return fmt.Errorf("%s: %w", pace.name, err)
 		}
@@ -116,31 +116,31 @@ func (b *bench) fanoutRound(ctx context.Context, server *child, c contender, t *
 
 // spreading has publishers send messages, and checks that each subscriber gets
 // all of them, each publisher's in order.
-type spreading struct {
-	*crowd
+type fanoutLoad struct {
+	*clientPool
 	// interval is the time between messages; 0 sends the next when one has
 	// arrived everywhere.
 	interval time.Duration
 	stop     bool
 
-	due        time.Time // of the next message
-	sent       [fanoutRing]time.Time
-	missing    [fanoutRing]int // deliveries of a message that are awaited
-	onTheWay   int
-	published  [fanoutPublishers]uint64
-	received   [][fanoutPublishers]uint64 // by subscriber
-	deliveries int
-	latency    histogram
+	due         time.Time // of the next message
+	sent        [maxInFlight]time.Time
+	undelivered [maxInFlight]int // deliveries of a message that are awaited
+	inFlight    int
+	published   [fanoutPublishers]uint64
+	received    [][fanoutPublishers]uint64 // by subscriber
+	deliveries  int
+	latency     histogram
 }
 
-func newSpreading(c *crowd, subscribers int) *spreading {
-	s := &spreading{crowd: c, received: make([][fanoutPublishers]uint64, subscribers)}
-	c.got = s.got
+func newFanoutLoad(c *clientPool, subscribers int) *fanoutLoad {
+	s := &fanoutLoad{clientPool: c, received: make([][fanoutPublishers]uint64, subscribers)}
+	c.onMessage = s.receive
 	return s
 }
 
 // run sends at the present pace, measures, and waits for the last deliveries.
-func (s *spreading) run(ctx context.Context, b *bench, server *child) (sample, error) {
+func (s *fanoutLoad) measure(ctx context.Context, b *runner, server *process) (sample, error) {
 	s.due = time.Now()
 	if s.interval == 0 {
 		for p := range fanoutPublishers * fanoutWindow {
@@ -149,30 +149,30 @@ func (s *spreading) run(ctx context.Context, b *bench, server *child) (sample, e
 			}
 		}
 	}
-	got, err := b.sample(ctx, s.crowd, server, func(on bool) int {
+	got, err := b.measureWebSocket(ctx, s.clientPool, server, func(on bool) int {
 		if on {
 			s.latency = histogram{}
 		}
 		return s.deliveries
-	}, s.pace)
+	}, s.sendDue)
 	if err != nil {
 		return got, err
 	}
 	s.stop = true
-	end := time.Now().Add(graceTime)
-	return got, s.serve(ctx, func(now time.Time) (time.Duration, error) {
+	end := time.Now().Add(drainTimeout)
+	return got, s.clientPool.run(ctx, func(now time.Time) (time.Duration, error) {
 		switch {
-		case s.onTheWay == 0:
+		case s.inFlight == 0:
 			return 0, errDone
 		case now.After(end):
-			return 0, fmt.Errorf("%d messages did not reach all within %v", s.onTheWay, graceTime)
+			return 0, fmt.Errorf("%d messages did not reach all within %v", s.inFlight, drainTimeout)
 		}
 		return 50 * time.Millisecond, nil
 	})
 }
 
 // pace sends what is due, and says when the next will be.
-func (s *spreading) pace(now time.Time) (time.Duration, error) {
+func (s *fanoutLoad) sendDue(now time.Time) (time.Duration, error) {
 	if s.interval == 0 || s.stop {
 		return time.Second, nil
 	}
@@ -186,31 +186,31 @@ func (s *spreading) pace(now time.Time) (time.Duration, error) {
 }
 
 // publish sends the next message of a publisher.
-func (s *spreading) publish(p int) error {
+func (s *fanoutLoad) publish(p int) error {
 	id := s.published[p]*fanoutPublishers + uint64(p)
 	s.published[p]++
-	s.sent[id%fanoutRing], s.missing[id%fanoutRing] = time.Now(), len(s.received)
-	s.onTheWay++
+	s.sent[id%maxInFlight], s.undelivered[id%maxInFlight] = time.Now(), len(s.received)
+	s.inFlight++
 	i := len(s.received) + p // the publishers come after the subscribers
-	return s.post(i, s.clients[i].dialect.publish, id)
+	return s.sendMessage(i, s.clients[i].protocol.publish, id)
 }
 
-func (s *spreading) got(i int, id uint64, now time.Time) error {
+func (s *fanoutLoad) receive(i int, id uint64, now time.Time) error {
 	p := int(id % fanoutPublishers)
 	if i >= len(s.received) {
-		return errUnasked
+		return errUnexpectedMessage
 	}
 	if id/fanoutPublishers != s.received[i][p] {
 		return fmt.Errorf("message %d of publisher %d came, %d was awaited", id/fanoutPublishers, p, s.received[i][p])
 	}
 	s.received[i][p]++
 	s.deliveries++
-	at := id % fanoutRing
+	at := id % maxInFlight
 	s.latency.add(now.Sub(s.sent[at]))
-	if s.missing[at]--; s.missing[at] > 0 {
+	if s.undelivered[at]--; s.undelivered[at] > 0 {
 		return nil
 	}
-	s.onTheWay--
+	s.inFlight--
 	if s.interval > 0 || s.stop {
 		return nil
 	}

@@ -9,19 +9,19 @@ import (
 const healthClients = 64
 
 // mode is a way of sending requests.
-type mode struct {
-	name    string
-	fresh   bool
-	request string
+type healthMode struct {
+	name           string
+	newConnections bool
+	request        string
 }
 
-var healthModes = []mode{
+var healthModes = []healthMode{
 	{name: "keep-alive", request: healthRequest},
-	{name: "connection per request", fresh: true, request: "GET /api/health HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"},
+	{name: "connection per request", newConnections: true, request: "GET /api/health HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"},
 }
 
 // health compares GET /api/health with its peers.
-func (b *bench) health(ctx context.Context) (*table, error) {
+func (b *runner) health(ctx context.Context) (*table, error) {
 	t := &table{
 		Title: fmt.Sprintf("GET /api/health, %d clients", healthClients),
 		Goal:  "CPU per request at most 1.05 x bare fasthttp",
@@ -33,17 +33,17 @@ func (b *bench) health(ctx context.Context) (*table, error) {
 			{"p99_ms", "p99 ms", 2},
 		},
 	}
-	names := []string{oursName, bareName}
+	names := []string{productName, fasthttpName}
 	if b.nginx != "" {
 		names = append(names, nginxName)
 	}
-	servers := make(map[string]*child)
+	servers := make(map[string]*process)
 	for _, name := range names { // ours first: its body is the others', too
-		c, err := b.serve(ctx, name)
+		c, err := b.serveHTTP(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		defer b.end(c)
+		defer b.stopServer(c)
 		servers[name] = c
 	}
 	for round := range b.rounds {
@@ -58,22 +58,22 @@ func (b *bench) health(ctx context.Context) (*table, error) {
 				cost[name] = us
 			}
 			for _, name := range names {
-				t.row(m.name, name).add("cpu_vs_bare", cost[name]/cost[bareName])
+				t.row(m.name, name).add("cpu_vs_bare", cost[name]/cost[fasthttpName])
 			}
-			b.note("health %d/%d %s: CPU us/request %.2f, bare %.2f", round+1, b.rounds, m.name, cost[oursName], cost[bareName])
+			b.logf("health %d/%d %s: CPU us/request %.2f, bare %.2f", round+1, b.rounds, m.name, cost[productName], cost[fasthttpName])
 		}
 	}
 	return t, nil
 }
 
 // healthRound loads one server and returns the CPU microseconds per request.
-func (b *bench) healthRound(ctx context.Context, c *child, m mode, r *row) (float64, error) {
-	l := load{
-		address: c.address, clients: healthClients, fresh: m.fresh,
+func (b *runner) healthRound(ctx context.Context, c *process, m healthMode, r *row) (float64, error) {
+	l := httpLoad{
+		address: c.address, clients: healthClients, newConnections: m.newConnections,
 		request: func(dst []byte) []byte { return append(dst, m.request...) },
 		check:   isOK,
 	}
-	got, used, err := b.measure(ctx, c, l)
+	got, used, err := b.measureHTTP(ctx, c, l)
 	if err != nil {
 		return 0, err
 	}
@@ -83,11 +83,11 @@ func (b *bench) healthRound(ctx context.Context, c *child, m mode, r *row) (floa
 	r.add("requests_per_cpu_second", n/used.Seconds())
 	r.add("requests_per_second", n/got.elapsed.Seconds())
 	r.add("p99_ms", milliseconds(quantile(got.latency, 0.99)))
-	r.count(got.faults)
+	r.addErrors(got.failures)
 	return us, nil
 }
 
-func isOK(a answer) error {
+func isOK(a response) error {
 	if a.status != 200 {
 		return fmt.Errorf("status %d", a.status)
 	}
@@ -96,24 +96,24 @@ func isOK(a answer) error {
 
 // measure puts l on a server, a tenth of the time for warming up, and returns
 // what it met and the CPU time that the server took for it.
-func (b *bench) measure(ctx context.Context, c *child, l load) (outcome, time.Duration, error) {
+func (b *runner) measureHTTP(ctx context.Context, c *process, l httpLoad) (loadResult, time.Duration, error) {
 	if _, err := l.run(ctx, b.seconds/10); err != nil {
-		return outcome{}, 0, err
+		return loadResult{}, 0, err
 	}
-	before, err := c.cpu()
+	before, err := c.cpuTime()
 	if err != nil {
-		return outcome{}, 0, err
+		return loadResult{}, 0, err
 	}
 	got, err := l.run(ctx, b.seconds)
 	if err != nil {
-		return outcome{}, 0, err
+		return loadResult{}, 0, err
 	}
-	after, err := c.cpu()
+	after, err := c.cpuTime()
 	switch {
 	case err != nil:
-		return outcome{}, 0, err
+		return loadResult{}, 0, err
 	case got.requests == 0 || after <= before:
-		return outcome{}, 0, fmt.Errorf("nothing was measured: %d requests, %v", got.requests, got.faults)
+		return loadResult{}, 0, fmt.Errorf("nothing was measured: %d requests, %v", got.requests, got.failures)
 	}
 	return got, after - before, nil
 }

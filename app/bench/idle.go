@@ -11,8 +11,8 @@ import (
 const idleRounds = 3
 
 // idle compares what a connection takes on which nothing happens.
-func (b *bench) idle(ctx context.Context) (*table, error) {
-	n, err := b.fitting(b.connections)
+func (b *runner) idle(ctx context.Context) (*table, error) {
+	n, err := b.fitDescriptorLimit(b.connections)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (b *bench) idle(ctx context.Context) (*table, error) {
 			{"cpu_us_per_connect", "CPU us/connect", 0},
 		},
 	}
-	all := slices.DeleteFunc(b.contenders(), func(c contender) bool { return c.name == epollName }) // it keeps nothing
+	all := slices.DeleteFunc(b.availableTargets(), func(c webSocketTarget) bool { return c.name == epollName }) // it keeps nothing
 	for round := range min(b.rounds, idleRounds) {
 		for i := range all {
 			c := all[(i+round)%len(all)]
@@ -36,18 +36,18 @@ func (b *bench) idle(ctx context.Context) (*table, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", c.name, c.mode, err)
 			}
-			b.note("idle %d/%d %s, %s: PSS KiB each %.2f", round+1, min(b.rounds, idleRounds), c.name, c.mode, kib)
+			b.logf("idle %d/%d %s, %s: PSS KiB each %.2f", round+1, min(b.rounds, idleRounds), c.name, c.mode, kib)
 		}
-		ratios(t, all, "pss_kib", "pss")
+		addNodeRatios(t, all, "pss_kib", "pss")
 	}
 	return t, nil
 }
 
 // fitting is how many of n connections the limit of descriptors allows, which
 // it raises where it can.
-func (b *bench) fitting(n int) (int, error) {
+func (b *runner) fitDescriptorLimit(n int) (int, error) {
 	const others = 500 // descriptors
-	limit, err := raiseDescriptors(uint64(n + others))
+	limit, err := raiseDescriptorLimit(uint64(n + others))
 	if err != nil {
 		return 0, err
 	}
@@ -56,25 +56,25 @@ func (b *bench) fitting(n int) (int, error) {
 		return 0, fmt.Errorf("%d descriptors are too few; see ulimit -Hn", limit)
 	}
 	if fit < n {
-		b.note("%d descriptors allow for %d connections only; see ulimit -Hn", limit, fit)
+		b.logf("%d descriptors allow for %d connections only; see ulimit -Hn", limit, fit)
 	}
 	return min(n, fit), nil
 }
 
 // idleRound measures a server that is started for this, and returns the KiB
 // per connection.
-func (b *bench) idleRound(ctx context.Context, c contender, n int, r *row) (float64, error) {
-	server, err := b.serveSockets(ctx, c.name)
+func (b *runner) idleRound(ctx context.Context, c webSocketTarget, n int, r *row) (float64, error) {
+	server, err := b.serveWebSocket(ctx, c.name)
 	if err != nil {
 		return 0, err
 	}
-	defer b.end(server)
-	crowd, err := newCrowd(server.address)
+	defer b.stopServer(server)
+	crowd, err := newClientPool(server.address)
 	if err != nil {
 		return 0, err
 	}
 	defer crowd.close()
-	heapBefore, err := server.heap()
+	heapBefore, err := server.liveHeap()
 	if err != nil {
 		return 0, err
 	}
@@ -82,20 +82,20 @@ func (b *bench) idleRound(ctx context.Context, c contender, n int, r *row) (floa
 	if err != nil {
 		return 0, err
 	}
-	cpu, err := server.cpu()
+	cpu, err := server.cpuTime()
 	if err != nil {
 		return 0, err
 	}
-	crowd.add(n, c.alone)
-	if err := crowd.open(ctx); err != nil {
+	crowd.add(n, c.echo)
+	if err := crowd.connectAll(ctx); err != nil {
 		return 0, err
 	}
-	used, err := server.cpu()
+	used, err := server.cpuTime()
 	if err != nil {
 		return 0, err
 	}
 	end := time.Now().Add(b.settle)
-	err = crowd.serve(ctx, func(now time.Time) (time.Duration, error) { // answers heartbeats
+	err = crowd.run(ctx, func(now time.Time) (time.Duration, error) { // answers heartbeats
 		if now.After(end) {
 			return 0, errDone
 		}
@@ -108,7 +108,7 @@ func (b *bench) idleRound(ctx context.Context, c contender, n int, r *row) (floa
 	if err != nil {
 		return 0, err
 	}
-	heap, err := server.heap()
+	heap, err := server.liveHeap()
 	if err != nil {
 		return 0, err
 	}

@@ -20,12 +20,12 @@ import (
 
 // settings are what the command line says.
 type settings struct {
-	only    []string
-	rounds  int
-	seconds time.Duration
-	settle  time.Duration
-	workers int
-	alone   bool
+	only           []string
+	rounds         int
+	seconds        time.Duration
+	settle         time.Duration
+	workers        int
+	skipReferences bool
 	// subscribers are those of fanout, connections those of idle.
 	subscribers, connections int
 	dir                      string
@@ -41,9 +41,9 @@ type settings struct {
 // subjects are measured in this order, those on request only when they are
 // named. A group stands for some of them.
 var (
-	subjects  = []string{"health", "ingest", "start", "append", "read", "write", "growth", "echo", "fanout", "idle"}
-	onRequest = []string{"day"}
-	groups    = map[string][]string{"store": {"append", "read", "write", "growth"}}
+	defaultBenchmarks  = []string{"health", "ingest", "start", "append", "read", "write", "growth", "echo", "fanout", "idle"}
+	optionalBenchmarks = []string{"day"}
+	benchmarkGroups    = map[string][]string{"store": {"append", "read", "write", "growth"}}
 )
 
 func main() {
@@ -71,9 +71,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{settings: s, dir: dir}
+	b := &runner{settings: s, dir: dir}
 	measure := map[string]func(context.Context) (*table, error){
-		"health": b.health, "ingest": b.ingest, "start": b.start, "echo": b.echo, "fanout": b.fanout, "idle": b.idle,
+		"health": b.health, "ingest": b.ingest, "start": b.startup, "echo": b.echo, "fanout": b.fanout, "idle": b.idle,
 		"append": b.append, "read": b.read, "write": b.write, "growth": b.growth, "day": b.day,
 	}
 	_, _ = fmt.Fprintf(stdout, "%d workers on %d CPUs, %s; %d rounds of %v; medians (least-most)\n",
@@ -97,7 +97,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 // prepare makes the binaries that the subjects need, and tells which peers are
 // missing.
-func (b *bench) prepare(ctx context.Context, stdout io.Writer) error {
+func (b *runner) prepare(ctx context.Context, stdout io.Writer) error {
 	wants := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(name string) bool { return slices.Contains(b.only, name) })
 	}
@@ -111,9 +111,9 @@ func (b *bench) prepare(ctx context.Context, stdout io.Writer) error {
 		_, _ = fmt.Fprintf(stdout, "there are no recordings in %s, so none are appended\n", b.recordings)
 	}
 	for name, users := range map[string][]string{
-		"ours":    {"health", "ingest", "start", "write"},
-		"bare":    {"health", "start"},
-		"storage": {"append", "read", "write", "growth", "day"},
+		"server":     {"health", "ingest", "start", "write"},
+		"fasthttp":   {"health", "start"},
+		"storebench": {"append", "read", "write", "growth", "day"},
 	} {
 		if wants(users...) {
 			if err := b.build(ctx, name); err != nil {
@@ -122,7 +122,7 @@ func (b *bench) prepare(ctx context.Context, stdout io.Writer) error {
 		}
 	}
 	if wants("echo", "fanout", "idle") {
-		return b.buildPeers(ctx, stdout)
+		return b.buildWebSocketServers(ctx, stdout)
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func (s settings) save(results map[string]*table) error {
 }
 
 // note tells how it goes on.
-func (s settings) note(format string, args ...any) {
+func (s settings) logf(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.progress, format+"\n", args...)
 }
 
@@ -152,14 +152,14 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	s := settings{progress: stderr}
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(stderr)
-	only := set.String("only", strings.Join(subjects, ","), "`subjects` to measure, separated by commas; also day, and store for all about that")
+	only := set.String("only", strings.Join(defaultBenchmarks, ","), "`subjects` to measure, separated by commas; also day, and store for all about that")
 	set.IntVar(&s.rounds, "rounds", 5, "`number` of rounds")
 	seconds := set.Float64("seconds", 1.5, "`seconds` that each server is loaded in a round")
 	settle := set.Float64("settle", 10, "`seconds` after which connections count as idle")
 	set.IntVar(&s.workers, "workers", runtime.GOMAXPROCS(0), "`number` of workers of each server, and its GOMAXPROCS")
 	set.IntVar(&s.subscribers, "subscribers", 1000, "`number` of clients in the room of fanout")
 	set.IntVar(&s.connections, "connections", 10_000, "`number` of connections of idle")
-	set.BoolVar(&s.alone, "alone", false, "leave the peers out of what WebSockets do")
+	set.BoolVar(&s.skipReferences, "alone", false, "leave the peers out of what WebSockets do")
 	set.StringVar(&s.recordings, "recordings", filepath.Join("..", "shared", "data"), "`directory` with the data sets nab and skab")
 	set.Float64Var(&s.hours, "hours", 24, "`hours` of data that day appends, 36 million points each")
 	set.StringVar(&s.dir, "dir", "", "`directory` for the data (default: that for temporary files)")
@@ -168,7 +168,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		return s, err
 	}
 	for subject := range strings.SplitSeq(*only, ",") {
-		if group, ok := groups[subject]; ok {
+		if group, ok := benchmarkGroups[subject]; ok {
 			s.only = append(s.only, group...)
 		} else {
 			s.only = append(s.only, subject)
@@ -177,8 +177,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	s.seconds = time.Duration(*seconds * float64(time.Second))
 	s.settle = time.Duration(*settle * float64(time.Second))
 	for _, subject := range s.only {
-		if !slices.Contains(subjects, subject) && !slices.Contains(onRequest, subject) {
-			return s, fmt.Errorf("--only %s: want some of %s, %s, store", subject, strings.Join(subjects, ", "), strings.Join(onRequest, ", "))
+		if !slices.Contains(defaultBenchmarks, subject) && !slices.Contains(optionalBenchmarks, subject) {
+			return s, fmt.Errorf("--only %s: want some of %s, %s, store", subject, strings.Join(defaultBenchmarks, ", "), strings.Join(optionalBenchmarks, ", "))
 		}
 	}
 	if s.subscribers < 1 || s.subscribers > maxClients || s.connections < 1 || s.connections > maxClients {

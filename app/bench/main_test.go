@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-func TestCommandLine(t *testing.T) {
+func TestParseSettings(t *testing.T) {
 	t.Parallel()
 	s, err := parse([]string{"--only", "start,health", "--rounds", "2", "--seconds", "0.5", "--workers", "3"}, io.Discard)
 	if err != nil || strings.Join(s.only, " ") != "start health" || s.rounds != 2 || s.seconds != 500*time.Millisecond || s.workers != 3 {
@@ -22,7 +22,7 @@ func TestCommandLine(t *testing.T) {
 			t.Errorf("parse(--only %s) = %v, %v, want %s", only, s.only, err, want)
 		}
 	}
-	if s, err := parse(nil, io.Discard); err != nil || slices.Contains(s.only, "day") || len(s.only) != len(subjects) {
+	if s, err := parse(nil, io.Discard); err != nil || slices.Contains(s.only, "day") || len(s.only) != len(defaultBenchmarks) {
 		t.Errorf("parse() = %v, %v, want all but those on request", s.only, err)
 	}
 	for _, bad := range [][]string{{"--hours", "0"}, {"--hours", "NaN"}, {"--only", "speed"}, {"--rounds", "0"}, {"--seconds", "NaN"}, {"--seconds", "0"}, {"--workers", "-1"}, {"more"}, {"--what"}} {
@@ -33,17 +33,17 @@ func TestCommandLine(t *testing.T) {
 }
 
 // TestFormats checks that the same readings are posted in each format.
-func TestFormats(t *testing.T) {
+func TestFormatsEncodeTheSameReadings(t *testing.T) {
 	t.Parallel()
 	bodyOf := func(f format) []string {
-		p := &plant{shape: writeShapes[0], at: 1_790_000_000_000}
-		head, body, _ := strings.Cut(string(p.post(nil, f)), "\r\n\r\n")
+		p := &generator{requestShape: writeShapes[0], at: 1_790_000_000_000}
+		head, body, _ := strings.Cut(string(p.appendPost(nil, f)), "\r\n\r\n")
 		if want := fmt.Sprintf("Content-Length: %d", len(body)); !strings.HasPrefix(head, "POST "+f.path+" HTTP/1.1\r\n") || !strings.HasSuffix(head, want) {
 			t.Errorf("%s: header %q, want it to end with %q", f.name, head, want)
 		}
 		return strings.Split(body, "\n")
 	}
-	objects, lines := bodyOf(ndjsonFormat), bodyOf(linesFormat)
+	objects, lines := bodyOf(ndjsonFormat), bodyOf(lineFormat)
 	if want := "[" + strings.Join(objects, ",") + "]"; strings.Join(bodyOf(jsonFormat), "\n") != want {
 		t.Error("JSON is not the array of the objects of NDJSON")
 	}
@@ -72,15 +72,15 @@ func TestFormats(t *testing.T) {
 
 // TestPlant checks that what is posted is what the contract calls telemetry,
 // and that no reading is posted twice.
-func TestPlant(t *testing.T) {
+func TestGeneratorNeverRepeatsAReading(t *testing.T) {
 	t.Parallel()
-	for _, s := range shapes {
+	for _, s := range ingestShapes {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			p := &plant{shape: s, at: 1_790_000_000_000}
+			p := &generator{requestShape: s, at: 1_790_000_000_000}
 			seen, series := make(map[string]bool), make(map[string]bool)
 			for range 3000 / (s.objects * s.values) {
-				head, body, _ := bytes.Cut(p.request(nil), []byte("\r\n\r\n"))
+				head, body, _ := bytes.Cut(p.appendRequest(nil), []byte("\r\n\r\n"))
 				if want := fmt.Sprintf("Content-Length: %d", len(body)); !strings.HasSuffix(string(head), want) {
 					t.Fatalf("header ends with %q, want %q", head[len(head)-20:], want)
 				}
@@ -102,8 +102,8 @@ func TestPlant(t *testing.T) {
 					}
 				}
 			}
-			if len(seen) != 3000 || len(series) != plantSeries {
-				t.Errorf("%d readings of %d series, want 3000 of %d", len(seen), len(series), plantSeries)
+			if len(seen) != 3000 || len(series) != generatorSeries {
+				t.Errorf("%d readings of %d series, want 3000 of %d", len(seen), len(series), generatorSeries)
 			}
 		})
 	}

@@ -15,9 +15,9 @@ import (
 type memory struct{ rss, pss float64 }
 
 // memory reads what the server takes at this moment.
-func (c *child) memory() (memory, error) {
+func (c *process) memory() (memory, error) {
 	var sum memory
-	err := c.each(func(pid int) error {
+	err := c.forEachProcess(func(pid int) error {
 		raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "smaps_rollup"))
 		if err != nil {
 			return err
@@ -49,30 +49,30 @@ func kilobytes(raw []byte, name string) float64 {
 }
 
 // heapTime is how long a server may take to tell its heap.
-const heapTime = 5 * time.Second
+const heapTimeout = 5 * time.Second
 
 // heap asks the server's processes for the bytes that are live in their heaps:
 // by SIGUSR2, at which each collects its garbage and prints "heap N". It is -1
 // of a server that does not know this; the signal does nothing to it.
-func (c *child) heap() (float64, error) {
+func (c *process) liveHeap() (float64, error) {
 	before, err := os.ReadFile(c.log)
 	if err != nil {
 		return 0, err
 	}
 	asked := 0
-	err = c.each(func(pid int) error {
+	err = c.forEachProcess(func(pid int) error {
 		asked++
 		return syscall.Kill(pid, syscall.SIGUSR2)
 	})
 	if err != nil {
 		return 0, err
 	}
-	for end := time.Now().Add(heapTime); time.Now().Before(end); <-time.After(20 * time.Millisecond) {
+	for end := time.Now().Add(heapTimeout); time.Now().Before(end); <-time.After(20 * time.Millisecond) {
 		raw, err := os.ReadFile(c.log)
 		if err != nil {
 			return 0, err
 		}
-		sum, told := heaps(raw[len(before):])
+		sum, told := sumHeaps(raw[len(before):])
 		if told == asked {
 			return sum, nil
 		}
@@ -81,7 +81,7 @@ func (c *child) heap() (float64, error) {
 }
 
 // heaps adds up what processes told, and counts them.
-func heaps(text []byte) (sum float64, n int) {
+func sumHeaps(text []byte) (sum float64, n int) {
 	for line := range bytes.Lines(text) {
 		number, found := strings.CutPrefix(string(line), "heap ")
 		number, whole := strings.CutSuffix(number, "\n")
@@ -96,7 +96,7 @@ func heaps(text []byte) (sum float64, n int) {
 // raiseDescriptors lets this process and its children have as many descriptors
 // as they may, and returns how many that are. It tries for more if these are
 // fewer than wanted, which root is allowed.
-func raiseDescriptors(wanted uint64) (uint64, error) {
+func raiseDescriptorLimit(wanted uint64) (uint64, error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 0, err

@@ -7,18 +7,18 @@ import (
 )
 
 // self is this process, as a server would be seen.
-func self(t *testing.T) *child {
+func currentProcess(t *testing.T) *process {
 	t.Helper()
-	process, err := os.FindProcess(os.Getpid())
+	found, err := os.FindProcess(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &child{cmd: &exec.Cmd{Process: process}}
+	return &process{cmd: &exec.Cmd{Process: found}}
 }
 
 func TestMemory(t *testing.T) {
 	t.Parallel()
-	got, err := self(t).memory()
+	got, err := currentProcess(t).memory()
 	if err != nil || got.pss < 1<<20 || got.rss < got.pss {
 		t.Errorf("memory() = %+v, %v; want more than a MiB", got, err)
 	}
@@ -34,16 +34,16 @@ func TestKilobytes(t *testing.T) {
 	}
 }
 
-func TestHeaps(t *testing.T) {
+func TestSumHeaps(t *testing.T) {
 	t.Parallel()
-	if sum, n := heaps([]byte("listening\nheap 100\nheap 50\nheap\nheap 7")); sum != 150 || n != 2 {
+	if sum, n := sumHeaps([]byte("listening\nheap 100\nheap 50\nheap\nheap 7")); sum != 150 || n != 2 {
 		t.Errorf("heaps() = %v, %d, want 150 of 2 processes; the last line is incomplete", sum, n)
 	}
 }
 
-func TestDescriptors(t *testing.T) {
+func TestRaiseDescriptorLimit(t *testing.T) {
 	t.Parallel()
-	if got, err := raiseDescriptors(1); err != nil || got < 1 {
+	if got, err := raiseDescriptorLimit(1); err != nil || got < 1 {
 		t.Errorf("raiseDescriptors() = %d, %v", got, err)
 	}
 }

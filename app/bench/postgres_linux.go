@@ -21,21 +21,21 @@ import (
 // postgresServer is a PostgreSQL of the benchmark's own, with its defaults:
 // each commit is synced.
 type postgresServer struct {
-	*child
+	*process
 	databases int
 }
 
 // startPostgres makes the files of a server and starts it.
-func (b *bench) startPostgres(ctx context.Context) (*postgresServer, error) {
+func (b *runner) startPostgres(ctx context.Context) (*postgresServer, error) {
 	initdb, err := findInitdb()
 	if err != nil {
 		return nil, err
 	}
-	dir, address, err := b.place()
+	dir, address, err := b.newRun()
 	if err != nil {
 		return nil, err
 	}
-	as, err := b.dropRoot(dir)
+	as, err := b.postgresUser(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -48,13 +48,13 @@ func (b *bench) startPostgres(ctx context.Context) (*postgresServer, error) {
 	cmd = exec.Command(filepath.Join(filepath.Dir(initdb), "postgres"), "-D", data, "-p", strconv.Itoa(int(address.Port())),
 		"-c", "listen_addresses="+address.Addr().String(), "-c", "unix_socket_directories=")
 	cmd.Dir, cmd.Env, cmd.SysProcAttr = dir, []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}, &syscall.SysProcAttr{Credential: as}
-	c, err := spawn(cmd, address, dir)
+	c, err := startProcess(cmd, address, dir)
 	if err != nil {
 		return nil, err
 	}
-	p := &postgresServer{child: c}
-	if err := p.await(ctx); err != nil {
-		b.endPostgres(p)
+	p := &postgresServer{process: c}
+	if err := p.waitReady(ctx); err != nil {
+		b.stopPostgres(p)
 		return nil, err
 	}
 	return p, nil
@@ -76,7 +76,7 @@ func findInitdb() (string, error) {
 
 // dropRoot says as whom the server is to run, which refuses to run as root; nil
 // is as whoever we are. dir becomes its own.
-func (b *bench) dropRoot(dir string) (*syscall.Credential, error) {
+func (b *runner) postgresUser(dir string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
@@ -91,8 +91,8 @@ func (b *bench) dropRoot(dir string) (*syscall.Credential, error) {
 }
 
 // await waits until the server answers.
-func (p *postgresServer) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTime)
+func (p *postgresServer) waitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	for {
 		err := p.exec(ctx, "SELECT 1")
@@ -102,7 +102,7 @@ func (p *postgresServer) await(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("PostgreSQL is not ready: %w: %w", err, context.Cause(ctx))
-		case <-p.ended:
+		case <-p.exited:
 			text, _ := os.ReadFile(p.log)
 			return fmt.Errorf("PostgreSQL ended (%w) and said: %s", p.err, text)
 		case <-time.After(20 * time.Millisecond):
@@ -121,7 +121,7 @@ func (p *postgresServer) exec(ctx context.Context, sql string) error {
 
 // database makes an empty database and returns its connection string. drop
 // removes it; nobody uses it any more.
-func (p *postgresServer) database(ctx context.Context) (address string, drop func() error, err error) {
+func (p *postgresServer) createDatabase(ctx context.Context) (address string, drop func() error, err error) {
 	p.databases++
 	name := "bench" + strconv.Itoa(p.databases)
 	drop = func() error {
@@ -131,15 +131,15 @@ func (p *postgresServer) database(ctx context.Context) (address string, drop fun
 }
 
 // endPostgres stops the server, whoever is still connected; nil is none.
-func (b *bench) endPostgres(p *postgresServer) {
+func (b *runner) stopPostgres(p *postgresServer) {
 	if p == nil {
 		return
 	}
 	_ = p.cmd.Process.Signal(syscall.SIGINT)
 	select {
-	case <-p.ended:
-	case <-time.After(stopTime):
-		b.end(p.child)
+	case <-p.exited:
+	case <-time.After(stopTimeout):
+		b.stopServer(p.process)
 	}
 }
 

@@ -30,13 +30,13 @@ type column struct {
 type row struct {
 	Mode    string            `json:"mode"`
 	Who     string            `json:"who"`
-	Figures map[string]spread `json:"figures"`
+	Figures map[string]rounds `json:"figures"`
 	// Errors counts the requests that failed, by kind.
 	Errors map[string]int `json:"errors"`
 }
 
 // spread is a figure as it came out of each round.
-type spread []float64
+type rounds []float64
 
 // row returns the row of a server in a mode, which it makes where there is
 // none yet; rows of one mode stand together.
@@ -50,7 +50,7 @@ func (t *table) row(mode, who string) *row {
 			at = i + 1
 		}
 	}
-	r := &row{Mode: mode, Who: who, Figures: make(map[string]spread), Errors: make(map[string]int)}
+	r := &row{Mode: mode, Who: who, Figures: make(map[string]rounds), Errors: make(map[string]int)}
 	t.Rows = slices.Insert(t.Rows, at, r)
 	return r
 }
@@ -59,14 +59,14 @@ func (t *table) row(mode, who string) *row {
 func (r *row) add(key string, value float64) { r.Figures[key] = append(r.Figures[key], value) }
 
 // count adds failed requests.
-func (r *row) count(faults map[string]int) {
+func (r *row) addErrors(faults map[string]int) {
 	for kind, n := range faults {
 		r.Errors[kind] += n
 	}
 }
 
 // median returns the middle value, or the mean of the two in the middle.
-func (s spread) median() float64 {
+func (s rounds) median() float64 {
 	if len(s) == 0 {
 		return 0
 	}
@@ -79,18 +79,18 @@ func (s spread) median() float64 {
 }
 
 // MarshalJSON writes the median, the least, the most and all rounds.
-func (s spread) MarshalJSON() ([]byte, error) {
+func (s rounds) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]any{
 		"median": s.median(), "min": slices.Min(s), "max": slices.Max(s), "rounds": []float64(s),
 	})
 }
 
 // text shows the median and, in parentheses, the least and the most.
-func (s spread) text(decimals int) string {
+func (s rounds) text(decimals int) string {
 	if len(s) == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%s (%s-%s)", decimal(s.median(), decimals), decimal(slices.Min(s), decimals), decimal(slices.Max(s), decimals))
+	return fmt.Sprintf("%s (%s-%s)", formatNumber(s.median(), decimals), formatNumber(slices.Min(s), decimals), formatNumber(slices.Max(s), decimals))
 }
 
 // write prints the table for people.
@@ -131,7 +131,7 @@ func errorText(faults map[string]int) string {
 }
 
 // decimal writes v with a space between groups of three digits.
-func decimal(v float64, decimals int) string {
+func formatNumber(v float64, decimals int) string {
 	text := strconv.FormatFloat(v, 'f', decimals, 64)
 	whole, _, _ := strings.Cut(text, ".")
 	for i := len(whole) - 3; i > 0; i -= 3 {

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-func TestTable(t *testing.T) {
+func TestTableOutput(t *testing.T) {
 	t.Parallel()
 	tab := &table{Title: "requests", Goal: "little", Columns: []column{{"cost", "us", 1}, {"rate", "1/s", 0}}}
 	for _, cost := range []float64{3, 1, 2} {
-		tab.row("fast", "ours").add("cost", cost)
-		tab.row("slow", "ours").add("cost", cost*10)
-		tab.row("fast", "peer").add("cost", cost/10)
-		tab.row("fast", "ours").add("rate", cost*1e6)
+		tab.row("fast", "product").add("cost", cost)
+		tab.row("slow", "product").add("cost", cost*10)
+		tab.row("fast", "reference").add("cost", cost/10)
+		tab.row("fast", "product").add("rate", cost*1e6)
 	}
-	tab.row("slow", "ours").count(map[string]int{"status 503": 2, "cut short": 1})
+	tab.row("slow", "product").addErrors(map[string]int{"status 503": 2, "cut short": 1})
 	var out strings.Builder
 	if err := tab.write(&out); err != nil {
 		t.Fatal(err)
@@ -26,10 +26,10 @@ func TestTable(t *testing.T) {
 	want := `
 requests
 contract: little
-            us                1/s                              errors
-fast  ours  2.0 (1.0-3.0)     2 000 000 (1 000 000-3 000 000)  0
-      peer  0.2 (0.1-0.3)     -                                0
-slow  ours  20.0 (10.0-30.0)  -                                1 cut short, 2 status 503
+                 us                1/s                              errors
+fast  product    2.0 (1.0-3.0)     2 000 000 (1 000 000-3 000 000)  0
+      reference  0.2 (0.1-0.3)     -                                0
+slow  product    20.0 (10.0-30.0)  -                                1 cut short, 2 status 503
 `
 	if out.String() != want {
 		t.Errorf("write() =\n%s\nwant\n%s", out.String(), want)
@@ -42,10 +42,10 @@ slow  ours  20.0 (10.0-30.0)  -                                1 cut short, 2 st
 
 func TestMedianAndQuantile(t *testing.T) {
 	t.Parallel()
-	if got := (spread{4, 1, 3, 2}).median(); got != 2.5 {
+	if got := (rounds{4, 1, 3, 2}).median(); got != 2.5 {
 		t.Errorf("median() of an even number = %v, want 2.5", got)
 	}
-	if got := (spread{}).median(); got != 0 {
+	if got := (rounds{}).median(); got != 0 {
 		t.Errorf("median() of nothing = %v, want 0", got)
 	}
 	var sorted []time.Duration
@@ -59,15 +59,15 @@ func TestMedianAndQuantile(t *testing.T) {
 	}
 }
 
-func TestCPUClockGoesOn(t *testing.T) {
+func TestProcessCPUTimeIncreases(t *testing.T) {
 	t.Parallel()
-	before, err := cpuOf(os.Getpid())
+	before, err := processCPUTime(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.Now().Add(time.Minute)
 	for {
-		after, err := cpuOf(os.Getpid())
+		after, err := processCPUTime(os.Getpid())
 		if err != nil || time.Now().After(deadline) {
 			t.Fatalf("cpuOf() = %v, %v, after %v; want it to grow", after, err, before)
 		}
@@ -77,34 +77,34 @@ func TestCPUClockGoesOn(t *testing.T) {
 	}
 }
 
-func TestParentOf(t *testing.T) {
+func TestParentPID(t *testing.T) {
 	t.Parallel()
-	if got, err := parentOf([]byte("12 (a) b) S 3) S 7 12 12")); err != nil || got != 7 {
+	if got, err := parentPID([]byte("12 (a) b) S 3) S 7 12 12")); err != nil || got != 7 {
 		t.Errorf("parentOf() = %d, %v, want 7", got, err)
 	}
 	for _, raw := range []string{"", "12 (a", "12 (a)", "12 (a) S x"} {
-		if _, err := parentOf([]byte(raw)); err == nil {
+		if _, err := parentPID([]byte(raw)); err == nil {
 			t.Errorf("parentOf(%q) = nil, want an error", raw)
 		}
 	}
 }
 
-func TestAgainst(t *testing.T) {
+func TestAddRatiosComparesWithinARound(t *testing.T) {
 	t.Parallel()
 	tab := &table{}
 	for round := range 3 {
-		tab.row("fast", "ours").add("rate", float64(10*(round+1)))
-		tab.row("fast", "peer").add("rate", 5)
-		tab.row("slow", "ours").add("rate", 1)
+		tab.row("fast", "product").add("rate", float64(10*(round+1)))
+		tab.row("fast", "reference").add("rate", 5)
+		tab.row("slow", "product").add("rate", 1)
 	}
-	against(tab, "peer", "rate", "ratio")
-	if got, want := fmt.Sprint(tab.row("fast", "ours").Figures["ratio"]), "[2 4 6]"; got != want {
+	addRatios(tab, "reference", "rate", "ratio")
+	if got, want := fmt.Sprint(tab.row("fast", "product").Figures["ratio"]), "[2 4 6]"; got != want {
 		t.Errorf("ratios are %s, want %s", got, want)
 	}
-	if got := tab.row("fast", "peer").Figures["ratio"]; fmt.Sprint(got) != "[1 1 1]" {
+	if got := tab.row("fast", "reference").Figures["ratio"]; fmt.Sprint(got) != "[1 1 1]" {
 		t.Errorf("the peer's ratios are %v", got)
 	}
-	if len(tab.Rows) != 3 || len(tab.row("slow", "ours").Figures["ratio"]) != 0 {
+	if len(tab.Rows) != 3 || len(tab.row("slow", "product").Figures["ratio"]) != 0 {
 		t.Errorf("%d rows; a ratio to a row that is not there", len(tab.Rows))
 	}
 }

@@ -103,7 +103,7 @@ func parseReplay(args []string, p process) (replayConfig, error) {
 		return f, usageError(fmt.Sprintf("--speed %v is not above 0", f.Speed))
 	}
 	f.Key = cmp.Or(f.Key, p.getenv("API_KEY"))
-	f.Display = replay.NewDisplay(p.stderr)
+	f.Progress = replay.NewProgress(p.stderr)
 	return f, nil
 }
 

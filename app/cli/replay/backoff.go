@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	firstDelay = 200 * time.Millisecond
-	lastDelay  = 5 * time.Second
+	minDelay = 200 * time.Millisecond
+	maxDelay = 5 * time.Second
 )
 
 // backoff spaces the attempts at one request. The zero value is ready.
@@ -26,9 +26,9 @@ func (b *backoff) next(asked time.Duration) time.Duration {
 	if b.attempts == 0 {
 		b.began = time.Now()
 	}
-	delay := lastDelay
+	delay := maxDelay
 	if b.attempts < 5 {
-		delay = min(lastDelay, firstDelay<<b.attempts)
+		delay = min(maxDelay, minDelay<<b.attempts)
 	}
 	b.attempts++
 	return asked + delay/2 + rand.N(delay/2)

@@ -19,15 +19,15 @@ type batch struct {
 	// rows counts the rows that are settled once the batch is acknowledged,
 	// those without a reading included; bytes is how far into the file they
 	// reach.
-	rows  int64
-	gaps  int
-	bytes int64
+	rows    int64
+	missing int
+	bytes   int64
 }
 
 func newBatch(machine string, metrics []string) *batch {
-	b := &batch{machine: quote(machine)}
+	b := &batch{machine: jsonString(machine)}
 	for _, metric := range metrics {
-		b.metrics = append(b.metrics, quote(metric))
+		b.metrics = append(b.metrics, jsonString(metric))
 	}
 	return b
 }
@@ -39,11 +39,11 @@ func (b *batch) add(row Row, at, end int64) {
 	points := b.points
 	for i, v := range row.Values {
 		if math.IsNaN(v) {
-			b.gaps++
+			b.missing++
 			continue
 		}
 		if b.points == points {
-			b.open(row.Line, at)
+			b.beginObject(row.Line, at)
 		} else {
 			b.body = append(b.body, ',')
 		}
@@ -58,7 +58,7 @@ func (b *batch) add(row Row, at, end int64) {
 }
 
 // open begins the object of one row.
-func (b *batch) open(line int, at int64) {
+func (b *batch) beginObject(line int, at int64) {
 	sep := byte('[')
 	if len(b.lines) > 0 {
 		sep = ','
@@ -78,7 +78,7 @@ func (b *batch) close() { b.body = append(b.body, ']') }
 // reset empties the batch and keeps its buffers.
 func (b *batch) reset() {
 	b.body, b.lines = b.body[:0], b.lines[:0]
-	b.points, b.rows, b.gaps = 0, 0, 0
+	b.points, b.rows, b.missing = 0, 0, 0
 }
 
 // line returns the line of the file from which the index-th object came, or 0.
@@ -89,7 +89,7 @@ func (b *batch) line(index int) int {
 	return b.lines[index]
 }
 
-func quote(text string) []byte {
+func jsonString(text string) []byte {
 	quoted, _ := json.Marshal(text) // a string always has a JSON form
 	return quoted
 }

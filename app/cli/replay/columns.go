@@ -30,11 +30,11 @@ type Columns struct {
 }
 
 // labels are the headers of columns that Columns.Labels is about.
-var labels = []string{"anomaly", "changepoint"}
+var labelColumns = []string{"anomaly", "changepoint"}
 
 // skab names the sensors of a well-known public recording, whose headers are
 // those of the instruments. It applies where all of these columns are there.
-var skab = map[string]string{
+var skabMetrics = map[string]string{
 	"Accelerometer1RMS":   "vibration_1_rms",
 	"Accelerometer2RMS":   "vibration_2_rms",
 	"Current":             "current",
@@ -48,32 +48,32 @@ var skab = map[string]string{
 // column is one column that is sent.
 type column struct {
 	// field is its place in the row, from 0.
-	field  int
+	index  int
 	header string
 	metric string
 }
 
 // choose applies c to the header of a recording.
-func (c Columns) choose(headers []string) ([]column, error) {
+func (c Columns) resolve(headers []string) ([]column, error) {
 	builtIn := map[string]string(nil)
 	if isSKAB(headers) {
-		builtIn = skab
+		builtIn = skabMetrics
 	}
 	var chosen []column
 	byMetric := make(map[string]string)
 	for i, header := range headers[1:] {
-		if !c.Labels && slices.Contains(labels, strings.ToLower(header)) {
+		if !c.Labels && slices.Contains(labelColumns, strings.ToLower(header)) {
 			continue
 		}
-		metric := firstOf(c.Rename[header], builtIn[header], Slug(header))
+		metric := firstNonEmpty(c.Rename[header], builtIn[header], MetricName(header))
 		if err := checkMetric(metric); err != nil {
-			return nil, fmt.Errorf("column %d (%s): %w", i+2, brief(header), err)
+			return nil, fmt.Errorf("column %d (%s): %w", i+2, quoteShort(header), err)
 		}
 		if other, taken := byMetric[metric]; taken {
-			return nil, fmt.Errorf("columns %s and %s would both be metric %q: rename one", brief(other), brief(header), metric)
+			return nil, fmt.Errorf("columns %s and %s would both be metric %q: rename one", quoteShort(other), quoteShort(header), metric)
 		}
 		byMetric[metric] = header
-		chosen = append(chosen, column{field: i + 1, header: header, metric: metric})
+		chosen = append(chosen, column{index: i + 1, header: header, metric: metric})
 	}
 	return c.check(headers, chosen)
 }
@@ -85,7 +85,7 @@ func (c Columns) check(headers []string, chosen []column) ([]column, error) {
 	}
 	for header := range c.Rename {
 		if !slices.ContainsFunc(chosen, func(col column) bool { return col.header == header }) {
-			return nil, fmt.Errorf("no column %s to rename is sent; the columns are %s", brief(header), list(headers[1:]))
+			return nil, fmt.Errorf("no column %s to rename is sent; the columns are %s", quoteShort(header), quoteList(headers[1:]))
 		}
 	}
 	if c.Metric == "" {
@@ -109,7 +109,7 @@ func checkMetric(metric string) error {
 }
 
 func isSKAB(headers []string) bool {
-	for name := range skab {
+	for name := range skabMetrics {
 		if !slices.Contains(headers, name) {
 			return false
 		}
@@ -117,7 +117,7 @@ func isSKAB(headers []string) bool {
 	return true
 }
 
-func firstOf(names ...string) string {
+func firstNonEmpty(names ...string) string {
 	for _, name := range names {
 		if name != "" {
 			return name
@@ -127,7 +127,7 @@ func firstOf(names ...string) string {
 }
 
 // brief quotes text for a message, cut to a length that suits one.
-func brief(text string) string {
+func quoteShort(text string) string {
 	const most = 40
 	if utf8.RuneCountInString(text) > most {
 		text = string([]rune(text)[:most]) + "…"
@@ -136,11 +136,11 @@ func brief(text string) string {
 }
 
 // list quotes the first few headers for a message.
-func list(headers []string) string {
+func quoteList(headers []string) string {
 	const most = 12
 	var quoted []string
 	for _, header := range headers[:min(most, len(headers))] {
-		quoted = append(quoted, brief(header))
+		quoted = append(quoted, quoteShort(header))
 	}
 	if len(headers) > most {
 		quoted = append(quoted, "…")

@@ -57,7 +57,7 @@ type Options struct {
 	State string
 
 	// Display shows the progress; nil shows nothing.
-	Display *Display
+	Progress *Progress
 }
 
 // ErrOptions says that the options contradict themselves or make no sense.
@@ -68,7 +68,7 @@ var ErrOptions = errors.New("wrong options")
 const fastClients = 4
 
 // check returns the options made whole, or all that is wrong with them.
-func (o Options) check() (Options, error) {
+func (o Options) validate() (Options, error) {
 	var problems []error
 	wrong := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if len(o.Files) == 0 {
@@ -86,7 +86,7 @@ func (o Options) check() (Options, error) {
 	if o.RetryFor < 0 {
 		wrong("retry for %v: want 0 or more", o.RetryFor)
 	}
-	problems = append(problems, o.checkSkip())
+	problems = append(problems, o.validateSkip())
 	endpoint, err := telemetryURL(o.URL)
 	problems = append(problems, err)
 	o.URL = endpoint
@@ -96,7 +96,7 @@ func (o Options) check() (Options, error) {
 	return o, nil
 }
 
-func (o Options) checkSkip() error {
+func (o Options) validateSkip() error {
 	switch {
 	case o.SkipRows < 0:
 		return fmt.Errorf("skip %d rows: want 0 or more", o.SkipRows)
@@ -135,7 +135,7 @@ func (o Options) machineOf(path string) string {
 }
 
 // sizeOf returns the length of the recording at path.
-func sizeOf(path string) (int64, error) {
+func fileSize(path string) (int64, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return 0, err

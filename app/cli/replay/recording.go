@@ -14,7 +14,7 @@ import (
 // use, and does not close what it reads from.
 type Recording struct {
 	name   string
-	lines  *lines
+	lines  *lineReader
 	sep    byte
 	fields int
 	// headers is nil where the file has none.
@@ -22,9 +22,9 @@ type Recording struct {
 	columns []column
 	// split is reused from row to row; first is a row that was read while
 	// looking for a header.
-	split  [][]byte
-	first  []byte
-	values []float64
+	fieldBuf [][]byte
+	pending  []byte
+	values   []float64
 }
 
 // Row is what was observed at one time.
@@ -41,7 +41,7 @@ type Row struct {
 // NewRecording reads the beginning of r, recognises its form and chooses its
 // columns. The name stands in errors, which also tell the line and column.
 func NewRecording(r io.Reader, name string, c Columns) (*Recording, error) {
-	rec := &Recording{name: name, lines: newLines(r)}
+	rec := &Recording{name: name, lines: newLineReader(r)}
 	line, err := rec.line()
 	if errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: the file is empty", name)
@@ -50,8 +50,8 @@ func NewRecording(r io.Reader, name string, c Columns) (*Recording, error) {
 		return nil, err
 	}
 	line = bytes.TrimPrefix(line, []byte("\ufeff"))
-	if rec.sep, err = separator(line); err != nil {
-		return nil, rec.fault(0, err)
+	if rec.sep, err = detectSeparator(line); err != nil {
+		return nil, rec.errorAt(0, err)
 	}
 	if err := rec.header(line, c); err != nil {
 		return nil, err
@@ -75,21 +75,21 @@ func (r *Recording) Bytes() int64 { return r.lines.bytes }
 // Next returns the next row, or io.EOF after the last. After any other error
 // the recording can't be read on.
 func (r *Recording) Next() (Row, error) {
-	line := r.first
-	r.first = nil
+	line := r.pending
+	r.pending = nil
 	if line == nil {
 		var err error
 		if line, err = r.line(); err != nil {
 			return Row{}, err
 		}
 	}
-	fields, at, err := split(r.split[:0], line, r.sep)
-	r.split = fields
+	fields, at, err := splitFields(r.fieldBuf[:0], line, r.sep)
+	r.fieldBuf = fields
 	if err != nil {
-		return Row{}, r.fault(at, err)
+		return Row{}, r.errorAt(at, err)
 	}
 	if len(fields) != r.fields {
-		return Row{}, r.fault(0, fmt.Errorf("%d columns where there should be %d", len(fields), r.fields))
+		return Row{}, r.errorAt(0, fmt.Errorf("%d columns where there should be %d", len(fields), r.fields))
 	}
 	return r.row(fields)
 }
@@ -99,15 +99,15 @@ func (r *Recording) row(fields [][]byte) (Row, error) {
 	text := string(bytes.TrimSpace(fields[0]))
 	at, err := parseTime(text)
 	if err != nil {
-		return Row{}, r.fault(1, fmt.Errorf("%s %w", brief(text), err))
+		return Row{}, r.errorAt(1, fmt.Errorf("%s %w", quoteShort(text), err))
 	}
 	for i, col := range r.columns {
-		text := string(bytes.TrimSpace(fields[col.field]))
+		text := string(bytes.TrimSpace(fields[col.index]))
 		if r.values[i], err = parseValue(text); err != nil {
-			return Row{}, r.fault(col.field+1, fmt.Errorf("%s %w", brief(text), err))
+			return Row{}, r.errorAt(col.index+1, fmt.Errorf("%s %w", quoteShort(text), err))
 		}
 	}
-	return Row{Line: r.lines.number, ObservedAt: at, Values: r.values}, nil
+	return Row{Line: r.lines.line, ObservedAt: at, Values: r.values}, nil
 }
 
 // line returns the next line that is not blank.
@@ -118,7 +118,7 @@ func (r *Recording) line() ([]byte, error) {
 			return nil, io.EOF
 		}
 		if err != nil {
-			return nil, r.fault(0, err)
+			return nil, r.errorAt(0, err)
 		}
 		if len(bytes.TrimSpace(line)) > 0 {
 			return line, nil
@@ -128,9 +128,9 @@ func (r *Recording) line() ([]byte, error) {
 
 // header takes the first line for the header, unless it begins with a time.
 func (r *Recording) header(line []byte, c Columns) error {
-	fields, at, err := split(nil, bytes.Clone(line), r.sep)
+	fields, at, err := splitFields(nil, bytes.Clone(line), r.sep)
 	if err != nil {
-		return r.fault(at, err)
+		return r.errorAt(at, err)
 	}
 	r.fields = len(fields)
 	headers := make([]string, len(fields))
@@ -138,20 +138,20 @@ func (r *Recording) header(line []byte, c Columns) error {
 		headers[i] = strings.ToValidUTF8(string(bytes.TrimSpace(field)), "\uFFFD")
 	}
 	if _, err := parseTime(headers[0]); err == nil || errors.Is(err, errSeconds) {
-		r.first = bytes.Clone(line)
-		headers = unnamed(len(fields))
+		r.pending = bytes.Clone(line)
+		headers = defaultHeaders(len(fields))
 	} else {
 		r.headers = headers
 	}
-	if r.columns, err = c.choose(headers); err != nil {
-		return r.fault(0, err)
+	if r.columns, err = c.resolve(headers); err != nil {
+		return r.errorAt(0, err)
 	}
 	return nil
 }
 
 // unnamed makes headers for a file without: "value" for a single value column,
 // otherwise "column 2", "column 3" and so on.
-func unnamed(n int) []string {
+func defaultHeaders(n int) []string {
 	headers := make([]string, n)
 	for i := range headers {
 		headers[i] = "column " + strconv.Itoa(i+1)
@@ -163,11 +163,11 @@ func unnamed(n int) []string {
 }
 
 // fault says where err was met; field counts from 1, 0 is the whole line.
-func (r *Recording) fault(field int, err error) error {
-	where := fmt.Sprintf("%s:%d", r.name, r.lines.number)
+func (r *Recording) errorAt(field int, err error) error {
+	where := fmt.Sprintf("%s:%d", r.name, r.lines.line)
 	switch {
 	case field > 0 && field <= len(r.headers):
-		where += fmt.Sprintf(": column %d (%s)", field, brief(r.headers[field-1]))
+		where += fmt.Sprintf(": column %d (%s)", field, quoteShort(r.headers[field-1]))
 	case field > 0:
 		where += fmt.Sprintf(": column %d", field)
 	}
@@ -175,7 +175,7 @@ func (r *Recording) fault(field int, err error) error {
 }
 
 // separator returns the one of ; tab and , that occurs most often in line.
-func separator(line []byte) (byte, error) {
+func detectSeparator(line []byte) (byte, error) {
 	best, most := byte(0), 0
 	for _, sep := range []byte{';', '\t', ','} {
 		if n := bytes.Count(line, []byte{sep}); n > most {

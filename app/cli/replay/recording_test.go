@@ -16,7 +16,7 @@ import (
 )
 
 // read returns all rows of text, each as "line ts values".
-func read(text string, c replay.Columns) (metrics, rows []string, err error) {
+func readAll(text string, c replay.Columns) (metrics, rows []string, err error) {
 	rec, err := replay.NewRecording(strings.NewReader(text), "f.csv", c)
 	if err != nil {
 		return nil, nil, err
@@ -35,7 +35,7 @@ func read(text string, c replay.Columns) (metrics, rows []string, err error) {
 
 const skabHeader = "datetime;Accelerometer1RMS;Accelerometer2RMS;Current;Pressure;Temperature;Thermocouple;Voltage;Volume Flow RateRMS;anomaly;changepoint"
 
-func TestRecordingShapes(t *testing.T) {
+func TestRecordingFormats(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		text    string
@@ -86,7 +86,7 @@ func TestRecordingShapes(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			metrics, rows, err := read(tt.text, tt.columns)
+			metrics, rows, err := readAll(tt.text, tt.columns)
 			if err != nil || strings.Join(metrics, " ") != tt.metrics || !slices.Equal(rows, tt.rows) {
 				t.Errorf("read = %q, %q, %v; want %q, %q", metrics, rows, err, tt.metrics, tt.rows)
 			}
@@ -94,7 +94,7 @@ func TestRecordingShapes(t *testing.T) {
 	}
 }
 
-func TestRecordingFaultsNameThePlace(t *testing.T) {
+func TestRecordingErrorsNameLineAndColumn(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		text    string
@@ -126,7 +126,7 @@ func TestRecordingFaultsNameThePlace(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, _, err := read(tt.text, tt.columns)
+			_, _, err := readAll(tt.text, tt.columns)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("read = %v, want an error with %q", err, tt.want)
 			}
@@ -134,13 +134,13 @@ func TestRecordingFaultsNameThePlace(t *testing.T) {
 	}
 }
 
-func TestSlug(t *testing.T) {
+func TestMetricName(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]string{
 		"value": "value", "Volume Flow RateRMS": "volume_flow_rate_rms", "Accelerometer1RMS": "accelerometer_1_rms",
 		"HTTPServer": "http_server", "  T (°C) ": "t_c", "Öl-Druck": "öl_druck", "a__b": "a_b", "—": "", "": "", "\xff": "",
 	} {
-		if got := replay.Slug(header); got != want {
+		if got := replay.MetricName(header); got != want {
 			t.Errorf("Slug(%q) = %q, want %q", header, got, want)
 		}
 	}
@@ -218,14 +218,14 @@ func FuzzRecording(f *testing.F) {
 		if rec.Bytes() > int64(len(text)) {
 			t.Fatalf("Bytes() = %d of %d", rec.Bytes(), len(text))
 		}
-		readAgain(t, again.String(), want)
+		checkRoundTrip(t, again.String(), want)
 	})
 }
 
 // readAgain checks that rows written in the plainest form are read as they were.
-func readAgain(t *testing.T, text string, want []string) {
+func checkRoundTrip(t *testing.T, text string, want []string) {
 	t.Helper()
-	_, rows, err := read(text, replay.Columns{Labels: true})
+	_, rows, err := readAll(text, replay.Columns{Labels: true})
 	for i, row := range rows {
 		_, rows[i], _ = strings.Cut(row, " ")
 	}

@@ -20,39 +20,39 @@ import (
 // goes wrong later stands in the summary, with the rows that are acknowledged.
 // Run ends early, with Interrupted set, when ctx does.
 func Run(ctx context.Context, o Options) (Summary, error) {
-	o, err := o.check()
+	o, err := o.validate()
 	if err != nil {
 		return Summary{}, err
 	}
 	sum := Summary{began: time.Now()}
-	streams, err := o.streams(&sum)
+	streams, err := o.machineJobs(&sum)
 	if err != nil {
 		return Summary{}, err
 	}
-	noted, err := openState(o.State, o.URL)
+	noted, err := openStateFile(o.State, o.URL)
 	if err != nil {
 		return Summary{}, err
 	}
-	if err := o.place(ctx, streams, noted); err != nil {
+	if err := o.setStart(ctx, streams, noted); err != nil {
 		return Summary{}, err
 	}
-	t := newTally()
-	o.play(ctx, streams, noted, t)
-	sum.fill(t)
+	t := newCounters()
+	o.runWorkers(ctx, streams, noted, t)
+	sum.addCounters(t)
 	sum.Interrupted = ctx.Err() != nil && !sum.complete()
 	return sum, nil
 }
 
 // streams opens every recording once, so that all that can be wrong at their
 // beginning is told before anything is sent, and groups them by machine.
-func (o Options) streams(sum *Summary) ([]*stream, error) {
+func (o Options) machineJobs(sum *Summary) ([]*machineJob, error) {
 	var problems []error
-	var streams []*stream
-	byMachine := make(map[string]*stream)
+	var streams []*machineJob
+	byMachine := make(map[string]*machineJob)
 	named := make(map[string]bool)
 	for _, path := range o.Files {
 		machine := o.machineOf(path)
-		p, err := o.inspect(path, machine)
+		p, err := o.openJob(path, machine)
 		if named[path] {
 			err = fmt.Errorf("%s is named twice", path)
 		}
@@ -64,21 +64,21 @@ func (o Options) streams(sum *Summary) ([]*stream, error) {
 		sum.Files = append(sum.Files, p.result)
 		s := byMachine[machine]
 		if s == nil {
-			s = &stream{machine: machine}
+			s = &machineJob{machine: machine}
 			byMachine[machine] = s
 			streams = append(streams, s)
 		}
-		s.parts = append(s.parts, p)
+		s.files = append(s.files, p)
 	}
 	return streams, errors.Join(problems...)
 }
 
 // inspect reads the beginning of a recording.
-func (o Options) inspect(path, machine string) (*part, error) {
+func (o Options) openJob(path, machine string) (*fileJob, error) {
 	if err := factory.ValidateName(factory.KindMachine, machine); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	size, err := sizeOf(path)
+	size, err := fileSize(path)
 	if err != nil {
 		return nil, err
 	}
@@ -92,21 +92,21 @@ func (o Options) inspect(path, machine string) (*part, error) {
 		return nil, err
 	}
 	result := &FileSummary{File: path, Machine: machine, Metrics: rec.Metrics()}
-	return &part{path: path, size: size, skip: o.SkipRows, result: result}, nil
+	return &fileJob{path: path, size: size, skip: o.SkipRows, result: result}, nil
 }
 
 // place decides where each recording begins and how its times are moved.
-func (o Options) place(ctx context.Context, streams []*stream, noted *state) error {
+func (o Options) setStart(ctx context.Context, streams []*machineJob, noted *stateFile) error {
 	for _, s := range streams {
 		var shift int64
 		if o.ShiftToNow && o.Speed == 0 {
-			last, err := o.last(ctx, s)
+			last, err := o.latestTime(ctx, s)
 			if err != nil {
 				return err
 			}
 			shift = time.Now().UnixMilli() - last
 		}
-		for _, p := range s.parts {
+		for _, p := range s.files {
 			p.shift = shift
 			if err := noted.resume(s.machine, p); err != nil {
 				return err
@@ -118,10 +118,10 @@ func (o Options) place(ctx context.Context, streams []*stream, noted *state) err
 }
 
 // last reads all of a machine's recordings for their latest time.
-func (o Options) last(ctx context.Context, s *stream) (int64, error) {
+func (o Options) latestTime(ctx context.Context, s *machineJob) (int64, error) {
 	last := int64(math.MinInt64)
-	for _, p := range s.parts {
-		at, err := o.lastOf(ctx, p.path)
+	for _, p := range s.files {
+		at, err := o.latestTimeIn(ctx, p.path)
 		if err != nil {
 			return 0, err
 		}
@@ -131,7 +131,7 @@ func (o Options) last(ctx context.Context, s *stream) (int64, error) {
 }
 
 // lastOf reads one recording for its latest time.
-func (o Options) lastOf(ctx context.Context, path string) (int64, error) {
+func (o Options) latestTimeIn(ctx context.Context, path string) (int64, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return 0, err
@@ -157,7 +157,7 @@ func (o Options) lastOf(ctx context.Context, path string) (int64, error) {
 
 // play replays the streams, as many at once as wanted, and shows how it goes.
 // It returns when all is done and every goroutine that it started has ended.
-func (o Options) play(ctx context.Context, streams []*stream, noted *state, t *tally) {
+func (o Options) runWorkers(ctx context.Context, streams []*machineJob, noted *stateFile, t *counters) {
 	clients := o.Clients
 	if clients == 0 && o.Speed == 0 {
 		clients = fastClients
@@ -172,14 +172,14 @@ func (o Options) play(ctx context.Context, streams []*stream, noted *state, t *t
 	var display sync.WaitGroup
 	defer display.Wait()
 	defer close(ended)
-	if o.Display != nil {
+	if o.Progress != nil {
 		total := totalBytes(streams)
-		display.Go(func() { o.Display.run(ended, func() snapshot { return t.look(clients, total) }) })
+		display.Go(func() { o.Progress.run(ended, func() snapshot { return t.snapshot(clients, total) }) })
 	}
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	queue := make(chan *stream, len(streams))
+	queue := make(chan *machineJob, len(streams))
 	for _, s := range streams {
 		queue <- s
 	}
@@ -187,9 +187,9 @@ func (o Options) play(ctx context.Context, streams []*stream, noted *state, t *t
 	var workers sync.WaitGroup
 	for range clients {
 		workers.Go(func() {
-			r := &runner{options: o, tally: t, state: noted, sender: newSender(o, client, t)}
+			r := &worker{options: o, counters: t, state: noted, sender: newSender(o, client, t)}
 			for s := range queue {
-				if err := r.run(ctx, s); errors.Is(err, errGaveUp) {
+				if err := r.run(ctx, s); errors.Is(err, errUnreachable) {
 					cancel(err)
 				}
 			}
@@ -215,10 +215,10 @@ func (o Options) client(connections int) (*http.Client, func()) {
 	return client, client.CloseIdleConnections
 }
 
-func totalBytes(streams []*stream) int64 {
+func totalBytes(streams []*machineJob) int64 {
 	var total int64
 	for _, s := range streams {
-		for _, p := range s.parts {
+		for _, p := range s.files {
 			total += p.size
 		}
 	}

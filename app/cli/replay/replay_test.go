@@ -21,57 +21,57 @@ func TestRunPostsEveryRowInOrder(t *testing.T) {
 	for name, gzip := range map[string]bool{"plain": false, "gzip": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var p plant
-			o := fast(p.listen(t), file(t, "press-1.csv", hours(2_500)))
+			var p fakeServer
+			o := fastOptions(p.start(t), writeRecording(t, "press-1.csv", hourlyRows(2_500)))
 			o.Gzip, o.Key = gzip, "a-secret"
-			sum := run(t, o)
+			sum := mustRun(t, o)
 			if !sum.OK() || sum.Accepted != 2_500 || sum.Rows != 2_500 || sum.Requests != 3 || sum.Retries != 0 {
 				t.Errorf("Run() = %+v, want 2500 points accepted in 3 requests", sum)
 			}
 			start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-			for i, got := range p.got() {
+			for i, got := range p.received() {
 				want := point{"press-1", "value", start.Add(time.Duration(i) * time.Hour).UnixMilli(), float64(i)}
 				if got != want {
 					t.Fatalf("point %d = %+v, want %+v", i, got, want)
 				}
 			}
-			if len(p.got()) != 2_500 || !p.keys["Bearer a-secret"] || len(p.keys) != 1 {
-				t.Errorf("server got %d points with keys %v, want 2500 with the key", len(p.got()), p.keys)
+			if len(p.received()) != 2_500 || !p.keys["Bearer a-secret"] || len(p.keys) != 1 {
+				t.Errorf("server got %d points with keys %v, want 2500 with the key", len(p.received()), p.keys)
 			}
 		})
 	}
 }
 
-func TestRunKeepsEveryBitAndEveryColumn(t *testing.T) {
+func TestRunPreservesEveryBitOfEveryColumn(t *testing.T) {
 	t.Parallel()
-	var p plant
+	var p fakeServer
 	text := skabHeader + "\n2020-02-08 18:34:51;74.93588199999998;-0;4.9e-324;1.7976931348623157e308;;NaN;1e21;0.1;0;0\n"
-	sum := run(t, fast(p.listen(t), file(t, "a \"b\".csv", text)))
+	sum := mustRun(t, fastOptions(p.start(t), writeRecording(t, "a \"b\".csv", text)))
 	want := map[string]float64{
 		"vibration_1_rms": 74.93588199999998, "vibration_2_rms": math.Copysign(0, -1), "current": 4.9e-324,
 		"pressure": math.MaxFloat64, "voltage": 1e21, "flow_rate": 0.1,
 	}
-	for _, got := range p.got() {
+	for _, got := range p.received() {
 		if math.Float64bits(got.value) != math.Float64bits(want[got.metric]) || got.machine != `a "b"` {
 			t.Errorf("%+v, want %v of machine %q", got, want[got.metric], `a "b"`)
 		}
 	}
-	if len(p.got()) != len(want) || sum.Missing != 2 || !sum.OK() {
-		t.Errorf("%d points, %d missing; want %d and 2", len(p.got()), sum.Missing, len(want))
+	if len(p.received()) != len(want) || sum.Missing != 2 || !sum.OK() {
+		t.Errorf("%d points, %d missing; want %d and 2", len(p.received()), sum.Missing, len(want))
 	}
 }
 
-func TestRunKeepsTheOrderOfAMachine(t *testing.T) {
+func TestRunPreservesTheOrderWithinAMachine(t *testing.T) {
 	t.Parallel()
-	var p plant
-	first, second := file(t, "m.csv", "t,v\n1767225600000,1\n1767225600000,2\n"), file(t, "m.csv", "t,v\n1767225600000,3\n")
-	o := fast(p.listen(t), first, file(t, "other.csv", hours(10)), second)
+	var p fakeServer
+	first, second := writeRecording(t, "m.csv", "t,v\n1767225600000,1\n1767225600000,2\n"), writeRecording(t, "m.csv", "t,v\n1767225600000,3\n")
+	o := fastOptions(p.start(t), first, writeRecording(t, "other.csv", hourlyRows(10)), second)
 	o.Batch, o.Clients = 1, 8
-	if sum := run(t, o); !sum.OK() {
+	if sum := mustRun(t, o); !sum.OK() {
 		t.Fatalf("Run() = %+v", sum)
 	}
 	var values []float64
-	for _, got := range p.got() {
+	for _, got := range p.received() {
 		if got.machine == "m" {
 			values = append(values, got.value)
 		}
@@ -81,9 +81,9 @@ func TestRunKeepsTheOrderOfAMachine(t *testing.T) {
 	}
 }
 
-func TestRunRepeatsWhatFailsForAPassingReason(t *testing.T) {
+func TestRunRetriesTransientFailures(t *testing.T) {
 	t.Parallel()
-	p := plant{script: func(n int, _ []point) (int, map[string]string, string) {
+	p := fakeServer{override: func(n int, _ []point) (int, map[string]string, string) {
 		switch n {
 		case 1:
 			return 503, map[string]string{"Retry-After": "0"}, `{"title":"Service Unavailable","detail":"queue full"}`
@@ -96,29 +96,29 @@ func TestRunRepeatsWhatFailsForAPassingReason(t *testing.T) {
 		}
 		return 0, nil, ""
 	}}
-	o := fast(p.listen(t), file(t, "m.csv", hours(20)))
+	o := fastOptions(p.start(t), writeRecording(t, "m.csv", hourlyRows(20)))
 	o.Batch = 10
-	sum := run(t, o)
+	sum := mustRun(t, o)
 	want := map[string]int64{"503": 1, "connection": 1, "429": 1, "500": 1}
 	if !sum.OK() || sum.Requests != 6 || sum.Retries != 4 || fmt.Sprint(sum.Failures) != fmt.Sprint(want) {
 		t.Errorf("Run() = %+v, want 6 requests of which 4 failed once each", sum)
 	}
-	if got := p.got(); len(got) != 20 || got[19].value != 19 {
+	if got := p.received(); len(got) != 20 || got[19].value != 19 {
 		t.Errorf("server took %d points, want 20 in order", len(got))
 	}
 }
 
-func TestRunEndsAFileThatIsRefused(t *testing.T) {
+func TestRunStopsAMachineWhoseRequestIsRefused(t *testing.T) {
 	t.Parallel()
-	p := plant{script: func(_ int, points []point) (int, map[string]string, string) {
+	p := fakeServer{override: func(_ int, points []point) (int, map[string]string, string) {
 		if points[0].machine == "bad" && points[0].value >= 10 {
 			return 403, nil, `{"title":"Forbidden","detail":"key \"x\" may not\u001b[2J write"}`
 		}
 		return 0, nil, ""
 	}}
-	o := fast(p.listen(t), file(t, "bad.csv", hours(30)), file(t, "good.csv", hours(30)), file(t, "bad.csv", hours(3)))
+	o := fastOptions(p.start(t), writeRecording(t, "bad.csv", hourlyRows(30)), writeRecording(t, "good.csv", hourlyRows(30)), writeRecording(t, "bad.csv", hourlyRows(3)))
 	o.Batch = 10
-	sum := run(t, o)
+	sum := mustRun(t, o)
 	bad, good, later := sum.Files[0], sum.Files[1], sum.Files[2]
 	if bad.Complete || bad.Rows != 10 || bad.Error != `server answered 403 Forbidden: key "x" may not?[2J write` {
 		t.Errorf("bad file = %+v, want 10 rows and the server's reason", bad)
@@ -133,22 +133,22 @@ func TestRunEndsAFileThatIsRefused(t *testing.T) {
 
 func TestRunCountsRejectedPoints(t *testing.T) {
 	t.Parallel()
-	p := plant{script: func(n int, points []point) (int, map[string]string, string) {
+	p := fakeServer{override: func(n int, points []point) (int, map[string]string, string) {
 		if n == 1 {
 			return 200, nil, `{"accepted":9,"rejected":1,"errors":[{"pointer":"/3/values/value","detail":"out of range"}]}`
 		}
 		return 400, nil, fmt.Sprintf(`{"title":"Bad Request","accepted":0,"rejected":%d,"errors":[{"pointer":"/0/ts","detail":"in the future"}]}`, len(points))
 	}}
-	o := fast(p.listen(t), file(t, "m.csv", hours(14)))
+	o := fastOptions(p.start(t), writeRecording(t, "m.csv", hourlyRows(14)))
 	o.Batch = 10
-	sum := run(t, o)
+	sum := mustRun(t, o)
 	want := []string{o.Files[0] + ":5: value: out of range", o.Files[0] + ":12: ts: in the future"}
 	if sum.Accepted != 9 || sum.Rejected != 5 || !sum.Files[0].Complete || sum.OK() || !slices.Equal(sum.Rejections, want) {
 		t.Errorf("Run() = %+v, want 9 accepted, 5 rejected, reasons %q", sum, want)
 	}
 }
 
-func TestRunIsNotFooledByOtherServers(t *testing.T) {
+func TestRunRejectsResponsesOfOtherServers(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		status int
@@ -164,8 +164,8 @@ func TestRunIsNotFooledByOtherServers(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := plant{script: func(int, []point) (int, map[string]string, string) { return tt.status, tt.header, tt.body }}
-			sum := run(t, fast(p.listen(t), file(t, "m.csv", hours(5))))
+			p := fakeServer{override: func(int, []point) (int, map[string]string, string) { return tt.status, tt.header, tt.body }}
+			sum := mustRun(t, fastOptions(p.start(t), writeRecording(t, "m.csv", hourlyRows(5))))
 			if sum.OK() || !strings.Contains(sum.Files[0].Error, tt.want) || sum.Requests != 1 {
 				t.Errorf("Run() = %+v, want one request and an error with %q", sum.Files[0], tt.want)
 			}
@@ -173,31 +173,31 @@ func TestRunIsNotFooledByOtherServers(t *testing.T) {
 	}
 }
 
-func TestRunSendsWhatStandsBeforeABadLine(t *testing.T) {
+func TestRunSendsTheRowsBeforeABadLine(t *testing.T) {
 	t.Parallel()
-	var p plant
-	path := file(t, "m.csv", hours(7)+"2026-02-01 00:00:00,oops\n"+"2026-02-01 00:00:00,1\n")
-	sum := run(t, fast(p.listen(t), path))
+	var p fakeServer
+	path := writeRecording(t, "m.csv", hourlyRows(7)+"2026-02-01 00:00:00,oops\n"+"2026-02-01 00:00:00,1\n")
+	sum := mustRun(t, fastOptions(p.start(t), path))
 	want := path + `:9: column 2 ("value"): "oops" is not a number`
-	if f := sum.Files[0]; f.Rows != 7 || f.Error != want || len(p.got()) != 7 || sum.OK() {
-		t.Errorf("Run() = %+v, server got %d; want 7 rows and %q", f, len(p.got()), want)
+	if f := sum.Files[0]; f.Rows != 7 || f.Error != want || len(p.received()) != 7 || sum.OK() {
+		t.Errorf("Run() = %+v, server got %d; want 7 rows and %q", f, len(p.received()), want)
 	}
 }
 
-func TestRunStopsWhenTold(t *testing.T) {
+func TestRunStopsWithTheContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	p := plant{script: func(n int, _ []point) (int, map[string]string, string) {
+	p := fakeServer{override: func(n int, _ []point) (int, map[string]string, string) {
 		if n == 3 {
 			cancel()
 			return -1, nil, ""
 		}
 		return 0, nil, ""
 	}}
-	o := fast(p.listen(t), file(t, "m.csv", hours(100)), file(t, "n.csv", hours(100)))
+	o := fastOptions(p.start(t), writeRecording(t, "m.csv", hourlyRows(100)), writeRecording(t, "n.csv", hourlyRows(100)))
 	o.Batch, o.Clients = 10, 1
-	sum := runIn(ctx, t, o)
+	sum := mustRunContext(ctx, t, o)
 	if f := sum.Files[0]; !sum.Interrupted || sum.OK() || f.Rows != 20 || f.Error != "" || f.Complete {
 		t.Errorf("Run() = %+v, %+v; want interrupted after 20 rows", sum, f)
 	}
@@ -207,11 +207,11 @@ func TestRunStopsWhenTold(t *testing.T) {
 	}
 }
 
-func TestRunGivesUpOnAServerThatIsAway(t *testing.T) {
+func TestRunGivesUpOnAnUnreachableServer(t *testing.T) {
 	t.Parallel()
-	o := fast(fmt.Sprint("http://127.0.0.1:", porttest.ForTest(t)), file(t, "m.csv", hours(1)), file(t, "n.csv", hours(1)))
+	o := fastOptions(fmt.Sprint("http://127.0.0.1:", porttest.ForTest(t)), writeRecording(t, "m.csv", hourlyRows(1)), writeRecording(t, "n.csv", hourlyRows(1)))
 	o.RetryFor, o.Clients = 0, 1
-	sum := run(t, o)
+	sum := mustRun(t, o)
 	for _, f := range sum.Files {
 		if f.Rows != 0 || !strings.Contains(f.Error, "gave up on the server after 1 attempts") || !strings.Contains(f.Error, "refused") {
 			t.Errorf("file = %+v, want it given up for a refused connection", f)
@@ -222,9 +222,9 @@ func TestRunGivesUpOnAServerThatIsAway(t *testing.T) {
 	}
 }
 
-func TestRunTellsWhatIsWrongBeforeItSends(t *testing.T) {
+func TestRunReportsInvalidOptionsBeforeSending(t *testing.T) {
 	t.Parallel()
-	good, bad := file(t, "m.csv", hours(3)), file(t, "bad.csv", "hello\n")
+	good, bad := writeRecording(t, "m.csv", hourlyRows(3)), writeRecording(t, "bad.csv", "hello\n")
 	tests := map[string]struct {
 		change func(*replay.Options)
 		want   []string
@@ -243,8 +243,8 @@ func TestRunTellsWhatIsWrongBeforeItSends(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var p plant
-			o := fast("http://example.invalid", good)
+			var p fakeServer
+			o := fastOptions("http://example.invalid", good)
 			o.Transport = &p
 			tt.change(&o)
 			_, err := replay.Run(t.Context(), o)
@@ -253,17 +253,17 @@ func TestRunTellsWhatIsWrongBeforeItSends(t *testing.T) {
 					t.Errorf("Run() = %v, want %q in it", err, want)
 				}
 			}
-			if p.count() != 0 {
-				t.Errorf("%d requests were sent, want none", p.count())
+			if p.requestCount() != 0 {
+				t.Errorf("%d requests were sent, want none", p.requestCount())
 			}
 		})
 	}
 }
 
-func TestSummaryForPrograms(t *testing.T) {
+func TestSummaryEncodesAsJSON(t *testing.T) {
 	t.Parallel()
-	var p plant
-	sum := run(t, fast(p.listen(t), file(t, "m.csv", hours(5))))
+	var p fakeServer
+	sum := mustRun(t, fastOptions(p.start(t), writeRecording(t, "m.csv", hourlyRows(5))))
 	raw, err := json.Marshal(sum)
 	if err != nil {
 		t.Fatal(err)
@@ -281,19 +281,19 @@ func TestSummaryForPrograms(t *testing.T) {
 // TestRunPublishedRecording replays a recording that stands beside the
 // repository in some checkouts, and a made one of the same traits elsewhere:
 // its clock runs backwards once and repeats times with other values.
-func TestRunPublishedRecording(t *testing.T) {
+func TestRunPostsAPublishedRecording(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join("..", "..", "..", "shared", "data", "nab", "machine_temperature_system_failure.csv")
 	sent, distinct := 22_695, 22_683
 	if _, err := os.Stat(path); err != nil {
-		repeated := strings.SplitAfter(hours(10), "\n")
-		path = file(t, "made.csv", hours(10)+strings.Join(repeated[4:8], ""))
+		repeated := strings.SplitAfter(hourlyRows(10), "\n")
+		path = writeRecording(t, "made.csv", hourlyRows(10)+strings.Join(repeated[4:8], ""))
 		sent, distinct = 14, 10
 	}
-	var p plant
-	sum := run(t, fast(p.listen(t), path))
+	var p fakeServer
+	sum := mustRun(t, fastOptions(p.start(t), path))
 	kept := make(map[int64]float64)
-	for _, got := range p.got() {
+	for _, got := range p.received() {
 		kept[got.ts] = got.value
 	}
 	if sum.Sent != int64(sent) || len(kept) != distinct || !sum.OK() {

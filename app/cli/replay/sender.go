@@ -18,7 +18,7 @@ const (
 	// gives up on storing sooner.
 	attemptTimeout = 30 * time.Second
 	// maxAnswer bounds what is read of an answer.
-	maxAnswer = 1 << 20
+	maxResponse = 1 << 20
 )
 
 // sender posts the batches of one machine, one at a time.
@@ -26,30 +26,30 @@ type sender struct {
 	client   *http.Client
 	url, key string
 	retryFor time.Duration
-	tally    *tally
+	counters *counters
 	// zip is nil where requests are sent as they are.
-	zip    *gzip.Writer
-	zipped bytes.Buffer
+	gzip       *gzip.Writer
+	compressed bytes.Buffer
 }
 
 // answer is what the server says of a batch: the body of a 200, or an RFC 9457
 // problem, which has the same counts where every point was rejected.
-type answer struct {
-	Accepted int      `json:"accepted"`
-	Rejected int      `json:"rejected"`
-	Title    string   `json:"title"`
-	Detail   string   `json:"detail"`
-	Errors   []reason `json:"errors"`
+type response struct {
+	Accepted int          `json:"accepted"`
+	Rejected int          `json:"rejected"`
+	Title    string       `json:"title"`
+	Detail   string       `json:"detail"`
+	Errors   []pointError `json:"errors"`
 }
 
 // reason says what is wrong with one point.
-type reason struct {
+type pointError struct {
 	Pointer string `json:"pointer"`
 	Detail  string `json:"detail"`
 }
 
 // passing is a failure that may be gone when the request is repeated.
-type passing struct {
+type transientError struct {
 	err error
 	// kind names it in counts: a status, or "connection".
 	kind string
@@ -57,74 +57,74 @@ type passing struct {
 	after time.Duration
 }
 
-func (p *passing) Error() string { return p.err.Error() }
-func (p *passing) Unwrap() error { return p.err }
+func (p *transientError) Error() string { return p.err.Error() }
+func (p *transientError) Unwrap() error { return p.err }
 
 // errGaveUp ends the whole replay, not just one file: the server is away.
-var errGaveUp = errors.New("gave up on the server")
+var errUnreachable = errors.New("gave up on the server")
 
-func newSender(o Options, client *http.Client, t *tally) *sender {
-	s := &sender{client: client, url: o.URL, key: o.Key, retryFor: o.RetryFor, tally: t}
+func newSender(o Options, client *http.Client, t *counters) *sender {
+	s := &sender{client: client, url: o.URL, key: o.Key, retryFor: o.RetryFor, counters: t}
 	if o.Gzip {
-		s.zip = gzip.NewWriter(&s.zipped)
+		s.gzip = gzip.NewWriter(&s.compressed)
 	}
 	return s
 }
 
 // post sends a closed batch until the server has answered for each of its
 // points. Repeating it is safe: the same readings replace themselves.
-func (s *sender) post(ctx context.Context, b *batch) (answer, error) {
+func (s *sender) post(ctx context.Context, b *batch) (response, error) {
 	body, err := s.encode(b.body)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var backoff backoff
 	for {
 		got, err := s.attempt(ctx, body, b.points)
-		var failure *passing
+		var failure *transientError
 		if !errors.As(err, &failure) {
-			s.tally.settle()
+			s.counters.attemptSettled()
 			return got, err
 		}
 		if ctx.Err() != nil {
-			return answer{}, context.Cause(ctx)
+			return response{}, context.Cause(ctx)
 		}
-		s.tally.fail(failure)
+		s.counters.attemptFailed(failure)
 		wait := backoff.next(failure.after)
 		if backoff.elapsed()+wait > s.retryFor {
-			return answer{}, fmt.Errorf("%w after %d attempts in %v: %w",
-				errGaveUp, backoff.attempts, backoff.elapsed().Round(time.Millisecond), err)
+			return response{}, fmt.Errorf("%w after %d attempts in %v: %w",
+				errUnreachable, backoff.attempts, backoff.elapsed().Round(time.Millisecond), err)
 		}
 		if err := sleep(ctx, wait); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
-		s.tally.retries.Add(1)
+		s.counters.retries.Add(1)
 	}
 }
 
 func (s *sender) encode(body []byte) ([]byte, error) {
-	if s.zip == nil {
+	if s.gzip == nil {
 		return body, nil
 	}
-	s.zipped.Reset()
-	s.zip.Reset(&s.zipped)
-	if _, err := s.zip.Write(body); err != nil {
+	s.compressed.Reset()
+	s.gzip.Reset(&s.compressed)
+	if _, err := s.gzip.Write(body); err != nil {
 		return nil, err
 	}
-	if err := s.zip.Close(); err != nil {
+	if err := s.gzip.Close(); err != nil {
 		return nil, err
 	}
-	return s.zipped.Bytes(), nil
+	return s.compressed.Bytes(), nil
 }
 
 // attempt posts body once. Its error is a *passing one if it may help to
 // repeat it.
-func (s *sender) attempt(ctx context.Context, body []byte, points int) (answer, error) {
+func (s *sender) attempt(ctx context.Context, body []byte, points int) (response, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, application/problem+json")
@@ -132,7 +132,7 @@ func (s *sender) attempt(ctx context.Context, body []byte, points int) (answer, 
 	if s.key != "" {
 		req.Header.Set("Authorization", "Bearer "+s.key)
 	}
-	if s.zip != nil {
+	if s.gzip != nil {
 		req.Header.Set("Content-Encoding", "gzip")
 	}
 	begin := time.Now()
@@ -141,53 +141,53 @@ func (s *sender) attempt(ctx context.Context, body []byte, points int) (answer, 
 		if about, ok := errors.AsType[*url.Error](err); ok { // it repeats the method and the URL
 			err = about.Err
 		}
-		return answer{}, &passing{err: err, kind: "connection"}
+		return response{}, &transientError{err: err, kind: "connection"}
 	}
 	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
 	if err != nil {
-		return answer{}, &passing{err: fmt.Errorf("answer cut short: %w", err), kind: "connection"}
+		return response{}, &transientError{err: fmt.Errorf("answer cut short: %w", err), kind: "connection"}
 	}
-	s.tally.latency.add(time.Since(begin))
-	return judge(resp, raw, points)
+	s.counters.latency.add(time.Since(begin))
+	return classify(resp, raw, points)
 }
 
 // judge tells from an answer whether the points are settled, the request is to
 // be repeated, or the server will never take it.
-func judge(resp *http.Response, raw []byte, points int) (answer, error) {
-	var got answer
+func classify(resp *http.Response, raw []byte, points int) (response, error) {
+	var got response
 	notJSON := json.Unmarshal(raw, &got)
 	settled := notJSON == nil && got.Accepted >= 0 && got.Rejected >= 0 && got.Accepted+got.Rejected == points
 	switch status := resp.StatusCode; {
 	case status == http.StatusOK && settled:
 		return got, nil
 	case status == http.StatusOK && notJSON != nil:
-		return answer{}, fmt.Errorf("the answer is not that of a telemetry server: %.80q", raw)
+		return response{}, fmt.Errorf("the answer is not that of a telemetry server: %.80q", raw)
 	case status == http.StatusOK:
-		return answer{}, fmt.Errorf("the server answered for %d points of %d", got.Accepted+got.Rejected, points)
+		return response{}, fmt.Errorf("the server answered for %d points of %d", got.Accepted+got.Rejected, points)
 	case status == http.StatusBadRequest && settled && got.Accepted == 0:
 		return got, nil
 	case status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500:
-		return answer{}, &passing{
+		return response{}, &transientError{
 			err:   got.problem(status),
 			kind:  fmt.Sprint(status),
 			after: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
 		}
 	case status >= 300 && status < 400:
-		return answer{}, fmt.Errorf("the server redirects to %q; give that URL", resp.Header.Get("Location"))
+		return response{}, fmt.Errorf("the server redirects to %q; give that URL", resp.Header.Get("Location"))
 	default:
-		return answer{}, got.problem(status)
+		return response{}, got.problem(status)
 	}
 }
 
 // problem is the error that an answer other than 200 stands for.
-func (a answer) problem(status int) error {
+func (a response) problem(status int) error {
 	text := fmt.Sprintf("server answered %d %s", status, http.StatusText(status))
-	if said := firstOf(a.Detail, a.Title); said != "" {
-		text += ": " + clip(said)
+	if said := firstNonEmpty(a.Detail, a.Title); said != "" {
+		text += ": " + printable(said)
 	}
 	if len(a.Errors) > 0 {
-		text += fmt.Sprintf(" (%s: %s)", clip(a.Errors[0].Pointer), clip(a.Errors[0].Detail))
+		text += fmt.Sprintf(" (%s: %s)", printable(a.Errors[0].Pointer), printable(a.Errors[0].Detail))
 	}
 	return errors.New(text)
 }

@@ -77,11 +77,11 @@ func (s Summary) complete() bool {
 }
 
 // fill takes the counts over when the replay has ended.
-func (s *Summary) fill(t *tally) {
-	s.Accepted, s.Rejected, s.Missing = t.accepted.Load(), t.rejected.Load(), t.gaps.Load()
+func (s *Summary) addCounters(t *counters) {
+	s.Accepted, s.Rejected, s.Missing = t.accepted.Load(), t.rejected.Load(), t.missing.Load()
 	s.Sent, s.Rows = s.Accepted+s.Rejected, t.rows.Load()
 	s.Requests, s.Retries = t.requests.Load(), t.retries.Load()
-	s.Failures, s.Rejections = t.failed()
+	s.Failures, s.Rejections = t.errors()
 	s.Seconds = time.Since(s.began).Seconds()
 	if s.Seconds > 0 {
 		s.PointsPerSecond = float64(s.Sent) / s.Seconds
@@ -103,20 +103,20 @@ func (s Summary) WriteText(w io.Writer, state string) error {
 		verb = "interrupted after"
 	}
 	fmt.Fprintf(&b, "%s %s, %s in %s (%s points/s)\n", verb, count(int64(len(s.Files)), "file"),
-		count(s.Sent, "point"), brieflyFor(time.Duration(s.Seconds*float64(time.Second))), group(int64(s.PointsPerSecond)))
-	fmt.Fprintf(&b, "accepted %s, rejected %s", group(s.Accepted), group(s.Rejected))
+		count(s.Sent, "point"), formatDuration(time.Duration(s.Seconds*float64(time.Second))), formatInt(int64(s.PointsPerSecond)))
+	fmt.Fprintf(&b, "accepted %s, rejected %s", formatInt(s.Accepted), formatInt(s.Rejected))
 	if s.Missing > 0 {
-		fmt.Fprintf(&b, ", missing in the recording %s", group(s.Missing))
+		fmt.Fprintf(&b, ", missing in the recording %s", formatInt(s.Missing))
 	}
 	b.WriteByte('\n')
 	fmt.Fprintf(&b, "%s, %s%s; latency p50 %s, p90 %s, p99 %s, max %s ms\n",
 		count(s.Requests, "request"), plural(s.Retries, "retry", "retries"), s.failureText(),
-		short(s.Latency.P50), short(s.Latency.P90), short(s.Latency.P99), short(s.Latency.Max))
+		formatMillis(s.Latency.P50), formatMillis(s.Latency.P90), formatMillis(s.Latency.P99), formatMillis(s.Latency.Max))
 	for _, text := range s.Rejections {
 		fmt.Fprintf(&b, "rejected: %s\n", text)
 	}
 	if more := s.Rejected - int64(len(s.Rejections)); len(s.Rejections) > 0 && more > 0 {
-		fmt.Fprintf(&b, "rejected: and %s more\n", group(more))
+		fmt.Fprintf(&b, "rejected: and %s more\n", formatInt(more))
 	}
 	for _, f := range s.Files {
 		f.write(&b, state)
@@ -149,7 +149,7 @@ func (s Summary) failureText() string {
 	}
 	var kinds []string
 	for _, kind := range slices.Sorted(maps.Keys(s.Failures)) {
-		kinds = append(kinds, kind+" × "+group(s.Failures[kind]))
+		kinds = append(kinds, kind+" × "+formatInt(s.Failures[kind]))
 	}
 	return " (failed: " + strings.Join(kinds, ", ") + ")"
 }
@@ -157,7 +157,7 @@ func (s Summary) failureText() string {
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // short shows a figure with three digits or so.
-func short(v float64) string {
+func formatMillis(v float64) string {
 	switch {
 	case v < 10:
 		return strconv.FormatFloat(v, 'f', 2, 64)

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// graceTime is how long the last answers may take after the load's time.
+	drainTimeout = 30 * time.Second
+	// maxFaults ends a load that fails all the time.
+	maxFailures = 1000
+)
+
+// load is what one run of the load generator does.
+type httpLoad struct {
+	address netip.AddrPort
+	// clients send one request after another, each on its own connection.
+	clients int
+	// fresh makes a new connection for each request, which must then be the
+	// server's to close.
+	newConnections bool
+	// request appends the next request to dst.
+	request func(dst []byte) []byte
+	// check tells what is wrong with an answer; nil is fine.
+	check func(response) error
+}
+
+// outcome is what a load met.
+type loadResult struct {
+	requests int
+	// faults counts what went wrong, by kind; these requests are not counted
+	// above.
+	failures map[string]int
+	elapsed  time.Duration
+	// latency holds the time of each counted request, in ascending order.
+	latency []time.Duration
+}
+
+// loop drives all connections of a load from one thread by epoll: a request
+// costs it a write, a read and a share of a wait, which is less than a server
+// can do with.
+type loadGenerator struct {
+	httpLoad
+	epoll    int
+	conns    []conn
+	buffer   []byte
+	result   loadResult
+	failures int
+	stop     bool
+}
+
+// conn is one client and its connection.
+type conn struct {
+	fd   int
+	out  []byte
+	sent int
+	in   []byte
+	// writing says that epoll watches for room to write.
+	writing bool
+	// answered says that nothing but the end of the stream is awaited.
+	responded bool
+	started   time.Time
+}
+
+// run sends requests for d, waits for the last answers, and closes all
+// connections.
+func (l httpLoad) run(ctx context.Context, d time.Duration) (loadResult, error) {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return loadResult{}, err
+	}
+	defer unix.Close(epoll)
+	lp := &loadGenerator{httpLoad: l, epoll: epoll, conns: make([]conn, l.clients), buffer: make([]byte, 64<<10)}
+	lp.result.failures = make(map[string]int)
+	defer lp.close()
+	begin := time.Now()
+	for i := range lp.conns {
+		lp.conns[i].fd = -1
+	}
+	for i := range lp.conns {
+		lp.sendNext(i)
+	}
+	if err := lp.serve(ctx, begin.Add(d)); err != nil {
+		return loadResult{}, err
+	}
+	lp.result.elapsed = time.Since(begin)
+	slices.Sort(lp.result.latency)
+	return lp.result, nil
+}
+
+// serve handles events until the load's time is over and all is answered.
+func (l *loadGenerator) serve(ctx context.Context, end time.Time) error {
+	events := make([]unix.EpollEvent, len(l.conns))
+	for {
+		n, err := unix.EpollWait(l.epoll, events, 50)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("epoll: %w", err)
+		}
+		now := time.Now()
+		l.stop = l.stop || !now.Before(end)
+		for _, event := range events[:max(n, 0)] {
+			l.handleEvent(int(event.Fd), now)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case l.failures > maxFailures:
+			return fmt.Errorf("more than %d requests failed: %v", maxFailures, l.result.failures)
+		case !l.stop:
+			continue
+		}
+		open := l.waiting()
+		if open > 0 && now.Sub(end) > drainTimeout {
+			l.result.failures["no answer"] += open
+			return nil
+		}
+		if open == 0 {
+			return nil
+		}
+	}
+}
+
+// waiting counts the connections on which an answer is awaited.
+func (l *loadGenerator) waiting() int {
+	n := 0
+	for i := range l.conns {
+		if l.conns[i].fd >= 0 && len(l.conns[i].out) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// handle goes on with the i-th connection after epoll reported it.
+func (l *loadGenerator) handleEvent(i int, now time.Time) {
+	c := &l.conns[i]
+	if c.fd < 0 {
+		return
+	}
+	if c.writing {
+		l.write(i)
+		return
+	}
+	n, err := unix.Read(c.fd, l.buffer)
+	switch {
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+	case err != nil:
+		l.fail(i, err.Error())
+	case n == 0 && c.responded:
+		l.done(i, now)
+	case n == 0:
+		l.fail(i, "cut short")
+	case c.responded || len(c.out) == 0:
+		l.fail(i, "more than was asked for")
+	default:
+		l.parse(i, l.buffer[:n], now)
+	}
+}
+
+// take looks for a whole answer in what has arrived.
+func (l *loadGenerator) parse(i int, part []byte, now time.Time) {
+	c := &l.conns[i]
+	if len(c.in) > 0 {
+		c.in = append(c.in, part...)
+		part = c.in
+	}
+	got, whole, err := parseResponse(part)
+	switch {
+	case err != nil:
+		l.fail(i, err.Error())
+	case !whole && len(c.in) == 0:
+		c.in = append(c.in, part...)
+	case !whole:
+	case got.size != len(part):
+		l.fail(i, "more than was asked for")
+	default:
+		if err := l.check(got); err != nil {
+			l.fail(i, err.Error())
+			return
+		}
+		if c.responded = l.newConnections; !l.newConnections {
+			l.done(i, now)
+		}
+	}
+}
+
+// done counts a request and begins the next.
+func (l *loadGenerator) done(i int, now time.Time) {
+	l.result.requests++
+	l.result.latency = append(l.result.latency, now.Sub(l.conns[i].started))
+	if l.newConnections {
+		l.closeConn(i)
+	}
+	l.sendNext(i)
+}
+
+// fault counts what went wrong and begins anew.
+func (l *loadGenerator) fail(i int, kind string) {
+	l.failures++
+	l.result.failures[kind]++
+	l.closeConn(i)
+	if l.failures <= maxFailures {
+		l.sendNext(i)
+	}
+}
+
+// drop closes the i-th connection, if there is one.
+func (l *loadGenerator) closeConn(i int) {
+	if c := &l.conns[i]; c.fd >= 0 {
+		_ = unix.Close(c.fd)
+		c.fd = -1
+	}
+}
+
+func (l *loadGenerator) close() {
+	for i := range l.conns {
+		l.closeConn(i)
+	}
+}
