@@ -23,7 +23,7 @@ DOCKER      ?= docker
 BUILDFLAGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help dev dev-cluster build start start-single setup test race integration fuzz bench lint fmt image manifests web container-test kube-test powercut-test systemd-test ci clean
+.PHONY: help dev dev-cluster build start start-single setup unit test race integration fuzz bench lint fmt image manifests web container-test kube-test powercut-test systemd-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ start-single: build ## build and run the binary with one worker
 
 setup:
 	@.ci/setup
+
+unit: ## run go vet and the unit tests, without servers, Node.js, network or root
+	go vet ./...
+	go test -short ./...
 
 test: setup ## install what the tests need and run all tests
 	go vet ./...
