@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"strings"
 )
 
@@ -23,62 +24,60 @@ type key struct {
 
 const redacted = "***"
 
+// MinSecretBytes is the shortest secret that is acceptable in production.
+const MinSecretBytes = 16
+
+var validName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
 // Parse parses keys of the form name:role:secret, separated by commas. It ignores
-// space around a key; a secret may contain colons. Names and secrets must be
-// unique. The error joins all problems and contains no secret.
-func Parse(list string) (List, error) {
-	var (
-		l        List
-		problems []error
-	)
+// space around a key; a secret may contain colons and must have at least
+// minSecretBytes bytes. Names and secrets must be unique. The error lists all
+// problems and identifies a key by its position only: any part of a malformed key
+// may be the secret.
+func Parse(list string, minSecretBytes int) (List, error) {
 	if strings.TrimSpace(list) == "" {
-		return l, nil
+		return List{}, nil
 	}
+	var l List
+	var problems []string
+	names, secrets := map[string]int{}, map[string]int{}
 	for i, entry := range strings.Split(list, ",") {
-		k, err := parseKey(strings.TrimSpace(entry))
-		if err == nil {
-			err = l.add(k)
+		position := i + 1
+		report := func(format string, args ...any) {
+			problems = append(problems, fmt.Sprintf("key %d: ", position)+fmt.Sprintf(format, args...))
 		}
-		if err != nil {
-			problems = append(problems, fmt.Errorf("API key %d: %w", i+1, err))
+		name, rest, _ := strings.Cut(strings.TrimSpace(entry), ":")
+		roleName, secret, _ := strings.Cut(rest, ":")
+		if secret == "" {
+			report("want name:role:secret")
+			continue
 		}
+		role, err := ParseRole(roleName)
+		switch {
+		case !validName.MatchString(name):
+			report("want a name of 1 to 64 letters, digits or ._-")
+		case err != nil:
+			report("%v", err)
+		case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
+			report("want a secret of printable ASCII without spaces")
+		case len(secret) > maxSecretBytes:
+			report("want a secret of at most %d bytes", maxSecretBytes)
+		case len(secret) < minSecretBytes:
+			report("want a secret of at least %d characters in production", minSecretBytes)
+		}
+		if other := names[name]; other != 0 {
+			report("has the name of key %d", other)
+		}
+		if other := secrets[secret]; other != 0 {
+			report("has the secret of key %d", other)
+		}
+		names[name], secrets[secret] = position, position
+		l.keys = append(l.keys, key{name: name, role: role, sum: sha256.Sum256([]byte(secret))})
 	}
 	if len(problems) > 0 {
-		return List{}, errors.Join(problems...)
+		return List{}, errors.New(strings.Join(problems, "; "))
 	}
 	return l, nil
-}
-
-func parseKey(entry string) (key, error) {
-	parts := strings.SplitN(entry, ":", 3)
-	if len(parts) != 3 {
-		return key{}, errors.New("want name:role:secret")
-	}
-	name, secret := parts[0], parts[2]
-	if name == "" || secret == "" {
-		return key{}, errors.New("the name or the secret is empty")
-	}
-	if len(secret) > maxSecretBytes {
-		return key{}, fmt.Errorf("the secret is longer than %d bytes", maxSecretBytes)
-	}
-	role, err := ParseRole(parts[1])
-	if err != nil {
-		return key{}, err
-	}
-	return key{name: name, role: role, sum: sha256.Sum256([]byte(secret))}, nil
-}
-
-func (l *List) add(k key) error {
-	for _, other := range l.keys {
-		if other.name == k.name {
-			return fmt.Errorf("the name %q appears twice", k.name)
-		}
-		if other.sum == k.sum {
-			return fmt.Errorf("%q has the same secret as %q", k.name, other.name)
-		}
-	}
-	l.keys = append(l.keys, k)
-	return nil
 }
 
 // Len returns the number of keys.

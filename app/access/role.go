@@ -1,6 +1,6 @@
 package access
 
-import "fmt"
+import "errors"
 
 // Action is the kind of operation that a request performs.
 type Action uint8
@@ -78,12 +78,13 @@ func (r Role) String() string {
 	return "none"
 }
 
-// ParseRole returns the role with the given name.
+// ParseRole returns the role with the given name. The error does not contain the
+// name, which may be part of a malformed key.
 func ParseRole(name string) (Role, error) {
 	for r := RoleRead; r <= RoleAdmin; r++ {
 		if name == r.String() {
 			return r, nil
 		}
 	}
-	return 0, fmt.Errorf("role %q: want read, ingest, operate or admin", name)
+	return 0, errors.New("want the role read, ingest, operate or admin")
 }

@@ -14,7 +14,7 @@ import (
 
 func TestAPIKeyGrantsItsRole(t *testing.T) {
 	t.Parallel()
-	list, err := access.Parse("screen:read:read-secret,press:ingest:ingest-secret,boss:admin:admin-secret")
+	list, err := access.Parse("screen:read:read-secret,press:ingest:ingest-secret,boss:admin:admin-secret", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

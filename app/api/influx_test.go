@@ -181,7 +181,7 @@ func TestInfluxErrorListIsBounded(t *testing.T) {
 // drops it after other errors.
 func TestInfluxErrorStatuses(t *testing.T) {
 	t.Parallel()
-	keys, err := access.Parse("edge:ingest:edge-secret,screen:read:read-secret")
+	keys, err := access.Parse("edge:ingest:edge-secret,screen:read:read-secret", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

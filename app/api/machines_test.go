@@ -338,7 +338,7 @@ func TestPurgeDeletesHistory(t *testing.T) {
 
 func TestRegistryWritesNeedAdmin(t *testing.T) {
 	t.Parallel()
-	list, err := access.Parse("a:read:s-read,b:ingest:s-ingest,c:operate:s-operate,d:admin:s-admin")
+	list, err := access.Parse("a:read:s-read,b:ingest:s-ingest,c:operate:s-operate,d:admin:s-admin", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -138,7 +138,7 @@ func TestThingsBoardInvalidBodies(t *testing.T) {
 
 func TestThingsBoardTokens(t *testing.T) {
 	t.Parallel()
-	list, err := access.Parse("press-1:ingest:a/secret,screen:read:read-secret")
+	list, err := access.Parse("press-1:ingest:a/secret,screen:read:read-secret", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"smart-factory-backend/app/access"
 )
 
 // Validate checks every variable by itself and against the others, and reads
@@ -63,8 +65,13 @@ func (c *Config) violatedRules() map[string]string {
 	require("REDIS_URL", c.RedisURL.Reveal() == "" || isRedisURL(c.RedisURL.Reveal()),
 		"want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, or nothing")
 
-	keys := apiKeyProblems(c.APIKeys.Reveal(), c.Production())
-	require("API_KEYS", keys == "", keys)
+	minSecretBytes := 1
+	if c.Production() {
+		minSecretBytes = access.MinSecretBytes
+	}
+	if _, err := access.Parse(c.APIKeys.Reveal(), minSecretBytes); err != nil {
+		require("API_KEYS", false, err.Error())
+	}
 	require("API_KEYS", !c.Production() || c.APIKeys.Reveal() != "", "want at least one key in production")
 	require("FAULT_INJECTION", !c.Production() || !c.FaultInjection, "is refused in production")
 	require("TLS_CERT_FILE", c.TLSCertFile != "" || c.TLSKeyFile == "", "want a certificate, since TLS_KEY_FILE is set")

@@ -132,7 +132,7 @@ func TestTelemetryIsCoalesced(t *testing.T) {
 
 func TestSubscribingIsChecked(t *testing.T) {
 	t.Parallel()
-	list, err := access.Parse("a:read:0123456789abcdef,b:ingest:1123456789abcdef")
+	list, err := access.Parse("a:read:0123456789abcdef,b:ingest:1123456789abcdef", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func TestSocketIO(t *testing.T) {
 
 func TestSocketIONeedsAKey(t *testing.T) {
 	t.Parallel()
-	list, err := access.Parse("r:read:read-secret,i:ingest:ingest-secret")
+	list, err := access.Parse("r:read:read-secret,i:ingest:ingest-secret", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,7 +96,7 @@ func TestPanicEndsItsSessionAlone(t *testing.T) {
 
 func TestKeysOfAWebSocket(t *testing.T) {
 	t.Parallel()
-	list, err := access.Parse("r:read:read-secret,i:ingest:ingest-secret")
+	list, err := access.Parse("r:read:read-secret,i:ingest:ingest-secret", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestKeysOfAWebSocket(t *testing.T) {
 func TestRevokedKeyEndsItsSessions(t *testing.T) {
 	t.Parallel()
 	parse := func(text string) access.List {
-		list, err := access.Parse(text)
+		list, err := access.Parse(text, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,7 +184,7 @@ func TestRequestsAreLimited(t *testing.T) {
 
 func TestSessionsAreLimited(t *testing.T) {
 	t.Parallel()
-	list, err := access.Parse("a:admin:secret-of-a,b:admin:secret-of-b")
+	list, err := access.Parse("a:admin:secret-of-a,b:admin:secret-of-b", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

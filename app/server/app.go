@@ -65,7 +65,7 @@ type App struct {
 
 // New creates the parts that need no external resources. It opens and starts nothing.
 func New(c config.Config, o Options) (*App, error) {
-	list, err := access.Parse(c.APIKeys.Reveal())
+	list, err := access.Parse(c.APIKeys.Reveal(), 1)
 	if err != nil {
 		return nil, fmt.Errorf("API_KEYS: %w", err)
 	}

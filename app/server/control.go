@@ -110,7 +110,7 @@ func (a *App) reloadConfig() (changed []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuration not reloaded: %w", err)
 	}
-	keys, err := access.Parse(next.APIKeys.Reveal())
+	keys, err := access.Parse(next.APIKeys.Reveal(), 1)
 	if err != nil {
 		return nil, fmt.Errorf("configuration not reloaded: API_KEYS: %w", err)
 	}

@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"store":     {"factory"},
 	"factory":   {},
 	"access":    {},
-	"config":    {},
+	"config":    {"access"},
 	"control":   {},
 	"observe":   {"factory"},
 	"testkit":   {},
