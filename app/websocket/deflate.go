@@ -10,35 +10,36 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// deflateTail is what a sender leaves out of each message (RFC 7692, section
-// 7.2.1), and an end that tells the reader that no more comes.
+// deflateTail is what a sender removes from each message (RFC 7692, section
+// 7.2.1), followed by an empty final block, so that the reader reports EOF.
 var deflateTail = []byte{0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff}
 
 var errMessageTooBig = errors.New("message too big")
 
 var deflaters = sync.Pool{New: func() any {
-	w, _ := flate.NewWriter(nil, flate.BestSpeed) // fails for bad levels only
+	w, _ := flate.NewWriter(nil, flate.BestSpeed) // fails for invalid levels only
 	return w
 }}
 
-// pack compresses the payload of a message.
+// deflate compresses the payload of a message.
 func deflate(payload []byte) []byte {
 	w := deflaters.Get().(*flate.Writer)
 	defer deflaters.Put(w)
 	var out bytes.Buffer
 	w.Reset(&out)
-	_, _ = w.Write(payload) // a buffer takes everything
+	_, _ = w.Write(payload) // writes to a bytes.Buffer do not fail
 	_ = w.Flush()
 	return bytes.TrimSuffix(out.Bytes(), deflateTail[:4])
 }
 
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
 
-// unpack decompresses a message of limit bytes at most.
-func inflate(packed []byte, limit int) ([]byte, error) {
+// inflate decompresses the payload of a message. It returns errMessageTooBig
+// if the result has more than limit bytes.
+func inflate(payload []byte, limit int) ([]byte, error) {
 	r := inflaters.Get().(io.ReadCloser)
 	defer inflaters.Put(r)
-	in := io.MultiReader(bytes.NewReader(packed), bytes.NewReader(deflateTail))
+	in := io.MultiReader(bytes.NewReader(payload), bytes.NewReader(deflateTail))
 	if err := r.(flate.Resetter).Reset(in, nil); err != nil {
 		return nil, err
 	}
@@ -49,13 +50,14 @@ func inflate(packed []byte, limit int) ([]byte, error) {
 	return out, err
 }
 
-// acceptable reports whether one of the offers in a Sec-WebSocket-Extensions
-// header is one that we can agree to: permessage-deflate without parameters
-// that would have us compress within a smaller window (RFC 7692, section 7.1).
+// acceptsDeflate reports whether a Sec-WebSocket-Extensions header contains an
+// offer that the server accepts: permessage-deflate with valid parameters that
+// do not require a smaller window for what the server sends (RFC 7692, section
+// 7.1).
 func acceptsDeflate(header string) bool {
 	for offer := range strings.SplitSeq(header, ",") {
-		name, rest, _ := strings.Cut(offer, ";")
-		if strings.TrimSpace(name) == "permessage-deflate" && validDeflateParameters(rest) {
+		name, parameters, _ := strings.Cut(offer, ";")
+		if strings.TrimSpace(name) == "permessage-deflate" && validDeflateParameters(parameters) {
 			return true
 		}
 	}
@@ -65,7 +67,7 @@ func acceptsDeflate(header string) bool {
 func validDeflateParameters(list string) bool {
 	seen := map[string]bool{}
 	for parameter := range strings.SplitSeq(list, ";") {
-		name, value, has := strings.Cut(strings.TrimSpace(parameter), "=")
+		name, value, hasValue := strings.Cut(strings.TrimSpace(parameter), "=")
 		if name == "" && list == "" {
 			return true
 		}
@@ -73,8 +75,8 @@ func validDeflateParameters(list string) bool {
 		switch {
 		case seen[name]:
 			return false
-		case (name == "server_no_context_takeover" || name == "client_no_context_takeover") && !has:
-		case name == "client_max_window_bits" && (!has || validWindowBits(value)):
+		case (name == "server_no_context_takeover" || name == "client_no_context_takeover") && !hasValue:
+		case name == "client_max_window_bits" && (!hasValue || validWindowBits(value)):
 		case name == "server_max_window_bits" && value == "15":
 		default:
 			return false

@@ -1,12 +1,14 @@
-// Package websocket is the server's side of the WebSocket protocol (RFC 6455), strictly,
-// on connections of package eventloop: one that is idle has no goroutine, no
-// timer and no buffer. A Message is encoded once and may be sent on any number
+// Package websocket is the server side of the WebSocket protocol (RFC 6455) on
+// connections of package eventloop: an idle connection has no goroutine, no
+// timer and no buffer. A Message is encoded once and can be sent on any number
 // of connections.
 //
-// The opening handshake is that of github.com/fasthttp/websocket. Frames are
-// read and written here, because a connection that waits has nothing to block
-// in, and because text has to be refused at its first bad byte.
+// The opening handshake is done by github.com/fasthttp/websocket. Frames are
+// parsed and written here, because that library blocks in reads and does not
+// validate UTF-8.
 //
-// permessage-deflate (RFC 7692) is spoken without context takeover, so that no
-// connection keeps a window.
+// permessage-deflate (RFC 7692) is negotiated without context takeover, so no
+// connection keeps a compression window.
+//
+// Section numbers in comments refer to RFC 6455 unless they name another RFC.
 package websocket

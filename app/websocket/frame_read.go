@@ -1,56 +1,34 @@
 package websocket
 
-import (
-	"encoding/binary"
-	"errors"
-	"sync"
-	"unicode/utf8"
-)
+import "encoding/binary"
 
-// readSize is how much is read at once.
-const readBufferSize = 32 << 10
-
-var readBuffers = sync.Pool{New: func() any { return new([readBufferSize]byte) }}
-
-// reader is where the reading of frames stands. It holds memory only while a
-// message has arrived in part.
+// frameReader is the state of parsing a connection's frames. It is fed with
+// bytes as they arrive, cut anywhere, and holds memory only while a message
+// has arrived in part.
 type frameReader struct {
-	header    [maxHeaderSize]byte // a header that has arrived in part
-	headerLen uint8
+	header    [maxHeaderSize]byte
+	headerLen uint8 // bytes of header that have arrived
 
+	// The current frame, if inFrame.
 	inFrame   bool
 	final     bool
-	opcode    Opcode // of the present frame
+	opcode    Opcode
 	mask      [4]byte
-	remaining uint64 // bytes of the frame's payload that have not arrived
+	remaining uint64 // bytes of the payload that have not arrived
 
-	// The message that the data frames make up.
-	inMessage     bool
+	// The message that the data frames form.
+	inMessage     bool // a frame without FIN has arrived
 	messageOpcode Opcode
-	compressed    bool // it is compressed
-	utf8          utf8Validator
-	data          []byte
-	partialBytes  int64 // what of data is counted in Upgrader.partial
+	compressed    bool
+	validator     utf8Validator
+	data          []byte // the payload so far
+	partialBytes  int64  // this connection's share of Upgrader.partialBytes
 
 	control []byte // the payload of a control frame that has arrived in part
 }
 
-// receive reads and handles what has arrived.
-func (c *Conn) receive() {
-	buf := readBuffers.Get().(*[readBufferSize]byte)
-	defer readBuffers.Put(buf)
-	for {
-		n, err := c.conn.Read(buf[:])
-		if err != nil {
-			return // nothing is left, or the loop ends the connection
-		}
-		if !c.parse(buf[:n]) {
-			return
-		}
-	}
-}
-
-// take handles bytes of the stream, and reports whether the connection goes on.
+// parse parses bytes from the stream and handles the frames in them. It
+// returns false if the rest of the stream is to be ignored.
 func (c *Conn) parse(b []byte) bool {
 	r := &c.reader
 	for len(b) > 0 || r.inFrame && r.remaining == 0 {
@@ -64,20 +42,21 @@ func (c *Conn) parse(b []byte) bool {
 			continue
 		}
 		n := int(min(uint64(len(b)), r.remaining)) //nolint:gosec // no more than len(b)
-		piece := b[:n]
+		payload := b[:n]
 		b = b[n:]
-		r.mask = unmask(piece, r.mask)
+		r.mask = unmask(payload, r.mask)
 		r.remaining -= uint64(n) //nolint:gosec // n is not negative
-		if !c.handlePayload(piece) {
+		if !c.handlePayload(payload) {
 			return false
 		}
 	}
 	return true
 }
 
-// header takes the bytes of a frame's header, and returns how many they were.
-// A code that is not 0 says what is wrong with it.
-func (r *frameReader) readHeader(b []byte, limit int, deflate bool) (n, code int, reason string) {
+// readHeader consumes bytes of a frame header and returns their number. A code
+// other than 0 means that the header is invalid. Each byte is checked as it
+// arrives.
+func (r *frameReader) readHeader(b []byte, maxMessage int, deflate bool) (n, code int, reason string) {
 	for {
 		if len(b) == n {
 			return n, 0, ""
@@ -89,18 +68,19 @@ func (r *frameReader) readHeader(b []byte, limit int, deflate bool) (n, code int
 		case 1:
 			reason = r.checkFirstByte(r.header[0], deflate)
 		case 2:
-			reason = r.checkSecondByte()
+			reason = r.checkSecondByte(r.header[1])
 		}
 		if reason != "" {
 			return n, ProtocolError, reason
 		}
 		if r.headerLen >= 2 && int(r.headerLen) == headerSize(r.header[1]) {
-			code, reason = r.startFrame(limit)
+			code, reason = r.startFrame(maxMessage)
 			return n, code, reason
 		}
 	}
 }
 
+// headerSize returns the size of a masked frame's header, given its second byte.
 func headerSize(second byte) int {
 	switch second &^ maskBit {
 	case 126:
@@ -112,10 +92,11 @@ func headerSize(second byte) int {
 	}
 }
 
-// first checks a frame's first byte (sections 5.2, 5.4).
-func (r *frameReader) checkFirstByte(b byte, deflate bool) (wrong string) {
-	r.final, r.opcode = b&finBit != 0, Opcode(b&0xf)
-	rsv := b & 0x70
+// checkFirstByte checks FIN, RSV and the opcode (sections 5.2 and 5.4). RSV1
+// marks a compressed message (RFC 7692, section 6).
+func (r *frameReader) checkFirstByte(b byte, deflate bool) (reason string) {
+	r.final, r.opcode = b&finBit != 0, Opcode(b&opcodeBits)
+	rsv := b & rsvBits
 	switch r.opcode {
 	case opContinuation:
 		if !r.inMessage {
@@ -142,19 +123,21 @@ func (r *frameReader) checkFirstByte(b byte, deflate bool) (wrong string) {
 	return ""
 }
 
-// second checks a frame's second byte (sections 5.1, 5.5).
-func (r *frameReader) checkSecondByte() (wrong string) {
+// checkSecondByte checks MASK and the length of control frames (sections 5.1
+// and 5.5).
+func (r *frameReader) checkSecondByte(b byte) (reason string) {
 	switch {
-	case r.header[1]&maskBit == 0:
+	case b&maskBit == 0:
 		return "frame is not masked"
-	case r.opcode >= opClose && r.header[1]&^maskBit > maxControlPayload:
+	case r.opcode.isControl() && b&^maskBit > maxControlPayload:
 		return "control frame too long"
 	}
 	return ""
 }
 
-// begin begins the frame whose header is complete.
-func (r *frameReader) startFrame(limit int) (code int, reason string) {
+// startFrame evaluates a complete header: the length, which must have its
+// shortest form and fit into a message, and the mask.
+func (r *frameReader) startFrame(maxMessage int) (code int, reason string) {
 	h := r.header[:r.headerLen]
 	n := uint64(h[1] &^ maskBit)
 	switch n {
@@ -169,10 +152,10 @@ func (r *frameReader) startFrame(limit int) (code int, reason string) {
 	}
 	copy(r.mask[:], h[len(h)-4:])
 	r.headerLen, r.inFrame, r.remaining = 0, true, n
-	if r.opcode >= opClose {
+	if r.opcode.isControl() {
 		return 0, ""
 	}
-	if n > uint64(limit) || uint64(len(r.data))+n > uint64(limit) { //nolint:gosec // not negative
+	if limit := uint64(maxMessage); n > limit || uint64(len(r.data))+n > limit { //nolint:gosec // not negative
 		return MessageTooBig, "message too big"
 	}
 	if r.opcode != opContinuation {
@@ -181,131 +164,8 @@ func (r *frameReader) startFrame(limit int) (code int, reason string) {
 	return 0, ""
 }
 
-// piece handles unmasked payload of the present frame.
-func (c *Conn) handlePayload(p []byte) bool {
-	r := &c.reader
-	whole := r.remaining == 0
-	r.inFrame = !whole
-	if r.opcode >= opClose {
-		return c.handleControl(p, whole)
-	}
-	if whole && r.final && !r.inMessage && !r.compressed && len(r.data) == 0 && r.utf8.n == 0 {
-		if r.messageOpcode == Text && !utf8.Valid(p) { // all of it is here: no copy
-			return c.failInvalidUTF8()
-		}
-		return c.deliver(p)
-	}
-	if r.messageOpcode == Text && !r.compressed && !r.utf8.write(p) {
-		return c.failInvalidUTF8()
-	}
-	if len(p) > 0 {
-		r.data = append(r.data, p...)
-		if !r.reserve(c.upgrader) {
-			c.fail(TryAgainLater, "too many unfinished messages")
-			return false
-		}
-	}
-	if !whole {
-		return true
-	}
-	r.inMessage = !r.final
-	if !r.final {
-		return true
-	}
-	data, packed := r.data, r.compressed
-	r.release(c.upgrader)
-	if packed {
-		var err error
-		if data, err = inflate(data, c.upgrader.MaxMessage); errors.Is(err, errMessageTooBig) {
-			c.fail(MessageTooBig, "message too big")
-			return false
-		} else if err != nil {
-			c.fail(InvalidPayload, "bad compressed data")
-			return false
-		}
-		if r.messageOpcode == Text && !utf8.Valid(data) {
-			return c.failInvalidUTF8()
-		}
-	} else if r.messageOpcode == Text && !r.utf8.finish() {
-		return c.failInvalidUTF8()
-	}
-	return c.deliver(data)
-}
-
-func (c *Conn) failInvalidUTF8() bool {
-	c.fail(InvalidPayload, "text is not UTF-8")
-	return false
-}
-
-func (c *Conn) deliver(data []byte) bool {
-	if !c.closing() {
-		c.handler.Message(c.reader.messageOpcode, data)
-	}
-	return true
-}
-
-// controlPiece handles payload of a control frame.
-func (c *Conn) handleControl(p []byte, whole bool) bool {
-	r := &c.reader
-	if !whole || len(r.control) > 0 {
-		r.control = append(r.control, p...)
-		if !whole {
-			return true
-		}
-		p, r.control = r.control, nil
-	}
-	switch r.opcode {
-	case opPing:
-		if !c.closing() {
-			_ = c.conn.Send(0, controlFrame(opPong, p)) // where it fails, the connection ends
-		}
-	case opClose:
-		c.handleClose(p)
-		return false
-	}
-	return true
-}
-
-// closeReceived handles a close frame (section 5.5.1).
-func (c *Conn) handleClose(p []byte) {
-	if len(p) == 0 {
-		c.peerClosed(NoStatus, "")
-		return
-	}
-	if len(p) == 1 {
-		c.fail(ProtocolError, "close frame with half a code")
-		return
-	}
-	code := int(binary.BigEndian.Uint16(p))
-	switch {
-	case !validCloseCode(code):
-		c.fail(ProtocolError, "close code not allowed")
-	case !utf8.Valid(p[2:]):
-		c.fail(InvalidPayload, "close reason is not UTF-8")
-	default:
-		c.peerClosed(code, string(p[2:]))
-	}
-}
-
-// count keeps account of what a message in parts takes, and reports whether
-// that is within the bound of all connections.
-func (r *frameReader) reserve(u *Upgrader) bool {
-	more := int64(cap(r.data)) - r.partialBytes
-	if more == 0 {
-		return true
-	}
-	r.partialBytes += more
-	all := u.partialBytes.Add(more)
-	return u.MaxPartial == 0 || all <= u.MaxPartial || r.partialBytes <= readBufferSize
-}
-
-// release gives back what the message takes.
-func (r *frameReader) release(u *Upgrader) {
-	u.partialBytes.Add(-r.partialBytes)
-	r.partialBytes, r.data = 0, nil
-}
-
-// unmask unmasks b and returns the mask for what follows it (section 5.3).
+// unmask unmasks b in place and returns the mask for the bytes that follow
+// (section 5.3).
 func unmask(b []byte, mask [4]byte) [4]byte {
 	m32 := binary.LittleEndian.Uint32(mask[:])
 	m64 := uint64(m32)<<32 | uint64(m32)

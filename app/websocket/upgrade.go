@@ -13,70 +13,71 @@ import (
 	"smart-factory-backend/app/websocket/eventloop"
 )
 
-// Upgrader turns requests into WebSockets. It must not be changed once it is
-// used; it is safe for concurrent use.
+// Upgrader upgrades HTTP requests to WebSocket connections. It is safe for
+// concurrent use. The fields must not be changed after the first call.
 type Upgrader struct {
-	// Loop serves the connections.
+	// Loop serves the connections. Required.
 	Loop *eventloop.Loop
-	// Detach gives f the request's connection once the response is sent.
+	// Detach takes the request's connection out of the HTTP server and passes
+	// it to f once the response is sent. Required.
 	Detach func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport))
-	// MaxMessage is how many bytes a message may have, compressed or not; a
-	// larger one ends the connection with 1009.
+	// MaxMessage is the largest message in bytes, compressed or not. A larger
+	// one closes the connection with 1009.
 	MaxMessage int
-	// MaxPartial bounds the bytes of all messages that have arrived in part
-	// only, on all connections; who would go beyond is closed with 1013. 0 is
-	// no bound.
+	// MaxPartial limits the bytes of all messages that have arrived in part
+	// only, on all connections together. A connection that would exceed it is
+	// closed with 1013. 0 means no limit.
 	MaxPartial int64
-	// QueueLimit is how many bytes may wait for one client; see
-	// eventloop.Conn.Send. Beyond it the client is closed with 1013.
+	// QueueLimit is how many bytes may be queued for a client before it is
+	// closed with 1013 as a slow client; see eventloop.Conn.Send.
 	QueueLimit int
-	// Deflate agrees to permessage-deflate.
+	// Deflate enables permessage-deflate.
 	Deflate bool
-	// CheckOrigin, if set, says whether the request's origin may have a
-	// WebSocket; 403 if not.
+	// CheckOrigin reports whether the request's origin is allowed; if not, the
+	// response is 403. nil allows every origin.
 	CheckOrigin func(ctx *fasthttp.RequestCtx) bool
-	// Refuse, if set, writes the response of a refused handshake. The status
-	// and the headers that the protocol asks for are set already.
+	// Refuse writes the response to a failed handshake. The headers that the
+	// protocol requires are already set. nil writes the reason as plain text.
 	Refuse func(ctx *fasthttp.RequestCtx, status int, reason error)
-	// Leave is called when the connection's turn to go has come at shutdown.
-	// The default closes it with 1001.
+	// OnShutdown is called when a connection's turn to close comes during
+	// shutdown. nil closes it with 1001.
 	OnShutdown func(c *Conn)
 
 	partialBytes atomic.Int64
 }
 
-// Handler receives what arrives on a connection. Its methods are never called
-// concurrently for one connection. A panic in one of them ends that connection,
-// with 1011.
+// Handler handles the messages of a connection. Its methods are never called
+// concurrently for one connection. A panic closes that connection with 1011.
 type Handler interface {
-	// Message is called for each message. data is the handler's only until it
-	// returns. It may block; that holds up this connection alone.
+	// Message is called for each message. data is valid until it returns. It
+	// may block, which delays this connection only.
 	Message(op Opcode, data []byte)
-	// Closed is the last call, once. code is the peer's close code, or ours if
-	// we ended the connection; NoStatus for a close frame without one, and
-	// Abnormal if there was no close frame. err says more: often a *CloseError,
-	// eventloop.ErrSlow, or what reading or writing failed with.
+	// Closed is the last call, made once. code is the code of the first close
+	// frame, of either side: NoStatus if it had none, Abnormal if there was no
+	// close frame. err has the details: a *CloseError,
+	// eventloop.ErrSlowClient, or the error of a read or write.
 	Closed(code int, err error)
 }
 
 var errHandshake = errors.New("bad WebSocket handshake")
 
-// Upgrade answers the request's opening handshake. Once the response is sent,
-// open is given the connection and returns what handles it. On an error the
-// response says why there is no WebSocket, and open is not called.
+// Upgrade answers the opening handshake (section 4.2). Once the response is
+// sent, open is called with the connection and returns its handler; nil closes
+// the connection. If Upgrade returns an error, the response tells the reason
+// and open is not called.
 //
-// Headers that are set in the response before, such as Set-Cookie, are sent.
+// Headers that the response already has, such as Set-Cookie, are sent.
 func (u *Upgrader) Upgrade(ctx *fasthttp.RequestCtx, open func(c *Conn) Handler) error {
 	if status, err := u.check(ctx); err != nil {
 		u.refuse(ctx, status, err)
 		return err
 	}
 	handshake := websocket.FastHTTPUpgrader{
-		CheckOrigin:       func(*fasthttp.RequestCtx) bool { return true }, // checked
+		CheckOrigin:       func(*fasthttp.RequestCtx) bool { return true }, // check has done it
 		EnableCompression: u.Deflate && acceptsDeflate(string(ctx.Request.Header.Peek("Sec-WebSocket-Extensions"))),
 		Error:             u.refuse,
 	}
-	// Its handler is replaced below, so nothing runs without a guard.
+	// Detach replaces this handler, so nothing runs outside Transport.Guard.
 	if err := handshake.Upgrade(ctx, func(*websocket.Conn) {}); err != nil { //nolint:forbidigo // see above
 		return fmt.Errorf("%w: %w", errHandshake, err)
 	}
@@ -85,15 +86,15 @@ func (u *Upgrader) Upgrade(ctx *fasthttp.RequestCtx, open func(c *Conn) Handler)
 	return nil
 }
 
-// check refuses what the library lets through.
+// check refuses handshakes that the library would accept.
 func (u *Upgrader) check(ctx *fasthttp.RequestCtx) (int, error) {
 	h := &ctx.Request.Header
 	switch {
 	case !ctx.IsGet() || !h.IsHTTP11():
-		return fasthttp.StatusBadRequest, fmt.Errorf("%w: it is a GET of HTTP/1.1 (RFC 6455, section 4.1)", errHandshake)
+		return fasthttp.StatusBadRequest, fmt.Errorf("%w: the request must be a GET of HTTP/1.1 (RFC 6455, section 4.1)", errHandshake)
 	case !strings.EqualFold(string(h.Peek(fasthttp.HeaderUpgrade)), "websocket"):
 		ctx.Response.Header.Set(fasthttp.HeaderUpgrade, "websocket")
-		return fasthttp.StatusUpgradeRequired, fmt.Errorf("%w: this path speaks WebSocket", errHandshake)
+		return fasthttp.StatusUpgradeRequired, fmt.Errorf("%w: this path serves WebSocket only", errHandshake)
 	case string(h.Peek("Sec-WebSocket-Version")) != "13":
 		ctx.Response.Header.Set("Sec-WebSocket-Version", "13")
 		return fasthttp.StatusUpgradeRequired, fmt.Errorf("%w: Sec-WebSocket-Version is not 13", errHandshake)

@@ -1,10 +1,11 @@
-// Package eventloop keeps connections that mostly wait. One that waits has no
-// goroutine, no timer and no buffer: it stands in an epoll set, and a pooled
-// goroutine serves it when bytes arrive. What is sent to it stands in a queue
-// that is bounded in bytes, and all that waits there leaves in one write.
+// Package eventloop serves connections that are idle most of the time. An idle
+// connection is parked: it is registered with epoll and has no goroutine, no
+// timer and no buffer. When bytes arrive, a pooled goroutine calls its Handler.
+// Each connection has a write queue that is bounded in bytes; everything in the
+// queue leaves in one write.
 //
-// The package knows no protocol: accepting, TLS and the containment of panics
-// are the Transport's affair, framing is the Handler's.
+// The package knows no protocol. The Transport accepts connections, speaks TLS
+// and contains panics. The Handler parses and frames messages.
 //
 // All methods are safe for concurrent use unless their comment says otherwise.
 package eventloop

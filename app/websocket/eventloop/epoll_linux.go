@@ -4,81 +4,40 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// eventBatch is how many events are taken at once.
-	maxEvents = 256
-	// corkTime is how long what a handler sends may wait for more of it.
-	corkDelay = time.Millisecond
-)
+// maxEvents is how many events one epoll_wait returns at most.
+const maxEvents = 256
 
-// shard is one epoll set, its connections, and the list of those that have
-// something to send.
-type shard struct {
-	loop *Loop
-	// epoll is the set, itself watched by the runtime's poller: a goroutine
-	// that waits for it takes no thread.
-	epoll *os.File
-
-	mu    sync.Mutex
-	conns []*Conn // by slot; nil where one is free
-	free  []int32
-	count int
-	ended bool
-
-	out struct {
-		mu           sync.Mutex
-		ready, later []*Conn
-		woken, armed bool
-	}
-	flushSignal chan struct{}
-	corkTimer   *time.Timer // fires when what is in later has waited long enough
-}
-
-func newShard(l *Loop) (*shard, error) {
+// newEpoll opens an epoll instance and registers it with the runtime's poller,
+// so that a goroutine that waits for events does not occupy a thread.
+func newEpoll() (*os.File, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	if err := unix.SetNonblock(fd, true); err != nil { // or the runtime takes it for a file
+	if err := unix.SetNonblock(fd, true); err != nil { // else os.NewFile does not register it
 		_ = unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	s := &shard{loop: l, epoll: os.NewFile(uintptr(fd), "epoll"), flushSignal: make(chan struct{}, 1)}
-	s.corkTimer = time.NewTimer(time.Hour)
-	return s, nil
+	return os.NewFile(uintptr(fd), "epoll"), nil
 }
 
-// add puts the connection into the set.
-func (s *shard) addConn(c *Conn) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		return ErrStopped
-	}
-	if n := len(s.free); n > 0 {
-		c.slot, s.free = s.free[n-1], s.free[:n-1]
-	} else {
-		c.slot = int32(len(s.conns)) //nolint:gosec // as many as descriptors
-		s.conns = append(s.conns, nil)
-	}
-	s.conns[c.slot] = c
-	s.count++
-	return nil
-}
-
-// watchFor has the kernel report the connection's events.
+// register adds the connection's socket to epoll, edge-triggered, for reading
+// and writing.
 func (s *shard) register(c *Conn) error {
 	ev := unix.EpollEvent{
 		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff,
 		Fd:     c.slot, Pad: int32(c.transport.Descriptor()), //nolint:gosec // a descriptor
 	}
 	return s.epollCtl(unix.EPOLL_CTL_ADD, c.transport.Descriptor(), &ev)
+}
+
+// unregister removes the connection's socket from epoll.
+func (s *shard) unregister(c *Conn) {
+	_ = s.epollCtl(unix.EPOLL_CTL_DEL, c.transport.Descriptor(), nil)
 }
 
 func (s *shard) epollCtl(op, fd int, ev *unix.EpollEvent) error {
@@ -93,36 +52,7 @@ func (s *shard) epollCtl(op, fd int, ev *unix.EpollEvent) error {
 	return os.NewSyscallError("epoll_ctl", failed)
 }
 
-// remove takes the connection out of the set, before its socket is closed.
-func (s *shard) removeConn(c *Conn) {
-	_ = s.epollCtl(unix.EPOLL_CTL_DEL, c.transport.Descriptor(), nil)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.conns[c.slot] = nil
-	s.free = append(s.free, c.slot)
-	s.count--
-}
-
-func (s *shard) len() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.count
-}
-
-// endAll ends every connection and lets no more in.
-func (s *shard) closeAll() {
-	s.mu.Lock()
-	s.ended = true
-	all := append([]*Conn(nil), s.conns...)
-	s.mu.Unlock()
-	for _, c := range all {
-		if c != nil {
-			c.fail(ErrStopped)
-		}
-	}
-}
-
-// watch hands out events until the set is closed.
+// poll passes events to their connections until the epoll instance is closed.
 func (s *shard) poll() error {
 	raw, err := s.epoll.SyscallConn()
 	if err != nil {
@@ -157,8 +87,9 @@ func (s *shard) poll() error {
 	}
 }
 
-// look finds the connections of events. An event of a connection that is gone
-// finds none, or at worst wakes the next one with its slot and descriptor.
+// lookup sets conns to the connections of events. A late event of a closed
+// connection finds none, or at worst wakes a new connection that has the same
+// slot and descriptor.
 func (s *shard) lookup(events []unix.EpollEvent, conns []*Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,56 +100,15 @@ func (s *shard) lookup(events []unix.EpollEvent, conns []*Conn) {
 	}
 }
 
-// schedule has the connection's queue flushed: at once, or soon if its handler
-// is at work and may send more.
-func (s *shard) schedule(c *Conn, soon bool) {
-	o := &s.out
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if soon {
-		o.later = append(o.later, c)
-		if !o.armed {
-			o.armed = true
-			s.corkTimer.Reset(corkDelay)
-		}
-		return
+// onEvents handles epoll events of the connection. It does not block.
+func (c *Conn) onEvents(events uint32) {
+	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		c.hangup.Store(true)
 	}
-	o.ready = append(o.ready, c)
-	if !o.woken {
-		o.woken = true
-		s.flushSignal <- struct{}{} // never waits: woken is false when it is empty
+	if events&unix.EPOLLOUT != 0 {
+		c.onWritable()
 	}
-}
-
-// flushQueues writes what waits, for all connections of the shard.
-func (s *shard) flushQueues() {
-	defer s.corkTimer.Stop()
-	var work []*Conn
-	for {
-		fired := false
-		select {
-		case <-s.flushSignal:
-		case <-s.corkTimer.C:
-			fired = true
-		case <-s.loop.stopped:
-			return
-		}
-		o := &s.out
-		o.mu.Lock()
-		if fired {
-			o.armed = false
-			work, o.later = o.later, work[:0]
-		} else {
-			o.woken = false
-			work, o.ready = o.ready, work[:0]
-		}
-		o.mu.Unlock()
-		for i, c := range work {
-			c.flushScheduled()
-			work[i] = nil
-		}
-		if cap(work) > 4096 {
-			work = nil
-		}
+	if events&^unix.EPOLLOUT != 0 {
+		c.wake()
 	}
 }

@@ -1,4 +1,4 @@
 package eventloop
 
-// CorkTime is how long what a handler sends may wait for more of it.
+// CorkDelay is how long data that a running handler sends may wait for more.
 const CorkDelay = corkDelay

@@ -5,17 +5,17 @@ import (
 	"sync/atomic"
 )
 
-// idleWorkers is how many goroutines wait for work at most.
+// maxIdle is the largest number of goroutines that wait for work.
 const maxIdle = 128
 
-// task is a connection to serve, or a function to run.
+// task is a connection to serve, or else a function to run.
 type task struct {
 	c *Conn
 	f func()
 }
 
-// pool runs tasks on goroutines that it keeps, because their stacks have grown
-// to what a handler needs.
+// pool runs tasks on goroutines that it reuses, because their stacks have
+// already grown to the size that a handler needs.
 type pool struct {
 	work chan task
 	idle atomic.Int64
@@ -24,15 +24,15 @@ type pool struct {
 	mu      sync.Mutex
 	running int
 	closed  bool
-	ended   chan struct{} // closed when the last goroutine has gone after close
+	ended   chan struct{} // closed when the last goroutine has ended after close
 }
 
 func newPool() *pool {
 	return &pool{work: make(chan task), stop: make(chan struct{}), ended: make(chan struct{})}
 }
 
-// run runs t on an idle goroutine or on a new one, without blocking. After
-// close it reports false.
+// run hands t to an idle goroutine or starts one. It does not block. After
+// close it returns false.
 func (p *pool) run(t task) bool {
 	select {
 	case p.work <- t:
@@ -81,7 +81,7 @@ func (p *pool) exit() {
 	}
 }
 
-// close lets no more in, and returns a channel that is closed when the last
+// close rejects new tasks and returns a channel that is closed when the last
 // goroutine has ended.
 func (p *pool) close() <-chan struct{} {
 	p.mu.Lock()

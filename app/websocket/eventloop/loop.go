@@ -9,25 +9,28 @@ import (
 	"time"
 )
 
-// stopGrace is how long handlers may take to return once the loop has ended.
+// handlerGrace is how long Run waits for running handlers.
 const handlerGrace = 5 * time.Second
 
 // Options configure a Loop.
 type Options struct {
-	// Shards is the number of epoll sets, each with two goroutines; 0 is
-	// GOMAXPROCS.
+	// Shards is the number of epoll instances, each with two goroutines.
+	// 0 means GOMAXPROCS.
 	Shards int
-	// StallAfter is how long a peer may take nothing while something waits for
-	// it, before it is sent off like one whose queue is full: data with a Key
-	// never fills the queue. It is looked at when more is sent. 0 is no bound.
+	// StallAfter is how long a peer may read nothing while data is queued for
+	// it, before it is closed as a slow client. Data with a Key needs this
+	// limit because it replaces itself and never fills the queue. Checked when
+	// more data is sent. 0 means no limit.
 	StallAfter time.Duration
-	// ReplaceAbove is how many bytes have to wait for a peer before data with a
-	// Key takes the place of older data: for a moment something waits for
-	// everybody, the longer the busier the machine is. 0 always replaces.
+	// ReplaceAbove is how many bytes must be queued for a peer before data
+	// with a Key replaces older data. Something is queued for every peer for a
+	// moment, longer on a busy machine, and that alone should not cost a peer
+	// any data. 0 always replaces.
 	ReplaceAbove int
 }
 
-// Loop owns the epoll sets, the goroutines that serve them, and the wheel.
+// Loop owns the epoll instances, the goroutines that serve them, and the timer
+// wheel.
 type Loop struct {
 	shards       []*shard
 	next         atomic.Uint32
@@ -35,19 +38,22 @@ type Loop struct {
 	wheel        *timerWheel
 	stopped      chan struct{}
 	stallAfter   time.Duration
-	replaceAbove int // Options.ReplaceAbove
+	replaceAbove int
 	startedAt    time.Time
 
 	replaced, slow atomic.Uint64
 }
 
-// New makes a loop: it opens the epoll sets and starts nothing. Close gives
-// them back if Run is never called.
+// New creates a loop. It opens the epoll instances but starts no goroutine.
+// Call Close if Run is never called.
 func New(o Options) (*Loop, error) {
 	if o.Shards <= 0 {
 		o.Shards = runtime.GOMAXPROCS(0)
 	}
-	l := &Loop{pool: newPool(), wheel: newTimerWheel(), stopped: make(chan struct{}), stallAfter: o.StallAfter, replaceAbove: o.ReplaceAbove, startedAt: time.Now()}
+	l := &Loop{
+		pool: newPool(), wheel: newTimerWheel(), stopped: make(chan struct{}),
+		stallAfter: o.StallAfter, replaceAbove: o.ReplaceAbove, startedAt: time.Now(),
+	}
 	for range o.Shards {
 		s, err := newShard(l)
 		if err != nil {
@@ -59,28 +65,28 @@ func New(o Options) (*Loop, error) {
 	return l, nil
 }
 
-// Close gives back what New opened. It is for a loop that does not Run.
+// Close closes the epoll instances of a loop that will not Run.
 func (l *Loop) Close() {
 	for _, s := range l.shards {
 		_ = s.epoll.Close()
 	}
 }
 
-// Run serves until ctx ends, then closes the connections that are left and
-// waits until the last handler has returned, for five seconds at most: an
-// error says that some have not. A loop runs once.
+// Run serves connections until ctx ends. Then it closes the remaining ones and
+// waits up to five seconds for their handlers; the error reports handlers that
+// have not returned. Run may be called once.
 func (l *Loop) Run(ctx context.Context) error {
-	var helpers sync.WaitGroup
+	var wg sync.WaitGroup
 	failed := make(chan error, len(l.shards))
 	for _, s := range l.shards {
-		helpers.Go(func() {
+		wg.Go(func() {
 			if err := s.poll(); err != nil {
 				failed <- err
 			}
 		})
-		helpers.Go(s.flushQueues)
+		wg.Go(s.flushQueues)
 	}
-	helpers.Go(func() { l.wheel.run(l.stopped) })
+	wg.Go(func() { l.wheel.run(l.stopped) })
 	var err error
 	select {
 	case <-ctx.Done():
@@ -95,25 +101,25 @@ func (l *Loop) Run(ctx context.Context) error {
 		err = errors.Join(err, errors.New("handlers of connections have not returned"))
 	}
 	close(l.stopped)
-	l.Close() // ends the watching
-	helpers.Wait()
+	l.Close() // ends the pollers
+	wg.Wait()
 	return err
 }
 
 // Go runs f on a goroutine that Run waits for. f must contain its own panics.
-// Once the loop has ended it reports false and f is not run.
+// After the loop has stopped, Go returns false and does not run f.
 func (l *Loop) Go(f func()) bool { return l.pool.run(task{f: f}) }
 
-// Stats are a loop's figures.
+// Stats are counters of a loop.
 type Stats struct {
-	// Conns is how many connections it has now.
+	// Conns is the current number of connections.
 	Conns int
-	// Replaced counts what a newer one of its Key took the place of; Slow the
-	// connections that were ended for reading too slowly.
+	// Replaced counts queued data replaced by newer data with the same Key.
+	// Slow counts connections closed as slow clients.
 	Replaced, Slow uint64
 }
 
-// Stats is cheap.
+// Stats returns the counters. It is cheap.
 func (l *Loop) Stats() Stats {
 	st := Stats{Replaced: l.replaced.Load(), Slow: l.slow.Load()}
 	for _, s := range l.shards {

@@ -7,31 +7,32 @@ import (
 
 const (
 	wheelTick = 10 * time.Millisecond
-	// wheelSlots ticks make a turn; a later timer goes round again.
+	// wheelSlots ticks are one turn. A later timer stays in its slot for
+	// several turns.
 	wheelSlots = 4096
 )
 
-// Timer is a timer in a loop's wheel. The zero value is ready; it must not be
-// copied, and belongs to one Loop.
+// Timer is a timer in a loop's timer wheel. The zero value is ready to use. A
+// Timer must not be copied, and may be used with one Loop only.
 type Timer struct {
 	next, prev *Timer
-	dueTick    int64 // the tick at which it is due
+	dueTick    int64
 	callback   func()
 	scheduled  bool
 }
 
-// wheel holds any number of timers for one goroutine and one system timer,
-// which is set only while a timer is.
+// timerWheel holds any number of timers with one goroutine and one system
+// timer, which is set only while the wheel is not empty.
 type timerWheel struct {
 	startedAt time.Time
 	wake      chan struct{}
 
 	mu       sync.Mutex
 	slots    [wheelSlots]*Timer
-	tick     int64 // the last one that was worked off
+	tick     int64 // the last tick whose timers have fired
 	count    int
-	wakeTick int64 // the tick that the goroutine sleeps until; 0 if it does for good
-	ended    bool
+	wakeTick int64 // the tick at which the goroutine wakes up; 0 for none
+	stopped  bool
 }
 
 func newTimerWheel() *timerWheel {
@@ -40,12 +41,12 @@ func newTimerWheel() *timerWheel {
 
 func (w *timerWheel) now() int64 { return int64(time.Since(w.startedAt) / wheelTick) }
 
-// After has f called once, d from now or up to 20 ms later, by the wheel's own
+// SetTimer has f called once, d from now or up to 20 ms later, on the wheel's
 // goroutine: f must not block. A timer that is set already is moved. After the
-// loop's end nothing is called any more.
+// loop has stopped, no timer fires.
 func (l *Loop) SetTimer(t *Timer, d time.Duration, f func()) { l.wheel.after(t, d, f) }
 
-// Stop stops a timer. Its function may be running, or about to.
+// StopTimer stops a timer. Its function may be running, or be about to run.
 func (l *Loop) StopTimer(t *Timer) { l.wheel.stop(t) }
 
 func (w *timerWheel) after(t *Timer, d time.Duration, f func()) {
@@ -54,14 +55,15 @@ func (w *timerWheel) after(t *Timer, d time.Duration, f func()) {
 	if t.scheduled {
 		w.removeLocked(t)
 	}
-	if w.ended {
+	if w.stopped {
 		return
 	}
 	now := max(w.now(), w.tick)
 	if w.count == 0 {
 		w.tick = now
 	}
-	// The present tick has begun already, and d may end within one.
+	// Rounded up twice: d to whole ticks, and for the part of the current
+	// tick that has passed.
 	t.dueTick = now + 1 + int64((d+wheelTick-1)/wheelTick)
 	t.callback = f
 	w.insertLocked(t)
@@ -107,8 +109,8 @@ func (w *timerWheel) removeLocked(t *Timer) {
 
 // run fires timers until stop is closed.
 func (w *timerWheel) run(stop <-chan struct{}) {
-	sleep := time.NewTimer(time.Hour)
-	defer sleep.Stop()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
 	var due []func()
 	for {
 		due = w.advance(due[:0])
@@ -116,20 +118,21 @@ func (w *timerWheel) run(stop <-chan struct{}) {
 			f()
 			due[i] = nil
 		}
-		sleep.Reset(w.untilNext())
+		timer.Reset(w.untilNext())
 		select {
-		case <-sleep.C:
+		case <-timer.C:
 		case <-w.wake:
 		case <-stop:
 			w.mu.Lock()
-			w.ended = true
+			w.stopped = true
 			w.mu.Unlock()
 			return
 		}
 	}
 }
 
-// advance works off the ticks up to now and returns what is due.
+// advance moves the wheel to the current tick and appends the functions of
+// expired timers to due.
 func (w *timerWheel) advance(due []func()) []func() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -138,23 +141,23 @@ func (w *timerWheel) advance(due []func()) []func() {
 		w.tick = max(now, w.tick)
 		return due
 	}
-	first := max(w.tick+1, now-wheelSlots+1) // after a long sleep, one turn covers all
+	first := max(w.tick+1, now-wheelSlots+1) // after a long sleep, one turn covers all slots
 	for tick := first; tick <= now; tick++ {
 		for t := w.slots[tick%wheelSlots]; t != nil; {
-			following := t.next
+			next := t.next
 			if t.dueTick <= now {
 				w.removeLocked(t)
 				due = append(due, t.callback)
 				t.callback = nil
 			}
-			t = following
+			t = next
 		}
 	}
 	w.tick = max(now, w.tick)
 	return due
 }
 
-// untilNext is how long nothing is due.
+// untilNext returns how long the goroutine may sleep.
 func (w *timerWheel) untilNext() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -164,7 +167,7 @@ func (w *timerWheel) untilNext() time.Duration {
 	}
 	for tick := w.tick + 1; ; tick++ {
 		if w.slots[tick%wheelSlots] != nil || tick-w.tick >= wheelSlots {
-			w.wakeTick = tick // perhaps of a later turn, which costs one look
+			w.wakeTick = tick // if the timer belongs to a later turn, waking up is harmless
 			return time.Until(w.startedAt.Add(time.Duration(tick) * wheelTick))
 		}
 	}

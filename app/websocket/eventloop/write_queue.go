@@ -1,39 +1,20 @@
 package eventloop
 
-import (
-	"errors"
-	"slices"
-	"sync"
-	"time"
+import "slices"
 
-	"golang.org/x/sys/unix"
-)
-
-const (
-	bufferSize = 64 << 10
-	// highWater is how much may gather before it is written without waiting
-	// for more.
-	flushThreshold = 32 << 10
-	// slowGrace is how long a peer that reads too slowly has to take what is
-	// on its way, and to learn why it is sent off.
-	slowClientGrace = 30 * time.Second
-)
-
-var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
-
-// chunk is data that waits to be sent.
+// chunk is queued data.
 type chunk struct {
 	key  Key
 	data []byte
 }
 
-// Send queues data, and does not block. data must not be changed any more; it
-// is shared, not copied. With a Key it takes the place of what waits under
-// that Key, once as much waits as Options.ReplaceAbove says. When more than the
-// bound waits, the peer is sent off: what waits is dropped, Handler.Slow has
-// the last word, and Closed gets ErrSlow.
+// Send queues data and does not block. data is shared, not copied, and must
+// not be modified afterwards. With a Key it replaces queued data of the same
+// Key if at least Options.ReplaceAbove bytes are queued. If the queue exceeds
+// its limit, the peer is closed as a slow client: the queue is dropped, the
+// result of Handler.Slow is sent, and Handler.Closed receives ErrSlowClient.
 //
-// The error is that of a connection that has ended or is about to.
+// Send returns an error if the connection has ended or is ending.
 func (c *Conn) Send(key Key, data []byte) error {
 	c.mu.Lock()
 	if err := c.sendErrLocked(); err != nil {
@@ -47,7 +28,8 @@ func (c *Conn) Send(key Key, data []byte) error {
 	return c.enqueuedLocked()
 }
 
-// SendAll queues several pieces of data, with nothing in between. See Send.
+// SendAll is Send without a Key for several pieces of data, with nothing sent
+// in between.
 func (c *Conn) SendAll(pieces ...[]byte) error {
 	c.mu.Lock()
 	if err := c.sendErrLocked(); err != nil {
@@ -61,13 +43,14 @@ func (c *Conn) SendAll(pieces ...[]byte) error {
 	return c.enqueuedLocked()
 }
 
-// Queued is how many bytes wait.
+// Queued returns the number of queued bytes.
 func (c *Conn) Queued() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.queuedBytes
 }
 
+// sendErrLocked returns why nothing can be sent; nil if something can.
 func (c *Conn) sendErrLocked() error {
 	switch {
 	case c.err != nil:
@@ -79,16 +62,14 @@ func (c *Conn) sendErrLocked() error {
 	}
 }
 
-// replaceLocked puts data in the place of what waits under its key.
+// replaceLocked replaces queued data that has the same key, and reports
+// whether there was any.
 func (c *Conn) replaceLocked(key Key, data []byte) bool {
 	if c.queuedBytes < c.shard.loop.replaceAbove {
 		return false
 	}
-	first := c.inFlight
-	if c.offset > 0 {
-		first = max(first, 1)
-	}
-	for i := len(c.queue) - 1; i >= first; i-- {
+	started := c.startedLocked()
+	for i := len(c.queue) - 1; i >= started; i-- {
 		if c.queue[i].key == key {
 			c.queuedBytes += len(data) - len(c.queue[i].data)
 			c.queue[i].data = data
@@ -99,128 +80,41 @@ func (c *Conn) replaceLocked(key Key, data []byte) bool {
 	return false
 }
 
-// sentLocked sees to it that the queue is written, and unlocks.
+// startedLocked returns how many chunks have been written in part or are being
+// written. They can be neither replaced nor dropped.
+func (c *Conn) startedLocked() int {
+	if c.offset > 0 {
+		return max(c.inFlight, 1)
+	}
+	return c.inFlight
+}
+
+// enqueuedLocked has the queue written, or closes a slow client, and unlocks.
 func (c *Conn) enqueuedLocked() error {
 	defer c.mu.Unlock()
-	if stall := c.shard.loop.stallAfter; c.blocked && stall > 0 && time.Since(c.shard.loop.startedAt)-c.blockedSince > stall {
+	if c.stalledLocked() {
 		c.closeSlowLocked()
 		return ErrSlowClient
 	}
 	if c.queuedBytes > flushThreshold {
 		c.flushLocked()
-		if c.queuedBytes > c.limit && len(c.queue) > 1 {
+		if c.overLimitLocked() {
 			c.closeSlowLocked()
 			return ErrSlowClient
 		}
 	}
 	if len(c.queue) > 0 && !c.scheduled && !c.writing && !c.blocked {
 		c.scheduled = true
-		c.shard.schedule(c, c.corked)
+		c.shard.scheduleFlush(c, c.corked)
 	}
 	return nil
 }
 
-// slowLocked sends off a peer that reads too slowly.
-func (c *Conn) closeSlowLocked() {
-	c.shard.loop.slow.Add(1)
-	keep := c.inFlight
-	if c.offset > 0 {
-		keep = max(keep, 1) // a half can't be taken back
-	}
-	for i := keep; i < len(c.queue); i++ {
-		c.queuedBytes -= len(c.queue[i].data)
-		c.queue[i] = chunk{}
-	}
-	c.queue = c.queue[:keep]
-	if last := c.handler.Slow(); last != nil {
-		c.queue = append(c.queue, chunk{0, last})
-		c.queuedBytes += len(last)
-	}
-	c.finishLocked(slowClientGrace, ErrSlowClient)
-}
-
-// uncork ends the time in which what is sent waits for more.
-func (c *Conn) uncork() {
-	c.mu.Lock()
-	c.corked = false
-	c.flushLocked()
-	c.mu.Unlock()
-}
-
-func (c *Conn) flush() {
-	c.mu.Lock()
-	c.flushLocked()
-	c.mu.Unlock()
-}
-
-func (c *Conn) flushScheduled() {
-	c.mu.Lock()
-	c.scheduled = false
-	c.flushLocked()
-	c.mu.Unlock()
-}
-
-// makeRoom is told that the kernel takes bytes again.
-func (c *Conn) onWritable() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.writing {
-		c.becameWritable = true
-		return
-	}
-	if !c.blocked {
-		return
-	}
-	c.blocked = false
-	if !c.scheduled && c.err == nil {
-		c.scheduled = true
-		c.shard.schedule(c, false)
-	}
-}
-
-// flushLocked writes what waits, as much at once as there is. The lock is not
-// held while it writes.
-func (c *Conn) flushLocked() {
-	for !c.writing && !c.blocked && c.err == nil && (len(c.queue) > 0 || c.transportPending) {
-		data, buf := c.gatherLocked()
-		c.writing, c.becameWritable = true, false
-		c.mu.Unlock()
-		n, err := c.transport.TryWrite(data)
-		if buf != nil {
-			buffers.Put(buf)
-		}
-		c.mu.Lock()
-		c.writing = false
-		c.consumeLocked(n)
-		c.transportPending = err != nil && n == len(data)
-		switch {
-		case err == nil:
-		case !errors.Is(err, unix.EAGAIN):
-			c.writeFailedLocked(err)
-		case !c.becameWritable:
-			c.blocked, c.blockedSince = true, time.Since(c.shard.loop.startedAt)
-		}
-	}
-	if c.finishing && !c.writeClosed && len(c.queue) == 0 && !c.transportPending && c.err == nil && !c.writing {
-		c.writeClosed = true
-		_ = c.transport.CloseWrite()
-	}
-}
-
-// failLocked notes that the peer is gone, and has the goroutine that serves
-// the connection see to it.
-func (c *Conn) writeFailedLocked(err error) {
-	c.err = err
-	c.mu.Unlock()
-	c.wake()
-	c.mu.Lock()
-}
-
-// gatherLocked returns what goes out next, and the buffer that it is in, if
-// several pieces were joined.
+// gatherLocked returns the data to write next. Several chunks are copied into
+// buf, which is nil if there is only one.
 func (c *Conn) gatherLocked() (data []byte, buf *[bufferSize]byte) {
 	if len(c.queue) == 0 {
-		return nil, nil // for the transport to send on what it holds
+		return nil, nil // only the transport holds back bytes
 	}
 	data = c.queue[0].data[c.offset:]
 	c.inFlight = 1
@@ -239,7 +133,7 @@ func (c *Conn) gatherLocked() (data []byte, buf *[bufferSize]byte) {
 	return buf[:n], buf
 }
 
-// leftLocked takes n bytes off the queue.
+// consumeLocked removes n written bytes from the queue.
 func (c *Conn) consumeLocked(n int) {
 	c.inFlight = 0
 	n += c.offset
