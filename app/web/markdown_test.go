@@ -6,6 +6,7 @@ import (
 	"html"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -113,8 +114,18 @@ func parseDocument(t *testing.T, name string, source []byte) document {
 	d.body = strings.NewReplacer(
 		"<table>", `<div class="table" tabindex="0"><table>`, "</table>", "</table></div>", "<pre>", `<pre tabindex="0">`,
 	).Replace(b.String())
+	d.body = codeOrNumber.ReplaceAllStringFunc(d.body, func(match string) string {
+		if strings.HasPrefix(match, "<") {
+			return match
+		}
+		return strings.ReplaceAll(match, " ", "\u00a0")
+	})
 	return d
 }
+
+// codeOrNumber finds the numbers that no line may break, such as 20 000 or
+// 4 KiB. It also finds code, which must stay as it is to be copied.
+var codeOrNumber = regexp.MustCompile(`(?s)<(?:pre|code)\b.*?</(?:pre|code)>|\d(?: \d{3}\b)*(?: (?:[KMG]i?B|[mµ]?s)\b)?`)
 
 // headingText returns the text of a heading without its markup.
 func headingText(heading *ast.Heading, source []byte) string {
