@@ -103,7 +103,7 @@ func (h *fakeServer) send(c *websocket.Conn, text string) {
 
 // quick is a bench that measures for a short time only.
 func shortRunner() *runner {
-	return &runner{settings: settings{rounds: 1, seconds: 400 * time.Millisecond, subscribers: 20, progress: io.Discard}}
+	return &runner{settings: settings{rounds: 1, seconds: 400 * time.Millisecond, subscribers: 20, progress: io.Discard}, fanoutDrain: drainTimeout}
 }
 
 func TestEchoRound(t *testing.T) {
@@ -170,7 +170,9 @@ func TestFanoutRoundNoticesALostMessage(t *testing.T) {
 		return []string{text}
 	}}
 	c := webSocketTarget{name: "hall", subscriber: rawWebSocket("/room"), publisher: rawWebSocket("/publish")}
-	if err := shortRunner().fanoutRound(t.Context(), startFakeServer(t, lossy), c, &table{}); err == nil || !strings.Contains(err.Error(), "was awaited") && !strings.Contains(err.Error(), "did not reach all") {
+	r := shortRunner()
+	r.fanoutDrain = 100 * time.Millisecond
+	if err := r.fanoutRound(t.Context(), startFakeServer(t, lossy), c, &table{}); err == nil || !strings.Contains(err.Error(), "was awaited") && !strings.Contains(err.Error(), "did not reach all") {
 		t.Errorf("fanoutRound() = %v, want the lost message noticed", err)
 	}
 }

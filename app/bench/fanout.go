@@ -159,13 +159,13 @@ func (s *fanoutLoad) measure(ctx context.Context, b *runner, server *process) (s
 		return got, err
 	}
 	s.stop = true
-	end := time.Now().Add(drainTimeout)
+	end := time.Now().Add(b.fanoutDrain)
 	return got, s.clientPool.run(ctx, func(now time.Time) (time.Duration, error) {
 		switch {
 		case s.inFlight == 0:
 			return 0, errDone
 		case now.After(end):
-			return 0, fmt.Errorf("%d messages did not reach all within %v", s.inFlight, drainTimeout)
+			return 0, fmt.Errorf("%d messages did not reach all within %v", s.inFlight, b.fanoutDrain)
 		}
 		return 50 * time.Millisecond, nil
 	})

@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &runner{settings: s, dir: dir}
+	b := &runner{settings: s, dir: dir, fanoutDrain: drainTimeout}
 	measure := map[string]func(context.Context) (*table, error){
 		"health": b.health, "ingest": b.ingest, "start": b.startup, "echo": b.echo, "fanout": b.fanout, "idle": b.idle,
 		"append": b.append, "read": b.read, "write": b.write, "growth": b.growth, "day": b.day,

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"time"
 )
 
 // Names of the servers in the tables.
@@ -29,6 +30,8 @@ type runner struct {
 	// say as well.
 	body    []byte
 	lastRun int
+	// fanoutDrain is how long the last messages of a fanout may take.
+	fanoutDrain time.Duration
 	// sources is where this program's are, and missing the peers that can't
 	// be compared, with the reason.
 	sourceDir string
