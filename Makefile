@@ -96,7 +96,7 @@ kube-test: ## test rollout, failures and resizing on the cluster that kubectl ta
 	.ci/kube-test
 
 powercut-test: setup ## test power cuts and disk failures on a real file system; as root
-	PATH=$$PATH:/usr/sbin:/sbin go test -count=1 -timeout 10m -tags integration,powercut -run 'TestPowerCut|TestDiskThatCanOnlyBeRead' ./app/test/system
+	PATH=$$PATH:/usr/sbin:/sbin go test -count=1 -timeout 10m -tags integration,powercut -run 'PowerCut|ReadOnlyDisk' ./app/test/system
 
 systemd-test: ## test the printed units under systemd in a container
 	.ci/systemd-test

@@ -18,7 +18,7 @@ type project struct {
 	args []string
 }
 
-func up(t *testing.T, args ...string) *project {
+func composeUp(t *testing.T, args ...string) *project {
 	t.Helper()
 	p := &project{t: t, name: fmt.Sprint("factorytest", time.Now().UnixNano()%100000)}
 	for _, a := range args {
@@ -46,7 +46,7 @@ func up(t *testing.T, args ...string) *project {
 
 func (p *project) try(args ...string) (string, int) {
 	p.t.Helper()
-	return try(p.t, p.command()[0], append(p.command()[1:], args...)...)
+	return runAnyExit(p.t, p.command()[0], append(p.command()[1:], args...)...)
 }
 
 // command is how Compose is called for this project.
@@ -93,79 +93,79 @@ func (p *project) key() string {
 }
 
 func TestComposeEmbedded(t *testing.T) {
-	settings = []string{"EMBEDDED_PORT=127.0.0.1:"}
-	p := up(t, "embedded")
+	extraEnv = []string{"EMBEDDED_PORT=127.0.0.1:"}
+	p := composeUp(t, "embedded")
 	if p.run("ps", "-q", "postgres") != "" {
 		t.Error("embedded brings PostgreSQL")
 	}
 	addr, key := p.addr("embedded", "3000"), p.key()
-	eventually(t, "readiness", func() bool { return answers(addr, "/api/health/ready") })
-	w := gather(addr, key, "m", 4)
-	w.more(t, 50)
-	if lost := w.leave(t); len(lost) > 0 {
+	eventually(t, "readiness", func() bool { return respondsOK(addr, "/api/health/ready") })
+	w := startLoad(addr, key, "m", 4)
+	w.waitForMore(t, 50)
+	if lost := w.stopAndReport(t); len(lost) > 0 {
 		t.Errorf("lost: %v", lost[0])
 	}
 	p.run("restart", "-t", "45", "embedded")
 	addr = p.addr("embedded", "3000")
-	eventually(t, "readiness", func() bool { return answers(addr, "/api/health/ready") })
-	w.check(t, addr)
+	eventually(t, "readiness", func() bool { return respondsOK(addr, "/api/health/ready") })
+	w.checkStored(t, addr)
 }
 
 func TestComposeWithStores(t *testing.T) {
-	settings = []string{"PORT=127.0.0.1:"}
-	p := up(t)
+	extraEnv = []string{"PORT=127.0.0.1:"}
+	p := composeUp(t)
 	addr, key := p.addr("backend", "3000"), p.key()
-	eventually(t, "readiness", func() bool { return answers(addr, "/api/health/ready") })
-	if status, body, err := ask(addr, "", "GET", "/api/v1/latest", ""); err != nil || status != http.StatusUnauthorized {
+	eventually(t, "readiness", func() bool { return respondsOK(addr, "/api/health/ready") })
+	if status, body, err := request(addr, "", "GET", "/api/v1/latest", ""); err != nil || status != http.StatusUnauthorized {
 		t.Errorf("without a key: %d %s %v, want 401", status, body, err)
 	}
-	w := gather(addr, key, "m", 4)
-	w.more(t, 50)
+	w := startLoad(addr, key, "m", 4)
+	w.waitForMore(t, 50)
 	// The whole of it again: the passwords and the readings stay.
-	if lost := w.leave(t); len(lost) > 0 {
+	if lost := w.stopAndReport(t); len(lost) > 0 {
 		t.Errorf("lost: %v", lost[0])
 	}
 	p.run("down", "-t", "60")
 	p.run("up", "-d", "--no-build")
 	addr = p.addr("backend", "3000")
-	eventually(t, "readiness", func() bool { return answers(addr, "/api/health/ready") })
-	w.check(t, addr)
+	eventually(t, "readiness", func() bool { return respondsOK(addr, "/api/health/ready") })
+	w.checkStored(t, addr)
 }
 
 // A replica that is killed costs what was under way on it: the others serve,
 // nothing that was acknowledged is lost, and every client comes back by itself.
-func TestComposeScale(t *testing.T) {
-	settings = []string{"PORT=127.0.0.1:", "SCALE_PORT=127.0.0.1:"}
-	p := up(t, "--profile=scale")
+func TestComposeScaleSurvivesKilledReplicas(t *testing.T) {
+	extraEnv = []string{"PORT=127.0.0.1:", "SCALE_PORT=127.0.0.1:"}
+	p := composeUp(t, "--profile=scale")
 	addr, key := p.addr("nginx", "8080"), p.key()
-	eventually(t, "readiness", func() bool { return answers(addr, "/api/health/ready") })
+	eventually(t, "readiness", func() bool { return respondsOK(addr, "/api/health/ready") })
 	const sockets, clients = 30, 8
-	s := watch(addr, key, sockets)
-	pages := open(t, addr, key, clients)
-	w := gather(addr, key, "m", 12)
-	subscribed := func(s pageState) bool { return s.Connected && s.Subscribed > 0 && s.Events > 0 }
+	s := startSubscribers(addr, key, sockets)
+	pages := startSocketIOClients(t, addr, key, clients)
+	w := startLoad(addr, key, "m", 12)
+	subscribed := func(s clientState) bool { return s.Connected && s.Subscribed > 0 && s.Events > 0 }
 	eventually(t, "Socket.IO clients", func() bool { return pages.all(clients, subscribed) })
-	eventually(t, "screens", func() bool { n, events := s.seen(); return n == sockets && events > 0 })
-	w.more(t, 100)
-	if lost := w.lost(); len(lost) > 0 {
+	eventually(t, "screens", func() bool { n, events := s.counts(); return n == sockets && events > 0 })
+	w.waitForMore(t, 100)
+	if lost := w.failedRequests(); len(lost) > 0 {
 		t.Errorf("lost before anything was killed: %v", lost[0])
 	}
 
 	for _, replica := range []string{"backend-2", "backend-3", "backend"} {
-		before, id := len(w.lost()), p.id(replica)
+		before, id := len(w.failedRequests()), p.id(replica)
 		docker(t, "kill", id)
-		w.more(t, 200) // the others serve
+		w.waitForMore(t, 200) // the others serve
 		docker(t, "start", id)
 		eventually(t, replica+" healthy", func() bool {
 			return docker(t, "inspect", "-f", "{{.State.Health.Status}}", id) == "healthy"
 		})
 		// One request of each machine may have been under way.
-		if lost := w.lost()[before:]; len(lost) > 12 {
+		if lost := w.failedRequests()[before:]; len(lost) > 12 {
 			t.Errorf("%s killed: %d requests lost, the first: %v", replica, len(lost), lost[0])
 		}
-		eventually(t, "screens back", func() bool { n, _ := s.seen(); return n == sockets })
+		eventually(t, "screens back", func() bool { n, _ := s.counts(); return n == sockets })
 		eventually(t, "Socket.IO clients back", func() bool {
-			return pages.all(clients, func(s pageState) bool { return s.Connected && s.Subscribed == s.Connects })
+			return pages.all(clients, func(s clientState) bool { return s.Connected && s.Subscribed == s.Connects })
 		})
 	}
 	again := map[string]int{}
@@ -178,14 +178,14 @@ func TestComposeScale(t *testing.T) {
 	t.Logf("Socket.IO clients came back %v times", again)
 
 	// An orderly stop costs nothing at all.
-	before, id := len(w.lost()), p.id("backend-2")
+	before, id := len(w.failedRequests()), p.id("backend-2")
 	docker(t, "stop", "-t", "45", id)
-	w.more(t, 100)
-	if lost := w.lost()[before:]; len(lost) > 0 {
+	w.waitForMore(t, 100)
+	if lost := w.failedRequests()[before:]; len(lost) > 0 {
 		t.Errorf("a replica stopped in good order: %d requests lost, the first: %v", len(lost), lost[0])
 	}
 	docker(t, "start", id)
-	w.leave(t)
-	s.leave(t)
-	w.check(t, addr)
+	w.stopAndReport(t)
+	s.stopAndReport(t)
+	w.checkStored(t, addr)
 }

@@ -38,7 +38,7 @@ type container struct {
 	addr string
 }
 
-func run(t *testing.T, args ...string) *container {
+func runContainer(t *testing.T, args ...string) *container {
 	t.Helper()
 	all := append([]string{
 		"run", "-d", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
@@ -49,17 +49,17 @@ func run(t *testing.T, args ...string) *container {
 	c := &container{t: t, id: id[strings.LastIndex(id, "\n")+1:]}
 	t.Cleanup(func() {
 		if t.Failed() {
-			log, _ := try(t, engine(), "logs", c.id)
+			log, _ := runAnyExit(t, engine(), "logs", c.id)
 			t.Logf("the end of the log:\n%s", log[max(0, len(log)-3000):])
 		}
 		docker(t, "rm", "-f", "-v", c.id)
 	})
-	c.find()
+	c.updateAddr()
 	return c
 }
 
 // find learns the address, which a restart may change.
-func (c *container) find() {
+func (c *container) updateAddr() {
 	c.addr = c.inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}") + ":3000"
 }
 
@@ -98,11 +98,11 @@ func (c *container) health() string {
 }
 
 // healthy waits for the engine's own opinion, and for the server's.
-func (c *container) healthy() {
+func (c *container) waitForHealth() {
 	c.t.Helper()
 	eventually(c.t, "health", func() bool { return c.health() == "healthy" })
-	c.find()
-	eventually(c.t, "readiness", func() bool { return answers(c.addr, "/api/health/ready") })
+	c.updateAddr()
+	eventually(c.t, "readiness", func() bool { return respondsOK(c.addr, "/api/health/ready") })
 }
 
 func TestImageIsSmallAndUnprivileged(t *testing.T) {
@@ -132,22 +132,22 @@ func TestImageIsSmallAndUnprivileged(t *testing.T) {
 	if revision == "" || revision == "unknown" || !strings.Contains(version, revision) {
 		t.Errorf("version prints %q, the image is labelled %q", version, revision)
 	}
-	if out, code := try(t, engine(), "run", "--rm", image); code != 1 || !strings.Contains(out, "API_KEYS") {
+	if out, code := runAnyExit(t, engine(), "run", "--rm", image); code != 1 || !strings.Contains(out, "API_KEYS") {
 		t.Errorf("without keys: exit %d, %s, want 1 and the variable's name", code, out)
 	}
 }
 
 // Both the server and the engine's health check say so within two seconds. One
 // start of those in a minute is enough: the machine may have other things to do.
-func TestContainerIsHealthyAtOnce(t *testing.T) {
+func TestContainerIsHealthyWithinTwoSeconds(t *testing.T) {
 	const limit = 2 * time.Second
 	var ready, healthy time.Duration
 	for begin := time.Now(); time.Since(begin) < time.Minute; {
-		c := run(t)
+		c := runContainer(t)
 		started := c.time("{{.State.StartedAt}}")
-		eventually(t, "readiness", func() bool { return answers(c.addr, "/api/health/ready") })
+		eventually(t, "readiness", func() bool { return respondsOK(c.addr, "/api/health/ready") })
 		ready = time.Since(started)
-		c.healthy()
+		c.waitForHealth()
 		healthy = c.firstGoodCheck().Sub(started)
 		t.Logf("ready %v after its start, healthy %v after it", ready, healthy)
 		if ready < limit && healthy < limit {
@@ -191,25 +191,25 @@ func (c *container) firstGoodCheck() time.Time {
 }
 
 // An operator's commands work inside, where there is no shell.
-func TestCommandsInside(t *testing.T) {
-	c := run(t)
-	c.healthy()
+func TestCommandsRunInTheContainer(t *testing.T) {
+	c := runContainer(t)
+	c.waitForHealth()
 	if out := c.command("status"); !strings.Contains(out, "running") {
 		t.Errorf("status = %s", out)
 	}
 	if out := c.command("config"); strings.Contains(out, testKey) {
 		t.Error("config shows a secret")
 	}
-	if out, code := try(t, engine(), "exec", c.id, "/smart-factory-backend", "reload"); code != 0 {
+	if out, code := runAnyExit(t, engine(), "exec", c.id, "/smart-factory-backend", "reload"); code != 0 {
 		t.Errorf("reload: exit %d, %s", code, out)
 	}
 	if s := c.status(); len(s.Workers) != 1 || s.Workers[0].Generation != 2 {
 		t.Errorf("after reload: %+v, want the second generation", s)
 	}
-	if out, _ := try(t, engine(), "exec", c.id, "/smart-factory-backend", "status", "--json"); !json.Valid([]byte(out)) {
+	if out, _ := runAnyExit(t, engine(), "exec", c.id, "/smart-factory-backend", "status", "--json"); !json.Valid([]byte(out)) {
 		t.Errorf("status --json says more than that: %s", out)
 	}
-	log, _ := try(t, engine(), "logs", c.id)
+	log, _ := runAnyExit(t, engine(), "logs", c.id)
 	for line := range strings.Lines(log) {
 		if !json.Valid([]byte(line)) {
 			t.Errorf("in production every line of the log is JSON, but not %q", line)
@@ -222,8 +222,8 @@ func TestCommandsInside(t *testing.T) {
 
 // The number of workers follows the quota, also when that changes in place.
 func TestWorkersFollowTheQuota(t *testing.T) {
-	c := run(t)
-	c.healthy()
+	c := runContainer(t)
+	c.waitForHealth()
 	if s := c.status(); s.GOMAXPROCS != 1 || len(s.Workers) != 1 {
 		t.Errorf("at half a CPU: %+v, want one worker", s)
 	}
@@ -237,65 +237,65 @@ func TestWorkersFollowTheQuota(t *testing.T) {
 		t.Errorf("it was restarted %s times", restarts)
 	}
 
-	more := run(t, "-e", "CLUSTER_WORKERS=8")
-	more.healthy()
+	more := runContainer(t, "-e", "CLUSTER_WORKERS=8")
+	more.waitForHealth()
 	if s := more.status(); len(s.Workers) != 1 {
 		t.Errorf("eight workers at half a CPU: %+v, want one", s)
 	}
-	if log, _ := try(t, engine(), "logs", more.id); !strings.Contains(log, "CLUSTER_WORKERS is capped") {
+	if log, _ := runAnyExit(t, engine(), "logs", more.id); !strings.Contains(log, "CLUSTER_WORKERS is capped") {
 		t.Errorf("the log does not say that there are fewer than asked for:\n%s", log)
 	}
 }
 
 // docker stop under load loses no request, tells every socket to come back,
 // and keeps what was acknowledged.
-func TestStopLosesNothing(t *testing.T) {
+func TestStopLosesNoRequest(t *testing.T) {
 	volume := docker(t, "volume", "create")
 	t.Cleanup(func() { docker(t, "volume", "rm", volume) })
-	c := run(t, "-v", volume+":/data")
-	c.healthy()
-	w := gather(c.addr, testKey, "m", 16)
-	s := watch(c.addr, testKey, 50)
-	eventually(t, "screens", func() bool { open, events := s.seen(); return open == 50 && events > 100 })
-	w.more(t, 200)
-	w.ending.Store(true)
+	c := runContainer(t, "-v", volume+":/data")
+	c.waitForHealth()
+	w := startLoad(c.addr, testKey, "m", 16)
+	s := startSubscribers(c.addr, testKey, 50)
+	eventually(t, "screens", func() bool { open, events := s.counts(); return open == 50 && events > 100 })
+	w.waitForMore(t, 200)
+	w.refusalsExpected.Store(true)
 	docker(t, "stop", c.id)
 	if code := c.inspect("{{.State.ExitCode}}"); code != "0" {
 		t.Errorf("exit code %s, want 0", code)
 	}
-	codes := s.leave(t)
+	codes := s.stopAndReport(t)
 	if codes[1001] != 50 || len(codes) != 1 {
 		t.Errorf("the screens saw close codes %v, want 1001 for all 50", codes)
 	}
-	if lost := w.leave(t); len(lost) > 0 {
+	if lost := w.stopAndReport(t); len(lost) > 0 {
 		t.Errorf("%d requests lost, the first: %v", len(lost), lost[0])
 	}
-	again := run(t, "-v", volume+":/data")
-	again.healthy()
-	w.check(t, again.addr)
+	again := runContainer(t, "-v", volume+":/data")
+	again.waitForHealth()
+	w.checkStored(t, again.addr)
 }
 
 // A server whose workers all fail is unhealthy while the requests under way end,
 // exits with 70, and is replaced by the restart policy. A process that is there
 // but does not answer is unhealthy as well.
-func TestFailureIsSeenAndReplaced(t *testing.T) {
-	c := run(t, "--restart", "on-failure:5", "--health-timeout", "1s", "--health-retries", "2",
+func TestFailedContainerIsUnhealthyThenReplaced(t *testing.T) {
+	c := runContainer(t, "--restart", "on-failure:5", "--health-timeout", "1s", "--health-retries", "2",
 		"-e", "NODE_ENV=development", "-e", "FAULT_INJECTION=true", "-e", "WORKER_MAX_RESTARTS=2", "-e", "SHUTDOWN_TIMEOUT=10s")
-	c.healthy()
+	c.waitForHealth()
 	docker(t, "kill", "-s", "STOP", c.id)
 	eventually(t, "unhealthy while stopped", func() bool { return c.health() == "unhealthy" })
 	docker(t, "kill", "-s", "CONT", c.id)
-	c.healthy()
+	c.waitForHealth()
 
 	began := time.Now()
 	stuck := make(chan error, 1)
 	go func() { // ends with the process
-		_, _, err := ask(c.addr, testKey, "POST", "/api/faults/stall", "")
+		_, _, err := request(c.addr, testKey, "POST", "/api/faults/stall", "")
 		stuck <- err
 	}()
 	eventually(t, "the stuck request", func() bool { s := c.status(); return s.Workers[0].InFlight == 1 })
 	for range 3 { // one more than WORKER_MAX_RESTARTS
-		if status, body, err := ask(c.addr, testKey, "POST", "/api/faults/worker", ""); err != nil || status != 200 {
+		if status, body, err := request(c.addr, testKey, "POST", "/api/faults/worker", ""); err != nil || status != 200 {
 			t.Errorf("fault: %d %s %v", status, body, err)
 		}
 	}
@@ -312,8 +312,8 @@ func TestFailureIsSeenAndReplaced(t *testing.T) {
 	if deaths != "70" {
 		t.Errorf("exit code %q, want 70", deaths)
 	}
-	c.healthy()
-	if log, _ := try(t, engine(), "logs", c.id); !strings.Contains(log, "supervisor gave up") {
+	c.waitForHealth()
+	if log, _ := runAnyExit(t, engine(), "logs", c.id); !strings.Contains(log, "supervisor gave up") {
 		t.Errorf("the log does not say why:\n%s", log)
 	}
 }

@@ -60,7 +60,7 @@ func (p pod) restarts() (n int) {
 }
 
 // backends returns the server's pods that are not being deleted.
-func backends(t *testing.T) (pods []pod) {
+func backendPods(t *testing.T) (pods []pod) {
 	t.Helper()
 	var list struct{ Items []pod }
 	if err := json.Unmarshal([]byte(kubectl(t, "get", "pods", "-l", label, "-o", "json")), &list); err != nil {
@@ -77,23 +77,23 @@ func backends(t *testing.T) (pods []pod) {
 // allReady reports whether n pods are there and all of them are ready.
 func allReady(t *testing.T, n int) bool {
 	t.Helper()
-	pods := backends(t)
+	pods := backendPods(t)
 	return len(pods) == n && !slices.ContainsFunc(pods, func(p pod) bool { return !p.ready() })
 }
 
 func restarts(t *testing.T) (n int) {
 	t.Helper()
-	for _, p := range backends(t) {
+	for _, p := range backendPods(t) {
 		n += p.restarts()
 	}
 	return n
 }
 
 // rolledOut waits for the end of a rollout, old pods included.
-func rolledOut(t *testing.T, n int) {
+func waitForRollout(t *testing.T, n int) {
 	t.Helper()
 	eventually(t, "rollout", func() bool {
-		_, code := try(t, "kubectl", "-n", namespace, "rollout", "status", "deployment/smart-factory-backend", "--timeout=60s")
+		_, code := runAnyExit(t, "kubectl", "-n", namespace, "rollout", "status", "deployment/smart-factory-backend", "--timeout=60s")
 		return code == 0
 	})
 	eventually(t, "the old pods' end", func() bool {
@@ -106,8 +106,8 @@ func rolledOut(t *testing.T, n int) {
 func TestKubernetes(t *testing.T) {
 	t.Cleanup(func() {
 		if t.Failed() {
-			out, _ := try(t, "kubectl", "-n", namespace, "get", "pods,events", "--sort-by=.metadata.creationTimestamp")
-			logs, _ := try(t, "kubectl", "-n", namespace, "logs", "-l", label, "--tail", "15", "--prefix")
+			out, _ := runAnyExit(t, "kubectl", "-n", namespace, "get", "pods,events", "--sort-by=.metadata.creationTimestamp")
+			logs, _ := runAnyExit(t, "kubectl", "-n", namespace, "logs", "-l", label, "--tail", "15", "--prefix")
 			t.Logf("%s\n%s", out, logs)
 		}
 		output(t, "kubectl", "delete", "namespace", namespace, "--ignore-not-found", "--timeout=150s")
@@ -118,7 +118,7 @@ func TestKubernetes(t *testing.T) {
 	if out, errs, code := execute(t, secret, "kubectl", "apply", "-f", "-"); code != 0 {
 		t.Fatalf("secret: %s%s", out, errs)
 	}
-	rolledOut(t, 3)
+	waitForRollout(t, 3)
 	t.Logf("three pods ready after %v", time.Since(began).Round(time.Second))
 	k := &cluster{key: secretOf(field(secret, "API_KEYS")), addr: kubectl(t, "get", "service", "smart-factory-backend", "-o", "jsonpath={.spec.clusterIP}") + ":80"}
 
@@ -126,14 +126,14 @@ func TestKubernetes(t *testing.T) {
 		name string
 		do   func(t *testing.T)
 	}{
-		{"the service serves", k.serves},
+		{"the service serves", k.serviceResponds},
 		{"who is not named gets nowhere", k.policies},
 		{"a rollout under load loses nothing", k.rollout},
 		{"the autoscaler sees the CPU", k.autoscaler},
-		{"a pod without its database is not ready, and not restarted", k.databaseGone},
+		{"a pod without its database is not ready, and not restarted", k.databaseOutage},
 		{"a pod that gets another CPU limit changes its workers", k.resize},
 		{"evictions respect the budget", k.evict},
-		{"a frozen pod is restarted by its liveness", k.frozen},
+		{"a frozen pod is restarted by its liveness", k.frozenPod},
 		{"a pod whose workers all fail is restarted", k.workersFail},
 		{"the other overlays are taken", k.overlays},
 	} {
@@ -152,54 +152,54 @@ func field(text, name string) string {
 
 type cluster struct{ key, addr string }
 
-func (k *cluster) serves(t *testing.T) {
-	eventually(t, "the service", func() bool { return answers(k.addr, "/api/health") })
-	if status, body, err := ask(k.addr, "", "GET", "/api/v1/latest", ""); err != nil || status != http.StatusUnauthorized {
+func (k *cluster) serviceResponds(t *testing.T) {
+	eventually(t, "the service", func() bool { return respondsOK(k.addr, "/api/health") })
+	if status, body, err := request(k.addr, "", "GET", "/api/v1/latest", ""); err != nil || status != http.StatusUnauthorized {
 		t.Errorf("without a key: %d %s %v, want 401", status, body, err)
 	}
-	w := gather(k.addr, k.key, "first", 4)
-	w.more(t, 50)
-	if lost := w.leave(t); len(lost) > 0 {
+	w := startLoad(k.addr, k.key, "first", 4)
+	w.waitForMore(t, 50)
+	if lost := w.stopAndReport(t); len(lost) > 0 {
 		t.Errorf("lost: %v", lost[0])
 	}
-	w.check(t, k.addr)
+	w.checkStored(t, k.addr)
 }
 
 func (k *cluster) rollout(t *testing.T) {
 	const sockets = 60
-	w := gather(k.addr, k.key, "rollout", 16)
-	s := watch(k.addr, k.key, sockets)
-	eventually(t, "screens", func() bool { n, events := s.seen(); return n == sockets && events > 0 })
-	w.more(t, 200)
+	w := startLoad(k.addr, k.key, "rollout", 16)
+	s := startSubscribers(k.addr, k.key, sockets)
+	eventually(t, "screens", func() bool { n, events := s.counts(); return n == sockets && events > 0 })
+	w.waitForMore(t, 200)
 	kubectl(t, "rollout", "restart", "deployment/smart-factory-backend")
-	rolledOut(t, 3)
-	eventually(t, "screens back", func() bool { n, _ := s.seen(); return n == sockets })
-	w.more(t, 100)
-	if lost := w.leave(t); len(lost) > 0 {
+	waitForRollout(t, 3)
+	eventually(t, "screens back", func() bool { n, _ := s.counts(); return n == sockets })
+	w.waitForMore(t, 100)
+	if lost := w.stopAndReport(t); len(lost) > 0 {
 		t.Errorf("%d requests lost, the first: %v", len(lost), lost[0])
 	}
-	codes := s.leave(t)
+	codes := s.stopAndReport(t)
 	if codes[1001] < sockets || len(codes) != 1 {
 		t.Errorf("close codes %v, want 1001 alone, %d at least", codes, sockets)
 	}
-	w.check(t, k.addr)
+	w.checkStored(t, k.addr)
 }
 
-func (k *cluster) databaseGone(t *testing.T) {
+func (k *cluster) databaseOutage(t *testing.T) {
 	before := restarts(t)
 	kubectl(t, "scale", "statefulset/postgres", "--replicas=0")
 	eventually(t, "no pod ready", func() bool {
-		return !slices.ContainsFunc(backends(t), func(p pod) bool { return p.ready() })
+		return !slices.ContainsFunc(backendPods(t), func(p pod) bool { return p.ready() })
 	})
 	// Longer than it would take liveness to fail.
 	if within(45*time.Second, func() bool { return restarts(t) != before }) {
 		t.Error("a pod was restarted because its database is gone")
 	}
-	for _, p := range backends(t) {
-		if status, body, err := ask(p.Status.PodIP+":3000", "", "GET", "/api/health", ""); err != nil || status != http.StatusOK {
+	for _, p := range backendPods(t) {
+		if status, body, err := request(p.Status.PodIP+":3000", "", "GET", "/api/health", ""); err != nil || status != http.StatusOK {
 			t.Errorf("health of %s = %d %s %v, want 200", p.Metadata.Name, status, body, err)
 		}
-		if _, body, err := ask(p.Status.PodIP+":9464", "", "GET", "/metrics", ""); err != nil || !strings.Contains(body, "\nsmartfactory_store_ready 0\n") {
+		if _, body, err := request(p.Status.PodIP+":9464", "", "GET", "/metrics", ""); err != nil || !strings.Contains(body, "\nsmartfactory_store_ready 0\n") {
 			t.Errorf("metrics of %s (%v) lack smartfactory_store_ready 0", p.Metadata.Name, err)
 		}
 	}
@@ -232,7 +232,7 @@ func workers(t *testing.T, name string) int {
 }
 
 func (k *cluster) resize(t *testing.T) {
-	name := backends(t)[0].Metadata.Name
+	name := backendPods(t)[0].Metadata.Name
 	before := restarts(t)
 	patch := func(cpu string) {
 		kubectl(t, "patch", "pod", name, "--subresource", "resize", "--patch",
@@ -261,23 +261,23 @@ func (k *cluster) evict(t *testing.T) {
 		out, errs, code := execute(t, body, "kubectl", "create", "--raw", "/api/v1/namespaces/"+namespace+"/pods/"+name+"/eviction", "-f", "-")
 		return out + errs, code
 	}
-	pods := backends(t)
+	pods := backendPods(t)
 	if out, code := evict(pods[0].Metadata.Name); code != 0 {
 		t.Fatalf("the first eviction is refused: %s", out)
 	}
 	if out, code := evict(pods[1].Metadata.Name); code == 0 || !strings.Contains(out, "disruption budget") {
 		t.Errorf("the second eviction at once: exit %d, %s, want to be refused by the budget", code, out)
 	}
-	rolledOut(t, 3)
+	waitForRollout(t, 3)
 	if out, code := evict(pods[1].Metadata.Name); code != 0 {
 		t.Errorf("the second eviction later is refused: %s", out)
 	}
-	rolledOut(t, 3)
+	waitForRollout(t, 3)
 }
 
 // server returns the process of a pod. Nothing in the pod may stop it, as it
 // is the first one there; so it is looked for on this machine, as its root.
-func server(t *testing.T, name string) *os.Process {
+func podProcess(t *testing.T, name string) *os.Process {
 	t.Helper()
 	processes, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -303,25 +303,25 @@ func server(t *testing.T, name string) *os.Process {
 	return nil
 }
 
-func (k *cluster) frozen(t *testing.T) {
+func (k *cluster) frozenPod(t *testing.T) {
 	before := map[string]int{}
-	for _, p := range backends(t) {
+	for _, p := range backendPods(t) {
 		before[p.Metadata.Name] = p.restarts()
 	}
-	victim, total := backends(t)[0].Metadata.Name, restarts(t)
-	w := gather(k.addr, k.key, "thaw", 8)
-	w.more(t, 50)
+	victim, total := backendPods(t)[0].Metadata.Name, restarts(t)
+	w := startLoad(k.addr, k.key, "thaw", 8)
+	w.waitForMore(t, 50)
 	began := time.Now()
-	if err := server(t, victim).Signal(syscall.SIGSTOP); err != nil {
+	if err := podProcess(t, victim).Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the frozen pod out of the service", func() bool { return !allReady(t, 3) })
 	t.Logf("out of the service after %v", time.Since(began).Round(time.Second))
-	w.more(t, 200) // the others go on
+	w.waitForMore(t, 200) // the others go on
 	eventually(t, "a restart", func() bool { return restarts(t) > total })
 	t.Logf("restarted after %v", time.Since(began).Round(time.Second))
 	eventually(t, "all ready again", func() bool { return allReady(t, 3) })
-	for _, p := range backends(t) {
+	for _, p := range backendPods(t) {
 		if got, want := p.restarts() > before[p.Metadata.Name], p.Metadata.Name == victim; got != want {
 			t.Errorf("%s is restarted: %v, want %v", p.Metadata.Name, got, want)
 		}
@@ -330,22 +330,22 @@ func (k *cluster) frozen(t *testing.T) {
 	if !strings.Contains(events, "failed liveness probe") {
 		t.Errorf("the events of %s don't name its liveness: %s", victim, events)
 	}
-	w.leave(t) // what the frozen one had is lost
-	w.check(t, k.addr)
+	w.stopAndReport(t) // what the frozen one had is lost
+	w.checkStored(t, k.addr)
 }
 
 func (k *cluster) workersFail(t *testing.T) {
 	kubectl(t, "patch", "configmap", "smart-factory-backend", "--patch", `{"data":{"NODE_ENV":"development","FAULT_INJECTION":"true","WORKER_MAX_RESTARTS":"2"}}`)
 	kubectl(t, "rollout", "restart", "deployment/smart-factory-backend")
-	rolledOut(t, 3)
-	victim := backends(t)[0]
-	w := gather(k.addr, k.key, "others", 4)
+	waitForRollout(t, 3)
+	victim := backendPods(t)[0]
+	w := startLoad(k.addr, k.key, "others", 4)
 	eventually(t, "a restart", func() bool {
-		_, _, _ = ask(victim.Status.PodIP+":3000", k.key, "POST", "/api/faults/worker", "") // the last one has no answer
+		_, _, _ = request(victim.Status.PodIP+":3000", k.key, "POST", "/api/faults/worker", "") // the last one has no answer
 		return restarts(t) > 0
 	})
 	eventually(t, "all ready again", func() bool { return allReady(t, 3) })
-	for _, p := range backends(t) {
+	for _, p := range backendPods(t) {
 		if want := p.Metadata.Name == victim.Metadata.Name; (p.restarts() > 0) != want {
 			t.Errorf("%s was restarted %d times", p.Metadata.Name, p.restarts())
 		}
@@ -354,27 +354,27 @@ func (k *cluster) workersFail(t *testing.T) {
 	if last != "70" {
 		t.Errorf("exit code %s, want 70", last)
 	}
-	w.leave(t) // a connection to the victim may have been cut
-	w.check(t, k.addr)
+	w.stopAndReport(t) // a connection to the victim may have been cut
+	w.checkStored(t, k.addr)
 }
 
 func (k *cluster) overlays(t *testing.T) {
 	output(t, "kubectl", "apply", "--dry-run=server", "-k", "../../../k8s/overlays/production")
 	output(t, "kubectl", "delete", "namespace", namespace, "--timeout=150s")
 	output(t, "kubectl", "apply", "-k", "../../../k8s/overlays/dev")
-	rolledOut(t, 1)
+	waitForRollout(t, 1)
 	addr := kubectl(t, "get", "service", "smart-factory-backend", "-o", "jsonpath={.spec.clusterIP}") + ":80"
-	w := gather(addr, "", "dev", 4)
-	w.more(t, 50)
-	_ = w.leave(t)
+	w := startLoad(addr, "", "dev", 4)
+	w.waitForMore(t, 50)
+	_ = w.stopAndReport(t)
 	kubectl(t, "rollout", "restart", "deployment/smart-factory-backend")
-	rolledOut(t, 1)
-	eventually(t, "the service", func() bool { return answers(addr, "/api/health/ready") })
-	w.check(t, addr)
+	waitForRollout(t, 1)
+	eventually(t, "the service", func() bool { return respondsOK(addr, "/api/health/ready") })
+	w.checkStored(t, addr)
 }
 
 // TestKubectlIsThere says in a word what is missing.
-func TestKubectlIsThere(t *testing.T) {
+func TestKubectlReachesACluster(t *testing.T) {
 	if out, err := exec.Command("kubectl", "version").CombinedOutput(); err != nil {
 		t.Fatalf("kubectl version: %v\n%s", err, out)
 	}

@@ -7,7 +7,7 @@
 //	go test -tags integration ./app/test/interop
 //
 // The scripts stand in js, what they use in package.json; make setup installs
-// it. js/server.js is the example server's contract in JavaScript: it is the
+// it. js/node-server.js is the example server's contract in JavaScript: it is the
 // Node half of a mixed cluster, and every script of the clients can be tried
 // against it.
 package interop_test
@@ -26,9 +26,9 @@ import (
 
 const (
 	// patience is how long anything may take on a machine that is very busy.
-	patience = 60 * time.Second
+	waitTimeout = 60 * time.Second
 	// churnFor is how long 200 clients come and go.
-	churnFor = 60 * time.Second
+	churnDuration = 60 * time.Second
 )
 
 // The programs that the tests run.
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 // lookAtSources opens the directories of all that the tests run. The go command
 // takes note of what tests open (not TestMain) and does not take an older result
 // for that of a changed program.
-var lookAtSources = sync.OnceValue(func() error {
+var recordSourceDependencies = sync.OnceValue(func() error {
 	for _, root := range []string{"../..", "../../../cmd", "js"} {
 		err := filepath.WalkDir(root, func(_ string, d fs.DirEntry, err error) error {
 			if err == nil && d.IsDir() && d.Name() == "node_modules" {

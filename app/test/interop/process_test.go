@@ -48,12 +48,12 @@ func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(waitTimeout)
 	for !done() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("%s: not within %v", what, patience)
+			t.Fatalf("%s: not within %v", what, waitTimeout)
 		}
 	}
 }
@@ -101,15 +101,15 @@ func (p *process) stop(s syscall.Signal) {
 	_ = p.cmd.Process.Signal(s)
 	select {
 	case <-p.ended:
-	case <-time.After(patience):
-		p.t.Errorf("%s did not end within %v of %v", p.name, patience, s)
+	case <-time.After(waitTimeout):
+		p.t.Errorf("%s did not end within %v of %v", p.name, waitTimeout, s)
 		_ = p.cmd.Process.Kill()
 		<-p.ended
 	}
 }
 
 // alive fails the test if the process has ended.
-func (p *process) alive() {
+func (p *process) expectRunning() {
 	p.t.Helper()
 	select {
 	case <-p.ended:
@@ -121,7 +121,7 @@ func (p *process) alive() {
 // launch starts a process that ends with the test.
 func launch(t *testing.T, p *process) *process {
 	t.Helper()
-	if err := lookAtSources(); err != nil {
+	if err := recordSourceDependencies(); err != nil {
 		t.Fatal(err)
 	}
 	p.t, p.log = t, &lockedBuffer{}
@@ -146,7 +146,7 @@ func environment(more ...string) []string {
 }
 
 // answers reports whether something speaks HTTP there.
-func answers(url string) bool {
+func respondsOK(url string) bool {
 	resp, err := http.Get(url)
 	if err != nil {
 		return false
@@ -157,10 +157,10 @@ func answers(url string) bool {
 
 // patient are flags of the example server for tests that are not about its
 // timeouts: a busy machine must not end their connections.
-var patient = []string{"-ping-timeout", "30s", "-connect-timeout", "30s", "-requests-timeout", "20s"}
+var longTimeouts = []string{"-ping-timeout", "30s", "-connect-timeout", "30s", "-requests-timeout", "20s"}
 
 // example starts the example server.
-func example(t *testing.T, args ...string) *process {
+func startExample(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := &process{name: "example", port: freePort(t)}
 	p.make = func() *exec.Cmd {
@@ -168,16 +168,16 @@ func example(t *testing.T, args ...string) *process {
 		cmd.Env = environment("PORT="+p.port, "CLUSTER_WORKERS=2", "GOMAXPROCS=2")
 		return cmd
 	}
-	p.ready = func() bool { return answers(p.url() + "/") }
+	p.ready = func() bool { return respondsOK(p.url() + "/") }
 	return launch(t, p)
 }
 
 // nodeServer starts the Node server of the same contract.
-func nodeServer(t *testing.T, env ...string) *process {
+func startNodeServer(t *testing.T, env ...string) *process {
 	t.Helper()
 	p := &process{name: "Node server", port: freePort(t)}
 	p.make = func() *exec.Cmd {
-		cmd := exec.Command("node", "js/server.js")
+		cmd := exec.Command("node", "js/node-server.js")
 		cmd.Env = environment(append(env, "PORT="+p.port, "PING_TIMEOUT=30000", "CONNECT_TIMEOUT=30000", "REQUESTS_TIMEOUT=20000")...)
 		return cmd
 	}
@@ -186,7 +186,7 @@ func nodeServer(t *testing.T, env ...string) *process {
 }
 
 // redisServer starts Redis.
-func redisServer(t *testing.T) *process {
+func startRedis(t *testing.T) *process {
 	t.Helper()
 	dir := t.TempDir()
 	p := &process{name: "redis-server", port: freePort(t)}

@@ -73,29 +73,29 @@ func telegrafBinary(t *testing.T) string {
 
 // moulds writes lines of the machines mould-0 to mould-4 to a file, as a
 // program does that has a log of its own.
-type moulds struct {
+type lineFile struct {
 	t    *testing.T
 	path string
 	n    int // lines so far
 }
 
 const (
-	mouldCount = 5
-	mouldStart = 1_700_000_000 // the time of the first line, in seconds
+	machineCount  = 5
+	firstLineTime = 1_700_000_000 // the time of the first line, in seconds
 )
 
-func (m *moulds) write(n int) {
+func (m *lineFile) write(n int) {
 	m.t.Helper()
 	var text strings.Builder
 	for range n {
 		fmt.Fprintf(&text, "mould,machine=mould-%d,cavity=2 pressure=%d.5,open=%v,note=\"shot %d\" %d000000000\n",
-			m.n%mouldCount, m.n, m.n%2 == 1, m.n, mouldStart+m.n)
+			m.n%machineCount, m.n, m.n%2 == 1, m.n, firstLineTime+m.n)
 		m.n++
 	}
 	m.append(text.String())
 }
 
-func (m *moulds) append(text string) {
+func (m *lineFile) append(text string) {
 	m.t.Helper()
 	file, err := os.OpenFile(m.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
@@ -110,7 +110,7 @@ func (m *moulds) append(text string) {
 }
 
 // stored returns the points of a metric, or what went wrong.
-func (p *process) stored(machine, metric string) (points [][2]float64, err error) {
+func (p *process) history(machine, metric string) (points [][2]float64, err error) {
 	request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s/api/v1/machines/%s/history?metric=%s", p.url(), machine, metric), http.NoBody)
 	if err != nil {
 		return nil, err
@@ -134,24 +134,24 @@ func (p *process) stored(machine, metric string) (points [][2]float64, err error
 }
 
 // complete waits until all lines of m are in the store, and checks each.
-func (p *process) complete(m *moulds) {
+func (p *process) expectLines(m *lineFile) {
 	p.t.Helper()
-	for machine := range mouldCount {
+	for machine := range machineCount {
 		name := fmt.Sprint("mould-", machine)
-		want := (m.n - machine + mouldCount - 1) / mouldCount
+		want := (m.n - machine + machineCount - 1) / machineCount
 		var points [][2]float64
 		eventually(p.t, fmt.Sprintf("%d points of %s", want, name), func() bool {
-			points, _ = p.stored(name, "pressure")
+			points, _ = p.history(name, "pressure")
 			return len(points) >= want
 		})
 		for i, point := range points {
-			line := i*mouldCount + machine
-			if line >= m.n || point != [2]float64{float64(mouldStart+line) * 1000, float64(line) + 0.5} {
+			line := i*machineCount + machine
+			if line >= m.n || point != [2]float64{float64(firstLineTime+line) * 1000, float64(line) + 0.5} {
 				p.t.Fatalf("%s, point %d is %v, of line %d", name, i, point, line)
 			}
 		}
-		open, err := p.stored(name, "open")
-		if err != nil || len(open) != want || open[1][1] != float64((machine+mouldCount)%2) {
+		open, err := p.history(name, "open")
+		if err != nil || len(open) != want || open[1][1] != float64((machine+machineCount)%2) {
 			p.t.Fatalf("%s: %d values of open (%v), want %d", name, len(open), err, want)
 		}
 	}
@@ -161,15 +161,15 @@ func (p *process) complete(m *moulds) {
 // loses nothing: not of batches that are too large, nor while the server is
 // killed, nor while its store is away. Of a batch with a line that can't be
 // taken it loses that line.
-func TestIntegrationTelegraf(t *testing.T) {
+func TestIntegrationTelegrafLosesNothing(t *testing.T) {
 	t.Parallel()
 	dir, data := t.TempDir(), t.TempDir()
-	server := backend(t, "API_KEYS="+keys, "DATA_DIR="+data)
-	machine := startPress(t)
-	lines := &moulds{t: t, path: filepath.Join(dir, "lines")}
+	server := startBackend(t, "API_KEYS="+apiKeys, "DATA_DIR="+data)
+	machine := startModbusDevice(t)
+	lines := &lineFile{t: t, path: filepath.Join(dir, "lines")}
 	lines.write(20_000)
 	config := filepath.Join(dir, "telegraf.conf")
-	text := fmt.Sprintf(telegrafConfig, server.url(), gateKey, machine.address, lines.path)
+	text := fmt.Sprintf(telegrafConfig, server.url(), ingestKey, machine.address, lines.path)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -182,14 +182,14 @@ func TestIntegrationTelegraf(t *testing.T) {
 		t.Helper()
 		eventually(t, "Telegraf says "+what, func() bool { return strings.Contains(agent.log.String(), what) })
 	}
-	server.complete(lines)
+	server.expectLines(lines)
 	says("request was too large (413)")
 
 	server.stop(syscall.SIGKILL)
 	lines.write(5_000)
 	says("connection refused")
 	server.start()
-	server.complete(lines)
+	server.expectLines(lines)
 
 	// The store writes its file anew, from what it still has open.
 	if err := os.Remove(filepath.Join(data, "smart-factory.db")); err != nil {
@@ -197,20 +197,20 @@ func TestIntegrationTelegraf(t *testing.T) {
 	}
 	lines.write(5_000)
 	says("503 Service Unavailable")
-	server.complete(lines)
+	server.expectLines(lines)
 
 	lines.append(fmt.Sprintf("mould,machine=mould-0 pressure=1 %d\n", time.Now().Add(time.Hour).UnixNano()))
 	lines.write(100)
 	says("(will be dropped: 400 Bad Request)")
-	server.complete(lines)
+	server.expectLines(lines)
 
 	agent.stop(syscall.SIGTERM) // it sends what it has
 	reads := int(machine.reads.Load())
-	strokes, err := server.stored("edge-1", "strokes")
+	strokes, err := server.history("edge-1", "strokes")
 	if err != nil || len(strokes) < reads-1 || len(strokes) > reads {
 		t.Fatalf("%d strokes are stored (%v), the press was read %d times", len(strokes), err, reads)
 	}
-	temperatures, err := server.stored("edge-1", "temperature")
+	temperatures, err := server.history("edge-1", "temperature")
 	if err != nil || len(temperatures) != len(strokes) {
 		t.Fatalf("%d temperatures are stored (%v), but %d strokes", len(temperatures), err, len(strokes))
 	}

@@ -25,7 +25,7 @@ import (
 )
 
 // patience is how long anything may take on a machine that is very busy.
-const patience = 60 * time.Second
+const waitTimeout = 60 * time.Second
 
 var binary string
 
@@ -145,14 +145,14 @@ func (p *process) eventually(what string, done func() bool) {
 	p.t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(waitTimeout)
 	for !done() {
 		select {
 		case <-tick.C:
 		case <-p.ended:
 			p.t.Fatalf("%s: the process ended instead: %s\n%s", what, p.cmd.ProcessState, p.log)
 		case <-deadline:
-			p.t.Fatalf("%s: not within %v", what, patience)
+			p.t.Fatalf("%s: not within %v", what, waitTimeout)
 		}
 	}
 }
@@ -163,8 +163,8 @@ func (p *process) wait() int {
 	select {
 	case <-p.ended:
 		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(patience):
-		p.t.Fatalf("the process did not end within %v", patience)
+	case <-time.After(waitTimeout):
+		p.t.Fatalf("the process did not end within %v", waitTimeout)
 		return -1
 	}
 }
@@ -177,7 +177,7 @@ func (p *process) signal(s syscall.Signal) {
 }
 
 // run runs a sub-command against the process and returns what it prints.
-func (p *process) run(args ...string) (string, int) {
+func (p *process) runCommand(args ...string) (string, int) {
 	p.t.Helper()
 	cmd := exec.Command(binary, args...)
 	cmd.Env = p.env
@@ -197,7 +197,7 @@ func (p *process) status() control.Status {
 		p.t.Fatal(err)
 	}
 	defer c.Close()
-	c.StatusTimeout = patience
+	c.StatusTimeout = waitTimeout
 	st, err := c.Status(context.Background())
 	if err != nil {
 		p.t.Fatal(err)
@@ -221,9 +221,9 @@ func (p *process) get(path string) (int, string) {
 }
 
 // fault breaks something and returns the status of the answer.
-func (p *process) fault(name string) int {
+func (p *process) injectFault(name string) int {
 	p.t.Helper()
-	c := &client{addr: p.addr, fresh: true}
+	c := &client{addr: p.addr, connPerRequest: true}
 	defer c.close()
 	status, _, err := c.do("POST", "/api/faults/"+name, "")
 	if err != nil {

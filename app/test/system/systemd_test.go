@@ -11,7 +11,7 @@ import (
 )
 
 // machine is a container in which systemd is the first process.
-type machine struct {
+type systemdContainer struct {
 	t    *testing.T
 	name string
 }
@@ -31,7 +31,7 @@ func docker(t *testing.T, args ...string) string {
 }
 
 // boot starts a machine from the image that .ci/systemd-test builds.
-func boot(t *testing.T) machine {
+func startSystemd(t *testing.T) systemdContainer {
 	t.Helper()
 	args := []string{
 		"run", "-d", "--cgroupns", "host", "-v", "/sys/fs/cgroup:/sys/fs/cgroup", "--tmpfs", "/run", "--tmpfs", "/tmp", "-e", "container=docker",
@@ -40,7 +40,7 @@ func boot(t *testing.T) machine {
 	for _, of := range []string{"seccomp", "apparmor", "systempaths"} {
 		args = append(args, "--security-opt", of+"=unconfined")
 	}
-	m := machine{t, docker(t, append(args, "smart-factory-systemd", "/lib/systemd/systemd")...)}
+	m := systemdContainer{t, docker(t, append(args, "smart-factory-systemd", "/lib/systemd/systemd")...)}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(docker(t, "exec", m.name, "journalctl", "--no-pager", "-n", "60"))
@@ -51,13 +51,13 @@ func boot(t *testing.T) machine {
 }
 
 // run runs a line of shell as the machine's root.
-func (m machine) run(line string) string {
+func (m systemdContainer) run(line string) string {
 	m.t.Helper()
 	return docker(m.t, "exec", m.name, "sh", "-c", line)
 }
 
 // property returns what systemd says of the service.
-func (m machine) property(name string) string {
+func (m systemdContainer) property(name string) string {
 	m.t.Helper()
 	return m.run("systemctl show smart-factory-backend --value -p " + name)
 }
@@ -65,8 +65,8 @@ func (m machine) property(name string) string {
 // The printed units, as they are, under a systemd that is alive: its sandbox
 // lets the server work, restarts cost nothing, and whatever ends the server has
 // it started again.
-func TestUnderSystemd(t *testing.T) {
-	m := boot(t)
+func TestUnitsUnderSystemd(t *testing.T) {
+	m := startSystemd(t)
 	p := &process{t: t, addr: docker(t, "inspect", "-f", "{{.NetworkSettings.IPAddress}}", m.name) + ":3000"}
 	p.eventually("systemd", func() bool {
 		return m.run("systemctl is-system-running || true") == "running"
@@ -79,8 +79,8 @@ func TestUnderSystemd(t *testing.T) {
 		systemctl daemon-reload
 		systemctl enable --now smart-factory-backend.socket smart-factory-backend.service`)
 
-	sent := &acknowledged{max: map[string]int{}}
-	ingest := gather(p.addr, 16, nil, sent.send)
+	sent := &acknowledgedReadings{last: map[string]int{}}
+	ingest := startLoad(p.addr, 16, nil, sent.postNext)
 	more := func(what string) {
 		before := ingest.served.Load()
 		p.eventually(what, func() bool { return ingest.served.Load() > before+200 })
@@ -92,7 +92,7 @@ func TestUnderSystemd(t *testing.T) {
 	}
 	m.run("systemctl reload smart-factory-backend")
 	more("readings after a reload")
-	ingest.leave(t)
+	ingest.stopAndCheck(t)
 	t.Logf("%d readings over five restarts and a reload", ingest.served.Load())
 
 	for _, failure := range []struct{ name, signal string }{
@@ -108,7 +108,7 @@ func TestUnderSystemd(t *testing.T) {
 			t.Errorf("after %s: ready = %d %s, want 200", failure.name, status, body)
 		}
 	}
-	sent.check(p)
+	sent.checkStored(p)
 	m.run("systemctl stop smart-factory-backend.socket smart-factory-backend.service")
 	if result, code := m.property("Result"), m.property("ExecMainStatus"); result != "success" || code != "0" {
 		t.Errorf("the service ended with %s and %s, want success and 0", result, code)

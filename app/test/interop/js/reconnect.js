@@ -4,7 +4,7 @@
 "use strict";
 const assert = require("node:assert/strict");
 const readline = require("node:readline");
-const { versions, transports, dial, next, ask, until, step, check, finish } = require("./lib");
+const { versions, transports, dial, next, ask, until, step, check, finish } = require("./harness");
 
 const url = process.argv[2];
 const lines = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();

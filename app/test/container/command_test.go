@@ -1,0 +1,78 @@
+//go:build container || kube
+
+// Package containertest_test runs the image for real: by a container engine,
+// by Compose, and in a Kubernetes cluster, under load, while parts of it are
+// taken away. Its tests have build tags of their own, container and kube:
+// .ci/container-test and .ci/kube-test prepare what they need.
+package container_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// patience is how long anything may take on a machine that is very busy.
+const waitTimeout = 2 * time.Minute
+
+// output runs a program and returns its standard output; a failure ends the test.
+func output(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, errs, code := execute(t, "", name, args...)
+	if code != 0 {
+		t.Fatalf("%s %s: exit %d\n%s%s", name, strings.Join(args, " "), code, out, errs)
+	}
+	return strings.TrimSpace(out)
+}
+
+// try runs a program and returns all that it prints and its exit code.
+func runAnyExit(t *testing.T, name string, args ...string) (string, int) {
+	t.Helper()
+	out, errs, code := execute(t, "", name, args...)
+	return strings.TrimSpace(out + errs), code
+}
+
+// execute runs a program with an input.
+func execute(t *testing.T, in, name string, args ...string) (out, errs string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env, cmd.Stdin = append(os.Environ(), extraEnv...), strings.NewReader(in)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
+}
+
+// settings is what the programs that are run get beside the environment.
+var extraEnv []string
+
+// eventually waits until done holds.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	if !within(waitTimeout, done) {
+		t.Fatalf("%s: not within %v", what, waitTimeout)
+	}
+}
+
+// within reports whether done came to hold in time.
+func within(limit time.Duration, done func() bool) bool {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(limit); !done(); <-tick.C {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,150 @@
+//go:build integration
+
+package interop_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// The keys of the tests that are about who may do what.
+const (
+	readerKey = "reader-of-the-tests"
+	ingestKey = "gate-of-the-tests"
+	apiKeys   = "viewer:read:" + readerKey + ",gate:ingest:" + ingestKey
+)
+
+// backend starts the product.
+func startBackend(t *testing.T, env ...string) *process {
+	t.Helper()
+	sockets, err := os.MkdirTemp("", "s") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(sockets) })
+	dir := t.TempDir()
+	p := &process{name: "backend", port: freePort(t)}
+	p.make = func() *exec.Cmd {
+		cmd := exec.Command(backendBinary)
+		cmd.Env = environment(append([]string{
+			"PORT=" + p.port, "DATA_DIR=" + dir, "ADMIN_ADDR=", "CONTROL_SOCKET=" + filepath.Join(sockets, "c"),
+			"FAULT_INJECTION=true", "CLUSTER_WORKERS=2", "GOMAXPROCS=2", "SHUTDOWN_SPREAD=100ms",
+		}, env...)...)
+		return cmd
+	}
+	p.ready = func() bool { return respondsOK(p.url() + "/api/health/ready") }
+	return launch(t, p)
+}
+
+func TestIntegrationFactoryRooms(t *testing.T) {
+	t.Parallel()
+	server := startBackend(t, "API_KEYS="+apiKeys)
+	runScript(t, 2*waitTimeout, "factory-rooms.js", server.url(), server.url(), readerKey, ingestKey)
+	server.expectRunning()
+}
+
+// What one replica takes the clients of the other see.
+func TestIntegrationFactoryRoomsAcrossReplicas(t *testing.T) {
+	t.Parallel()
+	redis := startRedis(t)
+	a := startBackend(t, "API_KEYS="+apiKeys, "REDIS_URL="+redisURL(redis))
+	b := startBackend(t, "API_KEYS="+apiKeys, "REDIS_URL="+redisURL(redis))
+	runScript(t, 2*waitTimeout, "factory-rooms.js", a.url(), b.url(), readerKey, ingestKey)
+	a.expectRunning()
+	b.expectRunning()
+}
+
+func TestIntegrationFactoryRoomsWithNode(t *testing.T) {
+	t.Parallel()
+	redis := startRedis(t)
+	server := startBackend(t, "API_KEYS="+apiKeys, "REDIS_URL="+redisURL(redis))
+	node := startNodeServer(t, "REDIS_URL="+redisURL(redis))
+	runScript(t, 2*waitTimeout, "factory-rooms-with-node.js", server.url(), node.url(), redisURL(redis), readerKey)
+	server.expectRunning()
+	node.expectRunning()
+}
+
+func TestIntegrationSessionsSurviveWorkerFaults(t *testing.T) {
+	t.Parallel()
+	server := startBackend(t, "WORKER_MAX_RESTARTS=1000")
+	runScriptWithSteps(t, 3*waitTimeout, func(string) string {
+		if err := server.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Error(err)
+		}
+		return "done"
+	}, "worker-faults.js", server.url())
+	server.expectRunning()
+}
+
+func TestIntegrationClientsResubscribeAfterRestarts(t *testing.T) {
+	t.Parallel()
+	server := startBackend(t)
+	ways := []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}
+	runScriptWithSteps(t, 3*waitTimeout, func(string) string {
+		server.stop(ways[0])
+		ways = ways[1:]
+		server.start()
+		return "done"
+	}, "resubscribe.js", server.url())
+}
+
+// What is published and means nothing is counted, and nothing else.
+func TestIntegrationMalformedRedisMessagesAreCounted(t *testing.T) {
+	t.Parallel()
+	redis := startRedis(t)
+	admin := "127.0.0.1:" + freePort(t)
+	server := startBackend(t, "REDIS_URL="+redisURL(redis), "ADMIN_ADDR="+admin)
+	client := redisClient(t, redis)
+	for _, channel := range []string{"socket.io#/#", "socket.io-request#/#", "socket.io-response#/#"} {
+		if err := client.Do(t.Context(), client.B().Publish().Channel(channel).Message("\xc1").Build()).Error(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "three malformed messages", func() bool {
+		_, body := get(t, "http://"+admin+"/metrics")
+		return strings.Contains(body, "smartfactory_redis_messages_malformed_total 3\n")
+	})
+	server.expectRunning()
+}
+
+// Without Redis a replica is degraded and not ready, and lives.
+func TestIntegrationRedisOutageDegradesHealth(t *testing.T) {
+	t.Parallel()
+	redis := startRedis(t)
+	server := startBackend(t, "REDIS_URL="+redisURL(redis))
+	health := func(status, ready int, word string) func() bool {
+		return func() bool {
+			code, body := get(t, server.url()+"/api/health")
+			readiness, _ := get(t, server.url()+"/api/health/ready")
+			return code == status && readiness == ready && strings.Contains(body, fmt.Sprintf(`"status":%q`, word))
+		}
+	}
+	for range 2 {
+		eventually(t, "health with Redis", health(http.StatusOK, http.StatusOK, "ok"))
+		redis.stop(syscall.SIGKILL)
+		eventually(t, "health without Redis", health(http.StatusOK, http.StatusServiceUnavailable, "degraded"))
+		redis.start()
+	}
+	eventually(t, "health with Redis again", health(http.StatusOK, http.StatusOK, "ok"))
+}
+
+func get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}

@@ -1,0 +1,156 @@
+//go:build integration
+
+package system_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"smart-factory-backend/app/testkit/porttest"
+)
+
+func TestSecondInstanceIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	first := start(t, dir)
+	port := first.addr[strings.LastIndex(first.addr, ":")+1:]
+	var n int
+	if _, err := fmt.Sscan(port, &n); err != nil {
+		t.Fatal(err)
+	}
+	second := launch(t, environment(t, t.TempDir(), n))
+	if code := second.wait(); code != 1 || !strings.Contains(second.log.String(), port) ||
+		!strings.Contains(second.log.String(), fmt.Sprint("pid ", first.cmd.Process.Pid)) {
+		t.Errorf("second instance on the port: exit %d, %s", code, second.log)
+	}
+	third := launch(t, environment(t, dir, porttest.ForTest(t)))
+	if code := third.wait(); code != 1 || !strings.Contains(third.log.String(), "in use") {
+		t.Errorf("second instance on the data: exit %d, %s", code, third.log)
+	}
+	if status, _ := first.get("/api/health"); status != http.StatusOK {
+		t.Errorf("the first one's health = %d", status)
+	}
+}
+
+func TestClusterWorkersSetsTheNumberOfWorkers(t *testing.T) {
+	for value, want := range map[string]int{"": 4, "0": 4, "1": 1, "3": 3, "64": 4} {
+		p := start(t, t.TempDir(), "CLUSTER_WORKERS="+value)
+		if got := p.status().WorkersWanted; got != want {
+			t.Errorf("CLUSTER_WORKERS=%q gives %d workers, want %d", value, got, want)
+		}
+		if capped := strings.Contains(p.log.String(), `"workers capped"`); capped != (value == "64") {
+			t.Errorf("CLUSTER_WORKERS=%q: capped is logged: %v", value, capped)
+		}
+	}
+	for _, value := range []string{"banana", "-1", "1.5"} {
+		p := launch(t, environment(t, t.TempDir(), porttest.ForTest(t), "CLUSTER_WORKERS="+value, "LOG_LEVEL=loud"))
+		code := p.wait()
+		log := p.log.String()
+		if code != 1 || !strings.Contains(log, "CLUSTER_WORKERS") || !strings.Contains(log, value) || !strings.Contains(log, "LOG_LEVEL") {
+			t.Errorf("CLUSTER_WORKERS=%s: exit %d, %s; want both problems named", value, code, log)
+		}
+	}
+}
+
+func TestCommandsReachTheRunningServer(t *testing.T) {
+	keys := filepath.Join(t.TempDir(), "keys")
+	write := func(text string) {
+		if err := os.WriteFile(keys, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("screen:read:first-secret-of-many")
+	p := start(t, t.TempDir(), "API_KEYS_FILE="+keys)
+	with := func(secret string) int {
+		req, _ := http.NewRequest(http.MethodGet, "http://"+p.addr+"/api/v1/latest", http.NoBody)
+		req.Header.Set("Authorization", "Bearer "+secret)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	if with("first-secret-of-many") != http.StatusOK || with("other-secret-of-many") != http.StatusUnauthorized {
+		t.Error("the key at start is not the one in the file")
+	}
+	write("screen:read:other-secret-of-many")
+	if out, code := p.runCommand("reload"); code != 0 || !strings.Contains(out, "API_KEYS") {
+		t.Errorf("reload = %d %s", code, out)
+	}
+	if with("first-secret-of-many") != http.StatusUnauthorized || with("other-secret-of-many") != http.StatusOK {
+		t.Error("reload did not change the keys")
+	}
+	before := p.status().Workers[0].Generation
+	p.signal(syscall.SIGHUP)
+	p.eventually("reload by SIGHUP", func() bool { return p.status().Workers[0].Generation > before })
+
+	out, code := p.runCommand("status", "--json")
+	var st map[string]any
+	if err := json.Unmarshal([]byte(out), &st); err != nil || code != 0 || st["pid"] != float64(p.cmd.Process.Pid) {
+		t.Errorf("status --json = %d %s (%v)", code, out, err)
+	}
+	if out, code := p.runCommand("status"); code != 0 || !strings.Contains(out, "running") {
+		t.Errorf("status = %d %s", code, out)
+	}
+	if out, code := p.runCommand("config"); code != 0 || strings.Contains(out, "secret-of-many") || !strings.Contains(out, "***") {
+		t.Errorf("config = %d %s", code, out)
+	}
+	p.eventually("healthcheck", func() bool { // it gives up after two seconds
+		_, code := p.runCommand("healthcheck")
+		return code == 0
+	})
+	p.signal(syscall.SIGTERM)
+	p.wait()
+	if _, code := p.runCommand("healthcheck"); code != 1 {
+		t.Errorf("healthcheck of nobody = %d, want 1", code)
+	}
+}
+
+func TestMetricsCountRequestsAndPanics(t *testing.T) {
+	admin := fmt.Sprint("127.0.0.1:", porttest.ForTest(t))
+	p := start(t, t.TempDir(), "ADMIN_ADDR="+admin)
+	for range 3 {
+		p.injectFault("panic")
+	}
+	c := &client{addr: p.addr}
+	defer c.close()
+	if status, body, err := c.do("POST", "/api/v1/telemetry", `{"machine":"m","values":{"a":1,"b":null}}`); err != nil || status != http.StatusOK {
+		t.Fatalf("telemetry = %d %s %v", status, body, err)
+	}
+	side := &client{addr: admin}
+	defer side.close()
+	_, text, err := side.do("GET", "/metrics", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`smartfactory_panics_total{place="handler"} 3`,
+		`smartfactory_ingest_points_total{result="accepted"} 1`,
+		`smartfactory_ingest_points_total{result="rejected"} 1`,
+		`smartfactory_workers{state="running"} 4`,
+		`smartfactory_http_requests_total{code="2xx",method="POST",route="/api/v1/telemetry"} 1`,
+		`smartfactory_store_points_total{engine="sqlite"} 1`,
+		"smartfactory_gomaxprocs 4",
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("the metrics have no %s", want)
+		}
+	}
+}
+
+func TestFaultInjectionIsOffByDefault(t *testing.T) {
+	p := start(t, t.TempDir(), "FAULT_INJECTION=false")
+	if status := p.injectFault("panic"); status != http.StatusNotFound {
+		t.Errorf("fault = %d, want 404", status)
+	}
+	q := launch(t, environment(t, t.TempDir(), porttest.ForTest(t), "NODE_ENV=production", "API_KEYS=a:admin:0123456789abcdef"))
+	if code := q.wait(); code != 1 || !strings.Contains(q.log.String(), "FAULT_INJECTION") {
+		t.Errorf("faults in production: exit %d, %s", code, q.log)
+	}
+}

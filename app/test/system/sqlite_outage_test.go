@@ -1,0 +1,262 @@
+//go:build integration
+
+package system_test
+
+import (
+	"bytes"
+	"database/sql"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+	_ "modernc.org/sqlite" // to look into the file, and to hold it up
+
+	"smart-factory-backend/app/testkit/porttest"
+)
+
+// counter counts what clients meet.
+type counter = atomic.Int64
+
+// probe returns the status of one of the probes below /api/health.
+func (p *process) probe(name string) int {
+	p.t.Helper()
+	status, _ := p.get("/api/health/" + name)
+	return status
+}
+
+// load keeps ingest and reading going while the store fails and recovers. It
+// reports whatever is neither taken nor refused with Retry-After, and reads
+// that fail.
+func startLoadDuringOutage(p *process, o *outageReadings) (ingest, read *loadGenerator) {
+	p.t.Helper()
+	ingest = startLoad(p.addr, 8, nil, o.postNext)
+	p.eventually("readings are taken", func() bool { return o.accepted.Load() > 100 })
+	read = startLoad(p.addr, 2, nil, func(_ int, c *client) error {
+		status, body, err := c.do("GET", "/api/v1/machines/m0/history?limit=10", "")
+		if err == nil && status != http.StatusOK {
+			return fmt.Errorf("history = %d %.200s", status, body)
+		}
+		return err
+	})
+	return ingest, read
+}
+
+// away waits until the store fails, and checks what the probes say.
+func (p *process) waitForOutage(o *outageReadings) {
+	p.t.Helper()
+	refused := o.refused.Load()
+	p.eventually("readings are refused", func() bool { return o.refused.Load() > refused })
+	p.eventually("readiness tells", func() bool { return p.probe("ready") == http.StatusServiceUnavailable })
+	if status, body := p.get("/api/health"); status != http.StatusOK || !strings.Contains(body, `"status":"degraded"`) {
+		p.t.Errorf("health of a store that fails = %d %s, want 200 and degraded", status, body)
+	}
+}
+
+// back waits until the store works again by itself.
+func (p *process) waitForRecovery(o *outageReadings) {
+	p.t.Helper()
+	p.eventually("ready again by itself", func() bool { return p.probe("ready") == http.StatusOK })
+	taken := o.accepted.Load()
+	p.eventually("readings are taken again", func() bool { return o.accepted.Load() > taken+100 })
+}
+
+// The database's files are deleted under the server: readings are refused,
+// reading goes on, and after a while the file is there again with all that was
+// acknowledged.
+func TestDeletedDatabaseFileIsRewritten(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, dir)
+	o := &outageReadings{acknowledgedReadings: acknowledgedReadings{last: map[string]int{}}}
+	ingest, read := startLoadDuringOutage(p, o)
+	files, err := filepath.Glob(filepath.Join(dir, "*.db*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("database files: %v, %v", files, err)
+	}
+	for _, file := range files {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.waitForOutage(o)
+	p.waitForRecovery(o)
+	ingest.stopAndCheck(t)
+	read.stopAndCheck(t)
+	o.checkStored(p)
+	p.signal(syscall.SIGKILL)
+	<-p.ended
+	o.checkStored(start(t, dir))
+}
+
+// A disk that takes no writes for a while, as somebody else holds the file:
+// readings are refused in time, reading goes on, and so does all afterwards.
+func TestHangingDiskRefusesReadings(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, dir, "INGEST_TIMEOUT=1s")
+	o := &outageReadings{acknowledgedReadings: acknowledgedReadings{last: map[string]int{}}}
+	ingest, read := startLoadDuringOutage(p, o)
+	db := openDatabase(t, dir)
+	lockDatabase(t, db)
+	p.waitForOutage(o)
+	if _, err := db.Exec("ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	p.waitForRecovery(o)
+	ingest.stopAndCheck(t)
+	read.stopAndCheck(t)
+	o.checkStored(p)
+}
+
+// A disk that is full for a while, on which no file can grow: readings are
+// refused, reading goes on, and so does all once there is room.
+func TestFullDiskRefusesReadings(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, dir)
+	o := &outageReadings{acknowledgedReadings: acknowledgedReadings{last: map[string]int{}}}
+	ingest, read := startLoadDuringOutage(p, o)
+	var before unix.Rlimit
+	limit := func(now, old *unix.Rlimit) {
+		t.Helper()
+		if err := unix.Prlimit(p.cmd.Process.Pid, unix.RLIMIT_FSIZE, now, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(nil, &before)
+	for range 2 {
+		limit(&unix.Rlimit{Cur: 4096, Max: before.Max}, nil)
+		p.waitForOutage(o)
+		limit(&before, nil)
+		p.waitForRecovery(o)
+	}
+	ingest.stopAndCheck(t)
+	read.stopAndCheck(t)
+	o.checkStored(p)
+	p.signal(syscall.SIGKILL)
+	<-p.ended
+	o.checkStored(start(t, dir))
+}
+
+// hold begins to write to the database, between two commits of the server. There
+// is hardly a gap between them on a slow disk, and SQLite's own way of waiting
+// looks for one too seldom.
+func lockDatabase(t *testing.T, db *sql.DB) {
+	t.Helper()
+	if _, err := db.Exec("PRAGMA busy_timeout = 0"); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(waitTimeout); ; {
+		_, err := db.Exec("BEGIN IMMEDIATE")
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// openFile opens the database beside the server, on one connection.
+func openDatabase(t *testing.T, dir string) *sql.DB {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.db"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("database files: %v, %v", files, err)
+	}
+	db, err := sql.Open("sqlite", "file:"+files[0]+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// Bytes of the file that are damaged cost the points in them, and no others:
+// the server starts, serves the rest and takes more; it says degraded, in the
+// log, in the metrics and after the next start too.
+func TestCorruptedChunkCostsOnlyItsPoints(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	admin := fmt.Sprint("127.0.0.1:", porttest.ForTest(t))
+	p := start(t, dir, "ADMIN_ADDR="+admin)
+	const points = 4_000
+	c := &client{addr: p.addr}
+	defer c.close()
+	post := func(p *process, from, n int) {
+		t.Helper()
+		var body strings.Builder
+		for i := from; i < from+n; i++ {
+			fmt.Fprintf(&body, `{"machine":"m","ts":%d,"values":{"v":%d}}`+"\n", 1_700_000_000_000+int64(i)*1000, i*i%1009)
+		}
+		c.addr = p.addr
+		if status, text, err := c.do("POST", "/api/v1/telemetry", body.String()); status != http.StatusOK {
+			t.Fatalf("telemetry = %d %s, %v", status, text, err)
+		}
+	}
+	post(p, 0, points)
+	db := openDatabase(t, dir)
+	var chunk []byte
+	p.eventually("points are sealed", func() bool {
+		return db.QueryRow("SELECT data FROM chunk ORDER BY id LIMIT 1 OFFSET 1").Scan(&chunk) == nil
+	})
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(); code != 0 {
+		t.Fatalf("exit code = %d", code)
+	}
+	c.close()
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*.db"))
+	content, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(content, chunk[:min(len(chunk), 64)])
+	if at < 0 {
+		t.Fatal("the chunk is not in the file")
+	}
+	for i := range 16 {
+		content[at+20+i] ^= 0x5a
+	}
+	if err := os.WriteFile(files[0], content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for round := range 2 {
+		p = start(t, dir, "ADMIN_ADDR="+admin)
+		status, body := p.get("/api/v1/machines/m/history?limit=10000")
+		if got := strings.Count(body, "[17"); status != http.StatusOK || got < points/2 || got >= points+round {
+			t.Fatalf("start %d: history = %d with %d points, want those of the other chunks", round+1, status, got)
+		}
+		p.eventually("degraded", func() bool {
+			status, body := p.get("/api/health")
+			return status == http.StatusOK && strings.Contains(body, `"status":"degraded"`) && strings.Contains(body, `"stored_data":"failing"`)
+		})
+		if status := p.probe("ready"); status != http.StatusOK {
+			t.Errorf("start %d: readiness = %d, want 200: the rest is served", round+1, status)
+		}
+		post(p, points+round, 1)
+		metrics := &process{t: t, addr: admin}
+		if _, text := metrics.get("/metrics"); !strings.Contains(text, `smartfactory_store_quarantined_chunks{engine="sqlite"} 1`) {
+			t.Errorf("start %d: the metrics don't tell of the damaged chunk", round+1)
+		}
+		if _, text := metrics.get("/api/health"); !strings.Contains(text, "1 damaged parts of the store are set aside") {
+			t.Errorf("start %d: the admin port does not tell: %s", round+1, text)
+		}
+		if round == 0 && !strings.Contains(p.log.String(), "damaged part of the store set aside") {
+			t.Error("the log does not tell of the damaged chunk")
+		}
+		p.signal(syscall.SIGTERM)
+		p.wait()
+		c.close()
+	}
+}
