@@ -14,6 +14,7 @@ import (
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/live"
 	"smart-factory-backend/app/live/hub"
+	"smart-factory-backend/app/live/hub/hubtest"
 	"smart-factory-backend/app/store/memory"
 )
 
@@ -388,10 +389,10 @@ func TestScreensAgreeWithTheStore(t *testing.T) {
 
 func TestRepaired(t *testing.T) {
 	t.Parallel()
-	bus := hub.NewBus()
+	bus := new(hubtest.Bus)
 	memory := memory.New(memory.Options{AutoRegister: true})
-	a := startOn(t, memory, func(o *live.Options) { o.Broker = bus.Open() })
-	b := startOn(t, memory, func(o *live.Options) { o.Broker = bus.Open() })
+	a := startOn(t, memory, func(o *live.Options) { o.Broker = bus.NewBroker() })
+	b := startOn(t, memory, func(o *live.Options) { o.Broker = bus.NewBroker() })
 	a.put("m", "v", 1, 1.0)
 	s, own := b.screen(), a.screen()
 	s.subscribe("machine:m", "alarms")
@@ -405,11 +406,11 @@ func TestRepaired(t *testing.T) {
 	eventually(t, "the alarm of the other process", func() bool { return s.count("alarms", "alarm") > 0 && s.count("machine:m", "alarm") > 0 })
 
 	// With Redis away each has its own readings; once it is back, all.
-	bus.Disconnect()
+	bus.Disconnect(t)
 	a.put("m", "v", 5000, 5.0)
 	own.shows("m v", "5000=5")
 	snapshots := s.count("machine:m", "snapshot")
-	bus.Reconnect()
+	bus.Reconnect(t)
 	s.shows("m v", "5000=5")
 	eventually(t, "a fresh snapshot", func() bool { return s.count("machine:m", "snapshot") > snapshots })
 	a.put("m", "v", 5001, 6.0)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -202,17 +203,14 @@ func (c *client) addSocket(s *Socket) bool {
 // removeSocket removes a socket. Repeated calls do nothing.
 func (c *client) removeSocket(s *Socket) {
 	c.mu.Lock()
-	for i, other := range c.sockets {
-		if other == s {
-			last := len(c.sockets) - 1
-			c.sockets[i], c.sockets[last] = c.sockets[last], nil
-			c.sockets = c.sockets[:last]
-			c.mu.Unlock()
-			s.ns.release(c)
-			return
-		}
+	at := slices.Index(c.sockets, s)
+	if at >= 0 {
+		c.sockets = slices.Delete(c.sockets, at, at+1)
 	}
 	c.mu.Unlock()
+	if at >= 0 {
+		s.ns.release(c)
+	}
 }
 
 // sessionUpgraded is called when a session has been upgraded to WebSocket.
@@ -228,8 +226,9 @@ func sessionUpgraded(session *engineio.Session) {
 	}
 }
 
-// stopConnectTimeout is called when the client has joined a namespace.
-func (c *client) stopConnectTimeout() {
+// stopConnectTimeout reports whether the timeout was running. It is called when
+// the client has joined a namespace, when the timeout has passed, and at the end.
+func (c *client) stopConnectTimeout() bool {
 	c.mu.Lock()
 	t := c.connectTimer
 	c.connectTimer = nil
@@ -237,15 +236,12 @@ func (c *client) stopConnectTimeout() {
 	if t != nil {
 		c.session.Loop().StopTimer(t)
 	}
+	return t != nil
 }
 
 // connectTimedOut closes a client that has not joined a namespace in time.
 func (c *client) connectTimedOut() {
-	c.mu.Lock()
-	waiting := c.connectTimer != nil
-	c.connectTimer = nil
-	c.mu.Unlock()
-	if waiting {
+	if c.stopConnectTimeout() {
 		c.closeSession(ForcedServerClose)
 	}
 }
@@ -276,14 +272,10 @@ func (c *client) Closed(reason Reason) {
 	c.discardPartial()
 	c.mu.Lock()
 	c.closed = true
-	t := c.connectTimer
-	c.connectTimer = nil
 	c.mu.Unlock()
-	if t != nil {
-		c.session.Loop().StopTimer(t)
-	}
+	c.stopConnectTimeout()
 	c.disconnectAll(reason)
-	c.server.sessionClosed(c)
+	c.server.sessionClosed()
 }
 
 func (c *client) disconnectAll(reason Reason) {
@@ -295,5 +287,5 @@ func (c *client) disconnectAll(reason Reason) {
 func (c *client) socketList() []*Socket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return append([]*Socket(nil), c.sockets...)
+	return slices.Clone(c.sockets)
 }

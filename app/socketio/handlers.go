@@ -34,6 +34,7 @@ type handlerSet struct {
 	errors           []func(*Socket, error)
 	upgrade          []func(*Socket)
 	rooms            roomHandlers
+	hasRoomHandlers  bool
 	serverSide       map[string][]func(*ServerEvent)
 }
 

@@ -54,9 +54,7 @@ func (a *MemoryAdapter) Connect(s *Socket, rooms []string, welcome func([]*Packe
 		return err
 	}
 	a.index.add(s)
-	for _, name := range rooms {
-		a.index.join(s, name)
-	}
+	a.index.join(s, rooms...)
 	return nil
 }
 
@@ -64,15 +62,8 @@ func (a *MemoryAdapter) Connect(s *Socket, rooms []string, welcome func([]*Packe
 func (a *MemoryAdapter) Join(s *Socket, rooms ...string) {
 	a.lock()
 	defer a.unlock()
-	a.joinLocked(s, rooms)
-}
-
-func (a *MemoryAdapter) joinLocked(s *Socket, rooms []string) {
-	if !a.index.has(s) {
-		return
-	}
-	for _, name := range rooms {
-		a.index.join(s, name)
+	if a.index.has(s) {
+		a.index.join(s, rooms...)
 	}
 }
 
@@ -80,9 +71,7 @@ func (a *MemoryAdapter) joinLocked(s *Socket, rooms []string) {
 func (a *MemoryAdapter) Leave(s *Socket, rooms ...string) {
 	a.lock()
 	defer a.unlock()
-	for _, name := range rooms {
-		a.index.leave(s, name)
-	}
+	a.index.leave(s, rooms...)
 }
 
 // Remove is described at Adapter.
@@ -113,7 +102,7 @@ func (a *MemoryAdapter) LocalRooms() []string {
 		}
 	}
 	for name := range a.index.rooms {
-		if s := a.index.ids[name]; s == nil || !s.inOwnRoom {
+		if !a.index.isOwnRoom(name) {
 			names = append(names, name)
 		}
 	}
@@ -124,8 +113,7 @@ func (a *MemoryAdapter) LocalRooms() []string {
 func (a *MemoryAdapter) HasRoom(room string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := a.index.ids[room]
-	return s != nil && s.inOwnRoom || a.index.rooms[room] != nil
+	return a.index.isOwnRoom(room) || a.index.rooms[room] != nil
 }
 
 // Wants reports whether this server needs an event for the room: the room has
@@ -239,7 +227,7 @@ func (a *MemoryAdapter) SocketsJoin(o *BroadcastOptions, rooms []string) error {
 		return ErrClosed
 	}
 	for _, s := range a.index.selected(nil, o) {
-		a.joinLocked(s, rooms)
+		a.index.join(s, rooms...)
 	}
 	return nil
 }
@@ -252,9 +240,7 @@ func (a *MemoryAdapter) SocketsLeave(o *BroadcastOptions, rooms []string) error 
 		return ErrClosed
 	}
 	for _, s := range a.index.selected(nil, o) {
-		for _, name := range rooms {
-			a.index.leave(s, name)
-		}
+		a.index.leave(s, rooms...)
 	}
 	return nil
 }

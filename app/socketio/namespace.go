@@ -3,13 +3,14 @@ package socketio
 import (
 	"context"
 	"sync/atomic"
-	"time"
 )
 
-// Namespace is a part of a server that clients connect to by its name. All
+// Namespace is a part of a server that clients connect to by its name. The
+// methods of its BroadcastOperator select all its sockets, on all servers. All
 // methods may be called concurrently.
 type Namespace struct {
 	Handlers
+	BroadcastOperator
 	server     *Server
 	name       string
 	parent     *ParentNamespace // nil if no pattern created it
@@ -40,57 +41,6 @@ func (n *Namespace) Socket(id string) *Socket {
 // nextAckID returns an id for an acknowledgement that is unique in the
 // namespace.
 func (n *Namespace) nextAckID() uint64 { return n.lastAckID.Add(1) - 1 }
-
-// allSockets selects every socket of the namespace.
-func (n *Namespace) allSockets() BroadcastOperator { return BroadcastOperator{ns: n} }
-
-// To selects the members of rooms.
-func (n *Namespace) To(rooms ...string) BroadcastOperator { return n.allSockets().To(rooms...) }
-
-// In is To.
-func (n *Namespace) In(rooms ...string) BroadcastOperator { return n.allSockets().To(rooms...) }
-
-// Except selects all sockets but the members of rooms.
-func (n *Namespace) Except(rooms ...string) BroadcastOperator { return n.allSockets().Except(rooms...) }
-
-// Local selects the sockets on this server.
-func (n *Namespace) Local() BroadcastOperator { return n.allSockets().Local() }
-
-// Volatile skips sockets whose transport cannot send at once.
-func (n *Namespace) Volatile() BroadcastOperator { return n.allSockets().Volatile() }
-
-// Compress sets whether messages are compressed for clients that negotiated it
-// (engineio.Options.Deflate). By default they are.
-func (n *Namespace) Compress(on bool) BroadcastOperator { return n.allSockets().Compress(on) }
-
-// Timeout bounds the wait for acknowledgements.
-func (n *Namespace) Timeout(d time.Duration) BroadcastOperator { return n.allSockets().Timeout(d) }
-
-// Emit sends an event to every socket of the namespace, on all servers.
-func (n *Namespace) Emit(event string, args ...any) error { return n.allSockets().Emit(event, args...) }
-
-// EmitWithAck is Emit and waits for the acknowledgements of all clients; see
-// BroadcastOperator.EmitWithAck.
-func (n *Namespace) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
-	return n.allSockets().EmitWithAck(ctx, event, args...)
-}
-
-// FetchSockets describes the sockets of the namespace on all servers.
-func (n *Namespace) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
-	return n.allSockets().FetchSockets(ctx)
-}
-
-// SocketsJoin adds every socket of the namespace to rooms.
-func (n *Namespace) SocketsJoin(rooms ...string) error { return n.allSockets().SocketsJoin(rooms...) }
-
-// SocketsLeave removes every socket of the namespace from rooms.
-func (n *Namespace) SocketsLeave(rooms ...string) error { return n.allSockets().SocketsLeave(rooms...) }
-
-// DisconnectSockets disconnects every socket of the namespace and, with
-// closeConnection, closes the connections of their clients.
-func (n *Namespace) DisconnectSockets(closeConnection bool) error {
-	return n.allSockets().DisconnectSockets(closeConnection)
-}
 
 // ServerSideEmit sends an event to the OnServerSideEvent handlers of the other
 // servers.

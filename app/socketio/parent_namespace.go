@@ -7,9 +7,11 @@ import (
 )
 
 // ParentNamespace represents all namespaces that a pattern creates. Its
-// handlers apply to the namespaces created after their registration.
+// handlers apply to the namespaces created after their registration. The
+// methods of its ParentBroadcastOperator select all sockets of them.
 type ParentNamespace struct {
 	Handlers
+	ParentBroadcastOperator
 	server *Server
 	match  Match
 }
@@ -18,6 +20,7 @@ type ParentNamespace struct {
 // accepts. match must not block.
 func (s *Server) OfMatch(match Match) *ParentNamespace {
 	p := &ParentNamespace{server: s, match: match}
+	p.ParentBroadcastOperator = ParentBroadcastOperator{p: p}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.parents = append(slices.Clip(s.parents), p)
@@ -35,39 +38,6 @@ func (s *Server) OfRegexp(re *regexp.Regexp) *ParentNamespace {
 type ParentBroadcastOperator struct {
 	p *ParentNamespace
 	o BroadcastOptions
-}
-
-// To selects the members of rooms.
-func (p *ParentNamespace) To(rooms ...string) ParentBroadcastOperator {
-	return ParentBroadcastOperator{p: p}.To(rooms...)
-}
-
-// In is To.
-func (p *ParentNamespace) In(rooms ...string) ParentBroadcastOperator { return p.To(rooms...) }
-
-// Except selects all sockets but the members of rooms.
-func (p *ParentNamespace) Except(rooms ...string) ParentBroadcastOperator {
-	return ParentBroadcastOperator{p: p}.Except(rooms...)
-}
-
-// Local selects the sockets on this server.
-func (p *ParentNamespace) Local() ParentBroadcastOperator {
-	return ParentBroadcastOperator{p: p}.Local()
-}
-
-// Volatile skips sockets whose transport cannot send at once.
-func (p *ParentNamespace) Volatile() ParentBroadcastOperator {
-	return ParentBroadcastOperator{p: p}.Volatile()
-}
-
-// Compress is Namespace.Compress.
-func (p *ParentNamespace) Compress(on bool) ParentBroadcastOperator {
-	return ParentBroadcastOperator{p: p}.Compress(on)
-}
-
-// Emit sends an event to every socket of every namespace of the pattern.
-func (p *ParentNamespace) Emit(event string, args ...any) error {
-	return ParentBroadcastOperator{p: p}.Emit(event, args...)
 }
 
 // To adds rooms to the selection.

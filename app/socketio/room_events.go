@@ -16,11 +16,11 @@ type roomEvent struct {
 	room, id string
 }
 
-// roomHandlers handle the room events of a namespace.
-type roomHandlers struct {
-	created, deleted []func(room string)
-	joined, left     []func(room, id string)
-	registered       bool
+// roomHandlers are the handlers of the room events of a namespace, by kind.
+type roomHandlers [roomDeleted + 1][]func(room, id string)
+
+func (h *Handlers) onRoomEvent(kind roomEventKind, f func(room, id string)) {
+	h.change(func(s *handlerSet) { s.rooms[kind], s.hasRoomHandlers = appended(s.rooms[kind], f), true })
 }
 
 // OnCreateRoom is called with each room that gets its first member on this
@@ -28,46 +28,21 @@ type roomHandlers struct {
 // are delivered in order, right after the change, by one goroutine at a time,
 // which may not be the one that made the change.
 func (h *Handlers) OnCreateRoom(f func(room string)) {
-	h.change(func(s *handlerSet) { s.rooms.created, s.rooms.registered = appended(s.rooms.created, f), true })
+	h.onRoomEvent(roomCreated, func(room, _ string) { f(room) })
 }
 
 // OnJoinRoom is called with the room and the id of each socket that joins a
 // room.
-func (h *Handlers) OnJoinRoom(f func(room, id string)) {
-	h.change(func(s *handlerSet) { s.rooms.joined, s.rooms.registered = appended(s.rooms.joined, f), true })
-}
+func (h *Handlers) OnJoinRoom(f func(room, id string)) { h.onRoomEvent(roomJoined, f) }
 
 // OnLeaveRoom is called with the room and the id of each socket that leaves a
 // room.
-func (h *Handlers) OnLeaveRoom(f func(room, id string)) {
-	h.change(func(s *handlerSet) { s.rooms.left, s.rooms.registered = appended(s.rooms.left, f), true })
-}
+func (h *Handlers) OnLeaveRoom(f func(room, id string)) { h.onRoomEvent(roomLeft, f) }
 
 // OnDeleteRoom is called with each room whose last member on this server has
 // left.
 func (h *Handlers) OnDeleteRoom(f func(room string)) {
-	h.change(func(s *handlerSet) { s.rooms.deleted, s.rooms.registered = appended(s.rooms.deleted, f), true })
-}
-
-func (h *roomHandlers) run(c roomEvent) {
-	switch c.kind {
-	case roomCreated, roomDeleted:
-		list := h.created
-		if c.kind == roomDeleted {
-			list = h.deleted
-		}
-		for _, f := range list {
-			f(c.room)
-		}
-	case roomJoined, roomLeft:
-		list := h.joined
-		if c.kind == roomLeft {
-			list = h.left
-		}
-		for _, f := range list {
-			f(c.room, c.id)
-		}
-	}
+	h.onRoomEvent(roomDeleted, func(room, _ string) { f(room) })
 }
 
 // lock locks the index for a change. unlock also delivers the room events of
@@ -75,7 +50,7 @@ func (h *roomHandlers) run(c roomEvent) {
 func (a *MemoryAdapter) lock() {
 	a.mu.Lock()
 	a.index.onEvent = nil
-	if a.ns.load().rooms.registered {
+	if a.ns.load().hasRoomHandlers {
 		a.index.onEvent = func(kind roomEventKind, room, id string) {
 			a.roomEvents = append(a.roomEvents, roomEvent{kind, room, id})
 		}
@@ -115,7 +90,11 @@ func (a *MemoryAdapter) deliverRoomEvents() {
 			return
 		}
 		for _, c := range changes {
-			a.ns.server.options.Guard(func() { a.ns.load().rooms.run(c) }, func() {})
+			a.ns.server.options.Guard(func() {
+				for _, f := range a.ns.load().rooms[c.kind] {
+					f(c.room, c.id)
+				}
+			}, func() {})
 		}
 	}
 }

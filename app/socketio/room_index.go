@@ -46,33 +46,34 @@ func (x *roomIndex) add(s *Socket) {
 
 func (x *roomIndex) has(s *Socket) bool { return s.position != 0 }
 
-func (x *roomIndex) join(s *Socket, name string) {
-	if name == s.id {
-		if !s.inOwnRoom {
-			if x.rooms[name] == nil {
-				x.emitEvent(roomCreated, name, "")
-			}
-			x.emitEvent(roomJoined, name, s.id)
+func (x *roomIndex) join(s *Socket, names ...string) {
+	for _, name := range names {
+		own := name == s.id
+		if own && s.inOwnRoom || s.membershipIn(name) >= 0 {
+			continue
 		}
-		s.inOwnRoom = true
-		return
-	}
-	for _, m := range s.rooms {
-		if m.room.name == name {
-			return
-		}
-	}
-	r := x.rooms[name]
-	if r == nil {
-		r = &room{name: name}
-		x.rooms[name] = r
-		if !x.isOwnRoom(name) {
+		r := x.rooms[name]
+		if r == nil && !x.isOwnRoom(name) {
 			x.emitEvent(roomCreated, name, "")
 		}
+		if own {
+			s.inOwnRoom = true
+		} else {
+			if r == nil {
+				r = &room{name: name}
+				x.rooms[name] = r
+			}
+			s.rooms = append(s.rooms, membership{room: r, index: int32(len(r.members))})
+			r.members = append(r.members, s)
+		}
+		x.emitEvent(roomJoined, name, s.id)
 	}
-	s.rooms = append(s.rooms, membership{room: r, index: int32(len(r.members))})
-	r.members = append(r.members, s)
-	x.emitEvent(roomJoined, name, s.id)
+}
+
+// membershipIn returns the index in rooms of the room with a name, -1 if the
+// socket is not in it.
+func (s *Socket) membershipIn(name string) int {
+	return slices.IndexFunc(s.rooms, func(m membership) bool { return m.room.name == name })
 }
 
 // isOwnRoom reports whether name is the own room of a socket that is in it.
@@ -81,24 +82,24 @@ func (x *roomIndex) isOwnRoom(name string) bool {
 	return s != nil && s.inOwnRoom
 }
 
-func (x *roomIndex) leave(s *Socket, name string) {
-	if name == s.id {
-		if !s.inOwnRoom {
-			return
-		}
-		s.inOwnRoom = false
-		x.emitEvent(roomLeft, name, s.id)
-		if x.rooms[name] == nil {
-			x.emitEvent(roomDeleted, name, "")
-		}
-		return
-	}
-	for i, m := range s.rooms {
-		if m.room.name == name {
-			x.removeMember(m, s)
+func (x *roomIndex) leave(s *Socket, names ...string) {
+	for _, name := range names {
+		if name == s.id && s.inOwnRoom {
+			s.inOwnRoom = false
+			x.emitLeft(name, s)
+		} else if i := s.membershipIn(name); i >= 0 {
+			x.removeMember(s.rooms[i], s)
 			s.rooms = slices.Delete(s.rooms, i, i+1)
-			return
 		}
+	}
+}
+
+// emitLeft reports that s has left a room, and the end of the room if it is
+// empty.
+func (x *roomIndex) emitLeft(name string, s *Socket) {
+	x.emitEvent(roomLeft, name, s.id)
+	if x.rooms[name] == nil && !x.isOwnRoom(name) {
+		x.emitEvent(roomDeleted, name, "")
 	}
 }
 
@@ -109,22 +110,14 @@ func (x *roomIndex) removeMember(m membership, s *Socket) {
 	last := len(members) - 1
 	if moved := members[last]; int(m.index) != last {
 		members[m.index] = moved
-		for i := range moved.rooms {
-			if moved.rooms[i].room == m.room {
-				moved.rooms[i].index = m.index
-				break
-			}
-		}
+		moved.rooms[moved.membershipIn(m.room.name)].index = m.index
 	}
 	members[last] = nil
 	m.room.members = shrink(members[:last])
-	x.emitEvent(roomLeft, m.room.name, s.id)
 	if last == 0 {
 		delete(x.rooms, m.room.name)
-		if !x.isOwnRoom(m.room.name) {
-			x.emitEvent(roomDeleted, m.room.name, "")
-		}
 	}
+	x.emitLeft(m.room.name, s)
 }
 
 // shrink reallocates a slice of which three quarters are unused.
@@ -167,25 +160,17 @@ func (x *roomIndex) roomsOf(s *Socket) []string {
 
 // selected appends the sockets that o selects, each once.
 func (x *roomIndex) selected(to []*Socket, o *BroadcastOptions) []*Socket {
-	if len(o.Rooms) == 1 && len(o.Except) == 0 {
-		name := o.Rooms[0]
-		if s := x.ids[name]; s != nil {
-			return x.selectUnion(to, o)
-		}
-		if r := x.rooms[name]; r != nil {
-			return append(to, r.members...)
-		}
-		return to
-	}
 	if len(o.Rooms) == 0 && len(o.Except) == 0 {
 		return append(to, x.all.members...)
 	}
-	return x.selectUnion(to, o)
-}
-
-// selectUnion is selected for several rooms or exclusions. Sockets that are
-// excluded or already selected have the mark of this selection.
-func (x *roomIndex) selectUnion(to []*Socket, o *BroadcastOptions) []*Socket {
+	if len(o.Rooms) == 1 && len(o.Except) == 0 && x.ids[o.Rooms[0]] == nil {
+		if r := x.rooms[o.Rooms[0]]; r != nil {
+			to = append(to, r.members...)
+		}
+		return to
+	}
+	// Sockets that are excluded or already selected have the mark of this
+	// selection.
 	x.selection++
 	for _, name := range o.Except {
 		x.eachMember(name, func(s *Socket) { s.selectionMark = x.selection })
@@ -209,8 +194,8 @@ func (x *roomIndex) selectUnion(to []*Socket, o *BroadcastOptions) []*Socket {
 
 // eachMember calls f with the members of a room.
 func (x *roomIndex) eachMember(name string, f func(*Socket)) {
-	if s := x.ids[name]; s != nil && s.inOwnRoom {
-		f(s)
+	if x.isOwnRoom(name) {
+		f(x.ids[name])
 	}
 	if r := x.rooms[name]; r != nil {
 		for _, s := range r.members {

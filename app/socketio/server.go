@@ -60,7 +60,7 @@ func NewServer(o Options) (*Server, error) {
 	s.Namespace = s.Of("/")
 	own := *engine
 	own.Upgraded = sessionUpgraded
-	own.Open = func(session *engineio.Session) engineio.Receiver { return s.openSession(session) }
+	own.Open = s.openSession
 	s.engine = engineio.New(own)
 	return s, nil
 }
@@ -193,6 +193,7 @@ func (s *Server) runNewNamespaceHandlers(n *Namespace) {
 
 func (s *Server) createNamespaceLocked(name string, parent *ParentNamespace) *Namespace {
 	n := &Namespace{server: s, name: name, parent: parent}
+	n.BroadcastOperator = BroadcastOperator{ns: n}
 	if parent != nil {
 		n.set.Store(parent.set.Load())
 		s.childCount++
@@ -227,7 +228,7 @@ func (s *Server) acquireNamespace(name string, auth []byte) *Namespace {
 }
 
 // openSession returns the receiver of a new session.
-func (s *Server) openSession(session *engineio.Session) *client {
+func (s *Server) openSession(session *engineio.Session) engineio.Receiver {
 	c := &client{server: s, session: session, connectTimer: new(eventloop.Timer)}
 	s.mu.Lock()
 	s.clientCount++
@@ -238,7 +239,7 @@ func (s *Server) openSession(session *engineio.Session) *client {
 }
 
 // sessionClosed is called when a session has ended.
-func (s *Server) sessionClosed(*client) {
+func (s *Server) sessionClosed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clientCount--
@@ -249,11 +250,6 @@ func (s *Server) sessionClosed(*client) {
 			close(s.drained)
 		}
 	}
-}
-
-// adapterContext bounds how long connecting clients wait for the adapter.
-func (s *Server) adapterContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), s.options.AckTimeout)
 }
 
 // closeAdapters closes the adapters of all namespaces.

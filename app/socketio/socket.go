@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -192,7 +193,7 @@ func (s *Socket) connect() {
 func (s *Socket) restoreSession() {
 	r, asked := resumptionOf(s.auth)
 	if asked {
-		ctx, cancel := s.ns.server.adapterContext()
+		ctx, cancel := s.ns.server.withAckTimeout(context.Background())
 		defer cancel()
 		if session, err := s.ns.adapter.RestoreSession(ctx, r.PID, r.Offset); err == nil && session != nil {
 			s.mu.Lock()

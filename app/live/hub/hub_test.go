@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"smart-factory-backend/app/live/hub"
+	"smart-factory-backend/app/live/hub/hubtest"
 )
 
 // member records its frames.
@@ -263,9 +264,9 @@ func (e *recorder) eventually(t *testing.T, what string, done func() bool) {
 
 func TestHubsPublishOnlyWhereThereIsInterest(t *testing.T) {
 	t.Parallel()
-	bus := hub.NewBus()
-	a, ea := runHub(t, bus.Open())
-	b, eb := runHub(t, bus.Open())
+	bus := new(hubtest.Bus)
+	a, ea := runHub(t, bus.NewBroker())
+	b, eb := runHub(t, bus.NewBroker())
 	if a.Publish("r", "e", []byte(`1`)) {
 		t.Error("Publish = true without interest")
 	}
@@ -291,7 +292,7 @@ func TestHubsPublishOnlyWhereThereIsInterest(t *testing.T) {
 
 // lossyBroker drops the next drop messages.
 type lossyBroker struct {
-	*hub.MemoryBroker
+	*hubtest.MemoryBroker
 	mu   sync.Mutex
 	drop int
 }
@@ -310,10 +311,10 @@ func (l *lossyBroker) Publish(room string, message []byte) {
 
 func TestLostMessagesAreReportedAsGaps(t *testing.T) {
 	t.Parallel()
-	bus := hub.NewBus()
-	broker := &lossyBroker{MemoryBroker: bus.Open()}
+	bus := new(hubtest.Bus)
+	broker := &lossyBroker{MemoryBroker: bus.NewBroker()}
 	a, ea := runHub(t, broker)
-	b, eb := runHub(t, bus.Open())
+	b, eb := runHub(t, bus.NewBroker())
 	b.Join("r", &member{}, snapshot("r"))
 	ea.eventually(t, "interest", func() bool { return ea.interest["r"] })
 	eb.eventually(t, "the gap at the start", func() bool { return eb.gaps["r"] == 1 })
@@ -328,9 +329,9 @@ func TestLostMessagesAreReportedAsGaps(t *testing.T) {
 
 	// A disconnection is a gap in every room. It is reported even if no message
 	// follows.
-	bus.Disconnect()
+	bus.Disconnect(t)
 	a.Publish("r", "e", []byte(`9`))
-	bus.Reconnect()
+	bus.Reconnect(t)
 	eb.eventually(t, "gaps after the disconnection", func() bool { return eb.gaps["r"] >= 3 })
 	if s := b.Stats(); s.Gaps < 3 || s.Received == 0 {
 		t.Errorf("Stats = %+v", s)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -135,11 +137,7 @@ func (a *Adapter) AllRooms(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("all rooms: %w", err)
 	}
-	list := make([]string, 0, len(rooms))
-	for name := range rooms {
-		list = append(list, name)
-	}
-	return list, nil
+	return slices.Collect(maps.Keys(rooms)), nil
 }
 
 // request sends a request to the other servers and calls each with their
@@ -157,7 +155,7 @@ func (a *Adapter) request(ctx context.Context, req *request, each func(*response
 		return nil
 	}
 	req.UID, req.RequestID = a.uid, randomID()
-	b, err := req.encode()
+	b, err := json.Marshal(req)
 	if err != nil {
 		return err
 	}
@@ -186,7 +184,7 @@ func (a *Adapter) SocketsJoin(o *socketio.BroadcastOptions, rooms []string) erro
 		return err
 	}
 	t := targetOf(o)
-	return a.publishRequest(&request{Type: typeRemoteJoin, Opts: &t, Rooms: rooms})
+	return a.publishRequest(&request{Type: typeRemoteJoin, Opts: &t, Rooms: append(roomList{}, rooms...)})
 }
 
 // SocketsLeave acts as SocketsJoin does.
@@ -195,7 +193,7 @@ func (a *Adapter) SocketsLeave(o *socketio.BroadcastOptions, rooms []string) err
 		return err
 	}
 	t := targetOf(o)
-	return a.publishRequest(&request{Type: typeRemoteLeave, Opts: &t, Rooms: rooms})
+	return a.publishRequest(&request{Type: typeRemoteLeave, Opts: &t, Rooms: append(roomList{}, rooms...)})
 }
 
 // DisconnectSockets acts as SocketsJoin does.
@@ -204,7 +202,7 @@ func (a *Adapter) DisconnectSockets(o *socketio.BroadcastOptions, closeConnectio
 		return err
 	}
 	t := targetOf(o)
-	return a.publishRequest(&request{Type: typeRemoteDisconnect, Opts: &t, Close: closeConnection})
+	return a.publishRequest(&request{Type: typeRemoteDisconnect, Opts: &t, Close: &closeConnection})
 }
 
 // ServerSideEmit is described at socketio.Adapter.
@@ -213,7 +211,7 @@ func (a *Adapter) ServerSideEmit(event socketio.Args) error {
 	if err != nil {
 		return err
 	}
-	return a.publishRequest(&request{Type: typeServerSideEmit, data: data})
+	return a.publishRequest(&request{Type: typeServerSideEmit, Data: data})
 }
 
 // ServerSideEmitWithAck is described at socketio.Adapter.
@@ -223,7 +221,7 @@ func (a *Adapter) ServerSideEmitWithAck(ctx context.Context, event socketio.Args
 		return nil, err
 	}
 	var responses []socketio.Args
-	err = a.request(ctx, &request{Type: typeServerSideEmit, data: data}, func(resp *response) error {
+	err = a.request(ctx, &request{Type: typeServerSideEmit, Data: data}, func(resp *response) error {
 		value := json.RawMessage("null")
 		if resp.Data != nil {
 			value = *resp.Data
@@ -241,7 +239,7 @@ func (a *Adapter) ServerSideEmitWithAck(ctx context.Context, event socketio.Args
 // publishRequest sends a request that has no response.
 func (a *Adapter) publishRequest(req *request) error {
 	req.UID = a.uid
-	b, err := req.encode()
+	b, err := json.Marshal(req)
 	if err != nil {
 		return err
 	}

@@ -145,11 +145,11 @@ func (r *reader) packetType() error {
 func validateEvent(data []byte) error {
 	r := reader{b: data}
 	n, err := r.arrayHeader()
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%w: an event without a name", errMalformed)
+	}
 	if err != nil {
 		return err
-	}
-	if n == 0 {
-		return fmt.Errorf("%w: an event without a name", errMalformed)
 	}
 	switch r.next() {
 	case msgp.StrType:

@@ -2,7 +2,6 @@ package redisadapter
 
 import (
 	"math"
-	"strconv"
 	"time"
 
 	"smart-factory-backend/app/socketio"
@@ -101,11 +100,7 @@ func (r *reader) rooms() ([]string, error) {
 		switch r.next() {
 		case msgp.StrType:
 			list[i], err = r.text()
-		case msgp.IntType:
-			var id int64
-			id, err = read(r, msgp.ReadInt64Bytes)
-			list[i] = strconv.FormatInt(id, 10)
-		case msgp.UintType, msgp.Float64Type:
+		case msgp.IntType, msgp.UintType, msgp.Float64Type:
 			var id float64
 			id, _, err = r.number()
 			list[i] = string(appendFloat(nil, id))

@@ -41,9 +41,10 @@ func (a *Adapter) onRequest(channel, message string) {
 	}
 	switch req.Type {
 	case typeSockets:
-		a.respond(&req, socketIDsResponse{req.RequestID, socketIDs(a.LocalSockets(&socketio.BroadcastOptions{Rooms: req.Rooms}))})
+		a.respondSocketIDs(&req)
 	case typeAllRooms:
-		a.respond(&req, roomsResponse{req.RequestID, a.LocalRooms()})
+		rooms := roomList(a.LocalRooms())
+		a.respond(&req, response{Rooms: &rooms})
 	case typeRemoteFetch:
 		a.respondSockets(&req)
 	case typeRemoteJoin, typeRemoteLeave, typeRemoteDisconnect:
@@ -55,19 +56,27 @@ func (a *Adapter) onRequest(channel, message string) {
 	}
 }
 
-func socketIDs(sockets []*socketio.Socket) roomList {
-	list := make(roomList, len(sockets))
-	for i, s := range sockets {
-		list[i] = s.ID()
-	}
-	return list
-}
-
 // respond publishes a response in JSON.
-func (a *Adapter) respond(req *request, response any) {
-	if b, err := json.Marshal(response); err == nil {
+func (a *Adapter) respond(req *request, resp response) {
+	resp.RequestID = req.RequestID
+	if b, err := json.Marshal(resp); err == nil {
 		a.connector.link.Publish(a.responseChannel(req), b)
 	}
+}
+
+// respondList publishes a response with a list of sockets.
+func (a *Adapter) respondList(req *request, sockets any) {
+	if b, err := json.Marshal(sockets); err == nil {
+		a.respond(req, response{Sockets: (*json.RawMessage)(&b)})
+	}
+}
+
+func (a *Adapter) respondSocketIDs(req *request) {
+	ids := roomList{}
+	for _, s := range a.LocalSockets(&socketio.BroadcastOptions{Rooms: req.Rooms}) {
+		ids = append(ids, s.ID())
+	}
+	a.respondList(req, ids)
 }
 
 func (a *Adapter) responseChannel(req *request) string {
@@ -89,19 +98,19 @@ func (a *Adapter) respondSockets(req *request) {
 			list[i].Handshake = redactHandshake(d.Handshake)
 		}
 	}
-	a.respond(req, socketsResponse{req.RequestID, list})
+	a.respondList(req, list)
 }
 
 // handleMembership makes sockets of this server join rooms, leave rooms or
 // disconnect. The old form of the request selects one socket; the server that has
 // it responds, the others do not.
 func (a *Adapter) handleMembership(req *request) {
-	o, rooms := &socketio.BroadcastOptions{Rooms: []string{req.SID}, Flags: socketio.Flags{Local: true}}, []string(req.Rooms)
+	o, rooms := localOptions(target{Rooms: roomList{req.SID}}, flags{}), req.Rooms
 	if req.Opts != nil {
 		o = localOptions(*req.Opts, flags{})
 	} else {
-		rooms = []string{req.Room}
-		if !a.hasSocket(req.SID) {
+		rooms = roomList{req.Room}
+		if a.Namespace().Socket(req.SID) == nil {
 			return
 		}
 	}
@@ -111,29 +120,16 @@ func (a *Adapter) handleMembership(req *request) {
 	case typeRemoteLeave:
 		_ = a.MemoryAdapter.SocketsLeave(o, rooms)
 	case typeRemoteDisconnect:
-		_ = a.MemoryAdapter.DisconnectSockets(o, req.Close)
+		_ = a.MemoryAdapter.DisconnectSockets(o, req.Close != nil && *req.Close)
 	}
 	if req.Opts == nil && req.RequestID != "" {
-		a.respond(req, emptyResponse{req.RequestID})
+		a.respond(req, response{})
 	}
-}
-
-func (a *Adapter) hasSocket(sid string) bool {
-	for _, s := range a.LocalSockets(&socketio.BroadcastOptions{Rooms: []string{sid}}) {
-		if s.ID() == sid {
-			return true
-		}
-	}
-	return false
 }
 
 // handleServerSideEmit queues a server-side event for its handlers.
 func (a *Adapter) handleServerSideEmit(req *request) {
-	data, err := json.Marshal(req.Data)
-	if err != nil {
-		return
-	}
-	event, err := socketio.NewArgs(data, nil)
+	event, err := socketio.NewArgs(req.Data, nil)
 	if err != nil {
 		a.connector.drop(a.channels.request, err)
 		return
@@ -156,8 +152,8 @@ func (a *Adapter) respondServerSideEmit(req *request, value socketio.Args) {
 	if len(data) == 0 {
 		data = json.RawMessage("null")
 	}
-	b, err := json.Marshal(valueResponse{typeServerSideEmit, req.RequestID, data})
-	if err == nil {
+	kind := typeServerSideEmit
+	if b, err := json.Marshal(response{Type: &kind, RequestID: req.RequestID, Data: &data}); err == nil {
 		a.connector.link.Publish(a.channels.response, b) // Node servers expect it on the general channel
 	}
 }
@@ -179,7 +175,8 @@ func (a *Adapter) handleBroadcastWithAck(req *request) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	counted := func(clients int) {
-		a.respond(req, countResponse{typeBroadcastClientCount, req.RequestID, clients})
+		kind := typeBroadcastClientCount
+		a.respond(req, response{Type: &kind, ClientCount: &clients})
 	}
 	answered := func(args socketio.Args) {
 		first := args.Raw(0)

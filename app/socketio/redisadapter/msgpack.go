@@ -7,17 +7,15 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// maxDepth limits the nesting of arrays and maps, read or written.
+// maxDepth limits the nesting of arrays and maps that are converted.
 const maxDepth = 260
 
 // reader decodes MessagePack that another server published. msgp decodes the
-// single values; reader adds the limits: no array or map may announce more
-// elements than there are bytes left, so memory is bounded by the size of the
-// message, and no value may be nested deeper than maxDepth. All errors wrap
+// single values. No array or map may announce more elements than there are bytes
+// left, so memory is bounded by the size of the message. All errors wrap
 // errMalformed.
 type reader struct {
-	b     []byte // not decoded yet
-	depth int
+	b []byte // not decoded yet
 }
 
 // read decodes one value by a function of msgp.
@@ -88,55 +86,22 @@ func (r *reader) extension() (kind int8, data []byte, err error) {
 	return int8(b[header-1]), b[header:], nil
 }
 
-// enter precedes the elements of a container, leave follows them.
-func (r *reader) enter() error {
-	if r.depth++; r.depth > maxDepth {
-		return fmt.Errorf("%w: nested deeper than %d", errMalformed, maxDepth)
-	}
-	return nil
-}
-
-func (r *reader) leave() { r.depth-- }
-
 // skip validates and discards one value of any type.
 func (r *reader) skip() error {
-	var n int
-	var err error
-	switch r.next() {
-	case msgp.ArrayType:
-		n, err = r.arrayHeader()
-	case msgp.MapType:
-		n, err = r.mapHeader()
-		n *= 2
-	default:
-		_, err = read(r, func(b []byte) (struct{}, []byte, error) {
-			rest, err := msgp.Skip(b)
-			return struct{}{}, rest, err
-		})
-	}
-	if err != nil || n == 0 {
-		return err
-	}
-	if err := r.enter(); err != nil {
-		return err
-	}
-	defer r.leave()
-	for range n {
-		if err := r.skip(); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := r.raw()
+	return err
 }
 
 // raw validates one value of any type and returns its bytes, which alias the
 // message.
 func (r *reader) raw() ([]byte, error) {
 	from := r.b
-	if err := r.skip(); err != nil {
-		return nil, err
+	rest, err := msgp.Skip(from)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errMalformed, err)
 	}
-	n := len(from) - len(r.b)
+	r.b = rest
+	n := len(from) - len(rest)
 	return from[:n:n], nil
 }
 
@@ -144,29 +109,20 @@ func (r *reader) raw() ([]byte, error) {
 // the value. Other keys are skipped with their values.
 func (r *reader) each(f func(key string) error) error {
 	n, err := r.mapHeader()
-	if err != nil {
-		return err
-	}
-	if err := r.enter(); err != nil {
-		return err
-	}
-	defer r.leave()
 	for range n {
-		if r.next() != msgp.StrType {
-			err = r.skip()
-			if err == nil {
-				err = r.skip()
-			}
-		} else if key, keyErr := read(r, msgp.ReadStringZC); keyErr != nil {
-			err = keyErr
-		} else {
-			err = f(string(key))
-		}
 		if err != nil {
 			return err
 		}
+		if r.next() == msgp.StrType {
+			var key []byte
+			if key, err = read(r, msgp.ReadStringZC); err == nil {
+				err = f(string(key))
+			}
+		} else if err = r.skip(); err == nil {
+			err = r.skip()
+		}
 	}
-	return nil
+	return err
 }
 
 // text decodes a string. Invalid UTF-8 is replaced by U+FFFD, as in JavaScript.

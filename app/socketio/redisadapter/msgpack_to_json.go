@@ -2,6 +2,7 @@ package redisadapter
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -28,16 +29,17 @@ type jsonEncoder struct {
 	reader
 
 	json        []byte
+	depth       int
 	attachments [][]byte
 }
 
 // toJSON converts one MessagePack value to JSON. The results do not alias msgpack.
-func toJSON(msgpack []byte) (json []byte, attachments [][]byte, err error) {
+func toJSON(msgpack []byte) (text []byte, attachments [][]byte, err error) {
 	e := jsonEncoder{reader: reader{b: msgpack}, json: make([]byte, 0, len(msgpack)+len(msgpack)/4+16)}
-	if err := e.value(); err != nil {
-		return nil, nil, err
+	if err = e.value(); err == nil {
+		err = e.end()
 	}
-	if err := e.end(); err != nil {
+	if err != nil {
 		return nil, nil, err
 	}
 	return e.json, e.attachments, nil
@@ -97,10 +99,10 @@ func (e *jsonEncoder) container(begin, end byte, header func() (int, error), ele
 	if err != nil {
 		return err
 	}
-	if err := e.enter(); err != nil {
-		return err
+	if e.depth++; e.depth > maxDepth {
+		return fmt.Errorf("%w: nested deeper than %d", errMalformed, maxDepth)
 	}
-	defer e.leave()
+	defer func() { e.depth-- }()
 	e.json = append(e.json, begin)
 	for i := range n {
 		if i > 0 {
@@ -213,22 +215,17 @@ func appendDate(json []byte, ms float64) []byte {
 }
 
 // appendFloat appends a number as JSON.stringify does.
-func appendFloat(json []byte, f float64) []byte {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return append(json, "null"...)
+func appendFloat(b []byte, f float64) []byte {
+	switch size := math.Abs(f); {
+	case math.IsNaN(f) || math.IsInf(f, 0):
+		return append(b, "null"...)
+	case size == 0:
+		return append(b, '0') // JSON.stringify(-0) is 0
+	case size >= 1e-6 && size < 1e21:
+		return strconv.AppendFloat(b, f, 'f', -1, 64)
 	}
-	if f == 0 {
-		return append(json, '0') // JSON.stringify(-0) is 0
-	}
-	if size := math.Abs(f); size >= 1e-6 && size < 1e21 {
-		return strconv.AppendFloat(json, f, 'f', -1, 64)
-	}
-	json = strconv.AppendFloat(json, f, 'e', -1, 64)
-	if n := len(json); json[n-2] == '0' && (json[n-3] == '-' || json[n-3] == '+') {
-		json[n-2] = json[n-1] // 1e-09 becomes 1e-9
-		json = json[:n-1]
-	}
-	return json
+	text, _ := json.Marshal(f) // never fails for a finite number
+	return append(b, text...)
 }
 
 // appendString appends a quoted string. Invalid UTF-8 is replaced by U+FFFD.

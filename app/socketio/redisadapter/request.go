@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"smart-factory-backend/app/socketio"
+
 	"github.com/tinylib/msgp/msgp"
 )
 
@@ -33,43 +35,24 @@ const (
 	maxRequestIDLength = 64
 )
 
-// request is a message on a request channel.
+// request is a message on a request channel. In JSON it has the members of its
+// type only.
 type request struct {
-	Type      messageType       `json:"type"`
-	UID       string            `json:"uid"`
-	RequestID string            `json:"requestId"`
-	Opts      *target           `json:"opts"`
-	Rooms     roomList          `json:"rooms"`
-	SID       string            `json:"sid"`
-	Room      string            `json:"room"`
-	Close     bool              `json:"close"`
-	Data      []json.RawMessage `json:"data"`
+	UID       string          `json:"uid"`
+	RequestID string          `json:"requestId,omitempty"`
+	Type      messageType     `json:"type"`
+	Opts      *target         `json:"opts,omitempty"`
+	Rooms     roomList        `json:"rooms,omitzero"`
+	Close     *bool           `json:"close,omitempty"`
+	Data      json.RawMessage `json:"data,omitempty"` // an array: the event and its arguments
+
+	// The old form, which selects one socket.
+	SID  string `json:"sid,omitempty"`
+	Room string `json:"room,omitempty"`
 
 	// Of typeBroadcast only.
 	event event
 	flags flags
-
-	data json.RawMessage // what encode writes as Data
-}
-
-// encode returns the request in JSON, with the members of its type only.
-func (req *request) encode() ([]byte, error) {
-	out := struct {
-		UID       string          `json:"uid"`
-		RequestID string          `json:"requestId,omitempty"`
-		Type      messageType     `json:"type"`
-		Opts      *target         `json:"opts,omitempty"`
-		Rooms     *roomList       `json:"rooms,omitempty"`
-		Close     *bool           `json:"close,omitempty"`
-		Data      json.RawMessage `json:"data,omitempty"`
-	}{UID: req.UID, RequestID: req.RequestID, Type: req.Type, Opts: req.Opts, Data: req.data}
-	switch req.Type {
-	case typeRemoteJoin, typeRemoteLeave:
-		out.Rooms = &req.Rooms
-	case typeRemoteDisconnect:
-		out.Close = &req.Close
-	}
-	return json.Marshal(out)
 }
 
 // decodeRequest decodes a message of the request channel, in JSON or MessagePack.
@@ -99,7 +82,8 @@ func (req *request) validate() error {
 	case typeRemoteJoin, typeRemoteLeave, typeRemoteDisconnect:
 		ok = req.Opts != nil || req.SID != ""
 	case typeServerSideEmit:
-		ok = len(req.Data) > 0
+		args, err := socketio.NewArgs(req.Data, nil)
+		ok = err == nil && args.Len() > 0
 	case typeBroadcast:
 		ok = req.RequestID != "" && req.event.data != nil
 	}

@@ -20,10 +20,10 @@ func TestDecodeRequest(t *testing.T) {
 		"join":              {`{"uid":"u","type":2,"opts":{"rooms":["r1"],"except":[]},"rooms":["n1",2]}`, request{Type: typeRemoteJoin, UID: "u", Opts: r1, Rooms: roomList{"n1", "2"}}},
 		"join by emitter":   {`{"type":2,"opts":{"rooms":["r1"],"except":[]},"rooms":["z"]}`, request{Type: typeRemoteJoin, Opts: r1, Rooms: roomList{"z"}}},
 		"join, old form":    {`{"requestId":"i","type":2,"sid":"s","room":"r"}`, request{Type: typeRemoteJoin, RequestID: "i", SID: "s", Room: "r"}},
-		"disconnect":        {`{"uid":"u","type":4,"opts":{"rooms":["r1"],"except":[]},"close":true}`, request{Type: typeRemoteDisconnect, UID: "u", Opts: r1, Close: true}},
+		"disconnect":        {`{"uid":"u","type":4,"opts":{"rooms":["r1"],"except":[]},"close":true}`, request{Type: typeRemoteDisconnect, UID: "u", Opts: r1, Close: new(true)}},
 		"fetch":             {`{"uid":"u","requestId":"i","type":5,"opts":{"rooms":["r1"],"except":[]}}`, request{Type: typeRemoteFetch, UID: "u", RequestID: "i", Opts: r1}},
-		"server side emit":  {`{"uid":"u","requestId":"i","type":6,"data":["sse",7]}`, request{Type: typeServerSideEmit, UID: "u", RequestID: "i", Data: []json.RawMessage{[]byte(`"sse"`), []byte("7")}}},
-		"without an answer": {`{"uid":"u","type":6,"data":["sse"]}`, request{Type: typeServerSideEmit, UID: "u", Data: []json.RawMessage{[]byte(`"sse"`)}}},
+		"server side emit":  {`{"uid":"u","requestId":"i","type":6,"data":["sse",7]}`, request{Type: typeServerSideEmit, UID: "u", RequestID: "i", Data: json.RawMessage(`["sse",7]`)}},
+		"without an answer": {`{"uid":"u","type":6,"data":["sse"]}`, request{Type: typeServerSideEmit, UID: "u", Data: json.RawMessage(`["sse"]`)}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

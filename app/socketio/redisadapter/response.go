@@ -15,44 +15,15 @@ type remoteSocket struct {
 	Data      json.RawMessage `json:"data"`
 }
 
-// Responses in JSON. Their lists are never null: a Node server that misses one
-// waits for its timeout.
-type (
-	socketIDsResponse struct {
-		RequestID string   `json:"requestId"`
-		Sockets   roomList `json:"sockets"`
-	}
-	roomsResponse struct {
-		RequestID string   `json:"requestId"`
-		Rooms     roomList `json:"rooms"`
-	}
-	socketsResponse struct {
-		RequestID string         `json:"requestId"`
-		Sockets   []remoteSocket `json:"sockets"`
-	}
-	emptyResponse struct {
-		RequestID string `json:"requestId"`
-	}
-	valueResponse struct {
-		Type      messageType     `json:"type"`
-		RequestID string          `json:"requestId"`
-		Data      json.RawMessage `json:"data"`
-	}
-	countResponse struct {
-		Type        messageType `json:"type"`
-		RequestID   string      `json:"requestId"`
-		ClientCount int         `json:"clientCount"`
-	}
-)
-
-// response is a message on a response channel. Missing members are nil.
+// response is a message on a response channel. Missing members are nil. A list is
+// never null in JSON: a Node server that misses one waits for its timeout.
 type response struct {
-	Type        *messageType     `json:"type"`
+	Type        *messageType     `json:"type,omitempty"`
 	RequestID   string           `json:"requestId"`
-	Sockets     *json.RawMessage `json:"sockets"`
-	Rooms       *roomList        `json:"rooms"`
-	Data        *json.RawMessage `json:"data"`
-	ClientCount *int             `json:"clientCount"`
+	Sockets     *json.RawMessage `json:"sockets,omitempty"`
+	Rooms       *roomList        `json:"rooms,omitempty"`
+	Data        *json.RawMessage `json:"data,omitempty"`
+	ClientCount *int             `json:"clientCount,omitempty"`
 
 	// Of typeBroadcastAck only: the argument of the client's acknowledgement.
 	ack         []byte
