@@ -5,18 +5,21 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/valyala/fasthttp"
 )
 
-// Limits bound the sessions of a process. Zero is no bound.
+// Limits bound the sessions of a process. Zero is no limit.
 type Limits struct {
-	// UpgradeRate is how many sessions may begin in a second, and at once.
+	// UpgradeRate is how many sessions may start per second. It is also the
+	// burst: as many may start at once.
 	UpgradeRate int
-	// Sockets is how many there may be in all, PerAddress of one client
-	// address, PerKey of one API key.
+	// Sockets is the number of sessions in total, PerAddress that of one client
+	// address, PerKey that of one API key.
 	Sockets, PerAddress, PerKey int
 }
 
-// The reasons for which a session is refused, as metrics show them.
+// The reasons for refusing a session: the values of the metric label "reason".
 const (
 	refusedRate     = "rate"
 	refusedProcess  = "process"
@@ -27,31 +30,39 @@ const (
 
 var refusalReasons = []string{refusedRate, refusedProcess, refusedAddress, refusedKey, refusedDraining}
 
-// Refusal says why there is no session for now.
+// Refusal is the error of a session that may not start now.
 type Refusal struct {
-	// Busy says that it is the process that has no room for more; otherwise
-	// the client has too many.
+	// Busy means that the process is at its limit; otherwise the client is.
 	Busy bool
-	// RetryAfter is when to try again, in seconds.
+	// RetryAfter is when the client should try again, in seconds.
 	RetryAfter int
-	reason     string
 	detail     string
 }
 
 func (r *Refusal) Error() string { return r.detail }
 
-var refusals = map[string]*Refusal{
-	refusedRate:     {Busy: true, RetryAfter: 1, reason: refusedRate, detail: "too many sessions begin at once"},
-	refusedProcess:  {Busy: true, RetryAfter: 5, reason: refusedProcess, detail: "too many sessions"},
-	refusedAddress:  {RetryAfter: 5, reason: refusedAddress, detail: "too many sessions from this address"},
-	refusedKey:      {RetryAfter: 5, reason: refusedKey, detail: "too many sessions with this key"},
-	refusedDraining: {Busy: true, RetryAfter: 1, reason: refusedDraining, detail: "the server is going away"},
+// HTTPStatus returns the status of the response to a refused request and its
+// Retry-After in seconds.
+func (r *Refusal) HTTPStatus() (status, retryAfter int) {
+	if r.Busy {
+		return fasthttp.StatusServiceUnavailable, r.RetryAfter
+	}
+	return fasthttp.StatusTooManyRequests, r.RetryAfter
 }
 
-// door lets sessions in.
+var refusals = map[string]*Refusal{
+	refusedRate:     {Busy: true, RetryAfter: 1, detail: "too many sessions are starting"},
+	refusedProcess:  {Busy: true, RetryAfter: 5, detail: "too many sessions"},
+	refusedAddress:  {RetryAfter: 5, detail: "too many sessions from this address"},
+	refusedKey:      {RetryAfter: 5, detail: "too many sessions with this key"},
+	refusedDraining: {Busy: true, RetryAfter: 1, detail: "the server is going away"},
+}
+
+// admission enforces the Limits.
 type admission struct {
-	limits       Limits
-	refusedTotal map[string]*atomic.Uint64 // by reason; the map does not change
+	limits   Limits
+	now      func() time.Time
+	refused  map[string]*atomic.Uint64 // by reason; the map is read-only
 
 	mu        sync.Mutex
 	sessions  int
@@ -61,39 +72,72 @@ type admission struct {
 	filled    time.Time
 }
 
-func (d *admission) init(l Limits) {
-	d.limits, d.tokens, d.filled = l, float64(l.UpgradeRate), time.Now()
-	d.byAddress, d.byKey = map[netip.Addr]int{}, map[string]int{}
-	d.refusedTotal = map[string]*atomic.Uint64{}
+func (a *admission) init(l Limits) {
+	a.limits, a.now = l, time.Now
+	a.tokens, a.filled = float64(l.UpgradeRate), a.now()
+	a.byAddress, a.byKey = map[netip.Addr]int{}, map[string]int{}
+	a.refused = map[string]*atomic.Uint64{}
 	for _, reason := range refusalReasons {
-		d.refusedTotal[reason] = new(atomic.Uint64)
+		a.refused[reason] = new(atomic.Uint64)
 	}
 }
 
-func (d *admission) refuse(reason string) *Refusal {
-	d.refusedTotal[reason].Add(1)
+// admit returns nil if a session of the caller may start. It holds no place for
+// the session, because a handshake may fail without notice: see acquire.
+func (s *Server) admit(caller Caller) *Refusal {
+	if s.conn.Draining() {
+		return s.admission.refuse(refusedDraining)
+	}
+	if refusal := s.admission.checkCapacity(caller.Addr, caller.Principal.Name); refusal != nil {
+		return refusal
+	}
+	return s.admission.allowUpgrade()
+}
+
+// refuse counts and returns a refusal.
+func (a *admission) refuse(reason string) *Refusal {
+	a.refused[reason].Add(1)
 	return refusals[reason]
 }
 
-// knock counts the beginning of a session, or refuses it.
-func (d *admission) allowUpgrade() *Refusal {
-	if d.limits.UpgradeRate <= 0 {
+// allowUpgrade applies the rate limit to the start of a session.
+func (a *admission) allowUpgrade() *Refusal {
+	if a.limits.UpgradeRate <= 0 {
 		return nil
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	now := time.Now()
-	rate := float64(d.limits.UpgradeRate)
-	d.tokens = min(rate, d.tokens+rate*now.Sub(d.filled).Seconds())
-	d.filled = now
-	if d.tokens < 1 {
-		return d.refuse(refusedRate)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now, rate := a.now(), float64(a.limits.UpgradeRate)
+	a.tokens = min(rate, a.tokens+rate*now.Sub(a.filled).Seconds())
+	a.filled = now
+	if a.tokens < 1 {
+		return a.refuse(refusedRate)
 	}
-	d.tokens--
+	a.tokens--
 	return nil
 }
 
-// ticket is a session's place. It is given back once by release.
+// checkCapacity reports whether another session fits in now. A session that it
+// allows may still be refused by acquire.
+func (a *admission) checkCapacity(address netip.Addr, key string) *Refusal {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.checkCapacityLocked(canonicalAddr(address), key)
+}
+
+func (a *admission) checkCapacityLocked(address netip.Addr, key string) *Refusal {
+	switch l := a.limits; {
+	case l.Sockets > 0 && a.sessions >= l.Sockets:
+		return a.refuse(refusedProcess)
+	case l.PerAddress > 0 && a.byAddress[address] >= l.PerAddress:
+		return a.refuse(refusedAddress)
+	case key != "" && l.PerKey > 0 && a.byKey[key] >= l.PerKey:
+		return a.refuse(refusedKey)
+	}
+	return nil
+}
+
+// lease counts one session against the limits until it is released.
 type lease struct {
 	admission *admission
 	address   netip.Addr
@@ -101,62 +145,42 @@ type lease struct {
 	once      sync.Once
 }
 
-// peek says whether there is a place for a session; it takes none. What is let
-// in by it may find the place gone.
-func (d *admission) checkCapacity(address netip.Addr, key string) *Refusal {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.checkCapacityLocked(canonicalAddr(address), key)
-}
-
-// enter takes a place for a session that has begun.
-func (d *admission) acquire(address netip.Addr, key string) (*lease, *Refusal) {
+// acquire counts a session that has started. key is "" without a key.
+func (a *admission) acquire(address netip.Addr, key string) (*lease, *Refusal) {
 	address = canonicalAddr(address)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if refusal := d.checkCapacityLocked(address, key); refusal != nil {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if refusal := a.checkCapacityLocked(address, key); refusal != nil {
 		return nil, refusal
 	}
-	d.sessions++
-	d.byAddress[address]++
+	a.sessions++
+	a.byAddress[address]++
 	if key != "" {
-		d.byKey[key]++
+		a.byKey[key]++
 	}
-	return &lease{admission: d, address: address, key: key}, nil
+	return &lease{admission: a, address: address, key: key}, nil
 }
 
-func (d *admission) checkCapacityLocked(address netip.Addr, key string) *Refusal {
-	switch l := d.limits; {
-	case l.Sockets > 0 && d.sessions >= l.Sockets:
-		return d.refuse(refusedProcess)
-	case l.PerAddress > 0 && d.byAddress[address] >= l.PerAddress:
-		return d.refuse(refusedAddress)
-	case key != "" && l.PerKey > 0 && d.byKey[key] >= l.PerKey:
-		return d.refuse(refusedKey)
-	}
-	return nil
-}
-
-func canonicalAddr(address netip.Addr) netip.Addr { return address.WithZone("").Unmap() }
-
-func (d *admission) releaseKeyLocked(key string) {
-	if key == "" {
-		return
-	}
-	if d.byKey[key]--; d.byKey[key] <= 0 {
-		delete(d.byKey, key)
-	}
-}
-
-func (t *lease) release() {
-	t.once.Do(func() {
-		d := t.admission
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.sessions--
-		if d.byAddress[t.address]--; d.byAddress[t.address] <= 0 {
-			delete(d.byAddress, t.address)
+// release ends the lease. Calls after the first do nothing.
+func (l *lease) release() {
+	l.once.Do(func() {
+		a := l.admission
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.sessions--
+		decrement(a.byAddress, l.address)
+		if l.key != "" {
+			decrement(a.byKey, l.key)
 		}
-		d.releaseKeyLocked(t.key)
 	})
 }
+
+// decrement removes the count when it reaches zero, to keep the map small.
+func decrement[K comparable](counts map[K]int, key K) {
+	if counts[key]--; counts[key] <= 0 {
+		delete(counts, key)
+	}
+}
+
+// canonicalAddr maps the forms of one address to one key.
+func canonicalAddr(address netip.Addr) netip.Addr { return address.WithZone("").Unmap() }

@@ -1,106 +1,151 @@
 package live
 
-// piece is what changed in one room.
+import (
+	"context"
+	"time"
+
+	"smart-factory-backend/app/factory"
+)
+
+// PublishReadings sends the latest of readings that were just committed to the
+// subscribers, at the next flush. rejected are those that the store refused, in
+// ascending order. It does not block and retains neither slice.
+func (s *Server) PublishReadings(readings []factory.Reading, rejected []factory.Rejection) {
+	if s.cache.applyCommitted(readings, rejected) {
+		s.wake()
+	}
+}
+
+// wake makes the flush loop run soon. It never blocks.
+func (s *Server) wake() {
+	select {
+	case s.wakeCh <- struct{}{}:
+	default:
+	}
+}
+
+// runFlush flushes after each change, but at most once per Options.Interval, until
+// ctx ends. The first change after a quiet interval is flushed at once. The loop
+// also reaps ended sessions.
+func (s *Server) runFlush(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	armed := false
+	last := time.Time{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wakeCh:
+			s.reap()
+			if armed || !s.cache.pending() {
+				continue
+			}
+			if wait := s.options.Interval - time.Since(last); wait > 0 {
+				timer.Reset(wait)
+				armed = true
+				continue
+			}
+		case <-timer.C:
+			armed = false
+		}
+		last = time.Now()
+		s.guard(s.flush)
+	}
+}
+
+func (s *Server) flush() {
+	s.roomsMu.Lock()
+	defer s.roomsMu.Unlock()
+	s.flushLocked()
+}
+
+// flushLocked sends what has changed to the members of this process and to other
+// processes.
+func (s *Server) flushLocked() {
+	local, remote := s.cache.flush(s.hub.Has)
+	s.epoch++
+	if s.closed {
+		return
+	}
+	for _, e := range local {
+		s.hub.Emit(e.room, eventTelemetry, e.data, true)
+	}
+	for _, e := range remote {
+		s.hub.Publish(e.room, eventTelemetry, e.data)
+	}
+}
+
+// roomEvent is a telemetry event for one room.
 type roomEvent struct {
 	room string
-	data []byte // of an event telemetry
+	data []byte
 }
 
-// take returns what has changed since it was last called, for the rooms that
-// have members here and for those that are wanted elsewhere. From here on it
-// counts as shown. has reports whether a room has members.
-func (b *latestCache) flush(has func(room string) bool) (show, tell []roomEvent) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// flush returns one event per room with what has changed since the last call: for
+// members of this process and for other processes. It records the changes as
+// flushed. hasMembers reports whether a room has members in this process. The
+// caller holds roomsMu.
+func (c *latestCache) flush(hasMembers func(room string) bool) (local, remote []roomEvent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var touched []*watchedRoom
-	var scratch []byte
-	for _, s := range b.localDirty {
+	var reading []byte // encoded once for all rooms
+	for _, s := range c.localDirty {
 		s.localDirty = false
 		s.flushed, s.flushedTS, s.flushedValue = true, s.ts, s.value
-		scratch = scratch[:0]
-		for _, t := range s.machine.rooms {
-			if !t.local {
+		reading = reading[:0]
+		for _, w := range s.machine.rooms {
+			if !w.local {
 				continue
 			}
-			if len(scratch) == 0 {
-				scratch = appendReading(scratch, s.machine.name, s.metric, nil, s.ts, s.value)
+			if len(reading) == 0 {
+				reading = appendReading(reading, s.machine.name, s.metric, nil, s.ts, s.value)
 			}
-			if len(t.localEvent) == 0 {
-				if !has(t.room.name) {
-					continue // nobody has been let in yet
+			if len(w.localEvent) == 0 {
+				if !hasMembers(w.room.name) {
+					continue // still loading
 				}
-				touched = append(touched, t)
+				touched = append(touched, w)
 			}
-			t.localEvent = appendToEvent(t.localEvent, scratch)
+			w.localEvent = appendToEvent(w.localEvent, reading)
 		}
 	}
-	for _, t := range touched {
-		show = append(show, roomEvent{t.room.name, append(t.localEvent, "]}"...)})
-		t.localEvent = nil
+	for _, w := range touched {
+		local = append(local, roomEvent{w.room.name, append(w.localEvent, "]}"...)})
+		w.localEvent = nil
 	}
 	touched = touched[:0]
-	for _, s := range b.remoteDirty {
+	for _, s := range c.remoteDirty {
 		s.remoteDirty = false
-		scratch = appendReading(scratch[:0], s.machine.name, s.metric, nil, s.ts, s.value)
-		for _, t := range s.machine.rooms {
-			if !t.remote {
+		reading = appendReading(reading[:0], s.machine.name, s.metric, nil, s.ts, s.value)
+		for _, w := range s.machine.rooms {
+			if !w.remote {
 				continue
 			}
-			if len(t.remoteEvent) == 0 {
-				touched = append(touched, t)
+			if len(w.remoteEvent) == 0 {
+				touched = append(touched, w)
 			}
-			t.remoteEvent = appendToEvent(t.remoteEvent, scratch)
+			w.remoteEvent = appendToEvent(w.remoteEvent, reading)
 		}
 	}
-	for _, t := range touched {
-		tell = append(tell, roomEvent{t.room.name, append(t.remoteEvent, "]}"...)})
-		t.remoteEvent = nil
+	for _, w := range touched {
+		remote = append(remote, roomEvent{w.room.name, append(w.remoteEvent, "]}"...)})
+		w.remoteEvent = nil
 	}
-	clear(b.localDirty)
-	clear(b.remoteDirty)
-	b.localDirty, b.remoteDirty = b.localDirty[:0], b.remoteDirty[:0]
-	return show, tell
+	clear(c.localDirty)
+	clear(c.remoteDirty)
+	c.localDirty, c.remoteDirty = c.localDirty[:0], c.remoteDirty[:0]
+	return local, remote
 }
 
-// appendPiece appends a reading to an event that is being written.
-func appendToEvent(dst, reading []byte) []byte {
-	if len(dst) == 0 {
-		dst = append(dst, `{"readings":[`...)
+// appendToEvent appends an encoded reading to a telemetry event, without the end
+// of the event.
+func appendToEvent(event, reading []byte) []byte {
+	if len(event) == 0 {
+		event = append(event, `{"readings":[`...)
 	} else {
-		dst = append(dst, ',')
+		event = append(event, ',')
 	}
-	return append(dst, reading...)
-}
-
-// snapshot writes the readings of a room as far as they have been shown, as a
-// JSON array.
-func (b *latestCache) appendReadings(dst []byte, r room) []byte {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	dst = append(dst, '[')
-	begin := len(dst)
-	add := func(m *machineEntry) {
-		for _, s := range m.series {
-			if !s.flushed {
-				continue
-			}
-			if len(dst) > begin {
-				dst = append(dst, ',')
-			}
-			dst = appendReading(dst, m.name, s.metric, &s.unit, s.flushedTS, s.flushedValue)
-		}
-	}
-	switch r.kind {
-	case roomMachine:
-		if m := b.machines[r.machine]; m != nil {
-			add(m)
-		}
-	case roomAll, roomLine:
-		for _, m := range b.machines {
-			if r.kind == roomAll || m.placement == r.place {
-				add(m)
-			}
-		}
-	}
-	return append(dst, ']')
+	return append(event, reading...)
 }

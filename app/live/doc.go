@@ -1,12 +1,16 @@
-// Package live shows what happens in the plant to whoever has subscribed a
-// room, over Socket.IO, plain WebSockets and Server-Sent Events.
+// Package live sends the state of the plant to connected clients as it changes,
+// over plain WebSockets, Socket.IO and Server-Sent Events.
 //
-// Rooms are machine:<id>, line:<site>/<area>/<line>, alarms and all. A
-// subscription begins with a snapshot; each later event carries the next
-// sequence number of its room. Telemetry is the newest value of each metric,
-// gathered over an interval. What is shown has been committed: Store wraps a
-// factory.Store for that.
+// A session subscribes to rooms: machine:ID, line:SITE/AREA/LINE, alarms and all.
+// Each subscription starts with a snapshot. Every later event carries the next
+// sequence number of its room. A telemetry event holds the latest value of each
+// metric that changed during an interval. Only committed readings are sent: Store
+// wraps a factory.Store and publishes what Append has accepted.
 //
-// What a session may do depends on its key; what it costs is bounded by limits
-// on sessions, rooms and bytes.
+// A session's API key decides what it may do. Limits bound the number of sessions,
+// the rooms per session and the bytes queued per client.
+//
+// The package leaves listening, HTTP routing and the event loop to its user, and
+// the delivery to other processes to package hub. Everything exported may be
+// called concurrently.
 package live

@@ -1,11 +1,8 @@
 package live
 
-import (
-	"encoding/json"
-	"slices"
-)
+import "encoding/json"
 
-// The events that are sent to clients.
+// The names of the events.
 const (
 	eventSnapshot  = "snapshot"
 	eventTelemetry = "telemetry"
@@ -14,35 +11,35 @@ const (
 	eventOEE       = "oee"
 )
 
-// State is what a machine does.
+// State is the operating state of a machine.
 type State struct {
 	Machine string `json:"machine"`
 	State   string `json:"state"`
-	// Since is when it began, in Unix milliseconds.
+	// Since is when the state began, in Unix milliseconds.
 	Since  int64  `json:"since"`
 	Reason string `json:"reason,omitempty"`
 }
 
-// Alarm is an alarm as it stands after a change.
+// Alarm is an alarm after a change.
 type Alarm struct {
-	// ID names the alarm; a later change has the same.
+	// ID identifies the alarm through all its changes.
 	ID      string `json:"id"`
 	Machine string `json:"machine"`
 	Metric  string `json:"metric,omitempty"`
 	Rule    string `json:"rule,omitempty"`
-	// State is a word of the alarm's life cycle; Open says whether the alarm
-	// still asks for attention, and so is part of snapshots.
+	// State is the state of the alarm. Open means that it still needs attention;
+	// snapshots contain the open alarms.
 	State    string `json:"state"`
 	Open     bool   `json:"open"`
 	Severity string `json:"severity,omitempty"`
-	// Since is when it reached the state, in Unix milliseconds.
+	// Since is when the alarm entered the state, in Unix milliseconds.
 	Since int64    `json:"since"`
 	Value *float64 `json:"value,omitempty"`
 	Note  string   `json:"note,omitempty"`
 }
 
-// OEE is the effectiveness of a machine or, without one, of a line, over a span
-// of time in Unix milliseconds.
+// OEE is the overall equipment effectiveness of a machine or, without a machine,
+// of a line. From and To are Unix milliseconds.
 type OEE struct {
 	Machine       string  `json:"machine,omitempty"`
 	Line          string  `json:"line,omitempty"`
@@ -54,133 +51,39 @@ type OEE struct {
 	OEE           float64 `json:"oee"`
 }
 
-// PublishState shows a machine's new state. At start the present ones are to be
-// published, too: snapshots hold what was published last.
-func (r *Server) PublishState(s State) {
-	r.publish(eventState, s, r.roomsOf(s.Machine), func(k *retained) { k.states[s.Machine] = s })
+// PublishState sends the new state of a machine. The caller also publishes the
+// current states at startup, because snapshots contain what was published last.
+func (s *Server) PublishState(state State) {
+	s.publish(eventState, state, s.roomsOf(state.Machine), func(r *retained) { r.setState(state) })
 }
 
-// PublishAlarm shows a change of an alarm. At start the open ones are to be
-// published, too.
-func (r *Server) PublishAlarm(a Alarm) {
-	r.publish(eventAlarm, a, append(r.roomsOf(a.Machine), roomAlarms), func(k *retained) { k.setAlarm(a) })
+// PublishAlarm sends a change of an alarm. The caller also publishes the open
+// alarms at startup.
+func (s *Server) PublishAlarm(a Alarm) {
+	s.publish(eventAlarm, a, append(s.roomsOf(a.Machine), roomAlarms), func(r *retained) { r.setAlarm(a) })
 }
 
-// PublishOEE shows a new figure.
-func (r *Server) PublishOEE(o OEE) {
-	rooms := r.roomsOf(o.Machine)
+// PublishOEE sends new figures.
+func (s *Server) PublishOEE(o OEE) {
+	rooms := s.roomsOf(o.Machine)
 	if o.Machine == "" && o.Line != "" {
 		rooms = append(rooms, roomLine+o.Line)
 	}
-	r.publish(eventOEE, o, rooms, func(k *retained) { k.oee[o.Line+"\x00"+o.Machine] = o })
+	s.publish(eventOEE, o, rooms, func(r *retained) { r.setOEE(o) })
 }
 
-// roomsOf lists the rooms that show a machine.
-func (r *Server) roomsOf(machine string) []string {
-	rooms := make([]string, 0, 4)
-	rooms = append(rooms, roomAll)
-	if machine == "" {
-		return rooms
-	}
-	rooms = append(rooms, roomMachine+machine)
-	if r.options.Placement != nil {
-		if place, ok := r.options.Placement(machine); ok {
-			if line := lineRoom(place); line != "" {
-				rooms = append(rooms, line)
-			}
-		}
-	}
-	return rooms
-}
-
-// publish keeps an event for snapshots and sends it to the rooms, here and
-// elsewhere.
-func (r *Server) publish(event string, payload any, rooms []string, keep func(*retained)) {
+// publish retains an event and sends it to the rooms, in this process and in
+// others.
+func (s *Server) publish(event string, payload any, rooms []string, retain func(*retained)) {
 	data, err := json.Marshal(payload)
 	if err != nil {
-		return // a figure that is not finite: there is nothing to show
+		return // an infinite or NaN value: there is nothing to send
 	}
-	r.roomsMu.Lock()
-	defer r.roomsMu.Unlock()
-	keep(&r.retained)
-	r.retained.version++
+	s.roomsMu.Lock()
+	defer s.roomsMu.Unlock()
+	retain(&s.retained)
 	for _, room := range rooms {
-		r.hub.Emit(room, event, data, false)
-		r.hub.Publish(room, event, data)
+		s.hub.Emit(room, event, data, false)
+		s.hub.Publish(room, event, data)
 	}
-}
-
-// kept are the last events that are part of snapshots.
-type retained struct {
-	version uint64
-	states  map[string]State // by machine
-	alarms  map[string]Alarm // by id, the open ones
-	oee     map[string]OEE   // by line and machine
-}
-
-func newRetained() retained {
-	return retained{states: map[string]State{}, alarms: map[string]Alarm{}, oee: map[string]OEE{}}
-}
-
-func (k *retained) setAlarm(a Alarm) {
-	if a.Open {
-		k.alarms[a.ID] = a
-	} else {
-		delete(k.alarms, a.ID)
-	}
-}
-
-// forget drops what was kept of a machine.
-func (k *retained) removeMachine(machine string) {
-	k.version++
-	delete(k.states, machine)
-	for id, a := range k.alarms {
-		if a.Machine == machine {
-			delete(k.alarms, id)
-		}
-	}
-	for key, o := range k.oee {
-		if o.Machine == machine {
-			delete(k.oee, key)
-		}
-	}
-}
-
-// append writes what a room shows of the kept events, as members of a JSON
-// object. shows says whether a machine belongs to the room.
-func (k *retained) append(dst []byte, room room, shows func(machine string) bool) []byte {
-	var states []State
-	if room.kind != roomAlarms {
-		for machine, s := range k.states {
-			if shows(machine) {
-				states = append(states, s)
-			}
-		}
-	}
-	var alarms []Alarm
-	for _, a := range k.alarms {
-		if room.kind == roomAlarms || shows(a.Machine) {
-			alarms = append(alarms, a)
-		}
-	}
-	slices.SortFunc(alarms, func(a, b Alarm) int { return int(min(max(a.Since-b.Since, -1), 1)) })
-	var figures []OEE
-	for _, o := range k.oee {
-		if room.kind == roomAll || room.kind == roomLine && o.Machine == "" && roomLine+o.Line == room.name ||
-			o.Machine != "" && room.kind != roomAlarms && shows(o.Machine) {
-			figures = append(figures, o)
-		}
-	}
-	dst = appendList(dst, `,"states":`, states)
-	dst = appendList(dst, `,"alarms":`, alarms)
-	return appendList(dst, `,"oee":`, figures)
-}
-
-func appendList[T any](dst []byte, name string, list []T) []byte {
-	dst = append(dst, name...)
-	if len(list) == 0 {
-		return append(dst, "[]"...)
-	}
-	text, _ := json.Marshal(list) // what is kept has been marshalled before
-	return append(dst, text...)
 }

@@ -3,53 +3,63 @@ package live
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/live/hub"
 )
 
-// Client is a session without a transport.
-type Session struct{ session session }
+// Session is a session without a transport.
+type Session struct{ c session }
 
-// NewClient makes a session whose frames m gets.
-func (r *Server) NewSession(m hub.Member, who access.Principal) *Session {
-	return &Session{session{srv: r, member: m, principal: who}}
+// NewSession makes a session whose frames m receives.
+func (s *Server) NewSession(m hub.Member, principal access.Principal) *Session {
+	return &Session{session{srv: s, member: m, principal: principal}}
 }
 
-// Subscribe, Unsubscribe and Leave are those of a session.
-func (c *Session) Subscribe(ctx context.Context, ok func(), rooms ...string) *Fault {
-	return c.session.subscribe(ctx, rooms, ok)
+func (s *Session) Subscribe(ctx context.Context, ok func(), rooms ...string) *Fault {
+	return s.c.subscribe(ctx, rooms, ok)
 }
 
-func (c *Session) Unsubscribe(rooms ...string) *Fault { return c.session.unsubscribe(rooms) }
-func (c *Session) End()                               { c.session.end() }
+func (s *Session) Unsubscribe(rooms ...string) *Fault { return s.c.unsubscribe(rooms) }
 
-// Watched is how many machines are kept.
-func (r *Server) WatchedRooms() (topics, machines int) {
-	r.cache.mu.Lock()
-	defer r.cache.mu.Unlock()
-	return int(r.cache.watchedRooms.Load()), len(r.cache.machines)
+// End removes the session from its rooms.
+func (s *Session) End() { s.c.leaveRooms() }
+
+// CacheSize counts the watched rooms and the cached machines.
+func (s *Server) CacheSize() (rooms, machines int) {
+	s.cache.mu.Lock()
+	defer s.cache.mu.Unlock()
+	return int(s.cache.watched.Load()), len(s.cache.machines)
 }
 
-// ParseRoom reports whether a name of a room is valid, and what it is of.
+// ParseRoom parses a room name.
 func ParseRoom(name string) (kind, machine, line string, err error) {
 	r, err := parseRoom(name)
-	return r.kind, r.machine, lineRoom(r.place), err
+	return r.kind, r.machine, lineRoom(r.placement), err
 }
 
-// AnswerTo parses a message and returns the answer to it that says ok; nil if
-// that is not valid JSON.
-func (r *Server) Respond(text []byte) []byte {
+// Respond parses a message and returns a response to it, nil if the response or
+// the request's telemetry is not valid JSON.
+func Respond(text []byte) []byte {
 	q, fault := parseRequest(text)
-	answer := append(appendResponse(nil, q.ID, true), '}')
+	response := append(appendResponse(nil, q.ID, true), '}')
 	if fault != nil {
-		answer = errorResponse(q.ID, fault)
+		response = errorResponse(q.ID, fault)
 	}
-	if body := q.telemetry(); !json.Valid(answer) || body != nil && !json.Valid(body) {
+	if body := q.telemetry(); !json.Valid(response) || body != nil && !json.Valid(body) {
 		return nil
 	}
-	return answer
+	return response
 }
 
-// Hear takes data of a telemetry or another event, as from another process.
-func (r *Server) ReceiveFromPeer(room, event string, data []byte) { r.onMessage(room, event, data) }
+// ReceiveFromPeer handles an event as if another process had published it.
+func (s *Server) ReceiveFromPeer(room, event string, data []byte) { s.onMessage(room, event, data) }
+
+// UpgradeLimiter returns the rate limit on upgrades with a clock of the test.
+func UpgradeLimiter(l Limits, now func() time.Time) (allow func() bool) {
+	var a admission
+	a.init(l)
+	a.now = now
+	return func() bool { return a.allowUpgrade() == nil }
+}

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// heartbeat gives every registered session a sign of life once per interval,
-// so that proxies between keep the connection. The sessions have no timers: one
-// goroutine goes through a part of them at a time.
+// heartbeat pings every registered session once per interval, so that proxies keep
+// idle connections open. One goroutine pings the shards in turn, so the pings are
+// spread over the interval and sessions need no timers.
 type heartbeat struct {
 	interval time.Duration
 
@@ -17,7 +17,7 @@ type heartbeat struct {
 	nextShard int
 }
 
-// beater is a session. beat must not block.
+// pinger is a session. ping must not block.
 type pinger interface{ ping() }
 
 const heartbeatShards = 64
@@ -30,40 +30,41 @@ func (h *heartbeat) init(interval time.Duration) {
 	}
 }
 
-// add returns the part that the session is in, for remove.
-func (h *heartbeat) add(b pinger) int {
+// add registers a session and returns its shard, which remove needs.
+func (h *heartbeat) add(p pinger) (shard int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	part := h.nextShard
+	shard = h.nextShard
 	h.nextShard = (h.nextShard + 1) % heartbeatShards
-	h.shards[part][b] = struct{}{}
-	return part
+	h.shards[shard][p] = struct{}{}
+	return shard
 }
 
-func (h *heartbeat) remove(b pinger, part int) {
+func (h *heartbeat) remove(p pinger, shard int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.shards[part], b)
+	delete(h.shards[shard], p)
 }
 
-// all lists the registered sessions.
+// list returns all registered sessions.
 func (h *heartbeat) list() []pinger {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var all []pinger
-	for _, part := range h.shards {
-		for b := range part {
-			all = append(all, b)
+	for _, shard := range h.shards {
+		for p := range shard {
+			all = append(all, p)
 		}
 	}
 	return all
 }
 
+// run pings until ctx ends.
 func (h *heartbeat) run(ctx context.Context) {
 	tick := time.NewTicker(max(h.interval/heartbeatShards, time.Millisecond))
 	defer tick.Stop()
 	var due []pinger
-	for part := 0; ; part = (part + 1) % heartbeatShards {
+	for shard := 0; ; shard = (shard + 1) % heartbeatShards {
 		select {
 		case <-ctx.Done():
 			return
@@ -71,13 +72,13 @@ func (h *heartbeat) run(ctx context.Context) {
 		}
 		due = due[:0]
 		h.mu.Lock()
-		for b := range h.shards[part] {
-			due = append(due, b)
+		for p := range h.shards[shard] {
+			due = append(due, p)
 		}
 		h.mu.Unlock()
-		for _, b := range due {
-			b.ping()
+		for _, p := range due {
+			p.ping()
 		}
-		clear(due)
+		clear(due) // do not keep closed sessions alive
 	}
 }

@@ -1,29 +1,50 @@
 package live
 
 import (
+	"context"
 	"encoding/json"
 	"strconv"
+
+	"smart-factory-backend/app/access"
 )
 
-// Receipt is what became of readings that a session has sent.
+// IngestResult is the outcome of telemetry that a session has sent.
 type IngestResult struct {
 	Accepted, Rejected int
-	// Errors is a JSON array of what was refused, with pointers; nil is none.
+	// Errors is a JSON array that describes the rejected points; nil if there are
+	// none.
 	Errors json.RawMessage
-	// Err says that nothing was taken; it is nil where Accepted is right.
+	// Err is set if nothing was stored.
 	Err error
-	// Detail is what the client is told of Err, where there is more to say
-	// than its kind does.
+	// Detail replaces the text that the client gets for the kind of Err, unless it
+	// is empty.
 	Detail string
 }
 
-// appendTo writes the members of the answer's JSON object that follow "ok".
-func (r IngestResult) appendMembers(dst []byte) []byte {
-	if fault := r.fault(); fault != nil {
-		text, _ := json.Marshal(fault) // strings only
+// ingest commits telemetry. A fault means that Options.Ingest was not called.
+func (c *session) ingest(body []byte) (IngestResult, *Fault) {
+	if fault := c.authorize(access.Ingest); fault != nil {
+		return IngestResult{}, fault
+	}
+	if c.srv.options.Ingest == nil {
+		return IngestResult{}, &Fault{Kind: kindForbidden, Detail: "this server does not accept telemetry"}
+	}
+	return c.srv.options.Ingest(context.Background(), body), nil
+}
+
+// appendResponse appends the response to the client as a JSON object. id is that
+// of the request; nil is none.
+func (r IngestResult) appendResponse(dst []byte, id json.RawMessage) []byte {
+	dst = appendResponse(dst, id, r.Err == nil)
+	if r.Err != nil {
+		fault := faultOf(r.Err)
+		if r.Detail != "" {
+			fault.Detail = r.Detail
+		}
+		text, _ := json.Marshal(fault) // never fails: it has only strings
 		dst = append(append(dst, `,"error":`...), text...)
 		if r.Rejected == 0 {
-			return dst
+			return append(dst, '}')
 		}
 	}
 	dst = append(dst, `,"accepted":`...)
@@ -32,19 +53,7 @@ func (r IngestResult) appendMembers(dst []byte) []byte {
 	dst = strconv.AppendInt(dst, int64(r.Rejected), 10)
 	dst = append(dst, `,"errors":`...)
 	if len(r.Errors) == 0 {
-		return append(dst, "[]"...)
+		return append(dst, "[]}"...)
 	}
-	return append(dst, r.Errors...)
-}
-
-// fault is what the client is told where nothing was taken; nil otherwise.
-func (r IngestResult) fault() *Fault {
-	if r.Err == nil {
-		return nil
-	}
-	f := faultOf(r.Err)
-	if r.Detail != "" {
-		f.Detail = r.Detail
-	}
-	return f
+	return append(append(dst, r.Errors...), '}')
 }

@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// appendString writes a JSON string.
+// appendString appends a JSON string.
 func appendString(dst []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			text, _ := json.Marshal(s) // strings can't fail
+			text, _ := json.Marshal(s) // never fails for a string
 			return append(dst, text...)
 		}
 	}
@@ -20,7 +20,7 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// appendFloat writes the shortest number that reads back as the same double.
+// appendFloat appends the shortest number that parses to the same float64.
 func appendFloat(dst []byte, v float64) []byte {
 	format := byte('f')
 	if abs := math.Abs(v); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
@@ -29,8 +29,8 @@ func appendFloat(dst []byte, v float64) []byte {
 	return strconv.AppendFloat(dst, v, format, -1, 64)
 }
 
-// appendReading writes a reading as GET /api/v1/latest does; the unit is left
-// out of what changes.
+// appendReading appends a reading in the form of GET /api/v1/latest. A nil unit is
+// omitted.
 func appendReading(dst []byte, machine, metric string, unit *string, ts int64, value float64) []byte {
 	dst = append(dst, `{"machine":`...)
 	dst = appendString(dst, machine)
@@ -45,4 +45,14 @@ func appendReading(dst []byte, machine, metric string, unit *string, ts int64, v
 	dst = append(dst, `,"value":`...)
 	dst = appendFloat(dst, value)
 	return append(dst, '}')
+}
+
+// appendList appends name, which includes the punctuation, and list as an array.
+func appendList[T any](dst []byte, name string, list []T) []byte {
+	dst = append(dst, name...)
+	if len(list) == 0 {
+		return append(dst, "[]"...)
+	}
+	text, _ := json.Marshal(list) // never fails: publish has encoded each element
+	return append(dst, text...)
 }

@@ -7,7 +7,7 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// The kinds of room, as their names begin.
+// The kinds of room. A name is the kind, followed by what the room is about.
 const (
 	roomAll     = "all"
 	roomAlarms  = "alarms"
@@ -15,16 +15,15 @@ const (
 	roomLine    = "line:"
 )
 
-// room is a valid name of a room, taken apart.
+// room is a parsed room name.
 type room struct {
-	name string
-	kind string
-	// machine is that of a machine's room, place that of a line's.
-	machine string
-	place   factory.Placement
+	name      string
+	kind      string
+	machine   string            // for roomMachine
+	placement factory.Placement // for roomLine
 }
 
-// parseRoom takes the name of a room apart. The error wraps factory.ErrInvalid.
+// parseRoom parses a room name. The error wraps factory.ErrInvalid.
 func parseRoom(name string) (room, error) {
 	switch {
 	case name == roomAll || name == roomAlarms:
@@ -36,12 +35,12 @@ func parseRoom(name string) (room, error) {
 		}
 		return room{name: name, kind: roomMachine, machine: machine}, nil
 	case strings.HasPrefix(name, roomLine):
-		return parseLine(name)
+		return parseLineRoom(name)
 	}
 	return room{}, fmt.Errorf("room %q: want machine:ID, line:SITE/AREA/LINE, alarms or all: %w", clip(name), factory.ErrInvalid)
 }
 
-func parseLine(name string) (room, error) {
+func parseLineRoom(name string) (room, error) {
 	parts := strings.Split(name[len(roomLine):], "/")
 	if len(parts) != 3 {
 		return room{}, fmt.Errorf("room %q: want line:SITE/AREA/LINE: %w", clip(name), factory.ErrInvalid)
@@ -51,11 +50,11 @@ func parseLine(name string) (room, error) {
 			return room{}, fmt.Errorf("room: %w", err)
 		}
 	}
-	place := factory.Placement{Site: parts[0], Area: parts[1], Line: parts[2]}
-	return room{name: name, kind: roomLine, place: place}, nil
+	placement := factory.Placement{Site: parts[0], Area: parts[1], Line: parts[2]}
+	return room{name: name, kind: roomLine, placement: placement}, nil
 }
 
-// lineRoom is the room of the line at a place, "" if the place names none.
+// lineRoom returns the name of a line's room, "" for an incomplete placement.
 func lineRoom(p factory.Placement) string {
 	if p.Site == "" || p.Area == "" || p.Line == "" {
 		return ""
@@ -63,11 +62,46 @@ func lineRoom(p factory.Placement) string {
 	return roomLine + p.Site + "/" + p.Area + "/" + p.Line
 }
 
-// clip shortens what a client sent for an answer to it.
+// roomsOf lists the rooms that include a machine. For "" that is only all.
+func (s *Server) roomsOf(machine string) []string {
+	rooms := make([]string, 0, 4)
+	rooms = append(rooms, roomAll)
+	if machine == "" {
+		return rooms
+	}
+	rooms = append(rooms, roomMachine+machine)
+	if s.options.Placement != nil {
+		if placement, ok := s.options.Placement(machine); ok {
+			if line := lineRoom(placement); line != "" {
+				rooms = append(rooms, line)
+			}
+		}
+	}
+	return rooms
+}
+
+// roomHasMachine reports whether a room includes a machine.
+func (s *Server) roomHasMachine(room room, machine string) bool {
+	switch room.kind {
+	case roomAll:
+		return true
+	case roomMachine:
+		return room.machine == machine
+	case roomLine:
+		if s.options.Placement == nil {
+			return false
+		}
+		placement, ok := s.options.Placement(machine)
+		return ok && placement == room.placement
+	}
+	return false
+}
+
+// clip shortens a client's text that is repeated in an error.
 func clip(s string) string {
-	const most = 80
-	if len(s) <= most {
+	const limit = 80
+	if len(s) <= limit {
 		return s
 	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	return strings.ToValidUTF8(s[:limit], "") + "…"
 }

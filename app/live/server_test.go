@@ -158,7 +158,7 @@ func TestSubscribingIsChecked(t *testing.T) {
 			t.Errorf("%s: %+v, events %q, want %s about %q and nothing else", name, fault, s.events(), tt.kind, tt.room)
 		}
 	}
-	if topics, _ := p.show.WatchedRooms(); topics != 0 {
+	if topics, _ := p.show.CacheSize(); topics != 0 {
 		t.Errorf("%d rooms are watched for nobody", topics)
 	}
 	s := p.screen(reader)
@@ -190,13 +190,13 @@ func TestNothingIsKeptForNobody(t *testing.T) {
 	a.End()
 	b.End()
 	eventually(t, "the end", func() bool {
-		topics, machines := p.show.WatchedRooms()
+		topics, machines := p.show.CacheSize()
 		return topics == 0 && machines == 0 && p.show.Stats().Rooms == 0 && p.show.Stats().Subscriptions == 0
 	})
 	if fault := a.Subscribe(context.Background(), func() {}, "all"); fault != nil {
 		t.Fatal(fault)
 	}
-	if topics, _ := p.show.WatchedRooms(); topics != 0 {
+	if topics, _ := p.show.CacheSize(); topics != 0 {
 		t.Error("a session that has gone watches a room")
 	}
 }
@@ -252,7 +252,7 @@ func TestNoSnapshotWithoutAStore(t *testing.T) {
 	if fault == nil || fault.Kind != "unavailable" || fault.Room != "all" || strings.Contains(fault.Detail, "disk") {
 		t.Errorf("fault = %+v", fault)
 	}
-	if topics, _ := p.show.WatchedRooms(); topics != 0 || len(s.events()) != 0 {
+	if topics, _ := p.show.CacheSize(); topics != 0 || len(s.events()) != 0 {
 		t.Errorf("%d rooms are watched, events %q", topics, s.events())
 	}
 	f.mu.Lock()
@@ -293,7 +293,7 @@ func TestStoreThatHangs(t *testing.T) {
 	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("100 who wait took %v", took)
 	}
-	if topics, _ := p.show.WatchedRooms(); topics != 0 {
+	if topics, _ := p.show.CacheSize(); topics != 0 {
 		t.Errorf("%d rooms are watched for nobody", topics)
 	}
 }
@@ -311,7 +311,7 @@ func TestStoreThatPanics(t *testing.T) {
 			p.screen().Subscribe(context.Background(), func() {}, "alarms", "all")
 		}()
 	}
-	if topics, _ := p.show.WatchedRooms(); topics != 0 {
+	if topics, _ := p.show.CacheSize(); topics != 0 {
 		t.Errorf("%d rooms are watched for nobody", topics)
 	}
 	p.screen().subscribe("alarms")

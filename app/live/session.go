@@ -1,70 +1,72 @@
 package live
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"strings"
 	"sync"
+	"sync/atomic"
 
 	"smart-factory-backend/app/access"
-	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/live/hub"
 )
 
-// client is what the transports have in common: a session with its rooms.
+// session is what the sessions of all transports have in common. The session type
+// of each transport embeds it.
+//
+// A session ends when its connection has closed, by finish. Its rooms are left
+// later, by reap: the connection may have been closed by a delivery, with a room
+// locked.
 type session struct {
 	srv       *Server
-	member    hub.Member
+	member    hub.Member // the transport's session
+	transport hub.Format
 	principal access.Principal
-	lease     *lease // nil before it has a place
+	lease     *lease // nil before the session has started
+	slow      atomic.Bool
 
 	mu     sync.Mutex
-	rooms  map[string]struct{} // nil until there is one
-	closed bool
+	rooms  map[string]struct{} // nil while there are none
+	closed bool                // reap was here
 }
 
-// Fault is what a client is told about a request that failed.
-type Fault struct {
-	// Kind is a word for programs; see the constants.
-	Kind   string `json:"kind"`
-	Detail string `json:"detail"`
-	// Room is the one that the fault is about, if it is about one.
-	Room string `json:"room,omitempty"`
+// start counts the session, which holds a lease.
+func (c *session) start() {
+	c.srv.counters.sessions[c.transport].Add(1)
 }
 
-// The kinds of fault.
-const (
-	kindInvalid      = "invalid"
-	kindNotFound     = "not_found"
-	kindForbidden    = "forbidden"
-	kindUnauthorized = "unauthorized"
-	kindOverloaded   = "overloaded"
-	kindUnavailable  = "unavailable"
-	kindInternal     = "internal"
-)
+// finish releases what the session holds, after its connection has closed.
+func (c *session) finish() {
+	c.srv.counters.sessions[c.transport].Add(-1)
+	c.lease.release()
+	c.leaveRooms()
+}
 
-// faultOf is the table from an error to what the client is told.
-func faultOf(err error) *Fault {
-	switch {
-	case errors.Is(err, factory.ErrInvalid):
-		return &Fault{Kind: kindInvalid, Detail: detailOf(err)}
-	case errors.Is(err, factory.ErrNotFound):
-		return &Fault{Kind: kindNotFound, Detail: err.Error()}
-	case errors.Is(err, factory.ErrOverloaded):
-		return &Fault{Kind: kindOverloaded, Detail: "the store's queue is full; nothing was taken"}
-	case errors.Is(err, factory.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		return &Fault{Kind: kindUnavailable, Detail: "the store can't do this now; nothing was acknowledged"}
+// leaveRooms removes the session from its rooms soon. It may be called with any
+// lock held, and more than once.
+func (c *session) leaveRooms() {
+	c.srv.endedMu.Lock()
+	c.srv.ended = append(c.srv.ended, c)
+	c.srv.endedMu.Unlock()
+	c.srv.wake()
+}
+
+// reap removes the sessions that have ended from their rooms.
+func (s *Server) reap() {
+	s.endedMu.Lock()
+	ended := s.ended
+	s.ended = nil
+	s.endedMu.Unlock()
+	for _, c := range ended {
+		c.mu.Lock()
+		rooms := c.rooms
+		c.rooms, c.closed = nil, true
+		c.mu.Unlock()
+		for name := range rooms {
+			s.hub.Leave(name, c.member)
+			s.releaseRoom(name)
+		}
 	}
-	return &Fault{Kind: kindInternal, Detail: "something went wrong here"}
 }
 
-// detailOf is a domain error without its kind.
-func detailOf(err error) string {
-	return strings.TrimSuffix(err.Error(), ": "+factory.ErrInvalid.Error())
-}
-
-// may reports whether the session's key allows an action.
+// authorize returns a fault unless the session's key allows the action.
 func (c *session) authorize(a access.Action) *Fault {
 	if c.srv.options.Keys.Unrestricted() || c.principal.Role.Allows(a) {
 		return nil
@@ -72,148 +74,50 @@ func (c *session) authorize(a access.Action) *Fault {
 	return &Fault{Kind: kindForbidden, Detail: "key " + c.principal.Name + " has the role " + c.principal.Role.String() + ", which may not " + a.String()}
 }
 
-// limit refuses a request where too many come.
+// checkRate returns a fault if the client sends requests too fast.
 func (c *session) checkRate() *Fault {
-	if limit := c.srv.options.CheckRate; limit != nil {
-		if detail := limit(Caller{Addr: c.lease.address, Principal: c.principal}); detail != "" {
+	if check := c.srv.options.CheckRate; check != nil {
+		if detail := check(Caller{Addr: c.lease.address, Principal: c.principal}); detail != "" {
 			return &Fault{Kind: kindOverloaded, Detail: detail}
 		}
 	}
 	return nil
 }
 
-// subscribe joins rooms, all or none: one bad name refuses the request. ok is
-// called once it is sure to succeed, before the first snapshot.
-func (c *session) subscribe(ctx context.Context, names []string, ok func()) *Fault {
-	if fault := c.authorize(access.Read); fault != nil {
-		return fault
-	}
-	rooms, fault := c.parseRooms(names)
-	if fault != nil {
-		return fault
-	}
-	entered := 0
-	defer func() { // after a panic, too
-		for _, room := range rooms[:entered] {
-			c.srv.releaseRoom(room.name)
-		}
-	}()
-	for _, room := range rooms {
-		if err := c.srv.acquireRoom(ctx, room); err != nil {
-			fault := faultOf(err)
-			fault.Room = room.name
-			return fault
-		}
-		entered++
-	}
-	ok()
-	entered = 0 // from here on the places are the session's
-	for _, room := range rooms {
-		c.joinRoom(room.name)
-	}
-	return nil
+// revocable is a session that can be closed because its key was revoked.
+type revocable interface {
+	owner() access.Principal
+	revoke()
 }
 
-// check takes the names of rooms apart and holds them against the limit.
-func (c *session) parseRooms(names []string) ([]room, *Fault) {
-	if len(names) == 0 {
-		return nil, &Fault{Kind: kindInvalid, Detail: "rooms is empty"}
-	}
-	seen := map[string]bool{}
-	var rooms []room
-	for _, name := range names {
-		room, err := parseRoom(name)
-		if err != nil {
-			return nil, &Fault{Kind: kindInvalid, Detail: detailOf(err), Room: clip(name)}
-		}
-		if !seen[name] {
-			seen[name] = true
-			rooms = append(rooms, room)
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	total := len(c.rooms)
-	for name := range seen {
-		if _, has := c.rooms[name]; !has {
-			total++
-		}
-	}
-	if most := c.srv.options.MaxRooms; total > most {
-		return nil, &Fault{Kind: kindInvalid, Detail: fmt.Sprintf("a session may have %d rooms, these would make it %d", most, total)}
-	}
-	return rooms, nil
-}
+// revokedReason is the reason in the close frame.
+const revokedReason = "the API key was revoked"
 
-// add joins a room that was entered.
-func (c *session) joinRoom(name string) {
-	c.mu.Lock()
-	_, has := c.rooms[name]
-	if c.closed {
-		c.mu.Unlock()
-		c.srv.releaseRoom(name)
-		return
-	}
-	if c.rooms == nil {
-		c.rooms = map[string]struct{}{}
-	}
-	c.rooms[name] = struct{}{}
-	c.mu.Unlock()
+func (c *session) owner() access.Principal { return c.principal }
 
-	c.srv.subscribe(c.member, name)
-	if has {
-		c.srv.releaseRoom(name) // it counts once
+// CloseRevoked closes the sessions whose key is no longer active and returns their
+// number. Call it after the keys have changed.
+func (s *Server) CloseRevoked() int {
+	if s.options.Keys.Unrestricted() {
+		return 0
 	}
-	c.mu.Lock()
-	gone := c.closed
-	c.mu.Unlock()
-	if gone { // since then; it may have left the room before it joined
-		c.srv.hub.Leave(name, c.member)
-	}
-}
-
-// unsubscribe leaves rooms. One that it is not in is left already.
-func (c *session) unsubscribe(names []string) *Fault {
-	for _, name := range names {
-		if _, err := parseRoom(name); err != nil {
-			return &Fault{Kind: kindInvalid, Detail: detailOf(err), Room: clip(name)}
+	var sessions []revocable
+	for _, p := range s.heartbeat.list() {
+		if r, ok := p.(revocable); ok {
+			sessions = append(sessions, r)
 		}
 	}
-	for _, name := range names {
-		c.mu.Lock()
-		_, has := c.rooms[name]
-		delete(c.rooms, name)
-		c.mu.Unlock()
-		if has {
-			c.srv.hub.Leave(name, c.member)
-			c.srv.releaseRoom(name)
+	s.socketIO.mu.RLock()
+	for _, c := range s.socketIO.sessions {
+		sessions = append(sessions, c)
+	}
+	s.socketIO.mu.RUnlock()
+	closed := 0
+	for _, c := range sessions {
+		if !s.options.Keys.Active(c.owner()) {
+			c.revoke()
+			closed++
 		}
 	}
-	return nil
-}
-
-// leave has the session's rooms left soon. It may be called with any lock held.
-func (c *session) end() {
-	c.srv.ended.Lock()
-	c.srv.ended.clients = append(c.srv.ended.clients, c)
-	c.srv.ended.Unlock()
-	c.srv.wake()
-}
-
-// letGo takes sessions that have ended out of their rooms.
-func (r *Server) reap() {
-	r.ended.Lock()
-	clients := r.ended.clients
-	r.ended.clients = nil
-	r.ended.Unlock()
-	for _, c := range clients {
-		c.mu.Lock()
-		rooms := c.rooms
-		c.rooms, c.closed = nil, true
-		c.mu.Unlock()
-		for name := range rooms {
-			r.hub.Leave(name, c.member)
-			r.releaseRoom(name)
-		}
-	}
+	return closed
 }

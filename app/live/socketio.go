@@ -15,7 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// sockets are the sessions on Socket.IO's main namespace.
+// socketIO is the Socket.IO server with the sessions of its main namespace.
 type socketIO struct {
 	server *socketio.Server
 
@@ -23,186 +23,180 @@ type socketIO struct {
 	sessions map[*socketio.Socket]*socketIOSession
 }
 
-// socket is one of them.
+// socketIOSession is a session on a socket of the main namespace.
 type socketIOSession struct {
 	session
 	socket *socketio.Socket
 }
 
-// userCaller is where the caller of a request to the Engine.IO server is kept.
-const callerKey = "realtime caller"
+// callerKey is the user value that holds the Caller of a request.
+const callerKey = "live caller"
 
-// newSockets makes the server and says what its sockets may do.
-func (r *Server) newSocketIO() (err error) {
-	s := r.conn
-	r.socketIO.sessions = map[*socketio.Socket]*socketIOSession{}
-	o := s.SocketIO
-	o.Engine.Loop, o.Engine.Detach, o.Engine.Await = s.Loop, s.Detach, s.Await
-	o.Engine.MaxPayload, o.Engine.QueueLimit, o.Engine.Deflate = s.MaxPayload, s.QueueBytes, s.Compress
-	o.Engine.ReplaceAbove = s.QueueBytes / 8 // one who polls is not slow for that
-	o.Engine.MaxSessions = r.admission.limits.Sockets
+// newSocketIO makes the Socket.IO server.
+func (s *Server) newSocketIO() (err error) {
+	conn := s.conn
+	s.socketIO.sessions = map[*socketio.Socket]*socketIOSession{}
+	o := conn.SocketIO
+	o.Engine.Loop, o.Engine.Detach, o.Engine.Await = conn.Loop, conn.Detach, conn.Await
+	o.Engine.MaxPayload, o.Engine.QueueLimit, o.Engine.Deflate = conn.MaxPayload, conn.QueueBytes, conn.Compress
+	o.Engine.ReplaceAbove = conn.QueueBytes / 8 // data waits between two polls without the client being slow
+	o.Engine.MaxSessions = s.admission.limits.Sockets
 	o.Engine.Allow = func(ctx *fasthttp.RequestCtx) error {
-		if refusal := r.admission.checkCapacity(requestCaller(ctx).Addr, ""); refusal != nil {
+		if refusal := s.admission.checkCapacity(requestCaller(ctx).Addr, ""); refusal != nil {
 			return refusal
 		}
 		return nil
 	}
 	o.Engine.AllowUpgrade = func() bool {
-		if s.Draining() {
-			return r.admission.refuse(refusedDraining) == nil
+		if conn.Draining() {
+			return s.admission.refuse(refusedDraining) == nil
 		}
-		return r.admission.allowUpgrade() == nil
+		return s.admission.allowUpgrade() == nil
 	}
 	o.Engine.ClientAddr = func(ctx *fasthttp.RequestCtx) string { return requestCaller(ctx).Addr.String() }
 	if o.Recovery == nil {
 		o.Recovery = &socketio.Recovery{RunMiddlewares: true}
 	}
-	o.Panicked = r.options.OnPanic
-	if r.socketIO.server, err = socketio.NewServer(o); err != nil {
+	o.Panicked = s.options.OnPanic
+	if s.socketIO.server, err = socketio.NewServer(o); err != nil {
 		return err
 	}
-
-	main := r.socketIO.server.Namespace
-	main.Use(r.admitSocket)
-	main.OnConnection(r.socketConnected)
-	main.OnDisconnect(r.socketDisconnected)
-	main.On(opSubscribe, r.onRooms((*socketIOSession).onSubscribe))
-	main.On(opUnsubscribe, r.onRooms((*socketIOSession).onUnsubscribe))
-	main.On(opTelemetry, r.onTelemetry)
+	main := s.socketIO.server.Namespace
+	main.Use(s.admitSocket)
+	main.OnConnection(s.socketConnected)
+	main.OnDisconnect(s.socketDisconnected)
+	main.On(opSubscribe, s.handleRooms((*socketIOSession).handleSubscribe))
+	main.On(opUnsubscribe, s.handleRooms((*socketIOSession).handleUnsubscribe))
+	main.On(opTelemetry, s.handleTelemetry)
 	return nil
 }
 
-// ServeSocketIO answers a request of a Socket.IO client, whose key has not been
-// checked: it may come with the first packet.
-func (r *Server) ServeSocketIO(ctx *fasthttp.RequestCtx, caller Caller) {
+// ServeSocketIO responds to a request of a Socket.IO client. The key need not be
+// checked: the client may send it with the CONNECT packet.
+func (s *Server) ServeSocketIO(ctx *fasthttp.RequestCtx, caller Caller) {
 	ctx.SetUserValue(callerKey, caller)
-	r.socketIO.server.Handler(ctx)
+	s.socketIO.server.Handler(ctx)
 }
 
-// SocketIO is the Socket.IO server; its main namespace has the factory's
-// rooms.
-func (r *Server) SocketIO() *socketio.Server { return r.socketIO.server }
+// SocketIO returns the Socket.IO server. The rooms of its main namespace have the
+// names of the rooms of this package. It is nil without Conn.Loop.
+func (s *Server) SocketIO() *socketio.Server { return s.socketIO.server }
 
 func requestCaller(ctx *fasthttp.RequestCtx) Caller {
 	caller, _ := ctx.UserValue(callerKey).(Caller)
 	return caller
 }
 
-// principal finds whose key a socket has shown: in auth.token, or in the
-// headers of the request that began its session.
-func (r *Server) authenticateSocket(s *socketio.Socket) (access.Principal, bool) {
-	if r.options.Keys.Unrestricted() {
+// authenticateSocket returns the owner of a socket's key: auth.token of the CONNECT
+// packet, or the headers of the handshake.
+func (s *Server) authenticateSocket(socket *socketio.Socket) (access.Principal, bool) {
+	keys := s.options.Keys
+	if keys.Unrestricted() {
 		return access.Principal{}, true
 	}
 	var auth struct {
 		Token string `json:"token"`
 	}
-	_ = json.Unmarshal(s.Auth(), &auth) // without a token the headers count
+	_ = json.Unmarshal(socket.Auth(), &auth) // without a token the headers are used
 	if auth.Token != "" {
-		return r.options.Keys.Authenticate([]byte(auth.Token))
+		return keys.Authenticate([]byte(auth.Token))
 	}
-	h := s.Conn().Handshake()
-	if key := h.Header("X-API-Key"); key != "" {
-		return r.options.Keys.Authenticate([]byte(key))
+	handshake := socket.Conn().Handshake()
+	if key := handshake.Header("X-API-Key"); key != "" {
+		return keys.Authenticate([]byte(key))
 	}
-	scheme, secret, _ := strings.Cut(h.Header(fasthttp.HeaderAuthorization), " ")
+	scheme, secret, _ := strings.Cut(handshake.Header(fasthttp.HeaderAuthorization), " ")
 	if strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "Token") {
-		return r.options.Keys.Authenticate([]byte(strings.TrimSpace(secret)))
+		return keys.Authenticate([]byte(strings.TrimSpace(secret)))
 	}
 	return access.Principal{}, false
 }
 
-// addressOf is the client's, as the request that began its session had it.
-func clientAddr(s *socketio.Socket) netip.Addr {
-	addr, _ := netip.ParseAddr(s.Conn().Handshake().RemoteAddr())
+// clientAddr returns the client's address at the handshake.
+func clientAddr(socket *socketio.Socket) netip.Addr {
+	addr, _ := netip.ParseAddr(socket.Conn().Handshake().RemoteAddr())
 	return addr
 }
 
-// allowSocket is the middleware: what it returns is the client's connect_error.
-func (r *Server) admitSocket(s *socketio.Socket) error {
-	who, ok := r.authenticateSocket(s)
+// admitSocket is the middleware for new sockets. The client receives its error as
+// connect_error.
+func (s *Server) admitSocket(socket *socketio.Socket) error {
+	principal, ok := s.authenticateSocket(socket)
 	if !ok {
 		return &socketio.ConnectionError{Message: "unauthorized", Data: &Fault{
 			Kind: kindUnauthorized, Detail: "a valid API key is needed: auth.token, Authorization: Bearer, or X-API-Key",
 		}}
 	}
-	if refusal := r.admission.checkCapacity(clientAddr(s), who.Name); refusal != nil {
-		return connectionRefused(refusal)
+	if refusal := s.admission.checkCapacity(clientAddr(socket), principal.Name); refusal != nil {
+		return &socketio.ConnectionError{Message: refusal.detail, Data: struct {
+			Fault
+			RetryAfter int `json:"retry_after"`
+		}{Fault{Kind: kindOverloaded, Detail: refusal.detail}, refusal.RetryAfter}}
 	}
 	return nil
 }
 
-func connectionRefused(refusal *Refusal) error {
-	return &socketio.ConnectionError{Message: refusal.detail, Data: struct {
-		Fault
-		RetryAfter int `json:"retry_after"`
-	}{Fault{Kind: kindOverloaded, Detail: refusal.detail}, refusal.RetryAfter}}
-}
-
-// socketConnected begins a session. One that was recovered has its rooms back,
-// each with a fresh snapshot: what was shown meanwhile is in it.
-func (r *Server) socketConnected(s *socketio.Socket) {
-	who, ok := r.authenticateSocket(s)
+// socketConnected starts a session. A recovered socket subscribes again to its
+// rooms: the snapshots contain what it has missed.
+func (s *Server) socketConnected(socket *socketio.Socket) {
+	principal, ok := s.authenticateSocket(socket)
 	if !ok { // the keys have changed since the middleware
-		s.Disconnect(true)
+		socket.Disconnect(true)
 		return
 	}
-	ticket, refusal := r.admission.acquire(clientAddr(s), who.Name)
+	lease, refusal := s.admission.acquire(clientAddr(socket), principal.Name)
 	if refusal != nil {
-		s.Disconnect(true)
+		socket.Disconnect(true)
 		return
 	}
-	c := &socketIOSession{socket: s}
-	c.session = session{srv: r, member: c, principal: who, lease: ticket}
-	r.socketIO.mu.Lock()
-	r.socketIO.sessions[s] = c
-	r.socketIO.mu.Unlock()
-	r.counters.sessions[indexSocketIO].Add(1)
-	if !s.Connected() { // it has gone already, perhaps before it was in the map
-		r.socketDisconnected(s, "")
+	c := &socketIOSession{socket: socket}
+	c.session = session{srv: s, member: c, transport: transportSocketIO, principal: principal, lease: lease}
+	s.socketIO.mu.Lock()
+	s.socketIO.sessions[socket] = c
+	s.socketIO.mu.Unlock()
+	c.start()
+	if !socket.Connected() { // it may have disconnected before it was in the map
+		s.socketDisconnected(socket, "")
 		return
 	}
-	if !s.Recovered() {
+	if !socket.Recovered() {
 		return
 	}
-	for _, name := range s.Rooms() {
+	for _, name := range socket.Rooms() {
 		if _, err := parseRoom(name); err != nil {
-			continue // its own, or one of another program's
+			continue // the socket's own room, or a room of another program
 		}
 		if fault := c.subscribe(context.Background(), []string{name}, func() {}); fault != nil {
-			s.Leave(name)
+			socket.Leave(name)
 		}
 	}
 }
 
-func (r *Server) socketDisconnected(s *socketio.Socket, reason socketio.Reason) {
-	r.socketIO.mu.Lock()
-	c := r.socketIO.sessions[s]
-	delete(r.socketIO.sessions, s)
-	r.socketIO.mu.Unlock()
+func (s *Server) socketDisconnected(socket *socketio.Socket, reason socketio.Reason) {
+	s.socketIO.mu.Lock()
+	c := s.socketIO.sessions[socket]
+	delete(s.socketIO.sessions, socket)
+	s.socketIO.mu.Unlock()
 	if c == nil {
 		return
 	}
-	if reason == socketio.SlowClient {
-		r.counters.slow[indexSocketIO].Add(1)
-	}
-	r.counters.sessions[indexSocketIO].Add(-1)
-	c.lease.release()
-	c.end()
+	c.checkSlowReason(reason)
+	c.finish()
 }
 
-func (s *socketIOSession) revoke() { s.socket.Disconnect(true) }
+func (c *socketIOSession) revoke() { c.socket.Disconnect(true) }
 
-// Deliver sends a frame: the event with one object {room, seq, data}.
-func (s *socketIOSession) Deliver(f *hub.Frame) {
-	p, _ := f.Encoded(formatSocketIO, s.srv.prepareFrame).(*socketio.Prepared)
-	if p != nil {
-		_ = s.socket.SendPreparedLatest(eventloop.Key(f.Key), p) // if it fails, the end follows
+// Deliver queues a frame as an event with one argument, {room, seq, data}. If that
+// fails, the socket disconnects.
+func (c *socketIOSession) Deliver(f *hub.Frame) {
+	if p, _ := f.Encoded(transportSocketIO, c.srv.prepareFrame).(*socketio.Prepared); p != nil {
+		_ = c.socket.SendPreparedLatest(eventloop.Key(f.Key), p)
 	}
 }
 
-func (r *Server) prepareFrame(f *hub.Frame) any {
-	p, err := r.socketIO.server.Prepare(f.Event, struct {
+// prepareFrame encodes a frame; it returns nil if that fails.
+func (s *Server) prepareFrame(f *hub.Frame) any {
+	p, err := s.socketIO.server.Prepare(f.Event, struct {
 		Room string          `json:"room"`
 		Seq  uint64          `json:"seq"`
 		Data json.RawMessage `json:"data"`
@@ -211,90 +205,4 @@ func (r *Server) prepareFrame(f *hub.Frame) any {
 		return nil
 	}
 	return p
-}
-
-// acknowledgement is what the client's callback gets.
-type acknowledgement struct {
-	OK    bool   `json:"ok"`
-	Error *Fault `json:"error,omitempty"`
-}
-
-func acknowledge(e *socketio.Event, fault *Fault) {
-	_ = e.Ack(acknowledgement{OK: fault == nil, Error: fault}) // without a callback there is no answer
-}
-
-// onRooms reads the rooms of an event and calls what handles it.
-func (r *Server) onRooms(handle func(*socketIOSession, *socketio.Event, []string)) socketio.Handler {
-	return func(e *socketio.Event) {
-		c := r.sessionOf(e)
-		var list struct {
-			Rooms []string `json:"rooms"`
-		}
-		if c == nil {
-			return
-		}
-		if fault := c.checkRate(); fault != nil {
-			acknowledge(e, fault)
-			return
-		}
-		if err := e.Args.Decode(0, &list); err != nil {
-			acknowledge(e, &Fault{Kind: kindInvalid, Detail: `want an object like {rooms: ["all"]}`})
-			return
-		}
-		handle(c, e, list.Rooms)
-	}
-}
-
-func (r *Server) sessionOf(e *socketio.Event) *socketIOSession {
-	r.socketIO.mu.RLock()
-	defer r.socketIO.mu.RUnlock()
-	return r.socketIO.sessions[e.Socket]
-}
-
-func (s *socketIOSession) onSubscribe(e *socketio.Event, rooms []string) {
-	fault := s.subscribe(context.Background(), rooms, func() {
-		s.socket.Join(rooms...) // for what other programs emit to them
-		acknowledge(e, nil)
-	})
-	if fault != nil {
-		acknowledge(e, fault)
-	}
-}
-
-func (s *socketIOSession) onUnsubscribe(e *socketio.Event, rooms []string) {
-	fault := s.unsubscribe(rooms)
-	if fault == nil {
-		s.socket.Leave(rooms...)
-	}
-	acknowledge(e, fault)
-}
-
-// onTelemetry commits what a machine sends; the acknowledgement follows the
-// commit.
-func (r *Server) onTelemetry(e *socketio.Event) {
-	c := r.sessionOf(e)
-	if c == nil {
-		return
-	}
-	if fault := c.checkRate(); fault != nil {
-		acknowledge(e, fault)
-		return
-	}
-	body := e.Args.Raw(0)
-	if len(body) == 0 || len(e.Args.Attachments()) > 0 {
-		acknowledge(e, &Fault{Kind: kindInvalid, Detail: "want an object with machine, ts and values, or an array of these"})
-		return
-	}
-	receipt, fault := c.ingest(body)
-	if fault != nil {
-		acknowledge(e, fault)
-		return
-	}
-	answer := append([]byte(nil), `{"ok":`...)
-	if receipt.Err == nil {
-		answer = append(answer, "true"...)
-	} else {
-		answer = append(answer, "false"...)
-	}
-	_ = e.Ack(json.RawMessage(append(receipt.appendMembers(answer), '}')))
 }

@@ -47,8 +47,8 @@ func TestSocketIO(t *testing.T) {
 		`423["subscribe","all"]`:                `433[{"ok":false,"error":{"kind":"invalid","detail":"want an object like {rooms: [\"all\"]}"}}]`,
 		`424["subscribe"]`:                      `434[{"ok":false,"error":{"kind":"invalid","detail":"rooms is empty"}}]`,
 		`425["unsubscribe",{"rooms":["nope"]}]`: `435[{"ok":false,"error":{"kind":"invalid","detail":"room \"nope\": want machine:ID, line:SITE/AREA/LINE, alarms or all","room":"nope"}}]`,
-		`426["telemetry"]`:                      `436[{"ok":false,"error":{"kind":"invalid","detail":"want an object with machine, ts and values, or an array of these"}}]`,
-		`427["telemetry",{"machine":"busy"}]`:   `437[{"ok":false,"error":{"kind":"overloaded","detail":"the store's queue is full; nothing was taken"}}]`,
+		`426["telemetry"]`:                      `436[{"ok":false,"error":{"kind":"invalid","detail":"want an object with machine, ts and values, or an array of these objects"}}]`,
+		`427["telemetry",{"machine":"busy"}]`:   `437[{"ok":false,"error":{"kind":"overloaded","detail":"the store's queue is full; nothing was stored"}}]`,
 		`428["telemetry",{}]`:                   `438[{"ok":false,"error":{"kind":"invalid","detail":"every point was refused"},"accepted":0,"rejected":1,"errors":[{"pointer":"/machine"}]}]`,
 	} {
 		p.say(ask)

@@ -2,46 +2,46 @@ package live
 
 import (
 	"context"
-	"errors"
 	"strconv"
-	"sync/atomic"
 	"time"
 
-	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/live/hub"
 	"smart-factory-backend/app/websocket/eventloop"
 
 	"github.com/valyala/fasthttp"
 )
 
-// stream is a session as Server-Sent Events: a response without an end.
+// sseSession is a session with Server-Sent Events: a response without an end.
 type sseSession struct {
 	session
 	conn  eventloop.Conn
 	shard int // of the heartbeat
 	rooms []room
-	slow  atomic.Bool // it is being sent off for that
 }
 
 const (
-	// lastGrace is how long a client may take to fetch what waits for it when
-	// the stream ends.
+	// drainTimeout is how long a client may take to read what is queued when the
+	// stream ends.
 	drainTimeout = 5 * time.Second
-	// retryText asks browsers to come back after a while that differs: a
-	// server that ends its streams spreads the returns.
-	retryField = "retry: "
+	// handoverTimeout is the longest time between the return of the handler and
+	// the handover of the connection.
+	handoverTimeout = time.Minute
+	// commentKey is the replacement key of pings: at most one is queued.
+	commentKey = eventloop.Key(1)
+
+	sseContentType = "text/event-stream; charset=utf-8"
 )
 
-// ServeEvents answers a request for the events of rooms, whose key has been
-// checked. The rooms are ready to be shown when the response begins. An error
-// is left for the caller to answer: a *Refusal or a domain error.
-func (r *Server) ServeSSE(ctx *fasthttp.RequestCtx, caller Caller, names []string) error {
-	if refusal := r.admit(caller); refusal != nil {
+// ServeSSE responds to a request with the events of rooms. The caller has checked
+// the key. The rooms are loaded before the response starts. On an error, a *Refusal
+// or a domain error, the caller writes the response.
+func (s *Server) ServeSSE(ctx *fasthttp.RequestCtx, caller Caller, names []string) error {
+	if refusal := s.admit(caller); refusal != nil {
 		return refusal
 	}
-	s := &sseSession{}
-	s.session = session{srv: r, member: s, principal: caller.Principal}
-	rooms, fault := s.parseRooms(names)
+	c := &sseSession{}
+	c.session = session{srv: s, member: c, transport: transportSSE, principal: caller.Principal}
+	rooms, fault := c.parseRooms(names)
 	if fault != nil {
 		return &faultError{fault}
 	}
@@ -50,48 +50,28 @@ func (r *Server) ServeSSE(ctx *fasthttp.RequestCtx, caller Caller, names []strin
 		return nil
 	}
 	for i, room := range rooms {
-		if err := r.acquireRoom(context.Background(), room); err != nil {
-			r.releaseRooms(rooms[:i])
+		if err := s.acquireRoom(context.Background(), room); err != nil {
+			s.releaseRooms(rooms[:i])
 			return err
 		}
 	}
-	// The places of rooms are held until the connection has been handed over,
-	// which may come to nothing without anybody being told: then they are
-	// given back by the clock.
-	hold := time.AfterFunc(handoverTimeout, func() { r.releaseRooms(rooms) })
-	s.rooms = rooms
+	// The handover may fail without notice. The timer releases the rooms then.
+	abandoned := time.AfterFunc(handoverTimeout, func() { s.releaseRooms(rooms) })
+	c.rooms = rooms
 	head := sseResponseHead(&ctx.Response.Header)
-	r.conn.Detach(ctx, func(t eventloop.Transport) {
-		if !hold.Stop() {
+	s.conn.Detach(ctx, func(t eventloop.Transport) {
+		if !abandoned.Stop() {
 			_ = t.Close()
 			return
 		}
-		s.start(t, caller, head)
+		c.serve(t, caller, head)
 	})
 	ctx.HijackSetNoResponse(true)
 	return nil
 }
 
-// handOver is how long it may take from the handler's return to the hand-over.
-const handoverTimeout = time.Minute
-
-func (r *Server) releaseRooms(rooms []room) {
-	for _, room := range rooms {
-		r.releaseRoom(room.name)
-	}
-}
-
-// faultError is a Fault where an error is wanted.
-type faultError struct{ fault *Fault }
-
-func (e *faultError) Error() string { return e.fault.Detail }
-
-// Unwrap gives the kind of a domain error.
-func (e *faultError) Unwrap() error { return factory.ErrInvalid }
-
-const sseContentType = "text/event-stream; charset=utf-8"
-
-// eventsHead writes the response's head; what the handler has set stays.
+// sseResponseHead encodes the head of the response, with the headers that the
+// handlers before have set.
 func sseResponseHead(h *fasthttp.ResponseHeader) []byte {
 	head := []byte("HTTP/1.1 200 OK\r\nContent-Type: " + sseContentType + "\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\nConnection: close\r\n")
 	for name, value := range h.All() {
@@ -104,49 +84,42 @@ func sseResponseHead(h *fasthttp.ResponseHeader) []byte {
 	return append(head, "\r\n"...)
 }
 
-// begin serves the stream on the connection.
-func (s *sseSession) start(t eventloop.Transport, caller Caller, head []byte) {
-	r := s.srv
-	ticket, refusal := r.admission.acquire(caller.Addr, caller.Principal.Name)
+// serve starts the stream on its connection. It owns the session's rooms.
+func (c *sseSession) serve(t eventloop.Transport, caller Caller, head []byte) {
+	s := c.srv
+	lease, refusal := s.admission.acquire(caller.Addr, caller.Principal.Name)
 	if refusal != nil {
-		r.releaseRooms(s.rooms)
+		s.releaseRooms(c.rooms)
 		_, _ = t.TryWrite([]byte("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
 		_ = t.Close()
 		return
 	}
-	s.lease = ticket
-	if err := r.conn.Loop.Add(&s.conn, t, (*sseHandler)(s), r.conn.QueueBytes); err != nil {
-		r.releaseRooms(s.rooms)
-		ticket.release()
+	c.lease = lease // Closed may be called from here on
+	if err := s.conn.Loop.Add(&c.conn, t, (*sseHandler)(c), s.conn.QueueBytes); err != nil {
+		s.releaseRooms(c.rooms)
+		lease.release()
 		_ = t.Close()
 		return
 	}
-	s.shard = r.heartbeat.add(s)
-	r.counters.sessions[indexSSE].Add(1)
+	c.shard = s.heartbeat.add(c)
+	c.start()
+	// Browsers reconnect after a different time each, not all at once.
 	retry := strconv.Itoa(1000 + int(time.Now().UnixNano()/1000%4000))
-	_ = s.conn.Send(0, append(head, retryField+retry+"\n\n"...))
-	for _, room := range s.rooms {
-		s.joinRoom(room.name)
+	_ = c.conn.Send(0, append(head, "retry: "+retry+"\n\n"...))
+	for _, room := range c.rooms {
+		c.joinRoom(room.name)
 	}
-	t.OnShutdown(func() { s.conn.Finish(drainTimeout) })
+	t.OnShutdown(func() { c.conn.Finish(drainTimeout) })
 }
 
-// Deliver sends a frame.
-func (s *sseSession) Deliver(f *hub.Frame) {
-	data := f.Encoded(formatSSE, func(f *hub.Frame) any { return appendSSE(nil, f) }).([]byte)
-	s.checkSlow(s.conn.Send(eventloop.Key(f.Key), data))
+// Deliver queues a frame.
+func (c *sseSession) Deliver(f *hub.Frame) {
+	data := f.Encoded(transportSSE, func(f *hub.Frame) any { return appendSSE(nil, f) }).([]byte)
+	c.checkSlow(c.conn.Send(eventloop.Key(f.Key), data))
 }
 
-// sent is that of a webSocket.
-func (s *sseSession) checkSlow(err error) {
-	if errors.Is(err, eventloop.ErrSlowClient) && !s.slow.Swap(true) {
-		s.srv.counters.slow[indexSSE].Add(1)
-		s.end()
-	}
-}
-
-// appendServerSent writes a frame as one event of a stream (HTML standard,
-// section 9.2). The data has no line break: it is JSON of ours.
+// appendSSE appends a frame as one event of a stream (HTML standard, section
+// 9.2.6). The data needs one line: JSON written by this package has no line break.
 func appendSSE(dst []byte, f *hub.Frame) []byte {
 	dst = append(dst, "event: "...)
 	dst = append(dst, f.Event...)
@@ -158,17 +131,15 @@ func appendSSE(dst []byte, f *hub.Frame) []byte {
 	return append(dst, "\n\n"...)
 }
 
-func (s *sseSession) revoke() { s.conn.Finish(drainTimeout) }
+// ping sends a comment, which clients ignore.
+func (c *sseSession) ping() { c.checkSlow(c.conn.Send(commentKey, []byte(":\n\n"))) }
 
-func (s *sseSession) ping() { s.checkSlow(s.conn.Send(commentKey, []byte(":\n\n"))) }
+func (c *sseSession) revoke() { c.conn.Finish(drainTimeout) }
 
-// beatKey lets one sign of life wait at a time.
-const commentKey = eventloop.Key(1)
-
-// streamEvents is a stream as its event loop sees it.
+// sseHandler is an sseSession as the event loop's handler.
 type sseHandler sseSession
 
-// Readable throws away what a client sends; all that matters is its end.
+// Readable discards what a client sends. It only detects the end.
 func (*sseHandler) Readable(c *eventloop.Conn) {
 	var buf [512]byte
 	for {
@@ -178,20 +149,13 @@ func (*sseHandler) Readable(c *eventloop.Conn) {
 	}
 }
 
-// Failed has nothing to say: the stream ends.
+// Failed sends nothing. The event loop closes the connection.
 func (*sseHandler) Failed(*eventloop.Conn) {}
 
-// Slow says why the stream ends, to whoever still reads it.
-func (*sseHandler) Slow() []byte {
-	return []byte("event: error\ndata: {\"kind\":\"slow\",\"detail\":\"too much was left unread\"}\n\n")
-}
-
-// Closed is the end of the session.
-func (e *sseHandler) Closed(err error) {
-	s := (*sseSession)(e)
-	s.checkSlow(err)
-	s.srv.counters.sessions[indexSSE].Add(-1)
-	s.srv.heartbeat.remove(s, s.shard)
-	s.lease.release()
-	s.end()
+// Closed ends the session.
+func (h *sseHandler) Closed(err error) {
+	c := (*sseSession)(h)
+	c.checkSlow(err)
+	c.srv.heartbeat.remove(c, c.shard)
+	c.finish()
 }

@@ -85,7 +85,7 @@ func TestServerSentEvents(t *testing.T) {
 	_ = conn.Close()
 	eventually(t, "the end of the session", func() bool {
 		of := s.show.Stats()
-		topics, _ := s.show.WatchedRooms()
+		topics, _ := s.show.CacheSize()
 		return of.Sessions["sse"] == 0 && of.Subscriptions == 0 && topics == 0
 	})
 }
@@ -105,7 +105,7 @@ func TestServerSentEventsRefused(t *testing.T) {
 	if resp, _, _ := s.stream("GET", "all"); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("a second session = %d", resp.StatusCode)
 	}
-	if topics, _ := s.show.WatchedRooms(); topics != 1 {
+	if topics, _ := s.show.CacheSize(); topics != 1 {
 		t.Errorf("%d rooms are watched", topics)
 	}
 }

@@ -1,66 +1,63 @@
 package live
 
-import "sync/atomic"
+import (
+	"sync/atomic"
 
-// The transports, as metrics and logs name them.
-const (
-	transportWebSocket = "websocket"
-	transportSocketIO  = "socketio"
-	transportSSE       = "sse"
+	"smart-factory-backend/app/live/hub"
 )
 
-// Their places in transports.
+// The transports. Each has its own encoding of a frame.
 const (
-	indexWebSocket = iota
-	indexSocketIO
-	indexSSE
+	transportWebSocket hub.Format = iota
+	transportSocketIO
+	transportSSE
 )
 
-var transports = []string{transportWebSocket, transportSocketIO, transportSSE}
+// transportNames are the values of the metric label "transport", by transport.
+var transportNames = [hub.Formats]string{"websocket", "socketio", "sse"}
 
-// counts are figures that grow.
 type counters struct {
 	resyncs  atomic.Uint64
-	sessions [3]atomic.Int64  // by place in transports
-	slow     [3]atomic.Uint64 // that were closed because they read too slowly
+	sessions [hub.Formats]atomic.Int64  // by transport
+	slow     [hub.Formats]atomic.Uint64 // by transport
 }
 
-// Stats are figures of a Realtime.
+// Stats are the figures of a Server.
 type Stats struct {
-	// Sessions and Slow are by transport: those that there are, and those that
-	// were closed because they read too slowly. Refused is by reason.
+	// Sessions counts the open sessions, Slow the clients that were disconnected
+	// because they read too slowly, both by transport. Refused counts the sessions
+	// that were refused, by reason.
 	Sessions map[string]int
 	Slow     map[string]uint64
 	Refused  map[string]uint64
-	// Rooms have members here; Subscriptions counts a session once for each of
-	// its rooms.
+	// Rooms have members in this process. Subscriptions counts a session once for
+	// each of its rooms.
 	Rooms, Subscriptions int
-	// Deliveries counts events times sessions. Published and Received count messages to
-	// and from other processes, Gaps how often some were missing, and Repairs
-	// the rooms that got a fresh snapshot for it.
+	// Deliveries counts events times sessions. Published and Received count the
+	// messages to and from other processes, Gaps the times that some were missing,
+	// Resyncs the rooms that were sent a new snapshot.
 	Deliveries, Published, Received, Gaps, Resyncs uint64
 }
 
-// Transports lists the keys of Stats.Sessions and Stats.Slow, and
-// RefusalReasons those of Stats.Refused.
-func Transports() []string { return transports }
+// Transports lists the keys of Stats.Sessions and Stats.Slow.
+func Transports() []string { return transportNames[:] }
 
 // RefusalReasons lists the keys of Stats.Refused.
 func RefusalReasons() []string { return refusalReasons }
 
-// Stats returns the present figures.
-func (r *Server) Stats() Stats {
-	of := r.hub.Stats()
-	s := Stats{
+// Stats returns the current figures.
+func (s *Server) Stats() Stats {
+	h := s.hub.Stats()
+	stats := Stats{
 		Sessions: map[string]int{}, Slow: map[string]uint64{}, Refused: map[string]uint64{},
-		Rooms: of.Rooms, Subscriptions: of.Members, Deliveries: of.Deliveries,
-		Published: of.Published, Received: of.Received, Gaps: of.Gaps, Resyncs: r.counters.resyncs.Load(),
+		Rooms: h.Rooms, Subscriptions: h.Members, Deliveries: h.Deliveries,
+		Published: h.Published, Received: h.Received, Gaps: h.Gaps, Resyncs: s.counters.resyncs.Load(),
 	}
-	for i, t := range transports {
-		s.Sessions[t], s.Slow[t] = int(r.counters.sessions[i].Load()), r.counters.slow[i].Load()
+	for i, name := range transportNames {
+		stats.Sessions[name], stats.Slow[name] = int(s.counters.sessions[i].Load()), s.counters.slow[i].Load()
 	}
-	for reason, n := range r.admission.refusedTotal {
-		s.Refused[reason] = n.Load()
+	for reason, n := range s.admission.refused {
+		stats.Refused[reason] = n.Load()
 	}
-	return s
+	return stats
 }

@@ -8,21 +8,13 @@ import (
 	"smart-factory-backend/app/live/hub"
 )
 
-// The forms of a frame.
-const (
-	formatWebSocket hub.Format = iota
-	formatSocketIO
-	formatSSE
-)
-
-// request is a message from a client of the plain WebSocket.
+// request is a message of a client on a plain WebSocket.
 type request struct {
 	Op string `json:"op"`
-	// ID comes back with the answer, as it was sent.
+	// ID is repeated in the response, byte for byte.
 	ID    json.RawMessage `json:"id"`
 	Rooms []string        `json:"rooms"`
-	// Data is the body of op telemetry. Its members may also stand in the
-	// message itself.
+	// Data is the telemetry. Its members may also be those of the message itself.
 	Data    json.RawMessage `json:"data"`
 	Machine json.RawMessage `json:"machine"`
 	TS      json.RawMessage `json:"ts"`
@@ -37,18 +29,18 @@ const (
 	opPing        = "ping"
 )
 
-// maxID bounds what comes back.
+// maxIDBytes is the largest size of a request's id.
 const maxIDBytes = 64
 
-// parseRequest reads a message. The ID is nil, or a JSON string or number, even
-// if there is a fault.
+// parseRequest parses a message. The ID of the result is nil, or a JSON string or
+// number, even if it returns a fault.
 func parseRequest(text []byte) (request, *Fault) {
 	var q request
 	if err := json.Unmarshal(text, &q); err != nil {
 		var id struct {
 			ID json.RawMessage `json:"id"`
 		}
-		_ = json.Unmarshal(text, &id) // another member may have had the wrong type
+		_ = json.Unmarshal(text, &id) // perhaps only another member has the wrong type
 		return request{ID: validID(id.ID)}, &Fault{Kind: kindInvalid, Detail: `want a JSON object like {"op":"subscribe","id":1,"rooms":["all"]}`}
 	}
 	id := validID(q.ID)
@@ -59,7 +51,7 @@ func parseRequest(text []byte) (request, *Fault) {
 	return q, nil
 }
 
-// validID returns an id that can be sent back, else nil.
+// validID returns id if it may be repeated in a response, otherwise nil.
 func validID(id json.RawMessage) json.RawMessage {
 	if len(id) == 0 || len(id) > maxIDBytes || id[0] != '"' && id[0] != '-' && (id[0] < '0' || id[0] > '9') {
 		return nil
@@ -67,7 +59,7 @@ func validID(id json.RawMessage) json.RawMessage {
 	return id
 }
 
-// body is the telemetry of a request, nil for none.
+// telemetry returns the telemetry of a request as JSON; nil without any.
 func (q *request) telemetry() []byte {
 	if len(q.Data) > 0 {
 		return q.Data
@@ -92,7 +84,8 @@ func (q *request) telemetry() []byte {
 	return append(body, '}')
 }
 
-// appendAnswer begins an answer, up to the member "ok".
+// appendResponse appends the start of a response, up to the member "ok". A nil id
+// is omitted.
 func appendResponse(dst []byte, id json.RawMessage, ok bool) []byte {
 	dst = append(dst, '{')
 	if len(id) > 0 {
@@ -101,14 +94,14 @@ func appendResponse(dst []byte, id json.RawMessage, ok bool) []byte {
 	return strconv.AppendBool(append(dst, `"ok":`...), ok)
 }
 
-// answerFault is the answer to a request that failed.
+// errorResponse is the response to a request that failed.
 func errorResponse(id json.RawMessage, f *Fault) []byte {
-	text, _ := json.Marshal(f) // strings only
+	text, _ := json.Marshal(f) // never fails: it has only strings
 	return append(append(append(appendResponse(nil, id, false), `,"error":`...), text...), '}')
 }
 
-// appendEvent writes a frame as the plain WebSocket and Server-Sent Events have
-// it.
+// appendFrame appends a frame in the form that plain WebSockets and Server-Sent
+// Events share.
 func appendFrame(dst []byte, f *hub.Frame) []byte {
 	dst = append(dst, `{"event":`...)
 	dst = appendString(dst, f.Event)

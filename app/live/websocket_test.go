@@ -1,7 +1,6 @@
 package live_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"smart-factory-backend/app/access"
-	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/live"
 
 	"github.com/fasthttp/websocket"
@@ -32,7 +30,7 @@ func TestWebSocketSpeaksJSON(t *testing.T) {
 	p.say(`{"op":"telemetry","id":2,"data":{"values":{"a":1}}}`)
 	p.hears(`{"id":2,"ok":false,"error":{"kind":"invalid","detail":"every point was refused"},"accepted":0,"rejected":1,"errors":[{"pointer":"/machine"}]}`)
 	p.say(`{"op":"telemetry","id":3,"machine":"busy","values":{"a":1}}`)
-	p.hears(`{"id":3,"ok":false,"error":{"kind":"overloaded","detail":"the store's queue is full; nothing was taken"}}`)
+	p.hears(`{"id":3,"ok":false,"error":{"kind":"overloaded","detail":"the store's queue is full; nothing was stored"}}`)
 	p.say(`{"op":"unsubscribe","id":4,"rooms":["machine:m","machine:never"]}`)
 	p.hears(`{"id":4,"ok":true}`)
 	p.say(`{"op":"telemetry","id":5,"machine":"m","values":{"a":7}}`)
@@ -349,19 +347,9 @@ func FuzzRequest(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	show, err := live.New(live.Options{Latest: nowhere{}, Keys: access.NewKeys(access.List{})})
-	if err != nil {
-		f.Fatal(err)
-	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if answer := show.Respond(text); answer == nil {
+		if answer := live.Respond(text); answer == nil {
 			t.Errorf("%q is answered with what is no JSON", text)
 		}
 	})
-}
-
-type nowhere struct{}
-
-func (nowhere) Latest(context.Context, factory.LatestQuery) (factory.LatestPage, error) {
-	return factory.LatestPage{}, nil
 }
