@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"golang.org/x/time/rate"
 )
 
 // Limits bound the sessions of a process. Zero is no limit.
@@ -61,6 +62,7 @@ var refusals = map[string]*Refusal{
 // admission enforces the Limits.
 type admission struct {
 	limits   Limits
+	upgrades *rate.Limiter // nil without a limit
 	now      func() time.Time
 	refused  map[string]*atomic.Uint64 // by reason; the map is read-only
 
@@ -68,13 +70,13 @@ type admission struct {
 	sessions  int
 	byAddress map[netip.Addr]int
 	byKey     map[string]int
-	tokens    float64
-	filled    time.Time
 }
 
 func (a *admission) init(l Limits) {
 	a.limits, a.now = l, time.Now
-	a.tokens, a.filled = float64(l.UpgradeRate), a.now()
+	if l.UpgradeRate > 0 {
+		a.upgrades = rate.NewLimiter(rate.Limit(l.UpgradeRate), l.UpgradeRate)
+	}
 	a.byAddress, a.byKey = map[netip.Addr]int{}, map[string]int{}
 	a.refused = map[string]*atomic.Uint64{}
 	for _, reason := range refusalReasons {
@@ -102,18 +104,9 @@ func (a *admission) refuse(reason string) *Refusal {
 
 // allowUpgrade applies the rate limit to the start of a session.
 func (a *admission) allowUpgrade() *Refusal {
-	if a.limits.UpgradeRate <= 0 {
-		return nil
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	now, rate := a.now(), float64(a.limits.UpgradeRate)
-	a.tokens = min(rate, a.tokens+rate*now.Sub(a.filled).Seconds())
-	a.filled = now
-	if a.tokens < 1 {
+	if a.upgrades != nil && !a.upgrades.AllowN(a.now(), 1) {
 		return a.refuse(refusedRate)
 	}
-	a.tokens--
 	return nil
 }
 
