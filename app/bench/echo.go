@@ -64,7 +64,7 @@ func (b *runner) echoRound(ctx context.Context, server *process, d protocol, r *
 	if err := crowd.connectAll(ctx); err != nil {
 		return 0, err
 	}
-	p := &echoLoad{clientPool: crowd, pending: make([]pendingEcho, echoClients)}
+	p := &echoLoad{clientPool: crowd, pending: make([]pendingEcho, echoClients), latency: newLatencies()}
 	crowd.onMessage = p.receive
 	for i := range p.pending {
 		if err := p.send(i); err != nil {
@@ -73,7 +73,7 @@ func (b *runner) echoRound(ctx context.Context, server *process, d protocol, r *
 	}
 	s, err := b.measureWebSocket(ctx, crowd, server, func(on bool) int {
 		if on {
-			p.latency = histogram{}
+			p.latency.reset()
 		}
 		return p.received
 	})
@@ -88,8 +88,8 @@ func (b *runner) echoRound(ctx context.Context, server *process, d protocol, r *
 	r.add("cpu_us_per_message", us)
 	r.add("messages_per_cpu_second", float64(s.n)/s.cpu.Seconds())
 	r.add("messages_per_second", float64(s.n)/s.elapsed.Seconds())
-	r.add("p50_ms", milliseconds(p.latency.quantile(0.5)))
-	r.add("p99_ms", milliseconds(p.latency.quantile(0.99)))
+	r.add("p50_ms", p.latency.millis(50))
+	r.add("p99_ms", p.latency.millis(99))
 	return us, nil
 }
 
@@ -101,7 +101,7 @@ type echoLoad struct {
 	inFlight int
 	received int
 	stop     bool
-	latency  histogram
+	latency  latencies
 }
 
 // call is what a client waits for.

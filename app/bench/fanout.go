@@ -108,8 +108,8 @@ func (b *runner) fanoutRound(ctx context.Context, server *process, c webSocketTa
 		r.add("cpu_us_per_delivery", got.cpu.Seconds()*1e6/float64(got.n))
 		r.add("deliveries_per_cpu_second", float64(got.n)/got.cpu.Seconds())
 		r.add("deliveries_per_second", float64(got.n)/got.elapsed.Seconds())
-		r.add("p50_ms", milliseconds(s.latency.quantile(0.5)))
-		r.add("p99_ms", milliseconds(s.latency.quantile(0.99)))
+		r.add("p50_ms", s.latency.millis(50))
+		r.add("p99_ms", s.latency.millis(99))
 	}
 	return nil
 }
@@ -130,11 +130,11 @@ type fanoutLoad struct {
 	published   [fanoutPublishers]uint64
 	received    [][fanoutPublishers]uint64 // by subscriber
 	deliveries  int
-	latency     histogram
+	latency     latencies
 }
 
 func newFanoutLoad(c *clientPool, subscribers int) *fanoutLoad {
-	s := &fanoutLoad{clientPool: c, received: make([][fanoutPublishers]uint64, subscribers)}
+	s := &fanoutLoad{clientPool: c, received: make([][fanoutPublishers]uint64, subscribers), latency: newLatencies()}
 	c.onMessage = s.receive
 	return s
 }
@@ -151,7 +151,7 @@ func (s *fanoutLoad) measure(ctx context.Context, b *runner, server *process) (s
 	}
 	got, err := b.measureWebSocket(ctx, s.clientPool, server, func(on bool) int {
 		if on {
-			s.latency = histogram{}
+			s.latency.reset()
 		}
 		return s.deliveries
 	}, s.sendDue)

@@ -82,7 +82,7 @@ func (b *runner) healthRound(ctx context.Context, c *process, m healthMode, r *r
 	r.add("cpu_us_per_request", us)
 	r.add("requests_per_cpu_second", n/used.Seconds())
 	r.add("requests_per_second", n/got.elapsed.Seconds())
-	r.add("p99_ms", milliseconds(quantile(got.latency, 0.99)))
+	r.add("p99_ms", got.latency.millis(99))
 	r.addErrors(got.failures)
 	return us, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -39,8 +38,8 @@ type loadResult struct {
 	// above.
 	failures map[string]int
 	elapsed  time.Duration
-	// latency holds the time of each counted request, in ascending order.
-	latency []time.Duration
+	// latency covers the counted requests.
+	latency latencies
 }
 
 // loop drives all connections of a load from one thread by epoll: a request
@@ -78,7 +77,7 @@ func (l httpLoad) run(ctx context.Context, d time.Duration) (loadResult, error) 
 	}
 	defer unix.Close(epoll)
 	lp := &loadGenerator{httpLoad: l, epoll: epoll, conns: make([]conn, l.clients), buffer: make([]byte, 64<<10)}
-	lp.result.failures = make(map[string]int)
+	lp.result = loadResult{failures: make(map[string]int), latency: newLatencies()}
 	defer lp.close()
 	begin := time.Now()
 	for i := range lp.conns {
@@ -91,7 +90,6 @@ func (l httpLoad) run(ctx context.Context, d time.Duration) (loadResult, error) 
 		return loadResult{}, err
 	}
 	lp.result.elapsed = time.Since(begin)
-	slices.Sort(lp.result.latency)
 	return lp.result, nil
 }
 
@@ -194,7 +192,7 @@ func (l *loadGenerator) parse(i int, part []byte, now time.Time) {
 // done counts a request and begins the next.
 func (l *loadGenerator) done(i int, now time.Time) {
 	l.result.requests++
-	l.result.latency = append(l.result.latency, now.Sub(l.conns[i].started))
+	l.result.latency.add(now.Sub(l.conns[i].started))
 	if l.newConnections {
 		l.closeConn(i)
 	}

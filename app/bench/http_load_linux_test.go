@@ -79,8 +79,8 @@ func TestLoadCountsResponses(t *testing.T) {
 			})
 			l.newConnections = fresh
 			got, err := l.run(t.Context(), 100*time.Millisecond)
-			if err != nil || got.requests == 0 || int64(got.requests) != answered.Load() || len(got.latency) != got.requests || len(got.failures) > 0 {
-				t.Errorf("run() = %d requests, %d latencies, %v, %v; the server answered %d", got.requests, len(got.latency), got.failures, err, answered.Load())
+			if err != nil || got.requests == 0 || int64(got.requests) != answered.Load() || got.latency.count() != got.requests || len(got.failures) > 0 {
+				t.Errorf("run() = %d requests, %d latencies, %v, %v; the server answered %d", got.requests, got.latency.count(), got.failures, err, answered.Load())
 			}
 			if want := int64(2); !fresh && connections.Load() != want || fresh && connections.Load() != answered.Load() {
 				t.Errorf("%d connections for %d requests", connections.Load(), answered.Load())

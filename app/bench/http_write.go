@@ -168,8 +168,8 @@ func (b *runner) writeRound(ctx context.Context, w *writeTarget, p *generator, d
 	// The database's time has that of warming up in it, a tenth.
 	r.add("points_per_cpu_second_in_all", points/(used.Seconds()+(after-before).Seconds()/1.1))
 	r.add("points_per_second", points/got.elapsed.Seconds())
-	r.add("p50_ms", milliseconds(quantile(got.latency, 0.5)))
-	r.add("p99_ms", milliseconds(quantile(got.latency, 0.99)))
+	r.add("p50_ms", got.latency.millis(50))
+	r.add("p99_ms", got.latency.millis(99))
 	r.addErrors(got.failures)
 	return nil
 }

@@ -90,8 +90,8 @@ func (b *runner) ingestRound(ctx context.Context, c *process, p *generator, r *r
 	r.add("points_per_cpu_second", points/used.Seconds())
 	r.add("points_per_second", points/got.elapsed.Seconds())
 	r.add("requests_per_second", n/got.elapsed.Seconds())
-	r.add("p50_ms", milliseconds(quantile(got.latency, 0.5)))
-	r.add("p99_ms", milliseconds(quantile(got.latency, 0.99)))
+	r.add("p50_ms", got.latency.millis(50))
+	r.add("p99_ms", got.latency.millis(99))
 	r.addErrors(got.failures)
 	return points / used.Seconds(), nil
 }

@@ -140,12 +140,4 @@ func formatNumber(v float64, decimals int) string {
 	return text
 }
 
-// quantile returns the value that the share of a sorted list does not exceed.
-func quantile(sorted []time.Duration, share float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[min(len(sorted)-1, int(share*float64(len(sorted))))]
-}
-
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -13,32 +13,33 @@ const (
 	maxDelay = 5 * time.Second
 )
 
-// backoff spaces the attempts at one request. The zero value is ready.
+// backoff spaces the retries of one request. The zero value is ready to use.
 type backoff struct {
 	attempts int
-	began    time.Time
+	started  time.Time
 }
 
-// next counts a failure and returns how long to wait: what the server asked
-// for, plus a delay that doubles and of which half is random, so that clients
-// which failed together don't come back together.
-func (b *backoff) next(asked time.Duration) time.Duration {
+// next counts a failure and returns how long to wait: retryAfter, which the
+// server asked for, plus a delay that doubles with each failure. Half of the
+// delay is random, so that clients that failed together retry at different times.
+func (b *backoff) next(retryAfter time.Duration) time.Duration {
 	if b.attempts == 0 {
-		b.began = time.Now()
+		b.started = time.Now()
 	}
 	delay := maxDelay
 	if b.attempts < 5 {
 		delay = min(maxDelay, minDelay<<b.attempts)
 	}
 	b.attempts++
-	return asked + delay/2 + rand.N(delay/2)
+	return retryAfter + delay/2 + rand.N(delay/2)
 }
 
-// elapsed is the time since the first failure.
-func (b *backoff) elapsed() time.Duration { return time.Since(b.began) }
+// elapsed returns the time since the first failure.
+func (b *backoff) elapsed() time.Duration { return time.Since(b.started) }
 
-// retryAfter reads a Retry-After field: seconds or a date. Anything else is 0.
-func retryAfter(field string, now time.Time) time.Duration {
+// parseRetryAfter parses a Retry-After field (RFC 9110, section 10.2.3): seconds
+// or a date. Anything else is 0.
+func parseRetryAfter(field string, now time.Time) time.Duration {
 	if s, err := strconv.ParseUint(field, 10, 31); err == nil {
 		return time.Duration(s) * time.Second
 	}
@@ -48,7 +49,7 @@ func retryAfter(field string, now time.Time) time.Duration {
 	return 0
 }
 
-// sleep waits for d or until ctx ends, whose cause it then returns.
+// sleep waits for d. If ctx ends first, it returns the cause.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -6,19 +6,18 @@ import (
 	"strconv"
 )
 
-// batch is the body of one request under construction: a JSON array with one
-// object per row, and where each of them came from.
+// batch builds the body of one request, a JSON array with one object per row,
+// and remembers the line of the file that each object comes from.
 type batch struct {
-	// machine and metrics are JSON strings.
+	// machine and metrics are encoded as JSON strings.
 	machine []byte
 	metrics [][]byte
 
 	body   []byte
 	lines  []int
 	points int
-	// rows counts the rows that are settled once the batch is acknowledged,
-	// those without a reading included; bytes is how far into the file they
-	// reach.
+	// rows counts the rows in the batch, including those without a reading.
+	// bytes is the offset in the file at which the last of them ends.
 	rows    int64
 	missing int
 	bytes   int64
@@ -32,8 +31,9 @@ func newBatch(machine string, metrics []string) *batch {
 	return b
 }
 
-// add appends row, observed at the time given and ending at the given byte.
-func (b *batch) add(row Row, at, end int64) {
+// add appends row with the timestamp in Unix milliseconds. end is the offset in
+// the file at which the row ends.
+func (b *batch) add(row Row, timestamp, end int64) {
 	b.rows++
 	b.bytes = end
 	points := b.points
@@ -43,7 +43,7 @@ func (b *batch) add(row Row, at, end int64) {
 			continue
 		}
 		if b.points == points {
-			b.beginObject(row.Line, at)
+			b.beginObject(row.Line, timestamp)
 		} else {
 			b.body = append(b.body, ',')
 		}
@@ -57,22 +57,21 @@ func (b *batch) add(row Row, at, end int64) {
 	}
 }
 
-// open begins the object of one row.
-func (b *batch) beginObject(line int, at int64) {
-	sep := byte('[')
+func (b *batch) beginObject(line int, timestamp int64) {
+	separator := byte('[')
 	if len(b.lines) > 0 {
-		sep = ','
+		separator = ','
 	}
 	b.lines = append(b.lines, line)
-	b.body = append(b.body, sep)
+	b.body = append(b.body, separator)
 	b.body = append(b.body, `{"machine":`...)
 	b.body = append(b.body, b.machine...)
 	b.body = append(b.body, `,"ts":`...)
-	b.body = strconv.AppendInt(b.body, at, 10)
+	b.body = strconv.AppendInt(b.body, timestamp, 10)
 	b.body = append(b.body, `,"values":{`...)
 }
 
-// close ends the body; nothing may be added until reset.
+// close completes the body. Nothing may be added until reset.
 func (b *batch) close() { b.body = append(b.body, ']') }
 
 // reset empties the batch and keeps its buffers.
@@ -81,7 +80,8 @@ func (b *batch) reset() {
 	b.points, b.rows, b.missing = 0, 0, 0
 }
 
-// line returns the line of the file from which the index-th object came, or 0.
+// line returns the line of the file that the index-th object comes from, or 0 if
+// there is no such object.
 func (b *batch) line(index int) int {
 	if index < 0 || index >= len(b.lines) {
 		return 0
@@ -90,6 +90,6 @@ func (b *batch) line(index int) int {
 }
 
 func jsonString(text string) []byte {
-	quoted, _ := json.Marshal(text) // a string always has a JSON form
+	quoted, _ := json.Marshal(text) // never fails for a string
 	return quoted
 }

@@ -1,39 +1,39 @@
 package replay
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"smart-factory-backend/app/factory"
 )
 
-// maxColumns is the most points that the server takes in one request, and so
-// the widest row that could ever be sent.
+// maxColumns is the number of points that the server accepts in one request,
+// which limits the width of a row.
 const maxColumns = 10_000
 
-// Columns says which columns of a recording are sent, and as which metrics. By
-// default that is every column but the first (the time) and the labels, each
-// under the Slug of its header; in the recordings of the Skoltech Anomaly
-// Benchmark under the name of what the sensor measures (see skab).
+// Columns selects the columns of a recording to send and names their metrics.
+// By default it selects all columns except the first (the timestamp) and the
+// label columns, and names each metric by MetricName of the header. Recordings
+// of the Skoltech Anomaly Benchmark have built-in names (see skabMetrics).
 type Columns struct {
-	// Metric, if set, names the metric of a recording with one value column.
+	// Metric names the metric of a recording with one value column; "" keeps
+	// the default.
 	Metric string
-	// Rename gives columns, by their header, the name of a metric.
+	// Rename maps headers to metric names.
 	Rename map[string]string
-	// Labels sends the columns "anomaly" and "changepoint" too, which hold a
-	// judgement on the recording and not a reading.
+	// Labels also sends the columns "anomaly" and "changepoint", which classify
+	// the rows and are not readings.
 	Labels bool
 }
 
-// labels are the headers of columns that Columns.Labels is about.
+// labelColumns are the headers of the columns that Columns.Labels adds.
 var labelColumns = []string{"anomaly", "changepoint"}
 
-// skab names the sensors of a well-known public recording, whose headers are
-// those of the instruments. It applies where all of these columns are there.
+// skabMetrics names the sensors of a well-known public data set, whose headers
+// name the instruments. It applies to files that have all of these columns.
 var skabMetrics = map[string]string{
 	"Accelerometer1RMS":   "vibration_1_rms",
 	"Accelerometer2RMS":   "vibration_2_rms",
@@ -45,65 +45,66 @@ var skabMetrics = map[string]string{
 	"Volume Flow RateRMS": "flow_rate",
 }
 
-// column is one column that is sent.
+// column is a column to send.
 type column struct {
-	// field is its place in the row, from 0.
+	// index is its position in the row, from 0.
 	index  int
 	header string
 	metric string
 }
 
-// choose applies c to the header of a recording.
+// resolve applies c to the headers of a recording.
 func (c Columns) resolve(headers []string) ([]column, error) {
-	builtIn := map[string]string(nil)
+	var builtIn map[string]string
 	if isSKAB(headers) {
 		builtIn = skabMetrics
 	}
-	var chosen []column
+	var selected []column
 	byMetric := make(map[string]string)
 	for i, header := range headers[1:] {
 		if !c.Labels && slices.Contains(labelColumns, strings.ToLower(header)) {
 			continue
 		}
-		metric := firstNonEmpty(c.Rename[header], builtIn[header], MetricName(header))
+		metric := cmp.Or(c.Rename[header], builtIn[header], MetricName(header))
 		if err := checkMetric(metric); err != nil {
 			return nil, fmt.Errorf("column %d (%s): %w", i+2, quoteShort(header), err)
 		}
-		if other, taken := byMetric[metric]; taken {
-			return nil, fmt.Errorf("columns %s and %s would both be metric %q: rename one", quoteShort(other), quoteShort(header), metric)
+		if other, found := byMetric[metric]; found {
+			return nil, fmt.Errorf("columns %s and %s both map to metric %q: rename one", quoteShort(other), quoteShort(header), metric)
 		}
 		byMetric[metric] = header
-		chosen = append(chosen, column{index: i + 1, header: header, metric: metric})
+		selected = append(selected, column{index: i + 1, header: header, metric: metric})
 	}
-	return c.check(headers, chosen)
+	return c.check(headers, selected)
 }
 
-// check holds what the caller asked for against the columns that are there.
-func (c Columns) check(headers []string, chosen []column) ([]column, error) {
-	if len(chosen) == 0 {
-		return nil, errors.New("no value column besides the time")
+// check returns the selected columns, or an error if c asks for a column that
+// the recording does not have.
+func (c Columns) check(headers []string, selected []column) ([]column, error) {
+	if len(selected) == 0 {
+		return nil, errors.New("no value column besides the timestamp")
 	}
 	for header := range c.Rename {
-		if !slices.ContainsFunc(chosen, func(col column) bool { return col.header == header }) {
-			return nil, fmt.Errorf("no column %s to rename is sent; the columns are %s", quoteShort(header), quoteList(headers[1:]))
+		if !slices.ContainsFunc(selected, func(col column) bool { return col.header == header }) {
+			return nil, fmt.Errorf("no column %s to rename; the columns are %s", quoteShort(header), quoteList(headers[1:]))
 		}
 	}
 	if c.Metric == "" {
-		return chosen, nil
+		return selected, nil
 	}
-	if len(chosen) > 1 {
-		return nil, fmt.Errorf("one metric name for %d value columns: rename them one by one", len(chosen))
+	if len(selected) > 1 {
+		return nil, fmt.Errorf("one metric name for %d value columns: rename each of them", len(selected))
 	}
 	if err := checkMetric(c.Metric); err != nil {
 		return nil, err
 	}
-	chosen[0].metric = c.Metric
-	return chosen, nil
+	selected[0].metric = c.Metric
+	return selected, nil
 }
 
 func checkMetric(metric string) error {
 	if metric == "" {
-		return errors.New("no metric name can be made of the header: rename the column")
+		return errors.New("the header contains no letter or digit for a metric name: rename the column")
 	}
 	return factory.ValidateName(factory.KindMetric, metric)
 }
@@ -115,35 +116,4 @@ func isSKAB(headers []string) bool {
 		}
 	}
 	return true
-}
-
-func firstNonEmpty(names ...string) string {
-	for _, name := range names {
-		if name != "" {
-			return name
-		}
-	}
-	return ""
-}
-
-// brief quotes text for a message, cut to a length that suits one.
-func quoteShort(text string) string {
-	const most = 40
-	if utf8.RuneCountInString(text) > most {
-		text = string([]rune(text)[:most]) + "…"
-	}
-	return strconv.Quote(text)
-}
-
-// list quotes the first few headers for a message.
-func quoteList(headers []string) string {
-	const most = 12
-	var quoted []string
-	for _, header := range headers[:min(most, len(headers))] {
-		quoted = append(quoted, quoteShort(header))
-	}
-	if len(headers) > most {
-		quoted = append(quoted, "…")
-	}
-	return strings.Join(quoted, ", ")
 }

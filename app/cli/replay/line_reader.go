@@ -8,16 +8,17 @@ import (
 	"io"
 )
 
-// maxLine bounds a line of a recording, and with it the memory that a file
-// which is no recording can take.
+// maxLine limits the length of a line, and so the memory that a file which is
+// not a recording can use.
 const maxLine = 1 << 20
 
-// lines reads a recording line by line and knows where it is.
+// lineReader reads a recording line by line and tracks its position.
 type lineReader struct {
 	r *bufio.Reader
-	// long gathers a line that does not fit into r's buffer.
+	// long collects a line that does not fit into r's buffer.
 	long []byte
-	// number counts the lines read so far; bytes their length, ends included.
+	// line is the number of lines read so far, bytes their total length with
+	// line endings.
 	line  int
 	bytes int64
 }
@@ -26,8 +27,8 @@ func newLineReader(r io.Reader) *lineReader {
 	return &lineReader{r: bufio.NewReaderSize(r, 64<<10)}
 }
 
-// next returns the next line without its end; it is valid until the following
-// call. At the end of the file it returns io.EOF.
+// next returns the next line without its line ending. The line is valid until
+// the following call. At the end of the file, next returns io.EOF.
 func (l *lineReader) next() ([]byte, error) {
 	l.long = l.long[:0]
 	for {
@@ -56,9 +57,10 @@ func (l *lineReader) next() ([]byte, error) {
 	}
 }
 
-// split cuts line at each sep and appends the fields to dst. Fields alias
-// line, which is changed where a quoted field (RFC 4180, without line breaks)
-// is unquoted in place. An error comes with the number of its field, from 1.
+// splitFields splits line at sep and appends the fields to dst. Quoted fields
+// follow RFC 4180, but without line breaks. The fields alias line, in which
+// quoted fields are unquoted in place. With an error, the int is the number of
+// its field, from 1.
 func splitFields(dst [][]byte, line []byte, sep byte) ([][]byte, int, error) {
 	for {
 		var field []byte
@@ -81,8 +83,8 @@ func splitFields(dst [][]byte, line []byte, sep byte) ([][]byte, int, error) {
 	}
 }
 
-// unquote takes a quoted field off the front of line and reports whether
-// another field follows it.
+// cutQuoted cuts a quoted field off the front of line and reports whether
+// another field follows.
 func cutQuoted(line []byte, sep byte) (field, rest []byte, more bool, err error) {
 	w := 0
 	for i := 1; i < len(line); i++ {
@@ -102,5 +104,5 @@ func cutQuoted(line []byte, sep byte) (field, rest []byte, more bool, err error)
 			return nil, nil, false, errors.New("text after the closing quote")
 		}
 	}
-	return nil, nil, false, errors.New("quote is not closed on its line")
+	return nil, nil, false, errors.New("quote is not closed on the same line")
 }

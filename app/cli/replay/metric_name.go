@@ -5,9 +5,9 @@ import (
 	"unicode"
 )
 
-// Slug turns a column's header into a metric name in snake_case: letters and
-// digits are kept in lower case, and a new word begins after anything else,
-// between letters and digits, and at a capital. "Accelerometer1RMS" becomes
+// MetricName converts a column's header to snake_case. It keeps letters, in
+// lower case, and digits. A new word starts after any other character, between
+// letters and digits, and at a capital: "Accelerometer1RMS" becomes
 // "accelerometer_1_rms". A header without a letter or digit gives "".
 func MetricName(header string) string {
 	var b strings.Builder
@@ -27,7 +27,7 @@ func MetricName(header string) string {
 	return b.String()
 }
 
-// startsWord reports whether a word begins at runes[i], a letter or digit that
+// startsWord reports whether a word starts at runes[i], a letter or digit that
 // directly follows another.
 func startsWord(runes []rune, i int) bool {
 	before, r := runes[i-1], runes[i]
@@ -40,6 +40,6 @@ func startsWord(runes []rune, i int) bool {
 	if !unicode.IsUpper(before) {
 		return true
 	}
-	// The last capital of a run begins the word that follows: HTTPServer.
+	// The last of several capitals starts the next word: HTTPServer.
 	return i+1 < len(runes) && unicode.IsLower(runes[i+1])
 }

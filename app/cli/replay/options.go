@@ -12,79 +12,79 @@ import (
 	"time"
 )
 
-// Options say what to replay, to whom and how fast.
+// Options configures a replay.
 type Options struct {
-	// Files are the recordings, posted in this order where they are of the
-	// same machine.
+	// Files are the recordings. Those of the same machine are posted in this
+	// order.
 	Files []string
-	// Machine is the name under which all of them are posted; "" gives each
-	// the name of its file without the extension.
+	// Machine names the machine of all files; "" names each machine after its
+	// file, without the extension.
 	Machine string
-	// Columns chooses the metrics.
+	// Columns selects the columns and names their metrics.
 	Columns Columns
 
-	// URL is the server's, such as "http://127.0.0.1:3000".
+	// URL is the base URL of the server, such as "http://127.0.0.1:3000".
 	URL string
-	// Key is sent as a bearer token; "" sends none.
+	// Key is the API key, sent as a bearer token; "" sends none.
 	Key string
 	// Gzip compresses the requests.
 	Gzip bool
-	// Transport carries the requests; nil is one with HTTP keep-alive.
+	// Transport sends the requests; nil uses an HTTP transport with keep-alive.
 	Transport http.RoundTripper
 
-	// Speed is the pace as a multiple of the recorded one; 0 is as fast as
-	// the server takes it.
+	// Speed is a multiple of the recorded pace; 0 is as fast as the server
+	// accepts readings.
 	Speed float64
-	// ShiftToNow moves the times into the present. At a pace, each reading
-	// gets the time at which it is due, so that none lies in the future; as
-	// fast as it goes, a machine's recording is moved as a whole so that its
-	// last reading is now.
+	// ShiftToNow replaces the recorded timestamps. With a pace, each reading
+	// gets the time at which it is due. Without one (Speed 0), all readings of a
+	// machine are shifted by the same amount, so that the last one is now.
 	ShiftToNow bool
-	// Batch is the most points in a request, 1 to 10 000. A row is never
-	// divided.
+	// Batch is the maximum number of points per request, 1 to 10 000. A row is
+	// never split.
 	Batch int
-	// Clients is how many machines are replayed at the same time; 0 is all of
-	// them at a pace, and 4 as fast as it goes.
+	// Clients is how many machines are replayed concurrently; 0 means all of
+	// them, or 4 if Speed is 0.
 	Clients int
 
-	// RetryFor bounds how long one request is repeated while the server can't
-	// be reached or asks to come back later. Then the replay ends.
+	// RetryFor limits how long one request is retried while the server is
+	// unreachable or overloaded. After that the replay ends.
 	RetryFor time.Duration
-	// SkipRows leaves out so many rows at the beginning; for a single file.
+	// SkipRows skips rows at the beginning of a single file.
 	SkipRows int64
-	// State names a file in which the acknowledged rows are noted; a replay
-	// of the same recordings to the same server goes on from there. "" is off.
+	// State is the path of a file that records the acknowledged rows. If it
+	// exists, the replay resumes from there. "" keeps no state.
 	State string
 
-	// Display shows the progress; nil shows nothing.
+	// Progress reports the progress; nil reports nothing.
 	Progress *Progress
 }
 
-// ErrOptions says that the options contradict themselves or make no sense.
-var ErrOptions = errors.New("wrong options")
+// ErrOptions is returned for invalid or contradictory options.
+var ErrOptions = errors.New("invalid options")
 
-// fastClients is how many machines are replayed at once without a pace: enough
-// to keep a server busy.
+// fastClients is the default of Clients without a pace: enough to keep a server
+// busy.
 const fastClients = 4
 
-// check returns the options made whole, or all that is wrong with them.
+// validate returns the options with URL set to the endpoint, or all problems
+// joined.
 func (o Options) validate() (Options, error) {
 	var problems []error
-	wrong := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	invalid := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if len(o.Files) == 0 {
-		wrong("no recording is named")
+		invalid("no recording is named")
 	}
 	if o.Speed < 0 || math.IsNaN(o.Speed) || math.IsInf(o.Speed, 0) {
-		wrong("speed %v: want a number above 0", o.Speed)
+		invalid("speed %v: want a number above 0", o.Speed)
 	}
 	if o.Batch < 1 || o.Batch > maxColumns {
-		wrong("batch %d: want 1 to %d points", o.Batch, maxColumns)
+		invalid("batch %d: want 1 to %d points", o.Batch, maxColumns)
 	}
 	if o.Clients < 0 {
-		wrong("clients %d: want 1 or more", o.Clients)
+		invalid("clients %d: want 1 or more", o.Clients)
 	}
 	if o.RetryFor < 0 {
-		wrong("retry for %v: want 0 or more", o.RetryFor)
+		invalid("retry for %v: want 0 or more", o.RetryFor)
 	}
 	problems = append(problems, o.validateSkip())
 	endpoint, err := telemetryURL(o.URL)
@@ -101,16 +101,16 @@ func (o Options) validateSkip() error {
 	case o.SkipRows < 0:
 		return fmt.Errorf("skip %d rows: want 0 or more", o.SkipRows)
 	case o.SkipRows > 0 && len(o.Files) > 1:
-		return errors.New("rows to skip are counted in one file, and several are named: keep a state file instead")
+		return errors.New("rows can be skipped in a single file only: use a state file instead")
 	case o.SkipRows > 0 && o.State != "":
-		return errors.New("rows to skip are told by the state file: give one or the other")
+		return errors.New("the state file says which rows to skip: use one or the other")
 	case o.SkipRows > 0 && o.ShiftToNow && o.Speed == 0:
-		return errors.New("moving to now and skipping rows would move the rest by another amount than what was sent before: keep a state file instead")
+		return errors.New("shifting to now after skipping rows would shift the rest by a different amount than the skipped rows: use a state file instead")
 	}
 	return nil
 }
 
-// telemetryURL returns where readings are posted on the server at base.
+// telemetryURL returns the URL of the telemetry endpoint of the server at base.
 func telemetryURL(base string) (string, error) {
 	if !strings.Contains(base, "://") {
 		base = "http://" + base
@@ -125,7 +125,7 @@ func telemetryURL(base string) (string, error) {
 	return u.JoinPath("api/v1/telemetry").String(), nil
 }
 
-// machineOf names the machine of a recording.
+// machineOf returns the machine of the recording at path.
 func (o Options) machineOf(path string) string {
 	if o.Machine != "" {
 		return o.Machine
@@ -134,7 +134,7 @@ func (o Options) machineOf(path string) string {
 	return strings.TrimSuffix(base, filepath.Ext(base))
 }
 
-// sizeOf returns the length of the recording at path.
+// fileSize returns the size of the regular file at path.
 func fileSize(path string) (int64, error) {
 	info, err := os.Stat(path)
 	if err != nil {

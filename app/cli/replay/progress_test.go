@@ -1,34 +1,21 @@
 package replay_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"smart-factory-backend/app/cli/replay"
 )
 
-// seconds makes a recording with a row a second.
-func secondlyRows(rows int) string {
-	var b strings.Builder
-	b.WriteString("time,value\n")
-	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	for i := range rows {
-		fmt.Fprintf(&b, "%s,%d\n", at.Add(time.Duration(i)*time.Second).Format(time.DateTime), i%10)
-	}
-	return b.String()
-}
-
 func TestProgressPrintsLinesWithoutATerminal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var p fakeServer
+		var s fakeServer
 		var out strings.Builder
-		o := fastOptions("http://plant", writeRecording(t, "m.csv", secondlyRows(12)))
-		o.Transport, o.Progress = &p, replay.NewProgress(&out)
-		o.Speed = 1 / 1.1 // so that no reading falls on a line's moment
+		o := fastOptions("http://server", writeRecording(t, "m.csv", secondlyRows(12)))
+		o.Transport, o.Progress = &s, replay.NewProgress(&out)
+		o.Speed = 1 / 1.1 // so that no reading is due when a line is printed
 		mustRun(t, o)
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 		if len(lines) != 2 || strings.ContainsAny(out.String(), "\r\x1b") {
@@ -43,19 +30,19 @@ func TestProgressPrintsLinesWithoutATerminal(t *testing.T) {
 func TestProgressRedrawsOneLineOnATerminal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := fakeServer{override: func(n int, _ []point) (int, map[string]string, string) {
+		s := fakeServer{override: func(n int, _ []point) (int, map[string]string, string) {
 			if n >= 3 && n <= 5 {
-				return -2, nil, ""
+				return refused, nil, ""
 			}
 			return 0, nil, ""
 		}}
 		var out strings.Builder
-		o := fastOptions("http://plant", writeRecording(t, "m.csv", secondlyRows(30)))
-		o.Transport, o.Speed = &p, 1
+		o := fastOptions("http://server", writeRecording(t, "m.csv", secondlyRows(30)))
+		o.Transport, o.Speed = &s, 1
 		o.Progress = &replay.Progress{Out: &out, Width: func() int { return 100 }}
 		mustRun(t, o)
 		text := out.String()
-		for _, want := range []string{"\r[==========          ]  51%, 15 points, ", "2 points, ", "/s, 2 retries, repeating: dial: connection refused\x1b", ", ETA "} {
+		for _, want := range []string{"\r[==========          ]  51%, 15 points, ", "2 points, ", "/s, 2 retries, retrying: dial: connection refused\x1b", ", ETA "} {
 			if !strings.Contains(text, want) {
 				t.Errorf("progress lacks %q: %.400q…", want, text)
 			}
@@ -74,10 +61,10 @@ func TestProgressRedrawsOneLineOnATerminal(t *testing.T) {
 func TestProgressShowsWhenTheNextReadingIsDue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var p fakeServer
+		var s fakeServer
 		var out strings.Builder
-		o := fastOptions("http://plant", writeRecording(t, "m.csv", hourlyRows(2)))
-		o.Transport, o.Speed = &p, 1
+		o := fastOptions("http://server", writeRecording(t, "m.csv", hourlyRows(2)))
+		o.Transport, o.Speed = &s, 1
 		o.Progress = &replay.Progress{Out: &out, Width: func() int { return 200 }}
 		mustRun(t, o)
 		if want := "next reading in 50 min 00 s"; !strings.Contains(out.String(), want) {

@@ -10,36 +10,36 @@ import (
 	"strings"
 )
 
-// Recording reads the rows of one recording. It is not safe for concurrent
-// use, and does not close what it reads from.
+// Recording reads the rows of one CSV file. It is not safe for concurrent use,
+// and does not close the reader.
 type Recording struct {
 	name   string
 	lines  *lineReader
 	sep    byte
 	fields int
-	// headers is nil where the file has none.
+	// headers is nil if the file has none.
 	headers []string
 	columns []column
-	// split is reused from row to row; first is a row that was read while
-	// looking for a header.
+	// fieldBuf is reused by each row. pending is the first row, if it was read
+	// in place of a header.
 	fieldBuf [][]byte
 	pending  []byte
 	values   []float64
 }
 
-// Row is what was observed at one time.
+// Row holds the values of one timestamp.
 type Row struct {
-	// Line is where the row stands in the file, from 1.
+	// Line is the line number in the file, from 1.
 	Line int
 	// ObservedAt is in Unix milliseconds.
 	ObservedAt int64
-	// Values has one finite number per metric of the recording, or NaN where
-	// the row has none. It is valid until the following Next.
+	// Values holds one finite number per metric, or NaN for a missing value. It
+	// is valid until the following Next.
 	Values []float64
 }
 
-// NewRecording reads the beginning of r, recognises its form and chooses its
-// columns. The name stands in errors, which also tell the line and column.
+// NewRecording reads the first line of r, detects the format and resolves the
+// columns. Errors start with name, followed by the line and the column.
 func NewRecording(r io.Reader, name string, c Columns) (*Recording, error) {
 	rec := &Recording{name: name, lines: newLineReader(r)}
 	line, err := rec.line()
@@ -60,7 +60,7 @@ func NewRecording(r io.Reader, name string, c Columns) (*Recording, error) {
 	return rec, nil
 }
 
-// Metrics names the values of every row, in their order.
+// Metrics returns the metric names, in the order of Row.Values.
 func (r *Recording) Metrics() []string {
 	names := make([]string, len(r.columns))
 	for i, col := range r.columns {
@@ -69,11 +69,10 @@ func (r *Recording) Metrics() []string {
 	return names
 }
 
-// Bytes tells how far into the file the last row reached.
+// Bytes returns the offset in the file at which the last row ends.
 func (r *Recording) Bytes() int64 { return r.lines.bytes }
 
-// Next returns the next row, or io.EOF after the last. After any other error
-// the recording can't be read on.
+// Next returns the next row, or io.EOF after the last. Any other error is final.
 func (r *Recording) Next() (Row, error) {
 	line := r.pending
 	r.pending = nil
@@ -89,12 +88,12 @@ func (r *Recording) Next() (Row, error) {
 		return Row{}, r.errorAt(at, err)
 	}
 	if len(fields) != r.fields {
-		return Row{}, r.errorAt(0, fmt.Errorf("%d columns where there should be %d", len(fields), r.fields))
+		return Row{}, r.errorAt(0, fmt.Errorf("%d columns, want %d", len(fields), r.fields))
 	}
 	return r.row(fields)
 }
 
-// row turns fields into numbers.
+// row parses the fields of a row.
 func (r *Recording) row(fields [][]byte) (Row, error) {
 	text := string(bytes.TrimSpace(fields[0]))
 	at, err := parseTime(text)
@@ -110,7 +109,7 @@ func (r *Recording) row(fields [][]byte) (Row, error) {
 	return Row{Line: r.lines.line, ObservedAt: at, Values: r.values}, nil
 }
 
-// line returns the next line that is not blank.
+// line returns the next line that is not blank, or io.EOF.
 func (r *Recording) line() ([]byte, error) {
 	for {
 		line, err := r.lines.next()
@@ -126,7 +125,7 @@ func (r *Recording) line() ([]byte, error) {
 	}
 }
 
-// header takes the first line for the header, unless it begins with a time.
+// header parses the first line as the header, unless it starts with a timestamp.
 func (r *Recording) header(line []byte, c Columns) error {
 	fields, at, err := splitFields(nil, bytes.Clone(line), r.sep)
 	if err != nil {
@@ -149,8 +148,8 @@ func (r *Recording) header(line []byte, c Columns) error {
 	return nil
 }
 
-// unnamed makes headers for a file without: "value" for a single value column,
-// otherwise "column 2", "column 3" and so on.
+// defaultHeaders returns the headers of a file that has none: "value" for a
+// single value column, otherwise "column 2", "column 3" and so on.
 func defaultHeaders(n int) []string {
 	headers := make([]string, n)
 	for i := range headers {
@@ -162,7 +161,8 @@ func defaultHeaders(n int) []string {
 	return headers
 }
 
-// fault says where err was met; field counts from 1, 0 is the whole line.
+// errorAt adds the line and the field to err. Fields count from 1; 0 is the
+// whole line.
 func (r *Recording) errorAt(field int, err error) error {
 	where := fmt.Sprintf("%s:%d", r.name, r.lines.line)
 	switch {
@@ -174,7 +174,8 @@ func (r *Recording) errorAt(field int, err error) error {
 	return fmt.Errorf("%s: %w", where, err)
 }
 
-// separator returns the one of ; tab and , that occurs most often in line.
+// detectSeparator returns whichever of semicolon, tab and comma occurs most
+// often in line.
 func detectSeparator(line []byte) (byte, error) {
 	best, most := byte(0), 0
 	for _, sep := range []byte{';', '\t', ','} {
@@ -183,13 +184,13 @@ func detectSeparator(line []byte) (byte, error) {
 		}
 	}
 	if most == 0 {
-		return 0, errors.New("only one column: no comma, semicolon or tab separates a time from a value")
+		return 0, errors.New("only one column: want comma, semicolon or tab between timestamp and values")
 	}
 	return best, nil
 }
 
-// parseValue returns the number in text; NaN where text is empty or says NaN,
-// as recordings do for a sample that is missing.
+// parseValue returns the number in text. An empty text or "NaN" is a missing
+// value, returned as NaN.
 func parseValue(text string) (float64, error) {
 	if text == "" {
 		return math.NaN(), nil

@@ -15,7 +15,7 @@ import (
 	"smart-factory-backend/app/cli/replay"
 )
 
-// read returns all rows of text, each as "line ts values".
+// readAll returns all rows of text, each as "line ts values".
 func readAll(text string, c replay.Columns) (metrics, rows []string, err error) {
 	rec, err := replay.NewRecording(strings.NewReader(text), "f.csv", c)
 	if err != nil {
@@ -104,10 +104,10 @@ func TestRecordingErrorsNameLineAndColumn(t *testing.T) {
 		"empty":                {"", replay.Columns{}, "f.csv: the file is empty"},
 		"one column":           {"hello\n", replay.Columns{}, "f.csv:1: only one column"},
 		"only labels":          {"t,anomaly\n", replay.Columns{}, "f.csv:1: no value column"},
-		"same name twice":      {"t,A b,a_b\n", replay.Columns{}, `f.csv:1: columns "A b" and "a_b" would both be metric "a_b"`},
-		"no name":              {"t,--\n", replay.Columns{}, `f.csv:1: column 2 ("--"): no metric name`},
+		"same name twice":      {"t,A b,a_b\n", replay.Columns{}, `f.csv:1: columns "A b" and "a_b" both map to metric "a_b"`},
+		"no name":              {"t,--\n", replay.Columns{}, `f.csv:1: column 2 ("--"): the header contains no letter or digit`},
 		"name too long":        {"t," + strings.Repeat("x", 200) + "\n", replay.Columns{}, "200 bytes"},
-		"unknown rename":       {"t,a\n", replay.Columns{Rename: map[string]string{"b": "c"}}, `f.csv:1: no column "b" to rename is sent; the columns are "a"`},
+		"unknown rename":       {"t,a\n", replay.Columns{Rename: map[string]string{"b": "c"}}, `f.csv:1: no column "b" to rename; the columns are "a"`},
 		"one name for two":     {"t,a,b\n", replay.Columns{Metric: "m"}, "f.csv:1: one metric name for 2 value columns"},
 		"not a time":           {"t,a\n2026-13-01 00:00:00,1\n", replay.Columns{}, `f.csv:2: column 1 ("t"): "2026-13-01 00:00:00" is not a time`},
 		"seconds":              {"t,a\n1767225600,1\n", replay.Columns{}, `f.csv:2: column 1 ("t"): "1767225600" looks like Unix seconds`},
@@ -116,8 +116,8 @@ func TestRecordingErrorsNameLineAndColumn(t *testing.T) {
 		"decimal comma":        {"t;a\n1767225600000;1,5\n", replay.Columns{}, `f.csv:2: column 2 ("a"): "1,5" is not a number`},
 		"infinite":             {"t,a\n1767225600000,-Inf\n", replay.Columns{}, "is not a finite number"},
 		"out of range":         {"t,a\n1767225600000,1e999\n", replay.Columns{}, "too large"},
-		"row too short":        {"t,a,b\n1767225600000,1\n", replay.Columns{}, "f.csv:2: 2 columns where there should be 3"},
-		"row too long":         {"t,a\n1767225600000,1,2\n", replay.Columns{}, "f.csv:2: 3 columns where there should be 2"},
+		"row too short":        {"t,a,b\n1767225600000,1\n", replay.Columns{}, "f.csv:2: 2 columns, want 3"},
+		"row too long":         {"t,a\n1767225600000,1,2\n", replay.Columns{}, "f.csv:2: 3 columns, want 2"},
 		"open quote":           {"t,a\n\"1767225600000,1\n", replay.Columns{}, `f.csv:2: column 1 ("t"): quote is not closed`},
 		"text after the quote": {"t,a\n1767225600000,\"1\"2\n", replay.Columns{}, `f.csv:2: column 2 ("a"): text after the closing quote`},
 		"endless line":         {"t,a\n1767225600000,1\n" + strings.Repeat("9", 3<<20), replay.Columns{}, "f.csv:3: line is longer than 1048576 bytes"},
@@ -146,8 +146,8 @@ func TestMetricName(t *testing.T) {
 	}
 }
 
-// TestPublishedRecordings reads the recordings that stand beside the
-// repository in some checkouts; the small ones above stand for them elsewhere.
+// TestPublishedRecordings reads the recordings that some checkouts have beside the
+// repository. TestRecordingFormats covers their formats everywhere.
 func TestPublishedRecordings(t *testing.T) {
 	t.Parallel()
 	rows := map[string]int{
@@ -203,7 +203,7 @@ func FuzzRecording(f *testing.F) {
 			line = row.Line
 			at := time.UnixMilli(row.ObservedAt).UTC()
 			if at.Year() < 0 || at.Year() > 9999 {
-				return // has no written form
+				return // RFC 3339 has no such year
 			}
 			again.WriteString(at.Format("2006-01-02T15:04:05.000Z07:00"))
 			for _, v := range row.Values {
@@ -222,7 +222,8 @@ func FuzzRecording(f *testing.F) {
 	})
 }
 
-// readAgain checks that rows written in the plainest form are read as they were.
+// checkRoundTrip checks that rows written in the simplest format are read back
+// unchanged.
 func checkRoundTrip(t *testing.T, text string, want []string) {
 	t.Helper()
 	_, rows, err := readAll(text, replay.Columns{Labels: true})

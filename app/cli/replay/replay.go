@@ -14,66 +14,66 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// Run replays recordings and returns what became of them. The error is about
-// what keeps it from beginning: wrong options, files that can't be read or are
-// no recordings, a state file of something else; nothing was sent then. What
-// goes wrong later stands in the summary, with the rows that are acknowledged.
-// Run ends early, with Interrupted set, when ctx does.
+// Run replays recordings and returns a summary. It returns an error only if it
+// could not start: invalid options (ErrOptions), a file that can't be read or is
+// not a recording, a state file of another replay. Nothing was sent then. Later
+// failures are in the summary. If ctx ends first, Run stops early and sets
+// Interrupted. All goroutines that it started have ended when it returns.
 func Run(ctx context.Context, o Options) (Summary, error) {
 	o, err := o.validate()
 	if err != nil {
 		return Summary{}, err
 	}
-	sum := Summary{began: time.Now()}
-	streams, err := o.machineJobs(&sum)
+	sum := Summary{started: time.Now()}
+	jobs, err := o.machineJobs(&sum)
 	if err != nil {
 		return Summary{}, err
 	}
-	noted, err := openStateFile(o.State, o.URL)
+	state, err := openStateFile(o.State, o.URL)
 	if err != nil {
 		return Summary{}, err
 	}
-	if err := o.setStart(ctx, streams, noted); err != nil {
+	if err := o.setStart(ctx, jobs, state); err != nil {
 		return Summary{}, err
 	}
-	t := newCounters()
-	o.runWorkers(ctx, streams, noted, t)
-	sum.addCounters(t)
+	c := newCounters()
+	o.runWorkers(ctx, jobs, state, c)
+	sum.addCounters(c)
 	sum.Interrupted = ctx.Err() != nil && !sum.complete()
 	return sum, nil
 }
 
-// streams opens every recording once, so that all that can be wrong at their
-// beginning is told before anything is sent, and groups them by machine.
+// machineJobs opens every recording once, so that unusable files are reported
+// before anything is sent, and groups them by machine. It adds them to sum.
 func (o Options) machineJobs(sum *Summary) ([]*machineJob, error) {
 	var problems []error
-	var streams []*machineJob
+	var jobs []*machineJob
 	byMachine := make(map[string]*machineJob)
-	named := make(map[string]bool)
+	seen := make(map[string]bool)
 	for _, path := range o.Files {
 		machine := o.machineOf(path)
-		p, err := o.openJob(path, machine)
-		if named[path] {
-			err = fmt.Errorf("%s is named twice", path)
+		f, err := o.openJob(path, machine)
+		if seen[path] {
+			err = fmt.Errorf("%s is given twice", path)
 		}
-		named[path] = true
+		seen[path] = true
 		if err != nil {
 			problems = append(problems, err)
 			continue
 		}
-		sum.Files = append(sum.Files, p.result)
-		s := byMachine[machine]
-		if s == nil {
-			s = &machineJob{machine: machine}
-			byMachine[machine] = s
-			streams = append(streams, s)
+		sum.Files = append(sum.Files, f.result)
+		j := byMachine[machine]
+		if j == nil {
+			j = &machineJob{machine: machine}
+			byMachine[machine] = j
+			jobs = append(jobs, j)
 		}
-		s.files = append(s.files, p)
+		j.files = append(j.files, f)
 	}
-	return streams, errors.Join(problems...)
+	return jobs, errors.Join(problems...)
 }
 
-// inspect reads the beginning of a recording.
+// openJob checks that path is a recording with a valid machine name.
 func (o Options) openJob(path, machine string) (*fileJob, error) {
 	if err := factory.ValidateName(factory.KindMachine, machine); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -95,33 +95,34 @@ func (o Options) openJob(path, machine string) (*fileJob, error) {
 	return &fileJob{path: path, size: size, skip: o.SkipRows, result: result}, nil
 }
 
-// place decides where each recording begins and how its times are moved.
-func (o Options) setStart(ctx context.Context, streams []*machineJob, noted *stateFile) error {
-	for _, s := range streams {
+// setStart sets the row at which each file starts and the shift of its
+// timestamps, and writes the state file.
+func (o Options) setStart(ctx context.Context, jobs []*machineJob, state *stateFile) error {
+	for _, j := range jobs {
 		var shift int64
 		if o.ShiftToNow && o.Speed == 0 {
-			last, err := o.latestTime(ctx, s)
+			last, err := o.latestTime(ctx, j)
 			if err != nil {
 				return err
 			}
 			shift = time.Now().UnixMilli() - last
 		}
-		for _, p := range s.files {
-			p.shift = shift
-			if err := noted.resume(s.machine, p); err != nil {
+		for _, f := range j.files {
+			f.shift = shift
+			if err := state.resume(j.machine, f); err != nil {
 				return err
 			}
-			p.result.Rows, p.result.Skipped = p.skip, p.skip
+			f.result.Rows, f.result.Skipped = f.skip, f.skip
 		}
 	}
-	return noted.write()
+	return state.write()
 }
 
-// last reads all of a machine's recordings for their latest time.
-func (o Options) latestTime(ctx context.Context, s *machineJob) (int64, error) {
+// latestTime returns the latest timestamp of all recordings of a machine.
+func (o Options) latestTime(ctx context.Context, j *machineJob) (int64, error) {
 	last := int64(math.MinInt64)
-	for _, p := range s.files {
-		at, err := o.latestTimeIn(ctx, p.path)
+	for _, f := range j.files {
+		at, err := o.latestTimeIn(ctx, f.path)
 		if err != nil {
 			return 0, err
 		}
@@ -130,7 +131,7 @@ func (o Options) latestTime(ctx context.Context, s *machineJob) (int64, error) {
 	return last, nil
 }
 
-// lastOf reads one recording for its latest time.
+// latestTimeIn returns the latest timestamp of one recording.
 func (o Options) latestTimeIn(ctx context.Context, path string) (int64, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -155,41 +156,41 @@ func (o Options) latestTimeIn(ctx context.Context, path string) (int64, error) {
 	return 0, context.Cause(ctx)
 }
 
-// play replays the streams, as many at once as wanted, and shows how it goes.
-// It returns when all is done and every goroutine that it started has ended.
-func (o Options) runWorkers(ctx context.Context, streams []*machineJob, noted *stateFile, t *counters) {
+// runWorkers replays the jobs, Clients at a time, and reports the progress. It
+// returns when all goroutines that it started have ended.
+func (o Options) runWorkers(ctx context.Context, jobs []*machineJob, state *stateFile, c *counters) {
 	clients := o.Clients
 	if clients == 0 && o.Speed == 0 {
 		clients = fastClients
 	}
-	if clients == 0 || clients > len(streams) {
-		clients = len(streams)
+	if clients == 0 || clients > len(jobs) {
+		clients = len(jobs)
 	}
 	client, closeIdle := o.client(clients)
 	defer closeIdle()
 
-	ended := make(chan struct{})
-	var display sync.WaitGroup
-	defer display.Wait()
-	defer close(ended)
+	stop := make(chan struct{})
+	var progress sync.WaitGroup
+	defer progress.Wait()
+	defer close(stop)
 	if o.Progress != nil {
-		total := totalBytes(streams)
-		display.Go(func() { o.Progress.run(ended, func() snapshot { return t.snapshot(clients, total) }) })
+		total := totalBytes(jobs)
+		progress.Go(func() { o.Progress.run(stop, func() snapshot { return c.snapshot(clients, total) }) })
 	}
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	queue := make(chan *machineJob, len(streams))
-	for _, s := range streams {
-		queue <- s
+	queue := make(chan *machineJob, len(jobs))
+	for _, j := range jobs {
+		queue <- j
 	}
 	close(queue)
 	var workers sync.WaitGroup
 	for range clients {
 		workers.Go(func() {
-			r := &worker{options: o, counters: t, state: noted, sender: newSender(o, client, t)}
-			for s := range queue {
-				if err := r.run(ctx, s); errors.Is(err, errUnreachable) {
+			w := &worker{options: o, counters: c, state: state, sender: newSender(o, client, c)}
+			for j := range queue {
+				if err := w.run(ctx, j); errors.Is(err, errUnreachable) {
 					cancel(err)
 				}
 			}
@@ -198,7 +199,8 @@ func (o Options) runWorkers(ctx context.Context, streams []*machineJob, noted *s
 	workers.Wait()
 }
 
-// client returns what requests go through, and what closes it.
+// client returns the HTTP client, and a function that closes its idle
+// connections.
 func (o Options) client(connections int) (*http.Client, func()) {
 	client := &http.Client{
 		Transport:     o.Transport,
@@ -215,11 +217,11 @@ func (o Options) client(connections int) (*http.Client, func()) {
 	return client, client.CloseIdleConnections
 }
 
-func totalBytes(streams []*machineJob) int64 {
+func totalBytes(jobs []*machineJob) int64 {
 	var total int64
-	for _, s := range streams {
-		for _, p := range s.files {
-			total += p.size
+	for _, j := range jobs {
+		for _, f := range j.files {
+			total += f.size
 		}
 	}
 	return total

@@ -21,22 +21,22 @@ func TestRunPostsEveryRowInOrder(t *testing.T) {
 	for name, gzip := range map[string]bool{"plain": false, "gzip": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var p fakeServer
-			o := fastOptions(p.start(t), writeRecording(t, "press-1.csv", hourlyRows(2_500)))
+			var s fakeServer
+			o := fastOptions(s.start(t), writeRecording(t, "press-1.csv", hourlyRows(2_500)))
 			o.Gzip, o.Key = gzip, "a-secret"
 			sum := mustRun(t, o)
 			if !sum.OK() || sum.Accepted != 2_500 || sum.Rows != 2_500 || sum.Requests != 3 || sum.Retries != 0 {
 				t.Errorf("Run() = %+v, want 2500 points accepted in 3 requests", sum)
 			}
 			start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-			for i, got := range p.received() {
+			for i, got := range s.received() {
 				want := point{"press-1", "value", start.Add(time.Duration(i) * time.Hour).UnixMilli(), float64(i)}
 				if got != want {
 					t.Fatalf("point %d = %+v, want %+v", i, got, want)
 				}
 			}
-			if len(p.received()) != 2_500 || !p.keys["Bearer a-secret"] || len(p.keys) != 1 {
-				t.Errorf("server got %d points with keys %v, want 2500 with the key", len(p.received()), p.keys)
+			if len(s.received()) != 2_500 || !s.keys["Bearer a-secret"] || len(s.keys) != 1 {
+				t.Errorf("server got %d points with keys %v, want 2500 with the key", len(s.received()), s.keys)
 			}
 		})
 	}
@@ -44,34 +44,34 @@ func TestRunPostsEveryRowInOrder(t *testing.T) {
 
 func TestRunPreservesEveryBitOfEveryColumn(t *testing.T) {
 	t.Parallel()
-	var p fakeServer
+	var s fakeServer
 	text := skabHeader + "\n2020-02-08 18:34:51;74.93588199999998;-0;4.9e-324;1.7976931348623157e308;;NaN;1e21;0.1;0;0\n"
-	sum := mustRun(t, fastOptions(p.start(t), writeRecording(t, "a \"b\".csv", text)))
+	sum := mustRun(t, fastOptions(s.start(t), writeRecording(t, "a \"b\".csv", text)))
 	want := map[string]float64{
 		"vibration_1_rms": 74.93588199999998, "vibration_2_rms": math.Copysign(0, -1), "current": 4.9e-324,
 		"pressure": math.MaxFloat64, "voltage": 1e21, "flow_rate": 0.1,
 	}
-	for _, got := range p.received() {
+	for _, got := range s.received() {
 		if math.Float64bits(got.value) != math.Float64bits(want[got.metric]) || got.machine != `a "b"` {
 			t.Errorf("%+v, want %v of machine %q", got, want[got.metric], `a "b"`)
 		}
 	}
-	if len(p.received()) != len(want) || sum.Missing != 2 || !sum.OK() {
-		t.Errorf("%d points, %d missing; want %d and 2", len(p.received()), sum.Missing, len(want))
+	if len(s.received()) != len(want) || sum.Missing != 2 || !sum.OK() {
+		t.Errorf("%d points, %d missing; want %d and 2", len(s.received()), sum.Missing, len(want))
 	}
 }
 
 func TestRunPreservesTheOrderWithinAMachine(t *testing.T) {
 	t.Parallel()
-	var p fakeServer
+	var s fakeServer
 	first, second := writeRecording(t, "m.csv", "t,v\n1767225600000,1\n1767225600000,2\n"), writeRecording(t, "m.csv", "t,v\n1767225600000,3\n")
-	o := fastOptions(p.start(t), first, writeRecording(t, "other.csv", hourlyRows(10)), second)
+	o := fastOptions(s.start(t), first, writeRecording(t, "other.csv", hourlyRows(10)), second)
 	o.Batch, o.Clients = 1, 8
 	if sum := mustRun(t, o); !sum.OK() {
 		t.Fatalf("Run() = %+v", sum)
 	}
 	var values []float64
-	for _, got := range p.received() {
+	for _, got := range s.received() {
 		if got.machine == "m" {
 			values = append(values, got.value)
 		}
@@ -83,12 +83,12 @@ func TestRunPreservesTheOrderWithinAMachine(t *testing.T) {
 
 func TestRunRetriesTransientFailures(t *testing.T) {
 	t.Parallel()
-	p := fakeServer{override: func(n int, _ []point) (int, map[string]string, string) {
+	s := fakeServer{override: func(n int, _ []point) (int, map[string]string, string) {
 		switch n {
 		case 1:
 			return 503, map[string]string{"Retry-After": "0"}, `{"title":"Service Unavailable","detail":"queue full"}`
 		case 2:
-			return -1, nil, ""
+			return cutResponse, nil, ""
 		case 4:
 			return 429, nil, ""
 		case 5:
@@ -96,35 +96,35 @@ func TestRunRetriesTransientFailures(t *testing.T) {
 		}
 		return 0, nil, ""
 	}}
-	o := fastOptions(p.start(t), writeRecording(t, "m.csv", hourlyRows(20)))
+	o := fastOptions(s.start(t), writeRecording(t, "m.csv", hourlyRows(20)))
 	o.Batch = 10
 	sum := mustRun(t, o)
 	want := map[string]int64{"503": 1, "connection": 1, "429": 1, "500": 1}
 	if !sum.OK() || sum.Requests != 6 || sum.Retries != 4 || fmt.Sprint(sum.Failures) != fmt.Sprint(want) {
 		t.Errorf("Run() = %+v, want 6 requests of which 4 failed once each", sum)
 	}
-	if got := p.received(); len(got) != 20 || got[19].value != 19 {
+	if got := s.received(); len(got) != 20 || got[19].value != 19 {
 		t.Errorf("server took %d points, want 20 in order", len(got))
 	}
 }
 
 func TestRunStopsAMachineWhoseRequestIsRefused(t *testing.T) {
 	t.Parallel()
-	p := fakeServer{override: func(_ int, points []point) (int, map[string]string, string) {
+	s := fakeServer{override: func(_ int, points []point) (int, map[string]string, string) {
 		if points[0].machine == "bad" && points[0].value >= 10 {
 			return 403, nil, `{"title":"Forbidden","detail":"key \"x\" may not\u001b[2J write"}`
 		}
 		return 0, nil, ""
 	}}
-	o := fastOptions(p.start(t), writeRecording(t, "bad.csv", hourlyRows(30)), writeRecording(t, "good.csv", hourlyRows(30)), writeRecording(t, "bad.csv", hourlyRows(3)))
+	o := fastOptions(s.start(t), writeRecording(t, "bad.csv", hourlyRows(30)), writeRecording(t, "good.csv", hourlyRows(30)), writeRecording(t, "bad.csv", hourlyRows(3)))
 	o.Batch = 10
 	sum := mustRun(t, o)
 	bad, good, later := sum.Files[0], sum.Files[1], sum.Files[2]
-	if bad.Complete || bad.Rows != 10 || bad.Error != `server answered 403 Forbidden: key "x" may not?[2J write` {
+	if bad.Complete || bad.Rows != 10 || bad.Error != `server responded 403 Forbidden: key "x" may not?[2J write` {
 		t.Errorf("bad file = %+v, want 10 rows and the server's reason", bad)
 	}
-	if !good.Complete || good.Rows != 30 || later.Rows != 0 || !strings.Contains(later.Error, "not begun") {
-		t.Errorf("other machine = %+v, later file = %+v; want the one complete and the other not begun", good, later)
+	if !good.Complete || good.Rows != 30 || later.Rows != 0 || !strings.Contains(later.Error, "not started") {
+		t.Errorf("other machine = %+v, later file = %+v; want the one complete and the other not started", good, later)
 	}
 	if sum.OK() || sum.Interrupted {
 		t.Errorf("OK() = %v, Interrupted = %v; want neither", sum.OK(), sum.Interrupted)
@@ -133,13 +133,13 @@ func TestRunStopsAMachineWhoseRequestIsRefused(t *testing.T) {
 
 func TestRunCountsRejectedPoints(t *testing.T) {
 	t.Parallel()
-	p := fakeServer{override: func(n int, points []point) (int, map[string]string, string) {
+	s := fakeServer{override: func(n int, points []point) (int, map[string]string, string) {
 		if n == 1 {
 			return 200, nil, `{"accepted":9,"rejected":1,"errors":[{"pointer":"/3/values/value","detail":"out of range"}]}`
 		}
 		return 400, nil, fmt.Sprintf(`{"title":"Bad Request","accepted":0,"rejected":%d,"errors":[{"pointer":"/0/ts","detail":"in the future"}]}`, len(points))
 	}}
-	o := fastOptions(p.start(t), writeRecording(t, "m.csv", hourlyRows(14)))
+	o := fastOptions(s.start(t), writeRecording(t, "m.csv", hourlyRows(14)))
 	o.Batch = 10
 	sum := mustRun(t, o)
 	want := []string{o.Files[0] + ":5: value: out of range", o.Files[0] + ":12: ts: in the future"}
@@ -156,16 +156,16 @@ func TestRunRejectsResponsesOfOtherServers(t *testing.T) {
 		body   string
 		want   string
 	}{
-		"some web page":    {200, nil, "<html>hello", `not that of a telemetry server: "<html>hello"`},
-		"fewer than asked": {200, nil, `{"accepted":3}`, "answered for 3 points of 5"},
-		"a redirect":       {307, map[string]string{"Location": "https://x.example/"}, "", `redirects to "https://x.example/`},
-		"nothing there":    {404, nil, "", "server answered 404 Not Found"},
+		"some web page":          {200, nil, "<html>hello", `is this a telemetry server? "<html>hello"`},
+		"fewer points than sent": {200, nil, `{"accepted":3}`, "reported 3 of 5 points"},
+		"a redirect":             {307, map[string]string{"Location": "https://x.example/"}, "", `redirects to "https://x.example/`},
+		"nothing there":          {404, nil, "", "server responded 404 Not Found"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := fakeServer{override: func(int, []point) (int, map[string]string, string) { return tt.status, tt.header, tt.body }}
-			sum := mustRun(t, fastOptions(p.start(t), writeRecording(t, "m.csv", hourlyRows(5))))
+			s := fakeServer{override: func(int, []point) (int, map[string]string, string) { return tt.status, tt.header, tt.body }}
+			sum := mustRun(t, fastOptions(s.start(t), writeRecording(t, "m.csv", hourlyRows(5))))
 			if sum.OK() || !strings.Contains(sum.Files[0].Error, tt.want) || sum.Requests != 1 {
 				t.Errorf("Run() = %+v, want one request and an error with %q", sum.Files[0], tt.want)
 			}
@@ -175,12 +175,12 @@ func TestRunRejectsResponsesOfOtherServers(t *testing.T) {
 
 func TestRunSendsTheRowsBeforeABadLine(t *testing.T) {
 	t.Parallel()
-	var p fakeServer
+	var s fakeServer
 	path := writeRecording(t, "m.csv", hourlyRows(7)+"2026-02-01 00:00:00,oops\n"+"2026-02-01 00:00:00,1\n")
-	sum := mustRun(t, fastOptions(p.start(t), path))
+	sum := mustRun(t, fastOptions(s.start(t), path))
 	want := path + `:9: column 2 ("value"): "oops" is not a number`
-	if f := sum.Files[0]; f.Rows != 7 || f.Error != want || len(p.received()) != 7 || sum.OK() {
-		t.Errorf("Run() = %+v, server got %d; want 7 rows and %q", f, len(p.received()), want)
+	if f := sum.Files[0]; f.Rows != 7 || f.Error != want || len(s.received()) != 7 || sum.OK() {
+		t.Errorf("Run() = %+v, server got %d; want 7 rows and %q", f, len(s.received()), want)
 	}
 }
 
@@ -188,14 +188,14 @@ func TestRunStopsWithTheContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	p := fakeServer{override: func(n int, _ []point) (int, map[string]string, string) {
+	s := fakeServer{override: func(n int, _ []point) (int, map[string]string, string) {
 		if n == 3 {
 			cancel()
-			return -1, nil, ""
+			return cutResponse, nil, ""
 		}
 		return 0, nil, ""
 	}}
-	o := fastOptions(p.start(t), writeRecording(t, "m.csv", hourlyRows(100)), writeRecording(t, "n.csv", hourlyRows(100)))
+	o := fastOptions(s.start(t), writeRecording(t, "m.csv", hourlyRows(100)), writeRecording(t, "n.csv", hourlyRows(100)))
 	o.Batch, o.Clients = 10, 1
 	sum := mustRunContext(ctx, t, o)
 	if f := sum.Files[0]; !sum.Interrupted || sum.OK() || f.Rows != 20 || f.Error != "" || f.Complete {
@@ -203,7 +203,7 @@ func TestRunStopsWithTheContext(t *testing.T) {
 	}
 	var text strings.Builder
 	if err := sum.WriteText(&text, ""); err != nil || !strings.Contains(text.String(), "--skip-rows 20 "+o.Files[0]) {
-		t.Errorf("WriteText() = %q, %v; want how to go on", text.String(), err)
+		t.Errorf("WriteText() = %q, %v; want how to resume", text.String(), err)
 	}
 }
 
@@ -214,7 +214,7 @@ func TestRunGivesUpOnAnUnreachableServer(t *testing.T) {
 	sum := mustRun(t, o)
 	for _, f := range sum.Files {
 		if f.Rows != 0 || !strings.Contains(f.Error, "gave up on the server after 1 attempts") || !strings.Contains(f.Error, "refused") {
-			t.Errorf("file = %+v, want it given up for a refused connection", f)
+			t.Errorf("file = %+v, want an error for a refused connection", f)
 		}
 	}
 	if sum.Requests != 1 || sum.Interrupted || sum.OK() {
@@ -229,23 +229,23 @@ func TestRunReportsInvalidOptionsBeforeSending(t *testing.T) {
 		change func(*replay.Options)
 		want   []string
 	}{
-		"no file":             {func(o *replay.Options) { o.Files = nil }, []string{"no recording is named"}},
-		"every file is told":  {func(o *replay.Options) { o.Files = []string{good, "gone.csv", bad} }, []string{"gone.csv: no such file", "bad.csv:1: only one column"}},
-		"a directory":         {func(o *replay.Options) { o.Files = []string{t.TempDir()} }, []string{"is not a regular file"}},
-		"a file twice":        {func(o *replay.Options) { o.Files = []string{good, good} }, []string{"is named twice"}},
-		"a machine's name":    {func(o *replay.Options) { o.Machine = strings.Repeat("m", 129) }, []string{"machine name has 129 bytes"}},
-		"several options":     {func(o *replay.Options) { o.Batch, o.Clients, o.Speed = 0, -1, math.NaN() }, []string{"batch 0", "clients -1", "speed NaN"}},
-		"a URL":               {func(o *replay.Options) { o.URL = "ftp://x" }, []string{`url "ftp://x"`}},
-		"skip and many files": {func(o *replay.Options) { o.SkipRows, o.Files = 1, []string{good, bad} }, []string{"counted in one file"}},
-		"skip and state":      {func(o *replay.Options) { o.SkipRows, o.State = 1, "s" }, []string{"one or the other"}},
-		"skip and shift":      {func(o *replay.Options) { o.SkipRows, o.ShiftToNow = 1, true }, []string{"another amount"}},
+		"no file":                    {func(o *replay.Options) { o.Files = nil }, []string{"no recording is named"}},
+		"every bad file is reported": {func(o *replay.Options) { o.Files = []string{good, "gone.csv", bad} }, []string{"gone.csv: no such file", "bad.csv:1: only one column"}},
+		"a directory":                {func(o *replay.Options) { o.Files = []string{t.TempDir()} }, []string{"is not a regular file"}},
+		"a file twice":               {func(o *replay.Options) { o.Files = []string{good, good} }, []string{"is given twice"}},
+		"a machine's name":           {func(o *replay.Options) { o.Machine = strings.Repeat("m", 129) }, []string{"machine name has 129 bytes"}},
+		"several options":            {func(o *replay.Options) { o.Batch, o.Clients, o.Speed = 0, -1, math.NaN() }, []string{"batch 0", "clients -1", "speed NaN"}},
+		"a URL":                      {func(o *replay.Options) { o.URL = "ftp://x" }, []string{`url "ftp://x"`}},
+		"skip and many files":        {func(o *replay.Options) { o.SkipRows, o.Files = 1, []string{good, bad} }, []string{"in a single file only"}},
+		"skip and state":             {func(o *replay.Options) { o.SkipRows, o.State = 1, "s" }, []string{"use one or the other"}},
+		"skip and shift":             {func(o *replay.Options) { o.SkipRows, o.ShiftToNow = 1, true }, []string{"a different amount"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var p fakeServer
+			var s fakeServer
 			o := fastOptions("http://example.invalid", good)
-			o.Transport = &p
+			o.Transport = &s
 			tt.change(&o)
 			_, err := replay.Run(t.Context(), o)
 			for _, want := range tt.want {
@@ -253,8 +253,8 @@ func TestRunReportsInvalidOptionsBeforeSending(t *testing.T) {
 					t.Errorf("Run() = %v, want %q in it", err, want)
 				}
 			}
-			if p.requestCount() != 0 {
-				t.Errorf("%d requests were sent, want none", p.requestCount())
+			if s.requestCount() != 0 {
+				t.Errorf("%d requests were sent, want none", s.requestCount())
 			}
 		})
 	}
@@ -262,8 +262,8 @@ func TestRunReportsInvalidOptionsBeforeSending(t *testing.T) {
 
 func TestSummaryEncodesAsJSON(t *testing.T) {
 	t.Parallel()
-	var p fakeServer
-	sum := mustRun(t, fastOptions(p.start(t), writeRecording(t, "m.csv", hourlyRows(5))))
+	var s fakeServer
+	sum := mustRun(t, fastOptions(s.start(t), writeRecording(t, "m.csv", hourlyRows(5))))
 	raw, err := json.Marshal(sum)
 	if err != nil {
 		t.Fatal(err)
@@ -278,22 +278,22 @@ func TestSummaryEncodesAsJSON(t *testing.T) {
 	}
 }
 
-// TestRunPublishedRecording replays a recording that stands beside the
-// repository in some checkouts, and a made one of the same traits elsewhere:
-// its clock runs backwards once and repeats times with other values.
+// TestRunPostsAPublishedRecording replays a recording that some checkouts have
+// beside the repository, otherwise a generated one with the same property: its
+// clock runs backwards once and repeats timestamps with other values.
 func TestRunPostsAPublishedRecording(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join("..", "..", "..", "shared", "data", "nab", "machine_temperature_system_failure.csv")
 	sent, distinct := 22_695, 22_683
 	if _, err := os.Stat(path); err != nil {
 		repeated := strings.SplitAfter(hourlyRows(10), "\n")
-		path = writeRecording(t, "made.csv", hourlyRows(10)+strings.Join(repeated[4:8], ""))
+		path = writeRecording(t, "generated.csv", hourlyRows(10)+strings.Join(repeated[4:8], ""))
 		sent, distinct = 14, 10
 	}
-	var p fakeServer
-	sum := mustRun(t, fastOptions(p.start(t), path))
+	var s fakeServer
+	sum := mustRun(t, fastOptions(s.start(t), path))
 	kept := make(map[int64]float64)
-	for _, got := range p.received() {
+	for _, got := range s.received() {
 		kept[got.ts] = got.value
 	}
 	if sum.Sent != int64(sent) || len(kept) != distinct || !sum.OK() {

@@ -1,7 +1,6 @@
 package replay_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,21 +12,21 @@ import (
 	"smart-factory-backend/app/cli/replay"
 )
 
-// arrival is when a value was sent, after the start, and which time it had.
+// arrival is a reading as received, and the time since the start of the replay.
 type arrival struct {
 	after time.Duration
 	ts    int64
 	value float64
 }
 
-// paced replays text in a bubble of its own time, in which it returns what
-// arrived when.
+// replayPaced replays text, with options changed by change, and returns what
+// arrived when. It runs in a synctest bubble.
 func replayPaced(t *testing.T, text string, change func(*replay.Options)) []arrival {
 	t.Helper()
 	var mu sync.Mutex
 	var arrivals []arrival
 	start := time.Now()
-	p := fakeServer{override: func(_ int, points []point) (int, map[string]string, string) {
+	s := fakeServer{override: func(_ int, points []point) (int, map[string]string, string) {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, got := range points {
@@ -35,8 +34,8 @@ func replayPaced(t *testing.T, text string, change func(*replay.Options)) []arri
 		}
 		return 0, nil, ""
 	}}
-	o := fastOptions("http://plant", writeRecording(t, "m.csv", text))
-	o.Transport = &p
+	o := fastOptions("http://server", writeRecording(t, "m.csv", text))
+	o.Transport = &s
 	change(&o)
 	if sum := mustRun(t, o); !sum.OK() {
 		t.Errorf("Run() = %+v, want all accepted", sum)
@@ -60,8 +59,8 @@ func TestReadingsAreSentAtTheRecordedPaceTimesSpeed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				got := replayPaced(t, irregularRows, func(o *replay.Options) { o.Speed = speed })
 				want := []arrival{{0, base, 0}, {10 * unit, base + 10_000, 1}, {11 * unit, base + 11_000, 2}, {60 * unit, base + 5_000, 3}, {60 * unit, base + 60_000, 4}}
-				// A time that ran backwards is due at once: with the reading
-				// before it, which had come due.
+				// A timestamp that runs backwards is due at once, with the
+				// reading before it.
 				want[3].after = 11 * unit
 				if !slices.Equal(got, want) {
 					t.Errorf("arrivals = %v, want %v", got, want)
@@ -98,8 +97,8 @@ func TestShiftToNowWithoutPaceEndsNow(t *testing.T) {
 func TestOverdueReadingsAreSentInOneBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		// A server that takes a minute gets the readings of that minute at once.
-		p := fakeServer{override: func(int, []point) (int, map[string]string, string) {
+		// Readings that become due during a slow request go into the next one.
+		s := fakeServer{override: func(int, []point) (int, map[string]string, string) {
 			wait := time.NewTimer(20 * time.Second)
 			<-wait.C
 			return 0, nil, ""
@@ -109,83 +108,10 @@ func TestOverdueReadingsAreSentInOneBatch(t *testing.T) {
 		for i := range 60 {
 			fmt.Fprintf(&text, "2026-01-01 00:00:%02d,%d\n", i, i)
 		}
-		o := fastOptions("http://plant", writeRecording(t, "m.csv", text.String()))
-		o.Transport, o.Speed = &p, 1
+		o := fastOptions("http://server", writeRecording(t, "m.csv", text.String()))
+		o.Transport, o.Speed = &s, 1
 		if sum := mustRun(t, o); !sum.OK() || sum.Requests != 4 {
 			t.Errorf("Run() = %+v, want 4 requests: one reading, 20, 20 and 19", sum)
 		}
 	})
-}
-
-func TestRetryAfterIsHonoured(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
-		p := fakeServer{override: func(n int, _ []point) (int, map[string]string, string) {
-			if n == 1 {
-				return 503, map[string]string{"Retry-After": "7"}, ""
-			}
-			return 0, nil, ""
-		}}
-		o := fastOptions("http://plant", writeRecording(t, "m.csv", hourlyRows(1)))
-		o.Transport = &p
-		sum := mustRun(t, o)
-		if took := time.Since(start); !sum.OK() || took < 7*time.Second || took > 8*time.Second {
-			t.Errorf("Run() took %v, want 7 s and a little", took)
-		}
-	})
-}
-
-func TestRetriesBackOffAndEnd(t *testing.T) {
-	t.Parallel()
-	for name, after := range map[string]string{"no wish of the server": "", "longer than is left": "61"} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var gaps []time.Duration
-				last := time.Now()
-				p := fakeServer{override: func(int, []point) (int, map[string]string, string) {
-					gaps = append(gaps, time.Since(last))
-					last = time.Now()
-					return 503, map[string]string{"Retry-After": after}, `{"detail":"disk full"}`
-				}}
-				start := time.Now()
-				o := fastOptions("http://plant", writeRecording(t, "m.csv", hourlyRows(1)))
-				o.Transport = &p
-				sum := mustRun(t, o)
-				if took := time.Since(start); took > time.Minute {
-					t.Errorf("Run() took %v, want at most the minute", took)
-				}
-				if !strings.Contains(sum.Files[0].Error, "gave up") || !strings.Contains(sum.Files[0].Error, "disk full") {
-					t.Errorf("error = %q, want why it gave up", sum.Files[0].Error)
-				}
-				if after == "" && (len(gaps) < 12 || len(gaps) > 30 || gaps[1] >= gaps[3] || slices.Max(gaps) > 5*time.Second) {
-					t.Errorf("attempts after %v, want growing gaps of at most 5 s", gaps)
-				}
-				if after != "" && len(gaps) != 1 {
-					t.Errorf("%d attempts, want 1: the server asks for more than is left", len(gaps))
-				}
-			})
-		})
-	}
-}
-
-func TestWaitingEndsWithTheContext(t *testing.T) {
-	t.Parallel()
-	for name, status := range map[string]int{"for the pace": 0, "for the server": -2} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithCancel(t.Context())
-				p := fakeServer{override: func(int, []point) (int, map[string]string, string) { return status, nil, "" }}
-				o := fastOptions("http://plant", writeRecording(t, "m.csv", hourlyRows(2)))
-				o.Transport, o.Speed = &p, 1
-				stop := time.AfterFunc(2*time.Second, cancel)
-				defer stop.Stop()
-				start := time.Now()
-				sum := mustRunContext(ctx, t, o)
-				if took := time.Since(start); !sum.Interrupted || took != 2*time.Second {
-					t.Errorf("Run() took %v, interrupted %v; want 2s, true", took, sum.Interrupted)
-				}
-			})
-		})
-	}
 }

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -14,10 +15,10 @@ import (
 )
 
 const (
-	// attemptTimeout ends a request that gets no answer; the server itself
-	// gives up on storing sooner.
+	// attemptTimeout ends a request that gets no response. The server's own
+	// timeout for storing readings is shorter.
 	attemptTimeout = 30 * time.Second
-	// maxAnswer bounds what is read of an answer.
+	// maxResponse limits how much of a response is read.
 	maxResponse = 1 << 20
 )
 
@@ -27,13 +28,13 @@ type sender struct {
 	url, key string
 	retryFor time.Duration
 	counters *counters
-	// zip is nil where requests are sent as they are.
+	// gzip is nil if requests are sent uncompressed.
 	gzip       *gzip.Writer
 	compressed bytes.Buffer
 }
 
-// answer is what the server says of a batch: the body of a 200, or an RFC 9457
-// problem, which has the same counts where every point was rejected.
+// response is the server's response to a batch: the body of a 200, or an RFC 9457
+// problem. A problem has the same counts if every point was rejected.
 type response struct {
 	Accepted int          `json:"accepted"`
 	Rejected int          `json:"rejected"`
@@ -42,25 +43,25 @@ type response struct {
 	Errors   []pointError `json:"errors"`
 }
 
-// reason says what is wrong with one point.
+// pointError says why a point was rejected.
 type pointError struct {
 	Pointer string `json:"pointer"`
 	Detail  string `json:"detail"`
 }
 
-// passing is a failure that may be gone when the request is repeated.
+// transientError is a failure after which the request is worth a retry.
 type transientError struct {
 	err error
-	// kind names it in counts: a status, or "connection".
+	// kind is the HTTP status, or "connection".
 	kind string
-	// after is how long the server asks to wait.
-	after time.Duration
+	// retryAfter is how long the server asks to wait.
+	retryAfter time.Duration
 }
 
-func (p *transientError) Error() string { return p.err.Error() }
-func (p *transientError) Unwrap() error { return p.err }
+func (e *transientError) Error() string { return e.err.Error() }
+func (e *transientError) Unwrap() error { return e.err }
 
-// errGaveUp ends the whole replay, not just one file: the server is away.
+// errUnreachable ends the whole replay, not just one machine's.
 var errUnreachable = errors.New("gave up on the server")
 
 func newSender(o Options, client *http.Client, t *counters) *sender {
@@ -71,8 +72,9 @@ func newSender(o Options, client *http.Client, t *counters) *sender {
 	return s
 }
 
-// post sends a closed batch until the server has answered for each of its
-// points. Repeating it is safe: the same readings replace themselves.
+// post sends a closed batch, and retries it until the server has accepted or
+// rejected each point. Retrying is safe, because a reading that is sent twice
+// replaces itself.
 func (s *sender) post(ctx context.Context, b *batch) (response, error) {
 	body, err := s.encode(b.body)
 	if err != nil {
@@ -90,7 +92,7 @@ func (s *sender) post(ctx context.Context, b *batch) (response, error) {
 			return response{}, context.Cause(ctx)
 		}
 		s.counters.attemptFailed(failure)
-		wait := backoff.next(failure.after)
+		wait := backoff.next(failure.retryAfter)
 		if backoff.elapsed()+wait > s.retryFor {
 			return response{}, fmt.Errorf("%w after %d attempts in %v: %w",
 				errUnreachable, backoff.attempts, backoff.elapsed().Round(time.Millisecond), err)
@@ -117,8 +119,8 @@ func (s *sender) encode(body []byte) ([]byte, error) {
 	return s.compressed.Bytes(), nil
 }
 
-// attempt posts body once. Its error is a *passing one if it may help to
-// repeat it.
+// attempt posts body once. It returns a *transientError if the request is worth
+// a retry.
 func (s *sender) attempt(ctx context.Context, body []byte, points int) (response, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
@@ -135,59 +137,60 @@ func (s *sender) attempt(ctx context.Context, body []byte, points int) (response
 	if s.gzip != nil {
 		req.Header.Set("Content-Encoding", "gzip")
 	}
-	begin := time.Now()
+	start := time.Now()
 	resp, err := s.client.Do(req)
 	if err != nil {
-		if about, ok := errors.AsType[*url.Error](err); ok { // it repeats the method and the URL
-			err = about.Err
+		if urlErr, ok := errors.AsType[*url.Error](err); ok {
+			err = urlErr.Err // without the method and the URL
 		}
 		return response{}, &transientError{err: err, kind: "connection"}
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
 	if err != nil {
-		return response{}, &transientError{err: fmt.Errorf("answer cut short: %w", err), kind: "connection"}
+		return response{}, &transientError{err: fmt.Errorf("read response: %w", err), kind: "connection"}
 	}
-	s.counters.latency.add(time.Since(begin))
+	s.counters.addLatency(time.Since(start))
 	return classify(resp, raw, points)
 }
 
-// judge tells from an answer whether the points are settled, the request is to
-// be repeated, or the server will never take it.
-func classify(resp *http.Response, raw []byte, points int) (response, error) {
+// classify decides from a response whether the points are settled, the request
+// is worth a retry (*transientError) or it failed for good. body is the body
+// of resp.
+func classify(resp *http.Response, body []byte, points int) (response, error) {
 	var got response
-	notJSON := json.Unmarshal(raw, &got)
-	settled := notJSON == nil && got.Accepted >= 0 && got.Rejected >= 0 && got.Accepted+got.Rejected == points
+	jsonErr := json.Unmarshal(body, &got)
+	settled := jsonErr == nil && got.Accepted >= 0 && got.Rejected >= 0 && got.Accepted+got.Rejected == points
 	switch status := resp.StatusCode; {
 	case status == http.StatusOK && settled:
 		return got, nil
-	case status == http.StatusOK && notJSON != nil:
-		return response{}, fmt.Errorf("the answer is not that of a telemetry server: %.80q", raw)
+	case status == http.StatusOK && jsonErr != nil:
+		return response{}, fmt.Errorf("unexpected response, is this a telemetry server? %.80q", body)
 	case status == http.StatusOK:
-		return response{}, fmt.Errorf("the server answered for %d points of %d", got.Accepted+got.Rejected, points)
+		return response{}, fmt.Errorf("the server reported %d of %d points", got.Accepted+got.Rejected, points)
 	case status == http.StatusBadRequest && settled && got.Accepted == 0:
 		return got, nil
 	case status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500:
 		return response{}, &transientError{
-			err:   got.problem(status),
-			kind:  fmt.Sprint(status),
-			after: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+			err:        got.problem(status),
+			kind:       fmt.Sprint(status),
+			retryAfter: parseRetryAfter(resp.Header.Get("Retry-After"), time.Now()),
 		}
 	case status >= 300 && status < 400:
-		return response{}, fmt.Errorf("the server redirects to %q; give that URL", resp.Header.Get("Location"))
+		return response{}, fmt.Errorf("the server redirects to %q; use that URL", resp.Header.Get("Location"))
 	default:
 		return response{}, got.problem(status)
 	}
 }
 
-// problem is the error that an answer other than 200 stands for.
-func (a response) problem(status int) error {
-	text := fmt.Sprintf("server answered %d %s", status, http.StatusText(status))
-	if said := firstNonEmpty(a.Detail, a.Title); said != "" {
-		text += ": " + printable(said)
+// problem returns the error for a response other than 200.
+func (r response) problem(status int) error {
+	text := fmt.Sprintf("server responded %d %s", status, http.StatusText(status))
+	if detail := cmp.Or(r.Detail, r.Title); detail != "" {
+		text += ": " + printable(detail)
 	}
-	if len(a.Errors) > 0 {
-		text += fmt.Sprintf(" (%s: %s)", printable(a.Errors[0].Pointer), printable(a.Errors[0].Detail))
+	if len(r.Errors) > 0 {
+		text += fmt.Sprintf(" (%s: %s)", printable(r.Errors[0].Pointer), printable(r.Errors[0].Detail))
 	}
 	return errors.New(text)
 }

@@ -10,9 +10,9 @@ import (
 	"sync"
 )
 
-// state is the file in which acknowledged rows are noted, so that a replay can
-// go on where an earlier one ended, however it ended. A nil state notes
-// nothing.
+// stateFile records the acknowledged rows of each file, so that a replay can
+// resume where an earlier one ended, even after a crash. A nil stateFile records
+// nothing. It is safe for concurrent use.
 type stateFile struct {
 	path string
 
@@ -21,22 +21,24 @@ type stateFile struct {
 }
 
 type stateContent struct {
-	// URL is where the rows were posted; to another server none of it applies.
-	URL   string                   `json:"url"`
+	// URL is the endpoint to which the rows were posted.
+	URL string `json:"url"`
+	// Files is keyed by absolute path.
 	Files map[string]*filePosition `json:"files"`
 }
 
-// fileState is what is known of one recording, by its absolute path.
+// filePosition is the state of one recording.
 type filePosition struct {
 	Machine string `json:"machine"`
 	Rows    int64  `json:"rows"`
-	// Bytes is where the acknowledged rows end.
+	// Bytes is the offset at which the acknowledged rows end.
 	Bytes int64 `json:"bytes"`
-	// ShiftMS is by how much its times were moved.
+	// ShiftMS was added to the timestamps.
 	ShiftMS int64 `json:"shift_ms"`
 }
 
-// openState reads the state file, which need not exist yet.
+// openStateFile reads the state file at path, which need not exist. It returns
+// nil if path is empty.
 func openStateFile(path, url string) (*stateFile, error) {
 	if path == "" {
 		return nil, nil
@@ -49,28 +51,28 @@ func openStateFile(path, url string) (*stateFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state file: %w", err)
 	}
-	var found stateContent
-	if err := json.Unmarshal(raw, &found); err != nil || found.URL == "" {
-		return nil, fmt.Errorf("state file %s: it was not written by a replay; name another", path)
+	var saved stateContent
+	if err := json.Unmarshal(raw, &saved); err != nil || saved.URL == "" {
+		return nil, fmt.Errorf("state file %s: not written by replay; choose another file", path)
 	}
-	if found.URL != url {
-		return nil, fmt.Errorf("state file %s: it is about a replay to %s; name another for this server", path, found.URL)
+	if saved.URL != url {
+		return nil, fmt.Errorf("state file %s: belongs to a replay to %s; choose another file for this server", path, saved.URL)
 	}
-	for name, f := range found.Files {
+	for name, f := range saved.Files {
 		if f == nil || f.Rows < 0 || f.Bytes < 0 {
-			return nil, fmt.Errorf("state file %s: what it says of %s makes no sense", path, name)
+			return nil, fmt.Errorf("state file %s: invalid position for %s", path, name)
 		}
 		s.content.Files[name] = f
 	}
 	return s, nil
 }
 
-// resume sets where p goes on.
-func (s *stateFile) resume(machine string, p *fileJob) error {
+// resume sets the number of rows to skip and the shift of f.
+func (s *stateFile) resume(machine string, f *fileJob) error {
 	if s == nil {
 		return nil
 	}
-	key, err := filepath.Abs(p.path)
+	key, err := filepath.Abs(f.path)
 	if err != nil {
 		return err
 	}
@@ -79,36 +81,35 @@ func (s *stateFile) resume(machine string, p *fileJob) error {
 	known := s.content.Files[key]
 	switch {
 	case known == nil:
-		s.content.Files[key] = &filePosition{Machine: machine, ShiftMS: p.shift}
+		s.content.Files[key] = &filePosition{Machine: machine, ShiftMS: f.shift}
 		return nil
 	case known.Machine != machine:
-		return fmt.Errorf("state file %s: %s was replayed as machine %q; name another", s.path, p.path, known.Machine)
-	case known.Bytes > p.size:
-		return fmt.Errorf("state file %s: %s is shorter than when it was replayed; name another", s.path, p.path)
+		return fmt.Errorf("state file %s: %s was replayed as machine %q; choose another file", s.path, f.path, known.Machine)
+	case known.Bytes > f.size:
+		return fmt.Errorf("state file %s: %s is shorter than when it was replayed; choose another file", s.path, f.path)
 	}
-	p.skip, p.shift = known.Rows, known.ShiftMS
+	f.skip, f.shift = known.Rows, known.ShiftMS
 	return nil
 }
 
-// note writes down how far p is. The file is replaced as a whole, so that it
-// is always one of the states that were true.
-func (s *stateFile) save(p *fileJob) error {
+// save records the acknowledged rows of f. The file is replaced atomically.
+func (s *stateFile) save(f *fileJob) error {
 	if s == nil {
 		return nil
 	}
-	key, err := filepath.Abs(p.path)
+	key, err := filepath.Abs(f.path)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.content.Files[key]
-	f.Rows, f.Bytes = p.result.Rows, p.result.bytes
+	position := s.content.Files[key]
+	position.Rows, position.Bytes = f.result.Rows, f.result.bytes
 	return s.writeLocked()
 }
 
-// write writes the file, so that one that can't be written is known before
-// anything is sent.
+// write writes the file. Calling it before the first request shows whether the
+// file can be written.
 func (s *stateFile) write() error {
 	if s == nil {
 		return nil
@@ -123,11 +124,11 @@ func (s *stateFile) writeLocked() error {
 	if err != nil {
 		return fmt.Errorf("state file: %w", err)
 	}
-	fresh := s.path + ".new"
-	if err := os.WriteFile(fresh, append(raw, '\n'), 0o600); err != nil {
+	temporary := s.path + ".new"
+	if err := os.WriteFile(temporary, append(raw, '\n'), 0o600); err != nil {
 		return fmt.Errorf("state file: %w", err)
 	}
-	if err := os.Rename(fresh, s.path); err != nil {
+	if err := os.Rename(temporary, s.path); err != nil {
 		return fmt.Errorf("state file: %w", err)
 	}
 	return nil

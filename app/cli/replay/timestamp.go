@@ -8,8 +8,8 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// layouts are the written forms of a time. The parser takes a fraction of a
-// second after each. Without a zone the time is UTC.
+// layouts are the accepted time layouts, each with an optional fraction of a
+// second. Times without a zone are UTC.
 var layouts = [...]string{
 	"2006-01-02 15:04:05",
 	time.RFC3339,
@@ -17,15 +17,15 @@ var layouts = [...]string{
 	"2006-01-02 15:04:05Z07:00",
 }
 
-// maxUnixMillis is the end of the year 9999, the last that RFC 3339 has.
+// maxUnixMillis is the end of the year 9999, the last one in RFC 3339.
 const maxUnixMillis = 253_402_300_799_999
 
 var (
 	errNotTime = errors.New(`is not a time ("2006-01-02 15:04:05" in UTC, RFC 3339 or Unix milliseconds)`)
-	errSeconds = errors.New("looks like Unix seconds; Unix milliseconds are wanted")
+	errSeconds = errors.New("looks like Unix seconds; want Unix milliseconds")
 )
 
-// parseTime returns the Unix milliseconds that text stands for.
+// parseTime parses a timestamp into Unix milliseconds.
 func parseTime(text string) (int64, error) {
 	if isInteger(text) {
 		ms, err := strconv.ParseInt(text, 10, 64)

@@ -11,24 +11,24 @@ import (
 	"time"
 )
 
-// stream is all that is posted for one machine: its files, one after another.
+// machineJob is the recordings of one machine, which are posted in sequence.
 type machineJob struct {
 	machine string
 	files   []*fileJob
 }
 
-// part is one recording of a stream.
+// fileJob is one recording of a machineJob.
 type fileJob struct {
 	path string
 	size int64
-	// skip rows were acknowledged by an earlier replay.
+	// skip is the number of rows that an earlier replay had acknowledged.
 	skip int64
-	// shift moves its times by so many milliseconds.
+	// shift is added to the timestamps, in milliseconds.
 	shift  int64
 	result *FileSummary
 }
 
-// runner is what a stream needs to be replayed.
+// worker replays one machine at a time.
 type worker struct {
 	options  Options
 	counters *counters
@@ -36,20 +36,20 @@ type worker struct {
 	sender   *sender
 }
 
-// run replays the parts in order. After one that fails the later ones are left
-// alone: they could be overwritten by the rest of it.
-func (r *worker) run(ctx context.Context, s *machineJob) error {
-	defer r.counters.setWaiting(s, time.Time{})
-	for i, p := range s.files {
-		err := r.replayFile(ctx, s, p)
+// run posts the files of j in order. It stops at the first that fails, because
+// resuming that one later could overwrite newer readings of the files after it.
+func (w *worker) run(ctx context.Context, j *machineJob) error {
+	defer w.counters.setWaiting(j, time.Time{})
+	for i, f := range j.files {
+		err := w.replayFile(ctx, j, f)
 		if err == nil {
-			p.result.Complete = true
+			f.result.Complete = true
 			continue
 		}
 		if ctx.Err() == nil || errors.Is(err, errUnreachable) {
-			p.result.Error = err.Error()
-			for _, later := range s.files[i+1:] {
-				later.result.Error = fmt.Sprintf("not begun, since %s of the same machine did not end well", p.path)
+			f.result.Error = err.Error()
+			for _, later := range j.files[i+1:] {
+				later.result.Error = fmt.Sprintf("not started, because %s of the same machine failed", f.path)
 			}
 		}
 		return err
@@ -57,92 +57,83 @@ func (r *worker) run(ctx context.Context, s *machineJob) error {
 	return nil
 }
 
-// replay posts one recording from the first row that is not acknowledged.
-func (r *worker) replayFile(ctx context.Context, s *machineJob, p *fileJob) error {
-	file, err := os.Open(p.path)
+// replayFile posts one recording from its first unacknowledged row.
+func (w *worker) replayFile(ctx context.Context, j *machineJob, f *fileJob) error {
+	file, err := os.Open(f.path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	rec, err := NewRecording(file, p.path, r.options.Columns)
+	rec, err := NewRecording(file, f.path, w.options.Columns)
 	if err != nil {
 		return err
 	}
-	if err := r.skipRows(ctx, rec, p); err != nil {
+	if err := w.skipRows(ctx, rec, f); err != nil {
 		return err
 	}
-	return r.postRows(ctx, s, p, rec)
+	return w.postRows(ctx, j, f, rec)
 }
 
-// skip reads over the rows that were acknowledged before.
-func (r *worker) skipRows(ctx context.Context, rec *Recording, p *fileJob) error {
-	for range p.skip {
+// skipRows reads the rows that were acknowledged before.
+func (w *worker) skipRows(ctx context.Context, rec *Recording, f *fileJob) error {
+	for range f.skip {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		_, err := rec.Next()
 		if errors.Is(err, io.EOF) {
-			return fmt.Errorf("%s: it has fewer than the %d rows to skip", p.path, p.skip)
+			return fmt.Errorf("%s: the file has fewer than the %d rows to skip", f.path, f.skip)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if p.skip > 0 {
-		r.counters.skipped.Add(rec.Bytes())
-		r.counters.bytes.Add(rec.Bytes())
-		p.result.bytes = rec.Bytes()
+	if f.skip > 0 {
+		w.counters.skipped.Add(rec.Bytes())
+		w.counters.bytes.Add(rec.Bytes())
+		f.result.bytes = rec.Bytes()
 	}
 	return nil
 }
 
-// pump moves rows into requests at the pace.
-func (r *worker) postRows(ctx context.Context, s *machineJob, p *fileJob, rec *Recording) error {
-	pace := schedule{speed: r.options.Speed, useDueTime: r.options.ShiftToNow, shift: p.shift}
-	b := newBatch(s.machine, rec.Metrics())
+// postRows posts the remaining rows in batches, on schedule.
+func (w *worker) postRows(ctx context.Context, j *machineJob, f *fileJob, rec *Recording) error {
+	schedule := schedule{speed: w.options.Speed, useDueTime: w.options.ShiftToNow, shift: f.shift}
+	b := newBatch(j.machine, rec.Metrics())
 	for ctx.Err() == nil {
 		row, err := rec.Next()
 		if err != nil {
-			return r.finish(ctx, p, b, err)
+			// The rows before a bad line are good: post them.
+			if flushErr := w.flush(ctx, f, b); flushErr != nil || errors.Is(err, io.EOF) {
+				return flushErr
+			}
+			return err
 		}
-		due := pace.due(row.ObservedAt)
-		early := r.options.Speed > 0 && time.Until(due) > 0
-		if early || b.points+len(row.Values) > r.options.Batch {
-			if err := r.flush(ctx, p, b); err != nil {
+		due := schedule.due(row.ObservedAt)
+		early := w.options.Speed > 0 && time.Until(due) > 0
+		if early || b.points+len(row.Values) > w.options.Batch {
+			if err := w.flush(ctx, f, b); err != nil {
 				return err
 			}
 		}
 		if early {
-			if err := r.waitUntilDue(ctx, s, due); err != nil {
+			if err := w.waitUntilDue(ctx, j, due); err != nil {
 				return err
 			}
 		}
-		b.add(row, pace.timestamp(row.ObservedAt, due), rec.Bytes())
+		b.add(row, schedule.timestamp(row.ObservedAt, due), rec.Bytes())
 	}
 	return context.Cause(ctx)
 }
 
-// finish posts what is left where reading ended with err: what stands before a
-// bad line is good.
-func (r *worker) finish(ctx context.Context, p *fileJob, b *batch, err error) error {
-	if failed := r.flush(ctx, p, b); failed != nil {
-		return failed
-	}
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
-}
-
-// await waits for the next reading to be due.
-func (r *worker) waitUntilDue(ctx context.Context, s *machineJob, due time.Time) error {
-	r.counters.setWaiting(s, due)
-	defer r.counters.setWaiting(s, time.Time{})
+func (w *worker) waitUntilDue(ctx context.Context, j *machineJob, due time.Time) error {
+	w.counters.setWaiting(j, due)
+	defer w.counters.setWaiting(j, time.Time{})
 	return sleep(ctx, time.Until(due))
 }
 
-// flush posts b, notes what became of it and empties it.
-func (r *worker) flush(ctx context.Context, p *fileJob, b *batch) error {
+// flush posts b, records the result and empties b.
+func (w *worker) flush(ctx context.Context, f *fileJob, b *batch) error {
 	if b.rows == 0 {
 		return nil
 	}
@@ -150,35 +141,36 @@ func (r *worker) flush(ctx context.Context, p *fileJob, b *batch) error {
 	if b.points > 0 {
 		b.close()
 		var err error
-		if got, err = r.sender.post(ctx, b); err != nil {
+		if got, err = w.sender.post(ctx, b); err != nil {
 			return err
 		}
 	}
-	r.count(p, b, got)
+	w.count(f, b, got)
 	b.reset()
-	return r.state.save(p)
+	return w.state.save(f)
 }
 
-// note counts an acknowledged batch.
-func (r *worker) count(p *fileJob, b *batch, got response) {
-	r.counters.accepted.Add(int64(got.Accepted))
-	r.counters.rejected.Add(int64(got.Rejected))
-	r.counters.missing.Add(int64(b.missing))
-	r.counters.rows.Add(b.rows)
-	r.counters.bytes.Add(b.bytes - p.result.bytes)
-	p.result.Rows += b.rows
-	p.result.Accepted += int64(got.Accepted)
-	p.result.Rejected += int64(got.Rejected)
-	p.result.bytes = b.bytes
+// count adds an acknowledged batch to the counters and to the file's result.
+func (w *worker) count(f *fileJob, b *batch, got response) {
+	w.counters.accepted.Add(int64(got.Accepted))
+	w.counters.rejected.Add(int64(got.Rejected))
+	w.counters.missing.Add(int64(b.missing))
+	w.counters.rows.Add(b.rows)
+	w.counters.bytes.Add(b.bytes - f.result.bytes)
+	f.result.Rows += b.rows
+	f.result.Accepted += int64(got.Accepted)
+	f.result.Rejected += int64(got.Rejected)
+	f.result.bytes = b.bytes
 	for _, e := range got.Errors[:min(len(got.Errors), maxRejections)] {
-		r.counters.addRejection(func() string { return describeRejection(p, b, e) })
+		w.counters.addRejection(func() string { return describeRejection(f, b, e) })
 	}
 }
 
-// rejection tells a rejected point by its place in the file.
-func describeRejection(p *fileJob, b *batch, e pointError) string {
+// describeRejection names the file, line and metric of a rejected point. The
+// server names it by a JSON pointer into the batch (RFC 6901).
+func describeRejection(f *fileJob, b *batch, e pointError) string {
 	first, rest, _ := strings.Cut(strings.TrimPrefix(e.Pointer, "/"), "/")
-	where := p.path
+	where := f.path
 	if index, err := strconv.Atoi(first); err == nil && b.line(index) > 0 {
 		where += ":" + strconv.Itoa(b.line(index))
 		if metric, ok := strings.CutPrefix(rest, "values/"); ok {
@@ -188,19 +180,4 @@ func describeRejection(p *fileJob, b *batch, e pointError) string {
 		rest = e.Pointer
 	}
 	return where + ": " + printable(rest) + ": " + printable(e.Detail)
-}
-
-// clip makes foreign text fit for a line on a terminal.
-func printable(text string) string {
-	const most = 200
-	runes := []rune(strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, text))
-	if len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return string(runes)
 }
