@@ -7,22 +7,21 @@ import (
 )
 
 const (
-	// closeWait is how long a closed session waits for the poll that takes the
-	// news, as in the reference server.
+	// closeTimeout is how long a closed session waits for the poll that
+	// fetches the close packet, as in the reference server.
 	closeTimeout = 30 * time.Second
-	// departWait is how long the poll of a client that has left may be on its
-	// way: it was sent at the same time, on another connection.
+	// clientCloseTimeout is how long a session that its client has closed
+	// waits for a poll sent at the same time on another connection.
 	clientCloseTimeout = time.Second
 )
 
-// Close ends the session: the client gets what waits for it and then learns of
-// the end, on a WebSocket by its closing handshake and while polling by a
-// close packet. Receiver.Closed gets the reason, unless the session has ended
-// for another. Nothing more is received.
+// Close closes the session: the client gets what is queued and then a close
+// packet, or a closing handshake on a WebSocket. Nothing more is received.
+// Receiver.Closed gets the reason, unless the session is closed already.
 func (s *Session) Close(reason Reason) { s.close(reason, websocket.NormalClosure) }
 
-// Fail is Close for a fault of the program's own, such as a panic: a WebSocket
-// is closed with 1011.
+// Fail is Close after an error in the program, such as a panic: a WebSocket is
+// closed with 1011.
 func (s *Session) Fail(reason Reason) { s.close(reason, websocket.InternalError) }
 
 func (s *Session) close(reason Reason, code int) {
@@ -38,15 +37,15 @@ func (s *Session) close(reason Reason, code int) {
 		s.removeLocked()
 	} else {
 		s.removeAfterLocked(closeTimeout)
-		s.poll.wake() // it takes what waits, and the close packet
+		s.poll.wake() // which fetches the queue or the close packet
 	}
 	s.unlockAndNotify()
 }
 
-// endLocked ends the session at once, for a fault of the client's or because
-// it is gone. What waits is dropped; a poll gets last. The caller goes on with
-// unlockAndTell.
-func (s *Session) abortLocked(reason Reason, last *Message) {
+// abortLocked ends the session at once, because the client violated the
+// protocol or is gone. The queue is dropped, and a waiting poll gets response.
+// The caller unlocks with unlockAndNotify.
+func (s *Session) abortLocked(reason Reason, response *Message) {
 	if s.state == stateRemoved {
 		return
 	}
@@ -56,33 +55,19 @@ func (s *Session) abortLocked(reason Reason, last *Message) {
 			s.server.slow.Add(1)
 		}
 	}
-	s.state = stateRemoved
 	if s.poll != nil {
-		s.poll.closing = last
+		s.poll.closing = response
 		s.poll.wake()
 		s.poll = nil
 	}
-	if s.socket != nil && reason != SlowClient { // that was told by its connection
+	if s.socket != nil && reason != SlowClient { // else the connection has sent its close frame
 		s.socket.conn.Close(closeCode(reason), string(reason))
 	}
 	s.removeLocked()
 }
 
-func closeCode(reason Reason) int {
-	switch reason {
-	case ParseError, TransportError:
-		return websocket.ProtocolError
-	case ServerShutdown:
-		return websocket.GoingAway
-	default:
-		return websocket.NormalClosure
-	}
-}
-
-// departLocked ends the session because the client says so ("Protocol", the
-// close packet). What waits is dropped: nobody wants it. A poll is answered
-// with a noop, also if it comes in just now, on another connection than the
-// packet.
+// clientCloseLocked handles a close packet. The queue is dropped. A poll gets a
+// noop, even if it arrives after the close packet from another connection.
 func (s *Session) clientCloseLocked() {
 	if s.state != stateOpen || s.socket != nil || s.poll != nil {
 		s.abortLocked(TransportClose, noopPacket)
@@ -97,7 +82,8 @@ func (s *Session) clientCloseLocked() {
 	s.removeAfterLocked(clientCloseTimeout)
 }
 
-// overLocked takes the session out of the table, with all that belongs to it.
+// removeLocked removes the session from the table and releases its timer,
+// queue and probe.
 func (s *Session) removeLocked() {
 	s.state = stateRemoved
 	s.queue.clear()
@@ -108,7 +94,7 @@ func (s *Session) removeLocked() {
 	s.server.table.remove(s.id)
 }
 
-// waitLocked gives a session that is about to end some time.
+// removeAfterLocked has onTimer remove a closed session after d.
 func (s *Session) removeAfterLocked(d time.Duration) {
 	s.deadline = s.server.now() + int64(d)
 	s.Loop().SetTimer(&s.timer, d, s.onTimer)

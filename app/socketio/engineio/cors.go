@@ -2,13 +2,12 @@ package engineio
 
 import "github.com/valyala/fasthttp"
 
-// preflightAge is how many seconds a browser may keep the answer to a
-// preflight. Browsers cap it at two hours or less.
+// preflightMaxAge is how many seconds a browser may cache a preflight response.
+// Browsers cap it at two hours or less.
 const preflightMaxAge = "7200"
 
-// cors sets the headers that let a page of another origin read the answer, and
-// reports whether the request's origin is allowed. Without the header it is no
-// page of another origin.
+// cors sets the response headers for cross-origin requests, and reports whether
+// the request's origin is allowed. A request without Origin always is.
 func (s *Server) cors(ctx *fasthttp.RequestCtx) bool {
 	h := &ctx.Response.Header
 	h.Add(fasthttp.HeaderVary, fasthttp.HeaderOrigin)
@@ -24,12 +23,12 @@ func (s *Server) cors(ctx *fasthttp.RequestCtx) bool {
 	return true
 }
 
-// preflight answers a browser that asks what it may send.
+// preflight responds to a CORS preflight request.
 func preflight(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Response.Header
 	h.Set(fasthttp.HeaderAccessControlAllowMethods, "GET, POST")
-	if asked := ctx.Request.Header.Peek(fasthttp.HeaderAccessControlRequestHeaders); len(asked) > 0 {
-		h.SetBytesV(fasthttp.HeaderAccessControlAllowHeaders, asked)
+	if requested := ctx.Request.Header.Peek(fasthttp.HeaderAccessControlRequestHeaders); len(requested) > 0 {
+		h.SetBytesV(fasthttp.HeaderAccessControlAllowHeaders, requested)
 		h.Add(fasthttp.HeaderVary, fasthttp.HeaderAccessControlRequestHeaders)
 	}
 	h.Set(fasthttp.HeaderAccessControlMaxAge, preflightMaxAge)

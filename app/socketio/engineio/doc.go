@@ -1,19 +1,19 @@
-// Package engineio is a server of the Engine.IO protocol, revision 4: sessions
-// that begin with long polling or on a WebSocket, move from the one to the
-// other while they run, and are the transport of Socket.IO.
+// Package engineio is a server of the Engine.IO protocol, version 4, which is
+// the transport of Socket.IO. A session starts with HTTP long-polling or on a
+// WebSocket, and can be upgraded from the first to the second while it runs.
 //
-// Section names in the comments are those of the protocol's specification
-// ("Engine.IO Protocol", 4th version). Where that leaves a choice, the server
-// does towards its clients what the reference server, engine.io 6, does.
+// Quoted names in comments, such as "Handshake", are section names of the
+// protocol's specification. Where the specification leaves a choice, clients
+// see the behaviour of the reference server, engine.io 6.
 //
-// A session belongs to the Server, that is, to the process: its requests may
-// arrive on any connection and any goroutine. An idle one holds its place in a
-// table and a timer in the loop's wheel; on a WebSocket it has no goroutine,
-// and while polling only the one of the request that waits.
+// A session belongs to the Server, and so to the process: its requests may
+// arrive on any connection and goroutine. An idle session is an entry in the
+// session table and a timer in the event loop's wheel. On a WebSocket it has
+// no goroutine; while polling it has that of the waiting request.
 //
-// What stands on other people's shoulders: the caller routes requests to
-// Server.Handler, decides who gets in (Options.Allow, Options.AllowOrigin), and
-// runs the eventloop.Loop. A panic in a Receiver ends that session; what else
-// becomes of it is the affair of whoever runs the handler. All exported
-// methods may be called concurrently.
+// The caller routes requests to Server.Handler, decides who may connect
+// (Options.Allow, Options.AllowOrigin), and runs the eventloop.Loop. A panic in
+// a Receiver closes its session; the caller contains it (cluster does), except
+// in Receiver.Closed, where this package does. All exported methods may be
+// called concurrently.
 package engineio

@@ -8,11 +8,12 @@ import (
 	"smart-factory-backend/app/websocket"
 )
 
-// Drain refuses new sessions from now on, and tells those that there are to
-// go: each gets what waits for it and the end, by a close packet or by close
-// code 1001, and its receiver ServerShutdown. They are told spread over a time,
-// with jitter, so that the clients do not come back all at once; when ctx ends,
-// the rest is told at once. Drain returns when all have been told.
+// Drain refuses new sessions from now on and closes the existing ones: each
+// client gets what is queued, then a close packet or close code 1001, and each
+// receiver gets ServerShutdown. The closes are spread over a time, in random
+// order and with jitter, so that the clients do not reconnect all at once. When
+// ctx ends, the remaining sessions are closed at once. Drain returns when all
+// are closed.
 func (s *Server) Drain(ctx context.Context, spread time.Duration) {
 	s.draining.Store(true)
 	all := s.table.all()

@@ -1,42 +1,19 @@
 package engineio
 
 import (
+	"encoding/json"
 	"errors"
 
 	"github.com/valyala/fasthttp"
 )
 
-// ErrClosed is the error of sending on a session that has ended or is about to.
+// ErrClosed is returned by sends on a session that is closed or closing.
 var ErrClosed = errors.New("the session is closed")
 
-// errPacket is the fault of a packet that is none.
 var errInvalidPacket = errors.New("not a packet")
 
-// Reason says why a session ended, in the words of the reference server where
-// it has some.
-type Reason string
-
-// The reasons of the package itself; Session.Close takes any.
-const (
-	// TransportClose: the client ended the session or its connection.
-	TransportClose Reason = "transport close"
-	// TransportError: the client broke the rules of the transport, as with two
-	// polls at once or a message over the limit.
-	TransportError Reason = "transport error"
-	// PingTimeout: no pong came in time.
-	PingTimeout Reason = "ping timeout"
-	// ForcedClose: this side closed the session.
-	ForcedClose Reason = "forced close"
-	// ParseError: the client sent what is no packet.
-	ParseError Reason = "parse error"
-	// ServerShutdown: the server is going away.
-	ServerShutdown Reason = "server shutting down"
-	// SlowClient: more waited for the client than may.
-	SlowClient Reason = "slow client"
-)
-
-// refusal is the answer to a request that gets no other. The codes up to 5 are
-// the reference server's; clients show them.
+// refusal is the error response to a request. Codes 0 to 5 are those of the
+// reference server; clients show them.
 type refusal struct {
 	status  int
 	code    int
@@ -58,6 +35,16 @@ var (
 	tooManyPayloads  = &refusal{fasthttp.StatusServiceUnavailable, 6, "Too many payloads at once"}
 )
 
-// retryAfter is how many seconds a client that was refused for want of room is
-// asked to stay away.
+// retryAfter is the Retry-After header of a 503, in seconds.
 const retryAfter = "1"
+
+func (s *Server) refuse(ctx *fasthttp.RequestCtx, r *refusal) {
+	s.options.Refused(ctx, r.code, r.message)
+	message, _ := json.Marshal(r.message)
+	ctx.SetStatusCode(r.status)
+	ctx.SetContentType("application/json")
+	ctx.Response.SetBodyString(`{"code":` + string(rune('0'+r.code)) + `,"message":` + string(message) + `}`)
+	if r.status == fasthttp.StatusServiceUnavailable {
+		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)
+	}
+}

@@ -1,106 +1,78 @@
 package engineio
 
 import (
-	"net/url"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/websocket"
 )
 
-// Handshake is what is kept of the request that began a session. It is one
-// string, taken apart when somebody asks.
-type Handshake struct {
-	// facts are the URL, the client's address, and the header's lines, each
-	// ended by a line feed.
-	text    string
-	time    int64 // Unix nanoseconds
-	urlLen  uint32
-	addrLen uint32
-	secure  bool
-}
-
-func (s *Server) newHandshake(ctx *fasthttp.RequestCtx) Handshake {
-	addr := s.options.ClientAddr(ctx)
-	uri := ctx.RequestURI()
-	var b strings.Builder
-	b.Grow(len(uri) + len(addr) + len(ctx.Request.Header.RawHeaders()))
-	b.Write(uri)
-	b.WriteString(addr)
-	for name, value := range ctx.Request.Header.All() {
-		b.Write(name)
-		b.WriteByte(':')
-		b.Write(value)
-		b.WriteByte('\n')
+// openPolling opens a session with a polling request ("Handshake").
+func (s *Server) openPolling(ctx *fasthttp.RequestCtx) *refusal {
+	handshake := s.newHandshake(ctx)
+	if !s.table.reserve(s.options.MaxSessions) {
+		return tooManySessions
 	}
-	return Handshake{
-		text: b.String(), time: time.Now().UnixNano(), secure: s.options.Secure(ctx),
-		urlLen: uint32(len(uri)), addrLen: uint32(len(addr)), //nolint:gosec // a header is far below 4 GiB
+	session := &Session{server: s, id: newID(), handshake: handshake}
+	session.start()
+	ctx.SetContentType("text/plain; charset=UTF-8")
+	ctx.SetBody(s.openPacket(session.id, !s.options.NoUpgrades && !s.options.NoWebSocket))
+	return nil
+}
+
+// openWebSocket opens a session on a WebSocket ("Handshake").
+func (s *Server) openWebSocket(c *websocket.Conn, handshake Handshake) websocket.Handler {
+	if s.draining.Load() {
+		c.Close(websocket.GoingAway, string(ServerShutdown))
+		return discardHandler{}
 	}
+	if !s.table.reserve(s.options.MaxSessions) {
+		c.Close(websocket.TryAgainLater, "too many sessions")
+		return discardHandler{}
+	}
+	k := &socket{conn: c}
+	session := &Session{server: s, id: newID(), handshake: handshake, socket: k}
+	k.session = session
+	_ = c.Send(websocket.NewMessage(websocket.Text, s.openPacket(session.id, false)))
+	session.start()
+	return k
 }
 
-// URL is the request's target, with its query.
-func (h *Handshake) URL() string { return h.text[:h.urlLen] }
-
-// RemoteAddr is the client's address, as Options.ClientAddr told it.
-func (h *Handshake) RemoteAddr() string { return h.text[h.urlLen : h.urlLen+h.addrLen] }
-
-// Secure reports whether the client spoke TLS, as Options.Secure told it.
-func (h *Handshake) Secure() bool { return h.secure }
-
-// Time is when the session began.
-func (h *Handshake) Time() time.Time { return time.Unix(0, h.time) }
-
-// Query is the request's query. It is the caller's.
-func (h *Handshake) Query() url.Values {
-	_, query, _ := strings.Cut(h.URL(), "?")
-	values, _ := url.ParseQuery(query) // what could be read of it
-	return values
-}
-
-// Origin is the header of that name: where the page that connected is from,
-// "" for a client that is no browser.
-func (h *Handshake) Origin() string { return h.Header(fasthttp.HeaderOrigin) }
-
-// Header returns the first value of a header, "" if there is none. The case of
-// name does not matter.
-func (h *Handshake) Header(name string) string {
-	for line := range h.lines() {
-		key, value, _ := strings.Cut(line, ":")
-		if strings.EqualFold(key, name) {
-			return value
+// start adds the session to the table, where a place is reserved for it,
+// starts the heartbeat and calls Options.Open. If Open panics, the session is
+// removed.
+func (s *Session) start() {
+	s.receiving = true
+	s.server.table.add(s)
+	opened := false
+	defer func() {
+		s.mu.Lock()
+		s.receiving = false
+		s.closeNotified = s.closeNotified || !opened
+		if !opened {
+			s.socket = nil // the panic closes the connection with 1011
+			s.abortLocked(TransportError, closePacket)
 		}
-	}
-	return ""
-}
-
-// Headers returns all headers by their names in lower case, as the reference
-// server has them. The map is the caller's.
-func (h *Handshake) Headers() map[string][]string {
-	all := map[string][]string{}
-	for line := range h.lines() {
-		key, value, _ := strings.Cut(line, ":")
-		key = strings.ToLower(key)
-		all[key] = append(all[key], value)
-	}
-	return all
-}
-
-func (h *Handshake) lines() func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		rest := h.text[h.urlLen+h.addrLen:]
-		for rest != "" {
-			var line string
-			line, rest, _ = strings.Cut(rest, "\n")
-			if !yield(line) {
-				return
-			}
-		}
+		s.unlockAndNotify()
+	}()
+	s.recvMu.Lock()
+	defer s.recvMu.Unlock()
+	s.mu.Lock()
+	s.deadline = s.server.now() + int64(s.server.options.PingInterval)
+	s.scheduleLocked()
+	s.mu.Unlock()
+	receiver := s.server.options.Open(s)
+	s.mu.Lock()
+	s.receiver = receiver
+	s.mu.Unlock()
+	opened = true
+	if s.server.draining.Load() { // Drain may have listed the sessions before this one
+		s.close(ServerShutdown, websocket.GoingAway)
 	}
 }
 
-// openPacket is the answer to a handshake ("Handshake").
+// openPacket returns the server's part of the handshake ("Handshake").
 func (s *Server) openPacket(sid string, upgradable bool) []byte {
 	b := make([]byte, 0, 128)
 	b = append(b, `0{"sid":"`...)

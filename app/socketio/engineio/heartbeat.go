@@ -2,40 +2,40 @@ package engineio
 
 import "time"
 
-// stoodStill is how late a timer can't be unless the process stood still. What
-// has not been heard meanwhile may wait to be read.
+// stallThreshold is how late a timer runs only if the whole process was
+// stopped. What the client has sent meanwhile may still be unread.
 const stallThreshold = time.Second
 
-// now is the time that due is in.
+// now is the clock of Session.deadline.
 func (s *Server) now() int64 { return int64(s.clock()) }
 
-// scheduleLocked has tick called at due.
+// scheduleLocked has onTimer called at the deadline.
 func (s *Session) scheduleLocked() {
 	s.Loop().SetTimer(&s.timer, time.Duration(s.deadline-s.server.now()), s.onTimer)
 }
 
-// tick does what is due: a ping, or the end of a session that did not answer
-// it ("Heartbeat"). It is called by the wheel and does not block.
+// onTimer sends a ping, closes a session whose pong is missing ("Heartbeat"),
+// or removes a closed one. The timer wheel calls it, so it does not block.
 func (s *Session) onTimer() {
 	s.mu.Lock()
 	defer s.unlockAndNotify()
 	now := s.server.now()
 	switch late := time.Duration(now - s.deadline); {
 	case s.state == stateRemoved:
-	case late < 0: // it was moved while this call was on its way
+	case late < 0: // the deadline was moved just before this call
 		s.scheduleLocked()
 	case s.state != stateOpen:
-		s.removeLocked() // nobody has asked for the news
+		s.removeLocked() // the client has not fetched the close packet
 	case !s.awaitingPong:
 		s.awaitingPong, s.receivedSincePing = true, false
 		if late < min(s.server.options.PingTimeout/2, stallThreshold) || late < stallThreshold && s.unreachableLocked() {
-			now = s.deadline // lateness shall not add up, nor help who is not there
+			now = s.deadline // delays must not add up, nor give an absent client more time
 		}
 		s.deadline = now + int64(s.server.options.PingTimeout)
 		s.sendPacketLocked(pingPacket)
 		s.scheduleLocked()
 	case s.receivedSincePing || late > stallThreshold:
-		// A client that sends has its pong behind that.
+		// The pong may be queued behind what the client has sent.
 		s.receivedSincePing = false
 		s.deadline = now + int64(s.server.options.PingTimeout)
 		s.scheduleLocked()
@@ -44,21 +44,21 @@ func (s *Session) onTimer() {
 	}
 }
 
-// pongLocked is the answer to a ping.
+// pongLocked handles a pong. One without a ping does not postpone the next ping.
 func (s *Session) pongLocked() {
 	if !s.awaitingPong {
-		return // it puts off nothing
+		return
 	}
 	s.awaitingPong = false
 	s.deadline = s.server.now() + int64(s.server.options.PingInterval)
 	s.scheduleLocked()
 }
 
-// absentLocked reports whether the client could not be sent anything.
+// unreachableLocked reports whether nothing can be sent to the client now.
 func (s *Session) unreachableLocked() bool { return s.socket == nil && s.poll == nil }
 
-// expiredLocked ends a session whose pong is overdue, though the wheel may not
-// have come to it, nor to the ping.
+// pongOverdueLocked ends a session whose pong is overdue even if the timer has
+// not run yet, for the ping or for the pong.
 func (s *Session) pongOverdueLocked() bool {
 	late := time.Duration(s.server.now() - s.deadline)
 	overdue := s.awaitingPong && !s.receivedSincePing && late >= 0 ||

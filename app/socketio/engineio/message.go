@@ -7,45 +7,45 @@ import (
 	"smart-factory-backend/app/websocket"
 )
 
-// Message is a message to clients. It does not change, and may be sent to any
-// number of sessions: each of its forms is made once, when it is first needed.
+// Message is a message to clients. It is immutable and can be sent to any number
+// of sessions. Each encoding is made once, when it is first needed.
 type Message struct {
-	// frame is the packet as a WebSocket frame. The payload of that, if it is
-	// text, is its form in a polling payload as well.
+	// frame is the packet as a WebSocket message. A text's payload is also its
+	// encoding for polling.
 	frame  *websocket.Message
 	base64 atomic.Pointer[[]byte]
 }
 
-// NewText makes a message of text, which must be UTF-8, from the concatenation
-// of parts. They are copied. In a polling payload the character U+001E would
-// end the message: text that may hold it has to escape it, as JSON does.
+// NewText creates a text message from the concatenation of parts, which it
+// copies. The text must be valid UTF-8 without U+001E, which separates the
+// packets of a polling payload; JSON escapes it.
 func NewText(parts ...[]byte) *Message {
 	var few [4][]byte
 	all := append(append(few[:0], messagePrefix), parts...)
 	return &Message{frame: websocket.NewMessage(websocket.Text, all...)}
 }
 
-// NewBinary makes a binary message from the concatenation of parts, which are
-// copied.
+// NewBinary creates a binary message from the concatenation of parts, which it
+// copies.
 func NewBinary(parts ...[]byte) *Message {
 	return &Message{frame: websocket.NewMessage(websocket.Binary, parts...)}
 }
 
-// Uncompressed has the message sent as it is, also where permessage-deflate was
-// negotiated, and returns it. It is for a new message, which nobody else has yet.
+// Uncompressed makes m never be compressed by permessage-deflate, and returns
+// it. Call it before the message is shared.
 func (m *Message) Uncompressed() *Message {
 	m.frame.Uncompressed()
 	return m
 }
 
-// newPacket makes a packet that is not a message.
+// newPacket creates a packet that is not a message.
 func newPacket(text string) *Message {
 	return &Message{frame: websocket.NewMessage(websocket.Text, []byte(text))}
 }
 
 var messagePrefix = []byte{typeMessage}
 
-// The packets without data of their own.
+// Packets that are always the same.
 var (
 	closePacket = newPacket("1")
 	pingPacket  = newPacket("2")
@@ -56,8 +56,8 @@ var (
 // Binary reports whether the message is binary.
 func (m *Message) Binary() bool { return m.frame.Op() == websocket.Binary }
 
-// Len is the size of the message as a polling client gets it, which is what
-// counts against Options.QueueLimit and Options.MaxPayload there.
+// Len returns the size of the message as encoded for polling, which counts
+// against Options.QueueLimit and Options.MaxPayload there.
 func (m *Message) Len() int {
 	if m.Binary() {
 		return 1 + base64.StdEncoding.EncodedLen(m.frame.Len())
@@ -65,16 +65,16 @@ func (m *Message) Len() int {
 	return m.frame.Len()
 }
 
-// text is the packet in a polling payload ("Packet encoding").
+// text returns the encoding for polling ("Packet encoding", "HTTP long-polling").
 func (m *Message) text() []byte {
 	if !m.Binary() {
 		return m.frame.Payload()
 	}
-	if made := m.base64.Load(); made != nil {
-		return *made
+	if encoded := m.base64.Load(); encoded != nil {
+		return *encoded
 	}
-	made := append(make([]byte, 0, m.Len()), binaryPrefix)
-	made = base64.StdEncoding.AppendEncode(made, m.frame.Payload())
-	m.base64.Store(&made) // two at once make the same
-	return made
+	encoded := append(make([]byte, 0, m.Len()), binaryPrefix)
+	encoded = base64.StdEncoding.AppendEncode(encoded, m.frame.Payload())
+	m.base64.Store(&encoded) // concurrent calls store the same bytes
+	return encoded
 }

@@ -8,91 +8,90 @@ import (
 	"smart-factory-backend/app/websocket/eventloop"
 )
 
-// Wait is a handler's wait. Wait returns after Wake, or with true when the
-// request's client has gone; it is called once. Wake may be called before,
-// meanwhile and after, any number of times, and does not block.
+// Wait is the wait of a request's handler. Wait returns after Wake, or true when
+// the request's client has disconnected; it is called once. Wake does not block
+// and may be called at any time and any number of times.
 type Wait = interface {
-	Wait() (gone bool)
+	Wait() (disconnected bool)
 	Wake()
 }
 
-// Options configure a Server. Loop, Detach, Await and Open are mandatory; the zero
-// value of every other field means what its comment says.
+// Options configure a Server. Loop, Detach, Await and Open are required. For
+// every other field the zero value selects what its comment says.
 type Options struct {
 	// Loop serves the WebSockets and holds the timers. The caller runs it.
 	Loop *eventloop.Loop
-	// Detach hands the request's connection over once the response is sent, as
-	// cluster.Detach does.
+	// Detach takes the request's connection out of the HTTP server and passes
+	// it to f once the response is sent, as cluster.Detach does.
 	Detach func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport))
-	// Await makes the wait of a poll for something to tell its client, as
-	// cluster.NewWait does.
+	// Await returns the wait of a poll, as cluster.NewWait does.
 	Await func(ctx *fasthttp.RequestCtx) Wait
-	// Open is called for each new session, before anything is received from
-	// it, and returns who receives. It may send and close.
+	// Open is called for each new session before anything is received, and
+	// returns its receiver. It may send messages and close the session.
 	Open func(s *Session) Receiver
 
 	// PingInterval is the time between pings, and PingTimeout how long the
-	// pong may take ("Heartbeat"); 25 s and 20 s.
+	// client has to answer with a pong ("Heartbeat"). Default: 25 s and 20 s.
 	PingInterval, PingTimeout time.Duration
-	// UpgradeTimeout is how long a WebSocket may take to prove itself before
-	// it is given up and the session goes on polling; 10 s.
+	// UpgradeTimeout is how long an upgrade may take before its WebSocket is
+	// closed and the session stays on polling. Default: 10 s.
 	UpgradeTimeout time.Duration
-	// MaxPayload is the size of the largest message, and of the largest
-	// payload in either direction, in bytes; 1 000 000. A payload that holds a
-	// single larger message is sent all the same.
+	// MaxPayload is the largest message and the largest payload in bytes, in
+	// both directions. A larger single message is sent nevertheless. Default:
+	// 1 000 000.
 	MaxPayload int
-	// QueueLimit is how many bytes may wait for a client before it is taken
-	// for too slow and closed; 1 MiB. A single message may be larger.
+	// QueueLimit is how many bytes may be queued for a client before it is
+	// closed as a slow client. A single message may be larger. Default: 1 MiB.
 	QueueLimit int
-	// ReplaceAbove is how many bytes have to wait for a polling client before
-	// Session.SendLatest replaces any of it: between two polls something waits
-	// for everybody. 0 always replaces.
+	// ReplaceAbove is how many bytes must be queued for a polling client
+	// before Session.SendLatest replaces a message: between two polls
+	// something is queued for every client. 0 always replaces.
 	ReplaceAbove int
-	// BodyLimit is how many bytes all the payloads that are being received may
-	// take together, and beside them all the messages on WebSockets; 64 MiB.
+	// BodyLimit limits the memory of all request bodies that are being read
+	// and, separately, that of all partial WebSocket messages, in bytes.
+	// Default: 64 MiB.
 	BodyLimit int
-	// MaxSessions is how many sessions there may be; 0 is any number.
+	// MaxSessions is the largest number of sessions. 0 means no limit.
 	MaxSessions int
-	// Deflate has permessage-deflate negotiated. Messages of 256 bytes and more
-	// are then compressed, unless Message.Uncompressed says otherwise.
+	// Deflate enables permessage-deflate. It compresses messages of 256 bytes
+	// and more, except Message.Uncompressed.
 	Deflate bool
 
-	// NoPolling, NoWebSocket and NoUpgrades switch off a transport, or the
-	// move from the first to the second.
+	// NoPolling and NoWebSocket disable a transport, NoUpgrades the upgrade
+	// from the first to the second.
 	NoPolling, NoWebSocket, NoUpgrades bool
 
-	// Allow admits a new session unless it returns an error, whose text the
-	// client gets with a 403; nil admits all.
+	// Allow is called for each new session. If it returns an error, the
+	// response is 403 with the error's text. nil allows all.
 	Allow func(ctx *fasthttp.RequestCtx) error
-	// AllowOrigin decides on requests that have an Origin; nil allows all.
+	// AllowOrigin is called for requests with an Origin header. nil allows all.
 	AllowOrigin func(origin []byte) bool
-	// AllowUpgrade is asked before each WebSocket handshake; false refuses it
-	// with 503. nil allows all.
+	// AllowUpgrade is called before each WebSocket handshake. If it returns
+	// false, the response is 503. nil allows all.
 	AllowUpgrade func() bool
-	// ClientAddr tells the address of the client; nil is the connection's IP.
+	// ClientAddr returns the client's address. nil uses the connection's IP.
 	ClientAddr func(ctx *fasthttp.RequestCtx) string
-	// Secure tells whether the client speaks TLS; nil looks at the connection.
+	// Secure reports whether the client uses TLS. nil asks the connection.
 	Secure func(ctx *fasthttp.RequestCtx) bool
 
-	// Refused is told of each request that is refused, with the code and the
-	// message that the client gets: what the reference server calls a connection
-	// error. Upgraded is told of each session that has moved to a WebSocket. nil
-	// tells nobody.
-	Refused  func(ctx *fasthttp.RequestCtx, code int, message string)
+	// Refused is called for each refused request with the code and the message
+	// that the client gets. The reference server calls it "connection_error".
+	// May be nil.
+	Refused func(ctx *fasthttp.RequestCtx, code int, message string)
+	// Upgraded is called for each session that was upgraded to a WebSocket.
+	// May be nil.
 	Upgraded func(s *Session)
-
-	// Panicked is told of a panic in a Receiver that was called outside of any
-	// request, which is contained. nil tells nobody.
+	// Panicked is called after a contained panic in Receiver.Closed. May be nil.
 	Panicked func(value any, stack []byte)
 }
 
 func (o *Options) setDefaults() {
-	orDuration(&o.PingInterval, 25*time.Second)
-	orDuration(&o.PingTimeout, 20*time.Second)
-	orDuration(&o.UpgradeTimeout, 10*time.Second)
-	orInt(&o.MaxPayload, 1_000_000)
-	orInt(&o.QueueLimit, 1<<20)
-	orInt(&o.BodyLimit, 64<<20)
+	setDefault(&o.PingInterval, 25*time.Second)
+	setDefault(&o.PingTimeout, 20*time.Second)
+	setDefault(&o.UpgradeTimeout, 10*time.Second)
+	setDefault(&o.MaxPayload, 1_000_000)
+	setDefault(&o.QueueLimit, 1<<20)
+	setDefault(&o.BodyLimit, 64<<20)
 	if o.Allow == nil {
 		o.Allow = func(*fasthttp.RequestCtx) error { return nil }
 	}
@@ -119,14 +118,8 @@ func (o *Options) setDefaults() {
 	}
 }
 
-func orDuration(d *time.Duration, otherwise time.Duration) {
-	if *d <= 0 {
-		*d = otherwise
-	}
-}
-
-func orInt(n *int, otherwise int) {
-	if *n <= 0 {
-		*n = otherwise
+func setDefault[T int | time.Duration](v *T, value T) {
+	if *v <= 0 {
+		*v = value
 	}
 }

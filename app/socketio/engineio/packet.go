@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// The types of packets ("Protocol").
+// Packet types ("Protocol").
 const (
 	typeOpen    = '0'
 	typeClose   = '1'
@@ -18,23 +18,22 @@ const (
 )
 
 const (
-	// separator stands between the packets of a payload ("Packet encoding",
-	// "HTTP long-polling").
+	// separator separates the packets of a payload ("Packet encoding", "HTTP
+	// long-polling").
 	separator = '\x1e'
-	// binaryMark stands before the base64 of a binary message.
+	// binaryPrefix precedes the base64 of a binary message.
 	binaryPrefix = 'b'
 )
 
-// packet is one packet as it came in.
+// packet is a received packet.
 type packet struct {
 	typ    byte
 	binary bool
 	data   []byte
 }
 
-// decodePacket takes apart a packet in its textual form, of which the caller
-// has checked the UTF-8. A binary message is decoded into scratch, which is
-// returned for the next one.
+// decodePacket decodes a packet in text form, which must be valid UTF-8. A
+// binary message is decoded into scratch, which is returned for reuse.
 func decodePacket(p, scratch []byte) (packet, []byte, error) {
 	if len(p) == 0 {
 		return packet{}, scratch, errInvalidPacket
@@ -50,8 +49,8 @@ func decodePacket(p, scratch []byte) (packet, []byte, error) {
 	}
 }
 
-// decodeBase64 appends what src stands for. The reference client pads, not
-// every client does.
+// decodeBase64 appends the decoded src to dst. Padding is optional: not every
+// client pads.
 func decodeBase64(src, dst []byte) ([]byte, error) {
 	for range 2 {
 		src = bytes.TrimSuffix(src, []byte("="))
@@ -63,15 +62,15 @@ func decodeBase64(src, dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// payload is what is left of the body of a POST: packets between separators.
+// payload iterates over the packets of a POST's body.
 type payload struct {
 	rest    []byte
 	scratch []byte
 	done    bool
 }
 
-// openPayload begins to read a body. All of it must be UTF-8: text as it is,
-// and base64 for what is binary.
+// newPayload validates the body, all of which must be UTF-8: binary messages
+// are in base64.
 func newPayload(body []byte) (payload, error) {
 	if !utf8.Valid(body) {
 		return payload{}, errInvalidPacket
@@ -79,21 +78,21 @@ func newPayload(body []byte) (payload, error) {
 	return payload{rest: body}, nil
 }
 
-// next returns the next packet, and false after the last one. The packet's
-// data is valid until the next call.
+// next returns the next packet, or false after the last one. The packet's data
+// is valid until the next call.
 func (p *payload) next() (packet, bool, error) {
 	if p.done {
 		return packet{}, false, nil
 	}
-	one, rest, more := bytes.Cut(p.rest, []byte{separator})
+	encoded, rest, more := bytes.Cut(p.rest, []byte{separator})
 	p.rest, p.done = rest, !more
-	var k packet
+	var decoded packet
 	var err error
-	k, p.scratch, err = decodePacket(one, p.scratch)
-	return k, err == nil, err
+	decoded, p.scratch, err = decodePacket(encoded, p.scratch)
+	return decoded, err == nil, err
 }
 
-// appendPayload appends packets to the body of a response ("Receiving data").
+// appendPayload appends the packets of a poll's response ("Receiving data").
 func appendPayload(dst []byte, ms []*Message) []byte {
 	for i, m := range ms {
 		if i > 0 {

@@ -6,36 +6,34 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// probeWait is how long a poll may wait that arrives while a WebSocket is being
-// proved. Most often the upgrade is right behind it; else it is told to end, in
-// good time before the next ping.
+// probePollTimeout limits how long a poll waits that arrives during an upgrade
+// probe. Usually the upgrade follows at once; otherwise the poll must end well
+// before the next ping.
 const probePollTimeout = 100 * time.Millisecond
 
-// poll is a GET that waits. Its fields are the session's, under its lock.
+// poll is a waiting GET. Session.mu guards its fields.
 type poll struct {
-	wait Wait
-	// last is the answer if the session has ended meanwhile.
-	closing *Message
-	// refused says that the session has moved to a WebSocket meanwhile.
-	refused bool
+	wait    Wait
+	closing *Message // the response if the session has been closed meanwhile
+	refused bool     // the session has been upgraded meanwhile
 }
 
-// awake has the poll look at its session. A nil poll is none.
+// wake makes the poll check its session. It does nothing on nil.
 func (p *poll) wake() {
 	if p != nil {
 		p.wait.Wake()
 	}
 }
 
-// servePoll answers a GET ("Receiving data"): with what waits, or else as soon
-// as there is something.
+// servePoll handles a GET ("HTTP long-polling", "Receiving data"): it responds
+// with what is queued, or waits for something.
 func (s *Session) servePoll(ctx *fasthttp.RequestCtx) *refusal {
 	s.mu.Lock()
-	if no := s.checkRequestLocked(); no != nil {
+	if r := s.checkRequestLocked(); r != nil {
 		s.unlockAndNotify()
-		return no
+		return r
 	}
-	if s.poll != nil {
+	if s.poll != nil { // a client may send one GET at a time
 		s.abortLocked(TransportError, closePacket)
 		s.unlockAndNotify()
 		return badRequest
@@ -48,11 +46,11 @@ func (s *Session) servePoll(ctx *fasthttp.RequestCtx) *refusal {
 	}
 	p := &poll{wait: s.server.options.Await(ctx)}
 	s.poll = p
-	proving, left := s.probe != nil && s.probe.probed, time.Duration(s.deadline-s.server.now())
+	probed, untilDeadline := s.probe != nil && s.probe.probed, time.Duration(s.deadline-s.server.now())
 	s.mu.Unlock()
 
-	if proving {
-		defer time.AfterFunc(min(probePollTimeout, left/2), p.wait.Wake).Stop()
+	if probed {
+		defer time.AfterFunc(min(probePollTimeout, untilDeadline/2), p.wait.Wake).Stop()
 	}
 	ms = s.finishPoll(p, p.wait.Wait())
 	if ms == nil {
@@ -62,9 +60,9 @@ func (s *Session) servePoll(ctx *fasthttp.RequestCtx) *refusal {
 	return nil
 }
 
-// endPoll takes the poll off its session and returns its answer, nil if it has
-// none. A client that has gone meanwhile has ended the session.
-func (s *Session) finishPoll(p *poll, gone bool) []*Message {
+// finishPoll ends the poll's wait and returns the response, nil for none. A
+// disconnected client ends its session.
+func (s *Session) finishPoll(p *poll, disconnected bool) []*Message {
 	s.mu.Lock()
 	defer s.unlockAndNotify()
 	switch {
@@ -72,7 +70,7 @@ func (s *Session) finishPoll(p *poll, gone bool) []*Message {
 		return nil
 	case p.closing != nil:
 		return []*Message{p.closing}
-	case gone:
+	case disconnected:
 		s.abortLocked(TransportError, closePacket)
 		return nil
 	}
@@ -80,10 +78,10 @@ func (s *Session) finishPoll(p *poll, gone bool) []*Message {
 	if ms := s.nextPayloadLocked(); ms != nil {
 		return ms
 	}
-	return []*Message{noopPacket} // "Upgrade": the poll ends in good order
+	return []*Message{noopPacket} // "Upgrade": a noop ends the pending poll
 }
 
-// admitLocked checks that a polling request may speak for the session.
+// checkRequestLocked checks that the session accepts polling requests.
 func (s *Session) checkRequestLocked() *refusal {
 	switch {
 	case s.pongOverdueLocked(), s.state == stateRemoved:
@@ -94,12 +92,12 @@ func (s *Session) checkRequestLocked() *refusal {
 	return nil
 }
 
-// takeLocked returns what goes into the next answer, nil if nothing does. Of a
-// session that is closed it is the last.
+// nextPayloadLocked returns the packets of the next response, nil if there are
+// none. If the session is closing, the last response removes it.
 func (s *Session) nextPayloadLocked() []*Message {
 	ms := s.queue.pop(s.server.options.MaxPayload)
 	if len(ms) > 0 {
-		return ms // the end is for the next poll: clients look at it first
+		return ms // a close packet goes into a response of its own: clients handle it first
 	}
 	switch s.state {
 	case stateClosing:
@@ -115,7 +113,7 @@ func (s *Session) nextPayloadLocked() []*Message {
 func writePayload(ctx *fasthttp.RequestCtx, ms []*Message) {
 	ctx.SetContentType("text/plain; charset=UTF-8")
 	if len(ms) == 1 {
-		ctx.Response.SetBodyRaw(ms[0].text()) // the same bytes for every session
+		ctx.Response.SetBodyRaw(ms[0].text()) // shared by all sessions, not copied
 		return
 	}
 	size := len(ms)

@@ -3,52 +3,60 @@ package engineio
 import (
 	"bytes"
 	"errors"
+	"io"
+	"sync"
 
 	"github.com/valyala/fasthttp"
 )
 
-// servePost takes a payload ("Sending data").
-func (s *Session) servePost(ctx *fasthttp.RequestCtx) (no *refusal) {
+const (
+	initialBufferSize = 4 << 10
+	// maxPooledSize is the largest buffer that goes back to the pool. A pooled
+	// buffer counts with its whole size against Options.BodyLimit, however
+	// small the next body is.
+	maxPooledSize = 16 << 10
+)
+
+// servePost handles a POST ("HTTP long-polling", "Sending data").
+func (s *Session) servePost(ctx *fasthttp.RequestCtx) (r *refusal) {
 	s.mu.Lock()
-	no = s.checkRequestLocked()
+	r = s.checkRequestLocked()
 	switch {
-	case no != nil:
+	case r != nil:
 	case s.state == stateClientClosed:
-		no = unknownSession
-	case s.posting:
+		r = unknownSession
+	case s.posting: // a client may send one POST at a time
 		s.abortLocked(TransportError, closePacket)
-		no = badRequest
+		r = badRequest
 	}
-	s.posting = s.posting || no == nil
+	s.posting = s.posting || r == nil
 	s.unlockAndNotify()
-	if no != nil {
-		ctx.SetConnectionClose() // its body is unread
-		return no
+	if r != nil {
+		ctx.SetConnectionClose() // the body has not been read
+		return r
 	}
-	reason := TransportError // of a panic, too
+	reason := TransportError // also if a panic ends this function
 	defer func() { s.finishPost(reason) }()
 	if bytes.HasPrefix(ctx.Request.Header.ContentType(), []byte("application/octet-stream")) {
-		return badRequest // "From v3 to v4": a payload is text always
+		return badRequest // "From v3 to v4": a payload is always text
 	}
-	body, no := s.server.readBody(ctx)
+	body, r := s.server.readBody(ctx)
 	defer s.server.releaseBody(body)
-	if no != nil {
-		return no
+	if r != nil {
+		return r
 	}
-	err := s.receivePayload(body.b)
-	if errors.Is(err, errInvalidPacket) {
+	if err := s.receivePayload(body.b); errors.Is(err, errInvalidPacket) {
 		reason = ParseError
 		return badRequest
 	}
 	reason = ""
-	// The reference server says html because some browsers offer plain text
-	// for download.
+	// As in the reference server: some browsers offer text/plain for download.
 	ctx.SetContentType("text/html")
 	ctx.SetBodyString("ok")
 	return nil
 }
 
-// posted ends the time of a POST, and the session if there is a reason.
+// finishPost ends a POST, and the session too unless reason is empty.
 func (s *Session) finishPost(reason Reason) {
 	s.mu.Lock()
 	s.posting = false
@@ -58,8 +66,8 @@ func (s *Session) finishPost(reason Reason) {
 	s.unlockAndNotify()
 }
 
-// receivePayload acts on the packets of a payload in their order. The first
-// that is none ends the session; those before it count.
+// receivePayload handles the packets of a payload in order, up to the first
+// invalid one.
 func (s *Session) receivePayload(body []byte) error {
 	p, err := newPayload(body)
 	if err != nil {
@@ -70,12 +78,76 @@ func (s *Session) receivePayload(body []byte) error {
 	}
 	defer s.endReceive()
 	for {
-		one, ok, err := p.next()
+		packet, ok, err := p.next()
 		if err != nil || !ok {
 			return err
 		}
-		if err := s.receive(one); err != nil {
+		if err := s.receive(packet); err != nil {
 			return err
 		}
+	}
+}
+
+// requestBody is the part of a request's body that has arrived.
+type requestBody struct{ b []byte }
+
+var bodies = sync.Pool{New: func() any { return &requestBody{b: make([]byte, 0, initialBufferSize)} }}
+
+// readBody reads the request's body. The caller passes the result to
+// releaseBody, even after a refusal. The buffer grows with what arrives, not
+// with what Content-Length announces, within Options.MaxPayload and
+// Options.BodyLimit.
+func (s *Server) readBody(ctx *fasthttp.RequestCtx) (*requestBody, *refusal) {
+	b := bodies.Get().(*requestBody)
+	b.b = b.b[:0]
+	if s.bodyBytes.Add(int64(cap(b.b))) > int64(s.options.BodyLimit) {
+		ctx.SetConnectionClose() // rather than read the rest of the body
+		return b, tooManyPayloads
+	}
+	if ctx.Request.Header.ContentLength() > s.options.MaxPayload {
+		ctx.SetConnectionClose()
+		return b, payloadTooLarge
+	}
+	stream := ctx.RequestBodyStream()
+	if stream == nil {
+		stream = bytes.NewReader(ctx.Request.Body())
+	}
+	r := s.fillBody(b, stream)
+	if r == nil && len(b.b) < ctx.Request.Header.ContentLength() {
+		r = badRequest // fasthttp reports EOF when the connection ends early
+	}
+	if r != nil {
+		ctx.SetConnectionClose()
+	}
+	return b, r
+}
+
+func (s *Server) fillBody(b *requestBody, stream io.Reader) *refusal {
+	for {
+		if len(b.b) == cap(b.b) {
+			more := min(cap(b.b), max(s.options.MaxPayload+1-cap(b.b), 1))
+			if s.bodyBytes.Add(int64(more)) > int64(s.options.BodyLimit) {
+				s.bodyBytes.Add(-int64(more))
+				return tooManyPayloads
+			}
+			b.b = append(make([]byte, 0, cap(b.b)+more), b.b...)
+		}
+		n, err := stream.Read(b.b[len(b.b):cap(b.b)])
+		b.b = b.b[:len(b.b)+n]
+		switch {
+		case len(b.b) > s.options.MaxPayload:
+			return payloadTooLarge
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return badRequest // the client has disconnected or sent invalid chunks
+		}
+	}
+}
+
+func (s *Server) releaseBody(b *requestBody) {
+	s.bodyBytes.Add(-int64(cap(b.b)))
+	if cap(b.b) <= maxPooledSize {
+		bodies.Put(b)
 	}
 }

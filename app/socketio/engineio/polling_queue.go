@@ -2,17 +2,16 @@ package engineio
 
 import "smart-factory-backend/app/websocket/eventloop"
 
-// item is a packet that waits. A message with a key is replaced by the next
-// one with the same.
 type queuedMessage struct {
 	key eventloop.Key
 	m   *Message
 }
 
-// queue is what waits for the next poll. Empty, it holds no memory.
+// pollingQueue holds the messages for the next poll. An empty queue holds no
+// memory.
 type pollingQueue struct {
 	items []queuedMessage
-	size  int // bytes, as polling packets
+	size  int // bytes, as encoded for polling
 }
 
 func (q *pollingQueue) push(key eventloop.Key, m *Message) {
@@ -20,8 +19,8 @@ func (q *pollingQueue) push(key eventloop.Key, m *Message) {
 	q.size += m.Len()
 }
 
-// replace puts m in the place of what waits under key, and reports whether
-// there was any.
+// replace replaces the newest message with the key by m, and reports whether
+// there was one.
 func (q *pollingQueue) replace(key eventloop.Key, m *Message) bool {
 	for i := len(q.items) - 1; i >= 0; i-- {
 		if q.items[i].key == key {
@@ -33,8 +32,8 @@ func (q *pollingQueue) replace(key eventloop.Key, m *Message) bool {
 	return false
 }
 
-// take removes as many packets as a payload of limit bytes holds, at least
-// one, and returns them; nil if none waits.
+// pop removes and returns as many messages as fit into a payload of limit
+// bytes, but at least one; nil if the queue is empty.
 func (q *pollingQueue) pop(limit int) []*Message {
 	n, size := 0, 0
 	for n < len(q.items) {
@@ -48,7 +47,7 @@ func (q *pollingQueue) pop(limit int) []*Message {
 	if n == 0 {
 		return nil
 	}
-	ms := make([]*Message, n, n+1) // a close packet may follow
+	ms := make([]*Message, n, n+1) // room for a close packet
 	for i := range ms {
 		ms[i] = q.items[i].m
 		q.size -= ms[i].Len()

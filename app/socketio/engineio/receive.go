@@ -5,11 +5,12 @@ import (
 	"runtime/debug"
 )
 
-// errEnded says that a packet was not looked at, because of one before it.
-var errSessionClosed = errors.New("the session has ended")
+// errSessionClosed reports that a packet was ignored because the session is
+// closed.
+var errSessionClosed = errors.New("the session is closed")
 
-// enter begins a time in which the receiver is called; false if the session is
-// not open any more. leave ends it.
+// beginReceive locks recvMu, so that the receiver may be called until
+// endReceive. If the session is not open, it returns false without the lock.
 func (s *Session) beginReceive() bool {
 	s.recvMu.Lock()
 	s.mu.Lock()
@@ -29,8 +30,8 @@ func (s *Session) endReceive() {
 	s.recvMu.Unlock()
 }
 
-// receive acts on a packet from the transport that the session is on. The
-// caller has entered. An error says that the session has ended.
+// receive handles a packet from the session's transport, between beginReceive
+// and endReceive. An error means that the session has been closed.
 func (s *Session) receive(p packet) error {
 	s.mu.Lock()
 	if s.state != stateOpen {
@@ -49,28 +50,30 @@ func (s *Session) receive(p packet) error {
 		s.clientCloseLocked()
 		s.mu.Unlock()
 		return errSessionClosed
-	case typePing: // "Heartbeat": in this revision the server pings
+	case typePing: // "Heartbeat": only the server sends pings
 		s.abortLocked(TransportError, closePacket)
 		s.mu.Unlock()
 		return errInvalidPacket
-	default: // an open, an upgrade or a noop says nothing here
+	default: // an open, upgrade or noop packet has no meaning here
 	}
 	s.mu.Unlock()
 	return nil
 }
 
-// unlockAndTell unlocks the session and, if it is not open any more, has the
-// receiver told, unless somebody who is calling it does that later.
+// unlockAndNotify unlocks the session and, if it is no longer open, has
+// Receiver.Closed called. If another goroutine is calling the receiver, that
+// one does it in endReceive.
 func (s *Session) unlockAndNotify() {
-	tell := s.state != stateOpen && !s.receiving && !s.closeNotified
-	s.closeNotified = s.closeNotified || tell
+	notify := s.state != stateOpen && !s.receiving && !s.closeNotified
+	s.closeNotified = s.closeNotified || notify
 	s.mu.Unlock()
-	if tell && !s.server.options.Loop.Go(s.notifyClosed) {
-		s.notifyClosed() // the loop has ended, and its goroutines with it
+	if notify && !s.server.options.Loop.Go(s.notifyClosed) {
+		s.notifyClosed() // the loop has stopped
 	}
 }
 
-// callClosed is on no request's goroutine, so a panic stops here.
+// notifyClosed calls Receiver.Closed and contains its panics: it runs on a
+// goroutine of the loop.
 func (s *Session) notifyClosed() {
 	returned := false
 	defer func() {

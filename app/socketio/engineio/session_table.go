@@ -8,11 +8,11 @@ import (
 	"sync/atomic"
 )
 
-// shards is how many locks the table has; polls of all sessions pass it.
+// shardCount is the number of locks: every polling request looks a session up.
 const shardCount = 32
 
-// table finds sessions by their id. There is one for the process, whatever
-// worker a request came to.
+// sessionTable maps session ids to sessions. The process has one table, because
+// the requests of a session may arrive at any worker.
 type sessionTable struct {
 	seed   maphash.Seed
 	count  atomic.Int64
@@ -32,18 +32,19 @@ func newSessionTable() *sessionTable {
 	return t
 }
 
-// newID makes a session's id, which is also all that a client needs to speak
-// for the session: 15 bytes that nobody guesses, as 20 characters.
+// newID returns a session id: 15 random bytes as 20 characters. The id is the
+// client's only credential, so it must not be guessable.
 func newID() string {
 	var b [15]byte
-	_, _ = rand.Read(b[:]) // it does not fail
+	_, _ = rand.Read(b[:]) // never fails
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// full reports whether all of limit places are taken, 0 being any number.
+// full reports whether there are limit sessions; never if limit is 0.
 func (t *sessionTable) full(limit int) bool { return limit > 0 && t.count.Load() >= int64(limit) }
 
-// reserve takes one of limit places for add to fill.
+// reserve counts a session that add will add. It returns false if there are
+// limit sessions already; never if limit is 0.
 func (t *sessionTable) reserve(limit int) bool {
 	if n := t.count.Add(1); limit > 0 && n > int64(limit) {
 		t.count.Add(-1)
@@ -70,8 +71,7 @@ func (t *sessionTable) find(id []byte) *Session {
 	return sh.sessions[string(id)]
 }
 
-// remove takes out a session and gives back its place. It is called once for
-// each session that has one.
+// remove removes a session. It must be called once per reserved session.
 func (t *sessionTable) remove(id string) {
 	sh := t.shardOf(id)
 	sh.mu.Lock()

@@ -5,9 +5,10 @@ import (
 	"smart-factory-backend/app/websocket/eventloop"
 )
 
-// prove takes a WebSocket that the session may move to ("Upgrade"). A second
-// one is closed ("Transports", "WebSocket"), and so is one that comes late;
-// both after a handshake, since browsers show nothing of a refused one.
+// acceptProbe takes a WebSocket to which the session may be upgraded
+// ("Upgrade"). If the session has another WebSocket or is closed, the new one
+// is closed ("Transports", "WebSocket"), after its handshake, because browsers
+// hide the response of a failed one.
 func (s *Session) acceptProbe(c *websocket.Conn) websocket.Handler {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -21,7 +22,7 @@ func (s *Session) acceptProbe(c *websocket.Conn) websocket.Handler {
 	return k
 }
 
-// giveUp is called when the probe's time is over.
+// probeTimedOut closes a probe after Options.UpgradeTimeout.
 func (k *socket) probeTimedOut() {
 	k.session.mu.Lock()
 	defer k.session.mu.Unlock()
@@ -30,7 +31,7 @@ func (k *socket) probeTimedOut() {
 	}
 }
 
-// abandonLocked ends a probe. The session goes on polling, if it goes on.
+// closeProbeLocked closes the session's probe. The session stays on polling.
 func (k *socket) closeProbeLocked() {
 	k.session.probe = nil
 	k.session.Loop().StopTimer(k.timer)
@@ -38,29 +39,29 @@ func (k *socket) closeProbeLocked() {
 	k.conn.Close(websocket.NormalClosure, "")
 }
 
-// probing acts on a packet from a WebSocket that the session is not on, and
-// reports false if it is.
-func (k *socket) handleProbe(p packet, bad error) bool {
-	taken, moved := k.probeStep(p, bad)
-	if moved {
+// handleProbe handles a packet from a WebSocket to which the session has not
+// been upgraded. It returns false if the session is on this WebSocket.
+func (k *socket) handleProbe(p packet, invalid error) bool {
+	handled, upgraded := k.probeStep(p, invalid)
+	if upgraded {
 		k.session.server.options.Upgraded(k.session)
 	}
-	return taken
+	return handled
 }
 
-func (k *socket) probeStep(p packet, bad error) (taken, moved bool) {
+func (k *socket) probeStep(p packet, invalid error) (handled, upgraded bool) {
 	s := k.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.socket == k:
 		return false, false
-	case s.probe != k: // it was turned away, and the client does not know yet
-	case bad == nil && p.typ == typePing && string(p.data) == "probe":
+	case s.probe != k: // it is being closed
+	case invalid == nil && p.typ == typePing && string(p.data) == "probe":
 		k.probed = true
 		_ = k.conn.Send(probePong.frame)
-		s.poll.wake() // it ends with what waits, or a noop
-	case bad == nil && p.typ == typeUpgrade && !p.binary:
+		s.poll.wake() // it responds with the queue or a noop
+	case invalid == nil && p.typ == typeUpgrade && !p.binary:
 		k.upgradeLocked()
 		return true, true
 	default:
@@ -69,25 +70,21 @@ func (k *socket) probeStep(p packet, bad error) (taken, moved bool) {
 	return true, false
 }
 
-// upgradeLocked moves the session to the WebSocket. What waits goes ahead of
-// whatever is sent from now on.
+// upgradeLocked moves the session to the WebSocket. The queue goes first, ahead
+// of all later sends.
 func (k *socket) upgradeLocked() {
 	s := k.session
 	s.Loop().StopTimer(k.timer)
 	k.timer, s.probe = nil, nil
 	s.socket = k
 	s.server.upgraded.Add(1)
-	if s.poll != nil { // a client has none at this point
+	if s.poll != nil { // a correct client has none now
 		s.poll.refused = true
 		s.poll.wake()
 		s.poll = nil
 	}
 	for _, it := range s.queue.items {
-		if it.key != 0 {
-			_ = k.conn.SendLatest(it.key, it.m.frame)
-		} else {
-			_ = k.conn.Send(it.m.frame)
-		}
+		_ = k.conn.SendLatest(it.key, it.m.frame)
 	}
 	s.queue.clear()
 	if s.state == stateClosing {

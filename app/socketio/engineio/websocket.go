@@ -9,108 +9,71 @@ import (
 	"smart-factory-backend/app/websocket/eventloop"
 )
 
-// socket is a WebSocket of a session: the one that it is on, one that it may
-// move to, or one that has no say any more. Its fields are under the session's
-// lock.
+// socket is a WebSocket of a session: the current transport, the probe of an
+// upgrade, or one that is being closed. Session.mu guards its fields.
 type socket struct {
 	session *Session
 	conn    *websocket.Conn
-	// proved says that the client has sent its probe.
-	probed bool
-	// timer gives up a probe.
-	timer *eventloop.Timer
+	probed  bool             // the client has sent the probe ping
+	timer   *eventloop.Timer // limits the time of a probe
 }
 
-// serveWebSocket answers a WebSocket handshake: of a new session, or of one
-// that wants to move.
-func (s *Server) serveWebSocket(ctx *fasthttp.RequestCtx, old *Session) *refusal {
+// serveWebSocket answers a WebSocket handshake: of a new session if session is
+// nil, else for its upgrade.
+func (s *Server) serveWebSocket(ctx *fasthttp.RequestCtx, session *Session) *refusal {
 	if !s.options.AllowUpgrade() {
 		return tooManyUpgrades
 	}
-	open := func(c *websocket.Conn) websocket.Handler { return old.acceptProbe(c) }
-	if old == nil {
-		if s.table.full(s.options.MaxSessions) { // reserved once the connection is there
+	open := func(c *websocket.Conn) websocket.Handler { return session.acceptProbe(c) }
+	if session == nil {
+		if s.table.full(s.options.MaxSessions) { // openWebSocket reserves the place
 			return tooManySessions
 		}
-		facts := s.newHandshake(ctx)
-		open = func(c *websocket.Conn) websocket.Handler { return s.openSocket(c, facts) }
+		handshake := s.newHandshake(ctx)
+		open = func(c *websocket.Conn) websocket.Handler { return s.openWebSocket(c, handshake) }
 	}
-	// An error has been answered.
-	_ = s.upgrader.Upgrade(ctx, open)
+	_ = s.upgrader.Upgrade(ctx, open) // an error is in the response
 	return nil
 }
 
-// openSocket begins a session on a WebSocket.
-func (s *Server) openSocket(c *websocket.Conn, facts Handshake) websocket.Handler {
-	if s.draining.Load() {
-		c.Close(websocket.GoingAway, string(ServerShutdown))
-		return discardHandler{}
-	}
-	if !s.table.reserve(s.options.MaxSessions) {
-		c.Close(websocket.TryAgainLater, "too many sessions") // "try again later"
-		return discardHandler{}
-	}
-	k := &socket{conn: c}
-	session := &Session{server: s, id: newID(), handshake: facts, socket: k}
-	k.session = session
-	_ = c.Send(websocket.NewMessage(websocket.Text, s.openPacket(session.id, false)))
-	session.start()
-	return k
-}
-
-// deaf is the handler of a WebSocket that is being turned away.
+// discardHandler ignores what a WebSocket receives while it is being closed.
 type discardHandler struct{}
 
 func (discardHandler) Message(websocket.Opcode, []byte) {}
 func (discardHandler) Closed(int, error)                {}
 
-// Message is a frame from the client, which holds one packet ("Packet
-// encoding", "WebSocket").
+// Message handles a WebSocket message, which is one packet ("Packet encoding",
+// "WebSocket").
 func (k *socket) Message(op websocket.Opcode, data []byte) {
 	p := packet{typ: typeMessage, binary: true, data: data}
-	var bad error
+	var err error
 	if op != websocket.Binary {
-		p, _, bad = decodePacket(data, nil)
+		p, _, err = decodePacket(data, nil)
 	}
-	if k.handleProbe(p, bad) || !k.session.beginReceive() {
+	if k.handleProbe(p, err) || !k.session.beginReceive() {
 		return
 	}
 	defer k.session.endReceive()
-	if bad == nil {
-		bad = k.session.receive(p)
+	if err == nil {
+		err = k.session.receive(p)
 	}
-	if errors.Is(bad, errInvalidPacket) {
+	if errors.Is(err, errInvalidPacket) {
 		k.session.mu.Lock()
-		k.session.abortLocked(ParseError, closePacket) // unless receive has
+		k.session.abortLocked(ParseError, closePacket) // no effect if receive has ended the session
 		k.session.mu.Unlock()
 	}
 }
 
-// Closed is the end of the connection.
+// Closed handles the end of the connection. The end of a probe leaves the
+// session on polling.
 func (k *socket) Closed(code int, err error) {
 	s := k.session
 	s.mu.Lock()
 	defer s.unlockAndNotify()
 	switch k {
 	case s.probe:
-		k.closeProbeLocked() // polling goes on
+		k.closeProbeLocked()
 	case s.socket:
 		s.abortLocked(closeReason(code, err), closePacket)
 	}
-}
-
-// closeReason puts the end of a WebSocket into the reference server's words.
-func closeReason(code int, err error) Reason {
-	var end *websocket.CloseError
-	switch {
-	case errors.Is(err, eventloop.ErrSlowClient):
-		return SlowClient
-	case errors.Is(err, eventloop.ErrStopped):
-		return ServerShutdown
-	case !errors.As(err, &end) || !end.ByServer:
-		return TransportClose
-	case code == websocket.GoingAway: // whoever runs the connections says so
-		return ServerShutdown
-	}
-	return TransportError // the client broke a rule of WebSocket, or a handler panicked
 }
