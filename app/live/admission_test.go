@@ -1,9 +1,13 @@
 package live_test
 
 import (
+	"fmt"
+	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/live"
 )
 
@@ -35,5 +39,78 @@ func TestNoUpgradeRateIsNoLimit(t *testing.T) {
 		if !allow() {
 			t.Fatal("an upgrade is refused without a limit")
 		}
+	}
+}
+
+func TestSessionLimits(t *testing.T) {
+	t.Parallel()
+	list, err := access.Parse("a:admin:secret-of-a,b:admin:secret-of-b", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newNetHarness(t, func(o *live.Options) {
+		o.Keys = access.NewKeys(list)
+		o.Limits = live.Limits{Sockets: 4, PerAddress: 3, PerKey: 2}
+	})
+	refused := func(what, want string, headers ...string) {
+		t.Helper()
+		_, resp, err := h.dialWebSocket("/ws", headers...)
+		if err == nil {
+			t.Fatalf("%s is let in", what)
+		}
+		if got := fmt.Sprint(resp.StatusCode, " ", resp.Header.Get("Retry-After")); got != want {
+			t.Errorf("%s is refused by %s, want %s", what, got, want)
+		}
+	}
+	count := func(n int) {
+		t.Helper()
+		waitFor(t, "sessions", func() bool { return h.srv.Stats().Sessions["websocket"] == n })
+	}
+	a := h.openWebSocket("/ws", "X-API-Key", "secret-of-a")
+	h.openWebSocket("/ws", "X-API-Key", "secret-of-a")
+	count(2)
+	refused("a third with the key", "429 5", "X-API-Key", "secret-of-a", "X-Addr", "192.0.2.9")
+	h.openWebSocket("/ws", "X-API-Key", "secret-of-b")
+	count(3)
+	refused("a fourth of the address", "429 5", "X-API-Key", "secret-of-b")
+	h.openWebSocket("/ws", "X-API-Key", "secret-of-b", "X-Addr", "192.0.2.9")
+	count(4)
+	refused("a fifth", "503 5", "X-Addr", "192.0.2.10")
+	_ = a.Close()
+	count(3)
+	h.openWebSocket("/ws", "X-API-Key", "secret-of-a", "X-Addr", "192.0.2.9")
+	if got := h.srv.Stats().Refused; got["key"] != 1 || got["address"] != 1 || got["process"] != 1 {
+		t.Errorf("refused = %v", got)
+	}
+}
+
+func TestUpgradesAreRefusedOverRateAndWhileDraining(t *testing.T) {
+	t.Parallel()
+	var draining atomic.Bool
+	h := newNetHarness(t, func(o *live.Options) {
+		o.Limits = live.Limits{UpgradeRate: 3}
+		o.Conn.Draining = draining.Load
+	})
+	let, refused := 0, 0
+	for range 20 {
+		_, resp, err := h.dialWebSocket("/ws")
+		switch {
+		case err == nil:
+			let++
+		case resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") == "1":
+			refused++
+		default:
+			t.Fatalf("refused by %d", resp.StatusCode)
+		}
+	}
+	if let < 3 || refused == 0 {
+		t.Errorf("of 20 at once %d are let in and %d refused, with 3 a second", let, refused)
+	}
+	draining.Store(true)
+	if _, resp, err := h.dialWebSocket("/ws"); err == nil || resp.StatusCode != http.StatusServiceUnavailable {
+		t.Error("a session begins while the server is going away")
+	}
+	if h.srv.Stats().Refused["draining"] != 1 {
+		t.Errorf("refused = %v", h.srv.Stats().Refused)
 	}
 }

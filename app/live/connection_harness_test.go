@@ -22,30 +22,30 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// server is a plant whose sessions are served over the network.
-type server struct {
-	*plant
-	addr string
-	stop func() // ends the supervisor, as a signal does
+// netHarness is a harness that serves clients over TCP.
+type netHarness struct {
+	*harness
+	addr     string
+	shutdown func() // ends the supervisor, like SIGTERM
 }
 
-// serve serves a plant. Requests tell their address and key by X-Addr and
-// X-API-Key.
-func serve(t *testing.T, change func(*live.Options)) *server {
+// newNetHarness starts a netHarness. The headers X-Addr and X-API-Key of a request
+// are its client's address and key.
+func newNetHarness(t *testing.T, change func(*live.Options)) *netHarness {
 	t.Helper()
 	loop, err := eventloop.New(eventloop.Options{StallAfter: 300 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{}
+	h := &netHarness{}
 	var keys *access.Keys
-	s.plant = start(t, func(o *live.Options) {
+	h.harness = newHarness(t, func(o *live.Options) {
 		o.Conn.Loop = loop
 		o.Conn.Detach = func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
 			cluster.Detach(ctx, func(session *cluster.Session) { f(session) })
 		}
 		o.Conn.Await = func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) }
-		o.Ingest = func(ctx context.Context, body []byte) live.IngestResult { return s.ingest(ctx, body) }
+		o.Ingest = func(ctx context.Context, body []byte) live.IngestResult { return h.ingest(ctx, body) }
 		if change != nil {
 			change(o)
 		}
@@ -53,7 +53,7 @@ func serve(t *testing.T, change func(*live.Options)) *server {
 	})
 	sup, err := cluster.New(cluster.Options{
 		Host: "127.0.0.1", Shutdown: cluster.Shutdown{HandshakeGrace: time.Millisecond, IdleGrace: time.Millisecond},
-		Handler: func(ctx *fasthttp.RequestCtx) { s.handle(ctx, keys) },
+		Handler: func(ctx *fasthttp.RequestCtx) { h.handle(ctx, keys) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -61,30 +61,30 @@ func serve(t *testing.T, change func(*live.Options)) *server {
 	if err := sup.Listen(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	s.addr = sup.Addr().String()
+	h.addr = sup.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	loopCtx, stopLoop := context.WithCancel(context.Background())
 	supEnded, loopEnded := make(chan error, 1), make(chan error, 1)
 	go func() { supEnded <- sup.Run(ctx) }()
 	go func() { loopEnded <- loop.Run(loopCtx) }()
-	s.stop = cancel
+	h.shutdown = cancel
 	t.Cleanup(func() {
 		cancel()
 		if err := <-supEnded; err != nil {
 			t.Errorf("supervisor: %v", err)
 		}
-		s.end()
+		h.stop()
 		stopLoop()
 		if err := <-loopEnded; err != nil {
 			t.Errorf("event loop: %v", err)
 		}
 	})
 	<-sup.Ready()
-	return s
+	return h
 }
 
-// handle is what httpapi and app do of it.
-func (s *server) handle(ctx *fasthttp.RequestCtx, keys *access.Keys) {
+// handle stands in for packages api and server.
+func (h *netHarness) handle(ctx *fasthttp.RequestCtx, keys *access.Keys) {
 	caller := live.Caller{Addr: netip.MustParseAddr("192.0.2.1")}
 	if addr, err := netip.ParseAddr(string(ctx.Request.Header.Peek("X-Addr"))); err == nil {
 		caller.Addr = addr
@@ -93,11 +93,11 @@ func (s *server) handle(ctx *fasthttp.RequestCtx, keys *access.Keys) {
 	var err error
 	switch string(ctx.Path()) {
 	case "/ws":
-		err = s.show.ServeWebSocket(ctx, caller)
+		err = h.srv.ServeWebSocket(ctx, caller)
 	case "/stream":
-		err = s.show.ServeSSE(ctx, caller, strings.Split(string(ctx.QueryArgs().Peek("rooms")), ","))
+		err = h.srv.ServeSSE(ctx, caller, strings.Split(string(ctx.QueryArgs().Peek("rooms")), ","))
 	default:
-		s.show.ServeSocketIO(ctx, caller)
+		h.srv.ServeSocketIO(ctx, caller)
 	}
 	if refusal, ok := errors.AsType[*live.Refusal](err); ok {
 		status, retryAfter := refusal.HTTPStatus()
@@ -108,14 +108,15 @@ func (s *server) handle(ctx *fasthttp.RequestCtx, keys *access.Keys) {
 	}
 }
 
-// ingest takes {"machine","metric","n"}; n of a panic panics.
-func (s *server) ingest(ctx context.Context, body []byte) live.IngestResult {
+// ingest appends one reading per value. The machine "panic" panics, "busy" is
+// refused.
+func (h *netHarness) ingest(ctx context.Context, body []byte) live.IngestResult {
 	var r struct {
 		Machine string
 		Values  map[string]float64
 	}
 	if json.Unmarshal(body, &r) != nil || r.Machine == "" {
-		return live.IngestResult{Err: factory.ErrInvalid, Detail: "every point was refused", Rejected: 1, Errors: json.RawMessage(`[{"pointer":"/machine"}]`)}
+		return live.IngestResult{Err: factory.ErrInvalid, Detail: "every point was rejected", Rejected: 1, Errors: json.RawMessage(`[{"pointer":"/machine"}]`)}
 	}
 	if r.Machine == "panic" {
 		panic("a fault in a handler")
@@ -125,7 +126,7 @@ func (s *server) ingest(ctx context.Context, body []byte) live.IngestResult {
 	}
 	accepted := 0
 	for metric, value := range r.Values {
-		if _, err := s.store.Append(ctx, []factory.Reading{{Machine: r.Machine, Metric: metric, ObservedAt: base + int64(value), Value: value}}); err != nil {
+		if _, err := h.store.Append(ctx, []factory.Reading{{Machine: r.Machine, Metric: metric, ObservedAt: base + int64(value), Value: value}}); err != nil {
 			return live.IngestResult{Err: err}
 		}
 		accepted++
@@ -133,78 +134,78 @@ func (s *server) ingest(ctx context.Context, body []byte) live.IngestResult {
 	return live.IngestResult{Accepted: accepted}
 }
 
-// peer is a client on a WebSocket.
-type peer struct {
+// wsClient is a client on a WebSocket.
+type wsClient struct {
 	t *testing.T
 	*websocket.Conn
 }
 
-func (s *server) dial(path string, headers ...string) (*peer, *http.Response, error) {
-	h := http.Header{}
+func (h *netHarness) dialWebSocket(path string, headers ...string) (*wsClient, *http.Response, error) {
+	header := http.Header{}
 	for i := 0; i < len(headers); i += 2 {
-		h.Set(headers[i], headers[i+1])
+		header.Set(headers[i], headers[i+1])
 	}
-	conn, resp, err := websocket.DefaultDialer.Dial("ws://"+s.addr+path, h)
+	conn, resp, err := websocket.DefaultDialer.Dial("ws://"+h.addr+path, header)
 	if err != nil {
 		return nil, resp, err
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
-	s.t.Cleanup(func() { _ = conn.Close() })
-	return &peer{s.t, conn}, resp, nil
+	_ = conn.SetReadDeadline(time.Now().Add(timeout))
+	h.t.Cleanup(func() { _ = conn.Close() })
+	return &wsClient{h.t, conn}, resp, nil
 }
 
-func (s *server) connect(path string, headers ...string) *peer {
-	s.t.Helper()
-	p, _, err := s.dial(path, headers...)
+func (h *netHarness) openWebSocket(path string, headers ...string) *wsClient {
+	h.t.Helper()
+	c, _, err := h.dialWebSocket(path, headers...)
 	if err != nil {
-		s.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	return p
+	return c
 }
 
-func (p *peer) say(text string) {
-	p.t.Helper()
-	if err := p.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
-		p.t.Fatal(err)
+func (c *wsClient) send(text string) {
+	c.t.Helper()
+	if err := c.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
+		c.t.Fatal(err)
 	}
 }
 
-func (p *peer) hear() string {
-	p.t.Helper()
-	_, text, err := p.ReadMessage()
+func (c *wsClient) receive() string {
+	c.t.Helper()
+	_, text, err := c.ReadMessage()
 	if err != nil {
-		p.t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	return string(text)
 }
 
-// hears wants the next message to be text.
-func (p *peer) hears(text string) {
-	p.t.Helper()
-	if got := p.hear(); got != text {
-		p.t.Fatalf("got %s\nwant %s", got, text)
+// expect checks that the next message is text.
+func (c *wsClient) expect(text string) {
+	c.t.Helper()
+	if got := c.receive(); got != text {
+		c.t.Fatalf("got %s\nwant %s", got, text)
 	}
 }
 
-// hearsBoth wants the next two messages to be these, in any order.
-func (p *peer) hearsBoth(a, b string) {
-	p.t.Helper()
-	first, second := p.hear(), p.hear()
+// expectBoth checks that the next two messages are these, in any order.
+func (c *wsClient) expectBoth(a, b string) {
+	c.t.Helper()
+	first, second := c.receive(), c.receive()
 	if (first != a || second != b) && (first != b || second != a) {
-		p.t.Fatalf("got %s\nand %s\nwant %s\nand %s", first, second, a, b)
+		c.t.Fatalf("got %s\nand %s\nwant %s\nand %s", first, second, a, b)
 	}
 }
 
-// closed wants the end, with a code.
-func (p *peer) closed(code int) {
-	p.t.Helper()
+// expectClose reads until the connection is closed, and checks the close code.
+func (c *wsClient) expectClose(code int) {
+	c.t.Helper()
 	for {
-		_, _, err := p.ReadMessage()
+		_, _, err := c.ReadMessage()
 		if err == nil {
 			continue
 		}
 		if !websocket.IsCloseError(err, code) {
-			p.t.Fatalf("the end is %v, want %d", err, code)
+			c.t.Fatalf("closed with %v, want %d", err, code)
 		}
 		return
 	}

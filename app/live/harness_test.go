@@ -16,26 +16,26 @@ import (
 	"smart-factory-backend/app/store/memory"
 )
 
-const patience = time.Minute
+const timeout = time.Minute
 
-// base is an observation time; readings count milliseconds from it.
+// base is the timestamp from which tests count.
 const base = 1_700_000_000_000
 
-// plant is a Realtime over a store in memory.
-type plant struct {
+// harness runs a Server on a store in memory.
+type harness struct {
 	t     *testing.T
-	show  *live.Server
+	srv   *live.Server
 	store *live.Store
-	end   func()
+	stop  func()
 }
 
-func start(t *testing.T, change func(*live.Options)) *plant {
+func newHarness(t *testing.T, change func(*live.Options)) *harness {
 	t.Helper()
 	memory := memory.New(memory.Options{AutoRegister: true})
-	return startOn(t, memory, change)
+	return newHarnessOn(t, memory, change)
 }
 
-func startOn(t *testing.T, memory factory.Store, change func(*live.Options)) *plant {
+func newHarnessOn(t *testing.T, memory factory.Store, change func(*live.Options)) *harness {
 	t.Helper()
 	o := live.Options{
 		Latest: memory, Placement: memory.Placement, Keys: access.NewKeys(access.List{}),
@@ -45,27 +45,28 @@ func startOn(t *testing.T, memory factory.Store, change func(*live.Options)) *pl
 	if change != nil {
 		change(&o)
 	}
-	show, err := live.New(o)
+	srv, err := live.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &plant{t: t, show: show, store: live.NewStore(memory, show)}
+	h := &harness{t: t, srv: srv, store: live.NewStore(memory, srv)}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- show.Run(ctx) }()
-	p.end = sync.OnceFunc(func() {
+	go func() { ended <- srv.Run(ctx) }()
+	h.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("Run = %v", err)
 		}
 	})
-	t.Cleanup(p.end)
-	return p
+	t.Cleanup(h.stop)
+	return h
 }
 
-// put stores readings "machine", "metric", ms after base, value, in turn.
-func (p *plant) put(fields ...any) {
-	p.t.Helper()
+// put appends readings to the store. fields are the machine, the metric, the time in
+// milliseconds after base and the value of each.
+func (h *harness) put(fields ...any) {
+	h.t.Helper()
 	var readings []factory.Reading
 	for i := 0; i < len(fields); i += 4 {
 		readings = append(readings, factory.Reading{
@@ -73,24 +74,24 @@ func (p *plant) put(fields ...any) {
 			ObservedAt: base + int64(fields[i+2].(int)), Value: fields[i+3].(float64),
 		})
 	}
-	if result, err := p.store.Append(context.Background(), readings); err != nil || len(result.Rejected) > 0 {
-		p.t.Fatalf("Append = %+v, %v", result, err)
+	if result, err := h.store.Append(context.Background(), readings); err != nil || len(result.Rejected) > 0 {
+		h.t.Fatalf("Append = %+v, %v", result, err)
 	}
 }
 
-// screen is a session that keeps what it is shown.
-type screen struct {
+// subscriber is a session that records its frames and checks their seq.
+type subscriber struct {
 	t *testing.T
 	*live.Session
 	mu     sync.Mutex
 	frames []*hub.Frame
-	// values are what a client that goes by the events knows, by machine and
-	// metric; last is the seq of each room.
+	// values are the latest readings by machine and metric, last the seq of each
+	// room.
 	values map[string]string
 	last   map[string]uint64
 }
 
-func (s *screen) Deliver(f *hub.Frame) {
+func (s *subscriber) Deliver(f *hub.Frame) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.frames = append(s.frames, f)
@@ -113,13 +114,13 @@ func (s *screen) Deliver(f *hub.Frame) {
 	}
 }
 
-func (p *plant) screen(who ...access.Principal) *screen {
-	s := &screen{t: p.t, values: map[string]string{}, last: map[string]uint64{}}
-	s.Session = p.show.NewSession(s, append(who, access.Principal{})[0])
+func (h *harness) newSubscriber(principal ...access.Principal) *subscriber {
+	s := &subscriber{t: h.t, values: map[string]string{}, last: map[string]uint64{}}
+	s.Session = h.srv.NewSession(s, append(principal, access.Principal{})[0])
 	return s
 }
 
-func (s *screen) subscribe(rooms ...string) {
+func (s *subscriber) subscribe(rooms ...string) {
 	s.t.Helper()
 	called := false
 	if fault := s.Subscribe(context.Background(), func() { called = true }, rooms...); fault != nil || !called {
@@ -127,8 +128,8 @@ func (s *screen) subscribe(rooms ...string) {
 	}
 }
 
-// events lists "room event" of all frames.
-func (s *screen) events() []string {
+// events returns "room event" for each frame.
+func (s *subscriber) events() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []string
@@ -138,14 +139,14 @@ func (s *screen) events() []string {
 	return all
 }
 
-func (s *screen) value(series string) string {
+func (s *subscriber) value(series string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.values[series]
 }
 
-// data returns that of the last frame of an event.
-func (s *screen) data(room, event string) string {
+// lastData returns the data of the last frame of an event.
+func (s *subscriber) lastData(room, event string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range slices.Backward(s.frames) {
@@ -156,7 +157,7 @@ func (s *screen) data(room, event string) string {
 	return ""
 }
 
-func (s *screen) count(room, event string) int {
+func (s *subscriber) count(room, event string) int {
 	n := 0
 	for _, e := range s.events() {
 		if e == room+" "+event {
@@ -166,25 +167,25 @@ func (s *screen) count(room, event string) int {
 	return n
 }
 
-func eventually(t *testing.T, what string, done func() bool) {
+func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(timeout)
 	for !done() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("%s: not within %v", what, patience)
+			t.Fatalf("%s: not within %v", what, timeout)
 		}
 	}
 }
 
-func (s *screen) shows(series, value string) {
+func (s *subscriber) waitForValue(series, value string) {
 	s.t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(timeout)
 	for s.value(series) != value {
 		select {
 		case <-tick.C:

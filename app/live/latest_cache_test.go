@@ -1,0 +1,55 @@
+package live_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+)
+
+func TestLateReadingsAreNotSent(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, nil)
+	h.put("m", "a", 100, 1.0)
+	s := h.newSubscriber()
+	s.subscribe("all")
+	h.put("m", "a", 50, 9.0) // late
+	h.put("m", "a", 100, 1.0)
+	h.put("m", "b", 1, 5.0) // comes after them
+	s.waitForValue("m b", "1=5")
+	h.put("m", "a", 100, 2.0) // a correction
+	s.waitForValue("m a", "100=2")
+	for _, f := range s.frames {
+		if strings.Contains(string(f.Data), `"value":9`) {
+			t.Errorf("late data moves the screen: %s", f.Data)
+		}
+	}
+}
+
+func TestCacheIsEmptyWithoutSubscribers(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, nil)
+	h.put("m", "v", 1, 1.0)
+	a, b := h.newSubscriber(), h.newSubscriber()
+	a.subscribe("all", "machine:m", "line:s/a/l", "alarms")
+	b.subscribe("machine:m")
+	if fault := a.Unsubscribe("all", "machine:m"); fault != nil {
+		t.Fatal(fault)
+	}
+	h.put("m", "v", 2, 2.0)
+	b.waitForValue("m v", "2=2")
+	if a.value("m v") != "1=1" {
+		t.Error("a frame after unsubscribe")
+	}
+	a.End()
+	b.End()
+	waitFor(t, "the end", func() bool {
+		topics, machines := h.srv.CacheSize()
+		return topics == 0 && machines == 0 && h.srv.Stats().Rooms == 0 && h.srv.Stats().Subscriptions == 0
+	})
+	if fault := a.Subscribe(context.Background(), func() {}, "all"); fault != nil {
+		t.Fatal(fault)
+	}
+	if topics, _ := h.srv.CacheSize(); topics != 0 {
+		t.Error("a session that has gone watches a room")
+	}
+}
