@@ -15,20 +15,20 @@ import (
 	"time"
 )
 
-// client is an HTTP client that tries nothing twice: a reset, an end without
-// notice or a short answer is an error.
+// client is an HTTP client that never retries: a reset, an early end of the
+// connection or a short response is an error. It is not safe for concurrent use.
 type client struct {
 	addr string
-	// fresh makes a connection for each request.
+	// connPerRequest makes do open a new connection for each request.
 	connPerRequest bool
 	conn           net.Conn
 	br             *bufio.Reader
-	// Of the last answer.
+	// status and header are those of the last response.
 	status int
 	header http.Header
 }
 
-// errDial marks a request that never began: nobody took the connection.
+// errDial marks a request that was not sent because connecting failed.
 var errDial = errors.New("dial")
 
 func (c *client) do(method, path, body string) (int, string, error) {
@@ -70,7 +70,8 @@ func (c *client) close() {
 	}
 }
 
-// crowd is many clients at once: half of them keep their connections.
+// loadGenerator runs clients that send requests in a loop. Half of them reuse their
+// connection.
 type loadGenerator struct {
 	stop     chan struct{}
 	wg       sync.WaitGroup
@@ -79,9 +80,10 @@ type loadGenerator struct {
 	failures []error
 }
 
-// gather starts n clients; each calls ask over and over until leave. After the
-// process was told to end, refused connections are no loss.
-func startLoad(addr string, n int, ending *atomic.Bool, ask func(i int, c *client) error) *loadGenerator {
+// startLoad starts n clients, each of which calls send in a loop until
+// stopAndCheck. Once stopping is set, a client whose connection is refused ends
+// without counting a failure. A nil stopping counts every failure.
+func startLoad(addr string, n int, stopping *atomic.Bool, send func(i int, c *client) error) *loadGenerator {
 	w := &loadGenerator{stop: make(chan struct{})}
 	for i := range n {
 		w.wg.Go(func() {
@@ -93,12 +95,12 @@ func startLoad(addr string, n int, ending *atomic.Bool, ask func(i int, c *clien
 					return
 				default:
 				}
-				err := ask(i, c)
+				err := send(i, c)
 				if err == nil {
 					w.served.Add(1)
 					continue
 				}
-				if ending != nil && ending.Load() && errors.Is(err, errDial) {
+				if stopping != nil && stopping.Load() && errors.Is(err, errDial) {
 					return
 				}
 				w.mu.Lock()
@@ -111,24 +113,24 @@ func startLoad(addr string, n int, ending *atomic.Bool, ask func(i int, c *clien
 	return w
 }
 
-// leave ends the clients and reports what they lost.
+// stopAndCheck stops the clients and fails the test if a request failed.
 func (w *loadGenerator) stopAndCheck(t *testing.T) {
 	t.Helper()
 	close(w.stop)
 	w.wg.Wait()
 	if len(w.failures) > 0 {
-		t.Errorf("%d of %d requests lost, the first: %v", len(w.failures), w.served.Load(), w.failures[0])
+		t.Errorf("%d requests failed and %d succeeded, the first failure: %v", len(w.failures), w.served.Load(), w.failures[0])
 	}
 	if w.served.Load() == 0 {
-		t.Error("no request was served: the test shows nothing")
+		t.Error("no request succeeded, so the test checks nothing")
 	}
 }
 
-// healthy asks for the health and wants 200.
+// checkHealth requests /api/health and returns an error unless it is 200.
 func checkHealth(_ int, c *client) error {
 	status, body, err := c.do("GET", "/api/health", "")
 	if err == nil && status != http.StatusOK {
-		return fmt.Errorf("health = %d %s", status, body)
+		return fmt.Errorf("GET /api/health = %d %s, want 200", status, body)
 	}
 	return err
 }

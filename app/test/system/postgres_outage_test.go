@@ -6,28 +6,30 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"smart-factory-backend/app/testkit/postgrestest"
 )
 
-// Two replicas under load while PostgreSQL is killed and comes back, thrice:
-// readings are refused with 503 and Retry-After meanwhile, or taken for good;
-// the processes live on, say so to the probes, and go on by themselves.
+// PostgreSQL is killed and restarted three times while two replicas are under load.
+// During an outage every reading is either stored or refused with 503 and
+// Retry-After, readiness fails and liveness does not. Afterwards the replicas recover
+// without a restart.
 func TestPostgresOutageLosesNoAcknowledgedReading(t *testing.T) {
 	t.Parallel()
-	server, err := postgrestest.New() // with its defaults: each commit is synced
+	server, err := postgrestest.New() // with the default settings, each commit is synced
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Remove)
 	env := []string{"DATABASE_URL=" + server.URL(""), "DATABASE_CONNECT_TIMEOUT=2s", "DATABASE_STATEMENT_TIMEOUT=5s"}
 	replicas := []*process{start(t, t.TempDir(), env...), start(t, t.TempDir(), env...)}
-	outages := &outageReadings{acknowledgedReadings: acknowledgedReadings{last: map[string]int{}}}
-	var loads []*loadGenerator
+	readings := &outageReadings{acknowledgedReadings: acknowledgedReadings{last: map[string]int{}}}
+	var loads []*loadGenerator // per replica, one of writers and one of readers
 	for i, p := range replicas {
-		// Live says no all the time, whatever becomes of the database.
-		loads = append(loads, startLoad(p.addr, 8, nil, func(n int, c *client) error { return outages.postNext(8*i+n, c) }), startLoad(p.addr, 2, nil, checkHealth))
+		// checkHealth fails the test if health is not 200 during an outage.
+		loads = append(loads, startLoad(p.addr, 8, nil, func(n int, c *client) error { return readings.postNext(8*i+n, c) }), startLoad(p.addr, 2, nil, checkHealth))
 	}
 	served := func() (n int64) {
 		for i := 0; i < len(loads); i += 2 {
@@ -35,16 +37,16 @@ func TestPostgresOutageLosesNoAcknowledgedReading(t *testing.T) {
 		}
 		return n
 	}
-	more := func(p *process) {
+	waitForMore := func(p *process) {
 		t.Helper()
-		before := outages.accepted.Load()
-		p.eventually("readings are taken", func() bool { return outages.accepted.Load() > before+200 })
+		before := readings.accepted.Load()
+		p.eventually("accepted readings", func() bool { return readings.accepted.Load() > before+200 })
 	}
-	more(replicas[0])
+	waitForMore(replicas[0])
 	for round := range 3 {
 		server.Kill()
 		for _, p := range replicas {
-			p.eventually("readiness tells", func() bool { return p.probe("ready") == http.StatusServiceUnavailable })
+			p.eventually("readiness 503", func() bool { return p.probe("ready") == http.StatusServiceUnavailable })
 			if status, body := p.get("/api/health"); status != http.StatusOK || !strings.Contains(body, `"status":"degraded"`) || !strings.Contains(body, `"store":"failing"`) {
 				t.Errorf("round %d: health without a database = %d %s, want 200 and degraded", round, status, body)
 			}
@@ -55,39 +57,39 @@ func TestPostgresOutageLosesNoAcknowledgedReading(t *testing.T) {
 				t.Errorf("round %d: latest without a database = %d %s, want 503", round, status, body)
 			}
 		}
-		refused := outages.refused.Load()
-		replicas[0].eventually("readings are refused", func() bool { return outages.refused.Load() > refused+50 })
+		refused := readings.refused.Load()
+		replicas[0].eventually("refused readings", func() bool { return readings.refused.Load() > refused+50 })
 		if err := server.Start(); err != nil {
 			t.Fatal(err)
 		}
 		for _, p := range replicas {
-			p.eventually("ready again by itself", func() bool { return p.probe("ready") == http.StatusOK })
-			p.eventually("ok again", func() bool {
+			p.eventually("readiness 200 after the outage", func() bool { return p.probe("ready") == http.StatusOK })
+			p.eventually("health ok after the outage", func() bool {
 				_, body := p.get("/api/health")
 				return strings.Contains(body, `"status":"ok"`)
 			})
-			more(p)
+			waitForMore(p)
 		}
 	}
 	for _, w := range loads {
 		w.stopAndCheck(t)
 	}
-	if served() == 0 || outages.refused.Load() == 0 {
-		t.Errorf("%d answers, %d refusals: the test shows nothing", served(), outages.refused.Load())
+	if served() == 0 || readings.refused.Load() == 0 {
+		t.Errorf("%d readings accepted and %d refused, so the test checks nothing", served(), readings.refused.Load())
 	}
-	for _, p := range replicas { // each has what both took
-		outages.checkStored(p)
+	for _, p := range replicas { // each serves the readings that both accepted
+		readings.checkStored(p)
 		if n := strings.Count(p.log.String(), `"msg":"store works again"`); n < 3 {
-			t.Errorf("the log tells %d times that the store works again, want each time", n)
+			t.Errorf("the log has \"store works again\" %d times, want at least 3", n)
 		}
 	}
 }
 
-// outages sends readings to a store that may be away: what is refused must be
-// so in the way that has clients come again.
+// outageReadings posts readings to a store that may fail. A refusal must be 503 with
+// Retry-After, which makes clients retry.
 type outageReadings struct {
 	acknowledgedReadings
-	accepted, refused counter
+	accepted, refused atomic.Int64
 }
 
 func (o *outageReadings) postNext(i int, c *client) error {

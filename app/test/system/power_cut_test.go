@@ -15,17 +15,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// disk is an ext4 file system of its own in a file, mounted at dir.
+// disk is an ext4 file system in an image file, mounted at dir.
 type disk struct {
 	t          *testing.T
 	image, dir string
 }
 
-// newDisk makes a disk and mounts it until the end of the test.
+// newDisk creates a disk and mounts it until the test ends. It requires root.
 func newDisk(t *testing.T) *disk {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Fatal("only root can mount a file system")
+		t.Fatal("mounting a file system requires root")
 	}
 	d := &disk{t: t, image: filepath.Join(t.TempDir(), "image"), dir: t.TempDir()}
 	if err := os.WriteFile(d.image, nil, 0o600); err != nil {
@@ -57,8 +57,8 @@ func (d *disk) unmount() {
 	d.run("umount", d.dir)
 }
 
-// cut has the disk as after a power cut: all that was not synced is lost, and
-// nothing can be done with it until it is mounted anew.
+// powerCut leaves the disk as a power cut would: everything that was not synced is
+// lost, and all operations fail until the disk is mounted again.
 func (d *disk) powerCut() {
 	d.t.Helper()
 	dir, err := os.Open(d.dir)
@@ -75,18 +75,18 @@ func (d *disk) powerCut() {
 	}
 }
 
-// abort has the kernel treat the disk as one that has an error: it can only be
-// read from then on.
+// remountReadOnly makes the kernel treat the disk as after an I/O error: from then on
+// it is read-only.
 func (d *disk) remountReadOnly() {
 	d.t.Helper()
 	d.run("mount", "-o", "remount,abort", d.dir)
 }
 
-// repair brings the disk back once nobody uses it.
+// repair checks the disk and mounts it again. No process may have files open on it.
 func (d *disk) repair() {
 	d.t.Helper()
 	d.unmount()
-	// 1 says that it has mended something.
+	// Exit code 1 means that errors were corrected.
 	out, err := exec.Command("e2fsck", "-p", d.image).CombinedOutput()
 	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() > 1) {
 		d.t.Fatalf("e2fsck: %v\n%s", err, out)
@@ -94,21 +94,21 @@ func (d *disk) repair() {
 	d.mount()
 }
 
-// fail has the disk fail by how, and returns when the clients have left. What
-// counts is what was acknowledged before: at this very moment the kernel may
-// let one sync succeed that wrote nothing.
-func (o *outageReadings) failDisk(p *process, ingest *loadGenerator, how func()) {
+// failDisk makes the disk fail by calling fail, and stops the clients once readings are
+// refused. Only readings acknowledged before the failure are checked later: while the
+// disk fails, the kernel may report success for one sync that wrote nothing.
+func (o *outageReadings) failDisk(p *process, ingest *loadGenerator, fail func()) {
 	p.t.Helper()
 	o.mu.Lock()
 	durable := maps.Clone(o.last)
 	o.mu.Unlock()
-	how()
+	fail()
 	p.waitForOutage(o)
 	ingest.stopAndCheck(p.t)
 	o.last = durable
 }
 
-// crash kills the server and gives the disk to the next one.
+// killAndRepair kills the server and repairs the disk for the next one.
 func (p *process) killAndRepair(d *disk) {
 	p.t.Helper()
 	p.signal(syscall.SIGKILL)
@@ -116,8 +116,8 @@ func (p *process) killAndRepair(d *disk) {
 	d.repair()
 }
 
-// A power cut at any moment loses nothing that was acknowledged. Until the
-// process ends it refuses, and says so.
+// A power cut at any moment loses no acknowledged reading. From then on the server
+// refuses readings and reports the failing store.
 func TestPowerCutLosesNoAcknowledgedReading(t *testing.T) {
 	const cuts = 12
 	d := newDisk(t)
@@ -131,16 +131,16 @@ func TestPowerCutLosesNoAcknowledgedReading(t *testing.T) {
 		before := o.accepted.Load()
 		ingest := startLoad(p.addr, 8, nil, o.postNext)
 		moment := before + 1 + random.Int64N(2_000)
-		p.eventually("readings are taken", func() bool { return o.accepted.Load() > moment })
+		p.eventually("accepted readings", func() bool { return o.accepted.Load() > moment })
 		o.failDisk(p, ingest, d.powerCut)
 		p.killAndRepair(d)
 	}
 	o.checkStored(start(t, d.dir))
-	t.Logf("%d readings were acknowledged", o.accepted.Load())
+	t.Logf("%d acknowledged readings", o.accepted.Load())
 }
 
-// A disk that has an error can only be read any more: readings are refused,
-// reading goes on, and once the disk is repaired all is there.
+// On a disk that became read-only after an error, readings are refused and reads are
+// served. After the repair the server has every acknowledged reading.
 func TestReadOnlyDiskServesReads(t *testing.T) {
 	d := newDisk(t)
 	p := start(t, d.dir)
@@ -148,7 +148,7 @@ func TestReadOnlyDiskServesReads(t *testing.T) {
 	ingest, read := startLoadDuringOutage(p, o)
 	o.failDisk(p, ingest, d.remountReadOnly)
 	served := read.served.Load()
-	p.eventually("history is read", func() bool { return read.served.Load() > served+100 })
+	p.eventually("served history requests", func() bool { return read.served.Load() > served+100 })
 	read.stopAndCheck(t)
 	o.checkStored(p)
 	p.killAndRepair(d)

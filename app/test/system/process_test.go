@@ -1,7 +1,8 @@
 //go:build integration
 
-// Package systemtest_test runs the real binary as its operators do: as
-// processes, over sockets, with signals.
+// Package system_test runs the server's binary as an operator does: as processes,
+// over sockets and with signals. The tests need redis-server and PostgreSQL; "make
+// setup" installs them.
 package system_test
 
 import (
@@ -24,7 +25,7 @@ import (
 	"smart-factory-backend/app/testkit/porttest"
 )
 
-// patience is how long anything may take on a machine that is very busy.
+// waitTimeout bounds every wait. It is long because the machine may be busy.
 const waitTimeout = 60 * time.Second
 
 var binary string
@@ -45,7 +46,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// process is one run of the server.
+// process is a running server.
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -56,7 +57,7 @@ type process struct {
 	ended  chan struct{}
 }
 
-// lockedBuffer is a log that is read while it is written.
+// lockedBuffer is a buffer that is safe for concurrent use.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -74,10 +75,11 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// environment is what every process of these tests has; later entries win.
+// environment returns the environment of a server. Later entries override earlier
+// ones.
 func environment(t *testing.T, dir string, port int, more ...string) []string {
 	t.Helper()
-	sockets, err := os.MkdirTemp("", "s") // a socket's path must be short
+	sockets, err := os.MkdirTemp("", "s") // the path of a Unix socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +91,7 @@ func environment(t *testing.T, dir string, port int, more ...string) []string {
 	}, more...)
 }
 
-// start runs the server and waits until it is ready.
+// start starts a server with its data in dir and waits until it is ready.
 func start(t *testing.T, dir string, more ...string) *process {
 	t.Helper()
 	port := porttest.ForTest(t)
@@ -106,13 +108,14 @@ func start(t *testing.T, dir string, more ...string) *process {
 	return p
 }
 
-// launch runs the server without waiting for anything.
+// launch starts a server and does not wait until it is ready.
 func launch(t *testing.T, env []string) *process {
 	t.Helper()
 	return launchCommand(t, exec.Command(binary), env)
 }
 
-// launchCommand runs the server as cmd does.
+// launchCommand starts the server that cmd runs. The process is killed when the test
+// ends.
 func launchCommand(t *testing.T, cmd *exec.Cmd, env []string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: cmd, env: env, log: &lockedBuffer{}, ended: make(chan struct{})}
@@ -140,7 +143,7 @@ func launchCommand(t *testing.T, cmd *exec.Cmd, env []string) *process {
 	return p
 }
 
-// eventually waits until done holds.
+// eventually waits until done returns true.
 func (p *process) eventually(what string, done func() bool) {
 	p.t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -150,14 +153,14 @@ func (p *process) eventually(what string, done func() bool) {
 		select {
 		case <-tick.C:
 		case <-p.ended:
-			p.t.Fatalf("%s: the process ended instead: %s\n%s", what, p.cmd.ProcessState, p.log)
+			p.t.Fatalf("waiting for %s: the process ended: %s\n%s", what, p.cmd.ProcessState, p.log)
 		case <-deadline:
-			p.t.Fatalf("%s: not within %v", what, waitTimeout)
+			p.t.Fatalf("waiting for %s: not within %v", what, waitTimeout)
 		}
 	}
 }
 
-// wait waits for the end of the process and returns its exit code.
+// wait waits until the process ends and returns its exit code.
 func (p *process) wait() int {
 	p.t.Helper()
 	select {
@@ -176,7 +179,8 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
-// run runs a sub-command against the process and returns what it prints.
+// runCommand runs a sub-command with the environment of the process. It returns the
+// output and the exit code.
 func (p *process) runCommand(args ...string) (string, int) {
 	p.t.Helper()
 	cmd := exec.Command(binary, args...)
@@ -189,7 +193,7 @@ func (p *process) runCommand(args ...string) (string, int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// status asks the control socket.
+// status returns what the control socket reports.
 func (p *process) status() control.Status {
 	p.t.Helper()
 	c, err := control.Dial(p.socket)
@@ -205,7 +209,7 @@ func (p *process) status() control.Status {
 	return st
 }
 
-// get asks the process over a connection of its own.
+// get returns the status and the body of a GET request.
 func (p *process) get(path string) (int, string) {
 	p.t.Helper()
 	resp, err := http.Get("http://" + p.addr + path)
@@ -220,14 +224,14 @@ func (p *process) get(path string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// fault breaks something and returns the status of the answer.
+// injectFault causes a fault in the server and returns the status of the response.
 func (p *process) injectFault(name string) int {
 	p.t.Helper()
 	c := &client{addr: p.addr, connPerRequest: true}
 	defer c.close()
 	status, _, err := c.do("POST", "/api/faults/"+name, "")
 	if err != nil {
-		p.t.Fatalf("fault %s: %v", name, err)
+		p.t.Fatalf("POST /api/faults/%s: %v", name, err)
 	}
 	return status
 }

@@ -13,9 +13,8 @@ import (
 	"smart-factory-backend/app/testkit/porttest"
 )
 
-// startRedis runs a server of the test's own on a port, until the test ends or
-// the returned function is called.
-func startRedis(t *testing.T, p func(what string, done func() bool), port int) (stop func()) {
+// startRedis runs a Redis server on port until the test ends or stop is called.
+func startRedis(t *testing.T, wait func(what string, done func() bool), port int) (stop func()) {
 	t.Helper()
 	cmd := exec.Command("redis-server", "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
 	if err := cmd.Start(); err != nil {
@@ -30,7 +29,7 @@ func startRedis(t *testing.T, p func(what string, done func() bool), port int) (
 		}
 	}
 	t.Cleanup(stop)
-	p("redis", func() bool {
+	wait("redis", func() bool {
 		c, err := net.Dial("tcp", fmt.Sprint("127.0.0.1:", port))
 		if err == nil {
 			_ = c.Close()
@@ -40,8 +39,8 @@ func startRedis(t *testing.T, p func(what string, done func() bool), port int) (
 	return stop
 }
 
-// Two replicas share their rooms over Redis. While it is away each serves its
-// own clients and says degraded; afterwards they share again.
+// Two replicas share their rooms over Redis. During an outage of Redis each serves its
+// own clients and reports degraded. Afterwards they share their rooms again.
 func TestReplicasShareRoomsOverRedis(t *testing.T) {
 	port := porttest.ForTest(t)
 	url := fmt.Sprint("REDIS_URL=redis://127.0.0.1:", port)
@@ -56,14 +55,14 @@ func TestReplicasShareRoomsOverRedis(t *testing.T) {
 	for _, c := range clients {
 		defer c.close()
 	}
-	own, other := subscribe(a, "machine:m", 0), subscribe(b, "machine:m", 0)
-	go own.readLoop() // end with their connections
-	go other.readLoop()
+	atA, atB := subscribe(a, "machine:m", 0), subscribe(b, "machine:m", 0)
+	go atA.readLoop() // both end with their connections
+	go atB.readLoop()
 	n := 0
-	shows := func(s *subscriber, from *process, what string) {
+	expectNext := func(s *subscriber, from *process, what string) {
 		t.Helper()
 		before := n
-		wait(what, func() bool { // a wish for a room takes its time to be heard of
+		wait(what, func() bool { // the other replica subscribes to the room with a delay
 			n++
 			postReading(from, clients[from], "m", n)
 			value, _, err := s.latestOf("m n")
@@ -73,8 +72,8 @@ func TestReplicasShareRoomsOverRedis(t *testing.T) {
 			return value > float64(before)
 		})
 	}
-	shows(other, a, "a's reading at b")
-	shows(own, b, "b's reading at a")
+	expectNext(atB, a, "a's reading at b")
+	expectNext(atA, b, "b's reading at a")
 
 	stop()
 	for _, p := range []*process{a, b} {
@@ -87,28 +86,28 @@ func TestReplicasShareRoomsOverRedis(t *testing.T) {
 	}
 	n += 1000
 	postReading(a, clients[a], "m", n)
-	wait("a's own client is served", func() bool { value, _, _ := own.latestOf("m n"); return value == float64(n) })
-	if value, _, _ := other.latestOf("m n"); value == float64(n) {
-		t.Error("b shows a's reading without Redis: the test shows nothing")
+	wait("a's reading at a's subscriber", func() bool { value, _, _ := atA.latestOf("m n"); return value == float64(n) })
+	if value, _, _ := atB.latestOf("m n"); value == float64(n) {
+		t.Error("b received a's reading without Redis, so the test checks nothing")
 	}
 
 	startRedis(t, wait, port)
 	for _, p := range []*process{a, b} {
-		p.eventually("ok again", func() bool {
+		p.eventually("health ok after the outage", func() bool {
 			_, body := p.get("/api/health")
 			return strings.Contains(body, `"status":"ok"`)
 		})
 	}
 	n += 1000
-	wait("a's reading at b again", func() bool {
+	wait("a's reading at b after the outage", func() bool {
 		n++
 		postReading(a, clients[a], "m", n)
-		value, _, _ := other.latestOf("m n")
+		value, _, _ := atB.latestOf("m n")
 		return value > float64(n-500)
 	})
-	for name, s := range map[string]*subscriber{"a": own, "b": other} {
+	for name, s := range map[string]*subscriber{"a": atA, "b": atB} {
 		if _, fault, err := s.latestOf("m n"); fault != "" || err != nil {
-			t.Errorf("the screen at %s: %s, %v", name, fault, err)
+			t.Errorf("subscriber at %s: violation %q, error %v", name, fault, err)
 		}
 	}
 }

@@ -22,23 +22,23 @@ import (
 	"smart-factory-backend/app/testkit/postgrestest"
 )
 
-// metricsOf are the names that replay gives to the columns of the recordings;
-// those of labels are left out.
+// replayedMetrics maps the columns of the recordings to the metrics that replay names
+// after them. Columns of labels have no metric.
 var replayedMetrics = map[string]string{
 	"value": "value", "anomaly": "", "changepoint": "",
 	"Accelerometer1RMS": "vibration_1_rms", "Accelerometer2RMS": "vibration_2_rms", "Current": "current", "Pressure": "pressure",
 	"Temperature": "temperature", "Thermocouple": "coolant_temperature", "Voltage": "voltage", "Volume Flow RateRMS": "flow_rate",
 }
 
-// recorded is what is in a file, by metric and time; the last line of a time
-// counts.
+// recording is the content of a file: values by metric and Unix time in milliseconds.
+// If a time occurs more than once, the last line wins.
 type recording struct {
 	machine string
 	series  map[string]map[int64]float64
 }
 
-// recordings are the files of the shared data folder, or the extract that
-// stands beside the store's tests where that is not there.
+// recordings returns the files of the shared data folder with whole set, or, if that
+// folder does not exist, the extracts in the store's test data.
 func recordings(t *testing.T) (files []string, all []recording, whole bool) {
 	t.Helper()
 	patterns := []string{filepath.Join("..", "..", "store", "storetest", "testdata", "*.csv")}
@@ -100,9 +100,9 @@ func readRecording(t *testing.T, file string) recording {
 	return r
 }
 
-// All recordings are replayed into the server as a new user would, and asked
-// for again: as CSV with every bit, by day and by month; then from a backup in
-// another folder, or from a second replica.
+// All recordings are replayed with the replay command and read back: as CSV, which must
+// be bit-exact, by day and by month. A server on a backup, or a second replica, must
+// return the same CSV.
 func TestReplayedRecordingsAreReadBack(t *testing.T) {
 	t.Parallel()
 	files, all, whole := recordings(t)
@@ -111,12 +111,12 @@ func TestReplayedRecordingsAreReadBack(t *testing.T) {
 		dir := t.TempDir()
 		p := start(t, dir)
 		texts := replayAll(t, p, files, all, whole)
-		copied := filepath.Join(t.TempDir(), "elsewhere.db")
-		if out, code := p.runCommand("backup", copied); code != 0 {
+		backup := filepath.Join(t.TempDir(), "backup.db")
+		if out, code := p.runCommand("backup", backup); code != 0 {
 			t.Fatalf("backup = %d\n%s", code, out)
 		}
-		again := start(t, t.TempDir(), "DATABASE_URL=sqlite://"+copied)
-		checkSameCSV(t, again, texts)
+		restored := start(t, t.TempDir(), "DATABASE_URL=sqlite://"+backup)
+		checkSameCSV(t, restored, texts)
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
@@ -132,7 +132,7 @@ func TestReplayedRecordingsAreReadBack(t *testing.T) {
 	})
 }
 
-// replayAll replays the files and checks the answers; it returns the CSV of
+// replayAll replays the files and checks what the server returns. It returns the CSV of
 // each machine.
 func replayAll(t *testing.T, p *process, files []string, all []recording, whole bool) (texts map[string]string) {
 	t.Helper()
@@ -155,7 +155,7 @@ func replayAll(t *testing.T, p *process, files []string, all []recording, whole 
 	return texts
 }
 
-// wantRecorded compares a machine's CSV with its recording.
+// checkCSV compares a machine's CSV with its recording.
 func checkCSV(t *testing.T, text string, r recording) {
 	t.Helper()
 	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
@@ -179,10 +179,11 @@ func checkCSV(t *testing.T, text string, r recording) {
 	}
 }
 
-// bucket is one of an answer in JSON.
+// bucket is one bucket of a history response.
 type bucket struct{ Min, Max, Avg, Sum, Count float64 }
 
-// days asks for the days of a metric, or some of them.
+// dailyBuckets returns the daily buckets of a metric by start. query is appended to the
+// request.
 func dailyBuckets(t *testing.T, p *process, machine, metric, query string) map[int64]bucket {
 	t.Helper()
 	status, body := p.get("/api/v1/machines/" + machine + "/history?interval=1d&metric=" + metric + query)
@@ -193,7 +194,7 @@ func dailyBuckets(t *testing.T, p *process, machine, metric, query string) map[i
 		}
 	}
 	if err := json.Unmarshal([]byte(body), &page); err != nil || status != http.StatusOK || len(page.Series) != 1 {
-		t.Fatalf("days of %s %s = %d %.300s, %v", machine, metric, status, body, err)
+		t.Fatalf("daily buckets of %s %s = %d %.300s, %v", machine, metric, status, body, err)
 	}
 	all := map[int64]bucket{}
 	for _, point := range page.Series[0].Points {
@@ -210,7 +211,8 @@ func dailyBuckets(t *testing.T, p *process, machine, metric, query string) map[i
 	return all
 }
 
-// wantDays compares the days of all metrics, of Berlin, with the recording.
+// checkDays compares the daily buckets of every metric, in the time zone of Berlin,
+// with the recording.
 func checkDays(t *testing.T, p *process, r recording) {
 	t.Helper()
 	berlin, err := time.LoadLocation("Europe/Berlin")
@@ -245,8 +247,9 @@ func checkDays(t *testing.T, p *process, r recording) {
 	}
 }
 
-// wantReference asks for the days whose figures the data's README has, and for
-// a month. The means there were added up one by one, which rounds each time.
+// checkReferenceValues checks days whose values are published in the README of the data,
+// and one month. Those means come from a running sum, which rounds at every step, so
+// they are compared with a tolerance.
 func checkReferenceValues(t *testing.T, p *process) {
 	t.Helper()
 	const machine = "machine_temperature_system_failure"
@@ -266,7 +269,7 @@ func checkReferenceValues(t *testing.T, p *process) {
 		}
 	}
 	if got := dailyBuckets(t, p, machine, "value", ""); len(got) != 80 {
-		t.Errorf("%d days in all, want 80", len(got))
+		t.Errorf("%d daily buckets, want 80", len(got))
 	}
 	january := dailyBuckets(t, p, machine, "value", "&from=2014-01-01&to=2014-02-01")
 	count := 0.0
@@ -278,12 +281,12 @@ func checkReferenceValues(t *testing.T, p *process) {
 	}
 }
 
-// wantTexts wants the same CSV from another process.
+// checkSameCSV checks that another process returns the same CSV.
 func checkSameCSV(t *testing.T, p *process, texts map[string]string) {
 	t.Helper()
 	for machine, want := range texts {
 		if status, got := p.get("/api/v1/machines/" + machine + "/history?format=csv"); status != http.StatusOK || got != want {
-			t.Errorf("CSV of %s from the other process = %d, %d bytes, want the same %d", machine, status, len(got), len(want))
+			t.Errorf("CSV of %s from the other process: status %d, %d bytes, want 200 and the same %d bytes", machine, status, len(got), len(want))
 		}
 	}
 }

@@ -12,13 +12,15 @@ import (
 	"testing"
 )
 
-// acknowledged remembers the readings that the server took.
+// acknowledgedReadings records which readings the server has acknowledged.
 type acknowledgedReadings struct {
-	mu   sync.Mutex
+	mu sync.Mutex
+	// last is the value of the last acknowledged reading, by machine. Values count
+	// from 1.
 	last map[string]int
 }
 
-// send posts the next reading of a client's machine; the value counts them.
+// postNext posts the next reading of client i, which has a machine of its own.
 func (a *acknowledgedReadings) postNext(i int, c *client) error {
 	machine := fmt.Sprint("m", i)
 	a.mu.Lock()
@@ -30,7 +32,7 @@ func (a *acknowledgedReadings) postNext(i int, c *client) error {
 		return err
 	}
 	if status != http.StatusOK {
-		return fmt.Errorf("telemetry = %d %s", status, text)
+		return fmt.Errorf("POST /api/v1/telemetry = %d %s, want 200", status, text)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -38,7 +40,7 @@ func (a *acknowledgedReadings) postNext(i int, c *client) error {
 	return nil
 }
 
-// check compares the store with what was acknowledged.
+// checkStored fails the test if the server at p lacks an acknowledged reading.
 func (a *acknowledgedReadings) checkStored(p *process) {
 	p.t.Helper()
 	total := 0
@@ -49,40 +51,40 @@ func (a *acknowledgedReadings) checkStored(p *process) {
 			Series []struct{ Points [][2]float64 }
 		}
 		if err := json.Unmarshal([]byte(body), &page); err != nil || status != http.StatusOK || len(page.Series) != 1 {
-			p.t.Fatalf("history of %s = %d %.200s (%v)", machine, status, body, err)
+			p.t.Fatalf("history of %s = %d %.200s, %v, want one series", machine, status, body, err)
 		}
 		points := page.Series[0].Points
-		// One more may have been stored that nobody was told of.
+		// One more may be stored whose response did not arrive.
 		if len(points) < n {
-			p.t.Fatalf("%s has %d points, %d were acknowledged", machine, len(points), n)
+			p.t.Fatalf("history of %s has %d points, want the %d acknowledged ones", machine, len(points), n)
 		}
 		for i, point := range points[:n] {
 			if int(point[1]) != i+1 {
-				p.t.Fatalf("point %d of %s is %v", i, machine, point)
+				p.t.Fatalf("point %d of %s = %v, want value %d", i, machine, point, i+1)
 			}
 		}
 	}
 	if total == 0 {
-		p.t.Fatal("nothing was acknowledged: the test shows nothing")
+		p.t.Fatal("no reading was acknowledged, so the test checks nothing")
 	}
 }
 
-// SIGTERM under load costs no request, and every acknowledged reading is there
-// after the next start.
+// SIGTERM under load fails no request, and the next process has every acknowledged
+// reading.
 func TestSIGTERMLosesNoRequest(t *testing.T) {
 	dir := t.TempDir()
-	sent := &acknowledgedReadings{last: map[string]int{}}
+	readings := &acknowledgedReadings{last: map[string]int{}}
 	for round := range 20 {
-		p := start(t, dir, "SHUTDOWN_TIMEOUT=10m") // nobody is cut off
+		p := start(t, dir, "SHUTDOWN_TIMEOUT=10m") // long enough for every request
 		if round > 0 {
-			sent.checkStored(p)
+			readings.checkStored(p)
 		}
-		var ending atomic.Bool
-		health := startLoad(p.addr, 16, &ending, checkHealth)
-		ingest := startLoad(p.addr, 16, &ending, sent.postNext)
+		var stopping atomic.Bool
+		health := startLoad(p.addr, 16, &stopping, checkHealth)
+		ingest := startLoad(p.addr, 16, &stopping, readings.postNext)
 		before := ingest.served.Load()
-		p.eventually("readings under way", func() bool { return ingest.served.Load() > before+200 && health.served.Load() > 200 })
-		ending.Store(true)
+		p.eventually("readings accepted", func() bool { return ingest.served.Load() > before+200 && health.served.Load() > 200 })
+		stopping.Store(true)
 		p.signal(syscall.SIGTERM)
 		if code := p.wait(); code != 0 {
 			t.Errorf("round %d: exit code = %d, want 0", round, code)
@@ -90,32 +92,32 @@ func TestSIGTERMLosesNoRequest(t *testing.T) {
 		health.stopAndCheck(t)
 		ingest.stopAndCheck(t)
 	}
-	sent.checkStored(start(t, dir))
+	readings.checkStored(start(t, dir))
 }
 
-// kill -9 at any moment loses nothing that was acknowledged.
+// SIGKILL at any moment loses no acknowledged reading.
 func TestSIGKILLLosesNoAcknowledgedReading(t *testing.T) {
 	dir := t.TempDir()
-	sent := &acknowledgedReadings{last: map[string]int{}}
+	readings := &acknowledgedReadings{last: map[string]int{}}
 	for round := range 10 {
 		p := start(t, dir)
 		if round > 0 {
-			sent.checkStored(p)
+			readings.checkStored(p)
 		}
-		ingest := startLoad(p.addr, 32, nil, sent.postNext)
-		p.eventually("readings under way", func() bool { return ingest.served.Load() > int64(100+60*round) })
+		ingest := startLoad(p.addr, 32, nil, readings.postNext)
+		p.eventually("readings accepted", func() bool { return ingest.served.Load() > int64(100+60*round) })
 		p.signal(syscall.SIGKILL)
 		<-p.ended
 		close(ingest.stop)
-		ingest.wg.Wait() // what was under way is lost, and nobody was promised it
+		ingest.wg.Wait() // requests in flight fail, but their readings are not acknowledged
 	}
-	sent.checkStored(start(t, dir))
+	readings.checkStored(start(t, dir))
 }
 
 func TestSecondSignalExitsAtOnce(t *testing.T) {
 	p := start(t, t.TempDir(), "SHUTDOWN_DELAY=1h")
 	p.signal(syscall.SIGINT)
-	p.eventually("drain", func() bool { return p.status().State == "draining" })
+	p.eventually("the state draining", func() bool { return p.status().State == "draining" })
 	p.signal(syscall.SIGINT)
 	if code := p.wait(); code != 130 {
 		t.Errorf("exit code = %d, want 130", code)

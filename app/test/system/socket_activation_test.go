@@ -16,9 +16,9 @@ import (
 	"github.com/fasthttp/websocket"
 )
 
-// A port that systemd keeps open is handed from one process to the next, and
-// nobody who connects in between is turned away: they wait. WebSockets are told
-// to come back.
+// A listening socket of systemd is passed from one process to the next. Clients that
+// connect in between wait in its queue and are served by the next process.
+// WebSockets are closed with 1001.
 func TestSocketActivationQueuesConnectionsDuringRestarts(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -31,9 +31,9 @@ func TestSocketActivationQueuesConnectionsDuringRestarts(t *testing.T) {
 	}
 	defer func() { _ = socket.Close() }()
 	addr, dir := l.Addr().String(), t.TempDir()
-	sent := &acknowledgedReadings{last: map[string]int{}}
-	begin := func() *process {
-		// The shell knows its own pid, which is the server's after exec.
+	readings := &acknowledgedReadings{last: map[string]int{}}
+	startOnSocket := func() *process {
+		// LISTEN_PID must be the server's pid, which is the shell's before exec.
 		cmd := exec.Command("sh", "-c", "LISTEN_PID=$$ exec "+binary)
 		cmd.ExtraFiles = []*os.File{socket}
 		p := launchCommand(t, cmd, environment(t, dir, l.Addr().(*net.TCPAddr).Port, "LISTEN_FDS=1", "LISTEN_FDNAMES=http", "SHUTDOWN_SPREAD=100ms"))
@@ -48,47 +48,47 @@ func TestSocketActivationQueuesConnectionsDuringRestarts(t *testing.T) {
 		})
 		return p
 	}
-	p := begin()
-	ingest := startLoad(addr, 16, nil, sent.postNext)
+	p := startOnSocket()
+	load := startLoad(addr, 16, nil, readings.postNext)
 	for round := range 5 {
-		before := ingest.served.Load()
-		p.eventually("readings under way", func() bool { return ingest.served.Load() > before+200 })
-		screens := make([]*subscriber, 8)
-		for i := range screens {
-			screens[i] = subscribe(p, "all", 0)
-			go screens[i].readLoop() // ends with the connection
+		before := load.served.Load()
+		p.eventually("readings accepted", func() bool { return load.served.Load() > before+200 })
+		subscribers := make([]*subscriber, 8)
+		for i := range subscribers {
+			subscribers[i] = subscribe(p, "all", 0)
+			go subscribers[i].readLoop() // ends with the connection
 		}
 		p.signal(syscall.SIGTERM)
 		if code := p.wait(); code != 0 {
 			t.Fatalf("round %d: exit code = %d, want 0", round, code)
 		}
-		for _, s := range screens {
+		for _, s := range subscribers {
 			<-s.ended
 			if !websocket.IsCloseError(s.err, websocket.CloseGoingAway) {
-				t.Errorf("round %d: a WebSocket ended with %v, want 1001", round, s.err)
+				t.Errorf("round %d: WebSocket closed with %v, want 1001", round, s.err)
 			}
 		}
-		early := make([]*client, 8) // nobody serves now
-		for i := range early {
-			early[i] = sendHealthRequest(t, addr)
+		queued := make([]*client, 8) // no process is running now
+		for i := range queued {
+			queued[i] = sendHealthRequest(t, addr)
 		}
-		p = begin()
-		for _, c := range early {
+		p = startOnSocket()
+		for _, c := range queued {
 			if resp, err := http.ReadResponse(c.br, nil); err != nil || resp.StatusCode != http.StatusOK {
-				t.Errorf("round %d: who asked between two processes = %v %v, want 200", round, resp, err)
+				t.Errorf("round %d: GET /api/health queued between two processes = %v, %v, want 200", round, resp, err)
 			}
 			c.close()
 		}
 	}
-	before := ingest.served.Load()
-	p.eventually("readings after the last restart", func() bool { return ingest.served.Load() > before+200 })
-	ingest.stopAndCheck(t)
-	sent.checkStored(p)
-	t.Logf("%d readings over five restarts", ingest.served.Load())
+	before := load.served.Load()
+	p.eventually("readings accepted after the last restart", func() bool { return load.served.Load() > before+200 })
+	load.stopAndCheck(t)
+	readings.checkStored(p)
+	t.Logf("%d readings over five restarts", load.served.Load())
 }
 
-// ask sends a request for the health over a connection of its own, and leaves
-// the answer to be read.
+// sendHealthRequest sends GET /api/health over a new connection and does not read
+// the response.
 func sendHealthRequest(t *testing.T, addr string) *client {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", addr, waitTimeout)

@@ -10,19 +10,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
-	_ "modernc.org/sqlite" // to look into the file, and to hold it up
+	_ "modernc.org/sqlite" // to read and to lock the database file
 
 	"smart-factory-backend/app/testkit/porttest"
 )
-
-// counter counts what clients meet.
-type counter = atomic.Int64
 
 // probe returns the status of one of the probes below /api/health.
 func (p *process) probe(name string) int {
@@ -31,13 +27,13 @@ func (p *process) probe(name string) int {
 	return status
 }
 
-// load keeps ingest and reading going while the store fails and recovers. It
-// reports whatever is neither taken nor refused with Retry-After, and reads
-// that fail.
+// startLoadDuringOutage starts writers and readers that run while the store fails and
+// recovers. It counts as failures writes that are neither accepted nor refused with
+// Retry-After, and reads that are not 200.
 func startLoadDuringOutage(p *process, o *outageReadings) (ingest, read *loadGenerator) {
 	p.t.Helper()
 	ingest = startLoad(p.addr, 8, nil, o.postNext)
-	p.eventually("readings are taken", func() bool { return o.accepted.Load() > 100 })
+	p.eventually("accepted readings", func() bool { return o.accepted.Load() > 100 })
 	read = startLoad(p.addr, 2, nil, func(_ int, c *client) error {
 		status, body, err := c.do("GET", "/api/v1/machines/m0/history?limit=10", "")
 		if err == nil && status != http.StatusOK {
@@ -48,28 +44,27 @@ func startLoadDuringOutage(p *process, o *outageReadings) (ingest, read *loadGen
 	return ingest, read
 }
 
-// away waits until the store fails, and checks what the probes say.
+// waitForOutage waits until the store fails and checks what the probes report.
 func (p *process) waitForOutage(o *outageReadings) {
 	p.t.Helper()
 	refused := o.refused.Load()
-	p.eventually("readings are refused", func() bool { return o.refused.Load() > refused })
-	p.eventually("readiness tells", func() bool { return p.probe("ready") == http.StatusServiceUnavailable })
+	p.eventually("refused readings", func() bool { return o.refused.Load() > refused })
+	p.eventually("readiness 503", func() bool { return p.probe("ready") == http.StatusServiceUnavailable })
 	if status, body := p.get("/api/health"); status != http.StatusOK || !strings.Contains(body, `"status":"degraded"`) {
-		p.t.Errorf("health of a store that fails = %d %s, want 200 and degraded", status, body)
+		p.t.Errorf("GET /api/health during the outage = %d %s, want 200 and degraded", status, body)
 	}
 }
 
-// back waits until the store works again by itself.
+// waitForRecovery waits until the store has recovered without intervention.
 func (p *process) waitForRecovery(o *outageReadings) {
 	p.t.Helper()
-	p.eventually("ready again by itself", func() bool { return p.probe("ready") == http.StatusOK })
+	p.eventually("readiness 200 after the outage", func() bool { return p.probe("ready") == http.StatusOK })
 	taken := o.accepted.Load()
-	p.eventually("readings are taken again", func() bool { return o.accepted.Load() > taken+100 })
+	p.eventually("accepted readings after the outage", func() bool { return o.accepted.Load() > taken+100 })
 }
 
-// The database's files are deleted under the server: readings are refused,
-// reading goes on, and after a while the file is there again with all that was
-// acknowledged.
+// When the database files are deleted, the server refuses readings, continues to serve
+// reads, and writes the file again with every acknowledged reading.
 func TestDeletedDatabaseFileIsRewritten(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -78,7 +73,7 @@ func TestDeletedDatabaseFileIsRewritten(t *testing.T) {
 	ingest, read := startLoadDuringOutage(p, o)
 	files, err := filepath.Glob(filepath.Join(dir, "*.db*"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("database files: %v, %v", files, err)
+		t.Fatalf("database files in %s: %v, %v", dir, files, err)
 	}
 	for _, file := range files {
 		if err := os.Remove(file); err != nil {
@@ -95,8 +90,8 @@ func TestDeletedDatabaseFileIsRewritten(t *testing.T) {
 	o.checkStored(start(t, dir))
 }
 
-// A disk that takes no writes for a while, as somebody else holds the file:
-// readings are refused in time, reading goes on, and so does all afterwards.
+// While another connection locks the database file, as on a disk that hangs, readings
+// are refused within INGEST_TIMEOUT and reads are served. Afterwards the store recovers.
 func TestHangingDiskRefusesReadings(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -115,8 +110,8 @@ func TestHangingDiskRefusesReadings(t *testing.T) {
 	o.checkStored(p)
 }
 
-// A disk that is full for a while, on which no file can grow: readings are
-// refused, reading goes on, and so does all once there is room.
+// While no file can grow, as on a full disk, readings are refused and reads are
+// served. Once there is space the store recovers.
 func TestFullDiskRefusesReadings(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -145,9 +140,9 @@ func TestFullDiskRefusesReadings(t *testing.T) {
 	o.checkStored(start(t, dir))
 }
 
-// hold begins to write to the database, between two commits of the server. There
-// is hardly a gap between them on a slow disk, and SQLite's own way of waiting
-// looks for one too seldom.
+// lockDatabase begins a write transaction between two commits of the server. The gap
+// between them is short on a slow disk, and SQLite's busy handler polls too rarely to
+// find it, so lockDatabase polls without a pause.
 func lockDatabase(t *testing.T, db *sql.DB) {
 	t.Helper()
 	if _, err := db.Exec("PRAGMA busy_timeout = 0"); err != nil {
@@ -164,12 +159,12 @@ func lockDatabase(t *testing.T, db *sql.DB) {
 	}
 }
 
-// openFile opens the database beside the server, on one connection.
+// openDatabase opens the database of a running server, on one connection.
 func openDatabase(t *testing.T, dir string) *sql.DB {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.db"))
 	if err != nil || len(files) != 1 {
-		t.Fatalf("database files: %v, %v", files, err)
+		t.Fatalf("database files in %s: %v, %v", dir, files, err)
 	}
 	db, err := sql.Open("sqlite", "file:"+files[0]+"?_pragma=busy_timeout(10000)")
 	if err != nil {
@@ -180,9 +175,9 @@ func openDatabase(t *testing.T, dir string) *sql.DB {
 	return db
 }
 
-// Bytes of the file that are damaged cost the points in them, and no others:
-// the server starts, serves the rest and takes more; it says degraded, in the
-// log, in the metrics and after the next start too.
+// Corrupted bytes in a chunk lose only the points of that chunk. The server starts,
+// serves the other points and accepts new ones. It reports degraded in the health, the
+// log and the metrics, after the next start as well.
 func TestCorruptedChunkCostsOnlyItsPoints(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -205,7 +200,7 @@ func TestCorruptedChunkCostsOnlyItsPoints(t *testing.T) {
 	post(p, 0, points)
 	db := openDatabase(t, dir)
 	var chunk []byte
-	p.eventually("points are sealed", func() bool {
+	p.eventually("sealed chunks", func() bool {
 		return db.QueryRow("SELECT data FROM chunk ORDER BY id LIMIT 1 OFFSET 1").Scan(&chunk) == nil
 	})
 	p.signal(syscall.SIGTERM)
@@ -223,7 +218,7 @@ func TestCorruptedChunkCostsOnlyItsPoints(t *testing.T) {
 	}
 	at := bytes.Index(content, chunk[:min(len(chunk), 64)])
 	if at < 0 {
-		t.Fatal("the chunk is not in the file")
+		t.Fatal("the database file does not contain the chunk")
 	}
 	for i := range 16 {
 		content[at+20+i] ^= 0x5a
@@ -235,25 +230,25 @@ func TestCorruptedChunkCostsOnlyItsPoints(t *testing.T) {
 		p = start(t, dir, "ADMIN_ADDR="+admin)
 		status, body := p.get("/api/v1/machines/m/history?limit=10000")
 		if got := strings.Count(body, "[17"); status != http.StatusOK || got < points/2 || got >= points+round {
-			t.Fatalf("start %d: history = %d with %d points, want those of the other chunks", round+1, status, got)
+			t.Fatalf("start %d: history = %d with %d points, want 200 with those of the other chunks", round+1, status, got)
 		}
 		p.eventually("degraded", func() bool {
 			status, body := p.get("/api/health")
 			return status == http.StatusOK && strings.Contains(body, `"status":"degraded"`) && strings.Contains(body, `"stored_data":"failing"`)
 		})
 		if status := p.probe("ready"); status != http.StatusOK {
-			t.Errorf("start %d: readiness = %d, want 200: the rest is served", round+1, status)
+			t.Errorf("start %d: readiness = %d, want 200", round+1, status)
 		}
 		post(p, points+round, 1)
 		metrics := &process{t: t, addr: admin}
 		if _, text := metrics.get("/metrics"); !strings.Contains(text, `smartfactory_store_quarantined_chunks{engine="sqlite"} 1`) {
-			t.Errorf("start %d: the metrics don't tell of the damaged chunk", round+1)
+			t.Errorf("start %d: GET /metrics does not count the corrupted chunk", round+1)
 		}
 		if _, text := metrics.get("/api/health"); !strings.Contains(text, "1 damaged parts of the store are set aside") {
-			t.Errorf("start %d: the admin port does not tell: %s", round+1, text)
+			t.Errorf("start %d: GET /api/health on the admin port = %s, want the corrupted chunk", round+1, text)
 		}
 		if round == 0 && !strings.Contains(p.log.String(), "damaged part of the store set aside") {
-			t.Error("the log does not tell of the damaged chunk")
+			t.Error("the log does not report the corrupted chunk")
 		}
 		p.signal(syscall.SIGTERM)
 		p.wait()

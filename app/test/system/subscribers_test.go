@@ -19,23 +19,24 @@ import (
 	"smart-factory-backend/app/testkit/porttest"
 )
 
-// screen is a client on a plain WebSocket that goes by the events' numbers.
+// subscriber is a WebSocket client that is subscribed to one room and checks that the
+// sequence numbers of the events have no gap.
 type subscriber struct {
 	conn *websocket.Conn
 	room string
 
-	received *atomic.Int64 // counts events but snapshots, of several screens; may be nil
+	received *atomic.Int64 // counts events other than snapshots, if not nil
 
 	mu        sync.Mutex
 	seq       uint64
 	latest    map[string]float64 // by machine and metric
-	err       error              // how it ended
-	violation string
+	err       error              // why the connection ended
+	violation string             // the last violation of the protocol
 	ended     chan struct{}
 }
 
-// watch opens a screen; buffer, if it is not 0, is how much the kernel may
-// receive ahead.
+// subscribe connects a subscriber. buffer is the size of the socket's receive buffer;
+// 0 means the kernel's default.
 func subscribe(p *process, room string, buffer int) *subscriber {
 	p.t.Helper()
 	dialer := websocket.Dialer{HandshakeTimeout: waitTimeout, NetDial: func(network, addr string) (net.Conn, error) {
@@ -62,7 +63,7 @@ func subscribe(p *process, room string, buffer int) *subscriber {
 	return s
 }
 
-// follow reads until the connection ends.
+// readLoop applies events until the connection ends.
 func (s *subscriber) readLoop() {
 	defer close(s.ended)
 	for {
@@ -105,46 +106,46 @@ func (s *subscriber) apply(text []byte) {
 	}
 }
 
-// state returns what the screen has seen so far.
+// latestOf returns the latest value of a series, given as "machine metric".
 func (s *subscriber) latestOf(series string) (value float64, fault string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.latest[series], s.violation, s.err
 }
 
-// send posts a reading with a value that counts.
+// postReading posts the nth reading of a machine, with n as its value.
 func postReading(p *process, c *client, machine string, n int) {
 	p.t.Helper()
 	body := fmt.Sprintf(`{"machine":%q,"ts":%d,"values":{"n":%d}}`, machine, 1_700_000_000_000+n, n)
 	if status, text, err := c.do("POST", "/api/v1/telemetry", body); err != nil || status != http.StatusOK {
-		p.t.Fatalf("telemetry = %d %s %v", status, text, err)
+		p.t.Fatalf("POST /api/v1/telemetry = %d %s, %v, want 200", status, text, err)
 	}
 }
 
-// Whatever is done to the workers, no socket is dropped, and each sees every
-// frame once and in order.
+// Worker faults and reloads close no WebSocket. Every subscriber receives every event
+// once and in order.
 func TestWebSocketsSurviveWorkerFaults(t *testing.T) {
 	const sockets = 2000
 	p := start(t, t.TempDir(), "WORKER_MAX_RESTARTS=100000", "WORKER_MIN_UPTIME=10ms", "UPGRADE_RATE=100000", "REALTIME_INTERVAL=1ms")
-	screens := make([]*subscriber, sockets)
+	subscribers := make([]*subscriber, sockets)
 	var wg sync.WaitGroup
 	for i := range 16 {
 		wg.Go(func() {
 			for j := i; j < sockets; j += 16 {
-				screens[j] = subscribe(p, []string{"all", "machine:m"}[j%2], 0)
+				subscribers[j] = subscribe(p, []string{"all", "machine:m"}[j%2], 0)
 			}
 		})
 	}
 	wg.Wait()
 	var seen atomic.Int64
-	for _, s := range screens {
+	for _, s := range subscribers {
 		s.received = &seen
 		go s.readLoop() // ends with the connection
 	}
 
 	var stop atomic.Bool
-	var storm sync.WaitGroup
-	storm.Go(func() {
+	var faults sync.WaitGroup
+	faults.Go(func() {
 		for i := 0; !stop.Load(); i++ {
 			switch i % 4 {
 			case 0:
@@ -162,24 +163,24 @@ func TestWebSocketsSurviveWorkerFaults(t *testing.T) {
 	})
 	c := &client{addr: p.addr}
 	defer c.close()
-	// Telemetry that waits may be replaced by newer: the next one is sent when
-	// everybody has seen the last.
+	// A newer reading replaces one that is still queued, so wait for each before the
+	// next.
 	last := 0
 	for begin := time.Now(); time.Since(begin) < 4*time.Second || last < 50; {
 		last++
 		postReading(p, c, "m", last)
-		p.eventually(fmt.Sprint("reading ", last, " on all screens"), func() bool { return seen.Load() == int64(last*sockets) })
+		p.eventually(fmt.Sprint("reading ", last, " at all subscribers"), func() bool { return seen.Load() == int64(last*sockets) })
 	}
 	stop.Store(true)
-	storm.Wait()
-	for i, s := range screens {
+	faults.Wait()
+	for i, s := range subscribers {
 		if value, fault, err := s.latestOf("m n"); value != float64(last) || fault != "" || err != nil {
-			t.Errorf("screen %d shows %v of %d: %s, %v", i, value, last, fault, err)
+			t.Errorf("subscriber %d: value %v, violation %q, error %v, want value %d", i, value, fault, err, last)
 		}
 	}
 }
 
-// panicInSocket has the handler of another socket panic.
+// injectWebSocketPanic makes the handler of a new WebSocket panic.
 func (p *process) injectWebSocketPanic() {
 	conn, _, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/api/faults/panic-ws", nil)
 	if err != nil {
@@ -190,13 +191,13 @@ func (p *process) injectWebSocketPanic() {
 	_ = conn.WriteMessage(websocket.TextMessage, []byte("x"))
 	_ = conn.SetReadDeadline(time.Now().Add(waitTimeout))
 	if _, _, err := conn.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseInternalServerErr) {
-		p.t.Errorf("panic-ws ends with %v, want 1011", err)
+		p.t.Errorf("WebSocket whose handler panics closed with %v, want 1011", err)
 	}
 }
 
-// Of 1000 screens 50 stop reading: they are sent off with 1013 and counted, the
-// others see everything, whether in the same room or in another, and memory stays
-// where it was.
+// Of 1000 subscribers 50 stop reading. They are closed with 1013 and counted. The
+// others receive every event, in the same room and in another one, and resident
+// memory does not grow.
 func TestSlowSubscribersAreDisconnected(t *testing.T) {
 	const sockets, slow, machines = 1000, 50, 100
 	admin := fmt.Sprint("127.0.0.1:", porttest.ForTest(t))
@@ -208,7 +209,7 @@ func TestSlowSubscribersAreDisconnected(t *testing.T) {
 			continue
 		}
 		room := "all"
-		if i%20 > 1 { // most read what costs a test little
+		if i%20 > 1 { // most are in a small room, to save CPU
 			room = fmt.Sprint("machine:machine-", machines-1)
 		}
 		s := subscribe(p, room, 0)
@@ -216,17 +217,17 @@ func TestSlowSubscribersAreDisconnected(t *testing.T) {
 		go s.readLoop() // ends with the connection
 	}
 	before := p.status().Memory.RSS
-	side := &client{addr: admin}
-	defer side.close()
+	adminClient := &client{addr: admin}
+	defer adminClient.close()
 	c := &client{addr: p.addr}
 	defer c.close()
 	series := fmt.Sprint("machine-", machines-1, " n")
 	n := 0
-	p.eventually("slow screens counted", func() bool {
-		for i, s := range good { // none may fall so far behind that it is slow itself
+	p.eventually("all slow subscribers counted as closed", func() bool {
+		for i, s := range good { // do not outrun them, or they become slow as well
 			value, fault, err := s.latestOf(series)
 			if fault != "" || err != nil {
-				t.Fatalf("screen %d: %s, %v", i, fault, err)
+				t.Fatalf("subscriber %d: violation %q, error %v", i, fault, err)
 			}
 			if value < float64(n-20) {
 				return false
@@ -238,9 +239,9 @@ func TestSlowSubscribersAreDisconnected(t *testing.T) {
 			fmt.Fprintf(&body, `{"machine":"machine-%d","ts":%d,"values":{"n":%d}}`+"\n", m, 1_700_000_000_000+n, n)
 		}
 		if status, text, err := c.do("POST", "/api/v1/telemetry", body.String()); err != nil || status != http.StatusOK {
-			t.Fatalf("telemetry = %d %s %v", status, text, err)
+			t.Fatalf("POST /api/v1/telemetry = %d %s, %v, want 200", status, text, err)
 		}
-		_, text, err := side.do("GET", "/metrics", "")
+		_, text, err := adminClient.do("GET", "/metrics", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -255,32 +256,32 @@ func TestSlowSubscribersAreDisconnected(t *testing.T) {
 	for i, s := range bad {
 		<-s.ended
 		if !websocket.IsCloseError(s.err, websocket.CloseTryAgainLater) {
-			t.Errorf("slow screen %d ends with %v, want 1013", i, s.err)
+			t.Errorf("slow subscriber %d closed with %v, want 1013", i, s.err)
 		}
 	}
 	for i, s := range good {
-		p.eventually(fmt.Sprint("the last value on screen ", i), func() bool {
+		p.eventually(fmt.Sprint("the last value at subscriber ", i), func() bool {
 			value, fault, err := s.latestOf(series)
 			if fault != "" || err != nil {
-				t.Fatalf("screen %d: %s, %v", i, fault, err)
+				t.Fatalf("subscriber %d: violation %q, error %v", i, fault, err)
 			}
 			return value == float64(n)
 		})
 	}
 }
 
-// SIGTERM tells everybody to come back, however they are connected, and does
-// not wait for polls; after the restart everything is there.
+// SIGTERM closes WebSockets with 1001 and answers pending polls with a close packet
+// instead of waiting for them. After the restart the readings are still stored.
 func TestShutdownTellsClientsToReconnect(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, dir, "SHUTDOWN_SPREAD=500ms", "SHUTDOWN_TIMEOUT=10m", "PING_INTERVAL=10m", "WORKER_STALL_AFTER=20m")
 	c := &client{addr: p.addr}
 	postReading(p, c, "m", 7)
 	c.close()
-	var screens []*subscriber
+	var subscribers []*subscriber
 	for range 200 {
 		s := subscribe(p, "machine:m", 0)
-		screens = append(screens, s)
+		subscribers = append(subscribers, s)
 		go s.readLoop() // ends with the connection
 	}
 	polls := make(chan string, 20)
@@ -300,7 +301,7 @@ func TestShutdownTellsClientsToReconnect(t *testing.T) {
 			polls <- text
 		}()
 	}
-	p.eventually("polls waiting", func() bool {
+	p.eventually("pending polls", func() bool {
 		busy := 0
 		for _, w := range p.status().Workers {
 			busy += w.InFlight
@@ -308,24 +309,24 @@ func TestShutdownTellsClientsToReconnect(t *testing.T) {
 		return busy >= cap(polls)
 	})
 	p.signal(syscall.SIGTERM)
-	if code := p.wait(); code != 0 { // or it waits for the polls
+	if code := p.wait(); code != 0 { // within the timeout only if it does not wait for the polls
 		t.Errorf("exit code = %d, want 0", code)
 	}
-	for i, s := range screens {
+	for i, s := range subscribers {
 		<-s.ended
 		if !websocket.IsCloseError(s.err, websocket.CloseGoingAway) {
-			t.Errorf("screen %d ends with %v, want 1001", i, s.err)
+			t.Errorf("subscriber %d closed with %v, want 1001", i, s.err)
 		}
 	}
 	for range cap(polls) {
 		if text := <-polls; text != "1" {
-			t.Errorf("a poll is answered %q, want the close packet", text)
+			t.Errorf("pending poll = %q, want the close packet \"1\"", text)
 		}
 	}
-	again := start(t, dir)
-	s := subscribe(again, "machine:m", 0)
+	restarted := start(t, dir)
+	s := subscribe(restarted, "machine:m", 0)
 	go s.readLoop()
-	again.eventually("the value on a screen that came back", func() bool {
+	restarted.eventually("the stored value at a new subscriber", func() bool {
 		value, _, _ := s.latestOf("m n")
 		return value == 7
 	})

@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// machine is a container in which systemd is the first process.
+// systemdContainer is a container in which systemd runs as process 1.
 type systemdContainer struct {
 	t    *testing.T
 	name string
 }
 
-// docker runs the container engine and returns what it prints.
+// docker runs the client of the container engine and returns its output.
 func docker(t *testing.T, args ...string) string {
 	t.Helper()
 	engine := os.Getenv("DOCKER")
@@ -30,15 +30,16 @@ func docker(t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// boot starts a machine from the image that .ci/systemd-test builds.
+// startSystemd starts a container from the image that .ci/systemd-test builds, until
+// the test ends.
 func startSystemd(t *testing.T) systemdContainer {
 	t.Helper()
 	args := []string{
 		"run", "-d", "--cgroupns", "host", "-v", "/sys/fs/cgroup:/sys/fs/cgroup", "--tmpfs", "/run", "--tmpfs", "/tmp", "-e", "container=docker",
 		"--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--cap-add", "SYS_PTRACE",
 	}
-	for _, of := range []string{"seccomp", "apparmor", "systempaths"} {
-		args = append(args, "--security-opt", of+"=unconfined")
+	for _, option := range []string{"seccomp", "apparmor", "systempaths"} {
+		args = append(args, "--security-opt", option+"=unconfined")
 	}
 	m := systemdContainer{t, docker(t, append(args, "smart-factory-systemd", "/lib/systemd/systemd")...)}
 	t.Cleanup(func() {
@@ -50,21 +51,21 @@ func startSystemd(t *testing.T) systemdContainer {
 	return m
 }
 
-// run runs a line of shell as the machine's root.
-func (m systemdContainer) run(line string) string {
+// run runs a shell script as root in the container.
+func (m systemdContainer) run(script string) string {
 	m.t.Helper()
-	return docker(m.t, "exec", m.name, "sh", "-c", line)
+	return docker(m.t, "exec", m.name, "sh", "-c", script)
 }
 
-// property returns what systemd says of the service.
+// property returns a property of the service's unit.
 func (m systemdContainer) property(name string) string {
 	m.t.Helper()
 	return m.run("systemctl show smart-factory-backend --value -p " + name)
 }
 
-// The printed units, as they are, under a systemd that is alive: its sandbox
-// lets the server work, restarts cost nothing, and whatever ends the server has
-// it started again.
+// The units that the command "unit" prints work unchanged under systemd: the sandbox
+// permits what the server needs, restarts fail no request, and systemd restarts the
+// server after a watchdog timeout, a crash or a kill.
 func TestUnitsUnderSystemd(t *testing.T) {
 	m := startSystemd(t)
 	p := &process{t: t, addr: docker(t, "inspect", "-f", "{{.NetworkSettings.IPAddress}}", m.name) + ":3000"}
@@ -79,21 +80,21 @@ func TestUnitsUnderSystemd(t *testing.T) {
 		systemctl daemon-reload
 		systemctl enable --now smart-factory-backend.socket smart-factory-backend.service`)
 
-	sent := &acknowledgedReadings{last: map[string]int{}}
-	ingest := startLoad(p.addr, 16, nil, sent.postNext)
-	more := func(what string) {
-		before := ingest.served.Load()
-		p.eventually(what, func() bool { return ingest.served.Load() > before+200 })
+	readings := &acknowledgedReadings{last: map[string]int{}}
+	load := startLoad(p.addr, 16, nil, readings.postNext)
+	waitForMore := func(what string) {
+		before := load.served.Load()
+		p.eventually(what, func() bool { return load.served.Load() > before+200 })
 	}
-	more("readings")
+	waitForMore("accepted readings")
 	for range 5 {
 		m.run("systemctl restart smart-factory-backend")
-		more("readings after a restart")
+		waitForMore("accepted readings after a restart")
 	}
 	m.run("systemctl reload smart-factory-backend")
-	more("readings after a reload")
-	ingest.stopAndCheck(t)
-	t.Logf("%d readings over five restarts and a reload", ingest.served.Load())
+	waitForMore("accepted readings after a reload")
+	load.stopAndCheck(t)
+	t.Logf("%d readings over five restarts and a reload", load.served.Load())
 
 	for _, failure := range []struct{ name, signal string }{
 		{"its watchdog", "STOP"}, {"a crash", "ABRT"}, {"a kill", "KILL"},
@@ -105,12 +106,12 @@ func TestUnitsUnderSystemd(t *testing.T) {
 			return now != before && now != "0" && m.property("ActiveState") == "active"
 		})
 		if status, body := p.get("/api/health/ready"); status != http.StatusOK {
-			t.Errorf("after %s: ready = %d %s, want 200", failure.name, status, body)
+			t.Errorf("readiness after %s = %d %s, want 200", failure.name, status, body)
 		}
 	}
-	sent.checkStored(p)
+	readings.checkStored(p)
 	m.run("systemctl stop smart-factory-backend.socket smart-factory-backend.service")
 	if result, code := m.property("Result"), m.property("ExecMainStatus"); result != "success" || code != "0" {
-		t.Errorf("the service ended with %s and %s, want success and 0", result, code)
+		t.Errorf("stopped service: Result %s, ExecMainStatus %s, want success and 0", result, code)
 	}
 }

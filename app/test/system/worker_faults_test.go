@@ -10,51 +10,51 @@ import (
 	"testing"
 )
 
-// Whatever is done to the workers under load, nobody but the panicking
-// requests notices.
+// Panics, ended goroutines, killed workers, reloads and scaling fail no request of
+// other clients.
 func TestWorkerFaultsFailNoOtherRequest(t *testing.T) {
 	p := start(t, t.TempDir(), "WORKER_MAX_RESTARTS=100000", "WORKER_MIN_UPTIME=10ms")
 	fds := p.descriptors()
-	w := startLoad(p.addr, 64, nil, checkHealth)
+	load := startLoad(p.addr, 64, nil, checkHealth)
 	for i := range 1000 {
 		if status := p.injectFault("panic"); status != http.StatusInternalServerError {
-			t.Fatalf("panic %d = %d, want 500", i, status)
+			t.Fatalf("panic %d: status %d, want 500", i, status)
 		}
 	}
 	for range 200 {
 		if status := p.injectFault("worker"); status != http.StatusOK {
-			t.Fatalf("fault worker = %d", status)
+			t.Fatalf("POST /api/faults/worker = %d, want 200", status)
 		}
 	}
 	for i := range 50 {
 		if out, code := p.runCommand("reload"); code != 0 {
-			t.Fatalf("reload %d = %d: %s", i, code, out)
+			t.Fatalf("reload %d = exit code %d, %s, want 0", i, code, out)
 		}
 		if out, code := p.runCommand("scale", fmt.Sprint(1+i%4)); code != 0 {
-			t.Fatalf("scale %d = %d: %s", i, code, out)
+			t.Fatalf("scale %d = exit code %d, %s, want 0", i, code, out)
 		}
 	}
 	for range 20 {
 		if status := p.injectFault("goexit"); status != http.StatusInternalServerError {
-			t.Fatalf("goexit = %d, want 500", status)
+			t.Fatalf("POST /api/faults/goexit = %d, want 500", status)
 		}
 	}
-	w.stopAndCheck(t)
+	load.stopAndCheck(t)
 	st := p.status()
 	var panics, restarts uint64
 	for _, worker := range st.Workers {
 		panics += worker.Panics
 		restarts += worker.Restarts
 	}
-	// The last scaling left two workers; those that went took their counts along.
+	// The last scaling left two workers; the counts of removed workers are gone.
 	if panics == 0 || restarts == 0 || st.WorkersWanted != 2 || len(st.Workers) != 2 {
-		t.Errorf("status = %+v", st)
+		t.Errorf("status = %+v, want 2 workers, with panics and restarts", st)
 	}
-	p.eventually("descriptors as before", func() bool { return p.descriptors() <= fds+12 })
-	p.eventually("generations ended", func() bool { return p.status().DrainingGenerations == 0 })
+	p.eventually("as many descriptors as before", func() bool { return p.descriptors() <= fds+12 })
+	p.eventually("the end of draining generations", func() bool { return p.status().DrainingGenerations == 0 })
 }
 
-// descriptors counts the process's open files.
+// descriptors returns the number of the process's open file descriptors.
 func (p *process) descriptors() int {
 	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
 	if err != nil {
@@ -65,10 +65,10 @@ func (p *process) descriptors() int {
 
 func TestStuckRequestsAbandonTheirGeneration(t *testing.T) {
 	t.Parallel()
-	// Longer than the second from which on a process that nobody lets run is known
-	// to have stood still: its requests are not stuck.
+	// WORKER_STALL_AFTER exceeds one second: after a pause of one second the watchdog
+	// assumes that the process itself was suspended.
 	p := start(t, t.TempDir(), "WORKER_STALL_AFTER=2s", "PING_INTERVAL=200ms", "WORKER_ABANDON_LIMIT=2", "WORKER_MAX_RESTARTS=100")
-	w := startLoad(p.addr, 8, nil, checkHealth)
+	load := startLoad(p.addr, 8, nil, checkHealth)
 	stall := func() {
 		c := &client{addr: p.addr, connPerRequest: true}
 		go func() { // ends with the process
@@ -80,13 +80,13 @@ func TestStuckRequestsAbandonTheirGeneration(t *testing.T) {
 		stall()
 		p.eventually("an abandoned generation", func() bool { return p.status().AbandonedGenerations == n })
 	}
-	w.stopAndCheck(t)
+	load.stopAndCheck(t)
 	stall()
 	if code := p.wait(); code != 70 {
 		t.Errorf("exit code = %d, want 70", code)
 	}
 	if log := p.log.String(); !strings.Contains(log, `"worker abandoned"`) || !strings.Contains(log, "app/server/fault_injection.go") {
-		t.Error("the log does not show where the stuck request is")
+		t.Error("the log lacks \"worker abandoned\" or the stack of the stuck request")
 	}
 }
 
