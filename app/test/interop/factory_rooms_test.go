@@ -14,17 +14,17 @@ import (
 	"testing"
 )
 
-// The keys of the tests that are about who may do what.
+// API keys of the tests, by role.
 const (
-	readerKey = "reader-of-the-tests"
-	ingestKey = "gate-of-the-tests"
-	apiKeys   = "viewer:read:" + readerKey + ",gate:ingest:" + ingestKey
+	readerKey = "reader-key-of-the-tests"
+	ingestKey = "ingest-key-of-the-tests"
+	apiKeys   = "viewer:read:" + readerKey + ",gateway:ingest:" + ingestKey
 )
 
-// backend starts the product.
+// startBackend starts the server.
 func startBackend(t *testing.T, env ...string) *process {
 	t.Helper()
-	sockets, err := os.MkdirTemp("", "s") // a socket's path must be short
+	sockets, err := os.MkdirTemp("", "s") // the path of a Unix socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestIntegrationFactoryRooms(t *testing.T) {
 	server.expectRunning()
 }
 
-// What one replica takes the clients of the other see.
+// Clients of one replica receive the readings that the other accepted.
 func TestIntegrationFactoryRoomsAcrossReplicas(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
@@ -86,16 +86,16 @@ func TestIntegrationSessionsSurviveWorkerFaults(t *testing.T) {
 func TestIntegrationClientsResubscribeAfterRestarts(t *testing.T) {
 	t.Parallel()
 	server := startBackend(t)
-	ways := []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}
+	signals := []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}
 	runScriptWithSteps(t, 3*waitTimeout, func(string) string {
-		server.stop(ways[0])
-		ways = ways[1:]
+		server.stop(signals[0])
+		signals = signals[1:]
 		server.start()
 		return "done"
 	}, "resubscribe.js", server.url())
 }
 
-// What is published and means nothing is counted, and nothing else.
+// Malformed messages on Redis are counted and have no other effect.
 func TestIntegrationMalformedRedisMessagesAreCounted(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
@@ -114,16 +114,16 @@ func TestIntegrationMalformedRedisMessagesAreCounted(t *testing.T) {
 	server.expectRunning()
 }
 
-// Without Redis a replica is degraded and not ready, and lives.
+// Without Redis a replica is degraded and not ready, and continues to run.
 func TestIntegrationRedisOutageDegradesHealth(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	server := startBackend(t, "REDIS_URL="+redisURL(redis))
-	health := func(status, ready int, word string) func() bool {
+	health := func(status, ready int, state string) func() bool {
 		return func() bool {
 			code, body := get(t, server.url()+"/api/health")
 			readiness, _ := get(t, server.url()+"/api/health/ready")
-			return code == status && readiness == ready && strings.Contains(body, fmt.Sprintf(`"status":%q`, word))
+			return code == status && readiness == ready && strings.Contains(body, fmt.Sprintf(`"status":%q`, state))
 		}
 	}
 	for range 2 {
@@ -135,6 +135,7 @@ func TestIntegrationRedisOutageDegradesHealth(t *testing.T) {
 	eventually(t, "health with Redis again", health(http.StatusOK, http.StatusOK, "ok"))
 }
 
+// get returns the status and the body of a GET request.
 func get(t *testing.T, url string) (status int, body string) {
 	t.Helper()
 	resp, err := http.Get(url)

@@ -17,12 +17,12 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// TestIntegrationAPI checks, on a plain fasthttp.Server and with the JavaScript
-// clients, what the example server does not use.
+// The JavaScript clients check the parts of the library that the example server does not
+// use, on a plain fasthttp.Server.
 func TestIntegrationLibraryAPI(t *testing.T) {
 	t.Parallel()
 	io, err := socketio.NewServer(socketio.Options{
-		// Nothing here may wait for a ping that is not answered.
+		// A client on a busy machine must not be disconnected for a late pong.
 		Engine:                      engineio.Options{Deflate: true, PingTimeout: time.Hour},
 		CleanupEmptyChildNamespaces: true,
 	})
@@ -42,45 +42,46 @@ func TestIntegrationLibraryAPI(t *testing.T) {
 	t.Cleanup(func() {
 		stop()
 		if err := errors.Join(<-ended, web.Shutdown(), <-served); err != nil {
-			t.Errorf("the server ended with %v", err)
+			t.Errorf("Run, Serve or Shutdown: %v", err)
 		}
 	})
 	runScript(t, 2*waitTimeout, "library-api.js", "http://"+ln.Addr().String())
 }
 
-// journal is what happened to somebody, in order.
+// eventLog records what happened to each subject, in order.
 type eventLog struct {
 	mu      sync.Mutex
 	entries map[string][]string
 }
 
-func (j *eventLog) add(who, what string) {
+func (j *eventLog) add(subject, event string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.entries == nil {
 		j.entries = map[string][]string{}
 	}
-	j.entries[who] = append(j.entries[who], what)
+	j.entries[subject] = append(j.entries[subject], event)
 }
 
-func (j *eventLog) entriesOf(who string) []string {
+func (j *eventLog) entriesOf(subject string) []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return append([]string{}, j.entries[who]...)
+	return append([]string{}, j.entries[subject]...)
 }
 
+// registerHandlers registers what js/library-api.js calls.
 func registerHandlers(io *socketio.Server) {
-	var happened eventLog
-	io.OnCreateRoom(func(room string) { happened.add(room, "create") })
-	io.OnJoinRoom(func(room, id string) { happened.add(room, "join "+id) })
-	io.OnLeaveRoom(func(room, id string) { happened.add(room, "leave "+id) })
-	io.OnDeleteRoom(func(room string) { happened.add(room, "delete") })
-	io.OnDisconnect(func(s *socketio.Socket, r socketio.Reason) { happened.add("end of "+s.ID(), string(r)) })
+	var events eventLog
+	io.OnCreateRoom(func(room string) { events.add(room, "create") })
+	io.OnJoinRoom(func(room, id string) { events.add(room, "join "+id) })
+	io.OnLeaveRoom(func(room, id string) { events.add(room, "leave "+id) })
+	io.OnDeleteRoom(func(room string) { events.add(room, "delete") })
+	io.OnDisconnect(func(s *socketio.Socket, r socketio.Reason) { events.add("end of "+s.ID(), string(r)) })
 	io.OnUpgrade(func(s *socketio.Socket) { _ = s.Emit("upgraded", s.Conn().Transport()) })
-	io.OnAny(func(e *socketio.Event) { happened.add("in "+e.Socket.ID(), e.Name) })
-	io.PrependAny(func(e *socketio.Event) { happened.add("in "+e.Socket.ID(), "first") })
+	io.OnAny(func(e *socketio.Event) { events.add("in "+e.Socket.ID(), e.Name) })
+	io.PrependAny(func(e *socketio.Event) { events.add("in "+e.Socket.ID(), "first") })
 	io.OnConnection(func(s *socketio.Socket) {
-		s.OnAnyOutgoing(func(event string, args socketio.Args) { happened.add("out "+s.ID(), event+string(args.JSON())) })
+		s.OnAnyOutgoing(func(event string, args socketio.Args) { events.add("out "+s.ID(), event+string(args.JSON())) })
 		s.Use(func(e *socketio.Event) error {
 			if e.Name == "forbidden" {
 				_ = e.Ack("no")
@@ -92,10 +93,10 @@ func registerHandlers(io *socketio.Server) {
 		s.Once("once", func(*socketio.Event) { _ = s.Emit("handled", 1) })
 	})
 	io.On("forbidden", func(e *socketio.Event) { _ = e.Socket.Emit("handled", "forbidden") })
-	io.On("journal", func(e *socketio.Event) { _ = e.Ack(happened.entriesOf(e.Args.Text(0))) })
+	io.On("journal", func(e *socketio.Event) { _ = e.Ack(events.entriesOf(e.Args.Text(0))) })
 	io.On("join", func(e *socketio.Event) { e.Socket.Join(e.Args.Text(0)); _ = e.Ack() })
 	io.On("leave", func(e *socketio.Event) { e.Socket.Leave(e.Args.Text(0)); _ = e.Ack() })
-	io.On("waits", func(e *socketio.Event) { // it has a poll that is not answered
+	io.On("waits", func(e *socketio.Event) { // reports whether a poll of that socket is pending
 		s := io.Socket(e.Args.Text(0))
 		_ = e.Ack(s != nil && s.Conn().Writable())
 	})
@@ -114,7 +115,7 @@ func registerHandlers(io *socketio.Server) {
 		_ = lines.To("screens").Emit("called", e.Args)
 		_ = e.Ack()
 	})
-	io.OnNewNamespace(func(n *socketio.Namespace) { happened.add("namespace "+n.Name(), "made") })
+	io.OnNewNamespace(func(n *socketio.Namespace) { events.add("namespace "+n.Name(), "made") })
 	io.On("lines", func(e *socketio.Event) {
 		names := []string{}
 		for _, n := range lines.Children() {

@@ -1,15 +1,14 @@
 //go:build integration
 
-// Package interop_test has the tests that run the JavaScript clients, servers and
-// the emitter from npm against ours, as processes, on a Redis of their own, and a
-// Telegraf:
+// Package interop_test runs the official JavaScript clients, servers and emitter from npm,
+// and Telegraf, against the server and the example server, as processes:
 //
 //	go test -tags integration ./app/test/interop
 //
-// The scripts stand in js, what they use in package.json; make setup installs
-// it. js/node-server.js is the example server's contract in JavaScript: it is the
-// Node half of a mixed cluster, and every script of the clients can be tried
-// against it.
+// The scripts are in the folder js. "make setup" installs the packages that they use.
+// js/node-server.js handles the same events as the example server, so that Node.js and
+// Go servers can share rooms in a test, and so that every script of the clients can be
+// run against Node.js for comparison.
 package interop_test
 
 import (
@@ -25,9 +24,9 @@ import (
 )
 
 const (
-	// patience is how long anything may take on a machine that is very busy.
+	// waitTimeout bounds every wait. It is long because the machine may be busy.
 	waitTimeout = 60 * time.Second
-	// churnFor is how long 200 clients come and go.
+	// churnDuration is how long clients join and leave rooms at random.
 	churnDuration = 60 * time.Second
 )
 
@@ -36,9 +35,9 @@ var exampleBinary, backendBinary string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
-// lookAtSources opens the directories of all that the tests run. The go command
-// takes note of what tests open (not TestMain) and does not take an older result
-// for that of a changed program.
+// recordSourceDependencies opens the directories of all sources that the tests run. The go
+// command records what tests open, but not what TestMain opens, and reuses a cached
+// result only if none of it has changed.
 var recordSourceDependencies = sync.OnceValue(func() error {
 	for _, root := range []string{"../..", "../../../cmd", "js"} {
 		err := filepath.WalkDir(root, func(_ string, d fs.DirEntry, err error) error {
@@ -83,7 +82,7 @@ func run(m *testing.M) int {
 	}
 	flag.Parse()
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
-		_ = parallel.Value.Set("8") // most of the work is done by other processes
+		_ = parallel.Value.Set("8") // the tests mostly wait for other processes
 	}
 	return m.Run()
 }

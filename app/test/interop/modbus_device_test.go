@@ -11,17 +11,17 @@ import (
 	"testing"
 )
 
-// press is a machine that speaks Modbus over TCP: register 0 counts how often
-// it was read, registers 1 and 2 are a temperature that follows.
+// modbusDevice is a Modbus TCP server. Register 0 counts how often it was read,
+// registers 1 and 2 hold a temperature that depends on that count.
 type modbusDevice struct {
 	address string
 	reads   atomic.Uint32
 }
 
-// temperatureAfter is what the press has at its n-th read.
+// temperatureAfter is the temperature at the nth read.
 func temperatureAfter(n int) float64 { return 20 + float64(n)/8 }
 
-// startPress runs a press until the end of the test.
+// startModbusDevice runs a device until the test ends.
 func startModbusDevice(t *testing.T) *modbusDevice {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -48,7 +48,7 @@ func startModbusDevice(t *testing.T) *modbusDevice {
 	return p
 }
 
-// serve answers "read holding registers" until the client is gone.
+// serve responses "read holding registers" until the client disconnects.
 func (p *modbusDevice) serve(c net.Conn) {
 	var request [12]byte // transaction, protocol, length, unit, function, first, count
 	for {
@@ -61,11 +61,11 @@ func (p *modbusDevice) serve(c net.Conn) {
 		}
 		n := p.reads.Add(1)
 		temperature := math.Float32bits(float32(temperatureAfter(int(n))))
-		answer := append([]byte{}, request[:4]...)
-		answer = append(answer, 0, 9, request[6], 3, 6)
-		answer = binary.BigEndian.AppendUint16(answer, uint16(n))
-		answer = binary.BigEndian.AppendUint32(answer, temperature)
-		if _, err := c.Write(answer); err != nil {
+		response := append([]byte{}, request[:4]...)
+		response = append(response, 0, 9, request[6], 3, 6)
+		response = binary.BigEndian.AppendUint16(response, uint16(n))
+		response = binary.BigEndian.AppendUint32(response, temperature)
+		if _, err := c.Write(response); err != nil {
 			return
 		}
 	}

@@ -19,7 +19,7 @@ import (
 	"smart-factory-backend/app/testkit/porttest"
 )
 
-// lockedBuffer is a log that is read while it is written.
+// lockedBuffer is a buffer that is safe for concurrent use.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -37,13 +37,13 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// freePort returns a port that nobody else has until the test ends.
+// freePort returns a port that is reserved until the test ends.
 func freePort(t *testing.T) string {
 	t.Helper()
 	return strconv.Itoa(porttest.ForTest(t))
 }
 
-// eventually waits until done holds.
+// eventually waits until done returns true.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -53,12 +53,12 @@ func eventually(t *testing.T, what string, done func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("%s: not within %v", what, waitTimeout)
+			t.Fatalf("waiting for %s: not within %v", what, waitTimeout)
 		}
 	}
 }
 
-// process is a server that can be ended and started again on its port.
+// process is a server that can be stopped and started again on the same port.
 type process struct {
 	t     *testing.T
 	name  string
@@ -88,27 +88,27 @@ func (p *process) start() {
 	eventually(p.t, p.name, func() bool {
 		select {
 		case <-p.ended:
-			p.t.Fatalf("%s ended instead of starting:\n%s", p.name, p.log)
+			p.t.Fatalf("%s ended before it was ready:\n%s", p.name, p.log)
 		default:
 		}
 		return p.ready()
 	})
 }
 
-// stop ends the process with the signal and waits for its end.
+// stop sends the signal and waits until the process has ended.
 func (p *process) stop(s syscall.Signal) {
 	p.t.Helper()
 	_ = p.cmd.Process.Signal(s)
 	select {
 	case <-p.ended:
 	case <-time.After(waitTimeout):
-		p.t.Errorf("%s did not end within %v of %v", p.name, waitTimeout, s)
+		p.t.Errorf("%s did not end within %v after signal %v", p.name, waitTimeout, s)
 		_ = p.cmd.Process.Kill()
 		<-p.ended
 	}
 }
 
-// alive fails the test if the process has ended.
+// expectRunning fails the test if the process has ended.
 func (p *process) expectRunning() {
 	p.t.Helper()
 	select {
@@ -118,7 +118,8 @@ func (p *process) expectRunning() {
 	}
 }
 
-// launch starts a process that ends with the test.
+// launch starts a process that is killed when the test ends. A data race that the
+// process reports fails the test.
 func launch(t *testing.T, p *process) *process {
 	t.Helper()
 	if err := recordSourceDependencies(); err != nil {
@@ -130,7 +131,7 @@ func launch(t *testing.T, p *process) *process {
 		_ = p.cmd.Process.Kill()
 		<-p.ended
 		if strings.Contains(p.log.String(), "DATA RACE") {
-			t.Errorf("%s had a data race", p.name)
+			t.Errorf("%s reported a data race", p.name)
 		}
 		if t.Failed() {
 			text := p.log.String()
@@ -140,12 +141,12 @@ func launch(t *testing.T, p *process) *process {
 	return p
 }
 
-// environment is what every process has; later entries win.
+// environment returns the environment of a process. Later entries override earlier ones.
 func environment(more ...string) []string {
 	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "HOST=127.0.0.1"}, more...)
 }
 
-// answers reports whether something speaks HTTP there.
+// respondsOK reports whether a GET request of url returns 200.
 func respondsOK(url string) bool {
 	resp, err := http.Get(url)
 	if err != nil {
@@ -155,11 +156,11 @@ func respondsOK(url string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// patient are flags of the example server for tests that are not about its
-// timeouts: a busy machine must not end their connections.
+// longTimeouts are flags of the example server for tests that do not check timeouts, so
+// that a busy machine does not end their connections.
 var longTimeouts = []string{"-ping-timeout", "30s", "-connect-timeout", "30s", "-requests-timeout", "20s"}
 
-// example starts the example server.
+// startExample starts the example server.
 func startExample(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := &process{name: "example", port: freePort(t)}
@@ -172,10 +173,13 @@ func startExample(t *testing.T, args ...string) *process {
 	return launch(t, p)
 }
 
-// nodeServer starts the Node server of the same contract.
+const nodeServerName = "Node server"
+
+// startNodeServer starts the Node server, which handles the same events as the example
+// server.
 func startNodeServer(t *testing.T, env ...string) *process {
 	t.Helper()
-	p := &process{name: "Node server", port: freePort(t)}
+	p := &process{name: nodeServerName, port: freePort(t)}
 	p.make = func() *exec.Cmd {
 		cmd := exec.Command("node", "js/node-server.js")
 		cmd.Env = environment(append(env, "PORT="+p.port, "PING_TIMEOUT=30000", "CONNECT_TIMEOUT=30000", "REQUESTS_TIMEOUT=20000")...)
@@ -185,7 +189,7 @@ func startNodeServer(t *testing.T, env ...string) *process {
 	return launch(t, p)
 }
 
-// redisServer starts Redis.
+// startRedis starts a Redis server.
 func startRedis(t *testing.T) *process {
 	t.Helper()
 	dir := t.TempDir()

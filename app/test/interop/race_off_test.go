@@ -2,5 +2,6 @@
 
 package interop_test
 
-// raceFlags build the servers with the race detector if the tests have it.
+// raceFlags are the build flags of the servers, which use the race detector if the tests
+// do.
 var raceFlags []string

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// line is what a script reports.
+// report is one line of a script's output.
 type report struct {
 	Test    string          `json:"test"`
 	OK      bool            `json:"ok"`
@@ -25,20 +25,20 @@ type report struct {
 	Tests   int             `json:"tests"`
 }
 
-// script runs a script of js and makes a test of each of its checks.
+// runScript runs a script of the folder js and a subtest for each of its checks.
 func runScript(t *testing.T, limit time.Duration, name string, args ...string) {
 	t.Helper()
 	runScriptWithSteps(t, limit, nil, name, args...)
 }
 
-// play is script for one that waits between its steps: step is called with the
-// name of each, and returns what the script is told.
+// runScriptWithSteps is runScript for a script that pauses between its steps. step is
+// called with the name of each step; the script continues with what it returns.
 func runScriptWithSteps(t *testing.T, limit time.Duration, step func(name string) string, name string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", append([]string{filepath.Join("js", name)}, args...)...)
-	cmd.Env = environment("EXACT=" + exactOf(t))
+	cmd.Env = environment()
 	var stderr lockedBuffer
 	cmd.Stderr = &stderr
 	stdin, err := cmd.StdinPipe()
@@ -58,13 +58,13 @@ func runScriptWithSteps(t *testing.T, limit time.Duration, step func(name string
 	case err != nil:
 		t.Errorf("%s: %v, %v\n%s", name, err, ctx.Err(), stderr.String())
 	case !done.Done:
-		t.Errorf("%s ended early\n%s", name, stderr.String())
+		t.Errorf("%s ended before its last check\n%s", name, stderr.String())
 	case checks != done.Tests || checks == 0:
-		t.Errorf("%s reported %d of %d checks", name, checks, done.Tests)
+		t.Errorf("%s reported %d checks, want %d", name, checks, done.Tests)
 	}
 }
 
-// follow reads the reports of a script to their end.
+// readReports reads the output of a script until it ends.
 func readReports(t *testing.T, stdout io.Reader, stdin io.Writer, step func(string) string) (checks int, done report) {
 	t.Helper()
 	reports := bufio.NewScanner(stdout)
@@ -72,7 +72,7 @@ func readReports(t *testing.T, stdout io.Reader, stdin io.Writer, step func(stri
 	for reports.Scan() {
 		var l report
 		if err := json.Unmarshal(reports.Bytes(), &l); err != nil {
-			t.Errorf("the script wrote %q: %v", reports.Text(), err)
+			t.Errorf("unexpected output %q: %v", reports.Text(), err)
 			continue
 		}
 		switch {

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// telegrafConfig has the output from the manual, a machine that is polled, and a
-// file that other programs write to. Batches are larger than a request may be.
+// telegrafConfig has the output from the manual, a device that is polled over Modbus and
+// a file that another program appends to. Batches exceed the maximum request size.
 const telegrafConfig = `
 [agent]
   interval = "100ms"
@@ -50,7 +50,7 @@ const telegrafConfig = `
   data_format = "influx"
 `
 
-// telegrafBinary is where make setup has put it.
+// telegrafBinary returns the path where make setup installs Telegraf.
 func telegrafBinary(t *testing.T) string {
 	t.Helper()
 	versions, err := os.ReadFile("../../../.ci/tools.mk")
@@ -59,7 +59,7 @@ func telegrafBinary(t *testing.T) string {
 	}
 	version := regexp.MustCompile(`(?m)^TELEGRAF_VERSION := (\S+)$`).FindSubmatch(versions)
 	if version == nil {
-		t.Fatal("tools.mk names no version of Telegraf")
+		t.Fatal(".ci/tools.mk has no TELEGRAF_VERSION")
 	}
 	path, err := filepath.Abs("../../../bin/tools/telegraf-" + string(version[1]))
 	if err != nil {
@@ -71,17 +71,17 @@ func telegrafBinary(t *testing.T) string {
 	return path
 }
 
-// moulds writes lines of the machines mould-0 to mould-4 to a file, as a
-// program does that has a log of its own.
+// lineFile is a file of line protocol to which a program appends readings of the
+// machines mould-0 to mould-4.
 type lineFile struct {
 	t    *testing.T
 	path string
-	n    int // lines so far
+	n    int // lines written
 }
 
 const (
 	machineCount  = 5
-	firstLineTime = 1_700_000_000 // the time of the first line, in seconds
+	firstLineTime = 1_700_000_000 // Unix time in seconds
 )
 
 func (m *lineFile) write(n int) {
@@ -109,7 +109,7 @@ func (m *lineFile) append(text string) {
 	}
 }
 
-// stored returns the points of a metric, or what went wrong.
+// history returns the stored points of a metric.
 func (p *process) history(machine, metric string) (points [][2]float64, err error) {
 	request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s/api/v1/machines/%s/history?metric=%s", p.url(), machine, metric), http.NoBody)
 	if err != nil {
@@ -122,7 +122,7 @@ func (p *process) history(machine, metric string) (points [][2]float64, err erro
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("history = %s", resp.Status)
+		return nil, fmt.Errorf("GET history = %s, want 200", resp.Status)
 	}
 	var history struct {
 		Series []struct{ Points [][2]float64 }
@@ -133,7 +133,7 @@ func (p *process) history(machine, metric string) (points [][2]float64, err erro
 	return history.Series[0].Points, nil
 }
 
-// complete waits until all lines of m are in the store, and checks each.
+// expectLines waits until all lines of m are stored and checks each of them.
 func (p *process) expectLines(m *lineFile) {
 	p.t.Helper()
 	for machine := range machineCount {
@@ -147,7 +147,7 @@ func (p *process) expectLines(m *lineFile) {
 		for i, point := range points {
 			line := i*machineCount + machine
 			if line >= m.n || point != [2]float64{float64(firstLineTime+line) * 1000, float64(line) + 0.5} {
-				p.t.Fatalf("%s, point %d is %v, of line %d", name, i, point, line)
+				p.t.Fatalf("point %[2]d of %[1]s = %[3]v, want that of line %[4]d", name, i, point, line)
 			}
 		}
 		open, err := p.history(name, "open")
@@ -157,10 +157,9 @@ func (p *process) expectLines(m *lineFile) {
 	}
 }
 
-// TestIntegrationTelegraf: an unmodified Telegraf with the output from the manual
-// loses nothing: not of batches that are too large, nor while the server is
-// killed, nor while its store is away. Of a batch with a line that can't be
-// taken it loses that line.
+// An unmodified Telegraf with the output of the manual loses no reading: not when a batch
+// is too large, when the server is killed, or when its store fails. Of a batch with an
+// invalid line it loses only that line.
 func TestIntegrationTelegrafLosesNothing(t *testing.T) {
 	t.Parallel()
 	dir, data := t.TempDir(), t.TempDir()
@@ -178,45 +177,45 @@ func TestIntegrationTelegrafLosesNothing(t *testing.T) {
 		make:  func() *exec.Cmd { return exec.Command(telegrafBinary(t), "--config", config) },
 		ready: func() bool { return machine.reads.Load() > 0 },
 	})
-	says := func(what string) {
+	expectLog := func(what string) {
 		t.Helper()
-		eventually(t, "Telegraf says "+what, func() bool { return strings.Contains(agent.log.String(), what) })
+		eventually(t, what+" in Telegraf's log", func() bool { return strings.Contains(agent.log.String(), what) })
 	}
 	server.expectLines(lines)
-	says("request was too large (413)")
+	expectLog("request was too large (413)")
 
 	server.stop(syscall.SIGKILL)
 	lines.write(5_000)
-	says("connection refused")
+	expectLog("connection refused")
 	server.start()
 	server.expectLines(lines)
 
-	// The store writes its file anew, from what it still has open.
+	// The store writes the file again from its open descriptor.
 	if err := os.Remove(filepath.Join(data, "smart-factory.db")); err != nil {
 		t.Fatal(err)
 	}
 	lines.write(5_000)
-	says("503 Service Unavailable")
+	expectLog("503 Service Unavailable")
 	server.expectLines(lines)
 
 	lines.append(fmt.Sprintf("mould,machine=mould-0 pressure=1 %d\n", time.Now().Add(time.Hour).UnixNano()))
 	lines.write(100)
-	says("(will be dropped: 400 Bad Request)")
+	expectLog("(will be dropped: 400 Bad Request)")
 	server.expectLines(lines)
 
-	agent.stop(syscall.SIGTERM) // it sends what it has
+	agent.stop(syscall.SIGTERM) // it sends what it has buffered
 	reads := int(machine.reads.Load())
 	strokes, err := server.history("edge-1", "strokes")
 	if err != nil || len(strokes) < reads-1 || len(strokes) > reads {
-		t.Fatalf("%d strokes are stored (%v), the press was read %d times", len(strokes), err, reads)
+		t.Fatalf("%d strokes stored, %v, want one for each of %d reads", len(strokes), err, reads)
 	}
 	temperatures, err := server.history("edge-1", "temperature")
 	if err != nil || len(temperatures) != len(strokes) {
-		t.Fatalf("%d temperatures are stored (%v), but %d strokes", len(temperatures), err, len(strokes))
+		t.Fatalf("%d temperatures stored, %v, want %d as of strokes", len(temperatures), err, len(strokes))
 	}
 	for i, stroke := range strokes {
 		if want := temperatureAfter(i + 1); stroke[1] != float64(i+1) || temperatures[i] != [2]float64{stroke[0], want} {
-			t.Fatalf("read %d is stored as %v and %v, want %d and %v", i+1, stroke, temperatures[i], i+1, want)
+			t.Fatalf("stored values of read %d = %v and %v, want %d and %v", i+1, stroke, temperatures[i], i+1, want)
 		}
 	}
 }

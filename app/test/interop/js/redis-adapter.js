@@ -1,8 +1,7 @@
-// Every operation of the adapter between two servers on one Redis, in both
-// directions, and the emitter to both.
-// Arguments: the URLs of the servers, of Redis, and the key of the channels.
-// EXACT=1 says that both servers are ours: notepack.io, which the Node packages
-// use, garbles whole numbers beyond 2^63.
+// Checks every operation of the Redis adapter between two servers, in both directions,
+// and the emitter.
+// Arguments: the URLs of the servers and of Redis, the key of the channels, and "exact"
+// if no server runs Node.js: its notepack.io corrupts integers beyond 2^63.
 "use strict";
 const assert = require("node:assert/strict");
 const { createClient } = require("redis");
@@ -10,7 +9,7 @@ const notepack = require("notepack.io");
 const { Emitter } = require("@socket.io/redis-emitter");
 const { test, run, connect, ask, next, collect, until, name } = require("./harness");
 
-const [urlA, urlB, redisURL, key] = process.argv.slice(2);
+const [urlA, urlB, redisURL, key, numbers] = process.argv.slice(2);
 const ids = (...sockets) => sockets.map((s) => s.id).sort();
 
 // All sorts of values that must come out as they went in.
@@ -23,7 +22,7 @@ const values = [
   Array.from({ length: 16 }, (_, i) => i), Array.from({ length: 70_000 }, () => 0),
   Object.fromEntries(Array.from({ length: 16 }, (_, i) => ["k" + i, i])),
 ];
-const exact = process.env.EXACT === "1" ? [1e21, -1e21, 2 ** 63, 2 ** 64, 1.7976931348623157e308] : [];
+const exact = numbers === "exact" ? [1e21, -1e21, 2 ** 63, 2 ** 64, 1.7976931348623157e308] : [];
 const binaries = [Buffer.alloc(0), Buffer.from([0, 255]), Buffer.alloc(256, 1), Buffer.alloc(70_000, 2), { deep: [Buffer.from("x")] }];
 
 for (const nsp of ["/", "/custom"]) {
