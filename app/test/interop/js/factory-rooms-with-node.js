@@ -1,22 +1,22 @@
-// The plant's server in one cluster with a Node server and the emitter: what
-// they send to the plant's rooms reaches its clients, and no key gets out.
-// Arguments: the URLs of the plant's server, the Node server and Redis, and the
-// key of a reader.
+// Checks that what a Node server and the emitter send to the factory's rooms reaches the
+// clients of our server, and that no API key is published on Redis.
+// Arguments: the URLs of our server, the Node server and Redis, and an API key with the
+// role read.
 "use strict";
 const assert = require("node:assert/strict");
 const { createClient } = require("redis");
 const { Emitter } = require("@socket.io/redis-emitter");
 const { test, run, connect, ask, next, collect, until, name } = require("./harness");
 
-const [plantURL, nodeURL, redisURL, reader] = process.argv.slice(2);
+const [serverURL, nodeURL, redisURL, readKey] = process.argv.slice(2);
 
 const member = async (machine, options) => {
-  const s = await connect(plantURL, { auth: { token: reader }, ...options });
+  const s = await connect(serverURL, { auth: { token: readKey }, ...options });
   assert.deepEqual(await ask(s, "subscribe", { rooms: [`machine:${machine}`] }), { ok: true });
   return s;
 };
 
-test("a Node server's broadcast reaches the plant's clients", async () => {
+test("a Node server's broadcast reaches our clients", async () => {
   const machine = name("m");
   const [a, b, n] = await Promise.all([member(machine), member(machine, { transport: "polling" }), connect(nodeURL)]);
   await until("two servers", async () => (await ask(n, "server-count")) === 2);
@@ -30,9 +30,9 @@ test("a Node server's broadcast reaches the plant's clients", async () => {
   for (const s of [a, b, n]) s.close();
 });
 
-test("a Node server finds the plant's sockets, and not their keys", async () => {
+test("a Node server finds our sockets but not their keys", async () => {
   const machine = name("m");
-  const headers = { authorization: `Bearer ${reader}`, "x-api-key": reader, cookie: `key=${reader}` };
+  const headers = { authorization: `Bearer ${readKey}`, "x-api-key": readKey, cookie: `key=${readKey}` };
   const [a, n] = await Promise.all([member(machine, { extraHeaders: headers }), connect(nodeURL)]);
   const client = createClient({ url: redisURL });
   const spy = client.duplicate();
@@ -42,14 +42,14 @@ test("a Node server finds the plant's sockets, and not their keys", async () => 
   const found = await ask(n, "fetch-sockets", `machine:${machine}`);
   assert.deepEqual(found, [{ id: a.id, rooms: [a.id, `machine:${machine}`].sort(), data: {}, auth: {} }]);
   await until("the answer on Redis", () => seen.some((m) => m.includes(a.id)));
-  assert.ok(!seen.some((m) => m.includes(reader)), "a key stood on Redis");
+  assert.ok(!seen.some((m) => m.includes(readKey)), "an API key was published on Redis");
   client.destroy();
   spy.destroy();
   a.close();
   n.close();
 });
 
-test("the emitter speaks to the plant's clients and ends one", async () => {
+test("the emitter reaches our clients and disconnects one", async () => {
   const machine = name("m");
   const client = createClient({ url: redisURL });
   await client.connect();

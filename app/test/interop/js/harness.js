@@ -1,5 +1,5 @@
-// What the test scripts share: checks that are reported as JSON lines, clients
-// that are closed at the end, waiting that ends.
+// Shared by all scripts: checks that are reported as lines of JSON, clients, and waiting
+// with a timeout.
 "use strict";
 
 const versions = {
@@ -13,18 +13,19 @@ const transports = {
   upgrade: { transports: ["polling", "websocket"] },
 };
 
-// patience is how long a check may take on a machine that is very busy.
-const patience = 50_000;
+// checkTimeout is the timeout of a check in milliseconds. It is long because the machine may
+// be busy.
+const checkTimeout = 50_000;
 const sockets = new Set();
 const tests = [];
 
-// report writes one line for the Go side.
+// report writes one line for the Go test.
 const report = (line) => process.stdout.write(JSON.stringify(line) + "\n");
 
-// test adds a check. A script's checks share nothing but the servers.
+// test adds a check. The checks of a script run concurrently and share only the servers.
 const test = (name, body, limit) => tests.push({ name, body, limit });
 
-// run runs the checks, several at a time, and ends the process.
+// run runs the checks, ten at a time, and ends the process.
 async function run() {
   const waiting = [...tests];
   const worker = async () => {
@@ -34,19 +35,19 @@ async function run() {
   finish();
 }
 
-// finish ends the process. What it writes says that no check was left out.
+// finish reports the number of checks and ends the process.
 function finish() {
   report({ done: true, tests: checks });
   process.exit(0);
 }
 
-// step tells the Go side that it is its turn.
+// step reports that the script waits for the Go test to perform a step.
 const step = (what) => report({ step: what });
 
 let checks = 0;
 
-// check runs one check at once and reports it.
-async function check({ name, body, limit = patience }) {
+// check runs one check immediately and reports the result.
+async function check({ name, body, limit = checkTimeout }) {
   checks++;
   const from = Date.now();
   try {
@@ -57,11 +58,11 @@ async function check({ name, body, limit = patience }) {
   }
 }
 
-// A check that has failed leaves what it was waiting for.
+// A failed check leaves promises behind that may be rejected later.
 process.on("unhandledRejection", () => {});
 
-// within rejects if the promise takes too long.
-function within(promise, what, ms = patience / 2) {
+// within rejects if the promise is not settled within ms milliseconds.
+function within(promise, what, ms = checkTimeout / 2) {
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what}: not within ${ms} ms`)), ms);
@@ -69,16 +70,16 @@ function within(promise, what, ms = patience / 2) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-// dial makes a client. Each has a connection of its own.
+// dial creates a client with its own connection.
 function dial(url, { version = "4", transport = "websocket", ...options } = {}) {
   const socket = versions[version](url, {
-    forceNew: true, reconnection: false, timeout: patience, ...transports[transport], ...options,
+    forceNew: true, reconnection: false, timeout: checkTimeout, ...transports[transport], ...options,
   });
   sockets.add(socket);
   return socket;
 }
 
-// connect makes a client and waits until it is connected.
+// connect creates a client and waits until it is connected.
 async function connect(url, options) {
   const socket = dial(url, options);
   await within(new Promise((resolve, reject) => {
@@ -88,8 +89,8 @@ async function connect(url, options) {
   return socket;
 }
 
-// ask emits an event and waits for the acknowledgement, of which it returns the
-// first argument, or all if there are more or fewer.
+// ask emits an event and waits for the acknowledgement. It returns its argument, or a
+// list of its arguments unless there is exactly one.
 async function ask(socket, event, ...args) {
   const answer = await within(new Promise((resolve) => {
     socket.emit(event, ...args, (...res) => resolve(res));
@@ -101,15 +102,15 @@ async function ask(socket, event, ...args) {
 const next = (socket, event, ms) =>
   within(new Promise((resolve) => socket.once(event, (...args) => resolve(args))), `the event ${event}`, ms);
 
-// collect gathers the first arguments of an event into a list that grows.
+// collect returns a list to which the first argument of every later event is appended.
 function collect(socket, event) {
   const seen = [];
   socket.on(event, (v) => seen.push(v));
   return seen;
 }
 
-// until waits until the condition holds.
-async function until(what, condition, ms = patience / 2) {
+// until waits until the condition returns true.
+async function until(what, condition, ms = checkTimeout / 2) {
   const end = Date.now() + ms;
   for (;;) {
     if (await condition()) return;
@@ -120,12 +121,12 @@ async function until(what, condition, ms = patience / 2) {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// settled waits until everything that was sent to the sockets before has
-// arrived: messages keep their order.
+// settled waits until everything sent to the sockets before has arrived. This works
+// because messages keep their order.
 const settled = (...list) => Promise.all(list.map((s) => ask(s, "message-with-ack", "settled")));
 
 let names = 0;
-// name makes a name that nothing else has, for rooms and events.
+// name returns a unique name for a room, an event or a machine.
 const name = (prefix) => `${prefix}-${process.pid}-${++names}`;
 
 module.exports = {

@@ -1,5 +1,5 @@
-// What a program can do with the library beyond what the example server shows,
-// as the JavaScript clients see it. Argument: the URL of the server of the test.
+// Checks the parts of the library's API that the example server does not use.
+// Argument: the URL of the test's server.
 "use strict";
 const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
@@ -73,7 +73,7 @@ for (const version of Object.keys(versions)) {
 
   test(`api, client ${version}: an upgrade is told`, async () => {
     const s = await connect(url, { version, transport: "upgrade" });
-    // It may have happened before anybody listens.
+    // The event may arrive before the listener is added.
     await until("the upgrade", async () => (await journal(s, `out ${s.id}`)).includes('upgraded["websocket"]'));
     s.close();
   });

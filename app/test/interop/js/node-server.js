@@ -1,10 +1,9 @@
-// The example server's contract (namespaces, events) in JavaScript, on the
-// packages from npm: the other half of a mixed cluster, and what the tests of
-// the clients are checked against.
+// A server on the packages from npm with the namespaces and events of the example server.
+// It shares rooms with Go servers, and the scripts can be checked against it.
 //
 // Environment: PORT, REDIS_URL, REDIS_KEY, RECOVERY, PING_TIMEOUT, REQUESTS_TIMEOUT and
 // CONNECT_TIMEOUT in milliseconds, RESPONSE_CHANNELS.
-// It writes "ready" once it listens and has its subscriptions.
+// It prints "ready" once it listens and is subscribed.
 "use strict";
 const http = require("node:http");
 const { Server } = require("socket.io");
@@ -80,7 +79,7 @@ function serve(nsp) {
     socket.on("server-side-emit", (args, ack) => ack((nsp.serverSideEmit("ping-all", ...args), "ok")));
     socket.on("server-side-ask", (args, ack) =>
       nsp.serverSideEmit("ask-all", ...args, (err, res) => ack({ err: text(err), res })));
-    // Beyond the contract: what the adapter's less usual requests answer.
+    // Not in the example server: responses to rarely used requests of the adapter.
     socket.on("all-rooms", async (ack) => ack([...(await nsp.adapter.allRooms())].sort()));
   });
 }

@@ -1,12 +1,11 @@
-// The rules of both protocols, each asked for as a suite would that knows
-// nothing of the server but its URL and its times: at plain Engine.IO, and at
-// Socket.IO. WebSockets keep what arrives, so that a message which comes early
-// is not lost. A busy machine may keep this client from running for as long as
-// it likes: one server does not ping within a test; one pings every 300 ms and
-// waits long for the answers; only what is about an answer that never comes is
-// asked of a third, which waits for 200 ms, and for a second until a client has
-// joined.
-// Arguments: the URLs of the three.
+// Checks the rules of Engine.IO and Socket.IO as an external conformance suite would, with
+// no knowledge of the server except its URL and timeouts. WebSockets queue messages, so
+// that an early one is not lost.
+// A busy machine may suspend this client for any time, so three servers are used. The first
+// sends no ping during a test. The second sends one every 300 ms and has a long ping
+// timeout. The third has a ping timeout of 200 ms and a connect timeout of one second; only
+// checks of expired timeouts use it.
+// Arguments: the URLs of the three servers.
 "use strict";
 const assert = require("node:assert/strict");
 const net = require("node:net");
@@ -14,11 +13,11 @@ const WebSocket = require("ws");
 const lib = require("./harness");
 const { test, run, within, until, pause } = lib;
 
-const [patient, pinging, hurried] = process.argv.slice(2);
-const [interval, timeout] = [300, 200]; // of the third
+const [noPings, frequentPings, shortTimeouts] = process.argv.slice(2);
+const [interval, timeout] = [300, 200]; // of shortTimeouts
 
 // at returns the URL of a request to a path of a server.
-const at = (path, query, url = patient) => `${url}${path}?${query}`;
+const at = (path, query, url = noPings) => `${url}${path}?${query}`;
 
 // ask makes one HTTP request.
 async function ask(path, query, { url, ...options } = {}) {
@@ -26,7 +25,7 @@ async function ask(path, query, { url, ...options } = {}) {
   return { status: response.status, body: await response.text() };
 }
 
-// open begins a session on polling and returns how to speak for it.
+// session opens a session on polling.
 async function session(path, url) {
   const { status, body } = await ask(path, "EIO=4&transport=polling", { url });
   assert.equal(status, 200);
@@ -41,8 +40,7 @@ async function session(path, url) {
   };
 }
 
-// dial opens a WebSocket; closed is resolved at its end, whether it was ever
-// open or not.
+// dial opens a WebSocket. closed resolves when it ends, even if it was never open.
 function dial(path, query, url) {
   const socket = new WebSocket(at(path, query, url).replace(/^http/, "ws"));
   const [arrived, waiting] = [[], []];
@@ -66,15 +64,15 @@ function dial(path, query, url) {
   };
 }
 
-// abandon sends a poll, all of it, and goes.
+// abandon sends a complete poll request and disconnects without reading the response.
 const abandon = ({ url }) => within(new Promise((resolve) => {
   const { hostname, port, pathname, search } = new URL(url);
   const socket = net.connect({ host: hostname, port: Number(port) });
   socket.write(`GET ${pathname}${search} HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`, () => socket.destroy());
   socket.once("close", resolve);
-}), "a poll that is given up");
+}), "an abandoned poll");
 
-// nextButPing passes over the pings that come between.
+// nextButPing returns the next message other than a ping. It answers pings.
 async function nextButPing(socket) {
   for (;;) {
     const m = await socket.next();
@@ -83,8 +81,8 @@ async function nextButPing(socket) {
   }
 }
 
-// upgraded moves a session to a WebSocket and returns both, once the server has
-// answered there.
+// upgraded moves a session from polling to a WebSocket. It returns both once the server has
+// sent a message on the WebSocket.
 async function upgraded(path, { wait = true } = {}) {
   const s = await session(path);
   const w = dial(path, `EIO=4&transport=websocket&sid=${s.sid}`);
@@ -134,12 +132,12 @@ for (const path of ["/engine.io/", "/socket.io/"]) {
   }
 
   check("pings on polling", async () => {
-    const s = await session(path, pinging);
+    const s = await session(path, frequentPings);
     for (let pings = 0; pings < 3;) {
       const { status, body } = await s.poll();
       assert.equal(status, 200);
       for (const packet of body.split("\x1e")) {
-        if (packet !== "2") { // what a namespace has to say
+        if (packet !== "2") { // a packet of a namespace
           assert.match(path + packet, /^\/socket\.io\/4[02]/);
           continue;
         }
@@ -151,13 +149,13 @@ for (const path of ["/engine.io/", "/socket.io/"]) {
   });
 
   check("a pong that is missing ends a session on polling", async () => {
-    const s = await session(path, hurried);
+    const s = await session(path, shortTimeouts);
     await pause(interval + timeout);
     assert.equal((await s.poll()).status, 400);
   });
 
   check("pings on a WebSocket", async () => {
-    const w = dial(path, "EIO=4&transport=websocket", pinging);
+    const w = dial(path, "EIO=4&transport=websocket", frequentPings);
     await w.next();
     for (let i = 0; i < 3; i++) {
       assert.equal(await w.next(), "2");
@@ -167,7 +165,7 @@ for (const path of ["/engine.io/", "/socket.io/"]) {
   });
 
   check("a pong that is missing ends a WebSocket", async () => {
-    await dial(path, "EIO=4&transport=websocket", hurried).closed();
+    await dial(path, "EIO=4&transport=websocket", shortTimeouts).closed();
   });
 
   check("a close packet on polling", async () => {
@@ -187,13 +185,13 @@ for (const path of ["/engine.io/", "/socket.io/"]) {
   check("two polls at once", async () => {
     const s = await session(path);
     const [one, other] = await Promise.all([s.poll(), s.poll()]);
-    const [first, second] = one.status === 200 ? [one, other] : [other, one]; // as the server saw them
+    const [first, second] = one.status === 200 ? [one, other] : [other, one]; // in the order in which the server received them
     assert.deepEqual(first, { status: 200, body: "1" });
     assert.equal(second.status, 400);
     assert.equal((await s.poll()).status, 400);
   });
 
-  check("a poll that is given up", async () => {
+  check("an abandoned poll", async () => {
     const s = await session(path);
     await abandon(s);
     await until("the end of the session", async () => (await s.poll()).status === 400);
@@ -264,7 +262,7 @@ test("Engine.IO: messages on a WebSocket", async () => {
 
 const socketIO = (url) => dial("/socket.io/", "EIO=4&transport=websocket", url);
 
-// joined returns a client of the main namespace that has been greeted.
+// joined returns a client that is connected to the main namespace.
 async function joined(url) {
   const w = socketIO(url);
   await w.next();
@@ -294,7 +292,8 @@ for (const [packet, answer, event] of [
   });
 }
 
-// Who takes one message at a time loses what comes in the same segment.
+// A client that reads one message at a time would lose one that arrives in the same
+// segment.
 test("Socket.IO: the greeting comes a moment after the welcome", async () => {
   const w = socketIO();
   await w.next();
@@ -326,8 +325,8 @@ for (const packet of ["4abc", "42{}", '42abc["message-with-ack",1]']) {
   });
 }
 
-test("Socket.IO: who joins nothing is closed", async () => {
-  const w = socketIO(hurried);
+test("Socket.IO: a client that joins no namespace is closed", async () => {
+  const w = socketIO(shortTimeouts);
   await w.next();
   let open = true;
   w.closed().then(() => (open = false));
@@ -337,15 +336,15 @@ test("Socket.IO: who joins nothing is closed", async () => {
   await w.closed();
 });
 
-test("Socket.IO: who leaves the main namespace stays connected", async () => {
-  const w = await joined(pinging);
+test("Socket.IO: a client that leaves the main namespace stays connected", async () => {
+  const w = await joined(frequentPings);
   w.send("41");
   assert.equal(await w.next(), "2");
   w.end();
 });
 
 test("Socket.IO: leaving one namespace leaves the other", async () => {
-  const w = await joined(pinging);
+  const w = await joined(frequentPings);
   assert.equal(await w.next(), "2");
   w.send("3", "40/custom");
   assert.ok((await nextButPing(w)).startsWith("40/custom,"));

@@ -1,5 +1,5 @@
-// What the WebSocket client from npm finds at the example server's /echo, at
-// its plain Engine.IO, and at its Socket.IO spoken by hand.
+// Checks the example server's /echo, plain Engine.IO and hand-written Socket.IO packets
+// with the WebSocket client from npm.
 // Argument: the server's URL.
 "use strict";
 const assert = require("node:assert/strict");
@@ -8,8 +8,8 @@ const { test, run, within, pause } = require("./harness");
 
 const url = process.argv[2].replace(/^http/, "ws");
 
-// open connects and keeps what arrives in order. With pong it answers the
-// pings of Engine.IO and keeps them to itself.
+// open connects and queues the messages that arrive. With pong it answers the pings of
+// Engine.IO and does not queue them.
 async function open(path, { pong = false, ...options } = {}) {
   const socket = new WebSocket(url + path, options);
   const arrived = [];
@@ -90,7 +90,7 @@ for (const perMessageDeflate of [false, true]) {
     assert.ok(sid);
     assert.deepEqual(upgrades, []);
     assert.equal(maxPayload, 1_000_000);
-    // On a busy machine a ping comes in between.
+    // On a busy machine a ping may arrive first.
     let pings = 0;
     const receive = async () => {
       for (;;) {

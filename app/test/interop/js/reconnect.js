@@ -1,6 +1,6 @@
-// Clients that stay through restarts of the server and come back by themselves.
-// They report what they see and wait for a line on the standard input between
-// the steps. Argument: the server's URL.
+// Checks that clients reconnect after restarts of the server. Between the steps the script
+// waits for a line on standard input, while the Go test restarts the server.
+// Argument: the server's URL.
 "use strict";
 const assert = require("node:assert/strict");
 const readline = require("node:readline");
@@ -14,9 +14,9 @@ async function main() {
   for (const version of Object.keys(versions)) {
     for (const transport of Object.keys(transports)) {
       const s = dial(url, { version, transport, reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200 });
-      const c = { s, title: `client ${version}, ${transport}`, lost: [], connects: 0, ids: new Set() };
+      const c = { s, title: `client ${version}, ${transport}`, disconnects: [], connects: 0, ids: new Set() };
       s.on("connect", () => { c.connects++; c.ids.add(s.id); });
-      s.on("disconnect", (reason) => c.lost.push(reason));
+      s.on("disconnect", (reason) => c.disconnects.push(reason));
       clients.push(c);
     }
   }
@@ -25,9 +25,9 @@ async function main() {
     for (const c of clients) {
       await check({ name: `${c.title}: after ${restarts} restarts`, body: async () => {
         await until("connection", () => c.s.connected && c.connects === restarts + 1);
-        assert.equal(c.lost.length, restarts, `lost ${c.lost}`);
-        for (const reason of c.lost) assert.match(reason, /transport (close|error)|io server disconnect/);
-        assert.equal(c.ids.size, restarts + 1, "an id is never used again");
+        assert.equal(c.disconnects.length, restarts, `disconnects ${c.disconnects}`);
+        for (const reason of c.disconnects) assert.match(reason, /transport (close|error)|io server disconnect/);
+        assert.equal(c.ids.size, restarts + 1, "session ids are unique");
         assert.equal(await ask(c.s, "message-with-ack", restarts), restarts);
         const { recovered } = await ask(c.s, "info");
         assert.ok(!recovered);

@@ -12,7 +12,7 @@ const { test, run, connect, ask, next, collect, until, name } = require("./harne
 const [urlA, urlB, redisURL, key, numbers] = process.argv.slice(2);
 const ids = (...sockets) => sockets.map((s) => s.id).sort();
 
-// All sorts of values that must come out as they went in.
+// Values that must arrive unchanged.
 const values = [
   "", "é 日本 🏭 \u0000\u2028", null, true, false, [], {}, [[[]]], { a: { b: [null] } },
   0, 127, 128, 255, 256, 65535, 65536, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1,
@@ -28,11 +28,11 @@ const binaries = [Buffer.alloc(0), Buffer.from([0, 255]), Buffer.alloc(256, 1), 
 for (const nsp of ["/", "/custom"]) {
   for (const [way, from, to] of [["A to B", urlA, urlB], ["B to A", urlB, urlA]]) {
     const check = (what, body) => test(`${nsp} ${way}: ${what}`, body);
-    // near clients are at the server that acts, far ones at the other.
+    // near clients are connected to the server that sends, far ones to the other.
     const near = (options) => connect(from + nsp, options);
     const far = (options) => connect(to + nsp, options);
     const send = (s, o) => ask(s, "send", { via: "io", ...o });
-    // fence waits until all that s's server has published before has arrived.
+    // fence waits until everything that the server of s has published so far has arrived.
     const fence = async (s, ...targets) => {
       await Promise.all(targets.map(async (t) => {
         const event = name("fence");
@@ -116,7 +116,7 @@ for (const nsp of ["/", "/custom"]) {
       f.close();
     });
 
-    check("what stands on Redis", async () => {
+    check("messages on Redis", async () => {
       const client = createClient({ url: redisURL });
       await client.connect();
       const prefix = `${key || "socket.io"}#${nsp}#`;
@@ -283,7 +283,8 @@ for (const nsp of ["/", "/custom"]) {
     client.destroy();
   });
 
-  // What 8.x does not send any more but answers, and what only Node's API asks.
+  // Requests that the adapter 8.x answers but no longer sends, and those that only Node's
+  // API sends.
   test(`${nsp}: requests by hand`, async () => {
     const client = createClient({ url: redisURL });
     const subscriber = client.duplicate();
@@ -324,7 +325,7 @@ for (const nsp of ["/", "/custom"]) {
   });
 }
 
-// ready waits until both servers know of each other in both namespaces.
+// ready waits until the servers see each other in both namespaces.
 async function ready() {
   for (const url of [urlA, urlB]) {
     for (const nsp of ["/", "/custom"]) {

@@ -1,6 +1,6 @@
-// Clients of the plant that stay through a restart of the server, as a screen
-// on the wall does: they come back by themselves, subscribe again and are told
-// the present state. The steps work as in reconnect.js. Argument: the server's URL.
+// Checks that clients reconnect after a restart of the server, subscribe again and receive
+// a snapshot of the current state. The steps work as in reconnect.js. Argument: the
+// server's URL.
 "use strict";
 const assert = require("node:assert/strict");
 const readline = require("node:readline");
@@ -8,7 +8,7 @@ const { versions, transports, dial, until, step, check, finish, name } = require
 
 const url = process.argv[2];
 const lines = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const machine = name("home");
+const machine = name("machine");
 
 async function post(n) {
   const res = await fetch(`${url}/api/v1/telemetry`, {
@@ -22,12 +22,12 @@ async function main() {
   for (const version of Object.keys(versions)) {
     for (const transport of Object.keys(transports)) {
       const s = dial(url, { version, transport, reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200 });
-      const c = { title: `client ${version}, ${transport}`, s, snapshots: 0, value: 0, lost: [] };
+      const c = { title: `client ${version}, ${transport}`, s, snapshots: 0, value: 0, disconnects: [] };
       s.on("connect", () => s.emit("subscribe", { rooms: [`machine:${machine}`] }));
-      s.on("disconnect", (reason) => c.lost.push(reason));
-      const take = ({ data }) => data.readings.forEach((r) => (c.value = r.value));
-      s.on("snapshot", (m) => { c.snapshots++; take(m); });
-      s.on("telemetry", take);
+      s.on("disconnect", (reason) => c.disconnects.push(reason));
+      const apply = ({ data }) => data.readings.forEach((r) => (c.value = r.value));
+      s.on("snapshot", (m) => { c.snapshots++; apply(m); });
+      s.on("telemetry", apply);
       clients.push(c);
     }
   }
@@ -35,8 +35,8 @@ async function main() {
     for (const c of clients) {
       await check({ name: `${c.title}: after ${restarts} restarts`, body: async () => {
         await until("a snapshot", () => c.s.connected && c.snapshots > restarts);
-        assert.equal(c.value, restarts * 10, "what was committed before the end is in the snapshot");
-        assert.equal(c.lost.length, restarts, `lost: ${c.lost}`);
+        assert.equal(c.value, restarts * 10, "the snapshot has the readings from before the restart");
+        assert.equal(c.disconnects.length, restarts, `disconnects: ${c.disconnects}`);
       } });
     }
     await post(restarts * 10 + 5);

@@ -1,5 +1,5 @@
-// What each version of the JavaScript client must find at a server.
-// Arguments: the server's URL.
+// Checks the behavior that every version of the JavaScript client relies on.
+// Argument: the server's URL.
 "use strict";
 const assert = require("node:assert/strict");
 const { versions, transports, test, run, dial, connect, ask, next, collect, until, settled, name } = require("./harness");

@@ -1,5 +1,6 @@
-// Connection state recovery: a client whose connection breaks comes back as
-// itself and gets what it missed. Argument: the URL of a server with recovery.
+// Checks connection state recovery: a client that reconnects after a broken connection
+// keeps its id and rooms and receives the events that it missed. Argument: the URL of a
+// server with recovery.
 "use strict";
 const assert = require("node:assert/strict");
 const { transports, versions, test, run, dial, connect, ask, next, collect, until, name } = require("./harness");
@@ -8,7 +9,7 @@ const url = process.argv[2];
 const reconnecting = { reconnection: true, reconnectionDelay: 300, reconnectionDelayMax: 300, randomizationFactor: 0 };
 
 for (const transport of Object.keys(transports)) {
-  test(`${transport}: what was missed arrives, in order and once`, async () => {
+  test(`${transport}: missed events arrive in order and once`, async () => {
     const [event, room] = [name("event"), name("room")];
     const other = await connect(url);
     const s = await connect(url, { transport });
@@ -21,7 +22,7 @@ for (const transport of Object.keys(transports)) {
     await until("the first", () => seen.length === 1);
     const id = s.id;
     for (let round = 1; round <= 3; round++) {
-      s.io.engine.close(); // as if the connection broke
+      s.io.engine.close(); // simulates a broken connection
       await until("the break", async () => !(await ask(other, "fetch-sockets", room)).some((x) => x.id === id));
       await send({ room, args: [round, "missed"] });
       await send({ args: [round, Buffer.from([1, 2, 3]), { deep: [Buffer.from("x")] }] });
@@ -48,7 +49,7 @@ for (const transport of Object.keys(transports)) {
     other.close();
   });
 
-  test(`${transport}: who leaves on purpose comes back as another`, async () => {
+  test(`${transport}: a client that was disconnected on purpose gets a new id`, async () => {
     const s = await connect(url, { transport, forceNew: true });
     await ask(s, "message-with-ack", 1);
     const id = s.id;
@@ -64,7 +65,7 @@ for (const transport of Object.keys(transports)) {
 }
 
 for (const version of Object.keys(versions).filter((v) => v !== "4")) {
-  test(`client ${version} knows nothing of recovery and works`, async () => {
+  test(`client ${version} works without support for recovery`, async () => {
     const s = dial(url, { version, ...reconnecting });
     await next(s, "connect");
     const id = s.id;
@@ -76,7 +77,7 @@ for (const version of Object.keys(versions).filter((v) => v !== "4")) {
   });
 }
 
-test("an offset that nobody knows", async () => {
+test("an unknown offset", async () => {
   const s = dial(url, { auth: { pid: "x".repeat(20), offset: "nothing" } });
   await next(s, "connect");
   const seen = collect(s, "echo");

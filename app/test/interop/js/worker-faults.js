@@ -1,6 +1,5 @@
-// Many clients watch one machine while the server's workers are broken,
-// replaced and reloaded. Nobody is disconnected, and nobody misses an event.
-// The steps work as in reconnect.js. Argument: the server's URL.
+// Checks that worker faults and reloads neither disconnect subscribers of a machine nor
+// lose events. The steps work as in reconnect.js. Argument: the server's URL.
 "use strict";
 const assert = require("node:assert/strict");
 const readline = require("node:readline");
@@ -9,22 +8,22 @@ const { versions, transports, connect, ask, until, pause, step, check, finish, n
 
 const url = process.argv[2];
 const lines = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const machine = name("storm");
+const machine = name("machine");
 const room = `machine:${machine}`;
 
-const lost = [];
-const wrong = [];
+const failures = [];
+const violations = [];
 const watchers = [];
 
-// watch checks the numbers of the events that one client gets.
+// watch returns a function that checks the sequence numbers of the events of one client.
 function watch(title) {
   const w = { last: null, value: 0 };
   watchers.push(w);
   return (event, { seq, data }) => {
-    if (w.last !== null && seq !== w.last + 1) wrong.push(`${title}: ${seq} after ${w.last}`);
+    if (w.last !== null && seq !== w.last + 1) violations.push(`${title}: ${seq} after ${w.last}`);
     w.last = seq;
     for (const r of data.readings || []) {
-      if (r.value < w.value) wrong.push(`${title}: ${r.value} after ${w.value}`);
+      if (r.value < w.value) violations.push(`${title}: ${r.value} after ${w.value}`);
       w.value = r.value;
     }
   };
@@ -34,27 +33,27 @@ async function socketIO(i) {
   const version = Object.keys(versions)[i % 3];
   const transport = Object.keys(transports)[Math.floor(i / 3) % 3];
   const s = await connect(url, { version, transport });
-  s.on("disconnect", (reason) => lost.push(`client ${version}, ${transport}: ${reason}`));
-  const take = watch(`client ${version}, ${transport}`);
-  for (const event of ["snapshot", "telemetry"]) s.on(event, (m) => take(event, m));
+  s.on("disconnect", (reason) => failures.push(`client ${version}, ${transport}: ${reason}`));
+  const apply = watch(`client ${version}, ${transport}`);
+  for (const event of ["snapshot", "telemetry"]) s.on(event, (m) => apply(event, m));
   assert.deepEqual(await ask(s, "subscribe", { rooms: [room] }), { ok: true });
 }
 
 async function webSocket() {
   const s = new WebSocket(`${url.replace(/^http/, "ws")}/ws`);
   await new Promise((resolve, reject) => s.once("open", resolve).once("error", reject));
-  s.on("close", (code) => lost.push(`ws: ${code}`));
-  const take = watch("ws");
+  s.on("close", (code) => failures.push(`ws: ${code}`));
+  const apply = watch("ws");
   s.on("message", (text) => {
     const m = JSON.parse(text);
-    if (m.event) take(m.event, m);
+    if (m.event) apply(m.event, m);
   });
   s.send(JSON.stringify({ op: "subscribe", rooms: [room] }));
 }
 
 let posted = 0;
 
-// post is tried again where the worker that took it was broken on purpose.
+// post posts a reading and retries if the request failed.
 async function post(n) {
   for (;;) {
     try {
@@ -66,7 +65,7 @@ async function post(n) {
       posted = n;
       return;
     } catch (err) {
-      lost.push(`telemetry ${n}: ${err}`);
+      failures.push(`telemetry ${n}: ${err}`);
       await pause(50);
     }
   }
@@ -101,12 +100,12 @@ async function main() {
   }
   done = true;
   await posting;
-  await check({ name: "everybody has seen everything", body: async () => {
+  await check({ name: "every client received every event", body: async () => {
     await until("the last reading", () => watchers.every((w) => w.value === posted));
     assert.equal(watchers.length, 300);
-    assert.deepEqual(lost.slice(0, 10), [], `${lost.length} lost`);
-    assert.deepEqual(wrong.slice(0, 10), [], `${wrong.length} wrong`);
-    assert.ok(posted > 50, `${posted} readings are too few to say anything`);
+    assert.deepEqual(failures.slice(0, 10), [], `${failures.length} failures`);
+    assert.deepEqual(violations.slice(0, 10), [], `${violations.length} violations`);
+    assert.ok(posted > 50, `${posted} readings are too few to check anything`);
   } });
   finish();
 }
