@@ -6,15 +6,19 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	fastws "github.com/fasthttp/websocket"
 
 	"smart-factory-backend/app/websocket"
 )
 
-// deflated is a message's payload as a client compresses it (RFC 7692, section
-// 7.2.1), flushed every so many bytes: into several blocks, that is.
+// compress compresses a payload as a client does (RFC 7692, section 7.2.1), with
+// a flush, and so a new block, every flushEvery bytes.
 func compress(payload string, flushEvery, level int) []byte {
 	var b bytes.Buffer
 	w, _ := flate.NewWriter(&b, level)
@@ -28,7 +32,7 @@ func compress(payload string, flushEvery, level int) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte{0, 0, 0xff, 0xff})
 }
 
-// inflated undoes what the server did to a frame's payload, if it did.
+// decompress returns the payload of a frame from the server.
 func decompress(t *testing.T, first byte, payload []byte) string {
 	t.Helper()
 	if first&0x40 == 0 {
@@ -52,10 +56,9 @@ func dialDeflate(t *testing.T, addr, offer string) *testClient {
 	return p
 }
 
-// TestPackedMessages: all sizes and fragment sizes, text and binary, of data
-// that compresses well, a little and not at all; between the fragments comes a
-// ping.
-func TestPackedMessages(t *testing.T) {
+// TestCompressedMessages sends text and binary of all sizes and fragment sizes,
+// of data that compresses well, a little or not at all, with a ping in between.
+func TestCompressedMessages(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, &websocket.Upgrader{Deflate: true}, newEcho(nil))
 	random := rand.New(rand.NewPCG(1, 2))
@@ -106,8 +109,8 @@ func TestPackedMessages(t *testing.T) {
 	}
 }
 
-// sendPacked sends a compressed message in fragments, 0 for one, with a ping
-// behind the first.
+// sendCompressed sends a compressed message in fragments, 0 for one frame, with a
+// ping after the first.
 func (p *testClient) sendCompressed(kind byte, packed []byte, fragment int) {
 	if fragment == 0 || len(packed) <= fragment {
 		p.send(clientFrame(0xc0|kind, packed))
@@ -141,8 +144,7 @@ func (p *testClient) wantMessage(kind byte, content string) {
 	}
 }
 
-// TestPackedProtocol: what else the extension asks for, and what is wrong.
-func TestPackedProtocol(t *testing.T) {
+func TestDeflateProtocol(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, &websocket.Upgrader{Deflate: true, MaxMessage: 100_000}, newEcho(nil))
 	hello := compress("hello", 100, flate.BestSpeed)
@@ -155,20 +157,20 @@ func TestPackedProtocol(t *testing.T) {
 		want string
 		code int
 	}{
-		"a message that is not compressed":     {send: [][]byte{clientFrame(0x81, []byte("hello"))}, want: "hello"},
-		"a block that says it is the last":     {send: [][]byte{clientFrame(0xc1, append(final.Bytes(), 0))}, want: "hello"},
-		"an empty first fragment":              {send: [][]byte{clientFrame(0x41, nil), clientFrame(0x80, hello)}, want: "hello"},
-		"the bit on a later fragment":          {send: [][]byte{clientFrame(0x41, hello[:2]), clientFrame(0xc0, hello[2:])}, code: websocket.ProtocolError},
-		"the bit on a ping":                    {send: [][]byte{clientFrame(0xc9, nil)}, code: websocket.ProtocolError},
-		"the bit on a close":                   {send: [][]byte{clientFrame(0xc8, nil)}, code: websocket.ProtocolError},
-		"another bit":                          {send: [][]byte{clientFrame(0xe1, hello)}, code: websocket.ProtocolError},
-		"no compressed data":                   {send: [][]byte{clientFrame(0xc1, []byte("\xff\xff\xff"))}, code: websocket.InvalidPayload},
-		"data that breaks off":                 {send: [][]byte{clientFrame(0xc1, hello[:3])}, code: websocket.InvalidPayload},
-		"compressed, but no text":              {send: [][]byte{clientFrame(0xc1, compress("a\xff", 100, flate.BestSpeed))}, code: websocket.InvalidPayload},
-		"text that ends in a character":        {send: [][]byte{clientFrame(0xc1, compress("a\xc3", 100, flate.BestSpeed))}, code: websocket.InvalidPayload},
-		"more than may be":                     {send: [][]byte{clientFrame(0xc2, compress(strings.Repeat("x", 100_001), 1<<20, flate.BestSpeed))}, code: websocket.MessageTooBig},
-		"as much as may be":                    {send: [][]byte{clientFrame(0xc1, compress(strings.Repeat("x", 100_000), 1<<20, flate.BestSpeed))}, want: strings.Repeat("x", 100_000)},
-		"more than may be, by its compression": {send: [][]byte{clientFrame(0xc2, make([]byte, 100_001))}, code: websocket.MessageTooBig},
+		"uncompressed message":                    {send: [][]byte{clientFrame(0x81, []byte("hello"))}, want: "hello"},
+		"final block":                             {send: [][]byte{clientFrame(0xc1, append(final.Bytes(), 0))}, want: "hello"},
+		"an empty first fragment":                 {send: [][]byte{clientFrame(0x41, nil), clientFrame(0x80, hello)}, want: "hello"},
+		"RSV1 on a later fragment":                {send: [][]byte{clientFrame(0x41, hello[:2]), clientFrame(0xc0, hello[2:])}, code: websocket.ProtocolError},
+		"RSV1 on a ping":                          {send: [][]byte{clientFrame(0xc9, nil)}, code: websocket.ProtocolError},
+		"RSV1 on a close":                         {send: [][]byte{clientFrame(0xc8, nil)}, code: websocket.ProtocolError},
+		"RSV2":                                    {send: [][]byte{clientFrame(0xe1, hello)}, code: websocket.ProtocolError},
+		"invalid deflate data":                    {send: [][]byte{clientFrame(0xc1, []byte("\xff\xff\xff"))}, code: websocket.InvalidPayload},
+		"truncated deflate data":                  {send: [][]byte{clientFrame(0xc1, hello[:3])}, code: websocket.InvalidPayload},
+		"compressed invalid text":                 {send: [][]byte{clientFrame(0xc1, compress("a\xff", 100, flate.BestSpeed))}, code: websocket.InvalidPayload},
+		"compressed text ends inside a character": {send: [][]byte{clientFrame(0xc1, compress("a\xc3", 100, flate.BestSpeed))}, code: websocket.InvalidPayload},
+		"larger than MaxMessage":                  {send: [][]byte{clientFrame(0xc2, compress(strings.Repeat("x", 100_001), 1<<20, flate.BestSpeed))}, code: websocket.MessageTooBig},
+		"exactly MaxMessage":                      {send: [][]byte{clientFrame(0xc1, compress(strings.Repeat("x", 100_000), 1<<20, flate.BestSpeed))}, want: strings.Repeat("x", 100_000)},
+		"compressed size above MaxMessage":        {send: [][]byte{clientFrame(0xc2, make([]byte, 100_001))}, code: websocket.MessageTooBig},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -180,5 +182,57 @@ func TestPackedProtocol(t *testing.T) {
 			}
 			p.wantMessage(1, tt.want)
 		})
+	}
+}
+
+func TestDeflate(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, &websocket.Upgrader{Deflate: true, MaxMessage: 1 << 20}, newEcho(nil))
+	d := fastws.Dialer{EnableCompression: true}
+	c, resp, err := d.DialContext(t.Context(), "ws://"+s.addr, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	defer func() { _ = c.Close() }()
+	_ = c.SetReadDeadline(time.Now().Add(testTimeout))
+	for _, want := range []string{"", "a", strings.Repeat("telemetry ", 1000), strings.Repeat("é", 100_000)} {
+		if err := c.WriteMessage(fastws.TextMessage, []byte(want)); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := c.ReadMessage(); err != nil || string(got) != want {
+			t.Fatalf("echo of %d bytes: %d bytes, %v", len(want), len(got), err)
+		}
+	}
+	// A small compressed message that exceeds the limit when decompressed.
+	_ = c.WriteMessage(fastws.TextMessage, make([]byte, 2<<20))
+	if _, _, err := c.ReadMessage(); !fastws.IsCloseError(err, websocket.MessageTooBig) {
+		t.Errorf("a message that unpacks to 2 MiB: %v, want close 1009", err)
+	}
+}
+
+// RFC 7692, section 7.
+func TestDeflateOffers(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, &websocket.Upgrader{Deflate: true}, newEcho(nil))
+	for offer, agreed := range map[string]bool{
+		"permessage-deflate":                                                     true,
+		"permessage-deflate; client_max_window_bits":                             true,
+		"permessage-deflate; client_max_window_bits=10":                          true,
+		"permessage-deflate; server_no_context_takeover":                         true,
+		"x-webkit-deflate-frame, permessage-deflate":                             true,
+		"permessage-deflate; server_max_window_bits=10":                          false,
+		"permessage-deflate; server_max_window_bits=10, permessage-deflate":      true,
+		"permessage-deflate-more":                                                false,
+		"permessage-deflate; unknown":                                            false,
+		"permessage-deflate; client_max_window_bits; client_max_window_bits":     false,
+		"permessage-deflate; client_max_window_bits=7":                           false,
+		"permessage-deflate; server_no_context_takeover=1; client_max_window_bi": false,
+	} {
+		_, resp := handshake(t, s.addr, "Sec-WebSocket-Extensions: "+offer)
+		got := strings.HasPrefix(resp.Header.Get("Sec-WebSocket-Extensions"), "permessage-deflate;")
+		if resp.StatusCode != http.StatusSwitchingProtocols || got != agreed {
+			t.Errorf("offer %q: status %d, agreed %v; want 101, %v", offer, resp.StatusCode, got, agreed)
+		}
 	}
 }

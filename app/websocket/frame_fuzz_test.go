@@ -11,9 +11,8 @@ import (
 	"smart-factory-backend/app/websocket"
 )
 
-// FuzzFrames sends any bytes at all after the handshake, in one piece and cut
-// in two anywhere. The server must not panic, must say the same to both, and
-// must end the connection once its client has.
+// FuzzFrames sends arbitrary bytes after the handshake, in one write and in two.
+// The server must not panic and must send the same bytes both times.
 func FuzzFrames(f *testing.F) {
 	s := startServer(f, &websocket.Upgrader{MaxMessage: 1 << 16, Deflate: true}, newEcho(nil))
 	f.Add(clientFrame(0x81, []byte("text")), uint16(3))
@@ -38,8 +37,8 @@ func FuzzFrames(f *testing.F) {
 	})
 }
 
-// converse sends pieces and a ping that ends what a valid client would say,
-// and returns all that the server says.
+// exchange sends pieces, closes the sending side, and returns all that the server
+// sends.
 func exchange(t *testing.T, addr string, pieces ...[]byte) []byte {
 	p := dial(t, addr, "Sec-WebSocket-Extensions: permessage-deflate")
 	defer func() { _ = p.Close() }()

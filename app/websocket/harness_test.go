@@ -29,12 +29,12 @@ import (
 	"smart-factory-backend/app/websocket/eventloop"
 )
 
-// patience bounds every wait; only a test that fails uses it up.
+// testTimeout bounds every wait; only a failing test reaches it.
 const testTimeout = time.Minute
 
 func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
-// server is a supervisor and a loop that serve for the time of a test.
+// testServer is a cluster and an event loop, for one test.
 type testServer struct {
 	addr   string
 	events chan cluster.Event
@@ -106,10 +106,10 @@ func (s *testServer) stop() {
 	s.ended.Wait()
 }
 
-// echo sends every message back.
+// echoHandler sends every message back.
 type echoHandler struct {
 	c      *websocket.Conn
-	closed chan closeCall // told the end, if set
+	closed chan closeCall // receives the arguments of Closed; may be nil
 }
 
 type closeCall struct {
@@ -119,7 +119,7 @@ type closeCall struct {
 
 func (e *echoHandler) Message(op websocket.Opcode, data []byte) {
 	if string(data) == "panic" {
-		panic("as asked")
+		panic("test panic")
 	}
 	if string(data) == "goexit" {
 		runtime.Goexit()
@@ -137,7 +137,7 @@ func newEcho(ends chan closeCall) func(*websocket.Conn) websocket.Handler {
 	return func(c *websocket.Conn) websocket.Handler { return &echoHandler{c, ends} }
 }
 
-// peer is a client that sends whatever bytes the test wants.
+// testClient is a client that can send arbitrary bytes.
 type testClient struct {
 	net.Conn
 	t  testing.TB
@@ -175,7 +175,7 @@ func request(t testing.TB, c net.Conn, lines []string) (*testClient, *http.Respo
 
 var testMask = [4]byte{0x37, 0xfa, 0x21, 0x3d}
 
-// frame is a client's frame.
+// clientFrame returns a masked frame.
 func clientFrame(first byte, payload []byte) []byte {
 	b := []byte{first}
 	switch n := len(payload); {
@@ -197,12 +197,12 @@ func (p *testClient) send(bs ...[]byte) {
 	p.t.Helper()
 	for _, b := range bs {
 		if _, err := p.Write(b); err != nil {
-			return // what the server said is still there to be read
+			return // what the server has sent can still be read
 		}
 	}
 }
 
-// read reads one frame; err is io.EOF at an orderly end.
+// readFrame reads one frame. err is io.EOF at an orderly end.
 func (p *testClient) readFrame() (first byte, payload []byte, err error) {
 	var h [2]byte
 	if _, err := io.ReadFull(p.br, h[:]); err != nil {
@@ -224,7 +224,7 @@ func (p *testClient) readFrame() (first byte, payload []byte, err error) {
 	return h[0], payload, err
 }
 
-// wants fails the test unless the next frame is this one.
+// wantFrame fails the test unless the next frame is this one.
 func (p *testClient) wantFrame(first byte, payload string) {
 	p.t.Helper()
 	f, got, err := p.readFrame()
@@ -233,8 +233,8 @@ func (p *testClient) wantFrame(first byte, payload string) {
 	}
 }
 
-// wantsClose fails the test unless a close frame with the code comes next, and
-// after it the end in good order.
+// wantClose fails the test unless a close frame with the code comes next, followed
+// by EOF.
 func (p *testClient) wantClose(code int) {
 	p.t.Helper()
 	f, got, err := p.readFrame()
@@ -268,7 +268,7 @@ func dialTCP(t testing.TB, addr string) net.Conn {
 	return c
 }
 
-// selfSigned is a TLS configuration with a certificate of its own.
+// selfSigned returns a TLS configuration with a self-signed certificate.
 func selfSigned(t testing.TB) *tls.Config {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

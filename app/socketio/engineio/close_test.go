@@ -10,63 +10,63 @@ import (
 	"smart-factory-backend/app/socketio/engineio"
 )
 
-func TestClientClosesWhilePolling(t *testing.T) {
+func TestCloseByClientWhilePolling(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	t.Run("a poll waits", func(t *testing.T) {
-		sid := p.open()
-		poll := p.startPoll(sid)
-		p.post(sid, "4last\x1e1\x1e4not").want(t, 200, "ok")
+	ts := startServer(t, engineio.Options{})
+	t.Run("a poll is waiting", func(t *testing.T) {
+		sid := ts.open()
+		poll := ts.startPoll(sid)
+		ts.post(sid, "4last\x1e1\x1e4not").want(t, 200, "ok")
 		receive(t, poll)
-		p.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
-		s := p.session(sid)
+		ts.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
+		s := ts.session(sid)
 		s.wantClosed(t, engineio.TransportClose)
 		if got := receive(t, s.messages); got != "last" || len(s.messages) > 0 {
-			t.Errorf("received %q and %d more", got, len(s.messages))
+			t.Errorf("received %q and %d more messages", got, len(s.messages))
 		}
 	})
-	t.Run("the poll gets a noop", func(t *testing.T) {
-		sid := p.open()
-		poll := p.startPoll(sid)
-		p.post(sid, "1").want(t, 200, "ok")
+	t.Run("the waiting poll gets a noop", func(t *testing.T) {
+		sid := ts.open()
+		poll := ts.startPoll(sid)
+		ts.post(sid, "1").want(t, 200, "ok")
 		receive(t, poll).want(t, 200, "6")
-		p.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
+		ts.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
 	})
-	t.Run("the poll was overtaken", func(t *testing.T) {
-		p := startServer(t, engineio.Options{}, (*engineio.Server).FreezeClock) // or it may come too late
-		sid := p.open()
-		p.post(sid, "1").want(t, 200, "ok")
-		p.session(sid).wantClosed(t, engineio.TransportClose)
-		p.post(sid, "4a").wantRefusal(t, 400, 1, "Session ID unknown")
-		p.get(sid).want(t, 200, "6")
-		p.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
+	t.Run("the poll arrives after the close packet", func(t *testing.T) {
+		ts := startServer(t, engineio.Options{}, (*engineio.Server).FreezeClock) // or the poll may come too late
+		sid := ts.open()
+		ts.post(sid, "1").want(t, 200, "ok")
+		ts.session(sid).wantClosed(t, engineio.TransportClose)
+		ts.post(sid, "4a").wantRefusal(t, 400, 1, "Session ID unknown")
+		ts.get(sid).want(t, 200, "6")
+		ts.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
 	})
-	t.Run("there was no poll", func(t *testing.T) {
-		sid := p.open()
-		p.post(sid, "1").want(t, 200, "ok")
+	t.Run("no poll arrives", func(t *testing.T) {
+		sid := ts.open()
+		ts.post(sid, "1").want(t, 200, "ok")
 		begin := time.Now()
-		p.waitUntil("it is forgotten", func() bool { return !p.server.HasSession(sid) })
+		ts.waitUntil("the session is removed", func() bool { return !ts.server.HasSession(sid) })
 		if took := time.Since(begin); took > 10*engineio.ClientCloseTimeout {
-			t.Errorf("it took %v", took)
+			t.Errorf("took %v", took)
 		}
 	})
 }
 
-func TestClientClosesItsWebSocket(t *testing.T) {
+func TestCloseByClientOnWebSocket(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
+	ts := startServer(t, engineio.Options{})
 	for name, leave := range map[string]func(*wsClient){
-		"by a packet":      func(w *wsClient) { w.send("1") },
-		"by a close frame": func(w *wsClient) { _ = w.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(1001, "")) },
-		"by an error code": func(w *wsClient) { _ = w.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(1002, "")) },
-		"without a word":   func(w *wsClient) { _ = w.NetConn().Close() },
+		"by a packet":               func(w *wsClient) { w.send("1") },
+		"by a close frame":          func(w *wsClient) { _ = w.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(1001, "")) },
+		"by an error code":          func(w *wsClient) { _ = w.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(1002, "")) },
+		"by closing the connection": func(w *wsClient) { _ = w.NetConn().Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, sid := p.connect()
+			w, sid := ts.connect()
 			leave(w)
-			p.session(sid).wantClosed(t, engineio.TransportClose)
-			if p.server.HasSession(sid) {
-				t.Error("the session is still known")
+			ts.session(sid).wantClosed(t, engineio.TransportClose)
+			if ts.server.HasSession(sid) {
+				t.Error("the session has not been removed")
 			}
 			if name == "by a packet" {
 				w.wantClose(1000)
@@ -75,73 +75,73 @@ func TestClientClosesItsWebSocket(t *testing.T) {
 	}
 }
 
-func TestServerClosesAWebSocket(t *testing.T) {
+func TestCloseByServerOnWebSocket(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	w, sid := p.connect()
-	s := p.session(sid)
+	ts := startServer(t, engineio.Options{})
+	w, sid := ts.connect()
+	s := ts.session(sid)
 	_ = s.Send(engineio.NewText([]byte("last")))
-	s.Close("server says so")
-	s.Close("once only")
+	s.Close("by the application")
+	s.Close("second call")
 	w.wantPacket("4last")
 	w.wantClose(1000)
-	s.wantClosed(t, "server says so")
+	s.wantClosed(t, "by the application")
 	if err := s.Send(engineio.NewText()); !errors.Is(err, engineio.ErrClosed) {
-		t.Errorf("Send after the end: %v", err)
+		t.Errorf("Send after Close: %v", err)
 	}
 	if err := s.SendLatest(1, engineio.NewText()); !errors.Is(err, engineio.ErrClosed) {
-		t.Errorf("SendLatest after the end: %v", err)
+		t.Errorf("SendLatest after Close: %v", err)
 	}
 	if s.Writable() {
-		t.Error("writable after the end")
+		t.Error("Writable() = true after Close")
 	}
 }
 
-func TestServerClosesWhilePolling(t *testing.T) {
+func TestCloseByServerWhilePolling(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{MaxPayload: 10})
-	t.Run("a poll waits", func(t *testing.T) {
-		sid := p.open()
-		poll := p.startPoll(sid)
-		p.session(sid).Close(engineio.ForcedClose)
+	ts := startServer(t, engineio.Options{MaxPayload: 10})
+	t.Run("a poll is waiting", func(t *testing.T) {
+		sid := ts.open()
+		poll := ts.startPoll(sid)
+		ts.session(sid).Close(engineio.ForcedClose)
 		receive(t, poll).want(t, 200, "1")
-		p.session(sid).wantClosed(t, engineio.ForcedClose)
-		p.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
+		ts.session(sid).wantClosed(t, engineio.ForcedClose)
+		ts.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
 	})
-	t.Run("none waits, and more than a payload does", func(t *testing.T) {
-		sid := p.open()
-		s := p.session(sid)
+	t.Run("no poll is waiting and the queue exceeds one payload", func(t *testing.T) {
+		sid := ts.open()
+		s := ts.session(sid)
 		_ = s.Send(engineio.NewText([]byte("12345")), engineio.NewText([]byte("6789")))
 		s.Close(engineio.ForcedClose)
 		s.wantClosed(t, engineio.ForcedClose) // at once
-		p.post(sid, "4ignored").want(t, 200, "ok")
-		p.get(sid).want(t, 200, "412345")
-		p.get(sid).want(t, 200, "46789")
-		p.get(sid).want(t, 200, "1")
-		p.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
+		ts.post(sid, "4ignored").want(t, 200, "ok")
+		ts.get(sid).want(t, 200, "412345")
+		ts.get(sid).want(t, 200, "46789")
+		ts.get(sid).want(t, 200, "1")
+		ts.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
 		if len(s.messages) > 0 {
-			t.Errorf("received %q after the end", <-s.messages)
+			t.Errorf("received %q after Close", <-s.messages)
 		}
 	})
-	t.Run("and the client leaves", func(t *testing.T) {
-		sid := p.open()
-		p.session(sid).Close(engineio.ForcedClose)
-		p.get(sid).want(t, 200, "1")
+	t.Run("the next poll gets the close packet", func(t *testing.T) {
+		sid := ts.open()
+		ts.session(sid).Close(engineio.ForcedClose)
+		ts.get(sid).want(t, 200, "1")
 	})
 }
 
-func TestCloseFromWithinTheReceiver(t *testing.T) {
+func TestCloseFromMessage(t *testing.T) {
 	t.Parallel()
 	ended := make(chan engineio.Reason, 10)
-	p := startServer(t, engineio.Options{Open: func(s *engineio.Session) engineio.Receiver { return &closingReceiver{s, ended} }})
-	sid := p.open()
-	p.post(sid, "4a\x1e4b").want(t, 200, "ok")
+	ts := startServer(t, engineio.Options{Open: func(s *engineio.Session) engineio.Receiver { return &closingReceiver{s, ended} }})
+	sid := ts.open()
+	ts.post(sid, "4a\x1e4b").want(t, 200, "ok")
 	if got := receive(t, ended); got != "enough" {
-		t.Errorf("ended for %q", got)
+		t.Errorf("Closed(%q)", got)
 	}
-	p.get(sid).want(t, 200, "4bye")
-	p.get(sid).want(t, 200, "1")
-	w := p.dial("")
+	ts.get(sid).want(t, 200, "4bye")
+	ts.get(sid).want(t, 200, "1")
+	w := ts.dial("")
 	sidOf(t, w.read())
 	w.send("4a")
 	w.send("4b")
@@ -149,11 +149,11 @@ func TestCloseFromWithinTheReceiver(t *testing.T) {
 	w.wantClose(1000)
 	receive(t, ended)
 	if len(ended) > 0 {
-		t.Errorf("ended once more for %q", <-ended)
+		t.Errorf("second Closed(%q)", <-ended)
 	}
 }
 
-// closer closes its session at the first message.
+// closingReceiver closes its session at the first message.
 type closingReceiver struct {
 	*engineio.Session
 	ended chan engineio.Reason
@@ -172,25 +172,25 @@ func (c *closingReceiver) Message(data []byte, _ bool) {
 
 func (c *closingReceiver) Closed(reason engineio.Reason) { c.ended <- reason }
 
-func TestCloseWhileItOpens(t *testing.T) {
+func TestCloseFromOpen(t *testing.T) {
 	t.Parallel()
 	ended := make(chan engineio.Reason, 10)
-	p := startServer(t, engineio.Options{Open: func(s *engineio.Session) engineio.Receiver {
+	ts := startServer(t, engineio.Options{Open: func(s *engineio.Session) engineio.Receiver {
 		_ = s.Send(engineio.NewText([]byte("no")))
 		s.Close("unwanted")
 		return &closingReceiver{s, ended}
 	}})
-	sid := p.open()
+	sid := ts.open()
 	if got := receive(t, ended); got != "unwanted" {
-		t.Errorf("ended for %q", got)
+		t.Errorf("Closed(%q)", got)
 	}
-	p.get(sid).want(t, 200, "4no")
-	p.get(sid).want(t, 200, "1")
-	w := p.dial("")
+	ts.get(sid).want(t, 200, "4no")
+	ts.get(sid).want(t, 200, "1")
+	w := ts.dial("")
 	sidOf(t, w.read())
 	w.wantPacket("4no")
 	w.wantClose(1000)
 	if got := receive(t, ended); got != "unwanted" {
-		t.Errorf("ended for %q", got)
+		t.Errorf("Closed(%q)", got)
 	}
 }

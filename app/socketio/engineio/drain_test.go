@@ -13,96 +13,94 @@ import (
 
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	waits, away := p.open(), p.open()
-	poll := p.startPoll(waits)
-	_ = p.session(away).Send(text("last"))
-	w, sid := p.connect()
-	p.server.Drain(t.Context(), 50*time.Millisecond)
+	ts := startServer(t, engineio.Options{})
+	waits, away := ts.open(), ts.open()
+	poll := ts.startPoll(waits)
+	_ = ts.session(away).Send(text("last"))
+	w, sid := ts.connect()
+	ts.server.Drain(t.Context(), 50*time.Millisecond)
 	receive(t, poll).want(t, 200, "1")
-	p.get(away).want(t, 200, "4last")
-	p.get(away).want(t, 200, "1")
+	ts.get(away).want(t, 200, "4last")
+	ts.get(away).want(t, 200, "1")
 	w.wantClose(1001)
 	for _, sid := range []string{waits, away, sid} {
-		p.session(sid).wantClosed(t, engineio.ServerShutdown)
+		ts.session(sid).wantClosed(t, engineio.ServerShutdown)
 	}
-	a := p.mustRequest("GET", pollingQuery, "")
+	a := ts.mustRequest("GET", pollingQuery, "")
 	a.wantRefusal(t, http.StatusServiceUnavailable, 6, "Server is shutting down")
 	if a.header.Get("Retry-After") == "" {
-		t.Error("no Retry-After")
+		t.Error("Retry-After is missing")
 	}
-	if _, resp, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/?EIO=4&transport=websocket", nil); err == nil || resp.StatusCode != http.StatusServiceUnavailable {
+	if _, resp, err := websocket.DefaultDialer.Dial("ws://"+ts.addr+"/?EIO=4&transport=websocket", nil); err == nil || resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("a WebSocket during the drain: %v", err)
 	}
-	p.server.Drain(t.Context(), 0) // twice is as good as once
-	if n := p.server.Stats().Sessions; n != 0 {
-		t.Errorf("%d sessions are left", n)
+	ts.server.Drain(t.Context(), 0) // a second call has no effect
+	if n := ts.server.Stats().Sessions; n != 0 {
+		t.Errorf("%d sessions left", n)
 	}
 }
 
 func TestDrainIsSpread(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
+	ts := startServer(t, engineio.Options{})
 	const n = 20
 	for range n {
-		p.open()
+		ts.open()
 	}
 	begin := time.Now()
-	p.server.Drain(t.Context(), 400*time.Millisecond)
+	ts.server.Drain(t.Context(), 400*time.Millisecond)
 	if took := time.Since(begin); took < 300*time.Millisecond {
-		t.Errorf("all were told within %v", took)
+		t.Errorf("all sessions were closed within %v", took)
 	}
-	for _, s := range p.sessions {
+	for _, s := range ts.sessions {
 		s.wantClosed(t, engineio.ServerShutdown)
 	}
 }
 
-func TestDrainThatIsCutShort(t *testing.T) {
+func TestDrainClosesAllWhenContextEnds(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
+	ts := startServer(t, engineio.Options{})
 	for range 5 {
-		p.open()
+		ts.open()
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	begin := time.Now()
-	p.server.Drain(ctx, time.Hour)
+	ts.server.Drain(ctx, time.Hour)
 	if took := time.Since(begin); took > testTimeout {
-		t.Errorf("it took %v", took)
+		t.Errorf("took %v", took)
 	}
-	for _, s := range p.sessions {
+	for _, s := range ts.sessions {
 		s.wantClosed(t, engineio.ServerShutdown)
 	}
 }
 
-// Whoever runs the connections may send them away before Drain does.
-func TestShutdownOfTheConnections(t *testing.T) {
+func TestClusterShutdownClosesSessions(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	w, sid := p.connect()
-	p.stop()
+	ts := startServer(t, engineio.Options{})
+	w, sid := ts.connect()
+	ts.stop()
 	w.wantClose(1001)
-	p.session(sid).wantClosed(t, engineio.ServerShutdown)
+	ts.session(sid).wantClosed(t, engineio.ServerShutdown)
 }
 
-// A session that is being opened when Drain looks is told as well.
-func TestDrainWhileASessionOpens(t *testing.T) {
+func TestDrainClosesOpeningSession(t *testing.T) {
 	t.Parallel()
 	opening, goOn := make(chan struct{}), make(chan struct{})
-	var p *testServer
+	var ts *testServer
 	ready := make(chan struct{})
-	p = startServer(t, engineio.Options{Open: func(s *engineio.Session) engineio.Receiver {
+	ts = startServer(t, engineio.Options{Open: func(s *engineio.Session) engineio.Receiver {
 		<-ready
 		opening <- struct{}{}
 		<-goOn
-		return p.echo(s)
+		return ts.echo(s)
 	}})
 	close(ready)
-	got := p.requestAsync("GET", "", "")
+	got := ts.requestAsync("GET", "", "")
 	<-opening
-	p.server.Drain(t.Context(), 0)
+	ts.server.Drain(t.Context(), 0)
 	goOn <- struct{}{}
 	sid := sidOf(t, receive(t, got).body)
-	p.get(sid).want(t, http.StatusOK, "1")
-	p.session(sid).wantClosed(t, engineio.ServerShutdown)
+	ts.get(sid).want(t, http.StatusOK, "1")
+	ts.session(sid).wantClosed(t, engineio.ServerShutdown)
 }

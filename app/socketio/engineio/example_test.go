@@ -11,7 +11,7 @@ import (
 	"smart-factory-backend/app/websocket/eventloop"
 )
 
-// loud sends back what it receives.
+// echoReceiver sends back what it receives.
 type echoReceiver struct{ *engineio.Session }
 
 func (l echoReceiver) Message(data []byte, binary bool) {
@@ -24,9 +24,8 @@ func (l echoReceiver) Message(data []byte, binary bool) {
 
 func (l echoReceiver) Closed(reason engineio.Reason) { log.Printf("%s: %s", l.ID(), reason) }
 
-// A server of its own: sessions on the connections of a cluster, served by an
-// event loop. A program would run the two until it is told to stop, and have
-// Drain called before they end.
+// A server on the connections of a cluster, served by an event loop. A program
+// runs both until it is stopped, and calls Drain before they end.
 func ExampleNew() {
 	loop, err := eventloop.New(eventloop.Options{})
 	if err != nil {

@@ -5,10 +5,10 @@ import (
 	"unsafe"
 )
 
-// Freeze stops the server's clock. It is for one that has served nobody yet.
+// FreezeClock stops the server's clock. Call it before the server is used.
 func (s *Server) FreezeClock() { s.clock = func() time.Duration { return time.Hour } }
 
-// ProbeTimer returns what is called when the time of the session's probe is over.
+// ProbeTimeoutFunc returns the timer function of the session's probe.
 func (s *Server) ProbeTimeoutFunc(sid string) func() {
 	session := s.table.find([]byte(sid))
 	session.mu.Lock()
@@ -16,7 +16,7 @@ func (s *Server) ProbeTimeoutFunc(sid string) func() {
 	return session.probe.probeTimedOut
 }
 
-// Pending reports whether a poll of the session waits.
+// PollPending reports whether a poll of the session is waiting.
 func (s *Server) PollPending(sid string) bool {
 	session := s.table.find([]byte(sid))
 	if session == nil {
@@ -27,7 +27,7 @@ func (s *Server) PollPending(sid string) bool {
 	return session.poll != nil
 }
 
-// Posting reports whether a POST of the session is being served.
+// PostActive reports whether a POST of the session is being handled.
 func (s *Server) PostActive(sid string) bool {
 	session := s.table.find([]byte(sid))
 	if session == nil {
@@ -38,16 +38,17 @@ func (s *Server) PostActive(sid string) bool {
 	return session.posting
 }
 
-// Known reports whether there is such a session.
+// HasSession reports whether the session is in the table.
 func (s *Server) HasSession(sid string) bool { return s.table.find([]byte(sid)) != nil }
 
-// Begun reports whether a session is there and has its receiver.
+// HasReceiver reports whether Options.Open has returned for the session.
 func (s *Server) HasReceiver(sid string) bool {
 	session := s.table.find([]byte(sid))
 	return session != nil && session.Receiver() != nil
 }
 
-// Late has the session's timer go off that much after it was due.
+// FireTimerLate runs the session's timer as if it fired that much after its
+// deadline.
 func (s *Server) FireTimerLate(sid string, by time.Duration) {
 	session := s.table.find([]byte(sid))
 	session.mu.Lock()
@@ -56,10 +57,10 @@ func (s *Server) FireTimerLate(sid string, by time.Duration) {
 	session.onTimer()
 }
 
-// Tick has the session's timer go off.
+// FireTimer runs the session's timer function.
 func (s *Server) FireTimer(sid string) { s.table.find([]byte(sid)).onTimer() }
 
-// Due is when the session's timer is due.
+// Deadline returns the session's deadline.
 func (s *Server) Deadline(sid string) int64 {
 	session := s.table.find([]byte(sid))
 	session.mu.Lock()
@@ -67,8 +68,7 @@ func (s *Server) Deadline(sid string) int64 {
 	return session.deadline
 }
 
-// Behind makes the session's timer due that long ago, and leaves the timer as it
-// is.
+// SetDeadlinePast moves the session's deadline into the past, without its timer.
 func (s *Server) SetDeadlinePast(sid string, by time.Duration) (due int64) {
 	session := s.table.find([]byte(sid))
 	session.mu.Lock()
@@ -77,7 +77,7 @@ func (s *Server) SetDeadlinePast(sid string, by time.Duration) (due int64) {
 	return session.deadline
 }
 
-// Overdue makes the session's pong due now, and leaves the timer as it is.
+// ExpirePong makes the session's pong due now, without its timer.
 func (s *Server) ExpirePong(sid string) {
 	session := s.table.find([]byte(sid))
 	session.mu.Lock()
@@ -85,17 +85,17 @@ func (s *Server) ExpirePong(sid string) {
 	session.awaitingPong, session.deadline = true, s.now()
 }
 
-// SessionSize is what a session takes beside the facts of its handshake.
+// SessionSize is the size of a session without the text of its handshake.
 const SessionSize = unsafe.Sizeof(Session{}) + unsafe.Sizeof(socket{})
 
-// DepartWait is how long the poll of a client that left may take.
+// ClientCloseTimeout is how long a session that its client closed waits for a poll.
 const ClientCloseTimeout = clientCloseTimeout
 
 // ProbeWait is how long a poll waits during an upgrade.
 const ProbeWait time.Duration = probePollTimeout
 
-// DecodePayload decodes all packets of a payload: the types, and the data with
-// a mark before what is binary.
+// DecodePayload decodes all packets of a payload. It returns their types, and
+// their data with a prefix "b" for binary.
 func DecodePayload(body []byte) (kinds string, data []string, err error) {
 	p, err := newPayload(body)
 	for err == nil {
@@ -115,7 +115,7 @@ func DecodePayload(body []byte) (kinds string, data []string, err error) {
 	return kinds, data, err
 }
 
-// CountPackets is DecodePayload without keeping anything.
+// CountPackets decodes a payload and returns the number of packets.
 func CountPackets(body []byte) (n int, err error) {
 	p, err := newPayload(body)
 	for err == nil {
@@ -128,8 +128,8 @@ func CountPackets(body []byte) (n int, err error) {
 	return n, err
 }
 
-// AppendPayload is what a poll's answer is made by.
+// AppendPayload appends the packets of a poll's response.
 func AppendPayload(dst []byte, ms []*Message) []byte { return appendPayload(dst, ms) }
 
-// EncodePayload is the body of an answer.
+// EncodePayload returns the body of a poll's response.
 func EncodePayload(ms ...*Message) []byte { return appendPayload(nil, ms) }

@@ -18,7 +18,7 @@ import (
 
 func TestHandshake(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{
+	ts := startServer(t, engineio.Options{
 		PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond, MaxPayload: 1_000_000,
 	})
 	check := func(packet string, upgrades []any) {
@@ -34,22 +34,21 @@ func TestHandshake(t *testing.T) {
 			t.Errorf("the open packet is %q", packet)
 		}
 	}
-	a := p.mustRequest("GET", pollingQuery, "")
+	a := ts.mustRequest("GET", pollingQuery, "")
 	if a.status != http.StatusOK || a.header.Get("Content-Type") != "text/plain; charset=UTF-8" || a.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("answered %d, %v", a.status, a.header)
+		t.Errorf("response %d, %v", a.status, a.header)
 	}
 	check(a.body, []any{"websocket"})
-	check(p.dial("").read(), []any{})
+	check(ts.dial("").read(), []any{})
 }
 
-// TestASessionIsKnownToAllWorkers: its requests come in on connections that the
-// kernel gives to whichever worker, and the WebSocket on yet another.
-func TestASessionIsKnownToAllWorkers(t *testing.T) {
+// The kernel distributes the connections of one session over all workers.
+func TestSessionIsServedByAllWorkers(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	sid := p.open()
+	ts := startServer(t, engineio.Options{})
+	sid := ts.open()
 	served := func() (workers, busy int) {
-		st, err := p.sup.Status()
+		st, err := ts.sup.Status()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,24 +60,24 @@ func TestASessionIsKnownToAllWorkers(t *testing.T) {
 		return len(st.Workers), busy
 	}
 	for i := 0; ; i++ {
-		p.post(sid, fmt.Sprint("4", i)).want(t, 200, "ok")
-		p.get(sid).want(t, 200, fmt.Sprint("4", i))
+		ts.post(sid, fmt.Sprint("4", i)).want(t, 200, "ok")
+		ts.get(sid).want(t, 200, fmt.Sprint("4", i))
 		if workers, busy := served(); busy == workers && i >= 20 {
 			break
 		} else if i == 1000 {
-			t.Fatalf("%d of %d workers were asked", busy, workers)
+			t.Fatalf("%d of %d workers served requests", busy, workers)
 		}
 	}
-	w := p.dial(sid)
+	w := ts.dial(sid)
 	w.send("2probe")
 	w.wantPacket("3probe")
-	p.get(sid).want(t, 200, "6")
+	ts.get(sid).want(t, 200, "6")
 	w.send("5")
 	w.send("4here")
 	w.wantPacket("4here")
 }
 
-func TestUpgradesAreOfferedOnlyWhereThereAreAny(t *testing.T) {
+func TestDisabledUpgradesAreNotOffered(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]engineio.Options{
 		"no upgrades": {NoUpgrades: true}, "no WebSocket": {NoWebSocket: true},
@@ -89,8 +88,7 @@ func TestUpgradesAreOfferedOnlyWhereThereAreAny(t *testing.T) {
 	}
 }
 
-// refused are requests without a session that are refused, whatever the
-// transport and whether they ask for a WebSocket.
+// refusedRequests are handshakes that are refused on every transport.
 var refusedRequests = map[string]struct {
 	method, query string
 	code          int
@@ -113,48 +111,48 @@ var refusedRequests = map[string]struct {
 
 func TestBadHandshakes(t *testing.T) {
 	t.Parallel()
-	type told struct {
+	type refusedCall struct {
 		query   string
 		code    int
 		message string
 	}
-	tell := make(chan told, 100)
-	p := startServer(t, engineio.Options{Refused: func(ctx *fasthttp.RequestCtx, code int, message string) {
-		tell <- told{string(ctx.QueryArgs().QueryString()), code, message}
+	calls := make(chan refusedCall, 100)
+	ts := startServer(t, engineio.Options{Refused: func(ctx *fasthttp.RequestCtx, code int, message string) {
+		calls <- refusedCall{string(ctx.QueryArgs().QueryString()), code, message}
 	}})
 	for name, tt := range refusedRequests {
 		t.Run(name, func(t *testing.T) {
-			a := p.mustRequest(tt.method, tt.query, "")
+			a := ts.mustRequest(tt.method, tt.query, "")
 			a.wantRefusal(t, http.StatusBadRequest, tt.code, tt.message)
-			if got := receive(t, tell); got != (told{tt.query, tt.code, tt.message}) {
+			if got := receive(t, calls); got != (refusedCall{tt.query, tt.code, tt.message}) {
 				t.Errorf("Refused(%+v), want that of %q", got, tt.query)
 			}
 		})
 	}
-	if n := p.server.Stats().Sessions; n != 0 {
-		t.Errorf("%d sessions came of it", n)
+	if n := ts.server.Stats().Sessions; n != 0 {
+		t.Errorf("Stats().Sessions = %d, want 0", n)
 	}
 }
 
 func TestBadWebSocketHandshakes(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
+	ts := startServer(t, engineio.Options{})
 	for name, query := range map[string]string{
 		"no transport": "EIO=4", "unknown transport": "EIO=4&transport=abc", "polling": pollingQuery,
 		"no protocol": "transport=websocket", "protocol abc": "EIO=abc&transport=websocket",
-		"unknown session": "EIO=4&transport=websocket&sid=abc", "polling session": pollingQuery + "&sid=" + p.open(),
+		"unknown session": "EIO=4&transport=websocket&sid=abc", "polling session": pollingQuery + "&sid=" + ts.open(),
 	} {
-		_, resp, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/engine.io/?"+query, nil)
+		_, resp, err := websocket.DefaultDialer.Dial("ws://"+ts.addr+"/engine.io/?"+query, nil)
 		if err == nil || resp == nil || resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %v, %v; want 400", name, resp, err)
 		}
 	}
-	if a := p.mustRequest("GET", "EIO=4&transport=websocket", "", "Connection", "Upgrade", "Upgrade", "websocket"); a.status != http.StatusUpgradeRequired {
+	if a := ts.mustRequest("GET", "EIO=4&transport=websocket", "", "Connection", "Upgrade", "Upgrade", "websocket"); a.status != http.StatusUpgradeRequired {
 		t.Errorf("without a version of WebSocket: %d", a.status)
 	}
 }
 
-func TestTransportsCanBeSwitchedOff(t *testing.T) {
+func TestDisabledTransports(t *testing.T) {
 	t.Parallel()
 	only := startServer(t, engineio.Options{NoPolling: true})
 	only.mustRequest("GET", pollingQuery, "").wantRefusal(t, 400, 0, "Transport unknown")
@@ -164,32 +162,32 @@ func TestTransportsCanBeSwitchedOff(t *testing.T) {
 	stay := startServer(t, engineio.Options{NoUpgrades: true})
 	sid := stay.open()
 	if _, resp, err := websocket.DefaultDialer.Dial("ws://"+stay.addr+"/?EIO=4&transport=websocket&sid="+sid, nil); err == nil || resp.StatusCode != http.StatusBadRequest {
-		t.Errorf("a move that is switched off: %v", err)
+		t.Errorf("upgrade with NoUpgrades: %v", err)
 	}
 }
 
-func TestAdmission(t *testing.T) {
+func TestAllow(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{Allow: func(ctx *fasthttp.RequestCtx) error {
+	ts := startServer(t, engineio.Options{Allow: func(ctx *fasthttp.RequestCtx) error {
 		if string(ctx.QueryArgs().Peek("key")) == "good" {
 			return nil
 		}
 		return errors.New(`no "key"`)
 	}})
-	p.mustRequest("GET", pollingQuery, "").wantRefusal(t, http.StatusForbidden, 4, `no "key"`)
-	if _, resp, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/?EIO=4&transport=websocket", nil); err == nil || resp.StatusCode != http.StatusForbidden {
+	ts.mustRequest("GET", pollingQuery, "").wantRefusal(t, http.StatusForbidden, 4, `no "key"`)
+	if _, resp, err := websocket.DefaultDialer.Dial("ws://"+ts.addr+"/?EIO=4&transport=websocket", nil); err == nil || resp.StatusCode != http.StatusForbidden {
 		t.Errorf("a WebSocket without the key: %v", err)
 	}
-	sid := sidOf(t, p.mustRequest("GET", pollingQuery+"&key=good", "").body)
-	p.post(sid, "4in").want(t, 200, "ok") // who is in is not asked again
+	sid := sidOf(t, ts.mustRequest("GET", pollingQuery+"&key=good", "").body)
+	ts.post(sid, "4in").want(t, 200, "ok") // Allow is called for new sessions only
 }
 
-func TestFactsOfTheHandshake(t *testing.T) {
+func TestHandshakeRequest(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{Secure: func(*fasthttp.RequestCtx) bool { return true }})
+	ts := startServer(t, engineio.Options{Secure: func(*fasthttp.RequestCtx) bool { return true }})
 	before := time.Now()
-	sid := sidOf(t, p.mustRequest("GET", pollingQuery+"&b=1&a=x%20y&a=2", "", "X-One", "eins: zwei", "Origin", "http://a.test", "X-Two", "1", "X-Two", "2").body)
-	h := p.session(sid).Handshake()
+	sid := sidOf(t, ts.mustRequest("GET", pollingQuery+"&b=1&a=x%20y&a=2", "", "X-One", "eins: zwei", "Origin", "http://a.test", "X-Two", "1", "X-Two", "2").body)
+	h := ts.session(sid).Handshake()
 	if got := h.Query(); got.Get("b") != "1" || !reflect.DeepEqual(got["a"], []string{"x y", "2"}) {
 		t.Errorf("Query() = %v", got)
 	}
@@ -200,56 +198,56 @@ func TestFactsOfTheHandshake(t *testing.T) {
 		t.Errorf("Header: %q, %q, %q", h.Header("x-one"), h.Header("X-None"), h.Origin())
 	}
 	all := h.Headers()
-	if !reflect.DeepEqual(all["x-two"], []string{"1", "2"}) || !reflect.DeepEqual(all["host"], []string{p.addr}) {
+	if !reflect.DeepEqual(all["x-two"], []string{"1", "2"}) || !reflect.DeepEqual(all["host"], []string{ts.addr}) {
 		t.Errorf("Headers() = %v", all)
 	}
 	if h.RemoteAddr() != "127.0.0.1" || !h.Secure() || h.Time().Before(before) || h.Time().After(time.Now()) {
 		t.Errorf("address %q, secure %t, time %v", h.RemoteAddr(), h.Secure(), h.Time())
 	}
-	_, sid = p.connect()
-	if h := p.session(sid).Handshake(); h.Header("Upgrade") != "websocket" || h.Query().Get("transport") != "websocket" {
+	_, sid = ts.connect()
+	if h := ts.session(sid).Handshake(); h.Header("Upgrade") != "websocket" || h.Query().Get("transport") != "websocket" {
 		t.Errorf("of a WebSocket: %v", h.Headers())
 	}
 }
 
-func TestIdsAreNotGuessed(t *testing.T) {
+func TestSessionIDsAreRandom(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
+	ts := startServer(t, engineio.Options{})
 	seen := map[string]bool{}
 	for range 50 {
-		sid := p.open()
+		sid := ts.open()
 		if len(sid) != 20 || strings.Trim(sid, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" || seen[sid] {
-			t.Fatalf("the id %q", sid)
+			t.Fatalf("session id %q", sid)
 		}
 		seen[sid] = true
 	}
 }
 
-func TestPlacesAreBounded(t *testing.T) {
+func TestMaxSessions(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{MaxSessions: 2})
-	sid := p.open()
-	w, _ := p.connect()
-	a := p.mustRequest("GET", pollingQuery, "")
+	ts := startServer(t, engineio.Options{MaxSessions: 2})
+	sid := ts.open()
+	w, _ := ts.connect()
+	a := ts.mustRequest("GET", pollingQuery, "")
 	a.wantRefusal(t, http.StatusServiceUnavailable, 6, "Too many sessions")
 	if a.header.Get("Retry-After") == "" {
-		t.Error("no Retry-After")
+		t.Error("Retry-After is missing")
 	}
-	if _, resp, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/?EIO=4&transport=websocket", nil); err == nil || resp.StatusCode != http.StatusServiceUnavailable {
+	if _, resp, err := websocket.DefaultDialer.Dial("ws://"+ts.addr+"/?EIO=4&transport=websocket", nil); err == nil || resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("a WebSocket too many: %v", err)
 	}
-	p.upgrade(sid).send("1") // moving takes no place, leaving gives one back
+	ts.upgrade(sid).send("1") // an upgrade takes no place, a close frees one
 	w.send("1")
-	p.waitUntil("both places are free", func() bool { return p.server.Stats().Sessions == 0 })
-	p.open()
-	p.open()
+	ts.waitUntil("both sessions are removed", func() bool { return ts.server.Stats().Sessions == 0 })
+	ts.open()
+	ts.open()
 }
 
-func TestUpgradesPerSecondAreBounded(t *testing.T) {
+func TestAllowUpgrade(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{AllowUpgrade: func() bool { return false }})
-	for _, query := range []string{"", "&sid=" + p.open()} {
-		_, resp, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/?EIO=4&transport=websocket"+query, nil)
+	ts := startServer(t, engineio.Options{AllowUpgrade: func() bool { return false }})
+	for _, query := range []string{"", "&sid=" + ts.open()} {
+		_, resp, err := websocket.DefaultDialer.Dial("ws://"+ts.addr+"/?EIO=4&transport=websocket"+query, nil)
 		if err == nil || resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
 			t.Errorf("%v, %v; want 503 with Retry-After", resp, err)
 		}

@@ -20,96 +20,96 @@ import (
 	"smart-factory-backend/app/websocket/eventloop"
 )
 
-// patience bounds every wait; only a test that fails uses it up.
+// testTimeout bounds every wait; only a failing test reaches it.
 const testTimeout = time.Minute
 
-// plant is a server with all that it stands on, for the time of a test.
+// testServer is an Engine.IO server on a cluster, for one test.
 type testServer struct {
 	t      testing.TB
 	addr   string
 	server *engineio.Server
 	sup    *cluster.Supervisor
 	panics chan any
-	stop   context.CancelFunc // ends the supervisor
+	stop   context.CancelFunc // stops the supervisor
 
 	mu       sync.Mutex
 	sessions []*testReceiver
 }
 
-// start runs a server. Without an Open its sessions send back what they get.
-// prepare is called before it serves.
+// startServer starts a server. Without Options.Open its sessions echo. prepare is
+// called before it serves.
 func startServer(t testing.TB, o engineio.Options, prepare ...func(*engineio.Server)) *testServer {
 	t.Helper()
 	loop, err := eventloop.New(eventloop.Options{Shards: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &testServer{t: t, panics: make(chan any, 100)}
+	ts := &testServer{t: t, panics: make(chan any, 100)}
 	o.Loop = loop
 	o.Detach = func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
 		cluster.Detach(ctx, func(s *cluster.Session) { f(s) })
 	}
 	o.Await = func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) }
 	if o.Open == nil {
-		o.Open = p.echo
+		o.Open = ts.echo
 	}
-	p.server = engineio.New(o)
+	ts.server = engineio.New(o)
 	for _, f := range prepare {
-		f(p.server)
+		f(ts.server)
 	}
-	p.sup, err = cluster.New(cluster.Options{
+	ts.sup, err = cluster.New(cluster.Options{
 		Host: "127.0.0.1", Shutdown: cluster.Shutdown{HandshakeGrace: time.Millisecond, IdleGrace: time.Millisecond},
-		Handler: p.server.Handler,
+		Handler: ts.server.Handler,
 		ConfigureServer: func(s *fasthttp.Server) {
 			s.StreamRequestBody, s.MaxRequestBodySize = true, 64<<10
 		},
 		Observe: func(e cluster.Event) {
 			if contained, ok := e.(cluster.PanicContained); ok {
-				p.panics <- contained.Value
+				ts.panics <- contained.Value
 			}
 		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.sup.Listen(t.Context()); err != nil {
+	if err := ts.sup.Listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p.addr = p.sup.Addr().String()
-	p.run(loop)
-	<-p.sup.Ready()
-	return p
+	ts.addr = ts.sup.Addr().String()
+	ts.run(loop)
+	<-ts.sup.Ready()
+	return ts
 }
 
-// run serves until the test ends, in the order of a process: the sessions are
-// drained, then HTTP, then the loop.
-func (p *testServer) run(loop *eventloop.Loop) {
+// run serves until the test ends. It stops in the order of a process: sessions,
+// HTTP, event loop.
+func (ts *testServer) run(loop *eventloop.Loop) {
 	ctx, stop := context.WithCancel(context.Background())
-	p.stop = stop
+	ts.stop = stop
 	loopCtx, stopLoop := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	ended.Go(func() {
 		defer stopLoop()
-		if err := p.sup.Run(ctx); err != nil {
-			p.t.Errorf("the supervisor ended with %v", err)
+		if err := ts.sup.Run(ctx); err != nil {
+			ts.t.Errorf("the supervisor ended with %v", err)
 		}
 	})
 	ended.Go(func() {
 		if err := loop.Run(loopCtx); err != nil {
-			p.t.Errorf("the loop ended with %v", err)
+			ts.t.Errorf("the loop ended with %v", err)
 		}
 	})
-	p.t.Cleanup(func() {
-		p.server.Drain(context.Background(), 0)
+	ts.t.Cleanup(func() {
+		ts.server.Drain(context.Background(), 0)
 		stop()
 		ended.Wait()
 	})
 }
 
-// session is a session as its receiver sees it. It sends back what it gets.
+// testReceiver is a receiver that echoes and records.
 type testReceiver struct {
 	*engineio.Session
-	messages chan string // what came in, binary after a "b:"
+	messages chan string // received; binary after a "b:"
 	closed   chan engineio.Reason
 	silent   atomic.Bool
 }
@@ -132,24 +132,24 @@ func (s *testReceiver) Message(data []byte, binary bool) {
 
 func (s *testReceiver) Closed(reason engineio.Reason) { s.closed <- reason }
 
-func (p *testServer) echo(s *engineio.Session) engineio.Receiver { return p.track(newReceiver(s)) }
+func (ts *testServer) echo(s *engineio.Session) engineio.Receiver { return ts.track(newReceiver(s)) }
 
-func (p *testServer) track(s *testReceiver) *testReceiver {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.sessions = append(p.sessions, s)
+func (ts *testServer) track(s *testReceiver) *testReceiver {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.sessions = append(ts.sessions, s)
 	return s
 }
 
-// session returns the receiver of a session. On a WebSocket the client knows
-// of the session before the receiver does.
-func (p *testServer) session(sid string) *testReceiver {
-	p.t.Helper()
+// session returns the receiver of a session. It waits, because on a WebSocket the
+// client gets its sid before Open is called.
+func (ts *testServer) session(sid string) *testReceiver {
+	ts.t.Helper()
 	var found *testReceiver
-	p.waitUntil("somebody opens the session "+sid, func() bool {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		for _, s := range p.sessions {
+	ts.waitUntil("the server has opened session "+sid, func() bool {
+		ts.mu.Lock()
+		defer ts.mu.Unlock()
+		for _, s := range ts.sessions {
 			if s.ID() == sid {
 				found = s
 			}
@@ -159,29 +159,29 @@ func (p *testServer) session(sid string) *testReceiver {
 	return found
 }
 
-// wantsEnd fails the test unless the session ends for the reason, once.
+// wantClosed fails the test unless the session is closed for the reason.
 func (s *testReceiver) wantClosed(t testing.TB, want engineio.Reason) {
 	t.Helper()
 	select {
 	case got := <-s.closed:
 		if got != want {
-			t.Fatalf("the session ended for %q, want %q", got, want)
+			t.Fatalf("the session was closed for %q, want %q", got, want)
 		}
 	case <-time.After(testTimeout):
-		t.Fatalf("the session has not ended, want %q", want)
+		t.Fatalf("the session was not closed, want %q", want)
 	}
 }
 
-// answer is what a client got for a request.
+// response is an HTTP response.
 type response struct {
 	status int
 	body   string
 	header http.Header
 }
 
-// request asks once, on a connection of its own. Headers are pairs.
-func (p *testServer) request(method, query, body string, headers ...string) (response, error) {
-	req, err := http.NewRequest(method, "http://"+p.addr+"/engine.io/?"+query, strings.NewReader(body))
+// request sends a request on a new connection. headers are pairs.
+func (ts *testServer) request(method, query, body string, headers ...string) (response, error) {
+	req, err := http.NewRequest(method, "http://"+ts.addr+"/engine.io/?"+query, strings.NewReader(body))
 	if err != nil {
 		return response{}, err
 	}
@@ -198,55 +198,55 @@ func (p *testServer) request(method, query, body string, headers ...string) (res
 	return response{resp.StatusCode, string(b), resp.Header}, err
 }
 
-func (p *testServer) mustRequest(method, query, body string, headers ...string) response {
-	p.t.Helper()
-	a, err := p.request(method, query, body, headers...)
+func (ts *testServer) mustRequest(method, query, body string, headers ...string) response {
+	ts.t.Helper()
+	a, err := ts.request(method, query, body, headers...)
 	if err != nil {
-		p.t.Fatalf("%s %s: %v", method, query, err)
+		ts.t.Fatalf("%s %s: %v", method, query, err)
 	}
 	return a
 }
 
 const pollingQuery = "EIO=4&transport=polling"
 
-// open begins a polling session and returns its id.
-func (p *testServer) open() string {
-	p.t.Helper()
-	return sidOf(p.t, p.mustRequest("GET", pollingQuery, "").body)
+// open opens a polling session and returns its sid.
+func (ts *testServer) open() string {
+	ts.t.Helper()
+	return sidOf(ts.t, ts.mustRequest("GET", pollingQuery, "").body)
 }
 
 func sidOf(t testing.TB, packet string) string {
 	t.Helper()
 	var open struct{ Sid string }
 	if !strings.HasPrefix(packet, "0") || json.Unmarshal([]byte(packet[1:]), &open) != nil || open.Sid == "" {
-		t.Fatalf("%q is no open packet", packet)
+		t.Fatalf("%q is not an open packet", packet)
 	}
 	return open.Sid
 }
 
-func (p *testServer) get(sid string) response {
-	p.t.Helper()
-	return p.mustRequest("GET", pollingQuery+"&sid="+sid, "")
+func (ts *testServer) get(sid string) response {
+	ts.t.Helper()
+	return ts.mustRequest("GET", pollingQuery+"&sid="+sid, "")
 }
 
-func (p *testServer) post(sid, body string) response {
-	p.t.Helper()
-	return p.mustRequest("POST", pollingQuery+"&sid="+sid, body)
+func (ts *testServer) post(sid, body string) response {
+	ts.t.Helper()
+	return ts.mustRequest("POST", pollingQuery+"&sid="+sid, body)
 }
 
-// poll sends a GET and returns once the server has it waiting.
-func (p *testServer) startPoll(sid string) <-chan response {
-	p.t.Helper()
-	got := p.requestAsync("GET", sid, "")
-	p.waitUntil("the poll waits", func() bool { return p.server.PollPending(sid) })
+// startPoll sends a GET and returns once the server has it waiting.
+func (ts *testServer) startPoll(sid string) <-chan response {
+	ts.t.Helper()
+	got := ts.requestAsync("GET", sid, "")
+	ts.waitUntil("the poll is waiting", func() bool { return ts.server.PollPending(sid) })
 	return got
 }
 
-// begin sends a request and does not wait for the answer.
-func (p *testServer) requestAsync(method, sid, body string) <-chan response {
+// requestAsync sends a request and does not wait for the response.
+func (ts *testServer) requestAsync(method, sid, body string) <-chan response {
 	got := make(chan response, 1)
 	go func() {
-		a, err := p.request(method, pollingQuery+"&sid="+sid, body)
+		a, err := ts.request(method, pollingQuery+"&sid="+sid, body)
 		if err != nil {
 			a = response{status: -1, body: err.Error()}
 		}
@@ -255,9 +255,9 @@ func (p *testServer) requestAsync(method, sid, body string) <-chan response {
 	return got
 }
 
-// until waits for what the test has no other way to see.
-func (p *testServer) waitUntil(what string, is func() bool) {
-	p.t.Helper()
+// waitUntil polls a condition that the test cannot wait for otherwise.
+func (ts *testServer) waitUntil(what string, is func() bool) {
+	ts.t.Helper()
 	if is() {
 		return
 	}
@@ -265,7 +265,7 @@ func (p *testServer) waitUntil(what string, is func() bool) {
 	defer tick.Stop()
 	for deadline := time.Now().Add(testTimeout); !is(); <-tick.C {
 		if time.Now().After(deadline) {
-			p.t.Fatalf("waited in vain until %s", what)
+			ts.t.Fatalf("timeout waiting until %s", what)
 		}
 	}
 }
@@ -276,20 +276,20 @@ func receive[T any](t testing.TB, c <-chan T) T {
 	case v := <-c:
 		return v
 	case <-time.After(testTimeout):
-		t.Fatal("nothing came")
+		t.Fatal("timeout")
 		panic("unreachable")
 	}
 }
 
-// wants fails the test unless the answer is this one.
+// want fails the test unless the response is this one.
 func (a response) want(t testing.TB, status int, body string) {
 	t.Helper()
 	if a.status != status || a.body != body {
-		t.Fatalf("answered %d %.100q, want %d %.100q", a.status, a.body, status, body)
+		t.Fatalf("response %d %.100q, want %d %.100q", a.status, a.body, status, body)
 	}
 }
 
-// refuses fails the test unless the answer is the refusal with the code.
+// wantRefusal fails the test unless the response is a refusal with the code.
 func (a response) wantRefusal(t testing.TB, status, code int, message string) {
 	t.Helper()
 	a.want(t, status, fmt.Sprintf(`{"code":%d,"message":%q}`, code, message))
@@ -298,34 +298,34 @@ func (a response) wantRefusal(t testing.TB, status, code int, message string) {
 	}
 }
 
-// wire is a client's WebSocket.
+// wsClient is a client's WebSocket.
 type wsClient struct {
 	*websocket.Conn
 	t testing.TB
 }
 
-// dial opens a WebSocket, for a session if sid is not empty.
-func (p *testServer) dial(sid string) *wsClient {
-	p.t.Helper()
+// dial opens a WebSocket, for the session if sid is not empty.
+func (ts *testServer) dial(sid string) *wsClient {
+	ts.t.Helper()
 	query := "EIO=4&transport=websocket"
 	if sid != "" {
 		query += "&sid=" + sid
 	}
-	c, _, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/engine.io/?"+query, nil)
+	c, _, err := websocket.DefaultDialer.Dial("ws://"+ts.addr+"/engine.io/?"+query, nil)
 	if err != nil {
-		p.t.Fatalf("dial: %v", err)
+		ts.t.Fatalf("dial: %v", err)
 	}
-	p.t.Cleanup(func() { _ = c.NetConn().Close() })
+	ts.t.Cleanup(func() { _ = c.NetConn().Close() })
 	_ = c.SetReadDeadline(time.Now().Add(testTimeout))
-	return &wsClient{c, p.t}
+	return &wsClient{c, ts.t}
 }
 
 // connect opens a session on a WebSocket.
-func (p *testServer) connect() (*wsClient, string) {
-	p.t.Helper()
-	w := p.dial("")
-	sid := sidOf(p.t, w.read())
-	p.waitUntil("the session has begun", func() bool { return p.server.HasReceiver(sid) }) // the client may be faster
+func (ts *testServer) connect() (*wsClient, string) {
+	ts.t.Helper()
+	w := ts.dial("")
+	sid := sidOf(ts.t, w.read())
+	ts.waitUntil("the session has begun", func() bool { return ts.server.HasReceiver(sid) }) // the client gets its sid before Open returns
 	return w, sid
 }
 
@@ -336,7 +336,7 @@ func (w *wsClient) send(text string) {
 	}
 }
 
-// read returns the next packet, a binary one after a "b:".
+// read returns the next packet; binary after a "b:".
 func (w *wsClient) read() string {
 	w.t.Helper()
 	kind, data, err := w.ReadMessage()
@@ -356,8 +356,7 @@ func (w *wsClient) wantPacket(packet string) {
 	}
 }
 
-// wantsClose fails the test unless the server closes with the code, and says
-// nothing before.
+// wantClose fails the test unless the next frame is a close frame with the code.
 func (w *wsClient) wantClose(code int) {
 	w.t.Helper()
 	_, data, err := w.ReadMessage()
@@ -366,13 +365,13 @@ func (w *wsClient) wantClose(code int) {
 	}
 }
 
-// upgrade moves a session to a WebSocket.
-func (p *testServer) upgrade(sid string) *wsClient {
-	p.t.Helper()
-	w := p.dial(sid)
+// upgrade upgrades a session to a WebSocket.
+func (ts *testServer) upgrade(sid string) *wsClient {
+	ts.t.Helper()
+	w := ts.dial(sid)
 	w.send("2probe")
 	w.wantPacket("3probe")
 	w.send("5")
-	p.waitUntil("the session is on the WebSocket", func() bool { return p.session(sid).Transport() == "websocket" })
+	ts.waitUntil("the session is on the WebSocket", func() bool { return ts.session(sid).Transport() == "websocket" })
 	return w
 }

@@ -7,30 +7,30 @@ import (
 	"smart-factory-backend/app/socketio/engineio"
 )
 
-// The pong may take longer than a busy machine does.
+// Timeouts of pongs are long enough for a busy machine.
 var (
 	shortInterval = engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: testTimeout}
 	shortTimeout  = engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: 1500 * time.Millisecond}
 )
 
-func TestHeartbeatOfPolling(t *testing.T) {
+func TestHeartbeatWhilePolling(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, shortInterval)
+	ts := startServer(t, shortInterval)
 	begin := time.Now()
-	sid := p.open()
+	sid := ts.open()
 	for i := range 3 {
-		p.get(sid).want(t, 200, "2")
+		ts.get(sid).want(t, 200, "2")
 		if took := time.Since(begin); took < time.Duration(i+1)*300*time.Millisecond {
 			t.Errorf("ping %d came after %v", i, took)
 		}
-		p.post(sid, "3").want(t, 200, "ok")
+		ts.post(sid, "3").want(t, 200, "ok")
 	}
 }
 
-func TestHeartbeatOfWebSocket(t *testing.T) {
+func TestHeartbeatOnWebSocket(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, shortInterval)
-	w, _ := p.connect()
+	ts := startServer(t, shortInterval)
+	w, _ := ts.connect()
 	for range 3 {
 		w.wantPacket("2")
 		w.send("3")
@@ -39,132 +39,132 @@ func TestHeartbeatOfWebSocket(t *testing.T) {
 
 func TestPingTimeout(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, shortTimeout)
-	t.Run("polling, before the timer notices", func(t *testing.T) {
-		p := startServer(t, engineio.Options{}, (*engineio.Server).FreezeClock)
-		for _, ask := range []func(sid string) response{p.get, func(sid string) response { return p.post(sid, "3") }} {
-			sid := p.open()
-			p.server.ExpirePong(sid)
+	ts := startServer(t, shortTimeout)
+	t.Run("polling, before the timer fires", func(t *testing.T) {
+		ts := startServer(t, engineio.Options{}, (*engineio.Server).FreezeClock)
+		for _, ask := range []func(sid string) response{ts.get, func(sid string) response { return ts.post(sid, "3") }} {
+			sid := ts.open()
+			ts.server.ExpirePong(sid)
 			ask(sid).wantRefusal(t, 400, 1, "Session ID unknown")
-			p.session(sid).wantClosed(t, engineio.PingTimeout)
+			ts.session(sid).wantClosed(t, engineio.PingTimeout)
 		}
 	})
-	t.Run("polling, a poll waits", func(t *testing.T) {
+	t.Run("polling, with a waiting poll", func(t *testing.T) {
 		t.Parallel()
-		p := startServer(t, engineio.Options{})
-		sid := p.open()
-		poll := p.startPoll(sid)
-		p.server.FireTimerLate(sid, 0)
+		ts := startServer(t, engineio.Options{})
+		sid := ts.open()
+		poll := ts.startPoll(sid)
+		ts.server.FireTimerLate(sid, 0)
 		receive(t, poll).want(t, 200, "2")
-		poll = p.startPoll(sid) // which is no pong
-		p.server.FireTimerLate(sid, 0)
+		poll = ts.startPoll(sid) // a poll is not a pong
+		ts.server.FireTimerLate(sid, 0)
 		receive(t, poll).want(t, 200, "1")
-		p.session(sid).wantClosed(t, engineio.PingTimeout)
+		ts.session(sid).wantClosed(t, engineio.PingTimeout)
 	})
 	t.Run("WebSocket", func(t *testing.T) {
 		t.Parallel()
 		begin := time.Now()
-		w, sid := p.connect()
+		w, sid := ts.connect()
 		w.wantPacket("2")
 		w.wantClose(1000)
 		if took := time.Since(begin); took < 1800*time.Millisecond {
 			t.Errorf("closed after %v", took)
 		}
-		p.session(sid).wantClosed(t, engineio.PingTimeout)
+		ts.session(sid).wantClosed(t, engineio.PingTimeout)
 	})
-	t.Run("nobody polls", func(t *testing.T) {
+	t.Run("polling, without a poll", func(t *testing.T) {
 		t.Parallel()
-		sid := p.open()
-		p.session(sid).wantClosed(t, engineio.PingTimeout)
-		if p.server.HasSession(sid) {
-			t.Error("the session is still known")
+		sid := ts.open()
+		ts.session(sid).wantClosed(t, engineio.PingTimeout)
+		if ts.server.HasSession(sid) {
+			t.Error("the session has not been removed")
 		}
 	})
 }
 
-// TestALatePingHelpsNobodyWhoIsNotThere: the time of a client without a poll
-// runs from when the ping was due; who waits for it has all of it.
-func TestALatePingHelpsNobodyWhoIsNotThere(t *testing.T) {
+// Without a poll, the time for the pong starts when the ping was due. With one, it
+// starts when the ping is sent.
+func TestLatePingDoesNotExtendPongDeadlineWithoutPoll(t *testing.T) {
 	t.Parallel()
 	const timeout, early = 200 * time.Millisecond, 50 * time.Millisecond
-	p := startServer(t, engineio.Options{PingInterval: time.Hour, PingTimeout: timeout}, (*engineio.Server).FreezeClock)
-	sid := p.open()
-	p.server.SetDeadlinePast(sid, timeout) // and the timer has not even come to the ping
-	p.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
-	p.session(sid).wantClosed(t, engineio.PingTimeout)
+	ts := startServer(t, engineio.Options{PingInterval: time.Hour, PingTimeout: timeout}, (*engineio.Server).FreezeClock)
+	sid := ts.open()
+	ts.server.SetDeadlinePast(sid, timeout) // the timer has not even sent the ping
+	ts.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
+	ts.session(sid).wantClosed(t, engineio.PingTimeout)
 
-	sid = p.open()
-	due := p.server.SetDeadlinePast(sid, timeout-early)
-	p.server.FireTimer(sid)
-	if got := p.server.Deadline(sid); got != due+int64(timeout) {
+	sid = ts.open()
+	due := ts.server.SetDeadlinePast(sid, timeout-early)
+	ts.server.FireTimer(sid)
+	if got := ts.server.Deadline(sid); got != due+int64(timeout) {
 		t.Errorf("without a poll the pong is due %v after the ping was, want %v", time.Duration(got-due), timeout)
 	}
 
-	sid = p.open()
-	poll := p.startPoll(sid)
-	due = p.server.SetDeadlinePast(sid, timeout-early)
-	p.server.FireTimer(sid)
+	sid = ts.open()
+	poll := ts.startPoll(sid)
+	due = ts.server.SetDeadlinePast(sid, timeout-early)
+	ts.server.FireTimer(sid)
 	receive(t, poll).want(t, 200, "2")
-	if got := p.server.Deadline(sid); got != due+int64(timeout-early)+int64(timeout) {
+	if got := ts.server.Deadline(sid); got != due+int64(timeout-early)+int64(timeout) {
 		t.Errorf("with a poll the pong is due %v after the ping was, want %v from now", time.Duration(got-due), timeout)
 	}
 }
 
-func TestAClientThatSendsHasItsPongBehindThat(t *testing.T) {
+func TestReceivedPacketsExtendPongDeadline(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	w, sid := p.connect()
-	p.server.FireTimerLate(sid, 0)
+	ts := startServer(t, engineio.Options{})
+	w, sid := ts.connect()
+	ts.server.FireTimerLate(sid, 0)
 	w.wantPacket("2")
 	w.send("4busy")
 	w.wantPacket("4busy")
-	p.server.FireTimerLate(sid, time.Millisecond) // the pong is late
+	ts.server.FireTimerLate(sid, time.Millisecond) // the pong is late
 	w.send("3")
 	w.send("4a")
 	w.wantPacket("4a")
-	p.server.FireTimerLate(sid, 0)
-	w.wantPacket("2") // and counted
-	p.server.FireTimerLate(sid, time.Millisecond)
+	ts.server.FireTimerLate(sid, 0)
+	w.wantPacket("2") // the pong was received
+	ts.server.FireTimerLate(sid, time.Millisecond)
 	w.wantClose(1000)
 }
 
-func TestPongWithoutPingPutsOffNothing(t *testing.T) {
+func TestUnsolicitedPongDoesNotPostponePing(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	w, sid := p.connect()
-	due := p.server.Deadline(sid)
+	ts := startServer(t, engineio.Options{})
+	w, sid := ts.connect()
+	due := ts.server.Deadline(sid)
 	w.send("3")
 	w.send("4a")
 	w.wantPacket("4a")
-	if got := p.server.Deadline(sid); got != due {
-		t.Errorf("the ping was put off from %d to %d", due, got)
+	if got := ts.server.Deadline(sid); got != due {
+		t.Errorf("the deadline moved from %d to %d", due, got)
 	}
 }
 
-func TestAProcessThatStoodStill(t *testing.T) {
+func TestPongDeadlineAfterProcessStall(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	w, sid := p.connect()
-	p.server.FireTimerLate(sid, time.Minute) // the ping was late, and so may be the pong
+	ts := startServer(t, engineio.Options{})
+	w, sid := ts.connect()
+	ts.server.FireTimerLate(sid, time.Minute) // the ping was sent late, so the pong may be late
 	w.wantPacket("2")
-	p.server.FireTimerLate(sid, time.Minute) // nothing was read meanwhile
+	ts.server.FireTimerLate(sid, time.Minute) // nothing was read in between
 	w.send("4a")
 	w.wantPacket("4a")
 	w.send("3")
 	w.send("4b")
 	w.wantPacket("4b")
-	p.server.FireTimerLate(sid, 0)
+	ts.server.FireTimerLate(sid, 0)
 	w.wantPacket("2")
-	p.server.FireTimerLate(sid, 30*time.Millisecond)
+	ts.server.FireTimerLate(sid, 30*time.Millisecond)
 	w.wantClose(1000)
-	p.session(sid).wantClosed(t, engineio.PingTimeout)
+	ts.session(sid).wantClosed(t, engineio.PingTimeout)
 }
 
-func TestATimerThatWasMovedDoesNothing(t *testing.T) {
+func TestStaleTimerDoesNothing(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	w, sid := p.connect()
-	p.server.FireTimerLate(sid, -time.Hour)
+	ts := startServer(t, engineio.Options{})
+	w, sid := ts.connect()
+	ts.server.FireTimerLate(sid, -time.Hour)
 	w.send("4a")
 	w.wantPacket("4a")
 }

@@ -10,8 +10,7 @@ import (
 	"smart-factory-backend/app/socketio/engineio"
 )
 
-// FuzzPayload: what a client may POST is refused or read, and what was read
-// means the same once it is written again.
+// FuzzPayload checks that decoding a payload fails or is reversed by encoding.
 func FuzzPayload(f *testing.F) {
 	for _, seed := range []string{
 		"4hello", "4a\x1e2\x1e4b", "4hello\x1ebAQIDBA==", "", "\x1e", "4", "b", "b=", "b====", "bAQ", "bA", "bAQ=\r\n=",
@@ -50,7 +49,7 @@ func FuzzPayload(f *testing.F) {
 	})
 }
 
-func TestLenIsWhatAPayloadTakes(t *testing.T) {
+func TestLenIsEncodedSize(t *testing.T) {
 	t.Parallel()
 	for n := range 20 {
 		part := bytes.Repeat([]byte("x"), n)

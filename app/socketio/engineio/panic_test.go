@@ -8,7 +8,7 @@ import (
 	"smart-factory-backend/app/socketio/engineio"
 )
 
-// faulty panics, or ends its goroutine, as it is told.
+// panickingReceiver panics or ends its goroutine on request.
 type panickingReceiver struct {
 	ended    chan engineio.Reason
 	atClosed bool
@@ -30,37 +30,37 @@ func (f *panickingReceiver) Closed(reason engineio.Reason) {
 	f.ended <- reason
 }
 
-func TestPanicEndsItsSessionAlone(t *testing.T) {
+func TestPanicClosesOnlyItsSession(t *testing.T) {
 	t.Parallel()
 	for _, way := range []string{"panic", "goexit"} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			ended := make(chan engineio.Reason, 10)
-			p := startServer(t, engineio.Options{Open: func(*engineio.Session) engineio.Receiver { return &panickingReceiver{ended: ended} }})
-			bystander, polling := p.open(), p.open()
-			poll := p.startPoll(polling)
-			a, err := p.request("POST", pollingQuery+"&sid="+polling, "4"+way+"\x1e4not")
+			ts := startServer(t, engineio.Options{Open: func(*engineio.Session) engineio.Receiver { return &panickingReceiver{ended: ended} }})
+			bystander, polling := ts.open(), ts.open()
+			poll := ts.startPoll(polling)
+			a, err := ts.request("POST", pollingQuery+"&sid="+polling, "4"+way+"\x1e4not")
 			if err == nil && a.status != 500 {
 				t.Errorf("the POST was answered %d %q", a.status, a.body)
 			}
 			receive(t, poll).want(t, 200, "1")
-			p.get(polling).wantRefusal(t, 400, 1, "Session ID unknown")
+			ts.get(polling).wantRefusal(t, 400, 1, "Session ID unknown")
 			if got := receive(t, ended); got != engineio.TransportError {
-				t.Errorf("ended for %q", got)
+				t.Errorf("Closed(%q)", got)
 			}
-			w := p.dial("")
+			w := ts.dial("")
 			sid := sidOf(t, w.read())
 			w.send("4" + way)
 			w.wantClose(1011)
 			if got := receive(t, ended); got != engineio.TransportError {
-				t.Errorf("ended for %q", got)
+				t.Errorf("Closed(%q)", got)
 			}
-			if p.server.HasSession(sid) {
-				t.Error("the session is still known")
+			if ts.server.HasSession(sid) {
+				t.Error("the session has not been removed")
 			}
-			p.post(bystander, "4hello").want(t, 200, "ok")
-			receive(t, p.panics)
-			receive(t, p.panics)
+			ts.post(bystander, "4hello").want(t, 200, "ok")
+			receive(t, ts.panics)
+			receive(t, ts.panics)
 		})
 	}
 }
@@ -68,26 +68,26 @@ func TestPanicEndsItsSessionAlone(t *testing.T) {
 func TestPanicInClosed(t *testing.T) {
 	t.Parallel()
 	said := make(chan string, 1)
-	p := startServer(t, engineio.Options{
+	ts := startServer(t, engineio.Options{
 		Open:     func(*engineio.Session) engineio.Receiver { return &panickingReceiver{atClosed: true} },
 		Panicked: func(v any, stack []byte) { said <- fmt.Sprint(v, " ", len(stack) > 0) },
 	})
-	sid := p.open()
-	p.post(sid, "1").want(t, 200, "ok")
+	sid := ts.open()
+	ts.post(sid, "1").want(t, 200, "ok")
 	if got := receive(t, said); got != "in Closed true" {
-		t.Errorf("told of %q", got)
+		t.Errorf("Panicked(%q)", got)
 	}
 }
 
 func TestPanicInOpen(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{Open: func(*engineio.Session) engineio.Receiver { panic("in Open") }})
-	a, err := p.request("GET", pollingQuery, "")
+	ts := startServer(t, engineio.Options{Open: func(*engineio.Session) engineio.Receiver { panic("in Open") }})
+	a, err := ts.request("GET", pollingQuery, "")
 	if err == nil && a.status != 500 {
 		t.Errorf("the handshake was answered %d %q", a.status, a.body)
 	}
-	w := p.dial("")
+	w := ts.dial("")
 	sidOf(t, w.read())
 	w.wantClose(1011)
-	p.waitUntil("no session is left", func() bool { return p.server.Stats().Sessions == 0 })
+	ts.waitUntil("the session is removed", func() bool { return ts.server.Stats().Sessions == 0 })
 }

@@ -14,9 +14,9 @@ import (
 	"smart-factory-backend/app/socketio/engineio"
 )
 
-// FuzzSession: whatever a client and a server do to a session, in whatever
-// order, every request is answered, the receiver hears the end once and
-// nothing after it, no message arrives twice, and the session can be ended.
+// FuzzSession checks that, whatever client and server do in whatever order, every
+// request is answered, Closed is the last call of the receiver and made once, no
+// message is delivered twice, and the session can be closed.
 func FuzzSession(f *testing.F) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 30 {
@@ -32,18 +32,18 @@ func FuzzSession(f *testing.F) {
 	f.Add([]byte{0, 0, 11, 0})
 	f.Add([]byte{11, 16, 11, 0})
 	f.Add([]byte{5, 6, 16, 7, 8})
-	p := startServer(f, engineio.Options{QueueLimit: 200})
+	ts := startServer(f, engineio.Options{QueueLimit: 200})
 	f.Fuzz(func(t *testing.T, steps []byte) {
-		p.t = t
-		defer func() { p.t = f }()
-		newFuzzRun(t, p).run(steps[:min(len(steps), 20)])
+		ts.t = t
+		defer func() { ts.t = f }()
+		newFuzzRun(t, ts).run(steps[:min(len(steps), 20)])
 	})
 }
 
-// sequence is a client and a server that misbehave.
+// fuzzRun runs the steps of one input on a session.
 type fuzzRun struct {
 	t     *testing.T
-	p     *testServer
+	ts    *testServer
 	s     *testReceiver
 	tasks sync.WaitGroup
 	wires []*websocket.Conn
@@ -54,9 +54,9 @@ type fuzzRun struct {
 	faults []string
 }
 
-func newFuzzRun(t *testing.T, p *testServer) *fuzzRun {
-	q := &fuzzRun{t: t, p: p, seen: map[string]bool{}}
-	q.s = p.session(p.open())
+func newFuzzRun(t *testing.T, ts *testServer) *fuzzRun {
+	q := &fuzzRun{t: t, ts: ts, seen: map[string]bool{}}
+	q.s = ts.session(ts.open())
 	return q
 }
 
@@ -66,12 +66,12 @@ func (q *fuzzRun) fault(format string, args ...any) {
 	q.faults = append(q.faults, fmt.Sprintf(format, args...))
 }
 
-// saw notes what the client got.
+// recordPayload records the messages that the client has received.
 func (q *fuzzRun) recordPayload(payload string) {
 	for _, text := range texts(payload) {
 		q.mu.Lock()
 		if q.seen[text] && strings.HasPrefix(text, "s") {
-			q.faults = append(q.faults, text+" came twice")
+			q.faults = append(q.faults, text+" received twice")
 		}
 		q.seen[text] = true
 		q.mu.Unlock()
@@ -79,7 +79,7 @@ func (q *fuzzRun) recordPayload(payload string) {
 }
 
 func (q *fuzzRun) request(method, body string) {
-	a, err := q.p.request(method, pollingQuery+"&sid="+q.s.ID(), body)
+	a, err := q.ts.request(method, pollingQuery+"&sid="+q.s.ID(), body)
 	if err != nil || a.status != 200 && a.status != 400 {
 		q.fault("%s: %d %s, %v", method, a.status, a.body, err)
 	}
@@ -88,9 +88,9 @@ func (q *fuzzRun) request(method, body string) {
 	}
 }
 
-// abandon sends a poll and goes away.
+// abandonPoll sends a poll and disconnects.
 func (q *fuzzRun) abandonPoll() {
-	c, err := net.Dial("tcp", q.p.addr)
+	c, err := net.Dial("tcp", q.ts.addr)
 	if err != nil {
 		q.fault("dial: %v", err)
 		return
@@ -100,7 +100,7 @@ func (q *fuzzRun) abandonPoll() {
 }
 
 func (q *fuzzRun) dial() {
-	c, _, err := websocket.DefaultDialer.Dial("ws://"+q.p.addr+"/?EIO=4&transport=websocket&sid="+q.s.ID(), nil)
+	c, _, err := websocket.DefaultDialer.Dial("ws://"+q.ts.addr+"/?EIO=4&transport=websocket&sid="+q.s.ID(), nil)
 	if err != nil {
 		return // the session has ended
 	}
@@ -156,7 +156,7 @@ func (q *fuzzRun) step(b byte) {
 		q.sent++
 		_ = q.s.SendLatest(1, text(fmt.Sprintf("s%d", q.sent)))
 	case 13:
-		q.s.Close("the server's wish")
+		q.s.Close("closed by the server")
 	case 14:
 		q.tasks.Go(func() { q.request("POST", "4e") })
 	case 15:
@@ -172,8 +172,8 @@ func (q *fuzzRun) run(steps []byte) {
 	}
 	q.s.Close(engineio.ForcedClose)
 	deadline := time.Now().Add(testTimeout)
-	for q.p.server.HasSession(q.s.ID()) && time.Now().Before(deadline) {
-		q.request("GET", "") // takes the news
+	for q.ts.server.HasSession(q.s.ID()) && time.Now().Before(deadline) {
+		q.request("GET", "") // fetches the close packet
 	}
 	for _, c := range q.wires {
 		_ = c.NetConn().Close()
@@ -181,10 +181,10 @@ func (q *fuzzRun) run(steps []byte) {
 	q.tasks.Wait()
 	receive(q.t, q.s.closed)
 	if len(q.s.closed) > 0 {
-		q.fault("ended twice")
+		q.fault("Closed was called twice")
 	}
-	if q.p.server.HasSession(q.s.ID()) {
-		q.fault("the session does not end")
+	if q.ts.server.HasSession(q.s.ID()) {
+		q.fault("the session is not removed")
 	}
 	for _, fault := range q.faults {
 		q.t.Errorf("%v: %s", steps, fault)

@@ -6,9 +6,8 @@ import (
 	"smart-factory-backend/app/socketio/engineio"
 )
 
-// An idle session takes little beside the facts of its handshake: at 10 000 of
-// them, every field counts.
-func TestSessionIsSmall(t *testing.T) {
+// With 10 000 idle sessions every field counts.
+func TestSessionSize(t *testing.T) {
 	t.Parallel()
 	const limit = 320
 	if engineio.SessionSize > limit {

@@ -11,57 +11,56 @@ import (
 
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	sid := p.open()
-	w := p.dial(sid)
+	ts := startServer(t, engineio.Options{})
+	sid := ts.open()
+	w := ts.dial(sid)
 	w.send("2probe")
 	w.wantPacket("3probe")
-	p.get(sid).want(t, 200, "6") // "a noop packet to any pending GET"
+	ts.get(sid).want(t, 200, "6") // "a noop packet to any pending GET"
 	w.send("5")
 	w.send("4hello")
 	w.wantPacket("4hello")
-	if got := p.session(sid).Transport(); got != "websocket" {
+	if got := ts.session(sid).Transport(); got != "websocket" {
 		t.Errorf("Transport() = %q", got)
 	}
-	p.get(sid).wantRefusal(t, 400, 3, "Bad request")
-	p.post(sid, "4a").wantRefusal(t, 400, 3, "Bad request")
+	ts.get(sid).wantRefusal(t, 400, 3, "Bad request")
+	ts.post(sid, "4a").wantRefusal(t, 400, 3, "Bad request")
 	w.send("4still here")
 	w.wantPacket("4still here")
-	if n := p.server.Stats().Upgraded; n != 1 {
-		t.Errorf("%d upgrades counted", n)
+	if n := ts.server.Stats().Upgraded; n != 1 {
+		t.Errorf("Stats().Upgraded = %d, want 1", n)
 	}
 }
 
-// TestUpgradedIsTold: once, of each session that moves and of no other.
-func TestUpgradedIsTold(t *testing.T) {
+func TestUpgradedHook(t *testing.T) {
 	t.Parallel()
 	moved := make(chan *engineio.Session, 10)
-	p := startServer(t, engineio.Options{Upgraded: func(s *engineio.Session) { moved <- s }})
-	p.dial("").send("4never was on polling")
-	stays, goes := p.open(), p.open()
-	w := p.dial(goes)
+	ts := startServer(t, engineio.Options{Upgraded: func(s *engineio.Session) { moved <- s }})
+	ts.dial("").send("4opened on WebSocket")
+	stays, goes := ts.open(), ts.open()
+	w := ts.dial(goes)
 	w.send("2probe")
 	w.wantPacket("3probe")
-	p.get(goes).want(t, 200, "6")
+	ts.get(goes).want(t, 200, "6")
 	w.send("5")
 	s := receive(t, moved)
-	if s.ID() != goes || s.Transport() != "websocket" || s.Receiver() != engineio.Receiver(p.session(goes)) {
-		t.Errorf("told of %s on %s, want %s", s.ID(), s.Transport(), goes)
+	if s.ID() != goes || s.Transport() != "websocket" || s.Receiver() != engineio.Receiver(ts.session(goes)) {
+		t.Errorf("Upgraded called for %s on %s, want %s", s.ID(), s.Transport(), goes)
 	}
 	w.send("4a")
 	w.wantPacket("4a")
-	p.post(stays, "4a").want(t, 200, "ok")
+	ts.post(stays, "4a").want(t, 200, "ok")
 	if len(moved) > 0 {
-		t.Error("told of another one")
+		t.Error("Upgraded called again")
 	}
 }
 
-func TestUpgradeEndsAPollThatWaits(t *testing.T) {
+func TestProbeEndsWaitingPoll(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	sid := p.open()
-	poll := p.startPoll(sid)
-	w := p.dial(sid)
+	ts := startServer(t, engineio.Options{})
+	sid := ts.open()
+	poll := ts.startPoll(sid)
+	w := ts.dial(sid)
 	w.send("2probe")
 	receive(t, poll).want(t, 200, "6")
 	w.wantPacket("3probe")
@@ -70,16 +69,16 @@ func TestUpgradeEndsAPollThatWaits(t *testing.T) {
 	w.wantPacket("4hello")
 }
 
-func TestAPollBehindTheUpgradeIsRefused(t *testing.T) {
+func TestPollAfterUpgradeIsRefused(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	for range 20 { // whichever arrives first
-		sid := p.open()
-		w := p.dial(sid)
+	ts := startServer(t, engineio.Options{})
+	for range 20 { // in either order of arrival
+		sid := ts.open()
+		w := ts.dial(sid)
 		w.send("2probe")
 		w.wantPacket("3probe")
 		w.send("5")
-		p.get(sid).wantRefusal(t, 400, 3, "Bad request")
+		ts.get(sid).wantRefusal(t, 400, 3, "Bad request")
 		w.send("4hello")
 		w.wantPacket("4hello")
 	}
@@ -87,64 +86,64 @@ func TestAPollBehindTheUpgradeIsRefused(t *testing.T) {
 
 func TestSecondWebSocketIsClosed(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	sid := p.open()
-	w := p.dial(sid)
+	ts := startServer(t, engineio.Options{})
+	sid := ts.open()
+	w := ts.dial(sid)
 	w.send("2probe")
 	w.wantPacket("3probe")
-	p.dial(sid).wantClose(1000) // one proves itself at a time
+	ts.dial(sid).wantClose(1000) // one probe at a time
 	w.send("5")
 	w.send("4a")
 	w.wantPacket("4a")
-	p.dial(sid).wantClose(1000) // and after that there is none
+	ts.dial(sid).wantClose(1000) // none after the upgrade
 	w.send("4b")
 	w.wantPacket("4b")
-	direct, sid := p.connect()
-	p.dial(sid).wantClose(1000)
+	direct, sid := ts.connect()
+	ts.dial(sid).wantClose(1000)
 	direct.send("4c")
 	direct.wantPacket("4c")
 }
 
-func TestProbeThatFails(t *testing.T) {
+func TestFailedProbe(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
+	ts := startServer(t, engineio.Options{})
 	for name, fail := range map[string]func(sid string, w *wsClient){
-		"says something else": func(_ string, w *wsClient) { w.send("4hello") },
-		"sends no packet":     func(_ string, w *wsClient) { w.send("x") },
-		"pings without probe": func(_ string, w *wsClient) { w.send("2") },
-		"does not finish": func(sid string, w *wsClient) {
+		"sends a message":            func(_ string, w *wsClient) { w.send("4hello") },
+		"sends an invalid packet":    func(_ string, w *wsClient) { w.send("x") },
+		"sends a ping without probe": func(_ string, w *wsClient) { w.send("2") },
+		"does not complete the upgrade": func(sid string, w *wsClient) {
 			w.send("2probe")
 			w.wantPacket("3probe")
-			p.server.ProbeTimeoutFunc(sid)()
+			ts.server.ProbeTimeoutFunc(sid)()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sid := p.open()
-			w := p.dial(sid)
+			sid := ts.open()
+			w := ts.dial(sid)
 			fail(sid, w)
 			w.wantClose(1000)
-			p.post(sid, "4on it goes").want(t, 200, "ok")
-			p.get(sid).want(t, 200, "4on it goes")
-			p.upgrade(sid) // another try is welcome
+			ts.post(sid, "4still polling").want(t, 200, "ok")
+			ts.get(sid).want(t, 200, "4still polling")
+			ts.upgrade(sid) // a second attempt succeeds
 		})
 	}
-	t.Run("says nothing", func(t *testing.T) {
-		p := startServer(t, engineio.Options{UpgradeTimeout: 50 * time.Millisecond})
-		sid := p.open()
-		p.dial(sid).wantClose(1000)
-		p.post(sid, "4on it goes").want(t, 200, "ok")
-		p.get(sid).want(t, 200, "4on it goes")
+	t.Run("sends nothing", func(t *testing.T) {
+		ts := startServer(t, engineio.Options{UpgradeTimeout: 50 * time.Millisecond})
+		sid := ts.open()
+		ts.dial(sid).wantClose(1000)
+		ts.post(sid, "4still polling").want(t, 200, "ok")
+		ts.get(sid).want(t, 200, "4still polling")
 	})
-	t.Run("goes away", func(t *testing.T) {
-		sid := p.open()
-		w := p.dial(sid)
+	t.Run("disconnects", func(t *testing.T) {
+		sid := ts.open()
+		w := ts.dial(sid)
 		w.send("2probe")
 		w.wantPacket("3probe")
 		_ = w.NetConn().Close()
-		p.post(sid, "4a").want(t, 200, "ok")
-		p.get(sid).want(t, 200, "4a")
-		p.waitUntil("there may be another", func() bool {
-			w := p.dial(sid)
+		ts.post(sid, "4a").want(t, 200, "ok")
+		ts.get(sid).want(t, 200, "4a")
+		ts.waitUntil("another probe is accepted", func() bool {
+			w := ts.dial(sid)
 			_ = w.SetWriteDeadline(time.Now().Add(testTimeout))
 			w.send("2probe")
 			_, data, err := w.ReadMessage()
@@ -153,41 +152,41 @@ func TestProbeThatFails(t *testing.T) {
 	})
 }
 
-func TestAMovedSessionOutlivesTheProbesTime(t *testing.T) {
+func TestProbeTimeoutAfterUpgradeDoesNothing(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	sid := p.open()
-	w := p.dial(sid)
+	ts := startServer(t, engineio.Options{})
+	sid := ts.open()
+	w := ts.dial(sid)
 	w.send("2probe")
 	w.wantPacket("3probe")
-	over := p.server.ProbeTimeoutFunc(sid)
+	timeout := ts.server.ProbeTimeoutFunc(sid)
 	w.send("5")
-	p.waitUntil("the session is on the WebSocket", func() bool { return p.session(sid).Transport() == "websocket" })
-	over() // as if it had been about to be called
+	ts.waitUntil("the session is on the WebSocket", func() bool { return ts.session(sid).Transport() == "websocket" })
+	timeout() // as if the timer had just fired
 	w.send("4a")
 	w.wantPacket("4a")
 }
 
-func TestProbeOfASessionThatEnds(t *testing.T) {
+func TestProbeIsClosedWithItsSession(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	sid := p.open()
-	w := p.dial(sid)
+	ts := startServer(t, engineio.Options{})
+	sid := ts.open()
+	w := ts.dial(sid)
 	w.send("2probe")
 	w.wantPacket("3probe")
-	p.post(sid, "1").want(t, 200, "ok")
+	ts.post(sid, "1").want(t, 200, "ok")
 	w.wantClose(1000)
-	p.session(sid).wantClosed(t, engineio.TransportClose)
+	ts.session(sid).wantClosed(t, engineio.TransportClose)
 }
 
-func TestSessionClosedDuringTheUpgrade(t *testing.T) {
+func TestCloseDuringUpgrade(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
-	sid := p.open()
-	w := p.dial(sid)
+	ts := startServer(t, engineio.Options{})
+	sid := ts.open()
+	w := ts.dial(sid)
 	w.send("2probe")
 	w.wantPacket("3probe")
-	s := p.session(sid)
+	s := ts.session(sid)
 	_ = s.Send(engineio.NewText([]byte("last")))
 	s.Close(engineio.ForcedClose)
 	w.send("5")
@@ -196,14 +195,12 @@ func TestSessionClosedDuringTheUpgrade(t *testing.T) {
 	s.wantClosed(t, engineio.ForcedClose)
 }
 
-// Whatever is sent while the client moves arrives once, in order, in both
-// directions.
-func TestNothingIsLostByTheUpgrade(t *testing.T) {
+func TestUpgradeLosesNoMessage(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{Open: nil})
+	ts := startServer(t, engineio.Options{Open: nil})
 	for round := range 10 {
-		sid := p.open()
-		s := p.session(sid)
+		sid := ts.open()
+		s := ts.session(sid)
 		s.silent.Store(true)
 		stop, sent := make(chan struct{}), make(chan int, 1)
 		go func() {
@@ -221,11 +218,11 @@ func TestNothingIsLostByTheUpgrade(t *testing.T) {
 		}()
 		var down []string
 		for range round % 4 {
-			down = append(down, texts(p.get(sid).body)...)
+			down = append(down, texts(ts.get(sid).body)...)
 		}
-		p.post(sid, "4up0\x1e4up1").want(t, 200, "ok")
-		w := p.dial(sid)
-		poll := p.requestAsync("GET", sid, "")
+		ts.post(sid, "4up0\x1e4up1").want(t, 200, "ok")
+		w := ts.dial(sid)
+		poll := ts.requestAsync("GET", sid, "")
 		w.send("2probe")
 		w.wantPacket("3probe")
 		down = append(down, texts(receive(t, poll).body)...)
@@ -253,7 +250,7 @@ func TestNothingIsLostByTheUpgrade(t *testing.T) {
 	}
 }
 
-// texts are the texts of the messages in a payload.
+// texts returns the texts of the messages in a payload.
 func texts(payload string) []string {
 	var all []string
 	for packet := range strings.SplitSeq(payload, "\x1e") {
@@ -264,20 +261,20 @@ func texts(payload string) []string {
 	return all
 }
 
-func TestMessagesWaitTheirTurnAcrossTheUpgrade(t *testing.T) {
+func TestUpgradeKeepsMessageOrder(t *testing.T) {
 	t.Parallel()
 	h := &blockingReceiver{make(chan struct{}), make(chan engineio.Reason, 1)}
 	order := make(chan string, 10)
-	p := startServer(t, engineio.Options{Open: func(*engineio.Session) engineio.Receiver { return &recordingReceiver{h, order} }})
-	sid := p.open()
-	post := p.requestAsync("POST", sid, "4posted")
-	p.waitUntil("the POST is at work", func() bool { return p.server.PostActive(sid) })
-	w := p.dial(sid)
+	ts := startServer(t, engineio.Options{Open: func(*engineio.Session) engineio.Receiver { return &recordingReceiver{h, order} }})
+	sid := ts.open()
+	post := ts.requestAsync("POST", sid, "4posted")
+	ts.waitUntil("the POST is being handled", func() bool { return ts.server.PostActive(sid) })
+	w := ts.dial(sid)
 	w.send("2probe")
 	w.wantPacket("3probe")
 	w.send("5")
 	w.send("4framed")
-	p.waitUntil("it has moved", func() bool { return p.server.Stats().Upgraded == 1 })
+	ts.waitUntil("the session is upgraded", func() bool { return ts.server.Stats().Upgraded == 1 })
 	close(h.release)
 	if a, b := receive(t, order), receive(t, order); a != "posted" || b != "framed" {
 		t.Errorf("received %q, then %q", a, b)
@@ -285,7 +282,7 @@ func TestMessagesWaitTheirTurnAcrossTheUpgrade(t *testing.T) {
 	receive(t, post)
 }
 
-// ordered notes each message when it has done with it.
+// recordingReceiver records each message after it was handled.
 type recordingReceiver struct {
 	*blockingReceiver
 	order chan string
@@ -296,28 +293,28 @@ func (o *recordingReceiver) Message(data []byte, binary bool) {
 	o.order <- string(data)
 }
 
-func TestAPollThatWaitsWhenTheUpgradeEndsIsRefused(t *testing.T) {
+func TestWaitingPollIsRefusedByUpgrade(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, engineio.Options{})
+	ts := startServer(t, engineio.Options{})
 	refused := 0
 	for attempt := 0; refused < 3 && attempt < 100; attempt++ {
-		sid := p.open()
-		w := p.dial(sid)
+		sid := ts.open()
+		w := ts.dial(sid)
 		w.send("2probe")
 		w.wantPacket("3probe")
-		poll := p.requestAsync("GET", sid, "")
-		p.waitUntil("it waits, or is answered", func() bool { return p.server.PollPending(sid) || len(poll) > 0 })
+		poll := ts.requestAsync("GET", sid, "")
+		ts.waitUntil("the poll is waiting or answered", func() bool { return ts.server.PollPending(sid) || len(poll) > 0 })
 		w.send("5")
 		switch a := receive(t, poll); {
 		case a.status == 400:
 			refused++
-		case a.body != "6": // its time was over first
-			t.Fatalf("answered %d %q", a.status, a.body)
+		case a.body != "6": // its timeout came first
+			t.Fatalf("response %d %q", a.status, a.body)
 		}
 		w.send("4hello")
 		w.wantPacket("4hello")
 	}
 	if refused == 0 {
-		t.Error("every poll was answered")
+		t.Error("no poll was refused")
 	}
 }

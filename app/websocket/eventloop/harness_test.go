@@ -20,14 +20,14 @@ const testTimeout = time.Minute
 
 func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
-// socket is one end of a pair of stream sockets, without blocking.
+// socket is a Transport over one end of a non-blocking socket pair.
 type socket struct {
 	fd     int
 	panics chan any
 	closed chan struct{}
 }
 
-// pair makes a transport and the peer at its other end.
+// socketPair returns a transport and its peer.
 func socketPair(t testing.TB) (*socket, *os.File) {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -80,7 +80,7 @@ func (s *socket) Guard(r interface {
 	return true
 }
 
-// handler is made of functions; nil ones do nothing.
+// handler is a Handler made of functions; nil ones do nothing.
 type handler struct {
 	readable func(c *eventloop.Conn)
 	failed   func(c *eventloop.Conn)
@@ -120,7 +120,7 @@ func readAll(c *eventloop.Conn) (all []byte) {
 	}
 }
 
-// start runs a loop for the time of the test.
+// startLoop creates a loop and runs it until the test ends.
 func startLoop(t testing.TB) (l *eventloop.Loop, stop func()) {
 	t.Helper()
 	l, err := eventloop.New(eventloop.Options{Shards: 2})
@@ -130,7 +130,7 @@ func startLoop(t testing.TB) (l *eventloop.Loop, stop func()) {
 	return l, runLoop(t, l)
 }
 
-// run runs l for the time of the test.
+// runLoop runs l until the test ends.
 func runLoop(t testing.TB, l *eventloop.Loop) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -164,12 +164,12 @@ func receive[T any](t testing.TB, what string, c <-chan T) (v T) {
 	select {
 	case v = <-c:
 	case <-timer.C:
-		t.Fatalf("%s: nothing happened", what)
+		t.Fatalf("%s: timeout", what)
 	}
 	return v
 }
 
-// reads fails the test unless the peer reads exactly want next.
+// wantRead fails the test unless the peer reads exactly want next.
 func wantRead(t testing.TB, peer io.Reader, want string) {
 	t.Helper()
 	got := make([]byte, len(want))

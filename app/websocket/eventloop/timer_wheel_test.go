@@ -7,23 +7,23 @@ import (
 	"smart-factory-backend/app/websocket/eventloop"
 )
 
-// TestTimers: each fires once, not before its time, in order; a stopped one
-// does not, and a moved one only at its new time. The loop runs once all are
-// set, so that none can fire while the test still sets, stops or moves others.
+// Each timer fires once, in order and not early. A stopped timer does not fire, a
+// moved one only at its new time. The loop runs once all are set, so that none
+// fires while the test still sets, stops or moves others.
 func TestTimers(t *testing.T) {
 	t.Parallel()
 	l, err := eventloop.New(eventloop.Options{Shards: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	const n, late = 6, 20 * time.Millisecond // After says how late a timer may be
+	const n, late = 6, 20 * time.Millisecond // as documented at SetTimer
 	type call struct {
 		timer int
 		at    time.Time
 	}
 	fired := make(chan call, 20)
 	timers := make([]eventloop.Timer, n)
-	var from, to [n]time.Time // when it is due
+	var from, to [n]time.Time // the interval in which it may fire
 	set := func(i int, d time.Duration) {
 		from[i] = time.Now().Add(d)
 		l.SetTimer(&timers[i], d, func() { fired <- call{i, time.Now()} })
@@ -55,14 +55,13 @@ func TestTimers(t *testing.T) {
 			}
 		}
 	}
-	set(0, 0) // one that has fired can be set again
+	set(0, 0) // a timer that has fired can be set again
 	if c := receive(t, "the timer set again", fired); c.timer != 0 {
 		t.Errorf("timer %d fired again", c.timer)
 	}
 }
 
-// TestTimerSetsItself: as a heartbeat does.
-func TestTimerSetsItself(t *testing.T) {
+func TestTimerResetsItself(t *testing.T) {
 	t.Parallel()
 	l, _ := startLoop(t)
 	beats := make(chan time.Time, 10)
@@ -87,7 +86,7 @@ func TestTimerSetsItself(t *testing.T) {
 	l.StopTimer(&timer)
 }
 
-// TestManyTimers: more than the wheel has slots, some beyond one turn.
+// More timers than the wheel has slots, some beyond one turn.
 func TestManyTimers(t *testing.T) {
 	t.Parallel()
 	l, stop := startLoop(t)
