@@ -62,23 +62,15 @@ func (s *Socket) emitWithAck(ctx context.Context, event string, args []any, flag
 		ctx, cancel = context.WithTimeout(ctx, flags.Timeout)
 		defer cancel()
 	}
-	id := s.ns.nextAckID()
-	f, err := s.encodeOutgoing(Packet{Type: PacketEvent, Namespace: s.ns.name, ID: id, HasID: true}, event, args)
-	if err != nil {
-		return Args{}, err
-	}
 	type result struct {
 		args Args
 		err  error
 	}
 	answered := make(chan result, 1)
-	if !s.registerAck(id, func(a Args, err error) { answered <- result{a.Clone(), err} }) {
-		return Args{}, ErrDisconnected
-	}
 	s.addAckWaiters(1)
 	defer s.addAckWaiters(-1)
-	if err := s.sendEncoded(f.compress(!flags.NoCompress), flags.Volatile); err != nil {
-		s.unregisterAck(id)
+	id, err := s.emitForAck(event, args, flags, func(a Args, err error) { answered <- result{a.Clone(), err} })
+	if err != nil {
 		return Args{}, err
 	}
 	select {
@@ -88,6 +80,24 @@ func (s *Socket) emitWithAck(ctx context.Context, event string, args []any, flag
 		s.unregisterAck(id)
 		return Args{}, waitError(ctx)
 	}
+}
+
+// emitForAck sends an event and registers a callback for its acknowledgement,
+// whose id it returns.
+func (s *Socket) emitForAck(event string, args []any, flags Flags, answer func(Args, error)) (uint64, error) {
+	id := s.ns.nextAckID()
+	f, err := s.encodeOutgoing(Packet{Type: PacketEvent, Namespace: s.ns.name, ID: id, HasID: true}, event, args)
+	if err != nil {
+		return 0, err
+	}
+	if !s.registerAck(id, answer) {
+		return 0, ErrDisconnected
+	}
+	if err := s.sendEncoded(f.compress(!flags.NoCompress), flags.Volatile); err != nil {
+		s.unregisterAck(id)
+		return 0, err
+	}
+	return id, nil
 }
 
 // addAckWaiters counts the handlers that wait for an acknowledgement. A paused
@@ -106,27 +116,18 @@ func (s *Socket) addAckWaiters(n int32) {
 // like a handler, with the acknowledgement, with ErrDisconnected or, after
 // timeout, with ErrTimeout. With timeout 0 there is no timeout.
 func (s *Socket) EmitAck(timeout time.Duration, answer func(Args, error), event string, args ...any) error {
-	id := s.ns.nextAckID()
-	f, err := s.encodeOutgoing(Packet{Type: PacketEvent, Namespace: s.ns.name, ID: id, HasID: true}, event, args)
-	if err != nil {
-		return err
-	}
 	var t *eventloop.Timer
 	if timeout > 0 {
 		t = new(eventloop.Timer)
 	}
-	later := func(a Args, err error) {
+	id, err := s.emitForAck(event, args, Flags{}, func(a Args, err error) {
 		if t != nil {
 			s.client.session.Loop().StopTimer(t)
 		}
 		a = a.Clone()
 		s.enqueue(job{run: func() { answer(a, err) }})
-	}
-	if !s.registerAck(id, later) {
-		return ErrDisconnected
-	}
-	if err := s.sendEncoded(f, false); err != nil {
-		s.unregisterAck(id)
+	})
+	if err != nil {
 		return err
 	}
 	if t != nil {

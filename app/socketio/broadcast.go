@@ -100,7 +100,7 @@ func (o BroadcastOperator) EmitWithAck(ctx context.Context, event string, args .
 			return c.collected(), err
 		}
 	}
-	c.expectServers(servers)
+	c.update(func() { c.servers = servers })
 	select {
 	case <-c.complete:
 		return c.collected(), nil
@@ -132,34 +132,22 @@ type ackCollector struct {
 	done     bool
 }
 
-func (c *ackCollector) addServer(clients int) {
+// update changes the fields by f.
+func (c *ackCollector) update(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.reported++
-	c.clients += clients
-	c.checkLocked()
-}
-
-func (c *ackCollector) addAck(a Args) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.acks = append(c.acks, a)
-	c.checkLocked()
-}
-
-func (c *ackCollector) expectServers(servers int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.servers = servers
-	c.checkLocked()
-}
-
-func (c *ackCollector) checkLocked() {
+	f()
 	if !c.done && c.servers >= 0 && c.reported >= c.servers && len(c.acks) >= c.clients {
 		c.done = true
 		close(c.complete)
 	}
 }
+
+func (c *ackCollector) addServer(clients int) {
+	c.update(func() { c.reported, c.clients = c.reported+1, c.clients+clients })
+}
+
+func (c *ackCollector) addAck(a Args) { c.update(func() { c.acks = append(c.acks, a) }) }
 
 func (c *ackCollector) collected() []Args {
 	c.mu.Lock()

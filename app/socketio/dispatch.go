@@ -6,15 +6,18 @@ func (s *Socket) dispatch(e *Event) {
 		return
 	}
 	shared, local := s.ns.load(), s.loadHandlers()
-	for _, f := range shared.anyEvent {
-		f(e)
+	for _, list := range [...][]Handler{shared.anyEvent, local.anyEvent} {
+		for _, f := range list {
+			f(e)
+		}
 	}
-	for _, f := range local.anyEvent {
-		f(e)
-	}
-	if err := runEventMiddlewares(e, shared.eventMiddlewares, s.loadHandlers().eventMiddlewares); err != nil {
-		s.runErrorHandlers(err)
-		return
+	for _, list := range [...][]func(*Event) error{shared.eventMiddlewares, s.loadHandlers().eventMiddlewares} {
+		for _, f := range list {
+			if err := f(e); err != nil {
+				s.runErrorHandlers(err)
+				return
+			}
+		}
 	}
 	if l := shared.events[e.Name]; l != nil {
 		for _, f := range l.handlers {
@@ -36,22 +39,6 @@ func (s *Socket) runErrorHandlers(err error) {
 	}
 }
 
-// runEventMiddlewares returns the error of the first middleware that rejects
-// the event.
-func runEventMiddlewares(e *Event, shared, local []func(*Event) error) error {
-	for _, f := range shared {
-		if err := f(e); err != nil {
-			return err
-		}
-	}
-	for _, f := range local {
-		if err := f(e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // discardsEvents reports whether the program has disconnected the socket, so
 // that events still queued are discarded.
 func (s *Socket) discardsEvents() bool {
@@ -66,7 +53,7 @@ func (s *Socket) discardsEvents() bool {
 // dispatchDirect runs the handlers of an event on the receiving goroutine. It
 // reports false if a handler does not allow that, or if other jobs are queued.
 func (s *Socket) dispatchDirect(e *Event, l *eventHandlers) bool {
-	if l == nil || !l.direct {
+	if !l.direct {
 		return false
 	}
 	if shared := s.ns.load(); len(shared.anyEvent) > 0 || len(shared.eventMiddlewares) > 0 {

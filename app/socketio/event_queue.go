@@ -1,6 +1,9 @@
 package socketio
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // eventQueue runs the jobs of a socket in order, one at a time. It uses a
 // goroutine of the event loop while it has jobs, and none otherwise. It is
@@ -165,12 +168,7 @@ func (s *Socket) runJob(j *job) {
 func (s *Socket) abortQueue() {
 	s.mu.Lock()
 	s.queue.signalSpace()
-	var last []job
-	for _, j := range s.queue.jobs[s.queue.next:] {
-		if j.last {
-			last = append(last, j)
-		}
-	}
+	last := slices.DeleteFunc(s.queue.jobs[s.queue.next:], func(j job) bool { return !j.last })
 	s.queue = eventQueue{running: len(last) > 0, jobs: last, discard: true}
 	s.mu.Unlock()
 	s.client.runningQueues.Add(-1)

@@ -51,7 +51,7 @@ func Echo(text []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = encodeEvent(Packet{Type: PacketEvent, Namespace: "/"}, unquote(p.name), []any{Args{list: p.args}})
+	_, err = encodeFor(Packet{Type: PacketEvent, Namespace: "/"}, unquote(p.name), []any{Args{list: p.args}})
 	return err
 }
 

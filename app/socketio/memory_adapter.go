@@ -170,16 +170,12 @@ func (a *MemoryAdapter) Broadcast(p *Packet, o *BroadcastOptions) error {
 
 // BroadcastWithAck is described at Adapter.
 func (a *MemoryAdapter) BroadcastWithAck(ctx context.Context, p *Packet, o *BroadcastOptions, counted func(int), answered func(Args)) error {
-	list := socketLists.Get().(*[]*Socket)
-	defer releaseSocketList(list)
 	a.mu.Lock()
-	if a.closed {
-		a.mu.Unlock()
+	closed, asking := a.closed, a.index.selected(nil, o)
+	a.mu.Unlock()
+	if closed {
 		return ErrClosed
 	}
-	*list = a.index.selected(*list, o)
-	a.mu.Unlock()
-
 	asked := *p
 	asked.ID, asked.HasID = a.ns.nextAckID(), true
 	frames := encodePacket(&asked).compress(!o.Flags.NoCompress)
@@ -190,7 +186,7 @@ func (a *MemoryAdapter) BroadcastWithAck(ctx context.Context, p *Packet, o *Broa
 			answered(args.At(0, 1).Clone())
 		}
 	}
-	asking := slices.DeleteFunc(slices.Clone(*list), func(s *Socket) bool { return !s.registerAck(asked.ID, answer) })
+	asking = slices.DeleteFunc(asking, func(s *Socket) bool { return !s.registerAck(asked.ID, answer) })
 	// Like the reference implementation, the caller also waits for clients that
 	// disconnect before they answer.
 	counted(len(asking))

@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"cmp"
 	"time"
 
 	"smart-factory-backend/app/socketio/engineio"
@@ -65,17 +66,17 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	setDefault(&o.ConnectTimeout, 45*time.Second)
-	setDefault(&o.MaxAttachments, 100)
-	setDefault(&o.MaxAttachmentBytes, 8<<20)
-	setDefault(&o.MaxPendingAttachmentBytes, 64<<20)
-	setDefault(&o.MaxQueued, 1024)
-	setDefault(&o.MaxQueuedBytes, 1<<20)
-	setDefault(&o.BackpressureTimeout, 30*time.Second)
-	setDefault(&o.MaxNamespaces, 100)
-	setDefault(&o.MaxChildNamespaces, 10_000)
-	setDefault(&o.AckTimeout, 5*time.Second)
-	setDefault(&o.ShutdownTimeout, 10*time.Second)
+	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, 45*time.Second)
+	o.MaxAttachments = cmp.Or(o.MaxAttachments, 100)
+	o.MaxAttachmentBytes = cmp.Or(o.MaxAttachmentBytes, 8<<20)
+	o.MaxPendingAttachmentBytes = cmp.Or(o.MaxPendingAttachmentBytes, 64<<20)
+	o.MaxQueued = cmp.Or(o.MaxQueued, 1024)
+	o.MaxQueuedBytes = cmp.Or(o.MaxQueuedBytes, 1<<20)
+	o.BackpressureTimeout = cmp.Or(o.BackpressureTimeout, 30*time.Second)
+	o.MaxNamespaces = cmp.Or(o.MaxNamespaces, 100)
+	o.MaxChildNamespaces = cmp.Or(o.MaxChildNamespaces, 10_000)
+	o.AckTimeout = cmp.Or(o.AckTimeout, 5*time.Second)
+	o.ShutdownTimeout = cmp.Or(o.ShutdownTimeout, 10*time.Second)
 	if o.Adapter == nil {
 		o.Adapter = func(ns *Namespace) Adapter { return NewMemoryAdapter(ns) }
 	}
@@ -92,13 +93,6 @@ func (o Options) withDefaults() Options {
 		o.now = time.Now
 	}
 	return o
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // Match decides whether a namespace is created for a client that asks for it.

@@ -222,26 +222,22 @@ func (e *encoder) release() {
 	}
 }
 
-// encodeEvent encodes an event for a single socket.
-func encodeEvent(p Packet, event string, args []any) (encodedPacket, error) {
+// encodeFor encodes an event, or an acknowledgement, which has no name, for a
+// single socket.
+func encodeFor(p Packet, event string, args []any) (encodedPacket, error) {
 	e := encoders.Get().(*encoder)
 	defer e.release()
-	if err := e.event(event, args); err != nil {
+	var err error
+	if p.Type == PacketEvent {
+		err = e.event(event, args)
+	} else {
+		e.buf = append(e.buf, '[')
+		err = e.values(args)
+		e.buf = append(e.buf, ']')
+	}
+	if err != nil {
 		return encodedPacket{}, err
 	}
-	p.Data, p.Attachments = e.buf, e.attachments
-	return encodePacket(&p), nil
-}
-
-// encodeAck encodes an acknowledgement.
-func encodeAck(p Packet, args []any) (encodedPacket, error) {
-	e := encoders.Get().(*encoder)
-	defer e.release()
-	e.buf = append(e.buf, '[')
-	if err := e.values(args); err != nil {
-		return encodedPacket{}, err
-	}
-	e.buf = append(e.buf, ']')
 	p.Data, p.Attachments = e.buf, e.attachments
 	return encodePacket(&p), nil
 }

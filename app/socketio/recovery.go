@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -28,10 +29,10 @@ type Recovery struct {
 }
 
 func (r Recovery) withDefaults() Recovery {
-	setDefault(&r.MaxDisconnectionDuration, 2*time.Minute)
-	setDefault(&r.MaxEvents, 10_000)
-	setDefault(&r.MaxBytes, 16<<20)
-	setDefault(&r.MaxSessions, 10_000)
+	r.MaxDisconnectionDuration = cmp.Or(r.MaxDisconnectionDuration, 2*time.Minute)
+	r.MaxEvents = cmp.Or(r.MaxEvents, 10_000)
+	r.MaxBytes = cmp.Or(r.MaxBytes, 16<<20)
+	r.MaxSessions = cmp.Or(r.MaxSessions, 10_000)
 	return r
 }
 

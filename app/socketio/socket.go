@@ -132,7 +132,7 @@ func (s *Socket) sendEncoded(f encodedPacket, volatile bool) error {
 }
 
 func (s *Socket) sendAck(id uint64, args []any) error {
-	f, err := encodeAck(Packet{Type: PacketAck, Namespace: s.ns.name, ID: id, HasID: true}, args)
+	f, err := encodeFor(Packet{Type: PacketAck, Namespace: s.ns.name, ID: id, HasID: true}, "", args)
 	if err != nil {
 		return err
 	}

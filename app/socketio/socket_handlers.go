@@ -56,18 +56,11 @@ func (s *Socket) Once(event string, f Handler) {
 // events; without names, all of them.
 func (s *Socket) Off(events ...string) {
 	s.changeHandlers(func(h *socketHandlers) {
-		var remaining []socketHandler
-		for _, one := range h.events {
-			if len(events) > 0 && !slices.Contains(events, one.name) {
-				remaining = append(remaining, one)
-			}
-		}
-		h.events = remaining
+		h.remove(func(one socketHandler) bool { return len(events) == 0 || slices.Contains(events, one.name) })
 	})
 }
 
-// OnAny handles every event, before the middlewares for events and before the
-// handlers of its name.
+// OnAny handles every event; see Handlers.OnAny.
 func (s *Socket) OnAny(f Handler) {
 	s.changeHandlers(func(h *socketHandlers) { h.anyEvent = appended(h.anyEvent, f) })
 }
@@ -81,33 +74,27 @@ func (s *Socket) PrependAny(f Handler) {
 func (s *Socket) OffAny() { s.changeHandlers(func(h *socketHandlers) { h.anyEvent = nil }) }
 
 // Use adds a middleware for the events of the socket, after those of the
-// namespace. It is called before the handlers of an event, and may block. If
-// it returns an error, the event is dropped and the OnError handlers are
-// called.
+// namespace; see Handlers.UseEvents.
 func (s *Socket) Use(f func(*Event) error) {
 	s.changeHandlers(func(h *socketHandlers) { h.eventMiddlewares = appended(h.eventMiddlewares, f) })
 }
 
-// OnError is called with the errors of middlewares for events and of handlers
-// registered with the function On.
+// OnError is called with the errors of the socket; see Handlers.OnError.
 func (s *Socket) OnError(f func(error)) {
 	s.changeHandlers(func(h *socketHandlers) { h.errors = appended(h.errors, f) })
 }
 
-// OnAnyOutgoing is called with every event sent to the socket; see
-// Handlers.OnAnyOutgoing.
+// OnAnyOutgoing is called with every event sent; see Handlers.OnAnyOutgoing.
 func (s *Socket) OnAnyOutgoing(f func(event string, args Args)) {
 	s.changeHandlers(func(h *socketHandlers) { h.outgoing = appended(h.outgoing, f) })
 }
 
-// PrependAnyOutgoing is OnAnyOutgoing, but runs before the handlers registered
-// so far.
+// PrependAnyOutgoing is OnAnyOutgoing, but runs before the others so far.
 func (s *Socket) PrependAnyOutgoing(f func(event string, args Args)) {
 	s.changeHandlers(func(h *socketHandlers) { h.outgoing = append([]func(string, Args){f}, h.outgoing...) })
 }
 
-// OffAnyOutgoing removes the handlers of OnAnyOutgoing and PrependAnyOutgoing
-// of this socket.
+// OffAnyOutgoing removes the socket's OnAnyOutgoing handlers.
 func (s *Socket) OffAnyOutgoing() { s.changeHandlers(func(h *socketHandlers) { h.outgoing = nil }) }
 
 // OnDisconnect is called when the socket has been disconnected, after its last
@@ -129,16 +116,16 @@ func (s *Socket) takeEventHandlers(event string) []Handler {
 	if once {
 		s.changeHandlers(func(local *socketHandlers) {
 			named, _ = local.named(event) // others may have been added meanwhile
-			var remaining []socketHandler
-			for _, h := range local.events {
-				if h.name != event || !h.once {
-					remaining = append(remaining, h)
-				}
-			}
-			local.events = remaining
+			local.remove(func(h socketHandler) bool { return h.name == event && h.once })
 		})
 	}
 	return named
+}
+
+// remove removes the handlers of events that match, without changing the list in
+// place.
+func (h *socketHandlers) remove(match func(socketHandler) bool) {
+	h.events = slices.DeleteFunc(slices.Clone(h.events), match)
 }
 
 // named returns the handlers for an event, and whether Once registered one of
@@ -178,7 +165,7 @@ func (s *Socket) runOutgoingHandlers(p *Packet) {
 // handlers.
 func (s *Socket) encodeOutgoing(p Packet, event string, args []any) (encodedPacket, error) {
 	if !s.hasOutgoingHandlers() {
-		return encodeEvent(p, event, args)
+		return encodeFor(p, event, args)
 	}
 	made, err := newEvent(p.Namespace, event, args)
 	if err != nil {

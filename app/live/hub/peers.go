@@ -2,7 +2,6 @@ package hub
 
 import (
 	"crypto/rand"
-	"encoding/hex"
 	"sync"
 	"sync/atomic"
 )
@@ -26,30 +25,22 @@ type peers struct {
 const maxOrigins = 256
 
 func (p *peers) init() {
-	var id [8]byte
-	_, _ = rand.Read(id[:]) // never fails
-	p.origin = hex.EncodeToString(id[:])
+	p.origin = rand.Text()
 	p.sent, p.last = map[string]uint64{}, map[string]map[string]uint64{}
 }
 
-// addInterest reports whether there was no interest in the room before.
-func (p *peers) addInterest(room string) bool {
+// setInterest records whether others are interested in a room and reports
+// whether that is a change.
+func (p *peers) setInterest(room string, interested bool) (changed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, found := p.sent[room]; found {
-		return false
+	_, before := p.sent[room]
+	if interested && !before {
+		p.sent[room] = 0
+	} else if !interested {
+		delete(p.sent, room)
 	}
-	p.sent[room] = 0
-	return true
-}
-
-// removeInterest reports whether there was interest in the room before.
-func (p *peers) removeInterest(room string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_, found := p.sent[room]
-	delete(p.sent, room)
-	return found
+	return before != interested
 }
 
 // record stores the count of a message and reports whether an earlier message of
@@ -128,13 +119,7 @@ func (l brokerListener) OnMessage(room string, text []byte) {
 
 func (l brokerListener) OnInterest(room string, interested bool) {
 	h := l.h
-	changed := false
-	if interested {
-		changed = h.peers.addInterest(room)
-	} else {
-		changed = h.peers.removeInterest(room)
-	}
-	if changed && h.options.OnInterest != nil {
+	if h.peers.setInterest(room, interested) && h.options.OnInterest != nil {
 		h.options.OnInterest(room, interested)
 	}
 	if interested {

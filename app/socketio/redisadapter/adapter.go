@@ -53,7 +53,7 @@ func (a *Adapter) Broadcast(p *socketio.Packet, o *socketio.BroadcastOptions) er
 	if err := a.MemoryAdapter.Broadcast(p, o); err != nil || o.Flags.Local {
 		return err
 	}
-	m := broadcast{uid: a.uid, event: newEvent(p, a.nsp), target: targetOf(o), flags: flagsOf(o)}
+	m := broadcast{uid: a.uid, packet: *p, target: targetOf(o), flags: o.Flags}
 	b, err := m.encode()
 	if err != nil {
 		return fmt.Errorf("encode for other servers: %w", err)
@@ -68,11 +68,12 @@ func (a *Adapter) BroadcastWithAck(
 ) error {
 	if !o.Flags.Local {
 		id := randomID()
-		b, err := encodeBroadcastRequest(a.uid, id, newEvent(p, a.nsp), targetOf(o), flagsOf(o))
+		b, err := encodeBroadcastRequest(a.uid, id, p, targetOf(o), o.Flags)
 		if err != nil {
 			return fmt.Errorf("encode for other servers: %w", err)
 		}
-		a.requests.add(id, &ackRequest{counted: counted, answered: answered, done: ctx.Done()})
+		pending := ackRequest{counted: counted, answered: answered, done: ctx.Done()}
+		a.requests.add(id, pending.handle)
 		context.AfterFunc(ctx, func() { a.requests.remove(id) })
 		a.connector.link.Publish(a.channels.request, b)
 	}
@@ -97,8 +98,7 @@ func (a *Adapter) FetchSockets(ctx context.Context, o *socketio.BroadcastOptions
 	if err != nil || o.Flags.Local {
 		return list, err
 	}
-	t := targetOf(o)
-	err = a.request(ctx, &request{Type: typeRemoteFetch, Opts: &t}, func(resp *response) error {
+	err = a.request(ctx, &request{Type: typeRemoteFetch, Opts: new(targetOf(o))}, func(resp *response) error {
 		if resp.Sockets == nil {
 			return fmt.Errorf("%w: a response without sockets", errMalformed)
 		}
@@ -159,7 +159,7 @@ func (a *Adapter) request(ctx context.Context, req *request, each func(*response
 	if err != nil {
 		return err
 	}
-	a.requests.add(req.RequestID, pending)
+	a.requests.add(req.RequestID, pending.handle)
 	defer a.requests.remove(req.RequestID)
 	a.connector.link.Publish(a.channels.request, b)
 	select {
@@ -183,8 +183,7 @@ func (a *Adapter) SocketsJoin(o *socketio.BroadcastOptions, rooms []string) erro
 	if err := a.MemoryAdapter.SocketsJoin(o, rooms); err != nil || o.Flags.Local {
 		return err
 	}
-	t := targetOf(o)
-	return a.publishRequest(&request{Type: typeRemoteJoin, Opts: &t, Rooms: append(roomList{}, rooms...)})
+	return a.publishRequest(&request{Type: typeRemoteJoin, Opts: new(targetOf(o)), Rooms: append(roomList{}, rooms...)})
 }
 
 // SocketsLeave acts as SocketsJoin does.
@@ -192,8 +191,7 @@ func (a *Adapter) SocketsLeave(o *socketio.BroadcastOptions, rooms []string) err
 	if err := a.MemoryAdapter.SocketsLeave(o, rooms); err != nil || o.Flags.Local {
 		return err
 	}
-	t := targetOf(o)
-	return a.publishRequest(&request{Type: typeRemoteLeave, Opts: &t, Rooms: append(roomList{}, rooms...)})
+	return a.publishRequest(&request{Type: typeRemoteLeave, Opts: new(targetOf(o)), Rooms: append(roomList{}, rooms...)})
 }
 
 // DisconnectSockets acts as SocketsJoin does.
@@ -201,8 +199,7 @@ func (a *Adapter) DisconnectSockets(o *socketio.BroadcastOptions, closeConnectio
 	if err := a.MemoryAdapter.DisconnectSockets(o, closeConnection); err != nil || o.Flags.Local {
 		return err
 	}
-	t := targetOf(o)
-	return a.publishRequest(&request{Type: typeRemoteDisconnect, Opts: &t, Close: &closeConnection})
+	return a.publishRequest(&request{Type: typeRemoteDisconnect, Opts: new(targetOf(o)), Close: &closeConnection})
 }
 
 // ServerSideEmit is described at socketio.Adapter.

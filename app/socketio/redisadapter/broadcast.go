@@ -21,52 +21,33 @@ var reservedEvents = map[string]bool{
 	"disconnecting": true, "newListener": true, "removeListener": true,
 }
 
-// event is an event packet as it travels between servers.
-type event struct {
-	nsp string
-	// data is a JSON array: the name of the event and its arguments, with a
-	// placeholder for each of attachments.
-	data        []byte
-	attachments [][]byte
-}
-
-// newEvent converts a packet of namespace nsp.
-func newEvent(p *socketio.Packet, nsp string) event {
-	return event{nsp: nsp, data: p.Data, attachments: p.Attachments}
-}
-
-// packet is the reverse of newEvent.
-func (e event) packet() *socketio.Packet {
-	return &socketio.Packet{Type: socketio.PacketEvent, Namespace: e.nsp, Data: e.data, Attachments: e.attachments}
-}
-
 // broadcast is a message on a broadcast channel.
 type broadcast struct {
-	uid    string // the adapter that published it
-	event  event
+	uid    string          // the adapter that published it
+	packet socketio.Packet // an event
 	target target
-	flags  flags
+	flags  socketio.Flags
 }
 
 // encode returns the message as MessagePack.
 func (m *broadcast) encode() ([]byte, error) {
-	b := make([]byte, 0, 96+len(m.event.data))
+	b := make([]byte, 0, 96+len(m.packet.Data))
 	b = msgp.AppendString(msgp.AppendArrayHeader(b, 3), m.uid)
-	b, err := appendEvent(b, m.event)
+	b, err := appendPacket(b, &m.packet)
 	if err != nil {
 		return nil, err
 	}
 	return appendOptions(b, m.target, m.flags), nil
 }
 
-func appendEvent(b []byte, e event) ([]byte, error) {
+func appendPacket(b []byte, p *socketio.Packet) ([]byte, error) {
 	b = msgp.AppendMapHeader(b, 3)
 	b = appendInt(msgp.AppendString(b, "type"), packetEvent)
-	b, err := appendJSON(msgp.AppendString(b, "data"), e.data, e.attachments)
+	b, err := appendJSON(msgp.AppendString(b, "data"), p.Data, p.Attachments)
 	if err != nil {
 		return nil, err
 	}
-	return msgp.AppendString(msgp.AppendString(b, "nsp"), e.nsp), nil
+	return msgp.AppendString(msgp.AppendString(b, "nsp"), p.Namespace), nil
 }
 
 // decodeBroadcast decodes a message of a broadcast channel.
@@ -82,7 +63,7 @@ func decodeBroadcast(b []byte) (m broadcast, err error) {
 	if m.uid, err = r.text(); err != nil {
 		return m, err
 	}
-	if m.event, err = r.event(); err != nil {
+	if m.packet, err = r.packet(); err != nil {
 		return m, err
 	}
 	if m.target, m.flags, err = r.options(); err != nil {
@@ -91,9 +72,9 @@ func decodeBroadcast(b []byte) (m broadcast, err error) {
 	return m, r.end()
 }
 
-// event decodes a packet, which must be an event.
-func (r *reader) event() (event, error) {
-	e := event{nsp: "/"}
+// packet decodes a packet, which must be an event.
+func (r *reader) packet() (socketio.Packet, error) {
+	p := socketio.Packet{Type: socketio.PacketEvent, Namespace: "/"}
 	hasType := false
 	var data []byte
 	err := r.each(func(key string) (err error) {
@@ -105,7 +86,7 @@ func (r *reader) event() (event, error) {
 			if r.next() == msgp.NilType {
 				return r.skip()
 			}
-			e.nsp, err = r.text()
+			p.Namespace, err = r.text()
 		case "data":
 			data, err = r.raw()
 		default:
@@ -114,22 +95,22 @@ func (r *reader) event() (event, error) {
 		return err
 	})
 	if err != nil {
-		return e, err
+		return p, err
 	}
 	if !hasType || data == nil {
-		return e, fmt.Errorf("%w: a packet without type or data", errMalformed)
+		return p, fmt.Errorf("%w: a packet without type or data", errMalformed)
 	}
 	if err := validateEvent(data); err != nil {
-		return e, err
+		return p, err
 	}
-	if e.data, e.attachments, err = toJSON(data); err != nil || len(e.attachments) == 0 {
-		return e, err
+	if p.Data, p.Attachments, err = toJSON(data); err != nil || len(p.Attachments) == 0 {
+		return p, err
 	}
 	// A client closes the connection at a placeholder that refers to nothing.
-	if _, err := socketio.NewArgs(e.data, e.attachments); err != nil {
-		return e, fmt.Errorf("%w: %w", errMalformed, err)
+	if _, err := socketio.NewArgs(p.Data, p.Attachments); err != nil {
+		return p, fmt.Errorf("%w: %w", errMalformed, err)
 	}
-	return e, nil
+	return p, nil
 }
 
 func (r *reader) packetType() error {

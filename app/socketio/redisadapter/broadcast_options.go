@@ -16,60 +16,42 @@ type target struct {
 	Except roomList `json:"except"`
 }
 
-// flags are the broadcast flags that are published.
-type flags struct {
-	volatile bool
-	compress *bool         // nil: not set
-	timeout  time.Duration // of acknowledgements; 0: not set
-}
-
 func targetOf(o *socketio.BroadcastOptions) target {
 	return target{Rooms: o.Rooms, Except: o.Except}
 }
 
-func flagsOf(o *socketio.BroadcastOptions) flags {
-	f := flags{volatile: o.Flags.Volatile, timeout: o.Flags.Timeout}
-	if o.Flags.NoCompress {
-		f.compress = new(bool)
-	}
-	return f
-}
-
 // localOptions returns options for the sockets of this server only.
-func localOptions(t target, f flags) *socketio.BroadcastOptions {
-	return &socketio.BroadcastOptions{
-		Rooms: t.Rooms, Except: t.Except,
-		Flags: socketio.Flags{
-			Volatile: f.volatile, Local: true, NoCompress: f.compress != nil && !*f.compress, Timeout: f.timeout,
-		},
-	}
+func localOptions(t target, f socketio.Flags) *socketio.BroadcastOptions {
+	f.Local = true
+	return &socketio.BroadcastOptions{Rooms: t.Rooms, Except: t.Except, Flags: f}
 }
 
-func appendOptions(b []byte, t target, f flags) []byte {
+// appendOptions appends the options of a broadcast, with the flags that are set.
+func appendOptions(b []byte, t target, f socketio.Flags) []byte {
 	b = msgp.AppendMapHeader(b, 3)
 	b = appendStrings(msgp.AppendString(b, "rooms"), t.Rooms)
 	b = appendStrings(msgp.AppendString(b, "except"), t.Except)
 	n := uint32(0)
-	for _, set := range []bool{f.volatile, f.compress != nil, f.timeout != 0} {
+	for _, set := range []bool{f.Volatile, f.NoCompress, f.Timeout != 0} {
 		if set {
 			n++
 		}
 	}
 	b = msgp.AppendMapHeader(msgp.AppendString(b, "flags"), n)
-	if f.volatile {
+	if f.Volatile {
 		b = msgp.AppendBool(msgp.AppendString(b, "volatile"), true)
 	}
-	if f.compress != nil {
-		b = msgp.AppendBool(msgp.AppendString(b, "compress"), *f.compress)
+	if f.NoCompress {
+		b = msgp.AppendBool(msgp.AppendString(b, "compress"), false)
 	}
-	if f.timeout != 0 {
-		b = appendInt(msgp.AppendString(b, "timeout"), f.timeout.Milliseconds())
+	if f.Timeout != 0 {
+		b = appendInt(msgp.AppendString(b, "timeout"), f.Timeout.Milliseconds())
 	}
 	return b
 }
 
 // options decodes the options of a broadcast. Each of them may be missing or nil.
-func (r *reader) options() (t target, f flags, err error) {
+func (r *reader) options() (t target, f socketio.Flags, err error) {
 	err = r.each(func(key string) (err error) {
 		switch key {
 		case "rooms":
@@ -115,7 +97,7 @@ func (r *reader) rooms() ([]string, error) {
 }
 
 // flags decodes the flags. Unknown flags and values of the wrong type are ignored.
-func (r *reader) flags() (f flags, err error) {
+func (r *reader) flags() (f socketio.Flags, err error) {
 	if r.next() == msgp.NilType {
 		return f, r.skip()
 	}
@@ -124,15 +106,15 @@ func (r *reader) flags() (f flags, err error) {
 		case key == "timeout":
 			ms, ok, err := r.number()
 			if ok {
-				f.timeout = milliseconds(ms)
+				f.Timeout = milliseconds(ms)
 			}
 			return err
 		case key == "volatile" && r.next() == msgp.BoolType:
-			f.volatile, err = read(r, msgp.ReadBoolBytes)
+			f.Volatile, err = read(r, msgp.ReadBoolBytes)
 		case key == "compress" && r.next() == msgp.BoolType:
 			var compress bool
 			compress, err = read(r, msgp.ReadBoolBytes)
-			f.compress = &compress
+			f.NoCompress = !compress
 		default:
 			err = r.skip()
 		}

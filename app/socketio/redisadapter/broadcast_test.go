@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"smart-factory-backend/app/socketio"
 )
 
 // nodeBroadcast is what a Node server published for io.to("r1").emit("ev", 1).
@@ -15,7 +17,7 @@ const nodeBroadcast = "93 a6637262714e67 83 a474797065 02 a464617461 92a2657601 
 func TestBroadcastMatchesANodeServer(t *testing.T) {
 	t.Parallel()
 	want := broadcast{
-		uid: "crbqNg", event: event{nsp: "/", data: []byte(`["ev",1]`)},
+		uid: "crbqNg", packet: socketio.Packet{Type: socketio.PacketEvent, Namespace: "/", Data: []byte(`["ev",1]`)},
 		target: target{Rooms: roomList{"r1"}, Except: roomList{}},
 	}
 	got, err := decodeBroadcast(unhex(t, nodeBroadcast))
@@ -29,12 +31,11 @@ func TestBroadcastMatchesANodeServer(t *testing.T) {
 
 func TestBroadcastRoundTripWithFlagsAndBinary(t *testing.T) {
 	t.Parallel()
-	no := false
 	want := broadcast{
 		uid:    "u",
-		event:  event{nsp: "/custom", data: []byte(`["b",{"_placeholder":true,"num":0}]`), attachments: [][]byte{{1, 2}}},
+		packet: socketio.Packet{Type: socketio.PacketEvent, Namespace: "/custom", Data: []byte(`["b",{"_placeholder":true,"num":0}]`), Attachments: [][]byte{{1, 2}}},
 		target: target{Rooms: roomList{"a", "b"}, Except: roomList{"c"}},
-		flags:  flags{volatile: true, compress: &no, timeout: 1500 * time.Millisecond},
+		flags:  socketio.Flags{Volatile: true, NoCompress: true, Timeout: 1500 * time.Millisecond},
 	}
 	b, err := want.encode()
 	if err != nil {
@@ -65,16 +66,16 @@ func TestDecodeBroadcastAcceptsVariants(t *testing.T) {
 		"no namespace, options or flags":     {`["emitter",{"type":2,"data":["e"]},{}]`, broadcast{}},
 		"options that are null":              {`["emitter",{"type":2,"nsp":null,"data":["e"]},{"rooms":null,"except":null,"flags":null}]`, broadcast{}},
 		"rooms that are numbers":             {`["emitter",{"type":2,"data":["e"]},{"rooms":[1,2.5]}]`, broadcast{target: target{Rooms: roomList{"1", "2.5"}}}},
-		"unknown flags and properties":       {`["emitter",{"type":2,"data":["e"],"x":[{}]},{"flags":{"binary":true,"local":[1],"volatile":true,"expectSingleResponse":{}},"y":1}]`, broadcast{flags: flags{volatile: true}}},
+		"unknown flags and properties":       {`["emitter",{"type":2,"data":["e"],"x":[{}]},{"flags":{"binary":true,"local":[1],"volatile":true,"expectSingleResponse":{}},"y":1}]`, broadcast{flags: socketio.Flags{Volatile: true}}},
 		"a timeout that is not a number":     {`["emitter",{"type":2,"data":["e"]},{"flags":{"timeout":"5","compress":1}}]`, broadcast{}},
-		"a timeout beyond the limit":         {`["emitter",{"type":2,"data":["e"]},{"flags":{"timeout":1e300}}]`, broadcast{flags: flags{timeout: 24 * time.Hour}}},
+		"a timeout beyond the limit":         {`["emitter",{"type":2,"data":["e"]},{"flags":{"timeout":1e300}}]`, broadcast{flags: socketio.Flags{Timeout: 24 * time.Hour}}},
 		"the type of an event with binaries": {`["emitter",{"type":5,"data":["e"]},{}]`, broadcast{}},
 		"an id of the publishing process":    {`["emitter",{"type":2,"data":["e"],"id":7},{}]`, broadcast{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tt.want.uid, tt.want.event = "emitter", event{nsp: "/", data: []byte(`["e"]`)}
+			tt.want.uid, tt.want.packet = "emitter", socketio.Packet{Type: socketio.PacketEvent, Namespace: "/", Data: []byte(`["e"]`)}
 			if got, err := decodeBroadcast(pack(t, tt.json)); err != nil || !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("decodeBroadcast(%s) = %+v, %v, want %+v", tt.json, got, err, tt.want)
 			}
@@ -132,7 +133,7 @@ func TestDecodeBroadcastRejectsDanglingPlaceholders(t *testing.T) {
 			t.Fatal(err)
 		}
 		if m, err := decodeBroadcast(b); (err == nil) != good || err != nil && !errors.Is(err, errMalformed) {
-			t.Errorf("decodeBroadcast(packed %s) = %s, %v, want it accepted: %v", text, m.event.data, err, good)
+			t.Errorf("decodeBroadcast(packed %s) = %s, %v, want it accepted: %v", text, m.packet.Data, err, good)
 		}
 	}
 }

@@ -8,14 +8,14 @@ import (
 
 var errHandlerRunning = errors.New("a handler of a server-side event has not returned")
 
-// eventQueue runs the handlers of server-side events in order, one at a time. Its
-// goroutine exists only while there are any.
+// eventQueue runs the handlers of server-side events in order, one at a time, each
+// on a goroutine of its own.
 type eventQueue struct {
 	limit int // of waiting handlers
 
 	mu      sync.Mutex
 	waiting []func()
-	running bool // the goroutine exists
+	running bool // a handler
 	closed  bool
 	wg      sync.WaitGroup
 }
@@ -30,38 +30,27 @@ func (q *eventQueue) enqueue(f func()) bool {
 	}
 	q.waiting = append(q.waiting, f)
 	if !q.running {
-		q.running = true
-		q.wg.Go(q.run)
+		q.startNextLocked()
 	}
 	return true
 }
 
-// run runs the waiting handlers. A handler may end the goroutine with
-// runtime.Goexit; then another one continues.
-func (q *eventQueue) run() {
-	finished := false
-	defer func() {
-		if !finished {
-			q.wg.Go(q.run)
-		}
-	}()
-	for f := q.dequeue(); f != nil; f = q.dequeue() {
-		f()
-	}
-	finished = true
-}
-
-func (q *eventQueue) dequeue() func() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.waiting) == 0 {
-		q.waiting, q.running = nil, false
-		return nil
+func (q *eventQueue) startNextLocked() {
+	if q.running = len(q.waiting) > 0; !q.running {
+		q.waiting = nil
+		return
 	}
 	f := q.waiting[0]
 	q.waiting[0] = nil
 	q.waiting = q.waiting[1:]
-	return f
+	q.wg.Go(func() {
+		defer func() { // also if the handler calls runtime.Goexit
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.startNextLocked()
+		}()
+		f()
+	})
 }
 
 // close drops the waiting handlers and waits up to grace for the running one.

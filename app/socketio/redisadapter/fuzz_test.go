@@ -114,8 +114,8 @@ func FuzzBroadcast(f *testing.F) {
 			}
 			return
 		}
-		if !json.Valid(m.event.data) || m.event.data[0] != '[' {
-			t.Fatalf("data %s", m.event.data)
+		if !json.Valid(m.packet.Data) || m.packet.Data[0] != '[' {
+			t.Fatalf("data %s", m.packet.Data)
 		}
 		packed, err := m.encode()
 		if err != nil {

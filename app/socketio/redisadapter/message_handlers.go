@@ -1,6 +1,7 @@
 package redisadapter
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,10 +24,10 @@ func (a *Adapter) onBroadcast(channel, message string) {
 		a.connector.drop(channel, err)
 		return
 	}
-	if m.uid == a.uid || m.event.nsp != a.nsp {
+	if m.uid == a.uid || m.packet.Namespace != a.nsp {
 		return
 	}
-	_ = a.MemoryAdapter.Broadcast(m.event.packet(), localOptions(m.target, m.flags)) // fails only if the adapter is closed
+	_ = a.MemoryAdapter.Broadcast(&m.packet, localOptions(m.target, m.flags)) // fails only if the adapter is closed
 }
 
 // onRequest handles a message of the request channel.
@@ -87,7 +88,7 @@ func (a *Adapter) responseChannel(req *request) string {
 }
 
 func (a *Adapter) respondSockets(req *request) {
-	found, err := a.MemoryAdapter.FetchSockets(context.Background(), localOptions(*req.Opts, flags{}))
+	found, err := a.MemoryAdapter.FetchSockets(context.Background(), localOptions(*req.Opts, socketio.Flags{}))
 	if err != nil {
 		found = nil // without a response the other server would wait for its timeout
 	}
@@ -105,9 +106,9 @@ func (a *Adapter) respondSockets(req *request) {
 // disconnect. The old form of the request selects one socket; the server that has
 // it responds, the others do not.
 func (a *Adapter) handleMembership(req *request) {
-	o, rooms := localOptions(target{Rooms: roomList{req.SID}}, flags{}), req.Rooms
+	o, rooms := localOptions(target{Rooms: roomList{req.SID}}, socketio.Flags{}), req.Rooms
 	if req.Opts != nil {
-		o = localOptions(*req.Opts, flags{})
+		o = localOptions(*req.Opts, socketio.Flags{})
 	} else {
 		rooms = roomList{req.Room}
 		if a.Namespace().Socket(req.SID) == nil {
@@ -161,13 +162,10 @@ func (a *Adapter) respondServerSideEmit(req *request, value socketio.Args) {
 // handleBroadcastWithAck broadcasts to the sockets of this server and publishes
 // their acknowledgements.
 func (a *Adapter) handleBroadcastWithAck(req *request) {
-	if req.event.nsp != a.nsp {
+	if req.packet.Namespace != a.nsp {
 		return
 	}
-	wait := req.flags.timeout
-	if wait == 0 {
-		wait = ackTimeout
-	}
+	wait := cmp.Or(req.flags.Timeout, ackTimeout)
 	if a.ackBroadcasts.Add(1) > maxAckBroadcasts {
 		a.ackBroadcasts.Add(-1)
 		a.connector.drop(a.channels.request, errors.New("too many broadcasts with acknowledgements"))
@@ -192,7 +190,7 @@ func (a *Adapter) handleBroadcastWithAck(req *request) {
 		cancel()
 		a.ackBroadcasts.Add(-1)
 	})
-	if err := a.MemoryAdapter.BroadcastWithAck(ctx, req.event.packet(), localOptions(*req.Opts, req.flags), counted, answered); err != nil {
+	if err := a.MemoryAdapter.BroadcastWithAck(ctx, &req.packet, localOptions(*req.Opts, req.flags), counted, answered); err != nil {
 		cancel()
 		counted(0) // without it the other server would wait
 	}

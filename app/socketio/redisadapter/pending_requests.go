@@ -6,11 +6,8 @@ import (
 	"smart-factory-backend/app/socketio"
 )
 
-// responseHandler is a request of this server that waits for responses.
-type responseHandler interface {
-	// handle processes a response. The mutex of pendingRequests is held.
-	handle(resp *response) error
-}
+// responseHandler processes a response. The mutex of pendingRequests is held.
+type responseHandler func(resp *response) error
 
 // pendingRequests are the requests of a namespace that wait for responses.
 type pendingRequests struct {
@@ -40,7 +37,7 @@ func (p *pendingRequests) handle(resp *response) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if h := p.handlers[resp.RequestID]; h != nil {
-		return h.handle(resp)
+		return h(resp)
 	}
 	return nil
 }

@@ -51,8 +51,8 @@ type request struct {
 	Room string `json:"room,omitempty"`
 
 	// Of typeBroadcast only.
-	event event
-	flags flags
+	packet socketio.Packet
+	flags  socketio.Flags
 }
 
 // decodeRequest decodes a message of the request channel, in JSON or MessagePack.
@@ -85,7 +85,7 @@ func (req *request) validate() error {
 		args, err := socketio.NewArgs(req.Data, nil)
 		ok = err == nil && args.Len() > 0
 	case typeBroadcast:
-		ok = req.RequestID != "" && req.event.data != nil
+		ok = req.RequestID != "" && req.packet.Data != nil
 	}
 	if !ok {
 		return fmt.Errorf("%w: incomplete request of type %d", errMalformed, req.Type)
@@ -108,7 +108,7 @@ func (req *request) decodeMsgpack(b []byte) error {
 		case "requestId":
 			req.RequestID, err = r.text()
 		case "packet":
-			req.event, err = r.event()
+			req.packet, err = r.packet()
 		case "opts":
 			req.Opts = &target{}
 			*req.Opts, req.flags, err = r.options()
@@ -142,12 +142,12 @@ func (r *reader) messageType() (messageType, error) {
 
 // encodeBroadcastRequest returns a broadcast that wants acknowledgements as
 // MessagePack.
-func encodeBroadcastRequest(uid, requestID string, e event, t target, f flags) ([]byte, error) {
-	b := msgp.AppendMapHeader(make([]byte, 0, 128+len(e.data)), 5)
+func encodeBroadcastRequest(uid, requestID string, p *socketio.Packet, t target, f socketio.Flags) ([]byte, error) {
+	b := msgp.AppendMapHeader(make([]byte, 0, 128+len(p.Data)), 5)
 	b = msgp.AppendString(msgp.AppendString(b, "uid"), uid)
 	b = msgp.AppendString(msgp.AppendString(b, "requestId"), requestID)
 	b = appendInt(msgp.AppendString(b, "type"), int64(typeBroadcast))
-	b, err := appendEvent(msgp.AppendString(b, "packet"), e)
+	b, err := appendPacket(msgp.AppendString(b, "packet"), p)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"smart-factory-backend/app/socketio"
 )
 
 func TestDecodeRequest(t *testing.T) {
@@ -37,15 +39,15 @@ func TestDecodeRequest(t *testing.T) {
 
 func TestBroadcastRequestRoundTrip(t *testing.T) {
 	t.Parallel()
-	e := event{nsp: "/", data: []byte(`["q",{"_placeholder":true,"num":0}]`), attachments: [][]byte{{9}}}
-	b, err := encodeBroadcastRequest("u", "i", e, target{Rooms: roomList{"r"}}, flags{timeout: 500 * time.Millisecond})
+	e := socketio.Packet{Type: socketio.PacketEvent, Namespace: "/", Data: []byte(`["q",{"_placeholder":true,"num":0}]`), Attachments: [][]byte{{9}}}
+	b, err := encodeBroadcastRequest("u", "i", &e, target{Rooms: roomList{"r"}}, socketio.Flags{Timeout: 500 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := decodeRequest(b)
 	want := request{
-		Type: typeBroadcast, UID: "u", RequestID: "i", event: e,
-		Opts: &target{Rooms: roomList{"r"}, Except: roomList{}}, flags: flags{timeout: 500 * time.Millisecond},
+		Type: typeBroadcast, UID: "u", RequestID: "i", packet: e,
+		Opts: &target{Rooms: roomList{"r"}, Except: roomList{}}, flags: socketio.Flags{Timeout: 500 * time.Millisecond},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("decodeRequest(encodeBroadcastRequest) = %+v, %v, want %+v", got, err, want)

@@ -220,22 +220,16 @@ func (c *Connection) flush(ctx context.Context) error {
 		for i, p := range batch {
 			commands[i] = c.commands.B().Publish().Channel(p.channel).Message(p.message).Build()
 		}
-		if err := c.doAll(ctx, commands); err != nil {
-			c.link.queue.addDropped(len(batch))
-			return err
+		wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.link.options.Timeout) // a batch is not interrupted
+		replies := c.commands.DoMulti(wait, commands...)
+		cancel()
+		for _, reply := range replies {
+			if err := reply.Error(); err != nil {
+				c.link.queue.addDropped(len(batch))
+				return fmt.Errorf("publish: %w", err)
+			}
 		}
 	}
-}
-
-func (c *Connection) doAll(ctx context.Context, commands rueidis.Commands) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.link.options.Timeout) // a batch is not interrupted
-	defer cancel()
-	for _, reply := range c.commands.DoMulti(ctx, commands...) {
-		if err := reply.Error(); err != nil {
-			return fmt.Errorf("publish: %w", err)
-		}
-	}
-	return nil
 }
 
 // leave publishes what is queued and unsubscribes, so that other processes stop

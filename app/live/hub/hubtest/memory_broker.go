@@ -3,6 +3,7 @@ package hubtest
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -39,7 +40,36 @@ func (b *Bus) setState(err error) {
 	defer b.mu.Unlock()
 	b.err = err
 	for _, m := range b.brokers {
-		m.reportStateLocked()
+		m.interest = nil
+		m.enqueueLocked(func(l hub.Listener) { l.OnState(err) })
+	}
+	b.updateInterestLocked()
+}
+
+// updateInterestLocked reports to each broker which rooms others have become
+// interested in, or no longer are.
+func (b *Bus) updateInterestLocked() {
+	if b.err != nil {
+		return
+	}
+	for _, m := range b.brokers {
+		before := m.interest
+		m.interest = map[string]bool{}
+		for _, other := range b.brokers {
+			if other != m {
+				maps.Copy(m.interest, other.rooms)
+			}
+		}
+		for room := range m.interest {
+			if !before[room] {
+				m.enqueueLocked(func(l hub.Listener) { l.OnInterest(room, true) })
+			}
+		}
+		for room := range before {
+			if !m.interest[room] {
+				m.enqueueLocked(func(l hub.Listener) { l.OnInterest(room, false) })
+			}
+		}
 	}
 }
 
@@ -50,9 +80,10 @@ type MemoryBroker struct {
 	wake chan struct{} // capacity 1: calls is not empty
 
 	// The bus's mutex guards these.
-	started bool
-	rooms   map[string]bool
-	calls   []func(hub.Listener)
+	started  bool
+	rooms    map[string]bool // subscribed
+	interest map[string]bool // rooms of the other brokers, as reported
+	calls    []func(hub.Listener)
 }
 
 // Run is described at hub.Broker.
@@ -87,10 +118,9 @@ func (m *MemoryBroker) attach() bool {
 	}
 	m.started = true
 	b.brokers = append(b.brokers, m)
-	m.reportStateLocked()
-	for room := range m.rooms {
-		m.reportInterestLocked(room)
-	}
+	err := b.err
+	m.enqueueLocked(func(l hub.Listener) { l.OnState(err) })
+	b.updateInterestLocked()
 	return true
 }
 
@@ -99,9 +129,7 @@ func (m *MemoryBroker) detach() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.brokers = slices.DeleteFunc(b.brokers, func(other *MemoryBroker) bool { return other == m })
-	for room := range m.rooms {
-		m.reportInterestLocked(room)
-	}
+	b.updateInterestLocked()
 }
 
 func (m *MemoryBroker) enqueueLocked(call func(hub.Listener)) {
@@ -112,38 +140,6 @@ func (m *MemoryBroker) enqueueLocked(call func(hub.Listener)) {
 	}
 }
 
-// reportStateLocked reports the state of the bus and, while it is connected, the
-// rooms of the other brokers.
-func (m *MemoryBroker) reportStateLocked() {
-	err := m.bus.err
-	m.enqueueLocked(func(l hub.Listener) { l.OnState(err) })
-	if err != nil {
-		return
-	}
-	for _, other := range m.othersLocked() {
-		for room := range other.rooms {
-			m.enqueueLocked(func(l hub.Listener) { l.OnInterest(room, true) })
-		}
-	}
-}
-
-// reportInterestLocked reports to the other brokers whether any broker but
-// themselves has subscribed to a room.
-func (m *MemoryBroker) reportInterestLocked(room string) {
-	if m.bus.err != nil {
-		return
-	}
-	for _, other := range m.othersLocked() {
-		interested := slices.ContainsFunc(other.othersLocked(), func(b *MemoryBroker) bool { return b.rooms[room] })
-		other.enqueueLocked(func(l hub.Listener) { l.OnInterest(room, interested) })
-	}
-}
-
-// othersLocked returns the running brokers but m.
-func (m *MemoryBroker) othersLocked() []*MemoryBroker {
-	return slices.DeleteFunc(slices.Clone(m.bus.brokers), func(b *MemoryBroker) bool { return b == m })
-}
-
 // Publish is described at hub.Broker.
 func (m *MemoryBroker) Publish(room string, message []byte) {
 	m.bus.mu.Lock()
@@ -151,8 +147,8 @@ func (m *MemoryBroker) Publish(room string, message []byte) {
 	if m.bus.err != nil || !slices.Contains(m.bus.brokers, m) {
 		return
 	}
-	for _, other := range m.othersLocked() {
-		if other.rooms[room] {
+	for _, other := range m.bus.brokers {
+		if other != m && other.rooms[room] {
 			other.enqueueLocked(func(l hub.Listener) { l.OnMessage(room, message) })
 		}
 	}
@@ -163,7 +159,7 @@ func (m *MemoryBroker) Subscribe(room string) {
 	m.bus.mu.Lock()
 	defer m.bus.mu.Unlock()
 	m.rooms[room] = true
-	m.reportInterestLocked(room)
+	m.bus.updateInterestLocked()
 }
 
 // Unsubscribe is described at hub.Broker.
@@ -171,5 +167,5 @@ func (m *MemoryBroker) Unsubscribe(room string) {
 	m.bus.mu.Lock()
 	defer m.bus.mu.Unlock()
 	delete(m.rooms, room)
-	m.reportInterestLocked(room)
+	m.bus.updateInterestLocked()
 }

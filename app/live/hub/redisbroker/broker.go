@@ -1,11 +1,12 @@
 package redisbroker
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"strings"
 	"sync"
+	"time"
 
 	"smart-factory-backend/app/live/hub"
 	"smart-factory-backend/app/socketio/redislink"
@@ -33,15 +34,17 @@ type Stats = redislink.Stats
 
 // New returns a broker that is not connected. The error is about the options.
 func New(o Options) (*Broker, error) {
-	o = o.withDefaults()
+	prefix, id := cmp.Or(o.Prefix, "smart-factory"), rand.Text()[:idLength]
 	b := &Broker{
-		prefix: o.Prefix, id: randomID(),
+		prefix: prefix, id: id,
 		subscriptions: map[string]*redislink.Subscription{}, interest: map[string]int{},
 	}
 	var err error
 	b.link, err = redislink.New(redislink.Options{
-		URL: o.URL, ClientName: o.Prefix, Timeout: o.Timeout, BackoffMin: o.BackoffMin, BackoffMax: o.BackoffMax,
-		QueueBytes: o.QueueBytes, OnState: b.onState, OnSubscribed: b.announce, Poll: b.pollInterest, PollInterval: o.PollInterval,
+		URL: o.URL, ClientName: prefix, Timeout: cmp.Or(o.Timeout, 5*time.Second),
+		BackoffMin: 100 * time.Millisecond, BackoffMax: cmp.Or(o.BackoffMax, 5*time.Second),
+		QueueBytes: cmp.Or(o.QueueBytes, 8<<20), OnState: b.onState, OnSubscribed: b.announce,
+		Poll: b.pollInterest, PollInterval: cmp.Or(o.PollInterval, 10*time.Second),
 	})
 	if err != nil {
 		return nil, err
@@ -52,12 +55,6 @@ func New(o Options) (*Broker, error) {
 
 // idLength is the length of a broker's id in its announcements.
 const idLength = 16
-
-func randomID() string {
-	var id [idLength / 2]byte
-	_, _ = rand.Read(id[:]) // never fails
-	return hex.EncodeToString(id[:])
-}
 
 // interestChannel carries announcements: the id of a broker, then the name of a
 // room that it has subscribed to.

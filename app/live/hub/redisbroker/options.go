@@ -1,9 +1,6 @@
 package redisbroker
 
-import (
-	"cmp"
-	"time"
-)
+import "time"
 
 // Options configure New. Only URL is required; zero values select the defaults.
 type Options struct {
@@ -17,19 +14,8 @@ type Options struct {
 	PollInterval time.Duration
 	// Timeout bounds each exchange with Redis. Default 5 s.
 	Timeout time.Duration
-	// BackoffMin and BackoffMax bound the pause before reconnecting. Default
-	// 100 ms and 5 s.
-	BackoffMin, BackoffMax time.Duration
+	// BackoffMax bounds the pause before reconnecting. Default 5 s.
+	BackoffMax time.Duration
 	// QueueBytes bounds the messages that wait to be published. Default 8 MiB.
 	QueueBytes int
-}
-
-func (o Options) withDefaults() Options {
-	o.Prefix = cmp.Or(o.Prefix, "smart-factory")
-	o.PollInterval = cmp.Or(o.PollInterval, 10*time.Second)
-	o.Timeout = cmp.Or(o.Timeout, 5*time.Second)
-	o.BackoffMin = cmp.Or(o.BackoffMin, 100*time.Millisecond)
-	o.BackoffMax = cmp.Or(o.BackoffMax, 5*time.Second)
-	o.QueueBytes = cmp.Or(o.QueueBytes, 8<<20)
-	return o
 }
