@@ -12,30 +12,27 @@ import (
 // aggregate is a value that is computed for each bucket.
 type aggregate struct {
 	name  string
-	key   string // as JSON has it before the value
 	value func(b *factory.Bucket) float64
 	// counterOnly says that it is undefined for gauges.
 	counterOnly bool
 }
 
 var allAggregates = []aggregate{
-	newAggregate("min", func(b *factory.Bucket) float64 { return b.Min }),
-	newAggregate("max", func(b *factory.Bucket) float64 { return b.Max }),
-	newAggregate("avg", func(b *factory.Bucket) float64 { return b.Mean() }),
-	newAggregate("count", func(b *factory.Bucket) float64 { return float64(b.Count) }),
-	newAggregate("sum", func(b *factory.Bucket) float64 { return b.Sum }),
-	newAggregate("first", func(b *factory.Bucket) float64 { return b.First.Value }),
-	newAggregate("last", func(b *factory.Bucket) float64 { return b.Last.Value }),
-	counterOnly(newAggregate("increase", func(b *factory.Bucket) float64 { return b.Increase })),
+	{name: "min", value: func(b *factory.Bucket) float64 { return b.Min }},
+	{name: "max", value: func(b *factory.Bucket) float64 { return b.Max }},
+	{name: "avg", value: func(b *factory.Bucket) float64 { return b.Mean() }},
+	{name: "count", value: func(b *factory.Bucket) float64 { return float64(b.Count) }},
+	{name: "sum", value: func(b *factory.Bucket) float64 { return b.Sum }},
+	{name: "first", value: func(b *factory.Bucket) float64 { return b.First.Value }},
+	{name: "last", value: func(b *factory.Bucket) float64 { return b.Last.Value }},
+	{name: "increase", value: func(b *factory.Bucket) float64 { return b.Increase }, counterOnly: true},
 }
 
-func newAggregate(name string, of func(*factory.Bucket) float64) aggregate {
-	return aggregate{name: name, key: `"` + name + `":`, value: of}
-}
-
-func counterOnly(g aggregate) aggregate {
-	g.counterOnly = true
-	return g
+func aggregateNames() (names []string) {
+	for _, g := range allAggregates {
+		names = append(names, g.name)
+	}
+	return names
 }
 
 // defaultAggregates is how many of allAggregates, from the first, are the default.
@@ -51,7 +48,7 @@ func parseAggregates(list string) ([]aggregate, error) {
 		i := slices.IndexFunc(allAggregates, func(g aggregate) bool { return g.name == name })
 		switch {
 		case i < 0:
-			return nil, invalidParam("agg", jsonscan.Excerpt(name)+" is not one of min, max, avg, count, sum, first, last, increase")
+			return nil, invalidParam("agg", jsonscan.Excerpt(name)+" is not one of "+strings.Join(aggregateNames(), ", "))
 		case slices.ContainsFunc(chosen, func(g aggregate) bool { return g.name == name }):
 			return nil, invalidParam("agg", name+" "+ingest.Repeated)
 		}
@@ -60,8 +57,11 @@ func parseAggregates(list string) ([]aggregate, error) {
 	return chosen, nil
 }
 
-// jsonNull is the JSON value of an undefined aggregate.
-const jsonNull = "null"
+// appendMember appends the value for b as a member of a JSON object.
+func (g *aggregate) appendMember(dst []byte, b *factory.Bucket, kind factory.MetricKind) []byte {
+	dst = append(append(append(dst, '"'), g.name...), `":`...)
+	return g.append(dst, b, kind, "null")
+}
 
 // append appends the value for b, or none if it is not finite or not defined for
 // the kind of metric.

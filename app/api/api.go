@@ -156,7 +156,13 @@ func (a *API) dispatch(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.Rou
 			return rt.metrics
 		}
 	}
-	if err := rt.handler(ctx, r); err != nil {
+	if rt.query != nil {
+		r.query, err = parseQuery(ctx, rt.query)
+	}
+	if err == nil {
+		err = rt.handler(ctx, r)
+	}
+	if err != nil {
 		rt.writeError(ctx, err)
 	}
 	return rt.metrics

@@ -3,6 +3,8 @@ package api
 import (
 	"net/netip"
 	"time"
+
+	"smart-factory-backend/app/access"
 )
 
 // SetRateInterval sets the time between two requests of a client address, so that
@@ -44,3 +46,45 @@ func Routes(a *API) map[string][]string {
 	}
 	return all
 }
+
+// RouteDocs describes a route for the OpenAPI document.
+type RouteDocs struct {
+	Method, Path             string
+	Action                   access.Action
+	AnyRole, Public, AnyPath bool // AnyPath routes serve every path below theirs
+	Probe, KeyInPath         bool
+	Operation
+}
+
+// AllRouteDocs returns the descriptions of all routes of an API.
+func AllRouteDocs(a *API) (all []RouteDocs) {
+	add := func(res *resource) {
+		for _, rt := range res.routes {
+			op := rt.doc
+			if rt.query != nil {
+				op.Query = rt.query
+			}
+			all = append(all, RouteDocs{
+				Method: rt.method, Path: res.pattern, Action: rt.action, AnyRole: rt.anyRole, Public: rt.public,
+				Probe: rt.probe, KeyInPath: rt.keyInPath, Operation: op,
+			})
+		}
+	}
+	for _, res := range a.staticResources {
+		add(res)
+	}
+	for _, res := range a.patternResources {
+		add(res)
+	}
+	return all
+}
+
+// ResponseTypes are zero values of the types that responses encode, by the names
+// of their schemas.
+var ResponseTypes = map[string]any{
+	"FieldError": fieldError{}, "IngestResult": ingestResultJSON{}, "InfluxError": influxErrorBody{}, "Machine": machineJSON{},
+	"Metric": metricJSON{}, "Problem": problem{}, "Reading": readingJSON{},
+}
+
+// AggregateNames is aggregateNames.
+func AggregateNames() []string { return aggregateNames() }

@@ -27,7 +27,7 @@ type historyPage struct {
 
 // getHistory is GET /api/v1/machines/{id}/history.
 func (a *API) getHistory(ctx *fasthttp.RequestCtx, req request) error {
-	r, err := parseHistoryRequest(ctx, req.params[0])
+	r, err := parseHistoryRequest(ctx, req.params[0], req.query)
 	if err != nil {
 		return err
 	}
@@ -143,8 +143,7 @@ func (r *historyRequest) appendPage(dst []byte, page historyPage) []byte {
 			dst = append(dst, ',', '{')
 			for k, g := range r.aggregates {
 				dst = appendComma(dst, k)
-				dst = append(dst, g.key...)
-				dst = g.append(dst, &s.Buckets[j], s.Kind, jsonNull)
+				dst = g.appendMember(dst, &s.Buckets[j], s.Kind)
 			}
 			dst = append(dst, '}', ']')
 		}

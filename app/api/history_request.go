@@ -44,11 +44,44 @@ const (
 	formatNDJSON format = "ndjson"
 )
 
-func parseHistoryRequest(ctx *fasthttp.RequestCtx, machine string) (*historyRequest, error) {
-	q, err := parseQuery(ctx, paramMetric, "from", "to", "interval", "agg", "points", "tz", "limit", "cursor", "format", "time_format")
-	if err != nil {
-		return nil, err
+// The query parameters of history. Those with rules of their own have names.
+var (
+	metricParameter = Parameter{
+		Name: "metric", List: true, Repeatable: true,
+		Description: "The metrics to return; all by default. Separate several by commas, or repeat the parameter.",
 	}
+	aggregatesParameter = Parameter{
+		Name: "agg", List: true, Words: aggregateNames(),
+		Description: "The aggregates of each bucket; min,max,avg,count,sum by default. increase is for counters and handles resets.",
+	}
+	pointsParameter = Parameter{
+		Name: "points", Min: 2, Max: maxHistoryPoints,
+		Description: "Downsample each metric to at most this many points (LTTB). All metrics together may have 50 000.",
+	}
+	formatParameter = Parameter{
+		Name: "format", Words: []string{string(formatJSON), string(formatCSV), string(formatNDJSON)}, Default: string(formatJSON),
+		Description: "The format of the response. It overrides the Accept header.",
+	}
+	timeFormatParameter = Parameter{
+		Name: "time_format", Words: []string{"ms", "iso"}, Default: "ms",
+		Description: "The format of times in CSV and NDJSON: Unix milliseconds or ISO 8601 in the zone tz.",
+	}
+	historyLimitParameter = limitParameter("points or buckets", maxHistoryPoints)
+	historyQuery          = []Parameter{
+		metricParameter,
+		{Name: "from", Description: "The start, inclusive: Unix milliseconds or ISO 8601. A time without an offset is in the zone tz."},
+		{Name: "to", Description: "The end, exclusive; in the format of from."},
+		{
+			Name: "interval", Example: "15m",
+			Description: "The length of buckets. 500ms, 10s, 15m, 6h and PT15M are aligned at the Unix epoch; 1d, 1w, 1mo (or P1D, P1W, P1M, day, week, month) follow the calendar in the zone tz. hour, or 1h with tz, is an hour of that zone's clock.",
+		},
+		aggregatesParameter, pointsParameter,
+		{Name: "tz", Default: "UTC", Example: "Europe/Berlin", Description: "An IANA time zone."},
+		historyLimitParameter, cursorParameter, formatParameter, timeFormatParameter,
+	}
+)
+
+func parseHistoryRequest(ctx *fasthttp.RequestCtx, machine string, q queryParams) (_ *historyRequest, err error) {
 	r := &historyRequest{machine: machine, metrics: metricParams(ctx), cursor: q["cursor"]}
 	if r.location, err = loadZone(q["tz"]); err != nil {
 		return nil, err
@@ -77,7 +110,7 @@ func (r *historyRequest) parseFormat(ctx *fasthttp.RequestCtx) func(queryParams)
 			r.format = formatNDJSON
 		}
 		if r.format == "" {
-			word, err := q.oneOf("format", string(formatJSON), string(formatCSV), string(formatNDJSON))
+			word, err := q.word(formatParameter)
 			if err != nil {
 				return err
 			}
@@ -86,7 +119,7 @@ func (r *historyRequest) parseFormat(ctx *fasthttp.RequestCtx) func(queryParams)
 		if r.format == formatJSON {
 			return q.forbid("requires the format csv or ndjson", "time_format")
 		}
-		times, err := q.oneOf("time_format", "ms", "iso")
+		times, err := q.word(timeFormatParameter)
 		r.isoTimes = times == "iso"
 		return err
 	}
@@ -94,13 +127,12 @@ func (r *historyRequest) parseFormat(ctx *fasthttp.RequestCtx) func(queryParams)
 
 // parseReduction parses whether the points are downsampled or put into buckets.
 func (r *historyRequest) parseReduction(q queryParams) (err error) {
-	var downsample bool
-	if r.points, downsample, err = q.integer("points", 2, maxHistoryPoints); err != nil {
+	if r.points, err = q.integer(pointsParameter); err != nil {
 		return err
 	}
 	text, given := q["interval"]
 	switch {
-	case downsample && given:
+	case r.points > 0 && given:
 		return invalidParam("points", "cannot be combined with interval")
 	case !given:
 		return q.forbid("requires interval", "agg")
@@ -121,7 +153,7 @@ func (r *historyRequest) parsePaging(q queryParams) (err error) {
 		r.limit = streamPageSize
 		return q.forbid("cannot be combined with the formats csv and ndjson, which have one page", "limit", "cursor")
 	}
-	r.limit, err = q.limit(maxHistoryPoints)
+	r.limit, err = q.integer(historyLimitParameter)
 	return err
 }
 

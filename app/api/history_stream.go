@@ -127,7 +127,7 @@ func (o *historyWriter) appendAggregates(row []byte, b *factory.Bucket, kind fac
 		if o.r.format == formatCSV {
 			row = g.append(row, b, kind, "")
 		} else {
-			row = g.append(append(row, g.key...), b, kind, jsonNull)
+			row = g.appendMember(row, b, kind)
 		}
 	}
 	return row

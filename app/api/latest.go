@@ -2,64 +2,65 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"smart-factory-backend/app/factory"
-	"smart-factory-backend/app/ingest"
 
 	"github.com/valyala/fasthttp"
 )
 
-const (
-	// maxPageSize is the most entries in a page of a list.
-	maxPageSize = 1000
-	// queryTimeout is how long a query of the store may take.
-	queryTimeout = 15 * time.Second
+// queryTimeout is how long a query of the store may take.
+const queryTimeout = 15 * time.Second
+
+var (
+	pageSizeParameter = limitParameter("entries", 1000)
+	latestQuery       = []Parameter{
+		{Name: "machine", Description: "Only the readings of this machine."},
+		{Name: "metric", Description: "Only the readings of this metric."},
+		pageSizeParameter, cursorParameter,
+	}
 )
 
+// readingJSON is a reading in a response.
+type readingJSON struct {
+	Machine string    `json:"machine"`
+	Metric  string    `json:"metric"`
+	Unit    string    `json:"unit"`
+	TS      int64     `json:"ts"`
+	Value   jsonFloat `json:"value"`
+}
+
 // getLatest is GET /api/v1/latest.
-func (a *API) getLatest(ctx *fasthttp.RequestCtx, _ request) error {
-	q, err := parseQuery(ctx, "machine", "metric", "limit", "cursor")
-	if err != nil {
-		return err
-	}
-	if len(ctx.QueryArgs().PeekMulti(paramMetric)) > 1 {
-		return invalidParam(paramMetric, ingest.Repeated)
-	}
-	limit, err := q.limit(maxPageSize)
+func (a *API) getLatest(ctx *fasthttp.RequestCtx, r request) error {
+	limit, err := r.query.integer(pageSizeParameter)
 	if err != nil {
 		return err
 	}
 	storeCtx, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
 	page, err := a.options.Store.Latest(storeCtx, factory.LatestQuery{
-		Machine: q["machine"], Metric: q["metric"], Cursor: q["cursor"], Limit: limit,
+		Machine: r.query["machine"], Metric: r.query["metric"], Cursor: r.query["cursor"], Limit: limit,
 	})
 	if err != nil {
 		return err
 	}
-	dst := append(ctx.Response.Body()[:0], `{"readings":[`...)
+	list := make([]readingJSON, len(page.Readings))
 	for i, r := range page.Readings {
-		dst = appendComma(dst, i)
-		dst = append(dst, `{"machine":`...)
-		dst = appendString(dst, r.Machine)
-		dst = append(dst, `,"metric":`...)
-		dst = appendString(dst, r.Metric)
-		dst = append(dst, `,"unit":`...)
-		dst = appendString(dst, r.Unit)
-		dst = append(dst, `,"ts":`...)
-		dst = appendInt(dst, r.ObservedAt)
-		dst = append(dst, `,"value":`...)
-		dst = appendFloat(dst, r.Value)
-		dst = append(dst, '}')
+		list[i] = readingJSON{Machine: r.Machine, Metric: r.Metric, Unit: r.Unit, TS: r.ObservedAt, Value: jsonFloat(r.Value)}
 	}
-	return writePage(ctx, append(dst, ']'), page.NextCursor)
+	return writeList(ctx, "readings", list, page.NextCursor)
 }
 
-// writePage responds with a JSON object, which lacks the cursor so far.
-func writePage(ctx *fasthttp.RequestCtx, dst []byte, cursor string) error {
-	ctx.Response.Header.SetContentType("application/json")
-	ctx.SetBody(appendCursor(dst, cursor))
+// writeList responds with a page of a list, which is a member of the given name.
+func writeList(ctx *fasthttp.RequestCtx, name string, list any, cursor string) error {
+	entries, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	dst := append(ctx.Response.Body()[:0], `{"`+name+`":`...)
+	ctx.Response.Header.SetContentTypeBytes(jsonType)
+	ctx.SetBody(appendCursor(append(dst, entries...), cursor))
 	return nil
 }
 

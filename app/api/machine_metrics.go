@@ -90,9 +90,6 @@ func parseRetention(text string) (time.Duration, error) {
 
 // listMetrics is GET /api/v1/machines/{id}/metrics.
 func (a *API) listMetrics(ctx *fasthttp.RequestCtx, r request) error {
-	if _, err := parseQuery(ctx); err != nil {
-		return err
-	}
 	storeCtx, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
 	all, err := a.options.Store.Metrics(storeCtx, r.params[0])
@@ -108,9 +105,6 @@ func (a *API) listMetrics(ctx *fasthttp.RequestCtx, r request) error {
 
 // getMetric is GET /api/v1/machines/{id}/metrics/{metric}.
 func (a *API) getMetric(ctx *fasthttp.RequestCtx, r request) error {
-	if _, err := parseQuery(ctx); err != nil {
-		return err
-	}
 	m, err := a.metric(r)
 	if err != nil {
 		return err
@@ -129,9 +123,6 @@ func (a *API) metric(r request) (factory.Metric, error) {
 
 // putMetric is PUT /api/v1/machines/{id}/metrics/{metric}.
 func (a *API) putMetric(ctx *fasthttp.RequestCtx, r request) error {
-	if _, err := parseQuery(ctx); err != nil {
-		return err
-	}
 	body, err := a.readBody(ctx)
 	defer body.release()
 	if err != nil {

@@ -49,21 +49,27 @@ func machineTag(m factory.Machine) string {
 	return `"` + strconv.FormatInt(m.Version, 10) + "-" + strconv.FormatInt(m.LastSeen, 36) + `"`
 }
 
+var machinesQuery = []Parameter{
+	{Name: "site", Description: "Only the machines of this site."},
+	{Name: "area", Description: "Only the machines of this area."},
+	{Name: "line", Description: "Only the machines of this line."},
+	{Name: "q", Description: "Only the machines whose id begins with this text."},
+	pageSizeParameter, cursorParameter,
+}
+
 // listMachines is GET /api/v1/machines.
-func (a *API) listMachines(ctx *fasthttp.RequestCtx, _ request) error {
-	q, err := parseQuery(ctx, "site", "area", "line", "q", "limit", "cursor")
+func (a *API) listMachines(ctx *fasthttp.RequestCtx, r request) error {
+	q := r.query
+	limit, err := q.integer(pageSizeParameter)
 	if err != nil {
-		return err
-	}
-	mq := factory.MachineQuery{
-		Placement: factory.Placement{Site: q["site"], Area: q["area"], Line: q["line"]}, Prefix: q["q"], Cursor: q["cursor"],
-	}
-	if mq.Limit, err = q.limit(maxPageSize); err != nil {
 		return err
 	}
 	storeCtx, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
-	page, err := a.options.Store.Machines(storeCtx, mq)
+	page, err := a.options.Store.Machines(storeCtx, factory.MachineQuery{
+		Placement: factory.Placement{Site: q["site"], Area: q["area"], Line: q["line"]},
+		Prefix:    q["q"], Cursor: q["cursor"], Limit: limit,
+	})
 	if err != nil {
 		return err
 	}
@@ -74,21 +80,8 @@ func (a *API) listMachines(ctx *fasthttp.RequestCtx, _ request) error {
 	return writeList(ctx, "machines", list, page.NextCursor)
 }
 
-// writeList responds with a page of a list, which is a member of the given name.
-func writeList(ctx *fasthttp.RequestCtx, name string, list any, cursor string) error {
-	entries, err := json.Marshal(list)
-	if err != nil {
-		return err
-	}
-	dst := append(ctx.Response.Body()[:0], `{"`+name+`":`...)
-	return writePage(ctx, append(dst, entries...), cursor)
-}
-
 // getMachine is GET /api/v1/machines/{id}.
 func (a *API) getMachine(ctx *fasthttp.RequestCtx, r request) error {
-	if _, err := parseQuery(ctx); err != nil {
-		return err
-	}
 	m, err := a.machine(r.params[0])
 	if err != nil {
 		return err
@@ -118,9 +111,6 @@ func writeEntry(ctx *fasthttp.RequestCtx, status int, entry any) error {
 
 // putMachine is PUT /api/v1/machines/{id}.
 func (a *API) putMachine(ctx *fasthttp.RequestCtx, r request) error {
-	if _, err := parseQuery(ctx); err != nil {
-		return err
-	}
 	body, err := a.readBody(ctx)
 	defer body.release()
 	if err != nil {
@@ -209,13 +199,13 @@ func validateMachineMembers(m factory.Machine) error {
 	return nil
 }
 
+var purgeParameter = Parameter{
+	Name: "purge", Description: "Whether to delete the machine's history and metrics, too.", Words: []string{"false", "true"}, Default: "false",
+}
+
 // deleteMachine is DELETE /api/v1/machines/{id}.
 func (a *API) deleteMachine(ctx *fasthttp.RequestCtx, r request) error {
-	q, err := parseQuery(ctx, "purge")
-	if err != nil {
-		return err
-	}
-	purge, err := q.oneOf("purge", "false", "true")
+	purge, err := r.query.word(purgeParameter)
 	if err != nil {
 		return err
 	}

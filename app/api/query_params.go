@@ -18,17 +18,17 @@ import (
 // queryParams maps the names of query parameters to their values.
 type queryParams map[string]string
 
-// parseQuery returns the query parameters. All of them must be known, and only
-// "metric" may be repeated; see metricParams.
-func parseQuery(ctx *fasthttp.RequestCtx, known ...string) (queryParams, error) {
+// parseQuery returns the query parameters. All of them must be known.
+func parseQuery(ctx *fasthttp.RequestCtx, known []Parameter) (queryParams, error) {
 	q := queryParams{}
 	for key, value := range ctx.QueryArgs().All() {
 		name := string(key)
+		i := slices.IndexFunc(known, func(p Parameter) bool { return p.Name == name })
 		_, repeated := q[name]
 		switch {
-		case !slices.Contains(known, name):
+		case i < 0:
 			return nil, invalidParam(jsonscan.Excerpt(name), "is unknown; "+listKnown(known))
-		case repeated && name != paramMetric:
+		case repeated && !known[i].Repeatable:
 			return nil, invalidParam(name, ingest.Repeated)
 		case !utf8.Valid(value):
 			return nil, invalidParam(name, "is not valid UTF-8")
@@ -38,22 +38,22 @@ func parseQuery(ctx *fasthttp.RequestCtx, known ...string) (queryParams, error) 
 	return q, nil
 }
 
-func listKnown(known []string) string {
+func listKnown(known []Parameter) string {
 	if len(known) == 0 {
 		return "there are no parameters here"
 	}
-	return "the parameters are " + strings.Join(known, ", ")
+	names := make([]string, len(known))
+	for i, p := range known {
+		names[i] = p.Name
+	}
+	return "the parameters are " + strings.Join(names, ", ")
 }
-
-// paramMetric is the parameter that selects metrics of a machine. It may be
-// repeated.
-const paramMetric = "metric"
 
 // metricParams returns the selected metrics, sorted. A single parameter is a list
 // separated by commas; each of several is one name, which may contain commas.
 func metricParams(ctx *fasthttp.RequestCtx) []string {
 	var names []string
-	given := ctx.QueryArgs().PeekMulti(paramMetric)
+	given := ctx.QueryArgs().PeekMulti(metricParameter.Name)
 	for _, value := range given {
 		if name := string(value); len(given) > 1 {
 			names = append(names, name)
@@ -63,15 +63,6 @@ func metricParams(ctx *fasthttp.RequestCtx) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// limit returns the parameter "limit", from 1 to most; most is the default.
-func (q queryParams) limit(most int) (int, error) {
-	n, given, err := q.integer("limit", 1, most)
-	if !given {
-		n = most
-	}
-	return n, err
 }
 
 // timeRange returns the parameters "from" and "to" in Unix milliseconds. loc is the
@@ -94,29 +85,31 @@ func (q queryParams) timeRange(loc *time.Location) (from, to int64, err error) {
 	return from, to, nil
 }
 
-// oneOf returns a parameter that must be one of words; the first is the default.
-func (q queryParams) oneOf(name string, words ...string) (string, error) {
-	text, given := q[name]
+// word returns the value of a parameter with Words, or its default.
+func (q queryParams) word(p Parameter) (string, error) {
+	text, given := q[p.Name]
 	if !given {
-		return words[0], nil
+		return p.Default, nil
 	}
-	if !slices.Contains(words, text) {
-		return "", invalidParam(name, fmt.Sprintf("%q is not one of %s", jsonscan.Excerpt(text), strings.Join(words, ", ")))
+	if !slices.Contains(p.Words, text) {
+		return "", invalidParam(p.Name, fmt.Sprintf("%q is not one of %s", jsonscan.Excerpt(text), strings.Join(p.Words, ", ")))
 	}
 	return text, nil
 }
 
-// integer returns a parameter from least to most, and whether it is present.
-func (q queryParams) integer(name string, least, most int) (n int, given bool, err error) {
-	text, given := q[name]
+// integer returns the value of a parameter from Min to Max, or its default; without
+// a default, 0.
+func (q queryParams) integer(p Parameter) (int, error) {
+	text, given := q[p.Name]
 	if !given {
-		return 0, false, nil
+		n, _ := strconv.Atoi(p.Default)
+		return n, nil
 	}
-	n, err = strconv.Atoi(text)
-	if err != nil || n < least || n > most {
-		return 0, true, invalidParam(name, fmt.Sprintf("%q is not an integer from %d to %d", jsonscan.Excerpt(text), least, most))
+	n, err := strconv.Atoi(text)
+	if err != nil || n < p.Min || n > p.Max {
+		return 0, invalidParam(p.Name, fmt.Sprintf("%q is not an integer from %d to %d", jsonscan.Excerpt(text), p.Min, p.Max))
 	}
-	return n, true, nil
+	return n, nil
 }
 
 // forbid returns an error if one of the parameters is present; why is its detail.

@@ -31,10 +31,14 @@ type route struct {
 	public bool
 	// keyInPath routes have the key as their first path parameter.
 	keyInPath bool
-	handler   handler
+	// query are the parameters of the URL; any other is an error. Routes without it
+	// parse the URL themselves.
+	query   []Parameter
+	handler handler
 	// writeError responds to an error of the handler; nil is writeProblem.
 	writeError func(ctx *fasthttp.RequestCtx, err error)
 	metrics    *metrics.Route
+	doc        Operation
 }
 
 // handler writes the response, or returns an error for the route's writeError.
@@ -44,51 +48,13 @@ type handler func(ctx *fasthttp.RequestCtx, r request) error
 type request struct {
 	// params are the path parameters, decoded.
 	params [maxParams]string
+	// query are the parameters in route.query.
+	query queryParams
 	// principal owns the API key; it is the zero value if no keys are configured.
 	principal access.Principal
 }
 
 const maxParams = 2
-
-// registerRoutes registers all routes but the external ones. If several patterns
-// match a path, the first one is used.
-func (a *API) registerRoutes() {
-	get, post, put := fasthttp.MethodGet, fasthttp.MethodPost, fasthttp.MethodPut
-	probe := func(handle func(*fasthttp.RequestCtx)) *route {
-		return &route{method: get, probe: true, handler: rawHandler(handle)}
-	}
-	a.addResource("/api/health", probe(a.getLiveness))
-	a.addResource("/api/health/live", probe(a.getLiveness))
-	a.addResource("/api/health/ready", probe(a.getReadiness))
-	a.addResource("/api/health/startup", probe(a.getStartup))
-	a.addResource("/api/openapi.json", &route{method: get, public: true, handler: a.getOpenAPI})
-	a.addResource("/api/docs", &route{method: get, public: true, handler: a.getDocs})
-	a.addResource("/api/v1/telemetry", &route{method: post, action: access.Ingest, handler: a.postTelemetry})
-	a.addResource("/api/v2/write", &route{method: post, action: access.Ingest, handler: a.postInfluxWrite, writeError: writeInfluxError})
-	a.addResource("/ping", probe(a.getInfluxPing))
-	a.addResource("/health", probe(a.getInfluxHealth))
-	a.addResource("/api/v1/latest", &route{method: get, action: access.Read, handler: a.getLatest})
-	a.addResource("/api/v1/machines", &route{method: get, action: access.Read, handler: a.listMachines})
-	a.addResource("/api/v1/machines/{id}",
-		&route{method: get, action: access.Read, handler: a.getMachine},
-		&route{method: put, action: access.Administer, handler: a.putMachine},
-		&route{method: fasthttp.MethodDelete, action: access.Administer, handler: a.deleteMachine})
-	a.addResource("/api/v1/machines/{id}/metrics", &route{method: get, action: access.Read, handler: a.listMetrics})
-	a.addResource("/api/v1/machines/{id}/metrics/{metric}",
-		&route{method: get, action: access.Read, handler: a.getMetric},
-		&route{method: put, action: access.Administer, handler: a.putMetric})
-	a.addResource("/api/v1/machines/{id}/history", &route{method: get, action: access.Read, handler: a.getHistory})
-	// Last, since the patterns above have a fixed segment where these have a token.
-	a.addResource("/api/v1/{token}/telemetry", &route{method: post, action: access.Ingest, keyInPath: true, handler: a.postDeviceTelemetry})
-	a.addResource("/api/v1/{token}/gateway/telemetry", &route{method: post, action: access.Ingest, keyInPath: true, handler: a.postGatewayTelemetry})
-	for name, handler := range a.options.Faults {
-		routes := []*route{{method: post, action: access.Administer, handler: rawHandler(handler)}}
-		if strings.HasSuffix(name, "-ws") { // an upgrade is a GET (RFC 6455, section 4.1)
-			routes = append(routes, &route{method: get, action: access.Administer, handler: rawHandler(handler)})
-		}
-		a.addResource("/api/faults/"+name, routes...)
-	}
-}
 
 func (a *API) addResource(pattern string, routes ...*route) {
 	res := &resource{pattern: pattern, routes: routes}
@@ -111,6 +77,9 @@ func (a *API) addResource(pattern string, routes ...*route) {
 	res.segments = strings.Split(pattern[1:], "/")
 	a.patternResources = append(a.patternResources, res)
 }
+
+// none is the query of routes without parameters.
+var none = []Parameter{}
 
 // rawHandler adapts a handler that needs nothing but the RequestCtx.
 func rawHandler(handle func(*fasthttp.RequestCtx)) handler {

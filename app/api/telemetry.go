@@ -21,6 +21,14 @@ func (a *API) newBatch() *ingest.Batch {
 	return ingest.NewBatch(time.Now().UnixMilli(), a.options.MaxPoints)
 }
 
+// ingestResultJSON is the outcome of a write.
+type ingestResultJSON struct {
+	Accepted int `json:"accepted"`
+	Rejected int `json:"rejected"`
+	// Errors describes the first ingest.MaxErrors of the rejected points.
+	Errors []fieldError `json:"errors"`
+}
+
 // postTelemetry is POST /api/v1/telemetry. A 200 means that the points it counts
 // as accepted are committed. If every point was rejected, it is a 400 with the
 // same list of errors.
@@ -49,9 +57,7 @@ func (a *API) postTelemetry(ctx *fasthttp.RequestCtx, _ request) error {
 			rejected: b.Rejected, errors: fieldErrors(b.Errors),
 		}
 	}
-	ctx.Response.Header.SetContentType("application/json")
-	ctx.SetBody(appendIngestResult(ctx.Response.Body()[:0], accepted, b))
-	return nil
+	return writeEntry(ctx, fasthttp.StatusOK, ingestResultJSON{Accepted: accepted, Rejected: b.Rejected, Errors: fieldErrors(b.Errors)})
 }
 
 // commit stores the readings of b and counts its points. It adds to b what the
@@ -73,19 +79,6 @@ func (a *API) commit(ctx context.Context, b *ingest.Batch) (accepted int, err er
 	a.points.rejected.Add(b.Rejected)
 	a.points.skipped.Add(b.Skipped)
 	return accepted, nil
-}
-
-func appendIngestResult(dst []byte, accepted int, b *ingest.Batch) []byte {
-	dst = append(dst, `{"accepted":`...)
-	dst = appendInt(dst, int64(accepted))
-	dst = append(dst, `,"rejected":`...)
-	dst = appendInt(dst, int64(b.Rejected))
-	dst = append(dst, `,"errors":`...)
-	if len(b.Errors) == 0 {
-		return append(dst, `[]}`...)
-	}
-	errs, _ := json.Marshal(fieldErrors(b.Errors)) // strings only
-	return append(append(dst, errs...), '}')
 }
 
 func isNDJSON(contentType []byte) bool {

@@ -33,6 +33,12 @@ func appendFloat(dst []byte, v float64) []byte {
 	return strconv.AppendFloat(dst, v, format, -1, 64)
 }
 
+// jsonFloat is a finite number that encodes as appendFloat writes it.
+type jsonFloat float64
+
+// MarshalJSON implements json.Marshaler.
+func (v jsonFloat) MarshalJSON() ([]byte, error) { return appendFloat(nil, float64(v)), nil }
+
 // Most sensor values have few decimal places. For these, one division tells
 // whether v is the double nearest to a decimal of at most 15 digits; no two such
 // decimals have the same double, so it is the shortest.

@@ -7,6 +7,10 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
+// ExternalRoutes returns all routes that the server adds to the API, without the
+// sessions that they need: only their descriptions are usable.
+func ExternalRoutes() []api.ExternalRoute { return append(new(sessions).routes(), manualRoutes()...) }
+
 // manualRoutes returns the routes of the operator's manual, which needs no key. The
 // second route serves its pages, and the index with a trailing slash.
 func manualRoutes() []api.ExternalRoute {
@@ -15,7 +19,7 @@ func manualRoutes() []api.ExternalRoute {
 		return nil
 	}
 	return []api.ExternalRoute{
-		{Method: fasthttp.MethodGet, Path: web.ManualPath, Public: true, Handler: handle},
+		{Method: fasthttp.MethodGet, Path: web.ManualPath, Public: true, Handler: handle, Docs: manualDocs},
 		{Path: web.ManualPath + "/", Handler: handle},
 	}
 }

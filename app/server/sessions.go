@@ -134,18 +134,18 @@ func (s *sessions) redisErr() error {
 func (s *sessions) routes() []api.ExternalRoute {
 	return []api.ExternalRoute{
 		{
-			Method: fasthttp.MethodGet, Path: "/ws", AnyRole: true,
+			Method: fasthttp.MethodGet, Path: "/ws", AnyRole: true, Docs: webSocketDocs,
 			Handler: func(ctx *fasthttp.RequestCtx, c api.Client) error {
 				return s.live.ServeWebSocket(ctx, live.Caller{Addr: c.Addr, Principal: c.Principal})
 			},
 		},
 		{
-			Method: fasthttp.MethodGet, Path: "/api/v1/stream", Action: access.Read,
+			Method: fasthttp.MethodGet, Path: "/api/v1/stream", Action: access.Read, Docs: streamDocs,
 			Handler: func(ctx *fasthttp.RequestCtx, c api.Client) error {
 				return s.live.ServeSSE(ctx, live.Caller{Addr: c.Addr, Principal: c.Principal}, requestedRooms(ctx))
 			},
 		},
-		{Path: "/socket.io/", Handler: s.serveSocketIO},
+		{Path: "/socket.io/", Handler: s.serveSocketIO, Docs: socketIODocs},
 	}
 }
 

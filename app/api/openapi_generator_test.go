@@ -1,0 +1,332 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"smart-factory-backend/app/access"
+	"smart-factory-backend/app/api"
+	"smart-factory-backend/app/server"
+
+	"github.com/valyala/fasthttp"
+)
+
+var update = flag.Bool("update", false, "write openapi.json")
+
+// go test ./app/api -run OpenAPI -update writes the document.
+func TestOpenAPIDocumentIsGenerated(t *testing.T) {
+	t.Parallel()
+	p := startServer(t, withExternalRoutes)
+	routes := api.AllRouteDocs(p.api)
+	for _, e := range server.ExternalRoutes() {
+		for method, op := range e.Docs {
+			if strings.HasSuffix(e.Path, "/") {
+				routes = append(routes, api.RouteDocs{Method: method, Path: e.Path, AnyPath: true, Operation: op})
+			}
+		}
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "\t")
+	if err := e.Encode(newGenerator(t).document(routes)); err != nil {
+		t.Fatal(err)
+	}
+	document := b.Bytes()
+	for range 2 {
+		document = shortBrackets.ReplaceAll(document, []byte("$1$2$3"))
+	}
+	if *update {
+		if err := os.WriteFile("openapi.json", document, 0o644); err != nil { //nolint:gosec // a source file
+			t.Fatal(err)
+		}
+		return
+	}
+	if committed, err := os.ReadFile("openapi.json"); err != nil || !bytes.Equal(committed, document) {
+		t.Errorf("openapi.json differs from the code (%v); write it with: go test ./app/api -run OpenAPI -update", err)
+	}
+}
+
+// shortBrackets matches an object or array with one entry on a line of its own,
+// which is easier to read on a single line.
+var shortBrackets = regexp.MustCompile(`([{\[])\n\t+([^\n]+)\n\t+([}\]])`)
+
+// object is a JSON object.
+type object = map[string]any
+
+// generator makes the OpenAPI document from the routes.
+type generator struct {
+	t       *testing.T
+	schemas map[string]*schema
+	// examples are by the name of the schema, or by the operation, a dot, and the media
+	// type or status.
+	examples map[string]object
+	used     object // the examples of the document
+}
+
+func newGenerator(t *testing.T) *generator {
+	t.Helper()
+	g := &generator{t: t, schemas: schemas(t), used: object{}}
+	text, err := os.ReadFile("testdata/openapi_examples.json")
+	if err == nil {
+		err = json.Unmarshal(text, &g.examples)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func (g *generator) document(routes []api.RouteDocs) object {
+	paths := map[string]object{}
+	for _, r := range routes {
+		if paths[r.Path] == nil {
+			paths[r.Path] = object{}
+		}
+		paths[r.Path][strings.ToLower(r.Method)] = g.operation(r)
+	}
+	parameters, responses := object{}, object{}
+	for name, p := range sharedParameters {
+		parameters[name] = p
+	}
+	for status, r := range standardResponses {
+		responses[r.name] = g.response(api.RouteDocs{}, api.Response{
+			Status: status, Description: r.description, Content: api.Content{"application/problem+json": "Problem"},
+		})
+	}
+	return object{
+		"openapi": "3.1.0",
+		"info": object{
+			"title": "Smart Factory Backend", "version": "1", "summary": "Ingests, stores and serves machine telemetry.",
+			"description": "JSON members are in snake_case. Times are Unix milliseconds; requests also accept ISO 8601. Errors are application/problem+json (RFC 9457) and locate each fault by a pointer, except where another product's protocol prescribes its own form. Every response has the header X-Request-Id. Lists continue at next_cursor, which is null on the last page. A 2xx response to telemetry means that it is committed to disk. A 503 has the header Retry-After. Each path also answers OPTIONS, and HEAD where it answers GET.",
+		},
+		"servers": []object{{"url": "/"}}, "security": []object{{"bearer": []string{}}, {"apiKey": []string{}}},
+		"tags": []object{
+			{"name": "telemetry", "description": "Write readings."},
+			{"name": "history", "description": "Read readings."},
+			{"name": "machines", "description": "Describe machines and their metrics."},
+			{"name": "realtime", "description": "Receive events as they happen."},
+			{"name": "dialects", "description": "The protocols of other products: InfluxDB's line protocol and ThingsBoard's telemetry."},
+			{"name": "health", "description": "Probes. They need no key and have no limits."},
+			{"name": "documents", "description": "Documentation. It needs no key."},
+		},
+		"paths": paths,
+		"components": object{
+			"securitySchemes": object{
+				"bearer": object{"type": "http", "scheme": "bearer", "description": "The secret of a key in API_KEYS. The scheme Token is accepted, too."},
+				"apiKey": object{"type": "apiKey", "in": "header", "name": "X-API-Key"},
+			},
+			"examples": g.used, "parameters": parameters, "responses": responses, "schemas": g.schemas,
+		},
+	}
+}
+
+// roles names the least role that allows an action.
+var roles = map[access.Action]string{access.Read: "read", access.Ingest: "ingest", access.Operate: "operate", access.Administer: "admin"}
+
+func (g *generator) operation(r api.RouteDocs) object {
+	op := object{"operationId": r.ID, "tags": []string{r.Tag}, "summary": r.Summary, "responses": g.responses(r)}
+	description := r.Description
+	switch open := r.Probe || r.Public || r.AnyPath; {
+	case open || r.KeyInPath:
+		op["security"] = []any{}
+	case r.AnyRole:
+		description += " Requires a key of any role."
+	default:
+		description += " Requires the role " + roles[r.Action] + "."
+	}
+	if description != "" {
+		op["description"] = strings.TrimSpace(description)
+	}
+	if parameters := g.parameters(r); len(parameters) > 0 {
+		op["parameters"] = parameters
+	}
+	if r.Body != nil {
+		op["requestBody"] = object{"required": true, "content": g.content(r, r.Body, "")}
+	}
+	return op
+}
+
+var pathParameter = regexp.MustCompile(`\{(\w+)\}`)
+
+func (g *generator) parameters(r api.RouteDocs) (all []object) {
+	for _, match := range pathParameter.FindAllStringSubmatch(r.Path, -1) {
+		all = append(all, sharedParameter(match[1]))
+	}
+	for _, p := range r.Query {
+		if shared := sharedParameters[p.Name]; p.Name == "cursor" && shared != nil {
+			all = append(all, sharedParameter(p.Name))
+			continue
+		}
+		all = append(all, queryParameter(p))
+	}
+	if r.Conditional {
+		all = append(all, sharedParameter("ifMatch"), sharedParameter("ifNoneMatch"))
+	}
+	return all
+}
+
+func queryParameter(p api.Parameter) object {
+	var example any = p.Example
+	s := &schema{Type: "string"}
+	out := object{"name": p.Name, "in": "query", "description": p.Description}
+	if p.Words != nil {
+		s = words(p.Words...)
+	}
+	if p.Max > 0 {
+		s = &schema{Type: "integer", Minimum: new(float64(p.Min)), Maximum: new(float64(p.Max))}
+	}
+	if p.Default != "" {
+		s.Default = json.RawMessage(p.Default)
+		if s.Type == "string" {
+			s.Default = json.RawMessage(strconv.Quote(p.Default))
+		}
+	}
+	if p.List {
+		s = arrayOf(s)
+		example = []string{p.Example}
+		out["style"], out["explode"] = "form", p.Repeatable
+	}
+	if p.Required {
+		out["required"] = true
+	}
+	if p.Example != "" {
+		out["example"] = example
+	}
+	out["schema"] = s
+	return out
+}
+
+func sharedParameter(name string) object {
+	return object{"$ref": "#/components/parameters/" + name}
+}
+
+var (
+	text         = object{"type": "string"}
+	nonEmptyText = object{"type": "string", "minLength": 1}
+	pathSegment  = func(name, what string) object {
+		return object{"name": name, "in": "path", "required": true, "description": what, "schema": nonEmptyText}
+	}
+	sharedParameters = map[string]object{
+		"id":     pathSegment("id", "The machine. A slash in it is percent-encoded."),
+		"metric": pathSegment("metric", "The metric. A slash in it is percent-encoded."),
+		"token":  pathSegment("token", "The secret of an API key."),
+		"cursor": {"name": "cursor", "in": "query", "description": "The next_cursor of the previous page.", "schema": text},
+		"ifMatch": {
+			"name": "If-Match", "in": "header", "schema": text,
+			"description": "Entity tags or *. The request fails unless the entry has one of them.",
+		},
+		"ifNoneMatch": {
+			"name": "If-None-Match", "in": "header", "schema": text,
+			"description": "Entity tags or *. The request fails if the entry has one of them.",
+		},
+	}
+)
+
+// standardResponses are the responses that routes share, by status.
+var standardResponses = map[int]struct{ name, description string }{
+	400: {"BadRequest", "The request is invalid; errors locates the faults."},
+	401: {"Unauthorized", "The key is missing or wrong."},
+	403: {"Forbidden", "The role of the key does not allow this."},
+	404: {"NotFound", "There is no such machine or metric."},
+	408: {"Timeout", "The body took too long to arrive."},
+	412: {"PreconditionFailed", "The entry does not meet the condition in If-Match or If-None-Match."},
+	413: {"TooLarge", "The body, or the number of values in it, exceeds a limit; nothing was stored."},
+	415: {"UnsupportedEncoding", "The Content-Encoding is neither gzip nor identity."},
+	429: {"TooManyRequests", "This address or this key sends too many requests."},
+	503: {"Unavailable", "The server is overloaded or the store is unavailable; nothing was acknowledged."},
+}
+
+// responses returns the responses of a route: its own, and those of its kind.
+func (g *generator) responses(r api.RouteDocs) object {
+	var statuses []int
+	if !r.OwnErrors && !r.Probe {
+		statuses = append(statuses, 429, 503)
+		if !r.Public {
+			statuses = append(statuses, 400, 401, 403)
+		}
+		if r.Body != nil {
+			statuses = append(statuses, 408, 413, 415)
+		}
+		if r.Conditional {
+			statuses = append(statuses, 412)
+		}
+	}
+	all := object{}
+	for _, status := range statuses {
+		all[strconv.Itoa(status)] = standardResponse(status)
+	}
+	if r.Conditional && r.Method == fasthttp.MethodGet {
+		all["304"] = object{"description": "The client has the current version."}
+	}
+	for _, own := range r.Responses {
+		if own.Description == "" {
+			all[strconv.Itoa(own.Status)] = standardResponse(own.Status)
+		} else {
+			all[strconv.Itoa(own.Status)] = g.response(r, own)
+		}
+	}
+	return all
+}
+
+func standardResponse(status int) object {
+	return object{"$ref": "#/components/responses/" + standardResponses[status].name}
+}
+
+func (g *generator) response(r api.RouteDocs, own api.Response) object {
+	out := object{"description": own.Description}
+	headers := object{}
+	if r.Conditional && own.Content != nil {
+		headers["ETag"] = object{"description": "The version of the entry, for If-Match.", "schema": text}
+	}
+	switch own.Status {
+	case 201:
+		headers["Location"] = object{"description": "The path of the new entry.", "schema": text}
+	case 429, 503:
+		if !r.Probe {
+			headers["Retry-After"] = object{"description": "The seconds to wait.", "schema": object{"type": "integer"}}
+		}
+	}
+	if len(headers) > 0 {
+		out["headers"] = headers
+	}
+	if own.Content != nil {
+		out["content"] = g.content(r, own.Content, strconv.Itoa(own.Status))
+	}
+	return out
+}
+
+// content describes the bodies of a request, whose status is "", or of a response.
+func (g *generator) content(r api.RouteDocs, all api.Content, status string) object {
+	out := object{}
+	for _, media := range slices.Sorted(maps.Keys(all)) {
+		name := all[media]
+		body := object{"schema": text}
+		if name != "" {
+			if g.schemas[name] == nil {
+				g.t.Errorf("%s %s: there is no schema %q", r.Method, r.Path, name)
+			}
+			body["schema"] = ref(name)
+		}
+		for _, key := range []string{name, r.ID + "." + media, r.ID + "." + status} {
+			for example := range g.examples[key] {
+				if body["examples"] == nil {
+					body["examples"] = object{}
+				}
+				id := strings.ReplaceAll(key, "/", ".") + "." + example
+				body["examples"].(object)[example] = object{"$ref": "#/components/examples/" + id}
+				g.used[id] = object{"value": g.examples[key][example]}
+			}
+		}
+		out[media] = body
+	}
+	return out
+}
