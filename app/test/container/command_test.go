@@ -1,9 +1,8 @@
 //go:build container || kube
 
-// Package containertest_test runs the image for real: by a container engine,
-// by Compose, and in a Kubernetes cluster, under load, while parts of it are
-// taken away. Its tests have build tags of their own, container and kube:
-// .ci/container-test and .ci/kube-test prepare what they need.
+// Package container_test runs the image on a container engine, with Compose and in a
+// Kubernetes cluster, under load and with failures. The build tags container and kube
+// select the tests; .ci/container-test and .ci/kube-test prepare what they need.
 package container_test
 
 import (
@@ -17,7 +16,7 @@ import (
 	"time"
 )
 
-// patience is how long anything may take on a machine that is very busy.
+// waitTimeout bounds every wait. It is long because the machine may be busy.
 const waitTimeout = 2 * time.Minute
 
 // output runs a program and returns its standard output; a failure ends the test.
@@ -30,14 +29,14 @@ func output(t *testing.T, name string, args ...string) string {
 	return strings.TrimSpace(out)
 }
 
-// try runs a program and returns all that it prints and its exit code.
+// runAnyExit runs a program and returns its output and its exit code.
 func runAnyExit(t *testing.T, name string, args ...string) (string, int) {
 	t.Helper()
 	out, errs, code := execute(t, "", name, args...)
 	return strings.TrimSpace(out + errs), code
 }
 
-// execute runs a program with an input.
+// execute runs a program with the standard input in.
 func execute(t *testing.T, in, name string, args ...string) (out, errs string, code int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
@@ -54,18 +53,18 @@ func execute(t *testing.T, in, name string, args ...string) (out, errs string, c
 	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
 }
 
-// settings is what the programs that are run get beside the environment.
+// extraEnv is added to the environment of the programs.
 var extraEnv []string
 
-// eventually waits until done holds.
+// eventually waits until done returns true.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	if !within(waitTimeout, done) {
-		t.Fatalf("%s: not within %v", what, waitTimeout)
+		t.Fatalf("waiting for %s: not within %v", what, waitTimeout)
 	}
 }
 
-// within reports whether done came to hold in time.
+// within reports whether done returned true before the limit.
 func within(limit time.Duration, done func() bool) bool {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// image is what .ci/container-test has built.
+// image is the name of the image that .ci/container-test builds.
 var image = "smart-factory-backend"
 
 const testKey = "0123456789abcdef-of-the-test"
 
-// docker runs the engine's client.
+// docker runs the client of the container engine.
 func docker(t *testing.T, args ...string) string {
 	t.Helper()
 	return output(t, engine(), args...)
@@ -30,8 +30,8 @@ func engine() string {
 	return "docker"
 }
 
-// container is one container of the image as an operator would run it: read-only,
-// little memory, half a CPU.
+// container is a container of the image with a read-only root, 64 MB of memory and half a
+// CPU.
 type container struct {
 	t    *testing.T
 	id   string
@@ -58,7 +58,7 @@ func runContainer(t *testing.T, args ...string) *container {
 	return c
 }
 
-// find learns the address, which a restart may change.
+// updateAddr reads the address, which a restart may change.
 func (c *container) updateAddr() {
 	c.addr = c.inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}") + ":3000"
 }
@@ -68,7 +68,7 @@ func (c *container) inspect(format string) string {
 	return docker(c.t, "inspect", "-f", format, c.id)
 }
 
-// command runs a sub-command of the server inside.
+// command runs a sub-command of the server in the container.
 func (c *container) command(args ...string) string {
 	c.t.Helper()
 	return docker(c.t, append([]string{"exec", c.id, "/smart-factory-backend"}, args...)...)
@@ -91,13 +91,13 @@ func (c *container) status() (s status) {
 	return s
 }
 
-// health is the engine's own opinion.
+// health returns the health status that the engine reports.
 func (c *container) health() string {
 	c.t.Helper()
 	return c.inspect("{{.State.Health.Status}}")
 }
 
-// healthy waits for the engine's own opinion, and for the server's.
+// waitForHealth waits until the engine reports healthy and the server is ready.
 func (c *container) waitForHealth() {
 	c.t.Helper()
 	eventually(c.t, "health", func() bool { return c.health() == "healthy" })
@@ -110,7 +110,7 @@ func TestImageIsSmallAndUnprivileged(t *testing.T) {
 	for _, name := range []string{image, image + ":arm64"} {
 		size, err := strconv.Atoi(docker(t, "image", "inspect", "-f", "{{.Size}}", name))
 		if err != nil || size >= 20_000_000 {
-			t.Errorf("%s has %d bytes (%v), want under 20 MB", name, size, err)
+			t.Errorf("size of %s = %d bytes, %v, want under 20 MB", name, size, err)
 		}
 		t.Logf("%s has %.1f MB", name, float64(size)/1e6)
 	}
@@ -130,15 +130,15 @@ func TestImageIsSmallAndUnprivileged(t *testing.T) {
 	version := docker(t, "run", "--rm", image, "version")
 	revision := docker(t, "image", "inspect", "-f", "{{index .Config.Labels \"org.opencontainers.image.revision\"}}", image)
 	if revision == "" || revision == "unknown" || !strings.Contains(version, revision) {
-		t.Errorf("version prints %q, the image is labelled %q", version, revision)
+		t.Errorf("version = %q, want the revision of the label, %q", version, revision)
 	}
 	if out, code := runAnyExit(t, engine(), "run", "--rm", image); code != 1 || !strings.Contains(out, "API_KEYS") {
-		t.Errorf("without keys: exit %d, %s, want 1 and the variable's name", code, out)
+		t.Errorf("container without API_KEYS: exit code %d, %s, want 1 and the variable", code, out)
 	}
 }
 
-// Both the server and the engine's health check say so within two seconds. One
-// start of those in a minute is enough: the machine may have other things to do.
+// The server is ready and the engine reports healthy within two seconds of the start. The
+// test repeats for a minute, since the machine may be busy; one such start is enough.
 func TestContainerIsHealthyWithinTwoSeconds(t *testing.T) {
 	const limit = 2 * time.Second
 	var ready, healthy time.Duration
@@ -153,14 +153,14 @@ func TestContainerIsHealthyWithinTwoSeconds(t *testing.T) {
 		if ready < limit && healthy < limit {
 			break
 		}
-		docker(t, "kill", c.id) // it is not to slow down the next
+		docker(t, "kill", c.id) // it must not slow down the next one
 	}
 	if ready >= limit || healthy >= limit {
 		t.Errorf("ready after %v, healthy after %v, want both in under %v", ready, healthy, limit)
 	}
 }
 
-// time reads one of the engine's times.
+// time reads a time that the engine reports.
 func (c *container) time(format string) time.Time {
 	c.t.Helper()
 	at, err := time.Parse(time.RFC3339Nano, c.inspect(format))
@@ -170,8 +170,8 @@ func (c *container) time(format string) time.Time {
 	return at
 }
 
-// firstGoodCheck returns when the health check passed for the first time, which
-// must not be long ago: the engine keeps five.
+// firstGoodCheck returns when the health check first passed. The engine keeps only the last
+// five results.
 func (c *container) firstGoodCheck() time.Time {
 	c.t.Helper()
 	var checks []struct {
@@ -190,7 +190,7 @@ func (c *container) firstGoodCheck() time.Time {
 	return time.Time{}
 }
 
-// An operator's commands work inside, where there is no shell.
+// The sub-commands work in the container, which has no shell.
 func TestCommandsRunInTheContainer(t *testing.T) {
 	c := runContainer(t)
 	c.waitForHealth()
@@ -204,51 +204,51 @@ func TestCommandsRunInTheContainer(t *testing.T) {
 		t.Errorf("reload: exit %d, %s", code, out)
 	}
 	if s := c.status(); len(s.Workers) != 1 || s.Workers[0].Generation != 2 {
-		t.Errorf("after reload: %+v, want the second generation", s)
+		t.Errorf("status after reload = %+v, want generation 2", s)
 	}
 	if out, _ := runAnyExit(t, engine(), "exec", c.id, "/smart-factory-backend", "status", "--json"); !json.Valid([]byte(out)) {
-		t.Errorf("status --json says more than that: %s", out)
+		t.Errorf("status --json = %s, want JSON only", out)
 	}
 	log, _ := runAnyExit(t, engine(), "logs", c.id)
 	for line := range strings.Lines(log) {
 		if !json.Valid([]byte(line)) {
-			t.Errorf("in production every line of the log is JSON, but not %q", line)
+			t.Errorf("log line %q, want JSON", line)
 		}
 	}
 	if uid := c.inspect("{{.Config.User}} {{.HostConfig.ReadonlyRootfs}}"); uid != "65532:65532 true" {
-		t.Errorf("it runs as %s, want an unprivileged user on a read-only root", uid)
+		t.Errorf("user and read-only root = %s, want 65532:65532 true", uid)
 	}
 }
 
-// The number of workers follows the quota, also when that changes in place.
+// The number of workers follows the CPU quota, also when the quota changes at run time.
 func TestWorkersFollowTheQuota(t *testing.T) {
 	c := runContainer(t)
 	c.waitForHealth()
 	if s := c.status(); s.GOMAXPROCS != 1 || len(s.Workers) != 1 {
-		t.Errorf("at half a CPU: %+v, want one worker", s)
+		t.Errorf("status at half a CPU = %+v, want one worker", s)
 	}
 	docker(t, "update", "--cpus", "2", c.id)
-	docker(t, "kill", "-s", "HUP", c.id) // or within 30 s
+	docker(t, "kill", "-s", "HUP", c.id) // otherwise the server reads the quota every 30 s
 	eventually(t, "two workers", func() bool { s := c.status(); return s.GOMAXPROCS == 2 && len(s.Workers) == 2 })
 	docker(t, "update", "--cpus", "1", c.id)
 	docker(t, "kill", "-s", "HUP", c.id)
 	eventually(t, "one worker", func() bool { s := c.status(); return s.GOMAXPROCS == 1 && len(s.Workers) == 1 })
 	if restarts := c.inspect("{{.RestartCount}}"); restarts != "0" {
-		t.Errorf("it was restarted %s times", restarts)
+		t.Errorf("RestartCount = %s, want 0", restarts)
 	}
 
 	more := runContainer(t, "-e", "CLUSTER_WORKERS=8")
 	more.waitForHealth()
 	if s := more.status(); len(s.Workers) != 1 {
-		t.Errorf("eight workers at half a CPU: %+v, want one", s)
+		t.Errorf("status with CLUSTER_WORKERS=8 at half a CPU = %+v, want one worker", s)
 	}
 	if log, _ := runAnyExit(t, engine(), "logs", more.id); !strings.Contains(log, "CLUSTER_WORKERS is capped") {
-		t.Errorf("the log does not say that there are fewer than asked for:\n%s", log)
+		t.Errorf("the log does not report the capped number of workers:\n%s", log)
 	}
 }
 
-// docker stop under load loses no request, tells every socket to come back,
-// and keeps what was acknowledged.
+// docker stop under load fails no request, closes every WebSocket with 1001 and loses no
+// acknowledged reading.
 func TestStopLosesNoRequest(t *testing.T) {
 	volume := docker(t, "volume", "create")
 	t.Cleanup(func() { docker(t, "volume", "rm", volume) })
@@ -256,7 +256,7 @@ func TestStopLosesNoRequest(t *testing.T) {
 	c.waitForHealth()
 	w := startLoad(c.addr, testKey, "m", 16)
 	s := startSubscribers(c.addr, testKey, 50)
-	eventually(t, "screens", func() bool { open, events := s.counts(); return open == 50 && events > 100 })
+	eventually(t, "subscribers", func() bool { open, events := s.counts(); return open == 50 && events > 100 })
 	w.waitForMore(t, 200)
 	w.refusalsExpected.Store(true)
 	docker(t, "stop", c.id)
@@ -265,19 +265,18 @@ func TestStopLosesNoRequest(t *testing.T) {
 	}
 	codes := s.stopAndReport(t)
 	if codes[1001] != 50 || len(codes) != 1 {
-		t.Errorf("the screens saw close codes %v, want 1001 for all 50", codes)
+		t.Errorf("close codes by count = %v, want 1001 for all 50", codes)
 	}
 	if lost := w.stopAndReport(t); len(lost) > 0 {
-		t.Errorf("%d requests lost, the first: %v", len(lost), lost[0])
+		t.Errorf("%d requests failed, the first: %v", len(lost), lost[0])
 	}
-	again := runContainer(t, "-v", volume+":/data")
-	again.waitForHealth()
-	w.checkStored(t, again.addr)
+	next := runContainer(t, "-v", volume+":/data")
+	next.waitForHealth()
+	w.checkStored(t, next.addr)
 }
 
-// A server whose workers all fail is unhealthy while the requests under way end,
-// exits with 70, and is replaced by the restart policy. A process that is there
-// but does not answer is unhealthy as well.
+// A server whose workers all fail is unhealthy while requests in flight finish, exits with
+// 70 and is restarted by the restart policy. A suspended process is unhealthy as well.
 func TestFailedContainerIsUnhealthyThenReplaced(t *testing.T) {
 	c := runContainer(t, "--restart", "on-failure:5", "--health-timeout", "1s", "--health-retries", "2",
 		"-e", "NODE_ENV=development", "-e", "FAULT_INJECTION=true", "-e", "WORKER_MAX_RESTARTS=2", "-e", "SHUTDOWN_TIMEOUT=10s")
@@ -296,24 +295,24 @@ func TestFailedContainerIsUnhealthyThenReplaced(t *testing.T) {
 	eventually(t, "the stuck request", func() bool { s := c.status(); return s.Workers[0].InFlight == 1 })
 	for range 3 { // one more than WORKER_MAX_RESTARTS
 		if status, body, err := request(c.addr, testKey, "POST", "/api/faults/worker", ""); err != nil || status != 200 {
-			t.Errorf("fault: %d %s %v", status, body, err)
+			t.Errorf("POST /api/faults/worker = %d %s, %v, want 200", status, body, err)
 		}
 	}
 	eventually(t, "unhealthy without workers", func() bool { return c.health() == "unhealthy" })
 	if count := c.inspect("{{.RestartCount}}"); count != "0" {
-		t.Errorf("restarted %s times, want the unhealthy state to come before", count)
+		t.Errorf("RestartCount = %s, want 0 while unhealthy", count)
 	}
 	eventually(t, "a restart", func() bool { return c.inspect("{{.RestartCount}}") == "1" })
 	if err := <-stuck; err == nil {
-		t.Error("the stuck request was answered")
+		t.Error("the stuck request got a response, want an error")
 	}
-	deaths := docker(t, "events", "--since", fmt.Sprint(began.Unix()), "--until", fmt.Sprint(time.Now().Unix()+1),
+	exitCodes := docker(t, "events", "--since", fmt.Sprint(began.Unix()), "--until", fmt.Sprint(time.Now().Unix()+1),
 		"--filter", "container="+c.id, "--filter", "event=die", "--format", "{{.Actor.Attributes.exitCode}}")
-	if deaths != "70" {
-		t.Errorf("exit code %q, want 70", deaths)
+	if exitCodes != "70" {
+		t.Errorf("exit code %q, want 70", exitCodes)
 	}
 	c.waitForHealth()
 	if log, _ := runAnyExit(t, engine(), "logs", c.id); !strings.Contains(log, "supervisor gave up") {
-		t.Errorf("the log does not say why:\n%s", log)
+		t.Errorf("the log lacks \"supervisor gave up\":\n%s", log)
 	}
 }

@@ -22,13 +22,13 @@ const (
 	label     = "app.kubernetes.io/name=smart-factory-backend"
 )
 
-// kubectl runs against whatever cluster it is set up for.
+// kubectl runs kubectl in the namespace of the tests.
 func kubectl(t *testing.T, args ...string) string {
 	t.Helper()
 	return output(t, "kubectl", append([]string{"-n", namespace}, args...)...)
 }
 
-// pod is what these tests look at of a pod.
+// pod holds the fields of a pod that the tests use.
 type pod struct {
 	Metadata struct {
 		Name              string  `json:"name"`
@@ -74,7 +74,7 @@ func backendPods(t *testing.T) (pods []pod) {
 	return pods
 }
 
-// allReady reports whether n pods are there and all of them are ready.
+// allReady reports whether there are exactly n pods and all are ready.
 func allReady(t *testing.T, n int) bool {
 	t.Helper()
 	pods := backendPods(t)
@@ -89,20 +89,20 @@ func restarts(t *testing.T) (n int) {
 	return n
 }
 
-// rolledOut waits for the end of a rollout, old pods included.
+// waitForRollout waits until a rollout has finished and the old pods are gone.
 func waitForRollout(t *testing.T, n int) {
 	t.Helper()
 	eventually(t, "rollout", func() bool {
 		_, code := runAnyExit(t, "kubectl", "-n", namespace, "rollout", "status", "deployment/smart-factory-backend", "--timeout=60s")
 		return code == 0
 	})
-	eventually(t, "the old pods' end", func() bool {
+	eventually(t, "the end of the old pods", func() bool {
 		return len(strings.Fields(kubectl(t, "get", "pods", "-l", label, "-o", "name"))) == n && allReady(t, n)
 	})
 }
 
-// TestKubernetes goes through the life of one installation. Its steps build on
-// each other.
+// TestKubernetes installs the manifests and runs every step on that installation. The steps
+// depend on each other.
 func TestKubernetes(t *testing.T) {
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -126,16 +126,16 @@ func TestKubernetes(t *testing.T) {
 		name string
 		do   func(t *testing.T)
 	}{
-		{"the service serves", k.serviceResponds},
-		{"who is not named gets nowhere", k.policies},
-		{"a rollout under load loses nothing", k.rollout},
-		{"the autoscaler sees the CPU", k.autoscaler},
-		{"a pod without its database is not ready, and not restarted", k.databaseOutage},
-		{"a pod that gets another CPU limit changes its workers", k.resize},
-		{"evictions respect the budget", k.evict},
-		{"a frozen pod is restarted by its liveness", k.frozenPod},
+		{"the service responds", k.serviceResponds},
+		{"network policies block all other connections", k.policies},
+		{"a rollout under load fails no request", k.rollout},
+		{"the autoscaler reads the CPU usage", k.autoscaler},
+		{"a pod without its database is not ready and not restarted", k.databaseOutage},
+		{"a resized pod changes its number of workers", k.resize},
+		{"evictions respect the disruption budget", k.evict},
+		{"a frozen pod is restarted by its liveness probe", k.frozenPod},
 		{"a pod whose workers all fail is restarted", k.workersFail},
-		{"the other overlays are taken", k.overlays},
+		{"the cluster accepts the other overlays", k.overlays},
 	} {
 		if !t.Run(step.name, step.do) {
 			t.FailNow()
@@ -143,7 +143,7 @@ func TestKubernetes(t *testing.T) {
 	}
 }
 
-// field returns a value of a Secret's text.
+// field returns a value from the YAML text of a Secret.
 func field(text, name string) string {
 	_, after, _ := strings.Cut(text, name+": ")
 	line, _, _ := strings.Cut(after, "\n")
@@ -155,12 +155,12 @@ type cluster struct{ key, addr string }
 func (k *cluster) serviceResponds(t *testing.T) {
 	eventually(t, "the service", func() bool { return respondsOK(k.addr, "/api/health") })
 	if status, body, err := request(k.addr, "", "GET", "/api/v1/latest", ""); err != nil || status != http.StatusUnauthorized {
-		t.Errorf("without a key: %d %s %v, want 401", status, body, err)
+		t.Errorf("GET /api/v1/latest without a key = %d %s, %v, want 401", status, body, err)
 	}
 	w := startLoad(k.addr, k.key, "first", 4)
 	w.waitForMore(t, 50)
 	if lost := w.stopAndReport(t); len(lost) > 0 {
-		t.Errorf("lost: %v", lost[0])
+		t.Errorf("%d requests failed, the first: %v", len(lost), lost[0])
 	}
 	w.checkStored(t, k.addr)
 }
@@ -169,18 +169,18 @@ func (k *cluster) rollout(t *testing.T) {
 	const sockets = 60
 	w := startLoad(k.addr, k.key, "rollout", 16)
 	s := startSubscribers(k.addr, k.key, sockets)
-	eventually(t, "screens", func() bool { n, events := s.counts(); return n == sockets && events > 0 })
+	eventually(t, "subscribers", func() bool { n, events := s.counts(); return n == sockets && events > 0 })
 	w.waitForMore(t, 200)
 	kubectl(t, "rollout", "restart", "deployment/smart-factory-backend")
 	waitForRollout(t, 3)
-	eventually(t, "screens back", func() bool { n, _ := s.counts(); return n == sockets })
+	eventually(t, "reconnected subscribers", func() bool { n, _ := s.counts(); return n == sockets })
 	w.waitForMore(t, 100)
 	if lost := w.stopAndReport(t); len(lost) > 0 {
-		t.Errorf("%d requests lost, the first: %v", len(lost), lost[0])
+		t.Errorf("%d requests failed, the first: %v", len(lost), lost[0])
 	}
 	codes := s.stopAndReport(t)
 	if codes[1001] < sockets || len(codes) != 1 {
-		t.Errorf("close codes %v, want 1001 alone, %d at least", codes, sockets)
+		t.Errorf("close codes by count = %v, want only 1001, at least %d", codes, sockets)
 	}
 	w.checkStored(t, k.addr)
 }
@@ -191,9 +191,9 @@ func (k *cluster) databaseOutage(t *testing.T) {
 	eventually(t, "no pod ready", func() bool {
 		return !slices.ContainsFunc(backendPods(t), func(p pod) bool { return p.ready() })
 	})
-	// Longer than it would take liveness to fail.
+	// Longer than it would take the liveness probe to restart a pod.
 	if within(45*time.Second, func() bool { return restarts(t) != before }) {
-		t.Error("a pod was restarted because its database is gone")
+		t.Error("a pod was restarted during the outage of its database")
 	}
 	for _, p := range backendPods(t) {
 		if status, body, err := request(p.Status.PodIP+":3000", "", "GET", "/api/health", ""); err != nil || status != http.StatusOK {
@@ -206,11 +206,11 @@ func (k *cluster) databaseOutage(t *testing.T) {
 	kubectl(t, "scale", "statefulset/postgres", "--replicas=1")
 	eventually(t, "all ready again", func() bool { return allReady(t, 3) })
 	if now := restarts(t); now != before {
-		t.Errorf("%d restarts, %d before", now, before)
+		t.Errorf("%d restarts, want %d as before", now, before)
 	}
 }
 
-// autoscaler takes a metrics-server in the cluster.
+// autoscaler requires a metrics-server in the cluster.
 func (k *cluster) autoscaler(t *testing.T) {
 	const path = "jsonpath={.status.currentMetrics[0].resource.current.averageValue} {.status.conditions[?(@.type=='ScalingActive')].status}"
 	eventually(t, "the pods' CPU in the autoscaler", func() bool {
@@ -220,7 +220,7 @@ func (k *cluster) autoscaler(t *testing.T) {
 	t.Log(kubectl(t, "get", "hpa", "smart-factory-backend"))
 }
 
-// workers asks a pod for the number of its workers.
+// workers returns the number of workers that a pod reports.
 func workers(t *testing.T, name string) int {
 	t.Helper()
 	out, errs, code := execute(t, "", "kubectl", "-n", namespace, "exec", name, "--", "/smart-factory-backend", "status", "--json")
@@ -239,7 +239,7 @@ func (k *cluster) resize(t *testing.T) {
 			`{"spec":{"containers":[{"name":"backend","resources":{"limits":{"cpu":"`+cpu+`"}}}]}}`)
 	}
 	if n := workers(t, name); n != 2 {
-		t.Fatalf("%d workers at a limit of 2 CPUs", n)
+		t.Fatalf("%d workers at a limit of 2 CPUs, want 2", n)
 	}
 	for _, step := range []struct {
 		cpu  string
@@ -251,7 +251,7 @@ func (k *cluster) resize(t *testing.T) {
 		t.Logf("%d workers %v after the limit changed to %s", step.want, time.Since(began).Round(time.Second), step.cpu)
 	}
 	if now := restarts(t); now != before {
-		t.Errorf("%d restarts, %d before", now, before)
+		t.Errorf("%d restarts, want %d as before", now, before)
 	}
 }
 
@@ -263,20 +263,20 @@ func (k *cluster) evict(t *testing.T) {
 	}
 	pods := backendPods(t)
 	if out, code := evict(pods[0].Metadata.Name); code != 0 {
-		t.Fatalf("the first eviction is refused: %s", out)
+		t.Fatalf("first eviction: %s, want it accepted", out)
 	}
 	if out, code := evict(pods[1].Metadata.Name); code == 0 || !strings.Contains(out, "disruption budget") {
-		t.Errorf("the second eviction at once: exit %d, %s, want to be refused by the budget", code, out)
+		t.Errorf("second eviction during the first: exit code %d, %s, want it refused by the budget", code, out)
 	}
 	waitForRollout(t, 3)
 	if out, code := evict(pods[1].Metadata.Name); code != 0 {
-		t.Errorf("the second eviction later is refused: %s", out)
+		t.Errorf("second eviction after the first: %s, want it accepted", out)
 	}
 	waitForRollout(t, 3)
 }
 
-// server returns the process of a pod. Nothing in the pod may stop it, as it
-// is the first one there; so it is looked for on this machine, as its root.
+// podProcess returns the server process of a pod. Being process 1, it cannot be suspended
+// from inside the pod, so podProcess searches this machine, which must be the node.
 func podProcess(t *testing.T, name string) *os.Process {
 	t.Helper()
 	processes, err := filepath.Glob("/proc/[0-9]*")
@@ -299,7 +299,7 @@ func podProcess(t *testing.T, name string) *os.Process {
 		}
 		return p
 	}
-	t.Fatalf("%s does not run on this machine: run this on the cluster's node, as root", name)
+	t.Fatalf("no process of %s on this machine: run the test on the cluster's node, as root", name)
 	return nil
 }
 
@@ -309,7 +309,7 @@ func (k *cluster) frozenPod(t *testing.T) {
 		before[p.Metadata.Name] = p.restarts()
 	}
 	victim, total := backendPods(t)[0].Metadata.Name, restarts(t)
-	w := startLoad(k.addr, k.key, "thaw", 8)
+	w := startLoad(k.addr, k.key, "frozen", 8)
 	w.waitForMore(t, 50)
 	began := time.Now()
 	if err := podProcess(t, victim).Signal(syscall.SIGSTOP); err != nil {
@@ -317,20 +317,20 @@ func (k *cluster) frozenPod(t *testing.T) {
 	}
 	eventually(t, "the frozen pod out of the service", func() bool { return !allReady(t, 3) })
 	t.Logf("out of the service after %v", time.Since(began).Round(time.Second))
-	w.waitForMore(t, 200) // the others go on
+	w.waitForMore(t, 200) // from the other pods
 	eventually(t, "a restart", func() bool { return restarts(t) > total })
 	t.Logf("restarted after %v", time.Since(began).Round(time.Second))
 	eventually(t, "all ready again", func() bool { return allReady(t, 3) })
 	for _, p := range backendPods(t) {
 		if got, want := p.restarts() > before[p.Metadata.Name], p.Metadata.Name == victim; got != want {
-			t.Errorf("%s is restarted: %v, want %v", p.Metadata.Name, got, want)
+			t.Errorf("%s restarted = %v, want %v", p.Metadata.Name, got, want)
 		}
 	}
 	events := kubectl(t, "get", "events", "--field-selector", "involvedObject.name="+victim, "-o", "jsonpath={.items[*].message}")
 	if !strings.Contains(events, "failed liveness probe") {
-		t.Errorf("the events of %s don't name its liveness: %s", victim, events)
+		t.Errorf("events of %s = %s, want a failed liveness probe", victim, events)
 	}
-	w.stopAndReport(t) // what the frozen one had is lost
+	w.stopAndReport(t) // requests in flight at the frozen pod fail
 	w.checkStored(t, k.addr)
 }
 
@@ -341,7 +341,7 @@ func (k *cluster) workersFail(t *testing.T) {
 	victim := backendPods(t)[0]
 	w := startLoad(k.addr, k.key, "others", 4)
 	eventually(t, "a restart", func() bool {
-		_, _, _ = request(victim.Status.PodIP+":3000", k.key, "POST", "/api/faults/worker", "") // the last one has no answer
+		_, _, _ = request(victim.Status.PodIP+":3000", k.key, "POST", "/api/faults/worker", "") // the last request gets no response
 		return restarts(t) > 0
 	})
 	eventually(t, "all ready again", func() bool { return allReady(t, 3) })
@@ -354,7 +354,7 @@ func (k *cluster) workersFail(t *testing.T) {
 	if last != "70" {
 		t.Errorf("exit code %s, want 70", last)
 	}
-	w.stopAndReport(t) // a connection to the victim may have been cut
+	w.stopAndReport(t) // connections to the failed pod may have been closed
 	w.checkStored(t, k.addr)
 }
 
@@ -373,7 +373,7 @@ func (k *cluster) overlays(t *testing.T) {
 	w.checkStored(t, addr)
 }
 
-// TestKubectlIsThere says in a word what is missing.
+// TestKubectlReachesACluster gives a clear error if kubectl has no cluster.
 func TestKubectlReachesACluster(t *testing.T) {
 	if out, err := exec.Command("kubectl", "version").CombinedOutput(); err != nil {
 		t.Fatalf("kubectl version: %v\n%s", err, out)

@@ -17,14 +17,14 @@ import (
 	"time"
 )
 
-// errDial marks a request that never began: nobody took the connection.
+// errDial marks a request that was not sent because connecting failed.
 var errDial = errors.New("dial")
 
-// client is an HTTP client that tries nothing twice: a reset, an end without
-// notice or a short answer is an error.
+// client is an HTTP client that never retries: a reset, an early end of the connection or
+// a short response is an error. It is not safe for concurrent use.
 type client struct {
 	addr, key string
-	// fresh makes a connection for each request.
+	// connPerRequest makes do open a new connection for each request.
 	connPerRequest bool
 	conn           net.Conn
 	br             *bufio.Reader
@@ -70,34 +70,35 @@ func (c *client) close() {
 	}
 }
 
-// ask makes one request over a connection of its own.
+// request makes one request over a new connection.
 func request(addr, key, method, path, body string) (int, string, error) {
 	c := &client{addr: addr, key: key, connPerRequest: true}
 	defer c.close()
 	return c.do(method, path, body)
 }
 
-// answers reports whether a path is answered with 200.
+// respondsOK reports whether a GET request of path returns 200.
 func respondsOK(addr, path string) bool {
 	status, _, err := request(addr, "", "GET", path, "")
 	return err == nil && status == http.StatusOK
 }
 
-// crowd is many machines that post their readings, one after the other. Every
-// second one makes a new connection for each.
+// loadGenerator runs clients that post readings, each for a machine of its own. Half of
+// them reuse their connection.
 type loadGenerator struct {
 	addr, key string
 	stop      chan struct{}
 	wg        sync.WaitGroup
 	served    atomic.Int64
-	// ending is set when refused connections are no loss any more.
+	// refusalsExpected is set once a refused connection is not a failure any more.
 	refusalsExpected atomic.Bool
 	mu               sync.Mutex
 	failures         []error
-	// acknowledged is the newest reading of each machine that was taken.
+	// acknowledged is the last acknowledged reading of each machine.
 	acknowledged map[string]int
 }
 
+// startLoad starts n clients, whose machines are named prefix0, prefix1 and so on.
 func startLoad(addr, key, prefix string, n int) *loadGenerator {
 	w := &loadGenerator{addr: addr, key: key, stop: make(chan struct{}), acknowledged: map[string]int{}}
 	for i := range n {
@@ -106,8 +107,8 @@ func startLoad(addr, key, prefix string, n int) *loadGenerator {
 	return w
 }
 
-// firstReading is when the machines began: a fixed time, so that a reading
-// that is sent again replaces itself.
+// firstReadingTime is the Unix time of the first reading in milliseconds. It is fixed, so
+// that a reading that is posted again replaces itself.
 const firstReadingTime = 1_700_000_000_000
 
 func (w *loadGenerator) post(machine string, fresh bool) {
@@ -144,33 +145,33 @@ func (w *loadGenerator) post(machine string, fresh bool) {
 	}
 }
 
-// lost returns what failed so far.
+// failedRequests returns the errors so far.
 func (w *loadGenerator) failedRequests() []error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return append([]error(nil), w.failures...)
 }
 
-// more waits until n further readings were taken.
+// waitForMore waits until n more readings are acknowledged.
 func (w *loadGenerator) waitForMore(t *testing.T, n int64) {
 	t.Helper()
 	before := w.served.Load()
 	eventually(t, fmt.Sprint(n, " more readings"), func() bool { return w.served.Load() >= before+n })
 }
 
-// leave ends the machines and returns what they lost.
+// stopAndReport stops the clients and returns the errors of failed requests.
 func (w *loadGenerator) stopAndReport(t *testing.T) []error {
 	t.Helper()
 	close(w.stop)
 	w.wg.Wait()
 	if w.served.Load() == 0 {
-		t.Fatal("no reading was taken: the test shows nothing")
+		t.Fatal("no reading was acknowledged, so the test checks nothing")
 	}
-	t.Logf("%d readings taken, %d lost", w.served.Load(), len(w.failures))
+	t.Logf("%d readings acknowledged, %d requests failed", w.served.Load(), len(w.failures))
 	return w.failures
 }
 
-// check asks addr for everything that was acknowledged.
+// checkStored fails the test if the server at addr lacks an acknowledged reading.
 func (w *loadGenerator) checkStored(t *testing.T, addr string) {
 	t.Helper()
 	for machine, n := range w.acknowledged {
@@ -185,18 +186,18 @@ func (w *loadGenerator) checkStored(t *testing.T, addr string) {
 			t.Fatalf("history of %s = %d %.200s (%v)", machine, status, body, err)
 		}
 		points := page.Series[0].Points
-		if len(points) < n { // one more may be there that nobody was told of
-			t.Fatalf("%s has %d points, %d were acknowledged", machine, len(points), n)
+		if len(points) < n { // one more may be stored whose response did not arrive
+			t.Fatalf("history of %s has %d points, want the %d acknowledged ones", machine, len(points), n)
 		}
 		for i, point := range points[:n] {
 			if int(point[1]) != i+1 {
-				t.Fatalf("point %d of %s is %v", i, machine, point)
+				t.Fatalf("point %d of %s = %v, want value %d", i, machine, point, i+1)
 			}
 		}
 	}
 }
 
-// secretOf returns the secret of the first key in a list as API_KEYS has it.
+// secretOf returns the secret of the first key in a value of API_KEYS.
 func secretOf(keys string) string {
 	parts := strings.SplitN(strings.TrimSpace(keys), ":", 3)
 	if len(parts) < 3 {

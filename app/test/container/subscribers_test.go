@@ -19,14 +19,14 @@ import (
 	"github.com/fasthttp/websocket"
 )
 
-// screens are WebSockets at /ws that subscribe to everything and come back
-// when they were closed.
+// subscribers are WebSocket clients of /ws that subscribe to the room all and reconnect
+// when they are disconnected.
 type subscribers struct {
 	stop   context.CancelFunc
-	ctx    context.Context //nolint:containedctx // the screens' own life
+	ctx    context.Context //nolint:containedctx // ends the sessions
 	wg     sync.WaitGroup
 	mu     sync.Mutex
-	codes  map[int]int // how often a close code was seen; 1006 is an end without one
+	codes  map[int]int // count of each close code; 1006 means none was received
 	opened int
 	events int
 	open   int
@@ -64,7 +64,7 @@ func (s *subscribers) session(addr, key string) {
 		_ = resp.Body.Close()
 	}
 	if err != nil {
-		return // nobody there, or one that drains: there is another try
+		return // the server is down or draining; run tries again
 	}
 	defer func() { _ = conn.Close() }()
 	defer context.AfterFunc(s.ctx, func() { _ = conn.Close() })()
@@ -94,14 +94,14 @@ func (s *subscribers) count(f func()) {
 	f()
 }
 
-// seen returns how many screens are connected and how many events all had.
+// counts returns the number of open connections and of events received in total.
 func (s *subscribers) counts() (open, events int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.open, s.events
 }
 
-// leave ends the screens and returns the close codes that they saw.
+// stopAndReport disconnects all and returns the count of each close code received.
 func (s *subscribers) stopAndReport(t *testing.T) map[int]int {
 	t.Helper()
 	s.stop()
@@ -110,8 +110,8 @@ func (s *subscribers) stopAndReport(t *testing.T) map[int]int {
 	return s.codes
 }
 
-// pages are official Socket.IO clients, run by Node.js: half by polling alone,
-// half by WebSocket. They come back by themselves.
+// socketIOClients are official Socket.IO clients in a Node.js process, which reconnect.
+// Half use polling only, half WebSocket.
 type socketIOClients struct {
 	cmd   *exec.Cmd
 	ended chan struct{}
@@ -128,7 +128,7 @@ type clientState struct {
 	Reason     string `json:"reason"`
 }
 
-// transport is how the client connects.
+// transport returns the transport of the client.
 func (s clientState) transport() string { return strings.Fields(s.Client)[0] }
 
 func startSocketIOClients(t *testing.T, addr, key string, n int) *socketIOClients {
@@ -163,13 +163,13 @@ func startSocketIOClients(t *testing.T, addr, key string, n int) *socketIOClient
 	return p
 }
 
-// all reports whether n clients are in a state.
-func (p *socketIOClients) all(n int, is func(s clientState) bool) bool {
+// all reports whether condition is true for exactly n clients.
+func (p *socketIOClients) all(n int, condition func(s clientState) bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	count := 0
 	for _, s := range p.state {
-		if is(s) {
+		if condition(s) {
 			count++
 		}
 	}
