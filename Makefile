@@ -54,11 +54,13 @@ test: setup ## install what the tests need and run all tests
 	go vet ./...
 	go test -timeout 15m -tags integration ./...
 
-race: setup ## run all tests under the race detector
-	go test -timeout 30m -race -tags integration ./...
+# The system tests run a binary that is built without the race detector.
+race: setup ## run the tests under the race detector
+	go test -timeout 30m -race -tags integration $$(go list ./... | grep -v /app/test/system)
 
 integration: setup ## run only the tests that start real servers
-	go test -timeout 15m -tags integration -run Integration ./...
+	go test -timeout 15m -tags integration -run Integration $$(go list ./... | grep -v /app/test/)
+	go test -timeout 15m -tags integration ./app/test/...
 
 fuzz: ## fuzz each decoder for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
@@ -72,7 +74,7 @@ $(LINT):
 	mv $(TOOLS)/golangci-lint $@
 
 lint: $(LINT) ## run the linters
-	$(LINT) run --build-tags integration,container,kube,powercut
+	$(LINT) run --build-tags integration,container,kube,powercut,systemd
 
 fmt: $(LINT) ## format the code
 	$(LINT) fmt

@@ -13,7 +13,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// compose reads docker-compose.yml as Compose v2 does, with all its profiles.
+// compose loads docker-compose.yml as Compose v2 does, with all profiles.
 func compose(t *testing.T, env ...string) *types.Project {
 	t.Helper()
 	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")},
@@ -44,19 +44,19 @@ func TestComposeProfiles(t *testing.T) {
 	}
 }
 
-func TestComposeServicesAreBoundAndRestarted(t *testing.T) {
+func TestComposeServicesHaveLimitsAndRestartPolicies(t *testing.T) {
 	t.Parallel()
 	for name, s := range compose(t).Services {
 		if s.MemLimit == 0 || s.CPUS == 0 || s.PidsLimit == 0 {
-			t.Errorf("%s: memory %v, CPUs %v, processes %v: want limits", name, s.MemLimit, s.CPUS, s.PidsLimit)
+			t.Errorf("%s: limits of memory %v, CPUs %v, processes %v, want none 0", name, s.MemLimit, s.CPUS, s.PidsLimit)
 		}
 		if !s.ReadOnly || !slices.Contains(s.CapDrop, "ALL") || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
-			t.Errorf("%s may do more than it needs", name)
+			t.Errorf("%s: want a read-only root, no capabilities and no new privileges", name)
 		}
 		want := types.RestartPolicyUnlessStopped
 		if name == "secrets" {
 			want = types.RestartPolicyNo
-		} else if s.HealthCheck == nil && !isBackend(s) { // the image has its own
+		} else if s.HealthCheck == nil && !isBackend(s) { // the image defines one
 			t.Errorf("%s has no health check", name)
 		}
 		if s.Restart != want {
@@ -83,7 +83,7 @@ func TestComposeEnvironmentIsKnownToTheServer(t *testing.T) {
 		if !isBackend(s) {
 			continue
 		}
-		env := map[string]string{"NODE_ENV": "production"} // the image's
+		env := map[string]string{"NODE_ENV": "production"} // set by the image
 		for k, v := range s.Environment {
 			if !known[k] {
 				t.Errorf("%s sets %s, which the server does not know", name, k)
@@ -94,32 +94,33 @@ func TestComposeEnvironmentIsKnownToTheServer(t *testing.T) {
 				env[k] = *v
 			}
 		}
-		accepted(t, name, env)
+		checkConfigAccepted(t, name, env)
 		delay, _ := time.ParseDuration(env["SHUTDOWN_DELAY"])
 		timeout := 25 * time.Second // the default of SHUTDOWN_TIMEOUT
 		if d, err := time.ParseDuration(env["SHUTDOWN_TIMEOUT"]); err == nil {
 			timeout = d
 		}
-		if grace := time.Duration(*s.StopGracePeriod); grace < delay+timeout+beyondShutdown {
-			t.Errorf("%s: stop_grace_period is %v, the steps need %v", name, grace, delay+timeout+beyondShutdown)
+		if grace := time.Duration(*s.StopGracePeriod); grace < delay+timeout+closeTime {
+			t.Errorf("%s: stop_grace_period = %v, want at least %v", name, grace, delay+timeout+closeTime)
 		}
 	}
 }
 
-// A password in the file would be everybody's.
+// A password in the file would be the same for every installation.
 func TestComposeHasNoPassword(t *testing.T) {
 	t.Parallel()
 	for name, s := range compose(t).Services {
 		for k, v := range s.Environment {
 			if v != nil && regexp.MustCompile(`PASSWORD|KEY|SECRET|_URL`).MatchString(k) && !strings.HasPrefix(*v, "/run/secrets/") {
-				t.Errorf("%s: %s is not from a file", name, k)
+				t.Errorf("%s: %s is not the path of a secret", name, k)
 			}
 		}
 	}
 }
 
-// TestComposeTakesSecretsFromADirectory holds what the file's head says.
-func TestComposeTakesSecretsFromADirectory(t *testing.T) {
+// SECRETS_DIR replaces the generated secrets by a directory, as the comment in the file
+// says.
+func TestComposeReadsSecretsFromADirectory(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{"": types.VolumeTypeVolume, "SECRETS_DIR=/somewhere": types.VolumeTypeBind} {
 		for name, s := range compose(t, value).Services {
@@ -138,20 +139,19 @@ var (
 	release = regexp.MustCompile(`(?m)^RELEASE +:= (\S+)$`)
 )
 
-// TestImagesArePinned holds that the same text gives the same image next year,
-// and that ours has the release's tag everywhere.
+// Every image has a fixed version, and ours has the tag of the release.
 func TestImagesArePinned(t *testing.T) {
 	t.Parallel()
 	tag := release.FindStringSubmatch(read(t, "Makefile"))
 	if tag == nil {
-		t.Fatal("the Makefile names no RELEASE")
+		t.Fatal("the Makefile has no RELEASE")
 	}
 	check := func(where, image string) {
 		if image != "scratch" && !pinned.MatchString(image) {
 			t.Errorf("%s: %s is not pinned", where, image)
 		}
 		if strings.Contains(image, "smart-factory-backend") && !strings.HasSuffix(image, ":"+tag[1]) {
-			t.Errorf("%s: %s is not release %s", where, image, tag[1])
+			t.Errorf("%s: image %s, want release %s", where, image, tag[1])
 		}
 	}
 	for _, m := range from.FindAllStringSubmatch(read(t, "Dockerfile"), -1) {
@@ -166,7 +166,7 @@ func TestImagesArePinned(t *testing.T) {
 				check(v.name+", "+name, c.Image)
 			}
 			if version := pod.Labels["app.kubernetes.io/version"]; version != "" && version != tag[1] {
-				t.Errorf("%s, %s: labelled %s, the release is %s", v.name, name, version, tag[1])
+				t.Errorf("%s, %s: version label %s, want release %s", v.name, name, version, tag[1])
 			}
 		}
 	}

@@ -22,34 +22,33 @@ import (
 var update = flag.Bool("update", false, "write k8s/smart-factory.yaml")
 
 const (
-	written = "k8s/smart-factory.yaml"
-	header  = "# Made from k8s/base by \"make manifests\": change it there.\n"
+	generatedFile = "k8s/smart-factory.yaml"
+	header        = "# Made from k8s/base by \"make manifests\": change it there.\n"
 )
 
-// TestFilesAndBaseAgree holds that "kubectl apply -f k8s/" and the overlays
-// stand on the same manifests. With -update it writes the file.
+// "kubectl apply -f k8s/" and the overlays use the same manifests. With -update the test
+// writes the file.
 func TestFilesAndBaseAgree(t *testing.T) {
 	t.Parallel()
 	want := header + string(build(t, filepath.Join(root, "k8s/base")))
 	if *update {
-		if err := os.WriteFile(filepath.Join(root, written), []byte(want), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(root, generatedFile), []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if names := plainFiles(t); !slices.Equal(names, []string{filepath.Base(written)}) {
-		t.Errorf("kubectl apply -f k8s/ takes %v, want %s alone", names, written)
+	if names := manifestFiles(t); !slices.Equal(names, []string{filepath.Base(generatedFile)}) {
+		t.Errorf("kubectl apply -f k8s/ reads %v, want only %s", names, generatedFile)
 	}
-	if read(t, written) != want {
-		t.Errorf("%s is not what k8s/base gives; run: make manifests", written)
+	if read(t, generatedFile) != want {
+		t.Errorf("%s differs from the output of k8s/base; run make manifests", generatedFile)
 	}
-	if _, first := decode(t, written, []byte(want))[0].(*corev1.Namespace); !first {
-		t.Errorf("%s does not begin with the namespace", written)
+	if _, first := decode(t, generatedFile, []byte(want))[0].(*corev1.Namespace); !first {
+		t.Errorf("%s does not begin with the namespace", generatedFile)
 	}
 }
 
-// TestNothingLiesAround holds that every file is in use.
-func TestNothingLiesAround(t *testing.T) {
+func TestEveryManifestIsUsed(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(root, "k8s/*/*.yaml"))
 	if err != nil {
@@ -66,7 +65,7 @@ func TestNothingLiesAround(t *testing.T) {
 		}
 		list, err := os.ReadFile(filepath.Join(dir, "kustomization.yaml"))
 		if err != nil || !strings.Contains(string(list), name) {
-			t.Errorf("nothing uses %s (%v)", path, err)
+			t.Errorf("no kustomization uses %s (%v)", path, err)
 		}
 	}
 }
@@ -87,7 +86,7 @@ func TestEveryObjectIsLabelledAndInItsNamespace(t *testing.T) {
 				t.Errorf("%s is outside the namespace", id)
 			}
 			if _, secret := o.(*corev1.Secret); secret {
-				t.Errorf("%s: a secret does not belong into the repository", id)
+				t.Errorf("%s: the repository must not contain a Secret", id)
 			}
 		}
 		for name, pod := range pods(v) {
@@ -100,7 +99,7 @@ func TestEveryObjectIsLabelledAndInItsNamespace(t *testing.T) {
 	}
 }
 
-// TestSelectorsFindTheirPods holds that what names pods finds some.
+// Every selector matches at least one pod, and every backend reference exists.
 func TestSelectorsFindTheirPods(t *testing.T) {
 	t.Parallel()
 	for _, v := range variants(t) {
@@ -119,45 +118,45 @@ func TestSelectorsFindTheirPods(t *testing.T) {
 			}
 			return found
 		}
-		for _, s := range all[*corev1.Service](v) {
+		for _, s := range objectsOf[*corev1.Service](v) {
 			finds("service "+s.Name, labels.SelectorFromSet(s.Spec.Selector))
 			for _, port := range s.Spec.Ports {
 				if !hasPort(v, s.Spec.Selector, port.TargetPort.StrVal) {
-					t.Errorf("%s: service %s leads to port %q, which no container names", v.name, s.Name, port.TargetPort.StrVal)
+					t.Errorf("%s: service %s has target port %q, which no container names", v.name, s.Name, port.TargetPort.StrVal)
 				}
 			}
 		}
-		for _, p := range all[*policyv1.PodDisruptionBudget](v) {
+		for _, p := range objectsOf[*policyv1.PodDisruptionBudget](v) {
 			finds("budget "+p.Name, selector(p.Spec.Selector))
 		}
-		for _, p := range all[*networkingv1.NetworkPolicy](v) {
+		for _, p := range objectsOf[*networkingv1.NetworkPolicy](v) {
 			finds("policy "+p.Name, selector(&p.Spec.PodSelector))
 		}
 		for _, c := range backend(t, v).Spec.Template.Spec.TopologySpreadConstraints {
 			finds("spread over "+c.TopologyKey, selector(c.LabelSelector))
 		}
-		for _, h := range all[*autoscalingv2.HorizontalPodAutoscaler](v) {
+		for _, h := range objectsOf[*autoscalingv2.HorizontalPodAutoscaler](v) {
 			if d := backend(t, v); h.Spec.ScaleTargetRef.Kind != "Deployment" || h.Spec.ScaleTargetRef.Name != d.Name {
-				t.Errorf("%s: the autoscaler scales %v", v.name, h.Spec.ScaleTargetRef)
+				t.Errorf("%s: the autoscaler scales %v, want the backend", v.name, h.Spec.ScaleTargetRef)
 			}
 		}
-		for _, i := range all[*networkingv1.Ingress](v) {
+		for _, i := range objectsOf[*networkingv1.Ingress](v) {
 			for _, rule := range i.Spec.Rules {
 				for _, path := range rule.HTTP.Paths {
 					to := path.Backend.Service
-					if !slices.ContainsFunc(all[*corev1.Service](v), func(s *corev1.Service) bool {
+					if !slices.ContainsFunc(objectsOf[*corev1.Service](v), func(s *corev1.Service) bool {
 						return s.Name == to.Name && slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == to.Port.Name })
 					}) {
-						t.Errorf("%s: ingress %s leads to %s:%s, which is not there", v.name, i.Name, to.Name, to.Port.Name)
+						t.Errorf("%s: ingress %s has backend %s:%s, which no service has", v.name, i.Name, to.Name, to.Port.Name)
 					}
 				}
 			}
 		}
-		for _, m := range all[*serviceMonitor](v) {
-			if !slices.ContainsFunc(all[*corev1.Service](v), func(s *corev1.Service) bool {
+		for _, m := range objectsOf[*serviceMonitor](v) {
+			if !slices.ContainsFunc(objectsOf[*corev1.Service](v), func(s *corev1.Service) bool {
 				return selector(&m.Spec.Selector).Matches(labels.Set(s.Labels)) && s.Spec.Ports[0].Name == m.Spec.Endpoints[0].Port
 			}) {
-				t.Errorf("%s: the ServiceMonitor finds no service", v.name)
+				t.Errorf("%s: the ServiceMonitor selects no service", v.name)
 			}
 		}
 	}
@@ -178,15 +177,14 @@ func hasPort(v variant, selector map[string]string, port string) bool {
 	return false
 }
 
-// beyondShutdown is what the server may need after SHUTDOWN_TIMEOUT to commit
-// and to close.
-const beyondShutdown = 10 * time.Second
+// closeTime is how long the server may need after SHUTDOWN_TIMEOUT to commit and close.
+const closeTime = 10 * time.Second
 
 func TestGracePeriodIsLongEnough(t *testing.T) {
 	t.Parallel()
 	for _, v := range variants(t) {
 		spec, env := backend(t, v).Spec.Template.Spec, settings(t, v)
-		need := beyondShutdown
+		need := closeTime
 		for _, name := range []string{"SHUTDOWN_DELAY", "SHUTDOWN_TIMEOUT"} {
 			d, err := time.ParseDuration(env[name])
 			if err != nil {
@@ -195,12 +193,12 @@ func TestGracePeriodIsLongEnough(t *testing.T) {
 			need += d
 		}
 		if hook := spec.Containers[0].Lifecycle; hook == nil || hook.PreStop == nil || hook.PreStop.Sleep == nil {
-			t.Errorf("%s: no sleep before the stop", v.name)
+			t.Errorf("%s: no preStop sleep", v.name)
 		} else {
 			need += time.Duration(hook.PreStop.Sleep.Seconds) * time.Second
 		}
 		if grace := time.Duration(*spec.TerminationGracePeriodSeconds) * time.Second; grace < need {
-			t.Errorf("%s: terminationGracePeriodSeconds is %v, the steps need %v", v.name, grace, need)
+			t.Errorf("%s: terminationGracePeriodSeconds = %v, want at least %v", v.name, grace, need)
 		}
 	}
 }
@@ -210,38 +208,37 @@ func TestRolloutLosesNoCapacity(t *testing.T) {
 	for _, v := range variants(t) {
 		d := backend(t, v)
 		if v.name == "dev" {
-			continue // one embedded store, so one pod at a time
+			continue // it has an embedded store, which only one pod can use
 		}
-		scalers := all[*autoscalingv2.HorizontalPodAutoscaler](v)
+		scalers := objectsOf[*autoscalingv2.HorizontalPodAutoscaler](v)
 		if len(scalers) != 1 || *scalers[0].Spec.MinReplicas != 3 {
-			t.Errorf("%s: autoscalers %v, want one from three replicas on", v.name, scalers)
+			t.Errorf("%s: autoscalers %v, want one with at least three replicas", v.name, scalers)
 		}
-		if d.Spec.Replicas != nil && *d.Spec.Replicas != 3 { // without a number the autoscaler decides
+		if d.Spec.Replicas != nil && *d.Spec.Replicas != 3 { // without a number the autoscaler sets it
 			t.Errorf("%s: %d replicas, want 3", v.name, *d.Spec.Replicas)
 		}
 		rolling := d.Spec.Strategy.RollingUpdate
 		if rolling.MaxUnavailable.IntValue() != 0 || rolling.MaxSurge.IntValue() != 1 {
 			t.Errorf("%s: rolling update %v, want surge 1, unavailable 0", v.name, rolling)
 		}
-		if budgets := all[*policyv1.PodDisruptionBudget](v); len(budgets) != 1 {
+		if budgets := objectsOf[*policyv1.PodDisruptionBudget](v); len(budgets) != 1 {
 			t.Errorf("%s: %d disruption budgets, want 1", v.name, len(budgets))
 		}
 	}
 }
 
-// TestSecretHasWhatIsMounted compares the pods' volumes with what .ci/kube-secret
-// prints.
-func TestSecretHasWhatIsMounted(t *testing.T) {
+// The Secret that .ci/kube-secret prints has every key that a pod mounts.
+func TestSecretHasEveryMountedKey(t *testing.T) {
 	t.Parallel()
 	printed := command(t, filepath.Join(root, ".ci/kube-secret"))
 	secret := decode(t, ".ci/kube-secret", printed)[0].(*corev1.Secret)
 	if again := command(t, filepath.Join(root, ".ci/kube-secret")); bytes.Equal(printed, again) {
-		t.Error(".ci/kube-secret makes up the same passwords twice")
+		t.Error(".ci/kube-secret generated the same passwords twice")
 	}
-	const own = "ops:admin:it's #1: 100%"
-	given := decode(t, ".ci/kube-secret", command(t, "env", "API_KEYS="+own, filepath.Join(root, ".ci/kube-secret")))[0].(*corev1.Secret)
-	if got := given.StringData["API_KEYS"]; got != own {
-		t.Errorf(".ci/kube-secret makes %q of API_KEYS=%q", got, own)
+	const apiKeys = "ops:admin:it's #1: 100%"
+	given := decode(t, ".ci/kube-secret", command(t, "env", "API_KEYS="+apiKeys, filepath.Join(root, ".ci/kube-secret")))[0].(*corev1.Secret)
+	if got := given.StringData["API_KEYS"]; got != apiKeys {
+		t.Errorf("API_KEYS in the Secret = %q, want %q", got, apiKeys)
 	}
 	for _, v := range variants(t) {
 		for name, pod := range pods(v) {
@@ -250,11 +247,11 @@ func TestSecretHasWhatIsMounted(t *testing.T) {
 					continue
 				}
 				if volume.Secret.SecretName != secret.Name {
-					t.Errorf("%s: %s mounts secret %s", v.name, name, volume.Secret.SecretName)
+					t.Errorf("%s: %s mounts secret %s, want that of .ci/kube-secret", v.name, name, volume.Secret.SecretName)
 				}
 				for _, item := range volume.Secret.Items {
 					if secret.StringData[item.Key] == "" {
-						t.Errorf("%s: %s mounts %s, which the secret has not", v.name, name, item.Key)
+						t.Errorf("%s: %s mounts the key %s, which the Secret lacks", v.name, name, item.Key)
 					}
 				}
 			}

@@ -1,6 +1,6 @@
-// Package manifests_test checks k8s/, docker-compose.yml and the Dockerfile
-// against the Kubernetes API's own types, Compose's own parser, and the server
-// that they start.
+// Package manifests_test checks k8s/, docker-compose.yml and the Dockerfile against the
+// types of the Kubernetes API, Compose's parser and the server. It is a module of its own,
+// so that the server's go.mod does not list Kubernetes and Compose.
 package manifests_test
 
 import (
@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// root is the top of the checkout.
+// root is the root of the repository.
 const root = "../../.."
 
 // binary is the server, built for these tests.
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// variables returns the names of all variables that the server knows.
+// variables returns the names of all environment variables of the server.
 func variables(t *testing.T) map[string]bool {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary, "config", "--json")
@@ -60,18 +60,18 @@ func variables(t *testing.T) map[string]bool {
 	return names
 }
 
-// accepted runs the server's own check of a configuration.
-func accepted(t *testing.T, name string, env map[string]string) {
+// checkConfigAccepted fails the test if the server rejects the environment.
+func checkConfigAccepted(t *testing.T, name string, env map[string]string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary, "config")
 	cmd.Env = []string{}
 	for k, v := range env {
 		cmd.Env = append(cmd.Env, k+"="+v)
 	}
-	var said strings.Builder
-	cmd.Stderr = &said
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
-		t.Errorf("%s: the server does not take the configuration: %v\n%s", name, err, said.String())
+		t.Errorf("%s: the server rejects the configuration: %v\n%s", name, err, stderr.String())
 	}
 }
 

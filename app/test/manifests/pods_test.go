@@ -17,15 +17,15 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
-// TestRestrictedPodSecurity asks the admission controller's own rules.
-func TestRestrictedPodSecurity(t *testing.T) {
+// The admission controller accepts every pod under the security standard "restricted".
+func TestPodsAreRestricted(t *testing.T) {
 	t.Parallel()
 	rules, err := policy.NewEvaluator(policy.DefaultChecks())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, v := range variants(t) {
-		for _, n := range all[*corev1.Namespace](v) {
+		for _, n := range objectsOf[*corev1.Namespace](v) {
 			if n.Labels["pod-security.kubernetes.io/enforce"] != "restricted" {
 				t.Errorf("%s: the namespace does not enforce restricted", v.name)
 			}
@@ -36,20 +36,20 @@ func TestRestrictedPodSecurity(t *testing.T) {
 				t.Errorf("%s: %s is not restricted: %s", v.name, name, r.ForbiddenDetail())
 			}
 			if pod.Spec.AutomountServiceAccountToken == nil || *pod.Spec.AutomountServiceAccountToken {
-				t.Errorf("%s: %s gets a token", v.name, name)
+				t.Errorf("%s: %s mounts a service account token", v.name, name)
 			}
-			// The image of PostgreSQL has a user of its own, 999.
+			// The image of PostgreSQL has the user 999.
 			if s := pod.Spec.SecurityContext; name != "postgres" && (*s.RunAsUser <= 10000 || *s.RunAsGroup <= 10000) {
-				t.Errorf("%s: %s runs as %d:%d, which may be somebody on the node", v.name, name, *s.RunAsUser, *s.RunAsGroup)
+				t.Errorf("%s: %s runs as %d:%d, want ids over 10000, which no user of the node has", v.name, name, *s.RunAsUser, *s.RunAsGroup)
 			}
 			for _, c := range pod.Spec.Containers {
 				if s := c.SecurityContext; s == nil || s.ReadOnlyRootFilesystem == nil || !*s.ReadOnlyRootFilesystem {
-					t.Errorf("%s: %s writes to its root", v.name, name)
+					t.Errorf("%s: %s has a writable root", v.name, name)
 				}
 				for _, r := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage} {
 					request, requested := c.Resources.Requests[r]
 					if limit, limited := c.Resources.Limits[r]; !requested || !limited || request.Cmp(limit) > 0 {
-						t.Errorf("%s: %s has no request or no limit of %s", v.name, name, r)
+						t.Errorf("%s: %s has no valid request and limit of %s", v.name, name, r)
 					}
 				}
 			}
@@ -69,18 +69,17 @@ func TestEnvironmentIsKnownToTheServer(t *testing.T) {
 			}
 			if file, ok := files[name]; ok {
 				if !slices.ContainsFunc(mounted, func(m corev1.VolumeMount) bool { return m.MountPath == path.Dir(value) }) {
-					t.Errorf("%s: %s is below no mount", v.name, value)
+					t.Errorf("%s: %s is in no mounted directory", v.name, value)
 				}
 				env[name] = file
 			}
 		}
-		accepted(t, v.name, env)
+		checkConfigAccepted(t, v.name, env)
 	}
 }
 
-// TestProbesAskForWhatTheServerServes runs the server and asks it as the
-// kubelet will.
-func TestProbesAskForWhatTheServerServes(t *testing.T) {
+// A running server answers the requests of all probes with 200.
+func TestProbePathsAreServed(t *testing.T) {
 	t.Parallel()
 	addr := serve(t)
 	for _, v := range variants(t) {
@@ -89,12 +88,12 @@ func TestProbesAskForWhatTheServerServes(t *testing.T) {
 		ports := map[string]string{"http": env["PORT"], "admin": strings.TrimPrefix(env["ADMIN_ADDR"], ":")}
 		for _, p := range c.Ports {
 			if ports[p.Name] != fmt.Sprint(p.ContainerPort) {
-				t.Errorf("%s: port %s is %d, the server listens on %s", v.name, p.Name, p.ContainerPort, ports[p.Name])
+				t.Errorf("%s: port %s = %d, want %s, on which the server listens", v.name, p.Name, p.ContainerPort, ports[p.Name])
 			}
 		}
 		pod := backend(t, v).Spec.Template
 		if pod.Annotations["prometheus.io/port"] != ports["admin"] || pod.Annotations["prometheus.io/path"] != "/metrics" {
-			t.Errorf("%s: Prometheus is sent to %v", v.name, pod.Annotations)
+			t.Errorf("%s: annotations %v, want the admin port and /metrics for Prometheus", v.name, pod.Annotations)
 		}
 		for name, want := range map[string]struct {
 			probe *corev1.Probe
@@ -105,17 +104,17 @@ func TestProbesAskForWhatTheServerServes(t *testing.T) {
 			"readiness": {c.ReadinessProbe, "/api/health/ready"},
 		} {
 			if want.probe == nil || want.probe.HTTPGet == nil || want.probe.HTTPGet.Path != want.path || want.probe.HTTPGet.Port.StrVal != "http" {
-				t.Errorf("%s: the %s probe is %v, want %s on port http", v.name, name, want.probe, want.path)
+				t.Errorf("%s: %s probe = %v, want %s on port http", v.name, name, want.probe, want.path)
 				continue
 			}
 			if status := get(t, addr, want.probe.HTTPGet.Path); status != http.StatusOK {
-				t.Errorf("the server answers the %s probe with %d", name, status)
+				t.Errorf("response to the %s probe = %d, want 200", name, status)
 			}
 		}
 	}
 }
 
-// serve runs the server on a port that is free, and waits until it answers.
+// serve runs the server on a free port and waits until it accepts connections.
 func serve(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -161,7 +160,7 @@ func get(t *testing.T, addr, path string) int {
 	return resp.StatusCode
 }
 
-// command returns what a program prints.
+// command returns the output of a program.
 func command(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), name, args...).Output()

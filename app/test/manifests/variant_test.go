@@ -27,8 +27,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// serviceMonitor is what the Prometheus operator reads of a ServiceMonitor, as
-// far as ours has it.
+// serviceMonitor has the fields of the Prometheus operator's ServiceMonitor that ours uses.
 type serviceMonitor struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`
@@ -42,10 +41,10 @@ type serviceMonitor struct {
 	} `json:"spec"`
 }
 
-// DeepCopyObject makes it a runtime.Object; nobody changes the copy.
+// DeepCopyObject implements runtime.Object. The copy is shallow and is never modified.
 func (m *serviceMonitor) DeepCopyObject() runtime.Object { c := *m; return &c }
 
-// decoder refuses unknown and repeated fields.
+// decoder rejects unknown and duplicate fields.
 var decoder = func() runtime.Decoder {
 	s := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
@@ -59,17 +58,17 @@ var decoder = func() runtime.Decoder {
 	return serializer.NewCodecFactory(s, serializer.EnableStrict).UniversalDeserializer()
 }()
 
-// variant is what one of the commands in the manual applies.
+// variant is a set of manifests that a command of the manual applies.
 type variant struct {
 	name    string
 	text    []byte
 	objects []runtime.Object
 }
 
-// variants returns all that can be applied: the files, and each overlay.
+// variants returns the files of k8s/ and each overlay.
 func variants(t *testing.T) []variant {
 	t.Helper()
-	text := plain(t)
+	text := appliedManifests(t)
 	list := []variant{{"k8s", text, decode(t, "k8s", text)}}
 	overlays, err := filepath.Glob(filepath.Join(root, "k8s/overlays/*/kustomization.yaml"))
 	if err != nil || len(overlays) < 3 {
@@ -83,17 +82,17 @@ func variants(t *testing.T) []variant {
 	return list
 }
 
-// plain is what "kubectl apply -f k8s/" sees.
-func plain(t *testing.T) []byte {
+// appliedManifests returns what "kubectl apply -f k8s/" reads.
+func appliedManifests(t *testing.T) []byte {
 	t.Helper()
 	var text bytes.Buffer
-	for _, name := range plainFiles(t) {
+	for _, name := range manifestFiles(t) {
 		text.WriteString("---\n" + read(t, "k8s/"+name))
 	}
 	return text.Bytes()
 }
 
-func plainFiles(t *testing.T) (names []string) {
+func manifestFiles(t *testing.T) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join(root, "k8s"))
 	if err != nil {
@@ -107,7 +106,7 @@ func plainFiles(t *testing.T) (names []string) {
 	return names
 }
 
-// build is what "kubectl apply -k" sees.
+// build returns what "kubectl apply -k" applies.
 func build(t *testing.T, dir string) []byte {
 	t.Helper()
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
@@ -144,7 +143,7 @@ func decode(t *testing.T, name string, text []byte) (objects []runtime.Object) {
 	}
 }
 
-// identity names an object as kubectl does.
+// identity returns the kind, namespace and name of an object.
 func identity(t *testing.T, o runtime.Object) string {
 	t.Helper()
 	m, err := meta.Accessor(o)
@@ -154,8 +153,8 @@ func identity(t *testing.T, o runtime.Object) string {
 	return o.GetObjectKind().GroupVersionKind().Kind + " " + m.GetNamespace() + "/" + m.GetName()
 }
 
-// all returns the variant's objects of one type.
-func all[T any](v variant) (found []T) {
+// objectsOf returns the objects of type T.
+func objectsOf[T any](v variant) (found []T) {
 	for _, o := range v.objects {
 		if object, ok := o.(T); ok {
 			found = append(found, object)
@@ -164,13 +163,13 @@ func all[T any](v variant) (found []T) {
 	return found
 }
 
-// pods returns the template of each kind of pod by its name.
+// pods returns the pod templates by the name of their Deployment or StatefulSet.
 func pods(v variant) map[string]corev1.PodTemplateSpec {
 	found := map[string]corev1.PodTemplateSpec{}
-	for _, d := range all[*appsv1.Deployment](v) {
+	for _, d := range objectsOf[*appsv1.Deployment](v) {
 		found[d.Name] = d.Spec.Template
 	}
-	for _, s := range all[*appsv1.StatefulSet](v) {
+	for _, s := range objectsOf[*appsv1.StatefulSet](v) {
 		found[s.Name] = s.Spec.Template
 	}
 	return found
@@ -179,7 +178,7 @@ func pods(v variant) map[string]corev1.PodTemplateSpec {
 // backend returns the server's Deployment.
 func backend(t *testing.T, v variant) *appsv1.Deployment {
 	t.Helper()
-	for _, d := range all[*appsv1.Deployment](v) {
+	for _, d := range objectsOf[*appsv1.Deployment](v) {
 		if d.Name == "smart-factory-backend" {
 			return d
 		}
@@ -188,13 +187,13 @@ func backend(t *testing.T, v variant) *appsv1.Deployment {
 	return nil
 }
 
-// settings returns the server's variables as its container gets them.
+// settings returns the environment of the server's container.
 func settings(t *testing.T, v variant) map[string]string {
 	t.Helper()
 	env := map[string]string{}
 	c := backend(t, v).Spec.Template.Spec.Containers[0]
 	for _, from := range c.EnvFrom {
-		for _, m := range all[*corev1.ConfigMap](v) {
+		for _, m := range objectsOf[*corev1.ConfigMap](v) {
 			if from.ConfigMapRef != nil && m.Name == from.ConfigMapRef.Name {
 				maps.Copy(env, m.Data)
 			}
@@ -204,7 +203,7 @@ func settings(t *testing.T, v variant) map[string]string {
 		env[e.Name] = e.Value
 	}
 	if env["NODE_ENV"] == "" {
-		t.Errorf("%s: the ConfigMap does not reach the container", v.name)
+		t.Errorf("%s: the container has no variables of the ConfigMap", v.name)
 	}
 	return env
 }
