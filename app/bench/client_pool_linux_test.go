@@ -13,29 +13,29 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// hall is a WebSocket server that echoes, has a room, and speaks as much
-// Socket.IO as the dialect needs. It stands for the servers that are measured.
+// fakeServer is a WebSocket server that echoes, has a room and speaks as much
+// Socket.IO as the protocol needs.
 type fakeServer struct {
 	mu      sync.Mutex
 	members []*websocket.Conn
-	// spoil, if set, changes what comes back.
+	// corrupt, if set, returns the messages to send instead of text.
 	corrupt func(text string) []string
 }
 
-// hallServer serves a hall until the test ends.
-func startFakeServer(t *testing.T, h *fakeServer) *process {
+// startFakeServer serves s on a loopback port until the test ends.
+func startFakeServer(t *testing.T, s *fakeServer) *process {
 	t.Helper()
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &fasthttp.Server{Handler: h.serve}
+	server := &fasthttp.Server{Handler: s.serve}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()
 	t.Cleanup(func() {
 		_ = ln.Close()
 		if err := <-ended; err != nil {
-			t.Errorf("the hall ended with %v", err)
+			t.Errorf("Serve: %v", err)
 		}
 	})
 	c := currentProcess(t)
@@ -43,7 +43,7 @@ func startFakeServer(t *testing.T, h *fakeServer) *process {
 	return c
 }
 
-func (h *fakeServer) serve(ctx *fasthttp.RequestCtx) {
+func (s *fakeServer) serve(ctx *fasthttp.RequestCtx) {
 	path := string(ctx.Path())
 	if path == "/nothing" {
 		return
@@ -52,7 +52,7 @@ func (h *fakeServer) serve(ctx *fasthttp.RequestCtx) {
 	_ = u.Upgrade(ctx, func(c *websocket.Conn) {
 		switch path {
 		case "/room":
-			h.join(c, "joined")
+			s.join(c, "joined")
 		case "/socket.io/":
 			_ = c.WriteMessage(websocket.TextMessage, []byte(`0{"sid":"a"}`))
 		}
@@ -61,18 +61,18 @@ func (h *fakeServer) serve(ctx *fasthttp.RequestCtx) {
 			if err != nil {
 				return
 			}
-			h.handle(c, path, string(data))
+			s.handle(c, path, string(data))
 		}
 	})
 }
 
-func (h *fakeServer) handle(c *websocket.Conn, path, text string) {
+func (s *fakeServer) handle(c *websocket.Conn, path, text string) {
 	switch {
 	case path == "/publish":
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		for _, member := range h.members {
-			h.send(member, text)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, member := range s.members {
+			s.send(member, text)
 		}
 	case text == "40":
 		_ = c.WriteMessage(websocket.TextMessage, []byte(`2`))
@@ -80,28 +80,28 @@ func (h *fakeServer) handle(c *websocket.Conn, path, text string) {
 	case text == "3":
 		_ = c.WriteMessage(websocket.TextMessage, []byte(`40{"sid":"b"}`))
 	default:
-		h.send(c, text)
+		s.send(c, text)
 	}
 }
 
-func (h *fakeServer) join(c *websocket.Conn, greeting string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.members = append(h.members, c)
+func (s *fakeServer) join(c *websocket.Conn, greeting string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.members = append(s.members, c)
 	_ = c.WriteMessage(websocket.TextMessage, []byte(greeting))
 }
 
-func (h *fakeServer) send(c *websocket.Conn, text string) {
+func (s *fakeServer) send(c *websocket.Conn, text string) {
 	texts := []string{text}
-	if h.corrupt != nil {
-		texts = h.corrupt(text)
+	if s.corrupt != nil {
+		texts = s.corrupt(text)
 	}
 	for _, text := range texts {
 		_ = c.WriteMessage(websocket.TextMessage, []byte(text))
 	}
 }
 
-// quick is a bench that measures for a short time only.
+// shortRunner returns a runner that measures only briefly.
 func shortRunner() *runner {
 	return &runner{settings: settings{rounds: 1, seconds: 400 * time.Millisecond, subscribers: 20, progress: io.Discard}, fanoutDrain: drainTimeout}
 }
@@ -123,14 +123,14 @@ func TestEchoRound(t *testing.T) {
 func TestFanoutRound(t *testing.T) {
 	t.Parallel()
 	tab := &table{}
-	c := webSocketTarget{name: "hall", subscriber: rawWebSocket("/room"), publisher: rawWebSocket("/publish")}
+	c := webSocketTarget{name: "fake", subscriber: rawWebSocket("/room"), publisher: rawWebSocket("/publish")}
 	if err := shortRunner().fanoutRound(t.Context(), startFakeServer(t, &fakeServer{}), c, tab); err != nil {
 		t.Fatal(err)
 	}
-	for _, pace := range fanoutRates {
-		r := tab.row(pace.name, "hall")
+	for _, rate := range fanoutRates {
+		r := tab.row(rate.name, "fake")
 		if r.Figures["cpu_us_per_delivery"].median() <= 0 || r.Figures["p50_ms"].median() <= 0 {
-			t.Errorf("%s: figures %v", pace.name, r.Figures)
+			t.Errorf("%s: figures %v", rate.name, r.Figures)
 		}
 	}
 }
@@ -143,11 +143,11 @@ func TestEchoRoundFailsOnUnexpectedMessages(t *testing.T) {
 		spoil   func(text string) []string
 		want    string
 	}{
-		"another message comes back":      {dialect: rawWebSocket("/echo"), spoil: func(string) []string { return []string{string(appendPayload(nil, 99))} }, want: "message 99 came back, 1 was awaited"},
-		"a message comes back twice":      {dialect: rawWebSocket("/echo"), spoil: func(text string) []string { return []string{text, text} }, want: "was awaited"},
-		"a message is too long":           {dialect: rawWebSocket("/echo"), spoil: func(string) []string { return []string{strings.Repeat("x", maxFrame+1)} }, want: errLongFrame.Error()},
-		"no WebSocket":                    {dialect: rawWebSocket("/nothing"), want: "the handshake was answered with"},
-		"a message that nobody asked for": {dialect: never, spoil: func(string) []string { return []string{string(appendPayload(nil, 1))} }, want: errUnexpectedMessage.Error()},
+		"another message comes back": {dialect: rawWebSocket("/echo"), spoil: func(string) []string { return []string{string(appendPayload(nil, 99))} }, want: "received message 99, want 1"},
+		"a message comes back twice": {dialect: rawWebSocket("/echo"), spoil: func(text string) []string { return []string{text, text} }, want: "received message 1, want 2"},
+		"a message is too long":      {dialect: rawWebSocket("/echo"), spoil: func(string) []string { return []string{strings.Repeat("x", maxFrame+1)} }, want: errLongFrame.Error()},
+		"no WebSocket":               {dialect: rawWebSocket("/nothing"), want: "unexpected response to the handshake"},
+		"an unexpected message":      {dialect: never, spoil: func(string) []string { return []string{string(appendPayload(nil, 1))} }, want: errUnexpectedMessage.Error()},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -169,11 +169,11 @@ func TestFanoutRoundNoticesALostMessage(t *testing.T) {
 		}
 		return []string{text}
 	}}
-	c := webSocketTarget{name: "hall", subscriber: rawWebSocket("/room"), publisher: rawWebSocket("/publish")}
+	c := webSocketTarget{name: "fake", subscriber: rawWebSocket("/room"), publisher: rawWebSocket("/publish")}
 	r := shortRunner()
 	r.fanoutDrain = 100 * time.Millisecond
-	if err := r.fanoutRound(t.Context(), startFakeServer(t, lossy), c, &table{}); err == nil || !strings.Contains(err.Error(), "was awaited") && !strings.Contains(err.Error(), "did not reach all") {
-		t.Errorf("fanoutRound() = %v, want the lost message noticed", err)
+	if err := r.fanoutRound(t.Context(), startFakeServer(t, lossy), c, &table{}); err == nil || !strings.Contains(err.Error(), "received message") && !strings.Contains(err.Error(), "did not reach all subscribers") {
+		t.Errorf("fanoutRound() = %v, want an error for the lost message", err)
 	}
 }
 
@@ -186,18 +186,18 @@ func TestClientPoolStopsWithTheContext(t *testing.T) {
 	}
 }
 
-// TestCentrifugeDialect checks what is said and what counts as a start.
+// TestCentrifugeProtocol checks the messages, and when a subscriber is ready.
 func TestCentrifugeProtocol(t *testing.T) {
 	t.Parallel()
 	d := centrifugeJSON(true)
 	if _, ready := d.receive([]byte(`{"id":1,"connect":{}}`)); ready {
-		t.Error("ready before it subscribed")
+		t.Error("ready before the subscription")
 	}
 	if _, ready := d.receive([]byte(`{"id":2,"subscribe":{}}`)); !ready {
-		t.Error("not ready after it subscribed")
+		t.Error("not ready after the subscription")
 	}
 	if reply, _ := d.receive([]byte(`{}`)); reply != "{}" {
-		t.Errorf("the heartbeat is answered with %q", reply)
+		t.Errorf("receive() of a heartbeat = %q, want {}", reply)
 	}
 	if got := string(d.publish(nil, 5)); !strings.HasPrefix(got, `{"id":8,"publish":{"channel":"bench","data":"#0000000000000005`) || !strings.HasSuffix(got, `"}}`) {
 		t.Errorf("publish() = %s", got)

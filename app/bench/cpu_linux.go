@@ -12,8 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpu returns the CPU time that the server took so far, in all threads of its
-// processes.
+// cpuTime returns the CPU time that the server's processes have used so far.
 func (c *process) cpuTime() (time.Duration, error) {
 	sum := time.Duration(0)
 	err := c.forEachProcess(func(pid int) error {
@@ -24,8 +23,8 @@ func (c *process) cpuTime() (time.Duration, error) {
 	return sum, err
 }
 
-// each calls f for the server's process and for the children that it has
-// (nginx has its workers there).
+// forEachProcess calls f for the server's process and for its children, such as
+// nginx's workers.
 func (c *process) forEachProcess(f func(pid int) error) error {
 	self := c.cmd.Process.Pid
 	if err := f(self); err != nil {
@@ -42,7 +41,7 @@ func (c *process) forEachProcess(f func(pid int) error) error {
 		}
 		raw, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "stat"))
 		if err != nil {
-			continue // gone meanwhile
+			continue // exited in the meantime
 		}
 		parent, err := parentPID(raw)
 		if err != nil {
@@ -58,9 +57,9 @@ func (c *process) forEachProcess(f func(pid int) error) error {
 	return nil
 }
 
-// cpuOf reads the CPU clock of a process, which counts nanoseconds where
-// /proc/PID/stat has hundredths of a second. Its number is made as
-// clock_getcpuclockid(3) does it.
+// processCPUTime reads the CPU clock of a process, in nanoseconds; /proc/PID/stat
+// has hundredths of a second only. The clock's number is computed as by
+// clock_getcpuclockid(3).
 func processCPUTime(pid int) (time.Duration, error) {
 	const scheduled = 2 // user and system time
 	var used unix.Timespec
@@ -70,9 +69,9 @@ func processCPUTime(pid int) (time.Duration, error) {
 	return time.Duration(used.Nano()), nil
 }
 
-// parentOf takes the parent's id out of /proc/PID/stat, see proc_pid_stat(5).
+// parentPID returns the parent's id from /proc/PID/stat, see proc_pid_stat(5).
 func parentPID(stat []byte) (int, error) {
-	// The second field is the name in parentheses, which may hold anything.
+	// The second field is the name in parentheses, which may contain anything.
 	at := bytes.LastIndexByte(stat, ')')
 	fields := bytes.Fields(stat[at+1:])
 	if at < 0 || len(fields) < 2 {

@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
 
 const echoClients = 64
 
-// echo compares what it costs to send a message back.
+// echo measures the CPU per message that is sent back.
 func (b *runner) echo(ctx context.Context) (*table, error) {
 	t := &table{
 		Title: fmt.Sprintf("echo of %d bytes over WebSockets, %d clients that wait for each answer", payloadSize, echoClients),
@@ -31,14 +30,14 @@ func (b *runner) echo(ctx context.Context) (*table, error) {
 		return nil, err
 	}
 	defer end()
-	for _, c := range all { // compilers at run time have a say, too
+	for _, c := range all { // warms up just-in-time compilers
 		if _, err := b.echoRound(ctx, servers[c.name], c.echo, (&table{}).row(c.mode, c.name)); err != nil {
 			return nil, fmt.Errorf("%s, %s: %w", c.name, c.mode, err)
 		}
 	}
 	for round := range b.rounds {
 		for i := range all {
-			c := all[(i+round)%len(all)] // nobody is always first
+			c := all[(i+round)%len(all)] // rotates the order
 			us, err := b.echoRound(ctx, servers[c.name], c.echo, t.row(c.mode, c.name))
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", c.name, c.mode, err)
@@ -55,23 +54,23 @@ func (b *runner) echo(ctx context.Context) (*table, error) {
 
 // echoRound loads one server and returns the CPU microseconds per message.
 func (b *runner) echoRound(ctx context.Context, server *process, d protocol, r *row) (float64, error) {
-	crowd, err := newClientPool(server.address)
+	pool, err := newClientPool(server.address)
 	if err != nil {
 		return 0, err
 	}
-	defer crowd.close()
-	crowd.add(echoClients, d)
-	if err := crowd.connectAll(ctx); err != nil {
+	defer pool.close()
+	pool.add(echoClients, d)
+	if err := pool.connectAll(ctx); err != nil {
 		return 0, err
 	}
-	p := &echoLoad{clientPool: crowd, pending: make([]pendingEcho, echoClients), latency: newLatencies()}
-	crowd.onMessage = p.receive
+	p := &echoLoad{clientPool: pool, pending: make([]pendingEcho, echoClients), latency: newLatencies()}
+	pool.onMessage = p.receive
 	for i := range p.pending {
 		if err := p.send(i); err != nil {
 			return 0, err
 		}
 	}
-	s, err := b.measureWebSocket(ctx, crowd, server, func(on bool) int {
+	s, err := b.measureWebSocket(ctx, pool, server, func(on bool) int {
 		if on {
 			p.latency.reset()
 		}
@@ -81,7 +80,7 @@ func (b *runner) echoRound(ctx context.Context, server *process, d protocol, r *
 		return 0, err
 	}
 	p.stop = true
-	if err := crowd.run(ctx, p.drained(time.Now().Add(drainTimeout))); err != nil {
+	if err := pool.run(ctx, p.drained(time.Now().Add(drainTimeout))); err != nil {
 		return 0, err
 	}
 	us := s.cpu.Seconds() * 1e6 / float64(s.n)
@@ -93,8 +92,8 @@ func (b *runner) echoRound(ctx context.Context, server *process, d protocol, r *
 	return us, nil
 }
 
-// pingPong has each client of a crowd send its next message when the one
-// before has come back.
+// echoLoad makes each client send a message, and the next one when it has come
+// back.
 type echoLoad struct {
 	*clientPool
 	pending  []pendingEcho
@@ -104,7 +103,7 @@ type echoLoad struct {
 	latency  latencies
 }
 
-// call is what a client waits for.
+// pendingEcho is the message that a client waits for.
 type pendingEcho struct {
 	id   uint64
 	sent time.Time
@@ -119,7 +118,7 @@ func (p *echoLoad) send(i int) error {
 
 func (p *echoLoad) receive(i int, id uint64, now time.Time) error {
 	if call := p.pending[i]; id != call.id {
-		return fmt.Errorf("message %d came back, %d was awaited", id, call.id)
+		return fmt.Errorf("received message %d, want %d", id, call.id)
 	}
 	p.received++
 	p.inFlight--
@@ -130,67 +129,15 @@ func (p *echoLoad) receive(i int, id uint64, now time.Time) error {
 	return p.send(i)
 }
 
-// drained waits until the last message has come back.
+// drained is the argument of run that waits for the messages in flight.
 func (p *echoLoad) drained(end time.Time) func(time.Time) (time.Duration, error) {
 	return func(now time.Time) (time.Duration, error) {
 		switch {
 		case p.inFlight == 0:
 			return 0, errDone
 		case now.After(end):
-			return 0, fmt.Errorf("%d messages did not come back within %v", p.inFlight, drainTimeout)
+			return 0, fmt.Errorf("%d messages were not echoed within %v", p.inFlight, drainTimeout)
 		}
 		return 50 * time.Millisecond, nil
 	}
-}
-
-// sample is what happened between two moments while a load went on.
-type sample struct {
-	n       int
-	cpu     time.Duration
-	elapsed time.Duration
-}
-
-// sample lets a crowd's load run on, a tenth of the time for warming up, and
-// measures the rest, which is longer where nothing was counted. count is called
-// at the beginning (on) and at the end of that, and returns what has been
-// counted so far. pace, if given, is called before each wait and says how long
-// that may be.
-func (b *runner) measureWebSocket(ctx context.Context, crowd *clientPool, server *process, count func(on bool) int, pace ...func(now time.Time) (time.Duration, error)) (sample, error) {
-	paced := func(now time.Time, wait time.Duration) (time.Duration, error) {
-		for _, f := range pace {
-			next, err := f(now)
-			if err != nil {
-				return 0, err
-			}
-			wait = min(wait, next)
-		}
-		return max(wait, 0), nil
-	}
-	var s sample
-	var cpu time.Duration
-	on, begin := false, time.Now()
-	end := begin.Add(b.seconds / 10)
-	err := crowd.run(ctx, func(now time.Time) (time.Duration, error) {
-		wait := end.Sub(now)
-		if wait <= 0 {
-			n := count(!on)
-			if on && n == s.n && now.Before(end.Add(drainTimeout)) {
-				return paced(now, b.seconds/10) // the machine is too busy yet
-			}
-			used, err := server.cpuTime()
-			if err != nil {
-				return 0, err
-			}
-			if s = (sample{n: n - s.n, cpu: used - cpu, elapsed: now.Sub(begin)}); on {
-				return 0, errDone
-			}
-			on, cpu, begin, end = true, used, now, now.Add(b.seconds)
-			wait = b.seconds
-		}
-		return paced(now, wait)
-	})
-	if err == nil && (s.n <= 0 || s.cpu <= 0) {
-		err = errors.New("nothing was measured")
-	}
-	return s, err
 }

@@ -11,22 +11,23 @@ const (
 	fanoutPublishers = 4
 	// fanoutInterval is the time between messages at 10 a second.
 	fanoutInterval = 100 * time.Millisecond
-	// fanoutWindow is how many messages of each publisher are on their way at
-	// saturation: it sends the next when one has reached all.
+	// fanoutWindow is how many messages of each publisher are in flight at
+	// saturation. It sends the next one when all subscribers have received one.
 	fanoutWindow = 8
-	// fanoutRing is more than can be on their way.
+	// maxInFlight is more than the messages that can be in flight.
 	maxInFlight = 1 << 12
 )
 
 var fanoutRates = []struct {
 	name     string
-	interval time.Duration // 0 is as fast as it goes
+	interval time.Duration // 0 is without a pause
 }{{"10 messages/s", fanoutInterval}, {"saturation", 0}}
 
-// fanout compares what it costs to send a message to all in a room.
+// fanout measures the CPU and the latency per delivery of a message to all
+// members of a room.
 func (b *runner) fanout(ctx context.Context) (*table, error) {
 	t := &table{
-		Title: fmt.Sprintf("messages of %d bytes to %d subscribers; saturation is %d publishers with %d messages on their way each",
+		Title: fmt.Sprintf("messages of %d bytes to %d subscribers; saturation is %d publishers with %d messages in flight each",
 			payloadSize, b.subscribers, fanoutPublishers, fanoutWindow),
 		Goal: "10 messages/s: CPU per delivery at most 0.45 x Node.js; saturation: 5 x its deliveries per CPU second, and a p99 under its",
 		Columns: []column{
@@ -58,7 +59,7 @@ func (b *runner) fanout(ctx context.Context) (*table, error) {
 		return nil, err
 	}
 	defer end()
-	for _, c := range all { // compilers at run time have a say, too
+	for _, c := range all { // warms up just-in-time compilers
 		if err := b.fanoutRound(ctx, servers[c.name], c, &table{}); err != nil {
 			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
@@ -71,10 +72,10 @@ func (b *runner) fanout(ctx context.Context) (*table, error) {
 			}
 			b.logf("fanout %d/%d %s", round+1, b.rounds, c.name)
 		}
-		for _, pace := range fanoutRates {
-			node, cluster, epoll := t.row(pace.name, nodeName), t.row(pace.name, clusterName), t.row(pace.name, epollName)
+		for _, rate := range fanoutRates {
+			node, cluster, epoll := t.row(rate.name, nodeName), t.row(rate.name, clusterName), t.row(rate.name, epollName)
 			for _, c := range all {
-				r := t.row(pace.name, c.name)
+				r := t.row(rate.name, c.name)
 				addRatio(r, node, "cpu_us_per_delivery", "cpu_vs_node")
 				addRatio(r, cluster, "cpu_us_per_delivery", "cpu_vs_cluster")
 				addRatio(r, epoll, "cpu_us_per_delivery", "cpu_vs_epoll")
@@ -85,26 +86,26 @@ func (b *runner) fanout(ctx context.Context) (*table, error) {
 	return t, nil
 }
 
-// fanoutRound loads one server, at each pace.
+// fanoutRound loads one server at each rate.
 func (b *runner) fanoutRound(ctx context.Context, server *process, c webSocketTarget, t *table) error {
-	crowd, err := newClientPool(server.address)
+	pool, err := newClientPool(server.address)
 	if err != nil {
 		return err
 	}
-	defer crowd.close()
-	crowd.add(b.subscribers, c.subscriber)
-	crowd.add(fanoutPublishers, c.publisher)
-	if err := crowd.connectAll(ctx); err != nil {
+	defer pool.close()
+	pool.add(b.subscribers, c.subscriber)
+	pool.add(fanoutPublishers, c.publisher)
+	if err := pool.connectAll(ctx); err != nil {
 		return err
 	}
-	s := newFanoutLoad(crowd, b.subscribers)
-	for _, pace := range fanoutRates {
-		s.interval, s.stop = pace.interval, false
+	s := newFanoutLoad(pool, b.subscribers)
+	for _, rate := range fanoutRates {
+		s.interval, s.stop = rate.interval, false
 		got, err := s.measure(ctx, b, server)
 		if err != nil {
-			return fmt.Errorf("%s: %w", pace.name, err)
+			return fmt.Errorf("%s: %w", rate.name, err)
 		}
-		r := t.row(pace.name, c.name)
+		r := t.row(rate.name, c.name)
 		r.add("cpu_us_per_delivery", got.cpu.Seconds()*1e6/float64(got.n))
 		r.add("deliveries_per_cpu_second", float64(got.n)/got.cpu.Seconds())
 		r.add("deliveries_per_second", float64(got.n)/got.elapsed.Seconds())
@@ -114,18 +115,18 @@ func (b *runner) fanoutRound(ctx context.Context, server *process, c webSocketTa
 	return nil
 }
 
-// spreading has publishers send messages, and checks that each subscriber gets
-// all of them, each publisher's in order.
+// fanoutLoad makes publishers send messages, and checks that each subscriber
+// receives all of them, in order per publisher.
 type fanoutLoad struct {
 	*clientPool
-	// interval is the time between messages; 0 sends the next when one has
-	// arrived everywhere.
+	// interval is the time between messages; 0 sends the next one when all
+	// subscribers have received one.
 	interval time.Duration
 	stop     bool
 
 	due         time.Time // of the next message
 	sent        [maxInFlight]time.Time
-	undelivered [maxInFlight]int // deliveries of a message that are awaited
+	undelivered [maxInFlight]int // missing deliveries, by message
 	inFlight    int
 	published   [fanoutPublishers]uint64
 	received    [][fanoutPublishers]uint64 // by subscriber
@@ -139,7 +140,8 @@ func newFanoutLoad(c *clientPool, subscribers int) *fanoutLoad {
 	return s
 }
 
-// run sends at the present pace, measures, and waits for the last deliveries.
+// measure sends at the current interval, measures, and waits for the last
+// deliveries.
 func (s *fanoutLoad) measure(ctx context.Context, b *runner, server *process) (sample, error) {
 	s.due = time.Now()
 	if s.interval == 0 {
@@ -165,13 +167,13 @@ func (s *fanoutLoad) measure(ctx context.Context, b *runner, server *process) (s
 		case s.inFlight == 0:
 			return 0, errDone
 		case now.After(end):
-			return 0, fmt.Errorf("%d messages did not reach all within %v", s.inFlight, b.fanoutDrain)
+			return 0, fmt.Errorf("%d messages did not reach all subscribers within %v", s.inFlight, b.fanoutDrain)
 		}
 		return 50 * time.Millisecond, nil
 	})
 }
 
-// pace sends what is due, and says when the next will be.
+// sendDue sends the messages that are due, and returns the time until the next.
 func (s *fanoutLoad) sendDue(now time.Time) (time.Duration, error) {
 	if s.interval == 0 || s.stop {
 		return time.Second, nil
@@ -185,13 +187,13 @@ func (s *fanoutLoad) sendDue(now time.Time) (time.Duration, error) {
 	return s.due.Sub(now), nil
 }
 
-// publish sends the next message of a publisher.
+// publish sends the next message of publisher p.
 func (s *fanoutLoad) publish(p int) error {
 	id := s.published[p]*fanoutPublishers + uint64(p)
 	s.published[p]++
 	s.sent[id%maxInFlight], s.undelivered[id%maxInFlight] = time.Now(), len(s.received)
 	s.inFlight++
-	i := len(s.received) + p // the publishers come after the subscribers
+	i := len(s.received) + p // publishers follow the subscribers
 	return s.sendMessage(i, s.clients[i].protocol.publish, id)
 }
 
@@ -201,7 +203,7 @@ func (s *fanoutLoad) receive(i int, id uint64, now time.Time) error {
 		return errUnexpectedMessage
 	}
 	if id/fanoutPublishers != s.received[i][p] {
-		return fmt.Errorf("message %d of publisher %d came, %d was awaited", id/fanoutPublishers, p, s.received[i][p])
+		return fmt.Errorf("received message %d of publisher %d, want %d", id/fanoutPublishers, p, s.received[i][p])
 	}
 	s.received[i][p]++
 	s.deliveries++

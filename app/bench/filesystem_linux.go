@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fileSystem names the file system of dir, on which it depends what durable
-// costs.
+// fileSystemName returns the file system of dir, which decides the cost of
+// fsync.
 func fileSystemName(dir string) string {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(dir, &stat); err != nil {

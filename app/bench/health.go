@@ -3,12 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
 const healthClients = 64
 
-// mode is a way of sending requests.
+// healthMode is a way to send requests.
 type healthMode struct {
 	name           string
 	newConnections bool
@@ -20,7 +19,7 @@ var healthModes = []healthMode{
 	{name: "connection per request", newConnections: true, request: "GET /api/health HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"},
 }
 
-// health compares GET /api/health with its peers.
+// health measures the CPU per request of GET /api/health.
 func (b *runner) health(ctx context.Context) (*table, error) {
 	t := &table{
 		Title: fmt.Sprintf("GET /api/health, %d clients", healthClients),
@@ -38,7 +37,7 @@ func (b *runner) health(ctx context.Context) (*table, error) {
 		names = append(names, nginxName)
 	}
 	servers := make(map[string]*process)
-	for _, name := range names { // ours first: its body is the others', too
+	for _, name := range names { // the product first: the others serve its body
 		c, err := b.serveHTTP(ctx, name)
 		if err != nil {
 			return nil, err
@@ -50,7 +49,7 @@ func (b *runner) health(ctx context.Context) (*table, error) {
 		for _, m := range healthModes {
 			cost := make(map[string]float64)
 			for i := range names {
-				name := names[(i+round)%len(names)] // nobody is always first
+				name := names[(i+round)%len(names)] // rotates the order
 				us, err := b.healthRound(ctx, servers[name], m, t.row(m.name, name))
 				if err != nil {
 					return nil, fmt.Errorf("%s, %s: %w", name, m.name, err)
@@ -66,7 +65,8 @@ func (b *runner) health(ctx context.Context) (*table, error) {
 	return t, nil
 }
 
-// healthRound loads one server and returns the CPU microseconds per request.
+// healthRound loads one server and returns the CPU time per request in
+// microseconds.
 func (b *runner) healthRound(ctx context.Context, c *process, m healthMode, r *row) (float64, error) {
 	l := httpLoad{
 		address: c.address, clients: healthClients, newConnections: m.newConnections,
@@ -92,28 +92,4 @@ func isOK(a response) error {
 		return fmt.Errorf("status %d", a.status)
 	}
 	return nil
-}
-
-// measure puts l on a server, a tenth of the time for warming up, and returns
-// what it met and the CPU time that the server took for it.
-func (b *runner) measureHTTP(ctx context.Context, c *process, l httpLoad) (loadResult, time.Duration, error) {
-	if _, err := l.run(ctx, b.seconds/10); err != nil {
-		return loadResult{}, 0, err
-	}
-	before, err := c.cpuTime()
-	if err != nil {
-		return loadResult{}, 0, err
-	}
-	got, err := l.run(ctx, b.seconds)
-	if err != nil {
-		return loadResult{}, 0, err
-	}
-	after, err := c.cpuTime()
-	switch {
-	case err != nil:
-		return loadResult{}, 0, err
-	case got.requests == 0 || after <= before:
-		return loadResult{}, 0, fmt.Errorf("nothing was measured: %d requests, %v", got.requests, got.failures)
-	}
-	return got, after - before, nil
 }

@@ -11,40 +11,39 @@ import (
 )
 
 const (
-	// graceTime is how long the last answers may take after the load's time.
+	// drainTimeout limits how long the last responses may take after the load.
 	drainTimeout = 30 * time.Second
-	// maxFaults ends a load that fails all the time.
+	// maxFailures ends a load that keeps failing.
 	maxFailures = 1000
 )
 
-// load is what one run of the load generator does.
+// httpLoad describes one run of the load generator.
 type httpLoad struct {
 	address netip.AddrPort
 	// clients send one request after another, each on its own connection.
 	clients int
-	// fresh makes a new connection for each request, which must then be the
-	// server's to close.
+	// newConnections uses a new connection for each request. The server must
+	// close it.
 	newConnections bool
 	// request appends the next request to dst.
 	request func(dst []byte) []byte
-	// check tells what is wrong with an answer; nil is fine.
+	// check returns an error for a wrong response.
 	check func(response) error
 }
 
-// outcome is what a load met.
+// loadResult is the result of a load.
 type loadResult struct {
 	requests int
-	// faults counts what went wrong, by kind; these requests are not counted
-	// above.
+	// failures counts failed requests by kind. They are not in requests.
 	failures map[string]int
 	elapsed  time.Duration
 	// latency covers the counted requests.
 	latency latencies
 }
 
-// loop drives all connections of a load from one thread by epoll: a request
-// costs it a write, a read and a share of a wait, which is less than a server
-// can do with.
+// loadGenerator drives all connections of a load from one thread by epoll. A
+// request costs it one write, one read and a share of one wait, which is less than
+// any server needs.
 type loadGenerator struct {
 	httpLoad
 	epoll    int
@@ -61,14 +60,14 @@ type conn struct {
 	out  []byte
 	sent int
 	in   []byte
-	// writing says that epoll watches for room to write.
+	// writing is set while epoll waits for the socket to be writable.
 	writing bool
-	// answered says that nothing but the end of the stream is awaited.
+	// responded is set while only the end of the stream is expected.
 	responded bool
 	started   time.Time
 }
 
-// run sends requests for d, waits for the last answers, and closes all
+// run sends requests for d, waits for the last responses, and closes all
 // connections.
 func (l httpLoad) run(ctx context.Context, d time.Duration) (loadResult, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -93,7 +92,7 @@ func (l httpLoad) run(ctx context.Context, d time.Duration) (loadResult, error) 
 	return lp.result, nil
 }
 
-// serve handles events until the load's time is over and all is answered.
+// serve handles events until the time is over and all requests have a response.
 func (l *loadGenerator) serve(ctx context.Context, end time.Time) error {
 	events := make([]unix.EpollEvent, len(l.conns))
 	for {
@@ -116,7 +115,7 @@ func (l *loadGenerator) serve(ctx context.Context, end time.Time) error {
 		}
 		open := l.waiting()
 		if open > 0 && now.Sub(end) > drainTimeout {
-			l.result.failures["no answer"] += open
+			l.result.failures["no response"] += open
 			return nil
 		}
 		if open == 0 {
@@ -125,7 +124,7 @@ func (l *loadGenerator) serve(ctx context.Context, end time.Time) error {
 	}
 }
 
-// waiting counts the connections on which an answer is awaited.
+// waiting counts the connections that wait for a response.
 func (l *loadGenerator) waiting() int {
 	n := 0
 	for i := range l.conns {
@@ -136,7 +135,7 @@ func (l *loadGenerator) waiting() int {
 	return n
 }
 
-// handle goes on with the i-th connection after epoll reported it.
+// handleEvent handles an epoll event of the i-th connection.
 func (l *loadGenerator) handleEvent(i int, now time.Time) {
 	c := &l.conns[i]
 	if c.fd < 0 {
@@ -154,15 +153,15 @@ func (l *loadGenerator) handleEvent(i int, now time.Time) {
 	case n == 0 && c.responded:
 		l.done(i, now)
 	case n == 0:
-		l.fail(i, "cut short")
+		l.fail(i, "connection closed early")
 	case c.responded || len(c.out) == 0:
-		l.fail(i, "more than was asked for")
+		l.fail(i, "unexpected data")
 	default:
 		l.parse(i, l.buffer[:n], now)
 	}
 }
 
-// take looks for a whole answer in what has arrived.
+// parse handles the received bytes of the i-th connection.
 func (l *loadGenerator) parse(i int, part []byte, now time.Time) {
 	c := &l.conns[i]
 	if len(c.in) > 0 {
@@ -177,7 +176,7 @@ func (l *loadGenerator) parse(i int, part []byte, now time.Time) {
 		c.in = append(c.in, part...)
 	case !whole:
 	case got.size != len(part):
-		l.fail(i, "more than was asked for")
+		l.fail(i, "unexpected data")
 	default:
 		if err := l.check(got); err != nil {
 			l.fail(i, err.Error())
@@ -189,7 +188,7 @@ func (l *loadGenerator) parse(i int, part []byte, now time.Time) {
 	}
 }
 
-// done counts a request and begins the next.
+// done counts a request and sends the next one.
 func (l *loadGenerator) done(i int, now time.Time) {
 	l.result.requests++
 	l.result.latency.add(now.Sub(l.conns[i].started))
@@ -199,7 +198,7 @@ func (l *loadGenerator) done(i int, now time.Time) {
 	l.sendNext(i)
 }
 
-// fault counts what went wrong and begins anew.
+// fail counts a failed request and sends the next one on a new connection.
 func (l *loadGenerator) fail(i int, kind string) {
 	l.failures++
 	l.result.failures[kind]++
@@ -209,7 +208,7 @@ func (l *loadGenerator) fail(i int, kind string) {
 	}
 }
 
-// drop closes the i-th connection, if there is one.
+// closeConn closes the i-th connection if it is open.
 func (l *loadGenerator) closeConn(i int) {
 	if c := &l.conns[i]; c.fd >= 0 {
 		_ = unix.Close(c.fd)

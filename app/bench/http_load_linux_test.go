@@ -13,30 +13,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// serve answers each connection by turns until the test ends; turn gets the
-// connection and its number, from 1, and the connection is closed after it.
-func serveConnections(t *testing.T, turn func(c net.Conn, n int)) httpLoad {
+// serveConnections calls handle with each connection and its number, from 1, until
+// the test ends, and closes the connection after it. It returns a load on that
+// server.
+func serveConnections(t *testing.T, handle func(c net.Conn, n int)) httpLoad {
 	t.Helper()
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var turns sync.WaitGroup
-	turns.Go(func() {
+	var handlers sync.WaitGroup
+	handlers.Go(func() {
 		for n := 1; ; n++ {
 			c, err := ln.Accept()
 			if err != nil {
 				return
 			}
-			turns.Go(func() {
+			handlers.Go(func() {
 				defer c.Close()
-				turn(c, n)
+				handle(c, n)
 			})
 		}
 	})
 	t.Cleanup(func() {
 		_ = ln.Close()
-		turns.Wait()
+		handlers.Wait()
 	})
 	return httpLoad{
 		address: ln.Addr().(*net.TCPAddr).AddrPort(), clients: 2, check: isOK,
@@ -46,7 +47,8 @@ func serveConnections(t *testing.T, turn func(c net.Conn, n int)) httpLoad {
 
 const okResponse = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-// read takes one request; false means that the client is gone.
+// readRequest reads one request. It returns false if the client has closed the
+// connection.
 func readRequest(c net.Conn) bool {
 	var got []byte
 	part := make([]byte, 4096)
@@ -62,7 +64,7 @@ func readRequest(c net.Conn) bool {
 
 func TestLoadCountsResponses(t *testing.T) {
 	t.Parallel()
-	for name, fresh := range map[string]bool{"kept alive": false, "one each": true} {
+	for name, newConnections := range map[string]bool{"keep-alive": false, "connection per request": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var answered, connections atomic.Int64
@@ -72,17 +74,17 @@ func TestLoadCountsResponses(t *testing.T) {
 					answered.Add(1)
 					_, _ = io.WriteString(c, okResponse[:20])
 					_, _ = io.WriteString(c, okResponse[20:])
-					if fresh {
+					if newConnections {
 						return
 					}
 				}
 			})
-			l.newConnections = fresh
+			l.newConnections = newConnections
 			got, err := l.run(t.Context(), 100*time.Millisecond)
 			if err != nil || got.requests == 0 || int64(got.requests) != answered.Load() || got.latency.count() != got.requests || len(got.failures) > 0 {
 				t.Errorf("run() = %d requests, %d latencies, %v, %v; the server answered %d", got.requests, got.latency.count(), got.failures, err, answered.Load())
 			}
-			if want := int64(2); !fresh && connections.Load() != want || fresh && connections.Load() != answered.Load() {
+			if want := int64(2); !newConnections && connections.Load() != want || newConnections && connections.Load() != answered.Load() {
 				t.Errorf("%d connections for %d requests", connections.Load(), answered.Load())
 			}
 		})
@@ -92,17 +94,17 @@ func TestLoadCountsResponses(t *testing.T) {
 func TestLoadCountsFailuresByKind(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		fresh bool
-		turn  func(c net.Conn)
-		want  string
+		newConnections bool
+		respond        func(c net.Conn)
+		want           string
 	}{
-		"another status":         {turn: func(c net.Conn) { _, _ = io.WriteString(c, strings.Replace(okResponse, "200", "503", 1)) }, want: "status 503"},
-		"closed without answer":  {turn: func(net.Conn) {}, want: "cut short"},
-		"closed in the middle":   {turn: func(c net.Conn) { _, _ = io.WriteString(c, okResponse[:len(okResponse)-1]) }, want: "cut short"},
-		"reset":                  {turn: func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }, want: unix.ECONNRESET.Error()},
-		"reset after the answer": {fresh: true, turn: func(c net.Conn) { _, _ = io.WriteString(c, okResponse); _ = c.(*net.TCPConn).SetLinger(0) }, want: unix.ECONNRESET.Error()},
-		"more than one answer":   {turn: func(c net.Conn) { _, _ = io.WriteString(c, okResponse+okResponse) }, want: "more than was asked for"},
-		"no HTTP":                {turn: func(c net.Conn) { _, _ = io.WriteString(c, "hello\r\n\r\n") }, want: errNotHTTP.Error()},
+		"another status":         {respond: func(c net.Conn) { _, _ = io.WriteString(c, strings.Replace(okResponse, "200", "503", 1)) }, want: "status 503"},
+		"closed without answer":  {respond: func(net.Conn) {}, want: "connection closed early"},
+		"closed in the middle":   {respond: func(c net.Conn) { _, _ = io.WriteString(c, okResponse[:len(okResponse)-1]) }, want: "connection closed early"},
+		"reset":                  {respond: func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }, want: unix.ECONNRESET.Error()},
+		"reset after the answer": {newConnections: true, respond: func(c net.Conn) { _, _ = io.WriteString(c, okResponse); _ = c.(*net.TCPConn).SetLinger(0) }, want: unix.ECONNRESET.Error()},
+		"more than one answer":   {respond: func(c net.Conn) { _, _ = io.WriteString(c, okResponse+okResponse) }, want: "unexpected data"},
+		"no HTTP":                {respond: func(c net.Conn) { _, _ = io.WriteString(c, "hello\r\n\r\n") }, want: errNotHTTP.Error()},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -110,19 +112,19 @@ func TestLoadCountsFailuresByKind(t *testing.T) {
 			l := serveConnections(t, func(c net.Conn, n int) {
 				for readRequest(c) {
 					if n == 1 {
-						tt.turn(c)
+						tt.respond(c)
 						return
 					}
 					_, _ = io.WriteString(c, okResponse)
-					if tt.fresh {
+					if tt.newConnections {
 						return
 					}
 				}
 			})
-			l.newConnections = tt.fresh
+			l.newConnections = tt.newConnections
 			got, err := l.run(t.Context(), 100*time.Millisecond)
 			if err != nil || got.failures[tt.want] != 1 || len(got.failures) != 1 || got.requests == 0 {
-				t.Errorf("run() = %d requests, faults %v, %v; want one %q and the others fine", got.requests, got.failures, err, tt.want)
+				t.Errorf("run() = %d requests, faults %v, %v; want one %q and no other", got.requests, got.failures, err, tt.want)
 			}
 		})
 	}
@@ -154,7 +156,7 @@ func TestLoadFailsWithoutAServer(t *testing.T) {
 	l := httpLoad{address: ln.Addr().(*net.TCPAddr).AddrPort(), clients: 2, check: isOK, request: func(dst []byte) []byte { return append(dst, 'x') }}
 	_ = ln.Close()
 	if _, err := l.run(t.Context(), time.Minute); err == nil || !strings.Contains(err.Error(), "refused") {
-		t.Errorf("run() = %v, want it to end for refused connections", err)
+		t.Errorf("run() = %v, want an error for refused connections", err)
 	}
 }
 

@@ -6,19 +6,19 @@ import (
 	"strconv"
 )
 
-// maxAnswer bounds an answer, and so what the load generator keeps of one.
+// maxResponse limits the size of a response, and so the load generator's memory.
 const maxResponse = 1 << 20
 
-// noContent is the status of an answer that has neither body nor length.
+// noContent is the status of a response without body and Content-Length.
 const noContent = 204
 
 var (
-	errNotHTTP  = errors.New("not an HTTP answer")
-	errNoLength = errors.New("answer without Content-Length")
-	errTooLong  = errors.New("answer too long")
+	errNotHTTP  = errors.New("not an HTTP response")
+	errNoLength = errors.New("response without Content-Length")
+	errTooLong  = errors.New("response too long")
 )
 
-// answer is one HTTP response as far as a benchmark cares.
+// response is the part of an HTTP response that a benchmark needs.
 type response struct {
 	status int
 	body   []byte
@@ -26,8 +26,8 @@ type response struct {
 	size int
 }
 
-// parseAnswer takes a response from the front of raw. It reports false while
-// that is incomplete. The body aliases raw.
+// parseResponse parses the response at the start of raw. It returns false while
+// the response is incomplete. The body aliases raw.
 func parseResponse(raw []byte) (response, bool, error) {
 	head := bytes.Index(raw, []byte("\r\n\r\n"))
 	if head < 0 {
@@ -57,7 +57,7 @@ func parseResponse(raw []byte) (response, bool, error) {
 	return response{status: status, body: raw[head+4 : size], size: size}, true, nil
 }
 
-// contentLength finds the length of the body among the fields of a header.
+// contentLength returns the Content-Length of a header.
 func contentLength(fields []byte) (int, error) {
 	const name = "content-length:"
 	for len(fields) > 0 {

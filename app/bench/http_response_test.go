@@ -17,22 +17,22 @@ func TestParseResponse(t *testing.T) {
 		size   int
 		err    error
 	}{
-		"whole":                       {raw: ok, status: 200, body: "hello", size: len(ok)},
-		"what follows is left alone":  {raw: ok + "HTTP", status: 200, body: "hello", size: len(ok)},
-		"empty body":                  {raw: "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", status: 503, size: 38},
-		"header cut":                  {raw: ok[:30]},
-		"body cut":                    {raw: ok[:len(ok)-1]},
-		"nothing yet":                 {},
-		"no length":                   {raw: "HTTP/1.1 200 OK\r\nX: 1\r\n\r\n", err: errNoLength},
-		"length of another field":     {raw: "HTTP/1.1 200 OK\r\nX-Content-Length: 1\r\n\r\n", err: errNoLength},
-		"length is no number":         {raw: "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", err: errNotHTTP},
-		"too long a body":             {raw: "HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n", err: errTooLong},
-		"header without end":          {raw: strings.Repeat("x", maxResponse+1), err: errTooLong},
-		"no content":                  {raw: "HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n", status: 204, size: 38},
-		"another protocol":            {raw: "SSH-2.0-OpenSSH_9\r\n\r\n", err: errNotHTTP},
-		"an interim answer":           {raw: "HTTP/1.1 100 Continue\r\n\r\n", err: errNotHTTP},
-		"a status that is no number":  {raw: "HTTP/1.1 abc OK\r\nContent-Length: 0\r\n\r\n", err: errNotHTTP},
-		"a status line that is short": {raw: "HTTP/1.1 20\r\n\r\n", err: errNotHTTP},
+		"whole":                                {raw: ok, status: 200, body: "hello", size: len(ok)},
+		"bytes after the response are ignored": {raw: ok + "HTTP", status: 200, body: "hello", size: len(ok)},
+		"empty body":                           {raw: "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", status: 503, size: 38},
+		"incomplete header":                    {raw: ok[:30]},
+		"incomplete body":                      {raw: ok[:len(ok)-1]},
+		"no bytes":                             {},
+		"no length":                            {raw: "HTTP/1.1 200 OK\r\nX: 1\r\n\r\n", err: errNoLength},
+		"length of another field":              {raw: "HTTP/1.1 200 OK\r\nX-Content-Length: 1\r\n\r\n", err: errNoLength},
+		"length is no number":                  {raw: "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", err: errNotHTTP},
+		"body too long":                        {raw: "HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n", err: errTooLong},
+		"header without end":                   {raw: strings.Repeat("x", maxResponse+1), err: errTooLong},
+		"no content":                           {raw: "HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n", status: 204, size: 38},
+		"another protocol":                     {raw: "SSH-2.0-OpenSSH_9\r\n\r\n", err: errNotHTTP},
+		"an interim response":                  {raw: "HTTP/1.1 100 Continue\r\n\r\n", err: errNotHTTP},
+		"a status that is no number":           {raw: "HTTP/1.1 abc OK\r\nContent-Length: 0\r\n\r\n", err: errNotHTTP},
+		"a status line that is short":          {raw: "HTTP/1.1 20\r\n\r\n", err: errNotHTTP},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -58,7 +58,7 @@ func FuzzParseResponse(f *testing.F) {
 			t.Fatalf("parseAnswer(%q) = %+v, %v", raw, got, err)
 		}
 		if _, early, _ := parseResponse(raw[:got.size-1]); early {
-			t.Errorf("parseAnswer(%q) was whole a byte before its end", raw)
+			t.Errorf("parseAnswer(%q) was complete one byte before its end", raw)
 		}
 	})
 }

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// next sends a request on the i-th connection, which it opens if need be. When
-// the load's time is over it leaves the connection idle.
+// sendNext sends a request on the i-th connection, and connects it if needed.
+// When the time is over, it leaves the connection idle.
 func (l *loadGenerator) sendNext(i int) {
 	c := &l.conns[i]
 	c.out, c.in, c.sent, c.responded = c.out[:0], c.in[:0], 0, false
@@ -26,8 +26,7 @@ func (l *loadGenerator) sendNext(i int) {
 	l.write(i)
 }
 
-// open connects without waiting: until the connection stands, writing has to
-// wait.
+// connect starts to connect. Writes wait until the connection is established.
 func (l *loadGenerator) connect(i int) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -45,7 +44,7 @@ func (l *loadGenerator) connect(i int) error {
 	return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)})
 }
 
-// write sends what is left of a request, as far as there is room.
+// write sends the rest of a request, as far as the socket buffer allows.
 func (l *loadGenerator) write(i int) {
 	c := &l.conns[i]
 	for c.sent < len(c.out) {
@@ -67,7 +66,7 @@ func (l *loadGenerator) write(i int) {
 	}
 }
 
-// watch tells epoll whether to wait for room to write or for an answer.
+// watch makes epoll wait for the socket to be writable, or for a response.
 func (l *loadGenerator) watch(i int, writing bool) {
 	c := &l.conns[i]
 	if c.writing == writing {

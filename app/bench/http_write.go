@@ -5,33 +5,16 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"time"
 )
 
-// format is what telemetry is written in.
-type format struct {
-	name, path, contentType string
-	// object appends what one machine sends at one time, after what begins and
-	// before what ends a body.
-	begin, end, between string
-	appendObject        func(p *generator, dst []byte) []byte
-	status              int
-}
-
-var (
-	jsonFormat   = format{name: "JSON", path: "/api/v1/telemetry", contentType: "application/json", begin: "[", between: ",", end: "]", appendObject: (*generator).appendJSON, status: 200}
-	ndjsonFormat = format{name: "NDJSON", path: "/api/v1/telemetry", contentType: "application/x-ndjson", between: "\n", appendObject: (*generator).appendJSON, status: 200}
-	lineFormat   = format{name: "line protocol", path: "/api/v2/write?precision=ms", contentType: "text/plain", between: "\n", appendObject: (*generator).appendLine, status: noContent}
-)
-
-// writeShapes are the batches of write.
+// writeShapes are the request shapes of the benchmark write.
 var writeShapes = []requestShape{
 	{name: "125 x 8", clients: 8, objects: 125, values: 8},
 	{name: "1000 x 1", clients: 8, objects: 1000, values: 1},
 }
 
-// writer is a server that is written to in a format.
+// writeTarget is a server that receives telemetry in one format.
 type writeTarget struct {
 	who        string
 	format     format
@@ -40,7 +23,7 @@ type writeTarget struct {
 	generators []*generator
 }
 
-// write measures telemetry in all formats over HTTP, with each engine behind.
+// write measures telemetry in all formats over HTTP, with each store engine.
 func (b *runner) write(ctx context.Context) (*table, error) {
 	t := &table{
 		Title: "batches of 1 000 points over HTTP, durable, 8 clients, 1 000 series; data on " + fileSystemName(b.dir),
@@ -62,9 +45,9 @@ func (b *runner) write(ctx context.Context) (*table, error) {
 		}
 		for round := range b.storeRounds() {
 			for _, w := range writers {
-				for _, plant := range w.generators {
-					r := t.row(w.format.name+", "+plant.name, w.who)
-					if err := b.writeRound(ctx, w, plant, p, r); err != nil {
+				for _, g := range w.generators {
+					r := t.row(w.format.name+", "+g.name, w.who)
+					if err := b.writeRound(ctx, w, g, p, r); err != nil {
 						return fmt.Errorf("%s, %s: %w", w.who, w.format.name, err)
 					}
 				}
@@ -77,20 +60,20 @@ func (b *runner) write(ctx context.Context) (*table, error) {
 	return t, err
 }
 
-// startWriters starts a server for each engine and has it written to in each
-// format that it knows. end stops the servers, also after an error.
+// startWriteTargets starts a server for each engine, and returns a target for
+// each format that it accepts. end stops the servers, also after an error.
 func (b *runner) startWriteTargets(ctx context.Context, p *postgresServer) (writers []*writeTarget, end func(), err error) {
-	var leaves []func()
+	var cleanups []func()
 	end = func() {
-		for _, leave := range leaves {
-			leave()
+		for _, remove := range cleanups {
+			remove()
 		}
 	}
-	// Each writer has a month of its own, so that no reading is a repetition.
+	// Each generator has its own time range, so that no reading is sent twice.
 	at := time.Now().Add(-400 * 24 * time.Hour).UnixMilli()
 	for _, e := range availableEngines(p) {
-		args, database, leave, err := b.newDatabase(ctx, e, p)
-		leaves = append(leaves, func() { _ = leave() })
+		args, database, remove, err := b.newDatabase(ctx, e, p)
+		cleanups = append(cleanups, func() { _ = remove() })
 		if err != nil {
 			return nil, end, err
 		}
@@ -98,7 +81,7 @@ func (b *runner) startWriteTargets(ctx context.Context, p *postgresServer) (writ
 		if err != nil {
 			return nil, end, err
 		}
-		leaves = append([]func(){func() { b.stopServer(server) }}, leaves...)
+		cleanups = append([]func(){func() { b.stopServer(server) }}, cleanups...)
 		formats := []format{jsonFormat, ndjsonFormat, lineFormat}
 		if e.reference {
 			formats = formats[2:]
@@ -115,8 +98,8 @@ func (b *runner) startWriteTargets(ctx context.Context, p *postgresServer) (writ
 	return writers, end, nil
 }
 
-// startWriter starts the server with an engine behind it: the real one, or one
-// of the program storage.
+// startWriteTarget starts a server with an engine: the product, or that of
+// storebench.
 func (b *runner) startWriteTarget(ctx context.Context, e storeEngine, args []string, database string) (*process, error) {
 	dir, address, err := b.newRun()
 	if err != nil {
@@ -140,10 +123,10 @@ func (b *runner) startWriteTarget(ctx context.Context, e storeEngine, args []str
 	return c, nil
 }
 
-func (b *runner) writeRound(ctx context.Context, w *writeTarget, p *generator, database *postgresServer, r *row) error {
+func (b *runner) writeRound(ctx context.Context, w *writeTarget, g *generator, database *postgresServer, r *row) error {
 	l := httpLoad{
-		address: w.server.address, clients: p.clients,
-		request: func(dst []byte) []byte { return p.appendPost(dst, w.format) },
+		address: w.server.address, clients: g.clients,
+		request: func(dst []byte) []byte { return g.appendPost(dst, w.format) },
 		check: func(a response) error {
 			if a.status != w.format.status {
 				return fmt.Errorf("status %d: %.100s", a.status, a.body)
@@ -163,9 +146,9 @@ func (b *runner) writeRound(ctx context.Context, w *writeTarget, p *generator, d
 	if err != nil {
 		return err
 	}
-	points := float64(got.requests * p.objects * p.values)
+	points := float64(got.requests * g.objects * g.values)
 	r.add("points_per_cpu_second", points/used.Seconds())
-	// The database's time has that of warming up in it, a tenth.
+	// The database's CPU time includes the warm-up, a tenth of the time.
 	r.add("points_per_cpu_second_in_all", points/(used.Seconds()+(after-before).Seconds()/1.1))
 	r.add("points_per_second", points/got.elapsed.Seconds())
 	r.add("p50_ms", got.latency.millis(50))
@@ -174,51 +157,10 @@ func (b *runner) writeRound(ctx context.Context, w *writeTarget, p *generator, d
 	return nil
 }
 
-// databaseTime is the CPU time of the database server, if there is one behind.
+// databaseTime returns the CPU time of the database server, 0 without one.
 func (w *writeTarget) databaseTime(p *postgresServer) (time.Duration, error) {
 	if !w.engine.postgres {
 		return 0, nil
 	}
 	return p.cpuTime()
-}
-
-// post appends a POST with the next readings in a format.
-func (p *generator) appendPost(dst []byte, f format) []byte {
-	p.body = append(p.body[:0], f.begin...)
-	for i := range p.objects {
-		if i > 0 {
-			p.body = append(p.body, f.between...)
-		}
-		p.body = f.appendObject(p, p.body)
-	}
-	p.body = append(p.body, f.end...)
-	dst = append(dst, "POST "...)
-	dst = append(dst, f.path...)
-	dst = append(dst, " HTTP/1.1\r\nHost: bench\r\nContent-Type: "...)
-	dst = append(dst, f.contentType...)
-	dst = append(dst, "\r\nContent-Length: "...)
-	dst = strconv.AppendInt(dst, int64(len(p.body)), 10)
-	dst = append(dst, "\r\n\r\n"...)
-	return append(dst, p.body...)
-}
-
-// line appends what one machine sends at one time as a line of line protocol.
-func (p *generator) appendLine(dst []byte) []byte {
-	dst = append(dst, "opcua,machine=bench-"...)
-	dst = strconv.AppendInt(dst, int64(p.machine), 10)
-	for i := range p.values {
-		separator := byte(',')
-		if i == 0 {
-			separator = ' '
-		}
-		dst = append(dst, separator)
-		dst = append(dst, "metric_"...)
-		dst = strconv.AppendInt(dst, int64(i), 10)
-		dst = append(dst, '=')
-		dst = strconv.AppendFloat(dst, p.value(i), 'f', 3, 64)
-	}
-	dst = append(dst, ' ')
-	dst = strconv.AppendInt(dst, p.at, 10)
-	p.advance()
-	return dst
 }

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// idleRounds is how many rounds there are at most: memory varies little.
+// idleRounds limits the rounds, because memory varies little.
 const idleRounds = 3
 
-// idle compares what a connection takes on which nothing happens.
+// idle measures the memory of an idle connection.
 func (b *runner) idle(ctx context.Context) (*table, error) {
 	n, err := b.fitDescriptorLimit(b.connections)
 	if err != nil {
@@ -28,7 +28,7 @@ func (b *runner) idle(ctx context.Context) (*table, error) {
 			{"cpu_us_per_connect", "CPU us/connect", 0},
 		},
 	}
-	all := slices.DeleteFunc(b.availableTargets(), func(c webSocketTarget) bool { return c.name == epollName }) // it keeps nothing
+	all := slices.DeleteFunc(b.availableTargets(), func(c webSocketTarget) bool { return c.name == epollName }) // it keeps no state per connection
 	for round := range min(b.rounds, idleRounds) {
 		for i := range all {
 			c := all[(i+round)%len(all)]
@@ -43,37 +43,19 @@ func (b *runner) idle(ctx context.Context) (*table, error) {
 	return t, nil
 }
 
-// fitting is how many of n connections the limit of descriptors allows, which
-// it raises where it can.
-func (b *runner) fitDescriptorLimit(n int) (int, error) {
-	const others = 500 // descriptors
-	limit, err := raiseDescriptorLimit(uint64(n + others))
-	if err != nil {
-		return 0, err
-	}
-	fit := int(min(limit, maxClients+others)) - others
-	if fit < min(n, 500) {
-		return 0, fmt.Errorf("%d descriptors are too few; see ulimit -Hn", limit)
-	}
-	if fit < n {
-		b.logf("%d descriptors allow for %d connections only; see ulimit -Hn", limit, fit)
-	}
-	return min(n, fit), nil
-}
-
-// idleRound measures a server that is started for this, and returns the KiB
-// per connection.
+// idleRound starts a server, measures it and returns the PSS per connection in
+// KiB.
 func (b *runner) idleRound(ctx context.Context, c webSocketTarget, n int, r *row) (float64, error) {
 	server, err := b.serveWebSocket(ctx, c.name)
 	if err != nil {
 		return 0, err
 	}
 	defer b.stopServer(server)
-	crowd, err := newClientPool(server.address)
+	pool, err := newClientPool(server.address)
 	if err != nil {
 		return 0, err
 	}
-	defer crowd.close()
+	defer pool.close()
 	heapBefore, err := server.liveHeap()
 	if err != nil {
 		return 0, err
@@ -86,8 +68,8 @@ func (b *runner) idleRound(ctx context.Context, c webSocketTarget, n int, r *row
 	if err != nil {
 		return 0, err
 	}
-	crowd.add(n, c.echo)
-	if err := crowd.connectAll(ctx); err != nil {
+	pool.add(n, c.echo)
+	if err := pool.connectAll(ctx); err != nil {
 		return 0, err
 	}
 	used, err := server.cpuTime()
@@ -95,7 +77,7 @@ func (b *runner) idleRound(ctx context.Context, c webSocketTarget, n int, r *row
 		return 0, err
 	}
 	end := time.Now().Add(b.settle)
-	err = crowd.run(ctx, func(now time.Time) (time.Duration, error) { // answers heartbeats
+	err = pool.run(ctx, func(now time.Time) (time.Duration, error) { // answers heartbeats
 		if now.After(end) {
 			return 0, errDone
 		}

@@ -2,48 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"syscall"
-	"time"
-)
-
-// settings are what the command line says.
-type settings struct {
-	only           []string
-	rounds         int
-	seconds        time.Duration
-	settle         time.Duration
-	workers        int
-	skipReferences bool
-	// subscribers are those of fanout, connections those of idle.
-	subscribers, connections int
-	dir                      string
-	json                     string
-	nginx                    string
-	noPostgres               bool
-	// recordings is the folder of the public data sets, hours how many day has.
-	recordings string
-	hours      float64
-	progress   io.Writer
-}
-
-// subjects are measured in this order, those on request only when they are
-// named. A group stands for some of them.
-var (
-	defaultBenchmarks  = []string{"health", "ingest", "start", "append", "read", "write", "growth", "echo", "fanout", "idle"}
-	optionalBenchmarks = []string{"day"}
-	benchmarkGroups    = map[string][]string{"store": {"append", "read", "write", "growth"}}
 )
 
 func main() {
@@ -59,8 +26,8 @@ func main() {
 	}
 }
 
-// run measures all that is asked for and prints it. Every server that it
-// starts has ended when it returns.
+// run runs the benchmarks of the command line and prints their tables. Every
+// server that it started has ended when it returns.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	s, err := parse(args, stderr)
 	if err != nil {
@@ -82,12 +49,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	results := make(map[string]*table)
-	for _, subject := range s.only {
-		t, err := measure[subject](ctx)
+	for _, name := range s.only {
+		t, err := measure[name](ctx)
 		if err != nil {
-			return fmt.Errorf("%s: %w", subject, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
-		results[subject] = t
+		results[name] = t
 		if err := t.write(stdout); err != nil {
 			return err
 		}
@@ -95,20 +62,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return s.save(results)
 }
 
-// prepare makes the binaries that the subjects need, and tells which peers are
-// missing.
+// prepare builds the programs that the benchmarks need, and reports what is left
+// out.
 func (b *runner) prepare(ctx context.Context, stdout io.Writer) error {
 	wants := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(name string) bool { return slices.Contains(b.only, name) })
 	}
 	if b.nginx == "" && wants("health") {
-		_, _ = fmt.Fprintln(stdout, "nginx is not installed, so it is not compared")
+		_, _ = fmt.Fprintln(stdout, "nginx is left out: not installed")
 	}
 	if b.noPostgres && wants("append", "read", "write") {
-		_, _ = fmt.Fprintln(stdout, "PostgreSQL is not installed, so it is not compared")
+		_, _ = fmt.Fprintln(stdout, "PostgreSQL is left out: not installed")
 	}
 	if wants("append") && !b.hasRecordings() {
-		_, _ = fmt.Fprintf(stdout, "there are no recordings in %s, so none are appended\n", b.recordings)
+		_, _ = fmt.Fprintf(stdout, "recordings are left out: none in %s\n", b.recordings)
 	}
 	for name, users := range map[string][]string{
 		"server":     {"health", "ingest", "start", "write"},
@@ -125,77 +92,4 @@ func (b *runner) prepare(ctx context.Context, stdout io.Writer) error {
 		return b.buildWebSocketServers(ctx, stdout)
 	}
 	return nil
-}
-
-// save writes the results as JSON, if asked for.
-func (s settings) save(results map[string]*table) error {
-	if s.json == "" {
-		return nil
-	}
-	raw, err := json.MarshalIndent(map[string]any{
-		"workers": s.workers, "cpus": runtime.NumCPU(), "go": runtime.Version(), "rounds": s.rounds,
-		"seconds": s.seconds.Seconds(), "results": results,
-	}, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(s.json, append(raw, '\n'), 0o644)
-}
-
-// note tells how it goes on.
-func (s settings) logf(format string, args ...any) {
-	_, _ = fmt.Fprintf(s.progress, format+"\n", args...)
-}
-
-// parse reads the command line.
-func parse(args []string, stderr io.Writer) (settings, error) {
-	s := settings{progress: stderr}
-	set := flag.NewFlagSet("bench", flag.ContinueOnError)
-	set.SetOutput(stderr)
-	only := set.String("only", strings.Join(defaultBenchmarks, ","), "`subjects` to measure, separated by commas; also day, and store for all about that")
-	set.IntVar(&s.rounds, "rounds", 5, "`number` of rounds")
-	seconds := set.Float64("seconds", 1.5, "`seconds` that each server is loaded in a round")
-	settle := set.Float64("settle", 10, "`seconds` after which connections count as idle")
-	set.IntVar(&s.workers, "workers", runtime.GOMAXPROCS(0), "`number` of workers of each server, and its GOMAXPROCS")
-	set.IntVar(&s.subscribers, "subscribers", 1000, "`number` of clients in the room of fanout")
-	set.IntVar(&s.connections, "connections", 10_000, "`number` of connections of idle")
-	set.BoolVar(&s.skipReferences, "alone", false, "leave the peers out of what WebSockets do")
-	set.StringVar(&s.recordings, "recordings", filepath.Join("..", "shared", "data"), "`directory` with the data sets nab and skab")
-	set.Float64Var(&s.hours, "hours", 24, "`hours` of data that day appends, 36 million points each")
-	set.StringVar(&s.dir, "dir", "", "`directory` for the data (default: that for temporary files)")
-	set.StringVar(&s.json, "json", "", "write the results to `FILE`, too")
-	if err := set.Parse(args); err != nil {
-		return s, err
-	}
-	for subject := range strings.SplitSeq(*only, ",") {
-		if group, ok := benchmarkGroups[subject]; ok {
-			s.only = append(s.only, group...)
-		} else {
-			s.only = append(s.only, subject)
-		}
-	}
-	s.seconds = time.Duration(*seconds * float64(time.Second))
-	s.settle = time.Duration(*settle * float64(time.Second))
-	for _, subject := range s.only {
-		if !slices.Contains(defaultBenchmarks, subject) && !slices.Contains(optionalBenchmarks, subject) {
-			return s, fmt.Errorf("--only %s: want some of %s, %s, store", subject, strings.Join(defaultBenchmarks, ", "), strings.Join(optionalBenchmarks, ", "))
-		}
-	}
-	if s.subscribers < 1 || s.subscribers > maxClients || s.connections < 1 || s.connections > maxClients {
-		return s, fmt.Errorf("want --subscribers and --connections from 1 to %d", maxClients)
-	}
-	if set.NArg() > 0 || s.rounds < 1 || s.workers < 1 || s.seconds < 100*time.Millisecond || s.seconds > 10*time.Minute || s.settle < 0 || s.settle > 10*time.Minute {
-		return s, errors.New("want --rounds and --workers of at least 1, --seconds from 0.1 to 600, --settle up to 600, and nothing else")
-	}
-	if !(s.hours > 0 && s.hours <= 24*31) {
-		return s, errors.New("want --hours of up to a month")
-	}
-	_, err := findInitdb()
-	s.noPostgres = err != nil
-	if path, err := exec.LookPath("nginx"); err == nil {
-		s.nginx = path
-	} else if _, err := os.Stat("/usr/sbin/nginx"); err == nil {
-		s.nginx = "/usr/sbin/nginx" // not on every user's path
-	}
-	return s, nil
 }

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// memory is what the server's processes take, in bytes.
+// memory is the memory of a server's processes in bytes.
 type memory struct{ rss, pss float64 }
 
-// memory reads what the server takes at this moment.
+// memory returns the server's current memory.
 func (c *process) memory() (memory, error) {
 	var sum memory
 	err := c.forEachProcess(func(pid int) error {
@@ -33,8 +33,8 @@ func (c *process) memory() (memory, error) {
 	return sum, err
 }
 
-// kilobytes finds a field of /proc/PID/smaps_rollup, see proc_pid_smaps(5); -1
-// if it is not there.
+// kilobytes returns a field of /proc/PID/smaps_rollup, see proc_pid_smaps(5); -1
+// if there is none.
 func kilobytes(raw []byte, name string) float64 {
 	for line := range bytes.Lines(raw) {
 		fields := bytes.Fields(line)
@@ -48,20 +48,20 @@ func kilobytes(raw []byte, name string) float64 {
 	return -1
 }
 
-// heapTime is how long a server may take to tell its heap.
+// heapTimeout limits how long a server may take to print its heap size.
 const heapTimeout = 5 * time.Second
 
-// heap asks the server's processes for the bytes that are live in their heaps:
-// by SIGUSR2, at which each collects its garbage and prints "heap N". It is -1
-// of a server that does not know this; the signal does nothing to it.
+// liveHeap returns the bytes that are live in the heaps of the server's processes.
+// On SIGUSR2 each process collects garbage and prints "heap N". The result is -1
+// for a server that does not support this and ignores the signal.
 func (c *process) liveHeap() (float64, error) {
 	before, err := os.ReadFile(c.log)
 	if err != nil {
 		return 0, err
 	}
-	asked := 0
+	signalled := 0
 	err = c.forEachProcess(func(pid int) error {
-		asked++
+		signalled++
 		return syscall.Kill(pid, syscall.SIGUSR2)
 	})
 	if err != nil {
@@ -72,15 +72,15 @@ func (c *process) liveHeap() (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		sum, told := sumHeaps(raw[len(before):])
-		if told == asked {
+		sum, n := sumHeaps(raw[len(before):])
+		if n == signalled {
 			return sum, nil
 		}
 	}
 	return -1, nil
 }
 
-// heaps adds up what processes told, and counts them.
+// sumHeaps sums the sizes that processes printed, and counts them.
 func sumHeaps(text []byte) (sum float64, n int) {
 	for line := range bytes.Lines(text) {
 		number, found := strings.CutPrefix(string(line), "heap ")
@@ -91,24 +91,4 @@ func sumHeaps(text []byte) (sum float64, n int) {
 		}
 	}
 	return sum, n
-}
-
-// raiseDescriptors lets this process and its children have as many descriptors
-// as they may, and returns how many that are. It tries for more if these are
-// fewer than wanted, which root is allowed.
-func raiseDescriptorLimit(wanted uint64) (uint64, error) {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return 0, err
-	}
-	if limit.Max < wanted {
-		raised := syscall.Rlimit{Cur: wanted, Max: wanted}
-		if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &raised) == nil {
-			return wanted, nil
-		}
-	}
-	limit.Cur = limit.Max
-	// Also where nothing changes: without this call, a child gets the limit
-	// back that we were started with.
-	return limit.Cur, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// self is this process, as a server would be seen.
+// currentProcess returns the test's own process.
 func currentProcess(t *testing.T) *process {
 	t.Helper()
 	found, err := os.FindProcess(os.Getpid())

@@ -18,14 +18,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// postgresServer is a PostgreSQL of the benchmark's own, with its defaults:
-// each commit is synced.
+// postgresServer is a PostgreSQL server that the benchmark started, with default
+// settings: each commit is synced.
 type postgresServer struct {
 	*process
 	databases int
 }
 
-// startPostgres makes the files of a server and starts it.
+// startPostgres initializes a server and starts it.
 func (b *runner) startPostgres(ctx context.Context) (*postgresServer, error) {
 	initdb, err := findInitdb()
 	if err != nil {
@@ -35,19 +35,19 @@ func (b *runner) startPostgres(ctx context.Context) (*postgresServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	as, err := b.postgresUser(dir)
+	credential, err := b.postgresUser(dir)
 	if err != nil {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
 	cmd := exec.CommandContext(ctx, initdb, "-D", data, "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-instructions")
-	cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Credential: as}
+	cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Credential: credential}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	cmd = exec.Command(filepath.Join(filepath.Dir(initdb), "postgres"), "-D", data, "-p", strconv.Itoa(int(address.Port())),
 		"-c", "listen_addresses="+address.Addr().String(), "-c", "unix_socket_directories=")
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = dir, []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}, &syscall.SysProcAttr{Credential: as}
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = dir, []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}, &syscall.SysProcAttr{Credential: credential}
 	c, err := startProcess(cmd, address, dir)
 	if err != nil {
 		return nil, err
@@ -60,8 +60,8 @@ func (b *runner) startPostgres(ctx context.Context) (*postgresServer, error) {
 	return p, nil
 }
 
-// findInitdb finds that of the newest installed release; Debian has it outside
-// the search path.
+// findInitdb returns the path of initdb of the newest installed release. Debian
+// installs it outside the search path.
 func findInitdb() (string, error) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
@@ -74,23 +74,23 @@ func findInitdb() (string, error) {
 	return slices.MaxFunc(found, func(a, b string) int { return release(a) - release(b) }), nil
 }
 
-// dropRoot says as whom the server is to run, which refuses to run as root; nil
-// is as whoever we are. dir becomes its own.
+// postgresUser returns the user to run the server as, because PostgreSQL refuses
+// to run as root; nil is the current user. It makes the user the owner of dir.
 func (b *runner) postgresUser(dir string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
-	who, err := user.Lookup("postgres")
+	account, err := user.Lookup("postgres")
 	if err != nil {
 		return nil, err
 	}
-	uid, errUID := strconv.ParseUint(who.Uid, 10, 32)
-	gid, errGID := strconv.ParseUint(who.Gid, 10, 32)
-	as := &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return as, errors.Join(errUID, errGID, os.Chmod(b.dir, 0o711), os.Chown(dir, int(uid), int(gid)))
+	uid, errUID := strconv.ParseUint(account.Uid, 10, 32)
+	gid, errGID := strconv.ParseUint(account.Gid, 10, 32)
+	credential := &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return credential, errors.Join(errUID, errGID, os.Chmod(b.dir, 0o711), os.Chown(dir, int(uid), int(gid)))
 }
 
-// await waits until the server answers.
+// waitReady waits until the server accepts queries.
 func (p *postgresServer) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -104,7 +104,7 @@ func (p *postgresServer) waitReady(ctx context.Context) error {
 			return fmt.Errorf("PostgreSQL is not ready: %w: %w", err, context.Cause(ctx))
 		case <-p.exited:
 			text, _ := os.ReadFile(p.log)
-			return fmt.Errorf("PostgreSQL ended (%w) and said: %s", p.err, text)
+			return fmt.Errorf("PostgreSQL exited (%w) with output: %s", p.err, text)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -119,8 +119,8 @@ func (p *postgresServer) exec(ctx context.Context, sql string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// database makes an empty database and returns its connection string. drop
-// removes it; nobody uses it any more.
+// createDatabase creates an empty database and returns its connection string.
+// drop removes it, and closes the connections to it.
 func (p *postgresServer) createDatabase(ctx context.Context) (address string, drop func() error, err error) {
 	p.databases++
 	name := "bench" + strconv.Itoa(p.databases)
@@ -130,7 +130,7 @@ func (p *postgresServer) createDatabase(ctx context.Context) (address string, dr
 	return postgresURL(p.address, name), drop, p.exec(ctx, "CREATE DATABASE "+name)
 }
 
-// endPostgres stops the server, whoever is still connected; nil is none.
+// stopPostgres stops the server and closes its connections. p may be nil.
 func (b *runner) stopPostgres(p *postgresServer) {
 	if p == nil {
 		return

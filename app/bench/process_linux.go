@@ -14,26 +14,26 @@ import (
 )
 
 const (
-	// readyTime is how long a server may take to answer after it was started.
+	// readyTimeout limits the time from the start to the first response.
 	readyTimeout = 20 * time.Second
-	// stopTime is how long a server may take to end by SIGTERM.
+	// stopTimeout limits the time from SIGTERM to the exit.
 	stopTimeout = 30 * time.Second
 )
 
-// child is a server that runs. Whoever started it stops it.
+// process is a running server. The caller of startProcess stops it.
 type process struct {
 	cmd     *exec.Cmd
 	address netip.AddrPort
 	log     string
 	started time.Time
-	// ended is closed when the process is gone; err may be read then.
+	// exited is closed when the process has ended; err may be read then.
 	exited chan struct{}
 	err    error
 }
 
-// spawn starts cmd, which shall listen on address, and keeps what it prints in
-// a file in dir. The process is not in our group: Ctrl-C reaches it as a stop
-// by us, after its load has ended.
+// startProcess starts cmd, a server on address, and writes its output to a file
+// in dir. The process has its own process group, so that Ctrl-C does not reach it:
+// it is stopped by us, after its load.
 func startProcess(cmd *exec.Cmd, address netip.AddrPort, dir string) (*process, error) {
 	c := &process{cmd: cmd, address: address, log: filepath.Join(dir, "output.log"), exited: make(chan struct{})}
 	out, err := os.Create(c.log)
@@ -50,15 +50,15 @@ func startProcess(cmd *exec.Cmd, address netip.AddrPort, dir string) (*process, 
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	go func() { // ends with the process, which stop awaits
+	go func() { // ends with the process; stop waits for it
 		c.err = cmd.Wait()
 		close(c.exited)
 	}()
 	return c, nil
 }
 
-// stop ends the process and waits for that; it tells if it did not end in
-// order. A second stop does nothing.
+// stop sends SIGTERM and waits for the exit. After stopTimeout it kills the
+// process and returns an error. A second stop does nothing.
 func (c *process) stop() error {
 	_ = c.cmd.Process.Signal(syscall.SIGTERM)
 	timer := time.NewTimer(stopTimeout)
@@ -70,10 +70,11 @@ func (c *process) stop() error {
 	}
 	_ = c.cmd.Process.Kill()
 	<-c.exited
-	return fmt.Errorf("%s did not end by SIGTERM within %v", c.cmd.Path, stopTimeout)
+	return fmt.Errorf("%s did not exit within %v of SIGTERM", c.cmd.Path, stopTimeout)
 }
 
-// ready waits until the server answers 200 and returns that answer's body.
+// waitReady sends request until the server responds with 200, and returns the
+// body.
 func (c *process) waitReady(ctx context.Context, request []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -87,13 +88,13 @@ func (c *process) waitReady(ctx context.Context, request []byte) ([]byte, error)
 			return nil, fmt.Errorf("%s is not ready: %w: %w", c.cmd.Path, err, context.Cause(ctx))
 		case <-c.exited:
 			text, _ := os.ReadFile(c.log)
-			return nil, fmt.Errorf("%s ended (%w) and said: %s", c.cmd.Path, c.err, bytes.TrimSpace(text))
+			return nil, fmt.Errorf("%s exited (%w) with output: %s", c.cmd.Path, c.err, bytes.TrimSpace(text))
 		case <-time.After(200 * time.Microsecond):
 		}
 	}
 }
 
-// ask sends one request and returns the body of a 200.
+// get sends one request and returns the body of a 200.
 func get(ctx context.Context, address netip.AddrPort, request []byte) ([]byte, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", address.String())

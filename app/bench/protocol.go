@@ -5,37 +5,38 @@ import (
 	"strconv"
 )
 
-// dialect is what a client says over its WebSocket to be understood.
+// protocol is what a client speaks on its WebSocket.
 type protocol struct {
 	path string
-	// greet is what a client sends first; "" where it may begin at once.
+	// greeting is the client's first message; "" sends none.
 	greeting string
-	// hear takes a message without a tag. It returns what is to be answered,
-	// and whether the client has now all that it needs to begin.
+	// receive handles a message without a tag. It returns the reply, if any, and
+	// whether the client is ready to send. nil means ready after the handshake.
 	receive func(text []byte) (reply string, ready bool)
-	// echo appends a message that comes back to its sender alone, and publish
-	// one that reaches all members of the room.
+	// echo appends a message that the server sends back to the sender only, and
+	// publish one that it sends to all members of the room.
 	echo, publish func(dst []byte, id uint64) []byte
 }
 
-// plain is a WebSocket on which every message is the note itself: at /echo it
-// comes back, at /publish it reaches all that are at /room.
+// rawWebSocket is a WebSocket whose messages are only the payload. The server
+// echoes them on /echo, and sends those of /publish to all clients of /room.
 func rawWebSocket(path string) protocol {
-	d := protocol{path: path, echo: appendPayload, publish: appendPayload}
+	p := protocol{path: path, echo: appendPayload, publish: appendPayload}
 	if path == "/room" {
-		d.receive = func(text []byte) (string, bool) { return "", string(text) == "joined" }
+		p.receive = func(text []byte) (string, bool) { return "", string(text) == "joined" }
 	}
-	return d
+	return p
 }
 
-// socketIO is Socket.IO 5 on Engine.IO 4, over a WebSocket from the start.
+// socketIO is Socket.IO protocol 5 on Engine.IO protocol 4, with a WebSocket from
+// the start.
 func socketIO(query string) protocol {
 	return protocol{
 		path: "/socket.io/?EIO=4&transport=websocket" + query,
 		receive: func(text []byte) (string, bool) {
 			switch {
 			case bytes.HasPrefix(text, []byte("0")):
-				return "40", false // the session is open: connect to the main namespace
+				return "40", false // session opened: connect to the main namespace
 			case bytes.HasPrefix(text, []byte("2")):
 				return "3", false
 			}
@@ -50,21 +51,20 @@ func socketIO(query string) protocol {
 	}
 }
 
-// centrifugeJSON is the JSON form of centrifuge's protocol, in which a message
-// may hold several commands or replies, one a line. A member subscribes to the
-// room.
-func centrifugeJSON(member bool) protocol {
-	d := protocol{path: "/connection/websocket", greeting: `{"id":1,"connect":{}}`}
-	last := []byte(`"id":1,`)
-	if member {
-		d.greeting += "\n" + `{"id":2,"subscribe":{"channel":"bench"}}`
-		last = []byte(`"id":2,`)
+// centrifugeJSON is centrifuge's JSON protocol. A message contains commands or
+// replies, one per line. A subscriber subscribes to the room.
+func centrifugeJSON(subscriber bool) protocol {
+	p := protocol{path: "/connection/websocket", greeting: `{"id":1,"connect":{}}`}
+	lastReply := []byte(`"id":1,`)
+	if subscriber {
+		p.greeting += "\n" + `{"id":2,"subscribe":{"channel":"bench"}}`
+		lastReply = []byte(`"id":2,`)
 	}
-	d.receive = func(text []byte) (string, bool) {
+	p.receive = func(text []byte) (string, bool) {
 		if bytes.Equal(text, []byte("{}")) {
 			return "{}", false // the heartbeat
 		}
-		return "", bytes.Contains(text, last)
+		return "", bytes.Contains(text, lastReply)
 	}
 	command := func(dst []byte, id uint64, before string) []byte {
 		dst = append(dst, `{"id":`...)
@@ -72,7 +72,7 @@ func centrifugeJSON(member bool) protocol {
 		dst = append(dst, before...)
 		return append(appendPayload(dst, id), `"}}`...)
 	}
-	d.echo = func(dst []byte, id uint64) []byte { return command(dst, id, `,"rpc":{"method":"echo","data":"`) }
-	d.publish = func(dst []byte, id uint64) []byte { return command(dst, id, `,"publish":{"channel":"bench","data":"`) }
-	return d
+	p.echo = func(dst []byte, id uint64) []byte { return command(dst, id, `,"rpc":{"method":"echo","data":"`) }
+	p.publish = func(dst []byte, id uint64) []byte { return command(dst, id, `,"publish":{"channel":"bench","data":"`) }
+	return p
 }

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// starts is how often each server is started.
+// startupRounds is how often each server is started.
 const startupRounds = 15
 
-// start measures the time from exec to the first 200, with a fresh data
-// directory each time.
+// startup measures the time from exec to the first 200, each time with an empty
+// data directory.
 func (b *runner) startup(ctx context.Context) (*table, error) {
 	t := &table{
 		Title:   fmt.Sprintf("start to first 200, %d times", startupRounds),

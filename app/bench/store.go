@@ -7,11 +7,11 @@ import (
 	"strconv"
 )
 
-// appendShape is what is appended, and how.
+// appendCase is a data set and a batch size.
 type appendCase struct {
-	mode, data string // data is a pattern of recordings, "" is regular data
+	mode, data string // data is a pattern of CSV files; "" is regular data
 	batch      int
-	rounds     int // 0 is as many as there are
+	rounds     int // limit; 0 is none
 }
 
 var appendCases = []appendCase{
@@ -21,7 +21,7 @@ var appendCases = []appendCase{
 	{mode: "NAB, 1 000 a batch", data: "nab/machine_temperature*.csv", batch: 1000, rounds: 1},
 }
 
-// append measures what it takes to make readings durable, without HTTP.
+// append measures the cost of making readings durable, without HTTP.
 func (b *runner) append(ctx context.Context) (*table, error) {
 	t := &table{
 		Title: "append, one batch after another, until all is where it stays; data on " + fileSystemName(b.dir) + "; CPU with that of the database server",
@@ -38,21 +38,21 @@ func (b *runner) append(ctx context.Context) (*table, error) {
 	}
 	err := b.withPostgres(ctx, func(p *postgresServer) error {
 		for round := range b.storeRounds() {
-			for _, s := range appendCases {
-				args := []string{"-job", "append", "-batch", strconv.Itoa(s.batch), "-series", "500", "-points", "256000"}
-				if s.data != "" {
-					if !b.hasRecordings() || round >= s.rounds {
+			for _, c := range appendCases {
+				args := []string{"-job", "append", "-batch", strconv.Itoa(c.batch), "-series", "500", "-points", "256000"}
+				if c.data != "" {
+					if !b.hasRecordings() || round >= c.rounds {
 						continue
 					}
-					args = append(args, "-data", filepath.Join(b.recordings, s.data))
+					args = append(args, "-data", filepath.Join(b.recordings, c.data))
 				}
 				for _, e := range availableEngines(p) {
-					err := b.runStoreJob(ctx, e, p, func(f figures) { t.row(s.mode, e.name).addAll(f.Figures) }, args...)
+					err := b.runStoreJob(ctx, e, p, func(f figures) { t.row(c.mode, e.name).addAll(f.Figures) }, args...)
 					if err != nil {
 						return err
 					}
 				}
-				b.logf("append %d/%d %s", round+1, b.storeRounds(), s.mode)
+				b.logf("append %d/%d %s", round+1, b.storeRounds(), c.mode)
 			}
 		}
 		return nil
@@ -62,13 +62,13 @@ func (b *runner) append(ctx context.Context) (*table, error) {
 	return t, err
 }
 
-// hasRecordings says whether there is a folder with recordings.
+// hasRecordings reports whether the directory of recordings exists.
 func (b *runner) hasRecordings() bool {
 	info, err := os.Stat(filepath.Join(b.recordings, "skab"))
 	return err == nil && info.IsDir()
 }
 
-// read measures queries, and appends beside them.
+// read measures queries, and appends during queries.
 func (b *runner) read(ctx context.Context) (*table, error) {
 	t := &table{
 		Title: "queries of a store with a series of 1 000 000 points and 10 000 others; appends of 1 000 while buckets are read all the time",
@@ -98,13 +98,13 @@ func (b *runner) read(ctx context.Context) (*table, error) {
 	return t, err
 }
 
-// growthNotes explain two of the figures.
-const growthNotes = "x new store: of what a point costs in new stores at the same time; worst disk: the longest sync of a file beside, ten times a second; refused: tries of an append that were told to come back"
+// growthNotes explains some of the figures.
+const growthNotes = "x new store: cost relative to a new store at the same time; worst disk: the slowest sync of another file, ten times a second; refused: appends that were refused and retried"
 
 // growthMilestones are in millions of points.
 var growthMilestones = []int{1, 5, 10, 20, 50}
 
-// growth measures what a point costs while a store grows.
+// growth measures the cost of a point while a store grows.
 func (b *runner) growth(ctx context.Context) (*table, error) {
 	t := &table{
 		Title: "what a point costs while the store grows: 1 000 series at 1 Hz, 1 000 a batch; each figure since the line above\n" + growthNotes,
@@ -129,7 +129,7 @@ func (b *runner) growth(ctx context.Context) (*table, error) {
 	return t, b.runGrowth(ctx, "growth", t, args)
 }
 
-// day measures hours of 1 000 machines with 10 metrics each, once a second.
+// day measures hours of 1 000 machines with 10 metrics at 1 Hz.
 func (b *runner) day(ctx context.Context) (*table, error) {
 	t := &table{
 		Title: "hours of 1 000 machines with 10 metrics at 1 Hz, as fast as it goes; each figure since the line above\n" + growthNotes,
@@ -154,7 +154,7 @@ func (b *runner) day(ctx context.Context) (*table, error) {
 	return t, b.runGrowth(ctx, "day", t, []string{"-job", "day", "-series", "10000", "-hours", strconv.FormatFloat(b.hours, 'f', -1, 64)})
 }
 
-// grow runs a job that tells what points cost, stretch by stretch.
+// runGrowth runs a job that reports the cost of a point at each milestone.
 func (b *runner) runGrowth(ctx context.Context, name string, t *table, args []string) error {
 	second, lines := 0.0, 0
 	return b.runStoreJob(ctx, storeEngines[0], nil, func(f figures) {
@@ -164,8 +164,8 @@ func (b *runner) runGrowth(ctx context.Context, name string, t *table, args []st
 		if !ok {
 			return
 		}
-		// Not of the first: half of its points are not sealed yet, and cost
-		// nothing for that.
+		// Not relative to the first line: half of its points are not sealed yet,
+		// and sealing is part of the cost.
 		if lines++; lines == 2 {
 			second = ratio
 		}

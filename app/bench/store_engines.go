@@ -20,11 +20,11 @@ const (
 	plainPostgres   = "PostgreSQL, COPY"
 )
 
-// storageEngine is one of those that the program storage knows.
+// storeEngine is an engine of the program storebench.
 type storeEngine struct {
 	name, flag string
-	postgres   bool // by PostgreSQL
-	reference  bool // not ours
+	postgres   bool // uses a PostgreSQL server
+	reference  bool // not the product's
 }
 
 var storeEngines = []storeEngine{
@@ -34,18 +34,17 @@ var storeEngines = []storeEngine{
 	{name: plainPostgres, flag: "copy", postgres: true, reference: true},
 }
 
-// figures is what the program storage tells of one mode.
+// figures is one result of storebench.
 type figures struct {
 	Mode    string             `json:"mode"`
 	Figures map[string]float64 `json:"figures"`
 }
 
-// storageRounds is how often an engine is measured: what fills a disk takes
-// longer than a request.
+// storeRounds is the number of rounds per engine, limited because each takes long.
 func (b *runner) storeRounds() int { return min(b.rounds, 3) }
 
-// enginesBeside returns the engines that can be measured; without PostgreSQL
-// those that need none.
+// availableEngines returns the engines that can be measured; if p is nil, those
+// without PostgreSQL.
 func availableEngines(p *postgresServer) (all []storeEngine) {
 	for _, e := range storeEngines {
 		if p != nil || !e.postgres {
@@ -55,7 +54,7 @@ func availableEngines(p *postgresServer) (all []storeEngine) {
 	return all
 }
 
-// withPostgres calls measure with a server, or with nil where none is
+// withPostgres calls measure with a server, or with nil if PostgreSQL is not
 // installed.
 func (b *runner) withPostgres(ctx context.Context, measure func(*postgresServer) error) error {
 	if b.noPostgres {
@@ -69,27 +68,28 @@ func (b *runner) withPostgres(ctx context.Context, measure func(*postgresServer)
 	return measure(p)
 }
 
-// place where an engine keeps its data: the flags that say so, and the
-// connection string if it is a database. leave removes the data.
-func (b *runner) newDatabase(ctx context.Context, e storeEngine, p *postgresServer) (args []string, database string, leave func() error, err error) {
+// newDatabase returns an empty place for an engine's data: the flags of storebench
+// that select it, and the connection string if it is in PostgreSQL. remove removes
+// the data.
+func (b *runner) newDatabase(ctx context.Context, e storeEngine, p *postgresServer) (args []string, database string, remove func() error, err error) {
 	if e.postgres {
-		database, leave, err = p.createDatabase(ctx)
-		return []string{"-url", database, "-server", strconv.Itoa(p.cmd.Process.Pid)}, database, leave, err
+		database, remove, err = p.createDatabase(ctx)
+		return []string{"-url", database, "-server", strconv.Itoa(p.cmd.Process.Pid)}, database, remove, err
 	}
 	b.lastRun++
 	dir := filepath.Join(b.dir, "run"+strconv.Itoa(b.lastRun))
-	leave = func() error { return os.RemoveAll(dir) }
-	return []string{"-path", filepath.Join(dir, "bench.db")}, "", leave, os.Mkdir(dir, 0o755)
+	remove = func() error { return os.RemoveAll(dir) }
+	return []string{"-path", filepath.Join(dir, "bench.db")}, "", remove, os.Mkdir(dir, 0o755)
 }
 
-// store runs a job of the program storage on an engine with nothing in it, and
-// calls hear with each result as it comes.
-func (b *runner) runStoreJob(ctx context.Context, e storeEngine, p *postgresServer, hear func(figures), args ...string) (err error) {
-	place, _, leave, err := b.newDatabase(ctx, e, p)
+// runStoreJob runs a job of storebench on an empty engine, and calls add with each
+// result.
+func (b *runner) runStoreJob(ctx context.Context, e storeEngine, p *postgresServer, add func(figures), args ...string) (err error) {
+	place, _, remove, err := b.newDatabase(ctx, e, p)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, leave()) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	cmd := exec.CommandContext(ctx, filepath.Join(b.dir, "storebench"), append(append(args, "-engine", e.flag), place...)...)
 	cmd.Env = []string{"GOMAXPROCS=" + strconv.Itoa(b.workers), "TMPDIR=" + b.dir}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -107,7 +107,7 @@ func (b *runner) runStoreJob(ctx context.Context, e storeEngine, p *postgresServ
 		if err = in.Decode(&f); err != nil {
 			break
 		}
-		hear(f)
+		add(f)
 	}
 	if ended := cmd.Wait(); ended != nil {
 		return fmt.Errorf("%s, %v: %w", e.name, args, ended)
@@ -115,26 +115,26 @@ func (b *runner) runStoreJob(ctx context.Context, e storeEngine, p *postgresServ
 	return nil
 }
 
-// addAll adds the figures of a result to a row.
+// addAll adds the figures of one result to the row.
 func (r *row) addAll(figures map[string]float64) {
 	for key, value := range figures {
 		r.add(key, value)
 	}
 }
 
-// against adds to each row of the table what its figures are of those of
-// another engine in the same mode and round, where there is one.
-func addRatios(t *table, who, key, ratio string) {
-	others := make(map[string]rounds)
+// addRatios adds to each row the ratios of its figures to those of the row base
+// in the same mode and round, if there is one.
+func addRatios(t *table, base, key, ratio string) {
+	baseFigures := make(map[string]rounds)
 	for _, r := range t.Rows {
-		if r.Who == who {
-			others[r.Mode] = r.Figures[key]
+		if r.Who == base {
+			baseFigures[r.Mode] = r.Figures[key]
 		}
 	}
 	for _, r := range t.Rows {
-		own, other := r.Figures[key], others[r.Mode]
-		for i := range min(len(own), len(other)) {
-			r.add(ratio, own[i]/other[i])
+		figures, bases := r.Figures[key], baseFigures[r.Mode]
+		for i := range min(len(figures), len(bases)) {
+			r.add(ratio, figures[i]/bases[i])
 		}
 	}
 }

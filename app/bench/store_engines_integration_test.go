@@ -9,11 +9,10 @@ import (
 	"time"
 )
 
-// TestIntegrationStorage runs each engine, with a PostgreSQL of the
-// benchmark's own, on a little of what they are measured with.
+// TestIntegrationStoreEngines runs each engine on a small amount of data.
 func TestIntegrationStoreEngines(t *testing.T) {
 	t.Parallel()
-	// Not t.TempDir, whose parent only we may enter; PostgreSQL is not us.
+	// Not t.TempDir: PostgreSQL runs as another user, who may not enter it.
 	dir, err := os.MkdirTemp("", "bench-test-")
 	if err != nil {
 		t.Fatal(err)
@@ -26,15 +25,15 @@ func TestIntegrationStoreEngines(t *testing.T) {
 	err = b.withPostgres(t.Context(), func(p *postgresServer) error {
 		for _, e := range availableEngines(p) {
 			var got []figures
-			hear := func(f figures) { got = append(got, f) }
-			if err := b.runStoreJob(t.Context(), e, p, hear, "-job", "append", "-points", "3000", "-series", "10"); err != nil {
+			add := func(f figures) { got = append(got, f) }
+			if err := b.runStoreJob(t.Context(), e, p, add, "-job", "append", "-points", "3000", "-series", "10"); err != nil {
 				return err
 			}
 			if len(got) != 1 || got[0].Figures["points_per_cpu_second"] <= 0 || got[0].Figures["points_per_second"] <= 0 {
 				t.Errorf("%s: %v", e.name, got)
 			}
-			if err := b.runStoreJob(t.Context(), e, p, hear, "-job", "append", "-data", "nothing/*.csv"); err == nil {
-				t.Errorf("%s: appending nothing went well", e.name)
+			if err := b.runStoreJob(t.Context(), e, p, add, "-job", "append", "-data", "nothing/*.csv"); err == nil {
+				t.Errorf("%s: append without data succeeded", e.name)
 			}
 		}
 		return nil
@@ -42,7 +41,7 @@ func TestIntegrationStoreEngines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Every server takes every format that it is written to in.
+	// Every server accepts all of its formats.
 	written, err := b.write(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// table is the result of one subject. Its JSON form is meant for programs.
+// table is the result of one benchmark.
 type table struct {
 	Title   string   `json:"title"`
 	Goal    string   `json:"goal"`
@@ -20,26 +20,26 @@ type table struct {
 	Rows    []*row   `json:"rows"`
 }
 
-// column is a figure that is shown.
+// column is a figure that write prints.
 type column struct {
 	key, heading string
 	decimals     int
 }
 
-// row holds the figures of all rounds of one server in one mode.
+// row holds the figures of one server in one mode, over all rounds.
 type row struct {
 	Mode    string            `json:"mode"`
 	Who     string            `json:"who"`
 	Figures map[string]rounds `json:"figures"`
-	// Errors counts the requests that failed, by kind.
+	// Errors counts failed requests by kind.
 	Errors map[string]int `json:"errors"`
 }
 
-// spread is a figure as it came out of each round.
+// rounds holds one figure per round.
 type rounds []float64
 
-// row returns the row of a server in a mode, which it makes where there is
-// none yet; rows of one mode stand together.
+// row returns the row of a server in a mode, and adds it if there is none. The
+// rows of one mode are consecutive.
 func (t *table) row(mode, who string) *row {
 	at := len(t.Rows)
 	for i, r := range t.Rows {
@@ -55,17 +55,18 @@ func (t *table) row(mode, who string) *row {
 	return r
 }
 
-// add notes a figure of one round.
+// add adds the figure of one round.
 func (r *row) add(key string, value float64) { r.Figures[key] = append(r.Figures[key], value) }
 
-// count adds failed requests.
-func (r *row) addErrors(faults map[string]int) {
-	for kind, n := range faults {
+// addErrors adds failed requests.
+func (r *row) addErrors(failures map[string]int) {
+	for kind, n := range failures {
 		r.Errors[kind] += n
 	}
 }
 
-// median returns the middle value, or the mean of the two in the middle.
+// median returns the middle value, or the mean of the two middle values; 0 if s
+// is empty.
 func (s rounds) median() float64 {
 	if len(s) == 0 {
 		return 0
@@ -78,14 +79,14 @@ func (s rounds) median() float64 {
 	return sorted[middle]
 }
 
-// MarshalJSON writes the median, the least, the most and all rounds.
+// MarshalJSON encodes the median, the minimum, the maximum and all rounds.
 func (s rounds) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]any{
 		"median": s.median(), "min": slices.Min(s), "max": slices.Max(s), "rounds": []float64(s),
 	})
 }
 
-// text shows the median and, in parentheses, the least and the most.
+// text formats the median and, in parentheses, the minimum and the maximum.
 func (s rounds) text(decimals int) string {
 	if len(s) == 0 {
 		return "-"
@@ -93,7 +94,7 @@ func (s rounds) text(decimals int) string {
 	return fmt.Sprintf("%s (%s-%s)", formatNumber(s.median(), decimals), formatNumber(slices.Min(s), decimals), formatNumber(slices.Max(s), decimals))
 }
 
-// write prints the table for people.
+// write prints the table as text.
 func (t *table) write(w io.Writer) error {
 	if _, err := fmt.Fprintf(w, "\n%s\ncontract: %s\n", t.Title, t.Goal); err != nil {
 		return err
@@ -119,18 +120,18 @@ func (t *table) write(w io.Writer) error {
 	return out.Flush()
 }
 
-func errorText(faults map[string]int) string {
-	if len(faults) == 0 {
+func errorText(failures map[string]int) string {
+	if len(failures) == 0 {
 		return "0"
 	}
 	var kinds []string
-	for _, kind := range slices.Sorted(maps.Keys(faults)) {
-		kinds = append(kinds, strconv.Itoa(faults[kind])+" "+kind)
+	for _, kind := range slices.Sorted(maps.Keys(failures)) {
+		kinds = append(kinds, strconv.Itoa(failures[kind])+" "+kind)
 	}
 	return strings.Join(kinds, ", ")
 }
 
-// decimal writes v with a space between groups of three digits.
+// formatNumber formats v with a space between groups of three digits.
 func formatNumber(v float64, decimals int) string {
 	text := strconv.FormatFloat(v, 'f', decimals, 64)
 	whole, _, _ := strings.Cut(text, ".")

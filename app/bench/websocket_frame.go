@@ -6,10 +6,10 @@ import (
 	"errors"
 )
 
-// maxFrame bounds a frame from a server, and so what a client keeps of one.
+// maxFrame limits the size of a frame from a server, and so a client's memory.
 const maxFrame = 1 << 20
 
-// Opcodes of RFC 6455, section 5.2, that a client of ours meets.
+// Opcodes that the clients handle (RFC 6455, section 5.2).
 const (
 	opText  = 1
 	opClose = 8
@@ -18,12 +18,12 @@ const (
 )
 
 var (
-	errInvalidFrame = errors.New("a frame that no server may send")
-	errFragment     = errors.New("a fragmented message, which no server of ours sends")
+	errInvalidFrame = errors.New("frame not allowed from a server")
+	errFragment     = errors.New("fragmented messages are not supported")
 	errLongFrame    = errors.New("frame too long")
 )
 
-// frameMask is every frame's: what a server has to do does not depend on it.
+// frameMask masks all frames. A server's work does not depend on its value.
 var frameMask = [4]byte{0x37, 0xfa, 0x21, 0x3d}
 
 // appendFrame appends a client's frame to dst.
@@ -44,8 +44,8 @@ func appendFrame(dst []byte, op byte, payload []byte) []byte {
 	return dst
 }
 
-// parseFrame takes a server's frame from the front of raw and returns its
-// length with header and all, 0 while it is incomplete. The payload aliases raw.
+// parseFrame parses the server's frame at the start of raw. size is its length
+// with the header, or 0 while it is incomplete. The payload aliases raw.
 func parseFrame(raw []byte) (op byte, payload []byte, size int, err error) {
 	if len(raw) < 2 {
 		return 0, nil, 0, nil
@@ -78,14 +78,14 @@ func parseFrame(raw []byte) (op byte, payload []byte, size int, err error) {
 }
 
 const (
-	// tagSize is the length of what names a message: a # and a number.
+	// tagSize is the length of a tag, a # and the number of the message.
 	tagSize = 17
-	// noteSize is the length of what messages carry.
+	// payloadSize is the length of a payload.
 	payloadSize = 64
 )
 
-// appendNote appends what message number id carries: its tag and some filling,
-// none of which JSON would have to escape.
+// appendPayload appends the payload of message number id: its tag and a filler
+// that JSON does not escape.
 func appendPayload(dst []byte, id uint64) []byte {
 	at := len(dst)
 	dst = append(dst, "#0000000000000000 a reading of about the usual size, in 64 bytes"[:payloadSize]...)
@@ -96,7 +96,7 @@ func appendPayload(dst []byte, id uint64) []byte {
 	return dst
 }
 
-// nextTag finds the next tag in a server's message, and what follows it.
+// nextTag returns the next tag in a server's message, and the text after it.
 func nextTag(text []byte) (id uint64, rest []byte, found bool) {
 	at := bytes.IndexByte(text, '#')
 	if at < 0 || len(text) < at+tagSize {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// unmasked makes a server's frame of a client's.
+// unmasked converts a client's frame to a server's.
 func unmasked(t *testing.T, frame []byte) []byte {
 	t.Helper()
 	head := 2

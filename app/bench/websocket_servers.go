@@ -13,27 +13,28 @@ import (
 	"strings"
 )
 
-// Names of the servers in the tables about WebSockets.
+// Names of the WebSocket servers in the tables.
 const (
-	exampleName           = "smart-factory-backend" // as app/socketio/example
-	epollName             = "bare epoll"            // see epoll: what the kernel takes
+	exampleName           = "smart-factory-backend" // app/socketio/example
+	epollName             = "bare epoll"            // see the program epoll
 	fasthttpWebSocketName = "fasthttp/websocket"
 	nodeName              = "Node.js"
 	clusterName           = "Node.js cluster"
 	centrifugeName        = "centrifuge"
 )
 
-// Modes of the tables about WebSockets.
+// Modes of the tables of WebSocket benchmarks.
 const (
 	rawWebSocketMode = "raw WebSocket"
 	socketIOMode     = "Socket.IO"
 )
 
-// contender is a server in a mode, and how it is spoken to.
+// webSocketTarget is a server in a mode, and the protocols of its clients.
 type webSocketTarget struct {
 	mode, name string
-	// alone speaks for one client, member for one in the room, publisher for
-	// one that sends to the room; a mode has what it has a path for.
+	// echo is for a client whose messages come back, subscriber for a member of
+	// the room, and publisher for one that sends to the room. A protocol without
+	// a path is not supported.
 	echo, subscriber, publisher protocol
 }
 
@@ -45,11 +46,11 @@ var webSocketTargets = []webSocketTarget{
 	{mode: socketIOMode, name: exampleName, echo: socketIO(""), subscriber: socketIO("&bench=1"), publisher: socketIO("")},
 	{mode: socketIOMode, name: nodeName, echo: socketIO(""), subscriber: socketIO("&bench=1"), publisher: socketIO("")},
 	{mode: socketIOMode, name: clusterName, echo: socketIO(""), subscriber: socketIO("&bench=1"), publisher: socketIO("")},
-	// Not Socket.IO, but sessions with calls and channels, too.
+	// Not Socket.IO, but sessions with calls and channels as well.
 	{mode: socketIOMode, name: centrifugeName, echo: centrifugeJSON(false), subscriber: centrifugeJSON(true), publisher: centrifugeJSON(false)},
 }
 
-// contenders returns those that are installed, which it notes.
+// availableTargets returns the targets whose programs are installed.
 func (b *runner) availableTargets() []webSocketTarget {
 	var all []webSocketTarget
 	for _, c := range webSocketTargets {
@@ -61,8 +62,8 @@ func (b *runner) availableTargets() []webSocketTarget {
 	return all
 }
 
-// buildPeers makes what the WebSocket subjects need, and finds out which peers
-// there are.
+// buildWebSocketServers builds the servers of the WebSocket benchmarks, and
+// reports those that are missing.
 func (b *runner) buildWebSocketServers(ctx context.Context, stdout io.Writer) error {
 	out, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", "smart-factory-backend/app/bench").Output()
 	if err != nil {
@@ -82,7 +83,7 @@ func (b *runner) buildWebSocketServers(ctx context.Context, stdout io.Writer) er
 		b.missing[nodeName], b.missing[clusterName] = err, err
 	}
 	for name, err := range b.missing {
-		_, _ = fmt.Fprintf(stdout, "%s is not compared: %v\n", name, err)
+		_, _ = fmt.Fprintf(stdout, "%s is left out: %v\n", name, err)
 	}
 	return nil
 }
@@ -92,12 +93,12 @@ func (b *runner) findNode() error {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(b.sourceDir, "node", "node_modules", "socket.io")); err != nil {
-		return errors.New("its packages are not installed; make setup does that")
+		return errors.New("its packages are not installed; run make setup")
 	}
 	return nil
 }
 
-// socketCommand is the command of a server that speaks WebSocket.
+// webSocketCommand returns the command of a WebSocket server.
 func (b *runner) webSocketCommand(name string, at netip.AddrPort, workers string) *exec.Cmd {
 	host, port, address := at.Addr().String(), strconv.Itoa(int(at.Port())), at.String()
 	switch name {
@@ -121,10 +122,20 @@ func (b *runner) webSocketCommand(name string, at netip.AddrPort, workers string
 	}
 }
 
-// rootRequest is what every server that speaks WebSocket answers with 200.
+// rootRequest is a request that every WebSocket server responds to with 200.
 const rootRequest = "GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
 
-// serveSockets starts a server that speaks WebSocket and waits until it answers.
+// startWebSocketServer starts a WebSocket server in its own directory, without
+// waiting until it is ready.
+func (b *runner) startWebSocketServer(name string) (*process, error) {
+	dir, address, err := b.newRun()
+	if err != nil {
+		return nil, err
+	}
+	return b.startProcess(b.webSocketCommand(name, address, strconv.Itoa(b.workers)), address, dir)
+}
+
+// serveWebSocket starts a WebSocket server and waits until it is ready.
 func (b *runner) serveWebSocket(ctx context.Context, name string) (*process, error) {
 	c, err := b.startWebSocketServer(name)
 	if err != nil {
@@ -137,7 +148,7 @@ func (b *runner) serveWebSocket(ctx context.Context, name string) (*process, err
 	return c, nil
 }
 
-// serveAll starts the servers of the contenders; end stops them.
+// serveWebSockets starts the servers of the targets; end stops them.
 func (b *runner) serveWebSockets(ctx context.Context, all []webSocketTarget) (servers map[string]*process, end func(), err error) {
 	servers = make(map[string]*process)
 	end = func() {
@@ -159,22 +170,22 @@ func (b *runner) serveWebSockets(ctx context.Context, all []webSocketTarget) (se
 	return servers, end, nil
 }
 
-// ratios adds to each row of this round what its figure is of Node's with
-// Socket.IO, which the contract is about: of one process and of a cluster. The
-// ratios' keys begin with short.
-func addNodeRatios(t *table, all []webSocketTarget, key, short string) {
+// addNodeRatios adds to each row the ratios of its last figure to those of
+// Node.js with Socket.IO, as one process and as a cluster. The keys of the ratios
+// start with prefix.
+func addNodeRatios(t *table, all []webSocketTarget, key, prefix string) {
 	for _, c := range all {
 		r := t.row(c.mode, c.name)
-		addRatio(r, t.row(socketIOMode, nodeName), key, short+"_vs_node")
-		addRatio(r, t.row(socketIOMode, clusterName), key, short+"_vs_cluster")
+		addRatio(r, t.row(socketIOMode, nodeName), key, prefix+"_vs_node")
+		addRatio(r, t.row(socketIOMode, clusterName), key, prefix+"_vs_cluster")
 	}
 }
 
-// compare adds to a row what its newest figure is of another's. Where that one
-// is missing there is no ratio.
-func addRatio(r, with *row, key, ratio string) {
-	own, other := r.Figures[key], with.Figures[key]
-	if len(own) > 0 && len(other) > 0 {
-		r.add(ratio, own[len(own)-1]/other[len(other)-1])
+// addRatio adds to a row the ratio of its last figure to that of the row base. It
+// adds nothing if one of them has no figure.
+func addRatio(r, base *row, key, ratio string) {
+	figures, baseFigures := r.Figures[key], base.Figures[key]
+	if len(figures) > 0 && len(baseFigures) > 0 {
+		r.add(ratio, figures[len(figures)-1]/baseFigures[len(baseFigures)-1])
 	}
 }

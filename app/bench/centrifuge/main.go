@@ -1,6 +1,6 @@
 // Command centrifuge is a server on the centrifuge library, with its in-memory
-// broker: one channel, and a call that answers with what it was given. It is a
-// module of its own, so that the product does not depend on what it imports.
+// broker: one channel, and an RPC that returns its argument. It is a module of its
+// own, so that the product does not depend on its imports.
 package main
 
 import (
@@ -51,7 +51,7 @@ func run(address string, heartbeat time.Duration) error {
 	if err := node.Run(); err != nil {
 		return err
 	}
-	go tellHeap()
+	go reportHeap()
 	mux := http.NewServeMux()
 	mux.Handle("/connection/websocket", centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{
 		CheckOrigin:    func(*http.Request) bool { return true },
@@ -62,11 +62,11 @@ func run(address string, heartbeat time.Duration) error {
 	return server.ListenAndServe()
 }
 
-// tellHeap prints what is live in the heap whenever it is asked by SIGUSR2.
-func tellHeap() {
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGUSR2)
-	for range asked {
+// reportHeap prints the size of the live heap on each SIGUSR2.
+func reportHeap() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGUSR2)
+	for range signals {
 		runtime.GC()
 		var stats runtime.MemStats
 		runtime.ReadMemStats(&stats)

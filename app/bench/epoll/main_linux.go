@@ -1,9 +1,8 @@
-// Command epoll is the least that a server can do for a WebSocket message: one
-// thread, one epoll set, one read for each message and one write for each
-// delivery, without a check, a queue or an allocation. What it takes is what
-// the kernel takes, and so what no server that reads and writes can go below
-// on the machine at hand. It would not do for anything else: it takes frames
-// for whole and short, and forgets what does not fit into a socket.
+// Command epoll is the lower bound for a WebSocket server: one thread, one epoll
+// set, one read per message and one write per delivery, without checks, queues or
+// allocations. Its CPU time is the kernel's, which no server that reads and writes
+// can avoid. It is of no other use: it assumes complete, short frames, and drops
+// what does not fit into a socket buffer.
 package main
 
 import (
@@ -19,17 +18,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kinds of connection.
+// The kinds of a connection.
 const (
-	fresh = iota // its request has not arrived
+	handshaking = iota // before the request
 	echo
 	member
 	publisher
 )
 
 const (
-	hello = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-	plain = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+	upgradeResponse = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+	okResponse      = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 )
 
 func main() {
@@ -102,7 +101,7 @@ func (s *server) accept() {
 			_ = unix.Close(fd)
 			continue
 		}
-		s.kinds[fd] = fresh
+		s.kinds[fd] = handshaking
 	}
 }
 
@@ -111,15 +110,15 @@ func (s *server) read(fd int) {
 	switch {
 	case errors.Is(err, unix.EAGAIN):
 	case err != nil || n == 0:
-		s.drop(fd)
-	case s.kinds[fd] == fresh:
-		s.greet(fd, s.in[:n])
+		s.close(fd)
+	case s.kinds[fd] == handshaking:
+		s.handshake(fd, s.in[:n])
 	default:
 		s.frames(fd, s.in[:n])
 	}
 }
 
-func (s *server) drop(fd int) {
+func (s *server) close(fd int) {
 	for i, other := range s.members {
 		if other == fd {
 			s.members = append(s.members[:i], s.members[i+1:]...)
@@ -129,30 +128,30 @@ func (s *server) drop(fd int) {
 	_ = unix.Close(fd)
 }
 
-func (s *server) greet(fd int, request []byte) {
-	answer := hello
+func (s *server) handshake(fd int, request []byte) {
+	response := upgradeResponse
 	switch path, _, _ := bytes.Cut(bytes.TrimPrefix(request, []byte("GET ")), []byte(" ")); string(path) {
 	case "/echo":
 		s.kinds[fd] = echo
 	case "/room":
 		s.kinds[fd] = member
 		s.members = append(s.members, fd)
-		answer += "\x81\x06joined"
+		response += "\x81\x06joined"
 	case "/publish":
 		s.kinds[fd] = publisher
 	default:
-		answer = plain
+		response = okResponse
 	}
-	_, _ = unix.Write(fd, []byte(answer))
+	_, _ = unix.Write(fd, []byte(response))
 }
 
-// frames answers masked frames of less than 126 bytes, of which the kernel has
-// never split one on loopback.
+// frames echoes or publishes masked frames of less than 126 bytes. On loopback the
+// kernel does not split them.
 func (s *server) frames(fd int, b []byte) {
 	for len(b) >= 6 {
 		size := int(b[1] &^ 0x80)
 		if len(b) < 6+size || b[0]&0xf == 8 {
-			s.drop(fd)
+			s.close(fd)
 			return
 		}
 		mask, payload := b[2:6], b[6:6+size]

@@ -1,6 +1,6 @@
-// Command bare is the least that can be built with fasthttp on SO_REUSEPORT
-// sockets: one listener and one fasthttp.Server for each worker, and the same
-// answer to every request. The benchmark holds the real server against it.
+// Command fasthttp is a minimal fasthttp server on SO_REUSEPORT sockets: one
+// listener and one fasthttp.Server per worker, and the same response to every
+// request. The benchmark compares the product with it.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 func main() {
 	address := flag.String("address", "", "`host:port` to listen on")
 	listeners := flag.Int("listeners", 1, "`number` of sockets")
-	body := flag.String("body", "", "`text` of every answer")
+	body := flag.String("body", "", "`text` of every response")
 	flag.Parse()
 	if err := serve(*address, *listeners, []byte(*body)); err != nil {
 		fmt.Fprintln(os.Stderr, "fasthttp:", err)
@@ -26,7 +26,7 @@ func main() {
 	}
 }
 
-// serve returns only when a listener fails; a signal ends the process.
+// serve returns only if a listener fails.
 func serve(address string, listeners int, body []byte) error {
 	config := net.ListenConfig{Control: reusePort}
 	config.SetMultipathTCP(false)

@@ -1,6 +1,6 @@
-// Command peer is a small WebSocket server as fasthttp/websocket's users write
-// it: a goroutine for each connection, a mutex around each writer, and one map
-// of those who are in the room. The benchmark holds ours against it.
+// Command fasthttpwebsocket is a small WebSocket server in the usual style of
+// fasthttp/websocket: a goroutine per connection, a mutex per writer, and one map
+// with the members of the room. The benchmark compares the product with it.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 func main() {
 	address := flag.String("address", "", "`host:port` to listen on")
 	flag.Parse()
-	go tellHeap()
+	go reportHeap()
 	r := &room{members: make(map[*member]bool)}
 	if err := fasthttp.ListenAndServe(*address, r.serve); err != nil {
 		fmt.Fprintln(os.Stderr, "fasthttpwebsocket:", err)
@@ -28,11 +28,11 @@ func main() {
 	}
 }
 
-// tellHeap prints what is live in the heap whenever it is asked by SIGUSR2.
-func tellHeap() {
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGUSR2)
-	for range asked {
+// reportHeap prints the size of the live heap on each SIGUSR2.
+func reportHeap() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGUSR2)
+	for range signals {
 		runtime.GC()
 		var stats runtime.MemStats
 		runtime.ReadMemStats(&stats)
@@ -114,7 +114,7 @@ func (r *room) publish(kind int, data []byte) error {
 	defer r.mu.RUnlock()
 	for m := range r.members {
 		m.mu.Lock()
-		_ = m.c.WritePreparedMessage(message) // a member that is gone leaves by itself
+		_ = m.c.WritePreparedMessage(message) // a closed member removes itself
 		m.mu.Unlock()
 	}
 	return nil

@@ -1,7 +1,7 @@
-// The server that Node.js users have: Socket.IO, with a plain WebSocket beside
-// it. Without workers it is one process; with workers it is a cluster, whose
-// primary hands out the connections and whose adapter joins the rooms. Its
-// clients use WebSockets from the start, so they need no sticky sessions.
+// A usual Node.js server: Socket.IO and plain WebSockets. Without workers it is one
+// process. With workers it is a cluster, whose primary distributes the connections
+// and whose adapter connects the rooms. The clients use WebSockets from the start,
+// so they need no sticky sessions.
 'use strict';
 
 const cluster = require('node:cluster');
@@ -14,11 +14,11 @@ const { WebSocketServer } = require('ws');
 
 const [host, port, workers] = process.argv.slice(2).map((value, i) => (i === 0 ? value : Number(value)));
 
-tellHeap();
+reportHeap();
 if (workers > 0 && cluster.isPrimary) {
   cluster.setupPrimary({ serialization: 'advanced' });
   setupPrimary();
-  // None listens before all are there, so that who is answered finds them all.
+  // Listen only when all workers are online, so that a response means that all are.
   const started = [];
   cluster.on('online', (worker) => {
     if (started.push(worker) === workers) started.forEach((one) => one.send('listen'));
@@ -59,8 +59,8 @@ function serve() {
   else listen();
 }
 
-// tellHeap prints what is live in the heap whenever it is asked by SIGUSR2.
-function tellHeap() {
+// reportHeap prints the size of the live heap on each SIGUSR2.
+function reportHeap() {
   v8.setFlagsFromString('--expose-gc');
   const collect = vm.runInNewContext('gc');
   process.on('SIGUSR2', () => {

@@ -10,10 +10,10 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// regular names the data of a plant.
+// regularData names the data of a generator.
 const regularData = "regular"
 
-// batches returns what the job is to append, cut into batches.
+// batches returns the data of the job in batches, and the number of points.
 func (s settings) batches() (all [][]factory.Reading, points int, err error) {
 	var readings []factory.Reading
 	if s.data == regularData {
@@ -25,9 +25,9 @@ func (s settings) batches() (all [][]factory.Reading, points int, err error) {
 	return slices.Collect(slices.Chunk(readings, s.batch)), len(readings), nil
 }
 
-// runAppend appends the data in batches, one after another, and tells what a
-// point took until it was where it stays, and on the disk.
-func runAppend(ctx context.Context, s settings, tell reportFunc) (err error) {
+// runAppend appends the data in batches, one after another, and reports the cost
+// of a point until the engine has settled, and its size on the disk.
+func runAppend(ctx context.Context, s settings, report reportFunc) (err error) {
 	batches, points, err := s.batches()
 	if err != nil {
 		return err
@@ -45,7 +45,7 @@ func runAppend(ctx context.Context, s settings, tell reportFunc) (err error) {
 	if err != nil {
 		return err
 	}
-	pauses, err := appendAll(ctx, e, batches)
+	durations, err := appendAll(ctx, e, batches)
 	if err != nil {
 		return err
 	}
@@ -61,28 +61,27 @@ func runAppend(ctx context.Context, s settings, tell reportFunc) (err error) {
 	if err != nil {
 		return err
 	}
-	return tell("", map[string]float64{
+	return report("", map[string]float64{
 		"points_per_cpu_second": float64(points) / used.Seconds(),
 		"points_per_second":     float64(points) / elapsed.Seconds(),
 		"bytes_per_point":       float64(size-empty) / float64(points),
-		"p50_ms":                milliseconds(pauses[len(pauses)/2]),
-		"worst_ms":              milliseconds(pauses[len(pauses)-1]),
+		"p50_ms":                milliseconds(durations[len(durations)/2]),
+		"worst_ms":              milliseconds(durations[len(durations)-1]),
 	})
 }
 
-// appendAll appends the batches and returns how long each took, in ascending
-// order.
+// appendAll appends the batches and returns their durations in ascending order.
 func appendAll(ctx context.Context, e engine, batches [][]factory.Reading) ([]time.Duration, error) {
-	pauses := make([]time.Duration, 0, len(batches))
+	durations := make([]time.Duration, 0, len(batches))
 	for i, batch := range batches {
 		began := time.Now()
 		if err := e.append(ctx, batch); err != nil {
 			return nil, fmt.Errorf("batch %d: %w", i, err)
 		}
-		pauses = append(pauses, time.Since(began))
+		durations = append(durations, time.Since(began))
 	}
-	slices.Sort(pauses)
-	return pauses, nil
+	slices.Sort(durations)
+	return durations, nil
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -10,16 +10,16 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// runDay appends what machines send in so many hours, second by second, as
-// fast as it goes, then stops and starts the store. It tells the figures of
-// each hour and, at the end, how long the start took and what the disk takes
-// of what a sealed point takes alone.
-func runDay(ctx context.Context, s settings, tell reportFunc) (err error) {
+// runDay appends hours of data, second by second and without a pause, then stops
+// and starts the store. It reports the figures of each hour, and finally the
+// duration of the start and the size on the disk, also relative to that of sealed
+// points.
+func runDay(ctx context.Context, s settings, report reportFunc) (err error) {
 	predicted, err := s.sealedBytesPerPoint(ctx)
 	if err != nil {
 		return err
 	}
-	s.batch = s.series // a second
+	s.batch = s.series // one second
 	hour := 3600 * s.series
 	g, err := s.newGrowingStore(ctx, hour)
 	if err != nil {
@@ -35,7 +35,7 @@ func runDay(ctx context.Context, s settings, tell reportFunc) (err error) {
 		}
 		worst = max(worst, figures["worst_ms"])
 		figures["file_of_predicted"] = figures["file_bytes_per_point"] / predicted
-		if err := tell(fmt.Sprintf("hour %d", n), figures); err != nil {
+		if err := report(fmt.Sprintf("hour %d", n), figures); err != nil {
 			return err
 		}
 	}
@@ -45,10 +45,10 @@ func runDay(ctx context.Context, s settings, tell reportFunc) (err error) {
 	}
 	figures["file_of_predicted"] = figures["file_bytes_per_point"] / predicted
 	figures["worst_ms"] = worst
-	return tell("started again", figures)
+	return report("started again", figures)
 }
 
-// restart stops and starts the store.
+// restart stops and starts the store, and reports how long both took.
 func (g *growingStore) restart(ctx context.Context) (map[string]float64, error) {
 	began := time.Now()
 	if err := g.engine.close(); err != nil {
@@ -56,13 +56,13 @@ func (g *growingStore) restart(ctx context.Context) (map[string]float64, error) 
 	}
 	closed := time.Since(began)
 	began = time.Now()
-	again, err := open(ctx, g.settings)
+	reopened, err := open(ctx, g.settings)
 	if err != nil {
 		return nil, err
 	}
 	opened := time.Since(began)
-	g.engine = again
-	if n, err := again.latest(ctx, g.series); err != nil || n != g.series {
+	g.engine = reopened
+	if n, err := reopened.latest(ctx, g.series); err != nil || n != g.series {
 		return nil, fmt.Errorf("latest after the start: %d of %d series (%w)", n, g.series, err)
 	}
 	_, most, err := memory()
@@ -72,7 +72,7 @@ func (g *growingStore) restart(ctx context.Context) (map[string]float64, error) 
 	}, err
 }
 
-// sealedPoint is what a point of such data takes when all is sealed: the
+// sealedBytesPerPoint returns the size of a point when all points are sealed, the
 // prediction for the disk.
 func (s settings) sealedBytesPerPoint(ctx context.Context) (bytes float64, err error) {
 	s.path += ".sample"

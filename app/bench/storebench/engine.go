@@ -7,39 +7,38 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// Names of the engines.
+// Names of the engines on the command line.
 const (
-	sqliteName   = "sqlite"   // ours
-	rowsName     = "rows"     // SQLite with a row for each point
-	postgresName = "postgres" // ours
-	copyName     = "copy"     // PostgreSQL with one plain table, filled by COPY
+	sqliteName   = "sqlite"   // the product's
+	rowsName     = "rows"     // SQLite with one row per point
+	postgresName = "postgres" // the product's
+	copyName     = "copy"     // PostgreSQL with one plain table filled by COPY
 )
 
 var engineNames = []string{sqliteName, rowsName, postgresName, copyName}
 
-// engine is a store as far as the jobs need one. Only append and the queries
-// may be called concurrently, and append by one caller at a time.
+// engine is a store under test. Only append and the queries may be called
+// concurrently, and append by one caller at a time.
 type engine interface {
-	// append returns when the readings are durable. Their strings are valid
-	// until then.
+	// append returns when the readings are durable. It does not keep their
+	// strings.
 	append(ctx context.Context, readings []factory.Reading) error
-	// raw reads the points of a series from from to to into memory and returns
-	// how many there were.
+	// raw reads the points of a series in [from, to) and returns their number.
 	raw(ctx context.Context, machine, metric string, from, to int64) (int, error)
-	// buckets reads the spans of so many milliseconds of all points of a series,
-	// with least, largest, mean, sum and count, and returns how many there were.
+	// buckets aggregates all points of a series into buckets of span milliseconds
+	// with minimum, maximum, mean, sum and count, and returns their number.
 	buckets(ctx context.Context, machine, metric string, span int64) (int, error)
-	// latest reads the newest point of each of n series.
+	// latest reads the newest point of each of n series and returns their number.
 	latest(ctx context.Context, n int) (int, error)
-	// settle returns when all that was appended is where it stays.
+	// settle waits until background work on the appended data is done.
 	settle(ctx context.Context) error
-	// size is what the data take on the disk, without space that is free for
-	// what comes next. The store has settled.
+	// size returns the bytes on the disk, without free space in the files, after
+	// settle.
 	size(ctx context.Context) (int64, error)
 	close() error
 }
 
-// open opens the engine that the settings name.
+// open opens the engine of the settings.
 func open(ctx context.Context, s settings) (engine, error) {
 	switch s.engine {
 	case sqliteName:
@@ -54,5 +53,5 @@ func open(ctx context.Context, s settings) (engine, error) {
 	return nil, fmt.Errorf("no engine %q", s.engine)
 }
 
-// key names a series.
+// seriesKey identifies a series.
 type seriesKey struct{ machine, metric string }

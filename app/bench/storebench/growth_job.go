@@ -16,27 +16,27 @@ import (
 
 const million = 1_000_000
 
-// growth lets a store grow. Since neighbours make everything dearer for a
-// while, what a point costs is also held against what it costs in a new store
-// at about the same time: the control, in a process of its own.
+// growingStore appends to a store and measures the cost of a point. Other load on
+// the machine can raise all costs for a while, so the cost is also compared with
+// that in a new store at about the same time: the control, in its own process.
 type growingStore struct {
 	settings
 	engine    engine
 	generator *generator
 	batch     []factory.Reading
 	points    int
-	// stretch is how many points are appended between two controls.
+	// controlInterval is the number of points between two controls.
 	controlInterval int
-	// newStore measures what a point costs in a new store, in nanoseconds, and
-	// control is what it last returned.
+	// newStore measures the cost of a point in a new store, in nanoseconds of CPU
+	// time. control is its last result.
 	newStore func(context.Context) (float64, error)
 	control  float64
 	worst    time.Duration
 }
 
-// runGrowth lets an embedded store grow and tells at each milestone what a point has
-// cost since the one before.
-func runGrowth(ctx context.Context, s settings, tell reportFunc) (err error) {
+// runGrowth appends to an embedded store and reports at each milestone the cost of
+// a point since the last milestone.
+func runGrowth(ctx context.Context, s settings, report reportFunc) (err error) {
 	g, err := s.newGrowingStore(ctx, 5*million)
 	if err != nil {
 		return err
@@ -47,15 +47,15 @@ func runGrowth(ctx context.Context, s settings, tell reportFunc) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := tell(strconv.Itoa(milestone)+" M", figures); err != nil {
+		if err := report(strconv.Itoa(milestone)+" M", figures); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s settings) newGrowingStore(ctx context.Context, stretch int) (*growingStore, error) {
-	g := &growingStore{settings: s, controlInterval: stretch, generator: newGenerator(s.series), batch: make([]factory.Reading, s.batch)}
+func (s settings) newGrowingStore(ctx context.Context, controlInterval int) (*growingStore, error) {
+	g := &growingStore{settings: s, controlInterval: controlInterval, generator: newGenerator(s.series), batch: make([]factory.Reading, s.batch)}
 	g.newStore = g.measureNewStore
 	var err error
 	if g.control, err = g.newStore(ctx); err != nil {
@@ -65,9 +65,10 @@ func (s settings) newGrowingStore(ctx context.Context, stretch int) (*growingSto
 	return g, err
 }
 
-// to appends until there are so many points, rounded up to whole batches.
+// growTo appends until there are this many points, rounded up to whole batches,
+// and returns the figures.
 func (g *growingStore) growTo(ctx context.Context, points int) (map[string]float64, error) {
-	began, control := g.points, 0.0 // what these points would have cost in new stores
+	began, control := g.points, 0.0 // cost of these points in new stores
 	m, err := startMeter(g.server)
 	if err != nil {
 		return nil, err
@@ -77,7 +78,7 @@ func (g *growingStore) growTo(ctx context.Context, points int) (map[string]float
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _, _ = probe.stop() }() // after an error; else it has stopped
+	defer func() { _, _ = probe.stop() }() // for the returns with an error
 	appending := time.Duration(0)
 	for g.points < points {
 		before, first, start := g.control, g.points, time.Now()
@@ -90,7 +91,7 @@ func (g *growingStore) growTo(ctx context.Context, points int) (map[string]float
 		}
 		control += (before + g.control) / 2 * float64(g.points-first)
 	}
-	// What the store does beside while the control runs is its cost, too.
+	// Background work of the store during the controls is part of its cost.
 	_, used, err := m.read()
 	if err != nil {
 		return nil, err
@@ -126,8 +127,8 @@ func (g *growingStore) append(ctx context.Context, points int) error {
 	return nil
 }
 
-// takeControl measures what a point costs in a new store that gets more than a
-// chunk of each series.
+// measureNewStore measures the cost of a point in a new store, with more than one
+// chunk per series.
 func (g *growingStore) measureNewStore(ctx context.Context) (float64, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -151,8 +152,8 @@ func (g *growingStore) measureNewStore(ctx context.Context) (float64, error) {
 	return r.Figures["cpu_ns_per_point"], nil
 }
 
-// runControl appends to a new store and tells what a point cost.
-func runControl(ctx context.Context, s settings, tell reportFunc) (err error) {
+// runControl appends to a new store and reports the cost of a point.
+func runControl(ctx context.Context, s settings, report reportFunc) (err error) {
 	g := &growingStore{settings: s, generator: newGenerator(s.series), batch: make([]factory.Reading, s.batch)}
 	if g.engine, err = open(ctx, s); err != nil {
 		return err
@@ -169,10 +170,10 @@ func runControl(ctx context.Context, s settings, tell reportFunc) (err error) {
 	if err != nil {
 		return err
 	}
-	return tell("", map[string]float64{"cpu_ns_per_point": float64(used.Nanoseconds()) / float64(g.points)})
+	return report("", map[string]float64{"cpu_ns_per_point": float64(used.Nanoseconds()) / float64(g.points)})
 }
 
-// fileSize is the size of a file and of its write-ahead log.
+// fileSize returns the size of a SQLite file and of its write-ahead log.
 func fileSize(path string) (size float64) {
 	for _, name := range []string{path, path + "-wal"} {
 		if info, err := os.Stat(name); err == nil {

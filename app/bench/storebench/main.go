@@ -1,16 +1,16 @@
-// Command storage puts readings into a store and reads them back, in a process
-// of its own, so that the processor time and the memory that it tells are the
-// store's. The benchmark starts it once for each engine and job:
+// Command storebench appends readings to a store and reads them back. It is a
+// program of its own, so that the CPU time and the memory that it reports are the
+// store's. The benchmark starts it once per engine and job:
 //
-//   - append: readings made durable, in batches, until nothing is left to do
-//   - read: points, buckets and the newest readings; appends beside that
-//   - growth: what a point costs while the store grows
-//   - day: a day of ten thousand series, as fast as it goes
-//   - control: what a point costs in a new store, for growth and day
-//   - serve: an HTTP server that takes line protocol
+//   - append: makes readings durable, in batches, until the store has settled
+//   - read: reads points, buckets and the latest readings; appends during reads
+//   - growth: reports the cost of a point while the store grows
+//   - day: appends a day of 10 000 series
+//   - control: reports the cost of a point in a new store, for growth and day
+//   - serve: serves line protocol over HTTP
 //
-// Each result is one line of JSON on standard output (see result). The engines
-// are ours and what one would build without them; see engine.
+// Each result is one line of JSON on standard output (see result). The engines are
+// the product's and simple alternatives (see engine).
 package main
 
 import (
@@ -26,14 +26,16 @@ import (
 	"syscall"
 )
 
-// settings are what the command line says.
+// settings is the parsed command line.
 type settings struct {
 	engine, job string
-	// path is the file of an embedded engine, url that of a PostgreSQL database.
+	// path is the file of an embedded engine, url the connection string of a
+	// PostgreSQL database.
 	path, url string
-	// server is the first process of PostgreSQL, whose processor time counts.
+	// server is the PID of PostgreSQL's postmaster, whose CPU time is added; 0
+	// is none.
 	server int
-	// data is "regular" or the pattern of CSV files.
+	// data is regularData or a pattern of CSV files.
 	data           string
 	series, points int
 	batch, rounds  int
@@ -43,13 +45,13 @@ type settings struct {
 	profile        string
 }
 
-// result is a set of figures of one mode, by key.
+// result holds the figures of one mode, by key.
 type result struct {
 	Mode    string             `json:"mode"`
 	Figures map[string]float64 `json:"figures"`
 }
 
-// tell prints a result.
+// reportFunc writes a result.
 type reportFunc func(mode string, figures map[string]float64) error
 
 var jobs = map[string]func(context.Context, settings, reportFunc) error{
@@ -67,7 +69,7 @@ func main() {
 	}
 }
 
-// run does one job.
+// run runs one job.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	s, err := parse(args, stderr)
 	if err != nil {
@@ -86,7 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	})
 }
 
-// parse reads the command line.
+// parse parses the command line.
 func parse(args []string, stderr io.Writer) (settings, error) {
 	var s settings
 	set := flag.NewFlagSet("storebench", flag.ContinueOnError)
@@ -95,13 +97,13 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	set.StringVar(&s.job, "job", "append", "`name` of the job")
 	set.StringVar(&s.path, "path", "", "`file` of an embedded engine")
 	set.StringVar(&s.url, "url", "", "connection `string` of a PostgreSQL database")
-	set.IntVar(&s.server, "server", 0, "`pid` of PostgreSQL, to count its processor time, too")
+	set.IntVar(&s.server, "server", 0, "`pid` of PostgreSQL, to add its CPU time")
 	set.StringVar(&s.data, "data", regularData, "what to append: "+regularData+", or the `pattern` of CSV files")
 	set.IntVar(&s.series, "series", 1000, "`number` of series of regular data")
 	set.IntVar(&s.points, "points", 512_000, "`number` of regular points")
 	set.IntVar(&s.batch, "batch", 1000, "`number` of readings in an append")
-	set.IntVar(&s.rounds, "rounds", 3, "`number` of times that something is read")
-	set.Func("milestone", "`millions` of points at which growth tells its figures; may be given several times", func(text string) error {
+	set.IntVar(&s.rounds, "rounds", 3, "`number` of times that each query is measured")
+	set.Func("milestone", "`millions` of points at which growth reports its figures; may be repeated", func(text string) error {
 		var n int
 		if _, err := fmt.Sscan(text, &n); err != nil || n < 1 {
 			return errors.New("want a whole number from 1")
@@ -109,7 +111,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		s.milestones = append(s.milestones, n)
 		return nil
 	})
-	set.Float64Var(&s.hours, "hours", 24, "`hours` of data that day appends")
+	set.Float64Var(&s.hours, "hours", 24, "`hours` of data for day")
 	set.StringVar(&s.address, "address", "", "`host:port` that serve listens on")
 	set.StringVar(&s.profile, "profile", "", "write a CPU profile to `FILE`")
 	if err := set.Parse(args); err != nil {
@@ -120,7 +122,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	}
 	embedded := s.engine == sqliteName || s.engine == rowsName
 	if embedded && s.path == "" || !embedded && (s.url == "" || s.job == "growth" || s.job == "day" || s.job == "control") {
-		return s, errors.New("want --path of an embedded engine, --url of another, which neither grows nor has a day")
+		return s, errors.New("want --path for an embedded engine, --url for PostgreSQL, which has no jobs growth, day and control")
 	}
 	if s.series < 1 || s.points < 1 || s.batch < 1 || s.rounds < 1 || s.hours <= 0 || s.hours > 24*366 || !slices.IsSorted(s.milestones) {
 		return s, errors.New("want positive numbers, and milestones in order")

@@ -10,8 +10,8 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// copied is PostgreSQL with one plain table that COPY fills: the fastest way
-// in, which refuses a point that is there already. The series are in memory.
+// copyEngine is PostgreSQL with one plain table filled by COPY, its fastest way to
+// insert. COPY refuses a point that exists. The series are kept in memory.
 type copyEngine struct {
 	url    string
 	pool   *pgxpool.Pool
@@ -79,7 +79,7 @@ func (c *copyEngine) buckets(ctx context.Context, machine, metric string, span i
 		return 0, err
 	}
 	var b bucket
-	_, err = pgx.ForEachRow(found, []any{&b.at, &b.least, &b.largest, &b.mean, &b.sum, &b.count}, func() error {
+	_, err = pgx.ForEachRow(found, []any{&b.at, &b.min, &b.max, &b.mean, &b.sum, &b.count}, func() error {
 		n++
 		return nil
 	})
@@ -102,7 +102,7 @@ func (c *copyEngine) latest(ctx context.Context, _ int) (int, error) {
 	return len(all), err
 }
 
-// settle gives the planner what it needs to know, as autovacuum does in time.
+// settle updates the planner's statistics, as autovacuum would do later.
 func (c *copyEngine) settle(ctx context.Context) error {
 	_, err := c.pool.Exec(ctx, "ANALYZE reading")
 	return err

@@ -17,11 +17,11 @@ import (
 	"smart-factory-backend/app/store/sqlite"
 )
 
-// stored is what our two engines have in common.
+// productEngine is the common part of the product's two engines.
 type productEngine struct {
 	factory.Store
-	// refused counts the appends that had to be tried again, since too much was
-	// on its way.
+	// refused counts the appends that were retried because the store was
+	// overloaded.
 	refused int
 }
 
@@ -31,7 +31,7 @@ func (e *productEngine) append(ctx context.Context, readings []factory.Reading) 
 		switch {
 		case errors.Is(err, factory.ErrOverloaded):
 			e.refused++
-			// As a client does that is told to come back.
+			// Like a client that receives Retry-After.
 			if err := sleep(ctx, time.Millisecond); err != nil {
 				return err
 			}
@@ -71,7 +71,7 @@ func (e *productEngine) latest(ctx context.Context, n int) (int, error) {
 
 func (e *productEngine) close() error { return e.Close() }
 
-// embedded is our engine in a file.
+// sqliteEngine is the product's embedded store.
 type sqliteEngine struct {
 	productEngine
 	path string
@@ -85,8 +85,8 @@ func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 	return &sqliteEngine{productEngine{Store: store}, path}, nil
 }
 
-// settle opens the file anew so that all points are sealed at once, and waits
-// until the ingest log is empty and no more rollups are made.
+// settle reopens the file with options that seal all points at once, and waits
+// until the ingest log is empty and the number of rollups is stable.
 func (e *sqliteEngine) settle(ctx context.Context) error {
 	if err := e.Close(); err != nil {
 		return err
@@ -101,14 +101,14 @@ func (e *sqliteEngine) settle(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	for waiting, before, rollups := 1, -1, 0; waiting > 0 || rollups != before; {
+	for pending, before, rollups := 1, -1, 0; pending > 0 || rollups != before; {
 		before = rollups
-		// Seldom, since what it costs counts as the engine's.
+		// Rarely, because the cost of the query counts as the engine's.
 		if err := sleep(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 		const counts = "SELECT (SELECT count(*) FROM ingest_log), (SELECT count(*) FROM rollup)"
-		if err := db.QueryRowContext(ctx, counts).Scan(&waiting, &rollups); err != nil {
+		if err := db.QueryRowContext(ctx, counts).Scan(&pending, &rollups); err != nil {
 			return err
 		}
 	}
@@ -117,7 +117,7 @@ func (e *sqliteEngine) settle(ctx context.Context) error {
 
 func (e *sqliteEngine) size(ctx context.Context) (int64, error) { return usedPages(ctx, e.path) }
 
-// usedPages is the size of the pages of a SQLite file that hold something.
+// usedPages returns the size of the used pages of a SQLite file.
 func usedPages(ctx context.Context, path string) (size int64, err error) {
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?mode=ro")
 	if err != nil {
@@ -129,7 +129,7 @@ func usedPages(ctx context.Context, path string) (size int64, err error) {
 	return size, err
 }
 
-// served is our engine on PostgreSQL.
+// postgresEngine is the product's store on PostgreSQL.
 type postgresEngine struct {
 	productEngine
 	url string
@@ -147,7 +147,7 @@ func (e *postgresEngine) settle(context.Context) error { return nil }
 
 func (e *postgresEngine) size(ctx context.Context) (int64, error) { return databaseSize(ctx, e.url) }
 
-// databaseSize is the size of a PostgreSQL database.
+// databaseSize returns the size of a PostgreSQL database.
 func databaseSize(ctx context.Context, url string) (size int64, err error) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -158,7 +158,7 @@ func databaseSize(ctx context.Context, url string) (size int64, err error) {
 	return size, err
 }
 
-// wait returns after d, or with the reason why ctx ended before.
+// sleep waits for d. If ctx ends first, it returns the cause.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

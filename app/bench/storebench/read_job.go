@@ -10,29 +10,29 @@ import (
 )
 
 const (
-	// longPoints are those of the one long series, rawPoints what is read of it
-	// as points.
+	// longPoints is the number of points of the long series, rawPoints how many
+	// of them the raw query reads.
 	longPoints, rawPoints = 1_000_000, 100_000
-	// wideSeries are those of which the newest is read; batchSeries of them are
-	// appended to beside.
+	// wideSeries is the number of series, batchSeries how many of them receive
+	// readings during the queries.
 	wideSeries, batchSeries = 10_000, 1000
-	// besideTime is how long readings are appended while history is read.
+	// concurrentTime is how long readings are appended during the queries.
 	concurrentTime = 1500 * time.Millisecond
 )
 
-// Modes of what is read.
+// Modes of the job read.
 const (
 	rawMode                = "100 000 points raw"
 	minuteBucketsMode      = "1 000 000 points to minutes"
-	oddBucketsMode         = "1 000 000 points to 50 s" // of which there are no rollups
+	oddBucketsMode         = "1 000 000 points to 50 s" // not a rollup's interval
 	latestMode             = "latest of 10 000 series"
 	appendMode             = "append, 1 000 a batch"
 	appendWhileReadingMode = "append while reading"
 )
 
-// runRead stores a long series and many short ones, and tells how long it
-// takes to read them; then what appends do beside reading.
-func runRead(ctx context.Context, s settings, tell reportFunc) (err error) {
+// runRead stores one long series and many short ones, and reports the duration of
+// queries, then that of appends without and with concurrent queries.
+func runRead(ctx context.Context, s settings, report reportFunc) (err error) {
 	e, err := open(ctx, s)
 	if err != nil {
 		return err
@@ -45,42 +45,43 @@ func runRead(ctx context.Context, s settings, tell reportFunc) (err error) {
 	if err := e.settle(ctx); err != nil {
 		return err
 	}
-	beside := concurrentGenerator()
-	beside.second = 1 // the first is there
+	appended := concurrentGenerator()
+	appended.second = 1 // fillSeries stored the first second
 	buckets := func(span int64) func() (int, error) {
 		return func() (int, error) { return e.buckets(ctx, machine, metric, span) }
 	}
-	questions := []query{
+	queries := []query{
 		{rawMode, rawPoints, func() (int, error) { return e.raw(ctx, machine, metric, end-rawPoints*1000, end) }},
 		{minuteBucketsMode, (longPoints + 59) / 60, buckets(60_000)},
 		{oddBucketsMode, longPoints / 50, buckets(50_000)},
 		{latestMode, wideSeries, func() (int, error) { return e.latest(ctx, wideSeries) }},
 	}
 	for range s.rounds {
-		for _, q := range questions {
+		for _, q := range queries {
 			figures, err := q.measure(s.server)
 			if err == nil {
-				err = tell(q.mode, figures)
+				err = report(q.mode, figures)
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", q.mode, err)
 			}
 		}
-		if err := appendWhileReading(ctx, s, e, beside, buckets(60_000), tell); err != nil {
+		if err := appendWhileReading(ctx, s, e, appended, buckets(60_000), report); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// question is something to read, and how much that is.
+// query is a query and the number of results that it must return.
 type query struct {
 	mode string
 	want int
 	read func() (int, error)
 }
 
-// ask reads until it has taken long enough for the clock of processor time.
+// measure repeats the query until it took long enough for the resolution of the
+// CPU clock.
 func (q query) measure(server int) (map[string]float64, error) {
 	m, err := startMeter(server)
 	if err != nil {
@@ -89,7 +90,7 @@ func (q query) measure(server int) (map[string]float64, error) {
 	n := 0
 	for ; n == 0 || n < 50 && time.Since(m.began) < 200*time.Millisecond; n++ {
 		if got, err := q.read(); err != nil || got != q.want {
-			return nil, fmt.Errorf("%d were read, want %d (%w)", got, q.want, err)
+			return nil, fmt.Errorf("%d results, want %d (%w)", got, q.want, err)
 		}
 	}
 	elapsed, used, err := m.read()
@@ -98,8 +99,8 @@ func (q query) measure(server int) (map[string]float64, error) {
 	}, err
 }
 
-// fillLong stores the series that are read. The long one is the first of
-// wideSeries; the others have a point each.
+// fillSeries stores the series of the queries. The long one is the first of
+// wideSeries; the others have one point each.
 func fillSeries(ctx context.Context, e engine) (machine, metric string, end int64, err error) {
 	wide := make([]factory.Reading, wideSeries-batchSeries)
 	newGenerator(len(wide)).fill(wide)
@@ -113,7 +114,7 @@ func fillSeries(ctx context.Context, e engine) (machine, metric string, end int6
 	}
 	long := newGenerator(1)
 	one := make([]factory.Reading, 1)
-	long.fill(one) // it is there already
+	long.fill(one) // already stored
 	batch := make([]factory.Reading, 10_000)
 	for n := 1; n < longPoints; n += len(batch) {
 		batch = batch[:min(len(batch), longPoints-n)]
@@ -125,18 +126,18 @@ func fillSeries(ctx context.Context, e engine) (machine, metric string, end int6
 	return wide[0].Machine, wide[0].Metric, generatorStart + longPoints*1000, nil
 }
 
-// besidePlant has the series to which readings are appended beside.
+// concurrentGenerator generates the series of appendWhileReading.
 func concurrentGenerator() *generator {
-	p := newGenerator(batchSeries)
-	for i := range p.readings {
-		p.readings[i].Machine = "beside-" + p.readings[i].Machine
+	g := newGenerator(batchSeries)
+	for i := range g.readings {
+		g.readings[i].Machine = "concurrent-" + g.readings[i].Machine
 	}
-	return p
+	return g
 }
 
-// appendBeside appends batches for a while, first alone and then with a reader
-// that asks for buckets of the long series all the time.
-func appendWhileReading(ctx context.Context, s settings, e engine, p *generator, read func() (int, error), tell reportFunc) error {
+// appendWhileReading appends batches for concurrentTime, first alone and then while
+// another goroutine calls read all the time.
+func appendWhileReading(ctx context.Context, s settings, e engine, g *generator, read func() (int, error), report reportFunc) error {
 	for _, mode := range []string{appendMode, appendWhileReadingMode} {
 		stop, ended := make(chan struct{}), make(chan error, 1)
 		reads := 0
@@ -159,7 +160,7 @@ func appendWhileReading(ctx context.Context, s settings, e engine, p *generator,
 		m, err := startMeter(s.server)
 		points, worst := 0, time.Duration(0)
 		if err == nil {
-			points, worst, err = appendFor(ctx, e, p, concurrentTime)
+			points, worst, err = appendFor(ctx, e, g, concurrentTime)
 		}
 		elapsed, used, meterErr := m.read()
 		close(stop)
@@ -173,18 +174,18 @@ func appendWhileReading(ctx context.Context, s settings, e engine, p *generator,
 		if mode == appendMode {
 			figures["points_per_cpu_second"] = float64(points) / used.Seconds()
 		}
-		if err := tell(mode, figures); err != nil {
+		if err := report(mode, figures); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// appendFor appends a batch after the other for d.
-func appendFor(ctx context.Context, e engine, p *generator, d time.Duration) (points int, worst time.Duration, err error) {
+// appendFor appends batches one after another for d.
+func appendFor(ctx context.Context, e engine, g *generator, d time.Duration) (points int, worst time.Duration, err error) {
 	batch := make([]factory.Reading, batchSeries)
 	for began := time.Now(); time.Since(began) < d; points += len(batch) {
-		p.fill(batch)
+		g.fill(batch)
 		start := time.Now()
 		if err := e.append(ctx, batch); err != nil {
 			return 0, 0, err

@@ -14,9 +14,9 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// recorded reads the recordings whose files match pattern: CSV with a heading,
-// a time in the first column and numbers in the others. A repeated time is
-// left out, since COPY would refuse it.
+// loadRecordings reads the CSV files that match pattern: a header, a timestamp in
+// the first column and numbers in the others. It skips repeated timestamps, which
+// COPY would refuse.
 func loadRecordings(pattern string) (all []factory.Reading, err error) {
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
@@ -38,7 +38,7 @@ func loadRecordings(pattern string) (all []factory.Reading, err error) {
 // readRecording appends the readings of one file to all.
 func readRecording(all []factory.Reading, machine string, text io.Reader) ([]factory.Reading, error) {
 	in := csv.NewReader(text)
-	heading, err := in.Read()
+	header, err := in.Read()
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func readRecording(all []factory.Reading, machine string, text io.Reader) ([]fac
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, factory.Reading{Machine: machine, Metric: heading[i+1], ObservedAt: at.UnixMilli(), Value: value})
+			all = append(all, factory.Reading{Machine: machine, Metric: header[i+1], ObservedAt: at.UnixMilli(), Value: value})
 		}
 	}
 }

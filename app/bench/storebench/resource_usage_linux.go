@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processorTime is what this process and, unless server is 0, that of
-// PostgreSQL with all of its children have used.
+// cpuTime returns the CPU time of this process and, unless server is 0, of the
+// PostgreSQL server with that PID and all of its children.
 func cpuTime(server int) (time.Duration, error) {
 	var own unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &own); err != nil {
@@ -30,15 +30,15 @@ func cpuTime(server int) (time.Duration, error) {
 	for _, pid := range append(strings.Fields(string(children)), strconv.Itoa(server)) {
 		stat, err := os.ReadFile("/proc/" + pid + "/stat")
 		if err != nil {
-			continue // a session that has ended meanwhile counts with its parent
+			continue // a session that has ended counts with its parent
 		}
 		sum += statCPUTime(stat, pid == strconv.Itoa(server))
 	}
 	return sum, nil
 }
 
-// statTime takes the processor time of a process out of /proc/PID/stat, and
-// that of its children which have ended, if wanted; see proc_pid_stat(5).
+// statCPUTime returns the CPU time of a process from /proc/PID/stat, see
+// proc_pid_stat(5). With ended, it includes the children that have exited.
 func statCPUTime(stat []byte, ended bool) (sum time.Duration) {
 	const tick = 10 * time.Millisecond // USER_HZ is 100 wherever Go runs
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
@@ -53,8 +53,9 @@ func statCPUTime(stat []byte, ended bool) (sum time.Duration) {
 	return sum
 }
 
-// memory is what this process takes now and took at most, in bytes.
-func memory() (now, most float64, err error) {
+// memory returns the current and the peak resident memory of this process in
+// bytes.
+func memory() (now, peak float64, err error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0, 0, err
@@ -73,13 +74,13 @@ func memory() (now, most float64, err error) {
 		case "VmRSS":
 			now = n * 1024
 		case "VmHWM":
-			most = n * 1024
+			peak = n * 1024
 		}
 	}
-	return now, most, nil
+	return now, peak, nil
 }
 
-// startProfile writes a CPU profile until end is called.
+// startProfile writes a CPU profile to path until end is called.
 func startProfile(path string) (end func() error, err error) {
 	file, err := os.Create(path)
 	if err != nil {
@@ -95,7 +96,7 @@ func startProfile(path string) (end func() error, err error) {
 	}, nil
 }
 
-// meter measures a stretch of work.
+// meter measures elapsed time and CPU time.
 type meter struct {
 	server int
 	began  time.Time
@@ -109,7 +110,7 @@ func startMeter(server int) (m meter, err error) {
 	return m, err
 }
 
-// read returns the time and the processor time since the start.
+// read returns the elapsed time and the CPU time since the start.
 func (m *meter) read() (elapsed, used time.Duration, err error) {
 	elapsed = time.Since(m.began)
 	now, err := cpuTime(m.server)

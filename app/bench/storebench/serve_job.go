@@ -13,9 +13,9 @@ import (
 	"smart-factory-backend/app/ingest/lineprotocol"
 )
 
-// runServe serves POST /api/v2/write in front of the engine until ctx ends:
-// what one gets without us, in the same language and with the same parser. A
-// batch is committed when it is answered.
+// runServe serves POST /api/v2/write on an engine until ctx ends. It is the minimal
+// server without the product, with the same language and parser. A response means
+// that the batch is committed.
 func runServe(ctx context.Context, s settings, _ reportFunc) (err error) {
 	e, err := open(ctx, s)
 	if err != nil {
@@ -38,7 +38,7 @@ func runServe(ctx context.Context, s settings, _ reportFunc) (err error) {
 	}
 }
 
-// handler answers requests; appends come one at a time.
+// handler handles requests. It serializes appends.
 type handler struct {
 	ctx    context.Context
 	mu     sync.Mutex
@@ -56,10 +56,10 @@ func (h *handler) serveHTTP(ctx *fasthttp.RequestCtx) {
 		ctx.Error("precision", fasthttp.StatusBadRequest)
 		return
 	}
-	kept := batchPool.Get().(*[]factory.Reading)
-	defer batchPool.Put(kept)
-	readings, err := decodeLines((*kept)[:0], ctx.PostBody(), precision)
-	*kept = readings
+	batch := batchPool.Get().(*[]factory.Reading)
+	defer batchPool.Put(batch)
+	readings, err := decodeLines((*batch)[:0], ctx.PostBody(), precision)
+	*batch = readings
 	if err != nil {
 		ctx.Error(err.Error(), fasthttp.StatusBadRequest)
 		return
@@ -74,8 +74,8 @@ func (h *handler) serveHTTP(ctx *fasthttp.RequestCtx) {
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
 }
 
-// decodeLines appends the numbers in a body to readings: the machine by the tag
-// of that name, the metric by the field's. The strings lie in the body.
+// decodeLines appends the numeric fields of body to readings. The tag machine
+// names the machine, the field name the metric. The strings alias body.
 func decodeLines(readings []factory.Reading, body []byte, precision lineprotocol.Precision) ([]factory.Reading, error) {
 	lines := lineprotocol.NewScanner(body)
 	for lines.Next() {

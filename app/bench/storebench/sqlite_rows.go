@@ -11,9 +11,9 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// rows is SQLite with a row for each point, as one builds it: a clustered
-// table, write-ahead log, each commit synced, one transaction for each append,
-// statements that are prepared once and insert many rows, the series in memory.
+// rowsEngine is SQLite with one row per point: a clustered table, a write-ahead
+// log, each commit synced, one transaction per append, prepared statements that
+// insert many rows. The series are kept in memory.
 type rowsEngine struct {
 	path string
 	db   *sql.DB
@@ -25,7 +25,7 @@ type rowsEngine struct {
 	series    map[seriesKey]int64
 }
 
-// rowsPerInsert is how many rows the prepared statement inserts.
+// rowsPerInsert is the number of rows that the statement many inserts.
 const rowsPerInsert = 100
 
 const upsert = " ON CONFLICT (series_id, at) DO UPDATE SET value = excluded.value"
@@ -98,7 +98,7 @@ func (r *rowsEngine) append(ctx context.Context, readings []factory.Reading) (er
 	return tx.Commit()
 }
 
-// idLocked returns the number of a reading's series, which it makes if need be.
+// idLocked returns the id of a reading's series, and adds the series if needed.
 func (r *rowsEngine) idLocked(ctx context.Context, reading *factory.Reading) (int64, error) {
 	if id, known := r.series[seriesKey{reading.Machine, reading.Metric}]; known {
 		return id, nil
@@ -145,7 +145,7 @@ func (r *rowsEngine) buckets(ctx context.Context, machine, metric string, span i
 	defer found.Close()
 	for found.Next() {
 		var b bucket
-		if err := found.Scan(&b.at, &b.least, &b.largest, &b.mean, &b.sum, &b.count); err != nil {
+		if err := found.Scan(&b.at, &b.min, &b.max, &b.mean, &b.sum, &b.count); err != nil {
 			return 0, err
 		}
 		n++
@@ -153,14 +153,14 @@ func (r *rowsEngine) buckets(ctx context.Context, machine, metric string, span i
 	return n, found.Err()
 }
 
-// bucket is one row of a query for buckets.
+// bucket is one row of a bucket query.
 type bucket struct {
-	at, count                 int64
-	least, largest, mean, sum float64
+	at, count           int64
+	min, max, mean, sum float64
 }
 
-// newest selects the newest point of each series by one step in the index for
-// each.
+// latestQuery selects the newest point of each series by one index lookup per
+// series.
 const latestQuery = `SELECT s.machine, s.metric, r.at, r.value FROM series s
 	JOIN reading r ON r.series_id = s.id AND r.at = (SELECT max(at) FROM reading WHERE series_id = s.id)
 	ORDER BY s.machine, s.metric`

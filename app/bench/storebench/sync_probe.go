@@ -8,28 +8,28 @@ import (
 	"time"
 )
 
-// probe finds out for how long the disk, or the machine, keeps anybody waiting:
-// ten times a second it writes a block to a file of its own and syncs that. A
-// pause of an append that is no longer than the probe's is not the store's.
+// syncProbe measures how long the disk or the machine stalls any program: ten
+// times a second it writes a block to its own file and syncs it. A slow append is
+// the store's fault only if it took longer than the probe's slowest sync.
 type syncProbe struct {
-	file *os.File
-	quit chan struct{}
-	end  sync.WaitGroup
-	once sync.Once
+	file     *os.File
+	stopping chan struct{}
+	done     sync.WaitGroup
+	once     sync.Once
 
-	// The fields below belong to the goroutine until it has ended.
+	// The goroutine owns the fields below until it has ended.
 	worst time.Duration
 	err   error
 }
 
-// startProbe starts one in a directory. Whoever starts it stops it.
+// startSyncProbe starts a probe in dir. The caller stops it.
 func startSyncProbe(dir string) (*syncProbe, error) {
 	file, err := os.Create(filepath.Join(dir, "probe"))
 	if err != nil {
 		return nil, err
 	}
-	p := &syncProbe{file: file, quit: make(chan struct{})}
-	p.end.Go(p.run)
+	p := &syncProbe{file: file, stopping: make(chan struct{})}
+	p.done.Go(p.run)
 	return p, nil
 }
 
@@ -39,7 +39,7 @@ func (p *syncProbe) run() {
 	block := make([]byte, 4096)
 	for {
 		select {
-		case <-p.quit:
+		case <-p.stopping:
 			return
 		case <-tick.C:
 		}
@@ -52,11 +52,11 @@ func (p *syncProbe) run() {
 	}
 }
 
-// stop ends the probe and returns its longest pause; again, it does only that.
+// stop ends the probe and returns its slowest sync. Further calls return the same.
 func (p *syncProbe) stop() (worst time.Duration, err error) {
 	p.once.Do(func() {
-		close(p.quit)
-		p.end.Wait()
+		close(p.stopping)
+		p.done.Wait()
 		p.err = errors.Join(p.err, p.file.Close(), os.Remove(p.file.Name()))
 	})
 	return p.worst, p.err

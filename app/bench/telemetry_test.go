@@ -4,40 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
-func TestParseSettings(t *testing.T) {
-	t.Parallel()
-	s, err := parse([]string{"--only", "start,health", "--rounds", "2", "--seconds", "0.5", "--workers", "3"}, io.Discard)
-	if err != nil || strings.Join(s.only, " ") != "start health" || s.rounds != 2 || s.seconds != 500*time.Millisecond || s.workers != 3 {
-		t.Errorf("parse() = %+v, %v", s, err)
-	}
-	for only, want := range map[string]string{"store": "append read write growth", "day,store,start": "day append read write growth start"} {
-		if s, err := parse([]string{"--only", only}, io.Discard); err != nil || strings.Join(s.only, " ") != want {
-			t.Errorf("parse(--only %s) = %v, %v, want %s", only, s.only, err, want)
-		}
-	}
-	if s, err := parse(nil, io.Discard); err != nil || slices.Contains(s.only, "day") || len(s.only) != len(defaultBenchmarks) {
-		t.Errorf("parse() = %v, %v, want all but those on request", s.only, err)
-	}
-	for _, bad := range [][]string{{"--hours", "0"}, {"--hours", "NaN"}, {"--only", "speed"}, {"--rounds", "0"}, {"--seconds", "NaN"}, {"--seconds", "0"}, {"--workers", "-1"}, {"more"}, {"--what"}} {
-		if _, err := parse(bad, io.Discard); err == nil {
-			t.Errorf("parse(%q) = nil, want an error", bad)
-		}
-	}
-}
-
-// TestFormats checks that the same readings are posted in each format.
+// TestFormatsEncodeTheSameReadings compares the bodies in all formats.
 func TestFormatsEncodeTheSameReadings(t *testing.T) {
 	t.Parallel()
 	bodyOf := func(f format) []string {
-		p := &generator{requestShape: writeShapes[0], at: 1_790_000_000_000}
-		head, body, _ := strings.Cut(string(p.appendPost(nil, f)), "\r\n\r\n")
+		g := &generator{requestShape: writeShapes[0], at: 1_790_000_000_000}
+		head, body, _ := strings.Cut(string(g.appendPost(nil, f)), "\r\n\r\n")
 		if want := fmt.Sprintf("Content-Length: %d", len(body)); !strings.HasPrefix(head, "POST "+f.path+" HTTP/1.1\r\n") || !strings.HasSuffix(head, want) {
 			t.Errorf("%s: header %q, want it to end with %q", f.name, head, want)
 		}
@@ -70,17 +46,17 @@ func TestFormatsEncodeTheSameReadings(t *testing.T) {
 	}
 }
 
-// TestPlant checks that what is posted is what the contract calls telemetry,
-// and that no reading is posted twice.
+// TestGeneratorNeverRepeatsAReading also checks that the bodies are valid
+// telemetry.
 func TestGeneratorNeverRepeatsAReading(t *testing.T) {
 	t.Parallel()
 	for _, s := range ingestShapes {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			p := &generator{requestShape: s, at: 1_790_000_000_000}
+			g := &generator{requestShape: s, at: 1_790_000_000_000}
 			seen, series := make(map[string]bool), make(map[string]bool)
 			for range 3000 / (s.objects * s.values) {
-				head, body, _ := bytes.Cut(p.appendRequest(nil), []byte("\r\n\r\n"))
+				head, body, _ := bytes.Cut(g.appendRequest(nil), []byte("\r\n\r\n"))
 				if want := fmt.Sprintf("Content-Length: %d", len(body)); !strings.HasSuffix(string(head), want) {
 					t.Fatalf("header ends with %q, want %q", head[len(head)-20:], want)
 				}
