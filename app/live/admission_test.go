@@ -56,10 +56,10 @@ func TestSessionLimits(t *testing.T) {
 		t.Helper()
 		_, resp, err := h.dialWebSocket("/ws", headers...)
 		if err == nil {
-			t.Fatalf("%s is let in", what)
+			t.Fatalf("%s is accepted", what)
 		}
 		if got := fmt.Sprint(resp.StatusCode, " ", resp.Header.Get("Retry-After")); got != want {
-			t.Errorf("%s is refused by %s, want %s", what, got, want)
+			t.Errorf("%s: response %s, want %s", what, got, want)
 		}
 	}
 	count := func(n int) {
@@ -69,13 +69,13 @@ func TestSessionLimits(t *testing.T) {
 	a := h.openWebSocket("/ws", "X-API-Key", "secret-of-a")
 	h.openWebSocket("/ws", "X-API-Key", "secret-of-a")
 	count(2)
-	refused("a third with the key", "429 5", "X-API-Key", "secret-of-a", "X-Addr", "192.0.2.9")
+	refused("third session with the key", "429 5", "X-API-Key", "secret-of-a", "X-Addr", "192.0.2.9")
 	h.openWebSocket("/ws", "X-API-Key", "secret-of-b")
 	count(3)
-	refused("a fourth of the address", "429 5", "X-API-Key", "secret-of-b")
+	refused("fourth session of the address", "429 5", "X-API-Key", "secret-of-b")
 	h.openWebSocket("/ws", "X-API-Key", "secret-of-b", "X-Addr", "192.0.2.9")
 	count(4)
-	refused("a fifth", "503 5", "X-Addr", "192.0.2.10")
+	refused("fifth session", "503 5", "X-Addr", "192.0.2.10")
 	_ = a.Close()
 	count(3)
 	h.openWebSocket("/ws", "X-API-Key", "secret-of-a", "X-Addr", "192.0.2.9")
@@ -91,24 +91,24 @@ func TestUpgradesAreRefusedOverRateAndWhileDraining(t *testing.T) {
 		o.Limits = live.Limits{UpgradeRate: 3}
 		o.Conn.Draining = draining.Load
 	})
-	let, refused := 0, 0
+	accepted, refused := 0, 0
 	for range 20 {
 		_, resp, err := h.dialWebSocket("/ws")
 		switch {
 		case err == nil:
-			let++
+			accepted++
 		case resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") == "1":
 			refused++
 		default:
-			t.Fatalf("refused by %d", resp.StatusCode)
+			t.Fatalf("status %d", resp.StatusCode)
 		}
 	}
-	if let < 3 || refused == 0 {
-		t.Errorf("of 20 at once %d are let in and %d refused, with 3 a second", let, refused)
+	if accepted < 3 || refused == 0 {
+		t.Errorf("of 20 upgrades %d are accepted and %d refused, with a rate of 3", accepted, refused)
 	}
 	draining.Store(true)
 	if _, resp, err := h.dialWebSocket("/ws"); err == nil || resp.StatusCode != http.StatusServiceUnavailable {
-		t.Error("a session begins while the server is going away")
+		t.Error("an upgrade is accepted while draining")
 	}
 	if h.srv.Stats().Refused["draining"] != 1 {
 		t.Errorf("refused = %v", h.srv.Stats().Refused)

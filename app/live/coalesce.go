@@ -89,63 +89,49 @@ type roomEvent struct {
 func (c *latestCache) flush(hasMembers func(room string) bool) (local, remote []roomEvent) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var touched []*watchedRoom
-	var reading []byte // encoded once for all rooms
 	for _, s := range c.localDirty {
 		s.localDirty = false
 		s.flushed, s.flushedTS, s.flushedValue = true, s.ts, s.value
-		reading = reading[:0]
-		for _, w := range s.machine.rooms {
-			if !w.local {
-				continue
-			}
-			if len(reading) == 0 {
-				reading = appendReading(reading, s.machine.name, s.metric, nil, s.ts, s.value)
-			}
-			if len(w.localEvent) == 0 {
-				if !hasMembers(w.room.name) {
-					continue // still loading
-				}
-				touched = append(touched, w)
-			}
-			w.localEvent = appendToEvent(w.localEvent, reading)
-		}
 	}
-	for _, w := range touched {
-		local = append(local, roomEvent{w.room.name, append(w.localEvent, "]}"...)})
-		w.localEvent = nil
-	}
-	touched = touched[:0]
 	for _, s := range c.remoteDirty {
 		s.remoteDirty = false
-		reading = appendReading(reading[:0], s.machine.name, s.metric, nil, s.ts, s.value)
-		for _, w := range s.machine.rooms {
-			if !w.remote {
-				continue
-			}
-			if len(w.remoteEvent) == 0 {
-				touched = append(touched, w)
-			}
-			w.remoteEvent = appendToEvent(w.remoteEvent, reading)
-		}
 	}
-	for _, w := range touched {
-		remote = append(remote, roomEvent{w.room.name, append(w.remoteEvent, "]}"...)})
-		w.remoteEvent = nil
-	}
+	local = c.encodeEventsLocked(c.localDirty, func(w *watchedRoom) bool {
+		return w.local && (len(w.event) > 0 || hasMembers(w.room.name)) // without members it is still loading
+	})
+	remote = c.encodeEventsLocked(c.remoteDirty, func(w *watchedRoom) bool { return w.remote })
 	clear(c.localDirty)
 	clear(c.remoteDirty)
 	c.localDirty, c.remoteDirty = c.localDirty[:0], c.remoteDirty[:0]
 	return local, remote
 }
 
-// appendToEvent appends an encoded reading to a telemetry event, without the end
-// of the event.
-func appendToEvent(event, reading []byte) []byte {
-	if len(event) == 0 {
-		event = append(event, `{"readings":[`...)
-	} else {
-		event = append(event, ',')
+// encodeEventsLocked returns an event with the values of dirty for each room that
+// wanted accepts. Each reading is encoded once for all of its rooms.
+func (c *latestCache) encodeEventsLocked(dirty []*series, wanted func(*watchedRoom) bool) (events []roomEvent) {
+	var touched []*watchedRoom
+	for _, s := range dirty {
+		reading := c.scratch[:0]
+		for _, w := range s.machine.rooms {
+			if !wanted(w) {
+				continue
+			}
+			if len(reading) == 0 {
+				reading = appendReading(reading, s.machine.name, s.metric, nil, s.ts, s.value)
+				c.scratch = reading
+			}
+			if len(w.event) == 0 {
+				touched = append(touched, w)
+				w.event = append(w.event, `{"readings":[`...)
+			} else {
+				w.event = append(w.event, ',')
+			}
+			w.event = append(w.event, reading...)
+		}
 	}
-	return append(event, reading...)
+	for _, w := range touched {
+		events = append(events, roomEvent{w.room.name, append(w.event, "]}"...)})
+		w.event = nil
+	}
+	return events
 }

@@ -23,6 +23,6 @@ func TestHeartbeatPings(t *testing.T) {
 	select {
 	case <-pinged:
 	case <-time.After(timeout):
-		t.Error("no sign of life")
+		t.Error("no ping")
 	}
 }

@@ -24,6 +24,7 @@ type latestCache struct {
 	// Series with a value that flush has not passed to members in this process
 	// (localDirty) or to other processes (remoteDirty).
 	localDirty, remoteDirty []*series
+	scratch                 []byte // for encodeEventsLocked
 }
 
 // machineEntry is a machine in at least one watched room.

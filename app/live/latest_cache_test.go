@@ -20,7 +20,7 @@ func TestLateReadingsAreNotSent(t *testing.T) {
 	s.waitForValue("m a", "100=2")
 	for _, f := range s.frames {
 		if strings.Contains(string(f.Data), `"value":9`) {
-			t.Errorf("late data moves the screen: %s", f.Data)
+			t.Errorf("a late reading is sent: %s", f.Data)
 		}
 	}
 }
@@ -38,18 +38,18 @@ func TestCacheIsEmptyWithoutSubscribers(t *testing.T) {
 	h.put("m", "v", 2, 2.0)
 	b.waitForValue("m v", "2=2")
 	if a.value("m v") != "1=1" {
-		t.Error("a frame after unsubscribe")
+		t.Error("an event is sent after unsubscribe")
 	}
 	a.End()
 	b.End()
-	waitFor(t, "the end", func() bool {
-		topics, machines := h.srv.CacheSize()
-		return topics == 0 && machines == 0 && h.srv.Stats().Rooms == 0 && h.srv.Stats().Subscriptions == 0
+	waitFor(t, "the session to end", func() bool {
+		rooms, machines := h.srv.CacheSize()
+		return rooms == 0 && machines == 0 && h.srv.Stats().Rooms == 0 && h.srv.Stats().Subscriptions == 0
 	})
 	if fault := a.Subscribe(context.Background(), func() {}, "all"); fault != nil {
 		t.Fatal(fault)
 	}
-	if topics, _ := h.srv.CacheSize(); topics != 0 {
-		t.Error("a session that has gone watches a room")
+	if rooms, _ := h.srv.CacheSize(); rooms != 0 {
+		t.Error("an ended session watches a room")
 	}
 }

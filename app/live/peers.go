@@ -35,13 +35,8 @@ func (s *Server) onMessage(room, event string, data []byte) {
 
 // onInterest notes whether another process is interested in a room.
 func (s *Server) onInterest(name string, interested bool) {
-	room, err := parseRoom(name)
-	switch {
-	case err != nil:
-	case interested:
-		s.cache.watch(room, false)
-	default:
-		s.cache.unwatch(room, false)
+	if room, err := parseRoom(name); err == nil {
+		s.cache.setWatched(room, false, interested)
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// What another process tells is checked like anything from outside.
+// The data of other processes is untrusted.
 func FuzzReceiveFromPeer(f *testing.F) {
 	for _, seed := range []string{
 		`{"readings":[{"machine":"m","metric":"v","ts":1700000000000,"value":1}]}`, `{"readings":[{"machine":"","ts":-1}]}`,

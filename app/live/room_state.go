@@ -62,7 +62,7 @@ func (s *Server) retainRoom(room room) (load *roomLoad, first bool, err error) {
 	if state == nil {
 		state = &roomState{room: room, loaded: room.kind == roomAlarms}
 		s.rooms[room.name] = state
-		s.cache.watch(room, true)
+		s.cache.setWatched(room, true, true)
 	}
 	state.refs++
 	if state.loaded {
@@ -114,5 +114,5 @@ func (s *Server) releaseRoomLocked(name string) {
 		return
 	}
 	delete(s.rooms, name)
-	s.cache.unwatch(state.room, true)
+	s.cache.setWatched(state.room, true, false)
 }

@@ -13,7 +13,7 @@ import (
 	"smart-factory-backend/app/store/memory"
 )
 
-// failing is a store whose Latest fails until it is told otherwise.
+// failingStore is a store whose Latest fails while failing is set.
 type failingStore struct {
 	factory.Store
 	mu      sync.Mutex
@@ -38,8 +38,8 @@ func TestSubscribeFailsWhileStoreIsUnavailable(t *testing.T) {
 	if fault == nil || fault.Kind != "unavailable" || fault.Room != "all" || strings.Contains(fault.Detail, "disk") {
 		t.Errorf("fault = %+v", fault)
 	}
-	if topics, _ := h.srv.CacheSize(); topics != 0 || len(s.events()) != 0 {
-		t.Errorf("%d rooms are watched, events %q", topics, s.events())
+	if rooms, _ := h.srv.CacheSize(); rooms != 0 || len(s.events()) != 0 {
+		t.Errorf("%d rooms are watched, events %q", rooms, s.events())
 	}
 	f.mu.Lock()
 	f.failing = false
@@ -47,7 +47,7 @@ func TestSubscribeFailsWhileStoreIsUnavailable(t *testing.T) {
 	s.subscribe("alarms", "all")
 }
 
-// hung is a store that does not answer, or panics.
+// blockedStore is a store whose Latest blocks until ctx ends, or panics.
 type blockedStore struct {
 	factory.Store
 	panics bool
@@ -61,7 +61,7 @@ func (h blockedStore) Latest(ctx context.Context, _ factory.LatestQuery) (factor
 	return factory.LatestPage{}, ctx.Err()
 }
 
-// Who waits for a store that hangs waits once, however many wait.
+// All callers wait for one load, so the timeout passes once.
 func TestConcurrentSubscribersShareOneLoad(t *testing.T) {
 	t.Parallel()
 	memory := memory.New(memory.Options{AutoRegister: true})
@@ -77,10 +77,10 @@ func TestConcurrentSubscribersShareOneLoad(t *testing.T) {
 	}
 	wg.Wait()
 	if took := time.Since(begin); took > 10*time.Second {
-		t.Errorf("100 who wait took %v", took)
+		t.Errorf("100 subscribers waited %v", took)
 	}
-	if topics, _ := h.srv.CacheSize(); topics != 0 {
-		t.Errorf("%d rooms are watched for nobody", topics)
+	if rooms, _ := h.srv.CacheSize(); rooms != 0 {
+		t.Errorf("%d rooms are watched without subscribers", rooms)
 	}
 }
 
@@ -91,14 +91,14 @@ func TestStorePanicReleasesRooms(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Error("the panic does not reach the session's guard")
+					t.Error("the panic does not reach the caller")
 				}
 			}()
 			h.newSubscriber().Subscribe(context.Background(), func() {}, "alarms", "all")
 		}()
 	}
-	if topics, _ := h.srv.CacheSize(); topics != 0 {
-		t.Errorf("%d rooms are watched for nobody", topics)
+	if rooms, _ := h.srv.CacheSize(); rooms != 0 {
+		t.Errorf("%d rooms are watched without subscribers", rooms)
 	}
 	h.newSubscriber().subscribe("alarms")
 }

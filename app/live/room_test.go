@@ -33,7 +33,7 @@ func TestMachineEventsReachItsRooms(t *testing.T) {
 	line.waitForValue("m2 v", "2=2")
 	single.waitForValue("m2 v", "2=2")
 	if line.value("m3 v") != "" || single.value("m1 v") != "" || alarms.count("alarms", "telemetry") > 0 {
-		t.Error("a room shows what it should not")
+		t.Error("a room receives an event of a machine that it does not include")
 	}
 
 	// A machine that moves is seen at its new line, and no more at the old single.
@@ -44,13 +44,13 @@ func TestMachineEventsReachItsRooms(t *testing.T) {
 		t.Fatal(err)
 	}
 	newLine.waitForValue("m1 v", "2=2")
-	waitFor(t, "a fresh snapshot", func() bool { return line.count("line:s/a/l", "snapshot") > 1 })
+	waitFor(t, "a new snapshot", func() bool { return line.count("line:s/a/l", "snapshot") > 1 })
 	h.put("m1", "v", 3, 3.0)
 	newLine.waitForValue("m1 v", "3=3")
 	h.put("m2", "v", 3, 3.0)
 	line.waitForValue("m2 v", "3=3")
 	if line.value("m1 v") != "2=2" {
-		t.Errorf("the old line shows %s", line.value("m1 v"))
+		t.Errorf("the old line has %s, want 2=2", line.value("m1 v"))
 	}
 }
 
@@ -63,7 +63,7 @@ func TestDeletedMachineIsRemovedFromRooms(t *testing.T) {
 	if err := h.store.DeleteMachine(context.Background(), "m1", factory.MatchAlways, true); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "a fresh snapshot", func() bool { return s.count("all", "snapshot") > 1 })
+	waitFor(t, "a new snapshot", func() bool { return s.count("all", "snapshot") > 1 })
 	if data := s.lastData("all", "snapshot"); strings.Contains(data, "m1") || !strings.Contains(data, "m2") {
 		t.Errorf("snapshot = %s", data)
 	}

@@ -15,12 +15,12 @@ import (
 	"smart-factory-backend/app/live/hub"
 )
 
-// Whatever comes when: each screen ends up with what the store has, and no
-// frame is missing or doubled on the way.
+// Under concurrent writes and subscriptions, every subscriber ends with what the
+// store has, and receives consecutive frames.
 func TestSubscribersConvergeToTheStore(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, nil)
-	var writers, viewers sync.WaitGroup
+	var writers, readers sync.WaitGroup
 	for w := range 4 {
 		writers.Go(func() {
 			for i := range 300 {
@@ -29,25 +29,25 @@ func TestSubscribersConvergeToTheStore(t *testing.T) {
 		})
 	}
 	rooms := []string{"all", "machine:m0", "machine:m1", "machine:m2"}
-	screens := make([]*subscriber, 8)
-	for i := range screens {
-		viewers.Go(func() {
+	subscribers := make([]*subscriber, 8)
+	for i := range subscribers {
+		readers.Go(func() {
 			for range 20 {
 				s := h.newSubscriber()
 				s.subscribe(rooms[rand.N(len(rooms))])
 				s.End()
 			}
-			screens[i] = h.newSubscriber()
-			screens[i].subscribe("all", rooms[rand.N(len(rooms))])
+			subscribers[i] = h.newSubscriber()
+			subscribers[i].subscribe("all", rooms[rand.N(len(rooms))])
 		})
 	}
 	writers.Wait()
-	viewers.Wait()
+	readers.Wait()
 	page, err := h.store.Latest(context.Background(), factory.LatestQuery{Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range screens {
+	for _, s := range subscribers {
 		for _, r := range page.Readings {
 			s.waitForValue(r.Machine+" "+r.Metric, fmt.Sprint(r.ObservedAt-base, "=", r.Value))
 		}
@@ -62,18 +62,18 @@ func TestRunLifecycle(t *testing.T) {
 	h.put("m", "v", 1, 1.0)
 	s.waitForValue("m v", "1=1")
 	h.put("m", "v", 2, 2.0)
-	h.stop() // what has changed is shown, however long the interval
+	h.stop() // sends the last changes before the interval ends
 	s.waitForValue("m v", "2=2")
 	h.put("m", "v", 3, 3.0)
 	h.srv.PublishState(live.State{Machine: "m"})
 	if fault := s.Subscribe(context.Background(), func() {}, "machine:m"); fault == nil || fault.Kind != "unavailable" {
-		t.Errorf("subscribe after the end: %+v", fault)
+		t.Errorf("Subscribe after Run = %+v", fault)
 	}
 	if s.value("m v") != "2=2" {
-		t.Error("something is shown after the end")
+		t.Error("an event is sent after Run has returned")
 	}
 	if err := h.srv.Run(context.Background()); !errors.Is(err, hub.ErrRunning) {
-		t.Errorf("second Run = %v", err)
+		t.Errorf("second Run = %v, want ErrRunning", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -82,11 +82,9 @@ func TestRunLifecycle(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := other.Run(ctx); err != nil {
-		t.Errorf("Run that is stopped before it starts = %v", err)
+		t.Errorf("Run with an ended context = %v", err)
 	}
 	if _, err := live.New(live.Options{}); err == nil {
-		t.Error("New without a store")
+		t.Error("New accepts Options without Latest")
 	}
 }
-
-func (*discardMember) Deliver(*hub.Frame) {}

@@ -10,7 +10,6 @@ import (
 	"github.com/fasthttp/websocket"
 )
 
-// A key that is taken out of force takes its sessions along.
 func TestCloseRevokedClosesSessions(t *testing.T) {
 	t.Parallel()
 	parse := func(text string) access.List {
@@ -22,24 +21,24 @@ func TestCloseRevokedClosesSessions(t *testing.T) {
 	}
 	keys := access.NewKeys(parse("a:read:secret-of-a,b:read:secret-of-b"))
 	h := newNetHarness(t, func(o *live.Options) { o.Keys = keys })
-	stays, goes := h.openWebSocket("/ws", "X-API-Key", "secret-of-a"), h.openWebSocket("/ws", "X-API-Key", "secret-of-b")
+	kept, revoked := h.openWebSocket("/ws", "X-API-Key", "secret-of-a"), h.openWebSocket("/ws", "X-API-Key", "secret-of-b")
 	socket := h.openSocket(`{"token":"secret-of-b"}`)
 	waitFor(t, "sessions", func() bool {
-		of := h.srv.Stats().Sessions
-		return of["websocket"] == 2 && of["socketio"] == 1
+		sessions := h.srv.Stats().Sessions
+		return sessions["websocket"] == 2 && sessions["socketio"] == 1
 	})
 	keys.Replace(parse("a:read:secret-of-a"))
 	if n := h.srv.CloseRevoked(); n != 2 {
-		t.Errorf("CheckKeys ends %d sessions, want 2", n)
+		t.Errorf("CloseRevoked() = %d, want 2", n)
 	}
-	goes.expectClose(websocket.ClosePolicyViolation)
+	revoked.expectClose(websocket.ClosePolicyViolation)
 	for {
 		if _, _, err := socket.ReadMessage(); err != nil {
 			break
 		}
 	}
-	stays.send(`{"op":"ping","id":1}`)
-	stays.expect(`{"id":1,"ok":true}`)
+	kept.send(`{"op":"ping","id":1}`)
+	kept.expect(`{"id":1,"ok":true}`)
 }
 
 func TestCheckRateRefusesRequests(t *testing.T) {

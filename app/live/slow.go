@@ -3,7 +3,6 @@ package live
 import (
 	"errors"
 
-	"smart-factory-backend/app/socketio"
 	"smart-factory-backend/app/websocket/eventloop"
 )
 
@@ -21,19 +20,12 @@ func (c *session) checkSlow(err error) {
 	}
 }
 
-// markSlow counts the client once and leaves its rooms.
+// markSlow counts the client once and leaves its rooms. Socket.IO reports a slow
+// client when the socket has disconnected.
 func (c *session) markSlow() {
 	if !c.slow.Swap(true) {
 		c.srv.counters.slow[c.transport].Add(1)
 		c.leaveRooms()
-	}
-}
-
-// checkSlowReason does the same for Socket.IO, which reports it when the socket
-// has disconnected.
-func (c *session) checkSlowReason(reason socketio.Reason) {
-	if reason == socketio.SlowClient {
-		c.markSlow()
 	}
 }
 

@@ -12,18 +12,18 @@ import (
 	"github.com/fasthttp/websocket"
 )
 
-// Telemetry never fills the queue, since the newest is enough; a client that
-// takes nothing for too long goes all the same.
+// Replaced telemetry never fills the queue, so a client that accepts nothing is
+// detected by time.
 func TestStalledClientIsClosed(t *testing.T) {
 	t.Parallel()
-	// Frames and signs of life find it out; it counts once.
+	// Both frames and pings detect it. It must be counted once.
 	h := newNetHarness(t, func(o *live.Options) { o.Heartbeat = 64 * time.Millisecond })
 	slow := h.openWebSocket("/ws")
 	slow.send(`{"op":"subscribe","id":1,"rooms":["all"]}`)
 	slow.receive()
 	slow.receive()
 	n := 0
-	waitFor(t, "the stalled one counted", func() bool {
+	waitFor(t, "the stalled client to be counted", func() bool {
 		n++
 		var batch []any
 		for i := range 100 {
@@ -34,37 +34,37 @@ func TestStalledClientIsClosed(t *testing.T) {
 	})
 	slow.expectClose(websocket.CloseTryAgainLater)
 	_ = slow.Close()
-	waitFor(t, "the end", func() bool { return h.srv.Stats().Sessions["websocket"] == 0 })
+	waitFor(t, "the session to end", func() bool { return h.srv.Stats().Sessions["websocket"] == 0 })
 	if n := h.srv.Stats().Slow["websocket"]; n != 1 {
-		t.Errorf("one slow client counts as %d", n)
+		t.Errorf("%d slow clients are counted, want 1", n)
 	}
 }
 
-// A client that stops reading is closed once too much waits for it, and nobody
-// else notices.
+// A client that does not read is closed when its queue is full. Others receive
+// everything.
 func TestSlowClientIsClosed(t *testing.T) {
 	t.Parallel()
 	h := newNetHarness(t, func(o *live.Options) { o.Conn.QueueBytes = 256 << 10 })
-	slow, good := h.openWebSocket("/ws"), h.openWebSocket("/ws")
-	for _, c := range []*wsClient{slow, good} {
+	slow, other := h.openWebSocket("/ws"), h.openWebSocket("/ws")
+	for _, c := range []*wsClient{slow, other} {
 		c.send(`{"op":"subscribe","id":1,"rooms":["all"]}`)
 		c.receive()
 		c.receive()
 	}
 	note := strings.Repeat("x", 64<<10)
-	var heard atomic.Int64
+	var received atomic.Int64
 	go func() { // ends with the connection
 		for {
-			if _, _, err := good.ReadMessage(); err != nil {
+			if _, _, err := other.ReadMessage(); err != nil {
 				return
 			}
-			heard.Add(1)
+			received.Add(1)
 		}
 	}()
 	for i := range 400 {
 		h.srv.PublishAlarm(live.Alarm{ID: "1", Machine: "m", Note: note})
-		waitFor(t, "the good one's turn", func() bool { return heard.Load() > int64(i) })
+		waitFor(t, "the other client's event", func() bool { return received.Load() > int64(i) })
 	}
-	waitFor(t, "the slow one counted", func() bool { return h.srv.Stats().Slow["websocket"] == 1 })
+	waitFor(t, "the slow client to be counted", func() bool { return h.srv.Stats().Slow["websocket"] == 1 })
 	slow.expectClose(websocket.CloseTryAgainLater)
 }

@@ -180,7 +180,9 @@ func (s *Server) socketDisconnected(socket *socketio.Socket, reason socketio.Rea
 	if c == nil {
 		return
 	}
-	c.checkSlowReason(reason)
+	if reason == socketio.SlowClient {
+		c.markSlow()
+	}
 	c.finish()
 }
 

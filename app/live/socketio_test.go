@@ -11,13 +11,13 @@ import (
 	"smart-factory-backend/app/socketio"
 )
 
-// session opens an Engine.IO session on a WebSocket and asks for the main
-// namespace; it returns the answer.
+// requestSocket opens an Engine.IO session on a WebSocket and requests the main
+// namespace. It returns the response.
 func (h *netHarness) requestSocket(auth string, headers ...string) (*wsClient, string) {
 	h.t.Helper()
 	c := h.openWebSocket("/socket.io/?EIO=4&transport=websocket", headers...)
 	if open := c.receive(); !strings.HasPrefix(open, `0{"sid":`) {
-		h.t.Fatalf("the session begins with %s", open)
+		h.t.Fatalf("first packet: %s", open)
 	}
 	c.send("40" + auth)
 	return c, c.receive()
@@ -27,7 +27,7 @@ func (h *netHarness) openSocket(auth string, headers ...string) *wsClient {
 	h.t.Helper()
 	c, answer := h.requestSocket(auth, headers...)
 	if !strings.HasPrefix(answer, `40{"sid":`) {
-		h.t.Fatalf("connect with %s is answered %s", auth, answer)
+		h.t.Fatalf("connect with %s: response %s", auth, answer)
 	}
 	return c
 }
@@ -73,9 +73,9 @@ func TestSocketIOProtocol(t *testing.T) {
 	c.send(`42["subscribe",{"rooms":["alarms"]}]`) // without a callback
 	c.expect(`42["snapshot",{"room":"alarms","seq":1,` + emptySnapshot + `]`)
 	_ = c.Close()
-	waitFor(t, "the end of the session", func() bool {
-		of := h.srv.Stats()
-		return of.Sessions["socketio"] == 0 && of.Subscriptions == 0
+	waitFor(t, "the session to end", func() bool {
+		stats := h.srv.Stats()
+		return stats.Sessions["socketio"] == 0 && stats.Subscriptions == 0
 	})
 }
 
@@ -88,7 +88,7 @@ func TestSocketIORequiresKey(t *testing.T) {
 	h := newNetHarness(t, func(o *live.Options) { o.Keys, o.Limits = access.NewKeys(list), live.Limits{PerKey: 3} })
 	for _, auth := range []string{"", `{}`, `{"token":"wrong"}`, `{"token":7}`} {
 		if _, answer := h.requestSocket(auth); !strings.HasPrefix(answer, `44{"message":"unauthorized","data":{"kind":"unauthorized",`) {
-			t.Errorf("connect with %s is answered %s", auth, answer)
+			t.Errorf("connect with %s: response %s", auth, answer)
 		}
 	}
 	reader := h.openSocket(`{"token":"read-secret"}`)
@@ -99,14 +99,14 @@ func TestSocketIORequiresKey(t *testing.T) {
 	machine.expect(`431[{"ok":false,"error":{"kind":"forbidden","detail":"key i has the role ingest, which may not read"}}]`)
 	h.openSocket("", "Authorization", "Bearer read-secret")
 	h.openSocket("", "Authorization", "token read-secret")
-	waitFor(t, "three with the key", func() bool { return h.srv.Stats().Sessions["socketio"] == 4 })
+	waitFor(t, "three sessions with the key", func() bool { return h.srv.Stats().Sessions["socketio"] == 4 })
 	if _, answer := h.requestSocket(`{"token":"read-secret"}`); !strings.HasPrefix(answer, `44{"message":"too many sessions with this key","data":{"kind":"overloaded",`) {
-		t.Errorf("a fourth with the key is answered %s", answer)
+		t.Errorf("fourth session with the key: %s", answer)
 	}
 }
 
-// Who comes back in time has its rooms, with snapshots that make up for what
-// was shown meanwhile.
+// A recovered client is in its rooms again. The snapshots contain what it has
+// missed.
 func TestSocketIORecoverySendsSnapshots(t *testing.T) {
 	t.Parallel()
 	h := newNetHarness(t, func(o *live.Options) {
@@ -124,18 +124,18 @@ func TestSocketIORecoverySendsSnapshots(t *testing.T) {
 	_, rest, _ = strings.Cut(c.receive(), `1,"`)
 	offset, _, _ := strings.Cut(rest, `"`)
 	_ = c.NetConn().Close()
-	waitFor(t, "the loss noticed", func() bool { return h.srv.Stats().Sessions["socketio"] == 0 })
+	waitFor(t, "the disconnect", func() bool { return h.srv.Stats().Sessions["socketio"] == 0 })
 	h.put("m", "v", 1, 1.0)
 	back, answer := h.requestSocket(`{"pid":"` + pid + `","offset":"` + offset + `"}`)
 	if !strings.Contains(answer, pid) {
 		t.Fatalf("not recovered: %s", answer)
 	}
 	if got := back.receive(); !strings.HasPrefix(got, `42["snapshot",{"room":"all",`) || !strings.Contains(got, `"metric":"v"`) {
-		t.Errorf("the first after coming back is %s", got)
+		t.Errorf("first event after the recovery: %s", got)
 	}
 	h.put("m", "v", 2, 2.0)
 	if got := back.receive(); !strings.HasPrefix(got, `42["telemetry",{"room":"all",`) {
-		t.Errorf("then comes %s", got)
+		t.Errorf("second event: %s", got)
 	}
 }
 
@@ -145,7 +145,7 @@ func TestSocketIOPanicClosesOnlyItsSession(t *testing.T) {
 	h := newNetHarness(t, func(o *live.Options) {
 		o.OnPanic = func(v any, _ []byte) { contained <- v }
 	})
-	bystander := h.openSocket("")
+	other := h.openSocket("")
 	c := h.openSocket("")
 	c.send(`421["telemetry",{"machine":"panic"}]`)
 	for {
@@ -153,9 +153,9 @@ func TestSocketIOPanicClosesOnlyItsSession(t *testing.T) {
 			break
 		}
 	}
-	bystander.send(`421["subscribe",{"rooms":["alarms"]}]`)
-	bystander.expect(`431[{"ok":true}]`)
-	waitFor(t, "the session's end", func() bool { return h.srv.Stats().Sessions["socketio"] == 1 })
+	other.send(`421["subscribe",{"rooms":["alarms"]}]`)
+	other.expect(`431[{"ok":true}]`)
+	waitFor(t, "the session to end", func() bool { return h.srv.Stats().Sessions["socketio"] == 1 })
 	if v := <-contained; v != "a fault in a handler" {
 		t.Errorf("reported %v", v)
 	}

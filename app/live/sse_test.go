@@ -15,7 +15,8 @@ import (
 	"smart-factory-backend/app/live"
 )
 
-// stream asks for events and returns the response's head and what follows.
+// openStream requests the events of rooms. It returns the response, what follows
+// it, and the connection.
 func (h *netHarness) openStream(method, rooms string) (*http.Response, *bufio.Reader, net.Conn) {
 	h.t.Helper()
 	conn, err := net.Dial("tcp", h.addr)
@@ -35,7 +36,7 @@ func (h *netHarness) openStream(method, rooms string) (*http.Response, *bufio.Re
 	return resp, br, conn
 }
 
-// event reads up to the next empty line.
+// readEvent reads up to the next empty line.
 func readEvent(t *testing.T, r *bufio.Reader) string {
 	t.Helper()
 	var lines []string
@@ -61,7 +62,7 @@ func TestSSEStream(t *testing.T) {
 	}
 	r := bufio.NewReader(resp.Body)
 	if first := readEvent(t, r); !strings.HasPrefix(first, "retry: ") {
-		t.Errorf("the stream begins with %q", first)
+		t.Errorf("first line: %q", first)
 	}
 	next := func() string {
 		for {
@@ -80,13 +81,13 @@ func TestSSEStream(t *testing.T) {
 	if got := next(); !strings.HasPrefix(got, "event: telemetry\nid: machine:m#2\ndata: {") {
 		t.Errorf("got %s", got)
 	}
-	for readEvent(t, r) != ":" { // a sign of life
+	for readEvent(t, r) != ":" { // a ping
 	}
 	_ = conn.Close()
-	waitFor(t, "the end of the session", func() bool {
-		of := h.srv.Stats()
-		topics, _ := h.srv.CacheSize()
-		return of.Sessions["sse"] == 0 && of.Subscriptions == 0 && topics == 0
+	waitFor(t, "the session to end", func() bool {
+		stats := h.srv.Stats()
+		rooms, _ := h.srv.CacheSize()
+		return stats.Sessions["sse"] == 0 && stats.Subscriptions == 0 && rooms == 0
 	})
 }
 
@@ -94,19 +95,19 @@ func TestSSERefusals(t *testing.T) {
 	t.Parallel()
 	h := newNetHarness(t, func(o *live.Options) { o.Limits = live.Limits{Sockets: 1} })
 	if resp, _, _ := h.openStream("GET", "nope"); resp.StatusCode != http.StatusBadRequest {
-		t.Errorf("an unknown room = %d", resp.StatusCode)
+		t.Errorf("invalid room: status %d", resp.StatusCode)
 	}
 	if resp, _, _ := h.openStream("HEAD", "all"); resp.StatusCode != http.StatusOK {
 		t.Errorf("HEAD = %d", resp.StatusCode)
 	}
 	_, r, _ := h.openStream("GET", "all")
 	readEvent(t, r)
-	waitFor(t, "a session", func() bool { return h.srv.Stats().Sessions["sse"] == 1 })
+	waitFor(t, "the session", func() bool { return h.srv.Stats().Sessions["sse"] == 1 })
 	if resp, _, _ := h.openStream("GET", "all"); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
-		t.Errorf("a second session = %d", resp.StatusCode)
+		t.Errorf("second session: status %d", resp.StatusCode)
 	}
-	if topics, _ := h.srv.CacheSize(); topics != 1 {
-		t.Errorf("%d rooms are watched", topics)
+	if rooms, _ := h.srv.CacheSize(); rooms != 1 {
+		t.Errorf("%d rooms are watched", rooms)
 	}
 }
 
@@ -117,8 +118,8 @@ func TestSSEEndsOnShutdown(t *testing.T) {
 	readEvent(t, r)
 	readEvent(t, r)
 	h.shutdown()
-	// There may be a sign of life before the end.
+	// A ping may precede the end.
 	if _, err := io.Copy(io.Discard, r); errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error("the stream goes on")
+		t.Error("the stream does not end")
 	}
 }

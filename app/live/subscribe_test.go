@@ -17,32 +17,32 @@ func TestInvalidSubscriptionsAreRefused(t *testing.T) {
 	h := newHarness(t, func(o *live.Options) { o.Keys, o.MaxRooms = access.NewKeys(list), 3 })
 	reader := access.Principal{Name: "a", Role: access.RoleRead}
 	for name, tt := range map[string]struct {
-		who        access.Principal
+		principal  access.Principal
 		rooms      []string
 		kind, room string
 	}{
-		"no rooms":            {reader, nil, "invalid", ""},
-		"an unknown kind":     {reader, []string{"all", "plant:x"}, "invalid", "plant:x"},
-		"no machine":          {reader, []string{"machine:"}, "invalid", "machine:"},
-		"half a line":         {reader, []string{"line:a/b"}, "invalid", "line:a/b"},
-		"too many":            {reader, []string{"all", "alarms", "machine:a", "machine:b"}, "invalid", ""},
-		"one may only ingest": {access.Principal{Name: "b", Role: access.RoleIngest}, []string{"all"}, "forbidden", ""},
-		"one has no key":      {access.Principal{}, []string{"all"}, "forbidden", ""},
+		"no rooms":        {reader, nil, "invalid", ""},
+		"unknown kind":    {reader, []string{"all", "plant:x"}, "invalid", "plant:x"},
+		"no machine":      {reader, []string{"machine:"}, "invalid", "machine:"},
+		"incomplete line": {reader, []string{"line:a/b"}, "invalid", "line:a/b"},
+		"too many":        {reader, []string{"all", "alarms", "machine:a", "machine:b"}, "invalid", ""},
+		"role ingest":     {access.Principal{Name: "b", Role: access.RoleIngest}, []string{"all"}, "forbidden", ""},
+		"no key":          {access.Principal{}, []string{"all"}, "forbidden", ""},
 	} {
-		s := h.newSubscriber(tt.who)
+		s := h.newSubscriber(tt.principal)
 		fault := s.Subscribe(context.Background(), func() { t.Errorf("%s: ok is called", name) }, tt.rooms...)
 		if fault == nil || fault.Kind != tt.kind || fault.Room != tt.room || len(s.events()) > 0 {
 			t.Errorf("%s: %+v, events %q, want %s about %q and nothing else", name, fault, s.events(), tt.kind, tt.room)
 		}
 	}
-	if topics, _ := h.srv.CacheSize(); topics != 0 {
-		t.Errorf("%d rooms are watched for nobody", topics)
+	if rooms, _ := h.srv.CacheSize(); rooms != 0 {
+		t.Errorf("%d rooms are watched without subscribers", rooms)
 	}
 	s := h.newSubscriber(reader)
 	s.subscribe("all", "all", "alarms", "machine:a")
-	s.subscribe("all") // is in it already: a fresh snapshot
+	s.subscribe("all") // again: another snapshot
 	if fault := s.Unsubscribe("all", "bogus"); fault == nil || fault.Room != "bogus" {
-		t.Errorf("unsubscribe from a room that can't be: %+v", fault)
+		t.Errorf("Unsubscribe from an invalid room = %+v", fault)
 	}
 	if n := s.count("all", "snapshot"); n != 2 {
 		t.Errorf("%d snapshots of all, want 2", n)

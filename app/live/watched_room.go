@@ -9,13 +9,13 @@ type watchedRoom struct {
 	// process is interested in it.
 	local, remote bool
 
-	// The events under construction. Only flush uses them.
-	localEvent, remoteEvent []byte
+	event []byte // under construction by encodeEventsLocked, otherwise nil
 }
 
-// watch starts to cache the machines of a room, for this process (local) or for
-// another one. Rooms without telemetry are ignored.
-func (c *latestCache) watch(r room, local bool) {
+// setWatched starts or ends caching the machines of a room, for this process (local)
+// or for other ones. A machine is dropped when no watched room includes it. Rooms
+// without telemetry are ignored.
+func (c *latestCache) setWatched(r room, local, watched bool) {
 	if r.kind == roomAlarms {
 		return
 	}
@@ -23,30 +23,17 @@ func (c *latestCache) watch(r room, local bool) {
 	defer c.mu.Unlock()
 	w := c.watchedRoomLocked(r)
 	if w == nil {
+		if !watched {
+			return
+		}
 		w = &watchedRoom{room: r}
 		c.setWatchedRoomLocked(r, w)
 		c.watched.Add(1)
 	}
 	if local {
-		w.local = true
+		w.local = watched
 	} else {
-		w.remote = true
-	}
-	c.reassignRoomsLocked(r)
-}
-
-// unwatch ends watch, and drops the machines that no other room includes.
-func (c *latestCache) unwatch(r room, local bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	w := c.watchedRoomLocked(r)
-	if w == nil {
-		return
-	}
-	if local {
-		w.local = false
-	} else {
-		w.remote = false
+		w.remote = watched
 	}
 	if !w.local && !w.remote {
 		c.setWatchedRoomLocked(r, nil)

@@ -9,7 +9,7 @@ import (
 	"github.com/fasthttp/websocket"
 )
 
-// A message that is at fault is answered; the session goes on.
+// The session continues after an invalid request.
 func TestInvalidRequestsGetAnError(t *testing.T) {
 	t.Parallel()
 	c := newNetHarness(t, nil).openWebSocket("/ws")
@@ -33,7 +33,7 @@ func TestInvalidRequestsGetAnError(t *testing.T) {
 			begin = `{"id":` + tt.id + `,` + begin[1:]
 		}
 		if !strings.HasPrefix(got, begin) || !strings.Contains(got, tt.detail) {
-			t.Errorf("%s is answered %s, want %s… %s", tt.message, got, begin, tt.detail)
+			t.Errorf("%s gets %s, want %s… %s", tt.message, got, begin, tt.detail)
 		}
 	}
 	if err := c.WriteMessage(websocket.BinaryMessage, []byte{1}); err != nil {
@@ -51,7 +51,7 @@ func FuzzParseRequest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if answer := live.Respond(text); answer == nil {
-			t.Errorf("%q is answered with what is no JSON", text)
+			t.Errorf("%q has a response that is not JSON", text)
 		}
 	})
 }

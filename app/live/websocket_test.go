@@ -38,10 +38,10 @@ func TestWebSocketProtocol(t *testing.T) {
 func TestWebSocketPanicClosesOnlyItsSession(t *testing.T) {
 	t.Parallel()
 	h := newNetHarness(t, nil)
-	bystander := h.openWebSocket("/ws")
-	bystander.send(`{"op":"subscribe","id":1,"rooms":["all"]}`)
-	bystander.receive()
-	bystander.receive()
+	other := h.openWebSocket("/ws")
+	other.send(`{"op":"subscribe","id":1,"rooms":["all"]}`)
+	other.receive()
+	other.receive()
 	for range 20 {
 		c := h.openWebSocket("/ws")
 		c.send(`{"op":"subscribe","id":1,"rooms":["all"]}`)
@@ -50,8 +50,8 @@ func TestWebSocketPanicClosesOnlyItsSession(t *testing.T) {
 	}
 	waitFor(t, "sessions released", func() bool { return h.srv.Stats().Sessions["websocket"] == 1 && h.srv.Stats().Subscriptions == 1 })
 	h.put("m", "v", 1, 1.0)
-	if got := bystander.receive(); !strings.Contains(got, `"telemetry"`) {
-		t.Errorf("the bystander hears %s", got)
+	if got := other.receive(); !strings.Contains(got, `"telemetry"`) {
+		t.Errorf("the other client receives %s", got)
 	}
 }
 
