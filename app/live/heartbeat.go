@@ -17,8 +17,11 @@ type heartbeat struct {
 	nextShard int
 }
 
-// pinger is a session. ping must not block.
-type pinger interface{ ping() }
+// pinger is a session that needs pings. ping must not block.
+type pinger interface {
+	revocable
+	ping()
+}
 
 const heartbeatShards = 64
 
@@ -47,16 +50,15 @@ func (h *heartbeat) remove(p pinger, shard int) {
 }
 
 // list returns all registered sessions.
-func (h *heartbeat) list() []pinger {
+func (h *heartbeat) list() (sessions []revocable) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var all []pinger
 	for _, shard := range h.shards {
 		for p := range shard {
-			all = append(all, p)
+			sessions = append(sessions, p)
 		}
 	}
-	return all
+	return sessions
 }
 
 // run pings until ctx ends.

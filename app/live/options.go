@@ -25,8 +25,8 @@ type Latest interface {
 type Options struct {
 	// Latest is the source of a room's first snapshot. Required.
 	Latest Latest
-	// Placement returns where a machine is installed. It must neither block nor
-	// call the Server. Nil: no machine belongs to a line.
+	// Placement returns where a machine is installed, zero and false if that is not
+	// known. It must neither block nor call the Server. Nil: there are no lines.
 	Placement func(machine string) (factory.Placement, bool)
 	// Broker connects the rooms with those of other processes. Nil: there are none.
 	Broker hub.Broker

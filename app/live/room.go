@@ -64,17 +64,15 @@ func lineRoom(p factory.Placement) string {
 
 // roomsOf lists the rooms that include a machine. For "" that is only all.
 func (s *Server) roomsOf(machine string) []string {
-	rooms := make([]string, 0, 4)
-	rooms = append(rooms, roomAll)
+	rooms := append(make([]string, 0, 4), roomAll)
 	if machine == "" {
 		return rooms
 	}
 	rooms = append(rooms, roomMachine+machine)
 	if s.options.Placement != nil {
-		if placement, ok := s.options.Placement(machine); ok {
-			if line := lineRoom(placement); line != "" {
-				rooms = append(rooms, line)
-			}
+		placement, _ := s.options.Placement(machine) // zero if it is unknown
+		if line := lineRoom(placement); line != "" {
+			rooms = append(rooms, line)
 		}
 	}
 	return rooms

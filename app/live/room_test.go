@@ -36,7 +36,7 @@ func TestMachineEventsReachItsRooms(t *testing.T) {
 		t.Error("a room receives an event of a machine that it does not include")
 	}
 
-	// A machine that moves is seen at its new line, and no more at the old single.
+	// A machine that has moved belongs to its new line only.
 	newLine := h.newSubscriber()
 	newLine.subscribe("line:s/a/other")
 	moved := factory.Machine{ID: "m1", Placement: factory.Placement{Site: "s", Area: "a", Line: "other"}}

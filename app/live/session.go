@@ -101,12 +101,7 @@ func (s *Server) CloseRevoked() int {
 	if s.options.Keys.Unrestricted() {
 		return 0
 	}
-	var sessions []revocable
-	for _, p := range s.heartbeat.list() {
-		if r, ok := p.(revocable); ok {
-			sessions = append(sessions, r)
-		}
-	}
+	sessions := s.heartbeat.list()
 	s.socketIO.mu.RLock()
 	for _, c := range s.socketIO.sessions {
 		sessions = append(sessions, c)

@@ -56,17 +56,21 @@ func (c *latestCache) watchedRoomLocked(r room) *watchedRoom {
 
 // setWatchedRoomLocked stores w; nil removes the room.
 func (c *latestCache) setWatchedRoomLocked(r room, w *watchedRoom) {
-	switch {
-	case r.kind == roomAll:
+	switch r.kind {
+	case roomAll:
 		c.allRoom = w
-	case r.kind == roomMachine && w != nil:
-		c.machineRooms[r.machine] = w
-	case r.kind == roomMachine:
-		delete(c.machineRooms, r.machine)
-	case r.kind == roomLine && w != nil:
-		c.lineRooms[r.placement] = w
-	case r.kind == roomLine:
-		delete(c.lineRooms, r.placement)
+	case roomMachine:
+		setOrDelete(c.machineRooms, r.machine, w)
+	case roomLine:
+		setOrDelete(c.lineRooms, r.placement, w)
+	}
+}
+
+func setOrDelete[K comparable](rooms map[K]*watchedRoom, key K, w *watchedRoom) {
+	if w == nil {
+		delete(rooms, key)
+	} else {
+		rooms[key] = w
 	}
 }
 
