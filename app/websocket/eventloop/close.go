@@ -28,8 +28,8 @@ func (c *Conn) Finish(grace time.Duration) {
 		return
 	}
 	c.finishLocked(grace, ErrClosed)
+	c.flushLocked()
 	c.mu.Unlock()
-	c.flush()
 	c.wake()
 }
 

@@ -26,13 +26,7 @@ func (c *Conn) uncork() {
 	c.mu.Unlock()
 }
 
-func (c *Conn) flush() {
-	c.mu.Lock()
-	c.flushLocked()
-	c.mu.Unlock()
-}
-
-// flushScheduled is flush for a connection from the shard's list.
+// flushScheduled flushes a connection from the shard's list.
 func (c *Conn) flushScheduled() {
 	c.mu.Lock()
 	c.scheduled = false
