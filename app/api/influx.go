@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -22,34 +21,25 @@ func (a *API) postInfluxWrite(ctx *fasthttp.RequestCtx, _ request) error {
 	if !ok {
 		return invalidParam("precision", "must be one of ns, us, ms, s")
 	}
-	body, err := a.readBody(ctx)
-	defer body.release()
-	if err != nil {
-		return err
+	decode := func(b *ingest.Batch, body []byte) error {
+		return lineprotocol.Decode(b, body, lineprotocol.Mapping{
+			Precision: precision, MachineTag: a.options.InfluxMachineTag, WithMeasurement: a.options.InfluxMeasurement,
+		})
 	}
-	b := a.newBatch()
-	defer b.Release()
-	err = lineprotocol.Decode(b, body.data, lineprotocol.Mapping{
-		Precision: precision, MachineTag: a.options.InfluxMachineTag, WithMeasurement: a.options.InfluxMeasurement,
-	})
-	if err != nil {
-		return err
+	err := a.ingestBody(ctx, decode, checkAllAccepted)
+	if err == nil {
+		ctx.SetStatusCode(fasthttp.StatusNoContent)
 	}
-	accepted, err := a.commit(context.Background(), b)
-	if err != nil {
-		return err
-	}
-	if b.Rejected > 0 {
-		return partialWriteError(accepted, b)
-	}
-	ctx.SetStatusCode(fasthttp.StatusNoContent)
-	return nil
+	return err
 }
 
-// partialWriteError lists what was rejected of a body whose rest is stored.
-func partialWriteError(accepted int, b *ingest.Batch) error {
-	detail := "partial write: " + strconv.Itoa(b.Rejected) + " rejected, " + strconv.Itoa(accepted) + " values stored"
-	return &httpError{status: fasthttp.StatusBadRequest, detail: detail, rejected: b.Rejected, errors: fieldErrors(b.Errors)}
+// checkAllAccepted returns an error that lists the rejected points, if any. The
+// others are stored.
+func checkAllAccepted(accepted int, b *ingest.Batch) error {
+	if b.Rejected == 0 {
+		return nil
+	}
+	return rejectedError("partial write: "+strconv.Itoa(b.Rejected)+" rejected, "+strconv.Itoa(accepted)+" values stored", b)
 }
 
 // influxErrorBody is the body of an error response in InfluxDB's form.

@@ -98,6 +98,12 @@ func (a *API) machine(id string) (factory.Machine, error) {
 	return a.options.Store.Machine(storeCtx, id)
 }
 
+func (a *API) machineVersion(id string) (int64, error) {
+	m, err := a.machine(id)
+	return versionOrZero(m.Version, err)
+}
+
+// writeEntry responds with an entry as JSON.
 func writeEntry(ctx *fasthttp.RequestCtx, status int, entry any) error {
 	body, err := json.Marshal(entry)
 	if err != nil {
@@ -120,10 +126,7 @@ func (a *API) putMachine(ctx *fasthttp.RequestCtx, r request) error {
 	if err != nil {
 		return err
 	}
-	match, err := writeCondition(ctx, func() (int64, error) {
-		current, err := a.machine(m.ID)
-		return versionOrZero(current.Version, err)
-	})
+	match, err := writeCondition(ctx, func() (int64, error) { return a.machineVersion(m.ID) })
 	if err != nil {
 		return err
 	}
@@ -209,10 +212,7 @@ func (a *API) deleteMachine(ctx *fasthttp.RequestCtx, r request) error {
 	if err != nil {
 		return err
 	}
-	match, err := writeCondition(ctx, func() (int64, error) {
-		current, err := a.machine(r.params[0])
-		return versionOrZero(current.Version, err)
-	})
+	match, err := writeCondition(ctx, func() (int64, error) { return a.machineVersion(r.params[0]) })
 	if err != nil {
 		return err
 	}

@@ -36,14 +36,10 @@ func TestOpenAPIDocumentIsGenerated(t *testing.T) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", "\t")
 	if err := e.Encode(newGenerator(t).document(routes)); err != nil {
 		t.Fatal(err)
 	}
-	document := b.Bytes()
-	for range 2 {
-		document = shortBrackets.ReplaceAll(document, []byte("$1$2$3"))
-	}
+	document := append(appendIndented(nil, b.Bytes(), ""), '\n')
 	if *update {
 		if err := os.WriteFile("openapi.json", document, 0o644); err != nil { //nolint:gosec // a source file
 			t.Fatal(err)
@@ -55,9 +51,30 @@ func TestOpenAPIDocumentIsGenerated(t *testing.T) {
 	}
 }
 
-// shortBrackets matches an object or array with one entry on a line of its own,
-// which is easier to read on a single line.
-var shortBrackets = regexp.MustCompile(`([{\[])\n\t+([^\n]+)\n\t+([}\]])`)
+// maxLine is the longest JSON value that appendIndented leaves on one line.
+const maxLine = 120
+
+// appendIndented appends a JSON value, with a line for each member of long objects
+// and arrays.
+func appendIndented(dst, compact []byte, indent string) []byte {
+	compact = bytes.TrimSpace(compact)
+	d := json.NewDecoder(bytes.NewReader(compact))
+	if start, _ := d.Token(); len(compact) <= maxLine || start != json.Delim('{') && start != json.Delim('[') {
+		return append(dst, compact...)
+	}
+	dst = append(dst, compact[0])
+	for separator := ""; d.More(); separator = "," {
+		dst = append(dst, separator+"\n\t"+indent...)
+		var value json.RawMessage
+		if compact[0] == '{' {
+			key, _ := d.Token()
+			dst = append(strconv.AppendQuote(dst, key.(string)), ": "...)
+		}
+		_ = d.Decode(&value) // it was encoded above
+		dst = appendIndented(dst, value, indent+"\t")
+	}
+	return append(append(dst, "\n"+indent...), compact[len(compact)-1])
+}
 
 // object is a JSON object.
 type object = map[string]any

@@ -79,7 +79,8 @@ func (a *API) registerWrites() {
 			"Times are stored with a precision of one millisecond. The body may be compressed with gzip (Content-Encoding).",
 		Query: []Parameter{
 			{Name: "precision", Description: "The unit of the timestamps.", Words: []string{"ns", "us", "ms", "s"}, Default: "ns"},
-			{Name: "bucket", Description: "Ignored."}, {Name: "org", Description: "Ignored."},
+			{Name: "bucket", Description: "Ignored."},
+			{Name: "org", Description: "Ignored."},
 		},
 		Body:      Content{"text/plain": ""},
 		OwnErrors: true,

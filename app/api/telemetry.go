@@ -33,6 +33,21 @@ type ingestResultJSON struct {
 // as accepted are committed. If every point was rejected, it is a 400 with the
 // same list of errors.
 func (a *API) postTelemetry(ctx *fasthttp.RequestCtx, _ request) error {
+	decode := jsonpoints.Decode
+	if isNDJSON(ctx.Request.Header.ContentType()) {
+		decode = jsonpoints.DecodeLines
+	}
+	return a.ingestBody(ctx, decode, func(accepted int, b *ingest.Batch) error {
+		if accepted == 0 && b.Rejected > 0 {
+			return rejectedError(errAllRejected, b)
+		}
+		return writeEntry(ctx, fasthttp.StatusOK, ingestResultJSON{Accepted: accepted, Rejected: b.Rejected, Errors: fieldErrors(b.Errors)})
+	})
+}
+
+// ingestBody decodes the request's body and commits its readings. Then respond
+// responds, or returns an error; it must not retain the batch.
+func (a *API) ingestBody(ctx *fasthttp.RequestCtx, decode func(*ingest.Batch, []byte) error, respond func(accepted int, b *ingest.Batch) error) error {
 	body, err := a.readBody(ctx)
 	defer body.release()
 	if err != nil {
@@ -40,10 +55,6 @@ func (a *API) postTelemetry(ctx *fasthttp.RequestCtx, _ request) error {
 	}
 	b := a.newBatch()
 	defer b.Release()
-	decode := jsonpoints.Decode
-	if isNDJSON(ctx.Request.Header.ContentType()) {
-		decode = jsonpoints.DecodeLines
-	}
 	if err := decode(b, body.data); err != nil {
 		return err
 	}
@@ -51,13 +62,12 @@ func (a *API) postTelemetry(ctx *fasthttp.RequestCtx, _ request) error {
 	if err != nil {
 		return err
 	}
-	if accepted == 0 && b.Rejected > 0 {
-		return &httpError{
-			status: fasthttp.StatusBadRequest, detail: errAllRejected,
-			rejected: b.Rejected, errors: fieldErrors(b.Errors),
-		}
-	}
-	return writeEntry(ctx, fasthttp.StatusOK, ingestResultJSON{Accepted: accepted, Rejected: b.Rejected, Errors: fieldErrors(b.Errors)})
+	return respond(accepted, b)
+}
+
+// rejectedError lists the rejected points of a batch.
+func rejectedError(detail string, b *ingest.Batch) error {
+	return &httpError{status: fasthttp.StatusBadRequest, detail: detail, rejected: b.Rejected, errors: fieldErrors(b.Errors)}
 }
 
 // commit stores the readings of b and counts its points. It adds to b what the

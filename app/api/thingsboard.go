@@ -1,8 +1,6 @@
 package api
 
 import (
-	"context"
-
 	"smart-factory-backend/app/ingest"
 	"smart-factory-backend/app/ingest/thingsboard"
 
@@ -20,34 +18,12 @@ func (a *API) postDeviceTelemetry(ctx *fasthttp.RequestCtx, r request) error {
 	if machine == "" {
 		machine = r.params[0]
 	}
-	return a.ingestThingsBoard(ctx, func(b *ingest.Batch, body []byte) error {
-		return thingsboard.DecodeDevice(b, body, machine)
-	})
+	decode := func(b *ingest.Batch, body []byte) error { return thingsboard.DecodeDevice(b, body, machine) }
+	return a.ingestBody(ctx, decode, checkAllAccepted)
 }
 
 // postGatewayTelemetry is POST /api/v1/{token}/gateway/telemetry. The body is the
 // message that a gateway publishes to v1/gateway/telemetry over MQTT.
 func (a *API) postGatewayTelemetry(ctx *fasthttp.RequestCtx, _ request) error {
-	return a.ingestThingsBoard(ctx, thingsboard.DecodeGateway)
-}
-
-func (a *API) ingestThingsBoard(ctx *fasthttp.RequestCtx, decode func(b *ingest.Batch, body []byte) error) error {
-	body, err := a.readBody(ctx)
-	defer body.release()
-	if err != nil {
-		return err
-	}
-	b := a.newBatch()
-	defer b.Release()
-	if err := decode(b, body.data); err != nil {
-		return err
-	}
-	accepted, err := a.commit(context.Background(), b)
-	if err != nil {
-		return err
-	}
-	if b.Rejected > 0 {
-		return partialWriteError(accepted, b)
-	}
-	return nil
+	return a.ingestBody(ctx, thingsboard.DecodeGateway, checkAllAccepted)
 }

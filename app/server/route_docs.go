@@ -40,7 +40,8 @@ var (
 				{Status: 200, Description: "Packets.", Content: api.Content{"text/plain": ""}},
 				{Status: 400, Description: engineIOError, Content: api.JSON("Object")},
 				{Status: 403, Description: engineIOError, Content: api.JSON("Object")},
-				{Status: 429}, {Status: 503},
+				{Status: 429},
+				{Status: 503},
 			},
 		},
 		fasthttp.MethodPost: {
@@ -55,7 +56,9 @@ var (
 			Responses: []api.Response{
 				{Status: 200, Description: "The packets are accepted.", Content: api.Content{"text/html": ""}},
 				{Status: 400, Description: engineIOError, Content: api.JSON("Object")},
-				{Status: 413}, {Status: 429}, {Status: 503},
+				{Status: 413},
+				{Status: 429},
+				{Status: 503},
 			},
 		},
 	}

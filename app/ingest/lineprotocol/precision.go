@@ -1,6 +1,10 @@
 package lineprotocol
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 // Precision is the unit of a timestamp.
 type Precision uint8
@@ -20,17 +24,8 @@ const (
 // ParsePrecision returns the precision with the given name in the write API; "" is
 // Nanosecond. ok is false for an unknown name.
 func ParsePrecision(name string) (p Precision, ok bool) {
-	switch name {
-	case "", "ns":
-		return Nanosecond, true
-	case "us":
-		return Microsecond, true
-	case "ms":
-		return Millisecond, true
-	case "s":
-		return Second, true
-	}
-	return 0, false
+	i := slices.Index([]string{"ns", "us", "ms", "s"}, cmp.Or(name, "ns"))
+	return Precision(max(i, 0)), i >= 0
 }
 
 // Millis converts a timestamp of this precision to milliseconds, rounded down. It
