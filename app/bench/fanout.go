@@ -162,7 +162,7 @@ func (s *fanoutLoad) measure(ctx context.Context, b *runner, server *process) (s
 	}
 	s.stop = true
 	end := time.Now().Add(b.fanoutDrain)
-	return got, s.clientPool.run(ctx, func(now time.Time) (time.Duration, error) {
+	return got, s.run(ctx, func(now time.Time) (time.Duration, error) {
 		switch {
 		case s.inFlight == 0:
 			return 0, errDone
