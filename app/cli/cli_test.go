@@ -40,7 +40,8 @@ func program(t *testing.T, variables []string, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append([]string{runAsProgram + "=1", "PATH=" + os.Getenv("PATH")}, variables...)
+	// Without GOCOVERDIR a program of "go test -cover" prints a warning when it exits.
+	cmd.Env = append([]string{runAsProgram + "=1", "PATH=" + os.Getenv("PATH"), "GOCOVERDIR=" + t.TempDir()}, variables...)
 	return cmd
 }
 
