@@ -9,20 +9,20 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// openAPI describes all routes, by hand: a test holds it against them.
+// openAPI describes all routes. A test generates it from them.
 //
 //go:embed openapi.json
 var openAPI []byte
 
-// docsPage shows openAPI in a browser, without anything from elsewhere.
+// docsPage shows openAPI in a browser. It loads nothing from other hosts.
 //
 //go:embed docs.html
 var docsPage []byte
 
-// docsPolicy lets the page run its own script and ask this server, no more.
+// docsPolicy allows the page its own script and requests to this server only.
 var docsPolicy = "default-src 'none'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; script-src 'sha256-" + scriptSum(docsPage) + "'"
 
-// scriptSum is the hash of a page's only script, as a policy names it.
+// scriptSum returns the hash of a page's only script for a Content-Security-Policy.
 func scriptSum(page []byte) string {
 	_, script, _ := bytes.Cut(page, []byte("<script>"))
 	script, _, _ = bytes.Cut(script, []byte("</script>"))

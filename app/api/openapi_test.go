@@ -16,7 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// description is the document as a client gets it.
+// description is the document as a client receives it.
 type description struct {
 	t        *testing.T
 	root     map[string]any
@@ -41,8 +41,8 @@ func describedBy(t *testing.T, p *testServer) *description {
 	return d
 }
 
-// at follows a path of keys, and references on its way; at is the JSON
-// pointer to what it finds.
+// find follows keys and references from a value whose JSON pointer is at. It
+// returns the value that it finds and the JSON pointer to it.
 func (d *description) find(from any, at string, keys ...string) (found any, pointer string) {
 	for _, key := range keys {
 		from, at = d.resolve(from, at)
@@ -73,7 +73,7 @@ func (d *description) check(what, pointer string, value any) {
 		return
 	}
 	if err := schema.Validate(value); err != nil {
-		d.t.Errorf("%s does not keep to %s: %v\n%v", what, pointer, err, value)
+		d.t.Errorf("%s does not match %s: %v\n%v", what, pointer, err, value)
 	}
 }
 
@@ -122,7 +122,7 @@ func TestOpenAPINamesAllRoutes(t *testing.T) {
 	for path, methods := range api.Routes(p.api) {
 		for _, method := range methods {
 			if !documented[method+" "+path] {
-				t.Errorf("%s %s is served and not in openapi.json", method, path)
+				t.Errorf("%s %s is served, but not in openapi.json", method, path)
 			}
 			delete(documented, method+" "+path)
 		}
@@ -131,7 +131,7 @@ func TestOpenAPINamesAllRoutes(t *testing.T) {
 		if _, path, _ := strings.Cut(operation, " "); strings.HasSuffix(path, "/") && isExternal(path) {
 			continue
 		}
-		t.Errorf("%s is in openapi.json and not served", operation)
+		t.Errorf("%s is in openapi.json, but not served", operation)
 	}
 }
 
@@ -148,7 +148,7 @@ func (d *description) parameters(operation map[string]any, at string) (all []map
 	return all
 }
 
-func TestOpenAPIExamplesKeepToTheirSchemas(t *testing.T) {
+func TestOpenAPIExamplesMatchTheirSchemas(t *testing.T) {
 	t.Parallel()
 	d := describedBy(t, startServer(t, nil))
 	examples := 0
@@ -192,8 +192,8 @@ func TestOpenAPIExamplesKeepToTheirSchemas(t *testing.T) {
 	}
 }
 
-// Every parameter that is described is known, and the other way round.
-func TestOpenAPIParametersAreThose(t *testing.T) {
+// The API accepts exactly the parameters that the document describes.
+func TestOpenAPIDescribesTheAcceptedParameters(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, nil)
 	d := describedBy(t, p)
@@ -217,7 +217,7 @@ func TestOpenAPIParametersAreThose(t *testing.T) {
 		slices.Sort(described)
 		slices.Sort(served)
 		if a.status != 400 || !slices.Equal(described, served) {
-			t.Errorf("%s %s takes %v, and openapi.json describes %v", method, path, served, described)
+			t.Errorf("%s %s accepts %v, but openapi.json describes %v", method, path, served, described)
 		}
 	})
 }
@@ -244,8 +244,8 @@ func TestPutAcceptsTheMembersOfItsSchema(t *testing.T) {
 	}
 }
 
-// What the server answers keeps to what the document says that it does.
-func TestAnswersKeepToOpenAPI(t *testing.T) {
+// Responses of the server match their schemas in the document.
+func TestResponsesMatchTheirOpenAPISchemas(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, nil)
 	d := describedBy(t, p)
@@ -320,7 +320,7 @@ func TestAnswersKeepToOpenAPI(t *testing.T) {
 		}
 		schema, pointer := d.find(response, at, "content", media, "schema")
 		if schema == nil {
-			t.Errorf("%s answers %s, which is not described", what, media)
+			t.Errorf("%s has the content type %s, which is not described", what, media)
 			continue
 		}
 		value, err := jsonschema.UnmarshalJSON(strings.NewReader(a.body))
@@ -335,8 +335,8 @@ func TestAnswersKeepToOpenAPI(t *testing.T) {
 	}
 }
 
-// The page brings all that it needs: it names no other host.
-func TestDocsPageIsWhole(t *testing.T) {
+// The page loads nothing from other hosts.
+func TestDocsPageIsSelfContained(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, nil)
 	a := p.get(t, "/api/docs")
@@ -346,7 +346,7 @@ func TestDocsPageIsWhole(t *testing.T) {
 	}
 	for _, part := range []string{"http://", "https://", "src=", "@import", "url("} {
 		if strings.Contains(a.body, part) {
-			t.Errorf("the page has %q in it", part)
+			t.Errorf("the page contains %q, want no reference to other hosts", part)
 		}
 	}
 	if n := strings.Count(a.body, "<script"); n != 1 {
@@ -360,7 +360,7 @@ func TestDocsPageIsWhole(t *testing.T) {
 			used = used || slices.Contains(operation["tags"].([]any), name)
 		})
 		if !used {
-			t.Errorf("tag %v groups nothing", name)
+			t.Errorf("tag %v has no operations", name)
 		}
 	}
 }
