@@ -207,9 +207,8 @@ func (a *MemoryAdapter) BroadcastWithAck(ctx context.Context, p *Packet, o *Broa
 
 // FetchSockets is described at Adapter.
 func (a *MemoryAdapter) FetchSockets(_ context.Context, o *BroadcastOptions) ([]SocketDetails, error) {
-	sockets := a.LocalSockets(o)
-	details := make([]SocketDetails, 0, len(sockets))
-	for _, s := range sockets {
+	details := []SocketDetails{}
+	for _, s := range a.LocalSockets(o) {
 		details = append(details, s.details())
 	}
 	return details, nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -255,10 +257,7 @@ func (s *Server) sessionClosed() {
 // closeAdapters closes the adapters of all namespaces.
 func (s *Server) closeAdapters() error {
 	s.mu.RLock()
-	var all []*Namespace
-	for _, n := range s.namespaces {
-		all = append(all, n)
-	}
+	all := slices.Collect(maps.Values(s.namespaces))
 	s.mu.RUnlock()
 	var errs []error
 	for _, n := range all {

@@ -2,6 +2,8 @@ package hub
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -160,11 +162,7 @@ func (h *Hub) Has(name string) bool {
 func (h *Hub) Rooms() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	names := make([]string, 0, len(h.rooms))
-	for name := range h.rooms {
-		names = append(names, name)
-	}
-	return names
+	return slices.Collect(maps.Keys(h.rooms))
 }
 
 // Stats are the figures of a hub.

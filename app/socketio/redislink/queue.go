@@ -101,10 +101,10 @@ func (q *queue) clear() {
 
 // close drops everything that waits and whatever is put later.
 func (q *queue) close() {
-	q.clear()
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.closed = true
+	q.mu.Unlock()
+	q.clear()
 }
 
 // notify wakes the receiver of a channel with capacity 1, now or at its next receive.

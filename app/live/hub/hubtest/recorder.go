@@ -27,10 +27,14 @@ type recorder struct {
 	busy      bool
 }
 
+func newRecorder(t *testing.T, n Network) *recorder {
+	return &recorder{t: t, broker: n.Open(t), interest: map[string]bool{}, announced: map[string]int{}}
+}
+
 // runBroker runs a broker until the test ends.
 func runBroker(t *testing.T, n Network) *recorder {
 	t.Helper()
-	r := &recorder{t: t, broker: n.Open(t), interest: map[string]bool{}, announced: map[string]int{}}
+	r := newRecorder(t, n)
 	r.run()
 	return r
 }

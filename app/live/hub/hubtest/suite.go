@@ -95,7 +95,7 @@ func testInterestBeforeRun(t *testing.T, n Network) {
 	a := runBroker(t, n)
 	a.awaitConnected()
 	a.broker.Subscribe("r")
-	b := &recorder{t: t, broker: n.Open(t), interest: map[string]bool{}, announced: map[string]int{}}
+	b := newRecorder(t, n)
 	b.broker.Subscribe("before")
 	b.broker.Subscribe("dropped")
 	b.broker.Unsubscribe("dropped")
@@ -190,8 +190,8 @@ func testPublishWhileDisconnected(t *testing.T, n Network) {
 func testRun(t *testing.T, n Network) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	b := n.Open(t)
-	r := &recorder{t: t, broker: b, interest: map[string]bool{}, announced: map[string]int{}}
+	r := newRecorder(t, n)
+	b := r.broker
 	if err := b.Run(ctx, r); err != nil {
 		t.Errorf("Run with a cancelled context = %v, want nil", err)
 	}
