@@ -25,8 +25,8 @@ type CursorKind struct {
 // Position is the last item of a page: its series or machine, and its time for
 // points and buckets.
 type Position struct {
-	Machine, Metric string
-	At              int64
+	Key
+	At int64
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -74,20 +74,21 @@ func (k CursorKind) Decode(cursor string) (Position, error) {
 		return Position{}, invalid
 	}
 	names = names[n:]
-	return Position{Machine: string(names[:length]), Metric: string(names[length:]), At: at}, nil
+	return Position{Key{string(names[:length]), string(names[length:])}, at}, nil
 }
 
 // DecodeFor is Decode for a query of one machine, whose cursor must belong to
-// that machine. ok is false if cursor is empty, which means the first page.
-func (k CursorKind) DecodeFor(machine, cursor string) (p Position, ok bool, err error) {
+// that machine. It returns nil if cursor is empty, which means the first page.
+func (k CursorKind) DecodeFor(machine, cursor string) (*Position, error) {
 	if cursor == "" {
-		return Position{}, false, nil
+		return nil, nil
 	}
-	if p, err = k.Decode(cursor); err != nil {
-		return Position{}, false, err
+	p, err := k.Decode(cursor)
+	if err != nil {
+		return nil, err
 	}
 	if p.Machine != machine {
-		return Position{}, false, fmt.Errorf("cursor belongs to machine %q, not %q: %w", p.Machine, machine, factory.ErrInvalid)
+		return nil, fmt.Errorf("cursor belongs to machine %q, not %q: %w", p.Machine, machine, factory.ErrInvalid)
 	}
-	return p, true, nil
+	return &p, nil
 }

@@ -15,7 +15,7 @@ var cursorKinds = []store.CursorKind{{Tag: 'H', Checksum: binary.LittleEndian}, 
 
 func TestCursorsOfEarlierReleasesStayValid(t *testing.T) {
 	t.Parallel()
-	want := store.Position{Machine: "press-4", Metric: "temperature", At: 1_790_000_000_000}
+	want := store.Position{Key: store.Key{Machine: "press-4", Metric: "temperature"}, At: 1_790_000_000_000}
 	for i, cursor := range []string{"SICwg8WYaAdwcmVzcy00dGVtcGVyYXR1cmWZ9Wpj", "aICwg8WYaAdwcmVzcy00dGVtcGVyYXR1cmXE59lM"} {
 		if got := cursorKinds[i].Encode(want); got != cursor {
 			t.Errorf("Encode(%+v) = %q, want %q", want, got, cursor)
@@ -34,7 +34,7 @@ func TestCursorRoundTrip(t *testing.T) {
 	for _, kind := range cursorKinds {
 		for _, at := range []int64{math.MinInt64, -1, 0, 1, 1_790_000_000_000, math.MaxInt64} {
 			for _, name := range []string{"", "m", "a/b c", "é"} {
-				want := store.Position{Machine: name, Metric: name + "x", At: at}
+				want := store.Position{Key: store.Key{Machine: name, Metric: name + "x"}, At: at}
 				if got, err := kind.Decode(kind.Encode(want)); err != nil || got != want {
 					t.Errorf("Decode(Encode(%+v)) = %+v, %v", want, got, err)
 				}
@@ -46,16 +46,16 @@ func TestCursorRoundTrip(t *testing.T) {
 func TestCursorBelongsToOneMachine(t *testing.T) {
 	t.Parallel()
 	kind := cursorKinds[0]
-	want := store.Position{Machine: "a", Metric: "v", At: 7}
+	want := store.Position{Key: store.Key{Machine: "a", Metric: "v"}, At: 7}
 	cursor := kind.Encode(want)
-	if got, ok, err := kind.DecodeFor("a", cursor); got != want || !ok || err != nil {
-		t.Errorf("DecodeFor(a) = %+v, %t, %v, want %+v", got, ok, err, want)
+	if got, err := kind.DecodeFor("a", cursor); err != nil || got == nil || *got != want {
+		t.Errorf("DecodeFor(a) = %+v, %v, want %+v", got, err, want)
 	}
-	if _, ok, err := kind.DecodeFor("b", cursor); ok || !errors.Is(err, factory.ErrInvalid) {
-		t.Errorf("DecodeFor(b) = %t, %v, want ErrInvalid", ok, err)
+	if got, err := kind.DecodeFor("b", cursor); got != nil || !errors.Is(err, factory.ErrInvalid) {
+		t.Errorf("DecodeFor(b) = %+v, %v, want ErrInvalid", got, err)
 	}
-	if _, ok, err := kind.DecodeFor("a", ""); ok || err != nil {
-		t.Errorf("DecodeFor(a) of an empty cursor = %t, %v, want the first page", ok, err)
+	if got, err := kind.DecodeFor("a", ""); got != nil || err != nil {
+		t.Errorf("DecodeFor(a) of an empty cursor = %+v, %v, want the first page", got, err)
 	}
 }
 
@@ -63,9 +63,9 @@ func FuzzDecodeCursor(f *testing.F) {
 	for _, kind := range cursorKinds {
 		for _, p := range []store.Position{
 			{},
-			{Machine: "m", Metric: "temperature", At: 1_790_000_000_000},
-			{Machine: "é/ü", Metric: "\xff", At: math.MaxInt64},
-			{Machine: strings.Repeat("x", factory.MaxNameBytes), Metric: strings.Repeat("y", factory.MaxNameBytes), At: math.MinInt64},
+			{Key: store.Key{Machine: "m", Metric: "temperature"}, At: 1_790_000_000_000},
+			{Key: store.Key{Machine: "é/ü", Metric: "\xff"}, At: math.MaxInt64},
+			{Key: store.Key{Machine: strings.Repeat("x", factory.MaxNameBytes), Metric: strings.Repeat("y", factory.MaxNameBytes)}, At: math.MinInt64},
 		} {
 			f.Add(kind.Encode(p))
 		}

@@ -2,20 +2,14 @@ package memory
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"time"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
-
-// registeredMachine is a machine of a Store. A deleted one keeps its metrics.
-type registeredMachine struct {
-	factory.Machine
-	deleted bool
-}
 
 // PutMachine implements factory.Registry.
 func (m *Store) PutMachine(ctx context.Context, put factory.Machine, match factory.Match) (stored factory.Machine, created bool, err error) {
@@ -28,33 +22,29 @@ func (m *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 		return stored, false, err
 	}
 	known := m.machines[put.ID]
-	created = known == nil || known.deleted
-	if !created && !match.Allows(known.Version) || created && !match.Allows(0) {
-		return stored, false, fmt.Errorf("machine %q: %w", put.ID, factory.ErrPrecondition)
+	next, created, err := store.PutMachine(known, put, match, m.options.now())
+	if err != nil {
+		return stored, false, err
 	}
-	if known == nil && m.options.MaxSeries > 0 && len(m.machines) >= m.options.MaxSeries {
-		return stored, false, fmt.Errorf("limit of %d machines reached: %w", m.options.MaxSeries, factory.ErrInvalid)
+	if known == nil && m.fullLocked(len(m.machines)) {
+		return stored, false, store.LimitError("machines", m.options.MaxSeries)
 	}
-	now := m.options.now()
-	if known == nil {
-		known = &registeredMachine{Machine: factory.Machine{ID: put.ID, CreatedAt: now}}
-		m.machines[put.ID] = known
+	if next != known {
+		next.Attributes = maps.Clone(put.Attributes)
+		m.machines[put.ID] = next
 	}
-	if created || known.Name != put.Name || known.Placement != put.Placement || !maps.Equal(known.Attributes, put.Attributes) {
-		known.Name, known.Placement, known.Attributes = put.Name, put.Placement, maps.Clone(put.Attributes)
-		known.Version++
-		known.UpdatedAt = now
-	}
-	known.deleted = false
-	return m.publicMachineLocked(known), created, nil
+	return m.publicMachineLocked(next), created, nil
 }
 
+// fullLocked reports whether n series or machines reach the limit.
+func (m *Store) fullLocked(n int) bool { return m.options.MaxSeries > 0 && n >= m.options.MaxSeries }
+
 // publicMachineLocked returns a copy of known for a caller, with LastSeen filled in.
-func (m *Store) publicMachineLocked(known *registeredMachine) factory.Machine {
+func (m *Store) publicMachineLocked(known *store.Machine) factory.Machine {
 	shown := known.Machine
 	shown.Attributes = maps.Clone(known.Attributes)
 	for k := range m.metrics {
-		if at, ok := m.newestLocked(k); ok && k.machine == known.ID {
+		if at, ok := m.newestLocked(k); ok && k.Machine == known.ID {
 			shown.LastSeen = max(shown.LastSeen, at)
 		}
 	}
@@ -72,32 +62,36 @@ func (m *Store) Machine(ctx context.Context, id string) (factory.Machine, error)
 	return m.publicMachineLocked(known), nil
 }
 
-func (m *Store) machineLocked(ctx context.Context, id string) (*registeredMachine, error) {
+func (m *Store) machineLocked(ctx context.Context, id string) (*store.Machine, error) {
 	if err := m.usableLocked(ctx); err != nil {
 		return nil, err
 	}
-	if known := m.machines[id]; known != nil && !known.deleted {
+	if known := m.machines[id]; known != nil && !known.Deleted {
 		return known, nil
 	}
-	return nil, fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
+	return nil, store.MachineNotFound(id)
 }
 
 // Machines implements factory.Registry.
 func (m *Store) Machines(ctx context.Context, q factory.MachineQuery) (page factory.MachinePage, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	after, err := m.beginQueryLocked(ctx, "machines", q.Cursor, q.Limit)
-	if err != nil {
+	if err := m.checkQueryLocked(ctx, q.Limit); err != nil {
 		return page, err
+	}
+	var after store.Position
+	if q.Cursor != "" {
+		if after, err = machineCursor.Decode(q.Cursor); err != nil {
+			return page, err
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.machines)) {
 		known := m.machines[id]
-		if known.deleted || !q.Selects(known.Machine) || after != nil && id <= after.key.machine {
+		if known.Deleted || !q.Selects(known.Machine) || id <= after.Machine {
 			continue
 		}
 		if len(page.Machines) == q.Limit {
-			last := page.Machines[q.Limit-1].ID
-			page.NextCursor = encodeCursor("machines", position{key: seriesKey{machine: last}})
+			page.NextCursor = machineCursor.Encode(store.Position{Key: key{Machine: page.Machines[q.Limit-1].ID}})
 			break
 		}
 		page.Machines = append(page.Machines, m.publicMachineLocked(known))
@@ -113,21 +107,14 @@ func (m *Store) DeleteMachine(ctx context.Context, id string, match factory.Matc
 		return err
 	}
 	known := m.machines[id]
-	if known == nil || known.deleted && !purge {
-		return fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
+	if err := store.CheckDelete(known, id, match, purge); err != nil {
+		return err
 	}
-	version := known.Version
-	if known.deleted {
-		version = 0
-	}
-	if !match.Allows(version) {
-		return fmt.Errorf("machine %q: %w", id, factory.ErrPrecondition)
-	}
-	known.deleted = true
+	known.Deleted = true
 	if purge {
 		delete(m.machines, id)
-		maps.DeleteFunc(m.metrics, func(k seriesKey, _ factory.Metric) bool { return k.machine == id })
-		maps.DeleteFunc(m.values, func(k seriesKey, _ map[int64]float64) bool { return k.machine == id })
+		maps.DeleteFunc(m.metrics, func(k key, _ *factory.Metric) bool { return k.Machine == id })
+		maps.DeleteFunc(m.values, func(k key, _ map[int64]float64) bool { return k.Machine == id })
 		clear(m.times)
 	}
 	return nil
@@ -143,35 +130,20 @@ func (m *Store) PutMetric(ctx context.Context, put factory.Metric, match factory
 	if err := factory.ValidateMetric(put); err != nil {
 		return stored, false, err
 	}
-	k := seriesKey{put.Machine, put.Name}
-	known, exists := m.metrics[k]
-	if !match.Allows(known.Version) {
-		return stored, false, fmt.Errorf("metric %q: %w", put.Name, factory.ErrPrecondition)
+	k := key{Machine: put.Machine, Metric: put.Name}
+	known := m.metrics[k]
+	next, err := store.PutMetric(known, put, match, m.options.now())
+	if err != nil {
+		return stored, false, err
 	}
-	if !exists && m.options.MaxSeries > 0 && len(m.metrics) >= m.options.MaxSeries {
-		return stored, false, fmt.Errorf("limit of %d series reached: %w", m.options.MaxSeries, factory.ErrInvalid)
-	}
-	put.Version, put.CreatedAt, put.UpdatedAt = known.Version, known.CreatedAt, known.UpdatedAt
-	if !exists || !sameMetric(known, put) {
-		put.Version++
-		put.UpdatedAt = m.options.now()
-	}
-	if !exists {
-		put.CreatedAt = put.UpdatedAt
+	if known == nil {
+		if m.fullLocked(len(m.metrics)) {
+			return stored, false, store.LimitError("series", m.options.MaxSeries)
+		}
 		m.values[k] = make(map[int64]float64)
 	}
-	m.metrics[k] = put
-	return put, !exists, nil
-}
-
-// sameMetric compares two metrics, pointers by the values they point to.
-func sameMetric(a, b factory.Metric) bool {
-	same := func(a, b *float64) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
-	if !same(a.ExpectedMin, b.ExpectedMin) || !same(a.ExpectedMax, b.ExpectedMax) {
-		return false
-	}
-	a.ExpectedMin, a.ExpectedMax = b.ExpectedMin, b.ExpectedMax
-	return a == b
+	m.metrics[k] = next
+	return *next, known == nil, nil
 }
 
 // Metric implements factory.Registry.
@@ -185,7 +157,7 @@ func (m *Store) Metric(ctx context.Context, machine, name string) (factory.Metri
 			return metric, nil
 		}
 	}
-	return factory.Metric{}, fmt.Errorf("machine %q, metric %q: %w", machine, name, factory.ErrNotFound)
+	return factory.Metric{}, store.NotRegistered(machine, name)
 }
 
 // Metrics implements factory.Registry.
@@ -196,8 +168,8 @@ func (m *Store) Metrics(ctx context.Context, machine string) (all []factory.Metr
 		return nil, err
 	}
 	for _, k := range m.keysLocked() {
-		if k.machine == machine {
-			all = append(all, m.metrics[k])
+		if k.Machine == machine {
+			all = append(all, *m.metrics[k])
 		}
 	}
 	return all, nil
@@ -208,7 +180,7 @@ func (m *Store) Placement(machine string) (factory.Placement, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	known := m.machines[machine]
-	if known == nil || known.deleted {
+	if known == nil || known.Deleted {
 		return factory.Placement{}, false
 	}
 	return known.Placement, true
@@ -218,61 +190,46 @@ func (m *Store) Placement(machine string) (factory.Placement, bool) {
 // not be registered.
 func (m *Store) admitLocked(r factory.Reading) error {
 	machine, known := m.machines[r.Machine]
-	_, exists := m.metrics[seriesKey{r.Machine, r.Metric}]
-	if exists && !machine.deleted {
+	_, exists := m.metrics[key{Machine: r.Machine, Metric: r.Metric}]
+	if exists && !machine.Deleted {
 		return nil
 	}
-	if err := factory.ValidateName(factory.KindMachine, r.Machine); err != nil {
+	if err := store.CheckRegistrable(r.Machine, r.Metric, m.options.AutoRegister); err != nil {
 		return err
 	}
-	if err := factory.ValidateName(factory.KindMetric, r.Metric); err != nil {
-		return err
-	}
-	if !m.options.AutoRegister {
-		return fmt.Errorf("machine %q, metric %q: %w", r.Machine, r.Metric, factory.ErrNotFound)
-	}
-	full := func(n int) bool { return m.options.MaxSeries > 0 && n >= m.options.MaxSeries }
-	if !exists && full(len(m.metrics)) || !known && full(len(m.machines)) {
-		return fmt.Errorf("limit of %d series reached: %w", m.options.MaxSeries, factory.ErrInvalid)
+	if !exists && m.fullLocked(len(m.metrics)) || !known && m.fullLocked(len(m.machines)) {
+		return store.LimitError("series", m.options.MaxSeries)
 	}
 	return nil
 }
 
 // registerLocked creates the series and its machine where they do not exist and
 // restores a deleted machine.
-func (m *Store) registerLocked(k seriesKey) {
+func (m *Store) registerLocked(k key) {
 	now := m.options.now()
-	machine := m.machines[k.machine]
-	if machine == nil {
-		machine = &registeredMachine{Machine: factory.Machine{ID: k.machine, Version: 1, CreatedAt: now, UpdatedAt: now}}
-		m.machines[k.machine] = machine
+	if machine := m.machines[k.Machine]; machine == nil {
+		m.machines[k.Machine] = store.NewMachine(k.Machine, now)
+	} else if machine.Deleted {
+		m.machines[k.Machine] = machine.Restored(now)
 	}
-	if machine.deleted {
-		machine.deleted = false
-		machine.Version++
-		machine.UpdatedAt = now
-	}
-	if _, exists := m.metrics[k]; !exists {
-		m.metrics[k] = factory.Metric{Machine: k.machine, Name: k.metric, Kind: factory.Gauge, Version: 1, CreatedAt: now, UpdatedAt: now}
+	if m.metrics[k] == nil {
+		m.metrics[k] = store.NewMetric(k, now)
 		m.values[k] = make(map[int64]float64)
 	}
 }
 
 // expiryLocked returns the time before which readings of k are expired.
-func (m *Store) expiryLocked(k seriesKey) int64 {
-	retention := m.metrics[k].Retention
-	if retention == 0 {
-		retention = m.options.Retention
+func (m *Store) expiryLocked(k key) int64 {
+	var retention time.Duration
+	if metric := m.metrics[k]; metric != nil {
+		retention = metric.Retention
 	}
-	if retention <= 0 {
-		return math.MinInt64
-	}
-	return m.options.now() - int64(retention/time.Millisecond)
+	return store.Expiry(retention, m.options.Retention, m.options.now())
 }
 
 // newestLocked returns the time of the newest point of k; ok is false if there
 // is none or it is expired.
-func (m *Store) newestLocked(k seriesKey) (at int64, ok bool) {
+func (m *Store) newestLocked(k key) (at int64, ok bool) {
 	at = math.MinInt64
 	for t := range m.values[k] {
 		at, ok = max(at, t), true

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/store"
@@ -52,10 +51,10 @@ func (s *Store) resolve(r *request, readings []factory.Reading) (maybeStale bool
 			r.Reject(i, err)
 			continue
 		}
-		k := key{reading.Machine, reading.Metric}
+		k := key{Machine: reading.Machine, Metric: reading.Metric}
 		known := s.registry.activeSeriesLocked(k)
 		if known == nil {
-			if err := store.CheckRegistrable(k.machine, k.metric, s.options.AutoRegister); err != nil {
+			if err := store.CheckRegistrable(k.Machine, k.Metric, s.options.AutoRegister); err != nil {
 				r.Reject(i, err)
 				maybeStale = maybeStale || errors.Is(err, factory.ErrNotFound)
 				continue
@@ -86,17 +85,14 @@ func (s *Store) checkExpiry(of *series, at, now int64) error {
 }
 
 // unregisteredSeries returns a series without an id that does not refer to the
-// caller's memory. Consecutive entries often have the same machine or series,
-// so they share its strings.
+// caller's memory. Consecutive entries often have the same machine or series.
 func (r *request) unregisteredSeries(k key) *series {
+	last := &series{}
 	if n := len(r.entries); n > 0 {
-		last := r.entries[n-1].series
-		if last.id == 0 && last.key == k {
-			return last
-		}
-		if last.machine == k.machine {
-			return &series{key: key{last.machine, strings.Clone(k.metric)}}
-		}
+		last = r.entries[n-1].series
 	}
-	return &series{key: key{strings.Clone(k.machine), strings.Clone(k.metric)}}
+	if last.id == 0 && last.key == k {
+		return last
+	}
+	return &series{key: k.Clone(last.key)}
 }

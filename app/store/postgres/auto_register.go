@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -72,20 +72,20 @@ func (c *committer) planRegistration(group []*request) *registration {
 				continue
 			}
 			k := e.series.key
-			existing, machine := s.registry.byKey[k], s.registry.machines[k.machine]
+			existing, machine := s.registry.byKey[k], s.registry.machines[k.Machine]
 			newSeries := existing == nil && plan.newSeries[k] == nil
-			newMachine := machine == nil && !newMachines[k.machine]
+			newMachine := machine == nil && !newMachines[k.Machine]
 			if newSeries && len(s.registry.byKey)+len(plan.newSeries) >= s.options.MaxSeries ||
 				newMachine && len(s.registry.machines)+len(plan.newMachines) >= s.options.MaxSeries {
-				r.rejectEntry(e, limitError(s.options.MaxSeries))
+				r.rejectEntry(e, store.LimitError("series", s.options.MaxSeries))
 				continue
 			}
 			if newMachine {
-				newMachines[k.machine] = true
-				plan.newMachines = append(plan.newMachines, k.machine)
+				newMachines[k.Machine] = true
+				plan.newMachines = append(plan.newMachines, k.Machine)
 			}
 			if machine != nil && machine.deleted {
-				plan.restored[k.machine] = true
+				plan.restored[k.Machine] = true
 			}
 			if newSeries {
 				plan.newSeries[k] = e.series
@@ -134,7 +134,7 @@ func (r *registration) apply(ctx context.Context, tx pgx.Tx, now, next int64) er
 func (r *registration) insertSeries(ctx context.Context, tx pgx.Tx, now, next int64) error {
 	var machines, metrics []string
 	for k := range r.newSeries {
-		machines, metrics = append(machines, k.machine), append(metrics, k.metric)
+		machines, metrics = append(machines, k.Machine), append(metrics, k.Metric)
 	}
 	rows, err := tx.Query(ctx, `
 		INSERT INTO series (machine, metric, version, created_at, updated_at, changed)
@@ -144,13 +144,9 @@ func (r *registration) insertSeries(ctx context.Context, tx pgx.Tx, now, next in
 		return err
 	}
 	var one series
-	_, err = pgx.ForEachRow(rows, []any{&one.id, &one.machine, &one.metric}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&one.id, &one.Machine, &one.Metric}, func() error {
 		r.registered[one.key] = &series{key: one.key, id: one.id}
 		return nil
 	})
 	return err
-}
-
-func limitError(limit int) error {
-	return fmt.Errorf("limit of %d series reached: %w", limit, factory.ErrInvalid)
 }

@@ -152,7 +152,7 @@ func (c *committer) updateSeries(group []*request) (version int64, unregistered 
 			case known != nil:
 				e.series = known
 			case !s.options.AutoRegister:
-				r.rejectEntry(e, store.NotRegistered(e.series.machine, e.series.metric))
+				r.rejectEntry(e, store.NotRegistered(e.series.Machine, e.series.Metric))
 				continue
 			default:
 				unregistered = true

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -14,25 +15,18 @@ const maxBufferedPoints = 1 << 20
 
 // Downsample implements factory.Store.
 func (s *Store) Downsample(ctx context.Context, q factory.DownsampleQuery) ([]factory.Series, error) {
-	if err := requireAtLeast("number of points", q.Points, 2); err != nil {
+	if err := store.CheckAtLeast("number of points", q.Points, 2); err != nil {
 		return nil, err
 	}
-	return query(ctx, s, "downsample", func(ctx context.Context, tx pgx.Tx) (all []factory.Series, err error) {
+	return query(ctx, s, "downsample", func(ctx context.Context, tx pgx.Tx) ([]factory.Series, error) {
 		r := s.newReader(tx)
-		found, err := r.findSeries(ctx, q.Machine, q.Metrics)
+		all, err := r.findSeries(ctx, q.Machine, q.Metrics)
 		if err != nil {
 			return nil, err
 		}
-		for _, one := range found {
-			points, err := r.downsample(ctx, one, q)
-			if err != nil {
-				return nil, err
-			}
-			if len(points) > 0 {
-				all = append(all, factory.Series{Metric: one.metric, Unit: one.unit, Points: points})
-			}
-		}
-		return all, nil
+		return newPager(historyCursor, nil, all).Downsample(func(of seriesInfo) ([]factory.Point, error) {
+			return r.downsample(ctx, of, q)
+		})
 	})
 }
 

@@ -2,75 +2,38 @@ package postgres
 
 import (
 	"context"
-	"fmt"
-	"math"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 
 	"github.com/jackc/pgx/v5"
 )
 
 // History implements factory.Store.
 func (s *Store) History(ctx context.Context, q factory.HistoryQuery) (factory.HistoryPage, error) {
-	if err := requireAtLeast("limit", q.Limit, 1); err != nil {
+	if err := store.CheckAtLeast("limit", q.Limit, 1); err != nil {
 		return factory.HistoryPage{}, err
 	}
-	after, resumed, err := decodeCursorFor(historyCursor, q.Cursor, q.Machine)
+	after, err := historyCursor.DecodeFor(q.Machine, q.Cursor)
 	if err != nil {
 		return factory.HistoryPage{}, err
 	}
-	return query(ctx, s, "history", func(ctx context.Context, tx pgx.Tx) (factory.HistoryPage, error) {
+	return query(ctx, s, "history", func(ctx context.Context, tx pgx.Tx) (page factory.HistoryPage, err error) {
 		r := s.newReader(tx)
 		all, err := r.findSeries(ctx, q.Machine, q.Metrics)
 		if err != nil {
-			return factory.HistoryPage{}, err
+			return page, err
 		}
-		return r.historyPage(ctx, all, q, after, resumed)
+		return newPager(historyCursor, after, all).History(q, func(of seriesInfo, from int64, limit int) (points []factory.Point, err error) {
+			err = r.readPoints(ctx, of, from, q.To, func(next []factory.Point) bool {
+				points = append(points, next[:min(limit-len(points), len(next))]...)
+				return len(points) < limit
+			})
+			return points, err
+		})
 	})
 }
 
-// historyPage collects up to q.Limit points of the series, starting past after
-// if resumed is true.
-func (r *seriesReader) historyPage(ctx context.Context, all []seriesInfo, q factory.HistoryQuery, after position, resumed bool) (page factory.HistoryPage, err error) {
-	left := q.Limit
-	var last position
-	for _, s := range all {
-		from := q.From
-		switch {
-		case !resumed || s.metric > after.metric:
-		case s.metric < after.metric || after.at == math.MaxInt64:
-			continue
-		default:
-			from = max(from, after.at+1)
-		}
-		out := factory.Series{Metric: s.metric, Unit: s.unit}
-		more := false
-		err := r.readPoints(ctx, s, from, q.To, func(points []factory.Point) bool {
-			more = len(points) > left
-			points = points[:min(left, len(points))]
-			left -= len(points)
-			out.Points = append(out.Points, points...)
-			return !more
-		})
-		if err != nil {
-			return page, err
-		}
-		if n := len(out.Points); n > 0 {
-			page.Series = append(page.Series, out)
-			last = position{key{q.Machine, s.metric}, out.Points[n-1].ObservedAt}
-		}
-		if more {
-			page.NextCursor = encodeCursor(historyCursor, last)
-			return page, nil
-		}
-	}
-	return page, nil
-}
-
-// requireAtLeast returns ErrInvalid if the named parameter is less than least.
-func requireAtLeast(name string, n, least int) error {
-	if n < least {
-		return fmt.Errorf("%s is %d, less than %d: %w", name, n, least, factory.ErrInvalid)
-	}
-	return nil
+func newPager(kind store.CursorKind, after *store.Position, all []seriesInfo) store.Pager[seriesInfo] {
+	return store.Pager[seriesInfo]{Kind: kind, After: after, Series: all, Metric: func(s seriesInfo) factory.Metric { return s.Metric }}
 }

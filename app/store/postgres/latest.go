@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -16,12 +17,12 @@ const unexpired = `l.at >= CASE WHEN s.retention = 0 THEN $2::bigint WHEN s.rete
 
 // Latest implements factory.Store.
 func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (page factory.LatestPage, err error) {
-	if err := requireAtLeast("limit", q.Limit, 1); err != nil {
+	if err := store.CheckAtLeast("limit", q.Limit, 1); err != nil {
 		return page, err
 	}
-	var after position
+	var after store.Position
 	if q.Cursor != "" {
-		if after, err = decodeCursor(latestCursor, q.Cursor); err != nil {
+		if after, err = latestCursor.Decode(q.Cursor); err != nil {
 			return page, err
 		}
 	}
@@ -36,7 +37,7 @@ func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (page factory
 			WHERE NOT m.deleted AND ($3 = '' OR s.machine = $3) AND ($4 = '' OR s.metric = $4)
 				AND (s.machine, s.metric) > ($5, $6) AND `+unexpired+`
 			ORDER BY s.machine, s.metric LIMIT $7`,
-			now, s.options.expiry(0, now), q.Machine, q.Metric, after.machine, after.metric, limitPlusOne(q.Limit))
+			now, s.options.expiry(0, now), q.Machine, q.Metric, after.Machine, after.Metric, limitPlusOne(q.Limit))
 		if err != nil {
 			return page, err
 		}
@@ -48,7 +49,7 @@ func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (page factory
 		if err == nil && len(page.Readings) > q.Limit {
 			page.Readings = page.Readings[:q.Limit]
 			last := page.Readings[q.Limit-1]
-			page.NextCursor = encodeCursor(latestCursor, position{key: key{last.Machine, last.Metric}})
+			page.NextCursor = latestCursor.Encode(store.Position{Key: key{Machine: last.Machine, Metric: last.Metric}})
 		}
 		return page, err
 	})

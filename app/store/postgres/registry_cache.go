@@ -8,9 +8,12 @@ import (
 	"time"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 
 	"github.com/jackc/pgx/v5"
 )
+
+type key = store.Key
 
 // machine is the cached part of a registered machine, guarded by the cache's
 // mu.
@@ -61,7 +64,7 @@ func (c *registryCache) counts() (series, machines int) {
 // registered or its machine is deleted. The caller holds mu.
 func (c *registryCache) activeSeriesLocked(k key) *series {
 	s := c.byKey[k]
-	if s == nil || c.machines[k.machine].deleted {
+	if s == nil || c.machines[k.Machine].deleted {
 		return nil
 	}
 	return s
@@ -143,7 +146,7 @@ func (c *registryCache) load(ctx context.Context, q querier, full bool) error {
 		return err
 	}
 	var one series
-	_, err = pgx.ForEachRow(rows, []any{&one.id, &one.machine, &one.metric, (*int64)(&one.retention)}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&one.id, &one.Machine, &one.Metric, (*int64)(&one.retention)}, func() error {
 		delta.series = append(delta.series, &series{one.key, one.id, one.retention})
 		return nil
 	})

@@ -2,11 +2,10 @@ package postgres
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"unicode/utf8"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -40,34 +39,35 @@ func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory
 }
 
 func (s *Store) putMachine(ctx context.Context, tx pgx.Tx, m factory.Machine, match factory.Match, next int64) (stored factory.Machine, created bool, change registryChange, err error) {
-	var deleted bool
-	var present factory.Machine
-	err = tx.QueryRow(ctx, "SELECT name, site, area, line, attributes, version, deleted FROM machine WHERE id = $1", m.ID).
-		Scan(&present.Name, &present.Site, &present.Area, &present.Line, &present.Attributes, &present.Version, &deleted)
-	known := !isNoRows(err)
-	if err != nil && known {
+	known := &store.Machine{}
+	err = tx.QueryRow(ctx, "SELECT id, name, site, area, line, attributes, version, created_at, updated_at, deleted FROM machine WHERE id = $1", m.ID).
+		Scan(&known.ID, &known.Name, &known.Site, &known.Area, &known.Line, &known.Attributes, &known.Version, &known.CreatedAt, &known.UpdatedAt, &known.Deleted)
+	if isNoRows(err) {
+		known, err = nil, nil
+	}
+	if err != nil {
 		return stored, false, unchanged, err
 	}
-	created = !known || deleted
-	if !created && !match.Allows(present.Version) || created && !match.Allows(0) {
-		return stored, false, unchanged, fmt.Errorf("machine %q: %w", m.ID, factory.ErrPrecondition)
-	}
-	if !known && s.machineLimitReached() {
-		return stored, false, unchanged, fmt.Errorf("limit of %d machines reached: %w", s.options.MaxSeries, factory.ErrInvalid)
-	}
 	now := s.options.nowMillis()
-	if created || present.Name != m.Name || present.Placement != m.Placement || !maps.Equal(present.Attributes, m.Attributes) {
+	put, created, err := store.PutMachine(known, m, match, now)
+	if err != nil {
+		return stored, false, unchanged, err
+	}
+	if known == nil && s.machineLimitReached() {
+		return stored, false, unchanged, store.LimitError("machines", s.options.MaxSeries)
+	}
+	if put != known {
 		change = changed
 		attributes := m.Attributes
 		if attributes == nil {
 			attributes = map[string]string{}
 		}
 		_, err := tx.Exec(ctx, `
-			INSERT INTO machine AS m (id, name, site, area, line, attributes, version, created_at, updated_at, changed)
-			VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, $8)
+			INSERT INTO machine (id, name, site, area, line, attributes, version, created_at, updated_at, changed)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 			ON CONFLICT (id) DO UPDATE SET name = excluded.name, site = excluded.site, area = excluded.area, line = excluded.line,
-				attributes = excluded.attributes, deleted = false, version = m.version + 1, updated_at = excluded.updated_at, changed = excluded.changed`,
-			m.ID, m.Name, m.Site, m.Area, m.Line, attributes, now, next)
+				attributes = excluded.attributes, deleted = false, version = excluded.version, updated_at = excluded.updated_at, changed = excluded.changed`,
+			m.ID, m.Name, m.Site, m.Area, m.Line, attributes, put.Version, put.CreatedAt, put.UpdatedAt, next)
 		if err != nil {
 			return stored, false, unchanged, err
 		}
@@ -88,12 +88,12 @@ func (s *Store) machineLimitReached() bool {
 func (s *Store) Machine(ctx context.Context, id string) (factory.Machine, error) {
 	return query(ctx, s, "machine", func(ctx context.Context, tx pgx.Tx) (m factory.Machine, err error) {
 		if !storableName(id) {
-			return m, machineNotFound(id)
+			return m, store.MachineNotFound(id)
 		}
 		now := s.options.nowMillis()
 		m, err = scanMachine(tx.QueryRow(ctx, "SELECT "+machineColumns+" FROM machine m WHERE id = $3 AND NOT deleted", now, s.options.expiry(0, now), id))
 		if isNoRows(err) {
-			err = machineNotFound(id)
+			err = store.MachineNotFound(id)
 		}
 		return m, err
 	})
@@ -101,12 +101,12 @@ func (s *Store) Machine(ctx context.Context, id string) (factory.Machine, error)
 
 // Machines implements factory.Registry.
 func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page factory.MachinePage, err error) {
-	if err := requireAtLeast("limit", q.Limit, 1); err != nil {
+	if err := store.CheckAtLeast("limit", q.Limit, 1); err != nil {
 		return page, err
 	}
-	var after position
+	var after store.Position
 	if q.Cursor != "" {
-		if after, err = decodeCursor(machineCursor, q.Cursor); err != nil {
+		if after, err = machineCursor.Decode(q.Cursor); err != nil {
 			return page, err
 		}
 	}
@@ -123,14 +123,14 @@ func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 			WHERE NOT deleted AND id > $3 AND ($4 = '' OR site = $4) AND ($5 = '' OR area = $5) AND ($6 = '' OR line = $6)
 				AND id >= $7 AND substring(convert_to(id, 'UTF8') FOR length($8::bytea)) = $8::bytea
 			ORDER BY id LIMIT $9`,
-			now, s.options.expiry(0, now), after.machine, q.Site, q.Area, q.Line, validUTF8Prefix(q.Prefix), []byte(q.Prefix), limitPlusOne(q.Limit))
+			now, s.options.expiry(0, now), after.Machine, q.Site, q.Area, q.Line, validUTF8Prefix(q.Prefix), []byte(q.Prefix), limitPlusOne(q.Limit))
 		if err != nil {
 			return page, err
 		}
 		page.Machines, err = pgx.AppendRows(page.Machines, rows, func(row pgx.CollectableRow) (factory.Machine, error) { return scanMachine(row) })
 		if err == nil && len(page.Machines) > q.Limit {
 			page.Machines = page.Machines[:q.Limit]
-			page.NextCursor = encodeCursor(machineCursor, position{key: key{machine: page.Machines[q.Limit-1].ID}})
+			page.NextCursor = machineCursor.Encode(store.Position{Key: key{Machine: page.Machines[q.Limit-1].ID}})
 		}
 		return page, err
 	})
@@ -155,23 +155,19 @@ func validUTF8Prefix(prefix string) string {
 // DeleteMachine implements factory.Registry.
 func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Match, purge bool) error {
 	if !storableName(id) {
-		return machineNotFound(id)
+		return store.MachineNotFound(id)
 	}
 	return s.updateRegistry(ctx, "delete machine", func(ctx context.Context, tx pgx.Tx, next int64) (registryChange, error) {
-		var version int64
-		var deleted bool
-		err := tx.QueryRow(ctx, "SELECT version, deleted FROM machine WHERE id = $1", id).Scan(&version, &deleted)
-		if isNoRows(err) || err == nil && deleted && !purge {
-			return unchanged, machineNotFound(id)
+		known := &store.Machine{}
+		err := tx.QueryRow(ctx, "SELECT version, deleted FROM machine WHERE id = $1", id).Scan(&known.Version, &known.Deleted)
+		if isNoRows(err) {
+			known, err = nil, nil
+		}
+		if err == nil {
+			err = store.CheckDelete(known, id, match, purge)
 		}
 		if err != nil {
 			return unchanged, err
-		}
-		if deleted {
-			version = 0
-		}
-		if !match.Allows(version) {
-			return unchanged, fmt.Errorf("machine %q: %w", id, factory.ErrPrecondition)
 		}
 		if !purge {
 			_, err = tx.Exec(ctx, "UPDATE machine SET deleted = true, changed = $2 WHERE id = $1", id, next)

@@ -2,9 +2,9 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -18,17 +18,10 @@ func scanMetric(row pgx.Row) (m factory.Metric, err error) {
 	return m, err
 }
 
-// sameMetric reports whether two metrics have the same description.
-func sameMetric(a, b factory.Metric) bool {
-	same := func(a, b *float64) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
-	return a.Unit == b.Unit && a.Kind == b.Kind && a.Retention == b.Retention &&
-		same(a.ExpectedMin, b.ExpectedMin) && same(a.ExpectedMax, b.ExpectedMax)
-}
-
 // PutMetric implements factory.Registry.
 func (s *Store) PutMetric(ctx context.Context, m factory.Metric, match factory.Match) (stored factory.Metric, created bool, err error) {
 	if !storableName(m.Machine) {
-		return stored, false, machineNotFound(m.Machine)
+		return stored, false, store.MachineNotFound(m.Machine)
 	}
 	err = s.updateRegistry(ctx, "put metric", func(ctx context.Context, tx pgx.Tx, next int64) (change registryChange, err error) {
 		stored, created, change, err = s.putMetric(ctx, tx, m, match, next)
@@ -47,29 +40,32 @@ func (s *Store) putMetric(ctx context.Context, tx pgx.Tx, m factory.Metric, matc
 	if err := factory.ValidateMetric(m); err != nil {
 		return stored, false, unchanged, err
 	}
-	present, err := scanMetric(tx.QueryRow(ctx, "SELECT "+metricColumns+" FROM series WHERE machine = $1 AND metric = $2", m.Machine, m.Name))
-	created = isNoRows(err)
-	if err != nil && !created {
+	var known *factory.Metric
+	switch present, err := scanMetric(tx.QueryRow(ctx, "SELECT "+metricColumns+" FROM series WHERE machine = $1 AND metric = $2", m.Machine, m.Name)); {
+	case err == nil:
+		known = &present
+	case !isNoRows(err):
 		return stored, false, unchanged, err
 	}
-	if !match.Allows(present.Version) {
-		return stored, false, unchanged, fmt.Errorf("machine %q, metric %q: %w", m.Machine, m.Name, factory.ErrPrecondition)
+	put, err := store.PutMetric(known, m, match, s.options.nowMillis())
+	if err != nil {
+		return stored, false, unchanged, err
 	}
-	if !created && sameMetric(present, m) {
-		return present, false, unchanged, nil
+	if put == known {
+		return *known, false, unchanged, nil
 	}
+	created = known == nil
 	if series, _ := s.registry.counts(); created && series >= s.options.MaxSeries {
-		return stored, false, unchanged, limitError(s.options.MaxSeries)
+		return stored, false, unchanged, store.LimitError("series", s.options.MaxSeries)
 	}
-	stored, err = scanMetric(tx.QueryRow(ctx, `
-		INSERT INTO series AS s (machine, metric, unit, kind, expected_min, expected_max, retention, version, created_at, updated_at, changed)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8, $9)
+	_, err = tx.Exec(ctx, `
+		INSERT INTO series (machine, metric, unit, kind, expected_min, expected_max, retention, version, created_at, updated_at, changed)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		ON CONFLICT (machine, metric) DO UPDATE SET unit = excluded.unit, kind = excluded.kind,
 			expected_min = excluded.expected_min, expected_max = excluded.expected_max, retention = excluded.retention,
-			version = s.version + 1, updated_at = excluded.updated_at, changed = excluded.changed
-		RETURNING `+metricColumns,
-		m.Machine, m.Name, m.Unit, string(m.Kind), m.ExpectedMin, m.ExpectedMax, int64(m.Retention), s.options.nowMillis(), next))
-	return stored, created, changed, err
+			version = excluded.version, updated_at = excluded.updated_at, changed = excluded.changed`,
+		m.Machine, m.Name, m.Unit, string(m.Kind), m.ExpectedMin, m.ExpectedMax, int64(m.Retention), put.Version, put.CreatedAt, put.UpdatedAt, next)
+	return *put, created, changed, err
 }
 
 // requireMachine returns ErrNotFound if the machine is not registered or is
@@ -78,7 +74,7 @@ func requireMachine(ctx context.Context, q querier, id string) error {
 	var exists bool
 	err := q.QueryRow(ctx, "SELECT EXISTS (SELECT FROM machine WHERE id = $1 AND NOT deleted)", id).Scan(&exists)
 	if err == nil && !exists {
-		err = machineNotFound(id)
+		err = store.MachineNotFound(id)
 	}
 	return err
 }
@@ -90,7 +86,7 @@ func (s *Store) Metric(ctx context.Context, machine, name string) (factory.Metri
 		return factory.Metric{}, err
 	}
 	if len(found) == 0 {
-		return factory.Metric{}, fmt.Errorf("machine %q, metric %q: %w", machine, name, factory.ErrNotFound)
+		return factory.Metric{}, store.NotRegistered(machine, name)
 	}
 	return found[0], nil
 }
@@ -105,7 +101,7 @@ func (s *Store) Metrics(ctx context.Context, machine string) ([]factory.Metric, 
 func (s *Store) metrics(ctx context.Context, machine string, name *string) ([]factory.Metric, error) {
 	return query(ctx, s, "metrics", func(ctx context.Context, tx pgx.Tx) (found []factory.Metric, err error) {
 		if !storableName(machine) {
-			return nil, machineNotFound(machine)
+			return nil, store.MachineNotFound(machine)
 		}
 		if err := requireMachine(ctx, tx, machine); err != nil {
 			return nil, err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -15,7 +16,7 @@ type rollupReader struct {
 	*seriesReader
 	ctx     context.Context //nolint:containedctx // of the one query that this lives for
 	series  seriesInfo
-	buckets *bucketBuilder
+	buckets *store.BucketBuilder
 	// The points in [rawFrom, rawTo) are still to be read.
 	rawFrom, rawTo int64
 }
@@ -38,13 +39,13 @@ const (
 // read.
 const minRollupRangeMs = hourMs / 2
 
-// fillBuckets fills b with the data of s in [from, to).
-func (r *seriesReader) fillBuckets(ctx context.Context, s seriesInfo, from, to int64, b *bucketBuilder) error {
-	from = r.clampToRetention(s, from)
-	step := b.rollupStep(from, to)
+// fillBuckets fills b with the data of s.
+func (r *seriesReader) fillBuckets(ctx context.Context, s seriesInfo, b *store.BucketBuilder) error {
+	from, to := r.clampToRetention(s, b.From), b.Query.To
+	step := rollupStep(&b.Query, from, to)
 	low, high := max(from, minBoundedTime), min(to, maxBoundedTime)
 	if step == 0 || low >= high || high-low < minRollupRangeMs {
-		return r.readPoints(ctx, s, from, to, b.add)
+		return r.readPoints(ctx, s, from, to, b.Add)
 	}
 	f := rollupReader{seriesReader: r, ctx: ctx, series: s, buckets: b, rawFrom: from, rawTo: low}
 	read := f.readHours
@@ -74,8 +75,7 @@ func (r *seriesReader) fillBuckets(ctx context.Context, s seriesInfo, from, to i
 
 // rollupStep returns the length of the rollups to read, an hour or a minute, if
 // the bounds of the query's buckets are multiples of it, else 0.
-func (b *bucketBuilder) rollupStep(from, to int64) int64 {
-	q := &b.query
+func rollupStep(q *factory.BucketQuery, from, to int64) int64 {
 	fits := func(step int64) bool {
 		if q.Interval.Calendar == factory.Fixed {
 			return q.Interval.Millis%step == 0
@@ -130,7 +130,7 @@ func (f *rollupReader) addRow(row rollupRow, low, high int64) (more bool, err er
 // addSummary adds the summary of the points in [start, end), or schedules the
 // points themselves if the query or a bucket includes only some of them.
 func (f *rollupReader) addSummary(s factory.Summary, start, end, low, high int64) (more bool, err error) {
-	if s.First.ObservedAt < low || s.Last.ObservedAt >= high || !f.buckets.fits(s.First.ObservedAt, s.Last.ObservedAt) {
+	if s.First.ObservedAt < low || s.Last.ObservedAt >= high || !f.buckets.Fits(s.First.ObservedAt, s.Last.ObservedAt) {
 		f.rawTo = max(f.rawTo, end)
 		return true, nil
 	}
@@ -139,16 +139,16 @@ func (f *rollupReader) addSummary(s factory.Summary, start, end, low, high int64
 		return more, err
 	}
 	f.rawFrom, f.rawTo = end, end
-	return f.buckets.merge(s), nil
+	return f.buckets.Merge(s), nil
 }
 
 // addPoints reads and adds the points in [rawFrom, rawTo).
 func (f *rollupReader) addPoints() (more bool, err error) {
 	if f.rawFrom < f.rawTo {
-		err = f.readPoints(f.ctx, f.series, f.rawFrom, f.rawTo, f.buckets.add)
+		err = f.readPoints(f.ctx, f.series, f.rawFrom, f.rawTo, f.buckets.Add)
 	}
 	f.rawFrom = f.rawTo
-	return !f.buckets.more, err
+	return !f.buckets.More, err
 }
 
 // validRollups selects the valid rollups of series $1 in [$2, $3).

@@ -3,24 +3,22 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"math"
 	"slices"
 	"time"
 	"unicode/utf8"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// seriesInfo is a series as queries need it.
+// seriesInfo is a series as queries need it. Its metric has no version, times
+// or limits.
 type seriesInfo struct {
-	id        int64
-	metric    string
-	unit      string
-	kind      factory.MetricKind
-	retention time.Duration
+	id int64
+	factory.Metric
 }
 
 // seriesReader reads series and points for one query. Its transaction sees a single
@@ -42,16 +40,11 @@ func storableName(name string) bool {
 	return name != "" && len(name) <= factory.MaxNameBytes && utf8.ValidString(name) && !slices.Contains([]byte(name), 0)
 }
 
-// machineNotFound is the error for a machine that is not registered.
-func machineNotFound(id string) error {
-	return fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
-}
-
 // findSeries returns the given metrics of a machine, or all if metrics is
 // empty, in order of their names. The machine may be a deleted one.
 func (r *seriesReader) findSeries(ctx context.Context, machine string, metrics []string) (all []seriesInfo, err error) {
 	if !storableName(machine) {
-		return nil, machineNotFound(machine)
+		return nil, store.MachineNotFound(machine)
 	}
 	rows, err := r.tx.Query(ctx, `
 		SELECT s.id, s.metric, s.unit, s.kind, s.retention
@@ -60,30 +53,28 @@ func (r *seriesReader) findSeries(ctx context.Context, machine string, metrics [
 	if err != nil {
 		return nil, err
 	}
-	wanted := make(map[string]bool, len(metrics))
-	for _, metric := range metrics {
-		wanted[metric] = true
-	}
 	found := false
 	var id, retention *int64
 	var metric, unit, kind *string
 	_, err = pgx.ForEachRow(rows, []any{&id, &metric, &unit, &kind, &retention}, func() error {
 		found = true
-		if id != nil && (len(metrics) == 0 || wanted[*metric]) {
-			all = append(all, seriesInfo{*id, *metric, *unit, factory.MetricKind(*kind), time.Duration(*retention)})
+		if id != nil {
+			all = append(all, seriesInfo{*id, factory.Metric{
+				Machine: machine, Name: *metric, Unit: *unit, Kind: factory.MetricKind(*kind), Retention: time.Duration(*retention),
+			}})
 		}
 		return nil
 	})
 	if err == nil && !found {
-		err = machineNotFound(machine)
+		err = store.MachineNotFound(machine)
 	}
-	return all, err
+	return store.SelectMetrics(all, metrics, func(s seriesInfo) string { return s.Name }), err
 }
 
 // clampToRetention returns from, or the time at which unexpired readings of s
 // begin if that is later.
 func (r *seriesReader) clampToRetention(s seriesInfo, from int64) int64 {
-	return max(from, r.store.options.expiry(s.retention, r.now))
+	return max(from, r.store.options.expiry(s.Retention, r.now))
 }
 
 // Numbers of points that are read at once. The first chunk is small because

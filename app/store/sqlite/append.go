@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"strings"
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/store"
@@ -44,7 +43,7 @@ func (s *Store) resolve(r *request, readings []factory.Reading) {
 			r.Reject(i, err)
 			continue
 		}
-		k := key{reading.Machine, reading.Metric}
+		k := key{Machine: reading.Machine, Metric: reading.Metric}
 		known := s.catalog.byKey[k]
 		expiry := defaultExpiry
 		if known != nil {
@@ -58,7 +57,7 @@ func (s *Store) resolve(r *request, readings []factory.Reading) {
 			known = nil
 		}
 		if known == nil {
-			if err := store.CheckRegistrable(k.machine, k.metric, s.options.AutoRegister); err != nil {
+			if err := store.CheckRegistrable(k.Machine, k.Metric, s.options.AutoRegister); err != nil {
 				r.Reject(i, err)
 				continue
 			}
@@ -69,17 +68,11 @@ func (s *Store) resolve(r *request, readings []factory.Reading) {
 }
 
 // cloneKey returns a copy of k that does not refer to the caller's memory.
-// Consecutive unresolved entries often have the same machine or series, so
-// they share its strings.
+// Consecutive unresolved entries often have the same machine or series.
 func (r *request) cloneKey(k key) key {
+	var last key
 	if n := len(r.unresolved); n > 0 {
-		last := r.unresolved[n-1].key
-		if last == k {
-			return last
-		}
-		if last.machine == k.machine {
-			return key{last.machine, strings.Clone(k.metric)}
-		}
+		last = r.unresolved[n-1].key
 	}
-	return key{strings.Clone(k.machine), strings.Clone(k.metric)}
+	return k.Clone(last)
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"smart-factory-backend/app/store"
 )
 
 // catalog indexes all series and machines by name. Lookups do not allocate and
@@ -57,9 +59,9 @@ func (c *catalog) allMachines() []*machine { return *c.sortedMachines.Load() }
 // machineSeries returns the series of a machine in the order of their metrics.
 func (c *catalog) machineSeries(machine string) []*series {
 	all := c.allSeries()
-	from := sort.Search(len(all), func(i int) bool { return all[i].machine >= machine })
+	from := sort.Search(len(all), func(i int) bool { return all[i].Machine >= machine })
 	rest := all[from:]
-	to := sort.Search(len(rest), func(i int) bool { return rest[i].machine > machine })
+	to := sort.Search(len(rest), func(i int) bool { return rest[i].Machine > machine })
 	return rest[:to]
 }
 
@@ -76,7 +78,7 @@ func (c *catalog) add(added []*series, machines []*machine) {
 		c.machines[m.id] = m
 	}
 	c.mu.Unlock()
-	publish(&c.sortedSeries, added, func(a, b *series) int { return a.compare(b.key) })
+	publish(&c.sortedSeries, added, func(a, b *series) int { return a.Compare(b.key) })
 	publish(&c.sortedMachines, machines, func(a, b *machine) int { return strings.Compare(a.id, b.id) })
 }
 
@@ -99,13 +101,13 @@ func publish[T any](sorted *atomic.Pointer[[]T], added []T, compare func(a, b T)
 }
 
 // setDeleted publishes the metadata of a machine that is deleted or undeleted.
-func (c *catalog) setDeleted(m *machine, meta *machineMeta) {
+func (c *catalog) setDeleted(m *machine, meta *store.Machine) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m.meta.Store(meta)
 	c.epoch++
 	for _, s := range c.machineSeries(m.id) {
-		s.machineDeleted.Store(meta.deleted)
+		s.machineDeleted.Store(meta.Deleted)
 	}
 }
 
@@ -121,7 +123,7 @@ func (c *catalog) purge(m *machine) []*series {
 	}
 	delete(c.machines, m.id)
 	c.epoch++
-	series := slices.DeleteFunc(slices.Clone(c.allSeries()), func(s *series) bool { return s.machine == m.id })
+	series := slices.DeleteFunc(slices.Clone(c.allSeries()), func(s *series) bool { return s.Machine == m.id })
 	machines := slices.DeleteFunc(slices.Clone(c.allMachines()), func(other *machine) bool { return other == m })
 	c.sortedSeries.Store(&series)
 	c.sortedMachines.Store(&machines)

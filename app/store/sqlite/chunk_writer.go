@@ -67,7 +67,7 @@ func (z *sealer) sealBatchLocked() error {
 		for len(points) > 0 {
 			change, n, err := z.nextReplacement(s, points)
 			if err != nil {
-				return fmt.Errorf("machine %q, metric %q: %w", s.machine, s.metric, err)
+				return fmt.Errorf("machine %q, metric %q: %w", s.Machine, s.Metric, err)
 			}
 			points = points[n:]
 			p.add(change)

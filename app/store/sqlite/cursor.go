@@ -13,8 +13,3 @@ var (
 	bucketsCursor  = store.CursorKind{Tag: 'B', Checksum: binary.LittleEndian}
 	machinesCursor = store.CursorKind{Tag: 'M', Checksum: binary.LittleEndian}
 )
-
-// positionOf returns the position of a point or bucket of a series.
-func positionOf(k key, at int64) store.Position {
-	return store.Position{Machine: k.machine, Metric: k.metric, At: at}
-}

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
 	"math"
 
 	"smart-factory-backend/app/factory"
@@ -17,25 +16,22 @@ func (s *Store) Downsample(ctx context.Context, q factory.DownsampleQuery) (all 
 	if err := s.checkQuery(ctx, 1); err != nil {
 		return nil, err
 	}
-	if q.Points < 2 {
-		return nil, fmt.Errorf("points is %d, less than 2: %w", q.Points, factory.ErrInvalid)
+	if err := store.CheckAtLeast("points", q.Points, 2); err != nil {
+		return nil, err
 	}
-	selected, _, err := s.querySeries(q.Machine, q.Metrics, historyCursor, "")
+	pager, err := s.newPager(q.Machine, q.Metrics, historyCursor, "")
 	if err != nil {
 		return nil, err
 	}
 	reader := s.newSeriesReader(ctx)
 	defer reader.close()
-	for _, s := range selected {
-		points, err := reader.downsample(s, q.From, q.To, q.Points)
+	return pager.Downsample(func(of *series) ([]factory.Point, error) {
+		points, err := reader.downsample(of, q.From, q.To, q.Points)
 		if err != nil {
-			return nil, store.Unavailable(fmt.Sprintf("read machine %q, metric %q", s.machine, s.metric), err)
+			return nil, readError(of, err)
 		}
-		if len(points) > 0 {
-			all = append(all, factory.Series{Metric: s.metric, Unit: s.meta.Load().unit, Points: points})
-		}
-	}
-	return all, nil
+		return points, nil
+	})
 }
 
 func (r *seriesReader) downsample(s *series, from, to int64, n int) ([]factory.Point, error) {
@@ -73,11 +69,11 @@ func (r *seriesReader) downsample(s *series, from, to int64, n int) ([]factory.P
 func (r *seriesReader) eachPoint(s *series, memory []factory.Point, from, to int64, yield func([]factory.Point)) error {
 	var merged []factory.Point
 	err := r.eachChunk(chunksOfRange, s, func(points []factory.Point) error {
-		points = between(points, from, to)
+		points = store.Between(points, from, to)
 		if len(points) == 0 {
 			return nil
 		}
-		newer := between(memory, math.MinInt64, points[len(points)-1].ObservedAt+1)
+		newer := store.Between(memory, math.MinInt64, points[len(points)-1].ObservedAt+1)
 		if len(newer) > 0 {
 			memory = memory[len(newer):]
 			merged = mergePoints(merged[:0], points, newer)

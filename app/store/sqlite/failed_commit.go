@@ -48,14 +48,14 @@ func (c *committer) restoreMachine(conn *conn, id string) error {
 	if m == nil {
 		return conn.exec("DELETE FROM machine WHERE id = ?", id)
 	}
-	if err := m.meta.Load().write(conn); err != nil {
+	if err := writeMachine(conn, m.meta.Load()); err != nil {
 		return err
 	}
 	for _, s := range c.catalog.machineSeries(id) {
 		if err := conn.exec("DELETE FROM purged WHERE series_id = ?", s.id); err != nil {
 			return err
 		}
-		if err := s.meta.Load().write(conn, s.id, s.key); err != nil {
+		if err := writeMetric(conn, s.id, s.metric()); err != nil {
 			return err
 		}
 	}

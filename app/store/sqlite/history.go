@@ -17,84 +17,33 @@ func (s *Store) History(ctx context.Context, q factory.HistoryQuery) (factory.Hi
 	if err := s.checkQuery(ctx, q.Limit); err != nil {
 		return factory.HistoryPage{}, err
 	}
-	all, after, err := s.querySeries(q.Machine, q.Metrics, historyCursor, q.Cursor)
+	pager, err := s.newPager(q.Machine, q.Metrics, historyCursor, q.Cursor)
 	if err != nil {
 		return factory.HistoryPage{}, err
 	}
 	reader := s.newSeriesReader(ctx)
 	defer reader.close()
-	return reader.page(all, q, after)
+	return pager.History(q, func(of *series, from int64, limit int) ([]factory.Point, error) {
+		return reader.points(of, from, q.To, limit)
+	})
 }
 
-// querySeries returns the series of a machine that a query covers, and the
-// position of its cursor. Without a cursor, the position is before all points.
-func (s *Store) querySeries(machine string, metrics []string, kind store.CursorKind, cursor string) (all []*series, after store.Position, err error) {
+// newPager returns the pager of a query of one machine.
+func (s *Store) newPager(machine string, metrics []string, kind store.CursorKind, cursor string) (p store.Pager[*series], err error) {
 	if s.catalog.machine(machine) == nil {
-		return nil, after, fmt.Errorf("machine %q: %w", machine, factory.ErrNotFound)
+		return p, store.MachineNotFound(machine)
 	}
-	after, ok, err := kind.DecodeFor(machine, cursor)
+	after, err := kind.DecodeFor(machine, cursor)
 	if err != nil {
-		return nil, after, err
+		return p, err
 	}
-	if !ok {
-		after.At = math.MinInt64
-	}
-	return filterMetrics(s.catalog.machineSeries(machine), metrics), after, nil
+	selected := store.SelectMetrics(s.catalog.machineSeries(machine), metrics, func(s *series) string { return s.Metric })
+	return store.Pager[*series]{Kind: kind, After: after, Series: selected, Metric: func(s *series) factory.Metric { return *s.metric() }}, nil
 }
 
-// filterMetrics returns the series whose metric is listed; an empty list
-// stands for all.
-func filterMetrics(all []*series, metrics []string) []*series {
-	if len(metrics) == 0 {
-		return all
-	}
-	listed := make(map[string]bool, len(metrics))
-	for _, metric := range metrics {
-		listed[metric] = true
-	}
-	var some []*series
-	for _, s := range all {
-		if listed[s.metric] {
-			some = append(some, s)
-		}
-	}
-	return some
-}
-
-// page collects up to q.Limit points of the series, starting after the
-// position.
-func (r *seriesReader) page(all []*series, q factory.HistoryQuery, after store.Position) (page factory.HistoryPage, err error) {
-	left := min(q.Limit, math.MaxInt-1)
-	var last store.Position
-	for _, s := range all {
-		from := q.From
-		switch {
-		case s.metric < after.Metric:
-			continue
-		case s.metric == after.Metric && after.Machine != "":
-			if after.At == math.MaxInt64 {
-				continue
-			}
-			from = max(from, after.At+1)
-		}
-		// One extra point shows whether there is a next page.
-		points, err := r.points(s, from, q.To, left+1)
-		if err != nil {
-			return factory.HistoryPage{}, err
-		}
-		more := len(points) > left
-		points = points[:min(left, len(points))]
-		if len(points) > 0 {
-			page.Series = append(page.Series, factory.Series{Metric: s.metric, Unit: s.meta.Load().unit, Points: points})
-			last = positionOf(s.key, points[len(points)-1].ObservedAt)
-			left -= len(points)
-		}
-		if more {
-			page.NextCursor = historyCursor.Encode(last)
-			return page, nil
-		}
-	}
-	return page, nil
+// readError is the error for a series whose points cannot be read.
+func readError(s *series, err error) error {
+	return store.Unavailable(fmt.Sprintf("read machine %q, metric %q", s.Machine, s.Metric), err)
 }
 
 // points returns the first points of s from from (inclusive) to to
@@ -112,7 +61,7 @@ func (r *seriesReader) points(s *series, from, to int64, limit int) ([]factory.P
 	}
 	points, err := r.withChunks(s, memory, from, to, limit)
 	if err != nil {
-		return nil, store.Unavailable(fmt.Sprintf("read machine %q, metric %q", s.machine, s.metric), err)
+		return nil, readError(s, err)
 	}
 	return points, nil
 }
@@ -155,11 +104,11 @@ func (r *seriesReader) withChunks(s *series, memory []factory.Point, from, to in
 // to to and merges the points from memory up to the end of the chunk. It also
 // returns the rest of memory.
 func (r *seriesReader) overlay(points []factory.Point, start int, memory []factory.Point, from, to int64) (merged, rest []factory.Point) {
-	sealed := between(points[start:], from, to)
+	sealed := store.Between(points[start:], from, to)
 	if len(sealed) == 0 {
 		return points[:start], memory
 	}
-	newer := between(memory, math.MinInt64, sealed[len(sealed)-1].ObservedAt+1)
+	newer := store.Between(memory, math.MinInt64, sealed[len(sealed)-1].ObservedAt+1)
 	if len(newer) == 0 && len(sealed) == len(points)-start {
 		return points, memory
 	}

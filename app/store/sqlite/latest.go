@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
 	"sort"
 
 	"smart-factory-backend/app/factory"
@@ -23,7 +22,7 @@ func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (factory.Late
 	var page factory.LatestPage
 	now := s.options.now().UnixMilli()
 	for _, c := range candidates {
-		if q.Metric != "" && c.metric != q.Metric || c.machineDeleted.Load() {
+		if q.Metric != "" && c.Metric != q.Metric || c.machineDeleted.Load() {
 			continue
 		}
 		point, known := c.latestPoint()
@@ -32,12 +31,12 @@ func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (factory.Late
 		}
 		if len(page.Readings) == q.Limit {
 			last := page.Readings[q.Limit-1]
-			page.NextCursor = latestCursor.Encode(store.Position{Machine: last.Machine, Metric: last.Metric})
+			page.NextCursor = latestCursor.Encode(store.Position{Key: key{Machine: last.Machine, Metric: last.Metric}})
 			break
 		}
 		page.Readings = append(page.Readings, factory.LatestReading{Reading: factory.Reading{
-			Machine: c.machine, Metric: c.metric, ObservedAt: point.ObservedAt, Value: point.Value,
-		}, Unit: c.meta.Load().unit})
+			Machine: c.Machine, Metric: c.Metric, ObservedAt: point.ObservedAt, Value: point.Value,
+		}, Unit: c.metric().Unit})
 	}
 	return page, nil
 }
@@ -56,8 +55,7 @@ func (s *Store) latestSeries(q factory.LatestQuery) ([]*series, error) {
 	if err != nil {
 		return nil, err
 	}
-	afterKey := key{after.Machine, after.Metric}
-	start := sort.Search(len(candidates), func(i int) bool { return afterKey.less(candidates[i].key) })
+	start := sort.Search(len(candidates), func(i int) bool { return after.Compare(candidates[i].key) < 0 })
 	return candidates[start:], nil
 }
 
@@ -70,8 +68,5 @@ func (s *Store) checkQuery(ctx context.Context, limit int) error {
 	if err := ctx.Err(); err != nil {
 		return store.Unavailable("query", err)
 	}
-	if limit < 1 {
-		return fmt.Errorf("limit %d is less than 1: %w", limit, factory.ErrInvalid)
-	}
-	return nil
+	return store.CheckAtLeast("limit", limit, 1)
 }

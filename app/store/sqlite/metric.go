@@ -7,48 +7,20 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// metricMeta is one version of a metric's metadata. It is immutable.
-type metricMeta struct {
-	unit                     string
-	kind                     factory.MetricKind
-	expectedMin, expectedMax *float64
-	retention                time.Duration
-	version                  int64
-	createdAt, updatedAt     int64
-}
-
-// newMetricMeta returns the metadata of a metric that is registered by its
-// first reading.
-func newMetricMeta(now int64) *metricMeta {
-	return &metricMeta{kind: factory.Gauge, version: 1, createdAt: now, updatedAt: now}
-}
-
-// equal compares everything except versions and times.
-func (a *metricMeta) equal(b *metricMeta) bool {
-	same := func(a, b *float64) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
-	return a.unit == b.unit && a.kind == b.kind && a.retention == b.retention &&
-		same(a.expectedMin, b.expectedMin) && same(a.expectedMax, b.expectedMax)
-}
-
-// toMetric returns a copy that the caller may modify.
-func (a *metricMeta) toMetric(k key) factory.Metric {
-	clone := func(v *float64) *float64 {
-		if v == nil {
-			return nil
+// cloneMetric returns a copy whose pointers are its own.
+func cloneMetric(m factory.Metric) factory.Metric {
+	for _, limit := range []**float64{&m.ExpectedMin, &m.ExpectedMax} {
+		if *limit != nil {
+			*limit = new(**limit)
 		}
-		return new(*v)
 	}
-	return factory.Metric{
-		Machine: k.machine, Name: k.metric, Unit: a.unit, Kind: a.kind,
-		ExpectedMin: clone(a.expectedMin), ExpectedMax: clone(a.expectedMax),
-		Retention: a.retention, Version: a.version, CreatedAt: a.createdAt, UpdatedAt: a.updatedAt,
-	}
+	return m
 }
 
-// write inserts or updates the row of the series.
-func (a *metricMeta) write(c *conn, id int64, k key) error {
-	retention := int64(a.retention / time.Millisecond)
-	if a.retention == factory.KeepForever {
+// writeMetric inserts or updates the row of a series.
+func writeMetric(c *conn, id int64, m *factory.Metric) error {
+	retention := int64(m.Retention / time.Millisecond)
+	if m.Retention == factory.KeepForever {
 		retention = -1
 	}
 	optional := func(v *float64) driver.Value {
@@ -60,44 +32,27 @@ func (a *metricMeta) write(c *conn, id int64, k key) error {
 	return c.exec(`INSERT OR REPLACE INTO series
 		(id, machine, metric, unit, kind, expected_min, expected_max, retention, version, created_at, updated_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		id, k.machine, k.metric, a.unit, string(a.kind), optional(a.expectedMin), optional(a.expectedMax),
-		retention, a.version, a.createdAt, a.updatedAt)
+		id, m.Machine, m.Name, m.Unit, string(m.Kind), optional(m.ExpectedMin), optional(m.ExpectedMax),
+		retention, m.Version, m.CreatedAt, m.UpdatedAt)
 }
 
-// scanMetric returns the metadata in the columns unit, kind, expected_min,
-// expected_max, retention, version, created_at, updated_at.
-func scanMetric(v []driver.Value) *metricMeta {
+// scanMetric returns the metric in the columns machine, metric, unit, kind,
+// expected_min, expected_max, retention, version, created_at, updated_at.
+func scanMetric(v []driver.Value) *factory.Metric {
 	optional := func(v driver.Value) *float64 {
 		if f, ok := v.(float64); ok {
 			return &f
 		}
 		return nil
 	}
-	a := &metricMeta{
-		unit: asString(v[0]), kind: factory.MetricKind(asString(v[1])),
-		expectedMin: optional(v[2]), expectedMax: optional(v[3]),
-		retention: time.Duration(asInt(v[4])) * time.Millisecond,
-		version:   asInt(v[5]), createdAt: asInt(v[6]), updatedAt: asInt(v[7]),
+	m := &factory.Metric{
+		Machine: asString(v[0]), Name: asString(v[1]), Unit: asString(v[2]), Kind: factory.MetricKind(asString(v[3])),
+		ExpectedMin: optional(v[4]), ExpectedMax: optional(v[5]),
+		Retention: time.Duration(asInt(v[6])) * time.Millisecond,
+		Version:   asInt(v[7]), CreatedAt: asInt(v[8]), UpdatedAt: asInt(v[9]),
 	}
-	if asInt(v[4]) < 0 {
-		a.retention = factory.KeepForever
+	if asInt(v[6]) < 0 {
+		m.Retention = factory.KeepForever
 	}
-	return a
-}
-
-// updatedMetric returns the metadata of put with the version and times of
-// before.
-func updatedMetric(put factory.Metric, before *metricMeta) *metricMeta {
-	of := put
-	return &metricMeta{
-		unit: of.Unit, kind: of.Kind, expectedMin: cloneFloat(of.ExpectedMin), expectedMax: cloneFloat(of.ExpectedMax),
-		retention: of.Retention, version: before.version, createdAt: before.createdAt, updatedAt: before.updatedAt,
-	}
-}
-
-func cloneFloat(v *float64) *float64 {
-	if v == nil {
-		return nil
-	}
-	return new(*v)
+	return m
 }

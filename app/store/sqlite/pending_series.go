@@ -1,9 +1,6 @@
 package sqlite
 
 import (
-	"fmt"
-
-	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/store"
 )
 
@@ -12,7 +9,7 @@ import (
 type pendingSeries struct {
 	series []*series
 	// machines are the new and the undeleted machines, by id.
-	machines map[string]*machineMeta
+	machines map[string]*store.Machine
 	rejected int // readings whose series could not be registered
 }
 
@@ -20,7 +17,7 @@ type pendingSeries struct {
 // registered for them. New series get the ids after lastSeries. An entry that
 // a limit forbids is rejected and keeps a nil series.
 func (c *committer) register(group []*request) *pendingSeries {
-	n := &pendingSeries{machines: make(map[string]*machineMeta)}
+	n := &pendingSeries{machines: make(map[string]*store.Machine)}
 	pending := make(map[key]*series)
 	now := c.options.now().UnixMilli()
 	for _, r := range group {
@@ -68,41 +65,37 @@ func (c *committer) seriesFor(k key, n *pendingSeries, now int64) (*series, erro
 		return s, nil // another request has registered it
 	}
 	if !c.options.AutoRegister {
-		return nil, store.NotRegistered(k.machine, k.metric)
+		return nil, store.NotRegistered(k.Machine, k.Metric)
 	}
 	if s == nil && len(c.catalog.allSeries())+len(n.series) >= c.options.MaxSeries {
-		return nil, c.limitError("series")
+		return nil, store.LimitError("series", c.options.MaxSeries)
 	}
-	if meta := n.machines[k.machine]; meta == nil {
-		switch m := c.catalog.machine(k.machine); {
+	if meta := n.machines[k.Machine]; meta == nil {
+		switch m := c.catalog.machine(k.Machine); {
 		case m == nil && len(c.catalog.allMachines())+len(n.machines) >= c.options.MaxSeries:
-			return nil, c.limitError("machines")
+			return nil, store.LimitError("machines", c.options.MaxSeries)
 		case m == nil:
-			n.machines[k.machine] = newMachine(k.machine, now).meta.Load()
+			n.machines[k.Machine] = store.NewMachine(k.Machine, now)
 		case m.liveMeta() == nil:
-			n.machines[k.machine] = m.meta.Load().undeleted(now)
+			n.machines[k.Machine] = m.meta.Load().Restored(now)
 		}
 	}
 	if s == nil {
-		s = newSeries(c.lastSeries+int64(len(n.series))+1, k, newMetricMeta(now))
+		s = newSeries(c.lastSeries+int64(len(n.series))+1, store.NewMetric(k, now))
 		n.series = append(n.series, s)
 	}
 	return s, nil
 }
 
-func (c *committer) limitError(what string) error {
-	return fmt.Errorf("limit of %d %s reached: %w", c.options.MaxSeries, what, factory.ErrInvalid)
-}
-
 // write registers the series and machines in the file.
 func (n *pendingSeries) write(conn *conn) error {
 	for _, meta := range n.machines {
-		if err := meta.write(conn); err != nil {
+		if err := writeMachine(conn, meta); err != nil {
 			return err
 		}
 	}
 	for _, s := range n.series {
-		if err := s.meta.Load().write(conn, s.id, s.key); err != nil {
+		if err := writeMetric(conn, s.id, s.metric()); err != nil {
 			return err
 		}
 	}
@@ -117,9 +110,7 @@ func (c *committer) publish(n *pendingSeries) {
 			c.catalog.setDeleted(m, meta)
 			continue
 		}
-		m := &machine{id: id}
-		m.meta.Store(meta)
-		machines = append(machines, m)
+		machines = append(machines, newMachine(meta))
 	}
 	c.catalog.add(n.series, machines)
 }

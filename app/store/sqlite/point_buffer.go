@@ -3,7 +3,6 @@ package sqlite
 import (
 	"cmp"
 	"slices"
-	"sort"
 
 	"smart-factory-backend/app/factory"
 )
@@ -47,13 +46,4 @@ func (h *pointBuffer) sort() {
 		}
 	}
 	h.points, h.unsorted = kept, false
-}
-
-// between returns the subslice of points, which are in ascending order, from
-// from (inclusive) to to (exclusive).
-func between(points []factory.Point, from, to int64) []factory.Point {
-	i := sort.Search(len(points), func(i int) bool { return points[i].ObservedAt >= from })
-	points = points[i:]
-	j := sort.Search(len(points), func(j int) bool { return points[j].ObservedAt >= to })
-	return points[:j]
 }

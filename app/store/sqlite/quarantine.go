@@ -19,7 +19,7 @@ type damage struct {
 // quarantine.
 func (u *maintenance) reportQuarantined(k key, cause error) {
 	u.quarantined.Add(1)
-	u.report(store.Event{Kind: EventDamaged, Err: fmt.Errorf("machine %q, metric %q: %w", k.machine, k.metric, cause)})
+	u.report(store.Event{Kind: EventDamaged, Err: fmt.Errorf("machine %q, metric %q: %w", k.Machine, k.Metric, cause)})
 }
 
 // countQuarantine sets the count to the number of rows in the quarantine.

@@ -52,17 +52,17 @@ func (s *Store) loadSeries(ctx context.Context, c *conn) (map[int64]*series, err
 	byID := make(map[int64]*series)
 	var all []*series
 	err := c.query(`
-		SELECT s.id, s.machine, s.metric, last.t1, last.n, last.vlast, first.t1,
-			s.unit, s.kind, s.expected_min, s.expected_max, s.retention, s.version, s.created_at, s.updated_at
+		SELECT s.id, last.t1, last.n, last.vlast, first.t1,
+			s.machine, s.metric, s.unit, s.kind, s.expected_min, s.expected_max, s.retention, s.version, s.created_at, s.updated_at
 		FROM series AS s
 		LEFT JOIN chunk AS last ON last.id = (SELECT id FROM chunk WHERE series_id = s.id ORDER BY t0 DESC LIMIT 1)
 		LEFT JOIN chunk AS first ON first.id = (SELECT id FROM chunk WHERE series_id = s.id ORDER BY t0 LIMIT 1)`,
 		func(v []driver.Value) error {
-			known := newSeries(asInt(v[0]), key{asString(v[1]), asString(v[2])}, scanMetric(v[7:]))
-			if v[3] != nil {
-				known.setChunks(lastChunk{end: asInt(v[3]), points: int(asInt(v[4]))}, asInt(v[6]), asInt(v[5]))
+			known := newSeries(asInt(v[0]), scanMetric(v[5:]))
+			if v[1] != nil {
+				known.setChunks(lastChunk{end: asInt(v[1]), points: int(asInt(v[2]))}, asInt(v[4]), asInt(v[3]))
 			}
-			known.machineDeleted.Store(s.catalog.machine(known.machine).liveMeta() == nil)
+			known.machineDeleted.Store(s.catalog.machine(known.Machine).liveMeta() == nil)
 			byID[known.id] = known
 			all = append(all, known)
 			s.committer.lastSeries = max(s.committer.lastSeries, known.id)

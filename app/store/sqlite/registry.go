@@ -2,7 +2,7 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"sort"
 	"strings"
 
@@ -20,11 +20,18 @@ func (s *Store) Machine(ctx context.Context, id string) (factory.Machine, error)
 	}
 	meta := s.catalog.machine(id).liveMeta()
 	if meta == nil {
-		return factory.Machine{}, fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
+		return factory.Machine{}, store.MachineNotFound(id)
 	}
-	result := meta.toMachine()
-	result.LastSeen = s.lastSeen(id)
-	return result, nil
+	return s.publicMachine(meta), nil
+}
+
+// publicMachine returns a copy of meta that the caller may modify, with
+// LastSeen.
+func (s *Store) publicMachine(meta *store.Machine) factory.Machine {
+	result := meta.Machine
+	result.Attributes = maps.Clone(meta.Attributes)
+	result.LastSeen = s.lastSeen(meta.ID)
+	return result
 }
 
 // lastSeen returns the newest observation time of a machine, or 0.
@@ -43,8 +50,8 @@ func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 	if err := s.queue.Check(ctx, "query", 0); err != nil {
 		return page, err
 	}
-	if q.Limit < 1 {
-		return page, fmt.Errorf("limit %d is less than 1: %w", q.Limit, factory.ErrInvalid)
+	if err := store.CheckAtLeast("limit", q.Limit, 1); err != nil {
+		return page, err
 	}
 	all := s.catalog.allMachines()
 	start := sort.Search(len(all), func(i int) bool { return all[i].id >= q.Prefix })
@@ -64,12 +71,10 @@ func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 			continue
 		}
 		if len(page.Machines) == q.Limit {
-			page.NextCursor = machinesCursor.Encode(store.Position{Machine: page.Machines[q.Limit-1].ID})
+			page.NextCursor = machinesCursor.Encode(store.Position{Key: key{Machine: page.Machines[q.Limit-1].ID}})
 			break
 		}
-		result := meta.toMachine()
-		result.LastSeen = s.lastSeen(m.id)
-		page.Machines = append(page.Machines, result)
+		page.Machines = append(page.Machines, s.publicMachine(meta))
 	}
 	return page, nil
 }
@@ -79,11 +84,11 @@ func (s *Store) Metric(ctx context.Context, machine, name string) (factory.Metri
 	if err := s.queue.Check(ctx, "query", 0); err != nil {
 		return factory.Metric{}, err
 	}
-	known := s.catalog.find(key{machine, name})
+	known := s.catalog.find(key{Machine: machine, Metric: name})
 	if known == nil || known.machineDeleted.Load() {
-		return factory.Metric{}, fmt.Errorf("machine %q, metric %q: %w", machine, name, factory.ErrNotFound)
+		return factory.Metric{}, store.NotRegistered(machine, name)
 	}
-	return known.meta.Load().toMetric(known.key), nil
+	return cloneMetric(*known.metric()), nil
 }
 
 // Metrics implements factory.Registry.
@@ -92,10 +97,10 @@ func (s *Store) Metrics(ctx context.Context, machine string) (all []factory.Metr
 		return nil, err
 	}
 	if s.catalog.machine(machine).liveMeta() == nil {
-		return nil, fmt.Errorf("machine %q: %w", machine, factory.ErrNotFound)
+		return nil, store.MachineNotFound(machine)
 	}
 	for _, known := range s.catalog.machineSeries(machine) {
-		all = append(all, known.meta.Load().toMetric(known.key))
+		all = append(all, cloneMetric(*known.metric()))
 	}
 	return all, nil
 }

@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"strings"
 
 	"smart-factory-backend/app/factory"
@@ -71,58 +69,34 @@ func (s *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 	put.ID, put.Name = strings.Clone(put.ID), strings.Clone(put.Name)
 	put.Site, put.Area, put.Line = strings.Clone(put.Site), strings.Clone(put.Area), strings.Clone(put.Line)
 	put.Attributes = cloneStrings(put.Attributes)
-	err = s.submitChange(ctx, &registryChange{machine: put.ID, prepare: func(c *committer) (func(*conn) error, func(), error) {
-		known := c.catalog.machine(put.ID)
-		next := &machineMeta{}
-		now := c.options.now().UnixMilli()
-		switch meta := known.liveMeta(); {
-		case meta != nil:
-			*next = *meta
-		case known != nil:
-			*next = *known.meta.Load().undeleted(now)
-			created = true
-		case len(c.catalog.allMachines()) >= c.options.MaxSeries:
-			return nil, nil, c.limitError("machines")
-		default:
-			*next = *newMachine(put.ID, now).meta.Load()
-			created = true
+	var next *store.Machine
+	err = s.submitChange(ctx, &registryChange{machine: put.ID, prepare: func(c *committer) (write func(*conn) error, publish func(), err error) {
+		m := c.catalog.machine(put.ID)
+		var known *store.Machine
+		if m != nil {
+			known = m.meta.Load()
 		}
-		version := next.Version
-		if created {
-			version = 0
+		if next, created, err = store.PutMachine(known, put, match, c.options.now().UnixMilli()); err != nil || next == known {
+			return nil, nil, err
 		}
-		if !match.Allows(version) {
-			return nil, nil, fmt.Errorf("machine %q: %w", put.ID, factory.ErrPrecondition)
+		if known == nil && len(c.catalog.allMachines()) >= c.options.MaxSeries {
+			return nil, nil, store.LimitError("machines", c.options.MaxSeries)
 		}
-		same := next.Name == put.Name && next.Placement == put.Placement && maps.Equal(next.Attributes, put.Attributes)
-		if !created && same {
-			stored = next.toMachine()
-			return nil, nil, nil
-		}
-		if !created {
-			next.Version++
-			next.UpdatedAt = now
-		}
-		next.Name, next.Placement, next.Attributes = put.Name, put.Placement, put.Attributes
-		stored = next.toMachine()
-		return next.write, func() { c.publishMachine(put.ID, next) }, nil
+		return func(conn *conn) error { return writeMachine(conn, next) }, func() { c.publishMachine(m, next) }, nil
 	}})
 	if err != nil {
 		return factory.Machine{}, false, err
 	}
-	stored.LastSeen = s.lastSeen(put.ID)
-	return stored, created, nil
+	return s.publicMachine(next), created, nil
 }
 
-// publishMachine makes the metadata of a machine visible to queries.
-func (c *committer) publishMachine(id string, meta *machineMeta) {
-	m := c.catalog.machine(id)
+// publishMachine makes the metadata of m visible to queries. m is nil for a new
+// machine.
+func (c *committer) publishMachine(m *machine, meta *store.Machine) {
 	switch {
 	case m == nil:
-		m = &machine{id: id}
-		m.meta.Store(meta)
-		c.catalog.add(nil, []*machine{m})
-	case m.liveMeta() == nil:
+		c.catalog.add(nil, []*machine{newMachine(meta)})
+	case m.meta.Load().Deleted != meta.Deleted:
 		c.catalog.setDeleted(m, meta)
 	default:
 		m.meta.Store(meta)
@@ -132,24 +106,20 @@ func (c *committer) publishMachine(id string, meta *machineMeta) {
 // DeleteMachine implements factory.Registry.
 func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Match, purge bool) error {
 	err := s.submitChange(ctx, &registryChange{machine: id, prepare: func(c *committer) (func(*conn) error, func(), error) {
-		known := c.catalog.machine(id)
-		meta := known.liveMeta()
-		if known == nil || meta == nil && !purge {
-			return nil, nil, fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
+		m := c.catalog.machine(id)
+		var known *store.Machine
+		if m != nil {
+			known = m.meta.Load()
 		}
-		version := int64(0)
-		if meta != nil {
-			version = meta.Version
-		}
-		if !match.Allows(version) {
-			return nil, nil, fmt.Errorf("machine %q: %w", id, factory.ErrPrecondition)
+		if err := store.CheckDelete(known, id, match, purge); err != nil {
+			return nil, nil, err
 		}
 		if purge {
-			return c.purgeMachine(known)
+			return c.purgeMachine(m)
 		}
-		next := *meta
-		next.deleted = true
-		return next.write, func() { c.catalog.setDeleted(known, &next) }, nil
+		next := *known
+		next.Deleted = true
+		return func(conn *conn) error { return writeMachine(conn, &next) }, func() { c.publishMachine(m, &next) }, nil
 	}})
 	if err == nil && purge {
 		s.sealer.signal()
@@ -185,60 +155,42 @@ func (s *Store) PutMetric(ctx context.Context, put factory.Metric, match factory
 		return stored, false, err
 	}
 	if s.catalog.machine(put.Machine).liveMeta() == nil {
-		return stored, false, fmt.Errorf("machine %q: %w", put.Machine, factory.ErrNotFound)
+		return stored, false, store.MachineNotFound(put.Machine)
 	}
 	if err := factory.ValidateMetric(put); err != nil {
 		return stored, false, err
 	}
-	k := key{strings.Clone(put.Machine), strings.Clone(put.Name)}
-	described := put
-	described.Unit = strings.Clone(put.Unit)
-	err = s.submitChange(ctx, &registryChange{machine: k.machine, prepare: func(c *committer) (func(*conn) error, func(), error) {
-		if c.catalog.machine(k.machine).liveMeta() == nil {
-			return nil, nil, fmt.Errorf("machine %q: %w", k.machine, factory.ErrNotFound)
+	put = cloneMetric(put)
+	put.Machine, put.Name, put.Unit = strings.Clone(put.Machine), strings.Clone(put.Name), strings.Clone(put.Unit)
+	var next *factory.Metric
+	err = s.submitChange(ctx, &registryChange{machine: put.Machine, prepare: func(c *committer) (write func(*conn) error, publish func(), err error) {
+		if c.catalog.machine(put.Machine).liveMeta() == nil {
+			return nil, nil, store.MachineNotFound(put.Machine)
 		}
-		known := c.catalog.find(k)
-		now := c.options.now().UnixMilli()
-		before := newMetricMeta(now)
-		version := int64(0)
-		if known != nil {
-			before = known.meta.Load()
-			version = before.version
+		known := c.catalog.find(key{Machine: put.Machine, Metric: put.Name})
+		var before *factory.Metric
+		if created = known == nil; !created {
+			before = known.metric()
 		}
-		if !match.Allows(version) {
-			return nil, nil, fmt.Errorf("metric %q of machine %q: %w", k.metric, k.machine, factory.ErrPrecondition)
+		if next, err = store.PutMetric(before, put, match, c.options.now().UnixMilli()); err != nil || next == before {
+			return nil, nil, err
 		}
-		next := updatedMetric(described, before)
-		if known != nil && next.equal(before) {
-			stored = before.toMetric(k)
-			return nil, nil, nil
+		if !created {
+			return func(conn *conn) error { return writeMetric(conn, known.id, next) }, func() { known.meta.Store(next) }, nil
 		}
-		if known == nil {
-			created = true
-			return c.addMetric(k, next, &stored)
+		if len(c.catalog.allSeries()) >= c.options.MaxSeries {
+			return nil, nil, store.LimitError("series", c.options.MaxSeries)
 		}
-		next.version++
-		next.updatedAt = now
-		stored = next.toMetric(k)
-		return func(conn *conn) error { return next.write(conn, known.id, k) }, func() { known.meta.Store(next) }, nil
+		added := newSeries(c.lastSeries+1, next)
+		return func(conn *conn) error { return writeMetric(conn, added.id, next) }, func() {
+			c.lastSeries = added.id
+			c.catalog.add([]*series{added}, nil)
+		}, nil
 	}})
 	if err != nil {
 		return factory.Metric{}, false, err
 	}
-	return stored, created, nil
-}
-
-// addMetric registers a series that has no points yet.
-func (c *committer) addMetric(k key, meta *metricMeta, stored *factory.Metric) (write func(*conn) error, publish func(), err error) {
-	if len(c.catalog.allSeries()) >= c.options.MaxSeries {
-		return nil, nil, c.limitError("series")
-	}
-	s := newSeries(c.lastSeries+1, k, meta)
-	*stored = meta.toMetric(k)
-	return func(conn *conn) error { return meta.write(conn, s.id, k) }, func() {
-		c.lastSeries = s.id
-		c.catalog.add([]*series{s}, nil)
-	}, nil
+	return cloneMetric(*next), created, nil
 }
 
 func cloneStrings(m map[string]string) map[string]string {

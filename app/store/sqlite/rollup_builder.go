@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
 // A rollup has the summaries of one window of a series, with an entry for each
@@ -73,7 +74,7 @@ func (z *sealer) buildRollupsLocked(stop <-chan struct{}) (err error) {
 				}
 				budget--
 				if err := z.buildNextRollup(s, i, level); err != nil {
-					return fmt.Errorf("roll up machine %q, metric %q: %w", s.machine, s.metric, err)
+					return fmt.Errorf("roll up machine %q, metric %q: %w", s.Machine, s.Metric, err)
 				}
 			}
 		}
@@ -198,7 +199,7 @@ func (z *sealer) buildRollup(w window) error {
 			z.reportDamage(asInt(v[0]), s.key, err)
 			return errStop
 		}
-		entries = addEntries(entries, between(points, start, start+l.window), l.entry)
+		entries = addEntries(entries, store.Between(points, start, start+l.window), l.entry)
 		return nil
 	}, s.id, start, start+l.window)
 	if err != nil || damaged || len(entries) == 0 {
@@ -211,7 +212,7 @@ func (z *sealer) buildRollup(w window) error {
 	if total < int64(len(entries))*l.minPoints {
 		return nil
 	}
-	data := appendRollup(nil, entries, s.meta.Load().kind == factory.Counter)
+	data := appendRollup(nil, entries, s.metric().Kind == factory.Counter)
 	z.maintenance.unwritten = append(z.maintenance.unwritten, rollupRecord{w, data})
 	if len(z.maintenance.unwritten) >= rollupsPerTransaction {
 		return z.writeRollups()

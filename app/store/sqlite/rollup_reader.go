@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
 )
 
 // bucketFiller fills the buckets of one series in the order of time: from
@@ -13,7 +14,7 @@ import (
 type bucketFiller struct {
 	*seriesReader
 	series  *series
-	buckets *bucketBuilder
+	buckets *store.BucketBuilder
 	memory  []factory.Point // points that were not added yet
 	// entries and points are buffers for decoding, by level.
 	entries [len(rollupLevels)][]rollupEntry
@@ -22,12 +23,12 @@ type bucketFiller struct {
 
 // maxRollupLevel returns the coarsest level whose entries can fit into a
 // bucket, as an index of rollupLevels plus 1, or 0 for none.
-func (b *bucketBuilder) maxRollupLevel() int {
-	if b.interval.Calendar != factory.Fixed {
+func maxRollupLevel(interval factory.Interval) int {
+	if interval.Calendar != factory.Fixed {
 		return len(rollupLevels)
 	}
 	level := 0
-	for level < len(rollupLevels) && b.interval.Millis >= rollupLevels[level].entry {
+	for level < len(rollupLevels) && interval.Millis >= rollupLevels[level].entry {
 		level++
 	}
 	return level
@@ -35,14 +36,14 @@ func (b *bucketBuilder) maxRollupLevel() int {
 
 // fill adds what is sealed from from to to, using rollups up to the level.
 func (f *bucketFiller) fill(level int, from, to int64) error {
-	if from >= to || f.buckets.full() {
+	if from >= to || f.buckets.More {
 		return nil
 	}
 	if level == 0 {
 		return f.fromChunks(from, to)
 	}
 	l := rollupLevels[level-1]
-	for next, more := l.start(from), true; more && !f.buckets.full(); {
+	for next, more := l.start(from), true; more && !f.buckets.More; {
 		rows, err := f.rollups(l, next, to)
 		if err != nil {
 			return err
@@ -64,11 +65,11 @@ func (f *bucketFiller) fill(level int, from, to int64) error {
 // and the caller uses chunks.
 func (f *bucketFiller) fromRollup(level int, row rollupRow, from, to int64) (int64, error) {
 	l := rollupLevels[level-1]
-	if len(between(f.memory, row.start, row.start+l.window)) > 0 {
+	if len(store.Between(f.memory, row.start, row.start+l.window)) > 0 {
 		return from, nil // points in memory may replace some of its points
 	}
 	entries, hasIncrease, err := f.decode(level, row.data)
-	if err != nil || f.buckets.counter && !hasIncrease {
+	if err != nil || f.series.metric().Kind == factory.Counter && !hasIncrease {
 		return from, nil //nolint:nilerr // the chunks have the same content
 	}
 	if err := f.fill(level-1, from, row.start); err != nil {
@@ -81,11 +82,11 @@ func (f *bucketFiller) fromRollup(level int, row rollupRow, from, to int64) (int
 		if e.start+l.entry <= from {
 			continue
 		}
-		if e.start >= to || f.buckets.full() {
+		if e.start >= to || f.buckets.More {
 			break
 		}
-		if e.start >= from && e.start+l.entry <= to && f.buckets.fits(e.First.ObservedAt, e.Last.ObservedAt) {
-			f.buckets.merge(e.Summary)
+		if e.start >= from && e.start+l.entry <= to && f.buckets.Fits(e.First.ObservedAt, e.Last.ObservedAt) {
+			f.buckets.Merge(e.Summary)
 		} else if err := f.fill(level-1, max(from, e.start), min(to, e.start+l.entry)); err != nil {
 			return 0, err
 		}
@@ -144,27 +145,27 @@ func (f *bucketFiller) fromChunks(from, to int64) error {
 			}
 			t0, t1 := asInt(v[1]), asInt(v[2])
 			f.addMemory(max(t0, from))
-			overlay := between(f.memory, math.MinInt64, min(t1+1, to))
+			overlay := store.Between(f.memory, math.MinInt64, min(t1+1, to))
 			f.memory = f.memory[len(overlay):]
-			if len(overlay) == 0 && v[10] != nil && t0 >= from && t1 < to && b.fits(t0, t1) {
-				b.merge(chunkSummary(v))
+			if len(overlay) == 0 && v[10] != nil && t0 >= from && t1 < to && b.Fits(t0, t1) {
+				b.Merge(chunkSummary(v))
 			} else {
 				points, err := f.chunkPoints(f.series, asInt(v[0]), v[11], scratch[:0])
 				if err != nil {
 					return err
 				}
 				scratch = points
-				points = between(points, from, to)
+				points = store.Between(points, from, to)
 				if len(overlay) > 0 {
 					points = mergePoints(nil, points, overlay)
 				}
-				b.add(points)
+				b.Add(points)
 			}
-			if b.full() {
+			if b.More {
 				return errStop
 			}
 			return nil
-		}, f.series.id, from, to, b.stride())
+		}, f.series.id, from, to, stride(b.Query.Interval))
 	if err != nil {
 		return err
 	}
@@ -174,7 +175,7 @@ func (f *bucketFiller) fromChunks(from, to int64) error {
 
 // addMemory adds the points in memory before the time until.
 func (f *bucketFiller) addMemory(until int64) {
-	earlier := between(f.memory, math.MinInt64, until)
-	f.buckets.add(earlier)
+	earlier := store.Between(f.memory, math.MinInt64, until)
+	f.buckets.Add(earlier)
 	f.memory = f.memory[len(earlier):]
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"math"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +16,7 @@ import (
 type series struct {
 	key
 	id   int64
-	meta atomic.Pointer[metricMeta]
+	meta atomic.Pointer[factory.Metric] // immutable
 	// machineDeleted is set while the machine is deleted but keeps its history.
 	// purged is set once the series itself is deleted.
 	machineDeleted, purged atomic.Bool
@@ -50,33 +49,22 @@ type series struct {
 	}
 }
 
-// key identifies a series.
-type key struct {
-	machine, metric string
-}
-
-// less reports whether k sorts before other.
-func (k key) less(other key) bool { return k.compare(other) < 0 }
-
-// compare orders keys by machine, then metric, in byte order.
-func (k key) compare(other key) int {
-	if byMachine := strings.Compare(k.machine, other.machine); byMachine != 0 {
-		return byMachine
-	}
-	return strings.Compare(k.metric, other.metric)
-}
+type key = store.Key
 
 // newSeries returns a series without points.
-func newSeries(id int64, k key, meta *metricMeta) *series {
-	s := &series{id: id, key: k}
-	s.meta.Store(meta)
+func newSeries(id int64, m *factory.Metric) *series {
+	s := &series{id: id, key: key{Machine: m.Machine, Metric: m.Name}}
+	s.meta.Store(m)
 	return s
 }
+
+// metric returns the metadata of the series, which must not be modified.
+func (s *series) metric() *factory.Metric { return s.meta.Load() }
 
 // expiry returns the time before which points of the series are expired at
 // now; see store.Expiry.
 func (s *series) expiry(now int64, byDefault time.Duration) int64 {
-	return store.Expiry(s.meta.Load().retention, byDefault, now)
+	return store.Expiry(s.metric().Retention, byDefault, now)
 }
 
 // lastChunk describes the last chunk of a series.
@@ -112,8 +100,8 @@ func (s *series) unsealed(from, to int64, limit int) (points []factory.Point, ch
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.buffer.sort()
-	older := between(s.sealing, from, to)
-	newer := between(s.buffer.points, from, to)
+	older := store.Between(s.sealing, from, to)
+	newer := store.Between(s.buffer.points, from, to)
 	older = older[:min(len(older), limit)]
 	newer = newer[:min(len(newer), limit)]
 	if len(older)+len(newer) > 0 {
@@ -129,7 +117,7 @@ func (s *series) lastUnsealed(from, to int64) (last factory.Point, found bool) {
 	defer s.mu.Unlock()
 	s.buffer.sort()
 	for _, layer := range [][]factory.Point{s.sealing, s.buffer.points} {
-		part := between(layer, from, to)
+		part := store.Between(layer, from, to)
 		if n := len(part); n > 0 && (!found || part[n-1].ObservedAt >= last.ObservedAt) {
 			last, found = part[n-1], true
 		}

@@ -161,7 +161,7 @@ func testRejectedReadings(t *testing.T, open Opener) {
 // readings of existing series are not, also after reopening with a lower
 // limit.
 func testSeriesLimit(t *testing.T, open Opener) {
-	f := openFixture(t, open, t.TempDir(), Limits{AutoRegister: true, MaxSeries: 3})
+	f := openFixture(t, t, open, Limits{AutoRegister: true, MaxSeries: 3})
 	result, err := f.Append(context.Background(), []factory.Reading{
 		reading("a", 1, 1), reading("b", 1, 1), reading("c", 1, 1), reading("d", 1, 1), reading("a", 2, 2), reading("e", 1, 1), reading("d", 2, 2),
 	})

@@ -3,7 +3,6 @@ package storetest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -87,7 +86,8 @@ func testBucketPaging(t *testing.T, open Opener) {
 			for _, limit := range []int{1, 7, 28, 29, 1000} {
 				q := factory.BucketQuery{Machine: "m", From: math.MinInt64, To: math.MaxInt64, Interval: factory.Every(time.Second), Limit: limit}
 				counts, buckets := map[string]int64{}, 0
-				for {
+				f.readPages(func(cursor string) string {
+					q.Cursor = cursor
 					page, err := f.Buckets(context.Background(), q)
 					if err != nil {
 						f.t.Fatal(err)
@@ -102,11 +102,8 @@ func testBucketPaging(t *testing.T, open Opener) {
 					if buckets += inPage; inPage > limit || page.NextCursor != "" && inPage != limit {
 						f.t.Fatalf("limit %d: a page of %d buckets, cursor %q", limit, inPage, page.NextCursor)
 					}
-					if page.NextCursor == "" {
-						break
-					}
-					q.Cursor = page.NextCursor
-				}
+					return page.NextCursor
+				})
 				if want := len(whole[0].Buckets) + len(whole[1].Buckets); buckets != want || counts["a"] != 40 || counts["b"] != 40 {
 					f.t.Errorf("limit %d: %d buckets with %v points in all, want %d with 40 each", limit, buckets, counts, want)
 				}
@@ -123,8 +120,7 @@ func testBucketsOfCounter(t *testing.T, open Opener) {
 		t.Fatal(err)
 	}
 	f.append(reading("parts", 900, 9), reading("parts", 1100, 12), reading("parts", 1200, 2), reading("parts", 1900, 3), reading("parts", 5000, 10))
-	for _, enter := range []func(){func() {}, f.settle, func() { f.reopen(Limits{AutoRegister: true}) }} {
-		enter()
+	f.inAllStates(Limits{AutoRegister: true}, func() {
 		got := f.buckets(factory.Every(time.Second), nil)
 		if len(got) != 1 || got[0].Kind != factory.Counter || len(got[0].Buckets) != 3 {
 			t.Fatalf("Buckets = %+v, want three of a counter", got)
@@ -140,7 +136,7 @@ func testBucketsOfCounter(t *testing.T, open Opener) {
 		if err != nil || len(page.Series) != 1 || page.Series[0].Buckets[0].Increase != 3 {
 			t.Errorf("Buckets from the middle = %+v, %v, want an increase of 3 at first: the reset and one more", page, err)
 		}
-	}
+	})
 }
 
 // testCalendarBuckets: days are those of the time zone, also when clocks
@@ -282,23 +278,4 @@ func testBadBucketQueries(t *testing.T, open Opener) {
 	if _, err := f.Downsample(context.Background(), factory.DownsampleQuery{Machine: "nobody", To: 10, Points: 10}); !errors.Is(err, factory.ErrNotFound) {
 		t.Errorf("Downsample of an unknown machine = %v, want ErrNotFound", err)
 	}
-}
-
-// diffBuckets describes the first difference, or returns "". Sums must be
-// identical.
-func diffBuckets(got, want []factory.BucketSeries) string {
-	if len(got) != len(want) {
-		return fmt.Sprintf("%d series, want %d", len(got), len(want))
-	}
-	for i, series := range want {
-		if g := got[i]; g.Metric != series.Metric || g.Unit != series.Unit || g.Kind != series.Kind || len(g.Buckets) != len(series.Buckets) {
-			return fmt.Sprintf("%d buckets of %s, %s, want %d of %s, %s", len(g.Buckets), g.Metric, g.Kind, len(series.Buckets), series.Metric, series.Kind)
-		}
-		for j, b := range series.Buckets {
-			if g := got[i].Buckets[j]; !SameBucket(g, b) || g.Sum != b.Sum {
-				return fmt.Sprintf("bucket %d of %s:\ngot  %+v\nwant %+v", j, series.Metric, g, b)
-			}
-		}
-	}
-	return ""
 }

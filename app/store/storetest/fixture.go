@@ -8,29 +8,40 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"smart-factory-backend/app/factory"
 )
 
-// fixture is a store under test and its directory.
+// tb is what the types T of the packages testing and rapid have in common.
+type tb interface {
+	rapid.TB
+	Cleanup(f func())
+}
+
+// fixture is a store under test.
 type fixture struct {
 	factory.Store
-	t    testing.TB
-	open Opener
-	dir  string
+	t    tb
+	open func(Limits) factory.Store // opens it again
 }
 
 // newFixture opens an empty store that registers unknown series.
 func newFixture(t *testing.T, open Opener) *fixture {
 	t.Helper()
-	return openFixture(t, open, t.TempDir(), Limits{AutoRegister: true})
+	return openFixture(t, t, open, Limits{AutoRegister: true})
 }
 
-func openFixture(t *testing.T, open Opener, dir string, limits Limits) *fixture {
+// openFixture opens an empty store. Its checks report failures to r, which is t
+// or belongs to it.
+func openFixture(t *testing.T, r tb, open Opener, limits Limits) *fixture {
 	t.Helper()
-	f := &fixture{Store: open(t, dir, limits), t: t, open: open, dir: dir}
-	t.Cleanup(func() {
+	dir := t.TempDir()
+	f := &fixture{t: r, open: func(limits Limits) factory.Store { return open(t, dir, limits) }}
+	f.Store = f.open(limits)
+	r.Cleanup(func() {
 		if err := f.Close(); err != nil {
-			t.Errorf("Close() = %v", err)
+			r.Errorf("Close() = %v", err)
 		}
 	})
 	return f
@@ -42,7 +53,17 @@ func (f *fixture) reopen(limits Limits) {
 	if err := f.Close(); err != nil {
 		f.t.Fatalf("Close() = %v", err)
 	}
-	f.Store = f.open(f.t, f.dir, limits)
+	f.Store = f.open(limits)
+}
+
+// inAllStates runs check immediately, after the background work of the store,
+// and after it was reopened with the limits.
+func (f *fixture) inAllStates(limits Limits, check func()) {
+	f.t.Helper()
+	for _, enter := range []func(){func() {}, f.settle, func() { f.reopen(limits) }} {
+		enter()
+		check()
+	}
 }
 
 // settle waits for the background work of the store.
@@ -140,26 +161,31 @@ func sameSeries(a, b []factory.Series) bool {
 	})
 }
 
-// checkInAllStates runs check on a store that prepare has filled: immediately,
-// after its background work, and after it was reopened.
+// checkInAllStates runs check on a store that prepare has filled, in all states.
 func checkInAllStates(t *testing.T, open Opener, prepare, check func(*fixture)) {
 	t.Helper()
 	f := newFixture(t, open)
 	prepare(f)
-	for _, state := range []struct {
-		name  string
-		enter func()
-	}{
-		{"immediately", func() {}},
-		{"after its background work", f.settle},
-		{"after reopening", func() { f.reopen(Limits{AutoRegister: true}) }},
-	} {
-		state.enter()
+	state := 0
+	f.inAllStates(Limits{AutoRegister: true}, func() {
 		check(f)
 		if t.Failed() {
-			t.Fatalf("the check of the store failed %s", state.name)
+			t.Fatalf("the check of the store failed %s", []string{"immediately", "after its background work", "after reopening"}[state])
+		}
+		state++
+	})
+}
+
+// readPages calls read for each page of a query, until there is no next one.
+func (f *fixture) readPages(read func(cursor string) (next string)) {
+	f.t.Helper()
+	cursor := ""
+	for range 10_000 {
+		if cursor = read(cursor); cursor == "" {
+			return
 		}
 	}
+	f.t.Fatalf("more than 10 000 pages")
 }
 
 // clock is a clock that tests set.

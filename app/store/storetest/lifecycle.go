@@ -58,7 +58,7 @@ func testClose(t *testing.T, open Opener) {
 	if engine := f.Stats().Engine; engine == "" {
 		t.Errorf("Stats() after Close has no engine")
 	}
-	f.Store = f.open(t, f.dir, Limits{AutoRegister: true})
+	f.Store = f.open(Limits{AutoRegister: true})
 	f.wantHistory("m", series("a", 1, 1))
 }
 
@@ -100,7 +100,7 @@ func testCloseDuringAppends(t *testing.T, open Opener) {
 	}
 	closing.Wait()
 	wg.Wait()
-	f.Store = f.open(t, f.dir, Limits{AutoRegister: true})
+	f.Store = f.open(Limits{AutoRegister: true})
 	for c, last := range acknowledged {
 		got := f.history("m", fmt.Sprint(c))
 		if len(got) != 1 || int64(len(got[0].Points)) < last {

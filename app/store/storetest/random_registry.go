@@ -2,9 +2,7 @@ package storetest
 
 import (
 	"context"
-	"errors"
 	"reflect"
-	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -27,83 +25,55 @@ var (
 	drawZone = rapid.SampledFrom([]string{"UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Kathmandu", "Pacific/Apia"})
 )
 
-// sameErrorKind reports whether two errors are of the same kind.
-func sameErrorKind(a, b error) bool {
-	for _, kind := range []error{factory.ErrInvalid, factory.ErrNotFound, factory.ErrConflict, factory.ErrPrecondition, factory.ErrOverloaded, factory.ErrUnavailable} {
-		if errors.Is(a, kind) != errors.Is(b, kind) {
-			return false
-		}
-	}
-	return (a == nil) == (b == nil)
-}
-
-func (m *modelTest) buckets(rt *rapid.T) {
+func (w *modelPair) randomBuckets(rt *rapid.T) {
 	loc, err := time.LoadLocation(drawZone.Draw(rt, "zone"))
 	if err != nil {
 		rt.Fatal(err)
 	}
-	q := factory.BucketQuery{
+	w.compareBuckets(factory.BucketQuery{
 		Machine: drawName.Draw(rt, "machine"), From: drawTime.Draw(rt, "from"), To: drawTime.Draw(rt, "to"),
 		Interval: drawInterval.Draw(rt, "interval"), Location: loc, Limit: rapid.IntRange(1, 20).Draw(rt, "limit"),
-	}
-	wantQuery := q
-	for {
-		got, err := m.store.Buckets(context.Background(), q)
-		want, wantErr := m.model.Buckets(context.Background(), wantQuery)
-		if !sameErrorKind(err, wantErr) {
-			rt.Fatalf("Buckets(%+v) = %v, want %v", q, err, wantErr)
-		}
-		same := slices.EqualFunc(got.Series, want.Series, func(a, b factory.BucketSeries) bool {
-			return a.Metric == b.Metric && a.Unit == b.Unit && a.Kind == b.Kind && slices.EqualFunc(a.Buckets, b.Buckets, SameBucket)
-		})
-		if !same || (got.NextCursor == "") != (want.NextCursor == "") {
-			rt.Fatalf("Buckets(%+v):\ngot  %+v, cursor %q\nwant %+v, cursor %q", q, got.Series, got.NextCursor, want.Series, want.NextCursor)
-		}
-		if got.NextCursor == "" {
-			return
-		}
-		q.Cursor, wantQuery.Cursor = got.NextCursor, want.NextCursor
-	}
+	}, false)
 }
 
-func (m *modelTest) downsample(rt *rapid.T) {
+func (w *modelPair) randomDownsample(rt *rapid.T) {
 	q := factory.DownsampleQuery{
 		Machine: drawName.Draw(rt, "machine"), From: drawTime.Draw(rt, "from"), To: drawTime.Draw(rt, "to"),
 		Points: rapid.IntRange(2, 12).Draw(rt, "points"),
 	}
-	got, err := m.store.Downsample(context.Background(), q)
-	want, wantErr := m.model.Downsample(context.Background(), q)
+	got, err := w.Downsample(context.Background(), q)
+	want, wantErr := w.model.Downsample(context.Background(), q)
 	if !sameErrorKind(err, wantErr) || !sameSeries(got, want) {
 		rt.Fatalf("Downsample(%+v):\ngot  %v, %v\nwant %v, %v", q, got, err, want, wantErr)
 	}
 }
 
-// machine puts, deletes or purges a machine.
-func (m *modelTest) machine(rt *rapid.T) {
+// randomMachine puts, deletes or purges a machine.
+func (w *modelPair) randomMachine(rt *rapid.T) {
 	ctx := context.Background()
 	id := drawName.Draw(rt, "machine")
 	match := rapid.SampledFrom([]factory.Match{0, 0, 0, factory.MatchAny, factory.MatchNone, 1, 2}).Draw(rt, "match")
 	switch rapid.IntRange(0, 3).Draw(rt, "what") {
 	case 0, 1:
 		put := factory.Machine{ID: id, Placement: factory.Placement{Line: rapid.SampledFrom([]string{"", "1"}).Draw(rt, "line")}}
-		got, gotNew, err := m.store.PutMachine(ctx, put, match)
-		want, wantNew, wantErr := m.model.PutMachine(ctx, put, match)
+		got, gotNew, err := w.PutMachine(ctx, put, match)
+		want, wantNew, wantErr := w.model.PutMachine(ctx, put, match)
 		if !sameErrorKind(err, wantErr) || gotNew != wantNew || !reflect.DeepEqual(got, want) {
 			rt.Fatalf("PutMachine(%+v, %d) = %+v, %t, %v, want %+v, %t, %v", put, match, got, gotNew, err, want, wantNew, wantErr)
 		}
 	default:
 		purge := rapid.Bool().Draw(rt, "purge")
-		err, wantErr := m.store.DeleteMachine(ctx, id, match, purge), m.model.DeleteMachine(ctx, id, match, purge)
+		err, wantErr := w.DeleteMachine(ctx, id, match, purge), w.model.DeleteMachine(ctx, id, match, purge)
 		if !sameErrorKind(err, wantErr) {
 			rt.Fatalf("DeleteMachine(%q, %d, %t) = %v, want %v", id, match, purge, err, wantErr)
 		}
 	}
-	m.compareRegistry(rt)
+	w.compareRegistry(rt)
 }
 
-// metric puts a metric. A retention, once set, is not removed: the store may
+// randomMetric puts a metric. A retention, once set, is not removed: the store may
 // or may not have deleted the expired points already.
-func (m *modelTest) metric(rt *rapid.T) {
+func (w *modelPair) randomMetric(rt *rapid.T) {
 	ctx := context.Background()
 	put := factory.Metric{
 		Machine: drawName.Draw(rt, "machine"), Name: drawName.Draw(rt, "metric"),
@@ -113,25 +83,25 @@ func (m *modelTest) metric(rt *rapid.T) {
 	if put.Name == "z" {
 		put.Retention = time.Second
 	}
-	got, gotNew, err := m.store.PutMetric(ctx, put, factory.MatchAlways)
-	want, wantNew, wantErr := m.model.PutMetric(ctx, put, factory.MatchAlways)
+	got, gotNew, err := w.PutMetric(ctx, put, factory.MatchAlways)
+	want, wantNew, wantErr := w.model.PutMetric(ctx, put, factory.MatchAlways)
 	if !sameErrorKind(err, wantErr) || gotNew != wantNew || !reflect.DeepEqual(got, want) {
 		rt.Fatalf("PutMetric(%+v) = %+v, %t, %v, want %+v, %t, %v", put, got, gotNew, err, want, wantNew, wantErr)
 	}
-	m.compareRegistry(rt)
+	w.compareRegistry(rt)
 }
 
 // compareRegistry compares all machines and metrics.
-func (m *modelTest) compareRegistry(rt *rapid.T) {
+func (w *modelPair) compareRegistry(rt *rapid.T) {
 	ctx := context.Background()
-	got, err := m.store.Machines(ctx, factory.MachineQuery{Limit: 100})
-	want, wantErr := m.model.Machines(ctx, factory.MachineQuery{Limit: 100})
+	got, err := w.Machines(ctx, factory.MachineQuery{Limit: 100})
+	want, wantErr := w.model.Machines(ctx, factory.MachineQuery{Limit: 100})
 	if err != nil || wantErr != nil || !reflect.DeepEqual(got.Machines, want.Machines) {
 		rt.Fatalf("Machines:\ngot  %+v, %v\nwant %+v", got.Machines, err, want.Machines)
 	}
 	for _, id := range []string{"a", "b", "é/1", "z"} {
-		got, err := m.store.Metrics(ctx, id)
-		want, wantErr := m.model.Metrics(ctx, id)
+		got, err := w.Metrics(ctx, id)
+		want, wantErr := w.model.Metrics(ctx, id)
 		if !sameErrorKind(err, wantErr) || !reflect.DeepEqual(got, want) {
 			rt.Fatalf("Metrics(%q):\ngot  %+v, %v\nwant %+v, %v", id, got, err, want, wantErr)
 		}

@@ -204,12 +204,11 @@ func checkRoundTrip(t *testing.T, open Opener, readings []factory.Reading) *fixt
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, enter := range []func(){func() {}, f.settle, func() { f.reopen(Limits{AutoRegister: true}) }} {
-		enter()
+	f.inAllStates(Limits{AutoRegister: true}, func() {
 		if got := f.history("m"); !sameSeries(got, want.Series) {
 			t.Fatalf("History differs from the file")
 		}
-	}
+	})
 	return f
 }
 

@@ -63,8 +63,7 @@ func testMachines(t *testing.T, open Opener) {
 
 	f.append(factory.Reading{Machine: "press-4", Metric: "v", ObservedAt: 5, Value: 1}, factory.Reading{Machine: "press-4", Metric: "w", ObservedAt: 9, Value: 1},
 		factory.Reading{Machine: "auto", Metric: "v", ObservedAt: 3, Value: 1})
-	for _, enter := range []func(){func() {}, f.settle, func() { f.reopen(Limits{AutoRegister: true}) }} {
-		enter()
+	f.inAllStates(Limits{AutoRegister: true}, func() {
 		want := press
 		want.Version, want.LastSeen = 3, 9
 		if got, err := f.Machine(ctx, "press-4"); err != nil || !reflect.DeepEqual(withoutTimes(got), withoutTimes(want)) {
@@ -82,7 +81,7 @@ func testMachines(t *testing.T, open Opener) {
 		if _, err := f.Machine(ctx, "nobody"); !errors.Is(err, factory.ErrNotFound) {
 			t.Errorf("Machine(nobody) = %v, want ErrNotFound", err)
 		}
-	}
+	})
 }
 
 // testMachineList: filters and pages.
@@ -101,7 +100,8 @@ func testMachineList(t *testing.T, open Opener) {
 	}
 	list := func(q factory.MachineQuery) (ids []string) {
 		t.Helper()
-		for {
+		f.readPages(func(cursor string) string {
+			q.Cursor = cursor
 			page, err := f.Machines(ctx, q)
 			if err != nil || len(page.Machines) > q.Limit {
 				t.Fatalf("Machines(%+v) = %d, %v", q, len(page.Machines), err)
@@ -109,11 +109,9 @@ func testMachineList(t *testing.T, open Opener) {
 			for _, m := range page.Machines {
 				ids = append(ids, m.ID)
 			}
-			if page.NextCursor == "" {
-				return ids
-			}
-			q.Cursor = page.NextCursor
-		}
+			return page.NextCursor
+		})
+		return ids
 	}
 	for _, limit := range []int{1, 4, 1000} {
 		for _, tt := range []struct {
@@ -175,8 +173,7 @@ func testMetrics(t *testing.T, open Opener) {
 		}
 	}
 	f.append(reading("temperature", now, 20))
-	for _, enter := range []func(){func() {}, f.settle, func() { f.reopen(Limits{AutoRegister: true}) }} {
-		enter()
+	f.inAllStates(Limits{AutoRegister: true}, func() {
 		all, err := f.Metrics(ctx, "m")
 		if err != nil || len(all) != 2 || all[0].Name != "parts" || all[0].Kind != factory.Counter || all[0].Retention != factory.KeepForever {
 			t.Fatalf("Metrics = %+v, %v, want parts and temperature", all, err)
@@ -199,7 +196,7 @@ func testMetrics(t *testing.T, open Opener) {
 		if buckets := f.buckets(factory.Every(time.Hour), nil); len(buckets) != 2 || buckets[0].Unit != "{parts}" || buckets[0].Kind != factory.Counter {
 			t.Errorf("Buckets = %+v, want the units", buckets)
 		}
-	}
+	})
 }
 
 // testDeletion: a deleted machine is not listed but keeps its history; a
@@ -248,10 +245,9 @@ func testDeletion(t *testing.T, open Opener) {
 	if err := f.DeleteMachine(ctx, "m", factory.MatchAlways, false); !errors.Is(err, factory.ErrNotFound) {
 		t.Errorf("DeleteMachine again = %v, want ErrNotFound", err)
 	}
-	for _, enter := range []func(){func() {}, f.settle, func() { f.reopen(Limits{}) }} {
-		enter()
+	f.inAllStates(Limits{}, func() {
 		wantGone(true)
-	}
+	})
 	result, err := f.Append(ctx, []factory.Reading{reading("a", 100, 1)})
 	if err != nil || len(result.Rejected) != 1 || !errors.Is(result.Rejected[0].Err, factory.ErrNotFound) {
 		t.Errorf("Append to a deleted machine, registration off = %+v, %v, want it refused", result, err)
@@ -285,7 +281,7 @@ func testRetention(t *testing.T, open Opener) {
 	const hour = 3_600_000
 	clock := newClock(1_000 * hour)
 	limits := Limits{AutoRegister: true, Retention: 10 * time.Hour, Now: clock.now}
-	f := openFixture(t, open, t.TempDir(), limits)
+	f := openFixture(t, t, open, limits)
 	var batch []factory.Reading
 	for at := int64(990 * hour); at <= 1_000*hour; at += hour / 4 {
 		batch = append(batch, reading("default", at, 1), reading("short", at, 1), reading("ever", at, 1))
@@ -315,12 +311,11 @@ func testRetention(t *testing.T, open Opener) {
 	}
 	want := func(want string) {
 		t.Helper()
-		for _, enter := range []func(){func() {}, f.settle, func() { f.reopen(limits) }} {
-			enter()
+		f.inAllStates(limits, func() {
 			if got := count(); got != want {
 				t.Errorf("points of default, short, ever = %s, want %s", got, want)
 			}
-		}
+		})
 	}
 	want("41 5 41")
 	clock.at.Add(hour)

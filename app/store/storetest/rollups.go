@@ -10,7 +10,6 @@ import (
 	"pgregory.net/rapid"
 
 	"smart-factory-backend/app/factory"
-	"smart-factory-backend/app/store/memory"
 )
 
 // rollupStart is where the tests of rollups begin: twelve hours before
@@ -26,10 +25,10 @@ const (
 // expired and purged points and after a restart, whatever an engine
 // precomputes.
 func testRollups(t *testing.T, open Opener) {
-	w := newModelPair(t, open)
+	w := newModelPair(t, t, open, rollupStart+48*hour, Limits{})
 	random := rand.New(rand.NewPCG(1, 2))
 	round := func(v float64) float64 { return math.Round(v*1000) / 1000 }
-	w.appendBoth([]factory.Reading{reading("count", rollupStart-hour, 0)})
+	w.appendAll(reading("count", rollupStart-hour, 0))
 	w.putMetric(factory.Metric{Machine: "m", Name: "count", Kind: factory.Counter})
 	var batch []factory.Reading
 	counted := 0.0
@@ -50,19 +49,17 @@ func testRollups(t *testing.T, open Opener) {
 			batch = append(batch, reading("sparse", at, counted))
 		}
 	}
-	w.appendBoth(batch)
-	w.compare("immediately")
+	w.appendAll(batch...)
+	w.compareIntervals("immediately")
 	w.settle()
-	w.compare("after background work")
+	w.compareIntervals("after background work")
 	middle := rollupStart + 2*hour
 	for _, change := range []struct {
 		name string
 		do   func()
 	}{
 		{"late points", func() {
-			w.appendBoth([]factory.Reading{
-				reading("dense", middle+1, 99), reading("dense", rollupStart+5*hour, -99), reading("count", middle+1, 1e6), reading("sparse", middle+7, 5),
-			})
+			w.appendAll(reading("dense", middle+1, 99), reading("dense", rollupStart+5*hour, -99), reading("count", middle+1, 1e6), reading("sparse", middle+7, 5))
 		}},
 		{"replaced points", func() {
 			var again []factory.Reading
@@ -72,11 +69,11 @@ func testRollups(t *testing.T, open Opener) {
 					again = append(again, r)
 				}
 			}
-			w.appendBoth(again)
+			w.appendAll(again...)
 		}},
 		{"a hundred late points in as many minutes", func() {
 			for i := range int64(100) {
-				w.appendBoth([]factory.Reading{reading("dense", middle+i*minute+500, round(random.NormFloat64()))})
+				w.appendAll(reading("dense", middle+i*minute+500, round(random.NormFloat64())))
 			}
 		}},
 		{"reopening", w.reopen},
@@ -86,24 +83,49 @@ func testRollups(t *testing.T, open Opener) {
 		}},
 		{"more expiry", func() { w.clock.at.Add(3*hour + 4_321) }},
 		{"late points next to expired points", func() {
-			w.appendBoth([]factory.Reading{reading("dense", w.clock.at.Load()-49*hour+20_000, 77)})
+			w.appendAll(reading("dense", w.clock.at.Load()-49*hour+20_000, 77))
 		}},
 		{"a purge and new points", func() {
-			for _, s := range []factory.Store{w.Store, w.model} {
-				if err := s.DeleteMachine(context.Background(), "m", factory.MatchAlways, true); err != nil {
-					t.Fatal(err)
-				}
-			}
-			w.appendBoth(batch[:len(batch)/2])
+			w.both(func(s factory.Store) error {
+				return s.DeleteMachine(context.Background(), "m", factory.MatchAlways, true)
+			})
+			w.appendAll(batch[:len(batch)/2]...)
 		}},
 	} {
 		change.do()
-		w.compare("after " + change.name)
+		w.compareIntervals("after " + change.name)
 		w.settle()
-		w.compare("after " + change.name + " and background work")
+		w.compareIntervals("after " + change.name + " and background work")
 	}
 	w.reopen()
-	w.compare("after reopening")
+	w.compareIntervals("after reopening")
+}
+
+// compareIntervals compares buckets of all kinds of interval.
+func (w *modelPair) compareIntervals(when string) {
+	w.t.Helper()
+	whole, part := [2]int64{math.MinInt64, math.MaxInt64}, [2]int64{rollupStart + hour + 12_345, rollupStart + 11*hour + 54_321}
+	for _, query := range []struct {
+		interval factory.Interval
+		zone     string
+		span     [2]int64
+	}{
+		{factory.Every(time.Minute), "UTC", whole},
+		{factory.Every(7 * time.Minute), "UTC", part},
+		{factory.Every(time.Hour), "UTC", whole},
+		{factory.Every(90 * time.Minute), "UTC", part},
+		{factory.Every(24 * time.Hour), "UTC", whole},
+		{factory.Interval{Calendar: factory.Hour}, "Asia/Kathmandu", part},
+		{factory.Interval{Calendar: factory.Day}, "Europe/Berlin", whole},
+		{factory.Interval{Calendar: factory.Week}, "Asia/Kathmandu", whole},
+	} {
+		loc, err := time.LoadLocation(query.zone)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.t.Logf("%s: buckets of %+v in %s", when, query.interval, query.zone)
+		w.compareBuckets(factory.BucketQuery{Machine: "m", From: query.span[0], To: query.span[1], Interval: query.interval, Location: loc, Limit: 1 << 20}, true)
+	}
 }
 
 // maxRollupHistories limits the random histories, each of which has thousands
@@ -118,24 +140,13 @@ func testRandomRollups(t *testing.T, open Opener) {
 			return // but go on looking for the shortest history that fails
 		}
 		defer func() { failed = failed || rt.Failed() }()
-		clock := newClock(rollupStart + 30*hour)
-		limits := Limits{AutoRegister: true, Now: clock.now}
-		store, model := open(t, t.TempDir(), limits), memory.New(memory.Options(limits))
-		defer func() {
-			if err := store.Close(); err != nil {
-				rt.Errorf("Close() = %v", err)
-			}
-		}()
+		w := newModelPair(t, rt, open, rollupStart+30*hour, Limits{})
 		run := func(metric string, from, step int64, n int, value float64) {
 			var batch []factory.Reading
 			for i := range n {
 				batch = append(batch, reading(metric, from+int64(i)*step, math.Round(math.Mod(value*float64(i+1), 17)*1000)/1000))
 			}
-			got, err := store.Append(context.Background(), batch)
-			want, wantErr := model.Append(context.Background(), batch)
-			if err != nil || wantErr != nil || got.Accepted != want.Accepted {
-				rt.Fatalf("Append = %d, %v, want %d", got.Accepted, err, want.Accepted)
-			}
+			w.appendBoth(batch)
 		}
 		drawAt := rapid.Map(rapid.Int64Range(0, 9*hour/1000), func(s int64) int64 { return rollupStart + s*1000 })
 		drawMetric := rapid.SampledFrom([]string{"a", "b"})
@@ -149,29 +160,13 @@ func testRandomRollups(t *testing.T, open Opener) {
 				run(drawMetric.Draw(rt, "metric"), drawAt.Draw(rt, "at"), 1, 1, rapid.Float64Range(-9, 9).Draw(rt, "value"))
 			},
 			"metric": func(rt *rapid.T) {
-				put := factory.Metric{Machine: "m", Name: "b", Kind: rapid.SampledFrom([]factory.MetricKind{factory.Gauge, factory.Counter}).Draw(rt, "kind")}
-				for _, s := range []factory.Store{store, model} {
-					if _, _, err := s.PutMetric(context.Background(), put, factory.MatchAlways); err != nil {
-						rt.Fatal(err)
-					}
-				}
+				w.putMetric(factory.Metric{Machine: "m", Name: "b", Kind: rapid.SampledFrom([]factory.MetricKind{factory.Gauge, factory.Counter}).Draw(rt, "kind")})
 			},
 			"expiry": func(rt *rapid.T) {
-				put := factory.Metric{Machine: "m", Name: "a", Kind: factory.Gauge, Retention: 25 * time.Hour}
-				clock.at.Add(rapid.Int64Range(0, 10*minute).Draw(rt, "time"))
-				for _, s := range []factory.Store{store, model} {
-					if _, _, err := s.PutMetric(context.Background(), put, factory.MatchAlways); err != nil {
-						rt.Fatal(err)
-					}
-				}
+				w.clock.at.Add(rapid.Int64Range(0, 10*minute).Draw(rt, "time"))
+				w.putMetric(factory.Metric{Machine: "m", Name: "a", Kind: factory.Gauge, Retention: 25 * time.Hour})
 			},
-			"settle": func(rt *rapid.T) {
-				if s, ok := store.(Settler); ok {
-					if err := s.Settle(); err != nil {
-						rt.Fatalf("Settle() = %v", err)
-					}
-				}
-			},
+			"settle": func(*rapid.T) { w.settle() },
 			"buckets": func(rt *rapid.T) {
 				loc, err := time.LoadLocation(drawZone.Draw(rt, "zone"))
 				if err != nil {
@@ -186,9 +181,7 @@ func testRandomRollups(t *testing.T, open Opener) {
 				if rapid.Bool().Draw(rt, "all") {
 					q.From, q.To = math.MinInt64, math.MaxInt64
 				}
-				if problem := diffBucketPages(store, model, q); problem != "" {
-					rt.Fatalf("Buckets(%+v): %s", q, problem)
-				}
+				w.compareBuckets(q, true)
 			},
 		})
 	})
