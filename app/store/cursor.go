@@ -77,6 +77,14 @@ func (k CursorKind) Decode(cursor string) (Position, error) {
 	return Position{Key{string(names[:length]), string(names[length:])}, at}, nil
 }
 
+// After is Decode, except that an empty cursor is the position before all items.
+func (k CursorKind) After(cursor string) (Position, error) {
+	if cursor == "" {
+		return Position{}, nil
+	}
+	return k.Decode(cursor)
+}
+
 // DecodeFor is Decode for a query of one machine, whose cursor must belong to
 // that machine. It returns nil if cursor is empty, which means the first page.
 func (k CursorKind) DecodeFor(machine, cursor string) (*Position, error) {

@@ -79,11 +79,9 @@ func (m *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 	if err := m.checkQueryLocked(ctx, q.Limit); err != nil {
 		return page, err
 	}
-	var after store.Position
-	if q.Cursor != "" {
-		if after, err = machineCursor.Decode(q.Cursor); err != nil {
-			return page, err
-		}
+	after, err := machineCursor.After(q.Cursor)
+	if err != nil {
+		return page, err
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.machines)) {
 		known := m.machines[id]

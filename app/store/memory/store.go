@@ -97,14 +97,12 @@ func (m *Store) Latest(ctx context.Context, q factory.LatestQuery) (page factory
 	if err := m.checkQueryLocked(ctx, q.Limit); err != nil {
 		return page, err
 	}
-	var after store.Position
-	if q.Cursor != "" {
-		if after, err = latestCursor.Decode(q.Cursor); err != nil {
-			return page, err
-		}
+	after, err := latestCursor.After(q.Cursor)
+	if err != nil {
+		return page, err
 	}
 	for _, k := range m.keysLocked() {
-		if q.Machine != "" && k.Machine != q.Machine || q.Metric != "" && k.Metric != q.Metric || q.Cursor != "" && k.Compare(after.Key) <= 0 {
+		if q.Machine != "" && k.Machine != q.Machine || q.Metric != "" && k.Metric != q.Metric || k.Compare(after.Key) <= 0 {
 			continue
 		}
 		at, ok := m.newestLocked(k)

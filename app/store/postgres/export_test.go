@@ -134,14 +134,12 @@ func Windows(partitions []Span, from, to int64, backward bool) (spans []Span) {
 	for _, p := range partitions {
 		l = append(l, partition{p.Start, p.End})
 	}
-	each := func(from, to int64) bool {
-		spans = append(spans, Span{from, to})
-		return true
-	}
+	windows := l.windows
 	if backward {
-		l.eachWindowBackward(from, to, each)
-	} else {
-		l.eachWindow(from, to, each)
+		windows = l.windowsBackward
+	}
+	for from, to := range windows(from, to) {
+		spans = append(spans, Span{from, to})
 	}
 	return spans
 }

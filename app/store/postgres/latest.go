@@ -20,11 +20,9 @@ func (s *Store) Latest(ctx context.Context, q factory.LatestQuery) (page factory
 	if err := store.CheckAtLeast("limit", q.Limit, 1); err != nil {
 		return page, err
 	}
-	var after store.Position
-	if q.Cursor != "" {
-		if after, err = latestCursor.Decode(q.Cursor); err != nil {
-			return page, err
-		}
+	after, err := latestCursor.After(q.Cursor)
+	if err != nil {
+		return page, err
 	}
 	return query(ctx, s, "latest", func(ctx context.Context, tx pgx.Tx) (page factory.LatestPage, err error) {
 		if q.Machine != "" && !storableName(q.Machine) || q.Metric != "" && !storableName(q.Metric) {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"iter"
 	"math"
 	"slices"
 	"sort"
@@ -112,33 +113,34 @@ func (l layout) insert(p partition) layout {
 // two entries of the server's lock table, which has a fixed size.
 const maxWindowPartitions = 64
 
-// eachWindow splits [from, to) into consecutive windows of at most
-// maxWindowPartitions partitions and calls each with them, in order, until it
-// returns false. With an outdated layout a window may have more partitions, but
-// the windows always cover the whole range.
-func (l layout) eachWindow(from, to int64, each func(from, to int64) bool) {
-	for from < to {
-		end := to
-		if i := l.search(from) + maxWindowPartitions; i < len(l) {
-			end = min(to, l[i].start)
+// windows splits [from, to) into consecutive windows of at most
+// maxWindowPartitions partitions, in order. With an outdated layout a window may
+// have more partitions, but the windows always cover the whole range.
+func (l layout) windows(from, to int64) iter.Seq2[int64, int64] {
+	return func(yield func(from, to int64) bool) {
+		for end := from; from < to; from = end {
+			end = to
+			if i := l.search(from) + maxWindowPartitions; i < len(l) {
+				end = min(to, l[i].start)
+			}
+			if !yield(from, end) {
+				return
+			}
 		}
-		if !each(from, end) {
-			return
-		}
-		from = end
 	}
 }
 
-// eachWindowBackward is eachWindow in reverse order.
-func (l layout) eachWindowBackward(from, to int64, each func(from, to int64) bool) {
-	for from < to {
-		start := from
-		if i := l.search(to-1) - maxWindowPartitions; i >= 0 {
-			start = max(from, l[i].end)
+// windowsBackward is windows in reverse order.
+func (l layout) windowsBackward(from, to int64) iter.Seq2[int64, int64] {
+	return func(yield func(from, to int64) bool) {
+		for start := to; from < to; to = start {
+			start = from
+			if i := l.search(to-1) - maxWindowPartitions; i >= 0 {
+				start = max(from, l[i].end)
+			}
+			if !yield(start, to) {
+				return
+			}
 		}
-		if !each(start, to) {
-			return
-		}
-		to = start
 	}
 }

@@ -29,51 +29,47 @@ func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory
 		return stored, false, err
 	}
 	err = s.updateRegistry(ctx, "put machine", func(ctx context.Context, tx pgx.Tx, next int64) (change registryChange, err error) {
-		stored, created, change, err = s.putMachine(ctx, tx, m, match, next)
+		known := &store.Machine{}
+		err = tx.QueryRow(ctx, "SELECT id, name, site, area, line, attributes, version, created_at, updated_at, deleted FROM machine WHERE id = $1", m.ID).
+			Scan(&known.ID, &known.Name, &known.Site, &known.Area, &known.Line, &known.Attributes, &known.Version, &known.CreatedAt, &known.UpdatedAt, &known.Deleted)
+		if isNoRows(err) {
+			known, err = nil, nil
+		}
+		if err != nil {
+			return unchanged, err
+		}
+		now := s.options.nowMillis()
+		var put *store.Machine
+		put, created, err = store.PutMachine(known, m, match, now)
+		if err != nil {
+			return unchanged, err
+		}
+		if known == nil && s.machineLimitReached() {
+			return unchanged, store.LimitError("machines", s.options.MaxSeries)
+		}
+		if put != known {
+			change = changed
+			attributes := m.Attributes
+			if attributes == nil {
+				attributes = map[string]string{}
+			}
+			_, err := tx.Exec(ctx, `
+				INSERT INTO machine (id, name, site, area, line, attributes, version, created_at, updated_at, changed)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+				ON CONFLICT (id) DO UPDATE SET name = excluded.name, site = excluded.site, area = excluded.area, line = excluded.line,
+					attributes = excluded.attributes, deleted = false, version = excluded.version, updated_at = excluded.updated_at, changed = excluded.changed`,
+				m.ID, m.Name, m.Site, m.Area, m.Line, attributes, put.Version, put.CreatedAt, put.UpdatedAt, next)
+			if err != nil {
+				return unchanged, err
+			}
+		}
+		stored, err = scanMachine(tx.QueryRow(ctx, "SELECT "+machineColumns+" FROM machine m WHERE id = $3", now, s.options.expiry(0, now), m.ID))
 		return change, err
 	})
 	if err != nil {
 		return factory.Machine{}, false, err
 	}
 	return stored, created, nil
-}
-
-func (s *Store) putMachine(ctx context.Context, tx pgx.Tx, m factory.Machine, match factory.Match, next int64) (stored factory.Machine, created bool, change registryChange, err error) {
-	known := &store.Machine{}
-	err = tx.QueryRow(ctx, "SELECT id, name, site, area, line, attributes, version, created_at, updated_at, deleted FROM machine WHERE id = $1", m.ID).
-		Scan(&known.ID, &known.Name, &known.Site, &known.Area, &known.Line, &known.Attributes, &known.Version, &known.CreatedAt, &known.UpdatedAt, &known.Deleted)
-	if isNoRows(err) {
-		known, err = nil, nil
-	}
-	if err != nil {
-		return stored, false, unchanged, err
-	}
-	now := s.options.nowMillis()
-	put, created, err := store.PutMachine(known, m, match, now)
-	if err != nil {
-		return stored, false, unchanged, err
-	}
-	if known == nil && s.machineLimitReached() {
-		return stored, false, unchanged, store.LimitError("machines", s.options.MaxSeries)
-	}
-	if put != known {
-		change = changed
-		attributes := m.Attributes
-		if attributes == nil {
-			attributes = map[string]string{}
-		}
-		_, err := tx.Exec(ctx, `
-			INSERT INTO machine (id, name, site, area, line, attributes, version, created_at, updated_at, changed)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-			ON CONFLICT (id) DO UPDATE SET name = excluded.name, site = excluded.site, area = excluded.area, line = excluded.line,
-				attributes = excluded.attributes, deleted = false, version = excluded.version, updated_at = excluded.updated_at, changed = excluded.changed`,
-			m.ID, m.Name, m.Site, m.Area, m.Line, attributes, put.Version, put.CreatedAt, put.UpdatedAt, next)
-		if err != nil {
-			return stored, false, unchanged, err
-		}
-	}
-	stored, err = scanMachine(tx.QueryRow(ctx, "SELECT "+machineColumns+" FROM machine m WHERE id = $3", now, s.options.expiry(0, now), m.ID))
-	return stored, created, change, err
 }
 
 // machineLimitReached reports whether no further machine may be registered. The
@@ -104,11 +100,9 @@ func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 	if err := store.CheckAtLeast("limit", q.Limit, 1); err != nil {
 		return page, err
 	}
-	var after store.Position
-	if q.Cursor != "" {
-		if after, err = machineCursor.Decode(q.Cursor); err != nil {
-			return page, err
-		}
+	after, err := machineCursor.After(q.Cursor)
+	if err != nil {
+		return page, err
 	}
 	return query(ctx, s, "machines", func(ctx context.Context, tx pgx.Tx) (page factory.MachinePage, err error) {
 		for _, text := range []string{q.Site, q.Area, q.Line} {

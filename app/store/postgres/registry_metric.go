@@ -23,49 +23,44 @@ func (s *Store) PutMetric(ctx context.Context, m factory.Metric, match factory.M
 	if !storableName(m.Machine) {
 		return stored, false, store.MachineNotFound(m.Machine)
 	}
-	err = s.updateRegistry(ctx, "put metric", func(ctx context.Context, tx pgx.Tx, next int64) (change registryChange, err error) {
-		stored, created, change, err = s.putMetric(ctx, tx, m, match, next)
-		return change, err
+	err = s.updateRegistry(ctx, "put metric", func(ctx context.Context, tx pgx.Tx, next int64) (registryChange, error) {
+		if err := requireMachine(ctx, tx, m.Machine); err != nil {
+			return unchanged, err
+		}
+		if err := factory.ValidateMetric(m); err != nil {
+			return unchanged, err
+		}
+		var known *factory.Metric
+		switch present, err := scanMetric(tx.QueryRow(ctx, "SELECT "+metricColumns+" FROM series WHERE machine = $1 AND metric = $2", m.Machine, m.Name)); {
+		case err == nil:
+			known = &present
+		case !isNoRows(err):
+			return unchanged, err
+		}
+		put, err := store.PutMetric(known, m, match, s.options.nowMillis())
+		if err != nil {
+			return unchanged, err
+		}
+		stored, created = *put, known == nil
+		if put == known {
+			return unchanged, nil
+		}
+		if series, _ := s.registry.counts(); created && series >= s.options.MaxSeries {
+			return unchanged, store.LimitError("series", s.options.MaxSeries)
+		}
+		_, err = tx.Exec(ctx, `
+			INSERT INTO series (machine, metric, unit, kind, expected_min, expected_max, retention, version, created_at, updated_at, changed)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+			ON CONFLICT (machine, metric) DO UPDATE SET unit = excluded.unit, kind = excluded.kind,
+				expected_min = excluded.expected_min, expected_max = excluded.expected_max, retention = excluded.retention,
+				version = excluded.version, updated_at = excluded.updated_at, changed = excluded.changed`,
+			m.Machine, m.Name, m.Unit, string(m.Kind), m.ExpectedMin, m.ExpectedMax, int64(m.Retention), put.Version, put.CreatedAt, put.UpdatedAt, next)
+		return changed, err
 	})
 	if err != nil {
 		return factory.Metric{}, false, err
 	}
 	return stored, created, nil
-}
-
-func (s *Store) putMetric(ctx context.Context, tx pgx.Tx, m factory.Metric, match factory.Match, next int64) (stored factory.Metric, created bool, change registryChange, err error) {
-	if err := requireMachine(ctx, tx, m.Machine); err != nil {
-		return stored, false, unchanged, err
-	}
-	if err := factory.ValidateMetric(m); err != nil {
-		return stored, false, unchanged, err
-	}
-	var known *factory.Metric
-	switch present, err := scanMetric(tx.QueryRow(ctx, "SELECT "+metricColumns+" FROM series WHERE machine = $1 AND metric = $2", m.Machine, m.Name)); {
-	case err == nil:
-		known = &present
-	case !isNoRows(err):
-		return stored, false, unchanged, err
-	}
-	put, err := store.PutMetric(known, m, match, s.options.nowMillis())
-	if err != nil {
-		return stored, false, unchanged, err
-	}
-	if put == known {
-		return *known, false, unchanged, nil
-	}
-	created = known == nil
-	if series, _ := s.registry.counts(); created && series >= s.options.MaxSeries {
-		return stored, false, unchanged, store.LimitError("series", s.options.MaxSeries)
-	}
-	_, err = tx.Exec(ctx, `
-		INSERT INTO series (machine, metric, unit, kind, expected_min, expected_max, retention, version, created_at, updated_at, changed)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-		ON CONFLICT (machine, metric) DO UPDATE SET unit = excluded.unit, kind = excluded.kind,
-			expected_min = excluded.expected_min, expected_max = excluded.expected_max, retention = excluded.retention,
-			version = excluded.version, updated_at = excluded.updated_at, changed = excluded.changed`,
-		m.Machine, m.Name, m.Unit, string(m.Kind), m.ExpectedMin, m.ExpectedMax, int64(m.Retention), put.Version, put.CreatedAt, put.UpdatedAt, next)
-	return *put, created, changed, err
 }
 
 // requireMachine returns ErrNotFound if the machine is not registered or is

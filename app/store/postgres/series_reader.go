@@ -86,25 +86,21 @@ const (
 
 // readPoints calls visit with the unexpired points of s in [from, to), in order
 // and chunk by chunk, until visit returns false. visit must not keep the slice.
-func (r *seriesReader) readPoints(ctx context.Context, s seriesInfo, from, to int64, visit func([]factory.Point) bool) (err error) {
+func (r *seriesReader) readPoints(ctx context.Context, s seriesInfo, from, to int64, visit func([]factory.Point) bool) error {
 	limit := minChunkPoints
-	r.store.partitions.layout().eachWindow(r.clampToRetention(s, from), to, func(from, to int64) bool {
-		for {
-			var points []factory.Point
-			if points, err = r.readChunk(ctx, s.id, from, to, limit); err != nil {
-				return false
+	for from, to := range r.store.partitions.layout().windows(r.clampToRetention(s, from), to) {
+		for more := true; more; {
+			points, err := r.readChunk(ctx, s.id, from, to, limit)
+			if err != nil || len(points) > 0 && !visit(points) {
+				return err
 			}
-			if len(points) > 0 && !visit(points) {
-				return false
+			if more = len(points) == limit; more {
+				from = points[len(points)-1].ObservedAt + 1
+				limit = min(4*limit, maxChunkPoints)
 			}
-			if len(points) < limit {
-				return true
-			}
-			from = points[len(points)-1].ObservedAt + 1
-			limit = min(4*limit, maxChunkPoints)
 		}
-	})
-	return err
+	}
+	return nil
 }
 
 // readChunk returns the first points of a series in [from, to), at most limit.
@@ -142,28 +138,25 @@ func selectPoints(ctx context.Context, tx pgx.Tx, table string, series, from, to
 // pointBefore returns the last unexpired point of s before at. ok is false if
 // there is none.
 func (r *seriesReader) pointBefore(ctx context.Context, s seriesInfo, at int64) (point factory.Point, ok bool, err error) {
-	r.store.partitions.layout().eachWindowBackward(r.clampToRetention(s, minTime), at, func(from, to int64) bool {
-		err = r.tx.QueryRow(ctx, `
+	for from, to := range r.store.partitions.layout().windowsBackward(r.clampToRetention(s, minTime), at) {
+		err := r.tx.QueryRow(ctx, `
 			SELECT at, value FROM reading
 			WHERE series_id = $1 AND at >= $2 AND at < $3 ORDER BY at DESC LIMIT 1`, s.id, from, to).Scan(&point.ObservedAt, &point.Value)
-		switch {
-		case err == nil:
-			ok = true
-		case isNoRows(err):
-			err = nil
+		if !isNoRows(err) {
+			return point, err == nil, err
 		}
-		return err == nil && !ok
-	})
-	return point, ok, err
+	}
+	return point, false, nil
 }
 
 // countPoints returns the number of unexpired points of s in [from, to).
 func (r *seriesReader) countPoints(ctx context.Context, s seriesInfo, from, to int64) (total int, err error) {
-	r.store.partitions.layout().eachWindow(r.clampToRetention(s, from), to, func(from, to int64) bool {
+	for from, to := range r.store.partitions.layout().windows(r.clampToRetention(s, from), to) {
 		var n int
-		err = r.tx.QueryRow(ctx, "SELECT count(*) FROM reading WHERE series_id = $1 AND at >= $2 AND at < $3", s.id, from, to).Scan(&n)
+		if err := r.tx.QueryRow(ctx, "SELECT count(*) FROM reading WHERE series_id = $1 AND at >= $2 AND at < $3", s.id, from, to).Scan(&n); err != nil {
+			return 0, err
+		}
 		total += n
-		return err == nil
-	})
-	return total, err
+	}
+	return total, nil
 }

@@ -87,14 +87,11 @@ func backup(ctx context.Context, file *databaseFile, to string) (err error) {
 
 // copyInto writes the present content of file to a new file at part.
 func copyInto(ctx context.Context, file *databaseFile, part string) (err error) {
-	c, err := openConn(file)
+	c, err := openConn(file, busyTimeout)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	if err := c.execOnce("PRAGMA busy_timeout = 5000"); err != nil {
-		return err
-	}
 	if err := c.execOnceContext(ctx, "VACUUM INTO ?", part); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"math"
 	"math/bits"
 
@@ -24,32 +23,7 @@ import (
 // bits, which define a new window.
 const chunkVersion1 = 1
 
-// appendChunkV1 encodes points in version 1. Only tests use it, to create old
-// files.
-func appendChunkV1(out []byte, points []factory.Point) []byte {
-	start := len(out)
-	out = append(out, chunkVersion1)
-	out = binary.AppendUvarint(out, uint64(len(points)))
-	out = appendTimesV1(out, points)
-	out = appendXOR(out, points)
-	return binary.LittleEndian.AppendUint32(out, crc32.Checksum(out[start:], castagnoli))
-}
-
-func appendTimesV1(out []byte, points []factory.Point) []byte {
-	var last, step int64
-	for i, p := range points {
-		// Differences may wrap around; decoding wraps back.
-		delta := p.ObservedAt - last
-		if i < 2 {
-			out = binary.AppendVarint(out, delta)
-		} else {
-			out = binary.AppendVarint(out, delta-step)
-		}
-		last, step = p.ObservedAt, delta
-	}
-	return out
-}
-
+// appendXOR appends the values of points.
 func appendXOR(out []byte, points []factory.Point) []byte {
 	w := newBitWriter(out)
 	last := math.Float64bits(points[0].Value)

@@ -19,14 +19,28 @@ type conn struct {
 	args   []driver.NamedValue
 }
 
-// openConn opens a connection to the database file.
-func openConn(file *databaseFile) (*conn, error) {
+// openConn opens a connection to the database file and executes the pragmas.
+func openConn(file *databaseFile, pragmas ...string) (*conn, error) {
 	dc, err := new(sqlite.Driver).Open(file.dsn())
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	return &conn{driver: dc, stmts: make(map[string]driver.Stmt)}, nil
+	c := &conn{driver: dc, stmts: make(map[string]driver.Stmt)}
+	for _, pragma := range pragmas {
+		if err := c.execOnce(pragma); err != nil {
+			return nil, errors.Join(err, c.close())
+		}
+	}
+	return c, nil
 }
+
+// openReader opens a read-only connection.
+func openReader(file *databaseFile) (*conn, error) {
+	return openConn(file, "PRAGMA query_only = ON", busyTimeout)
+}
+
+// busyTimeout is how long a statement waits for the locks of other connections.
+const busyTimeout = "PRAGMA busy_timeout = 5000"
 
 // prepared returns the prepared statement of query, which is cached until
 // close. So query must be a constant and never depend on input.

@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"slices"
 	"time"
@@ -87,7 +89,7 @@ func CreateSchemaV1File(path, machine, metric string, points []factory.Point, pe
 		var f factory.Summary
 		f.AddAll(part)
 		err := c.exec("INSERT INTO chunk (series_id, t0, t1, n, vlast, vmin, vmax, vsum, data) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
-			f.First.ObservedAt, f.Last.ObservedAt, f.Count, asBits(f.Last.Value), f.Min, f.Max, f.Sum, appendChunkV1(nil, part))
+			f.First.ObservedAt, f.Last.ObservedAt, f.Count, asBits(f.Last.Value), f.Min, f.Max, f.Sum, EncodeChunkV1(part))
 		if err != nil {
 			return err
 		}
@@ -95,8 +97,29 @@ func CreateSchemaV1File(path, machine, metric string, points []factory.Point, pe
 	return nil
 }
 
-// EncodeChunkV1 encodes a chunk as the first release did.
-func EncodeChunkV1(points []factory.Point) []byte { return appendChunkV1(nil, points) }
+// EncodeChunkV1 encodes points in version 1, as the first release did.
+func EncodeChunkV1(points []factory.Point) []byte {
+	out := []byte{chunkVersion1}
+	out = binary.AppendUvarint(out, uint64(len(points)))
+	out = appendTimesV1(out, points)
+	out = appendXOR(out, points)
+	return binary.LittleEndian.AppendUint32(out, crc32.Checksum(out, castagnoli))
+}
+
+func appendTimesV1(out []byte, points []factory.Point) []byte {
+	var last, step int64
+	for i, p := range points {
+		// Differences may wrap around; decoding wraps back.
+		delta := p.ObservedAt - last
+		if i < 2 {
+			out = binary.AppendVarint(out, delta)
+		} else {
+			out = binary.AppendVarint(out, delta-step)
+		}
+		last, step = p.ObservedAt, delta
+	}
+	return out
+}
 
 // EncodeChunk and the functions below open the codecs to tests.
 func EncodeChunk(points []factory.Point) []byte { return appendChunk(nil, points) }

@@ -5,15 +5,6 @@ import (
 	"slices"
 )
 
-// markDirty records that a failed commit may have changed the rows of a
-// machine.
-func (c *committer) markDirty(id string) {
-	if c.dirtyMachines == nil {
-		c.dirtyMachines = make(map[string]bool)
-	}
-	c.dirtyMachines[id] = true
-}
-
 // clearDirty records that file and memory agree again.
 func (c *committer) clearDirty() {
 	c.dirty = false

@@ -105,7 +105,7 @@ func (c *committer) tryCommit(group []*request, readings int) (accepted int, err
 	})
 	if err != nil {
 		for id := range pending.machines {
-			c.markDirty(id)
+			c.dirtyMachines[id] = true
 		}
 		return 0, err
 	}

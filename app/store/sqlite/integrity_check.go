@@ -67,9 +67,6 @@ func (k *checker) state() factory.Integrity {
 
 func (k *checker) set(outcome factory.Integrity) { k.outcome.Store(&outcome) }
 
-// schedule makes run check the file.
-func (k *checker) schedule() { k.set(factory.IntegrityChecking) }
-
 // run checks the file if scheduled. It returns early if stop is closed.
 func (k *checker) run(stop <-chan struct{}) {
 	if k.state() != factory.IntegrityChecking {

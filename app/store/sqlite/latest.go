@@ -48,10 +48,7 @@ func (s *Store) latestSeries(q factory.LatestQuery) ([]*series, error) {
 	if q.Machine != "" {
 		candidates = s.catalog.machineSeries(q.Machine)
 	}
-	if q.Cursor == "" {
-		return candidates, nil
-	}
-	after, err := latestCursor.Decode(q.Cursor)
+	after, err := latestCursor.After(q.Cursor)
 	if err != nil {
 		return nil, err
 	}

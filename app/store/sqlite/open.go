@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/store"
 )
 
@@ -66,7 +67,7 @@ func open(ctx context.Context, options Options) (*Store, error) {
 		return nil, errors.Join(err, s.release())
 	}
 	if !s.writer.needsInUseMark {
-		s.checker.schedule()
+		s.checker.set(factory.IntegrityChecking) // run checks the file
 	}
 	if err := s.writer.connectLocked(); err != nil {
 		return nil, errors.Join(err, s.release())
@@ -140,8 +141,13 @@ func newStore(options Options, lock *fileLock, file *databaseFile, writing *conn
 		catalog:   s.catalog,
 		faults:    s.faults,
 		wake:      make(chan struct{}, 1),
+		maintenance: maintenance{
+			onEvent: options.OnEvent,
+			purged:  make(map[int64]int64),
+			damaged: make(map[int64]damage),
+			stale:   make(map[window]struct{}),
+		},
 	}
-	s.sealer.maintenance.onEvent = options.OnEvent
 	s.writer.onMissing = s.sealer.signal
 	s.checker = &checker{file: file, readers: s.readers, sealer: s.sealer}
 	s.committer = &committer{
@@ -152,6 +158,8 @@ func newStore(options Options, lock *fileLock, file *databaseFile, writing *conn
 		sealer:    s.sealer,
 		sealQueue: s.sealQueue,
 		faults:    s.faults,
+
+		dirtyMachines: make(map[string]bool),
 	}
 	return s
 }

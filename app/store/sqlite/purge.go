@@ -12,9 +12,6 @@ func (z *sealer) markPurged(id, seq int64) {
 	u := &z.maintenance
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.purged == nil {
-		u.purged = make(map[int64]int64)
-	}
 	u.purged[id] = seq
 }
 

@@ -35,9 +35,6 @@ func (u *maintenance) countQuarantine(c *conn) error {
 func (z *sealer) reportDamage(id int64, k key, cause error) {
 	u := &z.maintenance
 	u.mu.Lock()
-	if u.damaged == nil {
-		u.damaged = make(map[int64]damage)
-	}
 	u.damaged[id] = damage{k, cause}
 	u.mu.Unlock()
 	z.signal()

@@ -104,17 +104,3 @@ func (r *readPool) close() error {
 	}
 	return errors.Join(errs...)
 }
-
-// openReader opens a read-only connection.
-func openReader(file *databaseFile) (*conn, error) {
-	c, err := openConn(file)
-	if err != nil {
-		return nil, err
-	}
-	for _, pragma := range []string{"PRAGMA query_only = ON", "PRAGMA busy_timeout = 5000"} {
-		if err := c.execOnce(pragma); err != nil {
-			return nil, errors.Join(err, c.close())
-		}
-	}
-	return c, nil
-}

@@ -14,21 +14,20 @@ import (
 // of their commits. A log row may also have points that are sealed already;
 // they replace themselves with the same value.
 func (s *Store) recover(ctx context.Context, c *conn) error {
-	if err := s.loadMachines(ctx, c); err != nil {
-		return fmt.Errorf("load machines: %w", err)
-	}
-	byID, err := s.loadSeries(ctx, c)
-	if err != nil {
-		return fmt.Errorf("load series: %w", err)
-	}
-	if err := s.loadPurged(c); err != nil {
-		return fmt.Errorf("load purged series: %w", err)
-	}
-	if err := s.sealer.maintenance.countQuarantine(c); err != nil {
-		return fmt.Errorf("count damaged parts: %w", err)
-	}
-	if err := s.replayLog(ctx, c, byID); err != nil {
-		return fmt.Errorf("load ingest log: %w", err)
+	var byID map[int64]*series
+	for _, step := range []struct {
+		name string
+		load func() error
+	}{
+		{"load machines", func() error { return s.loadMachines(ctx, c) }},
+		{"load series", func() (err error) { byID, err = s.loadSeries(ctx, c); return err }},
+		{"load purged series", func() error { return s.loadPurged(c) }},
+		{"count damaged parts", func() error { return s.sealer.maintenance.countQuarantine(c) }},
+		{"load ingest log", func() error { return s.replayLog(ctx, c, byID) }},
+	} {
+		if err := step.load(); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
 	}
 	return nil
 }

@@ -54,14 +54,11 @@ func (s *Store) Machines(ctx context.Context, q factory.MachineQuery) (page fact
 		return page, err
 	}
 	all := s.catalog.allMachines()
-	start := sort.Search(len(all), func(i int) bool { return all[i].id >= q.Prefix })
-	if q.Cursor != "" {
-		after, err := machinesCursor.Decode(q.Cursor)
-		if err != nil {
-			return page, err
-		}
-		start = max(start, sort.Search(len(all), func(i int) bool { return all[i].id > after.Machine }))
+	after, err := machinesCursor.After(q.Cursor)
+	if err != nil {
+		return page, err
 	}
+	start := sort.Search(len(all), func(i int) bool { return all[i].id >= q.Prefix && all[i].id > after.Machine })
 	for _, m := range all[start:] {
 		if !strings.HasPrefix(m.id, q.Prefix) {
 			break

@@ -40,7 +40,7 @@ func (c *committer) tryChange(o *registryChange) (err error) {
 	})
 	if err != nil {
 		c.dirty = true
-		c.markDirty(o.machine)
+		c.dirtyMachines[o.machine] = true
 		err = store.Unavailable("register", err)
 		c.faults.Set(faultCommit, err)
 		return err

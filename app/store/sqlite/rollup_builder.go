@@ -260,9 +260,6 @@ func deleteRollups(c *conn, series, t0, t1 int64) error {
 func (z *sealer) markRollupsStale(s *series, t0, t1 int64) {
 	for i, l := range rollupLevels {
 		for start := l.start(t0); start <= t1 && start < s.nextRollup[i].at; start += l.window {
-			if z.maintenance.stale == nil {
-				z.maintenance.stale = make(map[window]struct{})
-			}
 			z.maintenance.stale[window{s, i, start}] = struct{}{}
 			if len(z.maintenance.stale) > 4*rollupsPerRun {
 				return // too many; queries will use the chunks

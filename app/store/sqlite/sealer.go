@@ -153,10 +153,8 @@ func (z *sealer) runOnce(stop <-chan struct{}, everything bool) (err error) {
 		return err
 	}
 	for {
-		select {
-		case <-stop:
+		if isClosed(stop) {
 			return nil
-		default:
 		}
 		if len(z.batch) == 0 {
 			z.batch = z.nextBatch(everything)

@@ -1,9 +1,10 @@
 package sqlite
 
 import (
-	"container/heap"
+	"cmp"
 	"database/sql/driver"
 	"math"
+	"slices"
 	"time"
 
 	"smart-factory-backend/app/store"
@@ -43,9 +44,9 @@ func (z *sealer) enforceSizeLimitLocked(stop <-chan struct{}) error {
 	if used <= limit {
 		return nil
 	}
-	oldest := z.oldestChunkHeap()
+	oldest := z.oldestFirst()
 	for used > limit/100*evictTargetPercent && !isClosed(stop) {
-		removed, err := z.evictBatch(oldest, used-limit/100*evictTargetPercent)
+		removed, err := z.evictBatch(&oldest, used-limit/100*evictTargetPercent)
 		if err != nil {
 			return err
 		}
@@ -93,44 +94,25 @@ func (z *sealer) usedBytes() (int64, error) {
 	return (n[0] - n[1]) * n[2], nil
 }
 
-// chunkEndHeap is a heap of series; the one whose first chunk ends first is on
-// top.
-type chunkEndHeap []*series
-
-func (e chunkEndHeap) Len() int { return len(e) }
-
-func (e chunkEndHeap) Less(i, j int) bool { return e[i].firstChunkEnd < e[j].firstChunkEnd }
-
-func (e chunkEndHeap) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-
-func (e *chunkEndHeap) Push(x any) { *e = append(*e, x.(*series)) }
-
-func (e *chunkEndHeap) Pop() any {
-	last := len(*e) - 1
-	s := (*e)[last]
-	*e = (*e)[:last]
-	return s
-}
-
-// oldestChunkHeap returns a heap of all series with chunks.
-func (z *sealer) oldestChunkHeap() *chunkEndHeap {
-	var e chunkEndHeap
+// oldestFirst returns all series with chunks; the one whose first chunk ends
+// first is first.
+func (z *sealer) oldestFirst() (all []*series) {
 	for _, s := range z.catalog.allSeries() {
 		if s.lastChunk.points > 0 {
-			e = append(e, s)
+			all = append(all, s)
 		}
 	}
-	heap.Init(&e)
-	return &e
+	slices.SortFunc(all, func(a, b *series) int { return cmp.Compare(a.firstChunkEnd, b.firstChunkEnd) })
+	return all
 }
 
 // evictBatch deletes the oldest chunks: at most deleteBatchRows, and not more
 // than needed to free so many bytes. It returns how many it deleted.
-func (z *sealer) evictBatch(oldest *chunkEndHeap, bytes int64) (removed int, err error) {
+func (z *sealer) evictBatch(oldest *[]*series, bytes int64) (removed int, err error) {
 	var ids []int64
 	lastEnds := make(map[*series]int64) // the end of the last deleted chunk
 	var points uint64
-	for len(ids) < deleteBatchRows && bytes > 0 && oldest.Len() > 0 {
+	for len(ids) < deleteBatchRows && bytes > 0 && len(*oldest) > 0 {
 		s := (*oldest)[0]
 		next, found := int64(math.MaxInt64), false
 		err := z.conn.query("SELECT id, t1, n, length(data) FROM chunk WHERE series_id = ? AND t1 >= ? ORDER BY t0 LIMIT 2",
@@ -149,11 +131,15 @@ func (z *sealer) evictBatch(oldest *chunkEndHeap, bytes int64) (removed int, err
 			return 0, err
 		}
 		lastEnds[s] = s.firstChunkEnd
-		if s.firstChunkEnd = next; next == math.MaxInt64 {
-			heap.Pop(oldest)
-		} else {
-			heap.Fix(oldest, 0)
+		s.firstChunkEnd = next
+		later := (*oldest)[1:]
+		if next == math.MaxInt64 {
+			*oldest = later
+			continue
 		}
+		i, _ := slices.BinarySearchFunc(later, next, func(s *series, end int64) int { return cmp.Compare(s.firstChunkEnd, end) })
+		copy(*oldest, later[:i])
+		(*oldest)[i] = s
 	}
 	if len(ids) == 0 {
 		return 0, nil

@@ -41,22 +41,8 @@ const durableCommits = "PRAGMA synchronous = FULL"
 
 // openWriter opens a connection for writing.
 func openWriter(file *databaseFile) (*conn, error) {
-	c, err := openConn(file)
-	if err != nil {
-		return nil, err
-	}
-	// The sealer checkpoints. This limit takes effect if it cannot keep up.
-	for _, pragma := range []string{
-		durableCommits,
-		"PRAGMA busy_timeout = 5000",
-		"PRAGMA wal_autocheckpoint = 8192",
-		"PRAGMA journal_size_limit = 67108864",
-	} {
-		if err := c.execOnce(pragma); err != nil {
-			return nil, errors.Join(err, c.close())
-		}
-	}
-	return c, nil
+	// The sealer checkpoints. The limit takes effect if it cannot keep up.
+	return openConn(file, durableCommits, busyTimeout, "PRAGMA wal_autocheckpoint = 8192", "PRAGMA journal_size_limit = 67108864")
 }
 
 // openAnchor opens a connection and makes it open the write-ahead log.

@@ -38,20 +38,17 @@ func testDurability(t *testing.T, open Opener) {
 // testLastWriteWins: of several readings with the same time, the last one is
 // stored, whether they come in one Append or much later.
 func testLastWriteWins(t *testing.T, open Opener) {
-	t.Run("within one append", func(t *testing.T) {
-		t.Parallel()
-		checkInAllStates(t, open,
+	for name, tt := range map[string]struct{ prepare, check func(*fixture) }{
+		"within one append": {
 			func(f *fixture) {
 				f.append(reading("a", 2, 1), reading("a", 1, 5), reading("a", 2, 2), reading("b", 2, 9), reading("a", 2, 3))
 			},
 			func(f *fixture) {
 				f.wantHistory("m", series("a", 1, 5, 2, 3), series("b", 2, 9))
 				f.wantLatest(reading("a", 2, 3), reading("b", 2, 9))
-			})
-	})
-	t.Run("within one long append in no order", func(t *testing.T) {
-		t.Parallel()
-		checkInAllStates(t, open,
+			},
+		},
+		"within one long append in no order": {
 			func(f *fixture) {
 				var batch []factory.Reading
 				for i := range 300 {
@@ -62,11 +59,9 @@ func testLastWriteWins(t *testing.T, open Opener) {
 			func(f *fixture) {
 				f.wantHistory("m", series("a", 0, 290, 1, 293, 2, 296, 3, 299, 4, 292, 5, 295, 6, 298, 7, 291, 8, 294, 9, 297))
 				f.wantLatest(reading("a", 9, 297))
-			})
-	})
-	t.Run("between appends", func(t *testing.T) {
-		t.Parallel()
-		checkInAllStates(t, open,
+			},
+		},
+		"between appends": {
 			func(f *fixture) {
 				f.append(reading("a", 1, 1))
 				f.append(reading("a", 1, 2))
@@ -75,11 +70,9 @@ func testLastWriteWins(t *testing.T, open Opener) {
 			func(f *fixture) {
 				f.wantHistory("m", series("a", 1, 0))
 				f.wantLatest(reading("a", 1, 0))
-			})
-	})
-	t.Run("over old points", func(t *testing.T) {
-		t.Parallel()
-		checkInAllStates(t, open,
+			},
+		},
+		"over old points": {
 			func(f *fixture) {
 				for at := range int64(40) {
 					f.append(reading("a", at, float64(at)))
@@ -97,11 +90,9 @@ func testLastWriteWins(t *testing.T, open Opener) {
 				want[1], want[15], want[79] = -1000, -8, -39
 				f.wantHistory("m", series("a", want...))
 				f.wantLatest(reading("a", 39, -39))
-			})
-	})
-	t.Run("late points between old ones", func(t *testing.T) {
-		t.Parallel()
-		checkInAllStates(t, open,
+			},
+		},
+		"late points between old ones": {
 			func(f *fixture) {
 				for at := int64(0); at < 100; at += 2 {
 					f.append(reading("a", at, float64(at)))
@@ -117,8 +108,14 @@ func testLastWriteWins(t *testing.T, open Opener) {
 					want = append(want, float64(at), float64(at))
 				}
 				f.wantHistory("m", series("a", want...))
-			})
-	})
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checkInAllStates(t, open, tt.prepare, tt.check)
+		})
+	}
 }
 
 // testRejectedReadings: readings that cannot be stored are rejected by their

@@ -26,14 +26,14 @@ func newModelPair(t *testing.T, r tb, open Opener, now int64, limits Limits) *mo
 	t.Helper()
 	clock := newClock(now)
 	limits.AutoRegister, limits.Now = true, clock.now
-	return &modelPair{openFixture(t, r, open, limits), clock, limits, memory.New(memory.Options(limits))}
+	return &modelPair{openFixture(t, r, open, limits), clock, limits, memory.New(limits)}
 }
 
 // reopen closes and reopens both.
 func (w *modelPair) reopen() {
 	w.t.Helper()
 	w.fixture.reopen(w.limits)
-	w.model = w.model.Reopen(memory.Options(w.limits))
+	w.model = w.model.Reopen(w.limits)
 }
 
 // both calls do for both, which must succeed.

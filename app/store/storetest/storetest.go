@@ -2,25 +2,14 @@ package storetest
 
 import (
 	"testing"
-	"time"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store/memory"
 )
 
-// Limits are the settings that the contract defines. They match
-// memory.Options.
-type Limits struct {
-	// MaxSeries limits the series, and separately the machines; 0 is the
-	// default of the engine.
-	MaxSeries int
-	// AutoRegister lets Append register series.
-	AutoRegister bool
-	// Retention is how long readings are stored unless their metric has its
-	// own retention; 0 is forever.
-	Retention time.Duration
-	// Now is the clock of the registry and of retention; nil is time.Now.
-	Now func() time.Time
-}
+// Limits are the settings that the contract defines. MaxSeries 0 is the default
+// of the engine.
+type Limits = memory.Options
 
 // Opener opens the store in dir, or creates it. The caller closes it and may
 // open it again with other limits. A failure ends the test.
