@@ -17,9 +17,9 @@ func TestContract(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if old, ok := stores[dir]; ok {
-			stores[dir] = old.Reopen(memory.Options(limits))
+			stores[dir] = old.Reopen(limits)
 		} else {
-			stores[dir] = memory.New(memory.Options(limits))
+			stores[dir] = memory.New(limits)
 		}
 		return stores[dir]
 	})

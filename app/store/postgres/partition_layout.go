@@ -118,14 +118,15 @@ const maxWindowPartitions = 64
 // have more partitions, but the windows always cover the whole range.
 func (l layout) windows(from, to int64) iter.Seq2[int64, int64] {
 	return func(yield func(from, to int64) bool) {
-		for end := from; from < to; from = end {
-			end = to
+		for from < to {
+			end := to
 			if i := l.search(from) + maxWindowPartitions; i < len(l) {
 				end = min(to, l[i].start)
 			}
 			if !yield(from, end) {
 				return
 			}
+			from = end
 		}
 	}
 }
@@ -133,14 +134,15 @@ func (l layout) windows(from, to int64) iter.Seq2[int64, int64] {
 // windowsBackward is windows in reverse order.
 func (l layout) windowsBackward(from, to int64) iter.Seq2[int64, int64] {
 	return func(yield func(from, to int64) bool) {
-		for start := to; from < to; to = start {
-			start = from
+		for from < to {
+			start := from
 			if i := l.search(to-1) - maxWindowPartitions; i >= 0 {
 				start = max(from, l[i].end)
 			}
 			if !yield(start, to) {
 				return
 			}
+			to = start
 		}
 	}
 }

@@ -173,7 +173,8 @@ func testMetrics(t *testing.T, open Opener) {
 		}
 	}
 	f.append(reading("temperature", now, 20))
-	f.inAllStates(Limits{AutoRegister: true}, func() {
+	for _, enter := range []func(){func() {}, f.settle, func() { f.reopen(Limits{AutoRegister: true}) }} {
+		enter()
 		all, err := f.Metrics(ctx, "m")
 		if err != nil || len(all) != 2 || all[0].Name != "parts" || all[0].Kind != factory.Counter || all[0].Retention != factory.KeepForever {
 			t.Fatalf("Metrics = %+v, %v, want parts and temperature", all, err)
@@ -196,7 +197,7 @@ func testMetrics(t *testing.T, open Opener) {
 		if buckets := f.buckets(factory.Every(time.Hour), nil); len(buckets) != 2 || buckets[0].Unit != "{parts}" || buckets[0].Kind != factory.Counter {
 			t.Errorf("Buckets = %+v, want the units", buckets)
 		}
-	})
+	}
 }
 
 // testDeletion: a deleted machine is not listed but keeps its history; a
