@@ -19,17 +19,7 @@ const (
 
 // String returns the action's name in lower case.
 func (a Action) String() string {
-	switch a {
-	case Read:
-		return "read"
-	case Ingest:
-		return "ingest"
-	case Operate:
-		return "operate"
-	case Administer:
-		return "administer"
-	}
-	return "unknown"
+	return [...]string{"read", "ingest", "operate", "administer"}[a]
 }
 
 // Role is the set of actions that a key allows. The zero Role allows none.
@@ -65,17 +55,7 @@ func (r Role) Allows(a Action) bool {
 
 // String returns the role's name in a list of keys, or "none".
 func (r Role) String() string {
-	switch r {
-	case RoleRead:
-		return "read"
-	case RoleIngest:
-		return "ingest"
-	case RoleOperate:
-		return "operate"
-	case RoleAdmin:
-		return "admin"
-	}
-	return "none"
+	return [...]string{"none", "read", "ingest", "operate", "admin"}[r]
 }
 
 // ParseRole returns the role with the given name. The error does not contain the

@@ -11,25 +11,30 @@ import (
 	"smart-factory-backend/app/control"
 )
 
-// dialControl returns a client for the control socket of the running server.
-func dialControl(p process) (*control.Client, error) {
+// withControl calls f with a client for the control socket of the running
+// server.
+func withControl(p process, f func(*control.Client) error) error {
 	cfg, err := p.loadVariables("PORT", "CONTROL_SOCKET")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if cfg.ControlSocket == "" {
-		return nil, errors.New("PORT is 0, so the control socket is unknown: set CONTROL_SOCKET")
+		return errors.New("PORT is 0, so the control socket is unknown: set CONTROL_SOCKET")
 	}
 	client, err := control.Dial(cfg.ControlSocket)
+	if err == nil {
+		defer client.Close()
+		return f(client)
+	}
 	if !errors.Is(err, control.ErrNotRunning) {
-		return client, err
+		return err
 	}
 	where := ""
 	if cfg.ControlSocket == (config.Config{}).ControlSocketFor(cfg.Port) {
 		where = fmt.Sprintf(" on port %d", cfg.Port)
 	}
 	reason := strings.TrimPrefix(err.Error(), control.ErrNotRunning.Error()+": ")
-	return nil, fmt.Errorf("no %s is running%s (%s)", program, where, reason)
+	return fmt.Errorf("no %s is running%s (%s)", program, where, reason)
 }
 
 const controlSocketHelp = `Connects to the control socket that CONTROL_SOCKET names; its default depends on
@@ -45,21 +50,18 @@ WebSocket is lost. Returns when all workers have been recycled.
 
 ` + controlSocketHelp,
 		run: func(ctx context.Context, _ []string, p process) error {
-			client, err := dialControl(p) //nolint:contextcheck // connecting to a local socket does not wait
-			if err != nil {
+			return withControl(p, func(client *control.Client) error { //nolint:contextcheck // connecting to a local socket does not wait
+				result, err := client.Reload(ctx)
+				if err != nil {
+					return err
+				}
+				changed := "nothing changed"
+				if len(result.Changed) > 0 {
+					changed = "changed: " + strings.Join(result.Changed, ", ")
+				}
+				_, err = fmt.Fprintf(p.stdout, "recycled %s; %s\n", plural(result.Recycled, "worker"), changed)
 				return err
-			}
-			defer client.Close()
-			result, err := client.Reload(ctx)
-			if err != nil {
-				return err
-			}
-			changed := "nothing changed"
-			if len(result.Changed) > 0 {
-				changed = "changed: " + strings.Join(result.Changed, ", ")
-			}
-			_, err = fmt.Fprintf(p.stdout, "recycled %s; %s\n", plural(result.Recycled, "worker"), changed)
-			return err
+			})
 		},
 	}
 }
@@ -77,21 +79,18 @@ the workers are running. After a restart CLUSTER_WORKERS applies again.
 			if err != nil || n < 0 {
 				return usageError(fmt.Sprintf("%q is not a number of workers: want a whole number, at least 0", args[0]))
 			}
-			client, err := dialControl(p) //nolint:contextcheck // connecting to a local socket does not wait
-			if err != nil {
+			return withControl(p, func(client *control.Client) error { //nolint:contextcheck // connecting to a local socket does not wait
+				result, err := client.Scale(ctx, n)
+				if err != nil {
+					return err
+				}
+				note := ""
+				if result.Note != "" {
+					note = " (" + result.Note + ")"
+				}
+				_, err = fmt.Fprintf(p.stdout, "%s, before %d%s\n", plural(result.To, "worker"), result.From, note)
 				return err
-			}
-			defer client.Close()
-			result, err := client.Scale(ctx, n)
-			if err != nil {
-				return err
-			}
-			note := ""
-			if result.Note != "" {
-				note = " (" + result.Note + ")"
-			}
-			_, err = fmt.Fprintf(p.stdout, "%s, before %d%s\n", plural(result.To, "worker"), result.From, note)
-			return err
+			})
 		},
 	}
 }

@@ -26,20 +26,12 @@ a second. --watch --json prints one line of JSON every second.
 			f.BoolVar(&asJSON, "json", false, "print JSON")
 		},
 		run: func(ctx context.Context, _ []string, p process) error {
-			client, err := dialControl(p) //nolint:contextcheck // connecting to a local socket does not wait
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			switch {
-			case watch:
-				ticker := time.NewTicker(time.Second)
-				defer ticker.Stop()
-				return watchStatus(ctx, client, ticker.C, newStatusDisplay(p, asJSON))
-			case asJSON:
-				return printStatusJSON(ctx, client, p.stdout)
-			}
-			return printStatusPage(ctx, client, p)
+			return withControl(p, func(client *control.Client) error { //nolint:contextcheck // connecting to a local socket does not wait
+				if watch {
+					return watchStatus(ctx, client, time.Tick(time.Second), newStatusDisplay(p, asJSON))
+				}
+				return printStatus(ctx, client, p, asJSON)
+			})
 		},
 	}
 }
@@ -49,20 +41,15 @@ type statusReader interface {
 	Status(ctx context.Context) (control.Status, error)
 }
 
-func printStatusJSON(ctx context.Context, reader statusReader, w io.Writer) error {
-	status, err := reader.Status(ctx)
-	if err != nil {
-		return err
-	}
-	return writeJSON(w, status)
-}
-
-// printStatusPage reads the status twice and prints the second one, with the
-// request rates in between.
-func printStatusPage(ctx context.Context, reader statusReader, p process) error {
+// printStatus prints the status as JSON, or reads it twice and prints the second
+// one as a page, with the request rates in between.
+func printStatus(ctx context.Context, reader statusReader, p process, asJSON bool) error {
 	before, err := reader.Status(ctx)
 	if err != nil {
 		return err
+	}
+	if asJSON {
+		return writeJSON(p.stdout, before)
 	}
 	select {
 	case <-time.After(rateInterval):
@@ -73,7 +60,6 @@ func printStatusPage(ctx context.Context, reader statusReader, p process) error 
 	if err != nil {
 		return err
 	}
-	page := statusPage(now, &before, newPalette(p))
-	_, err = io.WriteString(p.stdout, joinLines(page))
+	_, err = io.WriteString(p.stdout, joinLines(statusPage(now, &before, newPalette(p))))
 	return err
 }

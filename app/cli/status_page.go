@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,9 +14,7 @@ import (
 // statusPage returns the lines of a status page. Rates are computed from the
 // earlier status before; if that is nil they are unknown.
 func statusPage(now control.Status, before *control.Status, colours palette) []string {
-	lines := summaryLines(now, colours)
-	lines = append(lines, "")
-	return append(lines, workerLines(now, before, colours)...)
+	return slices.Concat(summaryLines(now, colours), []string{""}, workerLines(now, before, colours))
 }
 
 // summaryLines returns the lines about the process as a whole.
@@ -82,12 +81,7 @@ func workerLines(now control.Status, before *control.Status, colours palette) []
 		"all", "", "", "", strconv.FormatUint(restarts, 10), strconv.FormatUint(panics, 10),
 		strconv.Itoa(connections), strconv.Itoa(inFlight), formatRate(total, measured),
 	})
-	return alignRows(rows, func(row, column int, cell string) string {
-		if row > 0 && column == 2 {
-			return colours.state(cell)
-		}
-		return cell
-	})
+	return alignRows(rows, colours)
 }
 
 // requestRate returns the requests per second of a worker since before, timed
@@ -104,9 +98,9 @@ func requestRate(now control.Status, before *control.Status, w control.Worker) (
 	return 0, false
 }
 
-// alignRows aligns the third column to the left and the others to the right.
-// Each cell passes through decorate, which may add colours.
-func alignRows(rows [][]string, decorate func(row, column int, cell string) string) []string {
+// alignRows aligns the third column, the state, to the left and colours it, and
+// aligns the others to the right.
+func alignRows(rows [][]string, colours palette) []string {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
@@ -118,10 +112,12 @@ func alignRows(rows [][]string, decorate func(row, column int, cell string) stri
 		cells := make([]string, len(row))
 		for i, cell := range row {
 			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			cells[i] = padding + cell
 			if i == 2 {
-				cells[i] = decorate(r, i, cell) + padding
-			} else {
-				cells[i] = padding + decorate(r, i, cell)
+				if r > 0 {
+					cell = colours.state(cell)
+				}
+				cells[i] = cell + padding
 			}
 		}
 		lines[r] = strings.Join(cells, "  ")

@@ -96,6 +96,14 @@ func connIn(nc net.Conn) *conn {
 	return nil
 }
 
+// workerOf returns the worker that serves a request; nil if there is none.
+func workerOf(ctx *fasthttp.RequestCtx) *worker {
+	if c := connOf(ctx); c != nil {
+		return c.worker
+	}
+	return nil
+}
+
 // Peer returns the address of the client that sent the request; the zero
 // address if the request is not served by a supervisor.
 func Peer(ctx *fasthttp.RequestCtx) netip.Addr {
@@ -169,8 +177,8 @@ func (c *conn) Close() error {
 
 // Bounds of a lingering close.
 const (
-	lingerTime  = time.Second
-	lingerBytes = 8 << 20
+	maxLingerTime  = time.Second
+	maxLingerBytes = 8 << 20
 )
 
 // lingeringClose closes the write side and reads on until the peer closes its
@@ -182,8 +190,8 @@ func (c *conn) lingeringClose() {
 		return
 	}
 	c.control(func(fd int) { _ = unix.Shutdown(fd, unix.SHUT_WR) })
-	_ = f.SetReadDeadline(time.Now().Add(lingerTime))
-	_, _ = io.CopyN(io.Discard, f, lingerBytes)
+	_ = f.SetReadDeadline(time.Now().Add(c.worker.sup.lingerTime))
+	_, _ = io.CopyN(io.Discard, f, maxLingerBytes)
 }
 
 // LocalAddr returns the address that the peer connected to.

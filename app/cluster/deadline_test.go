@@ -247,7 +247,9 @@ func TestEarlyErrorResponseIsReadable(t *testing.T) {
 	for name, o := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := start(t, o)
+			// However slow the machine is, the server reads the whole body.
+			r := startWithoutWait(t, o, func(s *cluster.Supervisor) { cluster.SetLingerTime(s, time.Hour) })
+			within(t, "start", r.Ready())
 			for range 10 {
 				c := &client{addr: r.addr}
 				c.conn, c.br = dialWithReader(t, r.addr)

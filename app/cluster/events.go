@@ -8,28 +8,34 @@ import (
 // Event reports something that an operator may want to know. Its dynamic type
 // is one of the structs below. Any event can be logged in one line:
 //
-//	log.LogAttrs(ctx, e.Level(), e.Message(), slog.Any("", e))
+//	log.LogAttrs(ctx, cluster.Level(e), cluster.Message(e), slog.Any("", e))
 type Event interface {
 	// LogValue returns the event's fields as a group.
 	slog.LogValuer
-	// Message returns a constant text, the same for every event of a type.
-	Message() string
-	// Level returns the log level that suits the event's type.
-	Level() slog.Level
+	// kind returns what is the same for every event of a type.
+	kind() (slog.Level, string)
+}
 
-	event()
+// Message returns a constant text for the type of e.
+func Message(e Event) string {
+	_, message := e.kind()
+	return message
+}
+
+// Level returns the log level that suits the type of e.
+func Level(e Event) slog.Level {
+	level, _ := e.kind()
+	return level
 }
 
 // SupervisorStarted reports that every worker accepts connections.
 type SupervisorStarted struct {
-	levelInfo
 	Workers int
 }
 
 // WorkerStarted reports that a worker accepts connections in a slot that had
 // none.
 type WorkerStarted struct {
-	levelInfo
 	Worker     int // the slot's id, from 1
 	Generation int // counts the workers of a slot, from 1
 }
@@ -37,7 +43,6 @@ type WorkerStarted struct {
 // WorkerRecycled reports that a new generation accepts connections and the
 // previous one drains.
 type WorkerRecycled struct {
-	levelInfo
 	Worker     int
 	Generation int    // the new one
 	Reason     string // "panic" or "reload"
@@ -46,7 +51,6 @@ type WorkerRecycled struct {
 // WorkerFailed reports that a worker ended as a whole: its accept loop ended,
 // or the watchdog found it stalled.
 type WorkerFailed struct {
-	levelError
 	Worker, Generation int
 	Err                error
 }
@@ -54,7 +58,6 @@ type WorkerFailed struct {
 // WorkerBackoff reports that a slot gets no worker for a while because its
 // workers failed too often.
 type WorkerBackoff struct {
-	levelError
 	Worker   int
 	Failures int // within Restart.Window
 	Delay    time.Duration
@@ -62,14 +65,12 @@ type WorkerBackoff struct {
 
 // WorkerStopped reports that scaling down ended a worker.
 type WorkerStopped struct {
-	levelInfo
 	Worker, Generation int
 	Reason             string
 }
 
 // WorkerAbandoned reports that a generation is stuck and no longer waited for.
 type WorkerAbandoned struct {
-	levelError
 	Worker, Generation int
 	Abandoned          int // abandoned generations that are alive, this one included
 	Err                error
@@ -79,7 +80,6 @@ type WorkerAbandoned struct {
 // GenerationEnded reports that the last connection of a replaced generation is
 // closed.
 type GenerationEnded struct {
-	levelDebug
 	Worker, Generation int
 	DrainTime          time.Duration
 }
@@ -87,14 +87,12 @@ type GenerationEnded struct {
 // SocketAdopted reports that a worker accepts connections on the socket of a
 // slot that has no worker.
 type SocketAdopted struct {
-	levelInfo
 	Worker int // the one that accepts
 	Slot   int // the one without a worker
 }
 
 // PanicContained reports a recovered panic or a contained runtime.Goexit.
 type PanicContained struct {
-	levelError
 	Worker, Generation int
 	Place              string // one of Places
 	Value              any    // the argument of panic; nil after runtime.Goexit
@@ -104,7 +102,6 @@ type PanicContained struct {
 // AcceptDelayed reports a temporary error of accept, which is called again
 // after Delay.
 type AcceptDelayed struct {
-	levelWarn
 	Worker, Generation int
 	Err                error
 	Delay              time.Duration
@@ -112,27 +109,23 @@ type AcceptDelayed struct {
 
 // ConnRefused reports that a connection was closed unanswered because of Limits.
 type ConnRefused struct {
-	levelWarn
 	Worker, Generation int
 	Limit              string // the exceeded one, as OverLimit names it
 }
 
 // WorkersCapped reports that more workers were requested than GOMAXPROCS allows.
 type WorkersCapped struct {
-	levelWarn
 	Requested, Allowed int
 }
 
 // WorkersScaled reports that the wanted number of workers changed.
 type WorkersScaled struct {
-	levelInfo
 	Workers int
 	Reason  string
 }
 
 // WorkersReloaded reports that Reload has recycled the workers.
 type WorkersReloaded struct {
-	levelInfo
 	Recycled int
 	Duration time.Duration
 }
@@ -140,20 +133,17 @@ type WorkersReloaded struct {
 // ForeignListener reports a change in the number of sockets that other
 // programs have listening on the supervisor's port.
 type ForeignListener struct {
-	levelWarn
 	Sockets int // 0 once they are closed
 }
 
 // SteeringFailed reports that the kernel refused the program that keeps
 // connections from foreign listeners.
 type SteeringFailed struct {
-	levelWarn
 	Err error
 }
 
 // ShutdownStep reports that a step of the shutdown is done.
 type ShutdownStep struct {
-	levelInfo
 	Step     string
 	Duration time.Duration
 	// Count is the number of connections that the step closed, notified or
@@ -163,24 +153,5 @@ type ShutdownStep struct {
 
 // GaveUp reports that Run is ending because the workers can't be kept alive.
 type GaveUp struct {
-	levelError
 	Err error
 }
-
-// The levels, embedded in the events.
-type (
-	levelDebug struct{}
-	levelInfo  struct{}
-	levelWarn  struct{}
-	levelError struct{}
-)
-
-func (levelDebug) Level() slog.Level { return slog.LevelDebug }
-func (levelInfo) Level() slog.Level  { return slog.LevelInfo }
-func (levelWarn) Level() slog.Level  { return slog.LevelWarn }
-func (levelError) Level() slog.Level { return slog.LevelError }
-
-func (levelDebug) event() {}
-func (levelInfo) event()  {}
-func (levelWarn) event()  {}
-func (levelError) event() {}

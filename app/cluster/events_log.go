@@ -23,62 +23,27 @@ const (
 	keyStack      = "stack"
 )
 
-// Message returns "supervisor started".
-func (SupervisorStarted) Message() string { return "supervisor started" }
-
-// Message returns "worker started".
-func (WorkerStarted) Message() string { return "worker started" }
-
-// Message returns "worker recycled".
-func (WorkerRecycled) Message() string { return "worker recycled" }
-
-// Message returns "worker failed".
-func (WorkerFailed) Message() string { return "worker failed" }
-
-// Message returns "worker in backoff".
-func (WorkerBackoff) Message() string { return "worker in backoff" }
-
-// Message returns "worker stopped".
-func (WorkerStopped) Message() string { return "worker stopped" }
-
-// Message returns "worker abandoned".
-func (WorkerAbandoned) Message() string { return "worker abandoned" }
-
-// Message returns "generation ended".
-func (GenerationEnded) Message() string { return "generation ended" }
-
-// Message returns "socket adopted".
-func (SocketAdopted) Message() string { return "socket adopted" }
-
-// Message returns "panic contained".
-func (PanicContained) Message() string { return "panic contained" }
-
-// Message returns "accept delayed".
-func (AcceptDelayed) Message() string { return "accept delayed" }
-
-// Message returns "connection refused".
-func (ConnRefused) Message() string { return "connection refused" }
-
-// Message returns "workers capped".
-func (WorkersCapped) Message() string { return "workers capped" }
-
-// Message returns "workers scaled".
-func (WorkersScaled) Message() string { return "workers scaled" }
-
-// Message returns "workers reloaded".
-func (WorkersReloaded) Message() string { return "workers reloaded" }
-
-// Message returns "foreign listener on the port".
-func (ForeignListener) Message() string { return "foreign listener on the port" }
-
-// Message returns "steering refused".
-func (SteeringFailed) Message() string { return "steering refused" }
-
-// Message returns "shutdown step".
-func (ShutdownStep) Message() string { return "shutdown step" }
-
-// Message returns "supervisor gave up".
-func (GaveUp) Message() string { return "supervisor gave up" }
+func (SupervisorStarted) kind() (slog.Level, string) { return slog.LevelInfo, "supervisor started" }
+func (WorkerStarted) kind() (slog.Level, string)     { return slog.LevelInfo, "worker started" }
+func (WorkerRecycled) kind() (slog.Level, string)    { return slog.LevelInfo, "worker recycled" }
+func (WorkerFailed) kind() (slog.Level, string)      { return slog.LevelError, "worker failed" }
+func (WorkerBackoff) kind() (slog.Level, string)     { return slog.LevelError, "worker in backoff" }
+func (WorkerStopped) kind() (slog.Level, string)     { return slog.LevelInfo, "worker stopped" }
+func (WorkerAbandoned) kind() (slog.Level, string)   { return slog.LevelError, "worker abandoned" }
+func (GenerationEnded) kind() (slog.Level, string)   { return slog.LevelDebug, "generation ended" }
+func (SocketAdopted) kind() (slog.Level, string)     { return slog.LevelInfo, "socket adopted" }
+func (PanicContained) kind() (slog.Level, string)    { return slog.LevelError, "panic contained" }
+func (AcceptDelayed) kind() (slog.Level, string)     { return slog.LevelWarn, "accept delayed" }
+func (ConnRefused) kind() (slog.Level, string)       { return slog.LevelWarn, "connection refused" }
+func (WorkersCapped) kind() (slog.Level, string)     { return slog.LevelWarn, "workers capped" }
+func (WorkersScaled) kind() (slog.Level, string)     { return slog.LevelInfo, "workers scaled" }
+func (WorkersReloaded) kind() (slog.Level, string)   { return slog.LevelInfo, "workers reloaded" }
+func (ForeignListener) kind() (slog.Level, string) {
+	return slog.LevelWarn, "foreign listener on the port"
+}
+func (SteeringFailed) kind() (slog.Level, string) { return slog.LevelWarn, "steering refused" }
+func (ShutdownStep) kind() (slog.Level, string)   { return slog.LevelInfo, "shutdown step" }
+func (GaveUp) kind() (slog.Level, string)         { return slog.LevelError, "supervisor gave up" }
 
 // LogValue returns workers.
 func (e SupervisorStarted) LogValue() slog.Value {

@@ -57,9 +57,9 @@ func ExampleSupervisor() {
 		Observe: func(e cluster.Event) {
 			switch e := e.(type) {
 			case cluster.PanicContained: // count it, for instance
-				fmt.Printf("%s in %s: %v\n", e.Message(), e.Place, e.Value)
+				fmt.Printf("%s in %s: %v\n", cluster.Message(e), e.Place, e.Value)
 			case cluster.WorkersScaled: // or log any event in one line
-				log.LogAttrs(context.Background(), e.Level(), e.Message(), slog.Any("", e)) //nolint:sloglint // constant per type
+				log.LogAttrs(context.Background(), cluster.Level(e), cluster.Message(e), slog.Any("", e)) //nolint:sloglint // constant per type
 			}
 		},
 	})

@@ -39,6 +39,10 @@ func DetachSteering(s *Supervisor) {
 	})
 }
 
+// SetLingerTime sets how long a connection is read on after its last response.
+// It is called before Run.
+func SetLingerTime(s *Supervisor, d time.Duration) { s.lingerTime = d }
+
 // Descriptor returns the descriptor of the request's connection.
 func Descriptor(ctx *fasthttp.RequestCtx) int { return connOf(ctx).fd }
 

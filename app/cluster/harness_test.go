@@ -185,7 +185,7 @@ func (r *eventRecorder) summary() string {
 	defer r.mu.Unlock()
 	count := map[string]int{}
 	for _, e := range r.events {
-		count[e.Message()]++
+		count[cluster.Message(e)]++
 	}
 	return fmt.Sprint(count)
 }

@@ -20,11 +20,10 @@ func Hijack(ctx *fasthttp.RequestCtx, h func(net.Conn)) {
 			return
 		}
 		defer func() { _ = c.Close() }()
-		returned := false
-		defer c.worker.guard(placeHijack, &returned, nil)
-		c.becomeSession(c.cut)
-		h(nc)
-		returned = true
+		c.worker.guard(placeHijack, func() {
+			c.becomeSession(c.cut)
+			h(nc)
+		}, nil)
 	})
 }
 
@@ -41,16 +40,15 @@ func Upgrade(ctx *fasthttp.RequestCtx, u *websocket.FastHTTPUpgrader, h func(*we
 	}
 	return u.Upgrade(ctx, func(ws *websocket.Conn) {
 		defer func() { _ = c.Close() }()
-		returned := false
-		defer c.worker.guard(placeWebSocket, &returned, func() {
+		c.worker.guard(placeWebSocket, func() {
+			c.becomeSession(func() { writeClose(ws, websocket.CloseGoingAway, "server is going away") })
+			h(ws)
+		}, func() {
 			writeClose(ws, websocket.CloseInternalServerErr, "internal error")
 			if !c.peerGone.Load() {
 				c.lingeringClose() // there may be unread data
 			}
 		})
-		c.becomeSession(func() { writeClose(ws, websocket.CloseGoingAway, "server is going away") })
-		h(ws)
-		returned = true
 	})
 }
 

@@ -27,10 +27,10 @@ type callingObserver struct {
 func (o *callingObserver) observe(e cluster.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if _, ok := o.seen[e.Message()]; ok {
+	if _, ok := o.seen[cluster.Message(e)]; ok {
 		return
 	}
-	o.seen[e.Message()] = nil // the calls below may cause the same event
+	o.seen[cluster.Message(e)] = nil // the calls below may cause the same event
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(supervisorCalls)) {
 		if err := supervisorCalls[name](o.sup); err != nil && !errors.Is(err, cluster.ErrStopped) {
@@ -49,19 +49,19 @@ func (o *callingObserver) observe(e cluster.Event) {
 	if o.sup.Draining() {
 		errs = append(errs, o.sup.Close())
 	}
-	o.seen[e.Message()] = errors.Join(errs...)
+	o.seen[cluster.Message(e)] = errors.Join(errs...)
 }
 
 // wantSeen waits for an event of each of the types.
 func (o *callingObserver) wantSeen(t *testing.T, types ...cluster.Event) {
 	t.Helper()
 	for _, e := range types {
-		eventually(t, "event "+e.Message(), func() bool {
+		eventually(t, "event "+cluster.Message(e), func() bool {
 			o.mu.Lock()
 			defer o.mu.Unlock()
-			err, ok := o.seen[e.Message()]
+			err, ok := o.seen[cluster.Message(e)]
 			if err != nil {
-				t.Fatalf("calls during %q: %v", e.Message(), err)
+				t.Fatalf("calls during %q: %v", cluster.Message(e), err)
 			}
 			return ok
 		})
@@ -212,7 +212,7 @@ func TestEventsAreLoggedInOneLine(t *testing.T) {
 					return a
 				},
 			}))
-			log.LogAttrs(context.Background(), e.Level(), e.Message(), slog.Any("", e)) //nolint:sloglint // every Message is a constant
+			log.LogAttrs(context.Background(), cluster.Level(e), cluster.Message(e), slog.Any("", e)) //nolint:sloglint // every Message is a constant
 			got := strings.NewReplacer("level=", "", "msg=", "").Replace(strings.TrimSpace(out.String()))
 			if got != want {
 				t.Errorf("logged %s\nwant   %s", got, want)

@@ -24,18 +24,22 @@ func Places() []string {
 	}
 }
 
-// guard is deferred around code that may panic or end its goroutine. returned
-// says that the code did neither. Otherwise guard contains the panic and calls
-// after, if it is given. After runtime.Goexit the goroutine still ends.
-func (w *worker) guard(place string, returned *bool, after func()) {
-	if *returned {
-		return
-	}
-	v := recover()
-	w.contain(place, v)
-	if after != nil {
-		after()
-	}
+// guard calls f. If f panics or ends its goroutine, guard contains that and then
+// calls after, if it is given. After runtime.Goexit the goroutine still ends.
+// Without a worker, guard only calls f.
+func (w *worker) guard(place string, f, after func()) {
+	returned := w == nil
+	defer func() {
+		if returned {
+			return
+		}
+		w.contain(place, recover())
+		if after != nil {
+			after()
+		}
+	}()
+	f()
+	returned = true
 }
 
 // contain reports a recovered panic and requests a recycle of the worker.
@@ -54,15 +58,8 @@ func (w *worker) contain(place string, v any) {
 // Options.PanicHandler and recycles the worker. Options.Handler needs no Guard.
 func Guard(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
-		c := connOf(ctx)
-		if c == nil {
-			h(ctx)
-			return
-		}
-		returned := false
-		defer c.worker.guard(placeHelper, &returned, func() { c.worker.writeFailure(ctx) })
-		h(ctx)
-		returned = true
+		w := workerOf(ctx)
+		w.guard(placeHelper, func() { h(ctx) }, func() { w.writeFailure(ctx) })
 	}
 }
 
@@ -70,15 +67,7 @@ func Guard(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 // and recycles the request's worker. The supervisor neither stops f nor waits
 // for it; the caller must. f must not use ctx after the handler has returned.
 func Go(ctx *fasthttp.RequestCtx, f func()) {
-	c := connOf(ctx)
-	go func() {
-		returned := false
-		if c != nil {
-			defer c.worker.guard(placeHelper, &returned, nil)
-		}
-		f()
-		returned = true
-	}()
+	go workerOf(ctx).guard(placeHelper, f, nil)
 }
 
 // writeFailure writes the response of a request whose handler did not return.
@@ -107,10 +96,10 @@ func plainFailure(ctx *fasthttp.RequestCtx) {
 // Kill ends the accept loop of the worker that serves the request, as a fault
 // in the loop would. It is meant for fault injection.
 func Kill(ctx *fasthttp.RequestCtx) error {
-	c := connOf(ctx)
-	if c == nil {
+	w := workerOf(ctx)
+	if w == nil {
 		return errNoWorker
 	}
-	c.worker.sup.killAcceptLoops(c.worker.slot)
+	w.sup.killAcceptLoops(w.slot)
 	return nil
 }

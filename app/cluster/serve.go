@@ -124,7 +124,7 @@ func (o *serveOptions) runShutdown(ctx context.Context, timeout time.Duration) e
 // there is one.
 func logEvents(ctx context.Context, log *slog.Logger, next func(Event)) func(Event) {
 	return func(e Event) {
-		log.LogAttrs(ctx, e.Level(), e.Message(), slog.Any("", e)) //nolint:sloglint // every Message is a constant
+		log.LogAttrs(ctx, Level(e), Message(e), slog.Any("", e)) //nolint:sloglint // Message returns constants
 		if next != nil {
 			next(e)
 		}

@@ -62,7 +62,7 @@ func TestServeServesUntilContextEnds(t *testing.T) {
 		}),
 		cluster.WithOptions(func(o *cluster.Options) {
 			o.Shutdown.HandshakeGrace = 10 * time.Millisecond
-			o.Observe = func(e cluster.Event) { _, _ = observed.Write([]byte(e.Message() + "\n")) }
+			o.Observe = func(e cluster.Event) { _, _ = observed.Write([]byte(cluster.Message(e) + "\n")) }
 		}))
 	addr := within(t, "start", ready)
 	for path, want := range map[string]string{"/": "ok", "/panic": "Internal Server Error\n"} {

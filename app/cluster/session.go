@@ -47,16 +47,15 @@ func Detach(ctx *fasthttp.RequestCtx, h func(*Session)) {
 	s := &Session{c: c}
 	s.tlsConn, _ = ctx.Conn().(*tls.Conn)
 	ctx.Hijack(func(nc net.Conn) {
-		returned := false
-		defer c.worker.guard(placeHijack, &returned, func() { _ = c.Close() })
-		c.detached = s
-		s.readAhead = readBuffered(nc)
-		if err := c.leavePoller(); err != nil {
-			_ = c.Close()
-		} else {
-			h(s)
-		}
-		returned = true
+		c.worker.guard(placeHijack, func() {
+			c.detached = s
+			s.readAhead = readBuffered(nc)
+			if err := c.leavePoller(); err != nil {
+				_ = c.Close()
+			} else {
+				h(s)
+			}
+		}, func() { _ = c.Close() })
 	})
 }
 
@@ -180,16 +179,11 @@ func (s *Session) Guard(r interface {
 	Failed()
 },
 ) (returned bool) {
-	defer func() {
-		if !returned {
-			v := recover()
-			s.c.worker.contain(placeWebSocket, v)
-			r.Failed()
-		}
-	}()
-	r.Run()
-	returned = true
-	return
+	s.c.worker.guard(placeWebSocket, func() {
+		r.Run()
+		returned = true
+	}, r.Failed)
+	return returned
 }
 
 // bufferTLS queues what the TLS layer writes.

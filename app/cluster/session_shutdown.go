@@ -41,15 +41,9 @@ func (s *Supervisor) notifySessions(spread time.Duration, timeout <-chan struct{
 		case <-timeout:
 			return i
 		}
-		calls.Go(c.notifyShutdown) // blocks while the peer does not read
+		calls.Go(func() { // blocks while the peer does not read
+			c.worker.guard(placeWebSocket, *c.onShutdown.Load(), nil)
+		})
 	}
 	return len(sessions)
-}
-
-// notifyShutdown calls onShutdown under guard.
-func (c *conn) notifyShutdown() {
-	returned := false
-	defer c.worker.guard(placeWebSocket, &returned, nil)
-	(*c.onShutdown.Load())()
-	returned = true
 }

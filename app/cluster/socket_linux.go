@@ -79,23 +79,17 @@ func resolve(ctx context.Context, host string, port int) (netip.AddrPort, error)
 // processes claim the address at the same time, at most one gets through
 // listen. The socket accepts no connections. Close it once siblings listen.
 func claimAddress(host string, addr netip.AddrPort) (*socket, error) {
-	fd, err := newSocket(addr, host == "")
+	s, err := newSocket(addr, host == "")
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+		return nil, err
 	}
-	s := &socket{fd: fd, spare: -1}
 	_ = s.dropAll() // if the kernel refuses, a client that connects now is reset
-	if err := unix.Bind(fd, sockaddr(addr)); err != nil {
-		s.close()
-		return nil, bindError(host, addr, err)
+	if err = s.listen(host, addr, 1); err == nil {
+		err = s.allowSiblings()
 	}
-	if err := unix.Listen(fd, 1); err != nil {
+	if err != nil {
 		s.close()
-		return nil, bindError(host, addr, err)
-	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
-		s.close()
-		return nil, os.NewSyscallError("setsockopt SO_REUSEPORT", err)
+		return nil, err
 	}
 	return s, nil
 }
@@ -107,53 +101,62 @@ func (s *socket) openSibling() (*socket, error) {
 		return nil, err
 	}
 	only, err := unix.GetsockoptInt(s.fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
-	fd, err := newSocket(addr, err == nil && only == 0)
+	sib, err := newSocket(addr, err == nil && only == 0)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+		return nil, err
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
-		_ = unix.Close(fd)
-		return nil, os.NewSyscallError("setsockopt SO_REUSEPORT", err)
+	if err = sib.allowSiblings(); err == nil {
+		err = sib.listen("", addr, 65535) // the kernel lowers it to net.core.somaxconn
 	}
-	if err := unix.Bind(fd, sockaddr(addr)); err != nil {
-		_ = unix.Close(fd)
-		return nil, bindError("", addr, err)
+	if err != nil {
+		sib.close()
+		return nil, err
 	}
-	if err := unix.Listen(fd, 65535); err != nil { // the kernel lowers it to net.core.somaxconn
-		_ = unix.Close(fd)
-		return nil, bindError("", addr, err)
-	}
-	sib := &socket{fd: fd, spare: -1}
 	sib.refill()
 	return sib, nil
 }
 
-// newSocket returns a TCP socket. It is not a multipath TCP socket because
-// filters fail on those. Every connection inherits its options.
-func newSocket(addr netip.AddrPort, dual bool) (int, error) {
+func (s *socket) listen(host string, addr netip.AddrPort, backlog int) error {
+	err := unix.Bind(s.fd, sockaddr(addr))
+	if err == nil {
+		err = unix.Listen(s.fd, backlog)
+	}
+	if err != nil {
+		return bindError(host, addr, err)
+	}
+	return nil
+}
+
+func (s *socket) allowSiblings() error {
+	return os.NewSyscallError("setsockopt SO_REUSEPORT", unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
+}
+
+// newSocket returns a TCP socket, not bound yet. It is not a multipath TCP
+// socket because filters fail on those. Every connection inherits its options.
+func newSocket(addr netip.AddrPort, dual bool) (*socket, error) {
 	family := unix.AF_INET
 	if addr.Addr().Is6() {
 		family = unix.AF_INET6
 	}
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_TCP)
 	if err != nil {
-		return 0, os.NewSyscallError("socket", err)
+		return nil, fmt.Errorf("listen on %s: %w", addr, os.NewSyscallError("socket", err))
 	}
 	if family == unix.AF_INET6 {
 		only := 1
 		if dual {
 			only = 0
 		}
-		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only); err != nil {
-			_ = unix.Close(fd)
-			return 0, os.NewSyscallError("setsockopt IPV6_V6ONLY", err)
-		}
+		err = os.NewSyscallError("setsockopt IPV6_V6ONLY", unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only))
 	}
-	if err := setConnOptions(fd); err != nil {
+	if err == nil {
+		err = setConnOptions(fd)
+	}
+	if err != nil {
 		_ = unix.Close(fd)
-		return 0, err
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	return fd, nil
+	return &socket{fd: fd, spare: -1}, nil
 }
 
 func setConnOptions(fd int) error {
@@ -183,20 +186,18 @@ func inheritSocket(f *os.File) (*socket, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("dup", err)
 	}
-	listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
-	if err != nil || listens == 0 {
-		_ = unix.Close(fd)
+	s := &socket{fd: fd, inherited: true, spare: -1}
+	if listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || listens == 0 {
+		s.close()
 		return nil, fmt.Errorf("inherited file %q is not a listening socket", f.Name())
 	}
-	if err := unix.SetNonblock(fd, true); err != nil {
-		_ = unix.Close(fd)
-		return nil, os.NewSyscallError("set nonblocking", err)
+	if err = os.NewSyscallError("set nonblocking", unix.SetNonblock(fd, true)); err == nil {
+		err = setConnOptions(fd)
 	}
-	if err := setConnOptions(fd); err != nil {
-		_ = unix.Close(fd)
+	if err != nil {
+		s.close()
 		return nil, err
 	}
-	s := &socket{fd: fd, inherited: true, spare: -1}
 	s.refill()
 	return s, nil
 }

@@ -16,25 +16,24 @@ const streamBuffer = 32 << 10
 // before the last chunk, so that the client can't mistake the body for a
 // complete one. write must not use ctx.
 func StreamBody(ctx *fasthttp.RequestCtx, write func(w *bufio.Writer) error) {
-	c := connOf(ctx)
+	worker := workerOf(ctx)
 	r, pipe := io.Pipe()
 	ctx.SetBodyStream(r, -1)
 	run := func() {
 		err := errStreamIncomplete
 		defer func() { _ = pipe.CloseWithError(err) }()
-		returned := false
-		if c != nil {
-			defer c.worker.sup.streams.Done()
-			defer c.worker.guard(placeStream, &returned, nil)
+		if worker != nil {
+			defer worker.sup.streams.Done()
 		}
-		w := bufio.NewWriterSize(pipe, streamBuffer)
-		if err = write(w); err == nil {
-			err = w.Flush()
-		}
-		returned = true
+		worker.guard(placeStream, func() {
+			w := bufio.NewWriterSize(pipe, streamBuffer)
+			if err = write(w); err == nil {
+				err = w.Flush()
+			}
+		}, nil)
 	}
-	if c != nil {
-		c.worker.sup.streams.Add(1)
+	if worker != nil {
+		worker.sup.streams.Add(1)
 	}
 	go run() // its writes fail once fasthttp has closed r, after the response
 }

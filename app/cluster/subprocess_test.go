@@ -125,7 +125,7 @@ type encodedEvent struct {
 func printEvents() func(cluster.Event) {
 	var mu sync.Mutex
 	return func(e cluster.Event) {
-		encoded := encodedEvent{Message: e.Message()}
+		encoded := encodedEvent{Message: cluster.Message(e)}
 		switch typed := e.(type) {
 		case cluster.PanicContained, cluster.WorkerRecycled:
 		case cluster.AcceptDelayed:
@@ -163,21 +163,21 @@ func parseEvent(line string) (e cluster.Event, err error) {
 		abandoned cluster.WorkerAbandoned
 	)
 	switch encoded.Message {
-	case panicked.Message():
+	case cluster.Message(panicked):
 		err = json.Unmarshal(encoded.Fields, &panicked)
 		return panicked, err
-	case recycled.Message():
+	case cluster.Message(recycled):
 		err = json.Unmarshal(encoded.Fields, &recycled)
 		return recycled, err
-	case delayed.Message():
+	case cluster.Message(delayed):
 		err = json.Unmarshal(encoded.Fields, &delayed)
 		delayed.Err = failure
 		return delayed, err
-	case failed.Message():
+	case cluster.Message(failed):
 		err = json.Unmarshal(encoded.Fields, &failed)
 		failed.Err = failure
 		return failed, err
-	case abandoned.Message():
+	case cluster.Message(abandoned):
 		err = json.Unmarshal(encoded.Fields, &abandoned)
 		abandoned.Err = failure
 		return abandoned, err

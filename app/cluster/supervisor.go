@@ -43,6 +43,7 @@ type Supervisor struct {
 	pool             *goroutinePool
 	limiter          *connLimiter
 	streams          sync.WaitGroup // the writers of StreamBody
+	lingerTime       time.Duration  // maxLingerTime, except in tests
 	sessions         registry
 	shuttingDown     atomic.Bool
 	sessionsNotified atomic.Bool
@@ -65,6 +66,8 @@ func New(o Options) (*Supervisor, error) {
 		done:      make(chan struct{}),
 		pool:      newGoroutinePool(),
 		limiter:   newConnLimiter(o.Limits),
+
+		lingerTime: maxLingerTime,
 	}, nil
 }
 

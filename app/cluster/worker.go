@@ -88,16 +88,17 @@ func (w *worker) serveAccepted(fd int, peer netip.AddrPort) {
 // serve runs a connection until it is closed or hijacked.
 func (w *worker) serve(c *conn) {
 	returned := false
-	defer w.guard(placeConnection, &returned, func() {
-		if !c.hijacked {
-			c.answerFailure()
-			_ = c.Close()
-		}
-	})
 	defer func() {
-		if c.goexited {
-			returned = true // finishRequest has reported and answered it
+		switch {
+		case returned:
+		case c.goexited: // finishRequest has reported and answered it
 			_ = c.Close()
+		default:
+			w.contain(placeConnection, recover())
+			if !c.hijacked {
+				c.answerFailure()
+				_ = c.Close()
+			}
 		}
 	}()
 	var nc net.Conn = c

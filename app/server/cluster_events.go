@@ -59,7 +59,7 @@ func (o *observer) observe(e cluster.Event) {
 			attrs = append(attrs, slog.Int(keyRepeated, suppressed))
 		}
 	}
-	o.log.LogAttrs(context.Background(), e.Level(), e.Message(), attrs...) //nolint:sloglint // a Message is one of the cluster's constants
+	o.log.LogAttrs(context.Background(), cluster.Level(e), cluster.Message(e), attrs...) //nolint:sloglint // a Message is one of the cluster's constants
 }
 
 // faultOf identifies the fault that an event reports; "" for events that are
@@ -68,11 +68,11 @@ func faultOf(e cluster.Event) string {
 	switch e := e.(type) {
 	case cluster.PanicContained:
 		value := fmt.Sprint(e.Value)
-		return fmt.Sprint(e.Message(), e.Place, value[:min(len(value), maxFaultValue)])
+		return fmt.Sprint(cluster.Message(e), e.Place, value[:min(len(value), maxFaultValue)])
 	case cluster.AcceptDelayed:
-		return fmt.Sprint(e.Message(), e.Err)
+		return fmt.Sprint(cluster.Message(e), e.Err)
 	case cluster.ConnRefused:
-		return fmt.Sprint(e.Message(), e.Limit)
+		return fmt.Sprint(cluster.Message(e), e.Limit)
 	}
 	return ""
 }
@@ -101,12 +101,8 @@ func (o *observer) logDue(fault string) (suppressed int, due bool) {
 
 // clusterCounters counts the events of the cluster. The label values are a fixed set.
 type clusterCounters struct {
-	panics   map[string]*metrics.Counter
-	restarts *metrics.Counter
-	recycled map[string]*metrics.Counter
-	abandon  *metrics.Counter
-	delayed  *metrics.Counter
-	refused  *metrics.Counter
+	panics, recycled                    map[string]*metrics.Counter
+	restarts, abandon, delayed, refused *metrics.Counter
 }
 
 func newClusterCounters(m *metrics.Set) *clusterCounters {
@@ -127,22 +123,18 @@ func newClusterCounters(m *metrics.Set) *clusterCounters {
 }
 
 func (c *clusterCounters) count(e cluster.Event) {
-	var counter *metrics.Counter
 	switch e := e.(type) {
 	case cluster.PanicContained:
-		counter = c.panics[e.Place]
+		c.panics[e.Place].Inc()
 	case cluster.WorkerFailed:
-		counter = c.restarts
+		c.restarts.Inc()
 	case cluster.WorkerRecycled:
-		counter = c.recycled[e.Reason]
+		c.recycled[e.Reason].Inc()
 	case cluster.WorkerAbandoned:
-		counter = c.abandon
+		c.abandon.Inc()
 	case cluster.AcceptDelayed:
-		counter = c.delayed
+		c.delayed.Inc()
 	case cluster.ConnRefused:
-		counter = c.refused
-	}
-	if counter != nil {
-		counter.Inc()
+		c.refused.Inc()
 	}
 }
