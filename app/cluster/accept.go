@@ -50,10 +50,6 @@ func (w *worker) listen(s *socket) error {
 
 // run accepts connections until close. Any other end fails the worker.
 func (l *acceptLoop) run() {
-	defer func() {
-		l.worker.accepting.Add(-1)
-		l.worker.sup.wakeUp()
-	}()
 	var err error
 	returned := false
 	defer func() {
@@ -68,6 +64,8 @@ func (l *acceptLoop) run() {
 		if !isClosed(l.stop) {
 			l.worker.failure.CompareAndSwap(nil, &err)
 		}
+		l.worker.accepting.Add(-1)
+		l.worker.sup.wakeUp()
 	}()
 	err = l.acceptAll()
 	returned = true

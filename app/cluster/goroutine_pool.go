@@ -35,7 +35,7 @@ func (p *goroutinePool) serve(c *conn) {
 // reaches it. runtime.Goexit ends the goroutine, but Done is still called.
 func (p *goroutinePool) run(c *conn) {
 	defer p.wg.Done()
-	for {
+	for c != nil {
 		c.worker.serve(c)
 		if p.idle.Add(1) > maxIdleGoroutines {
 			p.idle.Add(-1)
@@ -43,14 +43,10 @@ func (p *goroutinePool) run(c *conn) {
 		}
 		select {
 		case c = <-p.work:
-			p.idle.Add(-1)
-			if c == nil {
-				return
-			}
 		case <-p.stop:
-			p.idle.Add(-1)
-			return
+			c = nil
 		}
+		p.idle.Add(-1)
 	}
 }
 

@@ -93,7 +93,11 @@ func Serve(ctx context.Context, addr string, handler fasthttp.RequestHandler, op
 	case err := <-ended:
 		return err
 	}
-	err = o.runShutdown(ctx, s.opts.Shutdown.Timeout)
+	if o.shutdown != nil {
+		limit, cancel := context.WithTimeout(running, s.opts.Shutdown.Timeout)
+		defer cancel()
+		err = o.shutdown(limit)
+	}
 	stop()
 	return errors.Join(err, <-ended)
 }
@@ -109,15 +113,6 @@ func (o *serveOptions) setAddr(ctx context.Context, addr string) error {
 		return fmt.Errorf("listen on %q: %w", addr, err)
 	}
 	return nil
-}
-
-func (o *serveOptions) runShutdown(ctx context.Context, timeout time.Duration) error {
-	if o.shutdown == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-	defer cancel()
-	return o.shutdown(ctx)
 }
 
 // logEvents returns an observer that logs each event and then calls next, if

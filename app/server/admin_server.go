@@ -36,14 +36,14 @@ func listenAdmin(addr string, h http.Handler, log *slog.Logger) (*admin, error) 
 func (s *admin) run(ctx context.Context) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.server.Serve(s.listener) }()
+	var err error
 	select {
-	case err := <-ended:
-		s.log.Error("admin server failed", slog.String(keyError, err.Error()), see("admin-address"))
-		return
+	case err = <-ended:
 	case <-ctx.Done():
+		_ = s.server.Close() // does not wait for profiles, which can take a minute
+		err = <-ended
 	}
-	_ = s.server.Close() // does not wait for profiles, which can take a minute
-	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+	if !errors.Is(err, http.ErrServerClosed) {
 		s.log.Error("admin server failed", slog.String(keyError, err.Error()), see("admin-address"))
 	}
 }

@@ -47,9 +47,7 @@ func (o *observer) observe(e cluster.Event) {
 	if _, ok := e.(cluster.WorkersCapped); ok {
 		attrs = append(attrs, slog.String(keyCause, "more workers than GOMAXPROCS: CLUSTER_WORKERS is capped; set GOMAXPROCS to raise both"))
 	}
-	if link, ok := seeEvent(e); ok {
-		attrs = append(attrs, link)
-	}
+	attrs = append(attrs, seeEvent(e))
 	if fault := faultOf(e); fault != "" {
 		suppressed, due := o.logDue(fault)
 		if !due {

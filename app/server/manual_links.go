@@ -18,27 +18,28 @@ func see(section string) slog.Attr { return slog.String(keySee, troubleshoot(sec
 
 func troubleshoot(section string) string { return web.ManualPath + "/troubleshoot#" + section }
 
-// seeEvent returns the link for an event of the cluster. ok is false if there is none.
-func seeEvent(e cluster.Event) (link slog.Attr, ok bool) {
+// seeEvent returns the link for an event of the cluster. Without one it returns the
+// empty attribute, which handlers leave out.
+func seeEvent(e cluster.Event) slog.Attr {
 	switch e.(type) {
 	case cluster.WorkerFailed, cluster.WorkerBackoff:
-		return see("workers-keep-restarting"), true
+		return see("workers-keep-restarting")
 	case cluster.WorkerAbandoned:
-		return see("request-stuck"), true
+		return see("request-stuck")
 	case cluster.GaveUp:
-		return see("gave-up"), true
+		return see("gave-up")
 	case cluster.PanicContained:
-		return see("panic"), true
+		return see("panic")
 	case cluster.AcceptDelayed:
-		return see("too-many-open-files"), true
+		return see("too-many-open-files")
 	case cluster.ConnRefused:
-		return see("connection-limits"), true
+		return see("connection-limits")
 	case cluster.WorkersCapped:
-		return see("fewer-workers-than-configured"), true
+		return see("fewer-workers-than-configured")
 	case cluster.ForeignListener, cluster.SteeringFailed:
-		return see("foreign-listener"), true
+		return see("foreign-listener")
 	}
-	return slog.Attr{}, false
+	return slog.Attr{}
 }
 
 // sectionError is an error with the section of the manual that explains it.

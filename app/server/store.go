@@ -109,22 +109,22 @@ func (a *App) onStoreEvent(e store.Event) {
 	if e.Err != nil {
 		attrs = append(attrs, slog.String(keyError, e.Err.Error()))
 	}
+	log := a.log.Warn
 	switch e.Kind {
 	case sqlite.EventUnclean, postgres.EventLeading, postgres.EventFollowing:
-		a.log.Info("store", attrs...)
-		return
+		log = a.log.Info
 	case store.EventNearLimit, store.EventEvicted, store.EventNothingToEvict:
 		attrs = append(attrs, see("store-size-limit"))
 	case sqlite.EventDamaged, sqlite.EventChecked:
-		if e.Err == nil { // checked, and nothing found
-			a.log.Info("store", attrs...)
-			return
+		if e.Err != nil {
+			attrs = append(attrs, see("damaged-data"))
+		} else { // checked, and nothing found
+			log = a.log.Info
 		}
-		attrs = append(attrs, see("damaged-data"))
 	case sqlite.EventRestored:
 		attrs = append(attrs, see("database-file-missing"))
 	}
-	a.log.Warn("store", attrs...)
+	log("store", attrs...)
 }
 
 // Backup writes a copy of the store configured by c to the new file to. A server may
