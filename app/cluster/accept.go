@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -134,16 +135,12 @@ func (l *acceptLoop) acceptOne() (fd int, sa unix.Sockaddr, err error) {
 // isTemporary reports whether accept may succeed later. accept(2) asks for
 // network errors of the peer to be treated like that.
 func isTemporary(err error) bool {
-	for _, e := range []unix.Errno{
+	errno, ok := errors.AsType[unix.Errno](err)
+	return ok && slices.Contains([]unix.Errno{
 		unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.EPERM,
 		unix.ENETDOWN, unix.EPROTO, unix.ENOPROTOOPT, unix.EHOSTDOWN, unix.ENONET,
 		unix.EHOSTUNREACH, unix.EOPNOTSUPP, unix.ENETUNREACH,
-	} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	}, errno)
 }
 
 // ping makes accept return, so that the loop counts a heartbeat.

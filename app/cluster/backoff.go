@@ -8,12 +8,9 @@ import (
 // restartIntensity decides when a failed worker may be started again. The
 // goroutine of Run owns it. The caller passes the time.
 type restartIntensity struct {
-	maxRestarts            int           // within window that happen at once
-	window                 time.Duration // also the time that undoes one step
-	minBackoff, maxBackoff time.Duration
-
-	failures    []time.Duration // the times of those within window
-	step        int             // doublings of minBackoff; 0 for none
+	Restart
+	failures    []time.Duration // the times of those within Window
+	step        int             // doublings of BackoffMin; 0 for none
 	lastStepped time.Duration   // when step changed
 }
 
@@ -22,15 +19,15 @@ type restartIntensity struct {
 func (i *restartIntensity) recordFailure(now time.Duration) time.Duration {
 	i.decay(now)
 	i.failures = append(i.failures, now)
-	if len(i.failures) <= i.maxRestarts {
+	if len(i.failures) <= i.MaxRestarts {
 		return 0
 	}
-	i.failures = i.failures[len(i.failures)-i.maxRestarts-1:] // older ones can't change the result
-	delay := i.minBackoff << i.step
-	if delay < i.maxBackoff {
-		i.step++ // not beyond maxBackoff, so that decay takes effect at once
+	i.failures = i.failures[len(i.failures)-i.MaxRestarts-1:] // older ones can't change the result
+	delay := i.BackoffMin << i.step
+	if delay < i.BackoffMax {
+		i.step++ // not beyond BackoffMax, so that decay takes effect at once
 	} else {
-		delay = i.maxBackoff
+		delay = i.BackoffMax
 	}
 	i.lastStepped = now
 	// Half of the delay is random: slots that failed together restart apart.
@@ -40,12 +37,12 @@ func (i *restartIntensity) recordFailure(now time.Duration) time.Duration {
 // decay forgets the failures that have left the window, and undoes one step
 // for each window without a failure.
 func (i *restartIntensity) decay(now time.Duration) {
-	for len(i.failures) > 0 && now-i.failures[0] > i.window {
+	for len(i.failures) > 0 && now-i.failures[0] > i.Window {
 		i.failures = i.failures[1:]
 	}
-	for i.step > 0 && now-i.lastStepped > i.window {
+	for i.step > 0 && now-i.lastStepped > i.Window {
 		i.step--
-		i.lastStepped += i.window
+		i.lastStepped += i.Window
 	}
 }
 

@@ -54,7 +54,7 @@ type Intensity struct{ i restartIntensity }
 
 // NewIntensity returns the restart intensity for these settings.
 func NewIntensity(restarts int, window, minBackoff, maxBackoff time.Duration) *Intensity {
-	return &Intensity{restartIntensity{maxRestarts: restarts, window: window, minBackoff: minBackoff, maxBackoff: maxBackoff}}
+	return &Intensity{restartIntensity{Restart: Restart{MaxRestarts: restarts, Window: window, BackoffMin: minBackoff, BackoffMax: maxBackoff}}}
 }
 
 // RecordFailure notes a failure at a time and returns the delay of the restart.

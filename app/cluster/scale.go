@@ -95,11 +95,8 @@ func (s *Supervisor) updateWanted() (capped bool) {
 	if capped {
 		s.emit(WorkersCapped{Requested: s.requested, Allowed: s.wanted})
 	}
-	r := s.opts.Restart
 	for len(s.slots) < s.wanted {
-		s.slots = append(s.slots, &slot{id: len(s.slots) + 1, intensity: restartIntensity{
-			maxRestarts: r.MaxRestarts, window: r.Window, minBackoff: r.BackoffMin, maxBackoff: r.BackoffMax,
-		}})
+		s.slots = append(s.slots, &slot{id: len(s.slots) + 1, intensity: restartIntensity{Restart: s.opts.Restart}})
 	}
 	return capped
 }
