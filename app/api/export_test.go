@@ -47,26 +47,22 @@ func Routes(a *API) map[string][]string {
 	return all
 }
 
-// RouteDocs describes a route for the OpenAPI document.
-type RouteDocs struct {
-	Method, Path             string
-	Action                   access.Action
-	AnyRole, Public, AnyPath bool // AnyPath routes serve every path below theirs
-	Probe, KeyInPath         bool
-	Operation
+// RouteInfo is a route as the OpenAPI document needs it.
+type RouteInfo struct {
+	Method, Path     string
+	Action           access.Action
+	AnyRole, Public  bool
+	Probe, KeyInPath bool
+	Query            []Parameter // nil for a route that parses them itself
 }
 
-// AllRouteDocs returns the descriptions of all routes of an API.
-func AllRouteDocs(a *API) (all []RouteDocs) {
+// AllRoutes returns the routes of an API, without those that serve a whole prefix.
+func AllRoutes(a *API) (all []RouteInfo) {
 	add := func(res *resource) {
 		for _, rt := range res.routes {
-			op := rt.doc
-			if rt.query != nil {
-				op.Query = rt.query
-			}
-			all = append(all, RouteDocs{
+			all = append(all, RouteInfo{
 				Method: rt.method, Path: res.pattern, Action: rt.action, AnyRole: rt.anyRole, Public: rt.public,
-				Probe: rt.probe, KeyInPath: rt.keyInPath, Operation: op,
+				Probe: rt.probe, KeyInPath: rt.keyInPath, Query: rt.query,
 			})
 		}
 	}

@@ -26,8 +26,6 @@ type ExternalRoute struct {
 	// error with a method HTTPStatus() (status, retryAfter int) chooses its
 	// status, and the Retry-After header in seconds.
 	Handler func(ctx *fasthttp.RequestCtx, c Client) error
-	// Docs describe the route in the OpenAPI document, by method; it may be empty.
-	Docs map[string]Operation
 }
 
 // Client is the sender of a request.
@@ -55,7 +53,7 @@ func (a *API) registerExternalRoutes() {
 			continue
 		}
 		a.addResource(e.Path, &route{
-			method: e.Method, action: e.Action, anyRole: e.AnyRole, public: e.Public, doc: e.Docs[e.Method],
+			method: e.Method, action: e.Action, anyRole: e.AnyRole, public: e.Public,
 			handler: func(ctx *fasthttp.RequestCtx, r request) error {
 				return e.Handler(ctx, Client{Addr: a.clientAddr(ctx), Principal: r.principal})
 			},

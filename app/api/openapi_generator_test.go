@@ -25,13 +25,32 @@ var update = flag.Bool("update", false, "write openapi.json")
 func TestOpenAPIDocumentIsGenerated(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, withExternalRoutes)
-	routes := api.AllRouteDocs(p.api)
-	for _, e := range server.ExternalRoutes() {
-		for method, op := range e.Docs {
-			if strings.HasSuffix(e.Path, "/") {
-				routes = append(routes, api.RouteDocs{Method: method, Path: e.Path, AnyPath: true, Operation: op})
+	var routes []describedRoute
+	described := maps.Clone(operations)
+	for _, r := range api.AllRoutes(p.api) {
+		if strings.HasPrefix(r.Path, "/api/faults/") {
+			continue
+		}
+		op, ok := described[r.Method+" "+r.Path]
+		if !ok {
+			t.Errorf("%s %s has no operation in operations_test.go", r.Method, r.Path)
+		}
+		if r.Query != nil {
+			op.Query = r.Query
+		}
+		routes = append(routes, describedRoute{RouteInfo: r, operation: op})
+		delete(described, r.Method+" "+r.Path)
+	}
+	for _, e := range server.ExternalRoutes() { // those that serve every path below theirs
+		for _, method := range []string{fasthttp.MethodGet, fasthttp.MethodPost} {
+			if op, ok := described[method+" "+e.Path]; ok {
+				routes = append(routes, describedRoute{RouteInfo: api.RouteInfo{Method: method, Path: e.Path, Public: true}, operation: op})
+				delete(described, method+" "+e.Path)
 			}
 		}
+	}
+	for name := range described {
+		t.Errorf("operations_test.go describes %s, which is no route", name)
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -79,6 +98,12 @@ func appendIndented(dst, compact []byte, indent string) []byte {
 // object is a JSON object.
 type object = map[string]any
 
+// describedRoute is a route with its description, which has the route's query too.
+type describedRoute struct {
+	api.RouteInfo
+	operation
+}
+
 // generator makes the OpenAPI document from the routes.
 type generator struct {
 	t       *testing.T
@@ -102,7 +127,7 @@ func newGenerator(t *testing.T) *generator {
 	return g
 }
 
-func (g *generator) document(routes []api.RouteDocs) object {
+func (g *generator) document(routes []describedRoute) object {
 	paths := map[string]object{}
 	for _, r := range routes {
 		if paths[r.Path] == nil {
@@ -115,8 +140,8 @@ func (g *generator) document(routes []api.RouteDocs) object {
 		parameters[name] = p
 	}
 	for status, r := range standardResponses {
-		responses[r.name] = g.response(api.RouteDocs{}, api.Response{
-			Status: status, Description: r.description, Content: api.Content{"application/problem+json": "Problem"},
+		responses[r.name] = g.response(describedRoute{}, routeResponse{
+			Status: status, Description: r.description, Content: content{"application/problem+json": "Problem"},
 		})
 	}
 	return object{
@@ -149,10 +174,10 @@ func (g *generator) document(routes []api.RouteDocs) object {
 // roles names the least role that allows an action.
 var roles = map[access.Action]string{access.Read: "read", access.Ingest: "ingest", access.Operate: "operate", access.Administer: "admin"}
 
-func (g *generator) operation(r api.RouteDocs) object {
+func (g *generator) operation(r describedRoute) object {
 	op := object{"operationId": r.ID, "tags": []string{r.Tag}, "summary": r.Summary, "responses": g.responses(r)}
 	description := r.Description
-	switch open := r.Probe || r.Public || r.AnyPath; {
+	switch open := r.Probe || r.Public; {
 	case open || r.KeyInPath:
 		op["security"] = []any{}
 	case r.AnyRole:
@@ -174,11 +199,11 @@ func (g *generator) operation(r api.RouteDocs) object {
 
 var pathParameter = regexp.MustCompile(`\{(\w+)\}`)
 
-func (g *generator) parameters(r api.RouteDocs) (all []object) {
+func (g *generator) parameters(r describedRoute) (all []object) {
 	for _, match := range pathParameter.FindAllStringSubmatch(r.Path, -1) {
 		all = append(all, sharedParameter(match[1]))
 	}
-	for _, p := range r.Query {
+	for _, p := range r.operation.Query {
 		if shared := sharedParameters[p.Name]; p.Name == "cursor" && shared != nil {
 			all = append(all, sharedParameter(p.Name))
 			continue
@@ -263,7 +288,7 @@ var standardResponses = map[int]struct{ name, description string }{
 }
 
 // responses returns the responses of a route: its own, and those of its kind.
-func (g *generator) responses(r api.RouteDocs) object {
+func (g *generator) responses(r describedRoute) object {
 	var statuses []int
 	if !r.OwnErrors && !r.Probe {
 		statuses = append(statuses, 429, 503)
@@ -298,7 +323,7 @@ func standardResponse(status int) object {
 	return object{"$ref": "#/components/responses/" + standardResponses[status].name}
 }
 
-func (g *generator) response(r api.RouteDocs, own api.Response) object {
+func (g *generator) response(r describedRoute, own routeResponse) object {
 	out := object{"description": own.Description}
 	headers := object{}
 	if r.Conditional && own.Content != nil {
@@ -322,7 +347,7 @@ func (g *generator) response(r api.RouteDocs, own api.Response) object {
 }
 
 // content describes the bodies of a request, whose status is "", or of a response.
-func (g *generator) content(r api.RouteDocs, all api.Content, status string) object {
+func (g *generator) content(r describedRoute, all content, status string) object {
 	out := object{}
 	for _, media := range slices.Sorted(maps.Keys(all)) {
 		name := all[media]

@@ -121,3 +121,21 @@ func (q queryParams) forbid(why string, names ...string) error {
 	}
 	return nil
 }
+
+// Parameter describes a query parameter: an integer if Max is set, otherwise text.
+type Parameter struct {
+	Name, Description string
+	Default, Example  string
+	Words             []string // the values of an enumeration
+	Min, Max          int
+	// List parameters hold several values, separated by commas. Repeatable ones
+	// may also appear several times.
+	List, Repeatable bool
+	Required         bool
+}
+
+func limitParameter(of string, most int) Parameter {
+	return Parameter{Name: "limit", Description: "The most " + of + " in a page.", Min: 1, Max: most, Default: strconv.Itoa(most)}
+}
+
+var cursorParameter = Parameter{Name: "cursor", Description: "The next_cursor of the previous page."}

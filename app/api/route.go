@@ -38,7 +38,6 @@ type route struct {
 	// writeError responds to an error of the handler; nil is writeProblem.
 	writeError func(ctx *fasthttp.RequestCtx, err error)
 	metrics    *metrics.Route
-	doc        Operation
 }
 
 // handler writes the response, or returns an error for the route's writeError.

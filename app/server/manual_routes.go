@@ -19,7 +19,7 @@ func manualRoutes() []api.ExternalRoute {
 		return nil
 	}
 	return []api.ExternalRoute{
-		{Method: fasthttp.MethodGet, Path: web.ManualPath, Public: true, Handler: handle, Docs: manualDocs},
+		{Method: fasthttp.MethodGet, Path: web.ManualPath, Public: true, Handler: handle},
 		{Path: web.ManualPath + "/", Handler: handle},
 	}
 }

@@ -134,18 +134,18 @@ func (s *sessions) redisErr() error {
 func (s *sessions) routes() []api.ExternalRoute {
 	return []api.ExternalRoute{
 		{
-			Method: fasthttp.MethodGet, Path: "/ws", AnyRole: true, Docs: webSocketDocs,
+			Method: fasthttp.MethodGet, Path: "/ws", AnyRole: true,
 			Handler: func(ctx *fasthttp.RequestCtx, c api.Client) error {
 				return s.live.ServeWebSocket(ctx, live.Caller{Addr: c.Addr, Principal: c.Principal})
 			},
 		},
 		{
-			Method: fasthttp.MethodGet, Path: "/api/v1/stream", Action: access.Read, Docs: streamDocs,
+			Method: fasthttp.MethodGet, Path: "/api/v1/stream", Action: access.Read,
 			Handler: func(ctx *fasthttp.RequestCtx, c api.Client) error {
 				return s.live.ServeSSE(ctx, live.Caller{Addr: c.Addr, Principal: c.Principal}, requestedRooms(ctx))
 			},
 		},
-		{Path: "/socket.io/", Handler: s.serveSocketIO, Docs: socketIODocs},
+		{Path: "/socket.io/", Handler: s.serveSocketIO},
 	}
 }
 

@@ -1,0 +1,218 @@
+package api_test
+
+import "smart-factory-backend/app/api"
+
+// operation describes a route in the OpenAPI document. The generator adds what
+// follows from the route: path parameters, security, and the responses that every
+// route of its kind has.
+type operation struct {
+	// ID is the operationId, Tag the name of its group.
+	ID, Tag, Summary, Description string
+	// Query are the query parameters of a route that parses them itself.
+	Query []api.Parameter
+	// Body is the content of the request; nil for none.
+	Body content
+	// Conditional routes evaluate If-Match and If-None-Match.
+	Conditional bool
+	// Responses are the route's own. One without a description is the standard
+	// response of its status.
+	Responses []routeResponse
+	// OwnErrors means that Responses is complete.
+	OwnErrors bool
+}
+
+// content maps media types to the names of their schemas; "" is plain text.
+type content map[string]string
+
+// routeResponse describes a response. Content is nil if it has no body.
+type routeResponse struct {
+	Status      int
+	Description string
+	Content     content
+}
+
+// jsonBody is the content application/json with the given schema.
+func jsonBody(schema string) content { return content{"application/json": schema} }
+
+func probe(id, summary, description string) operation {
+	return operation{
+		ID: id, Tag: "health", Summary: summary, Description: description,
+		Responses: []routeResponse{{200, "The check passes.", jsonBody("Health")}, {503, "The check fails.", jsonBody("Health")}},
+	}
+}
+
+const (
+	liveness      = "Whether the process works. Dependencies cannot make it fail."
+	unchanged     = "A PUT that changes nothing keeps the version. The body may hold the members that only a GET returns; they are ignored."
+	engineIOError = "An error of Engine.IO."
+)
+
+var engineIOVersion = api.Parameter{Name: "EIO", Description: "The version of Engine.IO.", Words: []string{"4"}, Required: true}
+
+// operations are the descriptions of all routes, by method and path.
+var operations = map[string]operation{
+	"GET /api/health":         probe("health", "Check liveness", liveness),
+	"GET /api/health/live":    probe("live", "Check liveness", liveness),
+	"GET /api/health/ready":   probe("ready", "Check readiness", "Whether readings are accepted: the store works and the process is not draining."),
+	"GET /api/health/startup": probe("startup", "Check startup", "Whether the start is complete."),
+	"GET /ping": {
+		ID: "ping", Tag: "dialects", Summary: "Answer InfluxDB's ping",
+		Responses: []routeResponse{{204, "The server is reachable.", nil}},
+	},
+	"GET /health": {
+		ID: "influxHealth", Tag: "dialects", Summary: "Check readiness in InfluxDB's form",
+		Responses: []routeResponse{{200, "Ready for writes.", jsonBody("InfluxHealth")}, {503, "Not ready for writes.", jsonBody("InfluxHealth")}},
+	},
+	"GET /api/openapi.json": {
+		ID: "getOpenAPI", Tag: "documents", Summary: "Return this document",
+		Responses: []routeResponse{{200, "OpenAPI 3.1.", jsonBody("Object")}},
+	},
+	"GET /api/docs": {
+		ID: "getDocs", Tag: "documents", Summary: "Show this document as a page",
+		Responses: []routeResponse{{200, "A page that loads nothing from other hosts.", content{"text/html": ""}}},
+	},
+	"POST /api/v1/telemetry": {
+		ID: "postTelemetry", Tag: "telemetry", Summary: "Store readings",
+		Description: "The body is an object, an array of objects, or NDJSON, and may be compressed with gzip (Content-Encoding). " +
+			"It holds at most 10 000 values. Rejected values are listed and the others are stored; if all are rejected, the status is 400. " +
+			"A reading replaces an earlier one of the same machine, metric and ts. Without ts, the time is now.",
+		Body:      content{"application/json": "Telemetry", "application/x-ndjson": "Observation"},
+		Responses: []routeResponse{{200, "The accepted values are committed.", jsonBody("IngestResult")}},
+	},
+	"POST /api/v2/write": {
+		ID: "writeLineProtocol", Tag: "dialects", Summary: "Store line protocol, as Telegraf sends it",
+		Description: "The tag machine (INFLUX_MACHINE_TAG) names the machine, or else the tag host; the metric is the key of the field (INFLUX_METRIC). " +
+			"Booleans become 1 and 0, integers become doubles, and strings are skipped and counted. " +
+			"Times are stored with a precision of one millisecond. The body may be compressed with gzip (Content-Encoding).",
+		Query: []api.Parameter{
+			{Name: "precision", Description: "The unit of the timestamps.", Words: []string{"ns", "us", "ms", "s"}, Default: "ns"},
+			{Name: "bucket", Description: "Ignored."},
+			{Name: "org", Description: "Ignored."},
+		},
+		Body:      content{"text/plain": ""},
+		OwnErrors: true,
+		Responses: []routeResponse{
+			{204, "All numbers are committed.", nil},
+			{400, "Some lines are rejected; the others are committed.", jsonBody("InfluxError")},
+			{401, "The token is missing or wrong.", jsonBody("InfluxError")},
+			{403, "The role of the key does not allow this.", jsonBody("InfluxError")},
+			{413, "The body is too large; nothing was stored.", jsonBody("InfluxError")},
+			{503, "The server is overloaded, or a rate limit is exceeded. Repeat the request after Retry-After.", jsonBody("InfluxError")},
+		},
+	},
+	"POST /api/v1/{token}/telemetry": {
+		ID: "postDeviceTelemetry", Tag: "dialects", Summary: "Store what a ThingsBoard device sends",
+		Description: "The token is the secret of a key with the role ingest, and the name of the key is the machine. Without configured keys, the token is the machine. " +
+			"If an object has the members ts and values, its values are in values; otherwise its members are the values. " +
+			"Booleans become 1 and 0, text that spells a number becomes that number, and other text and nested JSON are skipped and counted.",
+		Body:      jsonBody("DeviceTelemetry"),
+		Responses: []routeResponse{{200, "All values are committed.", nil}},
+	},
+	"POST /api/v1/{token}/gateway/telemetry": {
+		ID: "postGatewayTelemetry", Tag: "dialects", Summary: "Store what a ThingsBoard gateway sends",
+		Description: "The body is the message that a gateway publishes to v1/gateway/telemetry over MQTT. It has a member for each machine, in the form that a device sends.",
+		Body:        jsonBody("GatewayTelemetry"),
+		Responses:   []routeResponse{{200, "All values are committed.", nil}},
+	},
+	"GET /api/v1/latest": {
+		ID: "getLatest", Tag: "history", Summary: "Return the newest reading of each series",
+		Description: "The newest by the machine's clock, ordered by machine and metric.",
+		Responses:   []routeResponse{{200, "A page of readings.", jsonBody("LatestPage")}},
+	},
+	"GET /api/v1/machines/{id}/history": {
+		ID: "getHistory", Tag: "history", Summary: "Return the history of a machine",
+		Description: "Returns raw points, or buckets of interval, or each metric downsampled to points. " +
+			"JSON has pages; CSV and NDJSON stream the whole range. Raw points as NDJSON have the form that POST /api/v1/telemetry accepts.",
+		Responses: []routeResponse{{200, "The history.", content{"application/json": "History", "text/csv": "", "application/x-ndjson": "HistoryRow"}}, {Status: 404}},
+	},
+	"GET /api/v1/machines": {
+		ID: "listMachines", Tag: "machines", Summary: "List the machines", Description: "Ordered by id.",
+		Responses: []routeResponse{{200, "A page of machines.", jsonBody("MachinePage")}},
+	},
+	"GET /api/v1/machines/{id}": {
+		ID: "getMachine", Tag: "machines", Summary: "Return a machine", Conditional: true,
+		Responses: []routeResponse{{200, "The machine.", jsonBody("Machine")}, {Status: 404}},
+	},
+	"PUT /api/v1/machines/{id}": {
+		ID: "putMachine", Tag: "machines", Summary: "Create a machine or replace its description", Conditional: true,
+		Description: unchanged + " path is used if site, area and line are all missing.",
+		Body:        jsonBody("MachinePut"),
+		Responses:   []routeResponse{{200, "The machine is replaced or unchanged.", jsonBody("Machine")}, {201, "The machine is created.", jsonBody("Machine")}},
+	},
+	"DELETE /api/v1/machines/{id}": {
+		ID: "deleteMachine", Tag: "machines", Summary: "Delete a machine", Conditional: true,
+		Description: "Unless purge is true, its history stays, and its next reading registers it again.",
+		Responses:   []routeResponse{{204, "The machine is deleted.", nil}, {Status: 404}},
+	},
+	"GET /api/v1/machines/{id}/metrics": {
+		ID: "listMetrics", Tag: "machines", Summary: "List the metrics of a machine", Description: "All of them, ordered by name.",
+		Responses: []routeResponse{{200, "The metrics.", jsonBody("MetricPage")}, {Status: 404}},
+	},
+	"GET /api/v1/machines/{id}/metrics/{metric}": {
+		ID: "getMetric", Tag: "machines", Summary: "Return a metric of a machine", Conditional: true,
+		Responses: []routeResponse{{200, "The metric.", jsonBody("Metric")}, {Status: 404}},
+	},
+	"PUT /api/v1/machines/{id}/metrics/{metric}": {
+		ID: "putMetric", Tag: "machines", Summary: "Create a metric or replace its description", Conditional: true,
+		Description: unchanged, Body: jsonBody("MetricPut"),
+		Responses: []routeResponse{
+			{200, "The metric is replaced or unchanged.", jsonBody("Metric")}, {201, "The metric is created.", jsonBody("Metric")}, {Status: 404},
+		},
+	},
+	"GET /ws": {
+		ID: "webSocket", Tag: "realtime", Summary: "Subscribe to rooms over WebSocket (RFC 6455)",
+		Description: `The messages are JSON: {"op":"subscribe","id":1,"rooms":[…]}, unsubscribe, ping, and telemetry, which has the members of POST /api/v1/telemetry besides op and id. The server answers each with its id and ok.`,
+		Responses: []routeResponse{
+			{Status: 101, Description: "The connection switches to WebSocket."},
+			{Status: 426, Description: "The request is not a WebSocket handshake.", Content: content{"application/problem+json": "Problem"}},
+		},
+	},
+	"GET /api/v1/stream": {
+		ID: "getStream", Tag: "realtime", Summary: "Subscribe to rooms with Server-Sent Events",
+		Description: "Each message has the name of the event as event, the room and its sequence number as id, and {event, room, seq, data} as data. A snapshot of each room comes first.",
+		Query: []api.Parameter{{
+			Name: "rooms", Required: true, List: true, Example: "all",
+			Description: "The rooms: machine:ID, line:SITE/AREA/LINE, alarms or all. Separate several by commas.",
+		}},
+		Responses: []routeResponse{{Status: 200, Description: "A stream without an end.", Content: content{"text/event-stream": ""}}},
+	},
+	"GET /manual": {
+		ID: "getManual", Tag: "documents", Summary: "Show the operator's manual",
+		Responses: []routeResponse{{Status: 200, Description: "The index of the manual; its pages are below this path.", Content: content{"text/html": ""}}},
+	},
+	"GET /socket.io/": {
+		ID: "socketIOGet", Tag: "realtime", Summary: "Subscribe to rooms over Socket.IO",
+		Description: "Engine.IO 4 and Socket.IO 5 over long polling and WebSocket. Use a Socket.IO client, with the API key in auth.token.",
+		Query: []api.Parameter{
+			engineIOVersion,
+			{Name: "transport", Description: "The transport of the session.", Words: []string{"polling", "websocket"}, Required: true},
+			{Name: "sid", Description: "The session; without it, a new one begins."},
+		},
+		OwnErrors: true,
+		Responses: []routeResponse{
+			{Status: 101, Description: "The connection switches to WebSocket."},
+			{Status: 200, Description: "Packets.", Content: content{"text/plain": ""}},
+			{Status: 400, Description: engineIOError, Content: jsonBody("Object")},
+			{Status: 403, Description: engineIOError, Content: jsonBody("Object")},
+			{Status: 429},
+			{Status: 503},
+		},
+	},
+	"POST /socket.io/": {
+		ID: "socketIOPost", Tag: "realtime", Summary: "Send packets of a polling session",
+		Query: []api.Parameter{
+			engineIOVersion,
+			{Name: "transport", Description: "The transport of the session.", Words: []string{"polling"}, Required: true},
+			{Name: "sid", Description: "The session.", Required: true},
+		},
+		Body:      content{"text/plain": ""},
+		OwnErrors: true,
+		Responses: []routeResponse{
+			{Status: 200, Description: "The packets are accepted.", Content: content{"text/html": ""}},
+			{Status: 400, Description: engineIOError, Content: jsonBody("Object")},
+			{Status: 413},
+			{Status: 429},
+			{Status: 503},
+		},
+	},
+}
