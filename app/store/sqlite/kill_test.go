@@ -23,6 +23,9 @@ const killFiles = 10
 func TestKillLosesNoAcknowledgedReading(t *testing.T) {
 	t.Parallel()
 	for file := range killFiles {
+		if testing.Short() && file%5 < 3 { // make unit: two files of each five
+			continue
+		}
 		t.Run(fmt.Sprint("file ", file), func(t *testing.T) {
 			t.Parallel()
 			path := newPath(t)

@@ -13,10 +13,11 @@ import (
 // series grow without gaps and sees its own appends immediately.
 func testConcurrency(t *testing.T, open Opener) {
 	f := newFixture(t, open)
-	const (
-		writers = 6
-		appends = 120
-	)
+	const writers = 6
+	appends := 120
+	if testing.Short() {
+		appends = 30
+	}
 	stop := make(chan struct{})
 	var readers, writing sync.WaitGroup
 	for c := range writers {
