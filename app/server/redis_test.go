@@ -29,6 +29,9 @@ func TestRedisIsAway(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(body), `"status":"degraded"`) || !strings.Contains(string(body), `"redis":"failing"`) {
 		t.Errorf("GET /api/health = %d %s, %v, want 200 and degraded by redis", resp.StatusCode, body, err)
 	}
+	if got := status(t, "GET", "http://"+addr+"/api/health/ready"); got != http.StatusOK {
+		t.Errorf("GET /api/health/ready = %d, want 200: all replicas share Redis", got)
+	}
 	connect(t, dial(t, addr+"/socket.io/?EIO=4&transport=websocket"))
 	if text := log.String(); strings.Count(text, "redis is away") != 1 || strings.Contains(text, "secret") {
 		t.Errorf("the log is\n%s\nwant one line about Redis, without the password", text)

@@ -16,7 +16,8 @@ const (
 	// of dependencies belong here: liveness reports them as "degraded" only.
 	Readiness
 	// Advisory checks fail no probe and are reported as "degraded". They cover
-	// faults that neither a restart nor stopping traffic would fix.
+	// faults that neither a restart nor stopping traffic would fix, such as the
+	// loss of what all replicas share and can serve without.
 	Advisory
 )
 
