@@ -3,6 +3,7 @@ package access
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"slices"
 	"sync/atomic"
 )
 
@@ -14,6 +15,9 @@ type Principal struct {
 	// Name is the name of the key, or "" if no keys are configured.
 	Name string
 	Role Role
+	// fingerprint is of the secret, so that a new secret ends what the old one
+	// has opened.
+	fingerprint uint64
 }
 
 // Keys holds the configured API keys. Replace may be called at any time: each
@@ -36,14 +40,14 @@ func (k *Keys) Replace(l List) { k.list.Store(&l) }
 // action without a key, which is meant for development.
 func (k *Keys) Unrestricted() bool { return len(k.list.Load().keys) == 0 }
 
-// Active reports whether a key with the name and role of p is configured.
+// Active reports whether what p was authenticated with still holds: a key with its
+// name, role and secret is configured, or p is the zero value and there are no keys.
 func (k *Keys) Active(p Principal) bool {
-	for _, key := range k.list.Load().keys {
-		if key.name == p.Name && key.role == p.Role {
-			return true
-		}
+	keys := k.list.Load().keys
+	if len(keys) == 0 {
+		return true
 	}
-	return false
+	return slices.ContainsFunc(keys, func(key key) bool { return key.principal() == p })
 }
 
 // Authenticate returns the principal whose key has the given secret. Its running
@@ -63,5 +67,5 @@ func (k *Keys) Authenticate(secret []byte) (Principal, bool) {
 	if found < 0 {
 		return Principal{}, false
 	}
-	return Principal{Name: keys[found].name, Role: keys[found].role}, true
+	return keys[found].principal(), true
 }

@@ -2,6 +2,7 @@ package access
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,10 @@ type key struct {
 	name string
 	role Role
 	sum  [sha256.Size]byte
+}
+
+func (k *key) principal() Principal {
+	return Principal{Name: k.name, Role: k.role, fingerprint: binary.LittleEndian.Uint64(k.sum[:])}
 }
 
 const redacted = "***"

@@ -98,9 +98,6 @@ func (c *session) owner() access.Principal { return c.principal }
 // CloseRevoked closes the sessions whose key is no longer active and returns their
 // number. Call it after the keys have changed.
 func (s *Server) CloseRevoked() int {
-	if s.options.Keys.Unrestricted() {
-		return 0
-	}
 	sessions := s.heartbeat.list()
 	s.socketIO.mu.RLock()
 	for _, c := range s.socketIO.sessions {
@@ -109,10 +106,20 @@ func (s *Server) CloseRevoked() int {
 	s.socketIO.mu.RUnlock()
 	closed := 0
 	for _, c := range sessions {
-		if !s.options.Keys.Active(c.owner()) {
-			c.revoke()
+		if s.closeIfRevoked(c) {
 			closed++
 		}
 	}
 	return closed
+}
+
+// closeIfRevoked closes a session whose key is no longer active. Each session calls
+// it once it can be found by CloseRevoked, which may have run since its key was
+// checked.
+func (s *Server) closeIfRevoked(c revocable) bool {
+	if s.options.Keys.Active(c.owner()) {
+		return false
+	}
+	c.revoke()
+	return true
 }

@@ -6,8 +6,10 @@ import (
 
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/live"
+	"smart-factory-backend/app/websocket/eventloop"
 
 	"github.com/fasthttp/websocket"
+	"github.com/valyala/fasthttp"
 )
 
 func TestCloseRevokedClosesSessions(t *testing.T) {
@@ -39,6 +41,32 @@ func TestCloseRevokedClosesSessions(t *testing.T) {
 	}
 	kept.send(`{"op":"ping","id":1}`)
 	kept.expect(`{"id":1,"ok":true}`)
+
+	keys.Replace(parse("a:read:rotated-secret"))
+	h.srv.CloseRevoked()
+	kept.expectClose(websocket.ClosePolicyViolation)
+}
+
+// A session whose key is revoked after the key was checked, and before the session
+// can be found by CloseRevoked, ends as well.
+func TestSessionsThatStartDuringARevocationEnd(t *testing.T) {
+	t.Parallel()
+	list, err := access.Parse("a:read:the-secret", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := access.NewKeys(access.List{})
+	h := newNetHarness(t, func(o *live.Options) {
+		o.Keys = keys
+		detach := o.Conn.Detach
+		o.Conn.Detach = func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport)) {
+			detach(ctx, func(t eventloop.Transport) {
+				keys.Replace(list) // the connection's request was accepted without a key
+				f(t)
+			})
+		}
+	})
+	h.openWebSocket("/ws").expectClose(websocket.ClosePolicyViolation)
 }
 
 func TestCheckRateRefusesRequests(t *testing.T) {

@@ -68,6 +68,7 @@ func (s *Server) newSocketIO() (err error) {
 	main.On(opSubscribe, s.handleRooms((*socketIOSession).handleSubscribe))
 	main.On(opUnsubscribe, s.handleRooms((*socketIOSession).handleUnsubscribe))
 	main.On(opTelemetry, s.handleTelemetry)
+	main.OnAny(refuseUnknown)
 	return nil
 }
 
@@ -159,7 +160,7 @@ func (s *Server) socketConnected(socket *socketio.Socket) {
 		s.socketDisconnected(socket, "")
 		return
 	}
-	if !socket.Recovered() {
+	if s.closeIfRevoked(c) || !socket.Recovered() {
 		return
 	}
 	for _, name := range socket.Rooms() {

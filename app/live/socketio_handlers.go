@@ -45,7 +45,22 @@ func (s *Server) handleRooms(handle func(*socketIOSession, *socketio.Event, []st
 			acknowledge(e, &Fault{Kind: kindInvalid, Detail: `want an object like {rooms: ["all"]}`})
 			return
 		}
+		if e.Args.Len() > 0 {
+			if fault := checkMembers(e.Args.Raw(0), &list); fault != nil {
+				acknowledge(e, fault)
+				return
+			}
+		}
 		handle(c, e, list.Rooms)
+	}
+}
+
+// refuseUnknown acknowledges an event that has no handler with a fault.
+func refuseUnknown(e *socketio.Event) {
+	switch e.Name {
+	case opSubscribe, opUnsubscribe, opTelemetry:
+	default:
+		acknowledge(e, &Fault{Kind: kindInvalid, Detail: "unknown event; want subscribe, unsubscribe or telemetry"})
 	}
 }
 

@@ -43,13 +43,19 @@ func TestSocketIOProtocol(t *testing.T) {
 	c.expectBoth(`431[{"ok":true,"accepted":1,"rejected":0,"errors":[]}]`,
 		`42["telemetry",{"room":"machine:m","seq":2,"data":{"readings":[{"machine":"m","metric":"a","ts":1700000000001,"value":1.5}]}}]`)
 	for ask, want := range map[string]string{
-		`422["subscribe",{"rooms":["nope"]}]`:   `432[{"ok":false,"error":{"kind":"invalid","detail":"room \"nope\": want machine:ID, line:SITE/AREA/LINE, alarms or all","room":"nope"}}]`,
-		`423["subscribe","all"]`:                `433[{"ok":false,"error":{"kind":"invalid","detail":"want an object like {rooms: [\"all\"]}"}}]`,
-		`424["subscribe"]`:                      `434[{"ok":false,"error":{"kind":"invalid","detail":"rooms is empty"}}]`,
-		`425["unsubscribe",{"rooms":["nope"]}]`: `435[{"ok":false,"error":{"kind":"invalid","detail":"room \"nope\": want machine:ID, line:SITE/AREA/LINE, alarms or all","room":"nope"}}]`,
-		`426["telemetry"]`:                      `436[{"ok":false,"error":{"kind":"invalid","detail":"want an object with machine, ts and values, or an array of these objects"}}]`,
-		`427["telemetry",{"machine":"busy"}]`:   `437[{"ok":false,"error":{"kind":"overloaded","detail":"the store's queue is full; nothing was stored"}}]`,
-		`428["telemetry",{}]`:                   `438[{"ok":false,"error":{"kind":"invalid","detail":"every point was rejected"},"accepted":0,"rejected":1,"errors":[{"pointer":"/machine"}]}]`,
+		`422["subscribe",{"rooms":["nope"]}]`:       `432[{"ok":false,"error":{"kind":"invalid","detail":"room \"nope\": want machine:ID, line:SITE/AREA/LINE, alarms or all","room":"nope"}}]`,
+		`423["subscribe","all"]`:                    `433[{"ok":false,"error":{"kind":"invalid","detail":"want an object like {rooms: [\"all\"]}"}}]`,
+		`424["subscribe"]`:                          `434[{"ok":false,"error":{"kind":"invalid","detail":"rooms is missing: want a list like [\"all\"]"}}]`,
+		`4211["subscribe",{"rooms":[]}]`:            `4311[{"ok":false,"error":{"kind":"invalid","detail":"rooms is empty"}}]`,
+		`4212["unsubscribe"]`:                       `4312[{"ok":false,"error":{"kind":"invalid","detail":"rooms is missing: want a list like [\"all\"]"}}]`,
+		`4213["unsubscribe",{}]`:                    `4313[{"ok":false,"error":{"kind":"invalid","detail":"rooms is missing: want a list like [\"all\"]"}}]`,
+		`4214["unsubscribe",{"room":["all"]}]`:      `4314[{"ok":false,"error":{"kind":"invalid","detail":"unknown member \"room\""}}]`,
+		`4215["subscribe",{"rooms":["all"],"x":1}]`: `4315[{"ok":false,"error":{"kind":"invalid","detail":"unknown member \"x\""}}]`,
+		`4216["subscribed",{"rooms":["all"]}]`:      `4316[{"ok":false,"error":{"kind":"invalid","detail":"unknown event; want subscribe, unsubscribe or telemetry"}}]`,
+		`425["unsubscribe",{"rooms":["nope"]}]`:     `435[{"ok":false,"error":{"kind":"invalid","detail":"room \"nope\": want machine:ID, line:SITE/AREA/LINE, alarms or all","room":"nope"}}]`,
+		`426["telemetry"]`:                          `436[{"ok":false,"error":{"kind":"invalid","detail":"want an object with machine, ts and values, or an array of these objects"}}]`,
+		`427["telemetry",{"machine":"busy"}]`:       `437[{"ok":false,"error":{"kind":"overloaded","detail":"the store's queue is full; nothing was stored"}}]`,
+		`428["telemetry",{}]`:                       `438[{"ok":false,"error":{"kind":"invalid","detail":"every point was rejected"},"accepted":0,"rejected":1,"errors":[{"pointer":"/machine"}]}]`,
 	} {
 		c.send(ask)
 		c.expect(want)

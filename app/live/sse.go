@@ -15,8 +15,12 @@ import (
 type sseSession struct {
 	session
 	conn  eventloop.Conn
-	shard int // of the heartbeat
 	rooms []room
+
+	// The heartbeat's, guarded by session.mu: the connection may close before it is
+	// registered.
+	shard             int
+	registered, ended bool
 }
 
 const (
@@ -94,22 +98,42 @@ func (c *sseSession) serve(t eventloop.Transport, caller Caller, head []byte) {
 		_ = t.Close()
 		return
 	}
-	c.lease = lease // Closed may be called from here on
+	c.lease = lease
+	c.start() // Closed may be called from Add on
 	if err := s.conn.Loop.Add(&c.conn, t, (*sseHandler)(c), s.conn.QueueBytes); err != nil {
 		s.releaseRooms(c.rooms)
-		lease.release()
+		c.finish()
 		_ = t.Close()
 		return
 	}
-	c.shard = s.heartbeat.add(c)
-	c.start()
+	c.register()
 	// Browsers reconnect after a different time each, not all at once.
 	retry := strconv.Itoa(1000 + int(time.Now().UnixNano()/1000%4000))
 	_ = c.conn.Send(0, append(head, "retry: "+retry+"\n\n"...))
 	for _, room := range c.rooms {
 		c.joinRoom(room.name)
 	}
+	s.closeIfRevoked(c)
 	t.OnShutdown(func() { c.conn.Finish(drainTimeout) })
+}
+
+// register starts the heartbeat, unless the connection has already closed.
+func (c *sseSession) register() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		c.shard, c.registered = c.srv.heartbeat.add(c), true
+	}
+}
+
+// unregister ends the heartbeat for good.
+func (c *sseSession) unregister() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	if c.registered {
+		c.srv.heartbeat.remove(c, c.shard)
+	}
 }
 
 // Deliver queues a frame.
@@ -156,6 +180,6 @@ func (*sseHandler) Failed(*eventloop.Conn) {}
 func (h *sseHandler) Closed(err error) {
 	c := (*sseSession)(h)
 	c.checkSlow(err)
-	c.srv.heartbeat.remove(c, c.shard)
+	c.unregister()
 	c.finish()
 }

@@ -37,10 +37,21 @@ func (c *session) subscribe(ctx context.Context, names []string, ok func()) *Fau
 	return nil
 }
 
+// checkRoomsGiven returns a fault if a request has no rooms.
+func checkRoomsGiven(names []string) *Fault {
+	switch {
+	case names == nil:
+		return &Fault{Kind: kindInvalid, Detail: `rooms is missing: want a list like ["all"]`}
+	case len(names) == 0:
+		return &Fault{Kind: kindInvalid, Detail: "rooms is empty"}
+	}
+	return nil
+}
+
 // parseRooms parses the names, drops duplicates and checks the number of rooms.
 func (c *session) parseRooms(names []string) ([]room, *Fault) {
-	if len(names) == 0 {
-		return nil, &Fault{Kind: kindInvalid, Detail: "rooms is empty"}
+	if fault := checkRoomsGiven(names); fault != nil {
+		return nil, fault
 	}
 	seen := map[string]bool{}
 	var rooms []room
@@ -98,6 +109,9 @@ func (c *session) joinRoom(name string) {
 // unsubscribe removes the session from rooms. It ignores rooms that the session is
 // not in, and removes none if a name is invalid.
 func (c *session) unsubscribe(names []string) *Fault {
+	if fault := checkRoomsGiven(names); fault != nil {
+		return fault
+	}
 	for _, name := range names {
 		if _, err := parseRoom(name); err != nil {
 			return &Fault{Kind: kindInvalid, Detail: detailOf(err), Room: clip(name)}

@@ -48,6 +48,7 @@ func (s *Server) ServeWebSocket(ctx *fasthttp.RequestCtx, caller Caller) error {
 		c.session = session{srv: s, member: c, transport: transportWebSocket, principal: caller.Principal, lease: lease}
 		c.shard = s.heartbeat.add(c)
 		c.start()
+		s.closeIfRevoked(c)
 		return c
 	})
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"smart-factory-backend/app/live/hub"
 )
@@ -48,7 +49,23 @@ func parseRequest(text []byte) (request, *Fault) {
 		return request{}, &Fault{Kind: kindInvalid, Detail: "id must be a number or a string of at most " + strconv.Itoa(maxIDBytes) + " bytes"}
 	}
 	q.ID = id
+	if q.Op != opPing { // which is frequent and has no members that could be misspelt
+		if fault := checkMembers(text, &request{}); fault != nil {
+			return request{ID: id}, fault
+		}
+	}
 	return q, nil
+}
+
+// checkMembers returns a fault if an object has a member that the struct at v, into
+// which it can be decoded, does not have.
+func checkMembers(object []byte, v any) *Fault {
+	d := json.NewDecoder(bytes.NewReader(object))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return &Fault{Kind: kindInvalid, Detail: "unknown member" + strings.TrimPrefix(err.Error(), "json: unknown field")}
+	}
+	return nil
 }
 
 // validID returns id if it may be repeated in a response, otherwise nil.

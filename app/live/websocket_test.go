@@ -65,7 +65,6 @@ func TestWebSocketKeyRoles(t *testing.T) {
 	for secret, want := range map[string][2]string{
 		"read-secret":   {`"ok":true`, `"kind":"forbidden"`},
 		"ingest-secret": {`"kind":"forbidden"`, `"ok":true`},
-		"":              {`"kind":"forbidden"`, `"kind":"forbidden"`},
 	} {
 		c := h.openWebSocket("/ws", "X-API-Key", secret)
 		c.send(`{"op":"subscribe","id":1,"rooms":["alarms"]}`)
