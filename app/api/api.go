@@ -37,11 +37,18 @@ type Options struct {
 	Metrics *metrics.Set
 	Keys    *access.Keys
 
-	// AllowedOrigins are the origins whose web pages may call; "*" is any. It may
-	// be empty.
-	AllowedOrigins []string
-	// TrustedProxies are the peers whose X-Forwarded-For header is used. It may be
-	// empty.
+	// AllowedOrigins are the origins whose web pages may call, besides the server's
+	// own. It may be empty.
+	AllowedOrigins access.Origins
+	// AllowedHosts are the names of the server, which a request must have while
+	// there are no keys. It may be empty.
+	AllowedHosts access.Hosts
+	// OnRefusal, if set, receives each request that was refused for its origin, its
+	// host or its key; kind is one of Refusals, and value what was refused or whose
+	// key it was. It is called concurrently and must not block.
+	OnRefusal func(kind, value string)
+	// TrustedProxies are the peers whose X-Forwarded-* and Forwarded headers are
+	// used. It may be empty.
 	TrustedProxies []netip.Prefix
 
 	// RateLimit is the most requests per second of a client address and RateBurst
@@ -79,9 +86,10 @@ type API struct {
 	patternResources []*resource          // whose paths have parameters
 	prefixRoutes     []prefixRoute
 	requestIDs       requestIDSource
-	origins          atomic.Pointer[allowedOrigins]
+	origins          atomic.Pointer[access.Origins]
 	addressLimiter   *rateLimiter[netip.Addr]
 	keyLimiter       *rateLimiter[string]
+	wrongKeyLimiter  *rateLimiter[netip.Addr]
 	bodyMemory       memoryBudget
 	historyBudget    *historyBudget
 
@@ -103,6 +111,7 @@ func New(o Options) (*API, error) {
 		requestIDs:      newRequestIDSource(),
 		addressLimiter:  newRateLimiter[netip.Addr](o.RateLimit, o.RateBurst),
 		keyLimiter:      newRateLimiter[string](o.KeyRateLimit, o.KeyRateLimit),
+		wrongKeyLimiter: newRateLimiter[netip.Addr](wrongKeysPerSecond, wrongKeysBurst),
 	}
 	a.bodyMemory.limit = o.IngestMemory
 	a.historyBudget = newHistoryBudget(o.IngestMemory)
@@ -151,6 +160,10 @@ func (a *API) dispatch(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.Rou
 		return a.unrouted
 	}
 	if !rt.probe {
+		if err = a.checkSender(ctx); err != nil {
+			rt.writeError(ctx, err)
+			return rt.metrics
+		}
 		if r.principal, err = a.authorize(ctx, rt, r, now); err != nil {
 			rt.writeError(ctx, err)
 			return rt.metrics

@@ -131,7 +131,7 @@ func TestConnectionOverLimitServesProbesOnly(t *testing.T) {
 
 func TestCORSHeaders(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, func(o *api.Options, _ *testServer) { o.AllowedOrigins = []string{"https://dashboard.example"} })
+	p := startServer(t, func(o *api.Options, _ *testServer) { o.AllowedOrigins = origins(t, "https://dashboard.example") })
 	const allow = "Access-Control-Allow-Origin"
 	if a := p.get(t, "/api/v1/latest", "Origin: https://dashboard.example"); a.header[allow] != "https://dashboard.example" || a.header["Vary"] != "Origin" {
 		t.Errorf("allowed origin: %+v", a.header)

@@ -79,7 +79,7 @@ func AllRoutes(a *API) (all []RouteInfo) {
 // of their schemas.
 var ResponseTypes = map[string]any{
 	"FieldError": fieldError{}, "IngestResult": ingestResultJSON{}, "InfluxError": influxErrorBody{}, "Machine": machineJSON{},
-	"Metric": metricJSON{}, "Problem": problem{}, "Reading": readingJSON{},
+	"Metric": metricJSON{}, "Problem": problem{}, "Reading": readingJSON{}, "Session": sessionJSON{},
 }
 
 // AggregateNames is aggregateNames.

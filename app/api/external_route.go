@@ -71,7 +71,10 @@ func (a *API) servePrefix(ctx *fasthttp.RequestCtx, now time.Duration) *metrics.
 			continue
 		}
 		addr := a.clientAddr(ctx)
-		err := a.checkClientLimits(ctx, addr, now)
+		err := a.checkSender(ctx)
+		if err == nil {
+			err = a.checkClientLimits(ctx, addr, now)
+		}
 		if err == nil {
 			err = p.handler(ctx, Client{Addr: addr})
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,7 +149,10 @@ func (p *testServer) do(t testing.TB, method, path, body string, headers ...stri
 	t.Helper()
 	c := p.dial(t)
 	defer func() { _ = c.Close() }()
-	head := append([]string{method + " " + path + " HTTP/1.1", "Host: plant", fmt.Sprintf("Content-Length: %d", len(body))}, headers...)
+	head := append([]string{method + " " + path + " HTTP/1.1", fmt.Sprintf("Content-Length: %d", len(body))}, headers...)
+	if !slices.ContainsFunc(headers, func(h string) bool { return strings.HasPrefix(h, "Host:") }) {
+		head = append(head, "Host: plant")
+	}
 	go func() { _, _ = io.WriteString(c, strings.Join(head, "\r\n")+"\r\n\r\n"+body) }()
 	var r fasthttp.Response
 	r.SkipBody = method == fasthttp.MethodHead

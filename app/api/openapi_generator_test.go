@@ -155,6 +155,7 @@ func (g *generator) document(routes []describedRoute) object {
 			{"name": "telemetry", "description": "Write readings."},
 			{"name": "history", "description": "Read readings."},
 			{"name": "machines", "description": "Describe machines and their metrics."},
+			{"name": "sessions", "description": "Sign in from a page."},
 			{"name": "realtime", "description": "Receive events as they happen."},
 			{"name": "dialects", "description": "The protocols of other products: InfluxDB's line protocol and ThingsBoard's telemetry."},
 			{"name": "health", "description": "Probes. They need no key and have no limits."},

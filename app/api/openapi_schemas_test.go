@@ -247,6 +247,11 @@ func schemas(t *testing.T) map[string]*schema {
 				AdditionalProperties: &schema{Type: "string", MaxLength: new(factory.MaxAttributeBytes)},
 			},
 		}),
+		"Session": goTypes("Session", map[string]*schema{"role": words("read", "ingest", "operate", "admin")}),
+		"SessionPost": {
+			Type: "object", Properties: map[string]*schema{"key": described(text, "The secret of an API key.")}, PropertyOrder: []string{"key"},
+			Required: []string{"key"}, AdditionalProperties: no,
+		},
 		"Metric":     metric,
 		"MetricPage": schemaOf(t, metricPage{}, nil),
 		"MetricPut": putSchema(metric, []string{"created_at", "updated_at"}, map[string]*schema{

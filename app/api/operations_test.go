@@ -71,6 +71,16 @@ var operations = map[string]operation{
 		ID: "getDocs", Tag: "documents", Summary: "Show this document as a page",
 		Responses: []routeResponse{{200, "A page that loads nothing from other hosts.", content{"text/html": ""}}},
 	},
+	"POST /api/v1/session": {
+		ID: "startSession", Tag: "sessions", Summary: "Exchange a key for a session cookie",
+		Description: "For pages, which can set no header for EventSource and WebSocket. The cookie is HttpOnly and SameSite=Strict, and Secure on TLS. Requests that change something also need the Origin of this server or one of ALLOWED_ORIGINS. The session ends after 30 days, or when the secret of its key changes.",
+		Body:        jsonBody("SessionPost"),
+		Responses:   []routeResponse{{200, "The cookie is set.", jsonBody("Session")}, {Status: 400}, {Status: 401}, {Status: 403}, {409, "There are no keys, so no session is needed.", content{"application/problem+json": "Problem"}}},
+	},
+	"DELETE /api/v1/session": {
+		ID: "endSession", Tag: "sessions", Summary: "Delete the session cookie",
+		Responses: []routeResponse{{204, "The cookie is deleted.", nil}, {Status: 403}},
+	},
 	"POST /api/v1/telemetry": {
 		ID: "postTelemetry", Tag: "telemetry", Summary: "Store readings",
 		Description: "The body is an object, an array of objects, or NDJSON, and may be compressed with gzip (Content-Encoding). " +
@@ -171,8 +181,10 @@ var operations = map[string]operation{
 		ID: "getStream", Tag: "realtime", Summary: "Subscribe to rooms with Server-Sent Events",
 		Description: "Each message has the name of the event as event, the room and its sequence number as id, and {event, room, seq, data} as data. A snapshot of each room comes first.",
 		Query: []api.Parameter{{
-			Name: "rooms", Required: true, List: true, Example: "all",
+			Name: "rooms", List: true, Example: "all",
 			Description: "The rooms: machine:ID, line:SITE/AREA/LINE, alarms or all. Separate several by commas.",
+		}, {
+			Name: "room", Repeatable: true, Description: "One room, whose name may contain commas. The parameter may be repeated. At least one of rooms and room is required.",
 		}},
 		Responses: []routeResponse{{Status: 200, Description: "A stream without an end.", Content: content{"text/event-stream": ""}}},
 	},

@@ -19,6 +19,9 @@ const (
 // the OpenAPI document.
 func (a *API) registerRoutes() {
 	a.registerProbes()
+	a.addResource("/api/v1/session",
+		&route{method: post, public: true, query: none, handler: a.postSession},
+		&route{method: fasthttp.MethodDelete, public: true, query: none, handler: a.deleteSession})
 	a.addResource("/api/v1/telemetry", &route{method: post, action: access.Ingest, handler: a.postTelemetry})
 	a.addResource("/api/v2/write", &route{method: post, action: access.Ingest, handler: a.postInfluxWrite, writeError: writeInfluxError})
 	a.addResource("/api/v1/latest", &route{method: get, action: access.Read, query: latestQuery, handler: a.getLatest})

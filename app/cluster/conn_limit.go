@@ -37,6 +37,7 @@ func (l *connLimiter) admit(addr netip.Addr, exempt bool) (overLimit string, ref
 		refuse = n > int64(l.limits.MaxConns+reservedConns)
 	}
 	if !refuse && !exempt {
+		addr = network(addr)
 		l.mu.Lock()
 		if open := l.byAddr[addr]; open >= l.limits.MaxConnsPerAddr {
 			overLimit = "connections of one address"
@@ -60,11 +61,22 @@ func (l *connLimiter) release(addr netip.Addr, exempt bool) {
 	if exempt {
 		return
 	}
+	addr = network(addr)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.byAddr[addr]--; l.byAddr[addr] <= 0 {
 		delete(l.byAddr, addr)
 	}
+}
+
+// network returns what a client is counted by: its IPv4 address, or the /64 network
+// of its IPv6 address, all addresses of which belong to one host.
+func network(addr netip.Addr) netip.Addr {
+	if !addr.Is6() || addr.Is4In6() {
+		return addr.Unmap()
+	}
+	prefix, _ := addr.WithZone("").Prefix(64) // fails for no IPv6 address
+	return prefix.Addr()
 }
 
 // OverLimit names the connection limit that the request's connection exceeds;

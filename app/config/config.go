@@ -35,8 +35,9 @@ type Config struct {
 
 	// Who may access the server. APIKeys is a list for access.Parse.
 	APIKeys        Secret   `envconfig:"API_KEYS" desc:"name:role:secret, separated by commas; the roles are read, ingest, operate and admin; required in production; can change on reload"`
-	AllowedOrigins Origins  `envconfig:"ALLOWED_ORIGINS" desc:"origins of web pages that may call the API, separated by commas; * allows all; can change on reload"`
-	TrustedProxies Prefixes `envconfig:"TRUSTED_PROXIES" desc:"addresses or CIDR ranges of proxies whose X-Forwarded-For header is trusted"`
+	AllowedOrigins Origins  `envconfig:"ALLOWED_ORIGINS" desc:"origins of other pages that may use the server, separated by commas, such as https://screens.example.com or https://*.example.com; * allows all; can change on reload"`
+	AllowedHosts   Hosts    `envconfig:"ALLOWED_HOSTS" desc:"names by which pages may address a server without API_KEYS and the admin port, besides addresses, localhost and private names; *.example.com for all below; * allows all"`
+	TrustedProxies Prefixes `envconfig:"TRUSTED_PROXIES" desc:"addresses or CIDR ranges of proxies whose X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto and Forwarded headers are trusted"`
 
 	// AdminAddr is empty if metrics and pprof are disabled.
 	AdminAddr string `envconfig:"ADMIN_ADDR" default:"127.0.0.1:9464" allowempty:"true" desc:"address for metrics and pprof; empty disables them"`

@@ -3,24 +3,29 @@ package config
 import (
 	"fmt"
 	"net/netip"
-	"net/url"
 	"strings"
+
+	"smart-factory-backend/app/access"
 )
 
-// Origins is a list of web origins, each "*" or scheme://host[:port].
+// Origins is a list of web origins for access.ParseOrigins.
 type Origins []string
 
 // Decode sets the list from origins separated by commas.
 func (o *Origins) Decode(text string) error {
 	*o = splitList(text)
-	for _, origin := range *o {
-		u, err := url.Parse(origin)
-		if origin != "*" && (err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" ||
-			origin != u.Scheme+"://"+u.Host) {
-			return fmt.Errorf("%q is not an origin such as https://screens.example.com, nor *", origin)
-		}
-	}
-	return nil
+	_, err := access.ParseOrigins(*o)
+	return err
+}
+
+// Hosts is a list of host names for access.ParseHosts.
+type Hosts []string
+
+// Decode sets the list from names separated by commas.
+func (h *Hosts) Decode(text string) error {
+	*h = splitList(text)
+	_, err := access.ParseHosts(*h)
+	return err
 }
 
 // Prefixes is a list of address ranges.

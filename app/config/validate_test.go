@@ -36,7 +36,7 @@ func TestProblemsNameTheVariableTheValueAndWhatIsAccepted(t *testing.T) {
 		"Redis, malformed URL":                {map[string]string{"REDIS_URL": "redis:/%zz/pw"}, `REDIS_URL="***": want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, or nothing`},
 		"ping interval not below stall limit": {map[string]string{"PING_INTERVAL": "60s"}, `PING_INTERVAL="60s": want less than WORKER_STALL_AFTER: a poll waits for so long`},
 		"socket queue too small":              {map[string]string{"WS_QUEUE_BYTES": "1Ki"}, `WS_QUEUE_BYTES="1Ki": want at least 64Ki`},
-		"origin with a path":                  {map[string]string{"ALLOWED_ORIGINS": "https://a,https://b/"}, `ALLOWED_ORIGINS="https://a,https://b/": "https://b/" is not an origin such as https://screens.example.com, nor *`},
+		"origin with a path":                  {map[string]string{"ALLOWED_ORIGINS": "https://a,https://b/"}, `ALLOWED_ORIGINS="https://a,https://b/": "https://b/" is not an origin such as https://screens.example.com or https://*.example.com, nor *`},
 		"proxy by name":                       {map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8,nginx"}, `TRUSTED_PROXIES="10.0.0.0/8,nginx": "nginx" is neither an address nor a CIDR range such as 10.0.0.0/8`},
 		"admin without a port":                {map[string]string{"ADMIN_ADDR": "127.0.0.1"}, `ADMIN_ADDR="127.0.0.1": want host:port, or nothing to disable it`},
 		"admin, port too high":                {map[string]string{"ADMIN_ADDR": ":70000"}, `ADMIN_ADDR=":70000": want host:port, or nothing to disable it`},

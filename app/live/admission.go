@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"smart-factory-backend/app/access"
+
 	"github.com/valyala/fasthttp"
 	"golang.org/x/time/rate"
 )
@@ -115,7 +117,7 @@ func (a *admission) allowUpgrade() *Refusal {
 func (a *admission) checkCapacity(address netip.Addr, key string) *Refusal {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.checkCapacityLocked(canonicalAddr(address), key)
+	return a.checkCapacityLocked(access.ClientNetwork(address), key)
 }
 
 func (a *admission) checkCapacityLocked(address netip.Addr, key string) *Refusal {
@@ -140,7 +142,7 @@ type lease struct {
 
 // acquire counts a session that has started. key is "" without a key.
 func (a *admission) acquire(address netip.Addr, key string) (*lease, *Refusal) {
-	address = canonicalAddr(address)
+	address = access.ClientNetwork(address)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if refusal := a.checkCapacityLocked(address, key); refusal != nil {
@@ -174,6 +176,3 @@ func decrement[K comparable](counts map[K]int, key K) {
 		delete(counts, key)
 	}
 }
-
-// canonicalAddr maps the forms of one address to one key.
-func canonicalAddr(address netip.Addr) netip.Addr { return address.WithZone("").Unmap() }

@@ -35,6 +35,10 @@ type Options struct {
 	OnBrokerState func(err error)
 	// Keys authorize what sessions do. Required.
 	Keys *access.Keys
+	// Authenticate returns whose key a Socket.IO client has sent: token of its
+	// CONNECT packet, or if that is empty, in the headers of its handshake. The text
+	// of its error is for the client. Nil: only token is used.
+	Authenticate func(addr netip.Addr, token string, header func(name string) string) (access.Principal, error)
 	// Ingest commits telemetry in the format of POST /api/v1/telemetry. It must
 	// not retain body. Nil: telemetry is refused.
 	Ingest func(ctx context.Context, body []byte) IngestResult
@@ -76,6 +80,9 @@ type ConnOptions struct {
 	// AllowOrigin reports whether a web page may open a session. It is called only
 	// for requests with an Origin header. Nil: every page may.
 	AllowOrigin func(ctx *fasthttp.RequestCtx) bool
+	// Subprotocol is the prefix of a WebSocket subprotocol that carries an API key.
+	// The first one that a client offers is accepted, as browsers demand. "": none is.
+	Subprotocol string
 	// Refuse writes the response to a failed handshake. Nil: each transport writes
 	// its own.
 	Refuse func(ctx *fasthttp.RequestCtx, status int, reason error)
@@ -110,6 +117,14 @@ func (o *Options) setDefaults() {
 	set(&o.Heartbeat, 25*time.Second)
 	if o.MaxRooms <= 0 {
 		o.MaxRooms = 100
+	}
+	if o.Authenticate == nil {
+		o.Authenticate = func(_ netip.Addr, token string, _ func(string) string) (access.Principal, error) {
+			if p, ok := o.Keys.Authenticate([]byte(token)); ok || o.Keys.Unrestricted() {
+				return p, nil
+			}
+			return access.Principal{}, errors.New("a valid API key is needed: auth.token")
+		}
 	}
 	if o.OnPanic == nil {
 		o.OnPanic = func(any, []byte) {}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/netip"
-	"strings"
 	"sync"
 
 	"smart-factory-backend/app/access"
@@ -90,27 +89,12 @@ func requestCaller(ctx *fasthttp.RequestCtx) Caller {
 
 // authenticateSocket returns the owner of a socket's key: auth.token of the CONNECT
 // packet, or the headers of the handshake.
-func (s *Server) authenticateSocket(socket *socketio.Socket) (access.Principal, bool) {
-	keys := s.options.Keys
-	if keys.Unrestricted() {
-		return access.Principal{}, true
-	}
+func (s *Server) authenticateSocket(socket *socketio.Socket) (access.Principal, error) {
 	var auth struct {
 		Token string `json:"token"`
 	}
 	_ = json.Unmarshal(socket.Auth(), &auth) // without a token the headers are used
-	if auth.Token != "" {
-		return keys.Authenticate([]byte(auth.Token))
-	}
-	handshake := socket.Conn().Handshake()
-	if key := handshake.Header("X-API-Key"); key != "" {
-		return keys.Authenticate([]byte(key))
-	}
-	scheme, secret, _ := strings.Cut(handshake.Header(fasthttp.HeaderAuthorization), " ")
-	if strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "Token") {
-		return keys.Authenticate([]byte(strings.TrimSpace(secret)))
-	}
-	return access.Principal{}, false
+	return s.options.Authenticate(clientAddr(socket), auth.Token, socket.Conn().Handshake().Header)
 }
 
 // clientAddr returns the client's address at the handshake.
@@ -122,11 +106,9 @@ func clientAddr(socket *socketio.Socket) netip.Addr {
 // admitSocket is the middleware for new sockets. The client receives its error as
 // connect_error.
 func (s *Server) admitSocket(socket *socketio.Socket) error {
-	principal, ok := s.authenticateSocket(socket)
-	if !ok {
-		return &socketio.ConnectionError{Message: "unauthorized", Data: &Fault{
-			Kind: kindUnauthorized, Detail: "a valid API key is needed: auth.token, Authorization: Bearer, or X-API-Key",
-		}}
+	principal, err := s.authenticateSocket(socket)
+	if err != nil {
+		return &socketio.ConnectionError{Message: "unauthorized", Data: &Fault{Kind: kindUnauthorized, Detail: err.Error()}}
 	}
 	if refusal := s.admission.checkCapacity(clientAddr(socket), principal.Name); refusal != nil {
 		return &socketio.ConnectionError{Message: refusal.detail, Data: struct {
@@ -140,8 +122,8 @@ func (s *Server) admitSocket(socket *socketio.Socket) error {
 // socketConnected starts a session. A recovered socket subscribes again to its
 // rooms: the snapshots contain what it has missed.
 func (s *Server) socketConnected(socket *socketio.Socket) {
-	principal, ok := s.authenticateSocket(socket)
-	if !ok { // the keys have changed since the middleware
+	principal, err := s.authenticateSocket(socket)
+	if err != nil { // the keys have changed since the middleware
 		socket.Disconnect(true)
 		return
 	}

@@ -24,7 +24,7 @@ const maxPartial = 256 << 20
 func (s *Server) newUpgrader() *websocket.Upgrader {
 	o := s.conn
 	return &websocket.Upgrader{
-		Loop: o.Loop, Detach: o.Detach, Deflate: o.Compress, Refuse: o.Refuse,
+		Loop: o.Loop, Detach: o.Detach, Deflate: o.Compress, Refuse: o.Refuse, Subprotocol: o.Subprotocol,
 		MaxMessage: o.MaxPayload, QueueLimit: o.QueueBytes, MaxPartial: maxPartial,
 		CheckOrigin: func(ctx *fasthttp.RequestCtx) bool {
 			return len(ctx.Request.Header.Peek(fasthttp.HeaderOrigin)) == 0 || o.AllowOrigin(ctx)

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"smart-factory-backend/app/access"
 )
 
 // admin serves metrics, profiles and detailed health on a port of its own, so that
@@ -18,13 +20,24 @@ type admin struct {
 	log      *slog.Logger
 }
 
-func listenAdmin(addr string, h http.Handler, log *slog.Logger) (*admin, error) {
+// onlyFor protects a handler from pages whose names resolve to this server.
+func onlyFor(hosts access.Hosts, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != "" && !hosts.Contain(r.Host) {
+			http.Error(w, "this host is not one of the server; ALLOWED_HOSTS lists the names that are", http.StatusMisdirectedRequest)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func listenAdmin(addr string, hosts access.Hosts, h http.Handler, log *slog.Logger) (*admin, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, &sectionError{fmt.Errorf("ADMIN_ADDR: %w", err), "admin-address"}
 	}
 	return &admin{listener: l, log: log, server: &http.Server{
-		Handler:           h,
+		Handler:           onlyFor(hosts, h),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    maxHeaderBytes,

@@ -114,6 +114,10 @@ func (a *App) reloadConfig() (changed []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuration not reloaded: API_KEYS: %w", err)
 	}
+	origins, err := access.ParseOrigins(next.AllowedOrigins)
+	if err != nil {
+		return nil, fmt.Errorf("configuration not reloaded: ALLOWED_ORIGINS: %w", err)
+	}
 	a.reloadMu.Lock()
 	defer a.reloadMu.Unlock()
 	if a.certificate != nil {
@@ -136,7 +140,7 @@ func (a *App) reloadConfig() (changed []string, err error) {
 		changed = append(changed, "LOG_LEVEL")
 	}
 	if !slices.Equal(next.AllowedOrigins, current.AllowedOrigins) {
-		a.api.SetAllowedOrigins(next.AllowedOrigins)
+		a.api.SetAllowedOrigins(origins)
 		changed = append(changed, "ALLOWED_ORIGINS")
 	}
 	current.APIKeys, current.LogLevel, current.AllowedOrigins = next.APIKeys, next.LogLevel, next.AllowedOrigins

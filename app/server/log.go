@@ -19,6 +19,8 @@ const (
 	keyError      = "error"
 	keyFile       = "file"
 	keyGOMAXPROCS = "gomaxprocs"
+	keyHost       = "host"
+	keyOrigin     = "origin"
 	keyPlace      = "place"
 	keyQuota      = "cpu_quota"
 	keyReason     = "reason"

@@ -42,22 +42,22 @@ func TestRedisIsAway(t *testing.T) {
 // or given in several parameters.
 func TestEventStreamBeginsWithASnapshotOfEachRoom(t *testing.T) {
 	_, addr := launch(t)
-	resp, err := http.Get("http://" + addr + "/api/v1/stream?rooms=alarms,machine:a&rooms=machine:b")
+	resp, err := http.Get("http://" + addr + "/api/v1/stream?rooms=alarms,machine:a&rooms=machine:b&room=machine:c,d")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var rooms []string
 	lines := bufio.NewScanner(resp.Body)
-	for len(rooms) < 3 && lines.Scan() {
-		for _, room := range []string{"alarms", "machine:a", "machine:b"} {
+	for len(rooms) < 4 && lines.Scan() {
+		for _, room := range []string{"alarms", "machine:a", "machine:b", "machine:c,d"} {
 			if strings.HasPrefix(lines.Text(), "data:") && strings.Contains(lines.Text(), `"room":"`+room+`"`) {
 				rooms = append(rooms, room)
 			}
 		}
 	}
-	if len(rooms) != 3 {
-		t.Errorf("the stream has snapshots of %v, want three rooms; %v", rooms, lines.Err())
+	if len(rooms) != 4 {
+		t.Errorf("the stream has snapshots of %v, want four rooms; %v", rooms, lines.Err())
 	}
 }
 

@@ -118,7 +118,11 @@ func (a *App) openOnStore() (err error) {
 		return err
 	}
 	if a.config.AdminAddr != "" {
-		if a.admin, err = listenAdmin(a.config.AdminAddr, metrics.AdminHandler(a.metrics, a.health.Detail), a.log); err != nil {
+		hosts, err := a.allowedHosts()
+		if err != nil {
+			return err
+		}
+		if a.admin, err = listenAdmin(a.config.AdminAddr, hosts, metrics.AdminHandler(a.metrics, a.health.Detail), a.log); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,6 +54,9 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 	}
 	o := live.Options{
 		Latest: store, Placement: store.Placement, Keys: a.keys,
+		Authenticate: func(addr netip.Addr, token string, header func(string) string) (access.Principal, error) {
+			return a.api.AuthenticateSocket(addr, token, header)
+		},
 		Ingest: func(ctx context.Context, body []byte) live.IngestResult {
 			return live.IngestResult(a.api.Ingest(ctx, body))
 		},
@@ -63,10 +67,17 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 		Interval: c.RealtimeInterval, MaxRooms: c.MaxRoomsPerSocket, Heartbeat: c.PingInterval,
 		OnPanic: a.onSessionPanic,
 		Conn: live.ConnOptions{
-			Loop:        s.loop,
-			Detach:      s.detach,
-			Await:       func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) },
-			AllowOrigin: func(ctx *fasthttp.RequestCtx) bool { return a.api.OriginAllowed(ctx) },
+			Loop:   s.loop,
+			Detach: s.detach,
+			Await:  func(ctx *fasthttp.RequestCtx) engineio.Wait { return cluster.NewWait(ctx) },
+			AllowOrigin: func(ctx *fasthttp.RequestCtx) bool {
+				if a.api.OriginAllowed(ctx) {
+					return true
+				}
+				_ = a.api.RefuseOrigin(ctx) // the upgrade writes its own error
+				return false
+			},
+			Subprotocol: api.BearerProtocol,
 			Refuse: func(ctx *fasthttp.RequestCtx, status int, reason error) {
 				a.api.WriteError(ctx, status, reason.Error())
 			},
@@ -150,7 +161,7 @@ func (s *sessions) routes() []api.ExternalRoute {
 }
 
 // requestedRooms returns the rooms in the "rooms" parameters, which are comma-separated
-// lists.
+// lists, and in the "room" parameters, which are one name each.
 func requestedRooms(ctx *fasthttp.RequestCtx) []string {
 	var rooms []string
 	for _, list := range ctx.QueryArgs().PeekMulti("rooms") {
@@ -158,11 +169,15 @@ func requestedRooms(ctx *fasthttp.RequestCtx) []string {
 			rooms = append(rooms, strings.Split(string(list), ",")...)
 		}
 	}
+	for _, name := range ctx.QueryArgs().PeekMulti("room") {
+		rooms = append(rooms, string(name))
+	}
 	return rooms
 }
 
 func (s *sessions) serveSocketIO(ctx *fasthttp.RequestCtx, c api.Client) error {
 	if !s.app.api.OriginAllowed(ctx) {
+		_ = s.app.api.RefuseOrigin(ctx) // Engine.IO has errors of its own
 		ctx.SetStatusCode(fasthttp.StatusForbidden)
 		ctx.SetContentType("application/json")
 		ctx.SetBodyString(`{"code":4,"message":"origin not allowed"}`) // the error format of Engine.IO

@@ -1,13 +1,16 @@
 package server
 
 import (
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 
+	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/api"
 	"smart-factory-backend/app/cluster"
 	"smart-factory-backend/app/config"
@@ -20,15 +23,37 @@ func (a *App) newAPI() (*api.API, error) {
 		faulty = a.sessions.faults()
 		a.log.Warn("fault injection is on", slog.String(keyVariable, "FAULT_INJECTION"))
 	}
+	origins, err := access.ParseOrigins(c.AllowedOrigins)
+	if err != nil {
+		return nil, fmt.Errorf("ALLOWED_ORIGINS: %w", err)
+	}
+	hosts, err := a.allowedHosts()
+	if err != nil {
+		return nil, err
+	}
 	return api.New(api.Options{
 		Store: a.store, Runtime: apiRuntime{}, Health: a.health, Metrics: a.metrics, Keys: a.keys,
-		AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies,
+		AllowedOrigins: origins, AllowedHosts: hosts, TrustedProxies: c.TrustedProxies, OnRefusal: newRefusals(a.log, a.metrics).observe,
 		RateLimit: c.RateLimit, RateBurst: c.RateBurst, KeyRateLimit: c.KeyRateLimit,
 		MaxBody: int(c.MaxBodyBytes), MaxDecompressed: int(c.MaxUnpackedBytes), MaxPoints: c.MaxPointsPerRequest,
 		IngestTimeout: c.IngestTimeout, IngestMemory: ingestMemory(c),
 		InfluxMachineTag: c.InfluxMachineTag, InfluxMeasurement: c.InfluxMeasurement(),
 		ExternalRoutes: append(a.sessions.routes(), manualRoutes()...), Faults: faulty,
 	})
+}
+
+// allowedHosts returns the names under which the server may be addressed: HOST and
+// ALLOWED_HOSTS.
+func (a *App) allowedHosts() (access.Hosts, error) {
+	names := slices.Clone(a.config.AllowedHosts)
+	if a.config.Host != "" && !strings.Contains(a.config.Host, ":") {
+		names = append(names, a.config.Host)
+	}
+	hosts, err := access.ParseHosts(names)
+	if err != nil {
+		return hosts, fmt.Errorf("ALLOWED_HOSTS: %w", err)
+	}
+	return hosts, nil
 }
 
 // ingestMemory returns the memory limit of request bodies: INGEST_MEMORY, but at most

@@ -33,6 +33,9 @@ type Upgrader struct {
 	QueueLimit int
 	// Deflate enables permessage-deflate.
 	Deflate bool
+	// Subprotocol, if set, accepts the first subprotocol that a client offers and
+	// that begins with it. Otherwise none is accepted.
+	Subprotocol string
 	// CheckOrigin reports whether the request's origin is allowed; if not, the
 	// response is 403. nil allows every origin.
 	CheckOrigin func(ctx *fasthttp.RequestCtx) bool
@@ -76,6 +79,7 @@ func (u *Upgrader) Upgrade(ctx *fasthttp.RequestCtx, open func(c *Conn) Handler)
 		CheckOrigin:       func(*fasthttp.RequestCtx) bool { return true }, // check has done it
 		EnableCompression: u.Deflate && acceptsDeflate(string(ctx.Request.Header.Peek("Sec-WebSocket-Extensions"))),
 		Error:             u.refuse,
+		Subprotocols:      u.acceptedSubprotocols(ctx),
 	}
 	// Detach replaces this handler, so nothing runs outside Transport.Guard.
 	if err := handshake.Upgrade(ctx, func(*websocket.Conn) {}); err != nil { //nolint:forbidigo // see above
@@ -83,6 +87,21 @@ func (u *Upgrader) Upgrade(ctx *fasthttp.RequestCtx, open func(c *Conn) Handler)
 	}
 	deflate := len(ctx.Response.Header.Peek("Sec-WebSocket-Extensions")) > 0
 	u.Detach(ctx, func(t eventloop.Transport) { u.addConn(t, deflate, open) })
+	return nil
+}
+
+// acceptedSubprotocols returns the offered subprotocol to accept, in a list as the
+// library wants it.
+func (u *Upgrader) acceptedSubprotocols(ctx *fasthttp.RequestCtx) []string {
+	offered := ctx.Request.Header.Peek("Sec-WebSocket-Protocol")
+	if u.Subprotocol == "" || len(offered) == 0 {
+		return nil
+	}
+	for protocol := range strings.SplitSeq(string(offered), ",") {
+		if protocol = strings.TrimSpace(protocol); strings.HasPrefix(protocol, u.Subprotocol) {
+			return []string{protocol}
+		}
+	}
 	return nil
 }
 
