@@ -136,8 +136,8 @@ func (a *admission) checkCapacityLocked(address netip.Addr, key string) *Refusal
 type lease struct {
 	admission *admission
 	address   netip.Addr
-	key       string
-	once      sync.Once
+	key       string // guarded by admission.mu, as is released
+	released  bool
 }
 
 // acquire counts a session that has started. key is "" without a key.
@@ -156,18 +156,40 @@ func (a *admission) acquire(address netip.Addr, key string) (*lease, *Refusal) {
 	return &lease{admission: a, address: address, key: key}, nil
 }
 
-// release ends the lease. Calls after the first do nothing.
-func (l *lease) release() {
-	l.once.Do(func() {
-		a := l.admission
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.sessions--
-		decrement(a.byAddress, l.address)
-		if l.key != "" {
-			decrement(a.byKey, l.key)
-		}
-	})
+// setKey counts the session for another key than so far, "" for none.
+func (l *lease) setKey(key string) *Refusal {
+	a := l.admission
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if l.released || key == l.key {
+		return nil
+	}
+	if limit := a.limits.PerKey; key != "" && limit > 0 && a.byKey[key] >= limit {
+		return a.refuse(refusedKey)
+	}
+	if l.key != "" {
+		decrement(a.byKey, l.key)
+	}
+	if l.key = key; key != "" {
+		a.byKey[key]++
+	}
+	return nil
+}
+
+// Release ends the lease. Calls after the first do nothing.
+func (l *lease) Release() {
+	a := l.admission
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if l.released {
+		return
+	}
+	l.released = true
+	a.sessions--
+	decrement(a.byAddress, l.address)
+	if l.key != "" {
+		decrement(a.byKey, l.key)
+	}
 }
 
 // decrement removes the count when it reaches zero, to keep the map small.

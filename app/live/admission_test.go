@@ -2,6 +2,7 @@ package live_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -113,4 +114,43 @@ func TestUpgradesAreRefusedOverRateAndWhileDraining(t *testing.T) {
 	if h.srv.Stats().Refused["draining"] != 1 {
 		t.Errorf("refused = %v", h.srv.Stats().Refused)
 	}
+}
+
+// A handshake of Engine.IO starts a session like any other, whatever its transport.
+func TestPollingHandshakesCountAgainstTheLimits(t *testing.T) {
+	t.Parallel()
+	h := newNetHarness(t, func(o *live.Options) { o.Limits = live.Limits{Sockets: 5, PerAddress: 2, UpgradeRate: 4} })
+	handshake := func(addr string) (status int, body string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+h.addr+"/socket.io/?EIO=4&transport=polling", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Addr", addr)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		text, _ := io.ReadAll(resp.Body)
+		if resp.StatusCode != http.StatusOK && resp.Header.Get("Retry-After") == "" {
+			t.Errorf("status %d without Retry-After", resp.StatusCode)
+		}
+		return resp.StatusCode, string(text)
+	}
+	for i, want := range []int{200, 200, 429, 429} {
+		if status, body := handshake("192.0.2.7"); status != want {
+			t.Errorf("handshake %d of an address: %d %s, want %d", i, status, body, want)
+		}
+	}
+	if status, body := handshake("192.0.2.8"); status != http.StatusOK {
+		t.Errorf("handshake of another address: %d %s", status, body)
+	}
+	if _, resp, err := h.dialWebSocket("/ws", "X-Addr", "192.0.2.7"); err == nil || resp.StatusCode != http.StatusTooManyRequests {
+		t.Error("the address may open a WebSocket beside its polling sessions")
+	}
+	waitFor(t, "a refusal for the rate", func() bool {
+		handshake("192.0.2.9")
+		return h.srv.Stats().Refused["rate"] > 0
+	})
 }

@@ -35,7 +35,9 @@ func (c *session) start() {
 // finish releases what the session holds, after its connection has closed.
 func (c *session) finish() {
 	c.srv.counters.sessions[c.transport].Add(-1)
-	c.lease.release()
+	if c.transport != transportSocketIO { // whose connection holds the lease
+		c.lease.Release()
+	}
 	c.leaveRooms()
 }
 

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"net/netip"
 	"sync"
+	"time"
 
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/live/hub"
 	"smart-factory-backend/app/socketio"
+	"smart-factory-backend/app/socketio/engineio"
 	"smart-factory-backend/app/websocket/eventloop"
 
 	"github.com/valyala/fasthttp"
@@ -28,6 +30,10 @@ type socketIOSession struct {
 	socket *socketio.Socket
 }
 
+// connectTimeout is how long a client may hold a connection without having joined
+// the main namespace. Socket.IO adds a second for network delay.
+const connectTimeout = 8 * time.Second
+
 // callerKey is the user value that holds the Caller of a request.
 const callerKey = "live caller"
 
@@ -39,18 +45,23 @@ func (s *Server) newSocketIO() (err error) {
 	o.Engine.Loop, o.Engine.Detach, o.Engine.Await = conn.Loop, conn.Detach, conn.Await
 	o.Engine.MaxPayload, o.Engine.QueueLimit, o.Engine.Deflate = conn.MaxPayload, conn.QueueBytes, conn.Compress
 	o.Engine.ReplaceAbove = conn.QueueBytes / 8 // data waits between two polls without the client being slow
-	o.Engine.MaxSessions = s.admission.limits.Sockets
+	o.ConnectTimeout = connectTimeout
 	o.Engine.Allow = func(ctx *fasthttp.RequestCtx) error {
-		if refusal := s.admission.checkCapacity(requestCaller(ctx).Addr, ""); refusal != nil {
+		if refusal := s.admit(Caller{Addr: requestCaller(ctx).Addr}); refusal != nil { // the key comes with the CONNECT packet
 			return refusal
 		}
 		return nil
 	}
-	o.Engine.AllowUpgrade = func() bool {
-		if conn.Draining() {
-			return s.admission.refuse(refusedDraining) == nil
+	o.Engine.Acquire = func(addr string) (engineio.Lease, error) {
+		parsed, _ := netip.ParseAddr(addr)
+		lease, refusal := s.admission.acquire(parsed, "")
+		if refusal != nil {
+			return nil, refusal
 		}
-		return s.admission.allowUpgrade() == nil
+		return lease, nil
+	}
+	o.Engine.AllowUpgrade = func() bool { // of a session that has been admitted, or before Allow is asked
+		return !conn.Draining() || s.admission.refuse(refusedDraining) == nil
 	}
 	o.Engine.ClientAddr = func(ctx *fasthttp.RequestCtx) string { return requestCaller(ctx).Addr.String() }
 	if o.Recovery == nil {
@@ -103,6 +114,10 @@ func clientAddr(socket *socketio.Socket) netip.Addr {
 	return addr
 }
 
+// leaseOf returns what the socket's connection counts for. It is released with the
+// connection.
+func leaseOf(socket *socketio.Socket) *lease { return socket.Conn().Lease().(*lease) }
+
 // admitSocket is the middleware for new sockets. The client receives its error as
 // connect_error.
 func (s *Server) admitSocket(socket *socketio.Socket) error {
@@ -110,7 +125,7 @@ func (s *Server) admitSocket(socket *socketio.Socket) error {
 	if err != nil {
 		return &socketio.ConnectionError{Message: "unauthorized", Data: &Fault{Kind: kindUnauthorized, Detail: err.Error()}}
 	}
-	if refusal := s.admission.checkCapacity(clientAddr(socket), principal.Name); refusal != nil {
+	if refusal := leaseOf(socket).setKey(principal.Name); refusal != nil {
 		return &socketio.ConnectionError{Message: refusal.detail, Data: struct {
 			Fault
 			RetryAfter int `json:"retry_after"`
@@ -127,8 +142,8 @@ func (s *Server) socketConnected(socket *socketio.Socket) {
 		socket.Disconnect(true)
 		return
 	}
-	lease, refusal := s.admission.acquire(clientAddr(socket), principal.Name)
-	if refusal != nil {
+	lease := leaseOf(socket)
+	if lease.setKey(principal.Name) != nil {
 		socket.Disconnect(true)
 		return
 	}

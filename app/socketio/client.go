@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"smart-factory-backend/app/socketio/engineio"
 	"smart-factory-backend/app/websocket/eventloop"
@@ -206,6 +207,7 @@ func (c *client) removeSocket(s *Socket) {
 	at := slices.Index(c.sockets, s)
 	if at >= 0 {
 		c.sockets = slices.Delete(c.sockets, at, at+1)
+		c.startConnectTimeoutLocked() // a client that has left all namespaces may join another
 	}
 	c.mu.Unlock()
 	if at >= 0 {
@@ -226,6 +228,16 @@ func sessionUpgraded(session *engineio.Session) {
 	}
 }
 
+// startConnectTimeoutLocked starts the timeout of a client that is in no namespace.
+func (c *client) startConnectTimeoutLocked() {
+	if c.closed || c.connectTimer != nil || len(c.sockets) > 0 {
+		return
+	}
+	c.connectTimer = new(eventloop.Timer)
+	allowed := c.server.options.ConnectTimeout
+	c.session.Loop().SetTimer(c.connectTimer, allowed+min(allowed/4, time.Second), c.connectTimedOut)
+}
+
 // stopConnectTimeout reports whether the timeout was running. It is called when
 // the client has joined a namespace, when the timeout has passed, and at the end.
 func (c *client) stopConnectTimeout() bool {
@@ -242,7 +254,8 @@ func (c *client) stopConnectTimeout() bool {
 // connectTimedOut closes a client that has not joined a namespace in time.
 func (c *client) connectTimedOut() {
 	if c.stopConnectTimeout() {
-		c.closeSession(ForcedServerClose)
+		c.disconnectAll(ForcedServerClose)
+		c.session.Abort(ForcedServerClose)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -231,12 +230,13 @@ func (s *Server) acquireNamespace(name string, auth []byte) *Namespace {
 
 // openSession returns the receiver of a new session.
 func (s *Server) openSession(session *engineio.Session) engineio.Receiver {
-	c := &client{server: s, session: session, connectTimer: new(eventloop.Timer)}
+	c := &client{server: s, session: session}
 	s.mu.Lock()
 	s.clientCount++
 	s.mu.Unlock()
-	allowed := s.options.ConnectTimeout
-	session.Loop().SetTimer(c.connectTimer, allowed+min(allowed/4, time.Second), c.connectTimedOut)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.startConnectTimeoutLocked()
 	return c
 }
 

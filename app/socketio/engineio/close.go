@@ -24,6 +24,14 @@ func (s *Session) Close(reason Reason) { s.close(reason, websocket.NormalClosure
 // closed with 1011.
 func (s *Session) Fail(reason Reason) { s.close(reason, websocket.InternalError) }
 
+// Abort ends the session at once: what is queued is dropped, and a waiting poll
+// gets a close packet. Use it for a client that has no claim to more.
+func (s *Session) Abort(reason Reason) {
+	s.mu.Lock()
+	s.abortLocked(reason, closePacket)
+	s.unlockAndNotify()
+}
+
 func (s *Session) close(reason Reason, code int) {
 	s.mu.Lock()
 	if s.state != stateOpen {
@@ -92,6 +100,9 @@ func (s *Session) removeLocked() {
 		s.probe.closeProbeLocked()
 	}
 	s.server.table.remove(s.id)
+	if s.lease != nil {
+		s.lease.Release()
+	}
 }
 
 // removeAfterLocked has onTimer remove a closed session after d.

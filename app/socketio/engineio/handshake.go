@@ -11,10 +11,11 @@ import (
 // openPolling opens a session with a polling request ("Handshake").
 func (s *Server) openPolling(ctx *fasthttp.RequestCtx) *refusal {
 	handshake := s.newHandshake(ctx)
-	if !s.table.reserve(s.options.MaxSessions) {
-		return tooManySessions
+	lease, err := s.admit(&handshake)
+	if err != nil {
+		return refusalOf(err)
 	}
-	session := &Session{server: s, id: newID(), handshake: handshake}
+	session := &Session{server: s, id: newID(), handshake: handshake, lease: lease}
 	session.start()
 	ctx.SetContentType("text/plain; charset=UTF-8")
 	ctx.SetBody(s.openPacket(session.id, !s.options.NoUpgrades && !s.options.NoWebSocket))
@@ -27,16 +28,29 @@ func (s *Server) openWebSocket(c *websocket.Conn, handshake Handshake) websocket
 		c.Close(websocket.GoingAway, string(ServerShutdown))
 		return discardHandler{}
 	}
-	if !s.table.reserve(s.options.MaxSessions) {
-		c.Close(websocket.TryAgainLater, "too many sessions")
+	lease, err := s.admit(&handshake)
+	if err != nil {
+		c.Close(websocket.TryAgainLater, err.Error())
 		return discardHandler{}
 	}
 	k := &socket{conn: c}
-	session := &Session{server: s, id: newID(), handshake: handshake, socket: k}
+	session := &Session{server: s, id: newID(), handshake: handshake, lease: lease, socket: k}
 	k.session = session
 	_ = c.Send(websocket.NewMessage(websocket.Text, s.openPacket(session.id, false)))
 	session.start()
 	return k
+}
+
+// admit reserves a place for a session and acquires its lease.
+func (s *Server) admit(h *Handshake) (Lease, error) {
+	if !s.table.reserve(s.options.MaxSessions) {
+		return nil, errTooManySessions
+	}
+	lease, err := s.options.Acquire(h.RemoteAddr())
+	if err != nil {
+		s.table.count.Add(-1)
+	}
+	return lease, err
 }
 
 // start adds the session to the table, where a place is reserved for it,
@@ -60,6 +74,7 @@ func (s *Session) start() {
 	defer s.recvMu.Unlock()
 	s.mu.Lock()
 	s.deadline = s.server.now() + int64(s.server.options.PingInterval)
+	s.expectPollLocked(0)
 	s.scheduleLocked()
 	s.mu.Unlock()
 	receiver := s.server.options.Open(s)

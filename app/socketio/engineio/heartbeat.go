@@ -9,9 +9,32 @@ const stallThreshold = time.Second
 // now is the clock of Session.deadline.
 func (s *Server) now() int64 { return int64(s.clock()) }
 
-// scheduleLocked has onTimer called at the deadline.
+// pollBytesPerSecond is how fast a client is expected to receive a response.
+const pollBytesPerSecond = 16 << 10
+
+// scheduleLocked has onTimer called at the next deadline.
 func (s *Session) scheduleLocked() {
-	s.Loop().SetTimer(&s.timer, time.Duration(s.deadline-s.server.now()), s.onTimer)
+	next := s.deadline
+	if s.pollMissingLocked() {
+		next = min(next, s.pollDeadline)
+	}
+	s.Loop().SetTimer(&s.timer, time.Duration(next-s.server.now()), s.onTimer)
+}
+
+// expectPollLocked begins the wait for the next poll, after a response of size
+// bytes.
+func (s *Session) expectPollLocked(size int) {
+	allowed := s.server.options.PollTimeout + time.Duration(size)*time.Second/pollBytesPerSecond
+	s.pollDeadline = s.server.now() + int64(allowed)
+	if s.state == stateOpen {
+		s.scheduleLocked()
+	}
+}
+
+// pollMissingLocked reports whether pollDeadline applies. The probe of an
+// upgrade is a connection too.
+func (s *Session) pollMissingLocked() bool {
+	return s.state == stateOpen && s.socket == nil && s.poll == nil && s.probe == nil
 }
 
 // onTimer sends a ping, closes a session whose pong is missing ("Heartbeat"),
@@ -20,6 +43,13 @@ func (s *Session) onTimer() {
 	s.mu.Lock()
 	defer s.unlockAndNotify()
 	now := s.server.now()
+	if absent := time.Duration(now - s.pollDeadline); s.pollMissingLocked() && absent >= 0 {
+		if absent < stallThreshold {
+			s.abortLocked(PingTimeout, closePacket)
+			return
+		}
+		s.pollDeadline = now + int64(s.server.options.PollTimeout) // the process was stopped
+	}
 	switch late := time.Duration(now - s.deadline); {
 	case s.state == stateRemoved:
 	case late < 0: // the deadline was moved just before this call

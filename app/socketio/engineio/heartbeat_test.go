@@ -1,8 +1,12 @@
 package engineio_test
 
 import (
+	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/fasthttp/websocket"
 
 	"smart-factory-backend/app/socketio/engineio"
 )
@@ -167,4 +171,59 @@ func TestStaleTimerDoesNothing(t *testing.T) {
 	ts.server.FireTimerLate(sid, -time.Hour)
 	w.send("4a")
 	w.wantPacket("4a")
+}
+
+func TestASessionWithoutPollsEnds(t *testing.T) {
+	t.Parallel()
+	ts := startServer(t, engineio.Options{PollTimeout: 20 * time.Millisecond, PingInterval: 200 * time.Millisecond})
+	polling := ts.open()
+	ts.get(polling).want(t, http.StatusOK, "2") // a poll that waits for longer than the timeout
+	never := ts.session(ts.open())
+	w, _ := ts.connect()
+	for _, session := range []*testReceiver{ts.session(polling), never} {
+		session.wantClosed(t, engineio.PingTimeout)
+	}
+	w.wantPacket("2") // a WebSocket needs no polls
+}
+
+// lease counts its releases.
+type lease struct{ released *atomic.Int32 }
+
+func (l lease) Release() { l.released.Add(1) }
+
+// busyError is an error with a status.
+type busyError struct{}
+
+func (busyError) Error() string          { return "try later" }
+func (busyError) HTTPStatus() (int, int) { return http.StatusTooManyRequests, 7 }
+
+func TestEachSessionHoldsALease(t *testing.T) {
+	t.Parallel()
+	var acquired, released atomic.Int32
+	ts := startServer(t, engineio.Options{Acquire: func(string) (engineio.Lease, error) {
+		if acquired.Add(1) > 2 {
+			return nil, busyError{}
+		}
+		return lease{&released}, nil
+	}})
+	sid := ts.open()
+	w, _ := ts.connect()
+	a := ts.mustRequest("GET", pollingQuery, "")
+	a.wantRefusal(t, http.StatusTooManyRequests, 6, "try later")
+	if got := a.header.Get("Retry-After"); got != "7" {
+		t.Errorf("Retry-After = %q, want 7", got)
+	}
+	if n := ts.server.Stats().Sessions; n != 2 {
+		t.Errorf("%d sessions, want 2", n)
+	}
+	refused, _, err := websocket.DefaultDialer.Dial("ws://"+ts.addr+"/?EIO=4&transport=websocket", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := refused.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseTryAgainLater) {
+		t.Errorf("a WebSocket without a lease: %v, want 1013", err)
+	}
+	ts.upgrade(sid).send("1")
+	w.send("1")
+	ts.waitUntil("both leases are released", func() bool { return released.Load() == 2 })
 }

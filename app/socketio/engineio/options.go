@@ -16,6 +16,9 @@ type Wait = interface {
 	Wake()
 }
 
+// Lease is what a session holds of the limits that the program sets.
+type Lease interface{ Release() }
+
 // Options configure a Server. Loop, Detach, Await and Open are required. For
 // every other field the zero value selects what its comment says.
 type Options struct {
@@ -33,6 +36,10 @@ type Options struct {
 	// PingInterval is the time between pings, and PingTimeout how long the
 	// client has to answer with a pong ("Heartbeat"). Default: 25 s and 20 s.
 	PingInterval, PingTimeout time.Duration
+	// PollTimeout is how long a polling client may go without a poll before its
+	// session ends: its connection may be gone without notice. The time to
+	// receive the last response is added, at 16 KiB/s. Default: 9 s.
+	PollTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade may take before its WebSocket is
 	// closed and the session stays on polling. Default: 10 s.
 	UpgradeTimeout time.Duration
@@ -62,8 +69,13 @@ type Options struct {
 	NoPolling, NoWebSocket, NoUpgrades bool
 
 	// Allow is called for each new session. If it returns an error, the
-	// response is 403 with the error's text. nil allows all.
+	// response is 403 with the error's text, or has the status and Retry-After
+	// of the error's method HTTPStatus. nil allows all.
 	Allow func(ctx *fasthttp.RequestCtx) error
+	// Acquire is called when a session starts, with the result of ClientAddr.
+	// The lease is released when the session has ended. If it returns an error,
+	// the session does not start. nil admits all.
+	Acquire func(addr string) (Lease, error)
 	// AllowOrigin is called for requests with an Origin header. nil allows all.
 	AllowOrigin func(origin []byte) bool
 	// AllowUpgrade is called before each WebSocket handshake. If it returns
@@ -88,12 +100,16 @@ type Options struct {
 func (o *Options) setDefaults() {
 	setDefault(&o.PingInterval, 25*time.Second)
 	setDefault(&o.PingTimeout, 20*time.Second)
+	setDefault(&o.PollTimeout, 9*time.Second)
 	setDefault(&o.UpgradeTimeout, 10*time.Second)
 	setDefault(&o.MaxPayload, 1_000_000)
 	setDefault(&o.QueueLimit, 1<<20)
 	setDefault(&o.BodyLimit, 64<<20)
 	if o.Allow == nil {
 		o.Allow = func(*fasthttp.RequestCtx) error { return nil }
+	}
+	if o.Acquire == nil {
+		o.Acquire = func(string) (Lease, error) { return nil, nil }
 	}
 	if o.AllowOrigin == nil {
 		o.AllowOrigin = func([]byte) bool { return true }

@@ -40,6 +40,7 @@ func (s *Session) servePoll(ctx *fasthttp.RequestCtx) *refusal {
 	}
 	ms := s.nextPayloadLocked()
 	if ms != nil {
+		s.expectPollLocked(payloadSize(ms))
 		s.unlockAndNotify()
 		writePayload(ctx, ms)
 		return nil
@@ -75,10 +76,12 @@ func (s *Session) finishPoll(p *poll, disconnected bool) []*Message {
 		return nil
 	}
 	s.poll = nil
-	if ms := s.nextPayloadLocked(); ms != nil {
-		return ms
+	ms := s.nextPayloadLocked()
+	if ms == nil {
+		ms = []*Message{noopPacket} // "Upgrade": a noop ends the pending poll
 	}
-	return []*Message{noopPacket} // "Upgrade": a noop ends the pending poll
+	s.expectPollLocked(payloadSize(ms))
+	return ms
 }
 
 // checkRequestLocked checks that the session accepts polling requests.
@@ -116,9 +119,14 @@ func writePayload(ctx *fasthttp.RequestCtx, ms []*Message) {
 		ctx.Response.SetBodyRaw(ms[0].text()) // shared by all sessions, not copied
 		return
 	}
+	ctx.Response.SetBodyRaw(appendPayload(make([]byte, 0, payloadSize(ms)), ms))
+}
+
+// payloadSize returns the size of a response, or a little more.
+func payloadSize(ms []*Message) int {
 	size := len(ms)
 	for _, m := range ms {
 		size += m.Len()
 	}
-	ctx.Response.SetBodyRaw(appendPayload(make([]byte, 0, size), ms))
+	return size
 }

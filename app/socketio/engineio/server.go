@@ -105,7 +105,7 @@ func (s *Server) route(ctx *fasthttp.RequestCtx) *refusal {
 		return goingAway
 	}
 	if err := s.options.Allow(ctx); err != nil {
-		return &refusal{forbidden.status, forbidden.code, err.Error()}
+		return refusalOf(err)
 	}
 	if wantsWebSocket {
 		return s.serveWebSocket(ctx, nil)

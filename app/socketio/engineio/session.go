@@ -37,6 +37,7 @@ type Session struct {
 	id        string
 	receiver  Receiver
 	handshake Handshake
+	lease     Lease // nil if the program sets no limits
 
 	// recvMu is held while the receiver is called.
 	recvMu sync.Mutex
@@ -50,6 +51,7 @@ type Session struct {
 	receivedSincePing bool
 	reason            Reason
 	deadline          int64   // of the ping, the pong or the removal, by Server.now
+	pollDeadline      int64   // of the next poll; applies while neither a poll nor a WebSocket is open
 	poll              *poll   // the waiting GET
 	socket            *socket // the session's WebSocket; nil while polling
 	probe             *socket // the WebSocket that an upgrade probes
@@ -63,6 +65,9 @@ func (s *Session) ID() string { return s.id }
 
 // Handshake returns the request that opened the session.
 func (s *Session) Handshake() *Handshake { return &s.handshake }
+
+// Lease returns the result of Options.Acquire.
+func (s *Session) Lease() Lease { return s.lease }
 
 // Receiver returns the result of Options.Open, nil before it has returned.
 func (s *Session) Receiver() Receiver {

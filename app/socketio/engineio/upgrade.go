@@ -34,6 +34,9 @@ func (k *socket) probeTimedOut() {
 // closeProbeLocked closes the session's probe. The session stays on polling.
 func (k *socket) closeProbeLocked() {
 	k.session.probe = nil
+	if k.session.poll == nil {
+		k.session.expectPollLocked(0)
+	}
 	k.session.Loop().StopTimer(k.timer)
 	k.timer = nil
 	k.conn.Close(websocket.NormalClosure, "")
