@@ -22,6 +22,9 @@ BENCHFLAGS  ?=
 DOCKER      ?= docker
 BUILDFLAGS  ?=
 
+# Node.js may be there; see .ci/setup.
+export PATH := $(TOOLS):$(PATH)
+
 .DEFAULT_GOAL := help
 .PHONY: help dev dev-cluster build start start-single setup unit test race integration fuzz bench lint fmt image manifests web container-test kube-test powercut-test systemd-test ci clean
 
@@ -55,7 +58,8 @@ test: setup ## install what the tests need and run all tests
 	go test -timeout 15m -tags integration ./...
 
 # The system tests run a binary that is built without the race detector.
-race: setup ## run the tests under the race detector
+race: ## run the tests under the race detector
+	@.ci/setup race
 	go test -timeout 30m -race -tags integration $$(go list ./... | grep -v /app/test/system)
 
 integration: setup ## run only the tests that start real servers

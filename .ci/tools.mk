@@ -1,6 +1,7 @@
 # Versions of the tools that lint and test the code.
 GOLANGCI_LINT_VERSION := v2.15.0
 KUBE_SCORE_VERSION := v1.20.0
+NODE_VERSION := 24.22.1
 TELEGRAF_VERSION := v1.37.2
 KUBE_ROUTER_VERSION := v2.1.0
 KUSTOMIZE_VERSIONS := v5.0.1 v5.5.0
