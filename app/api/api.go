@@ -25,6 +25,9 @@ type Runtime interface {
 	// OverLimit names the connection limit that the request's connection exceeds,
 	// "" for none. On such a connection only probes are served.
 	OverLimit(ctx *fasthttp.RequestCtx) string
+	// LongRequestLine reports whether the request line of a request whose header is
+	// too large does not end.
+	LongRequestLine(ctx *fasthttp.RequestCtx) bool
 	// Peer returns the address of the connection's other end.
 	Peer(ctx *fasthttp.RequestCtx) netip.Addr
 }
@@ -130,12 +133,15 @@ func New(o Options) (*API, error) {
 // epoch is the origin of the times that the rate limiters use.
 var epoch = time.Now()
 
+// sinceEpoch is cheaper than time.Now.
+func sinceEpoch() time.Duration { return time.Since(epoch) }
+
 // Handler serves one request.
 func (a *API) Handler(ctx *fasthttp.RequestCtx) {
-	begin := time.Since(epoch) // cheaper than time.Now
+	begin := sinceEpoch()
 	a.requestIDs.setOnResponse(ctx)
 	rt := a.dispatch(ctx, begin)
-	rt.Observe(ctx.Response.StatusCode(), float64(time.Since(epoch)-begin)/float64(time.Second))
+	rt.Observe(ctx.Response.StatusCode(), float64(sinceEpoch()-begin)/float64(time.Second))
 }
 
 // dispatch finds the route, authorizes the request and runs the handler. It

@@ -51,10 +51,11 @@ func (p *testServer) StreamBody(ctx *fasthttp.RequestCtx, write func(*bufio.Writ
 		_ = pipe.CloseWithError(err)
 	}()
 }
-func (p *testServer) OverLimit(*fasthttp.RequestCtx) string { return p.overLimit }
-func (p *testServer) Peer(*fasthttp.RequestCtx) netip.Addr  { return p.peer }
-func (p *testServer) Workers() (running, total int)         { return 2, 2 }
-func (p *testServer) Draining() bool                        { return p.draining }
+func (p *testServer) OverLimit(*fasthttp.RequestCtx) string     { return p.overLimit }
+func (p *testServer) LongRequestLine(*fasthttp.RequestCtx) bool { return false }
+func (p *testServer) Peer(*fasthttp.RequestCtx) netip.Addr      { return p.peer }
+func (p *testServer) Workers() (running, total int)             { return 2, 2 }
+func (p *testServer) Draining() bool                            { return p.draining }
 
 // startServer starts a server, which ends with the test. change may modify the
 // options and the server before the API is made; nil changes nothing.
@@ -84,7 +85,7 @@ func startServer(t testing.TB, change func(*api.Options, *testServer)) *testServ
 	p.api = api
 	p.server = &fasthttp.Server{
 		Logger:  discardLogger{},
-		Handler: api.Handler, ErrorHandler: api.ErrorHandler, StreamRequestBody: true, MaxRequestBodySize: o.MaxBody,
+		Handler: api.Handler, ErrorHandler: api.ErrorHandler, ExpectHandler: api.ExpectHandler, StreamRequestBody: true, MaxRequestBodySize: o.MaxBody,
 		DisablePreParseMultipartForm: true, NoDefaultServerHeader: true, ReadTimeout: testTimeout,
 	}
 	ended := make(chan struct{})

@@ -29,6 +29,7 @@ type stubRuntime struct{}
 
 func (stubRuntime) StreamBody(*fasthttp.RequestCtx, func(*bufio.Writer) error) {}
 func (stubRuntime) OverLimit(*fasthttp.RequestCtx) string                      { return "" }
+func (stubRuntime) LongRequestLine(*fasthttp.RequestCtx) bool                  { return false }
 func (stubRuntime) Peer(*fasthttp.RequestCtx) netip.Addr                       { return netip.MustParseAddr("192.0.2.1") }
 func (stubRuntime) Workers() (running, total int)                              { return 1, 1 }
 func (stubRuntime) Draining() bool                                             { return false }

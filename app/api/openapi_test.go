@@ -120,6 +120,9 @@ func TestOpenAPINamesAllRoutes(t *testing.T) {
 		}
 	})
 	for path, methods := range api.Routes(p.api) {
+		if path == "*" {
+			continue // no path; OPTIONS * is about the server
+		}
 		for _, method := range methods {
 			if !documented[method+" "+path] {
 				t.Errorf("%s %s is served, but not in openapi.json", method, path)

@@ -55,6 +55,10 @@ var operations = map[string]operation{
 	"GET /api/health/live":    probe("live", "Check liveness", liveness),
 	"GET /api/health/ready":   probe("ready", "Check readiness", "Whether readings are accepted: the store works and the process is not draining."),
 	"GET /api/health/startup": probe("startup", "Check startup", "Whether the start is complete."),
+	"GET /": {
+		ID: "index", Tag: "documents", Summary: "Show where to go",
+		Responses: []routeResponse{{200, "A page of links.", content{"text/html": ""}}},
+	},
 	"GET /ping": {
 		ID: "ping", Tag: "dialects", Summary: "Answer InfluxDB's ping",
 		Responses: []routeResponse{{204, "The server is reachable.", nil}},

@@ -52,6 +52,8 @@ func (a *API) ErrorHandler(ctx *fasthttp.RequestCtx, err error) {
 	var network net.Error
 	e := &httpError{status: fasthttp.StatusBadRequest, detail: "the request is not valid HTTP"}
 	switch {
+	case errors.As(err, &small) && a.options.Runtime.LongRequestLine(ctx):
+		e.status, e.detail = fasthttp.StatusRequestURITooLong, "the request target is too long"
 	case errors.As(err, &small):
 		e.status, e.detail = fasthttp.StatusRequestHeaderFieldsTooLarge, "the request header is too large"
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):

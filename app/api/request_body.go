@@ -117,7 +117,7 @@ func (b *bodyBuffer) grow(limit int) error {
 // releases the buffer, even after an error.
 func (a *API) readBody(ctx *fasthttp.RequestCtx) (*bodyBuffer, error) {
 	raw := acquireBuffer(&a.bodyMemory)
-	tooLarge := &httpError{status: fasthttp.StatusRequestEntityTooLarge, detail: fmt.Sprintf("the body is larger than %d bytes", a.options.MaxBody)}
+	tooLarge := a.bodyTooLarge()
 	if ctx.Request.Header.ContentLength() > a.options.MaxBody {
 		ctx.SetConnectionClose()
 		return raw, tooLarge
@@ -138,6 +138,10 @@ func (a *API) readBody(ctx *fasthttp.RequestCtx) (*bodyBuffer, error) {
 	}
 	ctx.Response.Header.Set(fasthttp.HeaderAcceptEncoding, "gzip, identity") // RFC 9110, section 12.5.3
 	return raw, &httpError{status: fasthttp.StatusUnsupportedMediaType, detail: "Content-Encoding must be gzip or identity"}
+}
+
+func (a *API) bodyTooLarge() error {
+	return &httpError{status: fasthttp.StatusRequestEntityTooLarge, detail: fmt.Sprintf("the body is larger than %d bytes", a.options.MaxBody)}
 }
 
 func (a *API) readRawBody(ctx *fasthttp.RequestCtx, raw *bodyBuffer, tooLarge error) error {

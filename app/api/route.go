@@ -95,6 +95,10 @@ func (a *API) findResource(ctx *fasthttp.RequestCtx) (*resource, request, error)
 	if res := a.staticResources[string(path)]; res != nil {
 		return res, request{}, nil
 	}
+	if res := a.staticResources[string(singleSlashes(path))]; res != nil {
+		return res, request{}, nil
+	}
+	path = trimSlashes(path) // an empty segment between others is no parameter
 	for _, res := range a.patternResources {
 		raw, ok := res.match(path)
 		if !ok {
@@ -111,6 +115,28 @@ func (a *API) findResource(ctx *fasthttp.RequestCtx) (*resource, request, error)
 		return res, r, nil
 	}
 	return nil, request{}, &httpError{status: fasthttp.StatusNotFound, detail: "there is no resource at this path"}
+}
+
+// singleSlashes returns a path without repeated and trailing slashes.
+func singleSlashes(path []byte) []byte {
+	single := make([]byte, 0, len(path))
+	for i, c := range path {
+		if c != '/' || i == 0 || path[i-1] != '/' {
+			single = append(single, c)
+		}
+	}
+	return trimSlashes(single)
+}
+
+// trimSlashes returns a path with one slash at its start and none at its end.
+func trimSlashes(path []byte) []byte {
+	for len(path) > 1 && path[0] == '/' && path[1] == '/' {
+		path = path[1:]
+	}
+	for len(path) > 1 && path[len(path)-1] == '/' {
+		path = path[:len(path)-1]
+	}
+	return path
 }
 
 // match reports whether path matches the pattern and returns the segments of its
@@ -159,29 +185,4 @@ func (res *resource) selectRoute(ctx *fasthttp.RequestCtx) *route {
 	}
 	writeProblem(ctx, &httpError{status: fasthttp.StatusMethodNotAllowed, detail: "allowed methods: " + res.allow})
 	return nil
-}
-
-// checkProtocol rejects invalid requests that fasthttp accepts, and reports
-// whether the request is valid.
-func checkProtocol(ctx *fasthttp.RequestCtx) bool {
-	h := &ctx.Request.Header
-	switch string(h.Protocol()) {
-	case "HTTP/1.1":
-		if len(h.Host()) == 0 { // RFC 9112, section 3.2
-			return rejectRequest(ctx, fasthttp.StatusBadRequest, "HTTP/1.1 requires a Host header")
-		}
-	case "HTTP/1.0":
-		if len(h.Peek(fasthttp.HeaderTransferEncoding)) > 0 { // RFC 9112, section 6.1
-			return rejectRequest(ctx, fasthttp.StatusBadRequest, "Transfer-Encoding is not allowed in HTTP/1.0")
-		}
-	default:
-		return rejectRequest(ctx, fasthttp.StatusHTTPVersionNotSupported, "this server supports HTTP/1.1 and HTTP/1.0")
-	}
-	return true
-}
-
-func rejectRequest(ctx *fasthttp.RequestCtx, status int, detail string) bool {
-	writeProblem(ctx, &httpError{status: status, detail: detail})
-	ctx.SetConnectionClose()
-	return false
 }

@@ -1,8 +1,12 @@
 package api_test
 
 import (
+	"bufio"
+	"io"
 	"strings"
 	"testing"
+
+	"smart-factory-backend/app/api"
 )
 
 func TestRoutes(t *testing.T) {
@@ -20,7 +24,8 @@ func TestRoutes(t *testing.T) {
 		{"POST", "/api/health", 405, "GET, HEAD, OPTIONS"},
 		{"GET", "/api/v1/telemetry", 405, "POST, OPTIONS"},
 		{"OPTIONS", "/api/v1/latest", 204, "GET, HEAD, OPTIONS"},
-		{"GET", "/", 404, ""},
+		{"GET", "/", 200, ""},
+		{"GET", "/index.html", 404, ""},
 		{"GET", "/api/v1/machines/m", 404, ""},
 		{"GET", "/api/v1/machines/{id}/history", 404, ""},
 		{"GET", "/api/v1/machines/a/b/history", 404, ""},
@@ -89,6 +94,31 @@ func TestAmbiguousRequestsAreRejected(t *testing.T) {
 		"two TE":                          post("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "0\r\n\r\n"),
 		"TE other than chunked":           post("Transfer-Encoding: gzip\r\n", "0\r\n\r\n"),
 		"TE with chunked not last":        post("Transfer-Encoding: chunked, identity\r\n", "0\r\n\r\n"),
+		"TE identity":                     post("Transfer-Encoding: identity\r\n", ""),
+		"TE identity in other case":       post("transfer-encoding: Identity\r\n", ""),
+		"empty TE":                        post("Transfer-Encoding:\r\n", ""),
+		"TE chunked, chunked":             post("Transfer-Encoding: chunked, chunked\r\n", "0\r\n\r\n"),
+		"TE after a tab":                  post("Transfer-Encoding:\tidentity\r\n", ""),
+		"TE identity and Content-Length":  post("Transfer-Encoding: identity\r\nContent-Length: 0\r\n", ""),
+		"TE of an unknown coding":         post("Transfer-Encoding: xchunked\r\n", "0\r\n\r\n"),
+		"TE on a folded line":             post("X-A: b\r\n Transfer-Encoding: chunked\r\n", ""),
+		"a header name with a space":      post("X A: b\r\nContent-Length: 0\r\n", ""),
+		"a header line without a colon":   post("Content-Length\r\n", ""),
+		"a header line without a name":    post(": 0\r\n", ""),
+		"a header name with a slash":      post("Content/Length: 0\r\n", ""),
+		"a header name beyond ASCII":      post("X-\xe9: 0\r\n", ""),
+		"a fragment in the target":        "GET /api/health#x HTTP/1.1\r\nHost: x\r\n\r\n",
+		"a Host with a user":              "GET /api/health HTTP/1.1\r\nHost: a@b\r\n\r\n",
+		"a Host with a space":             "GET /api/health HTTP/1.1\r\nHost: a b\r\n\r\n",
+		"a Host with a path":              "GET /api/health HTTP/1.1\r\nHost: a/b\r\n\r\n",
+		"a Host with a wrong port":        "GET /api/health HTTP/1.1\r\nHost: a:b\r\n\r\n",
+		"a Host with a port too high":     "GET /api/health HTTP/1.1\r\nHost: a:70000\r\n\r\n",
+		"a Host with an open bracket":     "GET /api/health HTTP/1.1\r\nHost: [::1\r\n\r\n",
+		"a list of Hosts":                 "GET /api/health HTTP/1.1\r\nHost: a, b\r\n\r\n",
+		"an empty Host":                   "GET /api/health HTTP/1.1\r\nHost:\r\n\r\n",
+		"an unknown expectation":          post("Expect: the-unexpected\r\nContent-Length: 0\r\n", ""),
+		"an expectation for no route":     "POST /nowhere HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+		"an expectation of 99 GB":         post("Expect: 100-continue\r\nContent-Length: 99000000000\r\n", ""),
 		"two Content-Lengths":             post("Content-Length: 0\r\nContent-Length: 39\r\n", ""),
 		"a list of Content-Lengths":       post("Content-Length: 0, 39\r\n", ""),
 		"a negative Content-Length":       post("Content-Length: -1\r\n", ""),
@@ -122,5 +152,47 @@ func TestAmbiguousRequestsAreRejected(t *testing.T) {
 	}
 	if a := p.get(t, "/api/health"); a.status != 200 {
 		t.Errorf("health afterwards = %+v", a)
+	}
+}
+
+// A client that waits for 100 Continue hears at once what is wrong with its request.
+func TestContinueFollowsTheChecks(t *testing.T) {
+	t.Parallel()
+	p := startServer(t, func(o *api.Options, _ *testServer) { o.Keys = keys(t, "a:ingest:the-secret,b:read:another-one") })
+	for name, tt := range map[string]struct{ target, headers, want string }{
+		"a good request":   {"/api/v1/telemetry", "X-API-Key: the-secret\r\nContent-Length: 35", "100"},
+		"no key":           {"/api/v1/telemetry", "Content-Length: 35", "401"},
+		"a wrong key":      {"/api/v1/telemetry", "X-API-Key: wrong\r\nContent-Length: 35", "401"},
+		"a role too small": {"/api/v1/telemetry", "X-API-Key: another-one\r\nContent-Length: 35", "403"},
+		"no such path":     {"/api/v1/nothing", "X-API-Key: the-secret\r\nContent-Length: 35", "404"},
+		"a wrong method":   {"/api/v1/latest", "X-API-Key: the-secret\r\nContent-Length: 35", "405"},
+		"a body too large": {"/api/v1/telemetry", "X-API-Key: the-secret\r\nContent-Length: 99000000000", "413"},
+	} {
+		c := p.dial(t)
+		request := "POST " + tt.target + " HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n" + tt.headers + "\r\n\r\n"
+		go func() { _, _ = io.WriteString(c, request) }()
+		line, err := bufio.NewReader(c).ReadString('\n')
+		if err != nil || !strings.HasPrefix(line, "HTTP/1.1 "+tt.want+" ") {
+			t.Errorf("%s: %q, %v, want %s before the body is sent", name, line, err, tt.want)
+		}
+		_ = c.Close()
+	}
+}
+
+func TestLoadBalancersAndSlashesFindTheirResource(t *testing.T) {
+	t.Parallel()
+	p := startServer(t, nil)
+	if a := p.do(t, "PUT", "/api/v1/machines/metrics", "{}"); a.status != 201 {
+		t.Fatalf("PUT = %+v", a)
+	}
+	for request, want := range map[string]int{
+		"GET /": 200, "HEAD /": 200, "OPTIONS /": 204, "OPTIONS *": 204, "POST /": 405, "GET /api/health/": 200, "GET //api//health//": 200,
+		"GET /api/v1/latest/": 200, "GET //api/v1/machines/metrics/": 200, "GET /api/v1/machines//metrics": 404, "DELETE /api/v1/machines//metrics": 404,
+		"GET /api/v1/machines/": 200, "GET /index.html": 404,
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		if a := p.do(t, method, path, ""); a.status != want {
+			t.Errorf("%s = %d, want %d", request, a.status, want)
+		}
 	}
 }

@@ -55,6 +55,9 @@ func (a *API) registerProbes() {
 	} {
 		a.addResource(path, &route{method: get, probe: true, handler: rawHandler(handle)})
 	}
+	// Load balancers probe these two.
+	a.addResource("/", &route{method: get, probe: true, handler: rawHandler(getIndex)})
+	a.addResource("*", &route{method: fasthttp.MethodOptions, probe: true, handler: rawHandler(func(ctx *fasthttp.RequestCtx) { ctx.SetStatusCode(fasthttp.StatusNoContent) })})
 	a.addResource("/api/openapi.json", &route{method: get, public: true, handler: a.getOpenAPI})
 	a.addResource("/api/docs", &route{method: get, public: true, handler: a.getDocs})
 }

@@ -149,7 +149,7 @@ func TestThingsBoardTokens(t *testing.T) {
 		"/api/v1/wrong/telemetry":              401,
 		"/api/v1/read-secret/telemetry":        403,
 		"/api/v1/%zz/telemetry":                400,
-		"/api/v1//telemetry":                   404,
+		"/api/v1//telemetry":                   400, // the path of POST /api/v1/telemetry with a doubled slash
 		"/api/v1/machines/telemetry":           405,
 	} {
 		a := p.do(t, "POST", path, `{"ts":1700000000000,"values":{}}`, "X-API-Key: a/secret")

@@ -54,8 +54,12 @@ type conn struct {
 	peerGone atomic.Bool
 
 	// The goroutine that serves the connection owns these.
-	unsent   int  // responses that fasthttp holds back for pipelined requests
-	hijacked bool // a hijack handler owns the connection
+	// received counts the bytes of the current request, and lineEnded is true once
+	// its first line has arrived.
+	received  int
+	lineEnded bool
+	unsent    int  // responses that fasthttp holds back for pipelined requests
+	hijacked  bool // a hijack handler owns the connection
 	// detaching is set once Detach was called, and detached once the
 	// connection is a Session; from then on no method here waits.
 	detaching bool

@@ -1,17 +1,27 @@
 package cluster
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
 	"time"
 
+	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"
 )
 
 // lateRequestTime is how long a request may take to arrive if its first bytes
 // came just as its connection was to be closed.
 const lateRequestTime = 5 * time.Second
+
+// LongRequestLine reports whether the first line of the request that is being read
+// has not ended. It is for an ErrorHandler that receives fasthttp.ErrSmallBuffer.
+// With TLS it reports false.
+func LongRequestLine(ctx *fasthttp.RequestCtx) bool {
+	c := connOf(ctx)
+	return c != nil && !c.lineEnded && c.worker.sup.opts.TLS == nil
+}
 
 // Read reads what has arrived, and waits if nothing has. If wakeReader was
 // called it returns io.EOF instead of waiting.
@@ -23,6 +33,19 @@ func (c *conn) Read(b []byte) (int, error) {
 		}
 		return n, err
 	}
+	n, err := c.readRequest(b)
+	c.received += n
+	if !c.lineEnded {
+		c.lineEnded = bytes.IndexByte(b[:n], '\n') >= 0
+	}
+	if limit := c.worker.sup.opts.MaxRequestBytes; limit > 0 && c.received > limit && !c.hijacked {
+		return 0, c.opError("read", errRequestTooLarge)
+	}
+	return n, err
+}
+
+// readRequest waits for bytes of a request.
+func (c *conn) readRequest(b []byte) (int, error) {
 	if c.file.Load() == nil && !c.closed.Load() {
 		n, err := retryEINTR(func() (int, error) { return unix.Read(c.fd, b) })
 		switch {

@@ -21,6 +21,7 @@ var (
 	errNoWorker         = errors.New("the request is not served by a supervisor")
 	errNoWorkers        = errors.New("every worker is in backoff")
 	errTooManyAbandoned = errors.New("too many abandoned generations")
+	errRequestTooLarge  = errors.New("the request exceeds MaxRequestBytes")
 	errStreamIncomplete = errors.New("the body's writer did not return")
 )
 

@@ -55,6 +55,11 @@ type Options struct {
 	Limits   Limits
 	Shutdown Shutdown
 
+	// MaxRequestBytes bounds the bytes of one request as it is received, with the
+	// framing of a chunked body, which fasthttp does not bound. Reading more fails.
+	// 0 means no limit.
+	MaxRequestBytes int
+
 	// WriteTimeout bounds how long a write may go without progress (30 s). It
 	// replaces fasthttp's WriteTimeout, which bounds the whole response and
 	// would end a long download.

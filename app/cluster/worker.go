@@ -188,6 +188,7 @@ func (w *worker) trackState(nc net.Conn, state fasthttp.ConnState) {
 	case fasthttp.StateIdle:
 		c.readWithin(w.idleTimeout)
 		c.idleSince.Store(w.sup.clock.nanos())
+		c.received, c.lineEnded = 0, false
 		c.linger = true // a request may be on its way
 	}
 }

@@ -16,7 +16,10 @@ func (apiRuntime) StreamBody(ctx *fasthttp.RequestCtx, write func(w *bufio.Write
 	cluster.StreamBody(ctx, write)
 }
 func (apiRuntime) OverLimit(ctx *fasthttp.RequestCtx) string { return cluster.OverLimit(ctx) }
-func (apiRuntime) Peer(ctx *fasthttp.RequestCtx) netip.Addr  { return cluster.Peer(ctx) }
+func (apiRuntime) LongRequestLine(ctx *fasthttp.RequestCtx) bool {
+	return cluster.LongRequestLine(ctx)
+}
+func (apiRuntime) Peer(ctx *fasthttp.RequestCtx) netip.Addr { return cluster.Peer(ctx) }
 
 // discardLogger drops what fasthttp logs: errors of clients, which are answered and
 // counted.

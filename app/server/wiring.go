@@ -70,6 +70,7 @@ func (a *App) clusterOptions() cluster.Options {
 		PanicHandler: func(ctx *fasthttp.RequestCtx) { a.api.PanicHandler(ctx) },
 		ConfigureServer: func(s *fasthttp.Server) {
 			s.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) { a.api.ErrorHandler(ctx, err) }
+			s.ExpectHandler = func(ctx *fasthttp.RequestCtx) int { return a.api.ExpectHandler(ctx) }
 			s.ReadTimeout, s.IdleTimeout = c.ReadTimeout, c.IdleTimeout
 			s.MaxRequestBodySize = int(c.MaxBodyBytes)
 			s.ReadBufferSize = maxHeaderBytes
@@ -89,7 +90,10 @@ func (a *App) clusterOptions() cluster.Options {
 		},
 		Shutdown:     cluster.Shutdown{Delay: c.ShutdownDelay, Spread: c.ShutdownSpread, Timeout: c.ShutdownTimeout},
 		WriteTimeout: c.WriteTimeout,
-		Observe:      a.observe(newObserver(a.log, a.metrics)),
+		// Chunks of a few bytes are larger than what they carry, but no client sends
+		// a large body in them.
+		MaxRequestBytes: maxHeaderBytes + 2*int(max(c.MaxBodyBytes, c.MaxPayload)) + 64<<10,
+		Observe:         a.observe(newObserver(a.log, a.metrics)),
 	}
 	if a.certificate != nil {
 		o.TLS = a.certificate.config()
