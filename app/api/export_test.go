@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"smart-factory-backend/app/access"
+
+	"github.com/valyala/fasthttp"
 )
 
 // SetRateInterval sets the time between two requests of a client address, so that
@@ -84,3 +86,6 @@ var ResponseTypes = map[string]any{
 
 // AggregateNames is aggregateNames.
 func AggregateNames() []string { return aggregateNames() }
+
+// CheckProtocol reports whether the header of a request is valid.
+func CheckProtocol(ctx *fasthttp.RequestCtx) bool { return checkProtocol(ctx) }

@@ -18,8 +18,8 @@ func checkProtocol(ctx *fasthttp.RequestCtx) bool {
 	default:
 		return rejectRequest(ctx, fasthttp.StatusHTTPVersionNotSupported, "this server supports HTTP/1.1 and HTTP/1.0")
 	}
-	if bytes.IndexByte(h.RequestURI(), '#') >= 0 { // RFC 9112, section 3.2
-		return rejectRequest(ctx, fasthttp.StatusBadRequest, "the request target has a fragment")
+	if detail := checkTarget(h); detail != "" {
+		return rejectRequest(ctx, fasthttp.StatusBadRequest, detail)
 	}
 	f, detail := scanFields(h.RawHeaders())
 	switch {
@@ -44,6 +44,31 @@ func checkProtocol(ctx *fasthttp.RequestCtx) bool {
 	return true
 }
 
+// checkTarget checks what fasthttp does not of a request target (RFC 9112, section
+// 3.2), and returns what is wrong. Bytes above ASCII are accepted, since some clients
+// don't encode them.
+func checkTarget(h *fasthttp.RequestHeader) (detail string) {
+	target := h.RequestURI()
+	if bytes.IndexByte(target, '#') >= 0 {
+		return "the request target has a fragment"
+	}
+	if target[0] == '/' || string(target) == "*" || h.IsConnect() {
+		return ""
+	}
+	scheme, rest, _ := bytes.Cut(target, []byte("://"))
+	if !bytes.EqualFold(scheme, []byte("http")) && !bytes.EqualFold(scheme, []byte("https")) {
+		return "the request target has another scheme than http and https"
+	}
+	authority := rest
+	if end := bytes.IndexAny(rest, "/?"); end >= 0 {
+		authority = rest[:end]
+	}
+	if !isHost(authority) || len(h.Host()) > 0 && !bytes.EqualFold(authority, h.Host()) {
+		return "the request target has another host than the Host header"
+	}
+	return ""
+}
+
 func rejectRequest(ctx *fasthttp.RequestCtx, status int, detail string) bool {
 	writeProblem(ctx, &httpError{status: status, detail: detail})
 	ctx.SetConnectionClose()
@@ -62,15 +87,12 @@ type fields struct {
 // says what is malformed, "" for nothing.
 func scanFields(block []byte) (f fields, detail string) {
 	for len(block) > 0 {
+		end := bytes.IndexByte(block, '\n')
+		if end < 1 || block[end-1] != '\r' {
+			return f, "a header line does not end with CRLF"
+		}
 		var line []byte
-		if end := bytes.IndexByte(block, '\n'); end >= 0 {
-			line, block = block[:end], block[end+1:]
-		} else {
-			line, block = block, nil
-		}
-		if n := len(line); n > 0 && line[n-1] == '\r' {
-			line = line[:n-1]
-		}
+		line, block = block[:end-1], block[end+1:]
 		if len(line) == 0 {
 			return f, "" // the end of the block
 		}
@@ -162,9 +184,14 @@ func (a *API) ExpectHandler(ctx *fasthttp.RequestCtx) int {
 	}
 	path := ctx.URI().PathOriginal()
 	for i := range a.prefixRoutes {
-		if bytes.HasPrefix(path, a.prefixRoutes[i].prefix) {
+		if !bytes.HasPrefix(path, a.prefixRoutes[i].prefix) {
+			continue
+		}
+		if ctx.Request.Header.ContentLength() <= a.options.MaxBody {
 			return fasthttp.StatusContinue
 		}
+		writeProblem(ctx, a.bodyTooLarge())
+		return ctx.Response.StatusCode()
 	}
 	res, r, err := a.findResource(ctx)
 	if err != nil {
