@@ -25,14 +25,14 @@ func countForeignListeners(ours []*socket) int {
 	if err != nil {
 		return 0
 	}
-	inodes := listeningInodes(int(addr.Port()))
+	foreign := listeningSockets(int(addr.Port()))
 	for _, s := range ours {
 		var st unix.Stat_t
 		if unix.Fstat(s.fd, &st) == nil {
-			delete(inodes, st.Ino)
+			delete(foreign, st.Ino)
 		}
 	}
-	return len(inodes)
+	return len(foreign)
 }
 
 // attachSteering makes the kernel distribute connections over our sockets only.

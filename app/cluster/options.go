@@ -35,8 +35,8 @@ type Options struct {
 	// GetCertificate or GetConfigForClient to replace the certificate later.
 	TLS *tls.Config
 
-	// Host and Port are the address to listen on. An empty Host means every
-	// IPv4 and IPv6 address. With port 0 the kernel chooses; see Addr.
+	// Host and Port are the address to listen on. An empty Host and "::"
+	// mean every IPv4 and IPv6 address. With port 0 the kernel chooses; see Addr.
 	Host string
 	Port int
 

@@ -25,13 +25,14 @@ func bindError(host string, addr netip.AddrPort, err error) error {
 		return fmt.Errorf("listen on %s: %w", where, err)
 	}
 	inUse := &PortInUseError{Addr: where, Err: err}
-	inUse.PID, inUse.Process = socketOwner(listeningInodes(int(addr.Port())))
+	inUse.PID, inUse.Process = socketOwner(listeningSockets(int(addr.Port())))
 	return inUse
 }
 
-// listeningInodes returns the inodes of the sockets that listen on a TCP port.
-func listeningInodes(port int) map[uint64]bool {
-	inodes := map[uint64]bool{}
+// listeningSockets returns the sockets that listen on a TCP port: their local
+// addresses, as the kernel writes them, by inode.
+func listeningSockets(port int) map[uint64]string {
+	sockets := map[uint64]string{}
 	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
 		f, err := os.Open(table)
 		if err != nil {
@@ -50,18 +51,18 @@ func listeningInodes(port int) map[uint64]bool {
 				continue
 			}
 			if inode, err := strconv.ParseUint(fields[9], 10, 64); err == nil {
-				inodes[inode] = true
+				sockets[inode] = fields[1]
 			}
 		}
 		_ = f.Close()
 	}
-	return inodes
+	return sockets
 }
 
 // socketOwner returns a process that has one of the sockets open; 0 and "" if
 // none is found. Processes of other users can't be inspected.
-func socketOwner(inodes map[uint64]bool) (pid int, name string) {
-	if len(inodes) == 0 {
+func socketOwner(sockets map[uint64]string) (pid int, name string) {
+	if len(sockets) == 0 {
 		return 0, ""
 	}
 	links, _ := filepath.Glob("/proc/[0-9]*/fd/*")
@@ -71,7 +72,7 @@ func socketOwner(inodes map[uint64]bool) (pid int, name string) {
 			continue
 		}
 		inode, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimPrefix(target, "socket:["), "]"), 10, 64)
-		if err != nil || !inodes[inode] {
+		if err != nil || sockets[inode] == "" {
 			continue
 		}
 		process := filepath.Dir(filepath.Dir(link))

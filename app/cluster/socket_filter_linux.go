@@ -35,11 +35,6 @@ func (s *socket) dropSYNs() error {
 	})
 }
 
-// dropAll makes the socket drop every packet.
-func (s *socket) dropAll() error {
-	return s.attach(attachFilter, []unix.SockFilter{{Code: bpfReturn, K: noPacket}})
-}
-
 // attachSteering makes the kernel choose among the first n sockets of the
 // port's SO_REUSEPORT group. Those are ours; a foreign listener that joins the
 // group later gets no connections.

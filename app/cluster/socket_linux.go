@@ -2,11 +2,13 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,14 +33,13 @@ func openSockets(ctx context.Context, host string, port, n int) ([]*socket, erro
 	if err != nil {
 		return nil, err
 	}
-	claimed, err := claimAddress(host, addr)
+	first, err := claimAddress(host, addr)
 	if err != nil {
 		return nil, err
 	}
-	defer claimed.close()
-	var sockets []*socket
+	sockets := []*socket{first}
 	for len(sockets) < n {
-		s, err := claimed.openSibling()
+		s, err := first.openSibling()
 		if err != nil {
 			closeSockets(sockets)
 			return nil, err
@@ -73,25 +74,88 @@ func resolve(ctx context.Context, host string, port int) (netip.AddrPort, error)
 	return netip.AddrPortFrom(addr[0].Unmap(), uint16(port)), nil
 }
 
-// claimAddress makes sure that no other socket listens on an address. The
-// socket that it returns listens without SO_REUSEPORT: that fails if another
-// one listens, and makes others fail. Only then does it allow siblings. If two
-// processes claim the address at the same time, at most one gets through
-// listen. The socket accepts no connections. Close it once siblings listen.
+// backlog is lowered to net.core.somaxconn by the kernel.
+const backlog = 65535
+
+// claimAddress opens the first socket on an address and makes sure that no other
+// one listens there. Connections are accepted from the moment in which it listens.
+//
+// SO_REUSEPORT is set between bind and listen: a bind without it fails if another
+// socket listens, and makes others fail. A bind without SO_REUSEADDR even excludes
+// sockets that do not listen yet, but it fails for connections that an earlier
+// process has left in TIME_WAIT. Both kinds of bind can succeed for two processes at
+// the same time, so each looks for the other once it listens. The second kind gives
+// up at once if it finds one; the first kind waits for that.
 func claimAddress(host string, addr netip.AddrPort) (*socket, error) {
-	s, err := newSocket(addr, host == "")
+	s, err := newSocket(addr, isDual(host))
 	if err != nil {
 		return nil, err
 	}
-	_ = s.dropAll() // if the kernel refuses, a client that connects now is reset
-	if err = s.listen(host, addr, 1); err == nil {
+	exclusive, err := s.bindFirst(host, addr)
+	if err == nil {
 		err = s.allowSiblings()
+	}
+	if err == nil {
+		err = s.listen(host, addr)
+	}
+	for tries := 0; err == nil && s.sharesAddress(); tries++ {
+		if !exclusive || tries == 20 {
+			err = bindError(host, addr, unix.EADDRINUSE)
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 	if err != nil {
 		s.close()
 		return nil, err
 	}
+	s.refill()
 	return s, nil
+}
+
+// isDual reports whether a socket for the host also accepts IPv4, as in Node.js.
+func isDual(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip == netip.IPv6Unspecified()
+}
+
+// bindFirst binds the socket, without SO_REUSEADDR if possible: exclusive reports
+// that. Afterwards the option is set in any case: connections inherit it, and must
+// not block the next process.
+func (s *socket) bindFirst(host string, addr netip.AddrPort) (exclusive bool, err error) {
+	const option = "setsockopt SO_REUSEADDR"
+	if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 0); err != nil {
+		return false, os.NewSyscallError(option, err)
+	}
+	bindErr := unix.Bind(s.fd, sockaddr(addr))
+	if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return false, os.NewSyscallError(option, err)
+	}
+	exclusive = bindErr == nil
+	if errors.Is(bindErr, unix.EADDRINUSE) {
+		bindErr = unix.Bind(s.fd, sockaddr(addr))
+	}
+	if bindErr != nil {
+		return false, bindError(host, addr, bindErr)
+	}
+	return exclusive, nil
+}
+
+// sharesAddress reports whether another socket listens on the very address of s.
+func (s *socket) sharesAddress() bool {
+	addr, err := s.addr()
+	var st unix.Stat_t
+	if err != nil || unix.Fstat(s.fd, &st) != nil {
+		return false
+	}
+	listening := listeningSockets(int(addr.Port()))
+	own := listening[st.Ino]
+	for inode, local := range listening {
+		if inode != st.Ino && local == own {
+			return true
+		}
+	}
+	return false
 }
 
 // openSibling opens another socket on the address that s listens on.
@@ -106,7 +170,10 @@ func (s *socket) openSibling() (*socket, error) {
 		return nil, err
 	}
 	if err = sib.allowSiblings(); err == nil {
-		err = sib.listen("", addr, 65535) // the kernel lowers it to net.core.somaxconn
+		err = os.NewSyscallError("bind", unix.Bind(sib.fd, sockaddr(addr)))
+	}
+	if err == nil {
+		err = sib.listen("", addr)
 	}
 	if err != nil {
 		sib.close()
@@ -116,12 +183,8 @@ func (s *socket) openSibling() (*socket, error) {
 	return sib, nil
 }
 
-func (s *socket) listen(host string, addr netip.AddrPort, backlog int) error {
-	err := unix.Bind(s.fd, sockaddr(addr))
-	if err == nil {
-		err = unix.Listen(s.fd, backlog)
-	}
-	if err != nil {
+func (s *socket) listen(host string, addr netip.AddrPort) error {
+	if err := unix.Listen(s.fd, backlog); err != nil {
 		return bindError(host, addr, err)
 	}
 	return nil

@@ -128,6 +128,61 @@ func TestSimultaneousClaimHasOneWinner(t *testing.T) {
 	}
 }
 
+// A client that connects while a supervisor starts is either refused or served: its
+// SYN is never dropped, which would make it wait a second.
+func TestStartDropsNoHandshake(t *testing.T) {
+	t.Parallel()
+	for range shortened(50) {
+		port := porttest.ForTest(t)
+		addr := net.JoinHostPort("127.0.0.1", fmt.Sprint(port))
+		s, err := cluster.New(cluster.Options{Handler: answerOK, Host: "127.0.0.1", Port: port, Workers: 2, Shutdown: cluster.Shutdown{HandshakeGrace: 1, IdleGrace: 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dialling, connected := make(chan struct{}), make(chan int, 1)
+		go func() {
+			for first := true; ; first = false {
+				c, err := net.Dial("tcp", addr)
+				if first {
+					close(dialling)
+				}
+				if err != nil {
+					continue // refused: it does not listen yet
+				}
+				connected <- synRetransmissions(c)
+				_ = c.Close()
+				return
+			}
+		}()
+		<-dialling
+		if err := s.Listen(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if n := within(t, "a connection", connected); n != 0 {
+			t.Errorf("the client has sent its SYN %d times again", n)
+		}
+		over, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = s.Run(over) // closes the sockets
+	}
+}
+
+// synRetransmissions returns how many packets a new connection has sent again; -1
+// if that is not known.
+func synRetransmissions(c net.Conn) int {
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		return -1
+	}
+	n := -1
+	_ = raw.Control(func(fd uintptr) {
+		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil { //nolint:gosec // a descriptor
+			n = int(info.Total_retrans)
+		}
+	})
+	return n
+}
+
 func TestHostsAreServed(t *testing.T) {
 	t.Parallel()
 	v6 := hasIPv6()
@@ -139,7 +194,7 @@ func TestHostsAreServed(t *testing.T) {
 		"IPv4 address":   {host: "127.0.0.1", v4: true},
 		"IPv4 wildcard":  {host: "0.0.0.0", v4: true},
 		"IPv6 address":   {host: "::1", v6: true, skipped: !v6},
-		"IPv6 wildcard":  {host: "::", v6: true, skipped: !v6},
+		"IPv6 wildcard":  {host: "::", v4: true, v6: true, skipped: !v6},
 		"no host is all": {host: "", v4: true, v6: v6},
 	}
 	for name, tt := range tests {

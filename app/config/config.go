@@ -21,7 +21,7 @@ type Config struct {
 	// Where the server listens, and with how many workers.
 	Host    string `envconfig:"HOST" computed:"every address" desc:"IPv4 or IPv6 address to listen on"`
 	Port    int    `envconfig:"PORT" default:"3000" min:"0" max:"65535" desc:"port to listen on; with 0 the system assigns one"`
-	Workers int    `envconfig:"CLUSTER_WORKERS" default:"0" computed:"GOMAXPROCS" min:"0" desc:"number of workers, at most GOMAXPROCS; 0 means GOMAXPROCS and follows the CPU quota"`
+	Workers int    `envconfig:"CLUSTER_WORKERS" default:"0" computed:"GOMAXPROCS" min:"0" zero:"max auto" desc:"number of workers, at most GOMAXPROCS; 0, max and auto mean GOMAXPROCS and follow the CPU quota"`
 
 	// Environment is "development" or "production"; see Production.
 	Environment string     `envconfig:"NODE_ENV" default:"development" oneof:"development production" desc:"development or production"`

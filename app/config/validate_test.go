@@ -66,6 +66,26 @@ func TestProblemsNameTheVariableTheValueAndWhatIsAccepted(t *testing.T) {
 	}
 }
 
+func TestSpacesAndWordsOfPM2AreAccepted(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{"4 ": 4, "\t4\n": 4, "max": 0, "auto": 0, "MAX": 0, " Auto ": 0, " ": 0, "0": 0} {
+		c, problems := load(t, map[string]string{"CLUSTER_WORKERS": text})
+		if problems != nil || c.Workers != want {
+			t.Errorf("CLUSTER_WORKERS=%q is %d, %v, want %d", text, c.Workers, problems, want)
+		}
+	}
+	c, problems := load(t, map[string]string{
+		"NODE_ENV": "production ", "HOST": " ::", "PORT": " 80", "AUTO_REGISTER": "false ", "READ_TIMEOUT": " 3s", "MAX_BODY_BYTES": "1Mi ",
+		"LOG_LEVEL": " debug", "API_KEYS": " press:ingest:0123456789abcdef ",
+	})
+	if problems != nil || !c.Production() || c.Host != "::" || c.Port != 80 || c.AutoRegister || c.MaxBodyBytes != 1<<20 {
+		t.Errorf("with spaces: %+v, %v", c, problems)
+	}
+	if _, problems := load(t, map[string]string{"PORT": "max"}); len(problems) != 1 {
+		t.Errorf("PORT=max: %v, want one problem", problems)
+	}
+}
+
 func TestAPIKeyProblemsNameThePositionOnly(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -35,10 +35,14 @@ func (c *Config) variables() []variable {
 // allowsEmpty reports whether an empty text is a value instead of the default.
 func (v variable) allowsEmpty() bool { return v.tag.Get("allowempty") != "" }
 
-// decode sets the field from text; an empty text sets its zero value. After an
+// decode sets the field from text without surrounding space; an empty text, and the
+// words in the tag zero, set its zero value. After an
 // error the field has an undefined value.
 func (v variable) decode(text string) (err error) {
-	if text == "" {
+	if _, isSecret := v.field.Interface().(Secret); !isSecret {
+		text = strings.TrimSpace(text)
+	}
+	if text == "" || slices.Contains(strings.Fields(v.tag.Get("zero")), strings.ToLower(text)) {
 		v.field.SetZero()
 		return nil
 	}
