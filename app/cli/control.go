@@ -7,14 +7,13 @@ import (
 	"strconv"
 	"strings"
 
-	"smart-factory-backend/app/config"
 	"smart-factory-backend/app/control"
 )
 
 // withControl calls f with a client for the control socket of the running
 // server.
 func withControl(p process, f func(*control.Client) error) error {
-	cfg, err := p.loadVariables("PORT", "CONTROL_SOCKET")
+	cfg, err := p.loadVariables("PORT", "DATA_DIR", "CONTROL_SOCKET")
 	if err != nil {
 		return err
 	}
@@ -30,15 +29,15 @@ func withControl(p process, f func(*control.Client) error) error {
 		return err
 	}
 	where := ""
-	if cfg.ControlSocket == (config.Config{}).ControlSocketFor(cfg.Port) {
+	if cfg.ControlSocket == cfg.DefaultControlSocket(cfg.Port) {
 		where = fmt.Sprintf(" on port %d", cfg.Port)
 	}
 	reason := strings.TrimPrefix(err.Error(), control.ErrNotRunning.Error()+": ")
 	return fmt.Errorf("no %s is running%s (%s)", program, where, reason)
 }
 
-const controlSocketHelp = `Connects to the control socket that CONTROL_SOCKET names; its default depends on
-PORT.`
+const controlSocketHelp = `Connects to the control socket that CONTROL_SOCKET names; by default it is in
+XDG_RUNTIME_DIR or DATA_DIR and depends on PORT.`
 
 func reloadCommand() command {
 	return command{

@@ -29,6 +29,10 @@ func bindError(host string, addr netip.AddrPort, err error) error {
 	return inUse
 }
 
+// ListenerOwner returns a process that listens on a TCP port; 0 and "" if none is
+// found. Processes of other users cannot be inspected.
+func ListenerOwner(port int) (pid int, process string) { return socketOwner(listeningSockets(port)) }
+
 // listeningSockets returns the sockets that listen on a TCP port: their local
 // addresses, as the kernel writes them, by inode.
 func listeningSockets(port int) map[uint64]string {

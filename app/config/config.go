@@ -3,7 +3,6 @@ package config
 import (
 	"log/slog"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -111,7 +110,14 @@ type Config struct {
 	PingInterval      time.Duration `envconfig:"PING_INTERVAL" default:"25s" desc:"time between pings to a client; less than WORKER_STALL_AFTER"`
 	PingTimeout       time.Duration `envconfig:"PING_TIMEOUT" default:"20s" desc:"how long a Socket.IO client may take to answer a ping"`
 
-	inputs map[string]input // by name; empty unless Load made the Config
+	inputs     map[string]input // by name; empty unless Load made the Config
+	runtimeDir string           // XDG_RUNTIME_DIR
+}
+
+// IsDefault reports whether the variable was not set.
+func (c Config) IsDefault(variable string) bool {
+	in, known := c.inputs[variable]
+	return !known || in.source == FromDefault
 }
 
 // Production reports whether NODE_ENV is production.
@@ -146,5 +152,16 @@ func (c Config) ControlSocketFor(port int) string {
 	if c.ControlSocket != "" {
 		return c.ControlSocket
 	}
-	return filepath.Join(os.TempDir(), "smart-factory-backend-"+strconv.Itoa(port)+".sock")
+	return c.DefaultControlSocket(port)
+}
+
+// DefaultControlSocket returns what ControlSocketFor returns without
+// CONTROL_SOCKET: a path in a directory in which no other user can create files,
+// XDG_RUNTIME_DIR or else DATA_DIR.
+func (c Config) DefaultControlSocket(port int) string {
+	dir := c.DataDir
+	if filepath.IsAbs(c.runtimeDir) {
+		dir = c.runtimeDir
+	}
+	return filepath.Join(dir, "smart-factory-backend-"+strconv.Itoa(port)+".sock")
 }

@@ -34,6 +34,7 @@ const fileSuffix = "_FILE"
 // that Problems.About reports no problem for.
 func Load(lookup func(name string) (value string, set bool)) (Config, error) {
 	c := Config{inputs: map[string]input{}}
+	c.runtimeDir, _ = lookup("XDG_RUNTIME_DIR")
 	for _, v := range c.variables() {
 		in := v.read(lookup)
 		if in.err == nil {

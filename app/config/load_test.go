@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -49,7 +48,7 @@ func TestLoadWithoutVariablesReturnsTheDefaults(t *testing.T) {
 		"LOG_FORMAT":         {c.LogFormat, "text"},
 		"the database":       {c.SQLitePath(), "data/smart-factory.db"},
 		"ADMIN_ADDR":         {c.AdminAddr, "127.0.0.1:9464"},
-		"CONTROL_SOCKET":     {c.ControlSocket, filepath.Join(os.TempDir(), "smart-factory-backend-3000.sock")},
+		"CONTROL_SOCKET":     {c.ControlSocket, filepath.Join("data", "smart-factory-backend-3000.sock")},
 		"AUTO_REGISTER":      {c.AutoRegister, true},
 		"FAULT_INJECTION":    {c.FaultInjection, false},
 		"WORKER_MIN_UPTIME":  {c.WorkerMinUptime, time.Second},

@@ -39,7 +39,7 @@ func (v variable) allowsEmpty() bool { return v.tag.Get("allowempty") != "" }
 // words in the tag zero, set its zero value. After an
 // error the field has an undefined value.
 func (v variable) decode(text string) (err error) {
-	if _, isSecret := v.field.Interface().(Secret); !isSecret {
+	if _, isSecret := reflect.TypeAssert[Secret](v.field); !isSecret {
 		text = strings.TrimSpace(text)
 	}
 	if text == "" || slices.Contains(strings.Fields(v.tag.Get("zero")), strings.ToLower(text)) {

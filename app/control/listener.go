@@ -33,6 +33,9 @@ func listenExclusive(path string) (*exclusiveListener, error) {
 	if longest := len(unix.RawSockaddrUnix{}.Path) - 1; len(path) > longest {
 		return nil, fmt.Errorf("control socket %s: the path has %d bytes, but the system allows %d", path, len(path), longest)
 	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("control socket %s: %w", path, err)
+	}
 	lock, err := lockPath(path)
 	if err != nil {
 		return nil, err
@@ -69,20 +72,18 @@ func (l *exclusiveListener) close() {
 }
 
 // lockPath locks path against other processes, which could otherwise remove each
-// other's socket. The lock is a socket name in the kernel's abstract namespace,
-// see unix(7): it leaves no file and ends with the process.
+// other's socket. The lock is a file beside it, in the same directory: a name in the
+// kernel's abstract namespace could be taken by any user. The file stays.
 func lockPath(path string) (fd int, err error) {
-	fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err = unix.Open(path+".lock", unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return -1, fmt.Errorf("control socket %s: %w", path, err)
+		return -1, fmt.Errorf("control socket %s: lock: %w", path, err)
 	}
-	// The leading @ denotes a zero byte, so the name is as long as path with its
-	// leading slash.
-	if err = unix.Bind(fd, &unix.SockaddrUnix{Name: "@" + path[1:]}); err == nil {
+	if err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err == nil {
 		return fd, nil
 	}
 	_ = unix.Close(fd)
-	if errors.Is(err, unix.EADDRINUSE) {
+	if errors.Is(err, unix.EWOULDBLOCK) {
 		return -1, fmt.Errorf("control socket %s: %w%s", path, ErrInUse, describeOwner(path))
 	}
 	return -1, fmt.Errorf("control socket %s: lock: %w", path, err)

@@ -69,13 +69,14 @@ func (s *Server) Listen() error {
 
 // Run serves until ctx ends. It then cancels the contexts of running calls, and
 // returns nil after the socket has been removed and every call of the Backend
-// has returned. It may be called once; later calls return
-// http.ErrServerClosed.
+// has returned; later calls return http.ErrServerClosed. If serving fails, Run
+// returns the error and may be called again.
 func (s *Server) Run(ctx context.Context) error {
 	if err := s.Listen(); err != nil { //nolint:contextcheck // listening on a local socket does not wait
 		return err
 	}
-	defer s.close()
+	failed := false
+	defer func() { s.close(!failed) }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	server := &http.Server{
@@ -92,6 +93,7 @@ func (s *Server) Run(ctx context.Context) error {
 	select {
 	case err := <-ended:
 		_ = server.Close()
+		failed = true
 		return err
 	case <-ctx.Done():
 	}
@@ -104,12 +106,12 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// close waits for the calls of the Backend and releases the socket. The Server
-// can't listen again.
-func (s *Server) close() {
+// close waits for the calls of the Backend and releases the socket. If it is for
+// good, no call may begin any more.
+func (s *Server) close(forGood bool) {
 	s.mu.Lock()
 	listener := s.listener
-	s.listener, s.closed = nil, true
+	s.listener, s.closed = nil, forGood
 	s.mu.Unlock()
 	s.calls.Wait()
 	listener.close()

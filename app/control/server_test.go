@@ -230,7 +230,7 @@ func TestListenRejectsUnusablePaths(t *testing.T) {
 	tests := map[string]struct{ path, want string }{
 		"an ordinary file": {file, "the file there isn't a socket"},
 		"a directory":      {dir, "the file there isn't a socket"},
-		"no directory":     {filepath.Join(dir, "none", "s"), "no such file or directory"},
+		"below a file":     {filepath.Join(file, "s"), "not a directory"},
 		"too long":         {filepath.Join(dir, strings.Repeat("x", 100)), "the system allows 107"},
 	}
 	for name, tt := range tests {

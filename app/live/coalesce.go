@@ -37,7 +37,7 @@ func (s *Server) runFlush(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.wakeCh:
-			s.reap()
+			s.guard(s.reap)
 			if armed || !s.cache.pending() {
 				continue
 			}

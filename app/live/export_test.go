@@ -63,3 +63,21 @@ func UpgradeLimiter(l Limits, now func() time.Time) (allow func() bool) {
 	a.now = now
 	return func() bool { return a.allowUpgrade() == nil }
 }
+
+// TestPinger is a session for RunHeartbeat.
+type TestPinger struct{ OnPing, OnAbort func() }
+
+func (p *TestPinger) ping()                   { p.OnPing() }
+func (p *TestPinger) abort()                  { p.OnAbort() }
+func (p *TestPinger) revoke()                 {}
+func (p *TestPinger) owner() access.Principal { return access.Principal{} }
+
+// RunHeartbeat pings the sessions once per interval until ctx ends.
+func (s *Server) RunHeartbeat(ctx context.Context, interval time.Duration, sessions ...*TestPinger) {
+	var h heartbeat
+	h.init(interval)
+	for _, p := range sessions {
+		h.add(p)
+	}
+	h.run(ctx, s.guard)
+}

@@ -17,10 +17,11 @@ type heartbeat struct {
 	nextShard int
 }
 
-// pinger is a session that needs pings. ping must not block.
+// pinger is a session that needs pings. Its methods must not block.
 type pinger interface {
 	revocable
 	ping()
+	abort() // closes the connection because of an error of the server
 }
 
 const heartbeatShards = 64
@@ -61,8 +62,9 @@ func (h *heartbeat) list() (sessions []revocable) {
 	return sessions
 }
 
-// run pings until ctx ends.
-func (h *heartbeat) run(ctx context.Context) {
+// run pings until ctx ends. guard contains and reports the panic of one session,
+// which ends.
+func (h *heartbeat) run(ctx context.Context, guard func(func())) {
 	tick := time.NewTicker(max(h.interval/heartbeatShards, time.Millisecond))
 	defer tick.Stop()
 	var due []pinger
@@ -79,7 +81,11 @@ func (h *heartbeat) run(ctx context.Context) {
 		}
 		h.mu.Unlock()
 		for _, p := range due {
-			p.ping()
+			pinged := false
+			guard(func() { p.ping(); pinged = true })
+			if !pinged {
+				guard(p.abort)
+			}
 		}
 		clear(due) // do not keep closed sessions alive
 	}

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"smart-factory-backend/app/live/hub"
 	"smart-factory-backend/app/websocket"
@@ -14,9 +15,9 @@ import (
 // Server holds the rooms and the sessions of one process. New makes one, Run runs
 // it.
 //
-// Run starts three goroutines (the broker, resyncs and heartbeats), runs the
-// flush loop itself, and returns after all have ended. Sessions have no goroutine:
-// the event loop and the Socket.IO server call them.
+// Run starts four goroutines (the broker, resyncs, heartbeats and flushes) and
+// returns after all have ended. One that panics is started again. Sessions have no
+// goroutine: the event loop and the Socket.IO server call them.
 //
 // Locks are acquired in this order: roomsMu, then the hub's, a hub room's, and the
 // cache's. flush asks the hub for members with the cache locked; that is safe
@@ -94,9 +95,9 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cancel()
 	var err error
 	wg.Go(func() { s.guard(func() { err = s.hub.Run(ctx) }) })
-	wg.Go(func() { s.guard(func() { s.runResync(ctx) }) })
-	wg.Go(func() { s.guard(func() { s.heartbeat.run(ctx) }) })
-	s.runFlush(ctx)
+	wg.Go(func() { s.keepRunning(ctx, s.runResync) })
+	wg.Go(func() { s.keepRunning(ctx, func(ctx context.Context) { s.heartbeat.run(ctx, s.guard) }) })
+	s.keepRunning(ctx, s.runFlush)
 	s.roomsMu.Lock()
 	s.flushLocked()
 	s.closed = true
@@ -104,6 +105,17 @@ func (s *Server) Run(ctx context.Context) error {
 	cancel()
 	wg.Wait()
 	return err
+}
+
+// keepRunning calls loop until ctx ends, again after each panic.
+func (s *Server) keepRunning(ctx context.Context, loop func(context.Context)) {
+	for ctx.Err() == nil {
+		s.guard(func() { loop(ctx) })
+		select {
+		case <-ctx.Done():
+		case <-time.After(s.options.Interval):
+		}
+	}
 }
 
 // guard calls f, and recovers and reports a panic of it.

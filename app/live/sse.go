@@ -158,6 +158,8 @@ func appendSSE(dst []byte, f *hub.Frame) []byte {
 // ping sends a comment, which clients ignore.
 func (c *sseSession) ping() { c.checkSlow(c.conn.Send(commentKey, []byte(":\n\n"))) }
 
+func (c *sseSession) abort() { c.conn.Abort(eventloop.ErrHandlerFailed) }
+
 func (c *sseSession) revoke() { c.conn.Finish(drainTimeout) }
 
 // sseHandler is an sseSession as the event loop's handler.

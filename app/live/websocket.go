@@ -121,6 +121,8 @@ func (c *webSocketSession) send(text []byte) {
 
 func (c *webSocketSession) ping() { c.checkSlow(c.conn.Ping()) }
 
+func (c *webSocketSession) abort() { c.conn.Close(websocket.InternalError, "internal error") }
+
 func (c *webSocketSession) revoke() { c.conn.Close(websocket.PolicyViolation, revokedReason) }
 
 // Closed ends the session.

@@ -7,17 +7,52 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
+	"syscall"
 	"time"
 
 	"smart-factory-backend/app/access"
+	"smart-factory-backend/app/cluster"
 )
 
 // admin serves metrics, profiles and detailed health on a port of its own, so that
 // it still responds when the workers do not.
 type admin struct {
-	listener net.Listener
-	server   *http.Server
+	addr     string
+	handler  http.Handler
 	log      *slog.Logger
+	listener net.Listener // nil while the address is taken
+	retry    time.Duration
+}
+
+// adminRetry is how often a default address that is taken is tried again.
+const adminRetry = 10 * time.Second
+
+// newAdmin listens on addr. If another socket does and mayWait is set, it logs that
+// and returns an admin whose run tries again.
+func newAdmin(addr string, mayWait bool, hosts access.Hosts, h http.Handler, log *slog.Logger) (*admin, error) {
+	s := &admin{addr: addr, handler: onlyFor(hosts, h), log: log, retry: adminRetry}
+	err := s.listen()
+	if errors.Is(err, syscall.EADDRINUSE) && mayWait {
+		log.Warn("admin address in use; trying again until it is free", slog.String(keyError, err.Error()), see("admin-address"))
+		return s, nil
+	}
+	if err != nil {
+		return nil, &sectionError{fmt.Errorf("ADMIN_ADDR: %w", err), "admin-address"}
+	}
+	return s, nil
+}
+
+func (s *admin) listen() (err error) {
+	if s.listener, err = net.Listen("tcp", s.addr); !errors.Is(err, syscall.EADDRINUSE) {
+		return err
+	}
+	_, text, _ := net.SplitHostPort(s.addr)
+	port, _ := strconv.Atoi(text)
+	if pid, process := cluster.ListenerOwner(port); pid != 0 {
+		return fmt.Errorf("%w by pid %d (%s)", err, pid, process)
+	}
+	return err
 }
 
 // onlyFor protects a handler from pages whose names resolve to this server.
@@ -31,39 +66,45 @@ func onlyFor(hosts access.Hosts, h http.Handler) http.Handler {
 	})
 }
 
-func listenAdmin(addr string, hosts access.Hosts, h http.Handler, log *slog.Logger) (*admin, error) {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, &sectionError{fmt.Errorf("ADMIN_ADDR: %w", err), "admin-address"}
+// run serves until ctx ends, and waits for the address before if it is taken. It
+// listens again if it is called again.
+func (s *admin) run(ctx context.Context) error {
+	for s.listener == nil {
+		err := s.listen()
+		if err == nil {
+			s.log.Info("admin address is free; listening", slog.String(keyAddress, s.addr))
+			break
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(s.retry):
+		}
 	}
-	return &admin{listener: l, log: log, server: &http.Server{
-		Handler:           onlyFor(hosts, h),
+	server := &http.Server{
+		Handler:           s.handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}}, nil
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // does not wait for profiles, which can take a minute
+	defer stop()
+	err := server.Serve(s.listener)
+	s.close()
+	s.listener = nil
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
 }
 
-// run serves until ctx ends and the server is closed.
-func (s *admin) run(ctx context.Context) {
-	ended := make(chan error, 1)
-	go func() { ended <- s.server.Serve(s.listener) }()
-	var err error
-	select {
-	case err = <-ended:
-	case <-ctx.Done():
-		_ = s.server.Close() // does not wait for profiles, which can take a minute
-		err = <-ended
-	}
-	if !errors.Is(err, http.ErrServerClosed) {
-		s.log.Error("admin server failed", slog.String(keyError, err.Error()), see("admin-address"))
-	}
-}
-
-// close releases the address of a server that was never run. It accepts nil.
+// close releases the address. It accepts nil.
 func (s *admin) close() {
-	if s != nil {
+	if s != nil && s.listener != nil {
 		_ = s.listener.Close()
 	}
 }

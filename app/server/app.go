@@ -56,6 +56,7 @@ type App struct {
 	api         *api.API
 	control     *control.Server
 	admin       *admin // nil if ADMIN_ADDR is empty
+	background  *background
 
 	sessionPanics *metrics.Counter
 

@@ -65,13 +65,13 @@ func (q *quota) CPUs() float64 {
 
 // run applies the limits every quotaInterval until ctx ends, and calls changed after
 // each change of GOMAXPROCS.
-func (q *quota) run(ctx context.Context, changed func()) {
+func (q *quota) run(ctx context.Context, changed func()) error {
 	tick := time.NewTicker(quotaInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 			if q.apply() {
 				changed()

@@ -29,31 +29,38 @@ func (a *App) Run(ctx context.Context) (err error) {
 	}
 	a.opened.Store(true)
 	limitCrashes(a.config.DataDir, a.log) // after open: the lock of the store guards the directory
+	a.warnAboutOpenFiles()
 	// The control socket and the admin port outlive ctx and the sessions.
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var backgroundTasks sync.WaitGroup
-	var sessionsTask sync.WaitGroup
-	sessionsCtx, endSessions := context.WithCancel(background)
+	outer, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, giveUp := context.WithCancelCause(ctx)
+	var reporting, sessionsTask sync.WaitGroup
+	sessionsCtx, endSessions := context.WithCancel(outer)
 	defer func() {
 		endSessions()
 		sessionsTask.Wait()
 		err = errors.Join(err, a.step("store closed", a.store.Close))
 		_ = a.step("control socket and admin port closed", func() error {
 			stop()
-			backgroundTasks.Wait()
+			a.background.wait()
+			reporting.Wait()
 			return nil
 		})
+		giveUp(nil)
 	}()
-	sessionsTask.Go(func() { a.sessions.run(sessionsCtx) })
-	backgroundTasks.Go(func() { a.serveControl(background) })
+	sessionsTask.Go(func() { a.sessions.run(sessionsCtx, giveUp) })
+	a.background.run(outer, "control socket", a.control.Run, nil)
 	if a.admin != nil {
-		backgroundTasks.Go(func() { a.admin.run(background) })
+		a.background.run(outer, "admin port", a.admin.run, nil)
 	}
-	backgroundTasks.Go(func() { a.quota.run(background, a.resizeWorkers) })
-	backgroundTasks.Go(func() { feedWatchdog(background, a.log, a.alive) })
-	backgroundTasks.Go(func() { a.reportState(ctx, background) })
+	a.background.run(outer, "CPU quota", func(ctx context.Context) error { return a.quota.run(ctx, a.resizeWorkers) }, nil)
+	a.background.run(outer, "systemd watchdog", func(ctx context.Context) error { return feedWatchdog(ctx, a.log, a.alive) }, nil)
+	reporting.Go(func() { a.reportState(ctx, outer) })
 	a.health.SetStarted() // a probe that arrives has been accepted by a worker
-	return a.supervisor.Run(ctx)
+	err = a.supervisor.Run(ctx)
+	if cause := context.Cause(ctx); errors.Is(cause, cluster.ErrGaveUp) {
+		err = errors.Join(err, cause)
+	}
+	return err
 }
 
 // step runs and logs one step of the shutdown. Its error does not stop later steps.
@@ -96,6 +103,7 @@ func (a *App) open(ctx context.Context) (err error) {
 func (a *App) openOnStore() (err error) {
 	a.health = health.New(a.supervisor, a.supervisor.Now)
 	a.health.Add("store", health.Readiness, a.store.Ready)
+	a.background = newBackground(a.log, a.metrics, a.health)
 	stats := a.store.Stats
 	a.health.Add("stored_data", health.Advisory, func() error { return checkIntegrity(stats()) })
 	if a.sessions, err = a.newSessions(a.store); err != nil {
@@ -122,7 +130,8 @@ func (a *App) openOnStore() (err error) {
 		if err != nil {
 			return err
 		}
-		if a.admin, err = listenAdmin(a.config.AdminAddr, hosts, metrics.AdminHandler(a.metrics, a.health.Detail), a.log); err != nil {
+		mayWait := a.config.IsDefault("ADMIN_ADDR")
+		if a.admin, err = newAdmin(a.config.AdminAddr, mayWait, hosts, metrics.AdminHandler(a.metrics, a.health.Detail), a.log); err != nil {
 			return err
 		}
 	}
@@ -137,10 +146,10 @@ func (a *App) openOnStore() (err error) {
 
 // reportState logs when the server is ready and when it begins to shut down, and
 // notifies systemd.
-func (a *App) reportState(ctx, background context.Context) {
+func (a *App) reportState(ctx, outer context.Context) {
 	select {
 	case <-a.supervisor.Ready():
-	case <-background.Done():
+	case <-outer.Done():
 		return
 	}
 	_, workers := a.supervisor.Workers()
@@ -152,7 +161,7 @@ func (a *App) reportState(ctx, background context.Context) {
 	select {
 	case <-ctx.Done():
 		a.log.Info("shutdown began")
-	case <-background.Done(): // the supervisor has given up
+	case <-outer.Done(): // the supervisor has given up
 	}
 	notify(a.log, daemon.SdNotifyStopping)
 }
@@ -161,12 +170,6 @@ func (a *App) reportState(ctx, background context.Context) {
 func (a *App) alive() bool {
 	_, ok := a.health.Live()
 	return ok
-}
-
-func (a *App) serveControl(ctx context.Context) {
-	if err := a.control.Run(ctx); err != nil {
-		a.log.Error("control socket failed", slog.String(keyError, err.Error()), see("control-socket"))
-	}
 }
 
 // resizeWorkers adapts the number of workers to a changed GOMAXPROCS.

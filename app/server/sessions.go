@@ -49,7 +49,7 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 	c := a.config
 	s := &sessions{app: a, drained: make(chan struct{}), userTimeout: c.PingInterval + c.PingTimeout + c.WriteTimeout}
 	s.brokerErr.Store(&errNotConnected)
-	if s.loop, err = eventloop.New(eventloop.Options{StallAfter: c.WriteTimeout, ReplaceAbove: int(c.WSQueueBytes) / 8}); err != nil {
+	if s.loop, err = eventloop.New(eventloop.Options{StallAfter: c.WriteTimeout, ReplaceAbove: int(c.WSQueueBytes) / 8, OnPanic: a.onSessionPanic}); err != nil {
 		return nil, fmt.Errorf("event loop: %w", err)
 	}
 	o := live.Options{
@@ -189,22 +189,30 @@ func (s *sessions) serveSocketIO(ctx *fasthttp.RequestCtx, c api.Client) error {
 
 // run runs the sessions until ctx ends. Then it shuts down in order: rooms, after what
 // was last committed is sent; Socket.IO; Redis; the event loop.
-func (s *sessions) run(ctx context.Context) {
+//
+// The event loop cannot be started again, since its connections end with it: giveUp
+// receives its failure, and is to end the process in good order.
+func (s *sessions) run(ctx context.Context, giveUp func(cause error)) {
 	a := s.app
 	loopCtx, stopLoop := context.WithCancel(context.WithoutCancel(ctx))
 	redisCtx, stopRedis := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoop()
 	defer stopRedis()
 	loopEnded, redisEnded, roomsEnded := make(chan error, 1), make(chan error, 1), make(chan error, 1)
-	go func() { loopEnded <- s.loop.Run(loopCtx) }()
-	go func() { roomsEnded <- s.live.Run(ctx) }()
 	go func() {
-		if s.adapter == nil {
-			redisEnded <- nil
-			return
+		err := contained(loopCtx, s.loop.Run)
+		if loopCtx.Err() == nil {
+			a.log.Error("event loop ended", slog.Any(keyError, err), see("background-loop"))
+			giveUp(fmt.Errorf("%w: the event loop ended: %w", cluster.ErrGaveUp, err))
 		}
-		redisEnded <- s.adapter.Run(redisCtx)
+		loopEnded <- err
 	}()
+	a.background.run(ctx, "rooms", s.live.Run, func(err error) { roomsEnded <- err })
+	if s.adapter != nil {
+		a.background.run(redisCtx, "socket.io over redis", s.adapter.Run, func(err error) { redisEnded <- err })
+	} else {
+		redisEnded <- nil
+	}
 	<-ctx.Done()
 	s.drainPolling() //nolint:contextcheck // the drain has its own deadline
 	<-s.drained

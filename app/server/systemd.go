@@ -31,10 +31,11 @@ func reloadingMessage() string {
 
 // feedWatchdog feeds systemd's watchdog while alive returns true, until ctx ends. It
 // returns at once if no watchdog is configured.
-func feedWatchdog(ctx context.Context, log *slog.Logger, alive func() bool) {
+func feedWatchdog(ctx context.Context, log *slog.Logger, alive func() bool) error {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || interval <= 0 {
-		return
+		<-ctx.Done() // nothing to feed
+		return nil
 	}
 	tick := time.NewTicker(interval / 3)
 	defer tick.Stop()
@@ -44,7 +45,7 @@ func feedWatchdog(ctx context.Context, log *slog.Logger, alive func() bool) {
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 		}
 	}

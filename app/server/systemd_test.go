@@ -59,7 +59,7 @@ func TestWatchdogIsFedWhileAlive(t *testing.T) {
 	answers := make(chan bool)
 	go func() {
 		defer close(ended)
-		feedWatchdog(ctx, slog.New(slog.DiscardHandler), func() bool { return <-answers })
+		_ = feedWatchdog(ctx, slog.New(slog.DiscardHandler), func() bool { return <-answers })
 	}()
 	for range 2 {
 		answers <- true

@@ -27,6 +27,9 @@ type Options struct {
 	// moment, longer on a busy machine, and that alone should not cost a peer
 	// any data. 0 always replaces.
 	ReplaceAbove int
+	// OnPanic, if set, receives each panic of a timer's function. The other timers
+	// go on.
+	OnPanic func(value any, stack []byte)
 }
 
 // Loop owns the epoll instances, the goroutines that serve them, and the timer
@@ -51,7 +54,7 @@ func New(o Options) (*Loop, error) {
 		o.Shards = runtime.GOMAXPROCS(0)
 	}
 	l := &Loop{
-		pool: newPool(), wheel: newTimerWheel(), stopped: make(chan struct{}),
+		pool: newPool(), wheel: newTimerWheel(o.OnPanic), stopped: make(chan struct{}),
 		stallAfter: o.StallAfter, replaceAbove: o.ReplaceAbove, startedAt: time.Now(),
 	}
 	for range o.Shards {

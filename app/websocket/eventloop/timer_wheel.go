@@ -1,6 +1,7 @@
 package eventloop
 
 import (
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -26,6 +27,7 @@ type Timer struct {
 type timerWheel struct {
 	startedAt time.Time
 	wake      chan struct{}
+	onPanic   func(value any, stack []byte) // may be nil
 
 	mu       sync.Mutex
 	slots    [wheelSlots]*Timer
@@ -35,8 +37,8 @@ type timerWheel struct {
 	stopped  bool
 }
 
-func newTimerWheel() *timerWheel {
-	return &timerWheel{startedAt: time.Now(), wake: make(chan struct{}, 1)}
+func newTimerWheel(onPanic func(any, []byte)) *timerWheel {
+	return &timerWheel{startedAt: time.Now(), wake: make(chan struct{}, 1), onPanic: onPanic}
 }
 
 func (w *timerWheel) now() int64 { return int64(time.Since(w.startedAt) / wheelTick) }
@@ -115,7 +117,7 @@ func (w *timerWheel) run(stop <-chan struct{}) {
 	for {
 		due = w.advance(due[:0])
 		for i, f := range due {
-			f()
+			w.fire(f)
 			due[i] = nil
 		}
 		timer.Reset(w.untilNext())
@@ -129,6 +131,17 @@ func (w *timerWheel) run(stop <-chan struct{}) {
 			return
 		}
 	}
+}
+
+// fire calls the function of a timer and contains its panic: it concerns one
+// connection, and the timers of all others would end with it.
+func (w *timerWheel) fire(f func()) {
+	defer func() {
+		if v := recover(); v != nil && w.onPanic != nil {
+			w.onPanic(v, debug.Stack())
+		}
+	}()
+	f()
 }
 
 // advance moves the wheel to the current tick and appends the functions of

@@ -117,3 +117,24 @@ func BenchmarkTimer(b *testing.B) {
 		l.SetTimer(&timers[i%len(timers)], time.Hour, func() {})
 	}
 }
+
+// A panic in the function of one timer ends no other timer.
+func TestTimersSurviveAPanic(t *testing.T) {
+	t.Parallel()
+	panics := make(chan any, 1)
+	l, err := eventloop.New(eventloop.Options{Shards: 1, OnPanic: func(v any, _ []byte) { panics <- v }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fired := make(chan struct{}, 2)
+	var bad, good, later eventloop.Timer
+	l.SetTimer(&bad, 0, func() { panic("a session's fault") })
+	l.SetTimer(&good, 0, func() { fired <- struct{}{} })
+	l.SetTimer(&later, 50*time.Millisecond, func() { fired <- struct{}{} })
+	runLoop(t, l)
+	if v := receive(t, "the panic", panics); v != "a session's fault" {
+		t.Errorf("OnPanic received %v", v)
+	}
+	receive(t, "a timer of the same tick", fired)
+	receive(t, "a later timer", fired)
+}
