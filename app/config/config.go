@@ -31,6 +31,8 @@ type Config struct {
 	DatabaseURL URL    `envconfig:"DATABASE_URL" computed:"SQLite under DATA_DIR" desc:"sqlite:///path/to/file.db, or postgres://user:password@host:port/database for several replicas"`
 	DataDir     string `envconfig:"DATA_DIR" default:"./data" desc:"directory of the embedded database"`
 	RedisURL    URL    `envconfig:"REDIS_URL" desc:"redis://[user:password@]host:port, or rediss:// for TLS; connects several replicas, so that they share rooms"`
+	// RedisAdapter is a name of a redisadapter.Mode.
+	RedisAdapter string `envconfig:"REDIS_ADAPTER" default:"classic" oneof:"classic sharded sharded-static sharded-private" desc:"format of Socket.IO messages on Redis: classic is createAdapter of @socket.io/redis-adapter, sharded is its createShardedAdapter with subscription mode dynamic, sharded-static and sharded-private are its other modes; sharded needs Redis 7"`
 
 	// Who may access the server. APIKeys is a list for access.Parse.
 	APIKeys        Secret   `envconfig:"API_KEYS" desc:"name:role:secret, separated by commas; the roles are read, ingest, operate and admin; required in production; can change on reload"`

@@ -88,7 +88,7 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 	o.Conn.SocketIO.Engine.PingInterval, o.Conn.SocketIO.Engine.PingTimeout = c.PingInterval, c.PingTimeout
 	o.Conn.SocketIO.Recovery = &socketio.Recovery{RunMiddlewares: true}
 	if url := c.RedisURL.Reveal(); url != "" {
-		if err := s.connectRedis(url, &o); err != nil {
+		if err := s.connectRedis(url, c.RedisAdapter, &o); err != nil {
 			s.loop.Close()
 			return nil, err
 		}
@@ -109,11 +109,15 @@ func (s *sessions) detach(ctx *fasthttp.RequestCtx, f func(eventloop.Transport))
 }
 
 // connectRedis shares the rooms with other replicas and with Node.js servers.
-func (s *sessions) connectRedis(url string, o *live.Options) (err error) {
+func (s *sessions) connectRedis(url, adapter string, o *live.Options) (err error) {
 	if s.broker, err = redisbroker.New(redisbroker.Options{URL: url}); err != nil {
 		return fmt.Errorf("REDIS_URL: %w", err)
 	}
-	if s.adapter, err = redisadapter.New(redisadapter.Options{URL: url, RedactHandshakes: true, Log: s.app.log}); err != nil {
+	var mode redisadapter.Mode
+	if err := mode.Set(adapter); err != nil {
+		return fmt.Errorf("REDIS_ADAPTER: %w", err)
+	}
+	if s.adapter, err = redisadapter.New(redisadapter.Options{URL: url, Mode: mode, RedactHandshakes: true, Log: s.app.log}); err != nil {
 		return err
 	}
 	o.Broker = s.broker

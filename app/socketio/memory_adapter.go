@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // MemoryAdapter is the adapter of a single server. Other adapters embed it for
@@ -119,6 +120,15 @@ func (a *MemoryAdapter) HasRoom(room string) bool {
 // Wants reports whether this server needs an event for the room: the room has
 // a member, or connection state recovery stores events.
 func (a *MemoryAdapter) Wants(room string) bool { return a.recovery != nil || a.HasRoom(room) }
+
+// RecoveryWindow returns how long a disconnected client may recover missed events,
+// zero without connection state recovery.
+func (a *MemoryAdapter) RecoveryWindow() time.Duration {
+	if a.recovery == nil {
+		return 0
+	}
+	return a.recovery.limits.MaxDisconnectionDuration
+}
 
 // LocalSockets is described at Adapter.
 func (a *MemoryAdapter) LocalSockets(o *BroadcastOptions) []*Socket {

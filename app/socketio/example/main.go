@@ -75,7 +75,7 @@ func run(ctx context.Context, s settings, log *slog.Logger, ready func(addr stri
 	defer stop()
 	if s.redisURL != "" {
 		redis, err := redisadapter.New(redisadapter.Options{
-			URL: s.redisURL, Key: s.redisKey, RequestsTimeout: s.requestsTimeout, Log: log,
+			URL: s.redisURL, Key: s.redisKey, Mode: s.redisMode, RequestsTimeout: s.requestsTimeout, Log: log,
 		})
 		if err != nil {
 			return err

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"smart-factory-backend/app/socketio/redisadapter"
 )
 
 // settings are the values of the flags and environment variables.
@@ -18,6 +20,7 @@ type settings struct {
 	maxPayload, wsLimit                       int
 	recovery                                  bool
 	redisURL, redisKey                        string
+	redisMode                                 redisadapter.Mode
 	requestsTimeout                           time.Duration
 	clientDir                                 string
 	spread                                    time.Duration
@@ -48,6 +51,7 @@ func parseSettings(args []string, env func(string) string, output io.Writer) (se
 	def((*toggle)(&s.recovery), "recovery", "RECOVERY", "keep sessions and events for clients that reconnect")
 	def((*text)(&s.redisURL), "redis", "REDIS_URL", "Redis that connects the servers, such as redis://127.0.0.1:6379")
 	def((*text)(&s.redisKey), "redis-key", "REDIS_KEY", "prefix of the channels on it")
+	def(&s.redisMode, "redis-adapter", "REDIS_ADAPTER", "format of the messages: "+redisadapter.ModeNames)
 	def((*duration)(&s.requestsTimeout), "requests-timeout", "REQUESTS_TIMEOUT", "time to wait for answers of other servers")
 	def((*text)(&s.clientDir), "client-dir", "CLIENT_DIR", "directory of the JavaScript client, such as node_modules/socket.io-client/dist")
 	def((*duration)(&s.spread), "shutdown-spread", "SHUTDOWN_SPREAD", "time over which clients are disconnected at shutdown")

@@ -22,8 +22,8 @@ type Adapter struct {
 	connector     *Connector
 	nsp           string
 	uid           string
-	channels      channels
 	subscriptions []*redislink.Subscription
+	format        format
 	requests      pendingRequests
 	events        eventQueue
 	ackBroadcasts atomic.Int64 // limited to maxAckBroadcasts
@@ -32,18 +32,17 @@ type Adapter struct {
 var _ socketio.Adapter = (*Adapter)(nil)
 
 func newAdapter(local *socketio.MemoryAdapter, connector *Connector) *Adapter {
-	nsp, uid := local.Namespace().Name(), randomID()
 	a := &Adapter{
-		MemoryAdapter: local, connector: connector, nsp: nsp, uid: uid, channels: channelsOf(connector.options.Key, nsp, uid),
+		MemoryAdapter: local, connector: connector, nsp: local.Namespace().Name(), uid: randomID(),
 		events: eventQueue{limit: maxServerEvents},
 	}
-	c, link := a.channels, connector.link
-	a.subscriptions = []*redislink.Subscription{
-		link.SubscribePattern(c.pattern, connector.handler(a.onBroadcast)),
-		link.Subscribe(c.response, connector.handler(a.onResponse)),
-		link.Subscribe(c.privateResponse, connector.handler(a.onResponse)),
-		link.Subscribe(c.request, connector.handler(a.onRequest)),
+	o := &connector.options
+	if o.Mode == Classic {
+		a.format = &classic{a: a, channels: channelsOf(o.Key, a.nsp, a.uid), specific: o.SpecificResponses}
+	} else {
+		a.format = newSharded(a, o.Key, o.Mode)
 	}
+	a.format.subscribe()
 	return a
 }
 
@@ -53,12 +52,11 @@ func (a *Adapter) Broadcast(p *socketio.Packet, o *socketio.BroadcastOptions) er
 	if err := a.MemoryAdapter.Broadcast(p, o); err != nil || o.Flags.Local {
 		return err
 	}
-	m := broadcast{uid: a.uid, packet: *p, target: targetOf(o), flags: o.Flags}
-	b, err := m.encode()
+	channel, b, err := a.format.broadcast(p, targetOf(o), o.Flags)
 	if err != nil {
 		return fmt.Errorf("encode for other servers: %w", err)
 	}
-	a.connector.link.Publish(a.channels.broadcastTo(o.Rooms), b)
+	a.connector.link.Publish(channel, b)
 	return nil
 }
 
@@ -68,14 +66,16 @@ func (a *Adapter) BroadcastWithAck(
 ) error {
 	if !o.Flags.Local {
 		id := randomID()
-		b, err := encodeBroadcastRequest(a.uid, id, p, targetOf(o), o.Flags)
+		channel, b, err := a.format.request(&request{
+			UID: a.uid, RequestID: id, Type: typeBroadcast, Opts: new(targetOf(o)), packet: *p, flags: o.Flags,
+		})
 		if err != nil {
 			return fmt.Errorf("encode for other servers: %w", err)
 		}
 		pending := ackRequest{counted: counted, answered: answered, done: ctx.Done()}
 		a.requests.add(id, pending.handle)
 		context.AfterFunc(ctx, func() { a.requests.remove(id) })
-		a.connector.link.Publish(a.channels.request, b)
+		a.connector.link.Publish(channel, b)
 	}
 	return a.MemoryAdapter.BroadcastWithAck(ctx, p, o, counted, answered)
 }
@@ -85,11 +85,12 @@ func (a *Adapter) BroadcastWithAck(
 func (a *Adapter) ServerCount(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.connector.options.RequestsTimeout)
 	defer cancel()
-	subscribers, err := a.connector.link.Subscribers(ctx, a.channels.request)
+	channel := a.format.countChannel()
+	subscribers, err := a.connector.link.Subscribers(ctx, channel)
 	if err != nil {
 		return 0, fmt.Errorf("count servers: %w", err)
 	}
-	return max(int(subscribers[a.channels.request]), 1), nil
+	return max(int(subscribers[channel]), 1), nil
 }
 
 // FetchSockets is described at socketio.Adapter.
@@ -118,7 +119,8 @@ func (a *Adapter) FetchSockets(ctx context.Context, o *socketio.BroadcastOptions
 }
 
 // AllRooms returns the rooms of all servers, including those of single sockets, in
-// no particular order.
+// no particular order. The sharded format has no such request: it is an error
+// there, unless this server is alone.
 func (a *Adapter) AllRooms(ctx context.Context) ([]string, error) {
 	rooms := map[string]bool{}
 	add := func(names []string) {
@@ -155,13 +157,13 @@ func (a *Adapter) request(ctx context.Context, req *request, each func(*response
 		return nil
 	}
 	req.UID, req.RequestID = a.uid, randomID()
-	b, err := json.Marshal(req)
+	channel, b, err := a.format.request(req)
 	if err != nil {
 		return err
 	}
 	a.requests.add(req.RequestID, pending.handle)
 	defer a.requests.remove(req.RequestID)
-	a.connector.link.Publish(a.channels.request, b)
+	a.connector.link.Publish(channel, b)
 	select {
 	case <-pending.done:
 		return nil
@@ -204,26 +206,18 @@ func (a *Adapter) DisconnectSockets(o *socketio.BroadcastOptions, closeConnectio
 
 // ServerSideEmit is described at socketio.Adapter.
 func (a *Adapter) ServerSideEmit(event socketio.Args) error {
-	data, err := event.MarshalJSON()
-	if err != nil {
-		return err
-	}
-	return a.publishRequest(&request{Type: typeServerSideEmit, Data: data})
+	return a.publishRequest(&request{Type: typeServerSideEmit, Data: event.JSON(), attachments: event.Attachments()})
 }
 
 // ServerSideEmitWithAck is described at socketio.Adapter.
 func (a *Adapter) ServerSideEmitWithAck(ctx context.Context, event socketio.Args) ([]socketio.Args, error) {
-	data, err := event.MarshalJSON()
-	if err != nil {
-		return nil, err
-	}
 	var responses []socketio.Args
-	err = a.request(ctx, &request{Type: typeServerSideEmit, Data: data}, func(resp *response) error {
+	err := a.request(ctx, &request{Type: typeServerSideEmit, Data: event.JSON(), attachments: event.Attachments()}, func(resp *response) error {
 		value := json.RawMessage("null")
 		if resp.Data != nil {
 			value = *resp.Data
 		}
-		args, err := singleArg(value, nil)
+		args, err := singleArg(value, resp.attachments)
 		if err != nil {
 			return fmt.Errorf("%w: %w", errMalformed, err)
 		}
@@ -236,11 +230,11 @@ func (a *Adapter) ServerSideEmitWithAck(ctx context.Context, event socketio.Args
 // publishRequest sends a request that has no response.
 func (a *Adapter) publishRequest(req *request) error {
 	req.UID = a.uid
-	b, err := json.Marshal(req)
+	channel, b, err := a.format.request(req)
 	if err != nil {
 		return err
 	}
-	a.connector.link.Publish(a.channels.request, b)
+	a.connector.link.Publish(channel, b)
 	return nil
 }
 
@@ -250,6 +244,7 @@ func (a *Adapter) Close() error {
 	for _, s := range a.subscriptions {
 		s.Cancel()
 	}
+	a.format.close()
 	return errors.Join(a.MemoryAdapter.Close(), a.events.close(closeGrace))
 }
 

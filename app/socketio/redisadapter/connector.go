@@ -33,7 +33,7 @@ func New(o Options) (*Connector, error) {
 	c.link, err = redislink.New(redislink.Options{
 		URL: o.URL, ClientName: "socketio-adapter", Timeout: 3 * time.Second,
 		BackoffMin: 50 * time.Millisecond, BackoffMax: 3 * time.Second,
-		QueueBytes: o.QueueBytes, QueueAge: o.QueueAge, OnState: c.onState,
+		QueueBytes: o.QueueBytes, QueueAge: o.QueueAge, OnState: c.onState, Sharded: o.Mode != Classic,
 	})
 	if err != nil {
 		return nil, err

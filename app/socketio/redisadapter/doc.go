@@ -1,6 +1,7 @@
 // Package redisadapter connects the Socket.IO servers of several processes through
 // Redis. It uses the format of the Node packages @socket.io/redis-adapter and
 // @socket.io/redis-emitter, so Go servers, Node servers and emitters share rooms.
+// Options.Mode selects between its classic and its sharded adapter.
 //
 // A Connector is the connection of a process; Run keeps it up. Its Adapter method
 // is the adapter factory of a socketio.Server. Operations on the sockets of this

@@ -10,5 +10,8 @@ import (
 // Such a message is dropped and counted.
 var errMalformed = errors.New("malformed message")
 
+// errUnsupported means that the sharded format has no such message.
+var errUnsupported = errors.New("redis adapter: not part of the sharded format")
+
 // ErrRunning is returned by every call of Run but the first.
 var ErrRunning = redislink.ErrRunning

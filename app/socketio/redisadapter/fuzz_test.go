@@ -45,6 +45,13 @@ var jsonSeeds = []string{
 	`{"type":6,"requestId":"Umw7vh","data":{"ok":7}}`,
 	`{"type":8,"requestId":"CXeHV9","clientCount":1}`,
 	`{"requestId":"mNtI7O","sockets":[{"id":"a","handshake":{"auth":{"t":1}},"rooms":["a"],"data":{}}]}`,
+	`{"type":3,"data":{"packet":{"type":2,"data":["e",1],"nsp":"/"},"opts":{"rooms":["r"],"except":[],"flags":{"volatile":true}}},"uid":"0123","nsp":"/"}`,
+	`{"type":3,"data":{"packet":{"type":2,"data":["e",1]},"requestId":"x","opts":{"rooms":[],"except":[],"flags":{"timeout":5}}},"uid":"u","nsp":"/"}`,
+	`{"type":4,"data":{"opts":{"rooms":[],"except":["x"]},"rooms":["n1",2]},"uid":"u","nsp":"/"}`,
+	`{"type":6,"data":{"opts":{},"close":true},"uid":"u","nsp":"/"}`, `{"type":7,"data":{"opts":{},"requestId":"x"},"uid":"u","nsp":"/"}`,
+	`{"type":8,"data":{"requestId":"x","sockets":[{"id":"a","handshake":{},"rooms":["a"],"data":{}}]},"uid":"u","nsp":"/"}`,
+	`{"type":9,"data":{"packet":["sse",7],"requestId":"x"},"uid":"u","nsp":"/"}`, `{"type":10,"data":{"requestId":"x","packet":{"ok":7}},"uid":"u","nsp":"/"}`,
+	`{"type":11,"data":{"requestId":"x","clientCount":1},"uid":"u","nsp":"/"}`, `{"type":12,"data":{"requestId":"x"},"uid":"u","nsp":"/"}`,
 	`{"requestId":"a","rooms":["x"]}`, `{}`, `{"type":"5"}`, `{"type":5,"opts":{"rooms":3}}`, `{"type":5,"opts":null}`,
 }
 
@@ -141,6 +148,46 @@ func FuzzResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if _, err := decodeResponse(in); err != nil && !errors.Is(err, errMalformed) {
 			t.Errorf("decodeResponse: %v does not wrap errMalformed", err)
+		}
+	})
+}
+
+// FuzzSharded checks that any input is rejected, or decoded to a message that can be
+// encoded, with memory in proportion to the input.
+func FuzzSharded(f *testing.F) {
+	addSeeds(f)
+	for _, s := range jsonSeeds {
+		if b, err := appendJSON(nil, []byte(s), nil); err == nil {
+			f.Add(b)
+		}
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var m shardedMessage
+		var err error
+		if n := allocated(func() { m, err = decodeSharded(in) }); n > uint64(len(in))*400+1<<20 {
+			t.Errorf("%d bytes made it allocate %d", len(in), n)
+		}
+		if err != nil {
+			if !errors.Is(err, errMalformed) {
+				t.Errorf("decodeSharded: %v does not wrap errMalformed", err)
+			}
+			return
+		}
+		s := newSharded(&Adapter{nsp: m.nsp, uid: "u"}, "key", ShardedDynamic)
+		var packed []byte
+		switch {
+		case m.broadcast != nil:
+			_, packed, err = s.broadcast(&m.broadcast.packet, m.broadcast.target, m.broadcast.flags)
+		case m.request != nil:
+			_, packed, err = s.request(m.request)
+		default:
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := decodeSharded(packed); err != nil {
+			t.Errorf("decodeSharded(encode(%+v)): %v", m, err)
 		}
 	})
 }

@@ -13,55 +13,37 @@ import (
 // handlers; further ones are dropped.
 const maxServerEvents = 1024
 
-// onBroadcast handles a message of the broadcast channels.
-func (a *Adapter) onBroadcast(channel, message string) {
-	room, ok := a.channels.roomOf(channel)
-	if !ok || room != "" && !a.Wants(room) {
-		return
-	}
-	m, err := decodeBroadcast([]byte(message))
-	if err != nil {
-		a.connector.drop(channel, err)
-		return
-	}
+// deliver passes a broadcast of another server to the sockets of this one.
+func (a *Adapter) deliver(m *broadcast) {
 	if m.uid == a.uid || m.packet.Namespace != a.nsp {
 		return
 	}
 	_ = a.MemoryAdapter.Broadcast(&m.packet, localOptions(m.target, m.flags)) // fails only if the adapter is closed
 }
 
-// onRequest handles a message of the request channel.
-func (a *Adapter) onRequest(channel, message string) {
-	req, err := decodeRequest([]byte(message))
-	if err != nil {
-		a.connector.drop(channel, err)
-		return
-	}
-	if req.UID == a.uid {
-		return // this adapter acted on it before publishing it
-	}
+// handleRequest handles a request of another server.
+func (a *Adapter) handleRequest(req *request) {
 	switch req.Type {
 	case typeSockets:
-		a.respondSocketIDs(&req)
+		a.respondSocketIDs(req)
 	case typeAllRooms:
 		rooms := roomList(a.LocalRooms())
-		a.respond(&req, response{Rooms: &rooms})
+		a.respond(req, response{Rooms: &rooms})
 	case typeRemoteFetch:
-		a.respondSockets(&req)
+		a.respondSockets(req)
 	case typeRemoteJoin, typeRemoteLeave, typeRemoteDisconnect:
-		a.handleMembership(&req)
+		a.handleMembership(req)
 	case typeServerSideEmit:
-		a.handleServerSideEmit(&req)
+		a.handleServerSideEmit(req)
 	case typeBroadcast:
-		a.handleBroadcastWithAck(&req)
+		a.handleBroadcastWithAck(req)
 	}
 }
 
-// respond publishes a response in JSON.
+// respond publishes a response.
 func (a *Adapter) respond(req *request, resp response) {
-	resp.RequestID = req.RequestID
-	if b, err := json.Marshal(resp); err == nil {
-		a.connector.link.Publish(a.responseChannel(req), b)
+	if channel, b, err := a.format.respond(req, &resp); err == nil {
+		a.connector.link.Publish(channel, b)
 	}
 }
 
@@ -78,13 +60,6 @@ func (a *Adapter) respondSocketIDs(req *request) {
 		ids = append(ids, s.ID())
 	}
 	a.respondList(req, ids)
-}
-
-func (a *Adapter) responseChannel(req *request) string {
-	if a.connector.options.SpecificResponses && req.UID != "" {
-		return a.channels.response + req.UID + "#"
-	}
-	return a.channels.response
 }
 
 func (a *Adapter) respondSockets(req *request) {
@@ -130,9 +105,9 @@ func (a *Adapter) handleMembership(req *request) {
 
 // handleServerSideEmit queues a server-side event for its handlers.
 func (a *Adapter) handleServerSideEmit(req *request) {
-	event, err := socketio.NewArgs(req.Data, nil)
+	event, err := socketio.NewArgs(req.Data, req.attachments)
 	if err != nil {
-		a.connector.drop(a.channels.request, err)
+		a.connector.drop(a.format.countChannel(), err)
 		return
 	}
 	var ack func(socketio.Args)
@@ -140,23 +115,17 @@ func (a *Adapter) handleServerSideEmit(req *request) {
 		ack = func(value socketio.Args) { a.respondServerSideEmit(req, value) }
 	}
 	if !a.events.enqueue(func() { a.Namespace().ServerSideEvent(event, ack) }) {
-		a.connector.drop(a.channels.request, errors.New("too many queued server-side events"))
+		a.connector.drop(a.format.countChannel(), errors.New("too many queued server-side events"))
 	}
 }
 
 func (a *Adapter) respondServerSideEmit(req *request, value socketio.Args) {
-	plain, err := value.At(0, 1).MarshalJSON()
-	if err != nil || len(plain) < 2 {
-		return
-	}
-	data := json.RawMessage(plain[1 : len(plain)-1])
-	if len(data) == 0 {
+	data := value.Raw(0)
+	if data == nil {
 		data = json.RawMessage("null")
 	}
 	kind := typeServerSideEmit
-	if b, err := json.Marshal(response{Type: &kind, RequestID: req.RequestID, Data: &data}); err == nil {
-		a.connector.link.Publish(a.channels.response, b) // Node servers expect it on the general channel
-	}
+	a.respond(req, response{Type: &kind, Data: &data, attachments: value.Attachments()})
 }
 
 // handleBroadcastWithAck broadcasts to the sockets of this server and publishes
@@ -168,7 +137,7 @@ func (a *Adapter) handleBroadcastWithAck(req *request) {
 	wait := cmp.Or(req.flags.Timeout, ackTimeout)
 	if a.ackBroadcasts.Add(1) > maxAckBroadcasts {
 		a.ackBroadcasts.Add(-1)
-		a.connector.drop(a.channels.request, errors.New("too many broadcasts with acknowledgements"))
+		a.connector.drop(a.format.countChannel(), errors.New("too many broadcasts with acknowledgements"))
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
@@ -181,9 +150,7 @@ func (a *Adapter) handleBroadcastWithAck(req *request) {
 		if first == nil {
 			first = json.RawMessage("null")
 		}
-		if b, err := encodeAck(req.RequestID, first, args.Attachments()); err == nil {
-			a.connector.link.Publish(a.responseChannel(req), b)
-		}
+		a.respond(req, response{ack: first, attachments: args.Attachments()})
 	}
 	// Only the timeout releases the context: the last acknowledgement is not known.
 	context.AfterFunc(ctx, func() {
@@ -193,16 +160,5 @@ func (a *Adapter) handleBroadcastWithAck(req *request) {
 	if err := a.MemoryAdapter.BroadcastWithAck(ctx, &req.packet, localOptions(*req.Opts, req.flags), counted, answered); err != nil {
 		cancel()
 		counted(0) // without it the other server would wait
-	}
-}
-
-// onResponse handles a message of the response channels.
-func (a *Adapter) onResponse(channel, message string) {
-	resp, err := decodeResponse([]byte(message))
-	if err == nil {
-		err = a.requests.handle(&resp)
-	}
-	if err != nil {
-		a.connector.drop(channel, err)
 	}
 }

@@ -15,6 +15,8 @@ type Options struct {
 	// Key is the prefix of all channels. All servers and emitters that work
 	// together need the same one. Default "socket.io".
 	Key string
+	// Mode selects the format, which all servers must share. Default Classic.
+	Mode Mode
 	// RequestsTimeout bounds the wait for the responses of other servers.
 	// Default 5 s.
 	RequestsTimeout time.Duration
@@ -45,6 +47,49 @@ type Options struct {
 	Log *slog.Logger
 }
 
+// Mode is the adapter of the Node package that is spoken, and, for the sharded
+// one, its option subscriptionMode. Sharded pub/sub needs Redis 7.
+type Mode int
+
+const (
+	// Classic is createAdapter; the emitter works with it only.
+	Classic Mode = iota
+	// ShardedDynamic is createShardedAdapter with one channel for each room, save
+	// sockets' own rooms.
+	ShardedDynamic
+	// ShardedStatic uses one channel for each namespace.
+	ShardedStatic
+	// ShardedDynamicPrivate also uses a channel for each socket.
+	ShardedDynamicPrivate
+)
+
+// ModeNames lists the texts that Mode.Set accepts.
+const ModeNames = "classic, sharded, sharded-static or sharded-private"
+
+var modeNames = map[string]Mode{
+	"classic": Classic, "sharded": ShardedDynamic, "sharded-static": ShardedStatic, "sharded-private": ShardedDynamicPrivate,
+}
+
+// Set sets the mode by its name.
+func (m *Mode) Set(name string) error {
+	mode, ok := modeNames[name]
+	if !ok {
+		return fmt.Errorf("%q is not one of %s", name, ModeNames)
+	}
+	*m = mode
+	return nil
+}
+
+// String returns the name of the mode.
+func (m *Mode) String() string {
+	for name, mode := range modeNames {
+		if mode == *m {
+			return name
+		}
+	}
+	return "unknown"
+}
+
 // withDefaults validates the options and fills in the defaults. The options of
 // the connection are left to redislink.
 func (o Options) withDefaults() (Options, error) {
@@ -59,6 +104,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.RequestsTimeout < 0 || o.MaxMessage < 0 {
 		return o, fmt.Errorf("redis adapter: negative limit: requests timeout %v, message of %d bytes", o.RequestsTimeout, o.MaxMessage)
+	}
+	if o.Mode < Classic || o.Mode > ShardedDynamicPrivate {
+		return o, fmt.Errorf("redis adapter: unknown mode %d", o.Mode)
 	}
 	return o, nil
 }

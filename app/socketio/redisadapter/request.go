@@ -50,6 +50,8 @@ type request struct {
 	SID  string `json:"sid,omitempty"`
 	Room string `json:"room,omitempty"`
 
+	attachments [][]byte // of Data; in JSON they are part of it
+
 	// Of typeBroadcast only.
 	packet socketio.Packet
 	flags  socketio.Flags
@@ -82,7 +84,7 @@ func (req *request) validate() error {
 	case typeRemoteJoin, typeRemoteLeave, typeRemoteDisconnect:
 		ok = req.Opts != nil || req.SID != ""
 	case typeServerSideEmit:
-		args, err := socketio.NewArgs(req.Data, nil)
+		args, err := socketio.NewArgs(req.Data, req.attachments)
 		ok = err == nil && args.Len() > 0
 	case typeBroadcast:
 		ok = req.RequestID != "" && req.packet.Data != nil

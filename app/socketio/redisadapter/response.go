@@ -25,9 +25,8 @@ type response struct {
 	Data        *json.RawMessage `json:"data,omitempty"`
 	ClientCount *int             `json:"clientCount,omitempty"`
 
-	// Of typeBroadcastAck only: the argument of the client's acknowledgement.
-	ack         []byte
-	attachments [][]byte
+	ack         []byte   // of typeBroadcastAck: the argument of the client's acknowledgement
+	attachments [][]byte // of ack or Data
 }
 
 // maxClientCount bounds the number of clients that a server may report.

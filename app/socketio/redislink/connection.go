@@ -169,8 +169,18 @@ func (c *Connection) updateSubscriptions(ctx context.Context) ([]string, error) 
 		command func(names []string) rueidis.Completed
 	}{
 		{on[1], func(names []string) rueidis.Completed { return b.Psubscribe().Pattern(names...).Build() }},
-		{on[0], func(names []string) rueidis.Completed { return b.Subscribe().Channel(names...).Build() }},
-		{off[0], func(names []string) rueidis.Completed { return b.Unsubscribe().Channel(names...).Build() }},
+		{on[0], func(names []string) rueidis.Completed {
+			if l.options.Sharded {
+				return b.Ssubscribe().Channel(names...).Build()
+			}
+			return b.Subscribe().Channel(names...).Build()
+		}},
+		{off[0], func(names []string) rueidis.Completed {
+			if l.options.Sharded {
+				return b.Sunsubscribe().Channel(names...).Build()
+			}
+			return b.Unsubscribe().Channel(names...).Build()
+		}},
 		{off[1], func(names []string) rueidis.Completed { return b.Punsubscribe().Pattern(names...).Build() }},
 	} {
 		if err := c.doChunks(ctx, update.names, update.command); err != nil {
@@ -218,7 +228,11 @@ func (c *Connection) flush(ctx context.Context) error {
 		}
 		commands := make(rueidis.Commands, len(batch))
 		for i, p := range batch {
-			commands[i] = c.commands.B().Publish().Channel(p.channel).Message(p.message).Build()
+			if c.link.options.Sharded {
+				commands[i] = c.commands.B().Spublish().Channel(p.channel).Message(p.message).Build()
+			} else {
+				commands[i] = c.commands.B().Publish().Channel(p.channel).Message(p.message).Build()
+			}
 		}
 		wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.link.options.Timeout) // a batch is not interrupted
 		replies := c.commands.DoMulti(wait, commands...)
@@ -238,7 +252,12 @@ func (c *Connection) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	_ = c.flush(ctx) // the queue counts what is dropped
-	for _, command := range []rueidis.Completed{c.messages.B().Unsubscribe().Build(), c.messages.B().Punsubscribe().Build()} {
+	b := c.messages.B()
+	commands := []rueidis.Completed{b.Unsubscribe().Build(), b.Punsubscribe().Build()}
+	if c.link.options.Sharded {
+		commands = []rueidis.Completed{b.Sunsubscribe().Build()}
+	}
+	for _, command := range commands {
 		_ = c.messages.Do(ctx, command).Error() // closing the connection has the same effect
 	}
 }
@@ -262,7 +281,11 @@ func (c *Connection) Channels(ctx context.Context, pattern string) ([]string, er
 func (c *Connection) Subscribers(ctx context.Context, channels ...string) (map[string]int64, error) {
 	all := make(map[string]int64, len(channels))
 	for chunk := range slices.Chunk(channels, maxChannels) {
-		counts, err := c.commands.Do(ctx, c.commands.B().PubsubNumsub().Channel(chunk...).Build()).AsIntMap()
+		command := c.commands.B().PubsubNumsub().Channel(chunk...).Build()
+		if c.link.options.Sharded {
+			command = c.commands.B().PubsubShardnumsub().Channel(chunk...).Build()
+		}
+		counts, err := c.commands.Do(ctx, command).AsIntMap()
 		if err != nil {
 			return nil, fmt.Errorf("pubsub numsub: %w", err)
 		}

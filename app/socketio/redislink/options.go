@@ -16,6 +16,9 @@ type Options struct {
 	// URL is redis://[user:password@]host:port[/db], rediss:// for TLS, or
 	// unix:///path.
 	URL string
+	// Sharded uses sharded pub/sub (Redis 7) for all channels. Patterns do not
+	// exist there.
+	Sharded bool
 	// ClientName is shown by CLIENT LIST, unless the URL sets another name.
 	ClientName string
 	// Timeout bounds each exchange with Redis. It is also the interval of the

@@ -27,24 +27,36 @@ func startNodeServerOnRedis(t *testing.T, redis *process, env ...string) *proces
 func TestIntegrationAdapterBetweenExamples(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	runAdapterScript(t, redis, startExampleOnRedis(t, redis), startExampleOnRedis(t, redis))
+	runAdapterScript(t, redis, startExampleOnRedis(t, redis), startExampleOnRedis(t, redis), "")
 }
 
 func TestIntegrationAdapterWithNode(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	runAdapterScript(t, redis, startExampleOnRedis(t, redis), startNodeServerOnRedis(t, redis))
+	runAdapterScript(t, redis, startExampleOnRedis(t, redis), startNodeServerOnRedis(t, redis), "")
 }
 
 // The Node server publishes responses on the channel of the requesting server.
 func TestIntegrationAdapterWithNodeResponseChannels(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	runAdapterScript(t, redis, startExampleOnRedis(t, redis), startNodeServerOnRedis(t, redis, "RESPONSE_CHANNELS=1"))
+	runAdapterScript(t, redis, startExampleOnRedis(t, redis), startNodeServerOnRedis(t, redis, "RESPONSE_CHANNELS=1"), "")
 }
 
-// runAdapterScript checks every operation of the adapter between a and b.
-func runAdapterScript(t *testing.T, redis, a, b *process) {
+func TestIntegrationShardedAdapterWithNode(t *testing.T) {
+	t.Parallel()
+	for mode, nodeMode := range map[string]string{"sharded": "dynamic", "sharded-static": "static", "sharded-private": "dynamic-private"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			redis := startRedis(t)
+			runAdapterScript(t, redis, startExampleOnRedis(t, redis, "-redis-adapter", mode), startNodeServerOnRedis(t, redis, "SHARDED="+nodeMode), nodeMode)
+		})
+	}
+}
+
+// runAdapterScript checks every operation of the adapter between a and b. sharded is
+// the subscription mode of the sharded adapter, or empty.
+func runAdapterScript(t *testing.T, redis, a, b *process, sharded string) {
 	t.Helper()
 	numbers := "exact"
 	for _, p := range []*process{a, b} {
@@ -52,7 +64,7 @@ func runAdapterScript(t *testing.T, redis, a, b *process) {
 			numbers = "rounded"
 		}
 	}
-	runScript(t, 2*waitTimeout, "redis-adapter.js", a.url(), b.url(), redisURL(redis), redisKey, numbers)
+	runScript(t, 2*waitTimeout, "redis-adapter.js", a.url(), b.url(), redisURL(redis), redisKey, numbers, sharded)
 	a.expectRunning()
 	b.expectRunning()
 }
@@ -106,7 +118,44 @@ func TestIntegrationMalformedPublicationsAreIgnored(t *testing.T) {
 			}
 		}
 	}
-	runAdapterScript(t, redis, a, b)
+	runAdapterScript(t, redis, a, b, "")
+}
+
+// As TestIntegrationMalformedPublicationsAreIgnored, on the channels of the sharded adapter.
+func TestIntegrationMalformedShardedPublicationsAreIgnored(t *testing.T) {
+	t.Parallel()
+	redis := startRedis(t)
+	a, b := startExampleOnRedis(t, redis, "-redis-adapter", "sharded"), startExampleOnRedis(t, redis, "-redis-adapter", "sharded")
+	client := redisClient(t, redis)
+	publish := func(channel, message string) int64 {
+		n, err := client.Do(t.Context(), client.B().Spublish().Channel(channel).Message(message).Build()).AsInt64()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	eventually(t, "both servers subscribed", func() bool { return publish(redisKey+"#/custom#", "{}") == 2 })
+	for _, channel := range []string{redisKey + "#/#", redisKey + "#/custom#"} {
+		for _, message := range []string{
+			"", "\xc1", "\x93\xa1u", "\xdd\xff\xff\xff\xff", "\xdf\xff\xff\xff\xff\x01", "\xc6\xff\xff\xff\xff",
+			strings.Repeat("\x91", 10_000), strings.Repeat("\x81\xa1a", 10_000), "{", "[]", "null", strings.Repeat(`{"a":`, 20_000),
+			`{"type":3}`, `{"type":1e99}`, `{"type":-3,"data":{}}`, `{"type":3,"data":null,"nsp":"/"}`, `{"type":"x","data":7}`,
+			`{"type":3,"uid":"u","nsp":"/","data":{"packet":null,"opts":{"rooms":[]}}}`,
+			`{"type":3,"uid":"u","nsp":"/","data":{"packet":{"type":2,"data":["disconnect"]},"opts":{"rooms":[]}}}`,
+			`{"type":3,"uid":"u","nsp":"/","data":{"packet":{"type":2,"data":["e"]},"opts":{"rooms":7}}}`,
+			`{"type":3,"uid":"u","nsp":"/","data":{"packet":{"type":2,"data":"e"},"requestId":{},"opts":{}}}`,
+			`{"type":4,"uid":"u","nsp":"/","data":{"opts":null,"rooms":["x"]}}`, `{"type":4,"uid":"u","nsp":"/","data":{"opts":{},"rooms":{}}}`,
+			`{"type":6,"uid":"u","nsp":"/","data":{"close":true}}`, `{"type":7,"uid":"u","nsp":"/","data":{}}`,
+			`{"type":8,"uid":"u","nsp":"/","data":{"requestId":"x","sockets":5}}`, `{"type":9,"uid":"u","nsp":"/","data":{"packet":7}}`,
+			`{"type":10,"uid":"u","nsp":"/","data":{}}`, `{"type":11,"uid":"u","nsp":"/","data":{"requestId":"x","clientCount":-1}}`,
+			`{"type":12,"uid":{},"nsp":[],"data":[]}`,
+		} {
+			if n := publish(channel, message); n != 2 {
+				t.Fatalf("SPUBLISH %s = %d receivers, want 2", channel, n)
+			}
+		}
+	}
+	runAdapterScript(t, redis, a, b, "dynamic")
 }
 
 // redisClient returns a client that is closed when the test ends.

@@ -2,13 +2,13 @@
 // It shares rooms with Go servers, and the scripts can be checked against it.
 //
 // Environment: PORT, REDIS_URL, REDIS_KEY, RECOVERY, PING_TIMEOUT, REQUESTS_TIMEOUT and
-// CONNECT_TIMEOUT in milliseconds, RESPONSE_CHANNELS.
+// CONNECT_TIMEOUT in milliseconds, RESPONSE_CHANNELS, SHARDED (a subscription mode).
 // It prints "ready" once it listens and is subscribed.
 "use strict";
 const http = require("node:http");
 const { Server } = require("socket.io");
 const { createClient } = require("redis");
-const { createAdapter } = require("@socket.io/redis-adapter");
+const { createAdapter, createShardedAdapter } = require("@socket.io/redis-adapter");
 
 const list = (v) => (v === undefined || v === null ? [] : Array.isArray(v) ? v : [v]);
 
@@ -98,7 +98,8 @@ async function main() {
     const subscriber = publisher.duplicate();
     for (const c of [publisher, subscriber]) c.on("error", () => {});
     await Promise.all([publisher.connect(), subscriber.connect()]);
-    io.adapter(createAdapter(publisher, subscriber, {
+    const { SHARDED: subscriptionMode, REDIS_KEY: channelPrefix = "socket.io" } = process.env;
+    io.adapter(subscriptionMode ? createShardedAdapter(publisher, subscriber, { channelPrefix, subscriptionMode }) : createAdapter(publisher, subscriber, {
       key: process.env.REDIS_KEY || undefined, requestsTimeout: Number(process.env.REQUESTS_TIMEOUT || 2000),
       publishOnSpecificResponseChannel: process.env.RESPONSE_CHANNELS === "1",
     }));
