@@ -49,7 +49,7 @@ func Detach(ctx *fasthttp.RequestCtx, h func(*Session)) {
 	ctx.Hijack(func(nc net.Conn) {
 		c.worker.guard(placeHijack, func() {
 			c.detached = s
-			s.readAhead = readBuffered(nc)
+			s.readAhead = readBuffered(nc, c.worker.server.ReadBufferSize)
 			if err := c.leavePoller(); err != nil {
 				_ = c.Close()
 			} else {
@@ -63,17 +63,16 @@ func Detach(ctx *fasthttp.RequestCtx, h func(*Session)) {
 // so that Detach can pass it on.
 func Detachable(ctx *fasthttp.RequestCtx) bool { return connOf(ctx) != nil }
 
-// readBuffered returns what was read of the connection and not used.
-func readBuffered(nc net.Conn) []byte {
-	var all []byte
-	buf := make([]byte, 512)
-	for {
-		n, err := nc.Read(buf)
-		all = append(all, buf[:n]...)
-		if err != nil { // EAGAIN at the end; the next read returns any other error again
-			return all
-		}
+// readBuffered returns what was read of the connection and not used: a read as
+// large as the buffer empties it. It does not read on, since a client may have sent
+// any amount behind its request. An error is returned again by the next read.
+func readBuffered(nc net.Conn, size int) []byte {
+	if size <= 0 {
+		size = 4096 // the default of fasthttp
 	}
+	buf := make([]byte, size)
+	n, _ := nc.Read(buf)
+	return append([]byte(nil), buf[:n]...)
 }
 
 // leavePoller removes the connection from the runtime's poller by replacing

@@ -108,6 +108,7 @@ type Config struct {
 	UpgradeRate       int           `envconfig:"UPGRADE_RATE" default:"2000" desc:"new sessions per second; beyond that, requests get 503"`
 	WSQueueBytes      Bytes         `envconfig:"WS_QUEUE_BYTES" default:"4Mi" desc:"bytes queued for one client before it is disconnected as too slow; a snapshot of 10000 metrics takes 1Mi"`
 	WSCompression     bool          `envconfig:"WS_COMPRESSION" default:"false" desc:"accept permessage-deflate: less traffic, more CPU"`
+	SessionMemory     Bytes         `envconfig:"SESSION_MEMORY" default:"0" computed:"a quarter of the memory limit" min:"0" desc:"memory that all sessions may hold, with what waits to be sent and received; beyond that, those that hold most are closed with 1013; 1Gi without a memory limit"`
 	MaxPayload        Bytes         `envconfig:"MAX_PAYLOAD" default:"1Mi" desc:"size of a message from a client of a session"`
 	PingInterval      time.Duration `envconfig:"PING_INTERVAL" default:"25s" desc:"time between pings to a client; less than WORKER_STALL_AFTER"`
 	PingTimeout       time.Duration `envconfig:"PING_TIMEOUT" default:"20s" desc:"how long a Socket.IO client may take to answer a ping"`

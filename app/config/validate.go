@@ -85,6 +85,7 @@ func (c *Config) violatedRules() map[string]string {
 	// A request that may be sent must fit, or every retry would fail too.
 	require("INGEST_QUEUE", c.IngestQueue >= c.MaxPointsPerRequest, "want at least MAX_POINTS_PER_REQUEST")
 	require("INGEST_MEMORY", c.IngestMemory >= c.MaxBodyBytes, "want at least MAX_BODY_BYTES")
+	require("SESSION_MEMORY", c.SessionMemory == 0 || c.SessionMemory >= c.MaxPayload, "want at least MAX_PAYLOAD")
 	require("PING_INTERVAL", c.PingInterval < c.WorkerStallAfter, "want less than WORKER_STALL_AFTER: a poll waits for so long")
 	require("WS_QUEUE_BYTES", c.WSQueueBytes >= 64<<10, "want at least 64Ki")
 	return violated

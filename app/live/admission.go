@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"smart-factory-backend/app/access"
+	"smart-factory-backend/app/websocket/eventloop"
 
 	"github.com/valyala/fasthttp"
 	"golang.org/x/time/rate"
@@ -28,10 +29,11 @@ const (
 	refusedProcess  = "process"
 	refusedAddress  = "address"
 	refusedKey      = "key"
+	refusedMemory   = "memory"
 	refusedDraining = "draining"
 )
 
-var refusalReasons = []string{refusedRate, refusedProcess, refusedAddress, refusedKey, refusedDraining}
+var refusalReasons = []string{refusedRate, refusedProcess, refusedAddress, refusedKey, refusedMemory, refusedDraining}
 
 // Refusal is the error of a session that may not start now.
 type Refusal struct {
@@ -58,13 +60,15 @@ var refusals = map[string]*Refusal{
 	refusedProcess:  {Busy: true, RetryAfter: 5, detail: "too many sessions"},
 	refusedAddress:  {RetryAfter: 5, detail: "too many sessions from this address"},
 	refusedKey:      {RetryAfter: 5, detail: "too many sessions with this key"},
+	refusedMemory:   {Busy: true, RetryAfter: 5, detail: "the sessions hold too much memory"},
 	refusedDraining: {Busy: true, RetryAfter: 1, detail: "the server is going away"},
 }
 
 // admission enforces the Limits.
 type admission struct {
 	limits   Limits
-	upgrades *rate.Limiter // nil without a limit
+	memory   *eventloop.Memory // nil without clients
+	upgrades *rate.Limiter     // nil without a limit
 	now      func() time.Time
 	refused  map[string]*atomic.Uint64 // by reason; the map is read-only
 
@@ -83,6 +87,18 @@ func (a *admission) init(l Limits) {
 	a.refused = map[string]*atomic.Uint64{}
 	for _, reason := range refusalReasons {
 		a.refused[reason] = new(atomic.Uint64)
+	}
+}
+
+// minSessionBytes is what an idle session holds at the most.
+const minSessionBytes = 4 << 10
+
+// boundBy makes the limits fit into memory. The sessions of one address get half of
+// it, so that others can still start some.
+func (a *admission) boundBy(m *eventloop.Memory) {
+	a.memory = m
+	if share := int(m.Limit() / 2 / minSessionBytes); share > 0 && (a.limits.PerAddress == 0 || a.limits.PerAddress > share) {
+		a.limits.PerAddress = share
 	}
 }
 
@@ -122,6 +138,8 @@ func (a *admission) checkCapacity(address netip.Addr, key string) *Refusal {
 
 func (a *admission) checkCapacityLocked(address netip.Addr, key string) *Refusal {
 	switch l := a.limits; {
+	case a.memory != nil && a.memory.Full():
+		return a.refuse(refusedMemory)
 	case l.Sockets > 0 && a.sessions >= l.Sockets:
 		return a.refuse(refusedProcess)
 	case l.PerAddress > 0 && a.byAddress[address] >= l.PerAddress:

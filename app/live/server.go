@@ -75,6 +75,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.conn = &o.Conn
+	s.admission.boundBy(o.Conn.Loop.Memory())
 	s.upgrader = s.newUpgrader()
 	if err := s.newSocketIO(); err != nil {
 		return nil, err

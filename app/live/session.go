@@ -6,6 +6,7 @@ import (
 
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/live/hub"
+	"smart-factory-backend/app/websocket/eventloop"
 )
 
 // session is what the sessions of all transports have in common. The session type
@@ -20,6 +21,7 @@ type session struct {
 	transport hub.Format
 	principal access.Principal
 	lease     *lease // nil before the session has started
+	account   *eventloop.Account
 	slow      atomic.Bool
 
 	mu     sync.Mutex
@@ -62,11 +64,16 @@ func (s *Server) reap() {
 		c.rooms, c.closed = nil, true
 		c.mu.Unlock()
 		for name := range rooms {
+			c.account.Charge(-roomCost(name))
 			s.hub.Leave(name, c.member)
 			s.releaseRoom(name)
 		}
 	}
 }
+
+// roomCost is what a session holds for a room: its places in the session, the hub
+// and the Socket.IO adapter, and its part of a room that nobody else may be in.
+func roomCost(name string) int { return 1<<10 + 2*len(name) }
 
 // authorize returns a fault unless the session's key allows the action.
 func (c *session) authorize(a access.Action) *Fault {

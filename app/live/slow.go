@@ -15,8 +15,11 @@ import (
 // checkSlow handles the error of a send to the client or of its connection. Any
 // other error needs no action here: the connection closes and finish follows.
 func (c *session) checkSlow(err error) {
-	if errors.Is(err, eventloop.ErrSlowClient) {
+	switch {
+	case errors.Is(err, eventloop.ErrSlowClient):
 		c.markSlow()
+	case errors.Is(err, eventloop.ErrOutOfMemory):
+		c.leaveRooms()
 	}
 }
 
@@ -30,6 +33,9 @@ func (c *session) markSlow() {
 }
 
 // Slow returns the last event of a stream that is closed for this.
-func (*sseHandler) Slow() []byte {
+func (*sseHandler) Slow(reason error) []byte {
+	if errors.Is(reason, eventloop.ErrOutOfMemory) {
+		return []byte("event: error\ndata: {\"kind\":\"overloaded\",\"detail\":\"out of memory\"}\n\n")
+	}
 	return []byte("event: error\ndata: {\"kind\":\"slow\",\"detail\":\"the client reads too slowly\"}\n\n")
 }

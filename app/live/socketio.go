@@ -46,6 +46,9 @@ func (s *Server) newSocketIO() (err error) {
 	o.Engine.MaxPayload, o.Engine.QueueLimit, o.Engine.Deflate = conn.MaxPayload, conn.QueueBytes, conn.Compress
 	o.Engine.ReplaceAbove = conn.QueueBytes / 8 // data waits between two polls without the client being slow
 	o.ConnectTimeout = connectTimeout
+	if limit := conn.Loop.Memory().Limit(); limit > 0 {
+		o.Engine.BodyLimit = int(limit) // the largest sessions are evicted before
+	}
 	o.Engine.Allow = func(ctx *fasthttp.RequestCtx) error {
 		if refusal := s.admit(Caller{Addr: requestCaller(ctx).Addr}); refusal != nil { // the key comes with the CONNECT packet
 			return refusal
@@ -148,7 +151,7 @@ func (s *Server) socketConnected(socket *socketio.Socket) {
 		return
 	}
 	c := &socketIOSession{socket: socket}
-	c.session = session{srv: s, member: c, transport: transportSocketIO, principal: principal, lease: lease}
+	c.session = session{srv: s, member: c, transport: transportSocketIO, principal: principal, lease: lease, account: socket.Conn().Account()}
 	s.socketIO.mu.Lock()
 	s.socketIO.sessions[socket] = c
 	s.socketIO.mu.Unlock()

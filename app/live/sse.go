@@ -98,7 +98,7 @@ func (c *sseSession) serve(t eventloop.Transport, caller Caller, head []byte) {
 		_ = t.Close()
 		return
 	}
-	c.lease = lease
+	c.lease, c.account = lease, c.conn.Account()
 	c.start() // Closed may be called from Add on
 	if err := s.conn.Loop.Add(&c.conn, t, (*sseHandler)(c), s.conn.QueueBytes); err != nil {
 		s.releaseRooms(c.rooms)
@@ -138,8 +138,17 @@ func (c *sseSession) unregister() {
 
 // Deliver queues a frame.
 func (c *sseSession) Deliver(f *hub.Frame) {
-	data := f.Encoded(transportSSE, func(f *hub.Frame) any { return appendSSE(nil, f) }).([]byte)
-	c.checkSlow(c.conn.Send(eventloop.Key(f.Key), data))
+	m := f.Encoded(transportSSE, func(f *hub.Frame) any {
+		data := appendSSE(nil, f)
+		return &sseMessage{data: data, shared: eventloop.Shared{Size: int32(len(data))}} //nolint:gosec // a frame is far below 2 GiB
+	}).(*sseMessage)
+	c.checkSlow(c.conn.SendShared(eventloop.Key(f.Key), m.data, &m.shared))
+}
+
+// sseMessage is a frame as all streams share it.
+type sseMessage struct {
+	data   []byte
+	shared eventloop.Shared
 }
 
 // appendSSE appends a frame as one event of a stream (HTML standard, section

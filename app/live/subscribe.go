@@ -93,6 +93,9 @@ func (c *session) joinRoom(name string) {
 	}
 	c.rooms[name] = struct{}{}
 	c.mu.Unlock()
+	if !joined {
+		c.account.Charge(roomCost(name))
+	}
 
 	c.srv.subscribe(c.member, name)
 	if joined {
@@ -123,6 +126,7 @@ func (c *session) unsubscribe(names []string) *Fault {
 		delete(c.rooms, name)
 		c.mu.Unlock()
 		if joined {
+			c.account.Charge(-roomCost(name))
 			c.srv.hub.Leave(name, c.member)
 			c.srv.releaseRoom(name)
 		}

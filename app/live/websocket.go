@@ -45,7 +45,9 @@ func (s *Server) ServeWebSocket(ctx *fasthttp.RequestCtx, caller Caller) error {
 			return refusedHandler{}
 		}
 		c := &webSocketSession{conn: conn}
-		c.session = session{srv: s, member: c, transport: transportWebSocket, principal: caller.Principal, lease: lease}
+		c.session = session{
+			srv: s, member: c, transport: transportWebSocket, principal: caller.Principal, lease: lease, account: conn.Account(),
+		}
 		c.shard = s.heartbeat.add(c)
 		c.start()
 		s.closeIfRevoked(c)

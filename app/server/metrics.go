@@ -80,6 +80,9 @@ func (s *sessions) registerMetrics() {
 	m.CounterFunc("smartfactory_frames_replaced_total", func() float64 {
 		return float64(s.loop.Stats().Replaced + s.live.SocketIO().Engine().Stats().Replaced)
 	})
+	m.Gauge("smartfactory_session_memory_bytes", func() float64 { return float64(s.loop.Memory().Used()) })
+	m.Gauge("smartfactory_session_memory_limit_bytes", func() float64 { return float64(s.loop.Memory().Limit()) })
+	m.CounterFunc("smartfactory_sessions_evicted_total", func() float64 { return float64(s.loop.Stats().Evicted) })
 	if s.broker == nil {
 		return
 	}

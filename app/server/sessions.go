@@ -49,7 +49,11 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 	c := a.config
 	s := &sessions{app: a, drained: make(chan struct{}), userTimeout: c.PingInterval + c.PingTimeout + c.WriteTimeout}
 	s.brokerErr.Store(&errNotConnected)
-	if s.loop, err = eventloop.New(eventloop.Options{StallAfter: c.WriteTimeout, ReplaceAbove: int(c.WSQueueBytes) / 8, OnPanic: a.onSessionPanic}); err != nil {
+	if s.loop, err = eventloop.New(eventloop.Options{
+		StallAfter: c.WriteTimeout, ReplaceAbove: int(c.WSQueueBytes) / 8,
+		MemoryLimit: sessionMemory(c), OnEvict: newEvictionLog(a.log, sessionMemory(c)).observe,
+		OnPanic: a.onSessionPanic,
+	}); err != nil {
 		return nil, fmt.Errorf("event loop: %w", err)
 	}
 	o := live.Options{

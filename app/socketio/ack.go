@@ -20,8 +20,15 @@ func (s *Socket) registerAck(id uint64, answer func(Args, error)) bool {
 		s.acks = make(map[uint64]func(Args, error), 1)
 	}
 	s.acks[id] = answer
+	s.chargeAcks(1)
 	return true
 }
+
+// ackCost is what a pending acknowledgement holds.
+const ackCost = 256
+
+// chargeAcks charges n more pending acknowledgements.
+func (s *Socket) chargeAcks(n int) { s.client.session.Account().Charge(n * ackCost) }
 
 // unregisterAck removes and returns the callback of an acknowledgement, nil if
 // there is none. An acknowledgement that arrives later is ignored.
@@ -29,6 +36,9 @@ func (s *Socket) unregisterAck(id uint64) func(Args, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	answer := s.acks[id]
+	if answer != nil {
+		s.chargeAcks(-1)
+	}
 	delete(s.acks, id)
 	if len(s.acks) == 0 {
 		s.acks = nil

@@ -28,7 +28,8 @@ type client struct {
 
 	mu           sync.Mutex
 	sockets      []*Socket        // a slice: most clients have one
-	connectTimer *eventloop.Timer // nil once a namespace has been joined
+	connectTimer *eventloop.Timer // nil while a namespace is joined
+	connects     int              // CONNECT packets while connectTimer runs
 	closed       bool
 }
 
@@ -52,6 +53,7 @@ func (c *client) decodeMessage(data []byte, binary bool) error {
 	}
 	if p.attachments > 0 {
 		c.partial = newPartialPacket(p)
+		c.chargePartial(len(p.data) + len(p.namespace))
 		return nil
 	}
 	c.handlePacket(&p, nil)
@@ -67,6 +69,7 @@ func (c *client) addAttachment(data []byte) error {
 		c.server.attachmentBytes.Add(int64(-len(data)))
 		return errors.New("too many pending attachments")
 	}
+	c.chargePartial(len(data))
 	complete, err := c.partial.add(data, o.MaxAttachmentBytes)
 	if err != nil || !complete {
 		return err
@@ -77,9 +80,17 @@ func (c *client) addAttachment(data []byte) error {
 	return nil
 }
 
+// chargePartial charges n bytes of the incomplete packet to the session.
+func (c *client) chargePartial(n int) {
+	n += eventloop.ItemCost
+	c.partial.charged += n
+	c.session.Account().Charge(n)
+}
+
 // discardPartial discards an incomplete packet.
 func (c *client) discardPartial() {
 	if c.partial != nil {
+		c.session.Account().Charge(-c.partial.charged)
 		c.server.attachmentBytes.Add(int64(-c.partial.size))
 		c.partial = nil
 	}
@@ -90,6 +101,9 @@ func (c *client) discardPartial() {
 func (c *client) handlePacket(p *wirePacket, attachments [][]byte) {
 	s := c.socketIn(p.namespace)
 	switch {
+	case s == nil && p.kind == PacketConnect && c.connectsTooOften():
+		c.disconnectAll(ForcedServerClose)
+		c.session.Abort(ForcedServerClose)
 	case s == nil && p.kind == PacketConnect:
 		c.connectNamespace(string(p.namespace), p.data)
 	case s == nil, s.state.Load() == connecting:
@@ -198,6 +212,7 @@ func (c *client) addSocket(s *Socket) bool {
 		return false
 	}
 	c.sockets = append(c.sockets, s)
+	c.session.Account().Charge(s.cost())
 	return true
 }
 
@@ -211,6 +226,7 @@ func (c *client) removeSocket(s *Socket) {
 	}
 	c.mu.Unlock()
 	if at >= 0 {
+		c.session.Account().Charge(-s.cost())
 		s.ns.release(c)
 	}
 }
@@ -228,12 +244,29 @@ func sessionUpgraded(session *engineio.Session) {
 	}
 }
 
+// maxUnconnectedBytes bounds what a client may hold that is in no namespace, so
+// that the program knows nothing about it.
+const maxUnconnectedBytes = 256 << 10
+
+// connectsTooOften counts a CONNECT packet. A client that is in no namespace may
+// send no more of them than it may join namespaces.
+func (c *client) connectsTooOften() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.connectTimer == nil {
+		return false
+	}
+	c.connects++
+	return c.connects > c.server.options.MaxNamespaces
+}
+
 // startConnectTimeoutLocked starts the timeout of a client that is in no namespace.
 func (c *client) startConnectTimeoutLocked() {
 	if c.closed || c.connectTimer != nil || len(c.sockets) > 0 {
 		return
 	}
-	c.connectTimer = new(eventloop.Timer)
+	c.connectTimer, c.connects = new(eventloop.Timer), 0
+	c.session.SetMemoryLimit(maxUnconnectedBytes)
 	allowed := c.server.options.ConnectTimeout
 	c.session.Loop().SetTimer(c.connectTimer, allowed+min(allowed/4, time.Second), c.connectTimedOut)
 }
@@ -244,6 +277,7 @@ func (c *client) stopConnectTimeout() bool {
 	c.mu.Lock()
 	t := c.connectTimer
 	c.connectTimer = nil
+	c.session.SetMemoryLimit(0)
 	c.mu.Unlock()
 	if t != nil {
 		c.session.Loop().StopTimer(t)

@@ -14,6 +14,7 @@ type eventQueue struct {
 	next    int           // index of the next job
 	events  int           // events that are queued or running
 	bytes   int           // size of these events
+	charged int           // what the jobs are charged to the account of the session
 	space   chan struct{} // closed when the queue has space again; nil if no receiver waits
 	discard bool          // events are discarded: the program has disconnected the socket
 }
@@ -36,6 +37,17 @@ func (j *job) size() int {
 	return n
 }
 
+// jobCost is what a job holds besides the data of its event.
+const jobCost = 320
+
+func (j *job) cost() int { return jobCost + j.size() }
+
+// chargeLocked charges n bytes of jobs to the session.
+func (s *Socket) chargeLocked(n int) {
+	s.queue.charged += n
+	s.client.session.Account().Charge(n)
+}
+
 // signalSpace resumes a paused receiver.
 func (q *eventQueue) signalSpace() {
 	if q.space != nil {
@@ -48,6 +60,7 @@ func (q *eventQueue) signalSpace() {
 func (s *Socket) enqueue(j job) {
 	s.mu.Lock()
 	s.queue.jobs = append(s.queue.jobs, j)
+	s.chargeLocked(j.cost())
 	if j.event != nil {
 		s.queue.events++
 		s.queue.bytes += j.size()
@@ -150,10 +163,14 @@ func (q *eventQueue) pop() (job, bool) {
 func (s *Socket) runJob(j *job) {
 	if j.event == nil {
 		j.run()
+		s.mu.Lock()
+		s.chargeLocked(-j.cost())
+		s.mu.Unlock()
 		return
 	}
 	s.dispatch(j.event)
 	s.mu.Lock()
+	s.chargeLocked(-j.cost())
 	s.queue.events--
 	s.queue.bytes -= j.size()
 	o := &s.client.server.options
@@ -169,7 +186,8 @@ func (s *Socket) abortQueue() {
 	s.mu.Lock()
 	s.queue.signalSpace()
 	last := slices.DeleteFunc(s.queue.jobs[s.queue.next:], func(j job) bool { return !j.last })
-	s.queue = eventQueue{running: len(last) > 0, jobs: last, discard: true}
+	s.chargeLocked(len(last)*jobCost - s.queue.charged)
+	s.queue = eventQueue{running: len(last) > 0, jobs: last, discard: true, charged: s.queue.charged}
 	s.mu.Unlock()
 	s.client.runningQueues.Add(-1)
 	s.client.closeAfterPanic()

@@ -149,6 +149,7 @@ type partialPacket struct {
 	packet      wirePacket
 	attachments [][]byte
 	size        int
+	charged     int // to the account of the session
 }
 
 // newPartialPacket copies the parts of the message that p refers to.

@@ -3,6 +3,7 @@ package socketio_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -237,5 +238,20 @@ func TestPingTimeoutDisconnects(t *testing.T) {
 		if r := receive(t, ts.disconnects); r != socketio.PingTimeout {
 			t.Errorf("disconnected for %q, want %q", r, socketio.PingTimeout)
 		}
+	})
+}
+
+// A client that is in no namespace is unknown to the program, so it may hold little:
+// neither many answers nor long messages.
+func TestAClientWithoutNamespaceIsBounded(t *testing.T) {
+	t.Parallel()
+	forEachTransport(t, socketio.Options{MaxNamespaces: 10}, withNamespaces, func(t *testing.T, ts *testServer, dial func() *testClient) {
+		flood := dial()
+		flood.sendIgnoringErrors(slices.Repeat([]string{"0/n,"}, 1000)...)
+		receive(t, flood.closed)
+		large := dial()
+		large.sendIgnoringErrors(`0/n,{"token":"` + strings.Repeat("x", 500_000) + `"}`)
+		receive(t, large.closed)
+		dial().connect("", "")
 	})
 }

@@ -47,6 +47,11 @@ type Socket struct {
 	formerRooms []string       // its rooms, while the disconnecting handlers run
 }
 
+// cost is what the socket holds, besides its queue.
+func (s *Socket) cost() int { return socketCost + len(s.auth) }
+
+const socketCost = 1 << 10
+
 // ID returns the id of the socket, which is not that of its session. It is
 // also the name of the socket's own room.
 func (s *Socket) ID() string { return s.id }
@@ -262,6 +267,7 @@ func (s *Socket) disconnect(reason Reason) {
 	s.queue.signalSpace()
 	s.queue.discard = reason == ServerDisconnect || reason == ForcedServerClose
 	s.mu.Unlock()
+	s.chargeAcks(-len(acks))
 	for _, answer := range acks {
 		answer(Args{}, ErrDisconnected)
 	}

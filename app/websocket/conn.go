@@ -49,6 +49,12 @@ func (c *Conn) Loop() *eventloop.Loop { return c.conn.Loop() }
 // Deflate reports whether permessage-deflate was negotiated.
 func (c *Conn) Deflate() bool { return c.deflate }
 
+// Account returns what the connection is charged for.
+func (c *Conn) Account() *eventloop.Account { return c.conn.Account() }
+
+// Evict closes the connection with 1013 and drops what is queued.
+func (c *Conn) Evict() { c.conn.Evict() }
+
 // Queued returns the number of bytes that wait to be sent.
 func (c *Conn) Queued() int { return c.conn.Queued() }
 
@@ -80,7 +86,7 @@ func (c *Conn) SendLatest(key eventloop.Key, m *Message) error {
 	if c.closeSent {
 		return eventloop.ErrClosed
 	}
-	return c.conn.Send(key, frame)
+	return c.conn.SendShared(key, frame, &m.shared)
 }
 
 // Ping sends a ping frame (section 5.5.2). The pong is ignored: if the peer is
@@ -113,7 +119,10 @@ func (h *loopHandler) Failed(*eventloop.Conn) {
 	(*Conn)(h).fail(InternalError, "internal error")
 }
 
-func (h *loopHandler) Slow() []byte {
+func (h *loopHandler) Slow(reason error) []byte {
+	if reason == eventloop.ErrOutOfMemory { //nolint:errorlint // it is never wrapped
+		return closeFrame(TryAgainLater, "out of memory")
+	}
 	return closeFrame(TryAgainLater, "too slow")
 }
 
@@ -126,12 +135,12 @@ func (h *loopHandler) Closed(err error) {
 	if timer != nil {
 		c.Loop().StopTimer(timer)
 	}
-	c.reader.release(c.upgrader)
+	c.reader.release(c)
 	if c.handler == nil {
 		return
 	}
 	switch {
-	case err == eventloop.ErrSlowClient: //nolint:errorlint // it is never wrapped
+	case err == eventloop.ErrSlowClient, err == eventloop.ErrOutOfMemory: //nolint:errorlint // it is never wrapped
 		c.handler.Closed(TryAgainLater, err)
 	case closeErr != nil:
 		c.handler.Closed(closeErr.Code, closeErr)

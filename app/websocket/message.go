@@ -1,6 +1,10 @@
 package websocket
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"smart-factory-backend/app/websocket/eventloop"
+)
 
 // minCompressSize is the payload size below which compression is not tried.
 const minCompressSize = 256
@@ -15,6 +19,7 @@ type Message struct {
 	// The first of them creates it.
 	compressedFrame atomic.Pointer[[]byte]
 	neverCompress   bool
+	shared          eventloop.Shared
 }
 
 // NewMessage creates a message from the concatenation of parts, which it
@@ -29,7 +34,7 @@ func NewMessage(op Opcode, parts ...[]byte) *Message {
 	for _, part := range parts {
 		frame = append(frame, part...)
 	}
-	return &Message{op: op, uncompressedFrame: frame, headerLen: headerLen}
+	return &Message{op: op, uncompressedFrame: frame, headerLen: headerLen, shared: eventloop.Shared{Size: int32(len(frame))}} //nolint:gosec // a message is far below 2 GiB
 }
 
 // Uncompressed makes m never be compressed, and returns it. Call it before the
@@ -38,6 +43,9 @@ func (m *Message) Uncompressed() *Message {
 	m.neverCompress = true
 	return m
 }
+
+// Shared counts the sessions that hold the message.
+func (m *Message) Shared() *eventloop.Shared { return &m.shared }
 
 // Op returns the message's opcode.
 func (m *Message) Op() Opcode { return m.op }

@@ -2,25 +2,52 @@ package websocket
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 	"unicode/utf8"
 )
 
-const readBufferSize = 32 << 10
+// Most reads find one short message, and a handler that waits holds the buffer.
+// So only a read that fills the small buffer is followed by large ones.
+const (
+	smallReadSize  = 4 << 10
+	readBufferSize = 16 << 10
+)
 
-var readBuffers = sync.Pool{New: func() any { return new([readBufferSize]byte) }}
+var (
+	smallReadBuffers = sync.Pool{New: func() any { return new([smallReadSize]byte) }}
+	readBuffers      = sync.Pool{New: func() any { return new([readBufferSize]byte) }}
+)
 
 // receive reads and parses what has arrived.
 func (c *Conn) receive() {
-	buf := readBuffers.Get().(*[readBufferSize]byte)
-	defer readBuffers.Put(buf)
+	small := smallReadBuffers.Get().(*[smallReadSize]byte)
+	defer smallReadBuffers.Put(small)
+	if !c.receiveInto(small[:]) {
+		return
+	}
+	large := readBuffers.Get().(*[readBufferSize]byte)
+	defer readBuffers.Put(large)
+	account := c.conn.Account()
+	account.Charge(readBufferSize)
+	defer account.Charge(-readBufferSize)
+	for c.receiveInto(large[:]) { // until nothing is left
+		runtime.Gosched() // a client that floods must not delay the others
+	}
+}
+
+// receiveInto reads and parses once. It reports whether more may be left.
+func (c *Conn) receiveInto(buf []byte) bool {
 	for {
-		n, err := c.conn.Read(buf[:])
-		if err != nil {
-			return // nothing is left, or the loop closes the connection
+		if c.conn.Paused() {
+			return false
 		}
-		if !c.parse(buf[:n]) {
-			return
+		n, err := c.conn.Read(buf)
+		if err != nil || !c.parse(buf[:n]) {
+			return false // nothing is left, or the connection is being closed
+		}
+		if n == len(buf) {
+			return true
 		}
 	}
 }
@@ -45,7 +72,7 @@ func (c *Conn) handlePayload(p []byte) bool {
 	}
 	if len(p) > 0 {
 		r.data = append(r.data, p...)
-		if !r.reserve(c.upgrader) {
+		if !r.reserve(c) {
 			c.fail(TryAgainLater, "too many unfinished messages")
 			return false
 		}
@@ -64,7 +91,11 @@ func (c *Conn) handlePayload(p []byte) bool {
 func (c *Conn) finishMessage() bool {
 	r := &c.reader
 	data := r.data
-	r.release(c.upgrader)
+	r.release(c)
+	held := cap(data)
+	account := c.conn.Account()
+	account.Charge(held)
+	defer func() { account.Charge(-held) }() // a handler may hold it for long
 	if !r.compressed {
 		if r.messageOpcode == Text && !r.validator.finish() {
 			return c.failInvalidUTF8()
@@ -82,6 +113,8 @@ func (c *Conn) finishMessage() bool {
 	case r.messageOpcode == Text && !utf8.Valid(data):
 		return c.failInvalidUTF8()
 	}
+	account.Charge(cap(data))
+	held += cap(data)
 	return c.deliver(data)
 }
 
@@ -123,18 +156,21 @@ func (c *Conn) handleControl(p []byte, frameEnd bool) bool {
 // reserve counts the memory of a partial message, and reports whether all
 // connections together stay within Upgrader.MaxPartial. Each connection may
 // always use readBufferSize.
-func (r *frameReader) reserve(u *Upgrader) bool {
+func (r *frameReader) reserve(c *Conn) bool {
+	u := c.upgrader
 	more := int64(cap(r.data)) - r.partialBytes
 	if more == 0 {
 		return true
 	}
 	r.partialBytes += more
+	c.conn.Account().Charge(int(more))
 	total := u.partialBytes.Add(more)
 	return u.MaxPartial == 0 || total <= u.MaxPartial || r.partialBytes <= readBufferSize
 }
 
 // release gives up the message's data and what reserve has counted for it.
-func (r *frameReader) release(u *Upgrader) {
-	u.partialBytes.Add(-r.partialBytes)
+func (r *frameReader) release(c *Conn) {
+	c.upgrader.partialBytes.Add(-r.partialBytes)
+	c.conn.Account().Charge(-int(r.partialBytes))
 	r.partialBytes, r.data = 0, nil
 }

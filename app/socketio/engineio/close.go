@@ -10,6 +10,8 @@ const (
 	// closeTimeout is how long a closed session waits for the poll that
 	// fetches the close packet, as in the reference server.
 	closeTimeout = 30 * time.Second
+	// sessionCost is what an idle session holds, with the objects of its receiver.
+	sessionCost = 2 << 10
 	// clientCloseTimeout is how long a session that its client has closed
 	// waits for a poll sent at the same time on another connection.
 	clientCloseTimeout = time.Second
@@ -31,6 +33,9 @@ func (s *Session) Abort(reason Reason) {
 	s.abortLocked(reason, closePacket)
 	s.unlockAndNotify()
 }
+
+// Evict ends the session because it holds too much memory.
+func (s *Session) Evict() { s.Abort(OutOfMemory) }
 
 func (s *Session) close(reason Reason, code int) {
 	s.mu.Lock()
@@ -68,7 +73,9 @@ func (s *Session) abortLocked(reason Reason, response *Message) {
 		s.poll.wake()
 		s.poll = nil
 	}
-	if s.socket != nil && reason != SlowClient { // else the connection has sent its close frame
+	if s.socket != nil && reason == OutOfMemory {
+		s.socket.conn.Evict()
+	} else if s.socket != nil && reason != SlowClient { // else the connection has sent its close frame
 		s.socket.conn.Close(closeCode(reason), string(reason))
 	}
 	s.removeLocked()
@@ -100,6 +107,7 @@ func (s *Session) removeLocked() {
 		s.probe.closeProbeLocked()
 	}
 	s.server.table.remove(s.id)
+	s.account.Close()
 	if s.lease != nil {
 		s.lease.Release()
 	}

@@ -58,6 +58,8 @@ func (s *Server) admit(h *Handshake) (Lease, error) {
 // removed.
 func (s *Session) start() {
 	s.receiving = true
+	s.queue.account = &s.account
+	s.account.Open(s.Loop().Memory(), s, sessionCost+len(s.handshake.text))
 	s.server.table.add(s)
 	opened := false
 	defer func() {

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/valyala/fasthttp"
+
+	"smart-factory-backend/app/websocket/eventloop"
 )
 
 const (
@@ -40,8 +42,8 @@ func (s *Session) servePost(ctx *fasthttp.RequestCtx) (r *refusal) {
 	if bytes.HasPrefix(ctx.Request.Header.ContentType(), []byte("application/octet-stream")) {
 		return badRequest // "From v3 to v4": a payload is always text
 	}
-	body, r := s.server.readBody(ctx)
-	defer s.server.releaseBody(body)
+	body, r := s.server.readBody(ctx, &s.account)
+	defer s.server.releaseBody(body, &s.account)
 	if r != nil {
 		return r
 	}
@@ -97,9 +99,10 @@ var bodies = sync.Pool{New: func() any { return &requestBody{b: make([]byte, 0, 
 // releaseBody, even after a refusal. The buffer grows with what arrives, not
 // with what Content-Length announces, within Options.MaxPayload and
 // Options.BodyLimit.
-func (s *Server) readBody(ctx *fasthttp.RequestCtx) (*requestBody, *refusal) {
+func (s *Server) readBody(ctx *fasthttp.RequestCtx, account *eventloop.Account) (*requestBody, *refusal) {
 	b := bodies.Get().(*requestBody)
 	b.b = b.b[:0]
+	account.Charge(cap(b.b))
 	if s.bodyBytes.Add(int64(cap(b.b))) > int64(s.options.BodyLimit) {
 		ctx.SetConnectionClose() // rather than read the rest of the body
 		return b, tooManyPayloads
@@ -112,7 +115,7 @@ func (s *Server) readBody(ctx *fasthttp.RequestCtx) (*requestBody, *refusal) {
 	if stream == nil {
 		stream = bytes.NewReader(ctx.Request.Body())
 	}
-	r := s.fillBody(b, stream)
+	r := s.fillBody(b, stream, account)
 	if r == nil && len(b.b) < ctx.Request.Header.ContentLength() {
 		r = badRequest // fasthttp reports EOF when the connection ends early
 	}
@@ -122,7 +125,7 @@ func (s *Server) readBody(ctx *fasthttp.RequestCtx) (*requestBody, *refusal) {
 	return b, r
 }
 
-func (s *Server) fillBody(b *requestBody, stream io.Reader) *refusal {
+func (s *Server) fillBody(b *requestBody, stream io.Reader, account *eventloop.Account) *refusal {
 	for {
 		if len(b.b) == cap(b.b) {
 			more := min(cap(b.b), max(s.options.MaxPayload+1-cap(b.b), 1))
@@ -130,7 +133,9 @@ func (s *Server) fillBody(b *requestBody, stream io.Reader) *refusal {
 				s.bodyBytes.Add(-int64(more))
 				return tooManyPayloads
 			}
-			b.b = append(make([]byte, 0, cap(b.b)+more), b.b...)
+			before := cap(b.b)
+			b.b = append(make([]byte, 0, before+more), b.b...)
+			account.Charge(cap(b.b) - before)
 		}
 		n, err := stream.Read(b.b[len(b.b):cap(b.b)])
 		b.b = b.b[:len(b.b)+n]
@@ -145,7 +150,8 @@ func (s *Server) fillBody(b *requestBody, stream io.Reader) *refusal {
 	}
 }
 
-func (s *Server) releaseBody(b *requestBody) {
+func (s *Server) releaseBody(b *requestBody, account *eventloop.Account) {
+	account.Charge(-cap(b.b))
 	s.bodyBytes.Add(-int64(cap(b.b)))
 	if cap(b.b) <= maxPooledSize {
 		bodies.Put(b)

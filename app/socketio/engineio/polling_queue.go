@@ -10,13 +10,18 @@ type queuedMessage struct {
 // pollingQueue holds the messages for the next poll. An empty queue holds no
 // memory.
 type pollingQueue struct {
-	items []queuedMessage
-	size  int // bytes, as encoded for polling
+	account *eventloop.Account // of the session
+	items   []queuedMessage
+	size    int // bytes, as encoded for polling
 }
+
+// cost is what the queue counts against Options.QueueLimit.
+func (q *pollingQueue) cost() int { return q.size + len(q.items)*eventloop.ItemCost }
 
 func (q *pollingQueue) push(key eventloop.Key, m *Message) {
 	q.items = append(q.items, queuedMessage{key, m})
 	q.size += m.Len()
+	q.account.Hold(m.frame.Shared(), m.Len())
 }
 
 // replace replaces the newest message with the key by m, and reports whether
@@ -24,7 +29,10 @@ func (q *pollingQueue) push(key eventloop.Key, m *Message) {
 func (q *pollingQueue) replace(key eventloop.Key, m *Message) bool {
 	for i := len(q.items) - 1; i >= 0; i-- {
 		if q.items[i].key == key {
-			q.size += m.Len() - q.items[i].m.Len()
+			old := q.items[i].m
+			q.size += m.Len() - old.Len()
+			q.account.Drop(old.frame.Shared(), old.Len())
+			q.account.Hold(m.frame.Shared(), m.Len())
 			q.items[i].m = m
 			return true
 		}
@@ -51,6 +59,7 @@ func (q *pollingQueue) pop(limit int) []*Message {
 	for i := range ms {
 		ms[i] = q.items[i].m
 		q.size -= ms[i].Len()
+		q.account.Drop(ms[i].frame.Shared(), ms[i].Len())
 	}
 	if n == len(q.items) {
 		q.items = nil
@@ -62,4 +71,9 @@ func (q *pollingQueue) pop(limit int) []*Message {
 	return ms
 }
 
-func (q *pollingQueue) clear() { *q = pollingQueue{} }
+func (q *pollingQueue) clear() {
+	for _, it := range q.items {
+		q.account.Drop(it.m.frame.Shared(), it.m.Len())
+	}
+	*q = pollingQueue{account: q.account}
+}

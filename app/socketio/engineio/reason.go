@@ -28,6 +28,9 @@ const (
 	ServerShutdown Reason = "server shutting down"
 	// SlowClient: more than Options.QueueLimit was queued for the client.
 	SlowClient Reason = "slow client"
+	// OutOfMemory: the sessions held too much memory, and this one was among
+	// those that held most (eventloop.Options.MemoryLimit).
+	OutOfMemory Reason = "out of memory"
 )
 
 // closeCode returns the close code that tells a client the reason.
@@ -37,6 +40,8 @@ func closeCode(reason Reason) int {
 		return websocket.ProtocolError
 	case ServerShutdown:
 		return websocket.GoingAway
+	case OutOfMemory:
+		return websocket.TryAgainLater
 	default:
 		return websocket.NormalClosure
 	}
@@ -49,6 +54,8 @@ func closeReason(code int, err error) Reason {
 	switch {
 	case errors.Is(err, eventloop.ErrSlowClient):
 		return SlowClient
+	case errors.Is(err, eventloop.ErrOutOfMemory):
+		return OutOfMemory
 	case errors.Is(err, eventloop.ErrStopped):
 		return ServerShutdown
 	case !errors.As(err, &closeErr) || !closeErr.ByServer:

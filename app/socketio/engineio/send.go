@@ -56,8 +56,14 @@ func (s *Session) SendLatest(key eventloop.Key, m *Message) error {
 // The n newest messages alone may exceed the limit, else they could never be
 // sent.
 func (s *Session) enqueuedLocked(n int) error {
-	if s.queue.size > s.server.options.QueueLimit && len(s.queue.items) > n {
+	if s.queue.cost() > s.server.options.QueueLimit && len(s.queue.items) > n {
 		s.abortLocked(SlowClient, closePacket)
+		s.unlockAndNotify()
+		return ErrClosed
+	}
+	if s.account.Excessive() {
+		s.account.MarkEvicted()
+		s.abortLocked(OutOfMemory, closePacket)
 		s.unlockAndNotify()
 		return ErrClosed
 	}

@@ -55,6 +55,7 @@ type Session struct {
 	poll              *poll   // the waiting GET
 	socket            *socket // the session's WebSocket; nil while polling
 	probe             *socket // the WebSocket that an upgrade probes
+	account           eventloop.Account
 	queue             pollingQueue
 	timer             eventloop.Timer
 }
@@ -65,6 +66,21 @@ func (s *Session) ID() string { return s.id }
 
 // Handshake returns the request that opened the session.
 func (s *Session) Handshake() *Handshake { return &s.handshake }
+
+// Account returns what the session is charged for, besides the queue of its
+// WebSocket. The receiver charges what it holds for the client.
+func (s *Session) Account() *eventloop.Account { return &s.account }
+
+// SetMemoryLimit bounds what the session may hold, on its present transport; with
+// more it is evicted. 0 removes the bound.
+func (s *Session) SetMemoryLimit(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.account.SetLimit(n)
+	if s.socket != nil {
+		s.socket.conn.Account().SetLimit(n)
+	}
+}
 
 // Lease returns the result of Options.Acquire.
 func (s *Session) Lease() Lease { return s.lease }

@@ -70,7 +70,10 @@ func (c *Conn) close() {
 		c.mu.Lock()
 	}
 	c.state.Store(closed)
-	c.queue, c.inline, c.queuedBytes, c.offset = nil, [1]chunk{}, 0, 0
+	for i := range c.queue {
+		c.removeLocked(&c.queue[i])
+	}
+	c.queue, c.inline, c.queuedBytes, c.offset, c.charged = nil, [1]chunk{}, 0, 0, false
 	err := c.err
 	if c.finishing {
 		err = c.finishErr
@@ -82,6 +85,7 @@ func (c *Conn) close() {
 	if timer != nil {
 		c.shard.loop.StopTimer(timer)
 	}
+	c.account.Close()
 	c.transport.Guard(&closeTask{c, err})
 }
 

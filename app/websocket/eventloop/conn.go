@@ -25,6 +25,7 @@ type Conn struct {
 	// belongs to the goroutine that serves the connection.
 	readExhausted bool
 
+	account          Account
 	mu               sync.Mutex
 	corked           bool          // Readable runs; the queue is flushed when it returns
 	scheduled        bool          // the connection is in the shard's flush list
@@ -40,6 +41,8 @@ type Conn struct {
 	offset           int      // bytes of queue[0] already written
 	inFlight         int      // chunks of queue passed to the current TryWrite
 	queuedBytes      int
+	paused           bool   // Paused has reported true, and Readable follows when the peer has read
+	charged          bool   // the queue is charged to the account: the peer does not read it at once
 	err              error  // why the connection ends; nil while it lives
 	finishErr        error  // reported by Closed instead of err if finishing
 	finishTimer      *Timer // ends the connection if the peer does not
@@ -60,13 +63,19 @@ func (l *Loop) Add(c *Conn, t Transport, h Handler, limit int) error {
 		s.removeConn(c)
 		return err
 	}
+	c.account.Open(s.loop.memory, c, connCost)
 	c.state.Store(servingAgain) // epoll does not report what arrived before
 	if !l.pool.run(task{c: c}) {
 		s.removeConn(c)
+		c.account.Close()
 		return ErrStopped
 	}
 	return nil
 }
+
+// Account returns what the connection is charged for. Its handler may charge what
+// it holds for the client.
+func (c *Conn) Account() *Account { return &c.account }
 
 // RemoteAddr returns the peer's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.transport.RemoteAddr() }

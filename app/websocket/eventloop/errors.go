@@ -9,6 +9,9 @@ var (
 	// ErrSlowClient reports that the peer left more unread than the write
 	// queue may hold, or read nothing for Options.StallAfter.
 	ErrSlowClient = errors.New("the peer reads too slowly")
+	// ErrOutOfMemory reports that all sessions together held too much, and this
+	// one was among those that held most; see Options.MemoryLimit.
+	ErrOutOfMemory = errors.New("the sessions hold too much memory")
 	// ErrHandlerFailed reports that the handler panicked or ended its goroutine.
 	ErrHandlerFailed = errors.New("the connection's handler failed")
 	// ErrStopped reports that the loop has stopped.

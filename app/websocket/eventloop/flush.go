@@ -74,8 +74,10 @@ func (c *Conn) flushLocked() {
 			c.writeFailedLocked(err)
 		case !c.becameWritable:
 			c.blocked, c.blockedSince = true, time.Since(c.shard.loop.startedAt)
+			c.chargeLocked()
 		}
 	}
+	c.resumeLocked()
 	if c.finishing && !c.writeClosed && len(c.queue) == 0 && !c.transportPending && c.err == nil && !c.writing {
 		c.writeClosed = true
 		_ = c.transport.CloseWrite()

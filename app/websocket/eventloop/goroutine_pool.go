@@ -17,9 +17,10 @@ type task struct {
 // pool runs tasks on goroutines that it reuses, because their stacks have
 // already grown to the size that a handler needs.
 type pool struct {
-	work chan task
-	idle atomic.Int64
-	stop chan struct{}
+	memory *Memory
+	work   chan task
+	idle   atomic.Int64
+	stop   chan struct{}
 
 	mu      sync.Mutex
 	running int
@@ -27,8 +28,8 @@ type pool struct {
 	ended   chan struct{} // closed when the last goroutine has ended after close
 }
 
-func newPool() *pool {
-	return &pool{work: make(chan task), stop: make(chan struct{}), ended: make(chan struct{})}
+func newPool(m *Memory) *pool {
+	return &pool{memory: m, work: make(chan task), stop: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // run hands t to an idle goroutine or starts one. It does not block. After
@@ -45,6 +46,7 @@ func (p *pool) run(t task) bool {
 		return false
 	}
 	p.running++
+	p.memory.add(goroutineCost)
 	go p.serve(t)
 	return true
 }
@@ -76,6 +78,7 @@ func (p *pool) exit() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running--
+	p.memory.add(-goroutineCost)
 	if p.closed && p.running == 0 {
 		close(p.ended)
 	}

@@ -106,8 +106,8 @@ func (h *handler) Failed(c *eventloop.Conn) {
 	}
 }
 
-func (h *handler) Slow() []byte     { return h.slowData }
-func (h *handler) Closed(err error) { h.closed <- err }
+func (h *handler) Slow(error) []byte { return h.slowData }
+func (h *handler) Closed(err error)  { h.closed <- err }
 
 func readAll(c *eventloop.Conn) (all []byte) {
 	buf := make([]byte, 4096)

@@ -30,6 +30,12 @@ type Options struct {
 	// OnPanic, if set, receives each panic of a timer's function. The other timers
 	// go on.
 	OnPanic func(value any, stack []byte)
+	// MemoryLimit bounds what all sessions hold together; see Memory. 0 means no
+	// limit.
+	MemoryLimit int64
+	// OnEvict is called after sessions were evicted, with their number and with
+	// what is held now. May be nil.
+	OnEvict func(sessions int, used int64)
 }
 
 // Loop owns the epoll instances, the goroutines that serve them, and the timer
@@ -39,6 +45,7 @@ type Loop struct {
 	next         atomic.Uint32
 	pool         *pool
 	wheel        *timerWheel
+	memory       *Memory
 	stopped      chan struct{}
 	stallAfter   time.Duration
 	replaceAbove int
@@ -53,8 +60,12 @@ func New(o Options) (*Loop, error) {
 	if o.Shards <= 0 {
 		o.Shards = runtime.GOMAXPROCS(0)
 	}
+	if o.OnEvict == nil {
+		o.OnEvict = func(int, int64) {}
+	}
+	memory := newMemory(o.MemoryLimit, o.OnEvict)
 	l := &Loop{
-		pool: newPool(), wheel: newTimerWheel(o.OnPanic), stopped: make(chan struct{}),
+		memory: memory, pool: newPool(memory), wheel: newTimerWheel(o.OnPanic), stopped: make(chan struct{}),
 		stallAfter: o.StallAfter, replaceAbove: o.ReplaceAbove, startedAt: time.Now(),
 	}
 	for range o.Shards {
@@ -90,6 +101,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		wg.Go(s.flushQueues)
 	}
 	wg.Go(func() { l.wheel.run(l.stopped) })
+	wg.Go(func() { l.memory.run(l.stopped) })
 	var err error
 	select {
 	case <-ctx.Done():
@@ -119,12 +131,16 @@ type Stats struct {
 	Conns int
 	// Replaced counts queued data replaced by newer data with the same Key.
 	// Slow counts connections closed as slow clients.
-	Replaced, Slow uint64
+	// Evicted counts sessions closed because the sessions held too much memory.
+	Replaced, Slow, Evicted uint64
 }
+
+// Memory returns what the sessions of the loop are charged to.
+func (l *Loop) Memory() *Memory { return l.memory }
 
 // Stats returns the counters. It is cheap.
 func (l *Loop) Stats() Stats {
-	st := Stats{Replaced: l.replaced.Load(), Slow: l.slow.Load()}
+	st := Stats{Replaced: l.replaced.Load(), Slow: l.slow.Load(), Evicted: l.memory.evicted.Load()}
 	for _, s := range l.shards {
 		st.Conns += s.len()
 	}

@@ -46,10 +46,10 @@ type Handler interface {
 	// Failed is called after Readable has panicked. It may send final data and
 	// should close the connection; otherwise the loop closes it.
 	Failed(c *Conn)
-	// Slow is called when the peer is closed as a slow client. The result, if
-	// not nil, is sent before the connection is closed. The Conn is locked
-	// meanwhile: Slow must not call its methods.
-	Slow() []byte
+	// Slow is called when the peer is closed with ErrSlowClient or
+	// ErrOutOfMemory. The result, if not nil, is sent before the connection is
+	// closed. The Conn is locked meanwhile: Slow must not call its methods.
+	Slow(reason error) []byte
 	// Closed is the last call, made once, after the socket is closed. err is
 	// the reason.
 	Closed(err error)

@@ -4,26 +4,32 @@ import "slices"
 
 // chunk is queued data.
 type chunk struct {
-	key  Key
-	data []byte
+	key    Key
+	data   []byte
+	shared *Shared // nil if only this connection has the data
 }
+
+// maxUnflushed is how many chunks may be queued before Send writes them itself.
+const maxUnflushed = 512
 
 // Send queues data and does not block. data is shared, not copied, and must
 // not be modified afterwards. With a Key it replaces queued data of the same
 // Key if at least Options.ReplaceAbove bytes are queued. If the queue exceeds
-// its limit, the peer is closed as a slow client: the queue is dropped, the
+// its limit, in which each piece costs ItemCost besides its data, the peer is closed as a slow client: the queue is dropped, the
 // result of Handler.Slow is sent, and Handler.Closed receives ErrSlowClient.
 //
 // Send returns an error if the connection has ended or is ending.
-func (c *Conn) Send(key Key, data []byte) error {
+func (c *Conn) Send(key Key, data []byte) error { return c.SendShared(key, data, nil) }
+
+// SendShared is Send for data that shared counts the holders of.
+func (c *Conn) SendShared(key Key, data []byte, shared *Shared) error {
 	c.mu.Lock()
 	if err := c.sendErrLocked(); err != nil {
 		c.mu.Unlock()
 		return err
 	}
-	if key == 0 || !c.replaceLocked(key, data) {
-		c.queue = append(c.queue, chunk{key, data})
-		c.queuedBytes += len(data)
+	if one := (chunk{key, data, shared}); key == 0 || !c.replaceLocked(one) {
+		c.pushLocked(one)
 	}
 	return c.enqueuedLocked()
 }
@@ -37,10 +43,37 @@ func (c *Conn) SendAll(pieces ...[]byte) error {
 		return err
 	}
 	for _, data := range pieces {
-		c.queue = append(c.queue, chunk{0, data})
-		c.queuedBytes += len(data)
+		c.pushLocked(chunk{data: data})
 	}
 	return c.enqueuedLocked()
+}
+
+func (c *Conn) pushLocked(one chunk) {
+	c.queue = append(c.queue, one)
+	c.queuedBytes += len(one.data)
+	if c.charged {
+		c.account.Hold(one.shared, len(one.data))
+	}
+}
+
+// chargeLocked charges the queue, and what joins it, until it is empty. It is
+// called when the peer does not read, so that the others pay nothing for this.
+func (c *Conn) chargeLocked() {
+	if c.charged || len(c.queue) == 0 {
+		return
+	}
+	c.charged = true
+	for i := range c.queue {
+		c.account.Hold(c.queue[i].shared, len(c.queue[i].data))
+	}
+}
+
+// removeLocked removes the data of a chunk that leaves the queue.
+func (c *Conn) removeLocked(one *chunk) {
+	if c.charged {
+		c.account.Drop(one.shared, len(one.data))
+	}
+	*one = chunk{}
 }
 
 // Queued returns the number of queued bytes.
@@ -64,15 +97,18 @@ func (c *Conn) sendErrLocked() error {
 
 // replaceLocked replaces queued data that has the same key, and reports
 // whether there was any.
-func (c *Conn) replaceLocked(key Key, data []byte) bool {
+func (c *Conn) replaceLocked(one chunk) bool {
 	if c.queuedBytes < c.shard.loop.replaceAbove {
 		return false
 	}
 	started := c.startedLocked()
 	for i := len(c.queue) - 1; i >= started; i-- {
-		if c.queue[i].key == key {
-			c.queuedBytes += len(data) - len(c.queue[i].data)
-			c.queue[i].data = data
+		if c.queue[i].key == one.key {
+			c.queuedBytes += len(one.data) - len(c.queue[i].data)
+			c.removeLocked(&c.queue[i])
+			if c.queue[i] = one; c.charged {
+				c.account.Hold(one.shared, len(one.data))
+			}
 			c.shard.loop.replaced.Add(1)
 			return true
 		}
@@ -93,13 +129,18 @@ func (c *Conn) startedLocked() int {
 func (c *Conn) enqueuedLocked() error {
 	defer c.mu.Unlock()
 	if c.stalledLocked() {
-		c.closeSlowLocked()
+		c.closeSlowLocked(ErrSlowClient)
 		return ErrSlowClient
 	}
-	if c.queuedBytes > flushThreshold {
+	if c.charged && c.account.Excessive() {
+		c.account.MarkEvicted()
+		c.closeSlowLocked(ErrOutOfMemory)
+		return ErrOutOfMemory
+	}
+	if c.queuedBytes > flushThreshold || len(c.queue) > maxUnflushed {
 		c.flushLocked()
 		if c.overLimitLocked() {
-			c.closeSlowLocked()
+			c.closeSlowLocked(ErrSlowClient)
 			return ErrSlowClient
 		}
 	}
@@ -141,13 +182,13 @@ func (c *Conn) consumeLocked(n int) {
 	i := 0
 	for i < len(c.queue) && n >= len(c.queue[i].data) {
 		n -= len(c.queue[i].data)
-		c.queue[i] = chunk{}
+		c.removeLocked(&c.queue[i])
 		i++
 	}
 	c.offset = n
 	switch {
 	case i == len(c.queue):
-		c.queue = c.inline[:0]
+		c.queue, c.charged = c.inline[:0], false
 	case i > 0:
 		c.queue = slices.Delete(c.queue, 0, i)
 	}
