@@ -73,7 +73,7 @@ func (s *Server) reap() {
 
 // roomCost is what a session holds for a room: its places in the session, the hub
 // and the Socket.IO adapter, and its part of a room that nobody else may be in.
-func roomCost(name string) int { return 1<<10 + 2*len(name) }
+func roomCost(name string) int { return 2<<10 + 2*len(name) }
 
 // authorize returns a fault unless the session's key allows the action.
 func (c *session) authorize(a access.Action) *Fault {

@@ -23,6 +23,10 @@ const (
 // excessiveShare is the part of the limit that a session may hold in any case.
 const excessiveShare = 128
 
+// evictableBytes is what a session may hold without ever being evicted: more than
+// an idle one needs.
+const evictableBytes = 8 << 10
+
 // ItemCost is what a queued message costs besides its data: its place in the
 // queue, which grows by doubling, and the structs of the message.
 const ItemCost = 160
@@ -53,7 +57,8 @@ type Account struct {
 	memory *Memory
 	owner  Evictable // guarded by Memory.mu; nil once it is being evicted
 	used   atomic.Int64
-	limit  atomic.Int64 // 0: none but the Memory's
+	limit  atomic.Int32 // 0: none but the Memory's
+	closed atomic.Bool
 
 	// Guarded by Memory.mu.
 	prev, next *Account
@@ -106,8 +111,8 @@ func (a *Account) Open(m *Memory, owner Evictable, base int) {
 	a.prev.next, a.next.prev = a, a
 }
 
-// Close ends the account. What is still charged has to be released nevertheless.
-// Calls after the first do nothing.
+// Close ends the account. What is still charged has to be released nevertheless;
+// until then nobody else is evicted for it. Calls after the first do nothing.
 func (a *Account) Close() {
 	m := a.memory
 	if m == nil {
@@ -115,12 +120,20 @@ func (a *Account) Close() {
 	}
 	m.mu.Lock()
 	base := a.base
+	a.base, a.owner = 0, nil
+	m.mu.Unlock()
+	a.closed.Store(true)
+	a.Charge(-int(base))
+}
+
+// unlink removes a closed account that holds nothing.
+func (a *Account) unlink() {
+	a.memory.mu.Lock()
+	defer a.memory.mu.Unlock()
 	if a.next != nil {
 		a.prev.next, a.next.prev = a.next, a.prev
-		a.prev, a.next, a.base = nil, nil, 0
+		a.prev, a.next = nil, nil
 	}
-	m.mu.Unlock()
-	a.Charge(-int(base))
 }
 
 // Charge adds n bytes to what the session holds, or releases them if n is
@@ -135,7 +148,10 @@ func (a *Account) Charge(n int) {
 
 // count changes what the account holds, without the total.
 func (a *Account) count(n int) {
-	used, limit := a.used.Add(int64(n)), a.limit.Load()
+	used, limit := a.used.Add(int64(n)), int64(a.limit.Load())
+	if n < 0 && used <= 0 && a.closed.Load() {
+		a.unlink()
+	}
 	if n > 0 && limit > 0 && used > limit {
 		m := a.memory
 		m.mu.Lock()
@@ -210,9 +226,9 @@ func (a *Account) MarkEvicted() {
 	m.signal()
 }
 
-// SetLimit bounds what this session may hold; with more it is evicted. 0 removes
-// the bound.
-func (a *Account) SetLimit(n int) { a.limit.Store(int64(n)) }
+// SetLimit bounds what this session may hold, below 2 GiB; with more it is evicted.
+// 0 removes the bound.
+func (a *Account) SetLimit(n int) { a.limit.Store(int32(n)) }
 
 // Used returns the bytes that the session holds.
 func (a *Account) Used() int64 { return a.used.Load() }
@@ -265,9 +281,10 @@ func (m *Memory) largestLocked(excess int64) (victims []Evictable) {
 	}
 	var all []holding
 	for a := m.list.next; a != &m.list; a = a.next {
-		if used := a.used.Load(); a.owner == nil {
+		switch used := a.used.Load(); {
+		case a.owner == nil:
 			excess -= used
-		} else {
+		case used > evictableBytes:
 			all = append(all, holding{a, used})
 		}
 	}

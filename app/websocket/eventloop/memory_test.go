@@ -52,17 +52,32 @@ func next(t *testing.T, evicted <-chan string) string {
 
 func TestTheLargestSessionsAreEvictedFirst(t *testing.T) {
 	t.Parallel()
-	m, sessions, evicted := startMemory(t, 800, map[string]int{"small": 50, "large": 300, "larger": 400, "tiny": 10})
-	sessions["tiny"].account.Charge(60) // 820: a limit of 800 leaves 700
+	m, sessions, evicted := startMemory(t, 800<<10, map[string]int{"small": 50 << 10, "large": 300 << 10, "larger": 400 << 10, "tiny": 10 << 10})
+	sessions["tiny"].account.Charge(60 << 10) // 820 KiB: a limit of 800 leaves 700
 	if got := next(t, evicted); got != "larger" {
 		t.Errorf("evicted %q, want the largest", got)
 	}
-	if used := m.Used(); used != 420 {
-		t.Errorf("%d bytes are held after the eviction, want 420", used)
+	if used := m.Used(); used != 420<<10 {
+		t.Errorf("%d bytes are held after the eviction, want %d", used, 420<<10)
 	}
-	sessions["tiny"].account.Charge(800)
+	sessions["tiny"].account.Charge(800 << 10)
 	if got := next(t, evicted); got != "tiny" {
 		t.Errorf("evicted %q, want the one that has grown", got)
+	}
+}
+
+// What a session that has ended has yet to release costs nobody else.
+func TestNobodyIsEvictedForWhatIsBeingReleased(t *testing.T) {
+	t.Parallel()
+	_, sessions, evicted := startMemory(t, 800<<10, map[string]int{"quiet": 20 << 10, "ended": 10 << 10, "large": 10 << 10})
+	ended := &sessions["ended"].account
+	ended.Charge(700 << 10)
+	ended.Close()
+	sessions["quiet"].account.Charge(200 << 10)
+	ended.Charge(-700 << 10)
+	sessions["large"].account.Charge(700 << 10)
+	if got := next(t, evicted); got != "large" {
+		t.Errorf("evicted %q, want the one that holds most now", got)
 	}
 }
 
