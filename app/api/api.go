@@ -47,7 +47,7 @@ type Options struct {
 	// there are no keys. It may be empty.
 	AllowedHosts access.Hosts
 	// OnRefusal, if set, receives each request that was refused for its origin, its
-	// host or its key; kind is one of Refusals, and value what was refused or whose
+	// host, its key or the size of its header; kind is one of Refusals, and value what was refused or whose
 	// key it was. It is called concurrently and must not block.
 	OnRefusal func(kind, value string)
 	// TrustedProxies are the peers whose X-Forwarded-* and Forwarded headers are

@@ -16,10 +16,11 @@ const (
 	RefusedOrigin = "origin"
 	RefusedHost   = "host"
 	RefusedKey    = "key"
+	RefusedHeader = "header"
 )
 
 // Refusals returns every kind of refusal.
-func Refusals() []string { return []string{RefusedOrigin, RefusedHost, RefusedKey} }
+func Refusals() []string { return []string{RefusedOrigin, RefusedHost, RefusedKey, RefusedHeader} }
 
 // reportRefusal passes a refusal to Options.OnRefusal. value is the origin, the
 // host, or the address of the client.

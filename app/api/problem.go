@@ -55,6 +55,7 @@ func (a *API) ErrorHandler(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &small) && a.options.Runtime.LongRequestLine(ctx):
 		e.status, e.detail = fasthttp.StatusRequestURITooLong, "the request target is too long"
 	case errors.As(err, &small):
+		a.reportRefusal(RefusedHeader, a.options.Runtime.Peer(ctx).String())
 		e.status, e.detail = fasthttp.StatusRequestHeaderFieldsTooLarge, "the request header is too large"
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		e.status, e.detail = fasthttp.StatusRequestEntityTooLarge, "the body is too large"

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -42,7 +41,8 @@ type conn struct {
 	// the connection is a session.
 	extend atomic.Int64
 
-	// busy is when the handler was entered, in nanos; 0 outside of it.
+	// busy is when the handler was entered or has last made progress, in nanos; never
+	// while it waits for its client, and 0 outside of it.
 	busy atomic.Int64
 	// idleSince is when the connection began to wait for a request, in nanos;
 	// 0 from the first byte of a request to the end of its response.
@@ -58,6 +58,12 @@ type conn struct {
 	// its first line has arrived.
 	received  int
 	lineEnded bool
+	// readTimeouts is how often the read timeout was extended for the request, and
+	// receivedBefore was received at the last time.
+	readTimeouts, receivedBefore int
+	// head is what has arrived of a request head that is not complete.
+	head      []byte
+	largeHead largeHead
 	unsent    int  // responses that fasthttp holds back for pipelined requests
 	hijacked  bool // a hijack handler owns the connection
 	// detaching is set once Detach was called, and detached once the
@@ -159,6 +165,9 @@ func (c *conn) cut() {
 // Close closes the connection and removes it from its registry. A second call
 // returns net.ErrClosed.
 func (c *conn) Close() error {
+	if c.largeHead == found {
+		return nil // another server serves it
+	}
 	if c.linger && !c.peerGone.Load() {
 		c.lingeringClose()
 	}
@@ -179,10 +188,12 @@ func (c *conn) Close() error {
 	return err
 }
 
-// Bounds of a lingering close.
+// A lingering close takes lingerTime, and longer while the peer sends at least
+// minArrivalRate, up to maxLingerTime and maxLingerBytes.
 const (
-	maxLingerTime  = time.Second
-	maxLingerBytes = 8 << 20
+	defaultLingerTime = time.Second
+	maxLingerTime     = time.Minute
+	maxLingerBytes    = 8 << 20
 )
 
 // lingeringClose closes the write side and reads on until the peer closes its
@@ -194,8 +205,16 @@ func (c *conn) lingeringClose() {
 		return
 	}
 	c.control(func(fd int) { _ = unix.Shutdown(fd, unix.SHUT_WR) })
-	_ = f.SetReadDeadline(time.Now().Add(c.worker.sup.lingerTime))
-	_, _ = io.CopyN(io.Discard, f, maxLingerBytes)
+	begin, received := time.Now(), 0
+	buf := make([]byte, 4<<10)
+	for received < maxLingerBytes {
+		earned := time.Duration(received) * time.Second / minArrivalRate
+		_ = f.SetReadDeadline(begin.Add(c.worker.sup.lingerTime + min(earned, maxLingerTime)))
+		n, err := f.Read(buf)
+		if received += n; err != nil {
+			return
+		}
+	}
 }
 
 // LocalAddr returns the address that the peer connected to.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"time"
 
@@ -33,13 +34,23 @@ func (c *conn) Read(b []byte) (int, error) {
 		}
 		return n, err
 	}
+	if c.largeHead == replayed {
+		return c.replayHead(b), nil
+	}
+	first := c.idle()
 	n, err := c.readRequest(b)
 	c.received += n
+	c.progress()
 	if !c.lineEnded {
 		c.lineEnded = bytes.IndexByte(b[:n], '\n') >= 0
 	}
 	if limit := c.worker.sup.opts.MaxRequestBytes; limit > 0 && c.received > limit && !c.hijacked {
 		return 0, c.opError("read", errRequestTooLarge)
+	}
+	if first || len(c.head) > 0 {
+		if c.collectHead(b[:n], first); c.largeHead == found {
+			return 0, net.ErrClosed // fasthttp gives up without a response
+		}
 	}
 	return n, err
 }
@@ -63,6 +74,7 @@ func (c *conn) readRequest(b []byte) (int, error) {
 	if err != nil {
 		return 0, c.opError("read", err)
 	}
+	c.pauseWatchdog() // until Read has returned; the read deadline applies
 	for {
 		n, err := f.Read(b)
 		if err == nil {
@@ -84,9 +96,52 @@ func (c *conn) readRequest(b []byte) (int, error) {
 		case !c.read.due(&c.worker.sup.clock):
 		case c.idle() && c.hasUnread():
 			c.read.postpone(lateRequestTime, &c.worker.sup.clock)
+		case c.keepsArriving():
+			c.read.postpone(c.worker.readTimeout, &c.worker.sup.clock)
 		default:
 			return 0, c.opError("read", os.ErrDeadlineExceeded)
 		}
+	}
+}
+
+// A request that arrives at least at minArrivalRate, in bytes per second, may take
+// maxReadTimeouts times the read timeout.
+const (
+	minArrivalRate  = 1 << 10
+	maxReadTimeouts = 6
+)
+
+// keepsArriving is called when the read timeout has passed since the request began
+// or since the last call. It reports whether the request may take longer.
+func (c *conn) keepsArriving() bool {
+	due := int(c.worker.readTimeout.Seconds() * minArrivalRate)
+	if c.idle() || c.hijacked || c.readTimeouts >= maxReadTimeouts-1 || c.received-c.receivedBefore < due {
+		return false
+	}
+	c.readTimeouts++
+	c.receivedBefore = c.received
+	return true
+}
+
+// pauseWatchdog says that the handler waits for something that ends by itself.
+func (c *conn) pauseWatchdog() {
+	if since := c.busy.Load(); since != 0 {
+		c.busy.CompareAndSwap(since, never)
+	}
+}
+
+// progress says that the handler has made progress.
+func (c *conn) progress() {
+	if since := c.busy.Load(); since != 0 {
+		c.busy.CompareAndSwap(since, c.worker.sup.clock.nanos())
+	}
+}
+
+// Progress tells the watchdog that the handler of a request is not stuck. A handler
+// that does many things one after another calls it after each.
+func Progress(ctx *fasthttp.RequestCtx) {
+	if c := connOf(ctx); c != nil {
+		c.progress()
 	}
 }
 

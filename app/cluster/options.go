@@ -26,8 +26,9 @@ type Options struct {
 
 	// ConfigureServer, if set, configures the fasthttp server of each
 	// generation before it serves: limits, timeouts, the error handler.
-	// Handler, Concurrency, MaxConnsPerIP and KeepHijackedConns are
-	// overwritten; ConnState is called after the worker's own. It must not call
+	// It is called twice per generation: ReadBufferSize is for connections with a
+	// request head over 4 KiB, others have a smaller buffer. Handler, Concurrency,
+	// MaxConnsPerIP and KeepHijackedConns are overwritten; ConnState is called after the worker's own. It must not call
 	// the Supervisor.
 	ConfigureServer func(*fasthttp.Server)
 
@@ -89,8 +90,10 @@ type Restart struct {
 
 // Watchdog says when a generation counts as stuck.
 type Watchdog struct {
-	// StallAfter is how long an accept loop may take to respond, and a request
-	// may stay in its handler, before the generation is abandoned (60 s).
+	// StallAfter is how long an accept loop may take to respond, and a handler may
+	// make no progress, before the generation is abandoned (60 s). Bytes of the body
+	// that arrive are progress, and so is Progress. A handler that waits for the
+	// body, or in Wait, is not stuck.
 	StallAfter time.Duration
 	// MaxAbandoned is the number of abandoned generations that may be alive at
 	// once; with more, Run returns ErrGaveUp (4).
@@ -118,7 +121,7 @@ type Shutdown struct {
 	// before the sockets close; new ones are dropped (200 ms).
 	HandshakeGrace time.Duration
 	// IdleGrace is how long an idle kept-alive connection may still send a
-	// request, which is then answered (300 ms).
+	// request, which is then answered, once no request arrives on any other (1 s).
 	IdleGrace time.Duration
 	// Spread is the time over which the sessions are notified (0).
 	Spread time.Duration
@@ -139,7 +142,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.Limits.MaxConns, 50_000)
 	setDefault(&o.Limits.MaxConnsPerAddr, 20_000)
 	setDefault(&o.Shutdown.HandshakeGrace, 200*time.Millisecond)
-	setDefault(&o.Shutdown.IdleGrace, 300*time.Millisecond)
+	setDefault(&o.Shutdown.IdleGrace, time.Second)
 	setDefault(&o.Shutdown.Timeout, 25*time.Second)
 	setDefault(&o.WriteTimeout, 30*time.Second)
 	if o.Observe == nil {

@@ -134,15 +134,25 @@ func (s *Supervisor) serveCallsFor(d time.Duration, done func() bool) {
 }
 
 // finishRequests waits for the last requests, except those known to be stuck,
-// and closes the connections without one. It returns how many connections it
-// had to cut off.
+// and closes the connections without one. While requests arrive on kept-alive
+// connections, the idle ones stay open: their clients may just be slower. It
+// returns how many connections it had to cut off.
 func (s *Supervisor) finishRequests(timeout <-chan struct{}) int {
-	begin := nanos()
+	quietSince, arrived := nanos(), uint64(0)
 	s.serveCalls(timeout, func() bool {
 		s.removeDrained()
 		now, unfinished := s.clock.refresh(), false
+		before := arrived
+		arrived = 0
 		for _, w := range s.draining {
-			w.wakeIdle(begin, now-int64(s.opts.Shutdown.IdleGrace))
+			_, _, requests := w.conns.count()
+			arrived += requests
+		}
+		if arrived != before {
+			quietSince = now
+		}
+		for _, w := range s.draining {
+			w.wakeIdle(quietSince, now-int64(s.opts.Shutdown.IdleGrace))
 			unfinished = unfinished || w.accepting.Load() > 0 || w.conns.len() > w.countStuck(now)
 		}
 		return !unfinished
@@ -155,10 +165,10 @@ func (s *Supervisor) finishRequests(timeout <-chan struct{}) int {
 }
 
 // wakeIdle closes the connections that have been idle since before limit.
-// Those that were idle at begin count from there.
-func (w *worker) wakeIdle(begin, limit int64) {
+// Those that were idle at quietSince count from there.
+func (w *worker) wakeIdle(quietSince, limit int64) {
 	w.conns.each(func(c *conn) {
-		if since := c.idleSince.Load(); since != 0 && max(since, begin) < limit {
+		if since := c.idleSince.Load(); since != 0 && max(since, quietSince) < limit {
 			c.wakeReader()
 		}
 	})

@@ -43,7 +43,7 @@ type Supervisor struct {
 	pool             *goroutinePool
 	limiter          *connLimiter
 	streams          sync.WaitGroup // the writers of StreamBody
-	lingerTime       time.Duration  // maxLingerTime, except in tests
+	lingerTime       time.Duration  // defaultLingerTime, except in tests
 	sessions         registry
 	shuttingDown     atomic.Bool
 	sessionsNotified atomic.Bool
@@ -67,7 +67,7 @@ func New(o Options) (*Supervisor, error) {
 		pool:      newGoroutinePool(),
 		limiter:   newConnLimiter(o.Limits),
 
-		lingerTime: maxLingerTime,
+		lingerTime: defaultLingerTime,
 	}, nil
 }
 

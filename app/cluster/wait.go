@@ -62,6 +62,8 @@ func (w *Wait) Wait() (disconnected bool) {
 	if err != nil {
 		return true
 	}
+	w.c.pauseWatchdog()
+	defer w.c.progress()
 	deadline := &w.c.read
 	before := deadline.at.Load()
 	defer func() {

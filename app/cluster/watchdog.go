@@ -60,7 +60,7 @@ func (s *Supervisor) checkWorker(w *worker, now int64) error {
 	return nil
 }
 
-// countStuck counts the requests that have been in their handler for longer
+// countStuck counts the requests whose handler has made no progress for longer
 // than StallAfter.
 func (w *worker) countStuck(now int64) int {
 	stuck, limit := 0, now-int64(w.sup.opts.Watchdog.StallAfter+clockTick)

@@ -20,6 +20,7 @@ type worker struct {
 	generation int
 	started    int64 // nanos
 	server     *fasthttp.Server
+	large      *fasthttp.Server // serves connections with a large request head
 	conns      registry
 	panics     atomic.Uint64
 
@@ -39,28 +40,45 @@ type worker struct {
 }
 
 func (s *Supervisor) newWorker(sl *slot) *worker {
-	w := &worker{sup: s, slot: sl, generation: sl.generation + 1, started: nanos(), server: &fasthttp.Server{}}
-	if s.opts.ConfigureServer != nil {
-		s.opts.ConfigureServer(w.server)
-	}
-	next := w.server.ConnState
-	w.server.ConnState = func(nc net.Conn, state fasthttp.ConnState) {
-		w.trackState(nc, state)
-		if next != nil {
-			next(nc, state)
-		}
-	}
+	w := &worker{sup: s, slot: sl, generation: sl.generation + 1, started: nanos()}
+	w.server, w.large = w.newServer(), w.newServer()
 	// conn enforces these two timeouts: fasthttp would read the clock for each.
 	w.readTimeout, w.idleTimeout = w.server.ReadTimeout, w.server.IdleTimeout
 	if w.idleTimeout == 0 {
 		w.idleTimeout = w.readTimeout
 	}
-	w.server.ReadTimeout, w.server.IdleTimeout = 0, 0
-	w.server.Handler = w.handle
-	w.server.KeepHijackedConns = true // fasthttp would reuse them while they may still be written to
-	w.server.MaxConnsPerIP = 0        // fasthttp would wrap the connection, and connOf would not find it
-	w.server.Concurrency = s.opts.Limits.MaxConns + reservedConns
+	for _, server := range []*fasthttp.Server{w.server, w.large} {
+		server.ReadTimeout, server.IdleTimeout = 0, 0
+	}
+	if w.growsBuffers() {
+		w.server.ReadBufferSize = smallReadBuffer
+	}
 	return w
+}
+
+// growsBuffers reports whether the read buffers of large are larger. With TLS a head
+// can't be found in what arrives.
+func (w *worker) growsBuffers() bool {
+	return w.large.ReadBufferSize > smallReadBuffer && w.sup.opts.TLS == nil
+}
+
+func (w *worker) newServer() *fasthttp.Server {
+	server := &fasthttp.Server{}
+	if configure := w.sup.opts.ConfigureServer; configure != nil {
+		configure(server)
+	}
+	next := server.ConnState
+	server.ConnState = func(nc net.Conn, state fasthttp.ConnState) {
+		w.trackState(nc, state)
+		if next != nil {
+			next(nc, state)
+		}
+	}
+	server.Handler = w.handle
+	server.KeepHijackedConns = true // fasthttp would reuse them while they may still be written to
+	server.MaxConnsPerIP = 0        // fasthttp would wrap the connection, and connOf would not find it
+	server.Concurrency = w.sup.opts.Limits.MaxConns + reservedConns
+	return server
 }
 
 // serveAccepted serves an accepted connection, or closes it if it is beyond
@@ -106,6 +124,10 @@ func (w *worker) serve(c *conn) {
 		nc = tls.Server(c, w.sup.opts.TLS)
 	}
 	_ = w.server.ServeConn(nc) // its error is caused by the client, and was answered
+	if c.largeHead == found {
+		c.largeHead = replayed
+		_ = w.large.ServeConn(nc)
+	}
 	returned = true
 }
 
@@ -189,6 +211,7 @@ func (w *worker) trackState(nc net.Conn, state fasthttp.ConnState) {
 		c.readWithin(w.idleTimeout)
 		c.idleSince.Store(w.sup.clock.nanos())
 		c.received, c.lineEnded = 0, false
+		c.readTimeouts, c.receivedBefore = 0, 0
 		c.linger = true // a request may be on its way
 	}
 }

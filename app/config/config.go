@@ -70,7 +70,7 @@ type Config struct {
 	WorkerMinUptime     time.Duration `envconfig:"WORKER_MIN_UPTIME" default:"1s" desc:"minimum time between two recycles of a worker after panics"`
 	WorkerMaxRestarts   int           `envconfig:"WORKER_MAX_RESTARTS" default:"5" desc:"restarts of a worker within WORKER_RESTART_WINDOW without backoff"`
 	WorkerRestartWindow time.Duration `envconfig:"WORKER_RESTART_WINDOW" default:"30s" desc:"period in which restarts are counted"`
-	WorkerStallAfter    time.Duration `envconfig:"WORKER_STALL_AFTER" default:"60s" desc:"time after which a stuck worker or request is abandoned and the worker replaced"`
+	WorkerStallAfter    time.Duration `envconfig:"WORKER_STALL_AFTER" default:"60s" desc:"time without progress after which a worker or request counts as stuck and the worker is replaced"`
 	WorkerAbandonLimit  int           `envconfig:"WORKER_ABANDON_LIMIT" default:"4" desc:"abandoned generations alive at the same time before the process gives up"`
 
 	// How the process shuts down.
@@ -79,9 +79,9 @@ type Config struct {
 	ShutdownTimeout time.Duration `envconfig:"SHUTDOWN_TIMEOUT" default:"25s" desc:"how long requests may take to finish before their connections are closed"`
 
 	// Timeouts of a connection.
-	ReadTimeout  time.Duration `envconfig:"READ_TIMEOUT" default:"10s" desc:"timeout for reading a whole request"`
+	ReadTimeout  time.Duration `envconfig:"READ_TIMEOUT" default:"10s" desc:"timeout for reading a whole request; six times that while it arrives at 1 KB/s or more; less than WORKER_STALL_AFTER"`
 	WriteTimeout time.Duration `envconfig:"WRITE_TIMEOUT" default:"30s" desc:"how long a write to a client may make no progress"`
-	IdleTimeout  time.Duration `envconfig:"IDLE_TIMEOUT" default:"75s" desc:"how long a keep-alive connection may wait for its next request"`
+	IdleTimeout  time.Duration `envconfig:"IDLE_TIMEOUT" default:"120s" desc:"how long a keep-alive connection may wait for its next request; longer than the proxy in front keeps idle connections"`
 
 	// Limits for clients. RateBurst is never 0.
 	MaxConnections           int `envconfig:"MAX_CONNECTIONS" default:"50000" desc:"open connections of the process"`
@@ -91,12 +91,13 @@ type Config struct {
 	KeyRateLimit             int `envconfig:"KEY_RATE_LIMIT" default:"100000" desc:"requests per second per API key"`
 
 	// Limits for requests and for the ingest queue.
+	MaxHeaderBytes      Bytes         `envconfig:"MAX_HEADER_BYTES" default:"16Ki" desc:"size of a request header with its request line; beyond that, requests get 431"`
 	MaxBodyBytes        Bytes         `envconfig:"MAX_BODY_BYTES" default:"4Mi" desc:"size of a request body as sent"`
 	MaxUnpackedBytes    Bytes         `envconfig:"MAX_UNPACKED_BYTES" default:"32Mi" desc:"size of a request body after decompression"`
 	MaxPointsPerRequest int           `envconfig:"MAX_POINTS_PER_REQUEST" default:"10000" desc:"readings per request"`
 	MaxSeries           int           `envconfig:"MAX_SERIES" default:"100000" desc:"machine-metric pairs in the store"`
 	IngestQueue         int           `envconfig:"INGEST_QUEUE" default:"200000" desc:"readings that may wait for a commit; beyond that, requests get 503"`
-	IngestTimeout       time.Duration `envconfig:"INGEST_TIMEOUT" default:"10s" desc:"how long a request may wait for its commit"`
+	IngestTimeout       time.Duration `envconfig:"INGEST_TIMEOUT" default:"10s" desc:"how long a request may wait for its commit; less than WORKER_STALL_AFTER"`
 	IngestMemory        Bytes         `envconfig:"INGEST_MEMORY" default:"256Mi" desc:"memory for request bodies in progress, and the same again for history responses; in a small container a quarter of its memory; beyond that, requests get 503"`
 
 	// Sessions of clients: WebSockets, Socket.IO, Server-Sent Events.

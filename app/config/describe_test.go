@@ -88,7 +88,7 @@ func TestDescribeReturnsTheGivenText(t *testing.T) {
 		"PORT":               {Value: "banana", Default: "3000", Source: config.FromEnvironment},
 		"API_KEYS":           {Value: "***", Source: config.FromEnvironment},
 		"REDIS_URL":          {Value: "redis://***@r", Source: config.FromEnvironment},
-		"IDLE_TIMEOUT":       {Value: "90s", Default: "75s", Source: config.FromEnvironment},
+		"IDLE_TIMEOUT":       {Value: "90s", Default: "120s", Source: config.FromEnvironment},
 		"RATE_BURST":         {Value: "50", Default: "RATE_LIMIT", Source: config.FromDefault},
 		"WORKER_STALL_AFTER": {Value: "60s", Default: "60s", Source: config.FromDefault},
 	}

@@ -86,6 +86,15 @@ func (c *Config) violatedRules() map[string]string {
 	require("INGEST_QUEUE", c.IngestQueue >= c.MaxPointsPerRequest, "want at least MAX_POINTS_PER_REQUEST")
 	require("INGEST_MEMORY", c.IngestMemory >= c.MaxBodyBytes, "want at least MAX_BODY_BYTES")
 	require("SESSION_MEMORY", c.SessionMemory == 0 || c.SessionMemory >= c.MaxPayload, "want at least MAX_PAYLOAD")
+	require("MAX_UNPACKED_BYTES", c.MaxUnpackedBytes >= c.MaxBodyBytes, "want at least MAX_BODY_BYTES")
+	require("MAX_HEADER_BYTES", c.MaxHeaderBytes >= 4<<10 && c.MaxHeaderBytes <= 1<<20, "want 4Ki to 1Mi")
+	// What a handler waits for must end before the watchdog takes it for stuck.
+	require("READ_TIMEOUT", c.ReadTimeout < c.WorkerStallAfter, "want less than WORKER_STALL_AFTER: a handler waits for so long for a body")
+	require("INGEST_TIMEOUT", c.IngestTimeout < c.WorkerStallAfter, "want less than WORKER_STALL_AFTER: a handler waits for so long for a commit")
+	if isPostgres {
+		require("DATABASE_CONNECT_TIMEOUT", c.DatabaseConnectTimeout < c.WorkerStallAfter, "want less than WORKER_STALL_AFTER: a handler waits for so long for a connection")
+		require("DATABASE_STATEMENT_TIMEOUT", c.DatabaseStatementTimeout < c.WorkerStallAfter, "want less than WORKER_STALL_AFTER: a handler waits for so long for a query")
+	}
 	require("PING_INTERVAL", c.PingInterval < c.WorkerStallAfter, "want less than WORKER_STALL_AFTER: a poll waits for so long")
 	require("WS_QUEUE_BYTES", c.WSQueueBytes >= 64<<10, "want at least 64Ki")
 	return violated

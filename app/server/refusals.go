@@ -34,6 +34,7 @@ func newRefusals(log *slog.Logger, set *metrics.Set) *refusals {
 		api.RefusedOrigin: {message: "page refused", attribute: keyOrigin, section: "origin-refused"},
 		api.RefusedHost:   {message: "host refused", attribute: keyHost, section: "origin-refused"},
 		api.RefusedKey:    {message: "wrong API key", attribute: keyAddress, section: "key-refused"},
+		api.RefusedHeader: {message: "request header too large", attribute: keyAddress, section: "header-refused"},
 	}}
 	for name, kind := range r.kind {
 		kind.count = set.Counter("smartfactory_refused_total", "reason", name)
@@ -53,7 +54,7 @@ func (r *refusals) observe(kind, value string) {
 		return
 	}
 	const most = 200
-	r.log.Warn(k.message, //nolint:sloglint // one of three constants above
+	r.log.Warn(k.message, //nolint:sloglint // one of the constants above
 		slog.String(k.attribute, value[:min(len(value), most)]), slog.Int(keyRepeated, k.suppressed), see(k.section))
 	k.loggedAt, k.suppressed = now, 0
 }

@@ -73,7 +73,7 @@ func (a *App) clusterOptions() cluster.Options {
 			s.ExpectHandler = func(ctx *fasthttp.RequestCtx) int { return a.api.ExpectHandler(ctx) }
 			s.ReadTimeout, s.IdleTimeout = c.ReadTimeout, c.IdleTimeout
 			s.MaxRequestBodySize = int(c.MaxBodyBytes)
-			s.ReadBufferSize = maxHeaderBytes
+			s.ReadBufferSize = int(c.MaxHeaderBytes)
 			s.StreamRequestBody = true // handlers charge bodies to the memory budget
 			s.DisablePreParseMultipartForm = true
 			s.NoDefaultServerHeader, s.LazyRequestTime, s.SecureErrorLogMessage = true, true, true
@@ -92,7 +92,7 @@ func (a *App) clusterOptions() cluster.Options {
 		WriteTimeout: c.WriteTimeout,
 		// Chunks of a few bytes are larger than what they carry, but no client sends
 		// a large body in them.
-		MaxRequestBytes: maxHeaderBytes + 2*int(max(c.MaxBodyBytes, c.MaxPayload)) + 64<<10,
+		MaxRequestBytes: int(c.MaxHeaderBytes) + 2*int(max(c.MaxBodyBytes, c.MaxPayload)) + 64<<10,
 		Observe:         a.observe(newObserver(a.log, a.metrics)),
 	}
 	if a.certificate != nil {
@@ -110,7 +110,3 @@ func (a *App) observe(o *observer) func(cluster.Event) {
 		}
 	}
 }
-
-// maxHeaderBytes is the maximum size of a request header, and the size of the read
-// buffer of each connection. Twice the size measurably costs CPU time per request.
-const maxHeaderBytes = 4 << 10

@@ -67,7 +67,7 @@ func TestStuckRequestsAbandonTheirGeneration(t *testing.T) {
 	t.Parallel()
 	// WORKER_STALL_AFTER exceeds one second: after a pause of one second the watchdog
 	// assumes that the process itself was suspended.
-	p := start(t, t.TempDir(), "WORKER_STALL_AFTER=2s", "PING_INTERVAL=200ms", "WORKER_ABANDON_LIMIT=2", "WORKER_MAX_RESTARTS=100")
+	p := start(t, t.TempDir(), "WORKER_STALL_AFTER=2s", "PING_INTERVAL=200ms", "READ_TIMEOUT=1s", "INGEST_TIMEOUT=1s", "WORKER_ABANDON_LIMIT=2", "WORKER_MAX_RESTARTS=100")
 	load := startLoad(p.addr, 8, nil, checkHealth)
 	stall := func() {
 		c := &client{addr: p.addr, connPerRequest: true}
