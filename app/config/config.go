@@ -30,7 +30,7 @@ type Config struct {
 	// Where data is stored; see SQLitePath and PostgresURL.
 	DatabaseURL URL    `envconfig:"DATABASE_URL" computed:"SQLite under DATA_DIR" desc:"sqlite:///path/to/file.db, or postgres://user:password@host:port/database for several replicas"`
 	DataDir     string `envconfig:"DATA_DIR" default:"./data" desc:"directory of the embedded database"`
-	RedisURL    URL    `envconfig:"REDIS_URL" desc:"redis://[user:password@]host:port, or rediss:// for TLS; connects several replicas, so that they share rooms"`
+	RedisURL    URL    `envconfig:"REDIS_URL" desc:"redis://[user:password@]host:port, or rediss:// for TLS; connects several replicas, so that they share rooms; redis://a:6379,b:6379,c:6379 is a Redis Cluster"`
 	// RedisAdapter is a name of a redisadapter.Mode.
 	RedisAdapter string `envconfig:"REDIS_ADAPTER" default:"classic" oneof:"classic sharded sharded-static sharded-private" desc:"format of Socket.IO messages on Redis: classic is createAdapter of @socket.io/redis-adapter, sharded is its createShardedAdapter with subscription mode dynamic, sharded-static and sharded-private are its other modes; sharded needs Redis 7"`
 

@@ -63,7 +63,7 @@ func (c *Config) violatedRules() map[string]string {
 	require("DATABASE_URL", isPostgres || database == "" || isSQLiteURL(database),
 		"want sqlite:///absolute/path/to/file.db, postgres://user:password@host:port/database, or nothing for a file under DATA_DIR")
 	require("REDIS_URL", c.RedisURL.Reveal() == "" || isRedisURL(c.RedisURL.Reveal()),
-		"want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, or nothing")
+		"want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, redis://host:port,host:port for a cluster, or nothing")
 
 	minSecretBytes := 1
 	if c.Production() {
@@ -122,7 +122,20 @@ func isSQLiteURL(text string) bool {
 		!strings.HasSuffix(u.Path, "/") && u.RawQuery == ""
 }
 
+// isRedisURL reports whether text names a Redis server, or several nodes of a
+// Redis Cluster.
 func isRedisURL(text string) bool {
+	scheme, rest, _ := strings.Cut(text, "://")
+	authority, path := rest, ""
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority, path = rest[:i], rest[i:]
+	}
+	user := authority[:strings.LastIndex(authority, "@")+1]
+	if hosts := strings.Split(authority[len(user):], ","); len(hosts) > 1 { // nodes of a cluster
+		return strings.HasPrefix(scheme, "redis") && (path == "" || path == "/") && !slices.ContainsFunc(hosts, func(host string) bool {
+			return !isRedisURL(scheme + "://" + user + host + path)
+		})
+	}
 	u, err := url.Parse(text)
 	return err == nil && (slices.Contains([]string{"redis", "rediss"}, u.Scheme) && u.Hostname() != "" || u.Scheme == "unix" && u.Path != "")
 }

@@ -32,8 +32,12 @@ func TestProblemsNameTheVariableTheValueAndWhatIsAccepted(t *testing.T) {
 		"too few connections":                {map[string]string{"DATABASE_MAX_CONNECTIONS": "5"}, `DATABASE_MAX_CONNECTIONS="5": want a whole number from 6 to 10000`},
 		"SQLite, relative":                   {map[string]string{"DATABASE_URL": "sqlite://data/f.db"}, `DATABASE_URL="sqlite://data/f.db": want sqlite:///absolute/path/to/file.db, postgres://user:password@host:port/database, or nothing for a file under DATA_DIR`},
 		"SQLite, a directory":                {map[string]string{"DATABASE_URL": "sqlite:///data/"}, `DATABASE_URL="sqlite:///data/": want sqlite:///absolute/path/to/file.db, postgres://user:password@host:port/database, or nothing for a file under DATA_DIR`},
-		"Redis, wrong scheme":                {map[string]string{"REDIS_URL": "http://:pw@r:6379/0"}, `REDIS_URL="http://***@r:6379/0": want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, or nothing`},
-		"Redis, malformed URL":               {map[string]string{"REDIS_URL": "redis:/%zz/pw"}, `REDIS_URL="***": want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, or nothing`},
+		"Redis, wrong scheme":                {map[string]string{"REDIS_URL": "http://:pw@r:6379/0"}, `REDIS_URL="http://***@r:6379/0": want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, redis://host:port,host:port for a cluster, or nothing`},
+		"Redis cluster, no host":             {map[string]string{"REDIS_URL": "redis://a:6379,"}, `REDIS_URL="***": want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, redis://host:port,host:port for a cluster, or nothing`},
+		"Redis cluster, no port":             {map[string]string{"REDIS_URL": "redis://a:6379,b:x"}, `REDIS_URL="***": want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, redis://host:port,host:port for a cluster, or nothing`},
+		"Redis cluster, database":            {map[string]string{"REDIS_URL": "redis://a,b/1"}, `REDIS_URL="redis://a,b/1": want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, redis://host:port,host:port for a cluster, or nothing`},
+		"Redis cluster, socket":              {map[string]string{"REDIS_URL": "unix://a,b"}, `REDIS_URL="unix://a,b": want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, redis://host:port,host:port for a cluster, or nothing`},
+		"Redis, malformed URL":               {map[string]string{"REDIS_URL": "redis:/%zz/pw"}, `REDIS_URL="***": want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, redis://host:port,host:port for a cluster, or nothing`},
 		"unpacked limit below body limit":    {map[string]string{"MAX_BODY_BYTES": "64Mi"}, `MAX_UNPACKED_BYTES="32Mi": want at least MAX_BODY_BYTES`},
 		"header limit below a buffer":        {map[string]string{"MAX_HEADER_BYTES": "1Ki"}, `MAX_HEADER_BYTES="1Ki": want 4Ki to 1Mi`},
 		"read timeout not below stall limit": {map[string]string{"READ_TIMEOUT": "60s"}, `READ_TIMEOUT="60s": want less than WORKER_STALL_AFTER: a handler waits for so long for a body`},
@@ -209,5 +213,16 @@ func TestVariablesAreReadFromFiles(t *testing.T) {
 				t.Errorf("problems of %v = %v, want only\n%s", tt.variables, problems, tt.want)
 			}
 		})
+	}
+}
+
+func TestRedisClusterURLs(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"redis://a:6379,b:6379,c:6379", "rediss://user:p,w@a:6379,b:6379/", "redis://[::1]:1,[::1]:2", "redis://a,b",
+	} {
+		if _, err := load(t, map[string]string{"REDIS_URL": url}); err != nil {
+			t.Errorf("REDIS_URL=%s: %v", url, err)
+		}
 	}
 }

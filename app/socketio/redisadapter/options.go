@@ -10,7 +10,7 @@ import (
 // Options configure New. Only URL is required; zero values select the defaults.
 type Options struct {
 	// URL is redis://[user:password@]host:port[/db], rediss:// for TLS, or
-	// unix:///path.
+	// unix:///path. Several hosts, separated by commas, are a Redis Cluster.
 	URL string
 	// Key is the prefix of all channels. All servers and emitters that work
 	// together need the same one. Default "socket.io".

@@ -193,7 +193,11 @@ func (c *Connection) updateSubscriptions(ctx context.Context) ([]string, error) 
 // doChunks sends a command for every maxChannels names. Redis executes a command
 // as a whole, so the first confirmation, which Do waits for, confirms all names.
 func (c *Connection) doChunks(ctx context.Context, names []string, command func([]string) rueidis.Completed) error {
-	for chunk := range slices.Chunk(names, maxChannels) {
+	size := maxChannels
+	if c.link.owns != nil && c.link.options.Sharded {
+		size = 1 // the channels of one command must be in one slot
+	}
+	for chunk := range slices.Chunk(names, size) {
 		wait, cancel := context.WithTimeout(ctx, c.link.options.Timeout)
 		err := c.messages.Do(wait, command(chunk)).Error()
 		cancel()
@@ -266,10 +270,17 @@ func (c *Connection) leave(ctx context.Context) {
 // Only Options.Poll and Options.OnSubscribed may call it.
 func (c *Connection) IsSubscribed(channel string) bool { return c.active[target{name: channel}] }
 
+// Owns reports whether this connection is to the node that serves the channel.
+func (c *Connection) Owns(channel string) bool { return c.link.owns == nil || c.link.owns(channel) }
+
 // Channels returns the subscribed channels that match a glob pattern, over all
 // processes.
 func (c *Connection) Channels(ctx context.Context, pattern string) ([]string, error) {
-	list, err := c.commands.Do(ctx, c.commands.B().PubsubChannels().Pattern(pattern).Build()).AsStrSlice()
+	command := c.commands.B().PubsubChannels().Pattern(pattern).Build()
+	if c.link.options.Sharded {
+		command = c.commands.B().PubsubShardchannels().Pattern(pattern).Build()
+	}
+	list, err := c.commands.Do(ctx, command).AsStrSlice()
 	if err != nil {
 		return nil, fmt.Errorf("pubsub channels: %w", err)
 	}

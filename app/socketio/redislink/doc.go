@@ -6,6 +6,9 @@
 // channel. Any fault closes both. Run then reconnects with exponential backoff
 // and restores the subscriptions.
 //
+// On a Redis Cluster a Link consists of one such pair of connections for each node
+// that owns slots. It is connected when all of them are.
+//
 // Redis pub/sub delivers at most once, and so does a Link: a publication whose
 // outcome is unknown is not sent again.
 //

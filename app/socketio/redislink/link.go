@@ -24,6 +24,8 @@ type Link struct {
 	queue   *queue
 	wake    chan struct{} // capacity 1: changed is not empty
 	current atomic.Pointer[Connection]
+	cluster *cluster               // nil for a single server
+	owns    func(name string) bool // of a node of a cluster with sharded pub/sub; otherwise nil
 
 	connections atomic.Uint64
 
@@ -43,14 +45,22 @@ type target struct {
 // New returns a link that is not connected. The error is about the options; it
 // never contains the URL.
 func New(o Options) (*Link, error) {
-	client, err := o.clientOption()
+	client, seeds, err := o.clientOption()
 	if err != nil {
 		return nil, err
 	}
+	l := newLink(o, client)
+	if len(seeds) > 0 {
+		l.cluster = newCluster(l, seeds)
+	}
+	return l, nil
+}
+
+func newLink(o Options, client rueidis.ClientOption) *Link {
 	return &Link{
 		options: o, client: client, queue: newQueue(o.QueueBytes, o.QueueAge), wake: make(chan struct{}, 1),
 		err: ErrDisconnected, subscriptions: map[target]*Subscription{}, changed: map[target]bool{},
-	}, nil
+	}
 }
 
 // Run keeps the link connected until ctx ends. Then it publishes what is queued,
@@ -65,6 +75,10 @@ func (l *Link) Run(ctx context.Context) error {
 		return ErrRunning
 	}
 	defer l.queue.close()
+	if l.cluster != nil {
+		l.cluster.run(ctx)
+		return nil
+	}
 	pause := l.options.BackoffMin
 	for {
 		began := time.Now()
@@ -130,6 +144,14 @@ func (l *Link) Err() error {
 // and nothing reports whether the message arrives. The message must not be
 // changed afterwards.
 func (l *Link) Publish(channel string, message []byte) {
+	if l.cluster != nil {
+		if owner := l.cluster.owner(target{name: channel}); owner != nil {
+			owner.Publish(channel, message)
+		} else {
+			l.queue.addDropped(1) // the cluster was not reached yet
+		}
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock() // so that disconnected clears what was put before it
 	if l.options.QueueAge == 0 && l.err != nil {
@@ -142,6 +164,9 @@ func (l *Link) Publish(channel string, message []byte) {
 // Subscribers returns how many connections have subscribed to each channel, over
 // all processes. It returns ErrDisconnected at once without a connection.
 func (l *Link) Subscribers(ctx context.Context, channels ...string) (map[string]int64, error) {
+	if l.cluster != nil {
+		return l.cluster.subscribers(ctx, channels)
+	}
 	if c := l.current.Load(); c != nil {
 		return c.Subscribers(ctx, channels...)
 	}
@@ -153,6 +178,7 @@ type Subscription struct {
 	link    *Link
 	target  target
 	handler Handler
+	origin  *Subscription // of a node of a cluster: that of the whole
 }
 
 // Subscribe calls h with the messages of a channel. It replaces the handler that
@@ -170,11 +196,20 @@ func (l *Link) SubscribePattern(pattern string, h Handler) *Subscription {
 func (l *Link) subscribe(t target, h Handler) *Subscription {
 	s := &Subscription{link: l, target: t, handler: h}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.subscriptions[t] = s
-	l.changed[t] = true
-	notify(l.wake)
+	l.changedLocked(t)
+	l.mu.Unlock()
+	if l.cluster != nil {
+		l.cluster.changed(t)
+	}
 	return s
+}
+
+func (l *Link) changedLocked(t target) {
+	if l.cluster == nil {
+		l.changed[t] = true
+		notify(l.wake)
+	}
 }
 
 // Cancel ends the subscription, unless a later one has replaced it. It does not
@@ -182,11 +217,14 @@ func (l *Link) subscribe(t target, h Handler) *Subscription {
 func (s *Subscription) Cancel() {
 	l := s.link
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.subscriptions[s.target] == s {
+	current := l.subscriptions[s.target] == s
+	if current {
 		delete(l.subscriptions, s.target)
-		l.changed[s.target] = true
-		notify(l.wake)
+		l.changedLocked(s.target)
+	}
+	l.mu.Unlock()
+	if current && l.cluster != nil {
+		l.cluster.changed(s.target)
 	}
 }
 
@@ -226,5 +264,14 @@ type Stats struct {
 // Stats returns the present figures.
 func (l *Link) Stats() Stats {
 	queued, dropped := l.queue.stats()
-	return Stats{Connected: l.Err() == nil, Connections: l.connections.Load(), QueuedBytes: queued, Dropped: dropped}
+	s := Stats{Connected: l.Err() == nil, Connections: l.connections.Load(), QueuedBytes: queued, Dropped: dropped}
+	if l.cluster != nil {
+		for _, node := range l.cluster.links() {
+			n := node.Stats()
+			s.Connections += n.Connections
+			s.QueuedBytes += n.QueuedBytes
+			s.Dropped += n.Dropped
+		}
+	}
+	return s
 }

@@ -41,7 +41,7 @@ func New(o Options) (*Broker, error) {
 	}
 	var err error
 	b.link, err = redislink.New(redislink.Options{
-		URL: o.URL, ClientName: prefix, Timeout: cmp.Or(o.Timeout, 5*time.Second),
+		URL: o.URL, Sharded: redislink.IsCluster(o.URL), ClientName: prefix, Timeout: cmp.Or(o.Timeout, 5*time.Second),
 		BackoffMin: 100 * time.Millisecond, BackoffMax: cmp.Or(o.BackoffMax, 5*time.Second),
 		QueueBytes: cmp.Or(o.QueueBytes, 8<<20), OnState: b.onState, OnSubscribed: b.announce,
 		Poll: b.pollInterest, PollInterval: cmp.Or(o.PollInterval, 10*time.Second),

@@ -42,7 +42,7 @@ func (b *Broker) pollInterest(ctx context.Context, c *redislink.Connection, firs
 	if err != nil {
 		return fmt.Errorf("poll subscriptions: %w", err)
 	}
-	for room, interested := range b.updateInterest(rooms, poll, first) {
+	for room, interested := range b.updateInterest(rooms, poll, first, c.Owns) {
 		b.notify(func(l hub.Listener) { l.OnInterest(room, interested) })
 	}
 	return nil
@@ -77,8 +77,8 @@ func (b *Broker) subscribedElsewhere(ctx context.Context, c *redislink.Connectio
 
 // updateInterest replaces the interest by the result of a poll and returns what
 // to report to the listener. An announcement that arrived since the poll began
-// remains valid.
-func (b *Broker) updateInterest(rooms map[string]bool, poll int, all bool) map[string]bool {
+// remains valid. owns selects the channels that the poll was about.
+func (b *Broker) updateInterest(rooms map[string]bool, poll int, all bool, owns func(channel string) bool) map[string]bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	report := map[string]bool{}
@@ -89,7 +89,7 @@ func (b *Broker) updateInterest(rooms map[string]bool, poll int, all bool) map[s
 		b.interest[room] = poll
 	}
 	for room, found := range b.interest {
-		if found < poll {
+		if found < poll && owns(b.roomChannel(room)) {
 			delete(b.interest, room)
 			report[room] = false
 		}

@@ -5,7 +5,8 @@ import "time"
 // Options configure New. Only URL is required; zero values select the defaults.
 type Options struct {
 	// URL is redis://[user:password@]host:port, rediss:// for TLS, or
-	// unix:///path.
+	// unix:///path. Several hosts, separated by commas, are a Redis Cluster, which
+	// is used by sharded pub/sub.
 	URL string
 	// Prefix begins the names of all channels. Default "smart-factory".
 	Prefix string
