@@ -16,6 +16,10 @@ import (
 type MemoryAdapter struct {
 	ns       *Namespace
 	recovery *recoveryLog // nil without connection state recovery
+	// ordered makes giving an event its offset and queueing it for the receivers one
+	// step: a client that received a later event first would recover from there. It
+	// is locked before mu.
+	ordered sync.Mutex
 
 	mu     sync.Mutex
 	index  roomIndex
@@ -152,27 +156,39 @@ func releaseSocketList(list *[]*Socket) {
 func (a *MemoryAdapter) Broadcast(p *Packet, o *BroadcastOptions) error {
 	list := socketLists.Get().(*[]*Socket)
 	defer releaseSocketList(list)
+	if err := a.send(p, o, list); err != nil {
+		return err
+	}
+	for _, s := range *list {
+		if s.hasOutgoingHandlers() { // which may send more
+			s.runOutgoingHandlers(p) // without the offset of the recovery log
+		}
+	}
+	return nil
+}
 
+// send queues a packet for the selected sockets, which it appends to list.
+func (a *MemoryAdapter) send(p *Packet, o *BroadcastOptions, list *[]*Socket) error {
+	stored := a.recovery != nil && p.Type == PacketEvent && !p.HasID && !o.Flags.Volatile
+	if stored {
+		a.ordered.Lock()
+		defer a.ordered.Unlock()
+	}
 	a.mu.Lock()
 	if a.closed {
 		a.mu.Unlock()
 		return ErrClosed
 	}
-	event := p // without the offset of the recovery log
-	if a.recovery != nil && p.Type == PacketEvent && !p.HasID && !o.Flags.Volatile {
+	if stored {
 		p = a.recovery.add(p, o)
 	}
 	*list = a.index.selected(*list, o)
 	a.mu.Unlock()
-
 	if len(*list) == 0 {
 		return nil
 	}
 	frames := encodePacket(p).compress(!o.Flags.NoCompress)
 	for _, s := range *list {
-		if s.hasOutgoingHandlers() {
-			s.runOutgoingHandlers(event)
-		}
 		_ = s.sendEncoded(frames, o.Flags.Volatile)
 	}
 	return nil

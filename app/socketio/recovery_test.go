@@ -3,7 +3,9 @@ package socketio_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -301,5 +303,41 @@ func TestSessionSurvivesAbortedRecovery(t *testing.T) {
 		back.reconnect(w, offset)
 		again = back.readConnected("0")
 		return again == w
+	})
+}
+
+// A client receives events in the order of their offsets, however many goroutines
+// emit them: it recovers from the last one that it has received.
+func TestOffsetsArriveInOrder(t *testing.T) {
+	t.Parallel()
+	const emitters, events = 8, 200
+	forEachTransport(t, recoveryOptions(socketio.Recovery{}), func(io *socketio.Server) {
+		io.OnConnection(func(s *socketio.Socket) { s.Join("room") })
+	}, func(t *testing.T, ts *testServer, dial func() *testClient) {
+		c := dial()
+		c.connect("", "")
+		waitUntil(t, "the client is in its room", func() bool { return ts.io.Adapter().HasRoom("room") })
+		var emitting sync.WaitGroup
+		for i := range emitters {
+			emitting.Go(func() {
+				for k := range events {
+					to := ts.io.To("room")
+					if k%2 == 1 {
+						to = ts.io.Except("nobody")
+					}
+					must(t, to.Emit("e", i, k))
+				}
+			})
+		}
+		before := uint64(0)
+		for range emitters * events {
+			offset := offsetOf(t, c.read())
+			number, err := strconv.ParseUint(offset[strings.LastIndexByte(offset, '-')+1:], 36, 64)
+			if err != nil || number != before+1 {
+				t.Fatalf("event %d follows event %d, %v", number, before, err)
+			}
+			before = number
+		}
+		emitting.Wait()
 	})
 }
