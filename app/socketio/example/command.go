@@ -62,9 +62,9 @@ func (c *command) args() socketio.Args {
 
 // broadcast selects the receivers of the command.
 func (c *command) broadcast(s *socketio.Socket) socketio.BroadcastOperator {
-	o := s.Namespace().To(c.Room...)
-	if c.Via == "socket" {
-		o = s.To(c.Room...)
+	o := s.To(c.Room...)
+	if c.Via == "io" {
+		o = s.Namespace().To(c.Room...)
 	}
 	o = o.Except(c.Except...)
 	if c.Local {

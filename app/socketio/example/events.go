@@ -50,15 +50,16 @@ func greet(s *socketio.Socket) {
 	if s.Handshake().Query.Get("bench") == "1" {
 		s.Join(benchRoom)
 	}
-	if s.Conn().Transport() == "websocket" {
-		<-time.After(greetingPause)
+	if s.Conn().Transport() != "websocket" {
+		_ = s.Emit("auth", auth)
+		return
 	}
-	_ = s.Emit("auth", auth)
+	time.AfterFunc(greetingPause, func() { _ = s.Emit("auth", auth) }) // an error: it has disconnected
 }
 
 // greetingPause keeps the greeting out of the TCP segment of the CONNECT
 // packet. Protocol suites wait for one message at a time and lose the second
-// message of a segment. Meanwhile only the socket's own handlers wait.
+// message of a segment. Nothing waits meanwhile: events of the socket are handled.
 const greetingPause = 50 * time.Millisecond
 
 // authObject returns what the socket sent to connect, or an empty object.

@@ -194,6 +194,8 @@ func TestSendSelectsReceivers(t *testing.T) {
 		`"via":"io","room":"bench","except":["` + a.sid + `"]`:   {false, true},
 		`"via":"socket","room":"bench"`:                          {false, true},
 		`"via":"socket"`:                                         {false, true},
+		`"room":"bench"`:                                         {false, true}, // as from the socket
+		`"room":null`:                                            {false, true},
 		`"via":"socket","room":["none","` + b.sid + `","bench"]`: {false, true},
 	} {
 		a.next++
