@@ -29,6 +29,8 @@ type Options struct {
 	// Log receives all log records. Level is its level, which a reload changes.
 	Log   *slog.Logger
 	Level *slog.LevelVar
+	// LogLinesLost, if set, returns how many log records could not be written.
+	LogLinesLost func() uint64
 	// Load reads the configuration for a reload.
 	Load func() (config.Config, error)
 }

@@ -16,6 +16,9 @@ import (
 // troubleshooting manual.
 func see(section string) slog.Attr { return slog.String(keySee, troubleshoot(section)) }
 
+// LogLinesLost is the section about lost log lines.
+var LogLinesLost = troubleshoot("log-lines-lost")
+
 func troubleshoot(section string) string { return web.ManualPath + "/troubleshoot#" + section }
 
 // seeEvent returns the link for an event of the cluster. Without one it returns the

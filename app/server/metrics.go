@@ -37,6 +37,9 @@ func (a *App) registerMetrics() {
 	} {
 		m.Gauge(name, func() float64 { return float64(value(a.clusterStatus())) })
 	}
+	if lost := a.options.LogLinesLost; lost != nil {
+		m.CounterFunc("smartfactory_log_lines_lost_total", func() float64 { return float64(lost()) })
+	}
 	m.Gauge("smartfactory_store_ready", func() float64 {
 		if a.store.Ready() != nil {
 			return 0

@@ -245,7 +245,7 @@ func TestPingTimeoutDisconnects(t *testing.T) {
 // neither many answers nor long messages.
 func TestAClientWithoutNamespaceIsBounded(t *testing.T) {
 	t.Parallel()
-	forEachTransport(t, socketio.Options{MaxNamespaces: 10}, withNamespaces, func(t *testing.T, ts *testServer, dial func() *testClient) {
+	forEachTransport(t, socketio.Options{MaxNamespaces: 10}, withNamespaces, func(t *testing.T, _ *testServer, dial func() *testClient) {
 		flood := dial()
 		flood.sendIgnoringErrors(slices.Repeat([]string{"0/n,"}, 1000)...)
 		receive(t, flood.closed)

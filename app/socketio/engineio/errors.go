@@ -48,7 +48,7 @@ func refusalOf(err error) *refusal {
 	}
 	if detailed, ok := err.(interface {
 		HTTPStatus() (status, retryAfter int)
-	}); ok { //nolint:errorlint // an error of the program as it is
+	}); ok {
 		status, retryAfter := detailed.HTTPStatus()
 		return &refusal{status: status, code: tooManySessions.code, message: err.Error(), retryAfter: retryAfter}
 	}

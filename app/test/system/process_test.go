@@ -96,6 +96,13 @@ func start(t *testing.T, dir string, more ...string) *process {
 	t.Helper()
 	port := porttest.ForTest(t)
 	p := launch(t, environment(t, dir, port, more...))
+	p.waitUntilReady(port)
+	return p
+}
+
+// waitUntilReady waits until a server that listens on port is ready.
+func (p *process) waitUntilReady(port int) {
+	p.t.Helper()
 	p.addr = fmt.Sprint("127.0.0.1:", port)
 	p.eventually("readiness", func() bool {
 		resp, err := http.Get("http://" + p.addr + "/api/health/ready")
@@ -105,7 +112,6 @@ func start(t *testing.T, dir string, more ...string) *process {
 		_ = resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
-	return p
 }
 
 // launch starts a server and does not wait until it is ready.
@@ -124,7 +130,9 @@ func launchCommand(t *testing.T, cmd *exec.Cmd, env []string) *process {
 			p.socket = socket
 		}
 	}
-	p.cmd.Env, p.cmd.Stderr = env, p.log
+	if p.cmd.Env = env; p.cmd.Stderr == nil {
+		p.cmd.Stderr = p.log
+	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
