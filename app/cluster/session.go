@@ -49,7 +49,7 @@ func Detach(ctx *fasthttp.RequestCtx, h func(*Session)) {
 	ctx.Hijack(func(nc net.Conn) {
 		c.worker.guard(placeHijack, func() {
 			c.detached = s
-			s.readAhead = readBuffered(nc, c.worker.server.ReadBufferSize)
+			s.readAhead = readBuffered(nc)
 			if err := c.leavePoller(); err != nil {
 				_ = c.Close()
 			} else {
@@ -63,15 +63,18 @@ func Detach(ctx *fasthttp.RequestCtx, h func(*Session)) {
 // so that Detach can pass it on.
 func Detachable(ctx *fasthttp.RequestCtx) bool { return connOf(ctx) != nil }
 
-// readBuffered returns what was read of the connection and not used: a read as
-// large as the buffer empties it. It does not read on, since a client may have sent
+// handoverSize is at least the size of the buffer that fasthttp reads requests into.
+const handoverSize = 64 << 10
+
+var handoverBuffers = sync.Pool{New: func() any { return new([handoverSize]byte) }}
+
+// readBuffered returns what was read of the connection and not used: a read of more
+// than the buffer holds empties it. It does not read on, since a client may have sent
 // any amount behind its request. An error is returned again by the next read.
-func readBuffered(nc net.Conn, size int) []byte {
-	if size <= 0 {
-		size = 4096 // the default of fasthttp
-	}
-	buf := make([]byte, size)
-	n, _ := nc.Read(buf)
+func readBuffered(nc net.Conn) []byte {
+	buf := handoverBuffers.Get().(*[handoverSize]byte)
+	defer handoverBuffers.Put(buf)
+	n, _ := nc.Read(buf[:])
 	return append([]byte(nil), buf[:n]...)
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -228,4 +229,33 @@ func TestPanicInDetachHandlerClosesOnlyThatConnection(t *testing.T) {
 	if n := len(eventsOf[cluster.PanicContained](r.events)); n != 1 {
 		t.Errorf("%d panics reported, want 1", n)
 	}
+}
+
+// TestHandoverReadsNoMoreThanItMust checks that what a client sends behind its
+// request stays in the socket, where the client has to wait for it to be read.
+func TestHandoverReadsNoMoreThanItMust(t *testing.T) {
+	t.Parallel()
+	const early = 4 << 20
+	sent, sessions := make(chan struct{}), make(chan *cluster.Session, 1)
+	r := start(t, cluster.Options{Handler: func(ctx *fasthttp.RequestCtx) {
+		<-sent
+		cluster.Detach(ctx, func(s *cluster.Session) { sessions <- s })
+	}})
+	c := dial(t, r.addr)
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	var written sync.WaitGroup
+	written.Go(func() {
+		_, _ = c.Write(make([]byte, 256<<10))
+		close(sent)
+		_, _ = c.Write(make([]byte, early-256<<10))
+	})
+	s := within(t, "session", sessions)
+	defer func() { _ = s.Close() }()
+	buf := make([]byte, early)
+	n, err := s.TryRead(buf)
+	if err != nil || n > 64<<10 {
+		t.Errorf("the first read of a session returns %d bytes, %v; want at most 64 KiB read before", n, err)
+	}
+	readSession(t, s, early-n)
+	written.Wait()
 }
