@@ -90,6 +90,10 @@ func (a *App) newSessions(store factory.Store) (_ *sessions, err error) {
 		},
 	}
 	o.Conn.SocketIO.Engine.PingInterval, o.Conn.SocketIO.Engine.PingTimeout = c.PingInterval, c.PingTimeout
+	o.Conn.SocketIO.Engine.Progress = cluster.Progress
+	// A packet waits for the handlers of those before it. That must end before the
+	// watchdog takes the POST for stuck.
+	o.Conn.SocketIO.BackpressureTimeout = min(30*time.Second, c.WorkerStallAfter/2)
 	o.Conn.SocketIO.Recovery = &socketio.Recovery{RunMiddlewares: true}
 	if url := c.RedisURL.Reveal(); url != "" {
 		if err := s.connectRedis(url, c.RedisAdapter, &o); err != nil {

@@ -29,6 +29,9 @@ type Options struct {
 	Detach func(ctx *fasthttp.RequestCtx, f func(eventloop.Transport))
 	// Await returns the wait of a poll, as cluster.NewWait does.
 	Await func(ctx *fasthttp.RequestCtx) Wait
+	// Progress is called after each packet of a POST, whose handler may take long if
+	// the receiver is slow. May be nil.
+	Progress func(ctx *fasthttp.RequestCtx)
 	// Open is called for each new session before anything is received, and
 	// returns its receiver. It may send messages and close the session.
 	Open func(s *Session) Receiver
@@ -122,6 +125,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Secure == nil {
 		o.Secure = (*fasthttp.RequestCtx).IsTLS
+	}
+	if o.Progress == nil {
+		o.Progress = func(*fasthttp.RequestCtx) {}
 	}
 	if o.Refused == nil {
 		o.Refused = func(*fasthttp.RequestCtx, int, string) {}

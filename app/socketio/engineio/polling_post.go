@@ -47,7 +47,7 @@ func (s *Session) servePost(ctx *fasthttp.RequestCtx) (r *refusal) {
 	if r != nil {
 		return r
 	}
-	if err := s.receivePayload(body.b); errors.Is(err, errInvalidPacket) {
+	if err := s.receivePayload(ctx, body.b); errors.Is(err, errInvalidPacket) {
 		reason = ParseError
 		return badRequest
 	}
@@ -70,7 +70,7 @@ func (s *Session) finishPost(reason Reason) {
 
 // receivePayload handles the packets of a payload in order, up to the first
 // invalid one.
-func (s *Session) receivePayload(body []byte) error {
+func (s *Session) receivePayload(ctx *fasthttp.RequestCtx, body []byte) error {
 	p, err := newPayload(body)
 	if err != nil {
 		return err
@@ -87,6 +87,7 @@ func (s *Session) receivePayload(body []byte) error {
 		if err := s.receive(packet); err != nil {
 			return err
 		}
+		s.server.options.Progress(ctx)
 	}
 }
 

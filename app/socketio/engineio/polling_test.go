@@ -6,7 +6,10 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/valyala/fasthttp"
 
 	"smart-factory-backend/app/socketio/engineio"
 )
@@ -88,6 +91,17 @@ func TestInvalidPayloadClosesSession(t *testing.T) {
 			ts.get(sid).wantRefusal(t, 400, 1, "Session ID unknown")
 			ts.session(sid).wantClosed(t, engineio.ParseError)
 		})
+	}
+}
+
+// The handler of a POST with many packets may take long, and is not stuck.
+func TestEachPacketOfAPostIsProgress(t *testing.T) {
+	t.Parallel()
+	var progress atomic.Int32
+	ts := startServer(t, engineio.Options{Progress: func(*fasthttp.RequestCtx) { progress.Add(1) }})
+	ts.post(ts.open(), "4a\x1e4b\x1e4c")
+	if n := progress.Load(); n != 3 {
+		t.Errorf("progress was reported %d times, want once for each of 3 packets", n)
 	}
 }
 
