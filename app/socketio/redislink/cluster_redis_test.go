@@ -4,8 +4,6 @@ package redislink_test
 
 import (
 	"fmt"
-	"net"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,90 +11,11 @@ import (
 
 	"smart-factory-backend/app/socketio/redislink"
 	"smart-factory-backend/app/testkit/porttest"
-
-	"github.com/redis/rueidis"
+	"smart-factory-backend/app/testkit/redistest"
 )
 
-// redisCluster is a Redis Cluster of three nodes without replicas.
-type redisCluster struct {
-	t     *testing.T
-	nodes [3]struct {
-		port, bus int
-		dir       string
-		cmd       *exec.Cmd
-	}
-}
-
-func startCluster(t *testing.T) *redisCluster {
+func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	c := &redisCluster{t: t}
-	for i := range c.nodes {
-		n := &c.nodes[i]
-		n.port, n.bus, n.dir = porttest.ForTest(t), porttest.ForTest(t), t.TempDir()
-		c.start(i)
-		t.Cleanup(func() { c.kill(i) })
-	}
-	for i, slots := range [][2]int{{0, 5460}, {5461, 10922}, {10923, 16383}} {
-		c.do(i, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(slots[0]), strconv.Itoa(slots[1]))
-		c.do(0, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(c.nodes[i].port), strconv.Itoa(c.nodes[i].bus))
-	}
-	for i := range c.nodes {
-		c.eventually("cluster formed", func() bool { return strings.Contains(c.do(i, "CLUSTER", "INFO"), "cluster_state:ok") })
-	}
-	return c
-}
-
-func (c *redisCluster) url() string {
-	hosts := make([]string, len(c.nodes))
-	for i, n := range c.nodes {
-		hosts[i] = fmt.Sprintf("127.0.0.1:%d", n.port)
-	}
-	return "redis://" + strings.Join(hosts, ",")
-}
-
-func (c *redisCluster) start(i int) {
-	c.t.Helper()
-	n := &c.nodes[i]
-	n.cmd = exec.Command("redis-server", "--port", strconv.Itoa(n.port), "--cluster-port", strconv.Itoa(n.bus), "--bind", "127.0.0.1",
-		"--save", "", "--dir", n.dir, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
-	if err := n.cmd.Start(); err != nil {
-		c.t.Fatal(err)
-	}
-	c.eventually("redis-server", func() bool {
-		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", n.port))
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err == nil
-	})
-}
-
-func (c *redisCluster) kill(i int) {
-	if cmd := c.nodes[i].cmd; cmd != nil {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		c.nodes[i].cmd = nil
-	}
-}
-
-func (c *redisCluster) do(i int, command ...string) string {
-	c.t.Helper()
-	client, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress: []string{fmt.Sprintf("127.0.0.1:%d", c.nodes[i].port)}, ForceSingleClient: true, DisableCache: true,
-	})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer client.Close()
-	text, err := client.Do(c.t.Context(), client.B().Arbitrary(command...).Build()).ToString()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return text
-}
-
-func (c *redisCluster) eventually(what string, done func() bool) {
-	c.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(testTimeout)
@@ -104,7 +23,7 @@ func (c *redisCluster) eventually(what string, done func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			c.t.Fatalf("%s: not within %v", what, testTimeout)
+			t.Fatalf("%s: not within %v", what, testTimeout)
 		}
 	}
 }
@@ -122,8 +41,8 @@ func TestIntegrationClusterSurvivesTheLossOfANode(t *testing.T) {
 }
 
 func testCluster(t *testing.T, sharded bool) {
-	c := startCluster(t)
-	o := options(c.url())
+	c := redistest.StartCluster(t)
+	o := options(c.URL())
 	o.Sharded = sharded
 	a, _ := runLink(t, o)
 	b, _ := runLink(t, o)
@@ -145,7 +64,7 @@ func testCluster(t *testing.T, sharded bool) {
 		for _, channel := range channels {
 			missing[channel+strconv.Itoa(round)] = true
 		}
-		c.eventually(fmt.Sprintf("messages on %v", channels), func() bool {
+		eventually(t, fmt.Sprintf("messages on %v", channels), func() bool {
 			for _, channel := range channels {
 				a.Publish(channel, []byte(strconv.Itoa(round)))
 			}
@@ -161,22 +80,22 @@ func testCluster(t *testing.T, sharded bool) {
 		})
 	}
 	connected := func() bool { return a.Err() == nil && b.Err() == nil }
-	c.eventually("connected", connected)
+	eventually(t, "connected", connected)
 	expect(channels...)
-	c.eventually("one subscriber of each", func() bool {
+	eventually(t, "one subscriber of each", func() bool {
 		n, err := a.Subscribers(t.Context(), channels...)
 		return err == nil && n["a"] == 1 && n["b"] == 1 && n["c"] == 1
 	})
 
 	for victim, live := range [][]string{{"a", "c"}, {"a", "b"}, {"b", "c"}} {
-		c.kill(victim)
-		c.eventually("the loss reported", func() bool { return a.Err() != nil && b.Err() != nil })
+		c.Kill(victim)
+		eventually(t, "the loss reported", func() bool { return a.Err() != nil && b.Err() != nil })
 		expect(live...)
 		if !sharded {
 			expect(channels...)
 		}
-		c.start(victim)
-		c.eventually("connected again", connected)
+		c.Start(t, victim)
+		eventually(t, "connected again", connected)
 		expect(channels...)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"smart-factory-backend/app/testkit/redistest"
 )
 
 // API keys of the tests, by role.
@@ -65,6 +67,41 @@ func TestIntegrationFactoryRoomsAcrossReplicas(t *testing.T) {
 	runScript(t, 2*waitTimeout, "factory-rooms.js", a.url(), b.url(), readerKey, ingestKey)
 	a.expectRunning()
 	b.expectRunning()
+}
+
+// The loss of a node of the Redis Cluster degrades the replicas until it is back.
+func TestIntegrationFactoryRoomsOnRedisCluster(t *testing.T) {
+	t.Parallel()
+	redis := redistest.StartCluster(t)
+	var replicas [2]*process
+	for i := range replicas {
+		replicas[i] = startBackend(t, "API_KEYS="+apiKeys, "REDIS_URL="+redis.URL(), "REDIS_ADAPTER=sharded")
+	}
+	exchange := func() {
+		t.Helper()
+		runScript(t, 2*waitTimeout, "factory-rooms.js", replicas[0].url(), replicas[1].url(), readerKey, ingestKey)
+	}
+	awaitHealth := func(status string) {
+		t.Helper()
+		for _, p := range replicas {
+			eventually(t, status, func() bool {
+				_, body := get(t, p.url()+"/api/health")
+				return strings.Contains(body, `"status":"`+status+`"`)
+			})
+			if !respondsOK(p.url() + "/api/health/ready") {
+				t.Errorf("unready while %s", status)
+			}
+		}
+	}
+	exchange()
+	redis.Kill(1)
+	awaitHealth("degraded")
+	redis.Start(t, 1)
+	awaitHealth("ok")
+	exchange()
+	for _, p := range replicas {
+		p.expectRunning()
+	}
 }
 
 func TestIntegrationFactoryRoomsWithNode(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 
+	"smart-factory-backend/app/testkit/redistest"
+
 	"github.com/redis/rueidis"
 )
 
@@ -65,6 +67,18 @@ func runAdapterScript(t *testing.T, redis, a, b *process, sharded string) {
 		}
 	}
 	runScript(t, 2*waitTimeout, "redis-adapter.js", a.url(), b.url(), redisURL(redis), redisKey, numbers, sharded)
+	a.expectRunning()
+	b.expectRunning()
+}
+
+func TestIntegrationAdapterOnRedisCluster(t *testing.T) {
+	t.Parallel()
+	redis := redistest.StartCluster(t)
+	start := func() *process {
+		return startExample(t, append([]string{"-redis", redis.URL(), "-redis-key", redisKey, "-redis-adapter", "sharded-static"}, longTimeouts...)...)
+	}
+	a, b := start(), start()
+	runScript(t, 2*waitTimeout, "redis-adapter.js", a.url(), b.url(), redis.NodeURL(0), redisKey, "exact", "static")
 	a.expectRunning()
 	b.expectRunning()
 }

@@ -18,6 +18,7 @@ import (
 	"smart-factory-backend/app/live/hub/hubtest"
 	"smart-factory-backend/app/live/hub/redisbroker"
 	"smart-factory-backend/app/testkit/porttest"
+	"smart-factory-backend/app/testkit/redistest"
 )
 
 const testTimeout = time.Minute
@@ -86,6 +87,38 @@ func (r *redisServer) Open(t *testing.T) hub.Broker {
 func TestIntegrationContract(t *testing.T) {
 	t.Parallel()
 	hubtest.Run(t, func(t *testing.T) hubtest.Network { return startRedis(t) })
+}
+
+// redisCluster is a Redis Cluster, a hubtest.Network.
+type redisCluster struct{ *redistest.Cluster }
+
+func (c redisCluster) Reconnect(t *testing.T) {
+	t.Helper()
+	for i := range 3 {
+		c.Start(t, i)
+	}
+}
+
+func (c redisCluster) Disconnect(*testing.T) {
+	for i := range 3 {
+		c.Kill(i)
+	}
+}
+
+func (c redisCluster) Open(t *testing.T) hub.Broker {
+	t.Helper()
+	b, err := redisbroker.New(redisbroker.Options{
+		URL: c.URL(), PollInterval: 50 * time.Millisecond, BackoffMax: 200 * time.Millisecond, Prefix: "test*[x]",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestIntegrationContractOnCluster(t *testing.T) {
+	t.Parallel()
+	hubtest.Run(t, func(t *testing.T) hubtest.Network { return redisCluster{redistest.StartCluster(t)} })
 }
 
 // recorder is a listener that records the last state and the interest.
