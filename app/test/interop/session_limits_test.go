@@ -199,7 +199,7 @@ func TestIntegrationSessionsPerAddressAreLimited(t *testing.T) {
 				return refusal == "429 5"
 			})
 			_, answer = s.connectSocketIO("", from(1)...)
-			s.expectPrefix("a third session, on Socket.IO", answer, "403")
+			s.expectPrefix("a third session, on Socket.IO", answer, "429 5")
 			_, refusal := s.dialWebSocket("/ws", from(2)...)
 			if trusted != (refusal == "") {
 				t.Errorf("WebSocket from another forwarded address refused with %q, trusted proxy %v", refusal, trusted)
