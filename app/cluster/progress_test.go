@@ -126,19 +126,18 @@ func TestLingeringCloseFollowsProgress(t *testing.T) {
 		},
 	}, func(s *cluster.Supervisor) { cluster.SetLingerTime(s, linger) })
 	within(t, "start", r.Ready())
-	c := &client{addr: r.addr}
-	c.conn, c.br = dialWithReader(t, r.addr)
+	conn, br := dialWithReader(t, r.addr)
 	part := bytes.Repeat([]byte("x"), 64<<10)
-	_, _ = fmt.Fprintf(c.conn, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n", 1<<30)
+	_, _ = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n", 1<<30)
 	pace := time.NewTicker(4 * linger / parts)
 	defer pace.Stop()
 	for i := range parts {
-		if _, err := c.conn.Write(part); err != nil {
+		if _, err := conn.Write(part); err != nil {
 			t.Fatalf("part %d: %v", i, err)
 		}
 		<-pace.C
 	}
-	resp, err := http.ReadResponse(c.br, nil)
+	resp, err := http.ReadResponse(br, nil)
 	if err != nil || resp.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("response %v, %v, want 413", resp, err)
 	}

@@ -95,6 +95,7 @@ func (c *Config) violatedRules() map[string]string {
 		require("DATABASE_CONNECT_TIMEOUT", c.DatabaseConnectTimeout < c.WorkerStallAfter, "want less than WORKER_STALL_AFTER: a handler waits for so long for a connection")
 		require("DATABASE_STATEMENT_TIMEOUT", c.DatabaseStatementTimeout < c.WorkerStallAfter, "want less than WORKER_STALL_AFTER: a handler waits for so long for a query")
 	}
+	require("SHUTDOWN_SPREAD", c.ShutdownSpread <= c.ShutdownTimeout, "want at most SHUTDOWN_TIMEOUT, when the last sessions are closed")
 	require("PING_INTERVAL", c.PingInterval < c.WorkerStallAfter, "want less than WORKER_STALL_AFTER: a poll waits for so long")
 	require("WS_QUEUE_BYTES", c.WSQueueBytes >= 64<<10, "want at least 64Ki")
 	return violated

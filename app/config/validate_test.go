@@ -46,6 +46,7 @@ func TestProblemsNameTheVariableTheValueAndWhatIsAccepted(t *testing.T) {
 			map[string]string{"DATABASE_URL": "postgres://u@h/d", "DATABASE_STATEMENT_TIMEOUT": "1m"},
 			`DATABASE_STATEMENT_TIMEOUT="1m": want less than WORKER_STALL_AFTER: a handler waits for so long for a query`,
 		},
+		"spread longer than the shutdown":     {map[string]string{"SHUTDOWN_TIMEOUT": "1s"}, `SHUTDOWN_SPREAD="2s": want at most SHUTDOWN_TIMEOUT, when the last sessions are closed`},
 		"ping interval not below stall limit": {map[string]string{"PING_INTERVAL": "60s"}, `PING_INTERVAL="60s": want less than WORKER_STALL_AFTER: a poll waits for so long`},
 		"socket queue too small":              {map[string]string{"WS_QUEUE_BYTES": "1Ki"}, `WS_QUEUE_BYTES="1Ki": want at least 64Ki`},
 		"origin with a path":                  {map[string]string{"ALLOWED_ORIGINS": "https://a,https://b/"}, `ALLOWED_ORIGINS="https://a,https://b/": "https://b/" is not an origin such as https://screens.example.com or https://*.example.com, nor *`},
