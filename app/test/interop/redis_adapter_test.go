@@ -74,13 +74,19 @@ func runAdapterScript(t *testing.T, redis, a, b *process, sharded string) {
 func TestIntegrationAdapterOnRedisCluster(t *testing.T) {
 	t.Parallel()
 	redis := redistest.StartCluster(t)
-	start := func() *process {
-		return startExample(t, append([]string{"-redis", redis.URL(), "-redis-key", redisKey, "-redis-adapter", "sharded-static"}, longTimeouts...)...)
+	start := func(key string) *process {
+		return startExample(t, append([]string{"-redis", redis.URL(), "-redis-key", key, "-redis-adapter", "sharded-static"}, longTimeouts...)...)
 	}
-	a, b := start(), start()
-	runScript(t, 2*waitTimeout, "redis-adapter.js", a.url(), b.url(), redis.NodeURL(0), redisKey, "exact", "static")
-	a.expectRunning()
-	b.expectRunning()
+	for numbers, servers := range map[string][2]*process{
+		"exact":   {start("go"), start("go")},
+		"rounded": {start("node"), startNodeServer(t, "REDIS_URL="+redis.URL(), "REDIS_KEY=node", "SHARDED=static")},
+	} {
+		a, b := servers[0], servers[1]
+		key := map[string]string{"exact": "go", "rounded": "node"}[numbers]
+		runScript(t, 2*waitTimeout, "redis-adapter.js", a.url(), b.url(), redis.NodeURL(0), key, numbers, "static")
+		a.expectRunning()
+		b.expectRunning()
+	}
 }
 
 func TestIntegrationRedisOutageKeepsClientsServed(t *testing.T) {

@@ -7,7 +7,7 @@
 "use strict";
 const http = require("node:http");
 const { Server } = require("socket.io");
-const { createClient } = require("redis");
+const { createClient, createCluster } = require("redis");
 const { createAdapter, createShardedAdapter } = require("@socket.io/redis-adapter");
 
 const list = (v) => (v === undefined || v === null ? [] : Array.isArray(v) ? v : [v]);
@@ -94,7 +94,10 @@ async function main() {
   if (process.env.RECOVERY === "1") options.connectionStateRecovery = { maxDisconnectionDuration: 60_000, skipMiddlewares: true };
   const io = new Server(server, options);
   if (process.env.REDIS_URL) {
-    const publisher = createClient({ url: process.env.REDIS_URL });
+    const [, hosts] = process.env.REDIS_URL.split("//");
+    const publisher = hosts.includes(",")
+      ? createCluster({ rootNodes: hosts.split(",").map((host) => ({ url: `redis://${host}` })), minimizeConnections: false })
+      : createClient({ url: process.env.REDIS_URL });
     const subscriber = publisher.duplicate();
     for (const c of [publisher, subscriber]) c.on("error", () => {});
     await Promise.all([publisher.connect(), subscriber.connect()]);
