@@ -206,7 +206,7 @@ func schemas(t *testing.T) map[string]*schema {
 		"Object": {Type: "object"},
 		"Name": {
 			Type: "string", MinLength: new(1), MaxLength: new(factory.MaxNameBytes),
-			Description: "1 to 128 bytes of UTF-8, without control characters and without spaces at the ends.",
+			Description: "1 to 128 bytes of UTF-8 in normal form C (NFC), without control or invisible characters and without spaces at the ends.",
 		},
 		"Timestamp":    oneOf(described(integer, "Unix milliseconds."), described(text, "ISO 8601; in UTC if it has no offset.")),
 		"Cursor":       described(orNull("string"), "Where the next page begins; null on the last page."),

@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Limits that apply to every transport and every store.
@@ -31,9 +33,11 @@ const (
 )
 
 // ValidateName checks the name of a machine or a metric: 1 to MaxNameBytes
-// bytes of valid UTF-8 without control characters and without spaces at either
-// end. All other characters are allowed, separators included. Its error wraps
-// ErrInvalid and begins with kind. It does not allocate for a valid name.
+// bytes of valid UTF-8 in normal form C, without control characters, without
+// characters that cannot be seen, and without spaces at either end. Two names that
+// look the same are thus equal, as far as that can be checked. All other characters
+// are allowed, separators included. Its error wraps ErrInvalid and begins with kind.
+// It does not allocate for a valid name.
 func ValidateName(kind, name string) error {
 	if len(name) == 0 {
 		return fmt.Errorf("%s name is empty: %w", kind, ErrInvalid)
@@ -44,7 +48,7 @@ func ValidateName(kind, name string) error {
 	for i := range len(name) {
 		c := name[i]
 		if c >= utf8.RuneSelf {
-			return validateUnicodeName(kind, name)
+			return validateUnicodeName(kind, name, kind != kindDisplay)
 		}
 		if c < ' ' || c == 0x7f {
 			return controlError(kind, name, i)
@@ -56,15 +60,28 @@ func ValidateName(kind, name string) error {
 	return nil
 }
 
+// kindDisplay is the kind of names that identify nothing. They may have invisible
+// characters, as emoji do.
+const kindDisplay = "display"
+
 // validateUnicodeName is ValidateName for names with non-ASCII characters.
-func validateUnicodeName(kind, name string) error {
+func validateUnicodeName(kind, name string, identifies bool) error {
 	if !utf8.ValidString(name) {
 		return fmt.Errorf("%s name %q is not valid UTF-8: %w", kind, name, ErrInvalid)
 	}
 	for i, r := range name {
-		if unicode.IsControl(r) {
+		switch {
+		case unicode.IsControl(r):
 			return controlError(kind, name, i)
+		case r == utf8.RuneError:
+			// JSON decoders put it in the place of half a surrogate pair.
+			return fmt.Errorf("%s name %q has U+FFFD, the sign of damaged text, at byte %d: %w", kind, name, i, ErrInvalid)
+		case identifies && unicode.In(r, invisible...):
+			return fmt.Errorf("%s name %q has the invisible character %U at byte %d: %w", kind, name, r, i, ErrInvalid)
 		}
+	}
+	if norm.NFC.QuickSpanString(name) < len(name) && !norm.NFC.IsNormalString(name) { // the quick check needs no memory
+		return fmt.Errorf("%s name %q is not in Unicode normal form C (NFC), which is %q: %w", kind, name, norm.NFC.String(name), ErrInvalid)
 	}
 	first, _ := utf8.DecodeRuneInString(name)
 	last, _ := utf8.DecodeLastRuneInString(name)
@@ -72,6 +89,13 @@ func validateUnicodeName(kind, name string) error {
 		return spaceError(kind, name)
 	}
 	return nil
+}
+
+// invisible are the characters that change or show nothing by themselves: format
+// characters, such as those that set the direction of text or have no width, line
+// and paragraph separators, and what Unicode calls default ignorable.
+var invisible = []*unicode.RangeTable{
+	unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, unicode.Noncharacter_Code_Point,
 }
 
 func controlError(kind, name string, at int) error {

@@ -29,7 +29,7 @@ func ValidateMachine(m Machine) error {
 		return err
 	}
 	if m.Name != "" {
-		if err := ValidateName("display", m.Name); err != nil {
+		if err := ValidateName(kindDisplay, m.Name); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package live_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"smart-factory-backend/app/access"
@@ -46,5 +47,23 @@ func TestInvalidSubscriptionsAreRefused(t *testing.T) {
 	}
 	if n := s.count("all", "snapshot"); n != 2 {
 		t.Errorf("%d snapshots of all, want 2", n)
+	}
+}
+
+// Half a surrogate pair, which JSON decoders replace, makes no room's name.
+func TestDamagedRoomNamesAreRefused(t *testing.T) {
+	t.Parallel()
+	h := newNetHarness(t, nil)
+	c := h.openWebSocket("/ws")
+	for _, name := range []string{`machine:\ud800`, `machine:\udc00\ud800`, `machine:a\u202eb`, `machine:e\u0301`, `line:s/a/\ud83c`} {
+		c.send(`{"op":"subscribe","id":1,"rooms":["` + name + `"]}`)
+		if got := c.receive(); !strings.Contains(got, `"kind":"invalid"`) {
+			t.Errorf("subscribe to %s: %s", name, got)
+		}
+	}
+	s := h.openSocket("")
+	s.send(`420["subscribe",{"rooms":["machine:\ud800"]}]`)
+	if got := s.receive(); !strings.Contains(got, `"kind":"invalid"`) {
+		t.Errorf("subscribe over Socket.IO: %s", got)
 	}
 }

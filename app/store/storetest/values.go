@@ -51,7 +51,7 @@ func testValues(t *testing.T, open Opener) {
 func testNames(t *testing.T, open Opener) {
 	names := []string{
 		"a", "A", "a/b", "a:b", "a.b", "a,b", "a b", "a\\b", "a\"b", "a'b", "a%b", "a_b", "a;b", "a=b", "a|b", "a#b", "a?b", "a*b", "[a]", "{a}", "$1", "?1", "--",
-		"NULL", "0", "é", "e\u0301", "温度", "🏭", "a\u200bb", "\u202ea", "ß", "ss", "İ", strings.Repeat("x", factory.MaxNameBytes), strings.Repeat("é", factory.MaxNameBytes/2),
+		"NULL", "0", "é", "e", "温度", "🏭", "ß", "ss", "İ", strings.Repeat("x", factory.MaxNameBytes), strings.Repeat("é", factory.MaxNameBytes/2),
 	}
 	for _, name := range names {
 		if err := factory.ValidateName(factory.KindMetric, name); err != nil {
