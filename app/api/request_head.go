@@ -173,6 +173,10 @@ func isOtherHost(text string) bool {
 	return ok
 }
 
+// authorizedKey is the user value with whose key ExpectHandler has authorized a
+// request.
+type authorizedKey struct{}
+
 // ExpectHandler decides about a request that waits for 100 Continue before it sends
 // its body (RFC 9110, section 10.1.1). It is for the ExpectHandler of a
 // fasthttp.Server. It returns 100, or the status of the response that it has
@@ -205,7 +209,8 @@ func (a *API) ExpectHandler(ctx *fasthttp.RequestCtx) int {
 	if !rt.probe {
 		err = a.checkSender(ctx)
 		if err == nil {
-			_, err = a.authorize(ctx, rt, r, sinceEpoch())
+			r.principal, err = a.authorize(ctx, rt, r, sinceEpoch())
+			ctx.SetUserValue(authorizedKey{}, r.principal)
 		}
 	}
 	if err == nil && ctx.Request.Header.ContentLength() > a.options.MaxBody {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/api"
@@ -190,6 +191,17 @@ func TestExpectContinue(t *testing.T) {
 				t.Errorf("the final response = %q, %v, want 200", rest, err)
 			}
 		})
+	}
+}
+
+// A request that expects 100 Continue counts once for the rate limits.
+func TestExpectContinueCountsOnce(t *testing.T) {
+	t.Parallel()
+	p := startServer(t, func(o *api.Options, _ *testServer) { o.RateLimit, o.RateBurst = 1, 1 })
+	api.SetRateInterval(p.api, time.Hour)
+	got := p.sendRaw(t, "POST /api/v1/telemetry HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n[]")
+	if !strings.HasPrefix(got, "HTTP/1.1 100 ") || !strings.Contains(got, "HTTP/1.1 200 OK") {
+		t.Errorf("responses %.300q, want 100 and 200", got)
 	}
 }
 
