@@ -59,20 +59,10 @@ func newCluster(parent *Link, seeds []string) *cluster {
 func (c *cluster) run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	for {
-		slots, err := c.lookUp(ctx)
-		c.mu.Lock()
-		if c.err = err; err == nil {
-			c.slots = slots
-			c.updateNodesLocked(ctx, &wg)
-		}
-		c.placeLocked()
-		c.mu.Unlock()
-		c.report(ctx)
-		pause := refreshInterval
-		if err != nil {
-			pause = c.parent.options.BackoffMax
-		}
+		pause := c.refresh(ctx, &wg)
 		select {
 		case <-ctx.Done():
 			return
@@ -85,6 +75,34 @@ func (c *cluster) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// refresh follows the owners of the slots and the state of the nodes. It returns
+// the pause until the next time. A panic costs this time only.
+func (c *cluster) refresh(ctx context.Context, wg *sync.WaitGroup) (pause time.Duration) {
+	pause = c.parent.options.BackoffMax
+	defer func() {
+		if v := recover(); v != nil {
+			c.parent.setErr(panicError(v))
+		}
+	}()
+	slots, err := c.lookUp(ctx)
+	if err == nil {
+		pause = refreshInterval
+	}
+	c.update(ctx, wg, slots, err)
+	c.report(ctx)
+	return pause
+}
+
+func (c *cluster) update(ctx context.Context, wg *sync.WaitGroup, slots []slotRange, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err = err; err == nil {
+		c.slots = slots
+		c.updateNodesLocked(ctx, wg)
+	}
+	c.placeLocked()
 }
 
 // lookUp asks the known nodes, one after another, which node owns which slots.

@@ -75,6 +75,11 @@ func (c *Connection) serve(ctx context.Context) error {
 	work, stop := context.WithCancel(ctx)
 	defer stop()
 	wg.Go(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				c.fail(panicError(v))
+			}
+		}()
 		if err := c.publishQueued(work); err != nil {
 			c.fail(err)
 		}

@@ -82,7 +82,7 @@ func (l *Link) Run(ctx context.Context) error {
 	pause := l.options.BackoffMin
 	for {
 		began := time.Now()
-		l.connect(ctx)
+		l.connectContained(ctx)
 		if time.Since(began) > 2*l.options.BackoffMax {
 			pause = l.options.BackoffMin // the connection was stable
 		}
@@ -94,6 +94,19 @@ func (l *Link) Run(ctx context.Context) error {
 		pause = min(2*pause, l.options.BackoffMax)
 	}
 }
+
+// connectContained turns a panic into the loss of the connection, so that Run goes
+// on.
+func (l *Link) connectContained(ctx context.Context) {
+	defer func() {
+		if v := recover(); v != nil {
+			l.setErr(panicError(v))
+		}
+	}()
+	l.connect(ctx)
+}
+
+func panicError(v any) error { return fmt.Errorf("panic: %v\n%s", v, debug.Stack()) }
 
 // disconnected records and reports why there is no connection. The end of ctx is
 // not reported.
@@ -242,7 +255,7 @@ func (l *Link) deliver(m rueidis.PubSubMessage) (err error) {
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			err = panicError(v)
 		}
 	}()
 	s.handler(m.Channel, m.Message)

@@ -117,3 +117,39 @@ func TestEscapePattern(t *testing.T) {
 		t.Errorf("EscapePattern = %s, want %s", got, want)
 	}
 }
+
+// A panic in a hook costs one attempt to connect, not the loop.
+func TestRunSurvivesAPanic(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{unreachable, unreachable + ",127.0.0.1:2"} {
+		testPanic(t, options(url))
+	}
+}
+
+func testPanic(t *testing.T, o redislink.Options) {
+	t.Helper()
+	attempts := 0
+	again := make(chan struct{})
+	o.OnState = func(error) {
+		attempts++
+		switch attempts {
+		case 1:
+			panic("a fault in a hook")
+		case 2:
+			close(again)
+		}
+	}
+	l := newLink(t, o)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	select {
+	case <-again:
+	case <-time.After(time.Minute):
+		t.Error("no second attempt")
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("Run = %v, want nil", err)
+	}
+}
