@@ -13,6 +13,10 @@ import (
 // that length for a socket's own room.
 const socketIDLength = 20
 
+// maxRetainedRooms bounds the rooms without a member that stay subscribed for
+// clients that may recover; further ones are unsubscribed at once.
+const maxRetainedRooms = 10_000
+
 // sharded is the format of createShardedAdapter: one kind of message for all, on
 // the channel of the namespace, of a room or of one server.
 type sharded struct {
@@ -21,8 +25,9 @@ type sharded struct {
 	response string // responses to this adapter
 	mode     Mode
 
-	mu    sync.Mutex
-	rooms map[string]*redislink.Subscription
+	mu       sync.Mutex
+	rooms    map[string]*redislink.Subscription
+	retained int // timers of unsubscribeRoom
 }
 
 func newSharded(a *Adapter, key string, mode Mode) *sharded {
@@ -67,16 +72,23 @@ func (s *sharded) unsubscribeRoom(room string) {
 	if !s.hasChannel(room) {
 		return
 	}
-	if window := s.a.RecoveryWindow(); window > 0 {
-		time.AfterFunc(window, func() { s.unsubscribeEmpty(room) })
-		return
-	}
-	s.unsubscribeEmpty(room)
-}
-
-func (s *sharded) unsubscribeEmpty(room string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	window := s.a.RecoveryWindow()
+	if window == 0 || s.retained >= maxRetainedRooms {
+		s.unsubscribeEmptyLocked(room)
+		return
+	}
+	s.retained++
+	time.AfterFunc(window, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.retained--
+		s.unsubscribeEmptyLocked(room)
+	})
+}
+
+func (s *sharded) unsubscribeEmptyLocked(room string) {
 	if subscription := s.rooms[room]; subscription != nil && !s.a.HasRoom(room) {
 		subscription.Cancel()
 		delete(s.rooms, room)
