@@ -59,6 +59,8 @@ type App struct {
 	control     *control.Server
 	admin       *admin // nil if ADMIN_ADDR is empty
 	background  *background
+	storeOpen   chan struct{} // closed once the store is open
+	engine      factory.Store // without what live.NewStore adds
 
 	sessionPanics *metrics.Counter
 
@@ -74,7 +76,7 @@ func New(c config.Config, o Options) (*App, error) {
 	}
 	a := &App{
 		options: o, log: o.Log, started: time.Now(), config: c, reloaded: c,
-		quota: &quota{log: o.Log}, keys: access.NewKeys(list), metrics: metrics.New(),
+		quota: &quota{log: o.Log}, keys: access.NewKeys(list), metrics: metrics.New(), storeOpen: make(chan struct{}),
 	}
 	a.sessionPanics = a.metrics.Counter("smartfactory_panics_total", "place", "session")
 	if c.TLS() {

@@ -48,6 +48,11 @@ func (a *App) Run(ctx context.Context) (err error) {
 		giveUp(nil)
 	}()
 	sessionsTask.Go(func() { a.sessions.run(sessionsCtx, giveUp) })
+	if w, waits := a.engine.(*waitingStore); waits {
+		reporting.Go(func() { a.waitForStore(ctx, w, giveUp) })
+	} else {
+		close(a.storeOpen)
+	}
 	a.background.run(outer, "control socket", a.control.Run, nil)
 	if a.admin != nil {
 		a.background.run(outer, "admin port", a.admin.run, nil)
@@ -57,7 +62,8 @@ func (a *App) Run(ctx context.Context) (err error) {
 	reporting.Go(func() { a.reportState(ctx, outer) })
 	a.health.SetStarted() // a probe that arrives has been accepted by a worker
 	err = a.supervisor.Run(ctx)
-	if cause := context.Cause(ctx); errors.Is(cause, cluster.ErrGaveUp) {
+	var failed *startFailure
+	if cause := context.Cause(ctx); errors.Is(cause, cluster.ErrGaveUp) || errors.As(cause, &failed) {
 		err = errors.Join(err, cause)
 	}
 	return err
@@ -93,6 +99,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.store, err = a.openStore(ctx); err != nil {
 		return err
 	}
+	a.engine = a.store
 	if err = a.openOnStore(); err != nil { //nolint:contextcheck // claiming a local socket does not wait
 		return errors.Join(err, a.store.Close())
 	}
@@ -152,12 +159,17 @@ func (a *App) reportState(ctx, outer context.Context) {
 	case <-outer.Done():
 		return
 	}
-	_, workers := a.supervisor.Workers()
-	a.log.Info("ready",
-		slog.String(keyAddress, a.supervisor.Addr().String()), slog.Int(keyWorkers, workers),
-		slog.String(keyVersion, a.options.Build.Version), a.storeLocation(),
-		slog.Duration(keyDuration, time.Since(a.started)))
-	notify(a.log, daemon.SdNotifyReady)
+	notify(a.log, daemon.SdNotifyReady) // also while the store is waited for: the process works
+	select {
+	case <-a.storeOpen:
+		_, workers := a.supervisor.Workers()
+		a.log.Info("ready",
+			slog.String(keyAddress, a.supervisor.Addr().String()), slog.Int(keyWorkers, workers),
+			slog.String(keyVersion, a.options.Build.Version), a.storeLocation(),
+			slog.Duration(keyDuration, time.Since(a.started)))
+	case <-ctx.Done():
+	case <-outer.Done():
+	}
 	select {
 	case <-ctx.Done():
 		a.log.Info("shutdown began")

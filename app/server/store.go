@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"smart-factory-backend/app/config"
 	"smart-factory-backend/app/factory"
@@ -18,14 +19,15 @@ import (
 func (a *App) openStore(ctx context.Context) (factory.Store, error) {
 	c := a.config
 	if _, ok := c.PostgresURL(); ok {
-		o := postgresOptions(c)
-		o.OnFault, o.OnEvent = a.onStoreFault, a.onStoreEvent
-		// A nil *postgres.Store would make a non-nil factory.Store.
-		store, err := postgres.Open(ctx, o)
-		if err != nil {
-			return nil, &sectionError{err, "database-unreachable"}
+		store, err := a.openPostgres(ctx, min(firstConnect, c.StoreWait))
+		switch {
+		case err == nil:
+			return store, nil
+		case errors.Is(err, postgres.ErrUnreachable) && ctx.Err() == nil && c.StoreWait > firstConnect:
+			a.log.Warn("waiting for the database", slog.String(keyError, err.Error()), slog.Duration(keyLimit, c.StoreWait), see("database-unreachable"))
+			return &waitingStore{engine: "postgres"}, nil
 		}
-		return store, nil
+		return nil, &sectionError{err, "database-unreachable"}
 	}
 	store, err := sqlite.Open(ctx, sqlite.Options{
 		Path:          c.SQLitePath(),
@@ -39,6 +41,22 @@ func (a *App) openStore(ctx context.Context) (factory.Store, error) {
 	})
 	if err != nil {
 		return nil, &sectionError{err, "store-does-not-open"}
+	}
+	return store, nil
+}
+
+// firstConnect is how long the start waits for PostgreSQL before the server serves
+// without it.
+const firstConnect = 2 * time.Second
+
+// openPostgres opens PostgreSQL, and waits for at most the given time until it can be
+// reached.
+func (a *App) openPostgres(ctx context.Context, wait time.Duration) (factory.Store, error) {
+	o := postgresOptions(a.config)
+	o.OnFault, o.OnEvent, o.StartTimeout = a.onStoreFault, a.onStoreEvent, wait
+	store, err := postgres.Open(ctx, o)
+	if err != nil {
+		return nil, err // a nil *postgres.Store would make a non-nil factory.Store
 	}
 	return store, nil
 }

@@ -76,7 +76,7 @@ func (o *Options) connectWithRetry(ctx context.Context, config *pgx.ConnConfig, 
 		case <-ctx.Done():
 			return nil, fmt.Errorf("connect to the database: %w", ctx.Err())
 		case <-deadline.C:
-			return nil, fmt.Errorf("connect to the database: %w", err)
+			return nil, fmt.Errorf("connect to the database: %w: %w", ErrUnreachable, err)
 		case <-retry.C:
 		}
 	}

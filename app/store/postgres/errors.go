@@ -13,8 +13,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Errors of Open and Migrate that name a cause other than the connection.
+// Errors of Open and Migrate.
 var (
+	// ErrUnreachable means that the server was not there, was starting, or had no
+	// free connection for all of Options.StartTimeout.
+	ErrUnreachable = errors.New("cannot be reached")
 	// ErrNewerSchema means that a newer release has migrated the database.
 	ErrNewerSchema = errors.New("migrated by a newer release")
 	// ErrForeignSchema means that the recorded migrations are not those of this

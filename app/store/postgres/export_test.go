@@ -20,7 +20,7 @@ type Tuning struct {
 
 // WithTuning returns o with the fields of t.
 func (o Options) WithTuning(t Tuning) Options {
-	o.pollInterval, o.maintenanceInterval, o.rollupInterval, o.startTimeout = t.PollInterval, t.MaintenanceInterval, t.RollupInterval, t.StartTimeout
+	o.pollInterval, o.maintenanceInterval, o.rollupInterval, o.StartTimeout = t.PollInterval, t.MaintenanceInterval, t.RollupInterval, t.StartTimeout
 	o.now, o.aroundCommit, o.committers, o.groupReadings = t.Now, t.AroundCommit, t.Committers, t.GroupReadings
 	return o
 }

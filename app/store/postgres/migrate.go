@@ -68,7 +68,7 @@ func Migrate(ctx context.Context, o Options) (before, after int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	conn, err := o.connectWithRetry(ctx, config, o.startTimeout)
+	conn, err := o.connectWithRetry(ctx, config, o.StartTimeout)
 	if err != nil {
 		return 0, 0, err
 	}

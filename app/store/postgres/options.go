@@ -31,6 +31,9 @@ type Options struct {
 	// MaxConns bounds the connections of this process to the server. It must be at
 	// least 6; the default is 16.
 	MaxConns int
+	// StartTimeout is how long Open and Migrate wait until the server can be reached
+	// (15 s). Then they return ErrUnreachable.
+	StartTimeout time.Duration
 	// ConnectTimeout bounds each attempt to connect, and the time that a query
 	// waits for a connection. The default is 5 s.
 	ConnectTimeout time.Duration
@@ -65,8 +68,6 @@ type Options struct {
 	// rollupInterval is the minimum time between rebuilds of the rollups that have
 	// become invalid; the default is 2 min.
 	rollupInterval time.Duration
-	// startTimeout is how long Open waits for the server; the default is 15 s.
-	startTimeout time.Duration
 	// now is the clock of the registry, retention and partitions; the default is
 	// time.Now.
 	now func() time.Time
@@ -117,7 +118,7 @@ func (o Options) withDefaults() Options {
 	store.SetDefault(&o.pollInterval, time.Second)
 	store.SetDefault(&o.maintenanceInterval, 30*time.Second)
 	store.SetDefault(&o.rollupInterval, 2*time.Minute)
-	store.SetDefault(&o.startTimeout, 15*time.Second)
+	store.SetDefault(&o.StartTimeout, 15*time.Second)
 	if o.now == nil {
 		o.now = time.Now
 	}

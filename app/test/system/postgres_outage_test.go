@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
+	"smart-factory-backend/app/testkit/porttest"
 	"smart-factory-backend/app/testkit/postgrestest"
 )
 
@@ -106,4 +108,48 @@ func (o *outageReadings) postNext(i int, c *client) error {
 	}
 	o.refused.Add(1)
 	return nil
+}
+
+// A server that starts before its database waits for it, alive and unready, and
+// serves once it is there. SIGTERM while it waits ends it.
+func TestIntegrationStartBeforeTheDatabase(t *testing.T) {
+	t.Parallel()
+	server, err := postgrestest.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Remove)
+	server.Kill()
+	env := []string{"DATABASE_URL=" + server.URL("")}
+	var waiting []*process
+	for range 2 {
+		port := porttest.ForTest(t)
+		p := launch(t, environment(t, t.TempDir(), port, env...))
+		p.addr = fmt.Sprint("127.0.0.1:", port)
+		p.eventually("the wait", func() bool { return strings.Contains(p.log.String(), "waiting for the database") })
+		p.eventually("liveness", func() bool {
+			resp, err := http.Get("http://" + p.addr + "/api/health/live")
+			if err != nil {
+				return false
+			}
+			_ = resp.Body.Close()
+			return resp.StatusCode == http.StatusOK
+		})
+		if status := p.probe("ready"); status != http.StatusServiceUnavailable {
+			t.Errorf("readiness without a database = %d, want 503", status)
+		}
+		waiting = append(waiting, p)
+	}
+	waiting[1].signal(syscall.SIGTERM)
+	waiting[1].expectGracefulEnd()
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := waiting[0]
+	p.eventually("readiness", func() bool { return p.probe("ready") == http.StatusOK })
+	resp, err := http.Post("http://"+p.addr+"/api/v1/telemetry", "application/json", strings.NewReader(`{"machine":"m","values":{"a":1}}`))
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("POST telemetry = %v, %v", resp, err)
+	}
+	_ = resp.Body.Close()
 }
