@@ -51,7 +51,18 @@ func (s *sharded) subscribeChannel(channel string) *redislink.Subscription {
 
 // hasChannel reports whether broadcasts to the room use a channel of its own.
 func (s *sharded) hasChannel(room string) bool {
-	return s.mode == ShardedDynamicPrivate || s.mode == ShardedDynamic && len(room) != socketIDLength
+	return s.mode == ShardedDynamicPrivate || s.mode == ShardedDynamic && lengthInJavaScript(room) != socketIDLength
+}
+
+// lengthInJavaScript returns the length of a string in UTF-16.
+func lengthInJavaScript(s string) (n int) {
+	for _, r := range s {
+		n++
+		if r > 0xffff {
+			n++ // a surrogate pair
+		}
+	}
+	return n
 }
 
 func (s *sharded) subscribeRoom(room string) {

@@ -56,11 +56,11 @@ func TestShardedRoomStaysSubscribedWhileItsEventsCanBeRecovered(t *testing.T) {
 func TestShardedRoomChannels(t *testing.T) {
 	t.Parallel()
 	s := newShardedForTest(t, nil)
-	for _, room := range []string{"r", "r #1*?", s.a.uid, "abcdefghijklmnopqrst"} {
+	for _, room := range []string{"r", "r #1*?", s.a.uid, "abcdefghijklmnopqrst", "é of 19 characters!!", "🏭 has twenty units!!"} {
 		s.subscribeRoom(room)
 	}
-	if s.subscribed() != 2 {
-		t.Errorf("%d rooms have channels, want 2: no socket's own room, no response channel", s.subscribed())
+	if s.subscribed() != 3 {
+		t.Errorf("%d rooms have channels, want 3: no socket's own room, no response channel", s.subscribed())
 	}
 	s.unsubscribeRoom("r")
 	if s.rooms["r"] != nil {
