@@ -59,20 +59,23 @@ func formatRetention(d time.Duration) string {
 	return strconv.FormatInt(int64(d/time.Second), 10) + "s"
 }
 
-// isoDaysOrWeeks matches a duration of days or weeks, as ISO 8601 or in short.
-var isoDaysOrWeeks = regexp.MustCompile(`^(?:P(\d{1,5})([DW])|(\d{1,5})(d|w))$`)
+// isoDays matches a duration of days, weeks or years, as ISO 8601 or in short.
+var isoDays = regexp.MustCompile(`^(?:P(\d{1,5})([DWY])|(\d{1,5})(d|w|y))$`)
 
-// parseRetention parses "forever" or a duration: 30d, 8w, 36h, P30D, PT36H.
+// parseRetention parses "forever" or a duration: 30d, 8w, 1y, 36h, P30D, PT36H.
 func parseRetention(text string) (time.Duration, error) {
 	if text == forever {
 		return factory.KeepForever, nil
 	}
 	plain := text
 	unit := time.Duration(1)
-	if parts := isoDaysOrWeeks.FindStringSubmatch(text); parts != nil {
+	if parts := isoDays.FindStringSubmatch(text); parts != nil {
 		plain, unit = parts[1]+parts[3]+"ns", day // one of the parts is empty
-		if strings.EqualFold(parts[2]+parts[4], "w") {
+		switch strings.ToLower(parts[2] + parts[4]) {
+		case "w":
 			unit = 7 * day
+		case "y":
+			unit = 365 * day
 		}
 	} else if len(text) > len("PT") && isoDuration.MatchString(text) {
 		plain = strings.ToLower(text[len("PT"):])

@@ -281,7 +281,7 @@ func TestMetricLifecycle(t *testing.T) {
 	if a := p.put(t, path, `{"kind":"counter"}`, `If-Match: "99"`); a.status != 412 {
 		t.Errorf("PUT with another tag = %d, want 412", a.status)
 	}
-	for body, want := range map[string]any{`{"retention":"8w"}`: "56d", `{"retention":"PT36H"}`: "36h", `{"retention":"90s"}`: "90s", `{"retention":"forever"}`: "forever", `{"retention":null}`: nil, `{}`: nil} {
+	for body, want := range map[string]any{`{"retention":"8w"}`: "56d", `{"retention":"1y"}`: "365d", `{"retention":"PT36H"}`: "36h", `{"retention":"90s"}`: "90s", `{"retention":"forever"}`: "forever", `{"retention":null}`: nil, `{}`: nil} {
 		if e := p.put(t, path, body).jsonObject(t); e["retention"] != want || e["kind"] != "gauge" || e["expected_min"] != nil {
 			t.Errorf("PUT %s = %v, want the retention %v", body, e, want)
 		}

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
+	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/server"
 )
 
@@ -20,7 +22,11 @@ DATA_DIR at the copy and start the server. For PostgreSQL use pg_dump.`,
 			if err != nil {
 				return err
 			}
-			if err := server.Backup(ctx, cfg, args[0]); err != nil {
+			err = server.Backup(ctx, cfg, args[0])
+			if errors.Is(err, factory.ErrConflict) {
+				return fmt.Errorf("%s exists already; nothing was written: name a new file", args[0])
+			}
+			if err != nil {
 				return err
 			}
 			info, err := os.Stat(args[0])

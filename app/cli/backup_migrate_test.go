@@ -26,7 +26,8 @@ func TestMigrateAndBackup(t *testing.T) {
 		{[]string{"migrate"}, in, 0, "nothing to do"},
 		{[]string{"backup"}, in, 2, "want backup FILE"},
 		{[]string{"backup", copied}, in, 0, copied + ": "},
-		{[]string{"backup", copied}, in, 1, "exists"},
+		{[]string{"backup", copied}, in, 1, "backup: " + copied + " exists already; nothing was written: name a new file\n"},
+		{[]string{"backup", dir}, in, 1, dir + " exists already"},
 		{[]string{"migrate"}, func(c *config.Config) { c.DatabaseURL = config.NewURL("sqlite://" + copied) }, 0, "nothing to do"},
 	} {
 		r := run(t.Context(), step.change, step.args...)

@@ -55,7 +55,7 @@ type Config struct {
 	InfluxMetric     string `envconfig:"INFLUX_METRIC" default:"field" oneof:"field measurement_field" desc:"metric name for line protocol: field, or measurement_field to prefix it with the measurement and _"`
 
 	// What is stored, and for how long. StoreMaxBytes is 0 for the default.
-	Retention     time.Duration `envconfig:"RETENTION" default:"0s" min:"0" desc:"how long readings are stored, by their own timestamp, unless the metric has its own retention; 0 means forever"`
+	Retention     time.Duration `envconfig:"RETENTION" default:"0s" min:"0" zero:"forever" desc:"how long readings are stored, by their own timestamp, unless the metric has its own retention: a duration such as 30d, 12w or 1y; 0 and forever mean forever"`
 	StoreMaxBytes Bytes         `envconfig:"STORE_MAX_BYTES" default:"0" computed:"80 % of the disk" min:"0" desc:"database size above which the oldest readings are deleted, after a warning; PostgreSQL has no limit unless this is set"`
 
 	// Limits of the PostgreSQL engine.

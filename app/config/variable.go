@@ -56,7 +56,7 @@ func (v variable) decode(text string) (err error) {
 	case *int:
 		*value, err = strconv.Atoi(text)
 	case *time.Duration:
-		*value, err = time.ParseDuration(text)
+		*value, err = parseDuration(text)
 	case *slog.Level:
 		// UnmarshalText accepts more, such as info+1.
 		if !slices.Contains([]string{"debug", "info", "warn", "error"}, strings.ToLower(text)) {
@@ -93,7 +93,7 @@ func (v variable) bounds() (low, high int64, want string) {
 	case int:
 		want = "want a whole number"
 	case time.Duration:
-		want = "want a duration such as 500ms, 30s or 5m"
+		want = "want a duration such as 500ms, 30s, 5m or 30d"
 	case Bytes:
 		want = "want a size such as 65536, 512Ki or 4Mi"
 	default:

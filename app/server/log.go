@@ -32,6 +32,7 @@ const (
 	keySee        = "see"
 	keyStack      = "stack"
 	keyStep       = "step"
+	keyURL        = "url"
 	keyValue      = "value"
 	keyVariable   = "variable"
 	keyVersion    = "version"
@@ -42,9 +43,17 @@ const (
 // may change while the logger is in use.
 func NewLogger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: writeUnit}))
 	}
 	return slog.New(newTextHandler(w, level))
+}
+
+// writeUnit turns a duration, for which JSON has only a number, into text with its unit.
+func writeUnit(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // textHandler is slog.TextHandler, except that it prints a stack unquoted below the

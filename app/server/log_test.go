@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"smart-factory-backend/app/store"
 	"smart-factory-backend/app/store/postgres"
@@ -34,6 +35,18 @@ func TestJSONLogKeepsTheStackInTheObject(t *testing.T) {
 	var line map[string]any
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line[keyStack] != "goroutine 1\nmain.go:7" {
 		t.Errorf("the line is %s, %v", out.String(), err)
+	}
+}
+
+func TestJSONLogWritesDurationsWithTheirUnit(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log := NewLogger(&out, "json", slog.LevelInfo).With(slog.Duration(keyLimit, time.Minute))
+	log.Info("store", slog.Duration(keyDuration, 1500*time.Millisecond), slog.Group("step", slog.Any(keyDelay, 30*time.Microsecond)))
+	for _, want := range []string{`"limit":"1m0s"`, `"duration":"1.5s"`, `"delay":"30µs"`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the line is %s, want %s", out.String(), want)
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
@@ -166,7 +168,7 @@ func (a *App) reportState(ctx, outer context.Context) {
 		a.log.Info("ready",
 			slog.String(keyAddress, a.supervisor.Addr().String()), slog.Int(keyWorkers, workers),
 			slog.String(keyVersion, a.options.Build.Version), a.storeLocation(),
-			slog.Duration(keyDuration, time.Since(a.started)))
+			slog.Duration(keyDuration, time.Since(a.started)), slog.String(keyURL, urlOf(a.supervisor.Addr(), a.config.TLS())))
 	case <-ctx.Done():
 	case <-outer.Done():
 	}
@@ -176,6 +178,19 @@ func (a *App) reportState(ctx, outer context.Context) {
 	case <-outer.Done(): // the supervisor has given up
 	}
 	notify(a.log, daemon.SdNotifyStopping)
+}
+
+// urlOf returns the URL at which a browser on this computer can open a server that
+// listens on address.
+func urlOf(address net.Addr, tls bool) string {
+	u := url.URL{Scheme: "http", Host: address.String()}
+	if tls {
+		u.Scheme = "https"
+	}
+	if addr, ok := address.(*net.TCPAddr); ok && (addr.IP == nil || addr.IP.IsUnspecified()) {
+		u.Host = net.JoinHostPort("localhost", strconv.Itoa(addr.Port))
+	}
+	return u.String()
 }
 
 // alive reports whether systemd's watchdog is to be fed. It equals the liveness probe.
