@@ -66,9 +66,11 @@ func SplitHost(text string) (host, port string, ok bool) {
 		if host, port, err = net.SplitHostPort(text); err != nil {
 			return "", "", false
 		}
-		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		number, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
 			return "", "", false
 		}
+		port = strconv.FormatUint(number, 10)
 	}
 	if strings.HasPrefix(text, "[") {
 		addr, err := netip.ParseAddr(host)

@@ -11,7 +11,7 @@ func TestOriginsAreNormalized(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"https://screens.example.com": "https://screens.example.com", "HTTPS://Screens.Example.com:443": "https://screens.example.com",
-		"http://plant:80": "http://plant", "http://plant:8080": "http://plant:8080", "http://[::1]:3000": "http://[::1]:3000",
+		"http://plant:80": "http://plant", "https://plant:0443": "https://plant", "http://plant:8080": "http://plant:8080", "http://[::1]:3000": "http://[::1]:3000",
 		"http://[0:0::1]": "http://[::1]", "http://10.0.0.7": "http://10.0.0.7", "capacitor://localhost": "capacitor://localhost",
 		"https://example.com.": "https://example.com", "https://example.com:80": "https://example.com:80",
 	} {

@@ -29,7 +29,10 @@ func (a *API) clientAddr(ctx *fasthttp.RequestCtx) netip.Addr {
 			if comma := bytes.LastIndexByte(last, ','); comma >= 0 {
 				last, rest = last[comma+1:], last[:comma]
 			}
-			hop, ok := parse(string(bytes.TrimSpace(last)))
+			if last = bytes.TrimSpace(last); len(last) == 0 {
+				continue // an empty element counts for nothing (RFC 9110, section 5.6.1)
+			}
+			hop, ok := parse(string(last))
 			if !ok {
 				return addr // the addresses before a malformed one cannot be trusted
 			}

@@ -63,11 +63,9 @@ func (a *API) RefuseOrigin(ctx *fasthttp.RequestCtx) error {
 // addressed: Host, or what a trusted proxy has put into X-Forwarded-Host or
 // Forwarded. The scheme is not compared, since a proxy may terminate TLS.
 func (a *API) isOwnOrigin(ctx *fasthttp.RequestCtx, origin access.Origin) bool {
-	if len(a.options.TrustedProxies) > 0 && a.isTrustedProxy(a.options.Runtime.Peer(ctx)) {
-		for _, forwarded := range a.forwardedHosts(ctx) {
-			if host, port, ok := access.SplitHost(forwarded); ok && host == origin.Host && (port == "" || samePort(origin, port)) {
-				return true
-			}
+	for _, forwarded := range a.forwardedHosts(ctx) {
+		if host, port, ok := access.SplitHost(forwarded); ok && host == origin.Host && (port == "" || samePort(origin, port)) {
+			return true
 		}
 	}
 	host, port, ok := access.SplitHost(string(ctx.Request.Header.Host()))
@@ -89,8 +87,12 @@ func listensOnDefaultPort(ctx *fasthttp.RequestCtx) bool {
 }
 
 // forwardedHosts returns the hosts in the last X-Forwarded-Host header and the last
-// element of Forwarded (RFC 7239), which the nearest proxy has added.
+// element of Forwarded (RFC 7239), which the nearest proxy has added; none if that
+// proxy is not trusted.
 func (a *API) forwardedHosts(ctx *fasthttp.RequestCtx) (hosts []string) {
+	if len(a.options.TrustedProxies) == 0 || !a.isTrustedProxy(a.options.Runtime.Peer(ctx)) {
+		return nil
+	}
 	h := &ctx.Request.Header
 	if last := lastElement(h.PeekAll("X-Forwarded-Host")); last != "" {
 		hosts = append(hosts, last)
@@ -119,10 +121,12 @@ func (a *API) checkSender(ctx *fasthttp.RequestCtx) error {
 	if !a.options.Keys.Unrestricted() {
 		return nil
 	}
-	if host := string(ctx.Request.Header.Host()); host != "" && !a.options.AllowedHosts.Contain(host) {
-		a.reportRefusal(RefusedHost, host)
-		return &httpError{status: fasthttp.StatusMisdirectedRequest, detail: "the host " + strconv.Quote(clipText(host)) +
-			" is not one of this server; without API_KEYS, ALLOWED_HOSTS lists the names that are"}
+	for _, host := range append(a.forwardedHosts(ctx), string(ctx.Request.Header.Host())) {
+		if host != "" && !a.options.AllowedHosts.Contain(host) {
+			a.reportRefusal(RefusedHost, host)
+			return &httpError{status: fasthttp.StatusMisdirectedRequest, detail: "the host " + strconv.Quote(clipText(host)) +
+				" is not one of this server; without API_KEYS, ALLOWED_HOSTS lists the names that are"}
+		}
 	}
 	if changesState(ctx) && !a.fromOwnPage(ctx) {
 		return a.RefuseOrigin(ctx)
@@ -141,7 +145,11 @@ func (a *API) fromOwnPage(ctx *fasthttp.RequestCtx) bool {
 	if len(ctx.Request.Header.Peek(fasthttp.HeaderOrigin)) > 0 {
 		return a.OriginAllowed(ctx)
 	}
-	return string(ctx.Request.Header.Peek("Sec-Fetch-Site")) != "cross-site" || a.origins.Load().Any()
+	switch string(ctx.Request.Header.Peek("Sec-Fetch-Site")) {
+	case "", "none", "same-origin":
+		return true
+	}
+	return a.origins.Load().Any()
 }
 
 // clipText shortens text from a client for an error message.

@@ -83,7 +83,8 @@ func TestWithoutKeysPagesFromElsewhereChangeNothing(t *testing.T) {
 	for _, c := range changes {
 		for sender, allowed := range map[string]bool{
 			"Origin: http://evil.example": false, "Origin: null": false, "Origin: http://plant.evil.example": false,
-			"Origin: http://plant:x": false, "Sec-Fetch-Site: cross-site": false,
+			"Origin: http://plant:x": false, "Sec-Fetch-Site: cross-site": false, "Sec-Fetch-Site: same-site": false,
+			"Sec-Fetch-Site: none": true, "Sec-Fetch-Site: same-origin": true,
 			"Origin: http://plant": true, "Origin: https://Screens.example.com:443": true, "X-No-Page: 1": true,
 		} {
 			a := p.do(t, c[0], c[1], c[2], sender, "Content-Type: text/plain")
@@ -108,7 +109,15 @@ func TestWithoutKeysPagesFromElsewhereChangeNothing(t *testing.T) {
 func TestWithoutKeysTheHostMustBeTheServers(t *testing.T) {
 	t.Parallel()
 	var refused refusals
-	p := startServer(t, func(o *api.Options, _ *testServer) { o.OnRefusal = refused.observe })
+	p := startServer(t, func(o *api.Options, _ *testServer) {
+		o.OnRefusal = refused.observe
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	})
+	for _, header := range []string{"X-Forwarded-Host: rebind.example.com", "Forwarded: host=rebind.example.com"} {
+		if a := p.get(t, "/api/v1/latest", "Host: backend", header); a.status != 421 {
+			t.Errorf("%s of a trusted proxy = %d, want 421", header, a.status)
+		}
+	}
 	for host, want := range map[string]int{"localhost:3000": 200, "10.1.2.3": 200, "[::1]:80": 200, "plant": 200, "rebind.example.com": 421, "a@b": 400} {
 		if a := p.get(t, "/api/v1/latest", "Host: "+host); a.status != want && (want != 400 || a.status != 421) {
 			t.Errorf("Host: %s = %d, want %d", host, a.status, want)
@@ -130,6 +139,7 @@ func TestAPagesOwnOriginIsAllowed(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, func(o *api.Options, _ *testServer) {
 		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+		o.Keys = keys(t, "a:read:the-secret")
 	})
 	for name, tt := range map[string]struct {
 		headers []string
@@ -168,19 +178,21 @@ func TestForwardedAddresses(t *testing.T) {
 		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8:ffff::/48")}
 	})
 	for header, want := range map[string]string{
-		"X-Forwarded-For: 203.0.113.5":                                  "203.0.113.5",
-		"X-Forwarded-For: 203.0.113.5:41234":                            "203.0.113.5",
-		"X-Forwarded-For: [2001:db8::7]:41234":                          "2001:db8::7",
-		"X-Forwarded-For: [2001:db8::7]":                                "2001:db8::7",
-		"X-Forwarded-For: 2001:db8::7, [2001:db8:ffff::1]:80":           "2001:db8::7",
-		"X-Forwarded-For: 10.0.0.1, 203.0.113.5 , 192.0.2.9":            "203.0.113.5",
-		"X-Forwarded-For: 203.0.113.5, unknown":                         "192.0.2.1",
-		`Forwarded: for=10.0.0.1, for="[2001:db8::7]:4711";proto=https`: "2001:db8::7",
-		"Forwarded: For=203.0.113.5;by=192.0.2.1":                       "203.0.113.5",
-		"Forwarded: for=unknown":                                        "192.0.2.1",
-		"X-Forwarded-For: 203.0.113.5\r\nForwarded: for=198.51.100.1":   "203.0.113.5",
-		"X-Forwarded-For: 203.0.113.5\r\nX-Forwarded-For: 192.0.2.7:55": "203.0.113.5",
-		"X-Forwarded-For: ::ffff:203.0.113.5":                           "203.0.113.5",
+		"X-Forwarded-For: 203.0.113.5":                                   "203.0.113.5",
+		"X-Forwarded-For: 203.0.113.5:41234":                             "203.0.113.5",
+		"X-Forwarded-For: [2001:db8::7]:41234":                           "2001:db8::7",
+		"X-Forwarded-For: [2001:db8::7]":                                 "2001:db8::7",
+		"X-Forwarded-For: 2001:db8::7, [2001:db8:ffff::1]:80":            "2001:db8::7",
+		"X-Forwarded-For: 10.0.0.1, 203.0.113.5 , 192.0.2.9":             "203.0.113.5",
+		"X-Forwarded-For: 203.0.113.5, unknown":                          "192.0.2.1",
+		`Forwarded: for=10.0.0.1, for="[2001:db8::7]:4711";proto=https`:  "2001:db8::7",
+		"Forwarded: For=203.0.113.5;by=192.0.2.1":                        "203.0.113.5",
+		"Forwarded: for=unknown":                                         "192.0.2.1",
+		"X-Forwarded-For: 203.0.113.5\r\nForwarded: for=198.51.100.1":    "203.0.113.5",
+		"X-Forwarded-For: 203.0.113.5\r\nX-Forwarded-For: 192.0.2.7:55":  "203.0.113.5",
+		"X-Forwarded-For: ::ffff:203.0.113.5":                            "203.0.113.5",
+		"X-Forwarded-For: 10.0.0.1, 203.0.113.5,":                        "203.0.113.5",
+		"X-Forwarded-For: 203.0.113.5, , 192.0.2.9\r\nX-Forwarded-For: ": "203.0.113.5",
 	} {
 		p.get(t, "/api/v1/latest", "X-API-Key: wrong", header)
 		if got := refused.take(); got != "key "+want {

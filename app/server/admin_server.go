@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"smart-factory-backend/app/access"
+	"smart-factory-backend/app/api"
 	"smart-factory-backend/app/cluster"
 )
 
@@ -30,8 +31,8 @@ const adminRetry = 10 * time.Second
 
 // newAdmin listens on addr. If another socket does and mayWait is set, it logs that
 // and returns an admin whose run tries again.
-func newAdmin(addr string, mayWait bool, hosts access.Hosts, h http.Handler, log *slog.Logger) (*admin, error) {
-	s := &admin{addr: addr, handler: onlyFor(hosts, h), log: log, retry: adminRetry}
+func newAdmin(addr string, mayWait bool, h http.Handler, log *slog.Logger) (*admin, error) {
+	s := &admin{addr: addr, handler: h, log: log, retry: adminRetry}
 	err := s.listen()
 	if errors.Is(err, syscall.EADDRINUSE) && mayWait {
 		log.Warn("admin address in use; trying again until it is free", slog.String(keyError, err.Error()), see("admin-address"))
@@ -55,10 +56,12 @@ func (s *admin) listen() (err error) {
 	return err
 }
 
-// onlyFor protects a handler from pages whose names resolve to this server.
-func onlyFor(hosts access.Hosts, h http.Handler) http.Handler {
+// onlyFor protects a handler from pages whose names resolve to this server. onRefusal
+// receives each host that it refuses.
+func onlyFor(hosts access.Hosts, onRefusal func(kind, value string), h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Host != "" && !hosts.Contain(r.Host) {
+			onRefusal(api.RefusedHost, r.Host)
 			http.Error(w, "this host is not one of the server; ALLOWED_HOSTS lists the names that are", http.StatusMisdirectedRequest)
 			return
 		}

@@ -57,6 +57,7 @@ type App struct {
 	sessions    *sessions
 	api         *api.API
 	control     *control.Server
+	refusals    *refusals
 	admin       *admin // nil if ADMIN_ADDR is empty
 	background  *background
 	storeOpen   chan struct{} // closed once the store is open

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/observe/health"
 	"smart-factory-backend/app/observe/metrics"
 )
@@ -96,11 +95,11 @@ func TestAdminPortWaitsForItsDefaultAddress(t *testing.T) {
 	occupied := listen(t)
 	addr := occupied.Addr().String()
 	log := new(logBuffer)
-	s, err := newAdmin(addr, true, access.Hosts{}, nil, slog.New(slog.NewTextHandler(log, nil)))
+	s, err := newAdmin(addr, true, nil, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil || !strings.Contains(log.String(), "admin address in use") {
 		t.Fatalf("newAdmin(taken) = %v; log %s", err, log.String())
 	}
-	if _, err := newAdmin(addr, false, access.Hosts{}, nil, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "ADMIN_ADDR") ||
+	if _, err := newAdmin(addr, false, nil, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "ADMIN_ADDR") ||
 		!strings.Contains(err.Error(), "by pid ") {
 		t.Errorf("newAdmin(taken, set by hand) = %v, want an error with the pid", err)
 	}

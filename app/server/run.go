@@ -131,6 +131,7 @@ func (a *App) openOnStore() (err error) {
 	a.store = live.NewStore(a.store, a.sessions.live)
 	a.registerMetrics()
 	a.sessions.registerMetrics()
+	a.refusals = newRefusals(a.log, a.metrics)
 	if a.api, err = a.newAPI(); err != nil {
 		return err
 	}
@@ -140,7 +141,8 @@ func (a *App) openOnStore() (err error) {
 			return err
 		}
 		mayWait := a.config.IsDefault("ADMIN_ADDR")
-		if a.admin, err = newAdmin(a.config.AdminAddr, mayWait, hosts, metrics.AdminHandler(a.metrics, a.health.Detail), a.log); err != nil {
+		pages := onlyFor(hosts, a.refusals.observe, metrics.AdminHandler(a.metrics, a.health.Detail))
+		if a.admin, err = newAdmin(a.config.AdminAddr, mayWait, pages, a.log); err != nil {
 			return err
 		}
 	}

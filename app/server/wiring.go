@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"runtime/debug"
 	"slices"
@@ -33,7 +34,7 @@ func (a *App) newAPI() (*api.API, error) {
 	}
 	return api.New(api.Options{
 		Store: a.store, Runtime: apiRuntime{}, Health: a.health, Metrics: a.metrics, Keys: a.keys,
-		AllowedOrigins: origins, AllowedHosts: hosts, TrustedProxies: c.TrustedProxies, OnRefusal: newRefusals(a.log, a.metrics).observe,
+		AllowedOrigins: origins, AllowedHosts: hosts, TrustedProxies: c.TrustedProxies, OnRefusal: a.refusals.observe,
 		RateLimit: c.RateLimit, RateBurst: c.RateBurst, KeyRateLimit: c.KeyRateLimit,
 		MaxBody: int(c.MaxBodyBytes), MaxDecompressed: int(c.MaxUnpackedBytes), MaxPoints: c.MaxPointsPerRequest,
 		IngestTimeout: c.IngestTimeout, IngestMemory: ingestMemory(c),
@@ -42,12 +43,15 @@ func (a *App) newAPI() (*api.API, error) {
 	})
 }
 
-// allowedHosts returns the names under which the server may be addressed: HOST and
-// ALLOWED_HOSTS.
+// allowedHosts returns the names under which the server may be addressed: those of
+// HOST, ADMIN_ADDR and ALLOWED_HOSTS.
 func (a *App) allowedHosts() (access.Hosts, error) {
 	names := slices.Clone(a.config.AllowedHosts)
-	if a.config.Host != "" && !strings.Contains(a.config.Host, ":") {
-		names = append(names, a.config.Host)
+	adminHost, _, _ := net.SplitHostPort(a.config.AdminAddr)
+	for _, host := range []string{a.config.Host, adminHost} {
+		if host != "" && !strings.Contains(host, ":") { // addresses are allowed anyway
+			names = append(names, host)
+		}
 	}
 	hosts, err := access.ParseHosts(names)
 	if err != nil {
