@@ -23,7 +23,8 @@ type Principal struct {
 // Keys holds the configured API keys. Replace may be called at any time: each
 // other call uses either the old list or the new one.
 type Keys struct {
-	list atomic.Pointer[List]
+	list  atomic.Pointer[List]
+	ended endedSessions
 }
 
 // NewKeys returns Keys with the list l.

@@ -8,6 +8,28 @@ import (
 	"smart-factory-backend/app/access"
 )
 
+func TestEndSessionEndsOneSession(t *testing.T) {
+	t.Parallel()
+	keys := access.NewKeys(parse(t, "a:read:the-secret"))
+	now := time.Unix(1_700_000_000, 0)
+	p, _ := keys.Authenticate([]byte("the-secret"))
+	var tokens []string
+	for i := range 5_000 { // more than are remembered
+		token, _ := keys.NewSession(p, now.Add(time.Duration(i)))
+		tokens = append(tokens, token)
+	}
+	open, last := tokens[0], tokens[len(tokens)-1]
+	for _, token := range append(tokens[1:], "a~forged", "") {
+		keys.EndSession(token, now.Add(time.Second))
+	}
+	if _, ok := keys.AuthenticateSession(last, now.Add(time.Second)); ok {
+		t.Error("an ended session is accepted")
+	}
+	if _, ok := keys.AuthenticateSession(open, now.Add(time.Second)); !ok {
+		t.Error("another session of the same second has ended")
+	}
+}
+
 func TestSessionsEndWithTheirKeyAndTheirTime(t *testing.T) {
 	t.Parallel()
 	const list = "a:read:the-secret,b:admin:another-one"

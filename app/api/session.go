@@ -79,6 +79,7 @@ func (a *API) deleteSession(ctx *fasthttp.RequestCtx, _ request) error {
 	if !a.fromOwnPage(ctx) {
 		return a.RefuseOrigin(ctx)
 	}
+	a.options.Keys.EndSession(string(ctx.Request.Header.Cookie(sessionCookie)), time.Now())
 	a.setSessionCookie(ctx, "", -1)
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
 	return nil

@@ -67,6 +67,23 @@ func TestSessionCookie(t *testing.T) {
 	if a := p.do(t, "DELETE", "/api/v1/session", ""); a.status != 204 || !strings.Contains(a.header["Set-Cookie"], "expires=") {
 		t.Errorf("DELETE session = %d %s", a.status, a.header["Set-Cookie"])
 	}
+	own := []string{cookie, "Origin: http://plant"}
+	if a := p.do(t, "DELETE", "/api/v1/session", "", cookie, "Origin: http://evil.example"); a.status != 403 {
+		t.Errorf("DELETE session by a page from elsewhere = %d, want 403", a.status)
+	}
+	if a := p.get(t, "/api/v1/latest", own...); a.status != 200 {
+		t.Errorf("the session = %d, want 200", a.status)
+	}
+	p.do(t, "DELETE", "/api/v1/session", "", own...)
+	if a := p.get(t, "/api/v1/latest", own...); a.status != 401 {
+		t.Errorf("a copy of the cookie after DELETE session = %d, want 401", a.status)
+	}
+	a = p.do(t, "POST", "/api/v1/session", `{"key":"the-secret"}`, "Origin: http://plant")
+	cookie, _, _ = strings.Cut(a.header["Set-Cookie"], ";")
+	cookie = "Cookie: " + cookie
+	if a := p.get(t, "/api/v1/latest", cookie); a.status != 200 {
+		t.Errorf("a new session = %d, want 200", a.status)
+	}
 	rotated, err := access.Parse("a:admin:new-secret", 1)
 	if err != nil {
 		t.Fatal(err)
