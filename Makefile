@@ -14,7 +14,8 @@ CLI         := smart-factory-backend/app/cli
 # (1.4 MB), HTTP/2 in net/http, which only the admin port and the commands use
 # (0.5 MB), and function alignment beyond the 16 bytes that arm64 has (0.2 MB).
 TAGS        := nopgxregisterdefaulttypes,nethttpomithttp2
-LDFLAGS     := -s -w -funcalign=16 -X $(CLI).version=$(VERSION) -X $(CLI).commit=$(COMMIT) -X $(CLI).date=$(DATE)
+STAMP       := -X $(CLI).version=$(VERSION) -X $(CLI).commit=$(COMMIT) -X $(CLI).date=$(DATE)
+LDFLAGS     := -s -w -funcalign=16 $(STAMP)
 # The image tag that Compose and the manifests name.
 RELEASE     := 1.0.0
 FUZZTIME    ?= 20s
@@ -32,10 +33,10 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 dev: ## run from source with one worker, fault injection and debug logs
-	CLUSTER_WORKERS=1 FAULT_INJECTION=true LOG_LEVEL=debug go run $(MAIN)
+	CLUSTER_WORKERS=1 FAULT_INJECTION=true LOG_LEVEL=debug go run -ldflags '$(STAMP)' $(MAIN)
 
 dev-cluster: ## run from source with one worker per core, fault injection and debug logs
-	FAULT_INJECTION=true LOG_LEVEL=debug go run $(MAIN)
+	FAULT_INJECTION=true LOG_LEVEL=debug go run -ldflags '$(STAMP)' $(MAIN)
 
 build: ## build the static binary into bin/
 	CGO_ENABLED=0 go build -tags $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) $(MAIN)

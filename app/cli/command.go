@@ -36,10 +36,7 @@ func commands() []command {
 		statusCommand(),
 		reloadCommand(),
 		scaleCommand(),
-		{
-			name: "replay", options: "[flags]", arguments: "FILE…", run: replayCommand, parsesFlags: true,
-			summary: "post a recorded data set to a server",
-		},
+		replayCommand(),
 		backupCommand(),
 		migrateCommand(),
 		configCommand(),
@@ -117,13 +114,21 @@ func (c command) writeHelp(w io.Writer, flags *flag.FlagSet) {
 	if c.details != "" {
 		fmt.Fprintf(&b, "\n%s\n", c.details)
 	}
-	first := true
+	var rows [][2]string
+	width := len("--help    ")
 	flags.VisitAll(func(f *flag.Flag) {
-		if first {
-			b.WriteString("\n")
-			first = false
+		value, usage := flag.UnquoteUsage(f)
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" {
+			usage += " (default " + f.DefValue + ")"
 		}
-		fmt.Fprintf(&b, "  --%-10s %s\n", f.Name, f.Usage)
+		name := strings.TrimSpace("--" + f.Name + " " + value)
+		rows, width = append(rows, [2]string{name, usage}), max(width, len(name))
 	})
+	if len(rows) > 0 {
+		b.WriteString("\n")
+	}
+	for _, row := range rows {
+		fmt.Fprintf(&b, "  %-*s  %s\n", width, row[0], row[1])
+	}
 	_, _ = io.WriteString(w, b.String())
 }

@@ -14,17 +14,18 @@ import (
 	"smart-factory-backend/app/cli/replay"
 )
 
-const replayUsage = `usage: smart-factory-backend replay [flags] FILE...
+const replayDetails = `By default, at the speed at which it was recorded. A FILE is CSV with a header:
+the timestamp first (2006-01-02 15:04:05 in UTC, RFC 3339 or Unix milliseconds),
+then one column per metric, separated by comma, semicolon or tab. The machine is
+named after the file, and a metric after its column in snake_case. Files of one
+machine are posted in sequence, those of different machines concurrently.`
 
-Posts recorded telemetry to a server, by default at the speed at which it was
-recorded. A FILE is CSV with a header: the timestamp first (2006-01-02 15:04:05
-in UTC, RFC 3339 or Unix milliseconds), then one column per metric, separated by
-comma, semicolon or tab. The machine is named after the file, and a metric after
-its column in snake_case. Files of one machine are posted in sequence, those of
-different machines concurrently.
-
-flags:
-`
+func replayCommand() command {
+	return command{
+		name: "replay", options: "[flags]", arguments: "FILE…", run: runReplay, parsesFlags: true,
+		summary: "post a recorded data set to a server", details: replayDetails,
+	}
+}
 
 // metricNames holds the --map flags: the metric of each renamed column.
 type metricNames map[string]string
@@ -46,9 +47,9 @@ type replayConfig struct {
 	fast, json bool
 }
 
-// replayCommand posts recordings to a server. It returns nil only if the server
+// runReplay posts recordings to a server. It returns nil only if the server
 // accepted every reading.
-func replayCommand(ctx context.Context, args []string, p process) error {
+func runReplay(ctx context.Context, args []string, p process) error {
 	f, err := parseReplay(args, p)
 	if err != nil {
 		return err
@@ -79,9 +80,7 @@ func parseReplay(args []string, p process) (replayConfig, error) {
 	set := f.flagSet(p)
 	for {
 		if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
-			_, _ = fmt.Fprint(p.stdout, replayUsage)
-			set.SetOutput(p.stdout)
-			set.PrintDefaults()
+			replayCommand().writeHelp(p.stdout, set)
 			return f, err
 		} else if err != nil {
 			return f, usageError(err.Error())

@@ -127,7 +127,8 @@ func TestReplayInterrupted(t *testing.T) {
 
 func TestReplayCommandLine(t *testing.T) {
 	t.Parallel()
-	if got := replay(t.Context(), nil, "-h"); got.code != 0 || got.stderr != "" || !strings.Contains(got.stdout, "-shift-to-now") {
+	if got := replay(t.Context(), nil, "-h"); got.code != 0 || got.stderr != "" || !strings.Contains(got.stdout, "\n  --shift-to-now ") ||
+		!strings.HasPrefix(got.stdout, "Usage: smart-factory-backend replay [flags] FILE…\n\nPost a recorded") || !strings.Contains(got.stdout, "\n  --batch points ") {
 		t.Errorf("replay -h = %+v, want all flags on standard output", got)
 	}
 	file := recording(t, "press.csv")

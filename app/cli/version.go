@@ -5,7 +5,9 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"regexp"
 	"runtime/debug"
+	"time"
 )
 
 // Set at link time, for example with
@@ -27,6 +29,9 @@ func currentBuild() build {
 	return completeBuild(build{version: version, commit: commit, date: date}, info)
 }
 
+// pseudoVersion matches a module version that the go command makes of a commit's time and hash.
+var pseudoVersion = regexp.MustCompile(`[-.](\d{14})-([0-9a-f]{12})(?:\+dirty)?$`)
+
 // completeBuild sets the empty fields of b from info.
 func completeBuild(b build, info *debug.BuildInfo) build {
 	recorded := map[string]string{}
@@ -41,6 +46,12 @@ func completeBuild(b build, info *debug.BuildInfo) build {
 		if b.commit != "" && recorded["vcs.modified"] == "true" {
 			b.commit += "-modified"
 		}
+	}
+	if pseudo := pseudoVersion.FindStringSubmatch(info.Main.Version); pseudo != nil { // of go install …@latest
+		if at, err := time.Parse("20060102150405", pseudo[1]); err == nil {
+			b.date = cmp.Or(b.date, recorded["vcs.time"], at.Format(time.RFC3339))
+		}
+		b.commit = cmp.Or(b.commit, pseudo[2])
 	}
 	b.version = cmp.Or(b.version, info.Main.Version, "unknown")
 	b.commit = cmp.Or(b.commit, "unknown")

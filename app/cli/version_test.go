@@ -28,6 +28,8 @@ func TestVersionPrefersLinkTimeValues(t *testing.T) {
 		"recorded":                 {[3]string{}, info("v1.0.0", revision, date), [3]string{"v1.0.0", "0123456789ab", "2026-01-02T03:04:05Z"}},
 		"recorded, with changes":   {[3]string{}, info("(devel)", revision, modified), [3]string{"(devel)", "0123456789ab-modified", "unknown"}},
 		"linked in part":           {[3]string{"1.2.3"}, info("v9", revision), [3]string{"1.2.3", "0123456789ab", "unknown"}},
+		"installed from a commit":  {[3]string{}, info("v1.2.4-0.20260102030405-0123456789ab"), [3]string{"v1.2.4-0.20260102030405-0123456789ab", "0123456789ab", "2026-01-02T03:04:05Z"}},
+		"installed from a tag":     {[3]string{}, info("v1.2.3"), [3]string{"v1.2.3", "unknown", "unknown"}},
 		"linked commit, unchanged": {[3]string{"", "abc", ""}, info("", modified), [3]string{"unknown", "abc", "unknown"}},
 	}
 	for name, tt := range tests {

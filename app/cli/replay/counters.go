@@ -26,6 +26,9 @@ type counters struct {
 	rows, bytes, skipped atomic.Int64
 	requests, retries    atomic.Int64
 
+	// unreachable gets one message if the very first request finds no server.
+	unreachable chan string
+
 	mu sync.Mutex
 	// latency holds the nanoseconds of each attempt that got a response.
 	latency *hdrhistogram.Histogram
@@ -40,6 +43,8 @@ type counters struct {
 
 func newCounters() *counters {
 	return &counters{
+		unreachable: make(chan string, 1),
+
 		latency:  hdrhistogram.New(int64(time.Microsecond), int64(maxLatency), 3),
 		failures: make(map[string]int64),
 		waiting:  make(map[*machineJob]time.Time),
@@ -63,9 +68,11 @@ func (c *counters) latencies() Latency {
 	return Latency{P50: at(50), P90: at(90), P99: at(99), Max: at(100)}
 }
 
-// attemptFailed counts an attempt that is to be retried.
-func (c *counters) attemptFailed(err *transientError) {
-	c.requests.Add(1)
+// attemptFailed counts an attempt at url that is to be retried.
+func (c *counters) attemptFailed(url string, err *transientError) {
+	if c.requests.Add(1) == 1 && err.kind == "connection" {
+		c.unreachable <- "no server at " + url + ": " + err.Error()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.failures[err.kind]++

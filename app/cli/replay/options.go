@@ -87,9 +87,9 @@ func (o Options) validate() (Options, error) {
 		invalid("retry for %v: want 0 or more", o.RetryFor)
 	}
 	problems = append(problems, o.validateSkip())
-	endpoint, err := telemetryURL(o.URL)
+	var err error
+	o.URL, err = telemetryURL(o.URL)
 	problems = append(problems, err)
-	o.URL = endpoint
 	if err := errors.Join(problems...); err != nil {
 		return o, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
@@ -110,6 +110,9 @@ func (o Options) validateSkip() error {
 	return nil
 }
 
+// endpoint is the path of telemetry on a server.
+const endpoint = "/api/v1/telemetry"
+
 // telemetryURL returns the URL of the telemetry endpoint of the server at base.
 func telemetryURL(base string) (string, error) {
 	if !strings.Contains(base, "://") {
@@ -122,7 +125,7 @@ func telemetryURL(base string) (string, error) {
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
 		return "", fmt.Errorf("url %q: want http://host:port or https://host:port", base)
 	}
-	return u.JoinPath("api/v1/telemetry").String(), nil
+	return u.JoinPath(endpoint).String(), nil
 }
 
 // machineOf returns the machine of the recording at path.

@@ -52,8 +52,8 @@ type sample struct {
 	at time.Time
 }
 
-// run reports until stop is closed.
-func (p *Progress) run(stop <-chan struct{}, take func() snapshot) {
+// run reports until stop is closed, and each message of unreachable at once.
+func (p *Progress) run(stop <-chan struct{}, unreachable <-chan string, take func() snapshot) {
 	interval := lineInterval
 	if p.Width != nil {
 		interval = redrawInterval
@@ -67,6 +67,12 @@ func (p *Progress) run(stop <-chan struct{}, take func() snapshot) {
 		select {
 		case <-stop:
 			return
+		case text := <-unreachable:
+			if p.Width != nil {
+				fmt.Fprint(p.Out, "\r\x1b[K")
+			}
+			fmt.Fprintf(p.Out, "replay: %s; retrying\n", printable(text))
+			continue
 		case <-ticker.C:
 		}
 		now := sample{take(), time.Now()}

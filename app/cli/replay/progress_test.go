@@ -72,3 +72,22 @@ func TestProgressShowsWhenTheNextReadingIsDue(t *testing.T) {
 		}
 	})
 }
+
+func TestProgressSaysAtOnceThatThereIsNoServer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := fakeServer{override: func(n int, _ []point) (int, map[string]string, string) {
+			if n <= 3 {
+				return refused, nil, ""
+			}
+			return 0, nil, ""
+		}}
+		var out strings.Builder
+		o := fastOptions("http://u:password@server:3000/base", writeRecording(t, "m.csv", secondlyRows(1)))
+		o.Transport, o.Progress = &s, replay.NewProgress(&out)
+		mustRun(t, o)
+		if want := "replay: no server at http://u:xxxxx@server:3000/base: dial: connection refused; retrying\n"; out.String() != want {
+			t.Errorf("progress = %q, want %q once", out.String(), want)
+		}
+	})
+}

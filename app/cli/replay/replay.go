@@ -175,7 +175,7 @@ func (o Options) runWorkers(ctx context.Context, jobs []*machineJob, state *stat
 	defer close(stop)
 	if o.Progress != nil {
 		total := totalBytes(jobs)
-		progress.Go(func() { o.Progress.run(stop, func() snapshot { return c.snapshot(clients, total) }) })
+		progress.Go(func() { o.Progress.run(stop, c.unreachable, func() snapshot { return c.snapshot(clients, total) }) })
 	}
 
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -213,7 +213,7 @@ func TestRunGivesUpOnAnUnreachableServer(t *testing.T) {
 	o.RetryFor, o.Clients = 0, 1
 	sum := mustRun(t, o)
 	for _, f := range sum.Files {
-		if f.Rows != 0 || !strings.Contains(f.Error, "gave up on the server after 1 attempts") || !strings.Contains(f.Error, "refused") {
+		if f.Rows != 0 || !strings.Contains(f.Error, "gave up on the server at "+o.URL+" after 1 attempts") || !strings.Contains(f.Error, "refused") {
 			t.Errorf("file = %+v, want an error for a refused connection", f)
 		}
 	}
@@ -298,5 +298,14 @@ func TestRunPostsAPublishedRecording(t *testing.T) {
 	}
 	if sum.Sent != int64(sent) || len(kept) != distinct || !sum.OK() {
 		t.Errorf("sent %d, %d distinct times; want %d and %d", sum.Sent, len(kept), sent, distinct)
+	}
+}
+
+func TestRunNamesTheVariableOfTheKeyThatIsMissing(t *testing.T) {
+	t.Parallel()
+	s := fakeServer{override: func(int, []point) (int, map[string]string, string) { return 401, nil, "" }}
+	sum := mustRun(t, fastOptions(s.start(t), writeRecording(t, "m.csv", hourlyRows(1))))
+	if got := sum.Files[0].Error; !strings.Contains(got, "401 Unauthorized") || !strings.Contains(got, "set API_KEY") {
+		t.Errorf("error = %q, want the status and API_KEY", got)
 	}
 }

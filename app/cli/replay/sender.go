@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -91,17 +92,26 @@ func (s *sender) post(ctx context.Context, b *batch) (response, error) {
 		if ctx.Err() != nil {
 			return response{}, context.Cause(ctx)
 		}
-		s.counters.attemptFailed(failure)
+		s.counters.attemptFailed(s.shownURL(), failure)
 		wait := backoff.next(failure.retryAfter)
 		if backoff.elapsed()+wait > s.retryFor {
-			return response{}, fmt.Errorf("%w after %d attempts in %v: %w",
-				errUnreachable, backoff.attempts, backoff.elapsed().Round(time.Millisecond), err)
+			return response{}, fmt.Errorf("%w at %s after %d attempts in %v: %w",
+				errUnreachable, s.shownURL(), backoff.attempts, backoff.elapsed().Round(time.Millisecond), err)
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return response{}, err
 		}
 		s.counters.retries.Add(1)
 	}
+}
+
+// shownURL returns the URL of the server without a password and the endpoint.
+func (s *sender) shownURL() string {
+	u, err := url.Parse(s.url)
+	if err != nil {
+		return s.url
+	}
+	return strings.TrimSuffix(u.Redacted(), endpoint)
 }
 
 func (s *sender) encode(body []byte) ([]byte, error) {
@@ -178,6 +188,8 @@ func classify(resp *http.Response, body []byte, points int) (response, error) {
 		}
 	case status >= 300 && status < 400:
 		return response{}, fmt.Errorf("the server redirects to %q; use that URL", resp.Header.Get("Location"))
+	case status == http.StatusUnauthorized:
+		return response{}, fmt.Errorf("%w; set API_KEY to a key of the server with the role ingest", got.problem(status))
 	default:
 		return response{}, got.problem(status)
 	}
