@@ -198,7 +198,7 @@ var operations = map[string]operation{
 	},
 	"GET /socket.io/": {
 		ID: "socketIOGet", Tag: "realtime", Summary: "Subscribe to rooms over Socket.IO",
-		Description: "Engine.IO 4 and Socket.IO 5 over long polling and WebSocket. Use a Socket.IO client, with the API key in auth.token.",
+		Description: "Engine.IO 4 and Socket.IO 5 over long polling and WebSocket. Use a Socket.IO client, with the API key in auth.token. The official JavaScript client is at /socket.io/socket.io.js.",
 		Query: []api.Parameter{
 			engineIOVersion,
 			{Name: "transport", Description: "The transport of the session.", Words: []string{"polling", "websocket"}, Required: true},

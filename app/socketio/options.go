@@ -51,6 +51,10 @@ type Options struct {
 	// ShutdownSpread is the time over which Close disconnects the clients, so
 	// that they do not reconnect all at once (0, all at once).
 	ShutdownTimeout, ShutdownSpread time.Duration
+	// NoServeClient turns off serving the official JavaScript client: Handler
+	// answers GET requests for socket.io.js and its variants, socket.io.min.js,
+	// socket.io.esm.min.js and socket.io.msgpack.min.js, with their source maps.
+	NoServeClient bool
 	// Recovery enables connection state recovery.
 	Recovery *Recovery
 	// Adapter creates the adapters (NewMemoryAdapter).

@@ -67,9 +67,14 @@ func NewServer(o Options) (*Server, error) {
 }
 
 // Handler answers the requests of clients, on whatever path it is mounted; by
-// default clients use /socket.io/. Panics are contained, by the cluster or by
-// Handler.
+// default clients use /socket.io/, and browsers load the client from
+// /socket.io/socket.io.js. Panics are contained, by the cluster or by Handler.
 func (s *Server) Handler(ctx *fasthttp.RequestCtx) {
+	if file := s.requestedClientFile(ctx); file != nil {
+		s.engine.CORS(ctx) // a browser checks the result, as with Node.js
+		file.serve(ctx)
+		return
+	}
 	if s.guarded || cluster.Detachable(ctx) {
 		s.engine.Handler(ctx)
 		return

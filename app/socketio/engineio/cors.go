@@ -6,9 +6,10 @@ import "github.com/valyala/fasthttp"
 // Browsers cap it at two hours or less.
 const preflightMaxAge = "7200"
 
-// cors sets the response headers for cross-origin requests, and reports whether
-// the request's origin is allowed. A request without Origin always is.
-func (s *Server) cors(ctx *fasthttp.RequestCtx) bool {
+// CORS sets the response headers for cross-origin requests, and reports whether
+// the request's origin is allowed. A request without Origin always is. Handler
+// calls it.
+func (s *Server) CORS(ctx *fasthttp.RequestCtx) bool {
 	h := &ctx.Response.Header
 	h.Add(fasthttp.HeaderVary, fasthttp.HeaderOrigin)
 	origin := ctx.Request.Header.Peek(fasthttp.HeaderOrigin)

@@ -65,7 +65,7 @@ func (s *Server) Stats() Stats {
 
 // Handler handles a request of any path. A poll blocks for up to PingInterval.
 func (s *Server) Handler(ctx *fasthttp.RequestCtx) {
-	if !s.cors(ctx) {
+	if !s.CORS(ctx) {
 		s.refuse(ctx, forbidden)
 		return
 	}

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -98,9 +99,8 @@ func run(ctx context.Context, s settings, log *slog.Logger, ready func(addr stri
 	ended := make(chan error, 1)
 	go func() { ended <- io.Run(running) }()
 	echo := newEcho(io.EngineOptions(), s.wsLimit)
-	page := newPage(s.clientDir)
 	err = cluster.Serve(ctx, net.JoinHostPort(s.host, strconv.Itoa(s.port)),
-		func(ctx *fasthttp.RequestCtx) { route(ctx, io, echo, page) },
+		func(ctx *fasthttp.RequestCtx) { route(ctx, io, echo) },
 		cluster.WithWorkers(s.workers), cluster.WithLogger(log),
 		cluster.WithReady(func(addr net.Addr) { ready(addr.String()) }),
 		cluster.WithShutdownTimeout(10*time.Second),
@@ -121,17 +121,16 @@ func run(ctx context.Context, s settings, log *slog.Logger, ready func(addr stri
 }
 
 // route answers a request.
-func route(ctx *fasthttp.RequestCtx, io *socketio.Server, echo *echo, page *page) {
+func route(ctx *fasthttp.RequestCtx, io *socketio.Server, echo *echo) {
 	switch path := string(ctx.Path()); {
 	case path == "/":
-		page.index(ctx)
+		servePage(ctx)
 	case path == "/echo":
 		echo.webSocket(ctx)
 	case path == "/engine.io" || path == "/engine.io/":
 		echo.engine.Handler(ctx)
-	case path == "/socket.io" || path == "/socket.io/":
+	case path == "/socket.io", strings.HasPrefix(path, "/socket.io/"):
 		io.Handler(ctx)
-	case page.script(ctx, path):
 	default:
 		ctx.Error("not found\n", fasthttp.StatusNotFound)
 	}

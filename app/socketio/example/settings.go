@@ -22,7 +22,6 @@ type settings struct {
 	redisURL, redisKey                        string
 	redisMode                                 redisadapter.Mode
 	requestsTimeout                           time.Duration
-	clientDir                                 string
 	spread                                    time.Duration
 }
 
@@ -53,7 +52,6 @@ func parseSettings(args []string, env func(string) string, output io.Writer) (se
 	def((*text)(&s.redisKey), "redis-key", "REDIS_KEY", "prefix of the channels on it")
 	def(&s.redisMode, "redis-adapter", "REDIS_ADAPTER", "format of the messages: "+redisadapter.ModeNames)
 	def((*duration)(&s.requestsTimeout), "requests-timeout", "REQUESTS_TIMEOUT", "time to wait for answers of other servers")
-	def((*text)(&s.clientDir), "client-dir", "CLIENT_DIR", "directory of the JavaScript client, such as node_modules/socket.io-client/dist")
 	def((*duration)(&s.spread), "shutdown-spread", "SHUTDOWN_SPREAD", "time over which clients are disconnected at shutdown")
 	if err := flags.Parse(args); err != nil {
 		return s, err

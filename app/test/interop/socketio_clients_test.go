@@ -16,6 +16,13 @@ func TestIntegrationSocketIOClients(t *testing.T) {
 	server.expectRunning()
 }
 
+func TestIntegrationServedClient(t *testing.T) {
+	t.Parallel()
+	server := startExample(t, longTimeouts...)
+	runScript(t, 2*waitTimeout, "served-client.js", server.url())
+	server.expectRunning()
+}
+
 func TestIntegrationRawWebSocket(t *testing.T) {
 	t.Parallel()
 	server := startExample(t, longTimeouts...)
