@@ -54,6 +54,10 @@ func (a *API) OriginAllowed(ctx *fasthttp.RequestCtx) bool {
 // error of the response.
 func (a *API) RefuseOrigin(ctx *fasthttp.RequestCtx) error {
 	origin := string(ctx.Request.Header.Peek(fasthttp.HeaderOrigin))
+	if origin == "" {
+		a.reportRefusal(RefusedOrigin, "none")
+		return &httpError{status: fasthttp.StatusForbidden, detail: "this needs an Origin header: that of this server or one of ALLOWED_ORIGINS"}
+	}
 	a.reportRefusal(RefusedOrigin, origin)
 	return &httpError{status: fasthttp.StatusForbidden, detail: "pages of the origin " + strconv.Quote(clipText(origin)) +
 		" may not do this; ALLOWED_ORIGINS lists those that may"}

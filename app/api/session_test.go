@@ -56,6 +56,9 @@ func TestSessionCookie(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", name, a.status, a.body, tt.want)
 		}
 	}
+	if a := p.do(t, "POST", "/api/v1/telemetry", body, cookie); !strings.Contains(a.body, "needs an Origin header") {
+		t.Errorf("a write without an origin: %s, want what is missing", a.body)
+	}
 	for body, want := range map[string]int{`{"key":"wrong"}`: 401, `{}`: 401, `{"key":1}`: 400, `{"key":"a","x":1}`: 400, `nope`: 400} {
 		if a := p.do(t, "POST", "/api/v1/session", body); a.status != want || a.header["Set-Cookie"] != "" {
 			t.Errorf("POST session %s = %d %s, want %d and no cookie", body, a.status, a.body, want)
