@@ -11,7 +11,7 @@ import (
 	"smart-factory-backend/app/control"
 )
 
-// statusPage returns the lines of a status page. Rates are computed from the
+// statusPage returns the lines of a status page, which fit 80 columns. Rates are computed from the
 // earlier status before; if that is nil they are unknown.
 func statusPage(now control.Status, before *control.Status, colours palette) []string {
 	return slices.Concat(summaryLines(now, colours), []string{""}, workerLines(now, before, colours))
@@ -25,8 +25,10 @@ func summaryLines(s control.Status, colours palette) []string {
 			running++
 		}
 	}
-	process := fmt.Sprintf("%s %s (%s)  pid %d  up %s  %s  %s", program, s.Version, s.Commit,
-		s.PID, formatSeconds(s.UptimeS), colours.state(s.State), s.Environment)
+	version := program + " " + s.Version
+	if commit := strings.TrimSuffix(s.Commit, "-modified"); !strings.Contains(s.Version, commit) { // a pseudo-version ends with the commit
+		version += " (" + s.Commit + ")"
+	}
 	workers := fmt.Sprintf("workers %d/%d  GOMAXPROCS %d", running, s.WorkersWanted, s.GOMAXPROCS)
 	if s.CPUQuota > 0 {
 		workers += "  CPU quota " + strconv.FormatFloat(s.CPUQuota, 'g', 3, 64)
@@ -46,18 +48,20 @@ func summaryLines(s control.Status, colours palette) []string {
 		ready = colours.bad("not ready")
 	}
 	return []string{
-		process,
-		fmt.Sprintf("listening on %s  websockets %d  log level %s", s.Address, s.WebSockets, s.LogLevel),
+		version,
+		fmt.Sprintf("pid %d  up %s  %s  %s  log level %s", s.PID, formatSeconds(s.UptimeS), colours.state(s.State), s.Environment, s.LogLevel),
+		"listening on " + s.Address,
+		fmt.Sprintf("websockets %d  event streams %d", s.WebSockets, s.EventStreams),
 		workers,
 		memory,
-		fmt.Sprintf("store %s %s  series %d  points %s since start  queued %d  %s", s.Store.Engine, ready,
-			s.Store.Series, formatCount(s.Store.Points), s.Store.Queued, formatBytes(uint64(max(s.Store.Bytes, 0)))),
+		fmt.Sprintf("store %s %s  %s", s.Store.Engine, ready, formatBytes(uint64(max(s.Store.Bytes, 0)))),
+		fmt.Sprintf("series %d  points %s since start  queued %d", s.Store.Series, formatCount(s.Store.Points), s.Store.Queued),
 	}
 }
 
 // workerLines returns a heading, one line per worker and a line of totals.
 func workerLines(now control.Status, before *control.Status, colours palette) []string {
-	rows := [][]string{{"ID", "GENERATION", "STATE", "UPTIME", "RESTARTS", "PANICS", "CONNECTIONS", "IN FLIGHT", "REQUESTS/S"}}
+	rows := [][]string{{"ID", "GEN", "STATE", "UPTIME", "RESTARTS", "PANICS", "CONNS", "IN FLIGHT", "REQ/S"}}
 	var restarts, panics uint64
 	var connections, inFlight int
 	var total float64
@@ -65,7 +69,7 @@ func workerLines(now control.Status, before *control.Status, colours palette) []
 	for _, w := range now.Workers {
 		state := w.State
 		if w.AdoptedBy != 0 {
-			state += fmt.Sprintf(", adopted by %d", w.AdoptedBy)
+			state = fmt.Sprintf("adopted by %d", w.AdoptedBy) // it has failed, whichever way
 		}
 		rate, known := requestRate(now, before, w)
 		rows = append(rows, []string{

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"smart-factory-backend/app/cli"
 	"smart-factory-backend/app/config"
@@ -25,7 +26,7 @@ func sampleStatus() control.Status {
 			{ID: 3, Generation: 7, State: "backoff", Restarts: 6, AdoptedBy: 2, RequestsTotal: 5_000},
 			{ID: 4, Generation: 1, State: "starting", RequestsTotal: 3},
 		},
-		DrainingGenerations: 1, AbandonedGenerations: 2, WebSockets: 87,
+		DrainingGenerations: 1, AbandonedGenerations: 2, WebSockets: 87, EventStreams: 5,
 		Store:    control.Store{Engine: "sqlite", Series: 1204, Points: 3_412_000, Queued: 12, Bytes: 123_731_968, Ready: true},
 		Memory:   control.Memory{RSS: 88_080_384, Heap: 5_452_595, Limit: 268_435_456},
 		LogLevel: "info",
@@ -64,13 +65,24 @@ func TestStatusPage(t *testing.T) {
 	idle := control.Status{PID: 1, Version: "dev", Commit: "unknown", UptimeS: 3, State: "draining", Environment: "development", Store: control.Store{Engine: "sqlite"}}
 	restarted := earlierStatus()
 	restarted.PID++
+	large := sampleStatus()
+	large.Version, large.Commit = "v0.0.0-20261201034016-25406120b44c", "25406120b44c-modified"
+	large.Address, large.WebSockets, large.EventStreams = "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535", 40_000, 40_000
+	large.Store = control.Store{Engine: "postgres", Series: 100_000, Points: 999_900_000, Queued: 200_000, Bytes: 1 << 40}
+	large.Workers[2] = control.Worker{ID: 128, Generation: 99_999, State: "backoff", UptimeS: 31e6, Restarts: 99_999, Panics: 99_999, Connections: 50_000, InFlight: 50_000, AdoptedBy: 127}
 	pages := map[string][]string{
 		"status.golden":           cli.StatusPage(sampleStatus(), earlierStatus(), false),
 		"status-colours.golden":   cli.StatusPage(sampleStatus(), earlierStatus(), true),
 		"status-idle.golden":      cli.StatusPage(idle, nil, false),
+		"status-large.golden":     cli.StatusPage(large, nil, false),
 		"status-restarted.golden": cli.StatusPage(sampleStatus(), restarted, false),
 	}
 	for name, lines := range pages {
+		for _, line := range lines {
+			if n := utf8.RuneCountInString(line); n > 80 && name != "status-colours.golden" {
+				t.Errorf("%s has a line of %d columns: %q", name, n, line)
+			}
+		}
 		golden(t, name, strings.Join(lines, "\n")+"\n")
 	}
 }

@@ -90,7 +90,7 @@ func TestWatchNeverScrollsATerminal(t *testing.T) {
 			}
 		}
 	}
-	if page := watch(t, 1, constantStatus, cli.Terminal{Width: 80, Height: 6}, false)[1]; !strings.Contains(page, "… 8 more lines") {
+	if page := watch(t, 1, constantStatus, cli.Terminal{Width: 80, Height: 6}, false)[1]; !strings.Contains(page, "… 11 more lines") {
 		t.Errorf("a page that was cut does not say so: %q", page)
 	}
 }

@@ -115,7 +115,7 @@ func TestStatusJSONMembersAreStable(t *testing.T) {
 	want := `{"pid":0,"version":"","commit":"","started_at":0,"uptime_s":0,"environment":"","address":"","gomaxprocs":0,` +
 		`"cpu_quota":0,"workers_wanted":0,"state":"","workers":[{"id":0,"generation":0,"state":"","uptime_s":0,"restarts":0,` +
 		`"panics":0,"connections":0,"in_flight":0,"requests_total":0,"adopted_by":1}],"draining_generations":0,` +
-		`"abandoned_generations":0,"websockets":0,"store":{"engine":"","series":0,"points":0,"queued":0,"bytes":0,` +
+		`"abandoned_generations":0,"websockets":0,"event_streams":0,"store":{"engine":"","series":0,"points":0,"queued":0,"bytes":0,` +
 		`"ready":false},"memory":{"rss":0,"heap":0,"limit":0},"log_level":""}`
 	if string(text) != want {
 		t.Errorf("Status as JSON = %s\nwant %s", text, want)

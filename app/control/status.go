@@ -25,12 +25,15 @@ type Status struct {
 	// DrainingGenerations counts the generations that are finishing their
 	// connections, AbandonedGenerations those that are stuck and no longer
 	// awaited.
-	DrainingGenerations  int    `json:"draining_generations"`
-	AbandonedGenerations int    `json:"abandoned_generations"`
-	WebSockets           int    `json:"websockets"`
-	Store                Store  `json:"store"`
-	Memory               Memory `json:"memory"`
-	LogLevel             string `json:"log_level"`
+	DrainingGenerations  int `json:"draining_generations"`
+	AbandonedGenerations int `json:"abandoned_generations"`
+	// WebSockets counts the open ones, EventStreams the responses with
+	// Server-Sent Events.
+	WebSockets   int    `json:"websockets"`
+	EventStreams int    `json:"event_streams"`
+	Store        Store  `json:"store"`
+	Memory       Memory `json:"memory"`
+	LogLevel     string `json:"log_level"`
 }
 
 // Worker describes one slot and its current generation.

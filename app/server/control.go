@@ -33,13 +33,15 @@ func (o controlHandler) Status(context.Context) (control.Status, error) {
 		state = "draining"
 	}
 	stats := a.store.Stats()
+	streams := a.sessions.live.Stats().Sessions["sse"]
 	st := control.Status{
 		PID: os.Getpid(), Version: a.options.Build.Version, Commit: a.options.Build.Commit,
 		StartedAt: a.started.UnixMilli(), UptimeS: time.Since(a.started).Seconds(),
 		Environment: a.config.Environment, Address: a.supervisor.Addr().String(),
 		GOMAXPROCS: runtime.GOMAXPROCS(0), CPUQuota: a.quota.CPUs(),
 		WorkersWanted: cl.Wanted, State: state,
-		DrainingGenerations: cl.DrainingGenerations, AbandonedGenerations: cl.AbandonedGenerations, WebSockets: cl.Sessions,
+		DrainingGenerations: cl.DrainingGenerations, AbandonedGenerations: cl.AbandonedGenerations,
+		WebSockets: max(cl.Sessions-streams, 0), EventStreams: streams,
 		Store: control.Store{
 			Engine: stats.Engine, Series: stats.Series, Points: stats.Points,
 			Queued: stats.QueuedReadings, Bytes: stats.Bytes, Ready: a.store.Ready() == nil,

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net"
 	"runtime"
 	"strings"
 	"testing"
@@ -17,6 +18,23 @@ func TestOperatorStatus(t *testing.T) {
 		got.Memory.RSS == 0 || got.Memory.Heap == 0 || got.LogLevel != "info" {
 		t.Errorf("Status = %+v", got)
 	}
+}
+
+func TestOperatorStatusCountsEventStreamsApart(t *testing.T) {
+	a, addr := launch(t)
+	stream, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	if _, err := stream.Write([]byte("GET /api/v1/stream?rooms=all HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	dial(t, addr+"/ws")
+	waitUntil(t, "one session of each kind", func() bool {
+		got, err := controlHandler{a}.Status(t.Context())
+		return err == nil && got.WebSockets == 1 && got.EventStreams == 1
+	})
 }
 
 func TestOperatorScaleIsCapped(t *testing.T) {
