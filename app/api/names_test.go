@@ -27,6 +27,9 @@ func TestDamagedAndInvisibleNamesAreRefused(t *testing.T) {
 			}
 		}
 	}
+	if a := p.do(t, "PUT", "/api/v1/machines/m", `{"attributes":{"a":"x\ud800"}}`); a.status != 400 {
+		t.Errorf("half a surrogate pair in an attribute = %d %s, want 400", a.status, a.body)
+	}
 	for _, name := range []string{"%ED%A0%80", "%FF", "a%E2%80%AEb", "a%E2%80%8B", "e%CC%81"} {
 		if a := p.do(t, "PUT", "/api/v1/machines/"+name, "{}"); a.status != 400 {
 			t.Errorf("PUT machine %s = %d, want 400", name, a.status)

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -128,15 +127,13 @@ func (w *waitingStore) Close() error {
 // giveUp receives the reason if that takes longer than STORE_WAIT or fails for
 // another reason.
 func (a *App) waitForStore(ctx context.Context, w *waitingStore, giveUp func(cause error)) {
-	ctx, cancel := context.WithTimeout(ctx, a.config.StoreWait)
-	defer cancel()
 	s, err := a.openPostgres(ctx, a.config.StoreWait)
 	switch {
 	case err == nil:
 		w.set(s)
 		close(a.storeOpen)
 		a.log.Info("database reached")
-	case errors.Is(context.Cause(ctx), context.Canceled): // the process ends
+	case ctx.Err() != nil: // the process ends
 	default:
 		giveUp(&startFailure{&sectionError{err, "database-unreachable"}})
 	}
