@@ -59,7 +59,7 @@ func validateAttributes(attributes map[string]string) error {
 			return fmt.Errorf("attribute %q has %d bytes, more than %d: %w", name, len(value), MaxAttributeBytes, ErrInvalid)
 		}
 		if !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }) {
-			return fmt.Errorf("attribute %q has a control character, is damaged or is not UTF-8: %w", name, ErrInvalid)
+			return fmt.Errorf("attribute %q has a control character or is not valid UTF-8: %w", name, ErrInvalid)
 		}
 	}
 	return nil
