@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -17,7 +18,7 @@ func configCommand() command {
 	var asJSON bool
 	return command{
 		name: "config", options: "[--json]",
-		summary: "show every variable with its value, default and source",
+		summary: "show every variable with its effective value, default and source",
 		details: `Secrets are shown as ***. Any variable can also be read from the file that
 <NAME>_FILE names. Warnings and problems go to standard error. If there is a
 problem, the exit code is 1, as for serve.`,
@@ -58,27 +59,49 @@ func newConfigReport(cfg config.Config, warnings []config.Warning, problems conf
 	return d
 }
 
-// writeVariables writes one line per variable, clipped to the width of a
-// terminal.
+// writeVariables writes one line per variable; on a terminal it wraps the text
+// to the width.
 func writeVariables(p process, variables []config.Variable) error {
-	var table strings.Builder
-	w := tabwriter.NewWriter(&table, 0, 8, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "VARIABLE\tVALUE\tDEFAULT\tSOURCE\tMEANING")
-	for _, v := range variables {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", v.Name, cell(v.Value), cell(v.Default), v.Source, v.Meaning)
-	}
-	_ = w.Flush()
-	width, _, terminal := terminalSize(p.stdout)
-	for line := range strings.Lines(table.String()) {
-		line = strings.TrimSuffix(line, "\n")
-		if terminal {
-			line = clip(line, width)
+	var out strings.Builder
+	if width, _, terminal := terminalSize(p.stdout); terminal {
+		for _, v := range variables {
+			origin := "(" + string(v.Source) + ")"
+			if v.Source != config.FromDefault {
+				origin = fmt.Sprintf("(%s; default %s)", v.Source, cell(v.Default))
+			}
+			writeWrapped(&out, "", strings.Join([]string{v.Name, cell(v.Effective), origin}, "  "), width)
+			writeWrapped(&out, "    ", v.Meaning, width)
 		}
-		if _, err := fmt.Fprintln(p.stdout, line); err != nil {
-			return err
+	} else {
+		w := tabwriter.NewWriter(&out, 0, 8, 2, ' ', 0)
+		_, _ = fmt.Fprintln(w, "VARIABLE\tVALUE\tDEFAULT\tSOURCE\tMEANING")
+		for _, v := range variables {
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", v.Name, cell(v.Effective), cell(v.Default), v.Source, v.Meaning)
 		}
+		_ = w.Flush()
 	}
-	return nil
+	_, err := io.WriteString(p.stdout, out.String())
+	return err
+}
+
+// writeWrapped writes text in lines that begin with indent and fit width. It
+// breaks them at spaces, and inside a word only if that fits no line.
+func writeWrapped(out *strings.Builder, indent, text string, width int) {
+	room := max(width-len(indent), 1)
+	for line := []rune(text); len(line) > 0; {
+		n := min(room, len(line))
+		if n < len(line) {
+			for i := n; i > 0; i-- {
+				if line[i] == ' ' {
+					n = i
+					break
+				}
+			}
+		}
+		out.WriteString(indent + strings.TrimRight(string(line[:n]), " ") + "\n")
+		line = []rune(strings.TrimLeft(string(line[n:]), " "))
+		indent, room = "    ", max(width-4, 1)
+	}
 }
 
 // cell returns text for a table: - if it is empty, quoted if it contains

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"smart-factory-backend/app/config"
 	"smart-factory-backend/app/control"
@@ -126,12 +127,18 @@ func TestColoursDependOnTheTerminalAndNoColor(t *testing.T) {
 	}
 }
 
-func TestConfigClipsLinesToTheTerminalWidth(t *testing.T) {
+func TestConfigWrapsLinesToTheTerminalWidth(t *testing.T) {
 	t.Parallel()
 	shown, _ := runOnTerminal(t, nil, "", "config")
 	for line := range strings.Lines(shown) {
-		if line = strings.TrimRight(line, "\r\n"); strings.HasPrefix(line, "CLUSTER_WORKERS ") && len(line) != 100 {
-			t.Errorf("a line of config has %d columns, want 100: %q", len(line), line)
+		if line = strings.TrimRight(line, "\r\n"); utf8.RuneCountInString(line) > 100 {
+			t.Errorf("a line of config has %d columns, want at most 100: %q", len(line), line)
+		}
+	}
+	text := strings.Join(strings.Fields(shown), " ")
+	for _, v := range config.Default().Describe() {
+		if !strings.Contains(text, v.Name+" ") || !strings.Contains(text, v.Meaning) {
+			t.Errorf("config lacks %s with its meaning %q", v.Name, v.Meaning)
 		}
 	}
 }

@@ -44,7 +44,7 @@ type Config struct {
 	AdminAddr string `envconfig:"ADMIN_ADDR" default:"127.0.0.1:9464" allowempty:"true" desc:"address for metrics and pprof; empty disables them"`
 	// ControlSocket is empty only if it is not set and Port is 0; see
 	// ControlSocketFor.
-	ControlSocket string `envconfig:"CONTROL_SOCKET" computed:"by PORT, in the temporary directory" desc:"Unix socket for status, reload and scale; the default is named smart-factory-backend-PORT.sock"`
+	ControlSocket string `envconfig:"CONTROL_SOCKET" computed:"by PORT, in XDG_RUNTIME_DIR or DATA_DIR" desc:"Unix socket for status, reload and scale; the default is named smart-factory-backend-PORT.sock"`
 
 	// Either both TLS files are set, to a certificate and its key, or neither is.
 	TLSCertFile string `envconfig:"TLS_CERT_FILE" desc:"PEM certificate chain; enables TLS together with TLS_KEY_FILE; read again on reload"`

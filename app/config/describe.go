@@ -1,6 +1,11 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+)
 
 // Variable describes one variable and its present value.
 type Variable struct {
@@ -13,6 +18,9 @@ type Variable struct {
 	Source  Source `json:"source"`
 	// Meaning is one line of prose.
 	Meaning string `json:"meaning"`
+	// Effective is what the server uses: Value, or what takes its place if that
+	// leaves the choice to the server.
+	Effective string `json:"effective"`
 }
 
 // Describe returns all variables in the order in which they are documented.
@@ -30,7 +38,29 @@ func (c Config) Describe() []Variable {
 				d.Value = fmt.Sprint(v.field.Interface())
 			}
 		}
+		d.Effective = d.Value
+		if in.err == nil {
+			d.Effective = c.effective(v, d.Value)
+		}
 		described = append(described, d)
 	}
 	return described
+}
+
+// effective returns what the server uses for a variable with a good text.
+func (c Config) effective(v variable, text string) string {
+	most := runtime.GOMAXPROCS(0)
+	switch {
+	case v.name == "CLUSTER_WORKERS" && (c.Workers == 0 || c.Workers > most):
+		return strconv.Itoa(most)
+	case v.name == "RATE_BURST":
+		return strconv.Itoa(c.RateBurst)
+	case v.name == "DATABASE_URL" && text == "":
+		return c.SQLitePath()
+	case v.name == "RETENTION" && c.Retention == 0:
+		return "forever"
+	case v.field.IsZero() && v.tag.Get("computed") != "":
+		return v.tag.Get("computed")
+	}
+	return strings.TrimSpace(text)
 }

@@ -4,6 +4,8 @@ import (
 	"flag"
 	"os"
 	"regexp"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -97,9 +99,39 @@ func TestDescribeReturnsTheGivenText(t *testing.T) {
 			t.Errorf("Describe() shows the secret in %s", v.Name)
 		}
 		w, asked := want[v.Name]
-		w.Name, w.Meaning = v.Name, v.Meaning
+		w.Name, w.Meaning, w.Effective = v.Name, v.Meaning, v.Effective
 		if asked && v != w {
 			t.Errorf("Describe() of %s = %+v, want %+v", v.Name, v, w)
+		}
+	}
+}
+
+func TestDescribeReturnsWhatTakesEffect(t *testing.T) {
+	t.Parallel()
+	most := strconv.Itoa(runtime.GOMAXPROCS(0))
+	for _, tt := range []struct{ name, value, want string }{
+		{"CLUSTER_WORKERS", "", most},
+		{"CLUSTER_WORKERS", "max", most},
+		{"CLUSTER_WORKERS", "4096", most},
+		{"CLUSTER_WORKERS", "1", "1"},
+		{"CLUSTER_WORKERS", "many", "many"},
+		{"CLUSTER_WORKERS", "-1", "-1"},
+		{"DATABASE_URL", "", "data/smart-factory.db"},
+		{"HOST", "", "every address"},
+		{"RATE_BURST", "0", "100000"},
+		{"LOG_FORMAT", "", "text"},
+		{"RETENTION", "", "forever"},
+		{"RETENTION", "30d", "30d"},
+		{"STORE_MAX_BYTES", "", "80 % of the disk"},
+		{"STORE_MAX_BYTES", "1Gi", "1Gi"},
+		{"PORT", " 8080 ", "8080"},
+		{"API_KEYS", "a:read:" + secretText, "***"},
+	} {
+		c, _ := load(t, map[string]string{tt.name: tt.value})
+		for _, v := range c.Describe() {
+			if v.Name == tt.name && v.Effective != tt.want {
+				t.Errorf("with %s=%q, %q takes effect, want %q", tt.name, tt.value, v.Effective, tt.want)
+			}
 		}
 	}
 }

@@ -55,9 +55,9 @@ func TestProblemsNameTheVariableTheValueAndWhatIsAccepted(t *testing.T) {
 		"admin, port too high":                {map[string]string{"ADMIN_ADDR": ":70000"}, `ADMIN_ADDR=":70000": want host:port, or nothing to disable it`},
 		"socket path too long":                {map[string]string{"CONTROL_SOCKET": "/" + strings.Repeat("x", 107)}, `CONTROL_SOCKET="/` + strings.Repeat("x", 107) + `": want a path of at most 107 bytes, this one has 108`},
 		"not a boolean":                       {map[string]string{"AUTO_REGISTER": "maybe"}, `AUTO_REGISTER="maybe": want true or false`},
-		"duration without unit":               {map[string]string{"READ_TIMEOUT": "10"}, `READ_TIMEOUT="10": want a duration such as 500ms, 30s or 5m, over 0`},
-		"timeout of zero":                     {map[string]string{"IDLE_TIMEOUT": "0s"}, `IDLE_TIMEOUT="0s": want a duration such as 500ms, 30s or 5m, over 0`},
-		"delay negative":                      {map[string]string{"SHUTDOWN_DELAY": "-1s"}, `SHUTDOWN_DELAY="-1s": want a duration such as 500ms, 30s or 5m, at least 0`},
+		"duration without unit":               {map[string]string{"READ_TIMEOUT": "10"}, `READ_TIMEOUT="10": want a duration such as 500ms, 30s, 5m or 30d, over 0`},
+		"timeout of zero":                     {map[string]string{"IDLE_TIMEOUT": "0s"}, `IDLE_TIMEOUT="0s": want a duration such as 500ms, 30s, 5m or 30d, over 0`},
+		"delay negative":                      {map[string]string{"SHUTDOWN_DELAY": "-1s"}, `SHUTDOWN_DELAY="-1s": want a duration such as 500ms, 30s, 5m or 30d, at least 0`},
 		"limit of zero":                       {map[string]string{"MAX_SERIES": "0"}, `MAX_SERIES="0": want a whole number, over 0`},
 		"size with a wrong unit":              {map[string]string{"MAX_BODY_BYTES": "4MB"}, `MAX_BODY_BYTES="4MB": want a size such as 65536, 512Ki or 4Mi, over 0`},
 		"faults in production":                {map[string]string{"NODE_ENV": "production", "API_KEYS": goodKeys, "FAULT_INJECTION": "true"}, `FAULT_INJECTION="true": is refused in production`},
@@ -142,7 +142,7 @@ func TestAllProblemsAreReportedTogether(t *testing.T) {
   CLUSTER_WORKERS="banana": want a whole number, at least 0
   NODE_ENV="test": want development or production
   API_KEYS="***": key 1: want name:role:secret
-  READ_TIMEOUT="soon": want a duration such as 500ms, 30s or 5m, over 0
+  READ_TIMEOUT="soon": want a duration such as 500ms, 30s, 5m or 30d, over 0
   MAX_BODY_BYTES="4MB": want a size such as 65536, 512Ki or 4Mi, over 0`
 	if problems.Error() != want {
 		t.Errorf("Error() = %s\nwant %s", problems.Error(), want)

@@ -34,7 +34,7 @@ func (c Config) Warnings(environ []string) []Warning {
 			warnings = append(warnings, Warning{name, "is not a variable of this program; was " + similar + " meant?"})
 		}
 	}
-	if c.APIKeys.Reveal() == "" && !c.Production() {
+	if c.APIKeys.Reveal() == "" && c.inputs["API_KEYS"].err == nil && !c.Production() {
 		warnings = append(warnings, Warning{"API_KEYS", "is empty, so anybody may read and write; production refuses to start like this"})
 	}
 	return warnings

@@ -45,3 +45,13 @@ func TestWarningsReportMissingKeysOnceInDevelopment(t *testing.T) {
 		t.Errorf("Warnings() with a key = %q, %v, want none", got, problems)
 	}
 }
+
+func TestNoWarningRepeatsAProblemOfAPIKeys(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{"API_KEYS": "foo", "API_KEYS_FILE": "/does/not/exist"} {
+		c, problems := load(t, map[string]string{name: value})
+		if warnings := c.Warnings(nil); len(problems) != 1 || len(warnings) != 0 {
+			t.Errorf("%s=%s has the problems %v and the warnings %v, want one problem", name, value, problems, warnings)
+		}
+	}
+}
