@@ -33,7 +33,8 @@ LABEL org.opencontainers.image.title="Smart Factory Backend" \
       org.opencontainers.image.created=$DATE
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/smart-factory-backend /smart-factory-backend
-COPY --from=build --chown=65532:65532 --chmod=700 /out/data /data
+# Group 0 may write too: OpenShift runs containers as any user of that group.
+COPY --from=build --chown=65532:0 --chmod=770 /out/data /data
 # Production refuses to start without API_KEYS. /data is the only writable
 # directory, so it also holds temporary files.
 ENV NODE_ENV=production DATA_DIR=/data CONTROL_SOCKET=/data/control.sock TMPDIR=/data

@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"smart-factory-backend/app/config"
 	"smart-factory-backend/app/factory"
@@ -29,6 +33,9 @@ func (a *App) openStore(ctx context.Context) (factory.Store, error) {
 		}
 		return nil, &sectionError{err, "database-unreachable"}
 	}
+	if err := checkWritable(filepath.Dir(c.SQLitePath())); err != nil {
+		return nil, &sectionError{err, "store-does-not-open"}
+	}
 	store, err := sqlite.Open(ctx, sqlite.Options{
 		Path:          c.SQLitePath(),
 		AutoRegister:  c.AutoRegister,
@@ -43,6 +50,20 @@ func (a *App) openStore(ctx context.Context) (factory.Store, error) {
 		return nil, &sectionError{err, "store-does-not-open"}
 	}
 	return store, nil
+}
+
+// checkWritable returns an error that names the cure if the process may not create
+// files in a directory. It does not matter whether the directory exists.
+func checkWritable(dir string) error {
+	err := os.MkdirAll(dir, 0o750)
+	if err == nil {
+		err = unix.Access(dir, unix.W_OK|unix.X_OK)
+	}
+	if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.EROFS) {
+		return nil // opening the store reports any other fault
+	}
+	return fmt.Errorf("open store: uid %d, gid %d may not write to the directory %s (%w): change its owner (chown %d %s), "+
+		"run as its owner (docker run --user), or set fsGroup in Kubernetes", os.Getuid(), os.Getgid(), dir, err, os.Getuid(), dir)
 }
 
 // firstConnect is how long the start waits for PostgreSQL before the server serves

@@ -4,9 +4,11 @@ package system_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -156,4 +158,49 @@ func TestFaultInjectionIsOffByDefault(t *testing.T) {
 	if code := production.wait(); code != 1 || !strings.Contains(production.log.String(), "FAULT_INJECTION") {
 		t.Errorf("FAULT_INJECTION=true in production: exit code %d, log %s, want 1 and the variable", code, production.log)
 	}
+}
+
+// A data directory that belongs to somebody else is named, with the user and the cure.
+func TestIntegrationDataDirectoryOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	cmd, uid := exec.Command(binary), os.Getuid()
+	if uid == 0 { // whom no permission stops
+		uid = 65534
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
+		cmd.Path = copyForOthers(t)
+	}
+	p := launchCommand(t, cmd, append(environment(t, dir, porttest.ForTest(t)), "DATA_DIR="+filepath.Join(dir, "data")))
+	if code := p.wait(); code != 1 {
+		t.Errorf("the server ended with code %d, want 1", code)
+	}
+	if log := p.log.String(); !strings.Contains(log, fmt.Sprintf("uid %d", uid)) || !strings.Contains(log, dir) || !strings.Contains(log, "chown") {
+		t.Errorf("the error does not name the user, the directory and the cure: %s", log)
+	}
+}
+
+// copyForOthers copies the server to a place where another user may run it.
+func copyForOthers(t *testing.T) string {
+	t.Helper()
+	program, err := os.ReadFile(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path := filepath.Join(dir, "server")
+	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(path, program, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
