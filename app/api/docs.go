@@ -19,8 +19,13 @@ var openAPI []byte
 //go:embed docs.html
 var docsPage []byte
 
+// favicon is the icon of all pages.
+//
+//go:embed favicon.svg
+var favicon []byte
+
 // docsPolicy allows the page its own script and requests to this server only.
-var docsPolicy = "default-src 'none'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; script-src 'sha256-" + scriptSum(docsPage) + "'"
+var docsPolicy = "default-src 'none'; style-src 'unsafe-inline'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; script-src 'sha256-" + scriptSum(docsPage) + "'"
 
 // scriptSum returns the hash of a page's only script for a Content-Security-Policy.
 func scriptSum(page []byte) string {
@@ -37,6 +42,7 @@ const index = `<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Smart Factory Backend</title>
+<link rel="icon" type="image/svg+xml" href="/favicon.ico">
 <h1>Smart Factory Backend</h1>
 <ul>
 <li><a href="/manual">Operator’s manual</a></li>
@@ -50,9 +56,18 @@ const index = `<!DOCTYPE html>
 func getIndex(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Response.Header
 	h.SetContentType("text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set(fasthttp.HeaderXContentTypeOptions, "nosniff")
 	ctx.SetBodyString(index)
+}
+
+// getFavicon is GET /favicon.ico, the path at which browsers ask without a link.
+func getFavicon(ctx *fasthttp.RequestCtx) {
+	h := &ctx.Response.Header
+	h.SetContentType("image/svg+xml")
+	h.Set(fasthttp.HeaderCacheControl, "max-age=86400")
+	h.Set(fasthttp.HeaderXContentTypeOptions, "nosniff")
+	ctx.Response.SetBodyRaw(favicon)
 }
 
 // getOpenAPI is GET /api/openapi.json.

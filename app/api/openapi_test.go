@@ -338,6 +338,21 @@ func TestResponsesMatchTheirOpenAPISchemas(t *testing.T) {
 	}
 }
 
+// Each page links the icon, and its policy allows to load it.
+func TestPagesHaveAnIcon(t *testing.T) {
+	t.Parallel()
+	p := startServer(t, nil)
+	if a := p.get(t, "/favicon.ico"); a.status != 200 || a.header["Content-Type"] != "image/svg+xml" || !strings.HasPrefix(a.body, "<svg") {
+		t.Errorf("GET /favicon.ico = %d, %v, %q", a.status, a.header, a.body)
+	}
+	for _, page := range []string{"/", "/api/docs"} {
+		a := p.get(t, page)
+		if !strings.Contains(a.body, `<link rel="icon"`) || !strings.Contains(a.header["Content-Security-Policy"], "img-src 'self'") {
+			t.Errorf("%s has no icon, or its policy forbids it: %v", page, a.header)
+		}
+	}
+}
+
 // The page loads nothing from other hosts.
 func TestDocsPageIsSelfContained(t *testing.T) {
 	t.Parallel()

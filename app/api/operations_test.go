@@ -67,6 +67,10 @@ var operations = map[string]operation{
 		ID: "influxHealth", Tag: "dialects", Summary: "Check readiness in InfluxDB's form",
 		Responses: []routeResponse{{200, "Ready for writes.", jsonBody("InfluxHealth")}, {503, "Not ready for writes.", jsonBody("InfluxHealth")}},
 	},
+	"GET /favicon.ico": {
+		ID: "getFavicon", Tag: "documents", Summary: "Show the icon of the pages",
+		Responses: []routeResponse{{200, "An SVG image.", content{"image/svg+xml": ""}}},
+	},
 	"GET /api/openapi.json": {
 		ID: "getOpenAPI", Tag: "documents", Summary: "Return this document",
 		Responses: []routeResponse{{200, "OpenAPI 3.1.", jsonBody("Object")}},

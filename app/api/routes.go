@@ -58,6 +58,7 @@ func (a *API) registerProbes() {
 	// Load balancers probe these two.
 	a.addResource("/", &route{method: get, probe: true, handler: rawHandler(getIndex)})
 	a.addResource("*", &route{method: fasthttp.MethodOptions, probe: true, handler: rawHandler(func(ctx *fasthttp.RequestCtx) { ctx.SetStatusCode(fasthttp.StatusNoContent) })})
+	a.addResource("/favicon.ico", &route{method: get, public: true, handler: rawHandler(getFavicon)})
 	a.addResource("/api/openapi.json", &route{method: get, public: true, handler: a.getOpenAPI})
 	a.addResource("/api/docs", &route{method: get, public: true, handler: a.getDocs})
 }

@@ -21,8 +21,8 @@ const ManualPath = "/manual"
 //go:embed built
 var built embed.FS
 
-// manualPolicy allows the manual's own style sheet and nothing else.
-const manualPolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// manualPolicy allows the manual's own style sheet and the icon, and nothing else.
+const manualPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // ServeManual answers a GET or HEAD request for ManualPath or a path below it,
 // compressed if the client accepts gzip. A trailing slash makes no difference.

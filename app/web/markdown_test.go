@@ -165,6 +165,7 @@ func renderPage(d document, all []document) []byte {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>%s – Smart Factory Backend</title>
+<link rel="icon" type="image/svg+xml" href="/favicon.ico">
 <link rel="stylesheet" href="%s/manual.css">
 </head>
 <body>
