@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -146,11 +147,12 @@ func (a *App) openOnStore() (err error) {
 			return err
 		}
 	}
-	a.control = control.NewServer(a.config.ControlSocketFor(a.port()), controlHandler{a})
+	socket := a.config.ControlSocketFor(a.port())
+	a.control = control.NewServer(socket, controlHandler{a})
 	a.control.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelError)
 	if err := a.control.Listen(); err != nil {
 		a.admin.close()
-		return &sectionError{fmt.Errorf("control socket: %w", err), "control-socket"}
+		return &sectionError{fmt.Errorf("control socket: %w", explainDenied(err, filepath.Dir(socket))), "control-socket"}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -46,14 +47,18 @@ func TestFailedStartReleasesEverything(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	denied := fmt.Sprintf("uid %d, gid %d may not write to /sys", os.Geteuid(), os.Getegid())
 	for name, tt := range map[string]struct {
 		env  []string
 		want string
 	}{
-		"the port is in use":                     {[]string{"PORT=" + occupiedPort}, "port in use"},
-		"the data directory is a file":           {[]string{"DATA_DIR=" + file}, file},
-		"the admin address is in use":            {[]string{"ADMIN_ADDR=" + occupied.Addr().String()}, "ADMIN_ADDR"},
-		"the control socket has no directory":    {[]string{"CONTROL_SOCKET=" + filepath.Join(file, "control")}, "control socket"},
+		"the port is in use":                  {[]string{"PORT=" + occupiedPort}, "port in use"},
+		"the data directory is a file":        {[]string{"DATA_DIR=" + file}, file},
+		"the admin address is in use":         {[]string{"ADMIN_ADDR=" + occupied.Addr().String()}, "ADMIN_ADDR"},
+		"the control socket has no directory": {[]string{"CONTROL_SOCKET=" + filepath.Join(file, "control")}, "control socket"},
+		// Nobody can create a directory in /sys, not even root.
+		"the data directory is denied":           {[]string{"DATA_DIR=/sys/denied"}, denied},
+		"the control directory is denied":        {[]string{"CONTROL_SOCKET=/sys/denied/control.sock"}, denied},
 		"the Redis address cannot be understood": {[]string{"REDIS_URL=redis://127.0.0.1:6379/not-a-number"}, "REDIS_URL"},
 	} {
 		t.Run(name, func(t *testing.T) {

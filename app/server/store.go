@@ -47,7 +47,7 @@ func (a *App) openStore(ctx context.Context) (factory.Store, error) {
 		OnEvent:       a.onStoreEvent,
 	})
 	if err != nil {
-		return nil, &sectionError{err, "store-does-not-open"}
+		return nil, &sectionError{explainDenied(err, filepath.Dir(c.SQLitePath())), "store-does-not-open"}
 	}
 	return store, nil
 }
@@ -59,11 +59,10 @@ func checkWritable(dir string) error {
 	if err == nil {
 		err = unix.Access(dir, unix.W_OK|unix.X_OK)
 	}
-	if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.EROFS) {
+	if !isDenied(err) {
 		return nil // opening the store reports any other fault
 	}
-	return fmt.Errorf("open store: uid %d, gid %d may not write to the directory %s (%w): change its owner (chown %d %s), "+
-		"run as its owner (docker run --user), or set fsGroup in Kubernetes", os.Getuid(), os.Getgid(), dir, err, os.Getuid(), dir)
+	return fmt.Errorf("open store: %w", explainDenied(err, dir))
 }
 
 // firstConnect is how long the start waits for PostgreSQL before the server serves

@@ -220,6 +220,18 @@ func TestCommandsRunInTheContainer(t *testing.T) {
 	}
 }
 
+// A random user of group 0, as on OpenShift, can write to a new volume. A directory of
+// root is refused with the uid and the cure.
+func TestRandomUser(t *testing.T) {
+	runContainer(t, "--user", "1000680000:0").waitForHealth()
+
+	log, code := runAnyExit(t, engine(), "run", "--rm", "--user", "1000680000:0", "--tmpfs", "/root-owned:mode=755",
+		"-e", "API_KEYS=test:admin:"+testKey, "-e", "DATA_DIR=/root-owned", image)
+	if code != 1 || !strings.Contains(log, "chown -R 1000680000:0 /root-owned") {
+		t.Errorf("start in a directory of root exits with %d, want 1 and the cure:\n%s", code, log)
+	}
+}
+
 // The number of workers follows the CPU quota, also when the quota changes at run time.
 func TestWorkersFollowTheQuota(t *testing.T) {
 	c := runContainer(t)
