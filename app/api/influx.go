@@ -16,7 +16,7 @@ import (
 
 // postInfluxWrite is POST /api/v2/write. A 204 means that every number in the body
 // is committed; a 400 lists the rejected lines, and the others are committed.
-func (a *API) postInfluxWrite(ctx *fasthttp.RequestCtx, _ request) error {
+func (a *API) postInfluxWrite(ctx *fasthttp.RequestCtx, req request) error {
 	precision, ok := lineprotocol.ParsePrecision(string(ctx.QueryArgs().Peek("precision")))
 	if !ok {
 		return invalidParam("precision", "must be one of ns, us, ms, s")
@@ -26,7 +26,7 @@ func (a *API) postInfluxWrite(ctx *fasthttp.RequestCtx, _ request) error {
 			Precision: precision, MachineTag: a.options.InfluxMachineTag, WithMeasurement: a.options.InfluxMeasurement,
 		})
 	}
-	err := a.ingestBody(ctx, decode, checkAllAccepted)
+	err := a.ingestBody(ctx, req, decode, checkAllAccepted)
 	if err == nil {
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
 	}

@@ -32,12 +32,12 @@ type ingestResultJSON struct {
 // postTelemetry is POST /api/v1/telemetry. A 200 means that the points it counts
 // as accepted are committed. If every point was rejected, it is a 400 with the
 // same list of errors.
-func (a *API) postTelemetry(ctx *fasthttp.RequestCtx, _ request) error {
+func (a *API) postTelemetry(ctx *fasthttp.RequestCtx, req request) error {
 	decode := jsonpoints.Decode
 	if isNDJSON(ctx.Request.Header.ContentType()) {
 		decode = jsonpoints.DecodeLines
 	}
-	return a.ingestBody(ctx, decode, func(accepted int, b *ingest.Batch) error {
+	return a.ingestBody(ctx, req, decode, func(accepted int, b *ingest.Batch) error {
 		if accepted == 0 && b.Rejected > 0 {
 			return rejectedError(errAllRejected, b)
 		}
@@ -47,7 +47,7 @@ func (a *API) postTelemetry(ctx *fasthttp.RequestCtx, _ request) error {
 
 // ingestBody decodes the request's body and commits its readings. Then respond
 // responds, or returns an error; it must not retain the batch.
-func (a *API) ingestBody(ctx *fasthttp.RequestCtx, decode func(*ingest.Batch, []byte) error, respond func(accepted int, b *ingest.Batch) error) error {
+func (a *API) ingestBody(ctx *fasthttp.RequestCtx, req request, decode func(*ingest.Batch, []byte) error, respond func(accepted int, b *ingest.Batch) error) error {
 	body, err := a.readBody(ctx)
 	defer body.release()
 	if err != nil {
@@ -58,7 +58,7 @@ func (a *API) ingestBody(ctx *fasthttp.RequestCtx, decode func(*ingest.Batch, []
 	if err := decode(b, body.data); err != nil {
 		return err
 	}
-	accepted, err := a.commit(context.Background(), b)
+	accepted, err := a.commit(factory.WithSender(context.Background(), req.principal.Name), b)
 	if err != nil {
 		return err
 	}

@@ -19,11 +19,11 @@ func (a *API) postDeviceTelemetry(ctx *fasthttp.RequestCtx, r request) error {
 		machine = r.params[0]
 	}
 	decode := func(b *ingest.Batch, body []byte) error { return thingsboard.DecodeDevice(b, body, machine) }
-	return a.ingestBody(ctx, decode, checkAllAccepted)
+	return a.ingestBody(ctx, r, decode, checkAllAccepted)
 }
 
 // postGatewayTelemetry is POST /api/v1/{token}/gateway/telemetry. The body is the
 // message that a gateway publishes to v1/gateway/telemetry over MQTT.
-func (a *API) postGatewayTelemetry(ctx *fasthttp.RequestCtx, _ request) error {
-	return a.ingestBody(ctx, thingsboard.DecodeGateway, checkAllAccepted)
+func (a *API) postGatewayTelemetry(ctx *fasthttp.RequestCtx, req request) error {
+	return a.ingestBody(ctx, req, thingsboard.DecodeGateway, checkAllAccepted)
 }

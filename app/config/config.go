@@ -97,6 +97,8 @@ type Config struct {
 	MaxUnpackedBytes    Bytes         `envconfig:"MAX_UNPACKED_BYTES" default:"32Mi" desc:"size of a request body after decompression"`
 	MaxPointsPerRequest int           `envconfig:"MAX_POINTS_PER_REQUEST" default:"10000" desc:"readings per request"`
 	MaxSeries           int           `envconfig:"MAX_SERIES" default:"100000" desc:"machine-metric pairs in the store"`
+	MaxSeriesPerKey     int           `envconfig:"MAX_SERIES_PER_KEY" default:"0" computed:"half of MAX_SERIES" min:"0" desc:"machine-metric pairs that telemetry with one API key may add while the server runs; with one key in API_KEYS, MAX_SERIES"`
+	MaxSeriesPerMachine int           `envconfig:"MAX_SERIES_PER_MACHINE" default:"10000" desc:"metrics of one machine"`
 	IngestQueue         int           `envconfig:"INGEST_QUEUE" default:"200000" desc:"readings that may wait for a commit; beyond that, requests get 503"`
 	IngestTimeout       time.Duration `envconfig:"INGEST_TIMEOUT" default:"10s" desc:"how long a request may wait for its commit; less than WORKER_STALL_AFTER"`
 	IngestMemory        Bytes         `envconfig:"INGEST_MEMORY" default:"256Mi" desc:"memory for request bodies in progress, and the same again for history responses; in a small container a quarter of its memory; beyond that, requests get 503"`

@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"smart-factory-backend/app/access"
 )
 
 // Source says where a value comes from.
@@ -113,6 +115,12 @@ func (c *Config) derive() {
 	}
 	if c.RateBurst == 0 {
 		c.RateBurst = c.RateLimit
+	}
+	if c.MaxSeriesPerKey == 0 {
+		c.MaxSeriesPerKey = c.MaxSeries
+		if keys, err := access.Parse(c.APIKeys.Reveal(), 1); err == nil && keys.Len() > 1 {
+			c.MaxSeriesPerKey = (c.MaxSeries + 1) / 2
+		}
 	}
 	if c.Port != 0 {
 		c.ControlSocket = c.ControlSocketFor(c.Port)

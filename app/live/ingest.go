@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"smart-factory-backend/app/access"
+	"smart-factory-backend/app/factory"
 )
 
 // IngestResult is the outcome of telemetry that a session has sent.
@@ -29,7 +30,7 @@ func (c *session) ingest(body []byte) (IngestResult, *Fault) {
 	if c.srv.options.Ingest == nil {
 		return IngestResult{}, &Fault{Kind: kindForbidden, Detail: "this server does not accept telemetry"}
 	}
-	return c.srv.options.Ingest(context.Background(), body), nil
+	return c.srv.options.Ingest(factory.WithSender(context.Background(), c.principal.Name), body), nil
 }
 
 // appendResponse appends the response to the client as a JSON object. id is that

@@ -37,14 +37,16 @@ func (a *App) openStore(ctx context.Context) (factory.Store, error) {
 		return nil, &sectionError{err, "store-does-not-open"}
 	}
 	store, err := sqlite.Open(ctx, sqlite.Options{
-		Path:          c.SQLitePath(),
-		AutoRegister:  c.AutoRegister,
-		MaxSeries:     c.MaxSeries,
-		QueueReadings: c.IngestQueue,
-		Retention:     c.Retention,
-		MaxBytes:      int64(c.StoreMaxBytes),
-		OnFault:       a.onStoreFault,
-		OnEvent:       a.onStoreEvent,
+		Path:                c.SQLitePath(),
+		AutoRegister:        c.AutoRegister,
+		MaxSeries:           c.MaxSeries,
+		MaxSeriesPerMachine: c.MaxSeriesPerMachine,
+		MaxSeriesPerSender:  c.MaxSeriesPerKey,
+		QueueReadings:       c.IngestQueue,
+		Retention:           c.Retention,
+		MaxBytes:            int64(c.StoreMaxBytes),
+		OnFault:             a.onStoreFault,
+		OnEvent:             a.onStoreEvent,
 	})
 	if err != nil {
 		return nil, &sectionError{explainDenied(err, filepath.Dir(c.SQLitePath())), "store-does-not-open"}
@@ -96,15 +98,17 @@ func checkIntegrity(s factory.StoreStats) error {
 func postgresOptions(c config.Config) postgres.Options {
 	url, _ := c.PostgresURL()
 	return postgres.Options{
-		URL:              url,
-		AutoRegister:     c.AutoRegister,
-		MaxSeries:        c.MaxSeries,
-		QueueReadings:    c.IngestQueue,
-		Retention:        c.Retention,
-		MaxBytes:         int64(c.StoreMaxBytes),
-		MaxConns:         c.DatabaseMaxConns,
-		ConnectTimeout:   c.DatabaseConnectTimeout,
-		StatementTimeout: c.DatabaseStatementTimeout,
+		URL:                 url,
+		AutoRegister:        c.AutoRegister,
+		MaxSeries:           c.MaxSeries,
+		MaxSeriesPerMachine: c.MaxSeriesPerMachine,
+		MaxSeriesPerSender:  c.MaxSeriesPerKey,
+		QueueReadings:       c.IngestQueue,
+		Retention:           c.Retention,
+		MaxBytes:            int64(c.StoreMaxBytes),
+		MaxConns:            c.DatabaseMaxConns,
+		ConnectTimeout:      c.DatabaseConnectTimeout,
+		StatementTimeout:    c.DatabaseStatementTimeout,
 	}
 }
 

@@ -108,8 +108,3 @@ func sameMetric(a, b factory.Metric) bool {
 func MachineNotFound(id string) error {
 	return fmt.Errorf("machine %q: %w", id, factory.ErrNotFound)
 }
-
-// LimitError is the error for a new series or machine beyond the limit.
-func LimitError(what string, limit int) error {
-	return fmt.Errorf("limit of %d %s reached: %w", limit, what, factory.ErrInvalid)
-}

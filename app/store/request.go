@@ -12,6 +12,8 @@ import (
 type Request struct {
 	// Rejected are the readings that are not stored, in any order.
 	Rejected []factory.Rejection
+	// Sender is factory.Sender of the caller's context.
+	Sender string
 
 	done chan error // buffered, so that Finish does not block
 }

@@ -1,12 +1,20 @@
 package memory
 
-import "time"
+import (
+	"time"
+
+	"smart-factory-backend/app/store"
+)
 
 // Options configure New. The zero value is a store without limits that
 // registers nothing by itself.
 type Options struct {
 	// MaxSeries limits the series, and separately the machines; 0 is no limit.
 	MaxSeries int
+	// MaxSeriesPerMachine limits the series of one machine, MaxSeriesPerSender
+	// those that one factory.Sender registers while the store is open; 0 is no
+	// limit of their own.
+	MaxSeriesPerMachine, MaxSeriesPerSender int
 	// AutoRegister lets Append create series.
 	AutoRegister bool
 	// Retention is how long readings are stored unless their metric has its
@@ -22,4 +30,9 @@ func (o Options) now() int64 {
 		return time.Now().UnixMilli()
 	}
 	return o.Now().UnixMilli()
+}
+
+// seriesLimits returns the limits of what may be registered.
+func (o Options) seriesLimits() store.SeriesLimits {
+	return store.SeriesLimits{Total: o.MaxSeries, PerMachine: o.MaxSeriesPerMachine, PerSender: o.MaxSeriesPerSender}
 }

@@ -26,8 +26,10 @@ func (m *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 	if err != nil {
 		return stored, false, err
 	}
-	if known == nil && m.fullLocked(len(m.machines)) {
-		return stored, false, store.LimitError("machines", m.options.MaxSeries)
+	if known == nil {
+		if err := m.options.seriesLimits().CheckMachine(len(m.machines)); err != nil {
+			return stored, false, err
+		}
 	}
 	if next != known {
 		next.Attributes = maps.Clone(put.Attributes)
@@ -36,8 +38,16 @@ func (m *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 	return m.publicMachineLocked(next), created, nil
 }
 
-// fullLocked reports whether n series or machines reach the limit.
-func (m *Store) fullLocked(n int) bool { return m.options.MaxSeries > 0 && n >= m.options.MaxSeries }
+// checkSeriesLocked returns an error if the machine may not get another series.
+func (m *Store) checkSeriesLocked(machine string) error {
+	ofMachine := 0
+	for k := range m.metrics {
+		if k.Machine == machine {
+			ofMachine++
+		}
+	}
+	return m.options.seriesLimits().CheckSeries(len(m.metrics), ofMachine)
+}
 
 // publicMachineLocked returns a copy of known for a caller, with LastSeen filled in.
 func (m *Store) publicMachineLocked(known *store.Machine) factory.Machine {
@@ -110,6 +120,7 @@ func (m *Store) DeleteMachine(ctx context.Context, id string, match factory.Matc
 	}
 	known.Deleted = true
 	if purge {
+		m.senders.Purge(id)
 		delete(m.machines, id)
 		maps.DeleteFunc(m.metrics, func(k key, _ *factory.Metric) bool { return k.Machine == id })
 		maps.DeleteFunc(m.values, func(k key, _ map[int64]float64) bool { return k.Machine == id })
@@ -135,8 +146,8 @@ func (m *Store) PutMetric(ctx context.Context, put factory.Metric, match factory
 		return stored, false, err
 	}
 	if known == nil {
-		if m.fullLocked(len(m.metrics)) {
-			return stored, false, store.LimitError("series", m.options.MaxSeries)
+		if err := m.checkSeriesLocked(put.Machine); err != nil {
+			return stored, false, err
 		}
 		m.values[k] = make(map[int64]float64)
 	}
@@ -186,7 +197,7 @@ func (m *Store) Placement(machine string) (factory.Placement, bool) {
 
 // admitLocked returns an error if the reading's series does not exist and may
 // not be registered.
-func (m *Store) admitLocked(r factory.Reading) error {
+func (m *Store) admitLocked(r factory.Reading, sender string) error {
 	machine, known := m.machines[r.Machine]
 	_, exists := m.metrics[key{Machine: r.Machine, Metric: r.Metric}]
 	if exists && !machine.Deleted {
@@ -195,15 +206,23 @@ func (m *Store) admitLocked(r factory.Reading) error {
 	if err := store.CheckRegistrable(r.Machine, r.Metric, m.options.AutoRegister); err != nil {
 		return err
 	}
-	if !exists && m.fullLocked(len(m.metrics)) || !known && m.fullLocked(len(m.machines)) {
-		return store.LimitError("series", m.options.MaxSeries)
+	if exists {
+		return nil
 	}
-	return nil
+	if !known {
+		if err := m.options.seriesLimits().CheckMachine(len(m.machines)); err != nil {
+			return err
+		}
+	}
+	if err := m.checkSeriesLocked(r.Machine); err != nil {
+		return err
+	}
+	return m.senders.Check(sender, 0, m.options.seriesLimits())
 }
 
 // registerLocked creates the series and its machine where they do not exist and
 // restores a deleted machine.
-func (m *Store) registerLocked(k key) {
+func (m *Store) registerLocked(k key, sender string) {
 	now := m.options.now()
 	if machine := m.machines[k.Machine]; machine == nil {
 		m.machines[k.Machine] = store.NewMachine(k.Machine, now)
@@ -211,6 +230,7 @@ func (m *Store) registerLocked(k key) {
 		m.machines[k.Machine] = machine.Restored(now)
 	}
 	if m.metrics[k] == nil {
+		m.senders.Add(sender, k.Machine)
 		m.metrics[k] = store.NewMetric(k, now)
 		m.values[k] = make(map[int64]float64)
 	}

@@ -23,6 +23,7 @@ type Store struct {
 	points   uint64
 	machines map[string]*store.Machine // includes deleted ones
 	metrics  map[key]*factory.Metric
+	senders  store.SenderCounts
 }
 
 type key = store.Key
@@ -61,7 +62,7 @@ func (m *Store) Append(ctx context.Context, readings []factory.Reading) (result 
 		return result, err
 	}
 	for i, r := range readings {
-		if err := m.storeLocked(r); err != nil {
+		if err := m.storeLocked(r, factory.Sender(ctx)); err != nil {
 			result.Rejected = append(result.Rejected, factory.Rejection{Index: i, Err: err})
 			continue
 		}
@@ -71,18 +72,18 @@ func (m *Store) Append(ctx context.Context, readings []factory.Reading) (result 
 	return result, nil
 }
 
-func (m *Store) storeLocked(r factory.Reading) error {
+func (m *Store) storeLocked(r factory.Reading, sender string) error {
 	if err := store.CheckReading(&r); err != nil {
 		return err
 	}
-	if err := m.admitLocked(r); err != nil {
+	if err := m.admitLocked(r, sender); err != nil {
 		return err
 	}
 	k := key{Machine: r.Machine, Metric: r.Metric}.Clone(key{})
 	if err := store.CheckExpiry(r.ObservedAt, m.expiryLocked(k)); err != nil {
 		return err
 	}
-	m.registerLocked(k)
+	m.registerLocked(k, sender)
 	if _, known := m.values[k][r.ObservedAt]; !known {
 		delete(m.times, k)
 	}

@@ -18,6 +18,7 @@ func (s *Store) Append(ctx context.Context, readings []factory.Reading) (factory
 		return factory.AppendResult{}, err
 	}
 	r := requests.Get().(*request)
+	r.Sender = factory.Sender(ctx)
 	if maybeStale := s.resolve(r, readings); maybeStale {
 		// Another replica may have registered a rejected series meanwhile.
 		if err := s.registry.refresh(ctx, s); err != nil {

@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"smart-factory-backend/app/store"
-
 	"github.com/jackc/pgx/v5"
 )
 
@@ -21,8 +19,14 @@ func (c *committer) register(ctx context.Context, group []*request) error {
 	if err := s.partitions.ensure(ctx, c.batch.rows); err != nil {
 		return err
 	}
-	return s.inRegistryTransaction(ctx,
+	// No other committer of this process checks the senders' limits until what
+	// this one registers is counted.
+	s.registering.Lock()
+	defer s.registering.Unlock()
+	var registered *registration
+	err := s.inRegistryTransaction(ctx,
 		func(ctx context.Context, tx pgx.Tx, next int64) (registryChange, error) {
+			registered = nil
 			if _, pending := c.updateSeries(group); !pending {
 				return unchanged, nil
 			}
@@ -33,6 +37,7 @@ func (c *committer) register(ctx context.Context, group []*request) error {
 			if r.empty() {
 				return unchanged, nil
 			}
+			registered = r
 			return changed, nil
 		},
 		func(ctx context.Context, tx pgx.Tx, version int64) error {
@@ -42,6 +47,12 @@ func (c *committer) register(ctx context.Context, group []*request) error {
 			}
 			return c.batch.write(ctx, tx.Conn(), version, s.registryLock)
 		})
+	if err == nil && registered != nil {
+		for k, sender := range registered.senders {
+			s.registry.senders.Add(sender, k.Machine)
+		}
+	}
+	return err
 }
 
 // registration is what a group of requests adds to the registry.
@@ -49,8 +60,18 @@ type registration struct {
 	newMachines []string
 	restored    map[string]bool // deleted machines to register again
 	newSeries   map[key]*series
+	senders     map[key]string  // of newSeries
+	bySender    map[string]int  // number of newSeries of each sender
+	ofMachine   map[string]int  // number of newSeries of each machine
 	pending     []*entry        // entries that wait for their series to have an id
 	registered  map[key]*series // the series of all pending entries, once they have an id
+}
+
+func newRegistration() *registration {
+	return &registration{
+		restored: make(map[string]bool), newSeries: make(map[key]*series), registered: make(map[key]*series),
+		senders: make(map[key]string), bySender: make(map[string]int), ofMachine: make(map[string]int),
+	}
 }
 
 func (r *registration) empty() bool {
@@ -61,7 +82,7 @@ func (r *registration) empty() bool {
 // in the order of their readings, and rejects readings beyond the limits.
 func (c *committer) planRegistration(group []*request) *registration {
 	s := c.store
-	plan := &registration{restored: make(map[string]bool), newSeries: make(map[key]*series), registered: make(map[key]*series)}
+	plan := newRegistration()
 	newMachines := make(map[string]bool)
 	s.registry.mu.RLock()
 	defer s.registry.mu.RUnlock()
@@ -75,10 +96,11 @@ func (c *committer) planRegistration(group []*request) *registration {
 			existing, machine := s.registry.byKey[k], s.registry.machines[k.Machine]
 			newSeries := existing == nil && plan.newSeries[k] == nil
 			newMachine := machine == nil && !newMachines[k.Machine]
-			if newSeries && len(s.registry.byKey)+len(plan.newSeries) >= s.options.MaxSeries ||
-				newMachine && len(s.registry.machines)+len(plan.newMachines) >= s.options.MaxSeries {
-				r.rejectEntry(e, store.LimitError("series", s.options.MaxSeries))
-				continue
+			if newSeries {
+				if err := s.checkPlanLocked(plan, k, r.Sender, newMachine); err != nil {
+					r.rejectEntry(e, err)
+					continue
+				}
 			}
 			if newMachine {
 				newMachines[k.Machine] = true
@@ -89,6 +111,9 @@ func (c *committer) planRegistration(group []*request) *registration {
 			}
 			if newSeries {
 				plan.newSeries[k] = e.series
+				plan.senders[k] = r.Sender
+				plan.bySender[r.Sender]++
+				plan.ofMachine[k.Machine]++
 			}
 			if existing != nil {
 				plan.registered[k] = existing
@@ -100,6 +125,21 @@ func (c *committer) planRegistration(group []*request) *registration {
 		}
 	}
 	return plan
+}
+
+// checkPlanLocked returns an error if the new series k, and its machine if that
+// is new, may not be added to the plan. The caller holds the registry's mu.
+func (s *Store) checkPlanLocked(plan *registration, k key, sender string, newMachine bool) error {
+	limits := s.options.seriesLimits()
+	if newMachine {
+		if err := limits.CheckMachine(len(s.registry.machines) + len(plan.newMachines)); err != nil {
+			return err
+		}
+	}
+	if err := limits.CheckSeries(len(s.registry.byKey)+len(plan.newSeries), s.registry.ofMachine[k.Machine]+plan.ofMachine[k.Machine]); err != nil {
+		return err
+	}
+	return s.registry.senders.Check(sender, plan.bySender[sender], limits)
 }
 
 // apply inserts the registration and sets the series of the pending entries.

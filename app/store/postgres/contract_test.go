@@ -23,6 +23,7 @@ func TestIntegrationContract(t *testing.T) {
 		t.Helper()
 		o := postgres.Options{
 			URL: sharedServer.URL(schemaFor(t, dir)), AutoRegister: limits.AutoRegister, MaxSeries: limits.MaxSeries,
+			MaxSeriesPerMachine: limits.MaxSeriesPerMachine, MaxSeriesPerSender: limits.MaxSeriesPerSender,
 			Retention: limits.Retention, MaxConns: 6, ConnectTimeout: testTimeout, StatementTimeout: testTimeout,
 			OnFault: func(err error) {
 				if err != nil {

@@ -19,6 +19,10 @@ type Options struct {
 	// MaxSeries bounds the series of the whole database, and the machines; the
 	// default is 100 000. Existing series above the limit are kept.
 	MaxSeries int
+	// MaxSeriesPerMachine limits the series of one machine, MaxSeriesPerSender
+	// those that one factory.Sender registers while the store is open; 0 is no
+	// limit of their own.
+	MaxSeriesPerMachine, MaxSeriesPerSender int
 	// QueueReadings bounds the readings that wait for a commit, and those of a
 	// single Append; the default is 262 144.
 	QueueReadings int
@@ -91,6 +95,8 @@ const (
 func (o Options) validate() error {
 	errs := store.CheckNotNegative(
 		store.Number{Name: "MaxSeries", Value: int64(o.MaxSeries)},
+		store.Number{Name: "MaxSeriesPerMachine", Value: int64(o.MaxSeriesPerMachine)},
+		store.Number{Name: "MaxSeriesPerSender", Value: int64(o.MaxSeriesPerSender)},
 		store.Number{Name: "QueueReadings", Value: int64(o.QueueReadings)},
 		store.Number{Name: "Retention", Value: int64(o.Retention)},
 		store.Number{Name: "MaxBytes", Value: o.MaxBytes},
@@ -139,4 +145,9 @@ func (o *Options) nowMillis() int64 { return o.now().UnixMilli() }
 // expired; see factory.Metric.
 func (o *Options) expiry(retention time.Duration, now int64) int64 {
 	return store.Expiry(retention, o.Retention, now)
+}
+
+// seriesLimits returns the limits of what may be registered.
+func (o Options) seriesLimits() store.SeriesLimits {
+	return store.SeriesLimits{Total: o.MaxSeries, PerMachine: o.MaxSeriesPerMachine, PerSender: o.MaxSeriesPerSender}
 }

@@ -38,6 +38,8 @@ type registryCache struct {
 	byKey          map[key]*series
 	machines       map[string]*machine // including deleted ones
 	activeMachines int                 // number of machines that are not deleted
+	ofMachine      map[string]int      // number of series of each machine
+	senders        store.SenderCounts
 
 	// refreshMu is held while the database is queried. lastRefresh is the number
 	// of the last refresh that succeeded.
@@ -167,12 +169,19 @@ func (c *registryCache) apply(delta registryDelta) {
 	if delta.full {
 		c.byKey = make(map[key]*series, len(delta.series))
 		c.machines = make(map[string]*machine, len(delta.machines))
+		c.ofMachine = make(map[string]int, len(delta.machines))
 	}
 	for id, m := range delta.machines {
 		c.machines[id] = &m
 	}
 	for _, s := range delta.series {
+		if c.byKey[s.key] == nil {
+			c.ofMachine[s.Machine]++
+		}
 		c.byKey[s.key] = s
+	}
+	if delta.full {
+		c.senders.Keep(func(machine string) bool { return c.machines[machine] != nil })
 	}
 	c.activeMachines = 0
 	for _, m := range c.machines {

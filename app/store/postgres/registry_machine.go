@@ -44,8 +44,10 @@ func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory
 		if err != nil {
 			return unchanged, err
 		}
-		if known == nil && s.machineLimitReached() {
-			return unchanged, store.LimitError("machines", s.options.MaxSeries)
+		if known == nil {
+			if err := s.checkMachineLimit(); err != nil {
+				return unchanged, err
+			}
 		}
 		if put != known {
 			change = changed
@@ -72,12 +74,12 @@ func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory
 	return stored, created, nil
 }
 
-// machineLimitReached reports whether no further machine may be registered. The
-// caller has exclusive access to the registry.
-func (s *Store) machineLimitReached() bool {
+// checkMachineLimit returns an error if no further machine may be registered.
+// The caller has exclusive access to the registry.
+func (s *Store) checkMachineLimit() error {
 	s.registry.mu.RLock()
 	defer s.registry.mu.RUnlock()
-	return len(s.registry.machines) >= s.options.MaxSeries
+	return s.options.seriesLimits().CheckMachine(len(s.registry.machines))
 }
 
 // Machine implements factory.Registry.

@@ -45,8 +45,10 @@ func (s *Store) PutMetric(ctx context.Context, m factory.Metric, match factory.M
 		if put == known {
 			return unchanged, nil
 		}
-		if series, _ := s.registry.counts(); created && series >= s.options.MaxSeries {
-			return unchanged, store.LimitError("series", s.options.MaxSeries)
+		if created {
+			if err := s.checkSeriesLimit(m.Machine); err != nil {
+				return unchanged, err
+			}
 		}
 		_, err = tx.Exec(ctx, `
 			INSERT INTO series (machine, metric, unit, kind, expected_min, expected_max, retention, version, created_at, updated_at, changed)
@@ -61,6 +63,14 @@ func (s *Store) PutMetric(ctx context.Context, m factory.Metric, match factory.M
 		return factory.Metric{}, false, err
 	}
 	return stored, created, nil
+}
+
+// checkSeriesLimit returns an error if the machine may not get another series.
+// The caller has exclusive access to the registry.
+func (s *Store) checkSeriesLimit(machine string) error {
+	s.registry.mu.RLock()
+	defer s.registry.mu.RUnlock()
+	return s.options.seriesLimits().CheckSeries(len(s.registry.byKey), s.registry.ofMachine[machine])
 }
 
 // requireMachine returns ErrNotFound if the machine is not registered or is

@@ -40,6 +40,7 @@ func (r *request) free() {
 	}
 	clear(r.entries)
 	r.entries, r.Rejected, r.rejectedLate = r.entries[:0], nil, 0
+	r.Sender = ""
 	requests.Put(r)
 }
 

@@ -21,13 +21,14 @@ type Store struct {
 	// Three pools, so that slow queries delay neither commits nor the monitor.
 	readPool, writePool, monitorPool *pgxpool.Pool
 
-	registry   registryCache
-	partitions partitionManager
-	queue      *store.Queue[*request]
-	faults     *store.Faults
-	monitor    connMonitor
-	leader     leader
-	counters   counters
+	registry    registryCache
+	registering sync.Mutex // held by a committer that registers series
+	partitions  partitionManager
+	queue       *store.Queue[*request]
+	faults      *store.Faults
+	monitor     connMonitor
+	leader      leader
+	counters    counters
 
 	committers, background sync.WaitGroup
 	stopBackground         context.CancelFunc

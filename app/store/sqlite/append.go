@@ -16,6 +16,7 @@ func (s *Store) Append(ctx context.Context, readings []factory.Reading) (factory
 		return factory.AppendResult{}, err
 	}
 	r := requests.Get().(*request)
+	r.Sender = factory.Sender(ctx)
 	s.resolve(r, readings)
 	if len(r.entries) > 0 {
 		if reusable, err := s.queue.Submit(ctx, "append", r); err != nil {

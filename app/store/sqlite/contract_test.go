@@ -22,6 +22,7 @@ func newOpener(change func(*sqlite.Options)) storetest.Opener {
 		t.Helper()
 		options := sqlite.Options{
 			Path: filepath.Join(dir, "factory.db"), AutoRegister: limits.AutoRegister, MaxSeries: limits.MaxSeries,
+			MaxSeriesPerMachine: limits.MaxSeriesPerMachine, MaxSeriesPerSender: limits.MaxSeriesPerSender,
 			Retention: limits.Retention,
 		}.WithTuning(sqlite.Tuning{Now: limits.Now})
 		change(&options)

@@ -20,6 +20,7 @@ type committer struct {
 	options   Options
 	faults    *store.Faults
 	stats     store.CommitStats
+	senders   store.SenderCounts
 
 	// Only the goroutine of run uses the fields below.
 

@@ -19,6 +19,10 @@ type Options struct {
 	// MaxSeries limits the series, and separately the machines; 100 000. A
 	// file that already exceeds it stays usable but gets no more.
 	MaxSeries int
+	// MaxSeriesPerMachine limits the series of one machine, MaxSeriesPerSender
+	// those that one factory.Sender registers while the store is open; 0 is no
+	// limit of their own.
+	MaxSeriesPerMachine, MaxSeriesPerSender int
 	// QueueReadings limits the readings that wait for a commit; 262 144. It is
 	// also the limit of one Append.
 	QueueReadings int
@@ -90,6 +94,8 @@ const (
 func (o Options) validate() error {
 	errs := store.CheckNotNegative(
 		store.Number{Name: "MaxSeries", Value: int64(o.MaxSeries)},
+		store.Number{Name: "MaxSeriesPerMachine", Value: int64(o.MaxSeriesPerMachine)},
+		store.Number{Name: "MaxSeriesPerSender", Value: int64(o.MaxSeriesPerSender)},
 		store.Number{Name: "QueueReadings", Value: int64(o.QueueReadings)},
 		store.Number{Name: "SealPoints", Value: int64(o.SealPoints)},
 		store.Number{Name: "SealAfter", Value: int64(o.SealAfter)},
@@ -122,4 +128,9 @@ func (o Options) withDefaults() Options {
 		o.now = time.Now
 	}
 	return o
+}
+
+// seriesLimits returns the limits of what may be registered.
+func (o Options) seriesLimits() store.SeriesLimits {
+	return store.SeriesLimits{Total: o.MaxSeries, PerMachine: o.MaxSeriesPerMachine, PerSender: o.MaxSeriesPerSender}
 }

@@ -8,6 +8,10 @@ import (
 // with its readings.
 type pendingSeries struct {
 	series []*series
+	// senders are the senders of series, by index. bySender and byMachine count
+	// series.
+	senders             []string
+	bySender, byMachine map[string]int
 	// machines are the new and the undeleted machines, by id.
 	machines map[string]*store.Machine
 	rejected int // readings whose series could not be registered
@@ -17,7 +21,7 @@ type pendingSeries struct {
 // registered for them. New series get the ids after lastSeries. An entry that
 // a limit forbids is rejected and keeps a nil series.
 func (c *committer) register(group []*request) *pendingSeries {
-	n := &pendingSeries{machines: make(map[string]*store.Machine)}
+	n := &pendingSeries{machines: make(map[string]*store.Machine), bySender: make(map[string]int), byMachine: make(map[string]int)}
 	pending := make(map[key]*series)
 	now := c.options.now().UnixMilli()
 	for _, r := range group {
@@ -28,7 +32,7 @@ func (c *committer) register(group []*request) *pendingSeries {
 			s := pending[u.key]
 			if s == nil {
 				var err error
-				if s, err = c.seriesFor(u.key, n, now); err != nil {
+				if s, err = c.seriesFor(u.key, r.Sender, n, now); err != nil {
 					r.Reject(u.index, err)
 					n.rejected++
 				} else {
@@ -59,7 +63,7 @@ func (c *committer) resolveAgain(r *request) {
 
 // seriesFor returns the series of k. If it is new or its machine is deleted,
 // seriesFor adds to n what has to be written.
-func (c *committer) seriesFor(k key, n *pendingSeries, now int64) (*series, error) {
+func (c *committer) seriesFor(k key, sender string, n *pendingSeries, now int64) (*series, error) {
 	s := c.catalog.find(k)
 	if s != nil && !s.machineDeleted.Load() {
 		return s, nil // another request has registered it
@@ -67,13 +71,13 @@ func (c *committer) seriesFor(k key, n *pendingSeries, now int64) (*series, erro
 	if !c.options.AutoRegister {
 		return nil, store.NotRegistered(k.Machine, k.Metric)
 	}
-	if s == nil && len(c.catalog.allSeries())+len(n.series) >= c.options.MaxSeries {
-		return nil, store.LimitError("series", c.options.MaxSeries)
+	if s == nil {
+		if err := c.checkLimits(k, sender, n); err != nil {
+			return nil, err
+		}
 	}
 	if meta := n.machines[k.Machine]; meta == nil {
 		switch m := c.catalog.machine(k.Machine); {
-		case m == nil && len(c.catalog.allMachines())+len(n.machines) >= c.options.MaxSeries:
-			return nil, store.LimitError("machines", c.options.MaxSeries)
 		case m == nil:
 			n.machines[k.Machine] = store.NewMachine(k.Machine, now)
 		case m.liveMeta() == nil:
@@ -82,9 +86,27 @@ func (c *committer) seriesFor(k key, n *pendingSeries, now int64) (*series, erro
 	}
 	if s == nil {
 		s = newSeries(c.lastSeries+int64(len(n.series))+1, store.NewMetric(k, now))
-		n.series = append(n.series, s)
+		n.series, n.senders = append(n.series, s), append(n.senders, sender)
+		n.bySender[sender]++
+		n.byMachine[k.Machine]++
 	}
 	return s, nil
+}
+
+// checkLimits returns an error if the new series k, and its machine if that is
+// new, may not be added to n.
+func (c *committer) checkLimits(k key, sender string, n *pendingSeries) error {
+	limits := c.options.seriesLimits()
+	if c.catalog.machine(k.Machine) == nil && n.machines[k.Machine] == nil {
+		if err := limits.CheckMachine(len(c.catalog.allMachines()) + len(n.machines)); err != nil {
+			return err
+		}
+	}
+	ofMachine := len(c.catalog.machineSeries(k.Machine)) + n.byMachine[k.Machine]
+	if err := limits.CheckSeries(len(c.catalog.allSeries())+len(n.series), ofMachine); err != nil {
+		return err
+	}
+	return c.senders.Check(sender, n.bySender[sender], limits)
 }
 
 // write registers the series and machines in the file.
@@ -113,4 +135,7 @@ func (c *committer) publish(n *pendingSeries) {
 		machines = append(machines, newMachine(meta))
 	}
 	c.catalog.add(n.series, machines)
+	for i, s := range n.series {
+		c.senders.Add(n.senders[i], s.Machine)
+	}
 }

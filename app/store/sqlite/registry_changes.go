@@ -79,8 +79,10 @@ func (s *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 		if next, created, err = store.PutMachine(known, put, match, c.options.now().UnixMilli()); err != nil || next == known {
 			return nil, nil, err
 		}
-		if known == nil && len(c.catalog.allMachines()) >= c.options.MaxSeries {
-			return nil, nil, store.LimitError("machines", c.options.MaxSeries)
+		if known == nil {
+			if err := c.options.seriesLimits().CheckMachine(len(c.catalog.allMachines())); err != nil {
+				return nil, nil, err
+			}
 		}
 		return func(conn *conn) error { return writeMachine(conn, next) }, func() { c.publishMachine(m, next) }, nil
 	}})
@@ -143,6 +145,7 @@ func (c *committer) purgeMachine(m *machine) (write func(*conn) error, publish f
 		return conn.exec("DELETE FROM machine WHERE id = ?", m.id)
 	}
 	return write, func() {
+		c.senders.Purge(m.id)
 		for _, s := range c.catalog.purge(m) {
 			c.sealer.markPurged(s.id, seq)
 		}
@@ -178,8 +181,8 @@ func (s *Store) PutMetric(ctx context.Context, put factory.Metric, match factory
 		if !created {
 			return func(conn *conn) error { return writeMetric(conn, known.id, next) }, func() { known.meta.Store(next) }, nil
 		}
-		if len(c.catalog.allSeries()) >= c.options.MaxSeries {
-			return nil, nil, store.LimitError("series", c.options.MaxSeries)
+		if err := c.options.seriesLimits().CheckSeries(len(c.catalog.allSeries()), len(c.catalog.machineSeries(put.Machine))); err != nil {
+			return nil, nil, err
 		}
 		added := newSeries(c.lastSeries+1, next)
 		return func(conn *conn) error { return writeMetric(conn, added.id, next) }, func() {

@@ -47,5 +47,6 @@ func (r *request) free() {
 	clear(r.entries)
 	clear(r.unresolved)
 	r.entries, r.unresolved, r.Rejected = r.entries[:0], r.unresolved[:0], nil
+	r.Sender = ""
 	requests.Put(r)
 }

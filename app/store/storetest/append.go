@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"smart-factory-backend/app/factory"
@@ -176,6 +178,79 @@ func testSeriesLimit(t *testing.T, open Opener) {
 	f.wantHistory("m", series("a", 1, 1, 2, 2), series("b", 1, 1), series("c", 1, 1, 2, 2))
 	if got := f.Stats().Series; got != 3 {
 		t.Errorf("Stats().Series = %d, want 3", got)
+	}
+}
+
+// testSeriesLimitPerMachine: a machine gets no series past its limit, by readings
+// and by PutMetric; another machine does.
+func testSeriesLimitPerMachine(t *testing.T, open Opener) {
+	f := openFixture(t, t, open, Limits{AutoRegister: true, MaxSeriesPerMachine: 2})
+	other := factory.Reading{Machine: "other", Metric: "a", ObservedAt: 1, Value: 1}
+	result, err := f.Append(context.Background(), []factory.Reading{
+		reading("a", 1, 1), reading("b", 1, 1), reading("c", 1, 1), other, reading("a", 2, 2),
+	})
+	if err != nil || result.Accepted != 4 {
+		t.Fatalf("Append = %+v, %v, want 4 accepted", result, err)
+	}
+	wantRejected(t, result, factory.ErrInvalid, 2)
+	wantLimit(t, result.Rejected[0].Err, "2 series of one machine", "MAX_SERIES_PER_MACHINE")
+	_, _, err = f.PutMetric(context.Background(), factory.Metric{Machine: "m", Name: "d", Kind: factory.Gauge}, factory.MatchAlways)
+	wantLimit(t, err, "2 series of one machine", "MAX_SERIES_PER_MACHINE")
+	result, err = f.Append(context.Background(), []factory.Reading{reading("c", 2, 1)})
+	if err != nil || result.Accepted != 0 {
+		t.Errorf("Append past the limit = %+v, %v, want none accepted", result, err)
+	}
+}
+
+// testSeriesLimitPerSender: what one sender registers has a limit, also when its
+// requests are concurrent; others still register, and a purge gives room back.
+func testSeriesLimitPerSender(t *testing.T, open Opener) {
+	f := openFixture(t, t, open, Limits{AutoRegister: true, MaxSeries: 6, MaxSeriesPerSender: 3})
+	greedy := factory.WithSender(context.Background(), "greedy")
+	var accepted atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			result, err := f.Append(greedy, []factory.Reading{{Machine: fmt.Sprint("g", i), Metric: "a", ObservedAt: 1, Value: 1}})
+			if err != nil {
+				t.Errorf("Append = %v", err)
+			}
+			for _, r := range result.Rejected {
+				wantLimit(t, r.Err, "3 series registered with one API key", "MAX_SERIES_PER_KEY")
+			}
+			accepted.Add(int64(result.Accepted))
+		})
+	}
+	wg.Wait()
+	if n := accepted.Load(); n != 3 {
+		t.Fatalf("%d series of one sender were registered, want 3", n)
+	}
+	f.append(reading("a", 1, 1))
+	if result, err := f.Append(factory.WithSender(context.Background(), "modest"), []factory.Reading{reading("b", 1, 1)}); err != nil || result.Accepted != 1 {
+		t.Errorf("Append of another sender = %+v, %v, want 1 accepted", result, err)
+	}
+	if result, err := f.Append(greedy, []factory.Reading{reading("a", 2, 1), reading("c", 1, 1)}); err != nil || result.Accepted != 1 {
+		t.Errorf("Append to a known and a new series = %+v, %v, want 1 accepted", result, err)
+	}
+
+	page, err := f.Machines(context.Background(), factory.MachineQuery{Prefix: "g", Limit: 1})
+	if err != nil || len(page.Machines) != 1 {
+		t.Fatalf("Machines = %+v, %v", page, err)
+	}
+	if err := f.DeleteMachine(context.Background(), page.Machines[0].ID, factory.MatchAlways, true); err != nil {
+		t.Fatal(err)
+	}
+	if result, err := f.Append(greedy, []factory.Reading{reading("d", 1, 1), reading("e", 1, 1)}); err != nil || result.Accepted != 1 {
+		t.Errorf("Append after a purge of one series = %+v, %v, want 1 accepted", result, err)
+	}
+}
+
+// wantLimit fails unless err is invalid and names the limit and the cure.
+func wantLimit(t *testing.T, err error, limit, variable string) {
+	t.Helper()
+	if !errors.Is(err, factory.ErrInvalid) || !strings.Contains(err.Error(), limit) || !strings.Contains(err.Error(), variable) ||
+		!strings.Contains(err.Error(), "purge=true") {
+		t.Errorf("error = %v, want ErrInvalid that names %q, %s and purge=true", err, limit, variable)
 	}
 }
 

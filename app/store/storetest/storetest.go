@@ -42,6 +42,8 @@ func Run(t *testing.T, open Opener) {
 		{"Names", testNames},
 		{"RejectedReadings", testRejectedReadings},
 		{"SeriesLimit", testSeriesLimit},
+		{"SeriesLimitPerMachine", testSeriesLimitPerMachine},
+		{"SeriesLimitPerSender", testSeriesLimitPerSender},
 		{"RegistrationOff", testRegistrationOff},
 		{"CanceledContext", testCanceledContext},
 		{"Close", testClose},
