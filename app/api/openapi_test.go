@@ -370,6 +370,14 @@ func TestDocsPageIsSelfContained(t *testing.T) {
 	if n := strings.Count(a.body, "<script"); n != 1 {
 		t.Errorf("%d scripts, want the one that the policy allows", n)
 	}
+	for what, part := range map[string]string{
+		"shows a stream as it comes": "body.getReader()", "checks required fields": "reportValidity()",
+		"offers the types of a body": `ariaLabel: "body type"`, "fits a narrow screen": "@media (max-width",
+	} {
+		if !strings.Contains(a.body, part) {
+			t.Errorf("the page lacks %q, by which it %s", part, what)
+		}
+	}
 	d := describedBy(t, p)
 	for _, tag := range d.root["tags"].([]any) {
 		name := tag.(map[string]any)["name"]
