@@ -36,7 +36,7 @@ func (a *API) getHistory(ctx *fasthttp.RequestCtx, req request) error {
 			return err
 		}
 	}
-	reserved, err := a.historyBudget.reserve(r.memoryBytes())
+	reserved, err := a.historyBudget.reserve(r.memoryBytes(), a.clientAddr(ctx), req.principal.Name)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -84,5 +85,33 @@ func TestHistoryMemoryHeldUntilResponseIsRead(t *testing.T) {
 				t.Errorf("%s after one whose client is gone = %d %.200s, want 200", form, a.status, a.body)
 			}
 		}
+	}
+}
+
+// Clients that do not read leave half of the memory to other networks, and to
+// other addresses of their own network nothing.
+func TestHistoryMemoryOfOneNetworkIsBounded(t *testing.T) {
+	t.Parallel()
+	// Memory for two pages of 50 000 points.
+	p := startServer(t, func(o *api.Options, _ *testServer) { o.IngestMemory = 9 << 20 })
+	readings := make([]factory.Reading, 50_000)
+	for i := range readings {
+		readings[i] = factory.Reading{Machine: "m", Metric: "x", ObservedAt: 1_700_000_000_000 + int64(i), Value: float64(i)}
+	}
+	appendReadings(t, p, readings...)
+	const path = "/api/v1/machines/m/history"
+	api.SetHistoryWait(p.api, 50*time.Millisecond)
+	p.peer = netip.MustParseAddr("2001:db8::1")
+	_ = p.startReading(t, path)
+	_ = p.startReading(t, path)
+	p.peer = netip.MustParseAddr("2001:db8::2")
+	api.SetHistoryWait(p.api, 50*time.Millisecond)
+	if a := p.get(t, path); a.status != http.StatusServiceUnavailable {
+		t.Errorf("another address of the network = %d, want 503", a.status)
+	}
+	api.SetHistoryWait(p.api, testTimeout)
+	p.peer = netip.MustParseAddr("2001:db8:0:1::1")
+	if a := p.get(t, path); a.status != http.StatusOK {
+		t.Errorf("another network = %d %.200s, want 200", a.status, a.body)
 	}
 }
