@@ -58,6 +58,10 @@ type conn struct {
 	// its first line has arrived.
 	received  int
 	lineEnded bool
+	// writeWaited is how long writes of the current response have waited, in nanos,
+	// and writeTaken how many bytes the peer has taken meanwhile.
+	writeWaited int64
+	writeTaken  int
 	// readTimeouts is how often the read timeout was extended for the request, and
 	// receivedBefore was received at the last time.
 	readTimeouts, receivedBefore int

@@ -145,8 +145,14 @@ func Progress(ctx *fasthttp.RequestCtx) {
 	}
 }
 
+// minReadRate is how many bytes per second the reader of a response must take on
+// average, measured while writes wait for it.
+const minReadRate = 2 << 10
+
 // Write writes all of b. While the connection speaks HTTP, it fails if the
-// peer acknowledges nothing for the write timeout.
+// peer acknowledges nothing for the write timeout, or if writes have waited for
+// longer than that and the peer has taken less than minReadRate meanwhile: it would
+// hold what the response needs for as long as it likes.
 func (c *conn) Write(b []byte) (int, error) {
 	if c.detached != nil {
 		return c.detached.bufferTLS(b)
@@ -171,14 +177,24 @@ func (c *conn) Write(b []byte) (int, error) {
 	}
 	unacked := c.unacknowledged()
 	c.extendWrite()
+	since := nanos()
 	for {
 		n, err := f.Write(b[written:])
 		written += n
+		before := unacked
+		unacked = c.unacknowledged()
+		now := nanos()
+		c.writeWaited += now - since
+		c.writeTaken += before + n - unacked
+		since = now
+		if c.readsTooSlowly() {
+			c.peerGone.Store(true)
+			return written, c.opError("write", os.ErrDeadlineExceeded)
+		}
 		if err == nil {
 			return written, nil
 		}
-		before := unacked
-		if unacked = c.unacknowledged(); n > 0 || unacked < before {
+		if n > 0 || unacked < before {
 			c.extendWrite()
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) || c.write.due(&c.worker.sup.clock) {
@@ -186,6 +202,12 @@ func (c *conn) Write(b []byte) (int, error) {
 			return written, c.opError("write", err)
 		}
 	}
+}
+
+// readsTooSlowly reports whether the peer has taken too little of the response.
+func (c *conn) readsTooSlowly() bool {
+	limit := c.extend.Load()
+	return limit != 0 && c.writeWaited > limit && int64(c.writeTaken) < minReadRate*c.writeWaited/int64(time.Second)
 }
 
 // unacknowledged returns how many written bytes the peer has not acknowledged.

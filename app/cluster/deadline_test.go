@@ -265,3 +265,39 @@ func TestEarlyErrorResponseIsReadable(t *testing.T) {
 		})
 	}
 }
+
+// A reader that takes a little now and then is cut off: its average counts.
+func TestTricklingReaderIsCutOff(t *testing.T) {
+	t.Parallel()
+	body := make([]byte, 16<<20)
+	r := start(t, cluster.Options{
+		WriteTimeout: 3 * time.Second,
+		Handler:      func(ctx *fasthttp.RequestCtx) { ctx.SetBody(body) },
+	})
+	d := net.Dialer{Timeout: patience, Control: func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 1)
+		})
+	}}
+	c, err := d.DialContext(context.Background(), "tcp4", r.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+	eventually(t, "connection accepted", func() bool { return r.status().Conns == 1 })
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		pace := time.NewTicker(100 * time.Millisecond)
+		defer pace.Stop()
+		for buf := make([]byte, 100); ; <-pace.C {
+			if _, err := c.Read(buf); err != nil {
+				return
+			}
+		}
+	}()
+	eventually(t, "end of the trickling connection", func() bool { return r.status().Conns == 0 })
+	_ = c.Close()
+	<-ended
+}

@@ -61,7 +61,8 @@ type Options struct {
 	// 0 means no limit.
 	MaxRequestBytes int
 
-	// WriteTimeout bounds how long a write may go without progress (30 s). It
+	// WriteTimeout bounds how long a write may go without progress (30 s), and with
+	// progress of less than 2 KiB per second on average over the response. It
 	// replaces fasthttp's WriteTimeout, which bounds the whole response and
 	// would end a long download.
 	WriteTimeout time.Duration

@@ -140,6 +140,7 @@ func (w *worker) handle(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	c.requests.Add(1)
+	c.writeWaited, c.writeTaken = 0, 0
 	c.unsent++
 	c.busy.Store(w.sup.clock.nanos())
 	returned := false

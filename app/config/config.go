@@ -81,7 +81,7 @@ type Config struct {
 
 	// Timeouts of a connection.
 	ReadTimeout  time.Duration `envconfig:"READ_TIMEOUT" default:"10s" desc:"timeout for reading a whole request; six times that while it arrives at 1 KB/s or more; less than WORKER_STALL_AFTER"`
-	WriteTimeout time.Duration `envconfig:"WRITE_TIMEOUT" default:"30s" desc:"how long a write to a client may make no progress"`
+	WriteTimeout time.Duration `envconfig:"WRITE_TIMEOUT" default:"30s" desc:"how long a write to a client may make no progress; a client that made writes wait for longer must have taken 2 KiB per second on average"`
 	IdleTimeout  time.Duration `envconfig:"IDLE_TIMEOUT" default:"120s" desc:"how long a keep-alive connection may wait for its next request; longer than the proxy in front keeps idle connections"`
 
 	// Limits for clients. RateBurst is never 0.
