@@ -18,7 +18,7 @@ COPY cmd ./cmd
 COPY app ./app
 # The Makefile defines and explains the flags: static, stripped, with version.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    GOOS=$TARGETOS GOARCH=$TARGETARCH make -s build BIN=/out/smart-factory-backend && mkdir /out/data
+    GOOS=$TARGETOS GOARCH=$TARGETARCH make -s build BIN=/out/smart-factory-backend && install -d -m 770 /out/root/data
 
 # The image holds only the binary, which contains the time zones, and CA
 # certificates for PostgreSQL and Redis over TLS.
@@ -33,8 +33,9 @@ LABEL org.opencontainers.image.title="Smart Factory Backend" \
       org.opencontainers.image.created=$DATE
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/smart-factory-backend /smart-factory-backend
-# Group 0 may write too: OpenShift runs containers as any user of that group.
-COPY --from=build --chown=65532:0 --chmod=770 /out/data /data
+# Group 0 may write too: OpenShift runs containers as any user of that group. The
+# directory is copied within its parent, since COPY keeps only the modes of contents.
+COPY --from=build --chown=65532:0 /out/root /
 # Production refuses to start without API_KEYS. /data is the only writable
 # directory, so it also holds temporary files.
 ENV NODE_ENV=production DATA_DIR=/data CONTROL_SOCKET=/data/control.sock TMPDIR=/data
