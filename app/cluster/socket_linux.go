@@ -74,6 +74,10 @@ func resolve(ctx context.Context, host string, port int) (netip.AddrPort, error)
 	return netip.AddrPortFrom(addr[0].Unmap(), uint16(port)), nil
 }
 
+// maxClaimTries is how often, every 5 ms, an exclusive claim looks whether another
+// process has given up.
+const maxClaimTries = 400
+
 // backlog is lowered to net.core.somaxconn by the kernel.
 const backlog = 65535
 
@@ -99,9 +103,9 @@ func claimAddress(host string, addr netip.AddrPort) (*socket, error) {
 		err = s.listen(host, addr)
 	}
 	for tries := 0; err == nil && s.sharesAddress(); tries++ {
-		if !exclusive || tries == 20 {
-			err = bindError(host, addr, unix.EADDRINUSE)
-			break
+		if !exclusive || tries == maxClaimTries {
+			s.close() // first: the other process waits for it
+			return nil, bindError(host, addr, unix.EADDRINUSE)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
