@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"smart-factory-backend/app/factory"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 func TestValidateName(t *testing.T) {
@@ -144,7 +146,10 @@ func FuzzValidateName(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string) {
 		err := factory.ValidateName(factory.KindMachine, name)
 		valid := len(name) >= 1 && len(name) <= factory.MaxNameBytes && utf8.ValidString(name) &&
-			strings.TrimSpace(name) == name && !strings.ContainsFunc(name, unicode.IsControl)
+			strings.TrimSpace(name) == name && norm.NFC.IsNormalString(name) && !strings.ContainsFunc(name, func(r rune) bool {
+			return unicode.IsControl(r) || r == unicode.ReplacementChar || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp,
+				unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, unicode.Noncharacter_Code_Point)
+		})
 		if valid != (err == nil) {
 			t.Fatalf("ValidateName(%q) = %v, want valid %v", name, err, valid)
 		}
