@@ -48,12 +48,18 @@ func (a *API) clientAddr(ctx *fasthttp.RequestCtx) netip.Addr {
 // parseForwardedElement parses the address in the "for" parameter of an element of
 // Forwarded.
 func parseForwardedElement(element string) (netip.Addr, bool) {
+	return parseHop(forwardedParameter(element, "for"))
+}
+
+// forwardedParameter returns a parameter of an element of Forwarded (RFC 7239), ""
+// if it has none.
+func forwardedParameter(element, name string) string {
 	for pair := range strings.SplitSeq(element, ";") {
-		if name, value, _ := strings.Cut(strings.TrimSpace(pair), "="); strings.EqualFold(name, "for") {
-			return parseHop(strings.Trim(value, `"`))
+		if key, value, _ := strings.Cut(strings.TrimSpace(pair), "="); strings.EqualFold(key, name) {
+			return strings.Trim(value, `"`)
 		}
 	}
-	return netip.Addr{}, false
+	return ""
 }
 
 // parseHop parses an address as proxies write it: ip, ip:port, [v6] or [v6]:port.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net"
 	"strconv"
-	"strings"
 
 	"smart-factory-backend/app/access"
 
@@ -101,10 +100,8 @@ func (a *API) forwardedHosts(ctx *fasthttp.RequestCtx) (hosts []string) {
 	if last := lastElement(h.PeekAll("X-Forwarded-Host")); last != "" {
 		hosts = append(hosts, last)
 	}
-	for pair := range strings.SplitSeq(lastElement(h.PeekAll("Forwarded")), ";") {
-		if name, value, _ := strings.Cut(strings.TrimSpace(pair), "="); strings.EqualFold(name, "host") {
-			hosts = append(hosts, strings.Trim(value, `"`))
-		}
+	if host := forwardedParameter(lastElement(h.PeekAll("Forwarded")), "host"); host != "" {
+		hosts = append(hosts, host)
 	}
 	return hosts
 }

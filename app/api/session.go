@@ -112,13 +112,6 @@ func (a *API) isSecure(ctx *fasthttp.RequestCtx) bool {
 		return false
 	}
 	h := &ctx.Request.Header
-	if strings.EqualFold(lastElement(h.PeekAll("X-Forwarded-Proto")), "https") {
-		return true
-	}
-	for pair := range strings.SplitSeq(lastElement(h.PeekAll("Forwarded")), ";") {
-		if name, value, _ := strings.Cut(strings.TrimSpace(pair), "="); strings.EqualFold(name, "proto") && strings.EqualFold(strings.Trim(value, `"`), "https") {
-			return true
-		}
-	}
-	return false
+	return strings.EqualFold(lastElement(h.PeekAll("X-Forwarded-Proto")), "https") ||
+		strings.EqualFold(forwardedParameter(lastElement(h.PeekAll("Forwarded")), "proto"), "https")
 }

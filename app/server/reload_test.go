@@ -82,6 +82,32 @@ func TestReloadWithABadValueChangesNothing(t *testing.T) {
 	}
 }
 
+// Each value that may change is checked before any of them is put into force.
+func TestReloadChecksEveryValueThatMayChange(t *testing.T) {
+	for name, bad := range map[string]string{
+		"ALLOWED_ORIGINS": "https://*", "API_KEYS": "reader:read", "LOG_LEVEL": "loud", "TLS_CERT_FILE": "/no/such/certificate",
+	} {
+		t.Run(name, func(t *testing.T) {
+			certFile, keyFile := filepath.Join(t.TempDir(), "c"), filepath.Join(t.TempDir(), "k")
+			writeCertificate(t, certFile, keyFile, 1)
+			s := testSettings(t, "API_KEYS=reader:read:first-secret-of-the-reader", "LOG_LEVEL=info", "ALLOWED_ORIGINS=https://a.example",
+				"TLS_CERT_FILE="+certFile, "TLS_KEY_FILE="+keyFile)
+			a, _ := launchWith(t, s)
+			s.set("API_KEYS", "reader:read:second-secret-of-the-reader")
+			s.set("LOG_LEVEL", "debug")
+			s.set("ALLOWED_ORIGINS", "https://b.example")
+			s.set(name, bad)
+			if _, err := (controlHandler{a}).Reload(t.Context()); err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("Reload = %v, want an error that names %s", err, name)
+			}
+			_, oldKey := a.keys.Authenticate([]byte("first-secret-of-the-reader"))
+			if level := a.options.Level.Level(); !oldKey || level != slog.LevelInfo || a.reloaded.AllowedOrigins[0] != "https://a.example" {
+				t.Errorf("after the failed reload the old key works: %v, the level is %v, the origins are %v", oldKey, level, a.reloaded.AllowedOrigins)
+			}
+		})
+	}
+}
+
 func TestReloadBeforeRunDoesNothing(t *testing.T) {
 	a, log := newApp(t, testSettings(t))
 	a.Reload(context.Background())
