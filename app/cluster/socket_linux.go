@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -74,8 +73,8 @@ func resolve(ctx context.Context, host string, port int) (netip.AddrPort, error)
 	return netip.AddrPortFrom(addr[0].Unmap(), uint16(port)), nil
 }
 
-// maxClaimTries is how often, every 5 ms, an exclusive claim looks whether another
-// process has given up.
+// maxClaimTries is how often, every 5 ms, the winner of a simultaneous claim looks
+// whether the others have given up.
 const maxClaimTries = 400
 
 // backlog is lowered to net.core.somaxconn by the kernel.
@@ -85,26 +84,30 @@ const backlog = 65535
 // one listens there. Connections are accepted from the moment in which it listens.
 //
 // SO_REUSEPORT is set between bind and listen: a bind without it fails if another
-// socket listens, and makes others fail. A bind without SO_REUSEADDR even excludes
-// sockets that do not listen yet, but it fails for connections that an earlier
-// process has left in TIME_WAIT. Both kinds of bind can succeed for two processes at
-// the same time, so each looks for the other once it listens. The second kind gives
-// up at once if it finds one; the first kind waits for that.
+// socket listens, and makes others fail. Processes that bind before any of them
+// listens all succeed, so each looks for the others once it listens. The socket with
+// the lowest inode waits until they have given up; the others give up at once.
 func claimAddress(host string, addr netip.AddrPort) (*socket, error) {
 	s, err := newSocket(addr, isDual(host))
 	if err != nil {
 		return nil, err
 	}
-	exclusive, err := s.bindFirst(host, addr)
+	if bindErr := unix.Bind(s.fd, sockaddr(addr)); bindErr != nil {
+		err = bindError(host, addr, bindErr)
+	}
 	if err == nil {
 		err = s.allowSiblings()
 	}
 	if err == nil {
 		err = s.listen(host, addr)
 	}
-	for tries := 0; err == nil && s.sharesAddress(); tries++ {
-		if !exclusive || tries == maxClaimTries {
-			s.close() // first: the other process waits for it
+	for tries := 0; err == nil; tries++ {
+		shared, first := s.sharesAddress()
+		if !shared {
+			break
+		}
+		if !first || tries == maxClaimTries {
+			s.close() // before the search for the owner, because the winner waits for it
 			return nil, bindError(host, addr, unix.EADDRINUSE)
 		}
 		time.Sleep(5 * time.Millisecond)
@@ -123,43 +126,24 @@ func isDual(host string) bool {
 	return host == "" || err == nil && ip == netip.IPv6Unspecified()
 }
 
-// bindFirst binds the socket, without SO_REUSEADDR if possible: exclusive reports
-// that. Afterwards the option is set in any case: connections inherit it, and must
-// not block the next process.
-func (s *socket) bindFirst(host string, addr netip.AddrPort) (exclusive bool, err error) {
-	const option = "setsockopt SO_REUSEADDR"
-	if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 0); err != nil {
-		return false, os.NewSyscallError(option, err)
-	}
-	bindErr := unix.Bind(s.fd, sockaddr(addr))
-	if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-		return false, os.NewSyscallError(option, err)
-	}
-	exclusive = bindErr == nil
-	if errors.Is(bindErr, unix.EADDRINUSE) {
-		bindErr = unix.Bind(s.fd, sockaddr(addr))
-	}
-	if bindErr != nil {
-		return false, bindError(host, addr, bindErr)
-	}
-	return exclusive, nil
-}
-
-// sharesAddress reports whether another socket listens on the very address of s.
-func (s *socket) sharesAddress() bool {
+// sharesAddress reports whether other sockets listen on the very address of s, and
+// whether s has the lowest inode of all of them.
+func (s *socket) sharesAddress() (shared, first bool) {
 	addr, err := s.addr()
 	var st unix.Stat_t
 	if err != nil || unix.Fstat(s.fd, &st) != nil {
-		return false
+		return false, false
 	}
 	listening := listeningSockets(int(addr.Port()))
 	own := listening[st.Ino]
+	first = true
 	for inode, local := range listening {
 		if inode != st.Ino && local == own {
-			return true
+			shared = true
+			first = first && st.Ino < inode
 		}
 	}
-	return false
+	return shared, first
 }
 
 // openSibling opens another socket on the address that s listens on.
