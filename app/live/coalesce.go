@@ -7,10 +7,10 @@ import (
 	"smart-factory-backend/app/factory"
 )
 
-// PublishReadings sends the latest of readings that were just committed to the
+// ReadingsStored sends the latest of readings that were just committed to the
 // subscribers, at the next flush. rejected are those that the store refused, in
 // ascending order. It does not block and retains neither slice.
-func (s *Server) PublishReadings(readings []factory.Reading, rejected []factory.Rejection) {
+func (s *Server) ReadingsStored(readings []factory.Reading, rejected []factory.Rejection) {
 	if s.cache.applyCommitted(readings, rejected) {
 		s.wake()
 	}

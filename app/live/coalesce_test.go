@@ -29,7 +29,7 @@ func TestTelemetryIsCoalesced(t *testing.T) {
 	}
 }
 
-func TestPublishReadingsDoesNotAllocate(t *testing.T) {
+func TestReadingsStoredDoesNotAllocate(t *testing.T) {
 	srv, err := live.New(live.Options{Latest: memory.New(memory.Options{}), Keys: access.NewKeys(access.List{})})
 	if err != nil {
 		t.Fatal(err)
@@ -38,24 +38,24 @@ func TestPublishReadingsDoesNotAllocate(t *testing.T) {
 	for i := range readings {
 		readings[i] = factory.Reading{Machine: fmt.Sprint("m", i%10), Metric: fmt.Sprint("v", i/10), ObservedAt: base, Value: 1}
 	}
-	if n := testing.AllocsPerRun(100, func() { srv.PublishReadings(readings, nil) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { srv.ReadingsStored(readings, nil) }); n != 0 {
 		t.Errorf("%v allocations without subscribers, want 0", n)
 	}
 	s := &subscriber{t: t, values: map[string]string{}, last: map[string]uint64{}}
 	s.Session = srv.NewSession(s, access.Principal{})
 	s.subscribe("machine:m3")
-	srv.PublishReadings(readings, nil)
+	srv.ReadingsStored(readings, nil)
 	if n := testing.AllocsPerRun(100, func() {
 		for i := range readings {
 			readings[i].ObservedAt++
 		}
-		srv.PublishReadings(readings, nil)
+		srv.ReadingsStored(readings, nil)
 	}); n != 0 {
 		t.Errorf("%v allocations for cached series, want 0", n)
 	}
 }
 
-func BenchmarkPublishReadings(b *testing.B) {
+func BenchmarkReadingsStored(b *testing.B) {
 	for name, rooms := range map[string][]string{"no subscribers": nil, "one machine of 1000": {"machine:m7"}, "all": {"all"}} {
 		b.Run(name, func(b *testing.B) {
 			srv, err := live.New(live.Options{Latest: memory.New(memory.Options{}), Keys: access.NewKeys(access.List{})})
@@ -79,7 +79,7 @@ func BenchmarkPublishReadings(b *testing.B) {
 				for i := range readings {
 					readings[i].ObservedAt = ts
 				}
-				srv.PublishReadings(readings, nil)
+				srv.ReadingsStored(readings, nil)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/reading")
 		})

@@ -13,6 +13,7 @@ import (
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/live"
 	"smart-factory-backend/app/live/hub"
+	"smart-factory-backend/app/plant"
 	"smart-factory-backend/app/store/memory"
 )
 
@@ -25,7 +26,7 @@ const base = 1_700_000_000_000
 type harness struct {
 	t     *testing.T
 	srv   *live.Server
-	store *live.Store
+	store *plant.Feed
 	stop  func()
 }
 
@@ -49,7 +50,7 @@ func newHarnessOn(t *testing.T, memory factory.Store, change func(*live.Options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &harness{t: t, srv: srv, store: live.NewStore(memory, srv)}
+	h := &harness{t: t, srv: srv, store: plant.NewFeed(memory, srv)}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Run(ctx) }()

@@ -61,7 +61,7 @@ type App struct {
 	admin       *admin // nil if ADMIN_ADDR is empty
 	background  *background
 	storeOpen   chan struct{} // closed once the store is open
-	engine      factory.Store // without what live.NewStore adds
+	engine      factory.Store // without what plant.NewFeed adds
 
 	sessionPanics *metrics.Counter
 

@@ -16,9 +16,9 @@ import (
 
 	"smart-factory-backend/app/cluster"
 	"smart-factory-backend/app/control"
-	"smart-factory-backend/app/live"
 	"smart-factory-backend/app/observe/health"
 	"smart-factory-backend/app/observe/metrics"
+	"smart-factory-backend/app/plant"
 )
 
 // Run serves until ctx ends, then drains and closes everything. It returns nil after
@@ -129,7 +129,7 @@ func (a *App) openOnStore() (err error) {
 		// share: if it failed readiness, no replica would be left.
 		a.health.Add("redis", health.Advisory, a.sessions.redisErr)
 	}
-	a.store = live.NewStore(a.store, a.sessions.live)
+	a.store = plant.NewFeed(a.store, a.sessions.live)
 	a.registerMetrics()
 	a.sessions.registerMetrics()
 	a.refusals = newRefusals(a.log, a.metrics)

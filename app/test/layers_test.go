@@ -26,10 +26,11 @@ const (
 var mayImport = map[string][]string{
 	"cmd":       {"cli"},
 	"cli":       {"cluster", "config", "control", "factory", "server"},
-	"server":    {"access", "api", "cluster", "config", "control", "factory", "live", "observe", "socketio", "store", "web", "websocket"},
+	"server":    {"access", "api", "cluster", "config", "control", "factory", "live", "observe", "plant", "socketio", "store", "web", "websocket"},
 	"live":      {"access", "factory", "socketio", "websocket"},
 	"api":       {"access", "factory", "ingest", "observe"},
 	"ingest":    {"factory"},
+	"plant":     {"factory"},
 	"socketio":  {"cluster", "websocket"},
 	"web":       {},
 	"websocket": {},

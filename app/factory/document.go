@@ -1,0 +1,39 @@
+package factory
+
+// DocumentKind is the kind of a Document.
+type DocumentKind string
+
+// Kinds of document.
+const (
+	DocumentMachine   DocumentKind = "machine"
+	DocumentMetric    DocumentKind = "metric" // the id is a MetricDocumentID
+	DocumentShift     DocumentKind = "shift"
+	DocumentCalendar  DocumentKind = "calendar"
+	DocumentProduct   DocumentKind = "product"
+	DocumentAlarmRule DocumentKind = "alarm-rule"
+	DocumentSource    DocumentKind = "source"
+)
+
+// Document is a versioned JSON object, for example a machine, a shift or an alarm
+// rule.
+type Document struct {
+	Kind DocumentKind
+	ID   string
+	// Version starts at 1 and grows by 1 with each change, also across a deletion:
+	// a document that is created again continues its versions.
+	Version int64
+	// CreatedAt and UpdatedAt are times of the server's clock in Unix milliseconds.
+	CreatedAt, UpdatedAt int64
+	// Deleted marks the remains of a deleted document, which only DocumentChanges
+	// return.
+	Deleted bool
+	// Data is a JSON object of at most MaxDocumentData bytes.
+	Data []byte
+}
+
+// MaxDocumentData is the maximum size of a document's Data in bytes.
+const MaxDocumentData = 64 << 10
+
+// MetricDocumentID returns the id of the document of a metric. Ids of one machine
+// are consecutive in byte order, because names contain no control characters.
+func MetricDocumentID(machine, metric string) string { return machine + "\x1f" + metric }

@@ -1,0 +1,66 @@
+package plant
+
+import (
+	"context"
+
+	"smart-factory-backend/app/factory"
+)
+
+// Subscriber is told about the changes of a store after they are durable. Its methods
+// are called on the goroutine of the request that made the change: they do not block,
+// and retain none of their arguments.
+type Subscriber interface {
+	// ReadingsStored reports readings that this process has appended. rejected are
+	// those of them that the store refused, in ascending order of Index.
+	ReadingsStored(readings []factory.Reading, rejected []factory.Rejection)
+	// MachineMoved reports a machine whose placement has changed from before.
+	MachineMoved(machine string, before factory.Placement)
+	// MachineDeleted reports a machine that was deleted.
+	MachineDeleted(machine string, before factory.Placement)
+}
+
+// Feed is a factory.Store that reports its changes to subscribers.
+type Feed struct {
+	factory.Store
+	subscribers []Subscriber
+}
+
+// NewFeed wraps store.
+func NewFeed(store factory.Store, subscribers ...Subscriber) *Feed {
+	return &Feed{Store: store, subscribers: subscribers}
+}
+
+// Append stores readings and reports those that were accepted.
+func (f *Feed) Append(ctx context.Context, readings []factory.Reading) (factory.AppendResult, error) {
+	result, err := f.Store.Append(ctx, readings)
+	if err == nil {
+		for _, s := range f.subscribers {
+			s.ReadingsStored(readings, result.Rejected)
+		}
+	}
+	return result, err
+}
+
+// PutMachine stores a machine and reports a change of its placement.
+func (f *Feed) PutMachine(ctx context.Context, m factory.Machine, match factory.Match) (factory.Machine, bool, error) {
+	before, _ := f.Placement(m.ID)
+	stored, created, err := f.Store.PutMachine(ctx, m, match)
+	if err == nil && stored.Placement != before {
+		for _, s := range f.subscribers {
+			s.MachineMoved(m.ID, before)
+		}
+	}
+	return stored, created, err
+}
+
+// DeleteMachine deletes a machine and reports it.
+func (f *Feed) DeleteMachine(ctx context.Context, id string, match factory.Match, purge bool) error {
+	placement, _ := f.Placement(id)
+	err := f.Store.DeleteMachine(ctx, id, match, purge)
+	if err == nil {
+		for _, s := range f.subscribers {
+			s.MachineDeleted(id, placement)
+		}
+	}
+	return err
+}
