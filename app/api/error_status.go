@@ -42,6 +42,7 @@ func invalidParam(name, detail string) error {
 func toHTTPError(err error) *httpError {
 	var own *httpError
 	var body *ingest.Error
+	var members factory.MemberErrors
 	var external interface {
 		error
 		HTTPStatus() (status, retryAfter int)
@@ -58,6 +59,12 @@ func toHTTPError(err error) *httpError {
 			e.status = fasthttp.StatusRequestEntityTooLarge
 		}
 		return e
+	case errors.As(err, &members):
+		faults := make([]fieldError, len(members))
+		for i, m := range members {
+			faults[i] = fieldError(m)
+		}
+		return invalidMembers(faults)
 	case errors.Is(err, factory.ErrInvalid):
 		return &httpError{status: fasthttp.StatusBadRequest, detail: err.Error()}
 	case errors.Is(err, factory.ErrNotFound):

@@ -73,7 +73,7 @@ func readJSONObject(body []byte, members map[string]memberReader) error {
 }
 
 // invalidMembers is a 400 that lists the members at fault, at least one.
-func invalidMembers(faults []fieldError) error {
+func invalidMembers(faults []fieldError) *httpError {
 	detail := "the body is invalid at " + faults[0].Pointer + ": " + faults[0].Detail
 	if len(faults) > 1 {
 		detail = fmt.Sprintf("the body is invalid at %d places", len(faults))
