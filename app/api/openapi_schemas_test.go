@@ -95,7 +95,7 @@ func words(all ...string) *schema {
 
 // goSchemas holds the schemas of types that are not what JSON makes of them.
 var goSchemas = func() map[reflect.Type]*schema {
-	all := map[reflect.Type]*schema{reflect.TypeFor[factory.MetricKind](): words(string(factory.Gauge), string(factory.Counter))}
+	all := map[reflect.Type]*schema{reflect.TypeFor[factory.MetricKind](): words(string(factory.Gauge), string(factory.Counter), string(factory.Text))}
 	for value, name := range map[any]string{
 		name(""): "Name", timestamp(""): "Timestamp", cursor(""): "Cursor", point(""): "Point", reading(""): "Reading", machine(""): "Machine",
 		metric(""): "Metric", deviceValues(""): "DeviceValues",

@@ -15,6 +15,12 @@ type Machine struct {
 	Placement
 	// Attributes are arbitrary key-value pairs; nil and empty are equivalent.
 	Attributes map[string]string
+	// Signals is a JSON object that says which metrics tell the machine's state and
+	// counts; nil is none. Package timeline defines and validates it.
+	Signals []byte
+	// IdealCycle is the shortest possible time per piece in seconds, for pieces
+	// whose product has none of its own; 0 is unknown.
+	IdealCycle float64
 	// Version starts at 1 and grows with each change of the description. The
 	// entity tag is made from it.
 	Version int64

@@ -12,6 +12,8 @@ const (
 	// Counter values only grow, except that a reset restarts them at zero. Their
 	// increase is what matters.
 	Counter MetricKind = "counter"
+	// Text values are texts, which the journal stores.
+	Text MetricKind = "text"
 )
 
 // KeepForever is the retention of data that never expires.

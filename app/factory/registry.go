@@ -11,8 +11,8 @@ import "context"
 // its metrics, and so does a new reading if registration is automatic. Deleting
 // with purge removes its history and its metrics.
 type Registry interface {
-	// PutMachine creates the machine m.ID or replaces its description. It uses
-	// the ID, Name, Placement and Attributes of m only, and returns the machine as
+	// PutMachine creates the machine m.ID or replaces its description. It ignores
+	// Version, CreatedAt, UpdatedAt and LastSeen of m, and returns the machine as
 	// stored. A put that changes nothing keeps the version. The error is
 	// ErrInvalid if ValidateMachine or a limit of the engine rejects m, and
 	// ErrPrecondition if match does not hold.

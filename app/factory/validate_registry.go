@@ -22,8 +22,8 @@ const (
 
 // ValidateMachine checks the id and the description of a machine: all names satisfy
 // ValidateName, except that only the id is mandatory; parts of the placement contain
-// no slash; attributes are within their limits. Its error wraps ErrInvalid and
-// names the field.
+// no slash; the ideal cycle and the attributes are within their limits. Signals are
+// not checked. Its error wraps ErrInvalid and names the field.
 func ValidateMachine(m Machine) error {
 	if err := ValidateName(KindMachine, m.ID); err != nil {
 		return err
@@ -42,6 +42,11 @@ func ValidateMachine(m Machine) error {
 		}
 		if strings.Contains(part.name, "/") {
 			return fmt.Errorf("%s name %q has a slash, which separates the parts of the path: %w", part.kind, part.name, ErrInvalid)
+		}
+	}
+	if m.IdealCycle != 0 {
+		if err := ValidateIdealCycle(m.IdealCycle); err != nil {
+			return fmt.Errorf("ideal cycle %w", err)
 		}
 	}
 	return validateAttributes(m.Attributes)
@@ -77,8 +82,8 @@ func ValidateMetric(m Metric) error {
 	if err := ValidateUnit(m.Unit); err != nil {
 		return err
 	}
-	if m.Kind != Gauge && m.Kind != Counter {
-		return fmt.Errorf("kind %q is neither %s nor %s: %w", m.Kind, Gauge, Counter, ErrInvalid)
+	if m.Kind != Gauge && m.Kind != Counter && m.Kind != Text {
+		return fmt.Errorf("kind %q is not %s, %s or %s: %w", m.Kind, Gauge, Counter, Text, ErrInvalid)
 	}
 	for _, bound := range []struct {
 		name  string
