@@ -24,8 +24,8 @@ type Document struct {
 	Version int64
 	// CreatedAt and UpdatedAt are times of the server's clock in Unix milliseconds.
 	CreatedAt, UpdatedAt int64
-	// Deleted marks the remains of a deleted document, which only DocumentChanges
-	// return.
+	// Deleted marks the remains of a deleted document, which only the
+	// result of its deletion shows.
 	Deleted bool
 	// Data is a JSON object of at most MaxDocumentData bytes.
 	Data []byte

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"strconv"
 	"strings"
 
 	"smart-factory-backend/app/factory"
@@ -99,4 +100,26 @@ func (k CursorKind) DecodeFor(machine, cursor string) (*Position, error) {
 		return nil, fmt.Errorf("cursor belongs to machine %q, not %q: %w", p.Machine, machine, factory.ErrInvalid)
 	}
 	return &p, nil
+}
+
+// EncodeEventCursor returns the cursor that continues after an event.
+func EncodeEventCursor(k CursorKind, e factory.Event) string {
+	return k.Encode(Position{Key: Key{Machine: strconv.FormatInt(e.Seq, 10)}, At: e.ObservedAt})
+}
+
+// DecodeEventCursor is the inverse of EncodeEventCursor. Only ObservedAt and Seq of the
+// event are set. It returns nil if cursor is empty, which means the first page.
+func DecodeEventCursor(k CursorKind, cursor string) (*factory.Event, error) {
+	if cursor == "" {
+		return nil, nil
+	}
+	p, err := k.Decode(cursor)
+	if err != nil {
+		return nil, err
+	}
+	seq, err := strconv.ParseInt(p.Machine, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("cursor was not returned by a previous page: %w", factory.ErrInvalid)
+	}
+	return &factory.Event{ObservedAt: p.At, Seq: seq}, nil
 }

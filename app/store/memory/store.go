@@ -18,12 +18,14 @@ type Store struct {
 
 	mu       sync.Mutex
 	closed   bool
+	closing  chan struct{} // closed by Close
 	values   map[key]map[int64]float64
 	times    map[key][]int64 // sorted keys of values; a missing entry must be rebuilt
 	points   uint64
 	machines map[string]*store.Machine // includes deleted ones
 	metrics  map[key]*factory.Metric
 	senders  store.SenderCounts
+	journal  *journal
 }
 
 type key = store.Key
@@ -36,13 +38,17 @@ var (
 	machineCursor = store.CursorKind{Tag: 4, Checksum: binary.BigEndian}
 )
 
-var _ factory.Store = (*Store)(nil)
+var (
+	_ factory.Store   = (*Store)(nil)
+	_ factory.Journal = (*Store)(nil)
+)
 
 // New returns an empty store.
 func New(options Options) *Store {
 	return &Store{
 		options: options, values: make(map[key]map[int64]float64), times: make(map[key][]int64),
 		machines: make(map[string]*store.Machine), metrics: make(map[key]*factory.Metric),
+		journal: newJournal(), closing: make(chan struct{}),
 	}
 }
 
@@ -50,8 +56,11 @@ func New(options Options) *Store {
 func (m *Store) Reopen(options Options) *Store {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.closed = true
-	return &Store{options: options, values: m.values, times: m.times, machines: m.machines, metrics: m.metrics}
+	m.closeLocked()
+	return &Store{
+		options: options, values: m.values, times: m.times, machines: m.machines, metrics: m.metrics,
+		journal: m.journal, closing: make(chan struct{}),
+	}
 }
 
 // Append implements factory.Store.
@@ -164,8 +173,15 @@ func (m *Store) Ready() error {
 func (m *Store) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.closed = true
+	m.closeLocked()
 	return nil
+}
+
+func (m *Store) closeLocked() {
+	if !m.closed {
+		m.closed = true
+		close(m.closing)
+	}
 }
 
 func (m *Store) usableLocked(ctx context.Context) error {

@@ -11,9 +11,19 @@ import (
 
 func TestContract(t *testing.T) {
 	t.Parallel()
+	storetest.Run(t, opener())
+}
+
+func TestJournalContract(t *testing.T) {
+	t.Parallel()
+	storetest.RunJournal(t, opener())
+}
+
+// opener returns an Opener whose stores keep their content by directory.
+func opener() storetest.Opener {
 	var mu sync.Mutex
-	stores := make(map[string]*memory.Store) // by directory
-	storetest.Run(t, func(_ testing.TB, dir string, limits storetest.Limits) factory.Store {
+	stores := make(map[string]*memory.Store)
+	return func(_ testing.TB, dir string, limits storetest.Limits) factory.Store {
 		mu.Lock()
 		defer mu.Unlock()
 		if old, ok := stores[dir]; ok {
@@ -22,5 +32,5 @@ func TestContract(t *testing.T) {
 			stores[dir] = memory.New(limits)
 		}
 		return stores[dir]
-	})
+	}
 }

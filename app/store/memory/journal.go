@@ -1,0 +1,303 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
+)
+
+// journal is the content of the journal. Store.mu guards it.
+type journal struct {
+	documents map[documentKey]*factory.Document // deleted ones included
+	events    []factory.Event                   // Seq is the index plus 1
+	byID      map[eventID]int64                 // Seq
+	replaced  map[eventID]bool
+	followed  map[followedKey]bool
+	changed   chan struct{} // closed and replaced when events are appended
+}
+
+type (
+	documentKey struct {
+		kind factory.DocumentKind
+		id   string
+	}
+	eventID     struct{ machine, id string }
+	followedKey struct {
+		machine string
+		seq     int64
+	}
+)
+
+var (
+	documentCursor = store.CursorKind{Tag: 5, Checksum: binary.BigEndian}
+	eventCursor    = store.CursorKind{Tag: 6, Checksum: binary.BigEndian}
+)
+
+func newJournal() *journal {
+	return &journal{
+		documents: map[documentKey]*factory.Document{}, byID: map[eventID]int64{}, replaced: map[eventID]bool{},
+		followed: map[followedKey]bool{}, changed: make(chan struct{}),
+	}
+}
+
+// Write implements factory.Journal.
+func (m *Store) Write(ctx context.Context, batch factory.JournalBatch) (result factory.JournalResult, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usableLocked(ctx); err != nil {
+		return result, err
+	}
+	if batch, err = store.PrepareBatch(batch, m.options.now()); err != nil {
+		return result, err
+	}
+	var undo []func()
+	defer func() {
+		if err != nil {
+			result = factory.JournalResult{}
+			for _, f := range slices.Backward(undo) {
+				f()
+			}
+		}
+	}()
+	for i, change := range batch.Documents {
+		written, f, err := m.journal.change(i, change, m.options.now())
+		if err != nil {
+			return result, err
+		}
+		undo = append(undo, f)
+		result.Documents = append(result.Documents, written)
+	}
+	appended := len(m.journal.events)
+	for i, e := range batch.Events {
+		written, f, err := m.journal.append(i, e)
+		if err != nil {
+			return result, err
+		}
+		undo = append(undo, f)
+		result.Events = append(result.Events, written)
+	}
+	if len(m.journal.events) > appended {
+		close(m.journal.changed)
+		m.journal.changed = make(chan struct{})
+	}
+	return result, nil
+}
+
+// change applies entry i of a batch.
+func (j *journal) change(i int, change factory.DocumentChange, now int64) (written factory.WrittenDocument, undo func(), err error) {
+	k := documentKey{change.Kind, change.ID}
+	before := j.documents[k]
+	after, created, err := store.ChangeDocument(i, before, change, now)
+	if err != nil {
+		return written, nil, err
+	}
+	if after == nil {
+		return factory.WrittenDocument{Document: *before}, func() {}, nil
+	}
+	j.documents[k] = after
+	return factory.WrittenDocument{Document: *after, Created: created}, func() {
+		if before == nil {
+			delete(j.documents, k)
+		} else {
+			j.documents[k] = before
+		}
+	}, nil
+}
+
+// append applies entry i of a batch.
+func (j *journal) append(i int, e factory.Event) (written factory.WrittenEvent, undo func(), err error) {
+	id, follows, replaces := eventID{e.Machine, e.ID}, followedKey{e.Machine, e.Follows}, eventID{e.Machine, e.Replaces}
+	if seq, ok := j.byID[id]; ok {
+		earlier := j.events[seq-1]
+		return factory.WrittenEvent{Event: earlier, Repeated: true}, func() {}, store.RepeatsEvent(i, earlier, e)
+	}
+	if e.Follows != 0 && j.followed[follows] {
+		return written, nil, store.FollowedError(i, e)
+	}
+	if e.Replaces != "" {
+		if _, ok := j.byID[replaces]; !ok {
+			return written, nil, store.UnknownReplacedError(i, e)
+		}
+		if j.replaced[replaces] {
+			return written, nil, store.ReplacedError(i, e)
+		}
+		j.replaced[replaces] = true
+	}
+	if e.Follows != 0 {
+		j.followed[follows] = true
+	}
+	e.Seq = int64(len(j.events)) + 1
+	j.events = append(j.events, e)
+	j.byID[id] = e.Seq
+	return factory.WrittenEvent{Event: e}, func() {
+		j.events = j.events[:e.Seq-1]
+		delete(j.byID, id)
+		if e.Replaces != "" {
+			delete(j.replaced, replaces)
+		}
+		if e.Follows != 0 {
+			delete(j.followed, follows)
+		}
+	}, nil
+}
+
+// Document implements factory.Journal.
+func (m *Store) Document(ctx context.Context, kind factory.DocumentKind, id string) (factory.Document, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usableLocked(ctx); err != nil {
+		return factory.Document{}, err
+	}
+	d := m.journal.documents[documentKey{kind, id}]
+	if d == nil || d.Deleted {
+		return factory.Document{}, store.DocumentNotFound(kind, id)
+	}
+	return *d, nil
+}
+
+// Documents implements factory.Journal.
+func (m *Store) Documents(ctx context.Context, q factory.DocumentQuery) (page factory.DocumentPage, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.checkQueryLocked(ctx, q.Limit); err != nil {
+		return page, err
+	}
+	after, err := documentCursor.After(q.Cursor)
+	if err != nil {
+		return page, err
+	}
+	for k, d := range m.journal.documents {
+		if k.kind == q.Kind && !d.Deleted && k.id > after.Machine && strings.HasPrefix(k.id, q.Prefix) && store.HasMembers(d.Data, q.Members) {
+			page.Documents = append(page.Documents, *d)
+		}
+	}
+	slices.SortFunc(page.Documents, func(a, b factory.Document) int { return cmp.Compare(a.ID, b.ID) })
+	if len(page.Documents) > q.Limit {
+		page.Documents = page.Documents[:q.Limit]
+		page.NextCursor = documentCursor.Encode(store.Position{Key: key{Machine: page.Documents[q.Limit-1].ID}})
+	}
+	return page, nil
+}
+
+// Events implements factory.Journal.
+func (m *Store) Events(ctx context.Context, q factory.EventQuery) (page factory.EventPage, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.checkQueryLocked(ctx, q.Limit); err != nil {
+		return page, err
+	}
+	after, err := store.DecodeEventCursor(eventCursor, q.Cursor)
+	if err != nil {
+		return page, err
+	}
+	order := compareEvents
+	if q.Descending {
+		order = func(a, b factory.Event) int { return compareEvents(b, a) }
+	}
+	for _, e := range m.journal.events {
+		if m.journal.inForce(e) && (q.Machine == "" || q.Machine == e.Machine) && (q.Subject == "" || q.Subject == e.Subject) &&
+			hasKind(q.Kinds, e.Kind) && e.ObservedAt >= q.From && (e.ObservedAt < q.To || q.To == math.MaxInt64) &&
+			(after == nil || order(e, *after) > 0) {
+			page.Events = append(page.Events, e)
+		}
+	}
+	slices.SortFunc(page.Events, order)
+	if len(page.Events) > q.Limit {
+		page.Events = page.Events[:q.Limit]
+		page.NextCursor = store.EncodeEventCursor(eventCursor, page.Events[q.Limit-1])
+	}
+	return page, nil
+}
+
+func (j *journal) inForce(e factory.Event) bool { return !j.replaced[eventID{e.Machine, e.ID}] }
+
+func hasKind(kinds []factory.EventKind, kind factory.EventKind) bool {
+	return len(kinds) == 0 || slices.Contains(kinds, kind)
+}
+
+func compareEvents(a, b factory.Event) int {
+	return cmp.Or(cmp.Compare(a.ObservedAt, b.ObservedAt), cmp.Compare(a.Seq, b.Seq))
+}
+
+// LatestEvents implements factory.Journal.
+func (m *Store) LatestEvents(ctx context.Context, q factory.LatestEventQuery) ([]factory.Event, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	type subject struct{ machine, subject string }
+	latest := map[subject]factory.Event{}
+	for _, e := range m.journal.events {
+		if e.Kind != q.Kind || !m.journal.inForce(e) || q.Machine != "" && q.Machine != e.Machine ||
+			q.Subject != "" && q.Subject != e.Subject || q.Before != 0 && e.ObservedAt >= q.Before {
+			continue
+		}
+		k := subject{e.Machine, e.Subject}
+		if known, ok := latest[k]; !ok || compareEvents(known, e) < 0 {
+			latest[k] = e
+		}
+	}
+	var events []factory.Event
+	for _, e := range latest {
+		events = append(events, e)
+	}
+	slices.SortFunc(events, func(a, b factory.Event) int {
+		return cmp.Or(cmp.Compare(a.Machine, b.Machine), cmp.Compare(a.Subject, b.Subject))
+	})
+	return events, nil
+}
+
+// EventsAfter implements factory.Journal.
+func (m *Store) EventsAfter(ctx context.Context, q factory.LogQuery) ([]factory.Event, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.checkQueryLocked(ctx, q.Limit); err != nil {
+		return nil, err
+	}
+	var events []factory.Event
+	for _, e := range m.journal.events[min(max(q.After, 0), int64(len(m.journal.events))):] {
+		if (q.Machine == "" || q.Machine == e.Machine) && hasKind(q.Kinds, e.Kind) {
+			events = append(events, e)
+			if len(events) == q.Limit {
+				break
+			}
+		}
+	}
+	return events, nil
+}
+
+// LastSeq implements factory.Journal.
+func (m *Store) LastSeq(ctx context.Context) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return int64(len(m.journal.events)), m.usableLocked(ctx)
+}
+
+// WaitEvents implements factory.Journal.
+func (m *Store) WaitEvents(ctx context.Context, after int64) error {
+	m.mu.Lock()
+	closed, changed, last := m.closed, m.journal.changed, int64(len(m.journal.events))
+	m.mu.Unlock()
+	if closed {
+		return store.ErrClosed
+	}
+	if last > after {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("wait for an event: %w", ctx.Err())
+	case <-changed:
+		return nil
+	case <-m.closing:
+		return store.ErrClosed
+	}
+}
