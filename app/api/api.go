@@ -85,6 +85,7 @@ type Options struct {
 // fields of the same names of a fasthttp.Server.
 type API struct {
 	options          Options
+	journal          factory.Journal      // of the store
 	staticResources  map[string]*resource // by path
 	patternResources []*resource          // whose paths have parameters
 	prefixRoutes     []prefixRoute
@@ -116,6 +117,7 @@ func New(o Options) (*API, error) {
 		keyLimiter:      newRateLimiter[string](o.KeyRateLimit, o.KeyRateLimit),
 		wrongKeyLimiter: newRateLimiter[netip.Addr](wrongKeysPerSecond, wrongKeysBurst),
 	}
+	a.journal, _ = o.Store.(factory.Journal)
 	a.bodyMemory.limit = o.IngestMemory
 	a.historyBudget = newHistoryBudget(o.IngestMemory)
 	a.SetAllowedOrigins(o.AllowedOrigins)

@@ -89,3 +89,12 @@ func AggregateNames() []string { return aggregateNames() }
 
 // CheckProtocol reports whether the header of a request is valid.
 func CheckProtocol(ctx *fasthttp.RequestCtx) bool { return checkProtocol(ctx) }
+
+// Collections returns the names of all collections by the kinds of their documents.
+func Collections() map[string]string {
+	names := map[string]string{}
+	for _, c := range collections {
+		names[string(c.kind)] = c.name
+	}
+	return names
+}

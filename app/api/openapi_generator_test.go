@@ -26,7 +26,8 @@ func TestOpenAPIDocumentIsGenerated(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, withExternalRoutes)
 	var routes []describedRoute
-	described := maps.Clone(operations)
+	described := documentOperations()
+	maps.Copy(described, operations)
 	for _, r := range api.AllRoutes(p.api) {
 		if r.Path == "*" || strings.HasPrefix(r.Path, "/api/faults/") {
 			continue
@@ -155,6 +156,7 @@ func (g *generator) document(routes []describedRoute) object {
 			{"name": "telemetry", "description": "Write readings."},
 			{"name": "history", "description": "Read readings."},
 			{"name": "machines", "description": "Describe machines and their metrics."},
+			{"name": "collections", "description": "Describe the plant: documents with a version, whose changes are recorded as events of the kind audit."},
 			{"name": "sessions", "description": "Sign in from a page."},
 			{"name": "realtime", "description": "Receive events as they happen."},
 			{"name": "dialects", "description": "The protocols of other products: InfluxDB's line protocol and ThingsBoard's telemetry."},
@@ -259,7 +261,8 @@ var (
 		return object{"name": name, "in": "path", "required": true, "description": what, "schema": nonEmptyText}
 	}
 	sharedParameters = map[string]object{
-		"id":     pathSegment("id", "The machine. A slash in it is percent-encoded."),
+		"id":     pathSegment("id", "The machine, or the document of a collection. A slash in it is percent-encoded."),
+		"kind":   pathSegment("kind", "The kind of document."),
 		"metric": pathSegment("metric", "The metric. A slash in it is percent-encoded."),
 		"token":  pathSegment("token", "The secret of an API key."),
 		"cursor": {"name": "cursor", "in": "query", "description": "The next_cursor of the previous page.", "schema": text},
@@ -279,7 +282,7 @@ var standardResponses = map[int]struct{ name, description string }{
 	400: {"BadRequest", "The request is invalid; errors locates the faults."},
 	401: {"Unauthorized", "The key is missing or wrong."},
 	403: {"Forbidden", "The role of the key does not allow this."},
-	404: {"NotFound", "There is no such machine or metric."},
+	404: {"NotFound", "There is no such entry."},
 	408: {"Timeout", "The body took too long to arrive."},
 	412: {"PreconditionFailed", "The entry does not meet the condition in If-Match or If-None-Match."},
 	413: {"TooLarge", "The body, or the number of values in it, exceeds a limit; nothing was stored."},

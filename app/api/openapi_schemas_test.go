@@ -39,7 +39,11 @@ type (
 		Metrics    []metric `json:"metrics"`
 		NextCursor cursor   `json:"next_cursor"`
 	}
-	metric  string
+	metric     string
+	schemaList struct {
+		Schemas    []string `json:"schemas"`
+		NextCursor cursor   `json:"next_cursor"`
+	}
 	history struct {
 		Machine    name     `json:"machine"`
 		Series     []series `json:"series"`
@@ -154,12 +158,7 @@ func putSchema(s *schema, readOnly []string, properties map[string]*schema) *sch
 			p = changed
 		}
 		if p.Type != "" {
-			nullable := *p
-			nullable.Type, nullable.Types = "", []string{p.Type, "null"}
-			if p.Enum != nil {
-				nullable.Enum = append(append([]any{}, p.Enum...), nil)
-			}
-			p = &nullable
+			p = nullable(p)
 		}
 		body.Properties[name] = p
 	}
@@ -202,7 +201,7 @@ func schemas(t *testing.T) map[string]*schema {
 	timedValues := schemaOf(t, timedValues{}, nil)
 	timedValues.AdditionalProperties = nil
 	device := anyOf(ref("TimedValues"), ref("DeviceValues"))
-	return map[string]*schema{
+	all := map[string]*schema{
 		"Object": {Type: "object"},
 		"Name": {
 			Type: "string", MinLength: new(1), MaxLength: new(factory.MaxNameBytes),
@@ -247,7 +246,8 @@ func schemas(t *testing.T) map[string]*schema {
 				AdditionalProperties: &schema{Type: "string", MaxLength: new(factory.MaxAttributeBytes)},
 			},
 		}),
-		"Session": goTypes("Session", map[string]*schema{"role": words("read", "ingest", "operate", "admin")}),
+		"SchemaList": schemaOf(t, schemaList{}, nil),
+		"Session":    goTypes("Session", map[string]*schema{"role": words("read", "ingest", "operate", "admin")}),
 		"SessionPost": {
 			Type: "object", Properties: map[string]*schema{"key": described(text, "The secret of an API key.")}, PropertyOrder: []string{"key"},
 			Required: []string{"key"}, AdditionalProperties: no,
@@ -260,4 +260,6 @@ func schemas(t *testing.T) map[string]*schema {
 		}),
 		"Health": schemaOf(t, probeBody{}, map[string]*schema{"status": words("ok", "degraded", "down", "ready", "draining", "starting", "unavailable", "started")}),
 	}
+	addDocumentSchemas(all)
+	return all
 }

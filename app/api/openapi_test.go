@@ -205,7 +205,7 @@ func TestOpenAPIDescribesTheAcceptedParameters(t *testing.T) {
 		if isExternal(path) || strings.Contains(path, "health") || !strings.HasPrefix(path, "/api/v1/") || method != "GET" && method != "DELETE" {
 			return
 		}
-		target := strings.NewReplacer("{id}", "m", "{metric}", "t").Replace(path)
+		target := strings.NewReplacer("{id}", "m", "{metric}", "t", "{kind}", "product").Replace(path)
 		a := p.do(t, method, target+"?no-such-parameter=1", "")
 		described := []string{}
 		for _, param := range d.parameters(operation, at) {
@@ -230,7 +230,7 @@ func TestPutAcceptsTheMembersOfItsSchema(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, nil)
 	d := describedBy(t, p)
-	for path, name := range map[string]string{"/api/v1/machines/m": "MachinePut", "/api/v1/machines/m/metrics/t": "MetricPut"} {
+	for path, name := range map[string]string{"/api/v1/machines/m": "MachinePut", "/api/v1/machines/m/metrics/t": "MetricPut", "/api/v1/products/p": "ProductPut"} {
 		members := map[string]any{}
 		properties, _ := d.find(d.root, "", "components", "schemas", name, "properties")
 		for member := range properties.(map[string]any) {
@@ -291,6 +291,13 @@ func TestResponsesMatchTheirOpenAPISchemas(t *testing.T) {
 		{"GET", "/api/v1/machines/n/metrics/t", "/api/v1/machines/{id}/metrics/{metric}", "", nil, "200"},
 		{"GET", "/api/v1/machines/n/metrics", "/api/v1/machines/{id}/metrics", "", nil, "200"},
 		{"DELETE", "/api/v1/machines/n", "/api/v1/machines/{id}", "", nil, "204"},
+		{"PUT", "/api/v1/products/cap", "/api/v1/products/{id}", `{"ideal_cycle_s":2}`, nil, "201"},
+		{"GET", "/api/v1/products/cap", "/api/v1/products/{id}", "", nil, "200"},
+		{"GET", "/api/v1/products", "", "", nil, "200"},
+		{"DELETE", "/api/v1/products/cap", "/api/v1/products/{id}", "", nil, "204"},
+		{"GET", "/api/v1/schemas", "", "", nil, "200"},
+		{"GET", "/api/v1/schemas/product", "/api/v1/schemas/{kind}", "", nil, "200"},
+		{"GET", "/api/v1/schemas/unknown", "/api/v1/schemas/{kind}", "", nil, "404"},
 		{"GET", "/api/health", "", "", nil, "200"},
 		{"GET", "/api/health/ready", "", "", nil, "200"},
 		{"GET", "/api/health/startup", "", "", nil, "200"},

@@ -177,6 +177,14 @@ var operations = map[string]operation{
 			{200, "The metric is replaced or unchanged.", jsonBody("Metric")}, {201, "The metric is created.", jsonBody("Metric")}, {Status: 404},
 		},
 	},
+	"GET /api/v1/schemas": {
+		ID: "listSchemas", Tag: "collections", Summary: "List the kinds of document that have a schema",
+		Responses: []routeResponse{{200, "The kinds.", jsonBody("SchemaList")}},
+	},
+	"GET /api/v1/schemas/{kind}": {
+		ID: "getSchema", Tag: "collections", Summary: "Return the JSON Schema of a kind of document", Description: "What a PUT accepts.",
+		Responses: []routeResponse{{200, "JSON Schema 2020-12.", content{"application/schema+json": "Object"}}, {Status: 404}},
+	},
 	"GET /ws": {
 		ID: "webSocket", Tag: "realtime", Summary: "Subscribe to rooms over WebSocket (RFC 6455)",
 		Description: `The messages are JSON: {"op":"subscribe","id":1,"rooms":[…]}, unsubscribe, ping, and telemetry, which has the members of POST /api/v1/telemetry besides op and id. The server answers each with its id and ok.`,

@@ -35,6 +35,9 @@ func (a *API) registerRoutes() {
 	a.addResource("/api/v1/machines/{id}/metrics/{metric}",
 		&route{method: get, action: access.Read, query: none, handler: a.getMetric},
 		&route{method: put, action: access.Administer, query: none, handler: a.putMetric})
+	a.registerCollections()
+	a.addResource("/api/v1/schemas", &route{method: get, action: access.Read, query: none, handler: a.listSchemas})
+	a.addResource("/api/v1/schemas/{kind}", &route{method: get, action: access.Read, query: none, handler: a.getSchema})
 	// The patterns above have a fixed segment where these have a token.
 	a.addResource("/api/v1/{token}/telemetry", &route{method: post, action: access.Ingest, keyInPath: true, handler: a.postDeviceTelemetry})
 	a.addResource("/api/v1/{token}/gateway/telemetry", &route{method: post, action: access.Ingest, keyInPath: true, handler: a.postGatewayTelemetry})

@@ -12,6 +12,10 @@ const (
 	DocumentProduct   DocumentKind = "product"
 	DocumentAlarmRule DocumentKind = "alarm-rule"
 	DocumentSource    DocumentKind = "source"
+	// DocumentRevision counts the changes of documents that are checked against each
+	// other. Each of these changes also changes it, so that of two at a time one
+	// fails.
+	DocumentRevision DocumentKind = "revision"
 )
 
 // Document is a versioned JSON object, for example a machine, a shift or an alarm

@@ -53,9 +53,15 @@ type Event struct {
 	// may follow; 0 for none. It makes the append conditional: of several processes
 	// that decide about the next transition one succeeds.
 	Follows int64
-	// Data is a JSON object of at most MaxEventData bytes.
+	// Data is a JSON object of at most MaxEventData bytes, MaxAuditData for an audit
+	// event.
 	Data []byte
 }
 
-// MaxEventData is the maximum size of an event's Data in bytes.
-const MaxEventData = 16 << 10
+const (
+	// MaxEventData is the maximum size of an event's Data in bytes.
+	MaxEventData = 16 << 10
+	// MaxAuditData is that of an audit event, which holds a document before and after
+	// its change.
+	MaxAuditData = 2*MaxDocumentData + 4<<10
+)

@@ -35,7 +35,11 @@ func PrepareBatch(batch factory.JournalBatch, now int64) (factory.JournalBatch, 
 		if e.Kind == "" {
 			return prepared, EventError(i, fmt.Errorf("event without kind: %w", factory.ErrInvalid))
 		}
-		if err := checkObject(e.Data, factory.MaxEventData); err != nil {
+		limit := factory.MaxEventData
+		if e.Kind == factory.EventAudit {
+			limit = factory.MaxAuditData
+		}
+		if err := checkObject(e.Data, limit); err != nil {
 			return prepared, EventError(i, fmt.Errorf("%s event: %w", e.Kind, err))
 		}
 		e.Data = bytes.Clone(e.Data)
