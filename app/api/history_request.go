@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
-	_ "time/tzdata" // for systems without time zone data
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/ingest/jsonscan"
@@ -186,27 +184,15 @@ func parseInterval(text string, zone bool) (factory.Interval, error) {
 	return interval, nil
 }
 
-// zoneCache maps names to *time.Location, since loading one is slow. There are
-// about six hundred names.
-var zoneCache sync.Map
-
-// zoneNamePattern excludes other spellings of a file's path.
-var zoneNamePattern = regexp.MustCompile(`^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$`)
-
 // loadZone returns the time zone with an IANA name; "" is UTC.
 func loadZone(name string) (*time.Location, error) {
 	if name == "" {
 		return time.UTC, nil
 	}
-	if known, ok := zoneCache.Load(name); ok {
-		return known.(*time.Location), nil
-	}
 	// A plus sign arrives as a space if the URL does not encode it.
-	plain := strings.Replace(name, " ", "+", 1)
-	loc, err := time.LoadLocation(plain)
-	if err != nil || !zoneNamePattern.MatchString(plain) || name == "Local" {
+	loc, err := factory.LoadZone(strings.Replace(name, " ", "+", 1))
+	if err != nil {
 		return nil, invalidParam("tz", jsonscan.Excerpt(name)+" is not the name of a time zone such as Europe/Berlin")
 	}
-	zoneCache.Store(name, loc)
 	return loc, nil
 }
