@@ -2,14 +2,15 @@ package factory
 
 import "context"
 
-// Store persists readings and the registry. All methods are safe for concurrent
-// use. After Close every method returns an error that wraps ErrUnavailable.
+// Store persists readings, the registry and the journal. All methods are safe for
+// concurrent use. After Close every method returns an error that wraps ErrUnavailable.
 //
 // A reading expires when it is older than the retention of its metric, or than the
 // default of the store. Expired readings are no longer returned, even before they
 // are deleted from the disk.
 type Store interface {
 	Registry
+	Journal
 
 	// Append stores readings and returns when they are durable: accepted readings
 	// survive a crash. A reading replaces an earlier one with the same machine,

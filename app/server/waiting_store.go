@@ -143,3 +143,36 @@ func (a *App) waitForStore(ctx context.Context, w *waitingStore, giveUp func(cau
 type startFailure struct{ error }
 
 func (f *startFailure) Unwrap() error { return f.error }
+
+func (w *waitingStore) Write(ctx context.Context, batch factory.JournalBatch) (factory.JournalResult, error) {
+	return use(w, func(s factory.Store) (factory.JournalResult, error) { return s.Write(ctx, batch) })
+}
+
+func (w *waitingStore) Document(ctx context.Context, kind factory.DocumentKind, id string) (factory.Document, error) {
+	return use(w, func(s factory.Store) (factory.Document, error) { return s.Document(ctx, kind, id) })
+}
+
+func (w *waitingStore) Documents(ctx context.Context, q factory.DocumentQuery) (factory.DocumentPage, error) {
+	return use(w, func(s factory.Store) (factory.DocumentPage, error) { return s.Documents(ctx, q) })
+}
+
+func (w *waitingStore) Events(ctx context.Context, q factory.EventQuery) (factory.EventPage, error) {
+	return use(w, func(s factory.Store) (factory.EventPage, error) { return s.Events(ctx, q) })
+}
+
+func (w *waitingStore) LatestEvents(ctx context.Context, q factory.LatestEventQuery) ([]factory.Event, error) {
+	return use(w, func(s factory.Store) ([]factory.Event, error) { return s.LatestEvents(ctx, q) })
+}
+
+func (w *waitingStore) EventsAfter(ctx context.Context, q factory.LogQuery) ([]factory.Event, error) {
+	return use(w, func(s factory.Store) ([]factory.Event, error) { return s.EventsAfter(ctx, q) })
+}
+
+func (w *waitingStore) LastSeq(ctx context.Context) (int64, error) {
+	return use(w, func(s factory.Store) (int64, error) { return s.LastSeq(ctx) })
+}
+
+func (w *waitingStore) WaitEvents(ctx context.Context, after int64) error {
+	_, err := use(w, func(s factory.Store) (struct{}, error) { return struct{}{}, s.WaitEvents(ctx, after) })
+	return err
+}

@@ -38,10 +38,7 @@ var (
 	machineCursor = store.CursorKind{Tag: 4, Checksum: binary.BigEndian}
 )
 
-var (
-	_ factory.Store   = (*Store)(nil)
-	_ factory.Journal = (*Store)(nil)
-)
+var _ factory.Store = (*Store)(nil)
 
 // New returns an empty store.
 func New(options Options) *Store {

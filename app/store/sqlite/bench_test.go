@@ -1,10 +1,12 @@
 package sqlite_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync/atomic"
 	"testing"
 
@@ -153,4 +155,45 @@ func openAndClose(b *testing.B, path string) {
 	if err := store.Close(); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// BenchmarkJournal appends events: singly from 64 clients, and in batches of 1 000.
+func BenchmarkJournal(b *testing.B) {
+	newEvent := func(i int) factory.Event {
+		return factory.Event{
+			Machine: "press-" + strconv.Itoa(i%8), Kind: factory.EventState, ObservedAt: int64(i), ID: strconv.Itoa(i),
+			Data: []byte(`{"state":"fault","reason":"jam at the infeed"}`),
+		}
+	}
+	b.Run("single", func(b *testing.B) {
+		store, _ := benchStore(b)
+		var next atomic.Int64
+		b.SetParallelism(64 / max(1, parallelism()))
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				batch := factory.JournalBatch{Events: []factory.Event{newEvent(int(next.Add(1)))}}
+				if _, err := store.Write(context.Background(), batch); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	})
+	b.Run("batch", func(b *testing.B) {
+		store, _ := benchStore(b)
+		b.ReportAllocs()
+		n := 0
+		for b.Loop() {
+			var batch factory.JournalBatch
+			for range 1000 {
+				batch.Events = append(batch.Events, newEvent(n))
+				n++
+			}
+			if _, err := store.Write(context.Background(), batch); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
+	})
 }

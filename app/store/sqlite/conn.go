@@ -76,6 +76,20 @@ func (c *conn) exec(query string, args ...driver.Value) error {
 	return err
 }
 
+// execCount is exec for a statement that returns how many rows it has changed.
+func (c *conn) execCount(query string, args ...driver.Value) (n int64, err error) {
+	stmt, err := c.prepared(query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.(driver.StmtExecContext).ExecContext(context.Background(), c.bind(args))
+	clear(c.args)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 // execOnce runs a statement without caching it.
 func (c *conn) execOnce(query string) error { return c.execOnceContext(context.Background(), query) }
 

@@ -49,3 +49,8 @@ func TestContractWhileSealing(t *testing.T) {
 		sqlite.SealOften(o)
 	}))
 }
+
+func TestJournalContract(t *testing.T) {
+	t.Parallel()
+	storetest.RunJournal(t, newOpener(func(*sqlite.Options) {}))
+}

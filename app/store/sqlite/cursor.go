@@ -12,4 +12,6 @@ var (
 	historyCursor  = store.CursorKind{Tag: 'H', Checksum: binary.LittleEndian}
 	bucketsCursor  = store.CursorKind{Tag: 'B', Checksum: binary.LittleEndian}
 	machinesCursor = store.CursorKind{Tag: 'M', Checksum: binary.LittleEndian}
+	documentCursor = store.CursorKind{Tag: 'D', Checksum: binary.LittleEndian}
+	eventCursor    = store.CursorKind{Tag: 'E', Checksum: binary.LittleEndian}
 )

@@ -9,6 +9,7 @@ import (
 func (c *committer) clearDirty() {
 	c.dirty = false
 	clear(c.dirtyMachines)
+	clear(c.journal.dirty)
 }
 
 // removeUncommitted reverts what failed commits may have left in the file.
@@ -30,7 +31,7 @@ func (c *committer) removeUncommitted(conn *conn) error {
 			return err
 		}
 	}
-	return nil
+	return c.journal.removeUncommitted(conn)
 }
 
 // restoreMachine rewrites the rows of a machine from memory.

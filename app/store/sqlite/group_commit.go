@@ -31,6 +31,7 @@ type committer struct {
 	dirty         bool
 	dirtyMachines map[string]bool
 	encoder       logEncoder
+	journal       *journal
 }
 
 // run commits until the queue is closed and empty. While commits fail, it
@@ -46,8 +47,8 @@ func (c *committer) run() {
 }
 
 // commit makes the requests of group durable, publishes them to queries and
-// finishes them. Consecutive Appends share a commit; each change of the
-// registry has its own. An empty group only tests the disk.
+// finishes them. Consecutive Appends and batches of the journal share a commit; each
+// change of the registry has its own. An empty group only tests the disk.
 func (c *committer) commit(group []*request) {
 	for {
 		n := 0
@@ -55,7 +56,7 @@ func (c *committer) commit(group []*request) {
 			n++
 		}
 		if n > 0 || len(group) == 0 {
-			c.commitReadings(group[:n])
+			c.commitTogether(group[:n])
 		}
 		if n == len(group) {
 			return
@@ -65,11 +66,12 @@ func (c *committer) commit(group []*request) {
 	}
 }
 
-// commitReadings is commit for Appends only.
-func (c *committer) commitReadings(group []*request) {
-	readings := 0
+// commitTogether is commit for requests that do not change the registry.
+func (c *committer) commitTogether(group []*request) {
+	readings, size := 0, 0
 	for _, r := range group {
 		readings += len(r.entries)
+		size += r.Size()
 	}
 	start := time.Now()
 	accepted, err := c.tryCommit(group, readings)
@@ -80,8 +82,12 @@ func (c *committer) commitReadings(group []*request) {
 		c.stats.Observe(time.Since(start), accepted)
 	}
 	c.faults.Set(faultCommit, err)
-	c.queue.Release(readings)
+	c.queue.Release(size)
 	for _, r := range group {
+		if err == nil && r.batch != nil {
+			r.Finish(r.batch.refused)
+			continue
+		}
 		r.Finish(err)
 	}
 }
@@ -94,7 +100,10 @@ func (c *committer) tryCommit(group []*request, readings int) (accepted int, err
 	pending := c.register(group)
 	accepted = readings - pending.rejected
 	row := c.encode(group, accepted)
-	seq := c.lastSeq + 1
+	seq := c.lastSeq
+	if accepted > 0 || len(group) == 0 {
+		seq++
+	}
 	err = c.writer.transact(func(conn *conn) error {
 		if err := c.removeUncommitted(conn); err != nil {
 			return err
@@ -102,20 +111,30 @@ func (c *committer) tryCommit(group []*request, readings int) (accepted int, err
 		if err := pending.write(conn); err != nil {
 			return err
 		}
-		return conn.exec("INSERT INTO ingest_log (seq, data) VALUES (?, ?)", seq, row)
+		if seq > c.lastSeq {
+			if err := conn.exec("INSERT INTO ingest_log (seq, data) VALUES (?, ?)", seq, row); err != nil {
+				return err
+			}
+		}
+		return c.journal.write(conn, group)
 	})
 	if err != nil {
+		c.journal.discard()
 		for id := range pending.machines {
 			c.dirtyMachines[id] = true
 		}
 		return 0, err
 	}
+	written := seq > c.lastSeq
 	c.lastSeq = seq
 	c.lastSeries += int64(len(pending.series))
 	c.clearDirty()
 	c.publish(pending)
-	c.apply(group, seq)
-	c.sealer.addLogBytes(len(row))
+	if written {
+		c.apply(group, seq)
+		c.sealer.addLogBytes(len(row))
+	}
+	c.journal.publish()
 	return accepted, nil
 }
 

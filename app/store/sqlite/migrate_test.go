@@ -23,7 +23,7 @@ func TestMigrateFirstRelease(t *testing.T) {
 	if err := sqlite.CreateSchemaV1File(path, "press", "v", want, 300); err != nil {
 		t.Fatal(err)
 	}
-	for _, versions := range []string{"1 2", "2 2"} {
+	for _, versions := range []string{"1 3", "3 3"} {
 		before, after, err := sqlite.Migrate(context.Background(), path)
 		if got := fmt.Sprint(before, after); err != nil || got != versions {
 			t.Fatalf("Migrate = %s, %v, want %s", got, err, versions)

@@ -160,6 +160,7 @@ func newStore(options Options, lock *fileLock, file *databaseFile, writing *conn
 		faults:    s.faults,
 
 		dirtyMachines: make(map[string]bool),
+		journal:       newJournal(options),
 	}
 	return s
 }

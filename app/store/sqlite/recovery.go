@@ -23,6 +23,7 @@ func (s *Store) recover(ctx context.Context, c *conn) error {
 		{"load series", func() (err error) { byID, err = s.loadSeries(ctx, c); return err }},
 		{"load purged series", func() error { return s.loadPurged(c) }},
 		{"count damaged parts", func() error { return s.sealer.maintenance.countQuarantine(c) }},
+		{"find the last event", func() error { return s.committer.journal.load(c) }},
 		{"load ingest log", func() error { return s.replayLog(ctx, c, byID) }},
 	} {
 		if err := step.load(); err != nil {

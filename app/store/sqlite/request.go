@@ -7,18 +7,24 @@ import (
 	"smart-factory-backend/app/store"
 )
 
-// request is one Append, or one change of the registry, on its way through the
-// committer.
+// request is one Append, one batch of the journal or one change of the registry, on
+// its way through the committer.
 type request struct {
 	store.Request
 	entries    []entry
 	unresolved []unresolvedEntry
 	epoch      int             // of the catalog, when the series were looked up
-	change     *registryChange // nil for an Append
+	batch      *journalWrite   // nil unless the request is a batch of the journal
+	change     *registryChange // nil unless the request changes the registry
 }
 
 // Size implements store.Queueable.
-func (r *request) Size() int { return max(1, len(r.entries)) }
+func (r *request) Size() int {
+	if r.batch != nil {
+		return r.batch.size
+	}
+	return max(1, len(r.entries))
+}
 
 // entry is one reading of a request.
 type entry struct {

@@ -4,7 +4,7 @@ const (
 	// applicationID identifies our files in the SQLite header: "SFBk".
 	applicationID = 0x5346426b
 	// schemaVersion is the schema that this release reads and writes.
-	schemaVersion = 2
+	schemaVersion = 3
 	// pageSize is the page size of new files. Compared to 4 KiB, chunks of
 	// regular data waste less space, and commits of a single reading take no
 	// longer.
@@ -109,5 +109,37 @@ var migrations = [schemaVersion][]string{
 			name  TEXT PRIMARY KEY,
 			value INTEGER NOT NULL
 		) STRICT, WITHOUT ROWID`,
+	},
+	{
+		// data is a JSON object as it was written, hence no TEXT. Deleted documents
+		// keep their row, so that their versions continue.
+		`CREATE TABLE document (
+			kind       TEXT NOT NULL,
+			id         TEXT NOT NULL,
+			version    INTEGER NOT NULL,
+			created_at INTEGER NOT NULL,
+			updated_at INTEGER NOT NULL,
+			deleted    INTEGER NOT NULL,
+			data       BLOB NOT NULL,
+			PRIMARY KEY (kind, id)
+		) STRICT, WITHOUT ROWID`,
+		`CREATE TABLE event (
+			seq      INTEGER PRIMARY KEY,
+			machine  TEXT NOT NULL,
+			kind     TEXT NOT NULL,
+			subject  TEXT NOT NULL,
+			ts       INTEGER NOT NULL,
+			received INTEGER NOT NULL,
+			id       TEXT NOT NULL,
+			author   TEXT NOT NULL,
+			replaces TEXT NOT NULL,
+			follows  INTEGER NOT NULL,
+			data     BLOB NOT NULL
+		) STRICT`,
+		"CREATE UNIQUE INDEX event_id ON event (machine, id)",
+		"CREATE UNIQUE INDEX event_replaces ON event (machine, replaces) WHERE replaces <> ''",
+		"CREATE UNIQUE INDEX event_follows ON event (machine, follows) WHERE follows <> 0",
+		"CREATE INDEX event_time ON event (machine, ts)",
+		"CREATE INDEX event_subject ON event (kind, machine, subject, ts)",
 	},
 }

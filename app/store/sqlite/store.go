@@ -51,6 +51,7 @@ func (s *Store) Close() (err error) {
 	s.closeOnce.Do(func() {
 		s.queue.Close()
 		s.committerDone.Wait()
+		s.committer.journal.close()
 		close(s.stopBackground)
 		s.backgroundDone.Wait()
 		s.queryMu.Lock()

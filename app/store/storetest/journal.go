@@ -48,13 +48,10 @@ func RunJournal(t *testing.T, open Opener) {
 	}
 }
 
-// journal returns the journal of the store under test.
-func (f *fixture) journal() factory.Journal { return f.Store.(factory.Journal) }
-
 // write writes a batch, which must succeed.
 func (f *fixture) write(batch factory.JournalBatch) factory.JournalResult {
 	f.t.Helper()
-	result, err := f.journal().Write(context.Background(), batch)
+	result, err := f.Write(context.Background(), batch)
 	if err != nil {
 		f.t.Fatalf("Write(%+v) = %v", batch, err)
 	}
@@ -78,7 +75,7 @@ func (f *fixture) record(events ...factory.Event) []factory.WrittenEvent {
 func (f *fixture) refuse(batch factory.JournalBatch, kind error, document, event int) {
 	f.t.Helper()
 	before := f.log()
-	_, err := f.journal().Write(context.Background(), batch)
+	_, err := f.Write(context.Background(), batch)
 	var entry *factory.EntryError
 	if !errors.Is(err, kind) || !errors.As(err, &entry) || entry.Document != document || entry.Event != event {
 		f.t.Fatalf("Write(%+v) = %v, want %v of document %d and event %d", batch, err, kind, document, event)
@@ -91,7 +88,7 @@ func (f *fixture) refuse(batch factory.JournalBatch, kind error, document, event
 // log returns all events in the order in which they were accepted.
 func (f *fixture) log() []factory.Event {
 	f.t.Helper()
-	events, err := f.journal().EventsAfter(context.Background(), factory.LogQuery{Limit: 1 << 20})
+	events, err := f.EventsAfter(context.Background(), factory.LogQuery{Limit: 1 << 20})
 	if err != nil {
 		f.t.Fatalf("EventsAfter() = %v", err)
 	}
@@ -105,7 +102,7 @@ func (f *fixture) events(q factory.EventQuery) []factory.Event {
 		q.From, q.To = math.MinInt64, math.MaxInt64
 	}
 	q.Limit = 1 << 20
-	page, err := f.journal().Events(context.Background(), q)
+	page, err := f.Events(context.Background(), q)
 	if err != nil || page.NextCursor != "" {
 		f.t.Fatalf("Events(%+v) = cursor %q, %v, want one page", q, page.NextCursor, err)
 	}

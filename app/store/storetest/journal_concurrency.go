@@ -22,7 +22,7 @@ func testConcurrentFollowers(t *testing.T, open Opener) {
 			writers.Go(func() {
 				e := event("m", fmt.Sprint(round, "/", writer), 1)
 				e.Follows = last
-				result, err := f.journal().Write(context.Background(), factory.JournalBatch{Events: []factory.Event{e}})
+				result, err := f.Write(context.Background(), factory.JournalBatch{Events: []factory.Event{e}})
 				switch {
 				case err == nil && !won.CompareAndSwap(0, result.Events[0].Seq):
 					t.Errorf("two events follow %d", last)
@@ -47,7 +47,7 @@ func testConcurrentWriters(t *testing.T, open Opener) {
 		writing.Go(func() {
 			for i := range each {
 				batch := factory.JournalBatch{Events: []factory.Event{event(fmt.Sprint("m", w), fmt.Sprint(i), int64(i))}}
-				if _, err := f.journal().Write(context.Background(), batch); err != nil {
+				if _, err := f.Write(context.Background(), batch); err != nil {
 					t.Errorf("Write = %v", err)
 				}
 			}
@@ -55,11 +55,11 @@ func testConcurrentWriters(t *testing.T, open Opener) {
 	}
 	seen, after := map[string]bool{}, int64(0)
 	for len(seen) < writers*each && !t.Failed() {
-		if err := f.journal().WaitEvents(context.Background(), after); err != nil {
+		if err := f.WaitEvents(context.Background(), after); err != nil {
 			t.Errorf("WaitEvents(%d) = %v", after, err)
 			break
 		}
-		events, err := f.journal().EventsAfter(context.Background(), factory.LogQuery{After: after, Limit: 7})
+		events, err := f.EventsAfter(context.Background(), factory.LogQuery{After: after, Limit: 7})
 		if err != nil {
 			t.Errorf("EventsAfter(%d) = %v", after, err)
 			break
@@ -78,12 +78,12 @@ func testConcurrentWriters(t *testing.T, open Opener) {
 func testWaitEvents(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	first := f.record(event("m", "1", 1))[0].Seq
-	if err := f.journal().WaitEvents(context.Background(), first-1); err != nil {
+	if err := f.WaitEvents(context.Background(), first-1); err != nil {
 		t.Errorf("WaitEvents below the last seq = %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	waiting := make(chan error, 1)
-	go func() { waiting <- f.journal().WaitEvents(ctx, first) }()
+	go func() { waiting <- f.WaitEvents(ctx, first) }()
 	cancel()
 	if err := <-waiting; err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("WaitEvents with an ended context = %v, want context.Canceled", err)
@@ -91,11 +91,11 @@ func testWaitEvents(t *testing.T, open Opener) {
 	go func() {
 		// WaitEvents may return early, so wait as a caller does.
 		for {
-			if err := f.journal().WaitEvents(context.Background(), first); err != nil {
+			if err := f.WaitEvents(context.Background(), first); err != nil {
 				waiting <- err
 				return
 			}
-			if last, err := f.journal().LastSeq(context.Background()); err != nil || last > first {
+			if last, err := f.LastSeq(context.Background()); err != nil || last > first {
 				waiting <- err
 				return
 			}
@@ -113,7 +113,7 @@ func testJournalAfterClose(t *testing.T, open Opener) {
 	waiting := make(chan error, 1)
 	go func() {
 		for {
-			if err := f.journal().WaitEvents(context.Background(), last); err != nil {
+			if err := f.WaitEvents(context.Background(), last); err != nil {
 				waiting <- err
 				return
 			}
@@ -138,7 +138,7 @@ func testJournalCanceledContext(t *testing.T, open Opener) {
 // wantJournalErrors requires that all methods but WaitEvents return an error.
 func (f *fixture) wantJournalErrors(ctx context.Context, when string, kind error) {
 	f.t.Helper()
-	j := f.journal()
+	j := f
 	for name, call := range map[string]func() error{
 		"Write": func() error {
 			_, err := j.Write(ctx, factory.JournalBatch{Events: []factory.Event{event("m", "x", 1)}})

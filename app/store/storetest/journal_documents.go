@@ -25,7 +25,7 @@ func testDocuments(t *testing.T, open Opener) {
 			t.Errorf("Write of the same document = %+v, want version 1 unchanged", again)
 		}
 	}, func(f *fixture) {
-		got, err := f.journal().Document(context.Background(), factory.DocumentShift, "a/b\x1fc")
+		got, err := f.Document(context.Background(), factory.DocumentShift, "a/b\x1fc")
 		if err != nil {
 			t.Fatalf("Document() = %v", err)
 		}
@@ -36,7 +36,7 @@ func testDocuments(t *testing.T, open Opener) {
 			kind factory.DocumentKind
 			id   string
 		}{{factory.DocumentShift, "a/b"}, {factory.DocumentProduct, "a/b\x1fc"}} {
-			if _, err := f.journal().Document(context.Background(), missing.kind, missing.id); !errors.Is(err, factory.ErrNotFound) {
+			if _, err := f.Document(context.Background(), missing.kind, missing.id); !errors.Is(err, factory.ErrNotFound) {
 				t.Errorf("Document(%q, %q) = %v, want ErrNotFound", missing.kind, missing.id, err)
 			}
 		}
@@ -116,7 +116,7 @@ func testDocumentList(t *testing.T, open Opener) {
 				var found []string
 				f.readPages(func(cursor string) string {
 					tt.q.Cursor = cursor
-					page, err := f.journal().Documents(context.Background(), tt.q)
+					page, err := f.Documents(context.Background(), tt.q)
 					if err != nil || len(page.Documents) > limit {
 						t.Fatalf("Documents(%+v) = %d documents, %v", tt.q, len(page.Documents), err)
 					}

@@ -33,7 +33,7 @@ func testEvents(t *testing.T, open Opener) {
 		if got := f.events(factory.EventQuery{}); !reflect.DeepEqual(got, want) {
 			t.Errorf("Events():\ngot  %+v\nwant %+v", got, want)
 		}
-		if last, err := f.journal().LastSeq(context.Background()); err != nil || last != stored[2].Seq {
+		if last, err := f.LastSeq(context.Background()); err != nil || last != stored[2].Seq {
 			t.Errorf("LastSeq() = %d, %v, want %d", last, err, stored[2].Seq)
 		}
 	})
@@ -89,7 +89,7 @@ func testEventPaging(t *testing.T, open Opener) {
 				var got []factory.Event
 				f.readPages(func(cursor string) string {
 					q.Cursor = cursor
-					page, err := f.journal().Events(context.Background(), q)
+					page, err := f.Events(context.Background(), q)
 					if err != nil || len(page.Events) > limit {
 						t.Fatalf("Events(%+v) = %d events, %v", q, len(page.Events), err)
 					}
@@ -127,7 +127,7 @@ func testLatestEvents(t *testing.T, open Opener) {
 			{"unknown machine", factory.LatestEventQuery{Machine: "c"}, nil},
 		} {
 			tt.q.Kind = factory.EventText
-			got, err := f.journal().LatestEvents(context.Background(), tt.q)
+			got, err := f.LatestEvents(context.Background(), tt.q)
 			if err != nil {
 				t.Fatalf("LatestEvents(%+v) = %v", tt.q, err)
 			}
@@ -138,7 +138,7 @@ func testLatestEvents(t *testing.T, open Opener) {
 
 func testEventsAfter(t *testing.T, open Opener) {
 	f := newFixture(t, open)
-	if last, err := f.journal().LastSeq(context.Background()); err != nil || last != 0 {
+	if last, err := f.LastSeq(context.Background()); err != nil || last != 0 {
 		t.Errorf("LastSeq() of an empty journal = %d, %v, want 0", last, err)
 	}
 	note := event("a", "3", 1)
@@ -147,7 +147,7 @@ func testEventsAfter(t *testing.T, open Opener) {
 	replacing.Replaces = "1"
 	stored := f.record(event("a", "1", 9), event("b", "2", 5), note, replacing)
 	after := func(q factory.LogQuery) []factory.Event {
-		events, err := f.journal().EventsAfter(context.Background(), q)
+		events, err := f.EventsAfter(context.Background(), q)
 		if err != nil {
 			t.Fatalf("EventsAfter(%+v) = %v", q, err)
 		}
@@ -167,7 +167,7 @@ func testBadJournalQueries(t *testing.T, open Opener) {
 	f.record(event("m", "1", 1), event("m", "2", 2))
 	f.put(factory.DocumentShift, "1", "{}")
 	f.put(factory.DocumentShift, "2", "{}")
-	j, ctx := f.journal(), context.Background()
+	j, ctx := f.Store, context.Background()
 	events, err := j.Events(ctx, factory.EventQuery{To: 9, Limit: 1})
 	if err != nil || events.NextCursor == "" {
 		t.Fatalf("Events() = %+v, %v, want a cursor", events, err)

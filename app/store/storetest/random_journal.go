@@ -22,7 +22,7 @@ func testRandomJournal(t *testing.T, open Opener) {
 		model := memory.New(limits)
 		for range rapid.IntRange(1, 12).Draw(r, "steps") {
 			batch := drawJournalBatch(r)
-			got, gotErr := f.journal().Write(context.Background(), batch)
+			got, gotErr := f.Write(context.Background(), batch)
 			want, wantErr := model.Write(context.Background(), batch)
 			if errorKind(gotErr) != errorKind(wantErr) {
 				r.Fatalf("Write(%+v) = %v, want %v", batch, gotErr, wantErr)

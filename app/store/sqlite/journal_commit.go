@@ -1,0 +1,255 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"errors"
+	"strings"
+
+	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
+)
+
+// write stores the batches of group in the transaction of c. A batch that is refused
+// does not affect the others. An error is one of the database.
+func (j *journal) write(c *conn, group []*request) error {
+	j.nextSeq = j.lastSeq + 1
+	for _, r := range group {
+		if r.batch == nil {
+			continue
+		}
+		if err := j.writeBatch(c, r.batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *journal) writeBatch(c *conn, w *journalWrite) error {
+	w.result = factory.JournalResult{}
+	if len(w.batch.Documents)+len(w.batch.Events) <= 1 {
+		return j.refuse(w, j.writeEntries(c, w)) // it checks before it writes
+	}
+	next := j.nextSeq
+	if err := c.exec("SAVEPOINT batch"); err != nil {
+		return err
+	}
+	if err := j.refuse(w, j.writeEntries(c, w)); err != nil {
+		return err
+	}
+	if w.refused != nil {
+		j.nextSeq = next
+		if err := c.exec("ROLLBACK TO batch"); err != nil {
+			return err
+		}
+	}
+	return c.exec("RELEASE batch")
+}
+
+// refuse records err if an entry of the batch is its cause, and returns it otherwise.
+func (j *journal) refuse(w *journalWrite, err error) error {
+	var entry *factory.EntryError
+	if !errors.As(err, &entry) {
+		return err
+	}
+	w.refused, w.result = err, factory.JournalResult{}
+	return nil
+}
+
+func (j *journal) writeEntries(c *conn, w *journalWrite) error {
+	for i, change := range w.batch.Documents {
+		written, err := j.changeDocument(c, i, change)
+		if err != nil {
+			return err
+		}
+		w.result.Documents = append(w.result.Documents, written)
+	}
+	for i := 0; i < len(w.batch.Events); i++ {
+		if appended, err := j.appendRun(c, w, i); err != nil || appended {
+			if err != nil {
+				return err
+			}
+			i += runLength - 1
+			continue
+		}
+		written, err := j.appendEvent(c, i, w.batch.Events[i])
+		if err != nil {
+			return err
+		}
+		w.result.Events = append(w.result.Events, written)
+	}
+	return nil
+}
+
+func (j *journal) changeDocument(c *conn, i int, change factory.DocumentChange) (factory.WrittenDocument, error) {
+	before, err := findDocument(c, change.Kind, change.ID)
+	if err != nil {
+		return factory.WrittenDocument{}, err
+	}
+	after, created, err := store.ChangeDocument(i, before, change, j.now().UnixMilli())
+	if err != nil {
+		return factory.WrittenDocument{}, err
+	}
+	if after == nil {
+		return factory.WrittenDocument{Document: *before}, nil
+	}
+	k := documentKey{change.Kind, change.ID}
+	if _, known := j.before[k]; !known {
+		j.before[k] = before
+	}
+	return factory.WrittenDocument{Document: *after, Created: created}, writeDocument(c, after)
+}
+
+func (j *journal) appendEvent(c *conn, i int, e factory.Event) (factory.WrittenEvent, error) {
+	if e.Replaces != "" {
+		n, err := c.queryInt("SELECT count(*) FROM event WHERE machine = ? AND id = ?", e.Machine, e.Replaces)
+		if err != nil {
+			return factory.WrittenEvent{}, err
+		}
+		if n == 0 {
+			return explainConflict(c, i, e, store.UnknownReplacedError(i, e))
+		}
+	}
+	e.Seq = j.nextSeq
+	n, err := c.execCount(insertEvent+onConflict,
+		e.Seq, e.Machine, string(e.Kind), e.Subject, e.ObservedAt, e.ReceivedAt, e.ID, e.By, e.Replaces, e.Follows, e.Data)
+	if err != nil {
+		return factory.WrittenEvent{}, err
+	}
+	if n == 1 {
+		j.nextSeq++
+		return factory.WrittenEvent{Event: e}, nil
+	}
+	return explainConflict(c, i, e, store.ReplacedError(i, e))
+}
+
+// runLength is the number of events of a run, which one statement appends. A batch of
+// 1 000 events takes a fifth less time than with a statement for each.
+const runLength = 16
+
+const insertEvent = "INSERT INTO event (seq, machine, kind, subject, ts, received, id, author, replaces, follows, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+var insertRun = insertEvent + strings.Repeat(", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", runLength-1) + onConflict
+
+const onConflict = " ON CONFLICT DO NOTHING"
+
+// appendRun appends the runLength events from index i with one statement. It reports
+// false and changes nothing if there are fewer, or if one of them needs a closer look.
+func (j *journal) appendRun(c *conn, w *journalWrite, i int) (appended bool, err error) {
+	if len(w.batch.Events)-i < runLength {
+		return false, nil
+	}
+	j.args = j.args[:0]
+	for k, e := range w.batch.Events[i : i+runLength] {
+		if e.Replaces != "" {
+			return false, nil
+		}
+		j.args = append(j.args, j.nextSeq+int64(k), e.Machine, string(e.Kind), e.Subject, e.ObservedAt, e.ReceivedAt, e.ID, e.By, e.Replaces, e.Follows, e.Data)
+	}
+	n, err := c.execCount(insertRun, j.args...)
+	if err != nil {
+		return false, err
+	}
+	if n < runLength {
+		return false, c.exec("DELETE FROM event WHERE seq >= ?", j.nextSeq)
+	}
+	for _, e := range w.batch.Events[i : i+runLength] {
+		e.Seq = j.nextSeq
+		j.nextSeq++
+		w.result.Events = append(w.result.Events, factory.WrittenEvent{Event: e})
+	}
+	return true, nil
+}
+
+// explainConflict returns the earlier event that e repeats, or the error of entry i,
+// which cannot be stored: replaceErr if no other reason is found.
+func explainConflict(c *conn, i int, e factory.Event, replaceErr error) (factory.WrittenEvent, error) {
+	earlier, err := findEvents(c, selectEvents+"WHERE machine = ? AND id = ?", e.Machine, e.ID)
+	switch {
+	case err != nil:
+		return factory.WrittenEvent{}, err
+	case len(earlier) == 1:
+		return factory.WrittenEvent{Event: earlier[0], Repeated: true}, store.RepeatsEvent(i, earlier[0], e)
+	}
+	if e.Follows != 0 {
+		n, err := c.queryInt("SELECT count(*) FROM event WHERE machine = ? AND follows = ? AND follows <> 0", e.Machine, e.Follows)
+		if err != nil {
+			return factory.WrittenEvent{}, err
+		}
+		if n > 0 {
+			return factory.WrittenEvent{}, store.FollowedError(i, e)
+		}
+	}
+	return factory.WrittenEvent{}, replaceErr
+}
+
+// discard forgets what a failed commit has written.
+func (j *journal) discard() {
+	for k, before := range j.before {
+		if _, known := j.dirty[k]; !known {
+			j.dirty[k] = before
+		}
+	}
+	clear(j.before)
+}
+
+// removeUncommitted reverts what failed commits may have left in the file.
+func (j *journal) removeUncommitted(c *conn) error {
+	if err := c.exec("DELETE FROM event WHERE seq > ?", j.lastSeq); err != nil {
+		return err
+	}
+	for k, before := range j.dirty {
+		if before != nil {
+			if err := writeDocument(c, before); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := c.exec("DELETE FROM document WHERE kind = ? AND id = ?", string(k.kind), k.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeDocument(c *conn, d *factory.Document) error {
+	return c.exec("INSERT OR REPLACE INTO document (kind, id, version, created_at, updated_at, deleted, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		string(d.Kind), d.ID, d.Version, d.CreatedAt, d.UpdatedAt, asFlag(d.Deleted), d.Data)
+}
+
+const selectDocuments = "SELECT kind, id, version, created_at, updated_at, deleted, data FROM document "
+
+func scanDocument(v []driver.Value) factory.Document {
+	return factory.Document{
+		Kind: factory.DocumentKind(asString(v[0])), ID: asString(v[1]), Version: asInt(v[2]),
+		CreatedAt: asInt(v[3]), UpdatedAt: asInt(v[4]), Deleted: asInt(v[5]) != 0, Data: asBytes(v[6]),
+	}
+}
+
+// findDocument returns a document, deleted or not; nil if it has never existed.
+func findDocument(c *conn, kind factory.DocumentKind, id string) (found *factory.Document, err error) {
+	err = c.query(selectDocuments+"WHERE kind = ? AND id = ?", func(v []driver.Value) error {
+		d := scanDocument(v)
+		found = &d
+		return nil
+	}, string(kind), id)
+	return found, err
+}
+
+const selectEvents = "SELECT seq, machine, kind, subject, ts, received, id, author, replaces, follows, data FROM event AS e "
+
+func scanEvent(v []driver.Value) factory.Event {
+	return factory.Event{
+		Seq: asInt(v[0]), Machine: asString(v[1]), Kind: factory.EventKind(asString(v[2])), Subject: asString(v[3]),
+		ObservedAt: asInt(v[4]), ReceivedAt: asInt(v[5]), ID: asString(v[6]), By: asString(v[7]),
+		Replaces: asString(v[8]), Follows: asInt(v[9]), Data: asBytes(v[10]),
+	}
+}
+
+// findEvents returns the events that query, which begins with selectEvents, selects.
+func findEvents(c *conn, query string, args ...driver.Value) (events []factory.Event, err error) {
+	err = c.query(query, func(v []driver.Value) error {
+		events = append(events, scanEvent(v))
+		return nil
+	}, args...)
+	return events, err
+}
