@@ -8,9 +8,13 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
+	"time"
 
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/factory/alarm"
+	"smart-factory-backend/app/factory/shift"
 	"smart-factory-backend/app/ingest/jsonscan"
 
 	"github.com/valyala/fasthttp"
@@ -19,7 +23,7 @@ import (
 // collection declares one kind of document: its routes and what is valid.
 type collection struct {
 	kind factory.DocumentKind
-	// name is the last segment of the path, and the member of a list.
+	// name is the last segment of the path, and with _ for - the member of a list.
 	name string
 	// filters maps parameters of a list to the members of documents that they select
 	// by.
@@ -30,7 +34,7 @@ type collection struct {
 	content func(id string, before, body []byte) ([]byte, error)
 	// check, if set, compares a valid change with other documents and events. No other
 	// change of a collection with a check happens between check and commit.
-	check func(ctx context.Context, j factory.Journal, c documentChange) error
+	check func(ctx context.Context, a *API, c documentChange) error
 }
 
 // documentChange is a change that a client requests.
@@ -41,9 +45,32 @@ type documentChange struct {
 	before, after []byte
 }
 
+// placeFilters are the filters of documents with a scope.
+var placeFilters = map[string]string{"site": "scope.site", "area": "scope.area", "line": "scope.line", "machine": "scope.machine"}
+
 // collections are all collections. Machines and metrics have routes of their own.
 var collections = []*collection{
-	{kind: factory.DocumentProduct, name: "products", content: asGiven(func(_ string, body []byte) (factory.Product, error) { return factory.ParseProduct(body) }), check: checkProduct},
+	{
+		kind: factory.DocumentProduct, name: "products", check: checkProduct,
+		content: asGiven(func(_ string, body []byte) (factory.Product, error) { return factory.ParseProduct(body) }),
+	},
+	{
+		kind: factory.DocumentShift, name: "shifts", filters: placeFilters, check: checkShift,
+		content: func(_ string, before, body []byte) ([]byte, error) {
+			return shift.Change(before, body, time.Now().UnixMilli())
+		},
+	},
+	{
+		kind: factory.DocumentCalendar, name: "calendars", filters: placeFilters, check: checkCalendar,
+		content: asGiven(shift.ParseCalendar),
+	},
+	{
+		kind: factory.DocumentAlarmRule, name: "alarm-rules", check: checkAlarmRule,
+		filters: map[string]string{
+			"site": "scope.site", "area": "scope.area", "line": "scope.line", "machine": "machine", "metric": "metric", "severity": "severity",
+		},
+		content: asGiven(alarm.ParseRule),
+	},
 }
 
 // asGiven returns the content function of documents that are stored as they are sent.
@@ -63,7 +90,9 @@ var collectionFilters = []Parameter{
 	{Name: "site", Description: "Only the entries whose scope names this site."},
 	{Name: "area", Description: "Only the entries whose scope names this area."},
 	{Name: "line", Description: "Only the entries whose scope names this line."},
-	{Name: "machine", Description: "Only the entries whose scope names this machine."},
+	{Name: "machine", Description: "Only the entries that name this machine."},
+	{Name: "metric", Description: "Only the entries that name this metric."},
+	{Name: "severity", Description: "Only the entries of this severity."},
 }
 
 func (c *collection) path() string { return "/api/v1/" + c.name }
@@ -118,7 +147,7 @@ func (a *API) listDocuments(ctx *fasthttp.RequestCtx, r request, c *collection) 
 	for i, d := range page.Documents {
 		list[i] = documentJSON(d)
 	}
-	return writeList(ctx, c.name, list, page.NextCursor)
+	return writeList(ctx, strings.ReplaceAll(c.name, "-", "_"), list, page.NextCursor)
 }
 
 // documentJSON returns a document as responses show it: its content between its id

@@ -6,14 +6,15 @@ import (
 	"fmt"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/factory/shift"
 )
 
 // checkProduct refuses to delete the product that a machine makes at present.
-func checkProduct(ctx context.Context, j factory.Journal, c documentChange) error {
+func checkProduct(ctx context.Context, a *API, c documentChange) error {
 	if c.after != nil {
 		return nil
 	}
-	latest, err := j.LatestEvents(ctx, factory.LatestEventQuery{Kind: factory.EventProduct})
+	latest, err := a.journal.LatestEvents(ctx, factory.LatestEventQuery{Kind: factory.EventProduct})
 	if err != nil {
 		return err
 	}
@@ -24,4 +25,81 @@ func checkProduct(ctx context.Context, j factory.Journal, c documentChange) erro
 		}
 	}
 	return nil
+}
+
+// checkShift refuses shifts that overlap, and to delete a shift that a calendar names.
+func checkShift(ctx context.Context, a *API, c documentChange) error {
+	plan, err := a.planWith(ctx, factory.DocumentShift, c)
+	if err != nil {
+		return err
+	}
+	if c.after != nil {
+		return plan.CheckShift(c.id, a.options.Store.Placement)
+	}
+	for _, calendar := range plan.Calendars {
+		if err := plan.CheckCalendar(calendar.ID, a.options.Store.Placement); err != nil {
+			return fmt.Errorf("calendar %q names the shift %q: %w", calendar.ID, c.id, factory.ErrConflict)
+		}
+	}
+	return nil
+}
+
+// checkCalendar refuses special days whose shifts overlap or do not exist.
+func checkCalendar(ctx context.Context, a *API, c documentChange) error {
+	plan, err := a.planWith(ctx, factory.DocumentCalendar, c)
+	if err != nil || c.after == nil {
+		return err
+	}
+	return plan.CheckCalendar(c.id, a.options.Store.Placement)
+}
+
+// planWith returns all shifts and calendars as they are after a change.
+func (a *API) planWith(ctx context.Context, kind factory.DocumentKind, c documentChange) (plan shift.Plan, err error) {
+	add := func(kind factory.DocumentKind, id string, data []byte) error {
+		if kind == factory.DocumentShift {
+			s, err := shift.Parse(id, data)
+			plan.Shifts = append(plan.Shifts, s)
+			return err
+		}
+		calendar, err := shift.ParseCalendar(id, data)
+		plan.Calendars = append(plan.Calendars, calendar)
+		return err
+	}
+	for _, each := range []factory.DocumentKind{factory.DocumentShift, factory.DocumentCalendar} {
+		err := a.eachDocument(ctx, each, func(d factory.Document) error {
+			if each == kind && d.ID == c.id {
+				return nil
+			}
+			if err := add(each, d.ID, d.Data); err != nil {
+				return fmt.Errorf("read the stored %s %q: %s", each, d.ID, err.Error()) // not the client's fault
+			}
+			return nil
+		})
+		if err != nil {
+			return plan, err
+		}
+	}
+	if c.after != nil {
+		err = add(kind, c.id, c.after)
+	}
+	return plan, err
+}
+
+// eachDocument calls visit with all documents of a kind.
+func (a *API) eachDocument(ctx context.Context, kind factory.DocumentKind, visit func(factory.Document) error) error {
+	q := factory.DocumentQuery{Kind: kind, Limit: 1000}
+	for {
+		page, err := a.journal.Documents(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, d := range page.Documents {
+			if err := visit(d); err != nil {
+				return err
+			}
+		}
+		if q.Cursor = page.NextCursor; q.Cursor == "" {
+			return nil
+		}
+	}
 }

@@ -37,6 +37,76 @@ var collectionExamples = map[string]struct {
 		},
 		onlyRefused: []string{`{"name":"x","name":"y"}`, `{"updated_at":1,"updated_at":2}`, `{"id":"other","created_at":1}`},
 	},
+	"shifts": {
+		one: `{"name":"Late","scope":{"site":"berlin","line":"a"},"tz":"Europe/Berlin","days":["mon","fri"],"start":"14:00","end":"22:00","breaks":[{"start":"18:00","end":"18:30"}]}`,
+		two: `{"tz":"Europe/Berlin","days":[],"start":"22:00","end":"06:00","valid_from":"2030-01-01","valid_until":"2030-12-31"}`,
+		refused: map[string]string{
+			`{}`: "/tz /days /start /end",
+			`{"tz":"Mars/Base","days":["mon"],"start":"06:00","end":"14:00"}`:                                                "/tz",
+			`{"tz":"UTC","days":["monday"],"start":"6:00","end":"24:01","valid_until":"soon"}`:                               "/days/0 /start /end /valid_until",
+			`{"tz":"UTC","days":["mon"],"start":"06:00","end":"14:00","scope":{"lines":"a"}}`:                                "/scope/lines",
+			`{"tz":"UTC","days":["mon"],"start":"06:00","end":"14:00","breaks":[{"start":"05:00","end":"07:00"}]}`:           "/breaks/0",
+			`{"tz":"UTC","days":["mon"],"start":"06:00","end":"14:00","valid_from":"2030-01-02","valid_until":"2030-01-01"}`: "/valid_until",
+		},
+		onlyRefused: []string{
+			`{"tz":"Mars/Base","days":["mon"],"start":"06:00","end":"14:00"}`,
+			`{"tz":"UTC","days":["mon"],"start":"06:00","end":"14:00","breaks":[{"start":"05:00","end":"07:00"}]}`,
+			`{"tz":"UTC","days":["mon"],"start":"06:00","end":"14:00","valid_from":"2030-01-02","valid_until":"2030-01-01"}`,
+		},
+	},
+	"calendars": {
+		one: `{"name":"Holidays","scope":{"site":"berlin"},"days":[{"date":"2030-12-25","name":"Christmas","kind":"off"}]}`,
+		two: `{"days":[]}`,
+		refused: map[string]string{
+			`{"days":[{"date":"2030-02-30","kind":"off"}]}`:      "/days/0/date",
+			`{"days":[{"date":"2030-12-25","kind":"free"}]}`:     "/days/0/kind",
+			`{"days":[{"date":"2030-12-25","shifts":["none"]}]}`: "/days/0/shifts/0",
+			`{"day":[]}`: "/day",
+		},
+		onlyRefused: []string{`{"days":[{"date":"2030-02-30","kind":"off"}]}`, `{"days":[{"date":"2030-12-25","shifts":["none"]}]}`},
+	},
+	"alarm-rules": {
+		one: `{"name":"Hot","machine":"press-1","metric":"temperature","when":{"op":">","limit":80,"deadband":2},"on_delay":"10s","severity":"high","only_in_states":["running"],"cause":"a"}`,
+		two: `{"scope":{"line":"a"},"when":{"op":"state","state":"fault"},"ack_required":false,"severity":"low"}`,
+		refused: map[string]string{
+			`{}`: "/machine",
+			`{"machine":"press-1","metric":"pressure","severity":"low","when":{"op":">","limit":1}}`:                             "/metric",
+			`{"machine":"press-2","metric":"temperature","severity":"low","when":{"op":">","limit":1}}`:                          "/machine",
+			`{"scope":{"machine":"press-2"},"severity":"low","when":{"op":"state","state":"fault"}}`:                             "/scope/machine",
+			`{"scope":{"site":"oslo"},"metric":"temperature","severity":"low","when":{"op":"outside","low":1,"high":2}}`:         "/metric",
+			`{"machine":"press-1","metric":"recipe","severity":"low","when":{"op":"<","limit":1}}`:                               "/metric",
+			`{"machine":"press-1","metric":"temperature","severity":"low","when":{"op":">","limit":1},"suppressed_by":["none"]}`: "/suppressed_by/0",
+			`{"machine":"press-1","metric":"temperature","severity":"low","when":{"op":"=","limit":1}}`:                          "/when/op",
+			`{"machine":"press-1","metric":"temperature","severity":"severe","when":{"op":">","limt":1},"on_delay":10}`:          "/when/limt /on_delay",
+			`{"machine":"press-1","metric":"temperature","severity":"low","when":{"op":"state","state":"broken"}}`:               "/when/state",
+		},
+		onlyRefused: []string{
+			`{"machine":"press-1","metric":"pressure","severity":"low","when":{"op":">","limit":1}}`,
+			`{"machine":"press-2","metric":"temperature","severity":"low","when":{"op":">","limit":1}}`,
+			`{"scope":{"machine":"press-2"},"severity":"low","when":{"op":"state","state":"fault"}}`,
+			`{"scope":{"site":"oslo"},"metric":"temperature","severity":"low","when":{"op":"outside","low":1,"high":2}}`,
+			`{"machine":"press-1","metric":"recipe","severity":"low","when":{"op":"<","limit":1}}`,
+			`{"machine":"press-1","metric":"temperature","severity":"low","when":{"op":">","limit":1},"suppressed_by":["none"]}`,
+		},
+	},
+}
+
+// startPlant starts a server that knows what collectionExamples refer to.
+func startPlant(t *testing.T, change func(*api.Options, *testServer)) *testServer {
+	t.Helper()
+	p := startServer(t, change)
+	put := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _, err := p.store.PutMachine(t.Context(), factory.Machine{ID: "press-1", Placement: factory.Placement{Site: "berlin", Line: "a"}}, factory.MatchAlways)
+	put(err)
+	for name, kind := range map[string]factory.MetricKind{"temperature": factory.Gauge, "recipe": factory.Text} {
+		_, _, err := p.store.PutMetric(t.Context(), factory.Metric{Machine: "press-1", Name: name, Kind: kind}, factory.MatchAlways)
+		put(err)
+	}
+	return p
 }
 
 func (p *testServer) putIn(t testing.TB, collection, id, body string, headers ...string) response {
@@ -58,7 +128,7 @@ func TestDocumentLifecycle(t *testing.T) {
 	for name, example := range collectionExamples {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := startServer(t, nil)
+			p := startPlant(t, nil)
 			path := "/api/v1/" + name + "/" + url.PathEscape("a/1 ü")
 			created := p.do(t, "PUT", path, example.one)
 			if created.status != 201 || created.header["Location"] != path || created.header["Etag"] == "" {
@@ -135,7 +205,7 @@ func TestDocumentsAreListed(t *testing.T) {
 
 func TestInvalidDocumentsAreRefused(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, nil)
+	p := startPlant(t, nil)
 	for name, example := range collectionExamples {
 		for body, want := range example.refused {
 			a := p.putIn(t, name, "a", body)
@@ -162,7 +232,7 @@ func TestInvalidDocumentsAreRefused(t *testing.T) {
 				t.Errorf("PUT %s with the id %.10q = %d, want 400", name, id, a.status)
 			}
 		}
-		if a := p.get(t, "/api/v1/"+name); a.body != `{"`+name+`":[],"next_cursor":null}` {
+		if a := p.get(t, "/api/v1/"+name); a.body != `{"`+strings.ReplaceAll(name, "-", "_")+`":[],"next_cursor":null}` {
 			t.Errorf("%s = %s, want none", name, a.body)
 		}
 	}
@@ -270,7 +340,7 @@ func TestDocumentWritesNeedAdmin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := startServer(t, func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(list) })
+	p := startPlant(t, func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(list) })
 	for name, example := range collectionExamples {
 		if a := p.putIn(t, name, "m", example.one, "X-API-Key: s-admin"); a.status != 201 {
 			t.Fatalf("PUT as admin = %+v", a)
@@ -291,29 +361,5 @@ func TestDocumentWritesNeedAdmin(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-func TestProductInUseIsNotDeleted(t *testing.T) {
-	t.Parallel()
-	p := startServer(t, nil)
-	p.putIn(t, "products", "cap", `{}`)
-	p.putIn(t, "products", "lid", `{}`)
-	makes := func(product string) {
-		e := factory.Event{Machine: "press-1", Kind: factory.EventProduct, ObservedAt: 1_700_000_000_000, Data: []byte(`{"product":"` + product + `"}`)}
-		if _, err := p.store.(factory.Journal).Write(t.Context(), factory.JournalBatch{Events: []factory.Event{e}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	makes("lid")
-	makes("cap")
-	if a := p.do(t, "DELETE", "/api/v1/products/cap", ""); a.status != 409 || !strings.Contains(a.problem(t).Detail, "press-1") {
-		t.Errorf("DELETE of the product that is made = %+v, want 409 that names the machine", a)
-	}
-	if a := p.do(t, "DELETE", "/api/v1/products/lid", ""); a.status != 204 {
-		t.Errorf("DELETE of the product before = %+v, want 204", a)
-	}
-	if a := p.putIn(t, "products", "cap", `{"ideal_cycle_s":2}`); a.status != 200 {
-		t.Errorf("PUT of the product that is made = %+v, want 200", a)
 	}
 }

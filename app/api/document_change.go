@@ -61,7 +61,7 @@ func (a *API) tryChange(ctx context.Context, rc *fasthttp.RequestCtx, r request,
 		return factory.WrittenDocument{Document: before}, nil
 	}
 	if c.check != nil {
-		if err := c.check(ctx, j, change); err != nil {
+		if err := c.check(ctx, a, change); err != nil {
 			return none, err
 		}
 	}

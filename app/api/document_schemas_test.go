@@ -13,6 +13,8 @@ import (
 
 	"smart-factory-backend/app/api"
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/factory/alarm"
+	"smart-factory-backend/app/factory/shift"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -27,7 +29,99 @@ func contentSchemas() map[string]*schema {
 			"ideal_cycle_s", idealCycle(),
 			"unit", unit,
 		),
+		"alarm-rule": alarmRuleSchema(displayName),
 	}
+}
+
+// scopeSchema is the schema of a factory.Scope.
+func scopeSchema() *schema {
+	part := &schema{Type: "string", MaxLength: new(factory.MaxNameBytes)}
+	return described(members("site", part, "area", part, "line", part, "machine", part), "All machines that have each of these. Without any, all machines.")
+}
+
+func alarmRuleSchema(displayName *schema) *schema {
+	number, yesOrNo := &schema{Type: "number"}, &schema{Type: "boolean"}
+	name := &schema{Type: "string", MaxLength: new(factory.MaxNameBytes)}
+	text := &schema{Type: "string", MaxLength: new(4096)}
+	duration := &schema{Type: "string", Pattern: `^[+]?([0-9.]+(ns|us|µs|ms|s|m|h))+$|^0$`, Description: "A length of time such as 10s, 5m or 1h."}
+	states := words("running", "idle", "setup", "blocked", "starved", "fault", "planned_stop", "offline")
+	severities := words()
+	for _, s := range alarm.Severities {
+		severities.Enum = append(severities.Enum, string(s))
+	}
+	op := func(required []string, ops ...string) *schema {
+		all := map[string]*schema{"limit": number, "low": number, "high": number, "deadband": {Type: "number", Minimum: new(0.0)}, "state": states, "for": duration}
+		s := members("op", words(ops...))
+		for _, member := range required {
+			s.Properties[member], s.PropertyOrder = all[member], append(s.PropertyOrder, member)
+		}
+		s.Required = slices.DeleteFunc(slices.Clone(s.PropertyOrder), func(member string) bool { return member == "deadband" })
+		return s
+	}
+	rule := members(
+		"name", displayName,
+		"scope", scopeSchema(),
+		"machine", described(name, "The machine, in place of a scope."),
+		"metric", described(name, "The metric that is judged."),
+		"when", &schema{Type: "object", Description: "The condition that raises the alarm.", OneOf: []*schema{
+			op([]string{"limit", "deadband"}, ">", ">=", "<", "<="), op([]string{"limit"}, "==", "!="),
+			op([]string{"low", "high", "deadband"}, "outside"), op([]string{"state"}, "state"), op([]string{"for"}, "no_data"),
+		}},
+		"on_delay", described(duration, "How long the condition must hold to raise the alarm."),
+		"off_delay", described(duration, "How long it must not hold to end it."),
+		"severity", severities,
+		"latching", described(yesOrNo, "Whether the alarm stays until somebody resets it."),
+		"ack_required", described(yesOrNo, "Whether an alarm that has returned stays until somebody acknowledges it; true by default."),
+		"re_alarm", described(duration, "When an acknowledged alarm that is still active needs another acknowledgement."),
+		"only_in_states", &schema{Type: "array", Items: states, UniqueItems: true, Description: "The alarm is suppressed in other states of the machine."},
+		"suppressed_by", &schema{Type: "array", Items: name, UniqueItems: true, MaxItems: new(100), Description: "Alarm rules whose active alarms on the same machine suppress this one."},
+		"cause", text, "consequence", text, "response", text, "time_to_respond", text,
+	)
+	rule.Required = []string{"when"}
+	return rule
+}
+
+// packageSchemas are the schemas that packages of package factory declare.
+var packageSchemas = map[string][]byte{"shift": shift.Schema, "calendar": shift.CalendarSchema}
+
+// addPackageSchemas adds the schemas of packageSchemas to contents, and their
+// definitions to all.
+func addPackageSchemas(t *testing.T, all, contents map[string]*schema) {
+	t.Helper()
+	for kind, text := range packageSchemas {
+		text = regexp.MustCompile(`"#/\$defs/(\w)(\w*)"`).ReplaceAllFunc(text, func(ref []byte) []byte {
+			name := strings.TrimSuffix(strings.TrimPrefix(string(ref), `"#/$defs/`), `"`)
+			return []byte(`"#/components/schemas/` + typeName(kind+"-"+name) + `"`)
+		})
+		var s schema
+		if err := json.Unmarshal(text, &s); err != nil {
+			t.Fatalf("schema of %s: %v", kind, err)
+		}
+		for name, definition := range s.Defs {
+			all[typeName(kind+"-"+name)] = definition
+		}
+		s.Schema, s.Defs, s.Title = "", nil, ""
+		s.PropertyOrder = propertyOrder(t, text)
+		contents[kind] = &s
+	}
+}
+
+// propertyOrder returns the names of the properties of a schema in their order.
+func propertyOrder(t *testing.T, text []byte) (names []string) {
+	t.Helper()
+	var s struct{ Properties json.RawMessage }
+	if err := json.Unmarshal(text, &s); err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(s.Properties))
+	_, _ = d.Token()
+	for d.More() {
+		key, _ := d.Token()
+		names = append(names, key.(string))
+		var skipped json.RawMessage
+		_ = d.Decode(&skipped)
+	}
+	return names
 }
 
 func idealCycle() *schema {
@@ -58,9 +152,12 @@ func typeName(kind string) string {
 }
 
 // addDocumentSchemas adds the schemas of the collections to those of the document.
-func addDocumentSchemas(all map[string]*schema) {
+func addDocumentSchemas(t *testing.T, all map[string]*schema) {
+	t.Helper()
 	integer := &schema{Type: "integer"}
-	for kind, content := range contentSchemas() {
+	contents := contentSchemas()
+	addPackageSchemas(t, all, contents)
+	for kind, content := range contents {
 		name := typeName(kind)
 		response := *content
 		response.Properties = maps.Clone(content.Properties)
@@ -78,7 +175,7 @@ func addDocumentSchemas(all map[string]*schema) {
 		for _, member := range content.Required {
 			all[name+"Put"].Properties[member] = content.Properties[member]
 		}
-		page := members(api.Collections()[kind], arrayOf(ref(name)), "next_cursor", ref("Cursor"))
+		page := members(strings.ReplaceAll(api.Collections()[kind], "-", "_"), arrayOf(ref(name)), "next_cursor", ref("Cursor"))
 		page.Required = page.PropertyOrder
 		all[name+"Page"] = page
 	}
@@ -129,7 +226,7 @@ func documentOperations() map[string]operation {
 
 // schemaKinds are the kinds of document with a schema of their own.
 func schemaKinds() []string {
-	return slices.Sorted(maps.Keys(contentSchemas()))
+	return slices.Sorted(maps.Keys(api.Collections()))
 }
 
 var schemaRef = regexp.MustCompile(`"#/components/schemas/(\w+)"`)
@@ -190,7 +287,7 @@ func TestOpenAPISchemaFilesAreGenerated(t *testing.T) {
 // A PUT accepts what its schema accepts, and refuses what that refuses.
 func TestSchemasAgreeWithValidation(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, nil)
+	p := startPlant(t, nil)
 	var listed struct{ Schemas []string }
 	if err := json.Unmarshal([]byte(p.get(t, "/api/v1/schemas").body), &listed); err != nil || !slices.Equal(listed.Schemas, schemaKinds()) {
 		t.Errorf("schemas = %v (%v), want %v", listed.Schemas, err, schemaKinds())

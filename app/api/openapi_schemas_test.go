@@ -260,6 +260,6 @@ func schemas(t *testing.T) map[string]*schema {
 		}),
 		"Health": schemaOf(t, probeBody{}, map[string]*schema{"status": words("ok", "degraded", "down", "ready", "draining", "starting", "unavailable", "started")}),
 	}
-	addDocumentSchemas(all)
+	addDocumentSchemas(t, all)
 	return all
 }
