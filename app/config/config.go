@@ -60,7 +60,7 @@ type Config struct {
 
 	// Limits of the PostgreSQL engine.
 	StoreWait                time.Duration `envconfig:"STORE_WAIT" default:"5m" desc:"how long a start waits, unready, until PostgreSQL can be reached"`
-	DatabaseMaxConns         int           `envconfig:"DATABASE_MAX_CONNECTIONS" default:"16" min:"6" max:"10000" desc:"PostgreSQL connections of this process"`
+	DatabaseMaxConns         int           `envconfig:"DATABASE_MAX_CONNECTIONS" default:"16" min:"7" max:"10000" desc:"PostgreSQL connections of this process"`
 	DatabaseConnectTimeout   time.Duration `envconfig:"DATABASE_CONNECT_TIMEOUT" default:"5s" desc:"timeout for connecting to PostgreSQL, and for a query to get a free connection"`
 	DatabaseStatementTimeout time.Duration `envconfig:"DATABASE_STATEMENT_TIMEOUT" default:"10s" desc:"timeout of a PostgreSQL statement"`
 

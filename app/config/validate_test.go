@@ -29,7 +29,7 @@ func TestProblemsNameTheVariableTheValueAndWhatIsAccepted(t *testing.T) {
 		"format unknown":                     {map[string]string{"LOG_FORMAT": "xml"}, `LOG_FORMAT="xml": want text or json`},
 		"PostgreSQL, no database":            {map[string]string{"DATABASE_URL": "postgres://u:pw@db"}, `DATABASE_URL="postgres://***@db": want postgres://user:password@host:port/database`},
 		"PostgreSQL, no host":                {map[string]string{"DATABASE_URL": "postgresql:///f"}, `DATABASE_URL="postgresql:///f": want postgres://user:password@host:port/database`},
-		"too few connections":                {map[string]string{"DATABASE_MAX_CONNECTIONS": "5"}, `DATABASE_MAX_CONNECTIONS="5": want a whole number from 6 to 10000`},
+		"too few connections":                {map[string]string{"DATABASE_MAX_CONNECTIONS": "5"}, `DATABASE_MAX_CONNECTIONS="5": want a whole number from 7 to 10000`},
 		"SQLite, relative":                   {map[string]string{"DATABASE_URL": "sqlite://data/f.db"}, `DATABASE_URL="sqlite://data/f.db": want sqlite:///absolute/path/to/file.db, postgres://user:password@host:port/database, or nothing for a file under DATA_DIR`},
 		"SQLite, a directory":                {map[string]string{"DATABASE_URL": "sqlite:///data/"}, `DATABASE_URL="sqlite:///data/": want sqlite:///absolute/path/to/file.db, postgres://user:password@host:port/database, or nothing for a file under DATA_DIR`},
 		"Redis, wrong scheme":                {map[string]string{"REDIS_URL": "http://:pw@r:6379/0"}, `REDIS_URL="http://***@r:6379/0": want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, redis://host:port,host:port for a cluster, or nothing`},

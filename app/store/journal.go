@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"smart-factory-backend/app/factory"
 )
@@ -22,6 +23,10 @@ func PrepareBatch(batch factory.JournalBatch, now int64) (factory.JournalBatch, 
 		if d.Kind == "" || d.ID == "" {
 			return prepared, documentError(i, fmt.Errorf("document without kind or id: %w", factory.ErrInvalid))
 		}
+		if err := checkTexts(string(d.Kind), d.ID); err != nil {
+			return prepared, documentError(i, err)
+		}
+		d.Kind, d.ID = factory.DocumentKind(strings.Clone(string(d.Kind))), strings.Clone(d.ID)
 		if d.Data == nil {
 			continue
 		}
@@ -42,13 +47,44 @@ func PrepareBatch(batch factory.JournalBatch, now int64) (factory.JournalBatch, 
 		if err := checkObject(e.Data, limit); err != nil {
 			return prepared, EventError(i, fmt.Errorf("%s event: %w", e.Kind, err))
 		}
-		e.Data = bytes.Clone(e.Data)
+		if err := checkTexts(e.Machine, string(e.Kind), e.Subject, e.ID, e.By, e.Replaces); err != nil {
+			return prepared, EventError(i, err)
+		}
+		e.Machine, e.Subject, e.ID = strings.Clone(e.Machine), strings.Clone(e.Subject), strings.Clone(e.ID)
+		e.By, e.Replaces, e.Data = strings.Clone(e.By), strings.Clone(e.Replaces), bytes.Clone(e.Data)
 		e.ReceivedAt = now
 		if e.ID == "" {
 			e.ID = rand.Text()
 		}
 	}
 	return prepared, nil
+}
+
+// BatchBytes returns about how much memory a batch takes in a queue.
+func BatchBytes(batch factory.JournalBatch) int {
+	const entry = 192 // the structs and the texts beside Data
+	size := entry
+	for i := range batch.Documents {
+		size += entry + len(batch.Documents[i].Data)
+	}
+	for i := range batch.Events {
+		size += entry + len(batch.Events[i].Data)
+	}
+	return size
+}
+
+// maxTextBytes is the maximum size of an id, a subject and the like: two names and a
+// separator.
+const maxTextBytes = 2*factory.MaxNameBytes + 1
+
+// checkTexts returns an error for a text that some engine cannot store.
+func checkTexts(texts ...string) error {
+	for _, text := range texts {
+		if len(text) > maxTextBytes || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return fmt.Errorf("%.80q is too long, not UTF-8 or contains NUL: %w", text, factory.ErrInvalid)
+		}
+	}
+	return nil
 }
 
 func checkObject(data []byte, limit int) error {

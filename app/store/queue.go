@@ -25,6 +25,7 @@ type Queueable interface {
 // beyond it is refused at once. All methods may be called concurrently.
 type Queue[R Queueable] struct {
 	capacity int
+	unit     string
 	wake     chan struct{} // holds a token while there may be work
 
 	mu          sync.Mutex
@@ -34,9 +35,10 @@ type Queue[R Queueable] struct {
 	closed      bool
 }
 
-// NewQueue returns an empty queue for capacity readings.
-func NewQueue[R Queueable](capacity int) *Queue[R] {
-	return &Queue[R]{capacity: capacity, wake: make(chan struct{}, 1)}
+// NewQueue returns an empty queue for capacity readings, or whatever unit Size
+// counts; errors name it.
+func NewQueue[R Queueable](capacity int, unit string) *Queue[R] {
+	return &Queue[R]{capacity: capacity, unit: unit, wake: make(chan struct{}, 1)}
 }
 
 // Check returns an error if the operation, which brings n readings, cannot
@@ -49,7 +51,7 @@ func (q *Queue[R]) Check(ctx context.Context, operation string, n int) error {
 		return Unavailable(operation, err)
 	}
 	if n > q.capacity {
-		return fmt.Errorf("%d readings in one call exceed the limit of %d: %w", n, q.capacity, factory.ErrInvalid)
+		return fmt.Errorf("%d %s in one call exceed the limit of %d: %w", n, q.unit, q.capacity, factory.ErrInvalid)
 	}
 	return nil
 }
@@ -77,7 +79,7 @@ func (q *Queue[R]) put(r R) error {
 	}
 	n := r.Size()
 	if q.size+n > q.capacity {
-		return fmt.Errorf("%d readings are already queued: %w", q.size, factory.ErrOverloaded)
+		return fmt.Errorf("%d %s are already queued: %w", q.size, q.unit, factory.ErrOverloaded)
 	}
 	q.size += n
 	q.waitingSize += n
@@ -169,7 +171,7 @@ func (q *Queue[R]) Closed() bool {
 // CheckFull returns ErrOverloaded if no capacity is left.
 func (q *Queue[R]) CheckFull() error {
 	if n := q.Size(); n >= q.capacity {
-		return fmt.Errorf("%d readings are queued: %w", n, factory.ErrOverloaded)
+		return fmt.Errorf("%d %s are queued: %w", n, q.unit, factory.ErrOverloaded)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func TestRunCommitsInGroups(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				q := store.NewQueue[*request](100)
+				q := store.NewQueue[*request](100, "readings")
 				submit(t, q, 2, 3, 9, 1, 1)
 				if got := q.Size(); got != 16 {
 					t.Errorf("Size() = %d, want 16", got)
@@ -85,7 +85,7 @@ func TestRunCommitsInGroups(t *testing.T) {
 
 func TestSeveralRunsShareAQueue(t *testing.T) {
 	t.Parallel()
-	q := store.NewQueue[*request](1000)
+	q := store.NewQueue[*request](1000, "readings")
 	var runs, clients sync.WaitGroup
 	for range 3 {
 		runs.Go(func() { q.Run(4, func(group []*request) { finish(q, group, nil) }, nil) })
@@ -111,7 +111,7 @@ func TestSeveralRunsShareAQueue(t *testing.T) {
 func TestFullQueueRefusesAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		q := store.NewQueue[*request](4)
+		q := store.NewQueue[*request](4, "readings")
 		submit(t, q, 3)
 		if _, err := q.Submit(context.Background(), "append", newRequest(2)); !errors.Is(err, factory.ErrOverloaded) {
 			t.Errorf("Submit beyond the capacity = %v, want ErrOverloaded", err)
@@ -133,7 +133,7 @@ func TestFullQueueRefusesAtOnce(t *testing.T) {
 
 func TestSubmitReturnsWhenContextEnds(t *testing.T) {
 	t.Parallel()
-	q := store.NewQueue[*request](4)
+	q := store.NewQueue[*request](4, "readings")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	reusable, err := q.Submit(ctx, "append", newRequest(1))
@@ -147,7 +147,7 @@ func TestSubmitReturnsWhenContextEnds(t *testing.T) {
 
 func TestClosedQueueRefusesRequests(t *testing.T) {
 	t.Parallel()
-	q := store.NewQueue[*request](4)
+	q := store.NewQueue[*request](4, "readings")
 	q.Close()
 	q.Close()
 	if _, err := q.Submit(context.Background(), "append", newRequest(1)); !errors.Is(err, store.ErrClosed) {
@@ -161,7 +161,7 @@ func TestClosedQueueRefusesRequests(t *testing.T) {
 
 func TestProbeCommitsAnEmptyGroup(t *testing.T) {
 	t.Parallel()
-	q := store.NewQueue[*request](4)
+	q := store.NewQueue[*request](4, "readings")
 	probe := make(chan time.Time, 1)
 	probe <- time.Time{}
 	q.Run(1, func(group []*request) {

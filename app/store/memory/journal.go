@@ -15,25 +15,10 @@ import (
 
 // journal is the content of the journal. Store.mu guards it.
 type journal struct {
-	documents map[documentKey]*factory.Document // deleted ones included
-	events    []factory.Event                   // Seq is the index plus 1
-	byID      map[eventID]int64                 // Seq
-	replaced  map[eventID]bool
-	followed  map[followedKey]bool
-	changed   chan struct{} // closed and replaced when events are appended
+	index   *store.JournalIndex
+	events  []factory.Event // Seq is the index plus 1
+	changed chan struct{}   // closed and replaced when events are appended
 }
-
-type (
-	documentKey struct {
-		kind factory.DocumentKind
-		id   string
-	}
-	eventID     struct{ machine, id string }
-	followedKey struct {
-		machine string
-		seq     int64
-	}
-)
 
 var (
 	documentCursor = store.CursorKind{Tag: 5, Checksum: binary.BigEndian}
@@ -41,10 +26,7 @@ var (
 )
 
 func newJournal() *journal {
-	return &journal{
-		documents: map[documentKey]*factory.Document{}, byID: map[eventID]int64{}, replaced: map[eventID]bool{},
-		followed: map[followedKey]bool{}, changed: make(chan struct{}),
-	}
+	return &journal{index: store.NewJournalIndex(), changed: make(chan struct{})}
 }
 
 // Write implements factory.Journal.
@@ -57,95 +39,21 @@ func (m *Store) Write(ctx context.Context, batch factory.JournalBatch) (result f
 	if batch, err = store.PrepareBatch(batch, m.options.now()); err != nil {
 		return result, err
 	}
-	var undo []func()
-	defer func() {
-		if err != nil {
-			result = factory.JournalResult{}
-			for _, f := range slices.Backward(undo) {
-				f()
-			}
-		}
-	}()
-	for i, change := range batch.Documents {
-		written, f, err := m.journal.change(i, change, m.options.now())
-		if err != nil {
-			return result, err
-		}
-		undo = append(undo, f)
-		result.Documents = append(result.Documents, written)
+	j := m.journal
+	if result, err = j.index.Apply(batch, m.options.now()); err != nil {
+		return result, err
 	}
-	appended := len(m.journal.events)
-	for i, e := range batch.Events {
-		written, f, err := m.journal.append(i, e)
-		if err != nil {
-			return result, err
+	appended := len(j.events)
+	for _, e := range result.Events {
+		if !e.Repeated {
+			j.events = append(j.events, e.Event)
 		}
-		undo = append(undo, f)
-		result.Events = append(result.Events, written)
 	}
-	if len(m.journal.events) > appended {
-		close(m.journal.changed)
-		m.journal.changed = make(chan struct{})
+	if len(j.events) > appended {
+		close(j.changed)
+		j.changed = make(chan struct{})
 	}
 	return result, nil
-}
-
-// change applies entry i of a batch.
-func (j *journal) change(i int, change factory.DocumentChange, now int64) (written factory.WrittenDocument, undo func(), err error) {
-	k := documentKey{change.Kind, change.ID}
-	before := j.documents[k]
-	after, created, err := store.ChangeDocument(i, before, change, now)
-	if err != nil {
-		return written, nil, err
-	}
-	if after == nil {
-		return factory.WrittenDocument{Document: *before}, func() {}, nil
-	}
-	j.documents[k] = after
-	return factory.WrittenDocument{Document: *after, Created: created}, func() {
-		if before == nil {
-			delete(j.documents, k)
-		} else {
-			j.documents[k] = before
-		}
-	}, nil
-}
-
-// append applies entry i of a batch.
-func (j *journal) append(i int, e factory.Event) (written factory.WrittenEvent, undo func(), err error) {
-	id, follows, replaces := eventID{e.Machine, e.ID}, followedKey{e.Machine, e.Follows}, eventID{e.Machine, e.Replaces}
-	if seq, ok := j.byID[id]; ok {
-		earlier := j.events[seq-1]
-		return factory.WrittenEvent{Event: earlier, Repeated: true}, func() {}, store.RepeatsEvent(i, earlier, e)
-	}
-	if e.Follows != 0 && j.followed[follows] {
-		return written, nil, store.FollowedError(i, e)
-	}
-	if e.Replaces != "" {
-		if _, ok := j.byID[replaces]; !ok {
-			return written, nil, store.UnknownReplacedError(i, e)
-		}
-		if j.replaced[replaces] {
-			return written, nil, store.ReplacedError(i, e)
-		}
-		j.replaced[replaces] = true
-	}
-	if e.Follows != 0 {
-		j.followed[follows] = true
-	}
-	e.Seq = int64(len(j.events)) + 1
-	j.events = append(j.events, e)
-	j.byID[id] = e.Seq
-	return factory.WrittenEvent{Event: e}, func() {
-		j.events = j.events[:e.Seq-1]
-		delete(j.byID, id)
-		if e.Replaces != "" {
-			delete(j.replaced, replaces)
-		}
-		if e.Follows != 0 {
-			delete(j.followed, follows)
-		}
-	}, nil
 }
 
 // Document implements factory.Journal.
@@ -155,7 +63,7 @@ func (m *Store) Document(ctx context.Context, kind factory.DocumentKind, id stri
 	if err := m.usableLocked(ctx); err != nil {
 		return factory.Document{}, err
 	}
-	d := m.journal.documents[documentKey{kind, id}]
+	d := m.journal.index.Documents[store.DocumentKey{Kind: kind, ID: id}]
 	if d == nil || d.Deleted {
 		return factory.Document{}, store.DocumentNotFound(kind, id)
 	}
@@ -173,8 +81,8 @@ func (m *Store) Documents(ctx context.Context, q factory.DocumentQuery) (page fa
 	if err != nil {
 		return page, err
 	}
-	for k, d := range m.journal.documents {
-		if k.kind == q.Kind && !d.Deleted && k.id > after.Machine && strings.HasPrefix(k.id, q.Prefix) && store.HasMembers(d.Data, q.Members) {
+	for k, d := range m.journal.index.Documents {
+		if k.Kind == q.Kind && !d.Deleted && k.ID > after.Machine && strings.HasPrefix(k.ID, q.Prefix) && store.HasMembers(d.Data, q.Members) {
 			page.Documents = append(page.Documents, *d)
 		}
 	}
@@ -216,7 +124,9 @@ func (m *Store) Events(ctx context.Context, q factory.EventQuery) (page factory.
 	return page, nil
 }
 
-func (j *journal) inForce(e factory.Event) bool { return !j.replaced[eventID{e.Machine, e.ID}] }
+func (j *journal) inForce(e factory.Event) bool {
+	return !j.index.Replaced[store.EventKey{Machine: e.Machine, ID: e.ID}]
+}
 
 func hasKind(kinds []factory.EventKind, kind factory.EventKind) bool {
 	return len(kinds) == 0 || slices.Contains(kinds, kind)

@@ -18,6 +18,7 @@ const (
 	lockMigrate           // apply migrations
 	lockPartitions        // create or drop partitions
 	lockRollup            // build rollups or delete readings
+	lockJournal           // append events, change documents
 )
 
 // lockKeySQL returns the SQL expression for the key of a lock.

@@ -19,22 +19,29 @@ func (s settledStore) Settle() error { return s.RunMaintenance(context.Backgroun
 
 func TestIntegrationContract(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t testing.TB, dir string, limits storetest.Limits) factory.Store {
-		t.Helper()
-		o := postgres.Options{
-			URL: sharedServer.URL(schemaFor(t, dir)), AutoRegister: limits.AutoRegister, MaxSeries: limits.MaxSeries,
-			MaxSeriesPerMachine: limits.MaxSeriesPerMachine, MaxSeriesPerSender: limits.MaxSeriesPerSender,
-			Retention: limits.Retention, MaxConns: 6, ConnectTimeout: testTimeout, StatementTimeout: testTimeout,
-			OnFault: func(err error) {
-				if err != nil {
-					t.Errorf("OnFault(%v)", err)
-				}
-			},
-		}.WithTuning(postgres.Tuning{Now: limits.Now, MaintenanceInterval: time.Hour})
-		store, err := postgres.Open(context.Background(), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return settledStore{store}
-	})
+	storetest.Run(t, openForContract)
+}
+
+func TestIntegrationJournalContract(t *testing.T) {
+	t.Parallel()
+	storetest.RunJournal(t, openForContract)
+}
+
+func openForContract(t testing.TB, dir string, limits storetest.Limits) factory.Store {
+	t.Helper()
+	o := postgres.Options{
+		URL: sharedServer.URL(schemaFor(t, dir)), AutoRegister: limits.AutoRegister, MaxSeries: limits.MaxSeries,
+		MaxSeriesPerMachine: limits.MaxSeriesPerMachine, MaxSeriesPerSender: limits.MaxSeriesPerSender,
+		Retention: limits.Retention, MaxConns: 7, ConnectTimeout: testTimeout, StatementTimeout: testTimeout,
+		OnFault: func(err error) {
+			if err != nil {
+				t.Errorf("OnFault(%v)", err)
+			}
+		},
+	}.WithTuning(postgres.Tuning{Now: limits.Now, MaintenanceInterval: time.Hour})
+	store, err := postgres.Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return settledStore{store}
 }

@@ -12,4 +12,7 @@ var (
 	historyCursor = store.CursorKind{Tag: 'h', Checksum: binary.BigEndian}
 	bucketCursor  = store.CursorKind{Tag: 'b', Checksum: binary.BigEndian}
 	machineCursor = store.CursorKind{Tag: 'm', Checksum: binary.BigEndian}
+
+	documentCursor = store.CursorKind{Tag: 'd', Checksum: binary.BigEndian}
+	eventCursor    = store.CursorKind{Tag: 'e', Checksum: binary.BigEndian}
 )

@@ -3,44 +3,208 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"sync"
+	"time"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/store"
+
+	"github.com/jackc/pgx/v5"
 )
 
-var errNoJournal = fmt.Errorf("the journal on PostgreSQL is not available in this build: %w", factory.ErrUnavailable)
+// journal commits the batches of this process and hears of those of others.
+//
+// One goroutine, run, commits: everything that is queued becomes one transaction.
+// Another one, listen, waits for notifications.
+type journal struct {
+	store   *Store
+	queue   *store.Queue[*journalRequest]
+	channel string // of notifications
+
+	mu      sync.Mutex
+	visible int64         // the greatest seq that was heard of
+	changed chan struct{} // closed and replaced when visible grows
+	closed  chan struct{}
+}
+
+// journalRequest is one call of Write.
+type journalRequest struct {
+	batch  factory.JournalBatch
+	size   int
+	result factory.JournalResult
+	// refused is why the batch was not stored although the commit succeeded.
+	refused error
+	done    chan error // has room for the outcome
+}
+
+// Size implements store.Queueable.
+func (r *journalRequest) Size() int { return r.size }
+
+// Done implements store.Queueable.
+func (r *journalRequest) Done() <-chan error { return r.done }
+
+// Limits of the journal's queue, in bytes of batches.
+const (
+	journalQueueBytes = 16 << 20
+	journalGroupBytes = 2 << 20
+)
+
+func newJournal(s *Store) *journal {
+	return &journal{
+		store: s, queue: store.NewQueue[*journalRequest](journalQueueBytes, "bytes"),
+		changed: make(chan struct{}), closed: make(chan struct{}),
+	}
+}
 
 // Write implements factory.Journal.
-func (s *Store) Write(context.Context, factory.JournalBatch) (factory.JournalResult, error) {
-	return factory.JournalResult{}, errNoJournal
+func (s *Store) Write(ctx context.Context, batch factory.JournalBatch) (factory.JournalResult, error) {
+	j := s.journal
+	if err := j.queue.Check(ctx, "write", 0); err != nil {
+		return factory.JournalResult{}, err
+	}
+	batch, err := store.PrepareBatch(batch, s.options.nowMillis())
+	if err != nil {
+		return factory.JournalResult{}, err
+	}
+	if err := s.faults.Get(faultConnection); err != nil {
+		return factory.JournalResult{}, err
+	}
+	r := &journalRequest{batch: batch, size: store.BatchBytes(batch), done: make(chan error, 1)}
+	if err := j.queue.Check(ctx, "write", r.size); err != nil {
+		return factory.JournalResult{}, err
+	}
+	if _, err := j.queue.Submit(ctx, "write", r); err != nil {
+		return factory.JournalResult{}, err
+	}
+	return r.result, nil
 }
 
-// Document implements factory.Journal.
-func (s *Store) Document(context.Context, factory.DocumentKind, string) (factory.Document, error) {
-	return factory.Document{}, errNoJournal
+// run commits until the queue is closed and empty.
+func (j *journal) run() { j.queue.Run(journalGroupBytes, j.commit, nil) }
+
+// commit makes the batches of group durable and answers their calls.
+func (j *journal) commit(group []*journalRequest) {
+	s := j.store
+	size := 0
+	for _, r := range group {
+		size += r.size
+	}
+	err := s.faults.Get(faultConnection)
+	if err == nil {
+		var last int64
+		if last, err = j.tryCommit(group); err == nil {
+			j.hear(last)
+		} else {
+			err = store.Unavailable("commit", err)
+		}
+		if isConnectionError(err) {
+			s.monitor.reportError(err)
+		} else {
+			s.faults.Set(faultCommit, err)
+		}
+	}
+	j.queue.Release(size)
+	for _, r := range group {
+		if err != nil {
+			r.done <- err
+			continue
+		}
+		r.done <- r.refused
+	}
 }
 
-// Documents implements factory.Journal.
-func (s *Store) Documents(context.Context, factory.DocumentQuery) (factory.DocumentPage, error) {
-	return factory.DocumentPage{}, errNoJournal
+// hear makes the events up to seq known and wakes those who wait for them.
+func (j *journal) hear(seq int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if seq <= j.visible {
+		return
+	}
+	j.visible = seq
+	close(j.changed)
+	j.changed = make(chan struct{})
 }
 
-// Events implements factory.Journal.
-func (s *Store) Events(context.Context, factory.EventQuery) (factory.EventPage, error) {
-	return factory.EventPage{}, errNoJournal
+// listen hears of the events of all processes until ctx ends.
+func (j *journal) listen(ctx context.Context) {
+	for {
+		// Without a connection the monitor has reported the fault; a reader that
+		// waits finds new events after the next connect.
+		_ = j.listenOnce(ctx)
+		retry := time.NewTimer(j.store.options.pollInterval)
+		select {
+		case <-ctx.Done():
+			retry.Stop()
+			return
+		case <-retry.C:
+		}
+	}
 }
 
-// LatestEvents implements factory.Journal.
-func (s *Store) LatestEvents(context.Context, factory.LatestEventQuery) ([]factory.Event, error) {
-	return nil, errNoJournal
+// listenOnce listens on one connection until it fails or ctx ends. Notifications
+// only wake; so it looks at the table after each of them, and now and then without.
+func (j *journal) listenOnce(ctx context.Context) (err error) {
+	defer store.RecoverAs(&err)
+	s := j.store
+	if s.faults.Get(faultConnection) != nil {
+		return nil // the monitor is reconnecting
+	}
+	config, err := s.options.connConfig()
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer closeConn(ctx, conn, responseGrace)
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{j.channel}.Sanitize()); err != nil {
+		return err
+	}
+	for {
+		if err := j.look(ctx, conn); err != nil {
+			return err
+		}
+		waitCtx, cancel := context.WithTimeout(ctx, 5*s.options.pollInterval)
+		_, err := conn.WaitForNotification(waitCtx)
+		timedOut := waitCtx.Err() != nil
+		cancel()
+		if ctx.Err() != nil || err != nil && !timedOut {
+			return err
+		}
+	}
 }
 
-// EventsAfter implements factory.Journal.
-func (s *Store) EventsAfter(context.Context, factory.LogQuery) ([]factory.Event, error) {
-	return nil, errNoJournal
+// look reads the greatest seq.
+func (j *journal) look(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := j.store.options.statementContext(ctx)
+	defer cancel()
+	var last int64
+	if err := conn.QueryRow(ctx, "SELECT coalesce(max(seq), 0) FROM event").Scan(&last); err != nil {
+		return err
+	}
+	j.hear(last)
+	return nil
 }
-
-// LastSeq implements factory.Journal.
-func (s *Store) LastSeq(context.Context) (int64, error) { return 0, errNoJournal }
 
 // WaitEvents implements factory.Journal.
-func (s *Store) WaitEvents(context.Context, int64) error { return errNoJournal }
+func (s *Store) WaitEvents(ctx context.Context, after int64) error {
+	j := s.journal
+	j.mu.Lock()
+	visible, changed := j.visible, j.changed
+	j.mu.Unlock()
+	if j.queue.Closed() {
+		return store.ErrClosed
+	}
+	if visible > after {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("wait for an event: %w", ctx.Err())
+	case <-j.closed:
+		return store.ErrClosed
+	case <-changed:
+		return nil
+	}
+}

@@ -85,7 +85,7 @@ func schemaFor(t testing.TB, dir string) string {
 func testOptions(t testing.TB) postgres.Options {
 	t.Helper()
 	return postgres.Options{
-		URL: sharedServer.URL(schemaFor(t, t.TempDir())), AutoRegister: true, MaxConns: 6, ConnectTimeout: testTimeout, StatementTimeout: testTimeout,
+		URL: sharedServer.URL(schemaFor(t, t.TempDir())), AutoRegister: true, MaxConns: 7, ConnectTimeout: testTimeout, StatementTimeout: testTimeout,
 	}
 }
 

@@ -33,7 +33,7 @@ type Options struct {
 	// dropped. Nine tenths of it cause an EventNearLimit. 0 means no limit.
 	MaxBytes int64
 	// MaxConns bounds the connections of this process to the server. It must be at
-	// least 6; the default is 16.
+	// least 7; the default is 16.
 	MaxConns int
 	// StartTimeout is how long Open and Migrate wait until the server can be reached
 	// (15 s). Then they return ErrUnreachable.
@@ -86,9 +86,10 @@ const (
 	defaultStatementTimeout = 10 * time.Second
 	defaultCommitters       = 2
 	defaultGroupReadings    = 20_000
-	// minConns is one connection for each committer, one for the registry, one
-	// each for the monitor and the leader, and one for queries.
-	minConns = 6
+	// minConns is one connection for each committer, one for the registry and the
+	// journal, one each for the monitor, the leader and notifications, and one for
+	// queries.
+	minConns = 7
 )
 
 // validate returns an error that lists all invalid fields.

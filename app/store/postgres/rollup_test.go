@@ -207,7 +207,7 @@ func TestIntegrationRollupsStayCorrectDuringWrites(t *testing.T) {
 	clock := new(fakeClock)
 	clock.millis.Store(begin + 12*hourMs)
 	o := postgres.Options{
-		URL: server.URL(""), AutoRegister: true, MaxConns: 6, ConnectTimeout: 2 * time.Second,
+		URL: server.URL(""), AutoRegister: true, MaxConns: 7, ConnectTimeout: 2 * time.Second,
 	}.WithTuning(postgres.Tuning{PollInterval: 20 * time.Millisecond, MaintenanceInterval: 5 * time.Millisecond, RollupInterval: time.Millisecond, Now: clock.now})
 	stores := []*postgres.Store{mustOpen(t, o), mustOpen(t, o), mustOpen(t, o)}
 	mustAppend(t, stores[0], evenReadings("m0", begin, 5_000, 12*720, 0)...)

@@ -64,7 +64,7 @@ func TestIntegrationServerKilledKeepsAcknowledged(t *testing.T) {
 	s := startServer(t) // with its defaults: each commit is synced
 	var faults faultRecorder
 	o := postgres.Options{
-		URL: s.URL(""), AutoRegister: true, MaxConns: 6, OnFault: faults.record,
+		URL: s.URL(""), AutoRegister: true, MaxConns: 7, OnFault: faults.record,
 		ConnectTimeout: 2 * time.Second, StatementTimeout: 5 * time.Second,
 	}.WithTuning(postgres.Tuning{PollInterval: 20 * time.Millisecond})
 	stores := []*postgres.Store{mustOpen(t, o), mustOpen(t, o)}
@@ -161,7 +161,7 @@ func TestIntegrationFrozenServerTimesOut(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "fsync=off")
 	store := mustOpen(t, postgres.Options{
-		URL: s.URL(""), AutoRegister: true, MaxConns: 6, ConnectTimeout: 500 * time.Millisecond, StatementTimeout: 500 * time.Millisecond,
+		URL: s.URL(""), AutoRegister: true, MaxConns: 7, ConnectTimeout: 500 * time.Millisecond, StatementTimeout: 500 * time.Millisecond,
 	}.WithTuning(postgres.Tuning{PollInterval: 20 * time.Millisecond}))
 	now := time.Now().UnixMilli()
 	mustAppend(t, store, reading("m", now, 1))
@@ -277,7 +277,7 @@ func TestIntegrationCommitRetriedAfterLostResponse(t *testing.T) {
 func TestIntegrationReadOnlyServerRefusesAppends(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "fsync=off")
-	store := mustOpen(t, postgres.Options{URL: s.URL(""), AutoRegister: true, MaxConns: 6}.
+	store := mustOpen(t, postgres.Options{URL: s.URL(""), AutoRegister: true, MaxConns: 7}.
 		WithTuning(postgres.Tuning{PollInterval: 20 * time.Millisecond, MaintenanceInterval: time.Hour}))
 	now := time.Now().UnixMilli()
 	mustAppend(t, store, reading("m", now, 1))

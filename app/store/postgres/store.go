@@ -25,6 +25,7 @@ type Store struct {
 	registering sync.Mutex // held by a committer that registers series
 	partitions  partitionManager
 	queue       *store.Queue[*request]
+	journal     *journal
 	faults      *store.Faults
 	monitor     connMonitor
 	leader      leader
@@ -52,7 +53,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.partitions.store, s.monitor.store, s.leader.store = s, s, s
 	s.monitor.wakeup = make(chan struct{}, 1)
 	s.faults = store.NewFaults(faultParts, o.OnFault)
-	s.queue = store.NewQueue[*request](s.options.QueueReadings)
+	s.queue = store.NewQueue[*request](s.options.QueueReadings, "readings")
+	s.journal = newJournal(s)
 	if err := s.connect(ctx); err != nil {
 		s.closePools()
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -72,7 +74,7 @@ func (s *Store) connect(ctx context.Context) (err error) {
 	}{
 		{&s.writePool, writers, nil},
 		{&s.monitorPool, 1, nil},
-		{&s.readPool, s.options.MaxConns - writers - 2, forceIndexOrder}, // two: the monitor's and the leader's
+		{&s.readPool, s.options.MaxConns - writers - 3, forceIndexOrder}, // three: of the monitor, the leader and notifications
 	} {
 		if *p.pool, err = s.options.newPool(ctx, p.maxConns, p.configure); err != nil {
 			return err
@@ -80,6 +82,9 @@ func (s *Store) connect(ctx context.Context) (err error) {
 	}
 	err = s.inTransaction(ctx, s.writePool, readOnly, func(ctx context.Context, tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, "SELECT "+lockKeySQL(lockRegistry)).Scan(&s.registryLock); err != nil {
+			return err
+		}
+		if err := tx.QueryRow(ctx, "SELECT 'smart_factory_' || md5(current_schema())").Scan(&s.journal.channel); err != nil {
 			return err
 		}
 		if err := s.registry.load(ctx, tx, true); err != nil {
@@ -94,7 +99,7 @@ func (s *Store) connect(ctx context.Context) (err error) {
 	return s.partitions.createAhead(ctx)
 }
 
-// start starts the goroutines of the store. The committers end when the queue
+// start starts the goroutines of the store. The committers end when their queue
 // is closed and empty, the others when stopBackground is called. Close does
 // both and waits for all of them.
 func (s *Store) start() {
@@ -102,8 +107,10 @@ func (s *Store) start() {
 		c := &committer{store: s}
 		s.committers.Go(c.run)
 	}
+	s.committers.Go(s.journal.run)
 	ctx, stop := context.WithCancel(context.Background())
 	s.stopBackground = stop
+	s.background.Go(func() { s.journal.listen(ctx) })
 	s.background.Go(func() { s.monitor.run(ctx) })
 	s.background.Go(func() { s.leader.run(ctx) })
 }
@@ -113,7 +120,9 @@ func (s *Store) start() {
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		s.queue.Close()
+		s.journal.queue.Close()
 		s.committers.Wait()
+		close(s.journal.closed)
 		s.stopBackground()
 		s.background.Wait()
 		s.queryMu.Lock()
@@ -143,7 +152,10 @@ func (s *Store) Ready() error {
 			return err
 		}
 	}
-	return s.queue.CheckFull()
+	if err := s.queue.CheckFull(); err != nil {
+		return err
+	}
+	return s.journal.queue.CheckFull()
 }
 
 // Stats implements factory.Store. Series, machines and bytes describe the

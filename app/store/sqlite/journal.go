@@ -44,8 +44,8 @@ type journalWrite struct {
 	refused error
 }
 
-// entryBytes is the memory for which a batch counts as one reading in the queue.
-const entryBytes = 64
+// readingBytes is the memory of a batch that counts as one reading in the queue.
+const readingBytes = 64
 
 func newJournal(o Options) *journal {
 	return &journal{
@@ -63,7 +63,7 @@ func (s *Store) Write(ctx context.Context, batch factory.JournalBatch) (factory.
 	if err != nil {
 		return factory.JournalResult{}, err
 	}
-	w := &journalWrite{batch: batch, size: batchSize(batch)}
+	w := &journalWrite{batch: batch, size: store.BatchBytes(batch) / readingBytes}
 	if err := s.queue.Check(ctx, "write", w.size); err != nil {
 		return factory.JournalResult{}, err
 	}
@@ -71,18 +71,6 @@ func (s *Store) Write(ctx context.Context, batch factory.JournalBatch) (factory.
 		return factory.JournalResult{}, err
 	}
 	return w.result, nil
-}
-
-// batchSize returns the number of readings for which a batch counts in the queue.
-func batchSize(batch factory.JournalBatch) int {
-	size := 1
-	for i := range batch.Documents {
-		size += 1 + len(batch.Documents[i].Data)/entryBytes
-	}
-	for i := range batch.Events {
-		size += 3 + len(batch.Events[i].Data)/entryBytes
-	}
-	return size
 }
 
 // load reads the seq of the last event.

@@ -126,7 +126,7 @@ func newStore(options Options, lock *fileLock, file *databaseFile, writing *conn
 		options:        options,
 		lock:           lock,
 		catalog:        newCatalog(),
-		queue:          store.NewQueue[*request](options.QueueReadings),
+		queue:          store.NewQueue[*request](options.QueueReadings, "readings"),
 		sealQueue:      &sealQueue{},
 		faults:         store.NewFaults(faultParts, options.OnFault),
 		writer:         &writer{file: file, aroundCommit: options.aroundCommit, conn: writing},

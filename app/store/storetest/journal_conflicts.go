@@ -2,7 +2,10 @@ package storetest
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"reflect"
+	"strings"
 	"testing"
 
 	"smart-factory-backend/app/factory"
@@ -145,6 +148,13 @@ func testBadBatches(t *testing.T, open Opener) {
 			continue
 		}
 		f.refuse(factory.JournalBatch{Events: []factory.Event{event("m", "good", 1), e}}, factory.ErrInvalid, -1, 1)
+	}
+	for _, id := range []string{"\x00", "\xff", strings.Repeat("x", 258)} {
+		f.refuse(factory.JournalBatch{Events: []factory.Event{event("m", id, 1)}}, factory.ErrInvalid, -1, 0)
+		f.refuse(factory.JournalBatch{Documents: []factory.DocumentChange{{Kind: factory.DocumentShift, ID: id, Data: []byte("{}")}}}, factory.ErrInvalid, 0, -1)
+		if _, err := f.Document(context.Background(), factory.DocumentShift, id); !errors.Is(err, factory.ErrNotFound) {
+			t.Errorf("Document(%q) = %v, want ErrNotFound", id, err)
+		}
 	}
 	f.put(factory.DocumentShift, "s", string(large(factory.MaxDocumentData)))
 	for _, data := range [][]byte{{}, []byte("null"), large(factory.MaxDocumentData + 1)} {
