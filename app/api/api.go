@@ -117,7 +117,6 @@ func New(o Options) (*API, error) {
 		keyLimiter:      newRateLimiter[string](o.KeyRateLimit, o.KeyRateLimit),
 		wrongKeyLimiter: newRateLimiter[netip.Addr](wrongKeysPerSecond, wrongKeysBurst),
 	}
-	a.journal, _ = o.Store.(factory.Journal)
 	a.bodyMemory.limit = o.IngestMemory
 	a.historyBudget = newHistoryBudget(o.IngestMemory)
 	a.SetAllowedOrigins(o.AllowedOrigins)

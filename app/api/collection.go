@@ -115,12 +115,7 @@ func (a *API) registerCollections() {
 }
 
 func (a *API) forCollection(c *collection, handle func(*fasthttp.RequestCtx, request, *collection) error) handler {
-	return func(ctx *fasthttp.RequestCtx, r request) error {
-		if a.journal == nil {
-			return factory.ErrUnavailable
-		}
-		return handle(ctx, r, c)
-	}
+	return func(ctx *fasthttp.RequestCtx, r request) error { return handle(ctx, r, c) }
 }
 
 // listDocuments is GET /api/v1/{collection}.
@@ -137,7 +132,7 @@ func (a *API) listDocuments(ctx *fasthttp.RequestCtx, r request, c *collection) 
 	}
 	storeCtx, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
-	page, err := a.journal.Documents(storeCtx, factory.DocumentQuery{
+	page, err := a.options.Store.Documents(storeCtx, factory.DocumentQuery{
 		Kind: c.kind, Prefix: r.query["q"], Members: members, Cursor: r.query["cursor"], Limit: limit,
 	})
 	if err != nil {
@@ -167,7 +162,7 @@ func documentJSON(d factory.Document) json.RawMessage {
 func (a *API) getDocument(ctx *fasthttp.RequestCtx, r request, c *collection) error {
 	storeCtx, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
-	d, err := a.journal.Document(storeCtx, c.kind, r.params[0])
+	d, err := a.options.Store.Document(storeCtx, c.kind, r.params[0])
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ func checkProduct(ctx context.Context, a *API, c documentChange) error {
 	if c.after != nil {
 		return nil
 	}
-	latest, err := a.journal.LatestEvents(ctx, factory.LatestEventQuery{Kind: factory.EventProduct})
+	latest, err := a.options.Store.LatestEvents(ctx, factory.LatestEventQuery{Kind: factory.EventProduct})
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (a *API) planWith(ctx context.Context, kind factory.DocumentKind, c documen
 func (a *API) eachDocument(ctx context.Context, kind factory.DocumentKind, visit func(factory.Document) error) error {
 	q := factory.DocumentQuery{Kind: kind, Limit: 1000}
 	for {
-		page, err := a.journal.Documents(ctx, q)
+		page, err := a.options.Store.Documents(ctx, q)
 		if err != nil {
 			return err
 		}

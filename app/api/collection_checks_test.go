@@ -24,7 +24,7 @@ func TestProductInUseIsNotDeleted(t *testing.T) {
 	p.putIn(t, "products", "lid", `{}`)
 	for i, product := range []string{"lid", "cap"} {
 		e := factory.Event{Machine: "press-1", Kind: factory.EventProduct, ObservedAt: 1_700_000_000_000 + int64(i), Data: []byte(`{"product":"` + product + `"}`)}
-		if _, err := p.store.(factory.Journal).Write(t.Context(), factory.JournalBatch{Events: []factory.Event{e}}); err != nil {
+		if _, err := p.store.Write(t.Context(), factory.JournalBatch{Events: []factory.Event{e}}); err != nil {
 			t.Fatal(err)
 		}
 	}

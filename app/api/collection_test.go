@@ -286,7 +286,7 @@ func TestDocumentChangesAreAudited(t *testing.T) {
 	p.putIn(t, "products", "a", `{"name":1}`, "X-API-Key: s-bob")
 	p.putIn(t, "products", "a", `{"name":"2"}`, "X-API-Key: s-bob")
 	p.do(t, "DELETE", "/api/v1/products/a", "", "X-API-Key: s-ann")
-	events, err := p.store.(factory.Journal).EventsAfter(t.Context(), factory.LogQuery{Kinds: []factory.EventKind{factory.EventAudit}, Limit: 100})
+	events, err := p.store.EventsAfter(t.Context(), factory.LogQuery{Kinds: []factory.EventKind{factory.EventAudit}, Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

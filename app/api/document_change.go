@@ -36,7 +36,7 @@ var errOvertaken = errors.New("another change came first")
 
 // tryChange makes a change unless another one comes first.
 func (a *API) tryChange(ctx context.Context, rc *fasthttp.RequestCtx, r request, c *collection, after func([]byte) ([]byte, error)) (none factory.WrittenDocument, err error) {
-	j := a.journal
+	j := a.options.Store
 	var batch factory.JournalBatch
 	if c.check != nil { // the revision before the documents: what changes them later changes it
 		revision, err := documentOrNone(ctx, j, factory.DocumentRevision, "documents")

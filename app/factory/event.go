@@ -18,6 +18,9 @@ const (
 	EventText EventKind = "text"
 	// EventAlarm: an alarm has made a transition. Subject is the rule.
 	EventAlarm EventKind = "alarm"
+	// EventOEE: the OEE of a running shift has changed. Subject is the path of the line,
+	// "" if it is that of the machine.
+	EventOEE EventKind = "oee"
 	// EventNote: somebody has written a note.
 	EventNote EventKind = "note"
 	// EventAudit: somebody has changed a document. Subject is its kind, a slash and

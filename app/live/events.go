@@ -1,89 +1,51 @@
 package live
 
-import "encoding/json"
+import (
+	"bytes"
+	"strconv"
 
-// The names of the events.
+	"smart-factory-backend/app/factory"
+)
+
+// The names of the events that the journal does not determine. All others have the
+// name of their factory.EventKind.
 const (
 	eventSnapshot  = "snapshot"
 	eventTelemetry = "telemetry"
-	eventState     = "state"
-	eventAlarm     = "alarm"
-	eventOEE       = "oee"
 )
 
-// State is the operating state of a machine.
-type State struct {
-	Machine string `json:"machine"`
-	State   string `json:"state"`
-	// Since is when the state began, in Unix milliseconds.
-	Since  int64  `json:"since"`
-	Reason string `json:"reason,omitempty"`
-}
-
-// Alarm is an alarm after a change.
-type Alarm struct {
-	// ID identifies the alarm through all its changes.
-	ID      string `json:"id"`
-	Machine string `json:"machine"`
-	Metric  string `json:"metric,omitempty"`
-	Rule    string `json:"rule,omitempty"`
-	// State is the state of the alarm. Open means that it still needs attention;
-	// snapshots contain the open alarms.
-	State    string `json:"state"`
-	Open     bool   `json:"open"`
-	Severity string `json:"severity,omitempty"`
-	// Since is when the alarm entered the state, in Unix milliseconds.
-	Since int64    `json:"since"`
-	Value *float64 `json:"value,omitempty"`
-	Note  string   `json:"note,omitempty"`
-}
-
-// OEE is the overall equipment effectiveness of a machine or, without a machine,
-// of a line. From and To are Unix milliseconds.
-type OEE struct {
-	Machine       string  `json:"machine,omitempty"`
-	Line          string  `json:"line,omitempty"`
-	From          int64   `json:"from"`
-	To            int64   `json:"to"`
-	Availability  float64 `json:"availability"`
-	Effectiveness float64 `json:"effectiveness"`
-	Quality       float64 `json:"quality"`
-	OEE           float64 `json:"oee"`
-}
-
-// PublishState sends the new state of a machine. The caller also publishes the
-// current states at startup, because snapshots contain what was published last.
-func (s *Server) PublishState(state State) {
-	s.publish(eventState, state, s.roomsOf(state.Machine), func(r *retained) { r.setState(state) })
-}
-
-// PublishAlarm sends a change of an alarm. The caller also publishes the open
-// alarms at startup.
-func (s *Server) PublishAlarm(a Alarm) {
-	s.publish(eventAlarm, a, append(s.roomsOf(a.Machine), roomAlarms), func(r *retained) { r.setAlarm(a) })
-}
-
-// PublishOEE sends new figures.
-func (s *Server) PublishOEE(o OEE) {
-	rooms := s.roomsOf(o.Machine)
-	if o.Machine == "" && o.Line != "" {
-		rooms = append(rooms, roomLine+o.Line)
-	}
-	s.publish(eventOEE, o, rooms, func(r *retained) { r.setOEE(o) })
-}
-
-// publish retains an event and sends it to the rooms, in this process and in
-// others.
-func (s *Server) publish(event string, payload any, rooms []string, retain func(*retained)) {
-	data, err := json.Marshal(payload)
-	if err != nil {
-		return // an infinite or NaN value: there is nothing to send
-	}
+// Publish sends a value that the journal determines to the clients of this process,
+// with its Seq as the member "seq", and retains it for snapshots. It drops what is
+// older than what it has sent. Each process publishes the events of all.
+func (s *Server) Publish(n factory.Notification) {
+	n.Data = appendSeq(n.Data, n.Seq)
 	s.roomsMu.Lock()
 	defer s.roomsMu.Unlock()
-	retain(&s.retained)
-	for _, room := range rooms {
-		s.hub.Emit(room, event, data, false)
-		s.hub.Publish(room, event, data)
+	if s.closed || !s.retained.set(n) {
+		return
 	}
+	for _, room := range s.roomsOfNotification(n) {
+		s.hub.Emit(room, string(n.Kind), n.Data, false)
+	}
+}
+
+func (s *Server) roomsOfNotification(n factory.Notification) []string {
+	rooms := s.roomsOf(n.Machine)
+	if line := lineRoom(n.Line); line != "" && n.Machine == "" {
+		rooms = append(rooms, line)
+	}
+	if n.Kind == factory.EventAlarm {
+		rooms = append(rooms, roomAlarms)
+	}
+	return rooms
+}
+
+// appendSeq returns a JSON object with the member "seq" in addition.
+func appendSeq(object []byte, seq int64) []byte {
+	object = bytes.TrimSuffix(bytes.TrimSpace(object), []byte{'}'})
+	data := append(make([]byte, 0, len(object)+len(`,"seq":9223372036854775807}`)), object...)
+	if len(bytes.TrimSpace(object)) > 1 {
+		data = append(data, ',')
+	}
+	return append(strconv.AppendInt(append(data, `"seq":`...), seq, 10), '}')
 }

@@ -51,13 +51,17 @@ func newHarnessOn(t *testing.T, memory factory.Store, change func(*live.Options)
 		t.Fatal(err)
 	}
 	h := &harness{t: t, srv: srv, store: plant.NewFeed(memory, srv)}
+	h.store.Follow(plant.NewCurrent(memory, srv.Publish))
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
+	ended := make(chan error, 2)
 	go func() { ended <- srv.Run(ctx) }()
+	go func() { ended <- h.store.Run(ctx) }()
 	h.stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Run = %v", err)
+		for range 2 {
+			if err := <-ended; err != nil {
+				t.Errorf("Run = %v", err)
+			}
 		}
 	})
 	t.Cleanup(h.stop)
@@ -78,6 +82,18 @@ func (h *harness) put(fields ...any) {
 	if result, err := h.store.Append(context.Background(), readings); err != nil || len(result.Rejected) > 0 {
 		h.t.Fatalf("Append = %+v, %v", result, err)
 	}
+}
+
+// event appends an event to the journal and returns its Seq. at is the time in
+// milliseconds after base.
+func (h *harness) event(kind factory.EventKind, machine, subject string, at int64, data string) int64 {
+	h.t.Helper()
+	e := factory.Event{Kind: kind, Machine: machine, Subject: subject, ObservedAt: base + at, Data: []byte(data)}
+	result, err := h.store.Write(context.Background(), factory.JournalBatch{Events: []factory.Event{e}})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return result.Events[0].Seq
 }
 
 // subscriber is a session that records its frames and checks their seq.

@@ -46,13 +46,3 @@ func appendReading(dst []byte, machine, metric string, unit *string, ts int64, v
 	dst = appendFloat(dst, value)
 	return append(dst, '}')
 }
-
-// appendList appends name, which includes the punctuation, and list as an array.
-func appendList[T any](dst []byte, name string, list []T) []byte {
-	dst = append(dst, name...)
-	if len(list) == 0 {
-		return append(dst, "[]"...)
-	}
-	text, _ := json.Marshal(list) // never fails: publish has encoded each element
-	return append(dst, text...)
-}

@@ -1,8 +1,10 @@
 package live_test
 
 import (
+	"strings"
 	"testing"
 
+	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/live"
 	"smart-factory-backend/app/live/hub/hubtest"
 	"smart-factory-backend/app/store/memory"
@@ -23,8 +25,14 @@ func TestResyncAfterReconnect(t *testing.T) {
 		a.put("m", "v", n+10, float64(n))
 		return remote.count("machine:m", "telemetry") > 3
 	})
-	a.srv.PublishAlarm(live.Alarm{ID: "1", Machine: "m", Open: true, State: "active"})
-	waitFor(t, "the alarm from the other process", func() bool { return remote.count("alarms", "alarm") > 0 && remote.count("machine:m", "alarm") > 0 })
+	a.event(factory.EventState, "m", "", 1, `{"state":"running"}`)
+	a.event(factory.EventState, "m", "", 2, `{"state":"idle"}`)
+	waitFor(t, "the states from the other process", func() bool {
+		return strings.Contains(remote.lastData("machine:m", "state"), "idle") && strings.Contains(local.lastData("all", "state"), "idle")
+	})
+	if n, m := remote.count("machine:m", "state"), local.count("all", "state"); n != 2 || m != 2 {
+		t.Errorf("%d and %d state events, want each event once", n, m)
+	}
 
 	// While disconnected, each process has only its own readings.
 	bus.Disconnect(t)

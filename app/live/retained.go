@@ -1,81 +1,121 @@
 package live
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+	"strings"
 
-// retained holds the last events of each kind that belong to snapshots. The holder
-// of roomsMu may use it.
+	"smart-factory-backend/app/factory"
+)
+
+// retained holds the values that belong to snapshots. The holder of roomsMu may use
+// it.
 type retained struct {
-	version uint64           // number of changes
-	states  map[string]State // by machine
-	alarms  map[string]Alarm // by id; open ones only
-	oee     map[string]OEE   // by line and machine
+	version uint64 // number of changes
+	// kinds are the values of each kind by key. Ended ones are kept, without data, up
+	// to maxEnded, so that an older event cannot bring them back.
+	kinds map[factory.EventKind]map[string]factory.Notification
+	ended []retainedKey
 }
+
+type retainedKey struct {
+	kind factory.EventKind
+	key  string
+}
+
+// maxEnded is the number of ended values whose Seq is remembered.
+const maxEnded = 1000
 
 func newRetained() retained {
-	return retained{states: map[string]State{}, alarms: map[string]Alarm{}, oee: map[string]OEE{}}
+	return retained{kinds: map[factory.EventKind]map[string]factory.Notification{}}
 }
 
-func (r *retained) setState(s State) {
-	r.version++
-	r.states[s.Machine] = s
-}
-
-func (r *retained) setAlarm(a Alarm) {
-	r.version++
-	if a.Open {
-		r.alarms[a.ID] = a
-	} else {
-		delete(r.alarms, a.ID)
+// set retains a value and reports whether it is newer than the retained one.
+func (r *retained) set(n factory.Notification) bool {
+	values := r.kinds[n.Kind]
+	if values == nil {
+		values = map[string]factory.Notification{}
+		r.kinds[n.Kind] = values
 	}
+	if known, ok := values[n.Key]; ok && n.Seq <= known.Seq {
+		return false
+	}
+	r.version++
+	values[n.Key] = n
+	if n.Ended {
+		r.end(n)
+	}
+	return true
 }
 
-func (r *retained) setOEE(o OEE) {
-	r.version++
-	r.oee[o.Line+"\x00"+o.Machine] = o
+// end forgets the data of a value that has ended, and the oldest ended value if there
+// are too many.
+func (r *retained) end(n factory.Notification) {
+	n.Data = nil
+	r.kinds[n.Kind][n.Key] = n
+	r.ended = append(r.ended, retainedKey{n.Kind, n.Key})
+	if len(r.ended) <= maxEnded {
+		return
+	}
+	oldest := r.ended[0]
+	if r.kinds[oldest.kind][oldest.key].Ended {
+		delete(r.kinds[oldest.kind], oldest.key)
+	}
+	r.ended = append(r.ended[:0], r.ended[1:]...)
 }
 
 // removeMachine drops everything about a machine.
 func (r *retained) removeMachine(machine string) {
 	r.version++
-	delete(r.states, machine)
-	for id, a := range r.alarms {
-		if a.Machine == machine {
-			delete(r.alarms, id)
-		}
-	}
-	for key, o := range r.oee {
-		if o.Machine == machine {
-			delete(r.oee, key)
+	for _, values := range r.kinds {
+		for key, n := range values {
+			if n.Machine == machine {
+				delete(values, key)
+			}
 		}
 	}
 }
 
-// appendMembers appends the events of a room as members of a JSON object. include
+// appendMembers appends the values of a room as members of a JSON object. include
 // reports whether the room includes a machine.
 func (r *retained) appendMembers(dst []byte, room room, include func(machine string) bool) []byte {
-	var states []State
-	if room.kind != roomAlarms {
-		for machine, s := range r.states {
-			if include(machine) {
-				states = append(states, s)
+	for _, list := range []struct {
+		name string
+		kind factory.EventKind
+	}{{"states", factory.EventState}, {"alarms", factory.EventAlarm}, {"oee", factory.EventOEE}} {
+		var values []factory.Notification
+		for _, n := range r.kinds[list.kind] {
+			if !n.Ended && room.shows(n, include) {
+				values = append(values, n)
 			}
 		}
-	}
-	var alarms []Alarm
-	for _, a := range r.alarms {
-		if room.kind == roomAlarms || include(a.Machine) {
-			alarms = append(alarms, a)
+		slices.SortFunc(values, func(a, b factory.Notification) int {
+			if list.kind == factory.EventAlarm {
+				return cmp.Compare(a.Seq, b.Seq)
+			}
+			return strings.Compare(a.Key, b.Key)
+		})
+		dst = append(dst, `,"`+list.name+`":[`...)
+		for i, n := range values {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(dst, n.Data...)
 		}
+		dst = append(dst, ']')
 	}
-	slices.SortFunc(alarms, func(a, b Alarm) int { return int(min(max(a.Since-b.Since, -1), 1)) })
-	var oee []OEE
-	for _, o := range r.oee {
-		if room.kind == roomAll || room.kind == roomLine && o.Machine == "" && roomLine+o.Line == room.name ||
-			o.Machine != "" && room.kind != roomAlarms && include(o.Machine) {
-			oee = append(oee, o)
-		}
+	return dst
+}
+
+// shows reports whether clients of a room get a value.
+func (r room) shows(n factory.Notification, include func(machine string) bool) bool {
+	switch {
+	case r.kind == roomAlarms:
+		return n.Kind == factory.EventAlarm
+	case n.Machine != "":
+		return include(n.Machine)
+	case r.kind == roomLine:
+		return n.Line == r.placement
 	}
-	dst = appendList(dst, `,"states":`, states)
-	dst = appendList(dst, `,"alarms":`, alarms)
-	return appendList(dst, `,"oee":`, oee)
+	return r.kind == roomAll
 }

@@ -65,7 +65,7 @@ func TestRunLifecycle(t *testing.T) {
 	h.stop() // sends the last changes before the interval ends
 	s.waitForValue("m v", "2=2")
 	h.put("m", "v", 3, 3.0)
-	h.srv.PublishState(live.State{Machine: "m"})
+	h.srv.Publish(factory.Notification{Kind: factory.EventState, Key: "m", Machine: "m", Seq: 1, Data: []byte("{}")})
 	if fault := s.Subscribe(context.Background(), func() {}, "machine:m"); fault == nil || fault.Kind != "unavailable" {
 		t.Errorf("Subscribe after Run = %+v", fault)
 	}

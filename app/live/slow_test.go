@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/live"
 
 	"github.com/fasthttp/websocket"
@@ -62,7 +63,7 @@ func TestSlowClientIsClosed(t *testing.T) {
 		}
 	}()
 	for i := range 400 {
-		h.srv.PublishAlarm(live.Alarm{ID: "1", Machine: "m", Note: note})
+		h.srv.Publish(factory.Notification{Kind: factory.EventAlarm, Key: "1", Machine: "m", Seq: int64(i + 1), Data: []byte(`{"note":"` + note + `"}`)})
 		waitFor(t, "the other client's event", func() bool { return received.Load() > int64(i) })
 	}
 	waitFor(t, "the slow client to be counted", func() bool { return h.srv.Stats().Slow["websocket"] == 1 })

@@ -19,15 +19,38 @@ type Subscriber interface {
 	MachineDeleted(machine string, before factory.Placement)
 }
 
+// EventSubscriber is told about the events of the journal, whichever process has
+// appended them. Its methods are called one at a time, on the goroutine of Feed.Run,
+// and may wait for the store. After an error the call is repeated later.
+type EventSubscriber interface {
+	// EventsBegin is called first. Events up to seq are not reported: the subscriber
+	// reads from the store what it needs of them. Some later ones may be visible there
+	// already, and are reported as well.
+	EventsBegin(ctx context.Context, seq int64) error
+	// EventsStored reports events in order of Seq. Those of a call that has failed are
+	// reported again.
+	EventsStored(ctx context.Context, events []factory.Event) error
+}
+
 // Feed is a factory.Store that reports its changes to subscribers.
 type Feed struct {
 	factory.Store
-	subscribers []Subscriber
+	subscribers      []Subscriber
+	eventSubscribers []EventSubscriber
+
+	// Run uses these. They survive its end.
+	begun bool
+	last  int64 // Seq of the last event that was reported
 }
 
 // NewFeed wraps store.
 func NewFeed(store factory.Store, subscribers ...Subscriber) *Feed {
 	return &Feed{Store: store, subscribers: subscribers}
+}
+
+// Follow adds subscribers of events. It must not be called after Run.
+func (f *Feed) Follow(subscribers ...EventSubscriber) {
+	f.eventSubscribers = append(f.eventSubscribers, subscribers...)
 }
 
 // Append stores readings and reports those that were accepted.

@@ -16,6 +16,7 @@ import (
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/observe/health"
 	"smart-factory-backend/app/observe/metrics"
+	"smart-factory-backend/app/plant"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 )
@@ -54,6 +55,7 @@ type App struct {
 	health      *health.Registry
 	supervisor  *cluster.Supervisor
 	store       factory.Store
+	feed        *plant.Feed // the store, too
 	sessions    *sessions
 	api         *api.API
 	control     *control.Server

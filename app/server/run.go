@@ -60,6 +60,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	if a.admin != nil {
 		a.background.run(outer, "admin port", a.admin.run, nil)
 	}
+	a.background.run(sessionsCtx, "journal feed", a.feed.Run, nil)
 	a.background.run(outer, "CPU quota", func(ctx context.Context) error { return a.quota.run(ctx, a.resizeWorkers) }, nil)
 	a.background.run(outer, "systemd watchdog", func(ctx context.Context) error { return feedWatchdog(ctx, a.log, a.alive) }, nil)
 	reporting.Go(func() { a.reportState(ctx, outer) })
@@ -129,7 +130,9 @@ func (a *App) openOnStore() (err error) {
 		// share: if it failed readiness, no replica would be left.
 		a.health.Add("redis", health.Advisory, a.sessions.redisErr)
 	}
-	a.store = plant.NewFeed(a.store, a.sessions.live)
+	a.feed = plant.NewFeed(a.store, a.sessions.live)
+	a.feed.Follow(plant.NewCurrent(a.store, a.sessions.live.Publish))
+	a.store = a.feed
 	a.registerMetrics()
 	a.sessions.registerMetrics()
 	a.refusals = newRefusals(a.log, a.metrics)
