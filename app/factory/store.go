@@ -48,6 +48,14 @@ type Store interface {
 	// returns ErrNotFound for a machine that the store has never seen.
 	Downsample(ctx context.Context, q DownsampleQuery) ([]Series, error)
 
+	// Lead calls run whenever this process is the leader of those that use the
+	// store, and blocks until ctx ends; it then returns nil. The context of run ends
+	// when the process is no longer the leader; run must then return. At most one
+	// process is meant to lead, but a process that has lost its connection may not
+	// know yet, so whatever must happen once is a conditional append. If run
+	// returns while it leads, Lead returns its result. Several calls lead together.
+	Lead(ctx context.Context, run func(ctx context.Context) error) error
+
 	// Backup writes a consistent copy of the store to a new file at path while
 	// the store is in use. It contains everything that was acknowledged before
 	// the call. It returns ErrConflict if the file exists, and ErrInvalid if the

@@ -148,6 +148,11 @@ func (w *waitingStore) Write(ctx context.Context, batch factory.JournalBatch) (f
 	return use(w, func(s factory.Store) (factory.JournalResult, error) { return s.Write(ctx, batch) })
 }
 
+func (w *waitingStore) Lead(ctx context.Context, run func(context.Context) error) error {
+	_, err := use(w, func(s factory.Store) (struct{}, error) { return struct{}{}, s.Lead(ctx, run) })
+	return err
+}
+
 func (w *waitingStore) Document(ctx context.Context, kind factory.DocumentKind, id string) (factory.Document, error) {
 	return use(w, func(s factory.Store) (factory.Document, error) { return s.Document(ctx, kind, id) })
 }

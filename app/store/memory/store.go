@@ -200,3 +200,8 @@ func (m *Store) checkQueryLocked(ctx context.Context, limit int) error {
 }
 
 func (m *Store) keysLocked() []key { return slices.SortedFunc(maps.Keys(m.metrics), key.Compare) }
+
+// Lead implements factory.Store.
+func (m *Store) Lead(ctx context.Context, run func(context.Context) error) error {
+	return store.LeadAlone(ctx, m.closing, run)
+}

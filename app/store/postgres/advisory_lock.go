@@ -19,6 +19,7 @@ const (
 	lockPartitions        // create or drop partitions
 	lockRollup            // build rollups or delete readings
 	lockJournal           // append events, change documents
+	lockLead              // held by the connection of who leads
 )
 
 // lockKeySQL returns the SQL expression for the key of a lock.

@@ -15,11 +15,13 @@ import (
 // journal commits the batches of this process and hears of those of others.
 //
 // One goroutine, run, commits: everything that is queued becomes one transaction.
-// Another one, listen, waits for notifications.
+// Another one, listen, waits for notifications; its connection also holds the
+// leadership.
 type journal struct {
-	store   *Store
-	queue   *store.Queue[*journalRequest]
-	channel string // of notifications
+	store      *Store
+	queue      *store.Queue[*journalRequest]
+	channel    string // of notifications
+	leadership leadership
 
 	mu      sync.Mutex
 	visible int64         // the greatest seq that was heard of
@@ -53,6 +55,7 @@ func newJournal(s *Store) *journal {
 	return &journal{
 		store: s, queue: store.NewQueue[*journalRequest](journalQueueBytes, "bytes"),
 		changed: make(chan struct{}), closed: make(chan struct{}),
+		leadership: leadership{changed: make(chan struct{})},
 	}
 }
 
@@ -142,7 +145,7 @@ func (j *journal) listen(ctx context.Context) {
 }
 
 // listenOnce listens on one connection until it fails or ctx ends. Notifications
-// only wake; so it looks at the table after each of them, and now and then without.
+// only wake; so it looks at the table after each of them, and every poll interval without.
 func (j *journal) listenOnce(ctx context.Context) (err error) {
 	defer store.RecoverAs(&err)
 	s := j.store
@@ -158,6 +161,7 @@ func (j *journal) listenOnce(ctx context.Context) (err error) {
 		return err
 	}
 	defer closeConn(ctx, conn, responseGrace)
+	defer j.leadership.set(false)
 	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{j.channel}.Sanitize()); err != nil {
 		return err
 	}
@@ -165,7 +169,10 @@ func (j *journal) listenOnce(ctx context.Context) (err error) {
 		if err := j.look(ctx, conn); err != nil {
 			return err
 		}
-		waitCtx, cancel := context.WithTimeout(ctx, 5*s.options.pollInterval)
+		if err := j.leadership.update(ctx, &s.options, conn); err != nil {
+			return err
+		}
+		waitCtx, cancel := context.WithTimeout(ctx, s.options.pollInterval)
 		_, err := conn.WaitForNotification(waitCtx)
 		timedOut := waitCtx.Err() != nil
 		cancel()

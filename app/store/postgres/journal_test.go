@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/store/postgres"
@@ -136,4 +137,45 @@ func readUntil(t *testing.T, store factory.Journal, n int) (events []factory.Eve
 		events = append(events, more...)
 	}
 	return events
+}
+
+// One of two replicas leads. When its connection is cut its run ends, and one of the
+// two leads again; when it no longer wants to lead, the other one does.
+func TestIntegrationLead(t *testing.T) {
+	t.Parallel()
+	o := testOptions(t).WithTuning(postgres.Tuning{PollInterval: 10 * time.Millisecond})
+	stores := []*postgres.Store{mustOpen(t, o), mustOpen(t, o)}
+	began := make(chan int, 10)
+	cancels := make([]context.CancelFunc, len(stores))
+	var wg sync.WaitGroup
+	for i, store := range stores {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancels[i] = cancel
+		wg.Go(func() {
+			err := store.Lead(ctx, func(ctx context.Context) error {
+				began <- i
+				<-ctx.Done()
+				return nil
+			})
+			if err != nil {
+				t.Errorf("Lead = %v", err)
+			}
+		})
+	}
+	<-began
+	err := stores[0].Exec(t.Context(), `
+		SELECT pg_terminate_backend(l.pid) FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
+		WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database()
+			AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended('smart-factory-backend/' || current_schema(), 6)
+			AND $1 = 1`, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leader := <-began
+	cancels[leader]()
+	if next := <-began; next == leader {
+		t.Errorf("replica %d leads again although it has stopped", leader)
+	}
+	cancels[1-leader]()
+	wg.Wait()
 }

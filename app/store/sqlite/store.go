@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -105,4 +106,9 @@ func (s *Store) Stats() factory.StoreStats {
 	}
 	s.committer.stats.Fill(&stats)
 	return stats
+}
+
+// Lead implements factory.Store.
+func (s *Store) Lead(ctx context.Context, run func(context.Context) error) error {
+	return store.LeadAlone(ctx, s.committer.journal.closed, run)
 }

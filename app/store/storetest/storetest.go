@@ -65,6 +65,7 @@ func Run(t *testing.T, open Opener) {
 		{"Metrics", testMetrics},
 		{"Deletion", testDeletion},
 		{"Retention", testRetention},
+		{"Lead", testLead},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
