@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 
@@ -50,13 +51,20 @@ func PutMachine(known *Machine, put factory.Machine, match factory.Match, now in
 	switch {
 	case known == nil:
 		next = NewMachine(put.ID, now)
-	case !created && known.Name == put.Name && known.Placement == put.Placement && maps.Equal(known.Attributes, put.Attributes):
+	case !created && sameDescription(known.Machine, put):
 		return known, false, nil
 	default:
 		next = known.Restored(now)
 	}
 	next.Name, next.Placement, next.Attributes = put.Name, put.Placement, put.Attributes
+	next.Signals, next.IdealCycle = put.Signals, put.IdealCycle
 	return next, created, nil
+}
+
+// sameDescription compares what a put can change.
+func sameDescription(a, b factory.Machine) bool {
+	return a.Name == b.Name && a.Placement == b.Placement && maps.Equal(a.Attributes, b.Attributes) &&
+		bytes.Equal(a.Signals, b.Signals) && a.IdealCycle == b.IdealCycle
 }
 
 // CheckDelete returns an error if the machine must not be deleted. known is the

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"math"
@@ -32,7 +33,7 @@ func (m *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 		}
 	}
 	if next != known {
-		next.Attributes = maps.Clone(put.Attributes)
+		next.Attributes, next.Signals = maps.Clone(put.Attributes), bytes.Clone(put.Signals)
 		m.machines[put.ID] = next
 	}
 	return m.publicMachineLocked(next), created, nil
@@ -52,7 +53,7 @@ func (m *Store) checkSeriesLocked(machine string) error {
 // publicMachineLocked returns a copy of known for a caller, with LastSeen filled in.
 func (m *Store) publicMachineLocked(known *store.Machine) factory.Machine {
 	shown := known.Machine
-	shown.Attributes = maps.Clone(known.Attributes)
+	shown.Attributes, shown.Signals = maps.Clone(known.Attributes), bytes.Clone(known.Signals)
 	for k := range m.metrics {
 		if at, ok := m.newestLocked(k); ok && k.Machine == known.ID {
 			shown.LastSeen = max(shown.LastSeen, at)

@@ -12,11 +12,11 @@ import (
 
 // machineColumns are the columns that scanMachine reads. The last one is the
 // time of the machine's newest unexpired reading, 0 if there is none.
-const machineColumns = `m.id, m.name, m.site, m.area, m.line, m.attributes, m.version, m.created_at, m.updated_at,
+const machineColumns = `m.id, m.name, m.site, m.area, m.line, m.attributes, m.version, m.created_at, m.updated_at, m.signals, m.ideal_cycle,
 	greatest(0, (SELECT max(l.at) FROM series s JOIN latest l ON l.series_id = s.id WHERE s.machine = m.id AND ` + unexpired + `))`
 
 func scanMachine(row pgx.Row) (m factory.Machine, err error) {
-	err = row.Scan(&m.ID, &m.Name, &m.Site, &m.Area, &m.Line, &m.Attributes, &m.Version, &m.CreatedAt, &m.UpdatedAt, &m.LastSeen)
+	err = row.Scan(&m.ID, &m.Name, &m.Site, &m.Area, &m.Line, &m.Attributes, &m.Version, &m.CreatedAt, &m.UpdatedAt, &m.Signals, &m.IdealCycle, &m.LastSeen)
 	if len(m.Attributes) == 0 {
 		m.Attributes = nil
 	}
@@ -30,8 +30,8 @@ func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory
 	}
 	err = s.updateRegistry(ctx, "put machine", func(ctx context.Context, tx pgx.Tx, next int64) (change registryChange, err error) {
 		known := &store.Machine{}
-		err = tx.QueryRow(ctx, "SELECT id, name, site, area, line, attributes, version, created_at, updated_at, deleted FROM machine WHERE id = $1", m.ID).
-			Scan(&known.ID, &known.Name, &known.Site, &known.Area, &known.Line, &known.Attributes, &known.Version, &known.CreatedAt, &known.UpdatedAt, &known.Deleted)
+		err = tx.QueryRow(ctx, "SELECT id, name, site, area, line, attributes, version, created_at, updated_at, deleted, signals, ideal_cycle FROM machine WHERE id = $1", m.ID).
+			Scan(&known.ID, &known.Name, &known.Site, &known.Area, &known.Line, &known.Attributes, &known.Version, &known.CreatedAt, &known.UpdatedAt, &known.Deleted, &known.Signals, &known.IdealCycle)
 		if isNoRows(err) {
 			known, err = nil, nil
 		}
@@ -56,11 +56,12 @@ func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory
 				attributes = map[string]string{}
 			}
 			_, err := tx.Exec(ctx, `
-				INSERT INTO machine (id, name, site, area, line, attributes, version, created_at, updated_at, changed)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+				INSERT INTO machine (id, name, site, area, line, attributes, version, created_at, updated_at, changed, signals, ideal_cycle)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 				ON CONFLICT (id) DO UPDATE SET name = excluded.name, site = excluded.site, area = excluded.area, line = excluded.line,
-					attributes = excluded.attributes, deleted = false, version = excluded.version, updated_at = excluded.updated_at, changed = excluded.changed`,
-				m.ID, m.Name, m.Site, m.Area, m.Line, attributes, put.Version, put.CreatedAt, put.UpdatedAt, next)
+					attributes = excluded.attributes, deleted = false, version = excluded.version, updated_at = excluded.updated_at, changed = excluded.changed,
+					signals = excluded.signals, ideal_cycle = excluded.ideal_cycle`,
+				m.ID, m.Name, m.Site, m.Area, m.Line, attributes, put.Version, put.CreatedAt, put.UpdatedAt, next, m.Signals, m.IdealCycle)
 			if err != nil {
 				return unchanged, err
 			}

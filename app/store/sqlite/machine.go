@@ -46,17 +46,22 @@ func writeMachine(c *conn, a *store.Machine) error {
 		}
 		attributes = string(text)
 	}
-	return c.exec("INSERT OR REPLACE INTO machine (id, name, site, area, line, attributes, version, created_at, updated_at, deleted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		a.ID, a.Name, a.Site, a.Area, a.Line, attributes, a.Version, a.CreatedAt, a.UpdatedAt, asFlag(a.Deleted))
+	var signals driver.Value
+	if len(a.Signals) > 0 {
+		signals = a.Signals
+	}
+	return c.exec("INSERT OR REPLACE INTO machine (id, name, site, area, line, attributes, version, created_at, updated_at, deleted, signals, ideal_cycle) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		a.ID, a.Name, a.Site, a.Area, a.Line, attributes, a.Version, a.CreatedAt, a.UpdatedAt, asFlag(a.Deleted), signals, a.IdealCycle)
 }
 
 // scanMachine returns the machine in a row with the columns id, name, site,
-// area, line, attributes, version, created_at, updated_at, deleted.
+// area, line, attributes, version, created_at, updated_at, deleted, signals,
+// ideal_cycle.
 func scanMachine(v []driver.Value) (*machine, error) {
 	a := &store.Machine{Machine: factory.Machine{
 		ID: asString(v[0]), Name: asString(v[1]),
 		Placement: factory.Placement{Site: asString(v[2]), Area: asString(v[3]), Line: asString(v[4])},
-		Version:   asInt(v[6]), CreatedAt: asInt(v[7]), UpdatedAt: asInt(v[8]),
+		Version:   asInt(v[6]), CreatedAt: asInt(v[7]), UpdatedAt: asInt(v[8]), Signals: asBytes(v[10]), IdealCycle: asFloat(v[11]),
 	}, Deleted: asInt(v[9]) != 0}
 	if text := asString(v[5]); text != "" {
 		if err := json.Unmarshal([]byte(text), &a.Attributes); err != nil {

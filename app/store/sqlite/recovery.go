@@ -35,7 +35,7 @@ func (s *Store) recover(ctx context.Context, c *conn) error {
 
 func (s *Store) loadMachines(ctx context.Context, c *conn) error {
 	var all []*machine
-	err := c.query("SELECT id, name, site, area, line, attributes, version, created_at, updated_at, deleted FROM machine",
+	err := c.query("SELECT id, name, site, area, line, attributes, version, created_at, updated_at, deleted, signals, ideal_cycle FROM machine",
 		func(v []driver.Value) error {
 			m, err := scanMachine(v)
 			if err != nil {

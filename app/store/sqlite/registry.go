@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"sort"
@@ -29,7 +30,7 @@ func (s *Store) Machine(ctx context.Context, id string) (factory.Machine, error)
 // LastSeen.
 func (s *Store) publicMachine(meta *store.Machine) factory.Machine {
 	result := meta.Machine
-	result.Attributes = maps.Clone(meta.Attributes)
+	result.Attributes, result.Signals = maps.Clone(meta.Attributes), bytes.Clone(meta.Signals)
 	result.LastSeen = s.lastSeen(meta.ID)
 	return result
 }

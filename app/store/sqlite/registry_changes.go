@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"strings"
 
@@ -68,7 +69,7 @@ func (s *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 	}
 	put.ID, put.Name = strings.Clone(put.ID), strings.Clone(put.Name)
 	put.Site, put.Area, put.Line = strings.Clone(put.Site), strings.Clone(put.Area), strings.Clone(put.Line)
-	put.Attributes = cloneStrings(put.Attributes)
+	put.Attributes, put.Signals = cloneStrings(put.Attributes), bytes.Clone(put.Signals)
 	var next *store.Machine
 	err = s.submitChange(ctx, &registryChange{machine: put.ID, prepare: func(c *committer) (write func(*conn) error, publish func(), err error) {
 		m := c.catalog.machine(put.ID)

@@ -136,6 +136,9 @@ var migrations = [schemaVersion][]string{
 			follows  INTEGER NOT NULL,
 			data     BLOB NOT NULL
 		) STRICT`,
+		// signals is a JSON object or NULL, ideal_cycle is in seconds or 0.
+		"ALTER TABLE machine ADD COLUMN signals BLOB",
+		"ALTER TABLE machine ADD COLUMN ideal_cycle REAL NOT NULL DEFAULT 0",
 		"CREATE UNIQUE INDEX event_id ON event (machine, id)",
 		"CREATE UNIQUE INDEX event_replaces ON event (machine, replaces) WHERE replaces <> ''",
 		"CREATE UNIQUE INDEX event_follows ON event (machine, follows) WHERE follows <> 0",

@@ -58,6 +58,11 @@ func testMachines(t *testing.T, open Opener) {
 	put(press, factory.MatchAny, false, 2)
 	delete(press.Attributes, "empty")
 	put(press, 2, false, 3)
+	press.Signals, press.IdealCycle = []byte(`{ "good": {"metric":"\u0000parts"} }`), 0.1
+	put(press, 3, false, 4)
+	press.IdealCycle = 1.5
+	put(press, 4, false, 5)
+	put(press, 5, false, 5)
 	refuse(factory.Machine{ID: ""}, 0, factory.ErrInvalid)
 	refuse(factory.Machine{ID: "x", Placement: factory.Placement{Site: "a/b"}}, 0, factory.ErrInvalid)
 
@@ -65,7 +70,7 @@ func testMachines(t *testing.T, open Opener) {
 		factory.Reading{Machine: "auto", Metric: "v", ObservedAt: 3, Value: 1})
 	f.inAllStates(Limits{AutoRegister: true}, func() {
 		want := press
-		want.Version, want.LastSeen = 3, 9
+		want.Version, want.LastSeen = 5, 9
 		if got, err := f.Machine(ctx, "press-4"); err != nil || !reflect.DeepEqual(withoutTimes(got), withoutTimes(want)) {
 			t.Errorf("Machine(press-4) = %+v, %v, want %+v", got, err, want)
 		}
