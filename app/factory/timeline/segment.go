@@ -15,6 +15,9 @@ const (
 	Offline     State = "offline"
 )
 
+// States lists all states.
+var States = []State{Running, Idle, Setup, Blocked, Starved, Fault, PlannedStop, Offline}
+
 // Source says where a segment's state comes from.
 type Source string
 
@@ -24,7 +27,8 @@ const (
 	FromEvent Source = "event"
 	// FromSignal: the mapped value of the machine's state metric.
 	FromSignal Source = "signal"
-	// FromSilence: the machine is offline because it has sent nothing.
+	// FromSilence: the machine is offline because it has sent nothing, or has not yet
+	// said its state.
 	FromSilence Source = "silence"
 )
 
