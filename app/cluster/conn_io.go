@@ -188,7 +188,7 @@ func (c *conn) Write(b []byte) (int, error) {
 		c.writeTaken += before + n - unacked
 		since = now
 		if c.readsTooSlowly() {
-			c.peerGone.Store(true)
+			c.readerTimedOut()
 			return written, c.opError("write", os.ErrDeadlineExceeded)
 		}
 		if err == nil {
@@ -197,8 +197,12 @@ func (c *conn) Write(b []byte) (int, error) {
 		if n > 0 || unacked < before {
 			c.extendWrite()
 		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) || c.write.due(&c.worker.sup.clock) {
+		switch {
+		case !errors.Is(err, os.ErrDeadlineExceeded):
 			c.peerGone.Store(true)
+			return written, c.opError("write", err)
+		case c.write.due(&c.worker.sup.clock):
+			c.readerTimedOut()
 			return written, c.opError("write", err)
 		}
 	}
@@ -208,6 +212,18 @@ func (c *conn) Write(b []byte) (int, error) {
 func (c *conn) readsTooSlowly() bool {
 	limit := c.extend.Load()
 	return limit != 0 && c.writeWaited > limit && int64(c.writeTaken) < minReadRate*c.writeWaited/int64(time.Second)
+}
+
+// readerTimedOut gives the peer up and reports that it has not read a response.
+func (c *conn) readerTimedOut() {
+	c.peerGone.Store(true)
+	if c.extend.Load() == 0 {
+		return // not a response: who owns the connection has set the deadline
+	}
+	c.worker.sup.observe(ReaderTimedOut{
+		Worker: c.worker.slot.id, Generation: c.worker.generation, Client: c.RemoteAddr(),
+		Taken: c.writeTaken, Waited: time.Duration(c.writeWaited),
+	})
 }
 
 // unacknowledged returns how many written bytes the peer has not acknowledged.

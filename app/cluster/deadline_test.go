@@ -298,6 +298,9 @@ func TestTricklingReaderIsCutOff(t *testing.T) {
 		}
 	}()
 	eventually(t, "end of the trickling connection", func() bool { return r.status().Conns == 0 })
+	if e := waitForEvents[cluster.ReaderTimedOut](t, r.events, 1)[0]; e.Client.String() != c.LocalAddr().String() || e.Taken == 0 || e.Waited < 3*time.Second {
+		t.Errorf("event %+v, want the client %v, what it has read and how long", e, c.LocalAddr())
+	}
 	_ = c.Close()
 	<-ended
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"log/slog"
+	"net"
 	"time"
 )
 
@@ -111,6 +112,15 @@ type AcceptDelayed struct {
 type ConnRefused struct {
 	Worker, Generation int
 	Limit              string // the exceeded one, as OverLimit names it
+}
+
+// ReaderTimedOut reports that a connection was closed because its client did not
+// read a response in time.
+type ReaderTimedOut struct {
+	Worker, Generation int
+	Client             net.Addr
+	Taken              int // bytes of the response, while writes waited
+	Waited             time.Duration
 }
 
 // WorkersCapped reports that more workers were requested than GOMAXPROCS allows.

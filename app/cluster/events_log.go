@@ -17,6 +17,9 @@ const (
 	keyStep       = "step"
 	keyCount      = "count"
 	keyLimit      = "limit"
+	keyClient     = "client"
+	keyTaken      = "taken"
+	keyWaited     = "waited"
 	keyDelay      = "delay"
 	keyDuration   = "duration"
 	keyError      = "error"
@@ -35,9 +38,12 @@ func (SocketAdopted) kind() (slog.Level, string)     { return slog.LevelInfo, "s
 func (PanicContained) kind() (slog.Level, string)    { return slog.LevelError, "panic contained" }
 func (AcceptDelayed) kind() (slog.Level, string)     { return slog.LevelWarn, "accept delayed" }
 func (ConnRefused) kind() (slog.Level, string)       { return slog.LevelWarn, "connection refused" }
-func (WorkersCapped) kind() (slog.Level, string)     { return slog.LevelWarn, "workers capped" }
-func (WorkersScaled) kind() (slog.Level, string)     { return slog.LevelInfo, "workers scaled" }
-func (WorkersReloaded) kind() (slog.Level, string)   { return slog.LevelInfo, "workers reloaded" }
+func (ReaderTimedOut) kind() (slog.Level, string) {
+	return slog.LevelWarn, "response not read in time"
+}
+func (WorkersCapped) kind() (slog.Level, string)   { return slog.LevelWarn, "workers capped" }
+func (WorkersScaled) kind() (slog.Level, string)   { return slog.LevelInfo, "workers scaled" }
+func (WorkersReloaded) kind() (slog.Level, string) { return slog.LevelInfo, "workers reloaded" }
 func (ForeignListener) kind() (slog.Level, string) {
 	return slog.LevelWarn, "foreign listener on the port"
 }
@@ -107,6 +113,12 @@ func (e AcceptDelayed) LogValue() slog.Value {
 // LogValue returns worker, generation and reason.
 func (e ConnRefused) LogValue() slog.Value {
 	return workerGroup(e.Worker, e.Generation, slog.String(keyReason, e.Limit))
+}
+
+// LogValue returns worker, generation, client, taken and waited.
+func (e ReaderTimedOut) LogValue() slog.Value {
+	return workerGroup(e.Worker, e.Generation,
+		slog.Any(keyClient, e.Client), slog.Int(keyTaken, e.Taken), slog.Duration(keyWaited, e.Waited))
 }
 
 // LogValue returns count and limit.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -191,13 +193,16 @@ func TestEventsAreLoggedInOneLine(t *testing.T) {
 		`ERROR "panic contained" worker=1 generation=2 place="body stream" value=runtime.Goexit stack=dump`: cluster.PanicContained{Worker: 1, Generation: 2, Place: "body stream", Stack: []byte("dump")},
 		`WARN "accept delayed" worker=1 generation=2 error=broken delay=5ms`:                                cluster.AcceptDelayed{Worker: 1, Generation: 2, Err: failure, Delay: 5 * time.Millisecond},
 		`WARN "connection refused" worker=1 generation=2 reason="connections of one address"`:               cluster.ConnRefused{Worker: 1, Generation: 2, Limit: "connections of one address"},
-		`WARN "workers capped" count=64 limit=4`:                                                            cluster.WorkersCapped{Requested: 64, Allowed: 4},
-		`INFO "workers scaled" workers=2 reason="asked for"`:                                                cluster.WorkersScaled{Workers: 2, Reason: "asked for"},
-		`INFO "workers reloaded" workers=2 delay=1s`:                                                        cluster.WorkersReloaded{Recycled: 2, Duration: time.Second},
-		`WARN "foreign listener on the port" count=1`:                                                       cluster.ForeignListener{Sockets: 1},
-		`WARN "steering refused" error=broken`:                                                              cluster.SteeringFailed{Err: failure},
-		`INFO "shutdown step" step="sockets closed" duration=1s count=3`:                                    cluster.ShutdownStep{Step: cluster.StepSocketsClosed, Duration: time.Second, Count: 3},
-		`ERROR "supervisor gave up" error=broken`:                                                           cluster.GaveUp{Err: failure},
+		`WARN "response not read in time" worker=1 generation=2 client=192.0.2.1:80 taken=3 waited=1s`: cluster.ReaderTimedOut{
+			Worker: 1, Generation: 2, Client: net.TCPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.1:80")), Taken: 3, Waited: time.Second,
+		},
+		`WARN "workers capped" count=64 limit=4`:                         cluster.WorkersCapped{Requested: 64, Allowed: 4},
+		`INFO "workers scaled" workers=2 reason="asked for"`:             cluster.WorkersScaled{Workers: 2, Reason: "asked for"},
+		`INFO "workers reloaded" workers=2 delay=1s`:                     cluster.WorkersReloaded{Recycled: 2, Duration: time.Second},
+		`WARN "foreign listener on the port" count=1`:                    cluster.ForeignListener{Sockets: 1},
+		`WARN "steering refused" error=broken`:                           cluster.SteeringFailed{Err: failure},
+		`INFO "shutdown step" step="sockets closed" duration=1s count=3`: cluster.ShutdownStep{Step: cluster.StepSocketsClosed, Duration: time.Second, Count: 3},
+		`ERROR "supervisor gave up" error=broken`:                        cluster.GaveUp{Err: failure},
 	}
 	for want, e := range tests {
 		t.Run(fmt.Sprintf("%T", e), func(t *testing.T) {

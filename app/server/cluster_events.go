@@ -71,6 +71,8 @@ func faultOf(e cluster.Event) string {
 		return fmt.Sprint(cluster.Message(e), e.Err)
 	case cluster.ConnRefused:
 		return fmt.Sprint(cluster.Message(e), e.Limit)
+	case cluster.ReaderTimedOut:
+		return cluster.Message(e)
 	}
 	return ""
 }
@@ -101,6 +103,7 @@ func (o *observer) logDue(fault string) (suppressed int, due bool) {
 type clusterCounters struct {
 	panics, recycled                    map[string]*metrics.Counter
 	restarts, abandon, delayed, refused *metrics.Counter
+	slowReaders                         *metrics.Counter
 }
 
 func newClusterCounters(m *metrics.Set) *clusterCounters {
@@ -110,6 +113,8 @@ func newClusterCounters(m *metrics.Set) *clusterCounters {
 		abandon:  m.Counter("smartfactory_worker_abandonments_total"),
 		delayed:  m.Counter("smartfactory_accept_delays_total"),
 		refused:  m.Counter("smartfactory_connections_refused_total"),
+
+		slowReaders: m.Counter("smartfactory_slow_readers_total"),
 	}
 	for _, place := range cluster.Places() {
 		c.panics[place] = m.Counter("smartfactory_panics_total", "place", place)
@@ -134,5 +139,7 @@ func (c *clusterCounters) count(e cluster.Event) {
 		c.delayed.Inc()
 	case cluster.ConnRefused:
 		c.refused.Inc()
+	case cluster.ReaderTimedOut:
+		c.slowReaders.Inc()
 	}
 }

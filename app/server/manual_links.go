@@ -37,6 +37,8 @@ func seeEvent(e cluster.Event) slog.Attr {
 		return see("too-many-open-files")
 	case cluster.ConnRefused:
 		return see("connection-limits")
+	case cluster.ReaderTimedOut:
+		return see("slow-readers")
 	case cluster.WorkersCapped:
 		return see("fewer-workers-than-configured")
 	case cluster.ForeignListener, cluster.SteeringFailed:
