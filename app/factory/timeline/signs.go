@@ -69,3 +69,23 @@ func (s *Signs) Silences(now int64) []factory.Span {
 	}
 	return silences
 }
+
+// Gaps returns the parts of a span in which another sign could matter: those without a
+// run, at the ends of the span too.
+func (s *Signs) Gaps(span factory.Span) []factory.Span {
+	var gaps []factory.Span
+	from := span.From
+	for _, run := range s.runs {
+		if run.To < span.From || from >= span.To {
+			continue
+		}
+		if to := min(run.From, span.To); from < to {
+			gaps = append(gaps, factory.Span{From: from, To: to})
+		}
+		from = run.To + 1
+	}
+	if from < span.To {
+		gaps = append(gaps, factory.Span{From: from, To: span.To})
+	}
+	return gaps
+}
