@@ -19,6 +19,7 @@ import (
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/observe/health"
 	"smart-factory-backend/app/observe/metrics"
+	"smart-factory-backend/app/plant"
 	"smart-factory-backend/app/store/memory"
 
 	"github.com/valyala/fasthttp"
@@ -77,6 +78,7 @@ func startServer(t testing.TB, change func(*api.Options, *testServer)) *testServ
 	if change != nil {
 		change(&o, p)
 	}
+	o.Store = plant.NewTextStore(o.Store)
 	p.store = o.Store
 	api, err := api.New(o)
 	if err != nil {

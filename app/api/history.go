@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"smart-factory-backend/app/factory"
@@ -94,9 +95,20 @@ func (a *API) readHistoryPage(r *historyRequest) (page historyPage, err error) {
 		raw, err = store.History(ctx, factory.HistoryQuery{
 			Machine: r.machine, Metrics: r.metrics, From: r.from, To: r.to, Cursor: r.cursor, Limit: r.limit,
 		})
-		page.points, page.next = raw.Series, raw.NextCursor
+		page.points, page.next = changesOnly(raw.Series), raw.NextCursor
 	}
+	// A text has no minimum and no average.
+	page.buckets = slices.DeleteFunc(page.buckets, func(s factory.BucketSeries) bool { return s.Kind == factory.Text })
 	return page, err
+}
+
+// changesOnly leaves out texts that are like the one before, and then series without
+// points.
+func changesOnly(series []factory.Series) []factory.Series {
+	for i := range series {
+		series[i].Texts = slices.DeleteFunc(series[i].Texts, func(p factory.TextPoint) bool { return p.Repeated })
+	}
+	return slices.DeleteFunc(series, func(s factory.Series) bool { return len(s.Points) == 0 && len(s.Texts) == 0 })
 }
 
 // checkDownsampleSize returns an error if the points of all selected metrics do not
@@ -131,6 +143,13 @@ func (r *historyRequest) appendPage(dst []byte, page historyPage) []byte {
 			dst = appendInt(dst, p.ObservedAt)
 			dst = append(dst, ',')
 			dst = append(appendFloat(dst, p.Value), ']')
+		}
+		for j, p := range s.Texts {
+			dst = appendComma(dst, len(s.Points)+j)
+			dst = append(dst, '[')
+			dst = appendInt(dst, p.ObservedAt)
+			dst = append(dst, ',')
+			dst = append(appendString(dst, p.Value), ']')
 		}
 		dst = append(dst, ']', '}')
 	}

@@ -71,6 +71,17 @@ func (o *historyWriter) writePage(page historyPage) error {
 				return err
 			}
 		}
+		for _, p := range s.Texts {
+			row := append(o.beginRow(p.ObservedAt), names...)
+			if o.r.format == formatCSV {
+				row = appendCSV(row, p.Value)
+			} else {
+				row = appendString(row, p.Value)
+			}
+			if err := o.endRow(row); err != nil {
+				return err
+			}
+		}
 	}
 	for _, s := range page.buckets {
 		names := o.seriesColumns(s.Metric)

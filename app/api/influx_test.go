@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -47,7 +48,11 @@ func (p *testServer) storedReadings(t testing.TB) string {
 	}
 	list := []string{}
 	for _, r := range page.Readings {
-		list = append(list, fmt.Sprintf("%s/%s@%d=%v", r.Machine, r.Metric, r.ObservedAt, r.Value))
+		value := fmt.Sprint(r.Value)
+		if r.Text != nil {
+			value = strconv.Quote(*r.Text)
+		}
+		list = append(list, fmt.Sprintf("%s/%s@%d=%s", r.Machine, r.Metric, r.ObservedAt, value))
 	}
 	return strings.Join(list, " ")
 }
@@ -61,12 +66,14 @@ func TestInfluxWrite(t *testing.T) {
 		tag         string
 		want        string
 	}{
-		"OPC UA, with its quality":             {body: "opcua,host=edge-1,id=ns\\=3;s\\=T,machine=press-1 Temperature=79.5,Quality=\"OK (0x0)\" " + ts + "\n", want: "press-1/Temperature@1700000000000=79.5"},
+		"OPC UA, with its quality":             {body: "opcua,host=edge-1,id=ns\\=3;s\\=T,machine=press-1 Temperature=79.5,Quality=\"OK (0x0)\" " + ts + "\n", want: "press-1/Quality@1700000000000=\"OK (0x0)\" press-1/Temperature@1700000000000=79.5"},
 		"host tag by default":                  {body: "modbus,host=edge-1,slave_id=1 Current=12.5,Energy=4711u,On=true " + ts + "\n", want: "edge-1/Current@1700000000000=12.5 edge-1/Energy@1700000000000=4711 edge-1/On@1700000000000=1"},
 		"configured tag":                       {body: "modbus,host=edge-1,name=press\\ 2 Current=-1i " + ts + "\n", tag: "name", want: "press 2/Current@1700000000000=-1"},
 		"measurement before the field":         {body: "cpu,host=edge-1 usage_idle=99.5 " + ts + "\n", measurement: true, want: "edge-1/cpu_usage_idle@1700000000000=99.5"},
-		"only strings":                         {body: "opcua,host=edge-1 Quality=\"OK\" " + ts + "\n", want: ""},
-		"string over several lines":            {body: "syslog,host=edge-1 message=\"a\nb \\\"c\\\"\",severity=3i " + ts + "\n", want: "edge-1/severity@1700000000000=3"},
+		"only strings":                         {body: "opcua,host=edge-1 Quality=\"OK\" " + ts + "\n", want: "edge-1/Quality@1700000000000=\"OK\""},
+		"escapes in a string":                  {body: `m,host=h f="C:\\a \"b\" \c" ` + ts + "\n", want: `h/f@1700000000000="C:\\a \"b\" \\c"`},
+		"a string that is too long":            {body: "m,host=h f=\"" + strings.Repeat("x", 1025) + "\",g=1 " + ts + "\n", want: "h/g@1700000000000=1"},
+		"string over several lines":            {body: "syslog,host=edge-1 message=\"a\nb \\\"c\\\"\",severity=3i " + ts + "\n", want: "edge-1/message@1700000000000=\"a\\nb \\\"c\\\"\" edge-1/severity@1700000000000=3"},
 		"nanoseconds are rounded down":         {body: "m,host=h f=1 1700000000000999999", want: "h/f@1700000000000=1"},
 		"repeated field: last value":           {body: "m,host=h f=1,f=2 " + ts, want: "h/f@1700000000000=2"},
 		"integers beyond a double are rounded": {body: "m,host=h f=9007199254740993i " + ts, want: "h/f@1700000000000=9.007199254740992e+15"},
@@ -147,7 +154,8 @@ func TestInfluxPartialWrite(t *testing.T) {
 		"m,host=h g=1 9999999999999999",
 		"m,host=h g=1 9000000000000000000",
 		"m,host=h " + strings.Repeat("x", 129) + "=1 1700000000000000000",
-		"m,host=h g=1,s=\"a\n\" 1700000000000000000",
+		"m,host=h g=1 1700000000000000000",
+		"#",
 		"m,host=h a=1,b=2 1700000000000000000",
 	}, "\n"))
 	got := a.influxError(t)

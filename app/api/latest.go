@@ -24,11 +24,13 @@ var (
 
 // readingJSON is a reading in a response.
 type readingJSON struct {
-	Machine string    `json:"machine"`
-	Metric  string    `json:"metric"`
-	Unit    string    `json:"unit"`
-	TS      int64     `json:"ts"`
-	Value   jsonFloat `json:"value"`
+	Machine string `json:"machine"`
+	Metric  string `json:"metric"`
+	Unit    string `json:"unit"`
+	TS      int64  `json:"ts"`
+	// Value or Text is set.
+	Value *jsonFloat `json:"value,omitempty"`
+	Text  *string    `json:"text,omitempty"`
 }
 
 // getLatest is GET /api/v1/latest.
@@ -47,7 +49,10 @@ func (a *API) getLatest(ctx *fasthttp.RequestCtx, r request) error {
 	}
 	list := make([]readingJSON, len(page.Readings))
 	for i, r := range page.Readings {
-		list[i] = readingJSON{Machine: r.Machine, Metric: r.Metric, Unit: r.Unit, TS: r.ObservedAt, Value: jsonFloat(r.Value)}
+		list[i] = readingJSON{Machine: r.Machine, Metric: r.Metric, Unit: r.Unit, TS: r.ObservedAt, Text: r.Text}
+		if r.Text == nil {
+			list[i].Value = new(jsonFloat(r.Value))
+		}
 	}
 	return writeList(ctx, "readings", list, page.NextCursor)
 }

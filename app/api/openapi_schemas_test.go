@@ -21,9 +21,9 @@ type (
 	point     string
 
 	observation struct {
-		Machine name               `json:"machine"`
-		TS      *timestamp         `json:"ts,omitempty"`
-		Values  map[string]float64 `json:"values"`
+		Machine name           `json:"machine"`
+		TS      *timestamp     `json:"ts,omitempty"`
+		Values  map[string]any `json:"values"`
 	}
 	latestPage struct {
 		Readings   []reading `json:"readings"`
@@ -195,7 +195,7 @@ func schemas(t *testing.T) map[string]*schema {
 	for _, name := range api.AggregateNames() {
 		aggregates[name] = orNull("number")
 	}
-	values := &schema{Type: "object", MinProperties: new(1), PropertyNames: ref("Name"), AdditionalProperties: number}
+	values := &schema{Type: "object", MinProperties: new(1), PropertyNames: ref("Name"), AdditionalProperties: &schema{Types: []string{"number", "boolean", "string"}}}
 	bucketRow := schemaOf(t, bucketRow{}, nil)
 	bucketRow.AdditionalProperties = orNull("number")
 	timedValues := schemaOf(t, timedValues{}, nil)
@@ -223,14 +223,14 @@ func schemas(t *testing.T) map[string]*schema {
 		"TimedValues":      timedValues,
 		"DeviceTelemetry":  anyOf(append(device.AnyOf, arrayOf(device))...),
 		"GatewayTelemetry": {Type: "object", AdditionalProperties: ref("DeviceTelemetry")},
-		"Reading":          goTypes("Reading", map[string]*schema{"machine": ref("Name"), "metric": ref("Name")}),
+		"Reading":          goTypes("Reading", map[string]*schema{"machine": ref("Name"), "metric": ref("Name"), "value": number, "text": described(text, "The value of a text.")}),
 		"LatestPage":       schemaOf(t, latestPage{}, nil),
 		"Aggregates": {
 			Type: "object", Properties: aggregates, PropertyOrder: api.AggregateNames(), AdditionalProperties: no,
 			Description: "The requested aggregates; null where one is undefined.",
 		},
 		"Point": {
-			Type: "array", MinItems: new(2), PrefixItems: []*schema{integer, oneOf(number, ref("Aggregates"))}, Items: no,
+			Type: "array", MinItems: new(2), PrefixItems: []*schema{integer, oneOf(number, text, ref("Aggregates"))}, Items: no,
 			Description: "A time and a value, or the start of a bucket and its aggregates.",
 		},
 		"History":     schemaOf(t, history{}, nil),

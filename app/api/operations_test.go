@@ -100,7 +100,7 @@ var operations = map[string]operation{
 	"POST /api/v2/write": {
 		ID: "writeLineProtocol", Tag: "dialects", Summary: "Store line protocol, as Telegraf sends it",
 		Description: "The tag machine (INFLUX_MACHINE_TAG) names the machine, or else the tag host; the metric is the key of the field (INFLUX_METRIC). " +
-			"Booleans become 1 and 0, integers become doubles, and strings are skipped and counted. " +
+			"Booleans become 1 and 0, integers become doubles, and strings longer than 1 KiB are skipped and counted. " +
 			"Times are stored with a precision of one millisecond. The body may be compressed with gzip (Content-Encoding).",
 		Query: []api.Parameter{
 			{Name: "precision", Description: "The unit of the timestamps.", Words: []string{"ns", "us", "ms", "s"}, Default: "ns"},
@@ -122,7 +122,7 @@ var operations = map[string]operation{
 		ID: "postDeviceTelemetry", Tag: "dialects", Summary: "Store what a ThingsBoard device sends",
 		Description: "The token is the secret of a key with the role ingest, and the name of the key is the machine. Without configured keys, the token is the machine. " +
 			"If an object has the members ts and values, its values are in values; otherwise its members are the values. " +
-			"Booleans become 1 and 0, text that spells a number becomes that number, and other text and nested JSON are skipped and counted.",
+			"Booleans become 1 and 0, text that spells a number becomes that number, and nested JSON and text longer than 1 KiB are skipped and counted.",
 		Body:      jsonBody("DeviceTelemetry"),
 		Responses: []routeResponse{{200, "All values are committed.", nil}},
 	},

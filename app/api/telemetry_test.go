@@ -85,7 +85,7 @@ func TestInvalidTelemetryIsRejected(t *testing.T) {
 func TestErrorsPointToTheValue(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, nil)
-	a := p.post(t, `[{"machine":"m","values":{"a":1,"b":"x"}},{"machine":"","values":{"c":2}}]`)
+	a := p.post(t, `[{"machine":"m","values":{"a":1,"b":[]}},{"machine":"","values":{"c":2}}]`)
 	want := `{"accepted":1,"rejected":2,"errors":[{"pointer":"/0/values/b","detail":"must be a number"},{"pointer":"/1/values/c","detail":"machine name is empty"}]}`
 	if a.status != 200 || a.body != want {
 		t.Errorf("POST = %d %s, want %s", a.status, a.body, want)

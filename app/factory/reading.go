@@ -6,8 +6,10 @@ type Reading struct {
 	Machine, Metric string
 	// ObservedAt is the time of the machine's clock in Unix milliseconds.
 	ObservedAt int64
-	// Value is finite.
+	// Value is finite, and 0 if the reading is a text.
 	Value float64
+	// Text is the value of a reading of a text; nil for a number.
+	Text *string
 }
 
 // Point is a reading without its machine and metric.

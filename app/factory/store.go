@@ -143,6 +143,8 @@ type Series struct {
 	// Unit is the UCUM unit of the metric, "" if unknown.
 	Unit   string
 	Points []Point
+	// Texts are the readings of texts, in ascending order of observation time.
+	Texts []TextPoint
 }
 
 // StoreStats are the statistics that metrics and health checks report.

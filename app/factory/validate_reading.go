@@ -106,8 +106,7 @@ func spaceError(kind, name string) error {
 	return fmt.Errorf("%s name %q starts or ends with a space: %w", kind, name, ErrInvalid)
 }
 
-// ValidateReading checks both names, that the value is finite, and that the
-// observation time lies between MinObservedAt and now + MaxAhead. now is the time of
+// ValidateReading checks both names, the value, and that the observation time lies between MinObservedAt and now + MaxAhead. now is the time of
 // the server's clock in Unix milliseconds. Its error wraps ErrInvalid and names the
 // field. It does not allocate for a valid reading.
 func ValidateReading(r Reading, now int64) error {
@@ -117,7 +116,11 @@ func ValidateReading(r Reading, now int64) error {
 	if err := ValidateName(KindMetric, r.Metric); err != nil {
 		return err
 	}
-	if err := ValidateValue(r.Value); err != nil {
+	if r.Text != nil {
+		if err := ValidateText(*r.Text); err != nil {
+			return err
+		}
+	} else if err := ValidateValue(r.Value); err != nil {
 		return err
 	}
 	return ValidateObservedAt(r.ObservedAt, now)

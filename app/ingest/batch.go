@@ -25,7 +25,7 @@ type Batch struct {
 	// MaxErrors of them.
 	Rejected int
 	Errors   []Error
-	// Skipped counts text values, which are accepted but not stored.
+	// Skipped counts values that are ignored, such as nested JSON.
 	Skipped int
 
 	now       int64
@@ -41,6 +41,7 @@ type Batch struct {
 
 	counts map[string]int // scratch memory of hasRepeatedMetric
 	names  []byte         // backs the strings that Join returns
+	texts  []string       // the texts of readings
 }
 
 // A batch that has grown larger than this is not returned to the pool.
@@ -77,9 +78,10 @@ func (b *Batch) Reset() {
 	clear(b.places)
 	clear(b.counts)
 	clear(b.Errors)
+	clear(b.texts)
 	*b = Batch{
 		Readings: b.Readings[:0], Errors: b.Errors[:0], now: b.now, maxPoints: b.maxPoints,
-		places: b.places[:0], placeOf: b.placeOf[:0], counts: b.counts, names: b.names[:0],
+		places: b.places[:0], placeOf: b.placeOf[:0], counts: b.counts, names: b.names[:0], texts: b.texts[:0],
 	}
 }
 
@@ -105,6 +107,13 @@ func (b *Batch) Add(r factory.Reading) error {
 	b.Readings = append(b.Readings, r)
 	b.placeOf = append(b.placeOf, int32(len(b.places)-1))
 	return nil
+}
+
+// AddText adds a reading of a text; see Add.
+func (b *Batch) AddText(r factory.Reading, text string) error {
+	b.texts = append(b.texts, text)
+	r.Text = &b.texts[len(b.texts)-1]
+	return b.Add(r)
 }
 
 // CheckRoom returns a TooLarge error if the batch is full.

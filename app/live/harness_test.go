@@ -33,7 +33,7 @@ type harness struct {
 func newHarness(t *testing.T, change func(*live.Options)) *harness {
 	t.Helper()
 	memory := memory.New(memory.Options{AutoRegister: true})
-	return newHarnessOn(t, memory, change)
+	return newHarnessOn(t, plant.NewTextStore(memory), change)
 }
 
 func newHarnessOn(t *testing.T, memory factory.Store, change func(*live.Options)) *harness {
@@ -76,8 +76,14 @@ func (h *harness) put(fields ...any) {
 	for i := 0; i < len(fields); i += 4 {
 		readings = append(readings, factory.Reading{
 			Machine: fields[i].(string), Metric: fields[i+1].(string),
-			ObservedAt: base + int64(fields[i+2].(int)), Value: fields[i+3].(float64),
+			ObservedAt: base + int64(fields[i+2].(int)),
 		})
+		last := &readings[len(readings)-1]
+		if text, ok := fields[i+3].(string); ok {
+			last.Text = &text
+		} else {
+			last.Value = fields[i+3].(float64)
+		}
 	}
 	if result, err := h.store.Append(context.Background(), readings); err != nil || len(result.Rejected) > 0 {
 		h.t.Fatalf("Append = %+v, %v", result, err)
@@ -121,6 +127,7 @@ func (s *subscriber) Deliver(f *hub.Frame) {
 			Machine, Metric string
 			TS              int64
 			Value           float64
+			Text            *string
 		}
 	}
 	if err := json.Unmarshal(f.Data, &data); err != nil {
@@ -128,6 +135,9 @@ func (s *subscriber) Deliver(f *hub.Frame) {
 	}
 	for _, r := range data.Readings {
 		s.values[r.Machine+" "+r.Metric] = fmt.Sprint(r.TS-base, "=", r.Value)
+		if r.Text != nil {
+			s.values[r.Machine+" "+r.Metric] = fmt.Sprint(r.TS-base, "=", *r.Text)
+		}
 	}
 }
 

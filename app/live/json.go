@@ -31,7 +31,7 @@ func appendFloat(dst []byte, v float64) []byte {
 
 // appendReading appends a reading in the form of GET /api/v1/latest. A nil unit is
 // omitted.
-func appendReading(dst []byte, machine, metric string, unit *string, ts int64, value float64) []byte {
+func appendReading(dst []byte, machine, metric string, unit *string, ts int64, v value) []byte {
 	dst = append(dst, `{"machine":`...)
 	dst = appendString(dst, machine)
 	dst = append(dst, `,"metric":`...)
@@ -42,7 +42,12 @@ func appendReading(dst []byte, machine, metric string, unit *string, ts int64, v
 	}
 	dst = append(dst, `,"ts":`...)
 	dst = strconv.AppendInt(dst, ts, 10)
-	dst = append(dst, `,"value":`...)
-	dst = appendFloat(dst, value)
+	if v.isText {
+		dst = append(dst, `,"text":`...)
+		dst = appendString(dst, v.text)
+	} else {
+		dst = append(dst, `,"value":`...)
+		dst = appendFloat(dst, v.number)
+	}
 	return append(dst, '}')
 }

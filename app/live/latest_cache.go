@@ -43,12 +43,26 @@ type series struct {
 	metric  string
 	unit    string
 	ts      int64
-	value   float64
+	value   value
 	// The reading that subscribers know. It lags behind until the next flush.
 	flushed                 bool
 	flushedTS               int64
-	flushedValue            float64
+	flushedValue            value
 	localDirty, remoteDirty bool // in the list of that name
+}
+
+// value is a number, or a text if isText.
+type value struct {
+	number float64
+	isText bool
+	text   string
+}
+
+func valueOf(r *factory.Reading) value {
+	if r.Text != nil {
+		return value{isText: true, text: *r.Text}
+	}
+	return value{number: r.Value}
 }
 
 func newLatestCache(placement func(string) (factory.Placement, bool)) *latestCache {
@@ -118,17 +132,22 @@ func (c *latestCache) applyStored(readings []factory.LatestReading, include func
 // applyLocked applies a reading unless the series has a newer one. committed means
 // that this process has committed it, so that the others must receive it.
 func (c *latestCache) applyLocked(m *machineEntry, r *factory.Reading, committed bool) {
-	s := m.series[r.Metric]
+	s, v := m.series[r.Metric], valueOf(r)
 	switch {
 	case s == nil:
 		s = &series{machine: m, metric: strings.Clone(r.Metric)}
 		m.series[s.metric] = s
-	case r.ObservedAt < s.ts, r.ObservedAt == s.ts && r.Value == s.value:
+	case r.ObservedAt < s.ts, r.ObservedAt == s.ts && v == s.value:
 		return
 	case r.ObservedAt == s.ts && !committed:
 		return // two values for one timestamp: the one committed here wins
 	}
-	s.ts, s.value = r.ObservedAt, r.Value
+	if v.text == s.value.text {
+		v.text = s.value.text
+	} else {
+		v.text = strings.Clone(v.text)
+	}
+	s.ts, s.value = r.ObservedAt, v
 	if m.local && !s.localDirty {
 		s.localDirty = true
 		c.localDirty = append(c.localDirty, s)

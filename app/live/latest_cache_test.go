@@ -25,6 +25,27 @@ func TestLateReadingsAreNotSent(t *testing.T) {
 	}
 }
 
+func TestTextsAreSent(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, nil)
+	h.put("m", "state", 1, "RUN")
+	s := h.newSubscriber()
+	s.subscribe("machine:m")
+	s.waitForValue("m state", "1=RUN") // of the snapshot
+	h.put("m", "state", 2, "STOP")
+	s.waitForValue("m state", "2=STOP")
+	h.put("m", "state", 3, "")
+	s.waitForValue("m state", "3=")
+	if data := s.lastData("machine:m", "telemetry"); !strings.Contains(data, `"text":""`) || strings.Contains(data, `"value"`) {
+		t.Errorf("telemetry = %s, want a text without a value", data)
+	}
+	h.put("m", "state", 2, "LATE", "m", "v", 3, 1.0)
+	s.waitForValue("m v", "3=1")
+	if got := s.value("m state"); got != "3=" {
+		t.Errorf("after a late text the state is %s, want 3=", got)
+	}
+}
+
 func TestCacheIsEmptyWithoutSubscribers(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, nil)

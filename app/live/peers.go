@@ -33,6 +33,7 @@ func decodeReadings(data []byte) ([]factory.Reading, error) {
 			Machine, Metric string
 			TS              int64
 			Value           float64
+			Text            *string
 		}
 	}
 	if err := json.Unmarshal(data, &event); err != nil {
@@ -40,7 +41,7 @@ func decodeReadings(data []byte) ([]factory.Reading, error) {
 	}
 	readings := make([]factory.Reading, 0, len(event.Readings))
 	for _, e := range event.Readings {
-		reading := factory.Reading{Machine: e.Machine, Metric: e.Metric, ObservedAt: e.TS, Value: e.Value}
+		reading := factory.Reading{Machine: e.Machine, Metric: e.Metric, ObservedAt: e.TS, Value: e.Value, Text: e.Text}
 		if factory.ValidateReading(reading, time.Now().UnixMilli()) == nil {
 			readings = append(readings, reading)
 		}

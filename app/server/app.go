@@ -63,7 +63,8 @@ type App struct {
 	admin       *admin // nil if ADMIN_ADDR is empty
 	background  *background
 	storeOpen   chan struct{} // closed once the store is open
-	engine      factory.Store // without what plant.NewFeed adds
+	engine      factory.Store // without what plant adds
+	texts       *plant.TextStore
 
 	sessionPanics *metrics.Counter
 

@@ -104,6 +104,8 @@ func (a *App) open(ctx context.Context) (err error) {
 		return err
 	}
 	a.engine = a.store
+	a.texts = plant.NewTextStore(a.store)
+	a.store = a.texts
 	if err = a.openOnStore(); err != nil { //nolint:contextcheck // claiming a local socket does not wait
 		return errors.Join(err, a.store.Close())
 	}

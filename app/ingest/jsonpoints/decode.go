@@ -203,7 +203,7 @@ func (o *object) readTimestamp() error {
 
 func (o *object) readValues() error {
 	if o.scan.Peek() != '{' {
-		o.fail("/values", "must be an object of numbers")
+		o.fail("/values", "must be an object of numbers and texts")
 		_, err := o.scan.Skip()
 		return err
 	}
@@ -214,11 +214,23 @@ func (o *object) readValue(metric string) error {
 	if err := o.batch.CheckRoom(); err != nil {
 		return err
 	}
+	if o.scan.Peek() == '"' {
+		text, err := o.scan.Text()
+		if err != nil {
+			return err
+		}
+		return o.batch.AddText(factory.Reading{Metric: metric}, text)
+	}
 	raw, err := o.scan.Skip()
 	if err != nil {
 		return err
 	}
 	value, detail := jsonscan.ParseNumber(raw)
+	if detail != "" && string(raw) == "true" {
+		value, detail = 1, ""
+	} else if detail != "" && string(raw) == "false" {
+		detail = ""
+	}
 	if detail != "" {
 		o.rejected++
 		return o.batch.Reject(place(o.index)+"/values/"+jsonscan.EscapePointer(metric), detail)

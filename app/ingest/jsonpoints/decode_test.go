@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
+	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/ingest"
 	"smart-factory-backend/app/ingest/ingesttest"
 	"smart-factory-backend/app/ingest/jsonpoints"
@@ -31,7 +33,11 @@ func decodeText(t *testing.T, body string, ndjson bool) (readings, rejected []st
 	b, err := decode([]byte(body), ndjson, 1000)
 	defer b.Release()
 	for i, r := range b.Readings {
-		readings = append(readings, fmt.Sprintf("%s %s/%s@%d=%v", b.Pointer(i), r.Machine, r.Metric, r.ObservedAt-at, r.Value))
+		value := fmt.Sprint(r.Value)
+		if r.Text != nil {
+			value = strconv.Quote(*r.Text)
+		}
+		readings = append(readings, fmt.Sprintf("%s %s/%s@%d=%s", b.Pointer(i), r.Machine, r.Metric, r.ObservedAt-at, value))
 	}
 	for _, e := range b.Errors {
 		rejected = append(rejected, e.Pointer+": "+e.Detail)
@@ -62,7 +68,9 @@ func TestDecode(t *testing.T) {
 		"NDJSON without its content type": {body: "{\"machine\":\"m\",\"values\":{\"a\":1}}\n{\"machine\":\"n\",\"values\":{\"a\":2}}", want: []string{"/0/values/a m/a@0=1", "/1/values/a n/a@0=2"}},
 		"a malformed line does not affect others": {body: "{\"machine\":\"m\",\"values\":{\"a\":1}}\n{\"machine\":\"m\",\"values\":{\"b\":1\n{\"machine\":\"n\",\"values\":{\"a\":2}}", ndjson: true, want: []string{"/0/values/a m/a@0=1", "/2/values/a n/a@0=2"}, rejected: []string{"/1: not valid JSON"}},
 		"names with escapes":                      {body: `{"machine":"m\u00fc\"","values":{"a\/b~":1}}`, want: []string{"/values/a~1b~0 mü\"/a/b~@0=1"}},
-		"values that are not numbers":             {body: `{"machine":"m","values":{"s":"1","n":null,"t":true,"o":{},"l":[1],"ok":1}}`, want: []string{"/values/ok m/ok@0=1"}, rejected: []string{"/values/s: must be a number", "/values/n: must be a number, not null", "/values/t: must be", "/values/o: must be", "/values/l: must be"}},
+		"texts and booleans":                      {body: `{"machine":"m","values":{"s":"1","e":"","u":"\u00e9\n","t":true,"f":false}}`, want: []string{`/values/s m/s@0="1"`, `/values/e m/e@0=""`, `/values/u m/u@0="é\n"`, "/values/t m/t@0=1", "/values/f m/f@0=0"}},
+		"invalid texts":                           {body: `{"machine":"m","values":{"a":"` + strings.Repeat("x", 1025) + `","b":"\u0000","c":"` + "\xff" + `","ok":"` + strings.Repeat("x", 1024) + `"}}`, want: []string{`/values/ok m/ok@0="` + strings.Repeat("x", 1024) + `"`}, rejected: []string{"/values/a: text has 1025 bytes, more than 1024", "/values/b: text has a control character", "/values/c: text is not valid UTF-8"}},
+		"values that are neither number nor text": {body: `{"machine":"m","values":{"n":null,"o":{},"l":[1],"ok":1}}`, want: []string{"/values/ok m/ok@0=1"}, rejected: []string{"/values/n: must be a number, not null", "/values/o: must be", "/values/l: must be"}},
 		"numbers that JSON does not allow":        {body: `{"machine":"m","values":{"a":NaN,"b":-Infinity,"c":1e999,"d":+1,"e":01,"f":.5,"g":1.,"h":0x10,"ok":1}}`, want: []string{"/values/ok m/ok@0=1"}, rejected: []string{`/values/a: "NaN" is not a JSON number`, "/values/b: ", "/values/c: is outside the range", "/values/d: ", "/values/e: ", "/values/f: ", "/values/g: ", "/values/h: "}},
 		"repeated metric":                         {body: `{"machine":"m","values":{"a":1,"b":2,"a":3}}`, want: []string{"/values/b m/b@0=2"}, rejected: []string{"/values/a: appears more than once", "/values/a: appears"}},
 		"repeated member":                         {body: `[{"machine":"m","machine":"n","values":{"a":1,"b":2}},{"machine":"m","values":{"a":1}}]`, want: []string{"/1/values/a m/a@0=1"}, rejected: []string{"/0/machine: appears more than once"}},
@@ -123,6 +131,19 @@ func TestDecode(t *testing.T) {
 }
 
 // A single object decodes to what encoding/json reads from it.
+// sameValue reports whether a reading has the value that encoding/json decodes.
+func sameValue(r factory.Reading, want any) bool {
+	switch want := want.(type) {
+	case float64:
+		return r.Text == nil && math.Float64bits(r.Value) == math.Float64bits(want)
+	case bool:
+		return r.Text == nil && r.Value == map[bool]float64{true: 1}[want]
+	case string:
+		return r.Text != nil && *r.Text == want
+	}
+	return false
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"machine":"m","ts":1700000000001,"values":{"a":1,"b":-2.5e1}}`), false)
 	f.Add([]byte(`[{"machine":"m","values":{"a":1}},{"machine":"n","values":{"a":NaN}}]`), false)
@@ -146,15 +167,15 @@ func FuzzDecode(f *testing.F) {
 			return // not a single object
 		}
 		var want struct {
-			Machine string             `json:"machine"`
-			Values  map[string]float64 `json:"values"`
+			Machine string         `json:"machine"`
+			Values  map[string]any `json:"values"`
 		}
 		if b.Rejected == 0 {
 			if err := json.Unmarshal(body, &want); err != nil {
 				t.Fatalf("decode accepted what encoding/json rejects: %v", err)
 			}
 			for _, r := range b.Readings {
-				if v, ok := want.Values[r.Metric]; !ok || math.Float64bits(v) != math.Float64bits(r.Value) || r.Machine != want.Machine {
+				if !sameValue(r, want.Values[r.Metric]) || r.Machine != want.Machine {
 					t.Fatalf("decode = %+v, encoding/json has %+v", r, want)
 				}
 			}

@@ -4,7 +4,7 @@
 //
 // an array of them, or one per line (NDJSON). Members come in any order. Without
 // "ts" the receiver's clock counts; "ts" is a number of Unix milliseconds or an
-// ISO 8601 string.
+// ISO 8601 string. Values are numbers, texts, and true (1) or false (0).
 //
 // A rejected point does not affect the others. A body that is not JSON, or that
 // holds too many points, is rejected as a whole; in NDJSON a malformed line is

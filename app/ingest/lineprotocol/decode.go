@@ -23,7 +23,8 @@ type Mapping struct {
 const hostTag = "host"
 
 // Decode fills b from lines. It changes body in place where names are escaped. A
-// line is accepted or rejected as a whole; text fields are skipped and counted.
+// line is accepted or rejected as a whole; texts that are too long are skipped and
+// counted.
 // The error is an *ingest.Error of kind TooLarge; b is undefined then.
 func Decode(b *ingest.Batch, body []byte, m Mapping) error {
 	s := NewScanner(body)
@@ -51,9 +52,12 @@ func decodeLine(b *ingest.Batch, s *Scanner, m Mapping) (reason string, err erro
 	machine, reason := machineOf(s, m.MachineTag)
 	var field Field
 	for s.Field(&field) {
+		text := ""
 		if field.Kind == String {
-			b.Skipped++
-			continue
+			if text = unescapeString(field.Text); factory.ValidateText(text) != nil {
+				b.Skipped++
+				continue
+			}
 		}
 		metric := field.Key
 		if m.WithMeasurement && len(measurement)+len(metric) < factory.MaxNameBytes {
@@ -61,7 +65,13 @@ func decodeLine(b *ingest.Batch, s *Scanner, m Mapping) (reason string, err erro
 		} else if m.WithMeasurement && reason == "" {
 			reason = "measurement and field have more than " + strconv.Itoa(factory.MaxNameBytes-1) + " bytes together"
 		}
-		if err := b.Add(factory.Reading{Machine: machine, Metric: metric, Value: field.Number}); err != nil {
+		r := factory.Reading{Machine: machine, Metric: metric, Value: field.Number}
+		if field.Kind == String {
+			err = b.AddText(r, text)
+		} else {
+			err = b.Add(r)
+		}
+		if err != nil {
 			return "", err
 		}
 	}

@@ -2,6 +2,7 @@ package lineprotocol
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -134,3 +135,14 @@ func (s *Scanner) stringValue(f *Field) (detail string) {
 }
 
 var newline = []byte{'\n'}
+
+// unescapeString returns the text of a String: a backslash escapes a quote and a
+// backslash, and stands for itself before any other byte.
+func unescapeString(text string) string {
+	if !strings.Contains(text, `\`) {
+		return text
+	}
+	return stringEscapes.Replace(text)
+}
+
+var stringEscapes = strings.NewReplacer(`\\`, `\`, `\"`, `"`)

@@ -196,8 +196,7 @@ func (d *decoder) readValue(metric string) error {
 	case '"':
 		inner := raw[1 : len(raw)-1]
 		if !jsonscan.IsNumber(inner) {
-			d.batch.Skipped++
-			return nil
+			return d.addText(metric, raw)
 		}
 		value, detail = jsonscan.ParseNumber(inner)
 	default:
@@ -213,4 +212,16 @@ func (d *decoder) readValue(metric string) error {
 		return d.batch.Reject(d.place.Pointer()+"/"+jsonscan.EscapePointer(metric), detail)
 	}
 	return d.batch.Add(factory.Reading{Metric: metric, Value: value})
+}
+
+// addText adds a text, which raw is as JSON. A text that is too long or damaged is
+// skipped.
+func (d *decoder) addText(metric string, raw []byte) error {
+	scan := jsonscan.New(raw)
+	text, err := scan.Text()
+	if err != nil || factory.ValidateText(text) != nil {
+		d.batch.Skipped++
+		return nil //nolint:nilerr // Skip has accepted the same text
+	}
+	return d.batch.AddText(factory.Reading{Metric: metric}, text)
 }

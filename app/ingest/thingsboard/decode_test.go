@@ -52,6 +52,12 @@ func FuzzDecode(f *testing.F) {
 					value = 1
 				}
 			case string:
+				if r.Text != nil {
+					if *r.Text != v {
+						t.Fatalf("%q: decoded %q, encoding/json has %q", body, *r.Text, v)
+					}
+					continue
+				}
 				value, _ = strconv.ParseFloat(v, 64)
 			default:
 				t.Fatalf("%q: decoded %+v, encoding/json has %v", body, r, want)
