@@ -66,7 +66,7 @@ func (a *API) tryChange(ctx context.Context, rc *fasthttp.RequestCtx, r request,
 		}
 	}
 	batch.Documents = append(batch.Documents, factory.DocumentChange{Kind: c.kind, ID: change.id, Match: exactly(before.Version), Data: change.after})
-	batch.Events = []factory.Event{change.audit(c.kind, r.principal.Name)}
+	batch.Events = []factory.Event{factory.AuditEvent(c.kind, change.id, change.before, change.after, r.principal.Name, time.Now().UnixMilli())}
 	result, err := j.Write(ctx, batch)
 	switch {
 	case errors.Is(err, factory.ErrPrecondition), errors.Is(err, factory.ErrNotFound):
@@ -126,22 +126,5 @@ func nextRevision(present factory.Document) factory.DocumentChange {
 	return factory.DocumentChange{
 		Kind: present.Kind, ID: present.ID, Match: exactly(present.Version),
 		Data: fmt.Appendf(nil, `{"changes":%d}`, present.Version+1),
-	}
-}
-
-// audit returns the event that records a change: the content before and after it,
-// which is null for a document that did not exist or no longer does.
-func (c documentChange) audit(kind factory.DocumentKind, by string) factory.Event {
-	orNull := func(content []byte) []byte {
-		if content == nil {
-			return []byte("null")
-		}
-		return content
-	}
-	data := appendString([]byte(`{"kind":"`+string(kind)+`","id":`), c.id)
-	data = append(append(data, `,"from":`...), orNull(c.before)...)
-	data = append(append(data, `,"to":`...), orNull(c.after)...)
-	return factory.Event{
-		Kind: factory.EventAudit, Subject: string(kind) + "/" + c.id, ObservedAt: time.Now().UnixMilli(), By: by, Data: append(data, '}'),
 	}
 }

@@ -3,7 +3,8 @@ package factory
 import "context"
 
 // Registry holds the machines and their metrics. It is part of Store. A change is
-// durable when the call returns.
+// durable when the call returns. The same commit appends an AuditEvent by the Sender
+// of the context to the journal, except for what a reading registers.
 //
 // Deleting a machine without purge keeps its history: History, Buckets and
 // Downsample still return it, but Machines and Latest omit it, and Machine, Metric

@@ -39,8 +39,12 @@ func (m *Store) Write(ctx context.Context, batch factory.JournalBatch) (result f
 	if batch, err = store.PrepareBatch(batch, m.options.now()); err != nil {
 		return result, err
 	}
-	j := m.journal
-	if result, err = j.index.Apply(batch, m.options.now()); err != nil {
+	return m.journal.write(batch, m.options.now())
+}
+
+// write applies a prepared batch.
+func (j *journal) write(batch factory.JournalBatch, now int64) (result factory.JournalResult, err error) {
+	if result, err = j.index.Apply(batch, now); err != nil {
 		return result, err
 	}
 	appended := len(j.events)

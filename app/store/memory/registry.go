@@ -35,8 +35,14 @@ func (m *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 	if next != known {
 		next.Attributes, next.Signals = maps.Clone(put.Attributes), bytes.Clone(put.Signals)
 		m.machines[put.ID] = next
+		m.recordLocked(store.MachineAudit(ctx, put.ID, known, next, m.options.now()))
 	}
 	return m.publicMachineLocked(next), created, nil
+}
+
+// recordLocked appends an audit event.
+func (m *Store) recordLocked(audit factory.Event) {
+	_, _ = m.journal.write(factory.JournalBatch{Events: []factory.Event{audit}}, m.options.now()) // its id is new
 }
 
 // checkSeriesLocked returns an error if the machine may not get another series.
@@ -119,6 +125,7 @@ func (m *Store) DeleteMachine(ctx context.Context, id string, match factory.Matc
 	if err := store.CheckDelete(known, id, match, purge); err != nil {
 		return err
 	}
+	m.recordLocked(store.MachineAudit(ctx, id, known, nil, m.options.now()))
 	known.Deleted = true
 	if purge {
 		m.senders.Purge(id)
@@ -151,6 +158,9 @@ func (m *Store) PutMetric(ctx context.Context, put factory.Metric, match factory
 			return stored, false, err
 		}
 		m.values[k] = make(map[int64]float64)
+	}
+	if next != known {
+		m.recordLocked(store.MetricAudit(ctx, known, *next, m.options.now()))
 	}
 	m.metrics[k] = next
 	return *next, known == nil, nil

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"cmp"
+	"context"
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/store"
@@ -16,6 +17,17 @@ const (
 	// inForce is the condition that no event replaces the event e.
 	inForce = "NOT EXISTS (SELECT 1 FROM event AS r WHERE r.machine = e.machine AND r.replaces = e.id AND r.replaces <> '')"
 )
+
+// appendAudit appends an event with a new ID in a transaction of the registry.
+func (j *journal) appendAudit(ctx context.Context, tx pgx.Tx, e factory.Event) error {
+	batch := &pgx.Batch{}
+	batch.Queue("SELECT pg_advisory_xact_lock(" + lockKeySQL(lockJournal) + ")") // before the statement that needs it
+	batch.Queue("INSERT INTO event ("+eventColumnNames+`)
+		SELECT coalesce(max(seq), 0) + 1, $1, $2, $3, $4, $5, $6, $7, '', 0, $8 FROM event`,
+		e.Machine, string(e.Kind), e.Subject, e.ObservedAt, e.ReceivedAt, e.ID, e.By, e.Data)
+	batch.Queue("SELECT pg_notify($1, '')", j.channel)
+	return tx.SendBatch(ctx, batch).Close()
+}
 
 // eachDocument calls f for each row of documentColumns.
 func eachDocument(rows pgx.Rows, f func(factory.Document)) error {

@@ -29,12 +29,7 @@ func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory
 		return stored, false, err
 	}
 	err = s.updateRegistry(ctx, "put machine", func(ctx context.Context, tx pgx.Tx, next int64) (change registryChange, err error) {
-		known := &store.Machine{}
-		err = tx.QueryRow(ctx, "SELECT id, name, site, area, line, attributes, version, created_at, updated_at, deleted, signals, ideal_cycle FROM machine WHERE id = $1", m.ID).
-			Scan(&known.ID, &known.Name, &known.Site, &known.Area, &known.Line, &known.Attributes, &known.Version, &known.CreatedAt, &known.UpdatedAt, &known.Deleted, &known.Signals, &known.IdealCycle)
-		if isNoRows(err) {
-			known, err = nil, nil
-		}
+		known, err := findMachine(ctx, tx, m.ID)
 		if err != nil {
 			return unchanged, err
 		}
@@ -62,6 +57,9 @@ func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory
 					attributes = excluded.attributes, deleted = false, version = excluded.version, updated_at = excluded.updated_at, changed = excluded.changed,
 					signals = excluded.signals, ideal_cycle = excluded.ideal_cycle`,
 				m.ID, m.Name, m.Site, m.Area, m.Line, attributes, put.Version, put.CreatedAt, put.UpdatedAt, next, m.Signals, m.IdealCycle)
+			if err == nil {
+				err = s.journal.appendAudit(ctx, tx, store.MachineAudit(ctx, m.ID, known, put, now))
+			}
 			if err != nil {
 				return unchanged, err
 			}
@@ -73,6 +71,17 @@ func (s *Store) PutMachine(ctx context.Context, m factory.Machine, match factory
 		return factory.Machine{}, false, err
 	}
 	return stored, created, nil
+}
+
+// findMachine returns a machine, deleted or not, without LastSeen; nil if it is unknown.
+func findMachine(ctx context.Context, tx pgx.Tx, id string) (*store.Machine, error) {
+	m := &store.Machine{}
+	err := tx.QueryRow(ctx, "SELECT id, name, site, area, line, attributes, version, created_at, updated_at, deleted, signals, ideal_cycle FROM machine WHERE id = $1", id).
+		Scan(&m.ID, &m.Name, &m.Site, &m.Area, &m.Line, &m.Attributes, &m.Version, &m.CreatedAt, &m.UpdatedAt, &m.Deleted, &m.Signals, &m.IdealCycle)
+	if isNoRows(err) {
+		return nil, nil
+	}
+	return m, err
 }
 
 // checkMachineLimit returns an error if no further machine may be registered.
@@ -155,13 +164,12 @@ func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Matc
 		return store.MachineNotFound(id)
 	}
 	return s.updateRegistry(ctx, "delete machine", func(ctx context.Context, tx pgx.Tx, next int64) (registryChange, error) {
-		known := &store.Machine{}
-		err := tx.QueryRow(ctx, "SELECT version, deleted FROM machine WHERE id = $1", id).Scan(&known.Version, &known.Deleted)
-		if isNoRows(err) {
-			known, err = nil, nil
-		}
+		known, err := findMachine(ctx, tx, id)
 		if err == nil {
 			err = store.CheckDelete(known, id, match, purge)
+		}
+		if err == nil {
+			err = s.journal.appendAudit(ctx, tx, store.MachineAudit(ctx, id, known, nil, s.options.nowMillis()))
 		}
 		if err != nil {
 			return unchanged, err

@@ -57,6 +57,9 @@ func (s *Store) PutMetric(ctx context.Context, m factory.Metric, match factory.M
 				expected_min = excluded.expected_min, expected_max = excluded.expected_max, retention = excluded.retention,
 				version = excluded.version, updated_at = excluded.updated_at, changed = excluded.changed`,
 			m.Machine, m.Name, m.Unit, string(m.Kind), m.ExpectedMin, m.ExpectedMax, int64(m.Retention), put.Version, put.CreatedAt, put.UpdatedAt, next)
+		if err == nil {
+			err = s.journal.appendAudit(ctx, tx, store.MetricAudit(ctx, known, *put, put.UpdatedAt))
+		}
 		return changed, err
 	})
 	if err != nil {

@@ -18,6 +18,8 @@ type registryChange struct {
 	// to the caller.
 	prepare func(c *committer) (write func(*conn) error, publish func(), err error)
 	machine string // the machine whose rows change
+	// audit is the event that records the change. prepare sets it.
+	audit factory.Event
 }
 
 // commitChange carries out a change of the registry and finishes its request.
@@ -37,6 +39,10 @@ func (c *committer) tryChange(o *registryChange) (err error) {
 		if err := c.removeUncommitted(conn); err != nil {
 			return err
 		}
+		c.journal.nextSeq = c.journal.lastSeq + 1
+		if _, err := c.journal.appendEvent(conn, 0, o.audit); err != nil {
+			return err
+		}
 		return write(conn)
 	})
 	if err != nil {
@@ -49,6 +55,7 @@ func (c *committer) tryChange(o *registryChange) (err error) {
 	c.clearDirty()
 	c.faults.Set(faultCommit, nil)
 	publish()
+	c.journal.publish()
 	return nil
 }
 
@@ -71,7 +78,8 @@ func (s *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 	put.Site, put.Area, put.Line = strings.Clone(put.Site), strings.Clone(put.Area), strings.Clone(put.Line)
 	put.Attributes, put.Signals = cloneStrings(put.Attributes), bytes.Clone(put.Signals)
 	var next *store.Machine
-	err = s.submitChange(ctx, &registryChange{machine: put.ID, prepare: func(c *committer) (write func(*conn) error, publish func(), err error) {
+	change := &registryChange{machine: put.ID}
+	change.prepare = func(c *committer) (write func(*conn) error, publish func(), err error) {
 		m := c.catalog.machine(put.ID)
 		var known *store.Machine
 		if m != nil {
@@ -85,9 +93,10 @@ func (s *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 				return nil, nil, err
 			}
 		}
+		change.audit = store.MachineAudit(ctx, put.ID, known, next, next.UpdatedAt)
 		return func(conn *conn) error { return writeMachine(conn, next) }, func() { c.publishMachine(m, next) }, nil
-	}})
-	if err != nil {
+	}
+	if err = s.submitChange(ctx, change); err != nil {
 		return factory.Machine{}, false, err
 	}
 	return s.publicMachine(next), created, nil
@@ -108,7 +117,8 @@ func (c *committer) publishMachine(m *machine, meta *store.Machine) {
 
 // DeleteMachine implements factory.Registry.
 func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Match, purge bool) error {
-	err := s.submitChange(ctx, &registryChange{machine: id, prepare: func(c *committer) (func(*conn) error, func(), error) {
+	change := &registryChange{machine: id}
+	change.prepare = func(c *committer) (func(*conn) error, func(), error) {
 		m := c.catalog.machine(id)
 		var known *store.Machine
 		if m != nil {
@@ -117,13 +127,15 @@ func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Matc
 		if err := store.CheckDelete(known, id, match, purge); err != nil {
 			return nil, nil, err
 		}
+		change.audit = store.MachineAudit(ctx, id, known, nil, c.options.now().UnixMilli())
 		if purge {
 			return c.purgeMachine(m)
 		}
 		next := *known
 		next.Deleted = true
 		return func(conn *conn) error { return writeMachine(conn, &next) }, func() { c.publishMachine(m, &next) }, nil
-	}})
+	}
+	err := s.submitChange(ctx, change)
 	if err == nil && purge {
 		s.sealer.signal()
 	}
@@ -167,7 +179,8 @@ func (s *Store) PutMetric(ctx context.Context, put factory.Metric, match factory
 	put = cloneMetric(put)
 	put.Machine, put.Name, put.Unit = strings.Clone(put.Machine), strings.Clone(put.Name), strings.Clone(put.Unit)
 	var next *factory.Metric
-	err = s.submitChange(ctx, &registryChange{machine: put.Machine, prepare: func(c *committer) (write func(*conn) error, publish func(), err error) {
+	change := &registryChange{machine: put.Machine}
+	change.prepare = func(c *committer) (write func(*conn) error, publish func(), err error) {
 		if c.catalog.machine(put.Machine).liveMeta() == nil {
 			return nil, nil, store.MachineNotFound(put.Machine)
 		}
@@ -179,6 +192,7 @@ func (s *Store) PutMetric(ctx context.Context, put factory.Metric, match factory
 		if next, err = store.PutMetric(before, put, match, c.options.now().UnixMilli()); err != nil || next == before {
 			return nil, nil, err
 		}
+		change.audit = store.MetricAudit(ctx, before, *next, next.UpdatedAt)
 		if !created {
 			return func(conn *conn) error { return writeMetric(conn, known.id, next) }, func() { known.meta.Store(next) }, nil
 		}
@@ -190,8 +204,8 @@ func (s *Store) PutMetric(ctx context.Context, put factory.Metric, match factory
 			c.lastSeries = added.id
 			c.catalog.add([]*series{added}, nil)
 		}, nil
-	}})
-	if err != nil {
+	}
+	if err = s.submitChange(ctx, change); err != nil {
 		return factory.Metric{}, false, err
 	}
 	return cloneMetric(*next), created, nil

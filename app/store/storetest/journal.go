@@ -40,6 +40,7 @@ func RunJournal(t *testing.T, open Opener) {
 		{"JournalAfterClose", testJournalAfterClose},
 		{"JournalCanceledContext", testJournalCanceledContext},
 		{"RandomJournal", testRandomJournal},
+		{"Audits", testAudits},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
