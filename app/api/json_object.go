@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -122,6 +123,22 @@ func numberMember(dst **float64) memberReader {
 			*dst = &value
 		}
 		return detail, nil
+	}
+}
+
+// rawMember reads a value of any type into dst, without spaces.
+func rawMember(dst *[]byte) memberReader {
+	return func(s *jsonscan.Scanner) (string, error) {
+		raw, err := s.Skip()
+		if err != nil {
+			return "", err
+		}
+		var compact bytes.Buffer
+		if json.Compact(&compact, raw) != nil {
+			return "", s.Fail("invalid JSON value")
+		}
+		*dst = compact.Bytes()
+		return "", nil
 	}
 }
 

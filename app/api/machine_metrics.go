@@ -142,7 +142,7 @@ func (a *API) putMetric(ctx *fasthttp.RequestCtx, r request) error {
 	if err != nil {
 		return err
 	}
-	storeCtx, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
+	storeCtx, cancel := context.WithTimeout(factory.WithSender(context.Background(), r.principal.Name), a.options.IngestTimeout)
 	defer cancel()
 	stored, created, err := a.options.Store.PutMetric(storeCtx, m, match)
 	if err != nil {

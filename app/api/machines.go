@@ -3,12 +3,13 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
 
 	"smart-factory-backend/app/factory"
-	"smart-factory-backend/app/ingest"
+	"smart-factory-backend/app/factory/timeline"
 
 	"github.com/valyala/fasthttp"
 )
@@ -23,19 +24,25 @@ type machineJSON struct {
 	// Path is site/area/line without empty parts at its end.
 	Path       string            `json:"path"`
 	Attributes map[string]string `json:"attributes"`
-	CreatedAt  int64             `json:"created_at"`
-	UpdatedAt  int64             `json:"updated_at"`
-	LastSeen   *int64            `json:"last_seen"`
+	// Signals is null if there are none, IdealCycle if it is unknown.
+	Signals    json.RawMessage `json:"signals"`
+	IdealCycle *float64        `json:"ideal_cycle_s"`
+	CreatedAt  int64           `json:"created_at"`
+	UpdatedAt  int64           `json:"updated_at"`
+	LastSeen   *int64          `json:"last_seen"`
 }
 
 func toMachineJSON(m factory.Machine) machineJSON {
 	out := machineJSON{
 		ID: m.ID, Name: m.Name, Site: m.Site, Area: m.Area, Line: m.Line,
 		Path:       strings.TrimRight(m.Site+"/"+m.Area+"/"+m.Line, "/"),
-		Attributes: m.Attributes, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
+		Attributes: m.Attributes, Signals: m.Signals, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
 	}
 	if out.Attributes == nil {
 		out.Attributes = map[string]string{}
+	}
+	if m.IdealCycle != 0 {
+		out.IdealCycle = &m.IdealCycle
 	}
 	if m.LastSeen != 0 {
 		out.LastSeen = &m.LastSeen
@@ -130,7 +137,7 @@ func (a *API) putMachine(ctx *fasthttp.RequestCtx, r request) error {
 	if err != nil {
 		return err
 	}
-	storeCtx, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
+	storeCtx, cancel := context.WithTimeout(factory.WithSender(context.Background(), r.principal.Name), a.options.IngestTimeout)
 	defer cancel()
 	stored, created, err := a.options.Store.PutMachine(storeCtx, m, match)
 	if err != nil {
@@ -150,18 +157,25 @@ func writePutResponse(ctx *fasthttp.RequestCtx, created bool, location string, e
 	return writeEntry(ctx, status, entry)
 }
 
+// maxSignalBytes is the largest size of the signals of a machine.
+const maxSignalBytes = 32 << 10
+
 // parseMachine parses the description of a machine. It ignores members that only a
 // GET sets.
 func parseMachine(body []byte, id string) (factory.Machine, error) {
 	m := factory.Machine{ID: id}
 	named, path := id, ""
+	var idealCycle *float64
 	err := readJSONObject(body, map[string]memberReader{
 		"id": stringMember(&named), "name": stringMember(&m.Name), "path": stringMember(&path),
 		"site": stringMember(&m.Site), "area": stringMember(&m.Area), "line": stringMember(&m.Line),
-		"attributes": stringMapMember(&m.Attributes),
+		"attributes": stringMapMember(&m.Attributes), "signals": rawMember(&m.Signals), "ideal_cycle_s": numberMember(&idealCycle),
 		"created_at": ignoredMember, "updated_at": ignoredMember, "last_seen": ignoredMember,
 	})
 	if err != nil {
+		return m, err
+	}
+	if err := factory.ValidateMachine(factory.Machine{ID: id}); err != nil {
 		return m, err
 	}
 	if named != id {
@@ -172,16 +186,23 @@ func parseMachine(body []byte, id string) (factory.Machine, error) {
 		parts = append(parts, "", "")
 		m.Site, m.Area, m.Line = parts[0], parts[1], parts[2]
 	}
-	return m, validateMachineMembers(m)
+	faults := validateMachineMembers(m)
+	if idealCycle != nil {
+		m.IdealCycle = *idealCycle
+		faults.AddError("/ideal_cycle_s", factory.ValidateIdealCycle(*idealCycle))
+	}
+	if len(m.Signals) > maxSignalBytes {
+		faults.Add("/signals", fmt.Sprintf("has more than %d bytes", maxSignalBytes))
+	} else if m.Signals != nil {
+		_, err := timeline.ParseSignals(m.Signals)
+		faults.AddError("/signals", err)
+	}
+	return m, faults.Err()
 }
 
 // validateMachineMembers checks each member of its own, so that the error points to
 // those at fault.
-func validateMachineMembers(m factory.Machine) error {
-	if err := factory.ValidateMachine(factory.Machine{ID: m.ID}); err != nil {
-		return err // the id in the path is invalid
-	}
-	var faults []fieldError
+func validateMachineMembers(m factory.Machine) (faults factory.MemberErrors) {
 	for _, part := range []struct {
 		pointer string
 		only    factory.Machine
@@ -192,14 +213,9 @@ func validateMachineMembers(m factory.Machine) error {
 		{"/line", factory.Machine{ID: m.ID, Placement: factory.Placement{Line: m.Line}}},
 		{"/attributes", factory.Machine{ID: m.ID, Attributes: m.Attributes}},
 	} {
-		if err := factory.ValidateMachine(part.only); err != nil {
-			faults = append(faults, fieldError{Pointer: part.pointer, Detail: ingest.DetailOf(err)})
-		}
+		faults.AddError(part.pointer, factory.ValidateMachine(part.only))
 	}
-	if len(faults) > 0 {
-		return invalidMembers(faults)
-	}
-	return nil
+	return faults
 }
 
 var purgeParameter = Parameter{
@@ -216,7 +232,7 @@ func (a *API) deleteMachine(ctx *fasthttp.RequestCtx, r request) error {
 	if err != nil {
 		return err
 	}
-	storeCtx, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
+	storeCtx, cancel := context.WithTimeout(factory.WithSender(context.Background(), r.principal.Name), a.options.IngestTimeout)
 	defer cancel()
 	if err := a.options.Store.DeleteMachine(storeCtx, r.params[0], match, purge == "true"); err != nil {
 		return err

@@ -72,6 +72,42 @@ func TestMachineLifecycle(t *testing.T) {
 	}
 }
 
+func TestMachineHasSignals(t *testing.T) {
+	t.Parallel()
+	p := startServer(t, nil)
+	signals := `{"state":{"metric":"StateCurrent","map":"packml","default":"idle"},"good":{"metric":"labels"},"offline_after":"5m"}`
+	a := p.put(t, "m", `{"signals": `+signals+`, "ideal_cycle_s": 0.1}`)
+	a.expect(t, "PUT with signals", 201, `"signals":`+signals+`,"ideal_cycle_s":0.1`)
+	if back := p.put(t, "m", a.body); back.status != 200 || back.header["Etag"] != a.header["Etag"] {
+		t.Errorf("what PUT gave put back = %+v, want the same version", back)
+	}
+	if b := p.put(t, "m", `{"ideal_cycle_s":0.1}`); b.status != 200 || b.header["Etag"] == a.header["Etag"] || b.jsonObject(t)["signals"] != nil {
+		t.Errorf("PUT without signals = %+v", b)
+	}
+}
+
+// Who has changed a machine or a metric stands in the journal.
+func TestRegistryChangesAreAudited(t *testing.T) {
+	t.Parallel()
+	list, err := access.Parse("ann:admin:s-ann", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := startServer(t, func(o *api.Options, _ *testServer) { o.Keys = access.NewKeys(list) })
+	p.put(t, "m", `{"line":"a"}`, "X-API-Key: s-ann")
+	p.put(t, "m/metrics/t", `{"unit":"Cel"}`, "X-API-Key: s-ann")
+	p.do(t, "DELETE", "/api/v1/machines/m", "", "X-API-Key: s-ann")
+	events, err := p.store.EventsAfter(t.Context(), factory.LogQuery{Limit: 10})
+	if err != nil || len(events) != 3 {
+		t.Fatalf("events = %v, %v, want 3", events, err)
+	}
+	for i, want := range []string{"machine/m", "metric/m/t", "machine/m"} {
+		if e := events[i]; e.Kind != factory.EventAudit || e.By != "ann" || e.Subject != want {
+			t.Errorf("event %d = %+v, want an audit of %s by ann", i, e, want)
+		}
+	}
+}
+
 func TestMachinePathFillsPlacement(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, nil)
@@ -112,6 +148,11 @@ func TestInvalidDescriptionsAreRejected(t *testing.T) {
 		"members that are not strings":    {"m", `{"name":1,"site":true,"attributes":[]}`, []string{"/name: must be a string", "/site: must be a string", "/attributes: must be an object of strings"}},
 		"attributes that are not strings": {"m", `{"attributes":{"a":"b","c":1}}`, []string{"/attributes: must be an object of strings, but c is not a string"}},
 		"repeated attribute":              {"m", `{"attributes":{"a":"b","a":"c"}}`, []string{"/attributes: contains a more than once"}},
+		"invalid signals":                 {"m", `{"signals":{"state":{"metric":"s","map":"packm"},"goods":{"metric":"g"}}}`, []string{"/signals/goods: is unknown"}},
+		"signals of another type":         {"m", `{"signals":[]}`, []string{"/signals: the document is not a JSON object"}},
+		"a map with a typo":               {"m", `{"signals":{"state":{"metric":"s","map":{"1":"runing"}}}}`, []string{"/signals/state/map/1: "}},
+		"an ideal cycle of zero":          {"m", `{"ideal_cycle_s":0}`, []string{"/ideal_cycle_s: must be above 0"}},
+		"an ideal cycle as text":          {"m", `{"ideal_cycle_s":"1"}`, []string{"/ideal_cycle_s: must be a number"}},
 		"too many attributes":             {"m", `{"attributes":{` + manyAttributes(65) + `}}`, []string{"/attributes: 65 attributes, more than 64"}},
 		"long names everywhere":           {"m", `{"name":"` + long + `","site":"` + long + `","area":"a/b","line":" l"}`, []string{"/name: display name", "/site: site name", "/area: area name", "/line: line name"}},
 		"a path with too many parts":      {"m", `{"path":"a/b/c/d"}`, []string{"/line: line name"}},

@@ -187,6 +187,7 @@ func schemas(t *testing.T) map[string]*schema {
 	machine := goTypes("Machine", map[string]*schema{
 		"id": ref("Name"), "path": described(text, "site/area/line, without empty parts at the end."),
 		"last_seen": described(orNull("integer"), "The time of the machine's newest reading."),
+		"signals":   described(orNull("object"), "Which metrics tell its state, its counts and its product."), "ideal_cycle_s": described(orNull("number"), idealCycle().Description),
 	})
 	metric := goTypes("Metric", map[string]*schema{
 		"machine": ref("Name"), "metric": ref("Name"), "retention": described(orNull("string"), "null is the default of the store."),
@@ -239,8 +240,9 @@ func schemas(t *testing.T) map[string]*schema {
 		"Machine":     machine,
 		"MachinePage": schemaOf(t, machinePage{}, nil),
 		"MachinePut": putSchema(machine, []string{"created_at", "updated_at", "last_seen"}, map[string]*schema{
-			"site": described(text, "ISA-95. Without a slash, like area and line."),
-			"path": described(text, "site/area/line."),
+			"site":    described(text, "ISA-95. Without a slash, like area and line."),
+			"path":    described(text, "site/area/line."),
+			"signals": described(&schema{Type: "object"}, "Which metrics tell its state, its counts and its product."), "ideal_cycle_s": idealCycle(),
 			"attributes": {
 				Type: "object", MaxProperties: new(factory.MaxAttributes),
 				AdditionalProperties: &schema{Type: "string", MaxLength: new(factory.MaxAttributeBytes)},

@@ -51,7 +51,8 @@ func newHarnessOn(t *testing.T, memory factory.Store, change func(*live.Options)
 		t.Fatal(err)
 	}
 	h := &harness{t: t, srv: srv, store: plant.NewFeed(memory, srv)}
-	h.store.Follow(plant.NewCurrent(memory, srv.Publish))
+	begun := make(chan struct{})
+	h.store.Follow(plant.NewCurrent(memory, srv.Publish), onBegin(func() { close(begun) }))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- srv.Run(ctx) }()
@@ -65,8 +66,15 @@ func newHarnessOn(t *testing.T, memory factory.Store, change func(*live.Options)
 		}
 	})
 	t.Cleanup(h.stop)
+	<-begun
 	return h
 }
+
+// onBegin is called when a Feed begins to follow the journal.
+type onBegin func()
+
+func (f onBegin) EventsBegin(context.Context, int64) error            { f(); return nil }
+func (f onBegin) EventsStored(context.Context, []factory.Event) error { return nil }
 
 // put appends readings to the store. fields are the machine, the metric, the time in
 // milliseconds after base and the value of each.

@@ -7,15 +7,16 @@ import (
 )
 
 // Subscriber is told about the changes of a store after they are durable. Its methods
-// are called on the goroutine of the request that made the change: they do not block,
-// and retain none of their arguments.
+// do not block, and retain none of their arguments.
 type Subscriber interface {
-	// ReadingsStored reports readings that this process has appended. rejected are
-	// those of them that the store refused, in ascending order of Index.
+	// ReadingsStored reports readings that this process has appended, on the goroutine
+	// of the request. rejected are those of them that the store refused, in ascending
+	// order of Index.
 	ReadingsStored(readings []factory.Reading, rejected []factory.Rejection)
-	// MachineMoved reports a machine whose placement has changed from before.
+	// MachineMoved reports a machine whose placement has changed from before, whichever
+	// process has changed it. It is called on the goroutine of Feed.Run.
 	MachineMoved(machine string, before factory.Placement)
-	// MachineDeleted reports a machine that was deleted.
+	// MachineDeleted reports a machine that was deleted, as MachineMoved does.
 	MachineDeleted(machine string, before factory.Placement)
 }
 
@@ -62,28 +63,4 @@ func (f *Feed) Append(ctx context.Context, readings []factory.Reading) (factory.
 		}
 	}
 	return result, err
-}
-
-// PutMachine stores a machine and reports a change of its placement.
-func (f *Feed) PutMachine(ctx context.Context, m factory.Machine, match factory.Match) (factory.Machine, bool, error) {
-	before, _ := f.Placement(m.ID)
-	stored, created, err := f.Store.PutMachine(ctx, m, match)
-	if err == nil && stored.Placement != before {
-		for _, s := range f.subscribers {
-			s.MachineMoved(m.ID, before)
-		}
-	}
-	return stored, created, err
-}
-
-// DeleteMachine deletes a machine and reports it.
-func (f *Feed) DeleteMachine(ctx context.Context, id string, match factory.Match, purge bool) error {
-	placement, _ := f.Placement(id)
-	err := f.Store.DeleteMachine(ctx, id, match, purge)
-	if err == nil {
-		for _, s := range f.subscribers {
-			s.MachineDeleted(id, placement)
-		}
-	}
-	return err
 }

@@ -66,7 +66,7 @@ func (f *Feed) follow(ctx context.Context) (progress bool, err error) {
 				return progress, err
 			}
 		}
-		f.reportMachines(events)
+		f.reportMachines(ctx, events)
 		f.last = events[len(events)-1].Seq
 		progress = true
 	}
@@ -91,7 +91,7 @@ func (f *Feed) begin(ctx context.Context) error {
 }
 
 // reportMachines reports the machines that were moved or deleted.
-func (f *Feed) reportMachines(events []factory.Event) {
+func (f *Feed) reportMachines(ctx context.Context, events []factory.Event) {
 	prefix := string(factory.DocumentMachine) + "/"
 	for _, e := range events {
 		machine, ok := strings.CutPrefix(e.Subject, prefix)
@@ -106,12 +106,42 @@ func (f *Feed) reportMachines(events []factory.Event) {
 		if change.From != nil {
 			before = *change.From
 		}
+		if change.To != nil && *change.To == before {
+			continue
+		}
+		if change.To != nil {
+			f.awaitPlacement(ctx, machine, *change.To)
+		}
 		for _, s := range f.subscribers {
 			if change.To == nil {
 				s.MachineDeleted(machine, before)
-			} else if *change.To != before {
+			} else {
 				s.MachineMoved(machine, before)
 			}
+		}
+	}
+}
+
+// placementWait is longer than a change by another process takes to reach the memory
+// of this one's store.
+const placementWait = 2 * time.Second
+
+// awaitPlacement waits until the store knows where a machine is, or that it is
+// somewhere else again.
+func (f *Feed) awaitPlacement(ctx context.Context, machine string, want factory.Placement) {
+	ctx, cancel := context.WithTimeout(ctx, placementWait)
+	defer cancel()
+	for {
+		if is, _ := f.Placement(machine); is == want {
+			return
+		}
+		if m, err := f.Machine(ctx, machine); err != nil || m.Placement != want {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
