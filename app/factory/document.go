@@ -12,6 +12,8 @@ const (
 	DocumentProduct   DocumentKind = "product"
 	DocumentAlarmRule DocumentKind = "alarm-rule"
 	DocumentSource    DocumentKind = "source"
+	// DocumentAlarmProgress says how far a rule has judged a machine's readings.
+	DocumentAlarmProgress DocumentKind = "alarm-progress"
 	// DocumentRevision counts the changes of documents that are checked against each
 	// other. Each of these changes also changes it, so that of two at a time one
 	// fails.

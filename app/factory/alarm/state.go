@@ -80,6 +80,8 @@ type Shelf struct {
 // State is the state of a rule on one machine. The zero State is the one before the
 // first reading.
 type State struct {
+	// RuleVersion is the version of the rule's document that has judged.
+	RuleVersion int64 `json:"rule_version,omitempty"`
 	// Metric is the metric of the readings that were judged.
 	Metric string `json:"metric,omitempty"`
 	// Judged is the time of the newest judged reading, 0 if there is none, and Value
