@@ -14,6 +14,8 @@ const (
 	DocumentSource    DocumentKind = "source"
 	// DocumentAlarmProgress says how far a rule has judged a machine's readings.
 	DocumentAlarmProgress DocumentKind = "alarm-progress"
+	// DocumentDelivery is how far an outbox has sent events; nobody edits it.
+	DocumentDelivery DocumentKind = "delivery"
 	// DocumentRevision counts the changes of documents that are checked against each
 	// other. Each of these changes also changes it, so that of two at a time one
 	// fails.
