@@ -40,6 +40,11 @@ type Config struct {
 	AllowedHosts   Hosts    `envconfig:"ALLOWED_HOSTS" desc:"names by which pages may address a server without API_KEYS and the admin port, besides addresses, localhost and private names; *.example.com for all below; * allows all"`
 	TrustedProxies Prefixes `envconfig:"TRUSTED_PROXIES" desc:"addresses or CIDR ranges of proxies whose X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto and Forwarded headers are trusted"`
 
+	// Where alarms are sent; see Alertmanagers.
+	AlertmanagerURL    URL    `envconfig:"ALERTMANAGER_URL" desc:"http://host:9093 of an Alertmanager, or several separated by commas, which are told of all alarms"`
+	AlarmWebhookURL    URL    `envconfig:"ALARM_WEBHOOK_URL" desc:"http:// or https:// URL that gets each transition of an alarm as a CloudEvent"`
+	AlarmWebhookSecret Secret `envconfig:"ALARM_WEBHOOK_SECRET" desc:"secret that signs what is sent to ALARM_WEBHOOK_URL; required with it"`
+
 	// AdminAddr is empty if metrics and pprof are disabled.
 	AdminAddr string `envconfig:"ADMIN_ADDR" default:"127.0.0.1:9464" allowempty:"true" desc:"address for metrics and pprof; empty disables them"`
 	// ControlSocket is empty only if it is not set and Port is 0; see
@@ -136,6 +141,16 @@ func (c Config) InfluxMeasurement() bool { return c.InfluxMetric == "measurement
 
 // TLS reports whether the server uses TLS.
 func (c Config) TLS() bool { return c.TLSCertFile != "" }
+
+// Alertmanagers returns the URLs of ALERTMANAGER_URL.
+func (c Config) Alertmanagers() (urls []string) {
+	for text := range strings.SplitSeq(c.AlertmanagerURL.Reveal(), ",") {
+		if text = strings.TrimSpace(text); text != "" {
+			urls = append(urls, text)
+		}
+	}
+	return urls
+}
 
 // PostgresURL returns the PostgreSQL connection string; ok is false if the
 // embedded database is configured.

@@ -65,6 +65,13 @@ func (c *Config) violatedRules() map[string]string {
 	require("REDIS_URL", c.RedisURL.Reveal() == "" || isRedisURL(c.RedisURL.Reveal()),
 		"want redis://[user:password@]host:port, rediss:// for TLS, unix:///path, redis://host:port,host:port for a cluster, or nothing")
 
+	for _, text := range c.Alertmanagers() {
+		require("ALERTMANAGER_URL", isHTTPURL(text), "want http://host:9093 or https://host, several separated by commas, or nothing")
+	}
+	webhook := c.AlarmWebhookURL.Reveal()
+	require("ALARM_WEBHOOK_URL", webhook == "" || isHTTPURL(webhook), "want http://host/path, https://host/path or nothing")
+	require("ALARM_WEBHOOK_SECRET", webhook == "" || c.AlarmWebhookSecret.Reveal() != "", "want a secret, since ALARM_WEBHOOK_URL is set")
+
 	minSecretBytes := 1
 	if c.Production() {
 		minSecretBytes = access.MinSecretBytes
@@ -121,6 +128,11 @@ func isSQLiteURL(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.Scheme == "sqlite" && u.User == nil && u.Host == "" && len(u.Path) > 1 &&
 		!strings.HasSuffix(u.Path, "/") && u.RawQuery == ""
+}
+
+func isHTTPURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.Fragment == ""
 }
 
 // isRedisURL reports whether text names a Redis server, or several nodes of a

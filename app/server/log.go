@@ -28,6 +28,7 @@ const (
 	keyPlace      = "place"
 	keyQuota      = "cpu_quota"
 	keyReason     = "reason"
+	keyReceiver   = "receiver"
 	keyRepeated   = "repeated"
 	keySee        = "see"
 	keyStack      = "stack"

@@ -61,6 +61,9 @@ func (a *App) Run(ctx context.Context) (err error) {
 		a.background.run(outer, "admin port", a.admin.run, nil)
 	}
 	a.background.run(sessionsCtx, "journal feed", a.feed.Run, nil)
+	if sender := a.newOutbox(a.store); sender != nil {
+		a.background.run(sessionsCtx, "outbox", sender.Run, nil)
+	}
 	a.background.run(outer, "CPU quota", func(ctx context.Context) error { return a.quota.run(ctx, a.resizeWorkers) }, nil)
 	a.background.run(outer, "systemd watchdog", func(ctx context.Context) error { return feedWatchdog(ctx, a.log, a.alive) }, nil)
 	reporting.Go(func() { a.reportState(ctx, outer) })

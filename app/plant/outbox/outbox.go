@@ -91,9 +91,24 @@ func New(o Options) *Outbox {
 	return &Outbox{options: o, client: newClient()}
 }
 
-// Run sends while this process leads, until ctx ends. It can be called again after an
-// error.
+// Run sends while this process leads, until ctx ends. While the store is unavailable
+// it waits. It can be called again after another error.
 func (o *Outbox) Run(ctx context.Context) error {
+	for n := 1; ; n++ {
+		err := o.lead(ctx)
+		waits := errors.Is(err, factory.ErrUnavailable) || errors.Is(err, factory.ErrOverloaded) ||
+			errors.Is(err, factory.ErrPrecondition) // another process has led meanwhile
+		if ctx.Err() != nil || !waits {
+			return err
+		}
+		if o.pause(ctx, n) != nil {
+			return nil
+		}
+	}
+}
+
+// lead sends while this process leads.
+func (o *Outbox) lead(ctx context.Context) error {
 	return o.options.Store.Lead(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()

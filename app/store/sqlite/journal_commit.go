@@ -47,8 +47,7 @@ func (j *journal) writeBatch(c *conn, w *journalWrite) error {
 
 // refuse records err if an entry of the batch is its cause, and returns it otherwise.
 func (j *journal) refuse(w *journalWrite, err error) error {
-	var entry *factory.EntryError
-	if !errors.As(err, &entry) {
+	if _, ok := errors.AsType[*factory.EntryError](err); !ok {
 		return err
 	}
 	w.refused, w.result = err, factory.JournalResult{}
