@@ -82,6 +82,7 @@ func AllRoutes(a *API) (all []RouteInfo) {
 var ResponseTypes = map[string]any{
 	"FieldError": fieldError{}, "IngestResult": ingestResultJSON{}, "InfluxError": influxErrorBody{}, "Machine": machineJSON{},
 	"Metric": metricJSON{}, "Problem": problem{}, "Reading": readingJSON{}, "Session": sessionJSON{},
+	"ShiftInstance": instanceJSON{},
 }
 
 // AggregateNames is aggregateNames.

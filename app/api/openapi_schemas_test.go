@@ -39,7 +39,12 @@ type (
 		Metrics    []metric `json:"metrics"`
 		NextCursor cursor   `json:"next_cursor"`
 	}
-	metric     string
+	metric            string
+	shiftInstance     string
+	shiftInstancePage struct {
+		Instances  []shiftInstance `json:"instances"`
+		NextCursor cursor          `json:"next_cursor"`
+	}
 	schemaList struct {
 		Schemas    []string `json:"schemas"`
 		NextCursor cursor   `json:"next_cursor"`
@@ -248,8 +253,13 @@ func schemas(t *testing.T) map[string]*schema {
 				AdditionalProperties: &schema{Type: "string", MaxLength: new(factory.MaxAttributeBytes)},
 			},
 		}),
-		"SchemaList": schemaOf(t, schemaList{}, nil),
-		"Session":    goTypes("Session", map[string]*schema{"role": words("read", "ingest", "operate", "admin")}),
+		"ShiftInstance": goTypes("ShiftInstance", map[string]*schema{
+			"shift": ref("Name"), "day": described(text, "The day on which the shift begins, as YYYY-MM-DD."),
+			"seconds": described(number, "The length, breaks included."),
+		}),
+		"ShiftInstancePage": schemaOf(t, shiftInstancePage{}, nil),
+		"SchemaList":        schemaOf(t, schemaList{}, nil),
+		"Session":           goTypes("Session", map[string]*schema{"role": words("read", "ingest", "operate", "admin")}),
 		"SessionPost": {
 			Type: "object", Properties: map[string]*schema{"key": described(text, "The secret of an API key.")}, PropertyOrder: []string{"key"},
 			Required: []string{"key"}, AdditionalProperties: no,

@@ -143,6 +143,11 @@ var operations = map[string]operation{
 			"JSON has pages; CSV and NDJSON stream the whole range. Raw points as NDJSON have the form that POST /api/v1/telemetry accepts.",
 		Responses: []routeResponse{{200, "The history.", content{"application/json": "History", "text/csv": "", "application/x-ndjson": "HistoryRow"}}, {Status: 404}},
 	},
+	"GET /api/v1/shifts/instances": {
+		ID: "listShiftInstances", Tag: "collections", Summary: "List the concrete shifts of a range",
+		Description: "Those that have time in common with the range, ordered by from. Clock changes, days off and special days are taken into account.",
+		Responses:   []routeResponse{{200, "A page of shifts.", jsonBody("ShiftInstancePage")}},
+	},
 	"GET /api/v1/machines": {
 		ID: "listMachines", Tag: "machines", Summary: "List the machines", Description: "Ordered by id.",
 		Responses: []routeResponse{{200, "A page of machines.", jsonBody("MachinePage")}},
