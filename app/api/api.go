@@ -3,6 +3,7 @@ package api
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"net/netip"
 	"sync/atomic"
@@ -22,6 +23,8 @@ type Runtime interface {
 	// goroutine, recovers its panics and waits for its end. An error from write
 	// closes the connection, so that the client notices the truncated body.
 	StreamBody(ctx *fasthttp.RequestCtx, write func(w *bufio.Writer) error)
+	// Await returns how the handler of a request waits.
+	Await(ctx *fasthttp.RequestCtx) Wait
 	// OverLimit names the connection limit that the request's connection exceeds,
 	// "" for none. On such a connection only probes are served.
 	OverLimit(ctx *fasthttp.RequestCtx) string
@@ -30,6 +33,14 @@ type Runtime interface {
 	LongRequestLine(ctx *fasthttp.RequestCtx) bool
 	// Peer returns the address of the connection's other end.
 	Peer(ctx *fasthttp.RequestCtx) netip.Addr
+}
+
+// Wait lets a handler wait, and notices if its client disconnects meanwhile. It is
+// used once. Wake ends the wait, from any goroutine and any number of times; Wait
+// reports whether the client has disconnected.
+type Wait interface {
+	Wake()
+	Wait() (disconnected bool)
 }
 
 // Options configures New. All fields are required unless they say otherwise.
@@ -96,6 +107,8 @@ type API struct {
 	wrongKeyLimiter  *rateLimiter[netip.Addr]
 	bodyMemory       memoryBudget
 	historyBudget    *historyBudget
+	waits            context.Context // of requests that wait for an event
+	endWaits         context.CancelFunc
 
 	unrouted    *metrics.Route
 	points      struct{ accepted, rejected, skipped *metrics.Counter }
@@ -117,6 +130,7 @@ func New(o Options) (*API, error) {
 		keyLimiter:      newRateLimiter[string](o.KeyRateLimit, o.KeyRateLimit),
 		wrongKeyLimiter: newRateLimiter[netip.Addr](wrongKeysPerSecond, wrongKeysBurst),
 	}
+	a.waits, a.endWaits = context.WithCancel(context.Background())
 	a.bodyMemory.limit = o.IngestMemory
 	a.historyBudget = newHistoryBudget(o.IngestMemory)
 	a.SetAllowedOrigins(o.AllowedOrigins)

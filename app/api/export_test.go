@@ -82,7 +82,7 @@ func AllRoutes(a *API) (all []RouteInfo) {
 var ResponseTypes = map[string]any{
 	"FieldError": fieldError{}, "IngestResult": ingestResultJSON{}, "InfluxError": influxErrorBody{}, "Machine": machineJSON{},
 	"Metric": metricJSON{}, "Problem": problem{}, "Reading": readingJSON{}, "Session": sessionJSON{},
-	"ShiftInstance": instanceJSON{},
+	"ShiftInstance": instanceJSON{}, "Event": eventJSON{}, "EventPage": eventPageJSON{},
 }
 
 // AggregateNames is aggregateNames.
@@ -99,3 +99,6 @@ func Collections() map[string]string {
 	}
 	return names
 }
+
+// EventKinds are the values of the parameter kind.
+var EventKinds = eventKinds

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,6 +39,24 @@ type testServer struct {
 	overLimit string
 	peer      netip.Addr
 	draining  bool
+	hungUp    chan struct{} // closed when the client of a wait disconnects
+}
+
+// testWait is an api.Wait.
+type testWait struct {
+	once          sync.Once
+	woken, hungUp chan struct{}
+}
+
+func (w *testWait) Wake() { w.once.Do(func() { close(w.woken) }) }
+
+func (w *testWait) Wait() bool {
+	select {
+	case <-w.woken:
+		return false
+	case <-w.hungUp:
+		return true
+	}
 }
 
 func (p *testServer) StreamBody(ctx *fasthttp.RequestCtx, write func(*bufio.Writer) error) {
@@ -51,6 +70,9 @@ func (p *testServer) StreamBody(ctx *fasthttp.RequestCtx, write func(*bufio.Writ
 		}
 		_ = pipe.CloseWithError(err)
 	}()
+}
+func (p *testServer) Await(*fasthttp.RequestCtx) api.Wait {
+	return &testWait{woken: make(chan struct{}), hungUp: p.hungUp}
 }
 func (p *testServer) OverLimit(*fasthttp.RequestCtx) string     { return p.overLimit }
 func (p *testServer) LongRequestLine(*fasthttp.RequestCtx) bool { return false }

@@ -28,6 +28,7 @@ import (
 type stubRuntime struct{}
 
 func (stubRuntime) StreamBody(*fasthttp.RequestCtx, func(*bufio.Writer) error) {}
+func (stubRuntime) Await(*fasthttp.RequestCtx) api.Wait                        { return nil }
 func (stubRuntime) OverLimit(*fasthttp.RequestCtx) string                      { return "" }
 func (stubRuntime) LongRequestLine(*fasthttp.RequestCtx) bool                  { return false }
 func (stubRuntime) Peer(*fasthttp.RequestCtx) netip.Addr                       { return netip.MustParseAddr("192.0.2.1") }

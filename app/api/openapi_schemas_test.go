@@ -154,6 +154,14 @@ func plain(s *schema) {
 	}
 }
 
+func eventKinds() *schema {
+	s := words()
+	for _, kind := range api.EventKinds {
+		s.Enum = append(s.Enum, string(kind))
+	}
+	return described(s, "The kind, which determines the members of data.")
+}
+
 // putSchema returns the schema of the body of a PUT, whose GET returns s: every
 // member may be missing or null, and readOnly ones are ignored.
 func putSchema(s *schema, readOnly []string, properties map[string]*schema) *schema {
@@ -260,6 +268,13 @@ func schemas(t *testing.T) map[string]*schema {
 		"ShiftInstancePage": schemaOf(t, shiftInstancePage{}, nil),
 		"SchemaList":        schemaOf(t, schemaList{}, nil),
 		"Session":           goTypes("Session", map[string]*schema{"role": words("read", "ingest", "operate", "admin")}),
+		"Event": goTypes("Event", map[string]*schema{
+			"machine": described(text, "Empty for an event of the whole installation."), "kind": eventKinds(),
+			"subject": described(text, "What the event is about: a metric, an alarm rule, or a kind of document, a slash and its id."),
+			"by":      described(text, "The name of the API key, empty for the server."), "replaces": described(text, "The id of the event that this one takes the place of."),
+			"data": {Type: "object"},
+		}),
+		"EventPage": goTypes("EventPage", map[string]*schema{"last_seq": described(integer, "The value of after for the next request.")}),
 		"SessionPost": {
 			Type: "object", Properties: map[string]*schema{"key": described(text, "The secret of an API key.")}, PropertyOrder: []string{"key"},
 			Required: []string{"key"}, AdditionalProperties: no,

@@ -182,6 +182,11 @@ var operations = map[string]operation{
 			{200, "The metric is replaced or unchanged.", jsonBody("Metric")}, {201, "The metric is created.", jsonBody("Metric")}, {Status: 404},
 		},
 	},
+	"GET /api/v1/events": {
+		ID: "getEvents", Tag: "collections", Summary: "Return the events of the journal after a seq",
+		Description: "In the order in which they were accepted, corrected ones included. Continue with last_seq as after. With wait, the response comes with the next event.",
+		Responses:   []routeResponse{{200, "The events.", jsonBody("EventPage")}},
+	},
 	"GET /api/v1/schemas": {
 		ID: "listSchemas", Tag: "collections", Summary: "List the kinds of document that have a schema",
 		Responses: []routeResponse{{200, "The kinds.", jsonBody("SchemaList")}},

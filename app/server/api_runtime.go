@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net/netip"
 
+	"smart-factory-backend/app/api"
 	"smart-factory-backend/app/cluster"
 
 	"github.com/valyala/fasthttp"
@@ -15,6 +16,7 @@ type apiRuntime struct{}
 func (apiRuntime) StreamBody(ctx *fasthttp.RequestCtx, write func(w *bufio.Writer) error) {
 	cluster.StreamBody(ctx, write)
 }
+func (apiRuntime) Await(ctx *fasthttp.RequestCtx) api.Wait   { return cluster.NewWait(ctx) }
 func (apiRuntime) OverLimit(ctx *fasthttp.RequestCtx) string { return cluster.OverLimit(ctx) }
 func (apiRuntime) LongRequestLine(ctx *fasthttp.RequestCtx) bool {
 	return cluster.LongRequestLine(ctx)

@@ -110,6 +110,7 @@ func (a *App) observe(o *observer) func(cluster.Event) {
 	return func(e cluster.Event) {
 		o.observe(e)
 		if step, ok := e.(cluster.ShutdownStep); ok {
+			a.api.EndWaits()
 			a.sessions.onShutdownStep(step)
 		}
 	}
