@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"smart-factory-backend/app/factory"
@@ -22,11 +21,6 @@ func openTexts(t rapid.TB, o memory.Options) (*plant.TextStore, factory.Store) {
 	engine := memory.New(o)
 	return plant.NewTextStore(engine), engine
 }
-
-// sharedEngine is an engine that other processes write to as well.
-type sharedEngine struct{ factory.Store }
-
-func (s sharedEngine) Stats() factory.StoreStats { return factory.StoreStats{Engine: "postgres"} }
 
 func text(metric string, at int64, value string) factory.Reading {
 	return factory.Reading{Machine: "m", Metric: metric, ObservedAt: at, Text: &value}
@@ -170,89 +164,5 @@ func TestFastTextsKeepTheLastOfEachInterval(t *testing.T) {
 		if err != nil || *page.Readings[0].Text != "v999" {
 			t.Errorf("latest = %+v, %v", page.Readings, err)
 		}
-	}
-}
-
-// TestTextsInAnyOrder compares the text at each time with that of a plain list of all
-// readings, whatever the order, the batches, restarts and processes.
-func TestTextsInAnyOrder(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		engine := memory.New(memory.Options{AutoRegister: true})
-		var base factory.Store = engine
-		shared := rapid.Bool().Draw(t, "shared")
-		if shared {
-			base = sharedEngine{engine}
-		}
-		stores := []*plant.TextStore{plant.NewTextStore(base), plant.NewTextStore(base)}
-		truth := map[int64]string{}
-		for range rapid.IntRange(1, 30).Draw(t, "batches") {
-			var batch []factory.Reading
-			for range rapid.IntRange(1, 4).Draw(t, "size") {
-				at := int64(rapid.IntRange(1, 25).Draw(t, "at")) * 1000
-				value := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "value")
-				if _, exists := truth[at]; exists && rapid.Bool().Draw(t, "again") {
-					value = truth[at]
-				}
-				truth[at] = value
-				batch = append(batch, text("state", at, value))
-			}
-			which := 0
-			if shared {
-				which = rapid.IntRange(0, 1).Draw(t, "process")
-			}
-			if rapid.IntRange(0, 5).Draw(t, "restart") == 0 {
-				stores[which] = plant.NewTextStore(base)
-			}
-			appendAll(t, stores[which], batch...)
-		}
-		checkTexts(t, stores[0], truth)
-	})
-}
-
-// checkTexts compares the text at each time.
-func checkTexts(t rapid.TB, s *plant.TextStore, truth map[int64]string) {
-	t.Helper()
-	page, err := s.Events(context.Background(), factory.EventQuery{Machine: "m", From: math.MinInt64, To: math.MaxInt64, Limit: 100_000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, want, i := "", "", 0
-	for at := int64(0); at < 60_000; at += 1000 {
-		for ; i < len(page.Events) && page.Events[i].ObservedAt <= at; i++ {
-			got = string(page.Events[i].Data)
-		}
-		if value, ok := truth[at]; ok {
-			want = `{"value":"` + value + `"}`
-		}
-		if got != want {
-			t.Fatalf("at %d the text is %s, want %s; readings %v, events %v", at, got, want, truth, textEvents(t, s, "state"))
-		}
-	}
-	latest, err := s.Latest(context.Background(), factory.LatestQuery{Limit: 1})
-	if err != nil || `{"value":"`+*latest.Readings[0].Text+`"}` != want {
-		t.Fatalf("latest = %+v, %v; want %s", latest.Readings, err, want)
-	}
-}
-
-// TestTextsOfConcurrentProcesses appends readings of one series at once, to two
-// processes.
-func TestTextsOfConcurrentProcesses(t *testing.T) {
-	t.Parallel()
-	for _, shared := range []bool{false, true} {
-		engine := memory.New(memory.Options{AutoRegister: true})
-		stores := []*plant.TextStore{plant.NewTextStore(engine)}
-		if shared {
-			stores = []*plant.TextStore{plant.NewTextStore(sharedEngine{engine}), plant.NewTextStore(sharedEngine{engine})}
-		}
-		truth := map[int64]string{}
-		var wg sync.WaitGroup
-		for i := range 200 {
-			at := int64(1+i*37%59) * 1000
-			truth[at] = string(rune('a' + at/1000%7/3))
-			wg.Go(func() { appendAll(t, stores[i%len(stores)], text("state", at, string(rune('a'+at/1000%7/3)))) })
-		}
-		wg.Wait()
-		checkTexts(t, stores[0], truth)
 	}
 }

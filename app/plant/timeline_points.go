@@ -208,6 +208,9 @@ func (l *recordLoader) noteSigns(metrics []string, span factory.Span) error {
 		}
 		for _, series := range page.Series {
 			l.sawPoints(series.Points)
+			for _, p := range series.Texts {
+				l.signs.Add(p.ObservedAt)
+			}
 		}
 		if q.Cursor = page.NextCursor; q.Cursor == "" {
 			return nil

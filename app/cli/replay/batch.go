@@ -38,7 +38,7 @@ func (b *batch) add(row Row, timestamp, end int64) {
 	b.bytes = end
 	points := b.points
 	for i, v := range row.Values {
-		if math.IsNaN(v) {
+		if math.IsNaN(v) && row.Texts[i] == "" {
 			b.missing++
 			continue
 		}
@@ -49,7 +49,11 @@ func (b *batch) add(row Row, timestamp, end int64) {
 		}
 		b.body = append(b.body, b.metrics[i]...)
 		b.body = append(b.body, ':')
-		b.body = strconv.AppendFloat(b.body, v, 'g', -1, 64)
+		if row.Texts[i] != "" {
+			b.body = append(b.body, jsonString(row.Texts[i])...)
+		} else {
+			b.body = strconv.AppendFloat(b.body, v, 'g', -1, 64)
+		}
 		b.points++
 	}
 	if b.points > points {

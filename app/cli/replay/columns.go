@@ -51,7 +51,17 @@ type column struct {
 	index  int
 	header string
 	metric string
+	kind   columnKind
 }
+
+// columnKind says what the values of a column are. The first one decides.
+type columnKind int
+
+const (
+	unknownColumn columnKind = iota
+	numberColumn
+	textColumn
+)
 
 // resolve applies c to the headers of a recording.
 func (c Columns) resolve(headers []string) ([]column, error) {

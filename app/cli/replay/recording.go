@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -25,6 +26,7 @@ type Recording struct {
 	fieldBuf [][]byte
 	pending  []byte
 	values   []float64
+	texts    []string
 }
 
 // Row holds the values of one timestamp.
@@ -33,9 +35,11 @@ type Row struct {
 	Line int
 	// ObservedAt is in Unix milliseconds.
 	ObservedAt int64
-	// Values holds one finite number per metric, or NaN for a missing value. It
-	// is valid until the following Next.
+	// Values holds one finite number per metric, or NaN for a missing value or a
+	// text. Texts holds one text per metric, "" for a missing value or a number.
+	// Both are valid until the following Next.
 	Values []float64
+	Texts  []string
 }
 
 // NewRecording reads the first line of r, detects the format and resolves the
@@ -56,7 +60,7 @@ func NewRecording(r io.Reader, name string, c Columns) (*Recording, error) {
 	if err := rec.header(line, c); err != nil {
 		return nil, err
 	}
-	rec.values = make([]float64, len(rec.columns))
+	rec.values, rec.texts = make([]float64, len(rec.columns)), make([]string, len(rec.columns))
 	return rec, nil
 }
 
@@ -100,14 +104,37 @@ func (r *Recording) row(fields [][]byte) (Row, error) {
 	if err != nil {
 		return Row{}, r.errorAt(1, fmt.Errorf("%s %w", quoteShort(text), err))
 	}
-	for i, col := range r.columns {
+	for i := range r.columns {
+		col := &r.columns[i]
 		text := string(bytes.TrimSpace(fields[col.index]))
-		if r.values[i], err = parseValue(text); err != nil {
+		value, err := parseValue(text)
+		if col.kind == unknownColumn && text != "" {
+			col.kind = kindOf(text, err)
+		}
+		if col.kind == textColumn {
+			r.values[i], r.texts[i] = math.NaN(), text
+			continue
+		}
+		if r.values[i] = value; err != nil {
 			return Row{}, r.errorAt(col.index+1, fmt.Errorf("%s %w", quoteShort(text), err))
 		}
 	}
-	return Row{Line: r.lines.line, ObservedAt: at, Values: r.values}, nil
+	return Row{Line: r.lines.line, ObservedAt: at, Values: r.values, Texts: r.texts}, nil
 }
+
+// kindOf returns the kind of a column whose first value is text; err says why it is no
+// number. What was meant as a number is one, so that its row is reported.
+func kindOf(text string, err error) columnKind {
+	if errors.Is(err, errNotANumber) && !almostNumber.MatchString(text) {
+		return textColumn
+	}
+	return numberColumn
+}
+
+// almostNumber matches numbers with a decimal comma, with grouped digits or in hex.
+var almostNumber = regexp.MustCompile(`^[+-]?[0-9][0-9., _']*([eE][+-]?[0-9]+)?$|^[+-]?0[xX]`)
+
+var errNotANumber = errors.New("is not a number")
 
 // line returns the next line that is not blank, or io.EOF.
 func (r *Recording) line() ([]byte, error) {
@@ -200,7 +227,7 @@ func parseValue(text string) (float64, error) {
 	case errors.Is(err, strconv.ErrRange):
 		return 0, errors.New("is too large for a number")
 	case err != nil:
-		return 0, errors.New("is not a number")
+		return 0, errNotANumber
 	case math.IsInf(v, 0):
 		return 0, errors.New("is not a finite number")
 	}

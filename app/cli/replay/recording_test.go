@@ -29,7 +29,11 @@ func readAll(text string, c replay.Columns) (metrics, rows []string, err error) 
 		if err != nil {
 			return rec.Metrics(), rows, err
 		}
-		rows = append(rows, fmt.Sprint(row.Line, " ", row.ObservedAt, " ", row.Values))
+		texts := ""
+		if strings.Join(row.Texts, "") != "" {
+			texts = fmt.Sprintf(" %q", row.Texts)
+		}
+		rows = append(rows, fmt.Sprint(row.Line, " ", row.ObservedAt, " ", row.Values, texts))
 	}
 }
 
@@ -81,6 +85,10 @@ func TestRecordingFormats(t *testing.T) {
 			text:    "\ufeff\"time\",\"a, \"\"b\"\"\"\n\n \n\"2026-01-01 00:00:00.25\", 7 \n",
 			metrics: "a_b", rows: []string{"4 1767225600250 [7]"},
 		},
+		"a column of texts": {
+			text: "t,a,state,step\n1767225600000,1,,RUN 1\n1767225600001,2,\"a, \"\"b\"\"\",7\n1767225600002,3,NaN,\n", metrics: "a state step",
+			rows: []string{`2 1767225600000 [1 NaN NaN] ["" "" "RUN 1"]`, `3 1767225600001 [2 NaN NaN] ["" "a, \"b\"" "7"]`, `4 1767225600002 [3 NaN NaN] ["" "NaN" ""]`},
+		},
 		"a header without rows": {text: "timestamp,value", metrics: "value"},
 	}
 	for name, tt := range tests {
@@ -114,6 +122,8 @@ func TestRecordingErrorsNameLineAndColumn(t *testing.T) {
 		"seconds, no header":   {"1767225600,1\n", replay.Columns{}, `f.csv:1: column 1: "1767225600" looks like Unix seconds`},
 		"not a number":         {"t,a,b\n1767225600000,1,2\n1767225600000,1,x\n", replay.Columns{}, `f.csv:3: column 3 ("b"): "x" is not a number`},
 		"decimal comma":        {"t;a\n1767225600000;1,5\n", replay.Columns{}, `f.csv:2: column 2 ("a"): "1,5" is not a number`},
+		"a text after numbers": {"t,a\n1767225600000,1\n1767225600001,RUN\n", replay.Columns{}, `f.csv:3: column 2 ("a"): "RUN" is not a number`},
+		"grouped digits":       {"t;a\n1767225600000;1'000.5\n", replay.Columns{}, `"1'000.5" is not a number`},
 		"infinite":             {"t,a\n1767225600000,-Inf\n", replay.Columns{}, "is not a finite number"},
 		"out of range":         {"t,a\n1767225600000,1e999\n", replay.Columns{}, "too large"},
 		"row too short":        {"t,a,b\n1767225600000,1\n", replay.Columns{}, "f.csv:2: 2 columns, want 3"},
