@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"smart-factory-backend/app/factory"
@@ -59,7 +58,7 @@ func (a *API) getLatest(ctx *fasthttp.RequestCtx, r request) error {
 
 // writeList responds with a page of a list, which is a member of the given name.
 func writeList(ctx *fasthttp.RequestCtx, name string, list any, cursor string) error {
-	entries, err := json.Marshal(list)
+	entries, err := encodeJSON(list)
 	if err != nil {
 		return err
 	}

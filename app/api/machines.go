@@ -112,7 +112,7 @@ func (a *API) machineVersion(id string) (int64, error) {
 
 // writeEntry responds with an entry as JSON.
 func writeEntry(ctx *fasthttp.RequestCtx, status int, entry any) error {
-	body, err := json.Marshal(entry)
+	body, err := encodeJSON(entry)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"net"
 	"strconv"
@@ -27,7 +26,7 @@ func writeProblem(ctx *fasthttp.RequestCtx, err error) {
 		Type: "about:blank", Title: fasthttp.StatusMessage(e.status), Status: e.status, Detail: e.detail,
 		RequestID: string(ctx.Response.Header.Peek(headerRequestID)), Rejected: e.rejected, Errors: e.errors,
 	}
-	body, _ := json.Marshal(p) // strings and numbers only
+	body, _ := encodeJSON(p) // strings and numbers only
 	e.writeTo(ctx, "application/problem+json", body)
 }
 

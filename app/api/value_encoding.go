@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -68,6 +69,18 @@ func appendDecimal(dst []byte, n int64, negative bool) []byte {
 		end--
 	}
 	return append(dst, digits[:end]...)
+}
+
+// encodeJSON returns a value as JSON. Unlike json.Marshal it leaves <, > and & as they
+// are: no response is HTML.
+func encodeJSON(value any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
 }
 
 // appendString appends a JSON string.
