@@ -14,15 +14,16 @@ import (
 const (
 	// maxHistoryPoints is the most points or buckets in a JSON response.
 	maxHistoryPoints = 50_000
-	// streamPageSize is how many points or buckets of a stream are in memory at a
+	// streamPageSize is how many points or buckets of a response are in memory at a
 	// time.
-	streamPageSize = 10_000
+	streamPageSize = 5_000
 )
 
 // historyPage is a page of history; it has either points or buckets.
 type historyPage struct {
 	points  []factory.Series
 	buckets []factory.BucketSeries
+	read    int // how many of them the store has found; some may be left out
 	next    string
 }
 
@@ -51,21 +52,24 @@ func (a *API) getHistory(ctx *fasthttp.RequestCtx, req request) error {
 	if err != nil {
 		return err
 	}
-	if r.format != formatJSON {
-		a.streamHistory(ctx, r, page, reserved)
+	last := page.next == "" || page.read == r.limit
+	if size := page.jsonSize(); r.format == formatJSON && last && int64(size) <= max(smallResponse, r.memoryBytes()) {
+		reserved.writeJSON(ctx, r.appendJSON(&page, size))
 	} else {
-		reserved.writeJSON(ctx, appendCursor(r.appendPage(make([]byte, 0, page.estimateJSONSize()), page), page.next))
+		a.streamHistory(ctx, r, page, reserved)
 	}
 	sent = true
 	return nil
 }
 
-// estimateJSONSize returns about the size of the page as JSON, so that the buffer
-// of the response rarely grows.
-func (p *historyPage) estimateJSONSize() int {
+// jsonSize returns about how many bytes the page has as JSON.
+func (p *historyPage) jsonSize() int {
 	n := 1 << 10
 	for _, s := range p.points {
-		n += 128 + len(s.Points)*40
+		n += 128 + (len(s.Points)+len(s.Texts))*40
+		for _, t := range s.Texts {
+			n += len(t.Value)
+		}
 	}
 	for _, s := range p.buckets {
 		n += 128 + len(s.Buckets)*128
@@ -87,14 +91,21 @@ func (a *API) readHistoryPage(r *historyRequest) (page historyPage, err error) {
 		var buckets factory.BucketPage
 		buckets, err = store.Buckets(ctx, factory.BucketQuery{
 			Machine: r.machine, Metrics: r.metrics, From: r.from, To: r.to,
-			Interval: r.interval, Location: r.location, Cursor: r.cursor, Limit: r.limit,
+			Interval: r.interval, Location: r.location, Cursor: r.cursor, Limit: min(r.limit, r.pageSize),
 		})
+		for _, s := range buckets.Series {
+			page.read += len(s.Buckets)
+		}
 		page.buckets, page.next = buckets.Series, buckets.NextCursor
 	default:
 		var raw factory.HistoryPage
 		raw, err = store.History(ctx, factory.HistoryQuery{
-			Machine: r.machine, Metrics: r.metrics, From: r.from, To: r.to, Cursor: r.cursor, Limit: r.limit,
+			Machine: r.machine, Metrics: r.metrics, From: r.from, To: r.to, Cursor: r.cursor,
+			Limit: min(r.limit, r.pageSize),
 		})
+		for _, s := range raw.Series {
+			page.read += len(s.Points) + len(s.Texts)
+		}
 		page.points, page.next = changesOnly(raw.Series), raw.NextCursor
 	}
 	// A text has no minimum and no average.
@@ -128,56 +139,6 @@ func (a *API) checkDownsampleSize(r *historyRequest) error {
 		return invalidParam("points", fmt.Sprintf("times the number of metrics is more than %d; request fewer points or fewer metrics", maxHistoryPoints))
 	}
 	return nil
-}
-
-// appendPage appends a page as JSON, up to the cursor; see appendCursor.
-func (r *historyRequest) appendPage(dst []byte, page historyPage) []byte {
-	dst = append(dst, `{"machine":`...)
-	dst = appendString(dst, r.machine)
-	dst = append(dst, `,"series":[`...)
-	for i, s := range page.points {
-		dst = appendSeriesHead(dst, i, s.Metric, s.Unit)
-		for j, p := range s.Points {
-			dst = appendComma(dst, j)
-			dst = append(dst, '[')
-			dst = appendInt(dst, p.ObservedAt)
-			dst = append(dst, ',')
-			dst = append(appendFloat(dst, p.Value), ']')
-		}
-		for j, p := range s.Texts {
-			dst = appendComma(dst, len(s.Points)+j)
-			dst = append(dst, '[')
-			dst = appendInt(dst, p.ObservedAt)
-			dst = append(dst, ',')
-			dst = append(appendString(dst, p.Value), ']')
-		}
-		dst = append(dst, ']', '}')
-	}
-	for i, s := range page.buckets {
-		dst = appendSeriesHead(dst, i, s.Metric, s.Unit)
-		for j := range s.Buckets {
-			dst = appendComma(dst, j)
-			dst = append(dst, '[')
-			dst = appendInt(dst, s.Buckets[j].Start)
-			dst = append(dst, ',', '{')
-			for k, g := range r.aggregates {
-				dst = appendComma(dst, k)
-				dst = g.appendMember(dst, &s.Buckets[j], s.Kind)
-			}
-			dst = append(dst, '}', ']')
-		}
-		dst = append(dst, ']', '}')
-	}
-	return append(dst, ']')
-}
-
-func appendSeriesHead(dst []byte, i int, metric, unit string) []byte {
-	dst = appendComma(dst, i)
-	dst = append(dst, `{"metric":`...)
-	dst = appendString(dst, metric)
-	dst = append(dst, `,"unit":`...)
-	dst = appendString(dst, unit)
-	return append(dst, `,"points":[`...)
 }
 
 // appendTime appends a time in RFC 3339 format, with the offset of loc. Offsets

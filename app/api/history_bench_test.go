@@ -19,12 +19,12 @@ func BenchmarkAppendPage(b *testing.B) {
 			points[i] = factory.Point{ObservedAt: 1_700_000_000_000 + int64(i)*1000, Value: value(i)}
 		}
 		page := historyPage{points: []factory.Series{{Metric: "temperature", Unit: "Cel", Points: points}}}
-		r := historyRequest{machine: "press-4"}
+		o := historyObject{r: &historyRequest{machine: "press-4"}}
 		b.Run(name, func(b *testing.B) {
-			var dst []byte
 			b.ReportAllocs()
 			for b.Loop() {
-				dst = r.appendPage(dst[:0], page)
+				o.text, o.series = o.text[:0], 0
+				_ = o.writePage(&page)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/maxHistoryPoints, "ns/point")
 		})

@@ -219,7 +219,7 @@ func TestStreamReadsOnePageAtATime(t *testing.T) {
 		o.Store = largeStore{p.store, 30, func() { calls++ }}
 	})
 	a := p.get(t, "/api/v1/machines/m/history", "Accept: text/csv")
-	if n := strings.Count(a.body, "\r\n"); a.status != 200 || n != 300_001 || calls != 30 {
-		t.Errorf("CSV = %d with %d lines from %d pages, want 300001 from 30", a.status, n, calls)
+	if n := strings.Count(a.body, "\r\n"); a.status != 200 || n != 150_001 || calls != 30 {
+		t.Errorf("CSV = %d with %d lines from %d pages, want 150001 from 30", a.status, n, calls)
 	}
 }

@@ -174,14 +174,14 @@ func (b *reservedBody) Close() error {
 	return nil
 }
 
-// memoryBytes returns the most memory of the response, or of each page of a
-// stream.
+// memoryBytes returns the most memory of a page and its text.
 func (r *historyRequest) memoryBytes() int64 {
+	size := int64(min(r.limit, r.pageSize))
 	switch {
 	case r.points > 0:
 		return maxHistoryPoints * pointMemory
 	case r.aggregates != nil:
-		return int64(r.limit) * int64(bucketMemory+aggregateMemory*len(r.aggregates))
+		return size * int64(bucketMemory+aggregateMemory*len(r.aggregates))
 	}
-	return int64(r.limit) * pointMemory
+	return size * pointMemory
 }

@@ -49,8 +49,8 @@ func (p *testServer) startReading(t *testing.T, path string) partialReader {
 // small ones.
 func TestHistoryMemoryHeldUntilResponseIsRead(t *testing.T) {
 	t.Parallel()
-	// Memory for one page of 50 000 points, but not for two.
-	p := startServer(t, func(o *api.Options, _ *testServer) { o.IngestMemory = 5 << 20 })
+	// Memory for one page of a response, but not for two.
+	p := startServer(t, func(o *api.Options, _ *testServer) { o.IngestMemory = 500 << 10 })
 	readings := make([]factory.Reading, 50_000)
 	for i := range readings {
 		readings[i] = factory.Reading{Machine: "m", Metric: "x", ObservedAt: 1_700_000_000_000 + int64(i), Value: float64(i)}
@@ -92,8 +92,8 @@ func TestHistoryMemoryHeldUntilResponseIsRead(t *testing.T) {
 // other addresses of their own network nothing.
 func TestHistoryMemoryOfOneNetworkIsBounded(t *testing.T) {
 	t.Parallel()
-	// Memory for two pages of 50 000 points.
-	p := startServer(t, func(o *api.Options, _ *testServer) { o.IngestMemory = 9 << 20 })
+	// Memory for two pages of a response.
+	p := startServer(t, func(o *api.Options, _ *testServer) { o.IngestMemory = 900 << 10 })
 	readings := make([]factory.Reading, 50_000)
 	for i := range readings {
 		readings[i] = factory.Reading{Machine: "m", Metric: "x", ObservedAt: 1_700_000_000_000 + int64(i), Value: float64(i)}

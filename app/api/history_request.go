@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"math"
 	"regexp"
 	"strings"
 	"time"
@@ -18,7 +19,8 @@ type historyRequest struct {
 	metrics  []string // empty for all
 	from, to int64
 	cursor   string
-	limit    int
+	limit    int // of the response, in points or buckets
+	pageSize int // how many of them are read at a time
 
 	// With points above 0, each metric is downsampled to that many points. With
 	// aggregates, the result is buckets of the length interval. Otherwise it is
@@ -80,7 +82,10 @@ var (
 )
 
 func parseHistoryRequest(ctx *fasthttp.RequestCtx, machine string, q queryParams) (_ *historyRequest, err error) {
-	r := &historyRequest{machine: machine, metrics: metricParams(ctx), cursor: q["cursor"]}
+	r := &historyRequest{machine: machine, metrics: metricParams(ctx), cursor: q["cursor"], pageSize: streamPageSize}
+	if !ctx.Request.Header.IsHTTP11() {
+		r.pageSize = maxHistoryPoints // there is no chunked encoding
+	}
 	if r.location, err = loadZone(q["tz"]); err != nil {
 		return nil, err
 	}
@@ -148,7 +153,7 @@ func (r *historyRequest) parsePaging(q queryParams) (err error) {
 	case r.points > 0:
 		return q.forbid("cannot be combined with points, whose response has one page", "limit", "cursor")
 	case r.format != formatJSON:
-		r.limit = streamPageSize
+		r.limit = math.MaxInt
 		return q.forbid("cannot be combined with the formats csv and ndjson, which have one page", "limit", "cursor")
 	}
 	r.limit, err = q.integer(historyLimitParameter)

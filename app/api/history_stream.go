@@ -8,27 +8,31 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// streamHistory sends the whole range, page by page, as CSV (RFC 4180) or as NDJSON
-// in the format of POST /api/v1/telemetry. It takes over the reservation, which is
-// for one page at a time.
+// historyEncoder writes the pages of a response one after another.
+type historyEncoder interface {
+	writeHeader() error
+	writePage(page *historyPage) error
+	// writeEnd is called after the last page. next is the cursor of what the limit
+	// has left out, "" for nothing.
+	writeEnd(next string) error
+}
+
+// streamHistory sends the points or buckets up to the limit of r, page by page. It
+// takes over the reservation, which is for one page at a time.
 func (a *API) streamHistory(ctx *fasthttp.RequestCtx, r *historyRequest, page historyPage, reserved *reservation) {
-	contentType := "text/csv; charset=utf-8; header=present"
-	if r.format == formatNDJSON {
-		contentType = "application/x-ndjson"
-	}
-	ctx.Response.Header.SetContentType(contentType)
+	ctx.Response.Header.SetContentType(r.format.contentType())
 	a.options.Runtime.StreamBody(ctx, func(w *bufio.Writer) error {
 		defer reserved.shrink(0)
-		out := historyWriter{w: w, r: r}
+		out := r.encoder(w)
 		if err := out.writeHeader(); err != nil {
 			return err
 		}
 		for {
-			if err := out.writePage(page); err != nil {
+			if err := out.writePage(&page); err != nil {
 				return err
 			}
-			if page.next == "" {
-				return nil
+			if r.limit -= page.read; page.next == "" || r.limit == 0 {
+				return out.writeEnd(page.next)
 			}
 			var err error
 			r.cursor = page.next
@@ -39,7 +43,25 @@ func (a *API) streamHistory(ctx *fasthttp.RequestCtx, r *historyRequest, page hi
 	})
 }
 
-// historyWriter writes history as rows of CSV or NDJSON.
+func (f format) contentType() string {
+	switch f {
+	case formatCSV:
+		return "text/csv; charset=utf-8; header=present"
+	case formatNDJSON:
+		return "application/x-ndjson"
+	}
+	return "application/json"
+}
+
+func (r *historyRequest) encoder(w *bufio.Writer) historyEncoder {
+	if r.format == formatJSON {
+		return &historyObject{w: w, r: r}
+	}
+	return &historyWriter{w: w, r: r}
+}
+
+// historyWriter writes history as rows: of CSV (RFC 4180), or of NDJSON in the format
+// of POST /api/v1/telemetry.
 type historyWriter struct {
 	w   *bufio.Writer
 	r   *historyRequest
@@ -62,7 +84,10 @@ func (o *historyWriter) writeHeader() error {
 	return err
 }
 
-func (o *historyWriter) writePage(page historyPage) error {
+// writeEnd writes nothing: rows have no end, and no limit.
+func (o *historyWriter) writeEnd(string) error { return nil }
+
+func (o *historyWriter) writePage(page *historyPage) error {
 	for _, s := range page.points {
 		names := o.seriesColumns(s.Metric)
 		for _, p := range s.Points {

@@ -161,3 +161,52 @@ func TestCSVConnectionIsCutWhenStoreFails(t *testing.T) {
 		t.Errorf("response = %q, want a chunked body without its end", got)
 	}
 }
+
+// A large response is read from the store in parts, which nobody can see. A client
+// of HTTP/1.0 gets it in one piece.
+func TestHistoryObjectIsTheSameInParts(t *testing.T) {
+	t.Parallel()
+	p := startServer(t, nil)
+	const begin = 1_700_000_000_000
+	readings := make([]factory.Reading, 0, 21_001)
+	for metric, n := range map[string]int{"a": 12_000, "b": 1, "c": 9_000} {
+		for i := range n {
+			readings = append(readings, factory.Reading{Machine: "m", Metric: metric, ObservedAt: begin + int64(i)*1000, Value: float64(i)})
+		}
+	}
+	appendReadings(t, p, readings...)
+	for _, query := range []string{
+		"", "?limit=4999", "?limit=5000", "?limit=5001", "?limit=10000", "?limit=12000", "?limit=12001", "?limit=21001", "?metric=c,b",
+		"?interval=1s", "?interval=1s&limit=12002&agg=first,last", "?interval=3s&tz=Europe/Berlin", "?points=6000", "?points=2",
+	} {
+		path := "/api/v1/machines/m/history" + query
+		a := p.get(t, path)
+		_, whole, _ := strings.Cut(p.sendRaw(t, "GET "+path+" HTTP/1.0\r\n\r\n"), "\r\n\r\n")
+		if a.status != 200 || a.body != whole || !json.Valid([]byte(whole)) || !strings.HasPrefix(a.header["Content-Type"], "application/json") {
+			t.Errorf("GET %s = %d, %s with %d bytes, want the %d bytes that HTTP/1.0 gets: %.200q", path, a.status, a.header["Content-Type"], len(a.body), len(whole), whole)
+		}
+	}
+	next := struct {
+		Series []struct{ Points [][2]float64 }
+		Next   string `json:"next_cursor"`
+	}{}
+	if err := json.Unmarshal([]byte(p.get(t, "/api/v1/machines/m/history?limit=11000").body), &next); err != nil || next.Next == "" || len(next.Series) != 1 || len(next.Series[0].Points) != 11_000 {
+		t.Fatalf("%v, %d series, cursor %q, want 11 000 points and a cursor", err, len(next.Series), next.Next)
+	}
+	if a := p.get(t, "/api/v1/machines/m/history?limit=1&cursor="+url.QueryEscape(next.Next)); !strings.Contains(a.body, `[[1700011000000,11000]]`) {
+		t.Errorf("after the first 11 000 points: %s, want the next one", a.body)
+	}
+}
+
+func TestHistoryObjectIsCutWhenStoreFails(t *testing.T) {
+	t.Parallel()
+	p := startServer(t, func(o *api.Options, p *testServer) { o.Store = &failingHistory{Store: p.store, pages: 1} })
+	readings := make([]factory.Reading, 6000)
+	for i := range readings {
+		readings[i] = factory.Reading{Machine: "m", Metric: "x", ObservedAt: 1_700_000_000_000 + int64(i), Value: 1}
+	}
+	appendReadings(t, p, readings...)
+	if got := p.sendRaw(t, "GET /api/v1/machines/m/history HTTP/1.1\r\nHost: x\r\n\r\n"); strings.HasSuffix(got, "0\r\n\r\n") || strings.Contains(got, "next_cursor") {
+		t.Errorf("response ends with %q, want a chunked body without its end", got[max(0, len(got)-100):])
+	}
+}

@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"bufio"
+	"errors"
 	"io"
+	"sync"
 
 	"github.com/valyala/fasthttp"
 )
@@ -18,7 +20,7 @@ const streamBuffer = 32 << 10
 func StreamBody(ctx *fasthttp.RequestCtx, write func(w *bufio.Writer) error) {
 	worker := workerOf(ctx)
 	r, pipe := io.Pipe()
-	ctx.SetBodyStream(r, -1)
+	ctx.SetBodyStream(streamReader{r}, -1)
 	run := func() {
 		err := errStreamIncomplete
 		defer func() { _ = pipe.CloseWithError(err) }()
@@ -36,4 +38,34 @@ func StreamBody(ctx *fasthttp.RequestCtx, write func(w *bufio.Writer) error) {
 		worker.sup.streams.Add(1)
 	}
 	go run() // its writes fail once fasthttp has closed r, after the response
+}
+
+// streamReader is the end of the pipe that fasthttp reads. Read by read it would
+// send 4 KiB at a time.
+type streamReader struct{ *io.PipeReader }
+
+var streamBuffers = sync.Pool{New: func() any { return new([streamBuffer]byte) }}
+
+// SupportsBodyWriteTo implements fasthttp.BodyWriterTo.
+func (streamReader) SupportsBodyWriteTo() bool { return true }
+
+// WriteTo implements io.WriterTo. Each call of w.Write is flushed.
+func (r streamReader) WriteTo(w io.Writer) (sent int64, err error) {
+	buf := streamBuffers.Get().(*[streamBuffer]byte)
+	defer streamBuffers.Put(buf)
+	for {
+		n, err := r.Read(buf[:])
+		if n > 0 {
+			n, writeErr := w.Write(buf[:n])
+			if sent += int64(n); writeErr != nil {
+				return sent, writeErr
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return sent, nil
+		}
+		if err != nil {
+			return sent, err
+		}
+	}
 }
