@@ -4,13 +4,14 @@ import "context"
 
 // Registry holds the machines and their metrics. It is part of Store. A change is
 // durable when the call returns. The same commit appends an AuditEvent by the Sender
-// of the context to the journal, except for what a reading registers.
+// of the context to the journal, except for what a reading registers. Machines and
+// metrics are documents of the journal, which only the Registry changes.
 //
 // Deleting a machine without purge keeps its history: History, Buckets and
 // Downsample still return it, but Machines and Latest omit it, and Machine, Metric
 // and Metrics return ErrNotFound. Registering the machine again restores it with
 // its metrics, and so does a new reading if registration is automatic. Deleting
-// with purge removes its history and its metrics.
+// with purge removes its history, its metrics and its events.
 type Registry interface {
 	// PutMachine creates the machine m.ID or replaces its description. It ignores
 	// Version, CreatedAt, UpdatedAt and LastSeen of m, and returns the machine as

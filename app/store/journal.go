@@ -26,6 +26,9 @@ func PrepareBatch(batch factory.JournalBatch, now int64) (factory.JournalBatch, 
 		if err := checkTexts(string(d.Kind), d.ID); err != nil {
 			return prepared, documentError(i, err)
 		}
+		if d.Kind == factory.DocumentMachine || d.Kind == factory.DocumentMetric {
+			return prepared, documentError(i, fmt.Errorf("a %s is changed by the registry: %w", d.Kind, factory.ErrInvalid))
+		}
 		d.Kind, d.ID = factory.DocumentKind(strings.Clone(string(d.Kind))), strings.Clone(d.ID)
 		if d.Data == nil {
 			continue

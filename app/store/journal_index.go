@@ -127,3 +127,10 @@ func (x *JournalIndex) appendEvent(i int, e factory.Event) (written factory.Writ
 		}
 	}, nil
 }
+
+// Remove removes an event that was deleted.
+func (x *JournalIndex) Remove(e factory.Event) {
+	delete(x.Events, EventKey{e.Machine, e.ID})
+	delete(x.Replaced, EventKey{e.Machine, e.Replaces})
+	delete(x.Followed, FollowKey{e.Machine, e.Follows})
+}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 
@@ -43,6 +44,9 @@ func (m *Machine) currentVersion() int64 {
 // result is known if nothing changes. It has the attributes of put and no
 // LastSeen.
 func PutMachine(known *Machine, put factory.Machine, match factory.Match, now int64) (next *Machine, created bool, err error) {
+	if len(put.Signals) > 0 && !json.Valid(put.Signals) {
+		return nil, false, fmt.Errorf("machine %q: the signals are not JSON: %w", put.ID, factory.ErrInvalid)
+	}
 	version := known.currentVersion()
 	created = version == 0
 	if !match.Allows(version) {

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 
 	"smart-factory-backend/app/factory"
@@ -16,7 +18,7 @@ import (
 // journal is the content of the journal. Store.mu guards it.
 type journal struct {
 	index   *store.JournalIndex
-	events  []factory.Event // Seq is the index plus 1
+	events  []factory.Event // in order of Seq
 	changed chan struct{}   // closed and replaced when events are appended
 }
 
@@ -58,6 +60,30 @@ func (j *journal) write(batch factory.JournalBatch, now int64) (result factory.J
 		j.changed = make(chan struct{})
 	}
 	return result, nil
+}
+
+func (j *journal) setDocument(d factory.Document) {
+	j.index.Documents[store.DocumentKey{Kind: d.Kind, ID: d.ID}] = &d
+}
+
+// purge removes the events and the documents of a machine.
+func (j *journal) purge(machine string) {
+	j.remove(func(e factory.Event) bool { return e.Machine == machine })
+	metrics := factory.MetricDocumentID(machine, "")
+	maps.DeleteFunc(j.index.Documents, func(k store.DocumentKey, _ *factory.Document) bool {
+		return k.Kind == factory.DocumentMachine && k.ID == machine || k.Kind == factory.DocumentMetric && strings.HasPrefix(k.ID, metrics)
+	})
+}
+
+// remove removes the events that old selects.
+func (j *journal) remove(old func(factory.Event) bool) {
+	j.events = slices.DeleteFunc(j.events, func(e factory.Event) bool {
+		if !old(e) {
+			return false
+		}
+		j.index.Remove(e)
+		return true
+	})
 }
 
 // Document implements factory.Journal.
@@ -177,7 +203,9 @@ func (m *Store) EventsAfter(ctx context.Context, q factory.LogQuery) ([]factory.
 		return nil, err
 	}
 	var events []factory.Event
-	for _, e := range m.journal.events[min(max(q.After, 0), int64(len(m.journal.events))):] {
+	all := m.journal.events
+	next := sort.Search(len(all), func(i int) bool { return all[i].Seq > q.After })
+	for _, e := range all[next:] {
 		if (q.Machine == "" || q.Machine == e.Machine) && hasKind(q.Kinds, e.Kind) {
 			events = append(events, e)
 			if len(events) == q.Limit {
@@ -192,13 +220,13 @@ func (m *Store) EventsAfter(ctx context.Context, q factory.LogQuery) ([]factory.
 func (m *Store) LastSeq(ctx context.Context) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return int64(len(m.journal.events)), m.usableLocked(ctx)
+	return m.journal.index.LastSeq, m.usableLocked(ctx)
 }
 
 // WaitEvents implements factory.Journal.
 func (m *Store) WaitEvents(ctx context.Context, after int64) error {
 	m.mu.Lock()
-	closed, changed, last := m.closed, m.journal.changed, int64(len(m.journal.events))
+	closed, changed, last := m.closed, m.journal.changed, m.journal.index.LastSeq
 	m.mu.Unlock()
 	if closed {
 		return store.ErrClosed

@@ -34,7 +34,7 @@ func (m *Store) PutMachine(ctx context.Context, put factory.Machine, match facto
 	}
 	if next != known {
 		next.Attributes, next.Signals = maps.Clone(put.Attributes), bytes.Clone(put.Signals)
-		m.machines[put.ID] = next
+		m.setMachineLocked(next)
 		m.recordLocked(store.MachineAudit(ctx, put.ID, known, next, m.options.now()))
 	}
 	return m.publicMachineLocked(next), created, nil
@@ -126,15 +126,36 @@ func (m *Store) DeleteMachine(ctx context.Context, id string, match factory.Matc
 		return err
 	}
 	m.recordLocked(store.MachineAudit(ctx, id, known, nil, m.options.now()))
-	known.Deleted = true
 	if purge {
-		m.senders.Purge(id)
-		delete(m.machines, id)
-		maps.DeleteFunc(m.metrics, func(k key, _ *factory.Metric) bool { return k.Machine == id })
-		maps.DeleteFunc(m.values, func(k key, _ map[int64]float64) bool { return k.Machine == id })
-		clear(m.times)
+		m.purgeLocked(id)
+		return nil
 	}
+	deleted := *known
+	deleted.Deleted = true
+	m.setMachineLocked(&deleted)
 	return nil
+}
+
+// purgeLocked removes a machine with everything that belongs to it.
+func (m *Store) purgeLocked(id string) {
+	m.senders.Purge(id)
+	delete(m.machines, id)
+	maps.DeleteFunc(m.metrics, func(k key, _ *factory.Metric) bool { return k.Machine == id })
+	maps.DeleteFunc(m.values, func(k key, _ map[int64]float64) bool { return k.Machine == id })
+	clear(m.times)
+	m.journal.purge(id)
+}
+
+// setMachineLocked stores a machine and its document.
+func (m *Store) setMachineLocked(next *store.Machine) {
+	m.machines[next.ID] = next
+	m.journal.setDocument(store.MachineDocument(next))
+}
+
+// setMetricLocked stores a metric and its document.
+func (m *Store) setMetricLocked(k key, next *factory.Metric) {
+	m.metrics[k] = next
+	m.journal.setDocument(store.MetricDocument(next))
 }
 
 // PutMetric implements factory.Registry.
@@ -160,9 +181,9 @@ func (m *Store) PutMetric(ctx context.Context, put factory.Metric, match factory
 		m.values[k] = make(map[int64]float64)
 	}
 	if next != known {
+		m.setMetricLocked(k, next)
 		m.recordLocked(store.MetricAudit(ctx, known, *next, m.options.now()))
 	}
-	m.metrics[k] = next
 	return *next, known == nil, nil
 }
 
@@ -236,13 +257,13 @@ func (m *Store) admitLocked(r factory.Reading, sender string) error {
 func (m *Store) registerLocked(k key, sender string) {
 	now := m.options.now()
 	if machine := m.machines[k.Machine]; machine == nil {
-		m.machines[k.Machine] = store.NewMachine(k.Machine, now)
+		m.setMachineLocked(store.NewMachine(k.Machine, now))
 	} else if machine.Deleted {
-		m.machines[k.Machine] = machine.Restored(now)
+		m.setMachineLocked(machine.Restored(now))
 	}
 	if m.metrics[k] == nil {
 		m.senders.Add(sender, k.Machine)
-		m.metrics[k] = store.NewMetric(k, now)
+		m.setMetricLocked(k, store.NewMetric(k, now))
 		m.values[k] = make(map[int64]float64)
 	}
 }

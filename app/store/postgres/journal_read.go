@@ -25,6 +25,9 @@ func storable(texts ...string) bool {
 
 // Document implements factory.Journal.
 func (s *Store) Document(ctx context.Context, kind factory.DocumentKind, id string) (factory.Document, error) {
+	if isRegistryKind(kind) {
+		return s.registryDocument(ctx, kind, id)
+	}
 	return query(ctx, s, "document", func(ctx context.Context, tx pgx.Tx) (found factory.Document, err error) {
 		if !storable(string(kind), id) {
 			return found, store.DocumentNotFound(kind, id)
@@ -55,6 +58,9 @@ func (s *Store) Documents(ctx context.Context, q factory.DocumentQuery) (page fa
 	after, err := documentCursor.After(q.Cursor)
 	if err != nil {
 		return page, err
+	}
+	if isRegistryKind(q.Kind) {
+		return s.registryDocuments(ctx, q, after.Machine)
 	}
 	return query(ctx, s, "documents", func(ctx context.Context, tx pgx.Tx) (page factory.DocumentPage, err error) {
 		if !storable(string(q.Kind)) {

@@ -182,13 +182,14 @@ func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Matc
 	})
 }
 
-// purgeMachine deletes a machine and its series. Their readings are no longer
+// purgeMachine deletes a machine, its series and its events. Their readings are no longer
 // reachable; the leader deletes them later.
 func purgeMachine(ctx context.Context, tx pgx.Tx, id string) error {
 	for _, sql := range []string{
 		"INSERT INTO purged_series SELECT id FROM series WHERE machine = $1",
 		"DELETE FROM latest WHERE series_id IN (SELECT id FROM series WHERE machine = $1)",
 		"DELETE FROM series WHERE machine = $1",
+		"DELETE FROM event WHERE machine = $1",
 		"DELETE FROM machine WHERE id = $1",
 	} {
 		if _, err := tx.Exec(ctx, sql, id); err != nil {

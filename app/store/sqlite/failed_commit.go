@@ -23,6 +23,10 @@ func (c *committer) removeUncommitted(conn *conn) error {
 	if err := conn.exec("DELETE FROM ingest_log WHERE seq > ?", c.lastSeq); err != nil {
 		return err
 	}
+	const newMetrics = "SELECT machine || char(31) || metric FROM series WHERE id > ?"
+	if err := conn.exec("DELETE FROM document WHERE kind = 'metric' AND id IN ("+newMetrics+")", c.lastSeries); err != nil {
+		return err
+	}
 	if err := conn.exec("DELETE FROM series WHERE id > ?", c.lastSeries); err != nil {
 		return err
 	}
@@ -34,11 +38,14 @@ func (c *committer) removeUncommitted(conn *conn) error {
 	return c.journal.removeUncommitted(conn)
 }
 
-// restoreMachine rewrites the rows of a machine from memory.
+// restoreMachine rewrites the documents and series of a machine from memory.
 func (c *committer) restoreMachine(conn *conn, id string) error {
+	if err := deleteMachineDocuments(conn, id); err != nil {
+		return err
+	}
 	m := c.catalog.machine(id)
 	if m == nil {
-		return conn.exec("DELETE FROM machine WHERE id = ?", id)
+		return nil
 	}
 	if err := writeMachine(conn, m.meta.Load()); err != nil {
 		return err

@@ -203,7 +203,7 @@ func (j *journal) removeUncommitted(c *conn) error {
 			}
 			continue
 		}
-		if err := c.exec("DELETE FROM document WHERE kind = ? AND id = ?", string(k.kind), k.id); err != nil {
+		if err := deleteDocument(c, k.kind, k.id); err != nil {
 			return err
 		}
 	}
@@ -213,6 +213,10 @@ func (j *journal) removeUncommitted(c *conn) error {
 func writeDocument(c *conn, d *factory.Document) error {
 	return c.exec("INSERT OR REPLACE INTO document (kind, id, version, created_at, updated_at, deleted, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		string(d.Kind), d.ID, d.Version, d.CreatedAt, d.UpdatedAt, asFlag(d.Deleted), d.Data)
+}
+
+func deleteDocument(c *conn, kind factory.DocumentKind, id string) error {
+	return c.exec("DELETE FROM document WHERE kind = ? AND id = ?", string(kind), id)
 }
 
 const selectDocuments = "SELECT kind, id, version, created_at, updated_at, deleted, data FROM document "

@@ -1,9 +1,6 @@
 package sqlite
 
 import (
-	"database/sql/driver"
-	"encoding/json"
-	"fmt"
 	"sync/atomic"
 
 	"smart-factory-backend/app/factory"
@@ -36,39 +33,21 @@ func (m *machine) liveMeta() *store.Machine {
 	return nil
 }
 
-// writeMachine inserts or updates the row of a machine.
+// writeMachine writes the document of a machine.
 func writeMachine(c *conn, a *store.Machine) error {
-	attributes := ""
-	if len(a.Attributes) > 0 {
-		text, err := json.Marshal(a.Attributes)
-		if err != nil {
-			return err
-		}
-		attributes = string(text)
-	}
-	var signals driver.Value
-	if len(a.Signals) > 0 {
-		signals = a.Signals
-	}
-	return c.exec("INSERT OR REPLACE INTO machine (id, name, site, area, line, attributes, version, created_at, updated_at, deleted, signals, ideal_cycle) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		a.ID, a.Name, a.Site, a.Area, a.Line, attributes, a.Version, a.CreatedAt, a.UpdatedAt, asFlag(a.Deleted), signals, a.IdealCycle)
+	d := store.MachineDocument(a)
+	return writeDocument(c, &d)
 }
 
-// scanMachine returns the machine in a row with the columns id, name, site,
-// area, line, attributes, version, created_at, updated_at, deleted, signals,
-// ideal_cycle.
-func scanMachine(v []driver.Value) (*machine, error) {
-	a := &store.Machine{Machine: factory.Machine{
-		ID: asString(v[0]), Name: asString(v[1]),
-		Placement: factory.Placement{Site: asString(v[2]), Area: asString(v[3]), Line: asString(v[4])},
-		Version:   asInt(v[6]), CreatedAt: asInt(v[7]), UpdatedAt: asInt(v[8]), Signals: asBytes(v[10]), IdealCycle: asFloat(v[11]),
-	}, Deleted: asInt(v[9]) != 0}
-	if text := asString(v[5]); text != "" {
-		if err := json.Unmarshal([]byte(text), &a.Attributes); err != nil {
-			return nil, fmt.Errorf("attributes of machine %q: %w: %w", a.ID, ErrCorrupt, err)
-		}
+// deleteMachineDocuments deletes the document of a machine and those of its metrics.
+func deleteMachineDocuments(c *conn, id string) error {
+	if err := deleteDocument(c, factory.DocumentMachine, id); err != nil {
+		return err
 	}
-	return newMachine(a), nil
+	// No name contains the separator of the id, so the next character ends the range.
+	from := factory.MetricDocumentID(id, "")
+	to := from[:len(from)-1] + string(from[len(from)-1]+1)
+	return c.exec("DELETE FROM document WHERE kind = ? AND id >= ? AND id < ?", string(factory.DocumentMetric), from, to)
 }
 
 func asFlag(b bool) int64 {

@@ -83,17 +83,28 @@ func migrate(c *conn, version int64) error {
 	if err := useWAL(c); err != nil {
 		return err
 	}
-	statements := []string{"BEGIN IMMEDIATE"}
-	for _, migration := range migrations[version:] {
-		statements = append(statements, migration...)
+	fail := func(err error) error { return fmt.Errorf("migrate from schema %d: %w", version, err) }
+	if err := c.execOnce("BEGIN IMMEDIATE"); err != nil {
+		return fail(err)
 	}
-	statements = append(statements,
-		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
-		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
-		"COMMIT")
-	for _, statement := range statements {
+	for _, statements := range migrations[version:] {
+		for _, statement := range statements {
+			if statement == documentRegistry {
+				if err := makeRegistryDocuments(c); err != nil {
+					return fail(err)
+				}
+				continue
+			}
+			if err := c.execOnce(statement); err != nil {
+				return fail(err)
+			}
+		}
+	}
+	for _, statement := range []string{
+		fmt.Sprintf("PRAGMA application_id = %d", applicationID), fmt.Sprintf("PRAGMA user_version = %d", schemaVersion), "COMMIT",
+	} {
 		if err := c.execOnce(statement); err != nil {
-			return fmt.Errorf("migrate from schema %d: %w", version, err)
+			return fail(err)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 
 	"smart-factory-backend/app/factory"
@@ -35,30 +36,48 @@ func (s *Store) recover(ctx context.Context, c *conn) error {
 
 func (s *Store) loadMachines(ctx context.Context, c *conn) error {
 	var all []*machine
-	err := c.query("SELECT id, name, site, area, line, attributes, version, created_at, updated_at, deleted, signals, ideal_cycle FROM machine",
-		func(v []driver.Value) error {
-			m, err := scanMachine(v)
-			if err != nil {
-				return err
-			}
-			all = append(all, m)
-			return ctx.Err()
-		})
+	err := eachDocument(ctx, c, factory.DocumentMachine, func(d factory.Document) error {
+		m, err := store.ParseMachine(d)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		all = append(all, newMachine(m))
+		return nil
+	})
 	s.catalog.add(nil, all)
 	return err
 }
 
+// eachDocument calls f for all documents of a kind, including deleted ones.
+func eachDocument(ctx context.Context, c *conn, kind factory.DocumentKind, f func(factory.Document) error) error {
+	return c.query(selectDocuments+"WHERE kind = ?", func(v []driver.Value) error {
+		return errors.Join(f(scanDocument(v)), ctx.Err())
+	}, string(kind))
+}
+
 func (s *Store) loadSeries(ctx context.Context, c *conn) (map[int64]*series, error) {
+	described := make(map[string]factory.Document)
+	err := eachDocument(ctx, c, factory.DocumentMetric, func(d factory.Document) error {
+		described[d.ID] = d
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
 	byID := make(map[int64]*series)
 	var all []*series
-	err := c.query(`
-		SELECT s.id, last.t1, last.n, last.vlast, first.t1,
-			s.machine, s.metric, s.unit, s.kind, s.expected_min, s.expected_max, s.retention, s.version, s.created_at, s.updated_at
+	err = c.query(`
+		SELECT s.id, last.t1, last.n, last.vlast, first.t1, s.machine, s.metric
 		FROM series AS s
 		LEFT JOIN chunk AS last ON last.id = (SELECT id FROM chunk WHERE series_id = s.id ORDER BY t0 DESC LIMIT 1)
 		LEFT JOIN chunk AS first ON first.id = (SELECT id FROM chunk WHERE series_id = s.id ORDER BY t0 LIMIT 1)`,
 		func(v []driver.Value) error {
-			known := newSeries(asInt(v[0]), scanMetric(v[5:]))
+			k := key{Machine: asString(v[5]), Metric: asString(v[6])}
+			metric, err := store.ParseMetric(described[factory.MetricDocumentID(k.Machine, k.Metric)], k)
+			if err != nil {
+				return fmt.Errorf("%w: %w", ErrCorrupt, err)
+			}
+			known := newSeries(asInt(v[0]), metric)
 			if v[1] != nil {
 				known.setChunks(lastChunk{end: asInt(v[1]), points: int(asInt(v[2]))}, asInt(v[4]), asInt(v[3]))
 			}

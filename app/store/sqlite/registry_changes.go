@@ -18,7 +18,7 @@ type registryChange struct {
 	// to the caller.
 	prepare func(c *committer) (write func(*conn) error, publish func(), err error)
 	machine string // the machine whose rows change
-	// audit is the event that records the change. prepare sets it.
+	// audit is the event that records the change, if it has an ID. prepare sets it.
 	audit factory.Event
 }
 
@@ -40,8 +40,10 @@ func (c *committer) tryChange(o *registryChange) (err error) {
 			return err
 		}
 		c.journal.nextSeq = c.journal.lastSeq + 1
-		if _, err := c.journal.appendEvent(conn, 0, o.audit); err != nil {
-			return err
+		if o.audit.ID != "" {
+			if _, err := c.journal.appendEvent(conn, 0, o.audit); err != nil {
+				return err
+			}
 		}
 		return write(conn)
 	})
@@ -117,14 +119,16 @@ func (c *committer) publishMachine(m *machine, meta *store.Machine) {
 
 // DeleteMachine implements factory.Registry.
 func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Match, purge bool) error {
+	for more := purge; more; {
+		var err error
+		if more, err = s.purgeEvents(ctx, id, match); err != nil {
+			return err
+		}
+	}
 	change := &registryChange{machine: id}
 	change.prepare = func(c *committer) (func(*conn) error, func(), error) {
-		m := c.catalog.machine(id)
-		var known *store.Machine
-		if m != nil {
-			known = m.meta.Load()
-		}
-		if err := store.CheckDelete(known, id, match, purge); err != nil {
+		m, known, err := c.machineToDelete(id, match, purge)
+		if err != nil {
 			return nil, nil, err
 		}
 		change.audit = store.MachineAudit(ctx, id, known, nil, c.options.now().UnixMilli())
@@ -142,8 +146,38 @@ func (s *Store) DeleteMachine(ctx context.Context, id string, match factory.Matc
 	return err
 }
 
-// purgeMachine removes a machine and its series from the registry. The sealer
-// then deletes their points in small steps.
+// machineToDelete returns a machine and its metadata, or why it must not be deleted.
+func (c *committer) machineToDelete(id string, match factory.Match, purge bool) (m *machine, known *store.Machine, err error) {
+	if m = c.catalog.machine(id); m != nil {
+		known = m.meta.Load()
+	}
+	return m, known, store.CheckDelete(known, id, match, purge)
+}
+
+// deleteBatchEvents limits the events that one transaction deletes, and so the time
+// that commits wait for it.
+const deleteBatchEvents = 5000
+
+// purgeEvents deletes events of a machine that is about to be purged. It reports
+// whether there may be more.
+func (s *Store) purgeEvents(ctx context.Context, id string, match factory.Match) (more bool, err error) {
+	err = s.submitChange(ctx, &registryChange{machine: id, prepare: func(c *committer) (func(*conn) error, func(), error) {
+		if _, _, err := c.machineToDelete(id, match, true); err != nil {
+			return nil, nil, err
+		}
+		// The last event stays, because seq continues from it.
+		return func(conn *conn) error {
+			n, err := conn.execCount("DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE machine = ? AND seq < ? LIMIT ?)",
+				id, c.journal.lastSeq, int64(deleteBatchEvents))
+			more = n == deleteBatchEvents
+			return err
+		}, func() {}, nil
+	}})
+	return more, err
+}
+
+// purgeMachine removes a machine, its series and its events. The sealer then deletes
+// the points in small steps.
 func (c *committer) purgeMachine(m *machine) (write func(*conn) error, publish func(), err error) {
 	seq := c.lastSeq
 	write = func(conn *conn) error {
@@ -155,7 +189,10 @@ func (c *committer) purgeMachine(m *machine) (write func(*conn) error, publish f
 				return err
 			}
 		}
-		return conn.exec("DELETE FROM machine WHERE id = ?", m.id)
+		if err := conn.exec("DELETE FROM event WHERE machine = ?", m.id); err != nil {
+			return err
+		}
+		return deleteMachineDocuments(conn, m.id)
 	}
 	return write, func() {
 		c.senders.Purge(m.id)

@@ -136,13 +136,16 @@ var migrations = [schemaVersion][]string{
 			follows  INTEGER NOT NULL,
 			data     BLOB NOT NULL
 		) STRICT`,
-		// signals is a JSON object or NULL, ideal_cycle is in seconds or 0.
-		"ALTER TABLE machine ADD COLUMN signals BLOB",
-		"ALTER TABLE machine ADD COLUMN ideal_cycle REAL NOT NULL DEFAULT 0",
 		"CREATE UNIQUE INDEX event_id ON event (machine, id)",
 		"CREATE UNIQUE INDEX event_replaces ON event (machine, replaces) WHERE replaces <> ''",
 		"CREATE UNIQUE INDEX event_follows ON event (machine, follows) WHERE follows <> 0",
 		"CREATE INDEX event_time ON event (machine, ts)",
 		"CREATE INDEX event_subject ON event (kind, machine, subject, ts)",
+		documentRegistry,
+		"CREATE TABLE named (id INTEGER PRIMARY KEY, machine TEXT NOT NULL, metric TEXT NOT NULL, UNIQUE (machine, metric)) STRICT",
+		"INSERT INTO named SELECT id, machine, metric FROM series",
+		"DROP TABLE series",
+		"ALTER TABLE named RENAME TO series",
+		"DROP TABLE machine",
 	},
 }

@@ -42,7 +42,8 @@ const durableCommits = "PRAGMA synchronous = FULL"
 // openWriter opens a connection for writing.
 func openWriter(file *databaseFile) (*conn, error) {
 	// The sealer checkpoints. The limit takes effect if it cannot keep up.
-	return openConn(file, durableCommits, busyTimeout, "PRAGMA wal_autocheckpoint = 8192", "PRAGMA journal_size_limit = 67108864")
+	return openConn(file, durableCommits, busyTimeout, "PRAGMA wal_autocheckpoint = 8192", "PRAGMA journal_size_limit = 67108864",
+		"PRAGMA cache_size = -8192")
 }
 
 // openAnchor opens a connection and makes it open the write-ahead log.

@@ -41,6 +41,8 @@ func RunJournal(t *testing.T, open Opener) {
 		{"JournalCanceledContext", testJournalCanceledContext},
 		{"RandomJournal", testRandomJournal},
 		{"Audits", testAudits},
+		{"RegistryDocuments", testRegistryDocuments},
+		{"PurgeRemovesEvents", testPurgeRemovesEvents},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
