@@ -97,7 +97,7 @@ func (t *journalTransaction) run(ctx context.Context) error {
 func (t *journalTransaction) lookUp(ctx context.Context, tx pgx.Tx) error {
 	x := store.NewJournalIndex()
 	t.index = x
-	var kinds, ids, machines, eventIDs, followMachines []string
+	var kinds, ids, machines, eventIDs, replaceMachines, replaces, followMachines []string
 	var follows []int64
 	for _, r := range t.group {
 		for i := range r.batch.Documents {
@@ -108,6 +108,7 @@ func (t *journalTransaction) lookUp(ctx context.Context, tx pgx.Tx) error {
 			machines, eventIDs = append(machines, e.Machine), append(eventIDs, e.ID)
 			if e.Replaces != "" {
 				machines, eventIDs = append(machines, e.Machine), append(eventIDs, e.Replaces)
+				replaceMachines, replaces = append(replaceMachines, e.Machine), append(replaces, e.Replaces)
 			}
 			if e.Follows != 0 {
 				followMachines, follows = append(followMachines, e.Machine), append(follows, e.Follows)
@@ -138,9 +139,11 @@ func (t *journalTransaction) lookUp(ctx context.Context, tx pgx.Tx) error {
 				}
 				return err
 			})
+	}
+	if len(replaces) > 0 {
 		batch.Queue(`
 			SELECT q.machine, q.id FROM unnest($1::text[], $2::text[]) AS q (machine, id)
-			JOIN event AS e ON e.machine = q.machine AND e.replaces = q.id AND e.replaces <> ''`, machines, eventIDs).
+			JOIN event AS e ON e.machine = q.machine AND e.replaces = q.id AND e.replaces <> ''`, replaceMachines, replaces).
 			Query(func(rows pgx.Rows) error {
 				var k store.EventKey
 				_, err := pgx.ForEachRow(rows, []any{&k.Machine, &k.ID}, func() error { x.Replaced[k] = true; return nil })

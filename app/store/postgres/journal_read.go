@@ -114,27 +114,34 @@ func (s *Store) Events(ctx context.Context, q factory.EventQuery) (page factory.
 		}
 	}
 	return query(ctx, s, "events", func(ctx context.Context, tx pgx.Tx) (page factory.EventPage, err error) {
-		if !storable(q.Machine, q.Subject) || q.From > last {
+		if !storable(append(kindTexts(q.Kinds), q.Machine, q.Subject)...) || q.From > last {
 			return page, nil
 		}
 		c := conditions{}
-		c.add("e.ts >= %s", q.From)
-		c.add("e.ts <= %s", last)
+		source := "event AS e WHERE "
 		if q.Machine != "" {
 			c.add("e.machine = %s", q.Machine)
+			c.addKinds(q.Kinds)
+		} else {
+			source = "(" + c.kinds(q.Kinds) + ") AS k (kind), LATERAL (SELECT * FROM event AS e WHERE e.kind = k.kind AND "
 		}
+		c.add("e.ts >= %s", q.From)
+		c.add("e.ts <= %s", last)
 		if q.Subject != "" {
 			c.add("e.subject = %s", q.Subject)
 		}
-		c.addKinds(q.Kinds)
 		order, relation := "e.ts, e.seq", ">"
 		if q.Descending {
 			order, relation = "e.ts DESC, e.seq DESC", "<"
 		}
 		c.add("e.ts "+relation+"= %s", after.ObservedAt)
 		c.add("(e.ts, e.seq) "+relation+" (%s, "+c.param(after.Seq)+")", after.ObservedAt)
-		rows, err := tx.Query(ctx, "SELECT "+eventColumns+" FROM event AS e WHERE "+c.text+" AND "+inForce+
-			" ORDER BY "+order+" LIMIT "+c.param(limitPlusOne(q.Limit)), c.params...)
+		ordered := " ORDER BY " + order + " LIMIT " + c.param(limitPlusOne(q.Limit))
+		source += c.text + " AND " + inForce + ordered
+		if q.Machine == "" {
+			source += ") AS e" + ordered
+		}
+		rows, err := tx.Query(ctx, "SELECT "+eventColumns+" FROM "+source, c.params...)
 		if err != nil {
 			return page, err
 		}
@@ -175,6 +182,22 @@ func (c *conditions) addKinds(kinds []factory.EventKind) {
 	}
 }
 
+// kinds returns a query for the given kinds, or for all kinds of which there are
+// events if none is given. An index has the events of one kind in order of time, but
+// not those of several.
+func (c *conditions) kinds(kinds []factory.EventKind) string {
+	if len(kinds) > 0 {
+		return "SELECT DISTINCT unnest(" + c.param(kindTexts(kinds)) + "::text[])"
+	}
+	return `
+		WITH RECURSIVE k AS (
+			SELECT min(kind) AS kind FROM event
+			UNION ALL
+			SELECT (SELECT min(kind) FROM event WHERE kind > k.kind) FROM k WHERE k.kind IS NOT NULL
+		)
+		SELECT kind FROM k WHERE kind IS NOT NULL`
+}
+
 func kindTexts(kinds []factory.EventKind) (texts []string) {
 	for _, kind := range kinds {
 		texts = append(texts, string(kind))
@@ -195,17 +218,21 @@ func (s *Store) LatestEvents(ctx context.Context, q factory.LatestEventQuery) ([
 		}
 		subjects := "SELECT $3::text, $4::text"
 		if q.Machine == "" || q.Subject == "" {
+			// A condition on (machine, subject) together with one on machine would not
+			// be used to find the next subject.
+			first, next := "true", "(machine, subject) > (s.machine, s.subject)"
+			if q.Machine != "" {
+				first, next = "machine = $3", "machine = $3 AND subject > s.subject"
+			}
 			subjects = `
 				WITH RECURSIVE s AS (
-					(SELECT machine, subject FROM event WHERE kind = $1 AND ($3 = '' OR machine = $3) ORDER BY machine, subject LIMIT 1)
+					(SELECT machine, subject FROM event WHERE kind = $1 AND ` + first + ` ORDER BY machine, subject LIMIT 1)
 					UNION ALL
 					SELECT n.machine, n.subject FROM s, LATERAL (
-						SELECT machine, subject FROM event
-						WHERE kind = $1 AND (machine, subject) > (s.machine, s.subject) AND ($3 = '' OR machine = $3)
-						ORDER BY machine, subject LIMIT 1
+						SELECT machine, subject FROM event WHERE kind = $1 AND ` + next + ` ORDER BY machine, subject LIMIT 1
 					) AS n
 				)
-				SELECT machine, subject FROM s WHERE $4 = '' OR subject = $4`
+				SELECT machine, subject FROM s WHERE ($3 = '' OR machine = $3) AND ($4 = '' OR subject = $4)`
 		}
 		rows, err := tx.Query(ctx, `
 			SELECT `+eventColumns+` FROM (`+subjects+`) AS s (machine, subject), LATERAL (
@@ -226,7 +253,7 @@ func (s *Store) EventsAfter(ctx context.Context, q factory.LogQuery) ([]factory.
 		return nil, err
 	}
 	return query(ctx, s, "events", func(ctx context.Context, tx pgx.Tx) ([]factory.Event, error) {
-		if !storable(q.Machine) {
+		if !storable(append(kindTexts(q.Kinds), q.Machine)...) {
 			return nil, nil
 		}
 		c := conditions{}

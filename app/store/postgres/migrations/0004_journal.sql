@@ -32,6 +32,7 @@ CREATE UNIQUE INDEX event_id ON event (machine, id);
 CREATE UNIQUE INDEX event_replaces ON event (machine, replaces) WHERE replaces <> '';
 CREATE UNIQUE INDEX event_follows ON event (machine, follows) WHERE follows <> 0;
 CREATE INDEX event_time ON event (machine, ts, seq);
+CREATE INDEX event_kind ON event (kind, ts, seq);
 CREATE INDEX event_subject ON event (kind, machine, subject, ts, seq);
 
 -- signals is a JSON object as it was written; ideal_cycle is in seconds, 0 if unknown.
