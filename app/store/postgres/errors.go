@@ -52,6 +52,7 @@ const (
 	codeDeadlock      = "40P01"
 	codeLockTimeout   = "55P03"
 	codeReadOnly      = "25006"
+	codeIdleTooLong   = "25P03" // the session was ended because it was idle in a transaction
 	codeTooManyConns  = "53300"
 	codeDiskFull      = "53100"
 	codeStarting      = "57P03" // cannot_connect_now
@@ -84,7 +85,7 @@ func isConnectionError(err error) bool {
 	switch code {
 	case "": // network error, our own timeout, connection refused
 		return true
-	case codeReadOnly, codeTooManyConns:
+	case codeReadOnly, codeIdleTooLong, codeTooManyConns:
 		return true
 	}
 	// connection exceptions, shutdown and startup, wrong password, unknown database

@@ -120,9 +120,19 @@ func (j *journal) commit(group []*journalRequest) {
 func (j *journal) hear(seq int64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if seq <= j.visible {
-		return
+	if seq > j.visible {
+		j.setLocked(seq)
 	}
+}
+
+// restart makes seq the greatest one known, whatever was heard before.
+func (j *journal) restart(seq int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.setLocked(seq)
+}
+
+func (j *journal) setLocked(seq int64) {
 	j.visible = seq
 	close(j.changed)
 	j.changed = make(chan struct{})
@@ -165,15 +175,18 @@ func (j *journal) listenOnce(ctx context.Context) (err error) {
 	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{j.channel}.Sanitize()); err != nil {
 		return err
 	}
-	for {
-		if err := j.look(ctx, conn); err != nil {
+	// After a failover the journal may be shorter.
+	for heard := j.restart; ; heard = j.hear {
+		last, err := s.lastSeq(ctx, conn)
+		if err != nil {
 			return err
 		}
+		heard(last)
 		if err := j.leadership.update(ctx, &s.options, conn); err != nil {
 			return err
 		}
 		waitCtx, cancel := context.WithTimeout(ctx, s.options.pollInterval)
-		_, err := conn.WaitForNotification(waitCtx)
+		_, err = conn.WaitForNotification(waitCtx)
 		timedOut := waitCtx.Err() != nil
 		cancel()
 		if ctx.Err() != nil || err != nil && !timedOut {
@@ -182,16 +195,12 @@ func (j *journal) listenOnce(ctx context.Context) (err error) {
 	}
 }
 
-// look reads the greatest seq.
-func (j *journal) look(ctx context.Context, conn *pgx.Conn) error {
-	ctx, cancel := j.store.options.statementContext(ctx)
+// lastSeq reads the greatest seq.
+func (s *Store) lastSeq(ctx context.Context, conn *pgx.Conn) (last int64, err error) {
+	ctx, cancel := s.options.statementContext(ctx)
 	defer cancel()
-	var last int64
-	if err := conn.QueryRow(ctx, "SELECT coalesce(max(seq), 0) FROM event").Scan(&last); err != nil {
-		return err
-	}
-	j.hear(last)
-	return nil
+	err = conn.QueryRow(ctx, "SELECT coalesce(max(seq), 0) FROM event").Scan(&last)
+	return last, err
 }
 
 // WaitEvents implements factory.Journal.

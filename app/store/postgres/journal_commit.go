@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -95,7 +96,7 @@ func (t *journalTransaction) run(ctx context.Context) error {
 // lookUp takes the lock and reads what the batches refer to, in one round trip. Each
 // statement sees what was committed before it begins, so the lock comes first.
 func (t *journalTransaction) lookUp(ctx context.Context, tx pgx.Tx) error {
-	x := store.NewJournalIndex()
+	s, x := t.journal.store, store.NewJournalIndex()
 	t.index = x
 	var kinds, ids, machines, eventIDs, replaceMachines, replaces, followMachines []string
 	var follows []int64
@@ -116,6 +117,8 @@ func (t *journalTransaction) lookUp(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	batch := &pgx.Batch{}
+	// Everybody waits for a process that hangs while it holds the lock.
+	batch.Queue(fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = %d", s.options.StatementTimeout.Milliseconds()/2))
 	batch.Queue("SELECT pg_advisory_xact_lock(" + lockKeySQL(lockJournal) + ")")
 	batch.Queue("SELECT coalesce(max(seq), 0), pg_current_xact_id()::text FROM event").QueryRow(func(row pgx.Row) error {
 		return row.Scan(&x.LastSeq, &t.id)

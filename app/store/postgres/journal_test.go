@@ -4,6 +4,7 @@ package postgres_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -67,54 +68,6 @@ func TestIntegrationJournalCommitOfUnknownOutcome(t *testing.T) {
 	}
 }
 
-// Three replicas race for each transition. Each is decided once, and readers on all
-// replicas see all events, in order.
-func TestIntegrationJournalOfReplicas(t *testing.T) {
-	t.Parallel()
-	stores := openReplicas(t, 3, nil)
-	const transitions = 60
-	first, err := stores[0].Write(t.Context(), factory.JournalBatch{Events: []factory.Event{stateEvent("m", "start")}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	start := first.Events[0].Seq
-	var wg sync.WaitGroup
-	for i, store := range stores {
-		wg.Go(func() { followUntil(t, store, i, start, transitions) })
-		wg.Go(func() {
-			events := readUntil(t, store, transitions+1)
-			for i, e := range events {
-				if i > 0 && e.Follows != events[i-1].Seq {
-					t.Errorf("event %d follows %d, want %d", e.Seq, e.Follows, events[i-1].Seq)
-				}
-			}
-		})
-	}
-	wg.Wait()
-}
-
-// followUntil appends events that follow the last one until there are n.
-func followUntil(t *testing.T, store *postgres.Store, replica int, last int64, n int) {
-	for t.Context().Err() == nil && !t.Failed() {
-		events, err := store.EventsAfter(t.Context(), factory.LogQuery{After: last - 1, Limit: 1000})
-		if err != nil {
-			t.Errorf("EventsAfter = %v", err)
-			return
-		}
-		all, err := store.EventsAfter(t.Context(), factory.LogQuery{Limit: 1000})
-		if err != nil || len(all) > n {
-			return
-		}
-		last = events[len(events)-1].Seq
-		e := stateEvent("m", fmt.Sprintf("%d/%d", replica, last))
-		e.Follows = last
-		if _, err := store.Write(t.Context(), factory.JournalBatch{Events: []factory.Event{e}}); err != nil && !errors.Is(err, factory.ErrConflict) {
-			t.Errorf("Write = %v", err)
-			return
-		}
-	}
-}
-
 // readUntil tails the journal until it has read n events.
 func readUntil(t *testing.T, store factory.Journal, n int) (events []factory.Event) {
 	after := int64(0)
@@ -124,7 +77,7 @@ func readUntil(t *testing.T, store factory.Journal, n int) (events []factory.Eve
 			return nil
 		}
 		more, err := store.EventsAfter(context.Background(), factory.LogQuery{After: after, Limit: 7})
-		if err != nil {
+		if err != nil && !errors.Is(err, factory.ErrUnavailable) {
 			t.Errorf("EventsAfter = %v", err)
 			return nil
 		}
@@ -178,4 +131,141 @@ func TestIntegrationLead(t *testing.T) {
 	}
 	cancels[1-leader]()
 	wg.Wait()
+}
+
+// A process that hangs in the middle of a commit does not keep the others from
+// theirs, and its own is made again when it continues.
+func TestIntegrationJournalOfReplicaThatHangs(t *testing.T) {
+	t.Parallel()
+	o := testOptions(t)
+	running := mustOpen(t, o)
+	o.StatementTimeout = 6 * time.Second
+	hangs, resume := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	hanging := mustOpen(t, o.WithTuning(postgres.Tuning{AroundCommit: func(commit func() error) error {
+		once.Do(func() {
+			close(hangs)
+			<-resume
+		})
+		return commit()
+	}}))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		result, err := hanging.Write(context.Background(), factory.JournalBatch{Events: []factory.Event{stateEvent("m", "hanging")}})
+		if err != nil || result.Events[0].Repeated || result.Events[0].Seq != 2 {
+			t.Errorf("Write of the process that hung = %+v, %v, want it stored as 2", result, err)
+		}
+	})
+	<-hangs
+	result, err := running.Write(t.Context(), factory.JournalBatch{Events: []factory.Event{stateEvent("m", "running")}})
+	if err != nil || result.Events[0].Seq != 1 {
+		t.Errorf("Write while another process hangs = %+v, %v, want it stored as 1", result, err)
+	}
+	close(resume)
+	wg.Wait()
+}
+
+// A journal that is shorter after a failover does not keep those awake who wait for
+// its next event.
+func TestIntegrationJournalAfterFailover(t *testing.T) {
+	t.Parallel()
+	store, cut := openReplica(t, testOptions(t).WithTuning(postgres.Tuning{PollInterval: 10 * time.Millisecond}))
+	mustWrite(t, store, stateEvent("m", "1"), stateEvent("m", "2"))
+	if err := store.Exec(t.Context(), "TRUNCATE event"); err != nil {
+		t.Fatal(err)
+	}
+	cut()
+	eventually(t, "nothing is reported after the failover", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		return errors.Is(store.WaitEvents(ctx, 1), context.DeadlineExceeded)
+	})
+	eventually(t, "events can be written", func() bool {
+		_, err := store.Write(t.Context(), factory.JournalBatch{Events: []factory.Event{stateEvent("m", "3")}})
+		return err == nil
+	})
+	if err := store.WaitEvents(t.Context(), 0); err != nil {
+		t.Errorf("WaitEvents = %v, want the event since", err)
+	}
+}
+
+// openReplica opens a store. cut makes the server end all its connections.
+func openReplica(t *testing.T, o postgres.Options) (store *postgres.Store, cut func()) {
+	t.Helper()
+	name := rand.Text()
+	admin := o
+	o.URL += "&application_name=" + name
+	return mustOpen(t, o), func() {
+		t.Helper()
+		err := postgres.ExecOn(context.Background(), admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", name)
+		if err != nil {
+			t.Errorf("end the connections: %v", err)
+		}
+	}
+}
+
+// Three replicas race for each transition while the connections of one after another
+// are cut. Each transition is decided once, nothing acknowledged is lost or stored
+// twice, and readers on all replicas see all events, in order.
+func TestIntegrationJournalOfReplicasThatLoseConnections(t *testing.T) {
+	t.Parallel()
+	const replicas, transitions = 3, 60
+	o := testOptions(t).WithTuning(postgres.Tuning{PollInterval: 10 * time.Millisecond})
+	var stores []*postgres.Store
+	var cuts []func()
+	for range replicas {
+		store, cut := openReplica(t, o)
+		stores, cuts = append(stores, store), append(cuts, cut)
+	}
+	mustWrite(t, stores[0], stateEvent("m", "start"))
+	var wg sync.WaitGroup
+	acknowledged := make([][]factory.Event, replicas)
+	for i, store := range stores {
+		wg.Go(func() { acknowledged[i] = race(t, store, i, transitions, cuts[(i+1)%replicas]) })
+		wg.Go(func() {
+			for n, e := range readUntil(t, store, transitions+1) {
+				if e.Seq != int64(n+1) || e.Follows != int64(n) {
+					t.Errorf("event %d is %d and follows %d", n+1, e.Seq, e.Follows)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	var stored []factory.Event
+	eventually(t, "the journal can be read", func() (ok bool) {
+		var err error
+		stored, err = stores[0].EventsAfter(context.Background(), factory.LogQuery{Limit: 1000})
+		return err == nil
+	})
+	for i, events := range acknowledged {
+		for _, e := range events {
+			if e.Seq > int64(len(stored)) || stored[e.Seq-1].ID != e.ID {
+				t.Errorf("event %d is not %q, which replica %d has acknowledged", e.Seq, e.ID, i)
+			}
+		}
+	}
+}
+
+// race appends events that follow the last one until there are n, and returns those
+// that were acknowledged. It tries an event whose outcome it does not know again, and
+// calls cut after each fifth event.
+func race(t *testing.T, store *postgres.Store, replica, n int, cut func()) (acknowledged []factory.Event) {
+	for last := int64(1); last <= int64(n) && !t.Failed(); {
+		e := stateEvent("m", fmt.Sprintf("%d/%d", replica, last))
+		e.Follows = last
+		result, err := store.Write(context.Background(), factory.JournalBatch{Events: []factory.Event{e}})
+		switch {
+		case err == nil:
+			last = result.Events[0].Seq
+			acknowledged = append(acknowledged, result.Events[0].Event)
+			if last%5 == 0 {
+				cut()
+			}
+		case errors.Is(err, factory.ErrConflict):
+			last++
+		case !errors.Is(err, factory.ErrUnavailable):
+			t.Errorf("Write = %v, want it stored, a conflict, or unavailable", err)
+		}
+	}
+	return acknowledged
 }
