@@ -50,6 +50,8 @@ type Options struct {
 	Health  *health.Registry
 	Metrics *metrics.Set
 	Keys    *access.Keys
+	// OEE computes figures of the same store.
+	OEE OEE
 
 	// AllowedOrigins are the origins whose web pages may call, besides the server's
 	// own. It may be empty.
@@ -118,8 +120,8 @@ type API struct {
 
 // New returns an API. It fails if a required option is missing.
 func New(o Options) (*API, error) {
-	if o.Store == nil || o.Runtime == nil || o.Health == nil || o.Metrics == nil || o.Keys == nil {
-		return nil, errors.New("api: Store, Runtime, Health, Metrics and Keys are required")
+	if o.Store == nil || o.Runtime == nil || o.Health == nil || o.Metrics == nil || o.Keys == nil || o.OEE == nil {
+		return nil, errors.New("api: Store, Runtime, Health, Metrics, Keys and OEE are required")
 	}
 	o.InfluxMachineTag = cmp.Or(o.InfluxMachineTag, "machine")
 	a := &API{

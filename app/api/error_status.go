@@ -31,8 +31,13 @@ func (e *httpError) Error() string { return e.detail }
 
 // invalidParam returns a 400 about one query parameter.
 func invalidParam(name, detail string) error {
+	return invalidParamStatus(fasthttp.StatusBadRequest, name, detail)
+}
+
+// invalidParamStatus returns an error about one query parameter.
+func invalidParamStatus(status int, name, detail string) error {
 	return &httpError{
-		status: fasthttp.StatusBadRequest, detail: "query parameter " + strconv.Quote(name) + ": " + detail,
+		status: status, detail: "query parameter " + strconv.Quote(name) + ": " + detail,
 		errors: []fieldError{{Pointer: name, Detail: detail}},
 	}
 }

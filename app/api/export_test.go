@@ -83,6 +83,7 @@ var ResponseTypes = map[string]any{
 	"FieldError": fieldError{}, "IngestResult": ingestResultJSON{}, "InfluxError": influxErrorBody{}, "Machine": machineJSON{},
 	"Metric": metricJSON{}, "Problem": problem{}, "Reading": readingJSON{}, "Session": sessionJSON{},
 	"ShiftInstance": instanceJSON{}, "Event": eventJSON{}, "EventPage": eventPageJSON{},
+	"OEE": oeeReport{}, "OEEReasons": oeeReasons{},
 }
 
 // AggregateNames is aggregateNames.

@@ -102,6 +102,7 @@ func startServer(t testing.TB, change func(*api.Options, *testServer)) *testServ
 	}
 	o.Store = plant.NewTextStore(o.Store)
 	p.store = o.Store
+	o.OEE = plant.NewOEE(o.Store, func() int64 { return time.Now().UnixMilli() })
 	api, err := api.New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -157,6 +157,7 @@ func (g *generator) document(routes []describedRoute) object {
 			{"name": "history", "description": "Read readings."},
 			{"name": "machines", "description": "Describe machines and their metrics."},
 			{"name": "collections", "description": "Describe the plant: documents with a version, whose changes are recorded as events of the kind audit."},
+			{"name": "plant", "description": "Compute what happened in the plant."},
 			{"name": "sessions", "description": "Sign in from a page."},
 			{"name": "realtime", "description": "Receive events as they happen."},
 			{"name": "dialects", "description": "The protocols of other products: InfluxDB's line protocol and ThingsBoard's telemetry."},

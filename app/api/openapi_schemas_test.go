@@ -6,6 +6,7 @@ import (
 
 	"smart-factory-backend/app/api"
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/factory/oee"
 	"smart-factory-backend/app/ingest"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -105,6 +106,7 @@ func words(all ...string) *schema {
 // goSchemas holds the schemas of types that are not what JSON makes of them.
 var goSchemas = func() map[reflect.Type]*schema {
 	all := map[reflect.Type]*schema{reflect.TypeFor[factory.MetricKind](): words(string(factory.Gauge), string(factory.Counter), string(factory.Text))}
+	all[reflect.TypeFor[oee.Loss]()] = ref("Loss")
 	for value, name := range map[any]string{
 		name(""): "Name", timestamp(""): "Timestamp", cursor(""): "Cursor", point(""): "Point", reading(""): "Reading", machine(""): "Machine",
 		metric(""): "Metric", deviceValues(""): "DeviceValues",
@@ -274,7 +276,16 @@ func schemas(t *testing.T) map[string]*schema {
 			"by":      described(text, "The name of the API key, empty for the server."), "replaces": described(text, "The id of the event that this one takes the place of."),
 			"data": {Type: "object"},
 		}),
-		"EventPage": goTypes("EventPage", map[string]*schema{"last_seq": described(integer, "The value of after for the next request.")}),
+		"EventPage":  goTypes("EventPage", map[string]*schema{"last_seq": described(integer, "The value of after for the next request.")}),
+		"OEE":        goTypes("OEE", nil),
+		"OEEReasons": goTypes("OEEReasons", nil),
+		"Loss": {
+			Type: "object", Required: []string{"name", "seconds", "share"}, PropertyOrder: []string{"name", "seconds", "share", "parts"},
+			Properties: map[string]*schema{
+				"name": text, "seconds": described(orNull("number"), "null if an ideal cycle is unknown."),
+				"share": described(orNull("number"), "The share of the planned busy time."), "parts": arrayOf(ref("Loss")),
+			},
+		},
 		"SessionPost": {
 			Type: "object", Properties: map[string]*schema{"key": described(text, "The secret of an API key.")}, PropertyOrder: []string{"key"},
 			Required: []string{"key"}, AdditionalProperties: no,

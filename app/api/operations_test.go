@@ -148,6 +148,17 @@ var operations = map[string]operation{
 		Description: "Those that have time in common with the range, ordered by from. Clock changes, days off and special days are taken into account.",
 		Responses:   []routeResponse{{200, "A page of shifts.", jsonBody("ShiftInstancePage")}},
 	},
+	"GET /api/v1/oee": {
+		ID: "getOEE", Tag: "plant", Summary: "Compute the OEE of machines",
+		Description: "The figures of ISO 22400-2, computed from everything that is stored now, in total and in groups. Times are in seconds. " +
+			"A figure without a base is null, and why says what is missing.",
+		Responses: []routeResponse{{200, "The figures.", jsonBody("OEE")}, {404, "The machine, the line, the shift or its day does not exist.", nil}},
+	},
+	"GET /api/v1/oee/reasons": {
+		ID: "getOEEReasons", Tag: "plant", Summary: "List downtimes by reason",
+		Description: "The 100 reasons with the most downtime, the longest first. Downtime is planned busy time in which a machine does not run.",
+		Responses:   []routeResponse{{200, "The reasons.", jsonBody("OEEReasons")}, {404, "The machine, the line, the shift or its day does not exist.", nil}},
+	},
 	"GET /api/v1/machines": {
 		ID: "listMachines", Tag: "machines", Summary: "List the machines", Description: "Ordered by id.",
 		Responses: []routeResponse{{200, "A page of machines.", jsonBody("MachinePage")}},

@@ -37,6 +37,8 @@ func (a *API) registerRoutes() {
 		&route{method: put, action: access.Administer, query: none, handler: a.putMetric})
 	a.addResource("/api/v1/shifts/instances", &route{method: get, action: access.Read, query: instancesQuery, handler: a.listInstances})
 	a.addResource("/api/v1/events", &route{method: get, action: access.Read, query: eventsQuery, handler: a.getEvents})
+	a.addResource("/api/v1/oee", &route{method: get, action: access.Read, query: oeeQuery, handler: a.getOEE})
+	a.addResource("/api/v1/oee/reasons", &route{method: get, action: access.Read, query: reasonsQuery, handler: a.getOEEReasons})
 	a.registerCollections()
 	a.addResource("/api/v1/schemas", &route{method: get, action: access.Read, query: none, handler: a.listSchemas})
 	a.addResource("/api/v1/schemas/{kind}", &route{method: get, action: access.Read, query: none, handler: a.getSchema})

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -15,6 +16,7 @@ import (
 	"smart-factory-backend/app/api"
 	"smart-factory-backend/app/cluster"
 	"smart-factory-backend/app/config"
+	"smart-factory-backend/app/plant"
 )
 
 func (a *App) newAPI() (*api.API, error) {
@@ -34,6 +36,7 @@ func (a *App) newAPI() (*api.API, error) {
 	}
 	return api.New(api.Options{
 		Store: a.store, Runtime: apiRuntime{}, Health: a.health, Metrics: a.metrics, Keys: a.keys,
+		OEE:            plant.NewOEE(a.store, func() int64 { return time.Now().UnixMilli() }),
 		AllowedOrigins: origins, AllowedHosts: hosts, TrustedProxies: c.TrustedProxies, OnRefusal: a.refusals.observe,
 		RateLimit: c.RateLimit, RateBurst: c.RateBurst, KeyRateLimit: c.KeyRateLimit,
 		MaxBody: int(c.MaxBodyBytes), MaxDecompressed: int(c.MaxUnpackedBytes), MaxPoints: c.MaxPointsPerRequest,

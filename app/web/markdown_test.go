@@ -22,7 +22,7 @@ import (
 // manualPages are the pages of the manual in reading order. Each is the file
 // manual/NAME.md; the index comes first.
 var manualPages = []string{
-	"index", "run", "configure", "http-api", "realtime", "ingest", "history", "alarms", "migrate", "troubleshoot", "size", "benchmark",
+	"index", "run", "configure", "http-api", "realtime", "ingest", "history", "oee", "alarms", "migrate", "troubleshoot", "size", "benchmark",
 }
 
 // renderManual returns what the files of built/ must contain, by their paths.

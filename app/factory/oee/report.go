@@ -63,8 +63,9 @@ func NewReport(span factory.Span, by By, zone *time.Location) *Report {
 	return &Report{span: span, by: by, zone: zone, total: newSums(), groups: map[groupKey]*Sums{}}
 }
 
-// Add adds a machine, whose timeline lies within the span of the report. It returns
-// an error that wraps factory.ErrInvalid if there are more than MaxGroups groups.
+// Add adds a machine, whose timeline lies within the span of the report. The parts of
+// a timeline may be added one after another, but failures are told apart only within
+// one call. It returns a QueryError if there are too many groups.
 func (r *Report) Add(m *Machine) error {
 	meter := newMeter(m)
 	meter.addAll(r.total, m.Timeline.Range)
@@ -85,7 +86,8 @@ func (r *Report) Add(m *Machine) error {
 		r.addCalendar(meter, factory.Hour, time.RFC3339)
 	}
 	if len(r.groups) >= MaxGroups {
-		return fmt.Errorf("makes %d groups or more; ask for a shorter range or fewer machines: %w", MaxGroups, factory.ErrInvalid)
+		detail := fmt.Sprintf("makes %d groups or more; ask for a shorter range or fewer machines", MaxGroups)
+		return &QueryError{Parameter: "by", Detail: detail, Kind: factory.ErrInvalid}
 	}
 	return nil
 }
@@ -120,7 +122,8 @@ func (r *Report) addCalendar(m *meter, unit factory.Calendar, format string) {
 	}
 }
 
-// addProducts adds a machine to the products that it made.
+// addProducts adds a machine to the products that it made. Time in which it made none
+// belongs to the product "".
 func (r *Report) addProducts(m *meter) {
 	spans := map[string][]factory.Span{}
 	at := m.Timeline.Range.From
