@@ -98,7 +98,6 @@ type Options struct {
 // fields of the same names of a fasthttp.Server.
 type API struct {
 	options          Options
-	journal          factory.Journal      // of the store
 	staticResources  map[string]*resource // by path
 	patternResources []*resource          // whose paths have parameters
 	prefixRoutes     []prefixRoute

@@ -213,7 +213,7 @@ func TestInvalidDocumentsAreRefused(t *testing.T) {
 			for _, fault := range a.problem(t).Errors {
 				pointers = append(pointers, fault.Pointer)
 			}
-			for _, pointer := range strings.Fields(want) {
+			for pointer := range strings.FieldsSeq(want) {
 				if a.status != 400 || !strings.Contains(" "+strings.Join(pointers, " ")+" ", " "+pointer+" ") {
 					t.Errorf("PUT %s %s = %d %s, want 400 that names %s", name, body, a.status, a.body, pointer)
 				}

@@ -145,7 +145,7 @@ func members(namesAndSchemas ...any) *schema {
 // typeName returns the name of a kind's schema: alarm-rule is AlarmRule.
 func typeName(kind string) string {
 	var name string
-	for _, word := range strings.Split(kind, "-") {
+	for word := range strings.SplitSeq(kind, "-") {
 		name += strings.ToUpper(word[:1]) + word[1:]
 	}
 	return name
@@ -224,9 +224,17 @@ func documentOperations() map[string]operation {
 	return all
 }
 
+// withSchema returns the kinds of document with a schema, and the lists that have them
+// as paths; machines and metrics are not in collections.
+func withSchema() map[string]string {
+	all := api.Collections()
+	all["machine"], all["metric"] = "machines", "machines/{id}/metrics"
+	return all
+}
+
 // schemaKinds are the kinds of document with a schema of their own.
 func schemaKinds() []string {
-	return slices.Sorted(maps.Keys(api.Collections()))
+	return slices.Sorted(maps.Keys(withSchema()))
 }
 
 var schemaRef = regexp.MustCompile(`"#/components/schemas/(\w+)"`)

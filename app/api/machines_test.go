@@ -150,7 +150,7 @@ func TestInvalidDescriptionsAreRejected(t *testing.T) {
 		"repeated attribute":              {"m", `{"attributes":{"a":"b","a":"c"}}`, []string{"/attributes: contains a more than once"}},
 		"invalid signals":                 {"m", `{"signals":{"state":{"metric":"s","map":"packm"},"goods":{"metric":"g"}}}`, []string{"/signals/goods: is unknown"}},
 		"signals of another type":         {"m", `{"signals":[]}`, []string{"/signals: the document is not a JSON object"}},
-		"a map with a typo":               {"m", `{"signals":{"state":{"metric":"s","map":{"1":"runing"}}}}`, []string{"/signals/state/map/1: "}},
+		"a map with a typo":               {"m", `{"signals":{"state":{"metric":"s","map":{"1":"run"}}}}`, []string{"/signals/state/map/1: "}},
 		"an ideal cycle of zero":          {"m", `{"ideal_cycle_s":0}`, []string{"/ideal_cycle_s: must be above 0"}},
 		"an ideal cycle as text":          {"m", `{"ideal_cycle_s":"1"}`, []string{"/ideal_cycle_s: must be a number"}},
 		"too many attributes":             {"m", `{"attributes":{` + manyAttributes(65) + `}}`, []string{"/attributes: 65 attributes, more than 64"}},

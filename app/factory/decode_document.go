@@ -128,7 +128,7 @@ func (d *documentDecoder) value(dst reflect.Value, pointer string) (null bool) {
 		dst = dst.Elem()
 	}
 	var wanted string
-	if text, ok := dst.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if text, ok := reflect.TypeAssert[encoding.TextUnmarshaler](dst.Addr()); ok {
 		wanted = d.unmarshalText(text, token, pointer)
 	} else {
 		wanted = d.set(dst, token, pointer)
