@@ -136,7 +136,7 @@ func (a *App) openOnStore() (err error) {
 		a.health.Add("redis", health.Advisory, a.sessions.redisErr)
 	}
 	a.feed = plant.NewFeed(a.store, a.sessions.live)
-	a.feed.Follow(plant.NewCurrent(a.store, a.sessions.live.Publish))
+	a.feed.Follow(plant.NewCurrent(a.store, a.sessions.live.Publish), plant.NewAlarmNotifier(a.store, a.sessions.live.Publish))
 	a.store = a.feed
 	a.registerMetrics()
 	a.sessions.registerMetrics()
