@@ -54,6 +54,7 @@ func (b *textBatch) decide(ctx context.Context) error {
 		key := seriesKey{r.Machine, r.Metric}
 		if series[key] == nil {
 			keys = append(keys, key)
+			b.seriesOf[key.machine]++
 		}
 		series[key] = append(series[key], textReading{r.ObservedAt, factory.TextCode(*r.Text), *r.Text})
 	}
@@ -103,41 +104,62 @@ func (b *textBatch) decideSeries(ctx context.Context, key seriesKey, readings []
 // codes are stored.
 func (b *textBatch) load(ctx context.Context, key seriesKey, readings []textReading) (*textSeries, error) {
 	s := &textSeries{textReading: textReading{at: math.MinInt64}, eventAt: math.MinInt64}
-	cached := b.shard(key).series[key]
-	if cached != nil {
+	if cached := b.shard(key).series[key]; cached != nil {
 		if s = new(*cached); !b.shared {
 			return s, nil
 		}
 	}
 	first := readings[0].at
-	events, err := b.LatestEvents(ctx, factory.LatestEventQuery{Kind: factory.EventText, Machine: key.machine, Subject: key.metric})
+	newest, ok, err := b.newestEvent(ctx, key)
 	if err != nil {
 		return s, err
 	}
-	if len(events) > 0 && events[0].ObservedAt > first {
-		s.known = false
+	if s.known = false; ok && newest.ObservedAt > first {
 		return s, nil
 	}
-	later, complete, err := b.points(ctx, key, first, math.MaxInt64, len(readings)+1)
-	if err != nil {
+	if ok && (s.at >= first || s.at <= newest.ObservedAt) {
+		text := decodeText(newest)
+		s.textReading, s.eventID, s.eventAt = textReading{newest.ObservedAt, factory.TextCode(text), text}, newest.ID, newest.ObservedAt
+	}
+	from := first
+	if b.shared {
+		from = min(s.at, first)
+	}
+	points, complete, err := b.points(ctx, key, from, math.MaxInt64, maxBefore+len(readings))
+	if err != nil || !complete {
 		return s, err
 	}
-	s.known = complete && !slices.ContainsFunc(later, func(p factory.Point) bool { return !isAmong(readings, p) })
-	if len(events) > 0 && (s.at >= first || s.at <= events[0].ObservedAt) {
-		e := events[0]
-		text := decodeText(e)
-		s.textReading, s.eventID, s.eventAt = textReading{e.ObservedAt, factory.TextCode(text), text}, e.ID, e.ObservedAt
-	}
-	if b.shared && s.at < first {
-		before, ok, err := b.before(ctx, key, s.at, first)
-		if err != nil {
-			return s, err
-		}
-		if s.code = before; !ok {
-			s.code = 0 // so that the first text is taken for a change
-		}
+	n, _ := slices.BinarySearchFunc(points, first, func(p factory.Point, at int64) int { return cmp.Compare(p.ObservedAt, at) })
+	s.known = !slices.ContainsFunc(points[n:], func(p factory.Point) bool { return !isAmong(readings, p) })
+	if n > 0 {
+		s.code = points[n-1].Value
 	}
 	return s, nil
+}
+
+// newestEvent returns the newest text event of a series. For several series of a
+// machine, the store is asked once.
+func (b *textBatch) newestEvent(ctx context.Context, key seriesKey) (e factory.Event, ok bool, err error) {
+	if b.seriesOf[key.machine] == 1 {
+		events, err := b.LatestEvents(ctx, factory.LatestEventQuery{Kind: factory.EventText, Machine: key.machine, Subject: key.metric})
+		if err != nil || len(events) == 0 {
+			return e, false, err
+		}
+		return events[0], true, nil
+	}
+	if b.newest[key.machine] == nil {
+		events, err := b.LatestEvents(ctx, factory.LatestEventQuery{Kind: factory.EventText, Machine: key.machine})
+		if err != nil {
+			return e, false, err
+		}
+		bySubject := map[string]factory.Event{}
+		for _, e := range events {
+			bySubject[e.Subject] = e
+		}
+		b.newest[key.machine] = bySubject
+	}
+	e, ok = b.newest[key.machine][key.metric]
+	return e, ok, nil
 }
 
 func isAmong(readings []textReading, p factory.Point) bool {
@@ -257,7 +279,7 @@ func (b *textBatch) points(ctx context.Context, key seriesKey, from, to int64, l
 	return points, page.NextCursor == "", err
 }
 
-// maxBefore is the most readings that are read to find the one before another.
+// maxBefore is about the most readings that are read to find the one before another.
 const maxBefore = 1000
 
 // before returns the value of the last reading before a time and not before from. ok

@@ -84,6 +84,10 @@ type textBatch struct {
 	// pending are the events to append, touched the series that the readings are of.
 	pending []factory.Event
 	touched map[seriesKey]*textSeries
+	// seriesOf counts the series by machine. newest are the newest events by machine
+	// and metric, as far as they were read.
+	seriesOf map[string]int
+	newest   map[string]map[string]factory.Event
 }
 
 func (b *textBatch) append(ctx context.Context) (factory.AppendResult, error) {
@@ -92,7 +96,7 @@ func (b *textBatch) append(ctx context.Context) (factory.AppendResult, error) {
 	}
 	b.lock()
 	defer b.unlock()
-	b.touched = map[seriesKey]*textSeries{}
+	b.touched, b.seriesOf, b.newest = map[seriesKey]*textSeries{}, map[string]int{}, map[string]map[string]factory.Event{}
 	err := b.decide(ctx)
 	if err == nil && len(b.pending) > 0 {
 		err = b.write(ctx)
