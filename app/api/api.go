@@ -51,7 +51,10 @@ type Options struct {
 	Metrics *metrics.Set
 	Keys    *access.Keys
 	// OEE computes figures of the same store.
-	OEE OEE
+	OEE    OEE
+	Alarms Alarms
+	// MaxShelve is the longest time for which an alarm can be shelved.
+	MaxShelve time.Duration
 
 	// AllowedOrigins are the origins whose web pages may call, besides the server's
 	// own. It may be empty.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -101,8 +102,20 @@ func startServer(t testing.TB, change func(*api.Options, *testServer)) *testServ
 		change(&o, p)
 	}
 	o.Store = plant.NewTextStore(o.Store)
+	alarms := plant.NewAlarms(plant.AlarmOptions{
+		Store: o.Store, Alone: true, Now: func() int64 { return time.Now().UnixMilli() }, Failed: func(err error) { t.Logf("alarms: %v", err) },
+	})
+	feed := plant.NewFeed(o.Store, alarms)
+	o.Store, o.Alarms, o.MaxShelve = feed, alarms, 24*time.Hour
 	p.store = o.Store
 	o.OEE = plant.NewOEE(o.Store, func() int64 { return time.Now().UnixMilli() })
+	alarmsCtx, stop := context.WithCancel(context.Background())
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		_ = alarms.Run(alarmsCtx)
+	}()
+	t.Cleanup(func() { stop(); <-stopped })
 	api, err := api.New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -299,5 +299,6 @@ func schemas(t *testing.T) map[string]*schema {
 		"Health": schemaOf(t, probeBody{}, map[string]*schema{"status": words("ok", "degraded", "down", "ready", "draining", "starting", "unavailable", "started")}),
 	}
 	addDocumentSchemas(t, all)
+	addAlarmSchemas(t, all)
 	return all
 }

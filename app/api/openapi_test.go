@@ -205,7 +205,7 @@ func TestOpenAPIDescribesTheAcceptedParameters(t *testing.T) {
 		if isExternal(path) || strings.Contains(path, "health") || !strings.HasPrefix(path, "/api/v1/") || method != "GET" && method != "DELETE" {
 			return
 		}
-		target := strings.NewReplacer("{id}", "m", "{metric}", "t", "{kind}", "product").Replace(path)
+		target := strings.NewReplacer("{id}", "m", "{metric}", "t", "{kind}", "product", "{action}", "ack").Replace(path)
 		a := p.do(t, method, target+"?no-such-parameter=1", "")
 		described := []string{}
 		for _, param := range d.parameters(operation, at) {

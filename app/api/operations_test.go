@@ -47,6 +47,10 @@ const (
 	engineIOError = "An error of Engine.IO."
 )
 
+var unprocessableShelf = routeResponse{
+	Status: 422, Description: "The end of the shelf is past, or later than MAX_SHELVE allows.", Content: content{"application/problem+json": "Problem"},
+}
+
 var engineIOVersion = api.Parameter{Name: "EIO", Description: "The version of Engine.IO.", Words: []string{"4"}, Required: true}
 
 // operations are the descriptions of all routes, by method and path.
@@ -197,6 +201,34 @@ var operations = map[string]operation{
 		ID: "getEvents", Tag: "collections", Summary: "Return the events of the journal after a seq",
 		Description: "In the order in which they were accepted, corrected ones included. Continue with last_seq as after. With wait, the response comes with the next event.",
 		Responses:   []routeResponse{{200, "The events.", jsonBody("EventPage")}},
+	},
+	"GET /api/v1/alarms": {
+		ID: "listAlarms", Tag: "alarms", Summary: "List the alarms", Description: "The newest first.",
+		Responses: []routeResponse{{200, "A page of alarms.", jsonBody("AlarmPage")}},
+	},
+	"GET /api/v1/alarms/performance": {
+		ID: "getAlarmPerformance", Tag: "alarms", Summary: "Return the figures of the alarms", Description: "Those of EEMUA 191, over windows of ten minutes.",
+		Responses: []routeResponse{{200, "The figures.", jsonBody("AlarmPerformance")}},
+	},
+	"GET /api/v1/alarms/{id}": {
+		ID: "getAlarm", Tag: "alarms", Summary: "Return an alarm and its transitions",
+		Responses: []routeResponse{{200, "The alarm.", jsonBody("AlarmHistory")}, {Status: 404}},
+	},
+	"POST /api/v1/alarms/{id}": {
+		ID: "actOnAlarms", Tag: "alarms", Summary: "Perform an action on several alarms",
+		Description: "The id in the path is the action: ack, shelve, unshelve, reset, out_of_service or return. An alarm at fault does not affect the others.",
+		Body:        jsonBody("AlarmActions"),
+		Responses:   []routeResponse{{200, "The alarms after the action, and those on which it was not performed.", jsonBody("AlarmActionResult")}, unprocessableShelf, {Status: 404}},
+	},
+	"POST /api/v1/alarms/{id}/{action}": {
+		ID: "actOnAlarm", Tag: "alarms", Summary: "Perform an action on an alarm",
+		Description: "The actions are ack, shelve, unshelve, reset, out_of_service and return. The same action once more changes nothing.",
+		Body:        jsonBody("AlarmAction"),
+		Responses: []routeResponse{
+			{200, "The alarm after the action.", jsonBody("Alarm")},
+			{Status: 409, Description: "The state of the alarm, which the detail names, does not allow the action, or the alarm has changed since if_seq.", Content: content{"application/problem+json": "Problem"}},
+			unprocessableShelf, {Status: 404},
+		},
 	},
 	"GET /api/v1/schemas": {
 		ID: "listSchemas", Tag: "collections", Summary: "List the kinds of document that have a schema",

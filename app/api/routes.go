@@ -39,6 +39,12 @@ func (a *API) registerRoutes() {
 	a.addResource("/api/v1/events", &route{method: get, action: access.Read, query: eventsQuery, handler: a.getEvents})
 	a.addResource("/api/v1/oee", &route{method: get, action: access.Read, query: oeeQuery, handler: a.getOEE})
 	a.addResource("/api/v1/oee/reasons", &route{method: get, action: access.Read, query: reasonsQuery, handler: a.getOEEReasons})
+	a.addResource("/api/v1/alarms", &route{method: get, action: access.Read, query: alarmsQuery, handler: a.listAlarms})
+	a.addResource("/api/v1/alarms/performance", &route{method: get, action: access.Read, query: alarmPerformanceQuery, handler: a.getAlarmPerformance})
+	a.addResource("/api/v1/alarms/{id}",
+		&route{method: get, action: access.Read, query: none, handler: a.getAlarm},
+		&route{method: post, action: access.Operate, query: none, handler: a.postAlarmActions})
+	a.addResource("/api/v1/alarms/{id}/{action}", &route{method: post, action: access.Operate, query: none, handler: a.postAlarmAction})
 	a.registerCollections()
 	a.addResource("/api/v1/schemas", &route{method: get, action: access.Read, query: none, handler: a.listSchemas})
 	a.addResource("/api/v1/schemas/{kind}", &route{method: get, action: access.Read, query: none, handler: a.getSchema})

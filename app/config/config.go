@@ -40,6 +40,8 @@ type Config struct {
 	AllowedHosts   Hosts    `envconfig:"ALLOWED_HOSTS" desc:"names by which pages may address a server without API_KEYS and the admin port, besides addresses, localhost and private names; *.example.com for all below; * allows all"`
 	TrustedProxies Prefixes `envconfig:"TRUSTED_PROXIES" desc:"addresses or CIDR ranges of proxies whose X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto and Forwarded headers are trusted"`
 
+	MaxShelve time.Duration `envconfig:"MAX_SHELVE" default:"24h" min:"1s" desc:"longest time for which an alarm can be shelved"`
+
 	// Where alarms are sent; see Alertmanagers.
 	AlertmanagerURL    URL    `envconfig:"ALERTMANAGER_URL" desc:"http://host:9093 of an Alertmanager, or several separated by commas, which are told of all alarms"`
 	AlarmWebhookURL    URL    `envconfig:"ALARM_WEBHOOK_URL" desc:"http:// or https:// URL that gets each transition of an alarm as a CloudEvent"`

@@ -181,6 +181,7 @@ func (x *alarmIndex) observe(readings []factory.Reading, rejected []factory.Reje
 	if !slices.IsSortedFunc(readings, compareObservedAt) {
 		readings, rejected, unknown = x.concernedLocked(readings, rejected)
 	}
+	var machine string
 	var metrics map[string][]*alarmInstance
 	for n := range readings {
 		r := &readings[n]
@@ -188,8 +189,9 @@ func (x *alarmIndex) observe(readings []factory.Reading, rejected []factory.Reje
 			rejected = rejected[1:]
 			continue
 		}
-		if n == 0 || r.Machine != readings[n-1].Machine || metrics == nil {
-			metrics = x.byMetric[r.Machine]
+		if r.Machine != machine {
+			machine = r.Machine
+			metrics = x.byMetric[machine]
 			if _, known := x.machines[r.Machine]; !known {
 				unknown = append(unknown, r.Machine)
 			}
@@ -198,12 +200,12 @@ func (x *alarmIndex) observe(readings []factory.Reading, rejected []factory.Reje
 			continue
 		}
 		for _, i := range metrics[r.Metric] {
-			if i.observe(r.ObservedAt, r.Value, now) {
+			if i.observe(r, now) {
 				mark(i)
 			}
 		}
 		for _, i := range metrics[""] {
-			if i.observe(r.ObservedAt, r.Value, now) {
+			if i.observe(r, now) {
 				mark(i)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/factory/alarm"
 )
 
@@ -100,8 +101,11 @@ func (i *alarmInstance) publish(rule *alarmRule, s *alarm.State) {
 
 // observe looks at a reading on the ingest path and reports whether it may matter: it
 // changes the condition, or it ends a delay.
-func (i *alarmInstance) observe(at int64, value float64, now int64) bool {
-	rule := i.rule.Load()
+func (i *alarmInstance) observe(r *factory.Reading, now int64) bool {
+	rule, at, value := i.rule.Load(), r.ObservedAt, r.Value
+	if r.Text != nil && rule.When.OfValues() {
+		return false
+	}
 	for {
 		newest := i.newest.Load()
 		if at <= newest {

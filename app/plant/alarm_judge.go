@@ -10,6 +10,7 @@ import (
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/factory/alarm"
+	"smart-factory-backend/app/factory/timeline"
 )
 
 // judge brings an instance up to date: with the journal, with the readings that were
@@ -45,7 +46,11 @@ func (a *Alarms) judgeOnce(ctx context.Context, i *alarmInstance) (more bool, er
 	if i.ended.Load() {
 		return false, a.store(ctx, i, rule, s.End(now, "the rule no longer applies to the machine"), &s)
 	}
-	transitions := rule.Suppress(&s, now, a.suppressed(x, i, rule))
+	suppressed, err := a.suppressed(ctx, x, i, rule, now)
+	if err != nil {
+		return false, err
+	}
+	transitions := rule.Suppress(&s, now, suppressed)
 	judged := s.Judged
 	if s.RuleVersion != rule.version {
 		rebased, err := a.rebase(ctx, i, rule, &s, now)
@@ -93,13 +98,26 @@ func (a *Alarms) judgeOnce(ctx context.Context, i *alarmInstance) (more bool, er
 	return s.Judged > judged && i.newest.Load() > s.Judged, a.saveIgnored(ctx, i)
 }
 
-func (a *Alarms) suppressed(x *alarmIndex, i *alarmInstance, rule *alarmRule) bool {
-	if a.options.States != nil && len(rule.OnlyInStates) > 0 {
-		if state, ok := a.options.States.State(i.machine); ok && !slices.Contains(rule.OnlyInStates, state) {
-			return true
+func (a *Alarms) suppressed(ctx context.Context, x *alarmIndex, i *alarmInstance, rule *alarmRule, now int64) (bool, error) {
+	if len(rule.OnlyInStates) > 0 {
+		segments, err := a.segments(ctx, i.machine, factory.Span{From: now - 1, To: now})
+		if err != nil {
+			return false, err
+		}
+		if n := len(segments); n > 0 && !slices.Contains(rule.OnlyInStates, segments[n-1].State) {
+			return true, nil
 		}
 	}
-	return x.suppressed(i.machine, rule)
+	return x.suppressed(i.machine, rule), nil
+}
+
+// segments returns the timeline of a machine, nil if it has none.
+func (a *Alarms) segments(ctx context.Context, machine string, span factory.Span) ([]timeline.Segment, error) {
+	if a.options.Timelines == nil {
+		return nil, nil
+	}
+	t, err := a.options.Timelines.Timeline(ctx, machine, span)
+	return t.Segments, err
 }
 
 // dueAt returns when a delay ends on the server's clock if no reading comes before.
@@ -180,10 +198,7 @@ func (a *Alarms) rebase(ctx context.Context, i *alarmInstance, rule *alarmRule, 
 }
 
 func (a *Alarms) rebaseState(ctx context.Context, i *alarmInstance, rule *alarmRule, s *alarm.State, now int64) ([]alarm.Transition, error) {
-	if a.options.States == nil {
-		return nil, nil
-	}
-	segments, err := a.options.States.Segments(ctx, i.machine, factory.Span{From: now - 1, To: now})
+	segments, err := a.segments(ctx, i.machine, factory.Span{From: now - 1, To: now})
 	if err != nil || len(segments) == 0 {
 		return nil, err
 	}
@@ -217,7 +232,7 @@ func (a *Alarms) latest(ctx context.Context, machine, metric string) (newest fac
 		return newest, 0, err
 	}
 	for _, r := range page.Readings {
-		if r.ObservedAt > newest.ObservedAt {
+		if r.ObservedAt > newest.ObservedAt && (metric == "" || !factory.IsTextCode(r.Value)) {
 			newest = r.Reading
 		}
 	}
@@ -257,7 +272,7 @@ func (a *Alarms) readOn(ctx context.Context, i *alarmInstance, rule *alarmRule, 
 func (i *alarmInstance) readPoints(rule *alarmRule, s *alarm.State, points []factory.Point) (transitions []alarm.Transition) {
 	late := i.takeLate(s.Judged)
 	for _, p := range points {
-		if !slices.Contains(late, p.ObservedAt) {
+		if !slices.Contains(late, p.ObservedAt) && (!rule.When.OfValues() || !factory.IsTextCode(p.Value)) {
 			transitions = append(transitions, rule.Read(s, i.machine, p.ObservedAt, p.Value)...)
 		}
 	}
@@ -266,10 +281,10 @@ func (i *alarmInstance) readPoints(rule *alarmRule, s *alarm.State, points []fac
 
 // readStates judges the states of a machine since the last judged one.
 func (a *Alarms) readStates(ctx context.Context, i *alarmInstance, rule *alarmRule, s *alarm.State, now int64) (transitions []alarm.Transition, err error) {
-	if a.options.States == nil || s.Judged == 0 || now <= s.Judged {
+	if s.Judged == 0 || now <= s.Judged {
 		return nil, nil
 	}
-	segments, err := a.options.States.Segments(ctx, i.machine, factory.Span{From: s.Judged, To: now})
+	segments, err := a.segments(ctx, i.machine, factory.Span{From: s.Judged, To: now})
 	if err != nil {
 		return nil, err
 	}

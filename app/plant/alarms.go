@@ -12,31 +12,19 @@ import (
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/factory/alarm"
-	"smart-factory-backend/app/factory/timeline"
 )
-
-// MachineStates knows the states of machines.
-type MachineStates interface {
-	// State returns the current state of a machine; ok is false if it is unknown.
-	State(machine string) (state timeline.State, ok bool)
-	// Segments returns the timeline of a machine in a range.
-	Segments(ctx context.Context, machine string, span factory.Span) ([]timeline.Segment, error)
-}
 
 // AlarmOptions are the options of NewAlarms.
 type AlarmOptions struct {
+	// Store is the engine, which has codes in the place of texts.
 	Store factory.Store
-	// States may be nil: no rule on states raises an alarm then, and no state
+	// Timelines may be nil: no rule on states raises an alarm then, and no state
 	// suppresses one.
-	States MachineStates
+	Timelines *Timelines
 	// Alone says that no other process uses the store.
 	Alone bool
-	// Lead calls run whenever this process is the leader; nil means always.
-	Lead func(ctx context.Context, run func(context.Context) error) error
 	// Now returns the server's time in Unix milliseconds.
 	Now func() int64
-	// MaxShelve is the longest time for which an alarm can be shelved.
-	MaxShelve time.Duration
 	// Failed reports that alarms could not be judged or stored. They are judged again
 	// later.
 	Failed func(error)
@@ -48,8 +36,10 @@ type AlarmOptions struct {
 type Alarms struct {
 	options AlarmOptions
 	index   *alarmIndex
-	loaded  chan struct{} // closed when the state is loaded from the journal
 	leading atomic.Bool
+	// loaded is closed when the rules are loaded.
+	loaded     chan struct{}
+	loadedOnce sync.Once
 
 	queueMu sync.Mutex
 	queue   []*alarmInstance
@@ -75,9 +65,6 @@ const (
 
 // NewAlarms returns an Alarms that does nothing until Run.
 func NewAlarms(options AlarmOptions) *Alarms {
-	if options.Lead == nil {
-		options.Lead = func(ctx context.Context, run func(context.Context) error) error { return run(ctx) }
-	}
 	if options.Failed == nil {
 		options.Failed = func(error) {}
 	}
@@ -103,7 +90,7 @@ func (a *Alarms) Run(ctx context.Context) error {
 			return nil
 		}
 	}
-	close(a.loaded)
+	a.loadedOnce.Do(func() { close(a.loaded) })
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for range alarmWorkers {
@@ -111,7 +98,7 @@ func (a *Alarms) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { a.followJournal(ctx, after) })
 	wg.Go(func() { a.runSweeps(ctx) })
-	return a.options.Lead(ctx, a.runTimers)
+	return a.options.Store.Lead(ctx, a.runTimers)
 }
 
 // pause reports an error and waits before the next attempt. It returns false when
@@ -385,9 +372,9 @@ func (a *Alarms) readRule(ctx context.Context, id string) ([]*alarmInstance, err
 	return a.setRule(d), nil
 }
 
-// RuleChanged puts a rule in force that this process has stored or deleted, before
+// ruleChanged puts a rule in force that this process has stored or deleted, before
 // the client learns of it: what arrives afterwards is judged by it.
-func (a *Alarms) RuleChanged(ctx context.Context, id string) error {
+func (a *Alarms) ruleChanged(ctx context.Context, id string) error {
 	select {
 	case <-a.loaded:
 	default:
@@ -415,6 +402,19 @@ func (a *Alarms) RuleChanged(ctx context.Context, id string) error {
 		return *err
 	}
 	return nil
+}
+
+// DocumentsStored puts rules in force; see ruleChanged. What fails is repeated by the
+// workers.
+func (a *Alarms) DocumentsStored(ctx context.Context, changes []factory.DocumentChange) {
+	for _, c := range changes {
+		if c.Kind != factory.DocumentAlarmRule {
+			continue
+		}
+		if err := a.ruleChanged(ctx, c.ID); err != nil {
+			a.options.Failed(err)
+		}
+	}
 }
 
 // runSweeps stores progress until ctx ends.

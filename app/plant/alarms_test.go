@@ -44,12 +44,26 @@ func startAlarmPlant(t *testing.T) *alarmPlant {
 	return p
 }
 
-// start starts a process; lead as in the options.
+// leadingStore is a store with a leader of its own.
+type leadingStore struct {
+	factory.Store
+	lead func(context.Context, func(context.Context) error) error
+}
+
+func (s leadingStore) Lead(ctx context.Context, run func(context.Context) error) error {
+	return s.lead(ctx, run)
+}
+
+// start starts a process. lead, if not nil, says when it leads.
 func (p *alarmPlant) start(lead func(context.Context, func(context.Context) error) error) *alarmProcess {
 	p.t.Helper()
 	ctx, cancel := context.WithCancel(p.t.Context())
+	store := p.store
+	if lead != nil {
+		store = leadingStore{store, lead}
+	}
 	alarms := plant.NewAlarms(plant.AlarmOptions{
-		Store: p.store, Lead: lead, Alone: lead == nil, Now: func() int64 { return time.Now().UnixMilli() }, MaxShelve: 24 * time.Hour,
+		Store: store, Alone: lead == nil, Now: func() int64 { return time.Now().UnixMilli() },
 		Failed: func(err error) { p.t.Errorf("Failed(%v)", err) },
 	})
 	done := make(chan struct{})
@@ -71,10 +85,7 @@ func (p *alarmPlant) rule(id, document string) {
 		change.Data = []byte(document)
 	}
 	audit := factory.Event{Kind: factory.EventAudit, Subject: "alarm-rule/" + id, Data: []byte("{}")}
-	if _, err := p.store.Write(p.t.Context(), factory.JournalBatch{Documents: []factory.DocumentChange{change}, Events: []factory.Event{audit}}); err != nil {
-		p.t.Fatal(err)
-	}
-	if err := p.alarms.RuleChanged(p.t.Context(), id); err != nil {
+	if _, err := p.feed.Write(p.t.Context(), factory.JournalBatch{Documents: []factory.DocumentChange{change}, Events: []factory.Event{audit}}); err != nil {
 		p.t.Fatal(err)
 	}
 }

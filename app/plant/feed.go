@@ -33,6 +33,14 @@ type EventSubscriber interface {
 	EventsStored(ctx context.Context, events []factory.Event) error
 }
 
+// DocumentSubscriber is a Subscriber that is told about the changes of documents that
+// this process has stored, before the request ends.
+type DocumentSubscriber interface {
+	// DocumentsStored reports changes on the goroutine of the request. It may wait for
+	// the store.
+	DocumentsStored(ctx context.Context, changes []factory.DocumentChange)
+}
+
 // Feed is a factory.Store that reports its changes to subscribers.
 type Feed struct {
 	factory.Store
@@ -60,6 +68,19 @@ func (f *Feed) Append(ctx context.Context, readings []factory.Reading) (factory.
 	if err == nil {
 		for _, s := range f.subscribers {
 			s.ReadingsStored(readings, result.Rejected)
+		}
+	}
+	return result, err
+}
+
+// Write stores a batch and reports the changes of documents.
+func (f *Feed) Write(ctx context.Context, batch factory.JournalBatch) (factory.JournalResult, error) {
+	result, err := f.Store.Write(ctx, batch)
+	if err == nil && len(batch.Documents) > 0 {
+		for _, s := range f.subscribers {
+			if d, ok := s.(DocumentSubscriber); ok {
+				d.DocumentsStored(ctx, batch.Documents)
+			}
 		}
 	}
 	return result, err

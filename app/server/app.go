@@ -56,6 +56,7 @@ type App struct {
 	supervisor  *cluster.Supervisor
 	store       factory.Store
 	feed        *plant.Feed // the store, too
+	alarms      *plant.Alarms
 	sessions    *sessions
 	api         *api.API
 	control     *control.Server

@@ -61,6 +61,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 		a.background.run(outer, "admin port", a.admin.run, nil)
 	}
 	a.background.run(sessionsCtx, "journal feed", a.feed.Run, nil)
+	a.background.run(sessionsCtx, "alarms", a.alarms.Run, nil)
 	if sender := a.newOutbox(a.store); sender != nil {
 		a.background.run(sessionsCtx, "outbox", sender.Run, nil)
 	}
@@ -135,7 +136,8 @@ func (a *App) openOnStore() (err error) {
 		// share: if it failed readiness, no replica would be left.
 		a.health.Add("redis", health.Advisory, a.sessions.redisErr)
 	}
-	a.feed = plant.NewFeed(a.store, a.sessions.live)
+	a.alarms = a.newAlarms(a.engine, a.store)
+	a.feed = plant.NewFeed(a.store, a.sessions.live, a.alarms)
 	a.feed.Follow(plant.NewCurrent(a.store, a.sessions.live.Publish), plant.NewAlarmNotifier(a.store, a.sessions.live.Publish))
 	a.store = a.feed
 	a.registerMetrics()

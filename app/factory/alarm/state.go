@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
+	"strings"
 )
 
 // Phase is the state of an occurrence of an alarm.
@@ -140,9 +141,18 @@ func (s *State) Find(id string) *Occurrence {
 	return nil
 }
 
-// occurrenceID returns the id of occurrence number n of a rule on a machine.
+// occurrenceID returns the id of occurrence number n of a rule on a machine. It begins
+// with the time, so that the occurrence can be found in the journal.
 func occurrenceID(rule, machine string, raisedAt, n int64) string {
-	key := rule + "\x1f" + machine + "\x1f" + strconv.FormatInt(raisedAt, 10) + "\x1f" + strconv.FormatInt(n, 10)
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:10])
+	sum := sha256.Sum256([]byte(rule + "\x1f" + machine + "\x1f" + strconv.FormatInt(n, 10)))
+	return strconv.FormatInt(raisedAt, 36) + "-" + hex.EncodeToString(sum[:6])
 }
+
+// RaisedAt returns the time in the ID of an occurrence; ok is false if id is none.
+func RaisedAt(id string) (at int64, ok bool) {
+	text, _, ok := strings.Cut(id, "-")
+	at, err := strconv.ParseInt(text, 36, 64)
+	return at, ok && err == nil && len(id) <= maxOccurrenceID
+}
+
+const maxOccurrenceID = 32
