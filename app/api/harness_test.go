@@ -75,6 +75,7 @@ func (p *testServer) StreamBody(ctx *fasthttp.RequestCtx, write func(*bufio.Writ
 func (p *testServer) Await(*fasthttp.RequestCtx) api.Wait {
 	return &testWait{woken: make(chan struct{}), hungUp: p.hungUp}
 }
+
 func (p *testServer) OverLimit(*fasthttp.RequestCtx) string     { return p.overLimit }
 func (p *testServer) LongRequestLine(*fasthttp.RequestCtx) bool { return false }
 func (p *testServer) Peer(*fasthttp.RequestCtx) netip.Addr      { return p.peer }

@@ -90,6 +90,6 @@ func TestSnapshotAfterRestart(t *testing.T) {
 	waitFor(t, "the state and the OEE", func() bool {
 		s.subscribe("all")
 		snapshot := s.lastData("all", "snapshot")
-		return strings.Contains(snapshot, `"states":[{"machine":"m","state":"idle","since":1700000000002,"seq":2}],"alarms":[],"oee":[{"line":"s/a/l","oee":0.5,"seq":4}]`)
+		return strings.Contains(snapshot, `"states":[{"machine":"m","state":"idle","since":1700000000002,"reason":"","seq":2}],"alarms":[],"oee":[{"line":"s/a/l","oee":0.5,"seq":4}]`)
 	})
 }

@@ -109,5 +109,5 @@ type stateData struct {
 	State   string `json:"state"`
 	// Since is when the state began, in Unix milliseconds of the machine's clock.
 	Since  int64  `json:"since"`
-	Reason string `json:"reason,omitempty"`
+	Reason string `json:"reason"`
 }
