@@ -61,9 +61,15 @@ type Config struct {
 	InfluxMachineTag string `envconfig:"INFLUX_MACHINE_TAG" default:"machine" desc:"line protocol tag that names the machine; a line without it uses the tag host"`
 	InfluxMetric     string `envconfig:"INFLUX_METRIC" default:"field" oneof:"field measurement_field" desc:"metric name for line protocol: field, or measurement_field to prefix it with the measurement and _"`
 
-	// What is stored, and for how long. StoreMaxBytes is 0 for the default.
-	Retention     time.Duration `envconfig:"RETENTION" default:"0s" min:"0" zero:"forever" desc:"how long readings are stored, by their own timestamp, unless the metric has its own retention: a duration such as 30d, 12w or 1y; 0 and forever mean forever"`
-	StoreMaxBytes Bytes         `envconfig:"STORE_MAX_BYTES" default:"0" computed:"80 % of the disk" min:"0" desc:"database size above which the oldest readings are deleted, after a warning; PostgreSQL has no limit unless this is set"`
+	// What is stored, and for how long.
+	Retention time.Duration `envconfig:"RETENTION" default:"0s" min:"0" zero:"forever" desc:"how long readings are stored, by their own timestamp, unless the metric has its own retention: a duration such as 30d, 12w or 1y; 0 and forever mean forever"`
+	// How long events are stored.
+	RetentionAudit  time.Duration `envconfig:"RETENTION_AUDIT" default:"400d" min:"0" zero:"forever" desc:"how long audit events are stored, from their arrival; the newest one of each document stays"`
+	RetentionAlarm  time.Duration `envconfig:"RETENTION_ALARM" default:"400d" min:"0" zero:"forever" desc:"how long the transitions of alarms and their deliveries are stored; the newest one of each rule and machine stays"`
+	RetentionText   time.Duration `envconfig:"RETENTION_TEXT" default:"30d" min:"0" zero:"forever" desc:"how long texts and the OEE events of running shifts are stored; the newest text of each metric stays"`
+	RetentionEvents time.Duration `envconfig:"RETENTION_EVENTS" default:"0s" min:"0" zero:"forever" desc:"how long all other events are stored: states, counts, reasons, products, notes; a timeline lacks what is deleted"`
+	// StoreMaxBytes is 0 for the default.
+	StoreMaxBytes Bytes `envconfig:"STORE_MAX_BYTES" default:"0" computed:"80 % of the disk" min:"0" desc:"database size above which the oldest readings are deleted, after a warning; PostgreSQL has no limit unless this is set"`
 
 	// Limits of the PostgreSQL engine.
 	StoreWait                time.Duration `envconfig:"STORE_WAIT" default:"5m" desc:"how long a start waits, unready, until PostgreSQL can be reached"`

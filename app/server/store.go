@@ -44,6 +44,7 @@ func (a *App) openStore(ctx context.Context) (factory.Store, error) {
 		MaxSeriesPerSender:  c.MaxSeriesPerKey,
 		QueueReadings:       c.IngestQueue,
 		Retention:           c.Retention,
+		EventRetention:      eventRetention(c),
 		MaxBytes:            int64(c.StoreMaxBytes),
 		OnFault:             a.onStoreFault,
 		OnEvent:             a.onStoreEvent,
@@ -105,11 +106,16 @@ func postgresOptions(c config.Config) postgres.Options {
 		MaxSeriesPerSender:  c.MaxSeriesPerKey,
 		QueueReadings:       c.IngestQueue,
 		Retention:           c.Retention,
+		EventRetention:      eventRetention(c),
 		MaxBytes:            int64(c.StoreMaxBytes),
 		MaxConns:            c.DatabaseMaxConns,
 		ConnectTimeout:      c.DatabaseConnectTimeout,
 		StatementTimeout:    c.DatabaseStatementTimeout,
 	}
+}
+
+func eventRetention(c config.Config) store.EventRetention {
+	return store.EventRetention{Audit: c.RetentionAudit, Alarm: c.RetentionAlarm, Text: c.RetentionText, Other: c.RetentionEvents}
 }
 
 // storeLocation returns the database that is used, without its password.

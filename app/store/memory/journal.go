@@ -41,7 +41,9 @@ func (m *Store) Write(ctx context.Context, batch factory.JournalBatch) (result f
 	if batch, err = store.PrepareBatch(batch, m.options.now()); err != nil {
 		return result, err
 	}
-	return m.journal.write(batch, m.options.now())
+	result, err = m.journal.write(batch, m.options.now())
+	m.journal.expire(m.options.EventRetention, m.options.now())
+	return result, err
 }
 
 // write applies a prepared batch.
@@ -73,6 +75,26 @@ func (j *journal) purge(machine string) {
 	maps.DeleteFunc(j.index.Documents, func(k store.DocumentKey, _ *factory.Document) bool {
 		return k.Kind == factory.DocumentMachine && k.ID == machine || k.Kind == factory.DocumentMetric && strings.HasPrefix(k.ID, metrics)
 	})
+}
+
+// expire removes the expired events; see store.EventRetention.
+func (j *journal) expire(retention store.EventRetention, now int64) {
+	for _, limit := range retention.Limited() {
+		type subject struct{ machine, subject string }
+		newest := map[subject]factory.Event{}
+		for _, e := range j.events {
+			k := subject{e.Machine, e.Subject}
+			if known, ok := newest[k]; e.Kind == limit.Kind && j.inForce(e) && (!ok || compareEvents(known, e) < 0) {
+				newest[k] = e
+			}
+		}
+		before := now - limit.Age.Milliseconds()
+		j.remove(func(e factory.Event) bool {
+			replaced, ok := j.index.Events[store.EventKey{Machine: e.Machine, ID: e.Replaces}]
+			return e.Kind == limit.Kind && e.ReceivedAt < before && e.Seq != j.index.LastSeq &&
+				e.Seq != newest[subject{e.Machine, e.Subject}].Seq && (!ok || replaced.Kind == e.Kind)
+		})
+	}
 }
 
 // remove removes the events that old selects.

@@ -20,6 +20,9 @@ type Options struct {
 	// Retention is how long readings are stored unless their metric has its
 	// own retention; 0 is forever.
 	Retention time.Duration
+	// EventRetention is how long events are stored. Write deletes those that have
+	// expired.
+	EventRetention store.EventRetention
 	// Now is the clock of the registry and of retention; nil is time.Now.
 	Now func() time.Time
 }

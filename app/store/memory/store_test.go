@@ -19,6 +19,11 @@ func TestJournalContract(t *testing.T) {
 	storetest.RunJournal(t, opener())
 }
 
+func TestEventRetentionContract(t *testing.T) {
+	t.Parallel()
+	storetest.RunEventRetention(t, opener())
+}
+
 // opener returns an Opener whose stores keep their content by directory.
 func opener() storetest.Opener {
 	var mu sync.Mutex

@@ -29,6 +29,8 @@ type Options struct {
 	// Retention is how long readings are kept, by observation time, unless their
 	// metric has a retention of its own. 0 means forever.
 	Retention time.Duration
+	// EventRetention is how long the events of the journal are stored.
+	EventRetention store.EventRetention
 	// MaxBytes is the size of the tables above which the oldest partitions are
 	// dropped. Nine tenths of it cause an EventNearLimit. 0 means no limit.
 	MaxBytes int64
@@ -104,6 +106,7 @@ func (o Options) validate() error {
 		store.Number{Name: "ConnectTimeout", Value: int64(o.ConnectTimeout)},
 		store.Number{Name: "StatementTimeout", Value: int64(o.StatementTimeout)},
 	)
+	errs = append(errs, store.CheckNotNegative(o.EventRetention.Numbers()...)...)
 	if o.URL == "" {
 		errs = append(errs, errors.New("no URL"))
 	}

@@ -23,7 +23,7 @@ func newOpener(change func(*sqlite.Options)) storetest.Opener {
 		options := sqlite.Options{
 			Path: filepath.Join(dir, "factory.db"), AutoRegister: limits.AutoRegister, MaxSeries: limits.MaxSeries,
 			MaxSeriesPerMachine: limits.MaxSeriesPerMachine, MaxSeriesPerSender: limits.MaxSeriesPerSender,
-			Retention: limits.Retention,
+			Retention: limits.Retention, EventRetention: limits.EventRetention,
 		}.WithTuning(sqlite.Tuning{Now: limits.Now})
 		change(&options)
 		store, err := sqlite.Open(t.Context(), options)
@@ -53,4 +53,9 @@ func TestContractWhileSealing(t *testing.T) {
 func TestJournalContract(t *testing.T) {
 	t.Parallel()
 	storetest.RunJournal(t, newOpener(func(*sqlite.Options) {}))
+}
+
+func TestEventRetentionContract(t *testing.T) {
+	t.Parallel()
+	storetest.RunEventRetention(t, newOpener(func(*sqlite.Options) {}))
 }

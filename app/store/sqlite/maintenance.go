@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/store"
 )
 
@@ -27,6 +28,7 @@ type maintenance struct {
 	// Only the sealer uses the fields below.
 
 	lastRun   time.Time
+	events    map[factory.EventKind]*eventExpiry
 	sizeLimit sizeLimitState
 	stale     map[window]struct{} // rollups to build again
 	unwritten []rollupRecord      // rollups to write
@@ -54,6 +56,9 @@ func (z *sealer) maintainLocked(stop <-chan struct{}, everything bool) error {
 	}
 	z.maintenance.lastRun = now
 	if err := z.expireChunksLocked(stop, now.UnixMilli()); err != nil {
+		return err
+	}
+	if err := z.expireEventsLocked(stop, now); err != nil {
 		return err
 	}
 	if err := z.buildRollupsLocked(stop); err != nil {

@@ -144,6 +144,7 @@ func newStore(options Options, lock *fileLock, file *databaseFile, writing *conn
 		maintenance: maintenance{
 			onEvent: options.OnEvent,
 			purged:  make(map[int64]int64),
+			events:  make(map[factory.EventKind]*eventExpiry),
 			damaged: make(map[int64]damage),
 			stale:   make(map[window]struct{}),
 		},

@@ -40,6 +40,8 @@ type Options struct {
 	// Retention is how long readings are stored, by observation time, unless
 	// their metric has its own retention; 0 is forever.
 	Retention time.Duration
+	// EventRetention is how long the events of the journal are stored.
+	EventRetention store.EventRetention
 	// MaxBytes is the size of the database above which the oldest chunks are
 	// deleted. The default is four fifths of the file system, or NoLimit if
 	// its size is unknown. At nine tenths of MaxBytes, OnEvent gets a warning.
@@ -102,6 +104,7 @@ func (o Options) validate() error {
 		store.Number{Name: "LogBytes", Value: o.LogBytes},
 		store.Number{Name: "Retention", Value: int64(o.Retention)},
 	)
+	errs = append(errs, store.CheckNotNegative(o.EventRetention.Numbers()...)...)
 	if o.Path == "" {
 		errs = append(errs, errors.New("no Path"))
 	}
