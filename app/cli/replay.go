@@ -17,8 +17,9 @@ import (
 const replayDetails = `By default, at the speed at which it was recorded. A FILE is CSV with a header:
 the timestamp first (2006-01-02 15:04:05 in UTC, RFC 3339 or Unix milliseconds),
 then one column per metric, separated by comma, semicolon or tab. The machine is
-named after the file, and a metric after its column in snake_case. Files of one
-machine are posted in sequence, those of different machines concurrently.`
+named after the file, and a metric after its column in snake_case. Or a FILE is
+NDJSON: telemetry and events, each as the API takes them. Files of one machine are
+posted in sequence, those of different machines concurrently.`
 
 func replayCommand() command {
 	return command{

@@ -13,6 +13,8 @@ type batch struct {
 	machine []byte
 	metrics [][]byte
 
+	// target is the path to which the batch is posted.
+	target string
 	body   []byte
 	lines  []int
 	points int
@@ -36,6 +38,10 @@ func newBatch(machine string, metrics []string) *batch {
 func (b *batch) add(row Row, timestamp, end int64) {
 	b.rows++
 	b.bytes = end
+	if row.object != nil {
+		b.addObject(row, timestamp)
+		return
+	}
 	points := b.points
 	for i, v := range row.Values {
 		if math.IsNaN(v) && row.Texts[i] == "" {

@@ -5,7 +5,8 @@
 // A recording is a CSV file: the timestamp first, then one column per metric.
 // The separator (comma, semicolon or tab), the header and the time format are
 // detected; times without a zone are UTC. A column whose first value is not a number
-// has texts. Files are streamed, so memory does not
+// has texts. Or it is an NDJSON file with telemetry and events, each as the server
+// takes them. Files are streamed, so memory does not
 // grow with their size.
 //
 // Order matters, because the last write of a reading wins. All files of one

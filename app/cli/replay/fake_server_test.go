@@ -31,6 +31,8 @@ type fakeServer struct {
 	// requests counts all requests, including those without a response.
 	requests int
 	keys     map[string]bool
+	// events are the bodies that were posted to the events of machines, by path.
+	events []string
 	// override, if set, may replace the response to the n-th request, from 1: it
 	// returns a status other than 0, cutResponse or refused.
 	override func(n int, points []point) (status int, header map[string]string, body string)
@@ -56,6 +58,16 @@ func (s *fakeServer) respond(key, encoding string, body []byte) (int, map[string
 	}
 	s.points = append(s.points, points...)
 	return 200, nil, fmt.Sprintf(`{"accepted":%d,"rejected":0,"errors":[]}`, len(points))
+}
+
+// respondToEvents accepts all events.
+func (s *fakeServer) respondToEvents(path string, body []byte) string {
+	var list []json.RawMessage
+	err := json.Unmarshal(body, &list)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, fmt.Sprintf("%s %s %v", path, body, err))
+	return fmt.Sprintf(`{"accepted":%d,"rejected":0,"errors":[]}`, len(list))
 }
 
 func (s *fakeServer) received() []point {
@@ -110,6 +122,11 @@ func (s *fakeServer) start(t *testing.T) string {
 	server := &fasthttp.Server{
 		Logger: discardLogger{},
 		Handler: func(ctx *fasthttp.RequestCtx) {
+			if path := string(ctx.Path()); strings.HasSuffix(path, "/events") {
+				ctx.SetContentType("application/json")
+				ctx.SetBodyString(s.respondToEvents(path, ctx.PostBody()))
+				return
+			}
 			if string(ctx.Method()) != http.MethodPost || string(ctx.Path()) != "/api/v1/telemetry" {
 				ctx.Error("not found", 404)
 				return

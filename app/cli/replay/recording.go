@@ -11,11 +11,12 @@ import (
 	"strings"
 )
 
-// Recording reads the rows of one CSV file. It is not safe for concurrent use,
+// Recording reads the rows of one file of CSV or NDJSON. It is not safe for concurrent use,
 // and does not close the reader.
 type Recording struct {
 	name   string
 	lines  *lineReader
+	ndjson bool
 	sep    byte
 	fields int
 	// headers is nil if the file has none.
@@ -40,6 +41,8 @@ type Row struct {
 	// Both are valid until the following Next.
 	Values []float64
 	Texts  []string
+	// object is the row of an NDJSON file, which has neither.
+	object *object
 }
 
 // NewRecording reads the first line of r, detects the format and resolves the
@@ -54,6 +57,13 @@ func NewRecording(r io.Reader, name string, c Columns) (*Recording, error) {
 		return nil, err
 	}
 	line = bytes.TrimPrefix(line, []byte("\ufeff"))
+	if isObject(line) {
+		rec.ndjson, rec.pending = true, bytes.Clone(line)
+		if c.Metric != "" || len(c.Rename) > 0 {
+			return nil, rec.errorAt(0, errNoNames)
+		}
+		return rec, nil
+	}
 	if rec.sep, err = detectSeparator(line); err != nil {
 		return nil, rec.errorAt(0, err)
 	}
@@ -85,6 +95,9 @@ func (r *Recording) Next() (Row, error) {
 		if line, err = r.line(); err != nil {
 			return Row{}, err
 		}
+	}
+	if r.ndjson {
+		return r.objectRow(line)
 	}
 	fields, at, err := splitFields(r.fieldBuf[:0], line, r.sep)
 	r.fieldBuf = fields

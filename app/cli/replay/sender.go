@@ -83,7 +83,7 @@ func (s *sender) post(ctx context.Context, b *batch) (response, error) {
 	}
 	var backoff backoff
 	for {
-		got, err := s.attempt(ctx, body, b.points)
+		got, err := s.attempt(ctx, s.target(b), body, b.points)
 		var failure *transientError
 		if !errors.As(err, &failure) {
 			s.counters.attemptSettled()
@@ -114,6 +114,11 @@ func (s *sender) shownURL() string {
 	return strings.TrimSuffix(u.Redacted(), endpoint)
 }
 
+// target returns the URL to which a batch is posted.
+func (s *sender) target(b *batch) string {
+	return strings.TrimSuffix(s.url, endpoint) + b.target
+}
+
 func (s *sender) encode(body []byte) ([]byte, error) {
 	if s.gzip == nil {
 		return body, nil
@@ -131,10 +136,10 @@ func (s *sender) encode(body []byte) ([]byte, error) {
 
 // attempt posts body once. It returns a *transientError if the request is worth
 // a retry.
-func (s *sender) attempt(ctx context.Context, body []byte, points int) (response, error) {
+func (s *sender) attempt(ctx context.Context, target string, body []byte, points int) (response, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
 	if err != nil {
 		return response{}, err
 	}

@@ -111,7 +111,8 @@ func (w *worker) postRows(ctx context.Context, j *machineJob, f *fileJob, rec *R
 		}
 		due := schedule.due(row.ObservedAt)
 		early := w.options.Speed > 0 && time.Until(due) > 0
-		if early || b.points+len(row.Values) > w.options.Batch {
+		target := row.target(j.machine)
+		if early || b.points+row.points() > w.options.Batch || target != b.target {
 			if err := w.flush(ctx, f, b); err != nil {
 				return err
 			}
@@ -121,6 +122,7 @@ func (w *worker) postRows(ctx context.Context, j *machineJob, f *fileJob, rec *R
 				return err
 			}
 		}
+		b.target = target
 		b.add(row, schedule.timestamp(row.ObservedAt, due), rec.Bytes())
 	}
 	return context.Cause(ctx)
