@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -80,22 +81,21 @@ func (a *API) findMetric(ctx context.Context, scope factory.Scope, name string) 
 	if scope.Machine != "" {
 		return lookUp(scope.Machine)
 	}
-	q := factory.MachineQuery{Placement: factory.Placement{Site: scope.Site, Area: scope.Area, Line: scope.Line}, Limit: 1000}
-	for {
-		page, err := a.options.Store.Machines(ctx, q)
-		if err != nil {
-			return nil, err
+	var found *factory.Metric
+	err := a.eachMachine(ctx, factory.Placement{Site: scope.Site, Area: scope.Area, Line: scope.Line}, func(m factory.Machine) (err error) {
+		if found, err = lookUp(m.ID); found != nil {
+			err = errFound
 		}
-		for _, m := range page.Machines {
-			if found, err := lookUp(m.ID); found != nil || err != nil {
-				return found, err
-			}
-		}
-		if q.Cursor = page.NextCursor; q.Cursor == "" {
-			return nil, nil
-		}
+		return err
+	})
+	if errors.Is(err, errFound) {
+		err = nil
 	}
+	return found, err
 }
+
+// errFound ends a search.
+var errFound = errors.New("found")
 
 // checkSuppression checks that the rules which suppress a rule exist, and that none of
 // them is suppressed by it.

@@ -7,6 +7,7 @@ import (
 
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/factory/shift"
+	"smart-factory-backend/app/factory/timeline"
 )
 
 // checkProduct refuses to delete the product that a machine makes at present.
@@ -21,10 +22,46 @@ func checkProduct(ctx context.Context, a *API, c documentChange) error {
 	for _, e := range latest {
 		var made struct{ Product string }
 		if json.Unmarshal(e.Data, &made) == nil && made.Product == c.id {
-			return fmt.Errorf("machine %q makes the product %q: %w", e.Machine, c.id, factory.ErrConflict)
+			return productInUse(e.Machine, c.id)
 		}
 	}
-	return nil
+	return a.eachMachine(ctx, factory.Placement{}, func(m factory.Machine) error {
+		signals, err := timeline.ParseSignals(m.Signals)
+		if err != nil || signals.Product == "" {
+			return nil //nolint:nilerr // it has no valid signals
+		}
+		latest, err := a.options.Store.Latest(ctx, factory.LatestQuery{Machine: m.ID, Metric: signals.Product, Limit: 1})
+		if err != nil || len(latest.Readings) == 0 {
+			return err
+		}
+		if text := latest.Readings[0].Text; text != nil && *text == c.id {
+			return productInUse(m.ID, c.id)
+		}
+		return nil
+	})
+}
+
+func productInUse(machine, product string) error {
+	return fmt.Errorf("machine %q makes the product %q: %w", machine, product, factory.ErrConflict)
+}
+
+// eachMachine calls visit with all machines of a place.
+func (a *API) eachMachine(ctx context.Context, at factory.Placement, visit func(factory.Machine) error) error {
+	q := factory.MachineQuery{Placement: at, Limit: 1000}
+	for {
+		page, err := a.options.Store.Machines(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, m := range page.Machines {
+			if err := visit(m); err != nil {
+				return err
+			}
+		}
+		if q.Cursor = page.NextCursor; q.Cursor == "" {
+			return nil
+		}
+	}
 }
 
 // checkShift refuses shifts that overlap, and to delete a shift that a calendar names.

@@ -31,6 +31,14 @@ func TestProductInUseIsNotDeleted(t *testing.T) {
 	p.do(t, "DELETE", "/api/v1/products/cap", "").expect(t, "DELETE of the product that is made", 409, "press-1")
 	p.do(t, "DELETE", "/api/v1/products/lid", "").expect(t, "DELETE of the product before", 204, "")
 	p.putIn(t, "products", "cap", `{"ideal_cycle_s":2}`).expect(t, "PUT of the product that is made", 200, "")
+
+	// A machine may also tell its product by a text.
+	p.putIn(t, "products", "cup", `{}`)
+	p.put(t, "press-2", `{"signals":{"product":{"metric":"recipe"}}}`)
+	p.post(t, `{"machine":"press-2","ts":1700000000000,"values":{"recipe":"cup"}}`)
+	p.do(t, "DELETE", "/api/v1/products/cup", "").expect(t, "DELETE of the product in a text", 409, "press-2")
+	p.post(t, `{"machine":"press-2","ts":1700000001000,"values":{"recipe":"lid"}}`)
+	p.do(t, "DELETE", "/api/v1/products/cup", "").expect(t, "DELETE after the next product", 204, "")
 }
 
 func TestOverlappingShiftsAreRefused(t *testing.T) {
