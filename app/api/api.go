@@ -55,6 +55,10 @@ type Options struct {
 	Alarms Alarms
 	// MaxShelve is the longest time for which an alarm can be shelved.
 	MaxShelve time.Duration
+	// Timelines reads the same store.
+	Timelines Timelines
+	// AutoRegister lets events register their machine, as readings do.
+	AutoRegister bool
 
 	// AllowedOrigins are the origins whose web pages may call, besides the server's
 	// own. It may be empty.
@@ -122,8 +126,8 @@ type API struct {
 
 // New returns an API. It fails if a required option is missing.
 func New(o Options) (*API, error) {
-	if o.Store == nil || o.Runtime == nil || o.Health == nil || o.Metrics == nil || o.Keys == nil || o.OEE == nil {
-		return nil, errors.New("api: Store, Runtime, Health, Metrics, Keys and OEE are required")
+	if o.Store == nil || o.Runtime == nil || o.Health == nil || o.Metrics == nil || o.Keys == nil || o.OEE == nil || o.Timelines == nil {
+		return nil, errors.New("api: Store, Runtime, Health, Metrics, Keys, OEE and Timelines are required")
 	}
 	o.InfluxMachineTag = cmp.Or(o.InfluxMachineTag, "machine")
 	a := &API{

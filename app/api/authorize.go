@@ -36,7 +36,7 @@ func (a *API) authorize(ctx *fasthttp.RequestCtx, rt *route, r request, now time
 	if err != nil {
 		return none, err
 	}
-	if !rt.anyRole && !p.Role.Allows(rt.action) {
+	if !rt.anyRole && !p.Role.Allows(rt.action) && (rt.orAction == access.Read || !p.Role.Allows(rt.orAction)) {
 		return none, &httpError{status: fasthttp.StatusForbidden, detail: "key " + p.Name + " has the role " + p.Role.String() + ", which may not " + rt.action.String()}
 	}
 	if wait := a.keyLimiter.reserve(p.Name, now); wait > 0 {

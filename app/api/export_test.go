@@ -52,7 +52,7 @@ func Routes(a *API) map[string][]string {
 // RouteInfo is a route as the OpenAPI document needs it.
 type RouteInfo struct {
 	Method, Path     string
-	Action           access.Action
+	Action, OrAction access.Action
 	AnyRole, Public  bool
 	Probe, KeyInPath bool
 	Query            []Parameter // nil for a route that parses them itself
@@ -63,7 +63,7 @@ func AllRoutes(a *API) (all []RouteInfo) {
 	add := func(res *resource) {
 		for _, rt := range res.routes {
 			all = append(all, RouteInfo{
-				Method: rt.method, Path: res.pattern, Action: rt.action, AnyRole: rt.anyRole, Public: rt.public,
+				Method: rt.method, Path: res.pattern, Action: rt.action, OrAction: rt.orAction, AnyRole: rt.anyRole, Public: rt.public,
 				Probe: rt.probe, KeyInPath: rt.keyInPath, Query: rt.query,
 			})
 		}

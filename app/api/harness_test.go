@@ -94,7 +94,7 @@ func startServer(t testing.TB, change func(*api.Options, *testServer)) *testServ
 		Store: p.store, Runtime: p, Metrics: metrics.New(), Keys: access.NewKeys(access.List{}),
 		RateLimit: 100_000, RateBurst: 100_000, KeyRateLimit: 100_000,
 		MaxBody: 4 << 20, MaxDecompressed: 32 << 20, MaxPoints: 10_000,
-		IngestTimeout: testTimeout, IngestMemory: 64 << 20,
+		IngestTimeout: testTimeout, IngestMemory: 64 << 20, AutoRegister: true,
 	}
 	o.Health = health.New(p, time.Now)
 	o.Health.Add("store", health.Readiness, func() error { return p.store.Ready() })
@@ -117,6 +117,7 @@ func startServer(t testing.TB, change func(*api.Options, *testServer)) *testServ
 		_ = alarms.Run(alarmsCtx)
 	}()
 	t.Cleanup(func() { stop(); <-stopped })
+	o.Timelines = plant.NewTimelines(o.Store, func() int64 { return time.Now().UnixMilli() })
 	api, err := api.New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/observe/health"
 	"smart-factory-backend/app/observe/metrics"
+	"smart-factory-backend/app/plant"
 	"smart-factory-backend/app/store/memory"
 	"smart-factory-backend/app/store/sqlite"
 
@@ -79,7 +80,7 @@ func benchAPI(b *testing.B, store factory.Store) *api.API {
 	api, err := api.New(api.Options{
 		Store: store, Runtime: stubRuntime{}, Metrics: metrics.New(), Keys: access.NewKeys(access.List{}), Health: health.New(stubRuntime{}, time.Now),
 		RateLimit: 1e9, RateBurst: 1e9, KeyRateLimit: 1e9, MaxBody: 4 << 20, MaxDecompressed: 32 << 20, MaxPoints: 10_000,
-		IngestTimeout: time.Minute, IngestMemory: 1 << 30,
+		IngestTimeout: time.Minute, IngestMemory: 1 << 30, Timelines: plant.NewTimelines(store, time.Now().UnixMilli),
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -187,7 +187,11 @@ func (g *generator) operation(r describedRoute) object {
 	case r.AnyRole:
 		description += " Requires a key of any role."
 	default:
-		description += " Requires the role " + roles[r.Action] + "."
+		description += " Requires the role " + roles[r.Action]
+		if r.OrAction != access.Read {
+			description += " or " + roles[r.OrAction]
+		}
+		description += "."
 	}
 	if description != "" {
 		op["description"] = strings.TrimSpace(description)

@@ -300,5 +300,6 @@ func schemas(t *testing.T) map[string]*schema {
 	}
 	addDocumentSchemas(t, all)
 	addAlarmSchemas(t, all)
+	addEventSchemas(all)
 	return all
 }

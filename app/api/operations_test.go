@@ -197,6 +197,22 @@ var operations = map[string]operation{
 			{200, "The metric is replaced or unchanged.", jsonBody("Metric")}, {201, "The metric is created.", jsonBody("Metric")}, {Status: 404},
 		},
 	},
+	"POST /api/v1/machines/{id}/events": {
+		ID: "postEvents", Tag: "plant", Summary: "Report states, counts, reasons, products and notes",
+		Description: "The body is an event, an array of events, or NDJSON. Without ts, the time is now. Invalid events are listed and the others are stored; if all are rejected, the status is 400. " +
+			"The id of an event, or the header Idempotency-Key, makes repeating a request safe: the same again is answered as the first time, and another content under it is refused. " +
+			"An unknown machine is registered, as by its first reading.",
+		Body: content{"application/json": "Events", "application/x-ndjson": "PostedEvent"},
+		Responses: []routeResponse{
+			{200, "The accepted events are committed.", jsonBody("IngestResult")},
+			{409, "An event with this id and another content exists, or the event is replaced already.", content{"application/problem+json": "Problem"}},
+		},
+	},
+	"GET /api/v1/machines/{id}/timeline": {
+		ID: "getTimeline", Tag: "plant", Summary: "Return what a machine did",
+		Description: "The segments follow each other without gap or overlap, from the machine's first event or reading until now. With at, the state of one moment.",
+		Responses:   []routeResponse{{200, "A page of the timeline, or the state.", jsonBody("Timeline")}, {Status: 404}},
+	},
 	"GET /api/v1/events": {
 		ID: "getEvents", Tag: "collections", Summary: "Return the events of the journal after a seq",
 		Description: "In the order in which they were accepted, corrected ones included. Continue with last_seq as after. With wait, the response comes with the next event.",

@@ -23,6 +23,8 @@ type resource struct {
 type route struct {
 	method string
 	action access.Action
+	// orAction is another action that suffices; Read, its zero value, is none.
+	orAction access.Action
 	// anyRole accepts every valid key; the handler checks the role later.
 	anyRole bool
 	// probe routes need no key and have no limits.

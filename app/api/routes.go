@@ -45,6 +45,8 @@ func (a *API) registerRoutes() {
 		&route{method: get, action: access.Read, query: none, handler: a.getAlarm},
 		&route{method: post, action: access.Operate, query: none, handler: a.postAlarmActions})
 	a.addResource("/api/v1/alarms/{id}/{action}", &route{method: post, action: access.Operate, query: none, handler: a.postAlarmAction})
+	a.addResource("/api/v1/machines/{id}/events", &route{method: post, action: access.Ingest, orAction: access.Operate, query: none, handler: a.postEvents})
+	a.addResource("/api/v1/machines/{id}/timeline", &route{method: get, action: access.Read, query: timelineQuery, handler: a.getTimeline})
 	a.registerCollections()
 	a.addResource("/api/v1/schemas", &route{method: get, action: access.Read, query: none, handler: a.listSchemas})
 	a.addResource("/api/v1/schemas/{kind}", &route{method: get, action: access.Read, query: none, handler: a.getSchema})

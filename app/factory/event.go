@@ -30,6 +30,20 @@ const (
 	EventDelivery EventKind = "delivery"
 )
 
+// MayReplace reports whether an event of the kind can replace one of the other kind:
+// events that are posted can replace each other, and those that the server decides only
+// those of their own kind.
+func (k EventKind) MayReplace(other EventKind) bool {
+	posted := func(k EventKind) bool {
+		switch k {
+		case EventState, EventCount, EventReason, EventProduct, EventNote:
+			return true
+		}
+		return false
+	}
+	return k == other || posted(k) && posted(other)
+}
+
 // Event is one entry of the journal. Events are never changed.
 type Event struct {
 	// Seq orders the events of the installation. It starts at 1 and may have gaps.

@@ -15,7 +15,7 @@ type Journal interface {
 	// wraps ErrConflict if another event already follows Follows or replaces
 	// Replaces, ErrNotFound if the event that it replaces does not exist,
 	// ErrPrecondition if a Match does not hold, and ErrInvalid if Data is too large
-	// or is not a JSON object. It is an *EntryError if one entry is the cause.
+	// or is not a JSON object, or if its kind may not replace that of the other event. It is an *EntryError if one entry is the cause.
 	//
 	// ErrOverloaded and ErrUnavailable are defined as for Store.Append. The batch
 	// needs to be valid only until Write returns.

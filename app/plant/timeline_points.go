@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/factory/timeline"
 )
 
 // page reads a page of one metric.
@@ -16,25 +17,37 @@ func (l *recordLoader) page(metric string, from, to int64, limit int, cursor str
 	return page, err
 }
 
-func pointsOf(page factory.HistoryPage) []factory.Point {
+// samplesOf returns the readings of a page of one metric in order of time.
+func samplesOf(page factory.HistoryPage) []timeline.Sample {
 	if len(page.Series) == 0 {
 		return nil
 	}
-	return page.Series[0].Points
+	points, texts := page.Series[0].Points, page.Series[0].Texts
+	samples := make([]timeline.Sample, 0, len(points)+len(texts))
+	for len(points) > 0 || len(texts) > 0 {
+		if len(texts) == 0 || len(points) > 0 && points[0].ObservedAt <= texts[0].ObservedAt {
+			samples = append(samples, timeline.Sample{ObservedAt: points[0].ObservedAt, Number: points[0].Value})
+			points = points[1:]
+		} else {
+			samples = append(samples, timeline.Sample{ObservedAt: texts[0].ObservedAt, IsText: true, Text: texts[0].Value})
+			texts = texts[1:]
+		}
+	}
+	return samples
 }
 
-// eachPoint reads the points of a metric from from to to, and before them at least the
-// last context ones, in order of time.
-func (l *recordLoader) eachPoint(metric string, from, to int64, context int, yield func(factory.Point)) error {
-	before, err := l.pointsBefore(metric, from, context)
+// eachSample reads the readings of a metric from from to to, and before them at least
+// the last context ones, in order of time.
+func (l *recordLoader) eachSample(metric string, from, to int64, context int, yield func(timeline.Sample)) error {
+	before, err := l.samplesBefore(metric, from, context)
 	if err != nil {
 		return err
 	}
-	emit := func(points []factory.Point) {
-		for _, p := range points {
-			yield(p)
+	emit := func(samples []timeline.Sample) {
+		for _, s := range samples {
+			yield(s)
 		}
-		l.sawPoints(points)
+		l.sawSamples(samples)
 	}
 	emit(before)
 	cursor := ""
@@ -43,47 +56,47 @@ func (l *recordLoader) eachPoint(metric string, from, to int64, context int, yie
 		if err != nil {
 			return err
 		}
-		emit(pointsOf(page))
+		emit(samplesOf(page))
 		if cursor = page.NextCursor; cursor == "" {
 			return nil
 		}
 	}
 }
 
-// pointsBefore returns at least the last n points of a metric before a time, or all if
-// there are fewer. It looks into spans of time that grow until they hold enough.
-func (l *recordLoader) pointsBefore(metric string, before int64, n int) (points []factory.Point, err error) {
+// samplesBefore returns at least the last n readings of a metric before a time, or all
+// if there are fewer. It looks into spans of time that grow until they hold enough.
+func (l *recordLoader) samplesBefore(metric string, before int64, n int) (samples []timeline.Sample, err error) {
 	for reach := lookback; ; reach *= 8 {
 		from := max(before-reach, factory.MinObservedAt)
 		page, err := l.page(metric, from, before, recordPage, "")
 		if err != nil {
 			return nil, err
 		}
-		points = pointsOf(page)
+		samples = samplesOf(page)
 		for page.NextCursor != "" { // only the last ones are of interest
 			if page, err = l.page(metric, from, before, recordPage, page.NextCursor); err != nil {
 				return nil, err
 			}
-			points = append(points[max(0, len(points)-n):], pointsOf(page)...)
+			samples = append(samples[max(0, len(samples)-n):], samplesOf(page)...)
 		}
-		if len(points) >= n || from == factory.MinObservedAt {
-			return points, nil
+		if len(samples) >= n || from == factory.MinObservedAt {
+			return samples, nil
 		}
 	}
 }
 
-// sawPoints notes the times of points of one metric, which are in order.
-func (l *recordLoader) sawPoints(points []factory.Point) {
-	if len(points) == 0 {
+// sawSamples notes the times of readings of one metric, which are in order.
+func (l *recordLoader) sawSamples(samples []timeline.Sample) {
+	if len(samples) == 0 {
 		return
 	}
-	l.sawRecord(points[0].ObservedAt)
+	l.sawRecord(samples[0].ObservedAt)
 	if l.signs == nil {
 		return
 	}
-	times := make([]int64, len(points))
-	for i, p := range points {
-		times[i] = p.ObservedAt
+	times := make([]int64, len(samples))
+	for i, s := range samples {
+		times[i] = s.ObservedAt
 	}
 	l.signs.Add(times...)
 }
@@ -104,23 +117,18 @@ func (l *recordLoader) loadBirth() error {
 		if err != nil {
 			return err
 		}
-		if points := pointsOf(page); len(points) > 0 {
-			l.sawRecord(points[0].ObservedAt)
+		if samples := samplesOf(page); len(samples) > 0 {
+			l.sawRecord(samples[0].ObservedAt)
 		}
 		if l.records.Birth <= l.span.From {
 			return nil
 		}
 	}
-	page, err := l.store.Events(l.ctx, factory.EventQuery{Machine: l.machine, Kinds: lifeKinds, From: math.MinInt64, To: l.span.To, Limit: 1})
+	page, err := l.store.Events(l.ctx, factory.EventQuery{Machine: l.machine, Kinds: timeline.PostedKinds, From: math.MinInt64, To: l.span.To, Limit: 1})
 	for _, e := range page.Events {
 		l.sawRecord(e.ObservedAt)
 	}
 	return err
-}
-
-// lifeKinds are the kinds of event that say that a machine exists.
-var lifeKinds = []factory.EventKind{
-	factory.EventState, factory.EventCount, factory.EventReason, factory.EventProduct, factory.EventNote, factory.EventText,
 }
 
 // loadSilences finds the times without a sign of life. The readings of the signals have
@@ -130,10 +138,6 @@ func (l *recordLoader) loadSilences() error {
 		return nil
 	}
 	reach := factory.Span{From: l.span.From - l.signals.OfflineAfter - 1, To: min(l.span.To+l.signals.OfflineAfter+1, l.now)}
-	err := l.eachEvent(factory.EventQuery{Kinds: []factory.EventKind{factory.EventText}, From: reach.From, To: reach.To}, func(e factory.Event) { l.signs.Add(e.ObservedAt) })
-	if err != nil {
-		return err
-	}
 	metrics, err := l.store.Metrics(l.ctx, l.machine)
 	if err != nil {
 		return err
@@ -169,16 +173,12 @@ func (l *recordLoader) noteLastSign(metrics []factory.Metric, before int64) erro
 		if err != nil {
 			return err
 		}
-		if points := pointsOf(page); len(points) > 0 {
-			l.signs.Add(points[0].ObservedAt)
+		if samples := samplesOf(page); len(samples) > 0 {
+			l.signs.Add(samples[0].ObservedAt)
 			return nil
 		}
 	}
-	texts, err := l.store.LatestEvents(l.ctx, factory.LatestEventQuery{Kind: factory.EventText, Machine: l.machine, Before: max(before, 1)})
-	for _, e := range texts {
-		l.signs.Add(e.ObservedAt)
-	}
-	return err
+	return nil
 }
 
 // gaps returns the parts of reach in which a sign of life would matter. Those close to
@@ -207,10 +207,7 @@ func (l *recordLoader) noteSigns(metrics []string, span factory.Span) error {
 			return err
 		}
 		for _, series := range page.Series {
-			l.sawPoints(series.Points)
-			for _, p := range series.Texts {
-				l.signs.Add(p.ObservedAt)
-			}
+			l.sawSamples(samplesOf(factory.HistoryPage{Series: []factory.Series{series}}))
 		}
 		if q.Cursor = page.NextCursor; q.Cursor == "" {
 			return nil

@@ -2,7 +2,6 @@ package plant
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -33,16 +32,6 @@ const (
 	// counterContext is the number of readings before a range that show whether a
 	// counter has just fallen.
 	counterContext = 10
-)
-
-// Subjects of events within a machine.
-const (
-	// SubjectDowntime is that of reason events. All of a machine are read for a
-	// timeline, whenever they were posted.
-	SubjectDowntime = "downtime"
-	// SubjectSignal is that of state events which the server has appended because a
-	// signal has changed. Timelines compute them again from the readings.
-	SubjectSignal = "signal"
 )
 
 // Timeline returns the timeline of a machine in span, as far as it has happened. It
@@ -142,7 +131,7 @@ func (l *recordLoader) loadEvents() (stateSince, productSince int64, err error) 
 	kinds := slices.DeleteFunc(slices.Clone(timeline.PostedKinds), func(k factory.EventKind) bool { return k == factory.EventReason })
 	err = l.eachEvent(factory.EventQuery{Kinds: kinds, From: l.span.From, To: l.span.To}, func(e factory.Event) { l.addEvent(e) })
 	if err == nil {
-		reasons := factory.EventQuery{Kinds: []factory.EventKind{factory.EventReason}, Subject: SubjectDowntime, From: math.MinInt64, To: math.MaxInt64}
+		reasons := factory.EventQuery{Kinds: []factory.EventKind{factory.EventReason}, Subject: timeline.SubjectDowntime, From: math.MinInt64, To: math.MaxInt64}
 		err = l.eachEvent(reasons, func(e factory.Event) { l.addEvent(e) })
 	}
 	return stateSince, productSince, err
@@ -177,42 +166,17 @@ func (l *recordLoader) eachEvent(q factory.EventQuery, yield func(factory.Event)
 }
 
 // loadSamples loads the readings of a metric that hold at or after since, up to the end
-// of the span. Numbers that repeat the one before are left out.
+// of the span. Those that repeat the one before are left out.
 func (l *recordLoader) loadSamples(metric string, since int64) (samples []timeline.Sample, err error) {
 	if metric == "" {
 		return nil, nil
 	}
-	texts, err := l.texts(metric, since, l.span.To)
-	if err != nil {
-		return nil, err
-	}
-	err = l.eachPoint(metric, since, l.span.To, 1, func(p factory.Point) {
-		if n := len(samples); n == 0 || samples[n-1].Number != p.Value || len(texts) > 0 {
-			samples = append(samples, timeline.Sample{ObservedAt: p.ObservedAt, Number: p.Value})
+	err = l.eachSample(metric, since, l.span.To, 1, func(s timeline.Sample) {
+		n := len(samples)
+		if n == 0 || samples[n-1].IsText != s.IsText || samples[n-1].Number != s.Number || samples[n-1].Text != s.Text {
+			samples = append(samples, s)
 		}
 	})
-	return append(samples, texts...), err
-}
-
-// texts loads the texts of a metric that hold at or after since.
-func (l *recordLoader) texts(metric string, since, to int64) (samples []timeline.Sample, err error) {
-	add := func(e factory.Event) {
-		var data struct{ Value string }
-		if json.Unmarshal(e.Data, &data) == nil {
-			l.sawRecord(e.ObservedAt)
-			samples = append(samples, timeline.Sample{ObservedAt: e.ObservedAt, IsText: true, Text: data.Value})
-		}
-	}
-	latest, err := l.store.LatestEvents(l.ctx, factory.LatestEventQuery{
-		Kind: factory.EventText, Machine: l.machine, Subject: metric, Before: max(since, 1),
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range latest {
-		add(e)
-	}
-	err = l.eachEvent(factory.EventQuery{Kinds: []factory.EventKind{factory.EventText}, Subject: metric, From: since, To: to}, add)
 	return samples, err
 }
 
@@ -222,18 +186,22 @@ func (l *recordLoader) loadIncreases(metric string) (increases []timeline.Increa
 		return nil, nil
 	}
 	var counter timeline.Counter
-	add := func(p factory.Point) {
-		if increase := counter.Add(p); increase.Amount != 0 && increase.To > l.span.From {
+	add := func(s timeline.Sample) {
+		if s.IsText {
+			return
+		}
+		increase := counter.Add(factory.Point{ObservedAt: s.ObservedAt, Value: s.Number})
+		if increase.Amount != 0 && increase.To > l.span.From {
 			increases = append(increases, increase)
 		}
 	}
-	if err := l.eachPoint(metric, l.span.From, l.span.To, counterContext, add); err != nil {
+	if err := l.eachSample(metric, l.span.From, l.span.To, counterContext, add); err != nil {
 		return nil, err
 	}
 	after, err := l.page(metric, l.span.To, math.MaxInt64, 1, "")
 	if err == nil {
-		for _, p := range pointsOf(after) {
-			add(p)
+		for _, sample := range samplesOf(after) {
+			add(sample)
 		}
 	}
 	return increases, err

@@ -3,6 +3,7 @@ package plant_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"testing"
@@ -24,31 +25,26 @@ type recorded struct {
 }
 
 func (r *recorded) points(metric string) (points []factory.Point) {
-	byTime := map[int64]float64{}
-	var times []int64
-	for _, reading := range r.readings {
-		if reading.Metric == metric {
-			if _, known := byTime[reading.ObservedAt]; !known {
-				times = append(times, reading.ObservedAt)
-			}
-			byTime[reading.ObservedAt] = reading.Value
-		}
-	}
-	slices.Sort(times)
-	for _, at := range times {
-		points = append(points, factory.Point{ObservedAt: at, Value: byTime[at]})
+	for _, s := range r.samples(metric) {
+		points = append(points, factory.Point{ObservedAt: s.ObservedAt, Value: s.Number})
 	}
 	return points
 }
 
 func (r *recorded) samples(metric string) (samples []timeline.Sample) {
-	for _, p := range r.points(metric) {
-		samples = append(samples, timeline.Sample{ObservedAt: p.ObservedAt, Number: p.Value})
-	}
-	for _, e := range r.events {
-		if e.Kind == factory.EventText && e.Subject == metric {
-			samples = append(samples, timeline.Sample{ObservedAt: e.ObservedAt, IsText: true, Text: string(e.Data[len(`{"value":"`) : len(e.Data)-2])})
+	byTime := map[int64]timeline.Sample{}
+	for _, reading := range r.readings {
+		if reading.Metric != metric {
+			continue
 		}
+		s := timeline.Sample{ObservedAt: reading.ObservedAt, Number: reading.Value}
+		if reading.Text != nil {
+			s.IsText, s.Text = true, *reading.Text
+		}
+		byTime[reading.ObservedAt] = s
+	}
+	for _, at := range slices.Sorted(maps.Keys(byTime)) {
+		samples = append(samples, byTime[at])
 	}
 	return samples
 }
@@ -71,9 +67,6 @@ func (r *recorded) records(signals timeline.Signals, now int64) timeline.Records
 			records.Events = append(records.Events, e)
 		}
 		records.Birth = min(records.Birth, stored.ObservedAt)
-		if stored.Kind == factory.EventText {
-			signs.Add(stored.ObservedAt)
-		}
 	}
 	if signals.OfflineAfter > 0 {
 		records.Silences = signs.Silences(now)
@@ -95,20 +88,22 @@ func drawRecorded(t *rapid.T, store factory.Store) *recorded {
 		case 0:
 			event.Kind, event.Data = factory.EventState, fmt.Appendf(nil, `{"state":%q}`, rapid.SampledFrom(timeline.States).Draw(t, "state"))
 		case 1:
-			event.Kind, event.Subject = factory.EventReason, plant.SubjectDowntime
+			event.Kind, event.Subject = factory.EventReason, timeline.SubjectDowntime
 			event.Data = fmt.Appendf(nil, `{"from":%d,"to":%d,"reason":"r%d"}`, at, at+rapid.Int64Range(1, 9_000_000).Draw(t, "lasts"), i)
 		case 2:
 			event.Kind, event.Data = factory.EventProduct, fmt.Appendf(nil, `{"product":"p%d"}`, i%3)
 		case 3:
 			event.Kind, event.Data = factory.EventCount, []byte(`{"good":1,"scrap":2}`)
 		case 4:
-			event.Kind, event.Subject, event.Data = factory.EventText, "recipe", fmt.Appendf(nil, `{"value":"p%d"}`, i%3)
-		case 5:
-			event.Kind, event.Subject, event.Data = factory.EventState, plant.SubjectSignal, []byte(`{"state":"fault","source":"signal"}`)
+			event.Kind, event.Subject, event.Data = factory.EventState, timeline.SubjectSignal, []byte(`{"state":"fault","source":"signal"}`)
 		default:
-			metric := rapid.SampledFrom([]string{"state", "mode", "good", "aux", "zaux"}).Draw(t, "metric")
-			value := float64(rapid.SampledFrom([]int{4, 6, 9, 2, 100, 99}).Draw(t, "value"))
-			reading := factory.Reading{Machine: "m", Metric: metric, ObservedAt: at, Value: value}
+			metric := rapid.SampledFrom([]string{"state", "mode", "good", "aux", "zaux", "recipe", "recipe"}).Draw(t, "metric")
+			reading := factory.Reading{Machine: "m", Metric: metric, ObservedAt: at}
+			if metric == "recipe" {
+				reading.Text = new(fmt.Sprintf("p%d", rapid.IntRange(0, 2).Draw(t, "recipe")))
+			} else {
+				reading.Value = float64(rapid.SampledFrom([]int{4, 6, 9, 2, 100, 99}).Draw(t, "value"))
+			}
 			if _, err := store.Append(ctx, []factory.Reading{reading}); err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +124,7 @@ func TestTimelineLoadsWhatItNeeds(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		now := beginning + rapid.Int64Range(0, 200*3_600_000).Draw(t, "now")
-		store := memory.New(memory.Options{AutoRegister: true})
+		store := plant.NewTextStore(memory.New(memory.Options{AutoRegister: true}))
 		text := `{"state":{"metric":"state","map":"packml","mode":{"metric":"mode"}},"good":{"metric":"good"},"product":{"metric":"recipe"}`
 		if rapid.Bool().Draw(t, "offline_after") {
 			text += `,"offline_after":"` + rapid.SampledFrom([]string{"1s", "1m30s", "20m", "6h"}).Draw(t, "limit") + `"`

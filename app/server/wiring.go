@@ -38,6 +38,7 @@ func (a *App) newAPI() (*api.API, error) {
 		Store: a.store, Runtime: apiRuntime{}, Health: a.health, Metrics: a.metrics, Keys: a.keys,
 		OEE:    plant.NewOEE(a.store, func() int64 { return time.Now().UnixMilli() }),
 		Alarms: a.alarms, MaxShelve: c.MaxShelve,
+		Timelines: plant.NewTimelines(a.store, func() int64 { return time.Now().UnixMilli() }), AutoRegister: c.AutoRegister,
 		AllowedOrigins: origins, AllowedHosts: hosts, TrustedProxies: c.TrustedProxies, OnRefusal: a.refusals.observe,
 		RateLimit: c.RateLimit, RateBurst: c.RateBurst, KeyRateLimit: c.KeyRateLimit,
 		MaxBody: int(c.MaxBodyBytes), MaxDecompressed: int(c.MaxUnpackedBytes), MaxPoints: c.MaxPointsPerRequest,

@@ -164,6 +164,14 @@ func ReplacedError(i int, e factory.Event) error {
 	return EventError(i, fmt.Errorf("event %q of %s is already replaced: %w", e.Replaces, machineName(e.Machine), factory.ErrConflict))
 }
 
+// CheckReplaced returns an error if entry i, which is e, may not replace earlier.
+func CheckReplaced(i int, earlier, e factory.Event) error {
+	if e.Kind.MayReplace(earlier.Kind) {
+		return nil
+	}
+	return EventError(i, fmt.Errorf("event %q is of kind %s, which one of kind %s may not replace: %w", earlier.ID, earlier.Kind, e.Kind, factory.ErrInvalid))
+}
+
 // UnknownReplacedError is the error of entry i, whose Replaces does not exist.
 func UnknownReplacedError(i int, e factory.Event) error {
 	return EventError(i, fmt.Errorf("event %q of %s, which is to be replaced: %w", e.Replaces, machineName(e.Machine), factory.ErrNotFound))

@@ -102,8 +102,12 @@ func (x *JournalIndex) appendEvent(i int, e factory.Event) (written factory.Writ
 		return written, nil, FollowedError(i, e)
 	}
 	if e.Replaces != "" {
-		if _, ok := x.Events[replaces]; !ok {
+		earlier, ok := x.Events[replaces]
+		if !ok {
 			return written, nil, UnknownReplacedError(i, e)
+		}
+		if err := CheckReplaced(i, earlier, e); err != nil {
+			return written, nil, err
 		}
 		if x.Replaced[replaces] {
 			return written, nil, ReplacedError(i, e)

@@ -33,6 +33,25 @@ type Event struct {
 // PostedKinds are the kinds of event that ParseData accepts.
 var PostedKinds = []factory.EventKind{factory.EventState, factory.EventCount, factory.EventReason, factory.EventProduct, factory.EventNote}
 
+// Subjects of events within a machine.
+const (
+	// SubjectDowntime is that of reason events. All of a machine are read for a
+	// timeline, whenever they were posted.
+	SubjectDowntime = "downtime"
+	// SubjectSignal is that of state events which the server appends because a signal
+	// has changed, or because nothing has come for too long. Timelines compute these
+	// changes again from the readings.
+	SubjectSignal = "signal"
+)
+
+// SubjectOf returns the subject of a posted event.
+func SubjectOf(kind factory.EventKind) string {
+	if kind == factory.EventReason {
+		return SubjectDowntime
+	}
+	return ""
+}
+
 // Limits of the data of events.
 const (
 	// MaxReasonBytes is the maximum length of a reason.

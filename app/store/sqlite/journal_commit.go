@@ -100,12 +100,15 @@ func (j *journal) changeDocument(c *conn, i int, change factory.DocumentChange) 
 
 func (j *journal) appendEvent(c *conn, i int, e factory.Event) (factory.WrittenEvent, error) {
 	if e.Replaces != "" {
-		n, err := c.queryInt("SELECT count(*) FROM event WHERE machine = ? AND id = ?", e.Machine, e.Replaces)
+		earlier, err := findEvents(c, selectEvents+"WHERE machine = ?1 AND id = ?2", e.Machine, e.Replaces)
 		if err != nil {
 			return factory.WrittenEvent{}, err
 		}
-		if n == 0 {
+		if len(earlier) == 0 {
 			return explainConflict(c, i, e, store.UnknownReplacedError(i, e))
+		}
+		if err := store.CheckReplaced(i, earlier[0], e); err != nil {
+			return factory.WrittenEvent{}, err
 		}
 	}
 	e.Seq = j.nextSeq

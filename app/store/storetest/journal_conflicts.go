@@ -65,6 +65,9 @@ func testReplacedEvents(t *testing.T, open Opener) {
 		f.wantIDs("the log", f.log(), "1", "2", "1", "3", "4", "5", "2a")
 		f.refuse(one(replacing("6", "1", 1)), factory.ErrConflict, -1, 0)
 		f.refuse(one(replacing("6", "unknown", 1)), factory.ErrNotFound, -1, 0)
+		alarm := replacing("6", "2a", 1) // which only the server decides
+		alarm.Kind = factory.EventAlarm
+		f.refuse(one(alarm), factory.ErrInvalid, -1, 0)
 		other := replacing("6", "2a", 1)
 		other.Machine = "n"
 		f.refuse(one(other), factory.ErrNotFound, -1, 0)
