@@ -27,12 +27,17 @@ func TestIntegrationJournalContract(t *testing.T) {
 	storetest.RunJournal(t, openForContract)
 }
 
+func TestIntegrationEventRetentionContract(t *testing.T) {
+	t.Parallel()
+	storetest.RunEventRetention(t, openForContract)
+}
+
 func openForContract(t testing.TB, dir string, limits storetest.Limits) factory.Store {
 	t.Helper()
 	o := postgres.Options{
 		URL: sharedServer.URL(schemaFor(t, dir)), AutoRegister: limits.AutoRegister, MaxSeries: limits.MaxSeries,
 		MaxSeriesPerMachine: limits.MaxSeriesPerMachine, MaxSeriesPerSender: limits.MaxSeriesPerSender,
-		Retention: limits.Retention, MaxConns: 7, ConnectTimeout: testTimeout, StatementTimeout: testTimeout,
+		Retention: limits.Retention, EventRetention: limits.EventRetention, MaxConns: 7, ConnectTimeout: testTimeout, StatementTimeout: testTimeout,
 		OnFault: func(err error) {
 			if err != nil {
 				t.Errorf("OnFault(%v)", err)

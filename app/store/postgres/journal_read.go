@@ -137,7 +137,7 @@ func (s *Store) Events(ctx context.Context, q factory.EventQuery) (page factory.
 		c.add("e.ts "+relation+"= %s", after.ObservedAt)
 		c.add("(e.ts, e.seq) "+relation+" (%s, "+c.param(after.Seq)+")", after.ObservedAt)
 		ordered := " ORDER BY " + order + " LIMIT " + c.param(limitPlusOne(q.Limit))
-		source += c.text + " AND " + inForce + ordered
+		source += c.text + " AND " + inForce("e") + ordered
 		if q.Machine == "" {
 			source += ") AS e" + ordered
 		}
@@ -237,7 +237,7 @@ func (s *Store) LatestEvents(ctx context.Context, q factory.LatestEventQuery) ([
 		rows, err := tx.Query(ctx, `
 			SELECT `+eventColumns+` FROM (`+subjects+`) AS s (machine, subject), LATERAL (
 				SELECT * FROM event AS e
-				WHERE e.kind = $1 AND e.machine = s.machine AND e.subject = s.subject AND e.ts <= $2 AND `+inForce+`
+				WHERE e.kind = $1 AND e.machine = s.machine AND e.subject = s.subject AND e.ts <= $2 AND `+inForce("e")+`
 				ORDER BY e.ts DESC, e.seq DESC LIMIT 1
 			) AS e ORDER BY e.machine, e.subject`, string(q.Kind), last, q.Machine, q.Subject)
 		if err != nil {

@@ -14,11 +14,14 @@ const (
 	documentColumns  = "kind, id, version, created_at, updated_at, deleted, data"
 	eventColumnNames = "seq, machine, kind, subject, ts, received, id, author, replaces, follows, data"
 	eventColumns     = "e.seq, e.machine, e.kind, e.subject, e.ts, e.received, e.id, e.author, e.replaces, e.follows, e.data"
-	// inForce is the condition that no event replaces the event e. The planner would
-	// join with NOT EXISTS, and without current statistics compare each event with all
-	// replacements.
-	inForce = "(SELECT r.seq FROM event AS r WHERE r.machine = e.machine AND r.replaces = e.id AND r.replaces <> '') IS NULL"
 )
+
+// inForce returns the condition that no event replaces the event with an alias. The
+// planner would join with NOT EXISTS, and without current statistics compare each
+// event with all replacements.
+func inForce(alias string) string {
+	return "(SELECT r.seq FROM event AS r WHERE r.machine = " + alias + ".machine AND r.replaces = " + alias + ".id AND r.replaces <> '') IS NULL"
+}
 
 // appendAudit appends an event with a new ID in a transaction of the registry.
 func (j *journal) appendAudit(ctx context.Context, tx pgx.Tx, e factory.Event) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/store"
 
 	"github.com/jackc/pgx/v5"
@@ -20,6 +21,8 @@ type maintenanceState struct {
 	// deletedBefore maps a series with a retention of its own to the time before
 	// which its readings have been deleted.
 	deletedBefore map[int64]int64
+	// expiredEvents maps a kind to the seq of the last event that has expired.
+	expiredEvents map[factory.EventKind]int64
 	// vacuumed maps a partition to the time of its last vacuum.
 	vacuumed map[string]time.Time
 	// nearLimit and nothingToEvict say which size events were reported.
@@ -33,6 +36,7 @@ func (s *Store) runMaintenance(ctx context.Context, conn *pgx.Conn, m *maintenan
 	defer store.RecoverAs(&err)
 	if m.deletedBefore == nil {
 		m.deletedBefore, m.vacuumed = make(map[int64]int64), make(map[string]time.Time)
+		m.expiredEvents = make(map[factory.EventKind]int64)
 	}
 	if err := s.partitions.refresh(ctx); err != nil {
 		return fmt.Errorf("maintenance: %w", err)
@@ -47,6 +51,7 @@ func (s *Store) runMaintenance(ctx context.Context, conn *pgx.Conn, m *maintenan
 		}},
 		{"delete purged readings", s.deletePurged},
 		{"delete expired readings", s.deleteExpired},
+		{"delete expired events", s.deleteExpiredEvents},
 		{"enforce the size limit", s.enforceSizeLimit},
 		{"update rollups", s.updateRollups},
 		{"vacuum past partitions", s.vacuumPastPartitions},
