@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -154,8 +156,8 @@ func (j *journal) listen(ctx context.Context) {
 	}
 }
 
-// listenOnce listens on one connection until it fails or ctx ends. Notifications
-// only wake; so it looks at the table after each of them, and every poll interval without.
+// listenOnce listens on one connection until it fails or ctx ends. Every poll interval
+// it looks at the table, in case a notification was lost.
 func (j *journal) listenOnce(ctx context.Context) (err error) {
 	defer store.RecoverAs(&err)
 	s := j.store
@@ -175,22 +177,52 @@ func (j *journal) listenOnce(ctx context.Context) (err error) {
 	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{j.channel}.Sanitize()); err != nil {
 		return err
 	}
-	// After a failover the journal may be shorter.
-	for heard := j.restart; ; heard = j.hear {
-		last, err := s.lastSeq(ctx, conn)
-		if err != nil {
-			return err
-		}
-		heard(last)
+	last, err := s.lastSeq(ctx, conn)
+	if err != nil {
+		return err
+	}
+	_ = s.registry.refresh(ctx, s) // as for each notification
+	j.restart(last)                // after a failover the journal may be shorter
+	for {
 		if err := j.leadership.update(ctx, &s.options, conn); err != nil {
 			return err
 		}
-		waitCtx, cancel := context.WithTimeout(ctx, s.options.pollInterval)
-		_, err = conn.WaitForNotification(waitCtx)
-		timedOut := waitCtx.Err() != nil
-		cancel()
-		if ctx.Err() != nil || err != nil && !timedOut {
+		if err := j.awaitNotifications(ctx, conn); err != nil {
 			return err
+		}
+		if last, err = s.lastSeq(ctx, conn); err != nil {
+			return err
+		}
+		j.hear(last)
+	}
+}
+
+// registryChanged follows the seq in the notification of an event that records a change
+// of the registry.
+const registryChanged = " registry"
+
+// awaitNotifications handles the notifications of one poll interval.
+func (j *journal) awaitNotifications(ctx context.Context, conn *pgx.Conn) error {
+	waitCtx, cancel := context.WithTimeout(ctx, j.store.options.pollInterval)
+	defer cancel()
+	for {
+		n, err := conn.WaitForNotification(waitCtx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case waitCtx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		}
+		number, isRegistry := strings.CutSuffix(n.Payload, registryChanged)
+		if isRegistry {
+			// First, so that who reads the event finds the change. If it fails the
+			// monitor tries again.
+			_ = j.store.registry.refresh(ctx, j.store)
+		}
+		if seq, err := strconv.ParseInt(number, 10, 64); err == nil {
+			j.hear(seq)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"smart-factory-backend/app/factory"
@@ -192,7 +193,7 @@ func (t *journalTransaction) write(ctx context.Context, tx pgx.Tx, events []fact
 		batch.Queue("INSERT INTO event ("+eventColumnNames+`)
 			SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
 				$7::text[], $8::text[], $9::text[], $10::bigint[], $11::bytea[])`, eventArrays(events)...)
-		batch.Queue("SELECT pg_notify($1, '')", t.journal.channel)
+		batch.Queue("SELECT pg_notify($1, $2)", t.journal.channel, strconv.FormatInt(t.index.LastSeq, 10))
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(t.index.Documents), compareKeys) {
 		d := t.index.Documents[k]

@@ -30,7 +30,7 @@ func (j *journal) appendAudit(ctx context.Context, tx pgx.Tx, e factory.Event) e
 	batch.Queue("INSERT INTO event ("+eventColumnNames+`)
 		SELECT coalesce(max(seq), 0) + 1, $1, $2, $3, $4, $5, $6, $7, '', 0, $8 FROM event`,
 		e.Machine, string(e.Kind), e.Subject, e.ObservedAt, e.ReceivedAt, e.ID, e.By, e.Data)
-	batch.Queue("SELECT pg_notify($1, '')", j.channel)
+	batch.Queue("SELECT pg_notify($1, max(seq) || $2) FROM event", j.channel, registryChanged)
 	return tx.SendBatch(ctx, batch).Close()
 }
 

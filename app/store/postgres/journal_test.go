@@ -189,6 +189,28 @@ func TestIntegrationJournalAfterFailover(t *testing.T) {
 	}
 }
 
+// Replicas hear of events and of changes of the registry at once, without looking.
+func TestIntegrationReplicasAreNotified(t *testing.T) {
+	t.Parallel()
+	stores := openReplicas(t, 2, func(o *postgres.Options) { *o = o.WithTuning(postgres.Tuning{PollInterval: time.Hour}) })
+	for last, line := int64(0), 0; line < 5; line++ {
+		machine := factory.Machine{ID: "press", Placement: factory.Placement{Line: fmt.Sprint(line)}}
+		if _, _, err := stores[0].PutMachine(t.Context(), machine, factory.MatchAlways); err != nil {
+			t.Fatal(err)
+		}
+		if err := stores[1].WaitEvents(t.Context(), last); err != nil {
+			t.Fatal(err)
+		}
+		if is, ok := stores[1].Placement("press"); !ok || is != machine.Placement {
+			t.Errorf("the other replica knows the placement %+v, %t, want %+v", is, ok, machine.Placement)
+		}
+		last = mustWrite(t, stores[0], stateEvent("press", fmt.Sprint(line)))[0].Seq
+		if err := stores[1].WaitEvents(t.Context(), last-1); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // openReplica opens a store. cut makes the server end all its connections.
 func openReplica(t *testing.T, o postgres.Options) (store *postgres.Store, cut func()) {
 	t.Helper()

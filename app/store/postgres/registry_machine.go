@@ -199,8 +199,8 @@ func purgeMachine(ctx context.Context, tx pgx.Tx, id string) error {
 	return nil
 }
 
-// Placement implements factory.Registry. A change made by another replica takes
-// up to a second to appear.
+// Placement implements factory.Registry. A change made by another replica
+// appears before the event that records it.
 func (s *Store) Placement(machine string) (factory.Placement, bool) {
 	return s.registry.placement(machine)
 }
