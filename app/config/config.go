@@ -64,9 +64,9 @@ type Config struct {
 	// What is stored, and for how long.
 	Retention time.Duration `envconfig:"RETENTION" default:"0s" min:"0" zero:"forever" desc:"how long readings are stored, by their own timestamp, unless the metric has its own retention: a duration such as 30d, 12w or 1y; 0 and forever mean forever"`
 	// How long events are stored.
-	RetentionAudit  time.Duration `envconfig:"RETENTION_AUDIT" default:"400d" min:"0" zero:"forever" desc:"how long audit events are stored, from their arrival; the newest one of each document stays"`
-	RetentionAlarm  time.Duration `envconfig:"RETENTION_ALARM" default:"400d" min:"0" zero:"forever" desc:"how long the transitions of alarms and their deliveries are stored; the newest one of each rule and machine stays"`
-	RetentionText   time.Duration `envconfig:"RETENTION_TEXT" default:"30d" min:"0" zero:"forever" desc:"how long texts and the OEE events of running shifts are stored; the newest text of each metric stays"`
+	RetentionAudit  time.Duration `envconfig:"RETENTION_AUDIT" default:"9600h" min:"0" zero:"forever" desc:"how long audit events are stored, from their arrival (400 days); the newest one of each document stays"`
+	RetentionAlarm  time.Duration `envconfig:"RETENTION_ALARM" default:"9600h" min:"0" zero:"forever" desc:"how long the transitions of alarms and their deliveries are stored (400 days); the newest one of each rule and machine stays"`
+	RetentionText   time.Duration `envconfig:"RETENTION_TEXT" default:"720h" min:"0" zero:"forever" desc:"how long texts and the OEE events of running shifts are stored (30 days); the newest text of each metric stays"`
 	RetentionEvents time.Duration `envconfig:"RETENTION_EVENTS" default:"0s" min:"0" zero:"forever" desc:"how long all other events are stored: states, counts, reasons, products, notes; a timeline lacks what is deleted"`
 	// StoreMaxBytes is 0 for the default.
 	StoreMaxBytes Bytes `envconfig:"STORE_MAX_BYTES" default:"0" computed:"80 % of the disk" min:"0" desc:"database size above which the oldest readings are deleted, after a warning; PostgreSQL has no limit unless this is set"`
