@@ -1,7 +1,7 @@
 //go:build integration
 
 // Package interop_test runs the official JavaScript clients, servers and emitter from npm,
-// and Telegraf, against the server and the example server, as processes:
+// Telegraf and Alertmanager against the server and the example server, as processes:
 //
 //	go test -tags integration ./app/test/interop
 //
@@ -58,7 +58,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "the JavaScript clients are not installed; run make setup:", err)
 		return 1
 	}
-	for _, program := range []string{"node", "redis-server"} {
+	for _, program := range []string{"node", "redis-server", "prometheus-alertmanager"} {
 		if _, err := exec.LookPath(program); err != nil {
 			fmt.Fprintln(os.Stderr, "run make setup:", err)
 			return 1
