@@ -158,9 +158,10 @@ func (c *conn) Write(b []byte) (int, error) {
 		return c.detached.bufferTLS(b)
 	}
 	written := 0
-	// While HTTP is spoken no other goroutine closes the connection, and there
-	// is usually room in the send buffer.
-	if (!c.hijacked || c.detaching) && !c.closed.Load() {
+	// While HTTP is spoken no other goroutine writes to the connection or closes it,
+	// and there is usually room in the send buffer.
+	http := !c.hijacked || c.detaching
+	if http && !c.closed.Load() {
 		c.unsent = 0
 		n, err := retryEINTR(func() (int, error) { return unix.Write(c.fd, b) })
 		if err != nil && !errors.Is(err, unix.EAGAIN) {
@@ -183,13 +184,14 @@ func (c *conn) Write(b []byte) (int, error) {
 		written += n
 		before := unacked
 		unacked = c.unacknowledged()
-		now := nanos()
-		c.writeWaited += now - since
-		c.writeTaken += before + n - unacked
-		since = now
-		if c.readsTooSlowly() {
-			c.readerTimedOut()
-			return written, c.opError("write", os.ErrDeadlineExceeded)
+		if http {
+			now := nanos()
+			c.writeWaited += now - since
+			c.writeTaken += before + n - unacked
+			if since = now; c.readsTooSlowly() {
+				c.readerTimedOut()
+				return written, c.opError("write", os.ErrDeadlineExceeded)
+			}
 		}
 		if err == nil {
 			return written, nil

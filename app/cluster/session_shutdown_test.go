@@ -52,13 +52,18 @@ func TestShutdownClosesWebSocketsWith1001OverSpread(t *testing.T) {
 	var wg sync.WaitGroup
 	for range clients {
 		ws := dialWebSocket(t, r.addr)
+		if err := ws.WriteMessage(websocket.TextMessage, []byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := ws.ReadMessage(); err != nil { // from then on it is notified
+			t.Fatal(err)
+		}
 		wg.Go(func() {
 			if _, _, err := ws.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseGoingAway) {
 				t.Errorf("read of a WebSocket at shutdown: %v, want close 1001", err)
 			}
 		})
 	}
-	eventually(t, "sessions", func() bool { return r.status().Sessions == clients })
 	if err := r.stop(); err != nil {
 		t.Errorf("Run() = %v, want nil", err)
 	}
