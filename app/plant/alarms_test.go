@@ -211,12 +211,12 @@ func TestDelaysEndWhenNothingMoreArrives(t *testing.T) {
 		p.put(p.alarmProcess, 0, 20)
 		p.rule("hot", hot+`,"on_delay":"10s","off_delay":"5s"}`)
 		p.put(p.alarmProcess, 1, 90)
-		time.Sleep(9 * time.Second)
+		<-time.After(9 * time.Second)
 		p.expect("hot", "")
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		p.expect("hot", "raised@11")
 		p.put(p.alarmProcess, 20, 10)
-		time.Sleep(7 * time.Second)
+		<-time.After(7 * time.Second)
 		p.expect("hot", "raised@11 returned@25")
 	})
 }
@@ -228,11 +228,11 @@ func TestNoDataIsFoundByTheServersClock(t *testing.T) {
 		p.put(p.alarmProcess, 0, 20)
 		p.rule("quiet", `{"machine":"m","metric":"temp","when":{"op":"no_data","for":"5m"}}`)
 		for n := range 10 {
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 			p.put(p.alarmProcess, float64(60*(n+1)), 20)
 		}
 		p.expect("quiet", "")
-		time.Sleep(5*time.Minute + 2*time.Second)
+		<-time.After(5*time.Minute + 2*time.Second)
 		p.expect("quiet", "raised@900")
 		p.put(p.alarmProcess, 1000, 20)
 		p.expect("quiet", "raised@900 returned@1000")
@@ -249,7 +249,7 @@ func TestTimersAreFoundAgainAfterARestart(t *testing.T) {
 		synctest.Wait()
 		p.kill()
 		p.alarmProcess = p.start(nil)
-		time.Sleep(12 * time.Second)
+		<-time.After(12 * time.Second)
 		p.expect("hot", "raised@11")
 	})
 }
@@ -370,12 +370,12 @@ func TestSeveralProcessesDecideOnce(t *testing.T) {
 						processes[victim].kill()
 						processes[victim] = p.start(lead)
 					}
-					time.Sleep(time.Second)
+					<-time.After(time.Second)
 				}
 				p.put(processes[0], 210, 20)
 				collect(rule.Read(&s, "m", second(210), 20))
 				collect(rule.Elapse(&s, "m", second(300)))
-				time.Sleep(2 * time.Minute)
+				<-time.After(2 * time.Minute)
 				synctest.Wait()
 				if got := strings.Count(p.transitions("hot"), "raised"); got != raised {
 					t.Errorf("%d alarms without delay, want %d: %s", got, raised, p.transitions("hot"))
