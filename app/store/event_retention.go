@@ -7,9 +7,10 @@ import (
 )
 
 // EventRetention is how long events are stored after they were accepted; 0 is forever.
-// It goes by the server's clock, so that old recordings can be loaded. The newest event
-// in force of each kind, machine and subject stays, because it is the current state, and
-// so does the newest event of the journal, from which Seq continues.
+// It goes by the server's clock, so that old recordings can be loaded. Of the expired
+// events of each kind, machine and subject the newest one in force stays, because it
+// determines the state from then on until the next one, and so does the newest event of
+// the journal, from which Seq continues.
 type EventRetention struct {
 	// Audit applies to changes of documents.
 	Audit time.Duration

@@ -81,14 +81,14 @@ func (j *journal) purge(machine string) {
 func (j *journal) expire(retention store.EventRetention, now int64) {
 	for _, limit := range retention.Limited() {
 		type subject struct{ machine, subject string }
-		newest := map[subject]factory.Event{}
+		newest := map[subject]factory.Event{} // of the expired ones
+		before := now - limit.Age.Milliseconds()
 		for _, e := range j.events {
 			k := subject{e.Machine, e.Subject}
-			if known, ok := newest[k]; e.Kind == limit.Kind && j.inForce(e) && (!ok || compareEvents(known, e) < 0) {
+			if known, ok := newest[k]; e.Kind == limit.Kind && e.ReceivedAt < before && j.inForce(e) && (!ok || compareEvents(known, e) < 0) {
 				newest[k] = e
 			}
 		}
-		before := now - limit.Age.Milliseconds()
 		j.remove(func(e factory.Event) bool {
 			replaced, ok := j.index.Events[store.EventKey{Machine: e.Machine, ID: e.Replaces}]
 			return e.Kind == limit.Kind && e.ReceivedAt < before && e.Seq != j.index.LastSeq &&

@@ -44,13 +44,13 @@ func (z *sealer) expireEventsLocked(stop <-chan struct{}, now time.Time) error {
 }
 
 // expiredEvents selects the events of kind ?1 from ?2 (exclusive) to ?3 (exclusive)
-// that may be deleted: those that are not the newest of their subject. An event that
-// replaces one of another kind stays, because that one may.
+// that may be deleted: those that are not the newest of their subject accepted before
+// ?4. An event that replaces one of another kind stays, because that one may.
 const expiredEvents = `
 	FROM event AS e WHERE e.seq > ?2 AND e.seq < ?3 AND +e.kind = ?1 AND e.seq < (SELECT max(seq) FROM event)
 	AND (EXISTS (SELECT 1 FROM event AS r WHERE r.machine = e.machine AND r.replaces = e.id AND r.replaces <> '')
 		OR EXISTS (SELECT 1 FROM event AS n WHERE n.kind = ?1 AND n.machine = e.machine AND n.subject = e.subject AND n.ts >= e.ts
-			AND (n.ts, n.seq) > (e.ts, e.seq)
+			AND (n.ts, n.seq) > (e.ts, e.seq) AND n.received < ?4
 			AND NOT EXISTS (SELECT 1 FROM event AS r WHERE r.machine = n.machine AND r.replaces = n.id AND r.replaces <> '')))
 	AND NOT EXISTS (SELECT 1 FROM event AS o WHERE o.machine = e.machine AND o.id = e.replaces AND o.kind <> e.kind)`
 
@@ -68,13 +68,13 @@ func (z *sealer) expireEvents(kind factory.EventKind, e *eventExpiry, before int
 		return false, err
 	}
 	end = min(end, fresh)
-	expired, err := z.conn.queryInt("SELECT count(*)"+expiredEvents, string(kind), e.upTo, end)
+	expired, err := z.conn.queryInt("SELECT count(*)"+expiredEvents, string(kind), e.upTo, end, before)
 	if err != nil {
 		return false, err
 	}
 	if expired > 0 {
 		err = z.writer.transact(func(c *conn) error {
-			return c.exec("DELETE FROM event WHERE seq IN (SELECT e.seq"+expiredEvents+")", string(kind), e.upTo, end)
+			return c.exec("DELETE FROM event WHERE seq IN (SELECT e.seq"+expiredEvents+")", string(kind), e.upTo, end, before)
 		})
 		if err != nil {
 			return false, err

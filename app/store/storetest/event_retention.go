@@ -56,6 +56,8 @@ func RunEventRetention(t *testing.T, open Opener) {
 	check("events after 31 days", "2", "6", "7", "8", "9", "10", "11")
 	f.wantIDs("texts in force", f.events(factory.EventQuery{Kinds: []factory.EventKind{factory.EventText}}), "7", "6", "11", "2")
 	add("a", factory.EventText, "x", "", 40) // 12: the newest of x
+	settle()
+	check("events after a new text", "2", "6", "7", "8", "9", "10", "11", "12") // until now 2 was in force
 	later(370 * day)
 	settle()
 	check("events after 401 days", "6", "7", "8", "10", "12")
