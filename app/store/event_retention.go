@@ -32,10 +32,15 @@ type KindRetention struct {
 func (r EventRetention) Limited() (limited []KindRetention) {
 	for _, k := range []KindRetention{
 		{factory.EventAudit, r.Audit},
-		{factory.EventAlarm, r.Alarm}, {factory.EventDelivery, r.Alarm},
-		{factory.EventText, r.Text}, {factory.EventOEE, r.Text},
-		{factory.EventState, r.Other}, {factory.EventCount, r.Other}, {factory.EventReason, r.Other},
-		{factory.EventProduct, r.Other}, {factory.EventNote, r.Other},
+		{factory.EventAlarm, r.Alarm},
+		{factory.EventDelivery, r.Alarm},
+		{factory.EventText, r.Text},
+		{factory.EventOEE, r.Text},
+		{factory.EventState, r.Other},
+		{factory.EventCount, r.Other},
+		{factory.EventReason, r.Other},
+		{factory.EventProduct, r.Other},
+		{factory.EventNote, r.Other},
 	} {
 		if k.Age > 0 {
 			limited = append(limited, k)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -150,6 +151,7 @@ func checkWritten(t *testing.T, path string, acknowledged map[string]int64) {
 	}
 	checkBulkReadings(t, store, acknowledged["bulk"])
 	checkRegistry(t, store, acknowledged)
+	checkJournal(t, store, acknowledged)
 	if _, err := store.Machine(context.Background(), "temp"); err == nil {
 		for _, p := range history(t, store, "temp", "v") {
 			if p.Value != tempValue(p.ObservedAt) {
@@ -242,6 +244,48 @@ func checkRegistry(t *testing.T, store *sqlite.Store, acknowledged map[string]in
 		if _, err := store.History(context.Background(), everything(machine)); !errors.Is(err, factory.ErrNotFound) {
 			t.Fatalf("History of a purged machine = %v, want ErrNotFound", err)
 		}
+	}
+}
+
+// checkJournal checks the events and the document of chain and the batches of events:
+// nothing that was acknowledged is missing, and nothing is there twice.
+func checkJournal(t *testing.T, store *sqlite.Store, acknowledged map[string]int64) {
+	t.Helper()
+	ctx := context.Background()
+	log, err := store.EventsAfter(ctx, factory.LogQuery{Limit: math.MaxInt})
+	if err != nil {
+		t.Fatalf("EventsAfter = %v", err)
+	}
+	var chain, counts, lastSeq, lastLink int64
+	for _, e := range log {
+		if e.Seq <= lastSeq {
+			t.Fatalf("seq %d follows %d", e.Seq, lastSeq)
+		}
+		lastSeq = e.Seq
+		switch e.Machine {
+		case "chain":
+			if chain++; e.ObservedAt != chain || e.Follows != lastLink {
+				t.Fatalf("chain: event %d = %+v, which should follow %d", chain, e, lastLink)
+			}
+			lastLink = e.Seq
+		case "events":
+			if e.ObservedAt != counts {
+				t.Fatalf("events: event %d = %+v", counts, e)
+			}
+			counts++
+		case fmt.Sprintf("purge-%d", acknowledged["purge"]):
+			t.Fatalf("event %+v of a purged machine", e)
+		}
+	}
+	if chain < acknowledged["chain"] || counts < acknowledged["events"]*killEvents || counts%killEvents != 0 {
+		t.Fatalf("%d events of chain and %d of events; acknowledged: %v", chain, counts, acknowledged)
+	}
+	if n, err := chainCount(store); err != nil || n != chain {
+		t.Fatalf("the document of chain has the version %d, %v; it has %d events", n, err, chain)
+	}
+	names := slices.DeleteFunc(slices.Clone(log), func(e factory.Event) bool { return e.Subject != "machine/named" })
+	if name, err := nameCount(store); err != nil || int64(len(names)) != name {
+		t.Fatalf("%d audit events of %d changes of the name, %v", len(names), name, err)
 	}
 }
 

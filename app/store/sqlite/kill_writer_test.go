@@ -22,6 +22,10 @@ import (
 //   - temp appends readings that expire after a second.
 //   - purge fills a machine and purges it.
 //   - name counts in the name of a machine.
+//   - chain appends an event that follows the previous one, together with a document
+//     that has the same count. It repeats the last event first, as a client does that
+//     has missed the answer.
+//   - events appends killEvents events at a time.
 const (
 	killClients = 3
 	killStart   = int64(1_700_000_000_000)
@@ -81,6 +85,14 @@ func writeUntilKilled(path string) error {
 	if err != nil {
 		return err
 	}
+	chain, err := chainCount(store)
+	if err != nil {
+		return err
+	}
+	events, err := eventBatchCount(store)
+	if err != nil {
+		return err
+	}
 	purge := time.Now().UnixMicro() // a new machine each time, in all processes
 	fmt.Println("ready 0")
 	errs := make(chan error)
@@ -116,13 +128,89 @@ func writeUntilKilled(path string) error {
 				return err
 			}
 		}
+		if _, err := store.Write(ctx, factory.JournalBatch{Events: []factory.Event{{Machine: machine, Kind: factory.EventNote, Data: []byte("{}")}}}); err != nil {
+			return err
+		}
 		return store.DeleteMachine(ctx, machine, factory.MatchAlways, true)
 	})
 	forEver("name", name, func(n int64) error {
 		_, _, err := store.PutMachine(ctx, factory.Machine{ID: "named", Name: strconv.FormatInt(n, 10)}, factory.MatchAlways)
 		return err
 	})
+	forEver("chain", chain, func(n int64) error { return appendLink(store, n) })
+	forEver("events", events, func(n int64) error {
+		_, err := store.Write(ctx, factory.JournalBatch{Events: eventBatch(n)})
+		return err
+	})
 	return <-errs
+}
+
+// appendLink appends the nth event of chain, n from 1, and its document.
+func appendLink(store *sqlite.Store, n int64) error {
+	ctx := context.Background()
+	var follows int64
+	if n > 1 {
+		again, err := store.Write(ctx, factory.JournalBatch{Events: []factory.Event{linkEvent(n-1, 0)}})
+		if err != nil {
+			return fmt.Errorf("repeat: %w", err)
+		}
+		if !again.Events[0].Repeated {
+			return fmt.Errorf("event %d was lost", n-1)
+		}
+		follows = again.Events[0].Seq
+	}
+	_, err := store.Write(ctx, factory.JournalBatch{
+		Documents: []factory.DocumentChange{{Kind: factory.DocumentShift, ID: "chain", Match: matchCount(n - 1), Data: linkEvent(n, 0).Data}},
+		Events:    []factory.Event{linkEvent(n, follows)},
+	})
+	return err
+}
+
+func linkEvent(n, follows int64) factory.Event {
+	return factory.Event{
+		Machine: "chain", Kind: factory.EventAlarm, Subject: "rule", ID: strconv.FormatInt(n, 10), ObservedAt: n, Follows: follows,
+		Data: fmt.Appendf(nil, `{"n":%d}`, n),
+	}
+}
+
+// matchCount requires the version n, which is the count of a document that changes
+// with each count.
+func matchCount(n int64) factory.Match {
+	if n == 0 {
+		return factory.MatchNone
+	}
+	return factory.Match(n)
+}
+
+// chainCount returns the count in the document of chain.
+func chainCount(store *sqlite.Store) (int64, error) {
+	d, err := store.Document(context.Background(), factory.DocumentShift, "chain")
+	if errors.Is(err, factory.ErrNotFound) {
+		return 0, nil
+	}
+	return d.Version, err
+}
+
+// killEvents is the number of events of a batch, more than one statement appends.
+const killEvents = 40
+
+// eventBatch returns the nth batch of events, n from 1.
+func eventBatch(n int64) (events []factory.Event) {
+	for i := (n - 1) * killEvents; i < n*killEvents; i++ {
+		events = append(events, factory.Event{
+			Machine: "events", Kind: factory.EventCount, ID: strconv.FormatInt(i, 10), ObservedAt: i, Data: []byte(`{"good":1}`),
+		})
+	}
+	return events
+}
+
+// eventBatchCount returns how many batches of events are in the store.
+func eventBatchCount(store *sqlite.Store) (int64, error) {
+	latest, err := store.LatestEvents(context.Background(), factory.LatestEventQuery{Kind: factory.EventCount, Machine: "events"})
+	if err != nil || len(latest) == 0 {
+		return 0, err
+	}
+	return latest[0].ObservedAt/killEvents + 1, nil
 }
 
 func appendAll(store *sqlite.Store, readings []factory.Reading) error {

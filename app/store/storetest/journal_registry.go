@@ -14,22 +14,21 @@ import (
 // testRegistryDocuments: machines and metrics are documents, which only the registry
 // changes.
 func testRegistryDocuments(t *testing.T, open Opener) {
-	ctx := context.Background()
 	f := newFixture(t, open)
 	f.append(reading("v", 1, 1), factory.Reading{Machine: "n", Metric: "w", ObservedAt: 1, Value: 1})
 	machine := factory.Machine{
 		ID: "m", Name: "Press", Placement: factory.Placement{Site: "north", Line: "1"}, Attributes: map[string]string{"a": "<b>"},
 		IdealCycle: 0.1, Signals: []byte(`{ "good":{"metric":"a&b"}}`),
 	}
-	if _, _, err := f.PutMachine(ctx, machine, factory.MatchAlways); err != nil {
+	if _, _, err := f.PutMachine(context.Background(), machine, factory.MatchAlways); err != nil {
 		t.Fatal(err)
 	}
 	metric := factory.Metric{Machine: "m", Name: "v", Unit: "Cel", Kind: factory.Counter, ExpectedMin: new(-0.1), Retention: factory.KeepForever}
-	if _, _, err := f.PutMetric(ctx, metric, factory.MatchAlways); err != nil {
+	if _, _, err := f.PutMetric(context.Background(), metric, factory.MatchAlways); err != nil {
 		t.Fatal(err)
 	}
 	machine.Signals = []byte(`{`)
-	if _, _, err := f.PutMachine(ctx, machine, factory.MatchAlways); !errors.Is(err, factory.ErrInvalid) {
+	if _, _, err := f.PutMachine(context.Background(), machine, factory.MatchAlways); !errors.Is(err, factory.ErrInvalid) {
 		t.Errorf("PutMachine with signals that are not JSON = %v, want ErrInvalid", err)
 	}
 	for _, kind := range []factory.DocumentKind{factory.DocumentMachine, factory.DocumentMetric} {
@@ -47,7 +46,7 @@ func testRegistryDocuments(t *testing.T, open Opener) {
 			{factory.DocumentMetric, metricID, 2, `{"machine":"m","metric":"v","unit":"Cel","kind":"counter","expected_min":-0.1,"retention_s":-1}`},
 			{factory.DocumentMetric, factory.MetricDocumentID("n", "w"), 1, `{"machine":"n","metric":"w","unit":"","kind":"gauge"}`},
 		} {
-			d, err := f.Document(ctx, want.kind, want.id)
+			d, err := f.Document(context.Background(), want.kind, want.id)
 			if err != nil || d.Version != want.version || d.CreatedAt == 0 || d.UpdatedAt < d.CreatedAt || !sameJSON(d.Data, want.data) {
 				t.Errorf("Document(%s, %q) = %+v (%s), %v, want version %d and %s", want.kind, want.id, d, d.Data, err, want.version, want.data)
 			}
@@ -57,11 +56,11 @@ func testRegistryDocuments(t *testing.T, open Opener) {
 		f.wantDocuments(factory.DocumentQuery{Kind: factory.DocumentMetric, Prefix: "m", Limit: 10}, metricID)
 		f.wantDocuments(factory.DocumentQuery{Kind: factory.DocumentMetric, Limit: 1}, metricID)
 	})
-	if err := f.DeleteMachine(ctx, "m", factory.MatchAlways, false); err != nil {
+	if err := f.DeleteMachine(context.Background(), "m", factory.MatchAlways, false); err != nil {
 		t.Fatal(err)
 	}
 	f.wantDocuments(factory.DocumentQuery{Kind: factory.DocumentMachine, Limit: 10}, "n")
-	if _, err := f.Document(ctx, factory.DocumentMachine, "m"); !errors.Is(err, factory.ErrNotFound) {
+	if _, err := f.Document(context.Background(), factory.DocumentMachine, "m"); !errors.Is(err, factory.ErrNotFound) {
 		t.Errorf("Document of a deleted machine = %v, want ErrNotFound", err)
 	}
 }
