@@ -77,8 +77,9 @@ func ingestFormats() []ingestFormat {
 
 func benchAPI(b *testing.B, store factory.Store) *api.API {
 	b.Helper()
+	store = plant.NewTextStore(store)
 	api, err := api.New(api.Options{
-		Store: store, Runtime: stubRuntime{}, Metrics: metrics.New(), Keys: access.NewKeys(access.List{}), Health: health.New(stubRuntime{}, time.Now),
+		Store: store, OEE: plant.NewOEE(store, func() int64 { return time.Now().UnixMilli() }), Runtime: stubRuntime{}, Metrics: metrics.New(), Keys: access.NewKeys(access.List{}), Health: health.New(stubRuntime{}, time.Now),
 		RateLimit: 1e9, RateBurst: 1e9, KeyRateLimit: 1e9, MaxBody: 4 << 20, MaxDecompressed: 32 << 20, MaxPoints: 10_000,
 		IngestTimeout: time.Minute, IngestMemory: 1 << 30, Timelines: plant.NewTimelines(store, time.Now().UnixMilli),
 	})
@@ -147,7 +148,7 @@ func benchmarkIngest(b *testing.B, d ingestFormat, api *api.API) {
 			ctx.Request.Reset()
 			ctx.Response.Reset()
 			ctx.Request.Header.SetMethod(fasthttp.MethodPost)
-			ctx.Request.Header.SetHost("plant")
+			ctx.Request.Header.SetProtocol("HTTP/1.0") // 1.1 requires a header that was parsed
 			ctx.Request.SetRequestURI(d.path)
 			ctx.Request.Header.SetContentType(d.contentType)
 			ctx.Request.SetBodyRaw(body)

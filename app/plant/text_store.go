@@ -64,12 +64,20 @@ func (t *TextStore) DroppedChanges() uint64 { return t.dropped.Load() }
 
 // Append implements factory.Store. A text for a metric of another kind is rejected.
 func (t *TextStore) Append(ctx context.Context, readings []factory.Reading) (factory.AppendResult, error) {
-	isText := func(r factory.Reading) bool { return r.Text != nil }
-	if !slices.ContainsFunc(readings, isText) {
+	if !hasText(readings) {
 		return t.Store.Append(ctx, readings)
 	}
 	b := textBatch{TextStore: t, readings: readings, by: factory.Sender(ctx)}
 	return b.append(ctx)
+}
+
+func hasText(readings []factory.Reading) bool {
+	for i := range readings { // without copies: this is the hot path
+		if readings[i].Text != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // textBatch is the readings of one Append, some of them texts.

@@ -52,24 +52,16 @@ func decodeLine(b *ingest.Batch, s *Scanner, m Mapping) (reason string, err erro
 	machine, reason := machineOf(s, m.MachineTag)
 	var field Field
 	for s.Field(&field) {
-		text := ""
-		if field.Kind == String {
-			if text = unescapeString(field.Text); factory.ValidateText(text) != nil {
-				b.Skipped++
-				continue
-			}
-		}
 		metric := field.Key
 		if m.WithMeasurement && len(measurement)+len(metric) < factory.MaxNameBytes {
 			metric = b.Join(measurement, metric)
 		} else if m.WithMeasurement && reason == "" {
 			reason = "measurement and field have more than " + strconv.Itoa(factory.MaxNameBytes-1) + " bytes together"
 		}
-		r := factory.Reading{Machine: machine, Metric: metric, Value: field.Number}
 		if field.Kind == String {
-			err = b.AddText(r, text)
+			err = addText(b, factory.Reading{Machine: machine, Metric: metric}, field.Text)
 		} else {
-			err = b.Add(r)
+			err = b.Add(factory.Reading{Machine: machine, Metric: metric, Value: field.Number})
 		}
 		if err != nil {
 			return "", err
@@ -92,6 +84,16 @@ func decodeLine(b *ingest.Batch, s *Scanner, m Mapping) (reason string, err erro
 		}
 	}
 	return "", nil
+}
+
+// addText adds a reading of a text, unless the text is too long or damaged.
+func addText(b *ingest.Batch, r factory.Reading, escaped string) error {
+	text := unescapeString(escaped)
+	if factory.ValidateText(text) != nil {
+		b.Skipped++
+		return nil
+	}
+	return b.AddText(r, text)
 }
 
 // machineOf reads the tags of a line; reason says why they name no machine.
