@@ -92,9 +92,26 @@ func checkTexts(t rapid.TB, s *plant.TextStore, machine string, truth map[int64]
 			t.Fatalf("at %d the text is %s, want %s; readings %v, events %v", at, got, want, truth, page.Events)
 		}
 	}
+	checkTextHistory(t, s, machine, truth)
 	latest, err := s.Latest(context.Background(), factory.LatestQuery{Machine: machine, Limit: 1})
 	if err != nil || `{"value":"`+*latest.Readings[0].Text+`"}` != want {
 		t.Fatalf("latest = %+v, %v; want %s", latest.Readings, err, want)
+	}
+}
+
+// checkTextHistory compares the changes in the history, and the readings.
+func checkTextHistory(t rapid.TB, s *plant.TextStore, machine string, truth map[int64]string) {
+	t.Helper()
+	page, err := s.History(context.Background(), factory.HistoryQuery{Machine: machine, From: math.MinInt64, To: math.MaxInt64, Limit: 1000})
+	if err != nil || len(page.Series) != 1 || len(page.Series[0].Texts) != len(truth) {
+		t.Fatalf("history = %+v, %v; want %d texts", page, err, len(truth))
+	}
+	before := ""
+	for _, p := range page.Series[0].Texts {
+		if p.Value != truth[p.ObservedAt] || p.Repeated != (p.Value == before) {
+			t.Fatalf("history has %+v after %q, want %q; events %v", p, before, truth[p.ObservedAt], page)
+		}
+		before = p.Value
 	}
 }
 

@@ -130,9 +130,25 @@ func (t *TextStore) resolve(ctx context.Context, machine string, s *factory.Seri
 			continue // its event is not stored yet, or has expired
 		}
 		if text := decodeText(events[n-1]); factory.TextCode(text) == p.Value {
-			s.Texts = append(s.Texts, factory.TextPoint{ObservedAt: p.ObservedAt, Value: text, Repeated: events[n-1].ObservedAt != p.ObservedAt})
+			repeated := events[n-1].ObservedAt != p.ObservedAt || textBefore(events[:n]) == text
+			s.Texts = append(s.Texts, factory.TextPoint{ObservedAt: p.ObservedAt, Value: text, Repeated: repeated})
 		}
 	}
 	s.Points = numbers
 	return nil
 }
+
+// textBefore returns the text that holds before the time of the last of events. A late
+// text may have made the last one a repetition.
+func textBefore(events []factory.Event) string {
+	at := events[len(events)-1].ObservedAt
+	for _, e := range slices.Backward(events) {
+		if e.ObservedAt < at {
+			return decodeText(e)
+		}
+	}
+	return noText
+}
+
+// noText is no text, because of its control character.
+const noText = "\x00"
