@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/factory/timeline"
 )
 
 // current is the newest event of a machine and subject.
@@ -28,6 +29,15 @@ type currentKey struct {
 	machine, subject string
 }
 
+// keyOf returns what e may be the newest event of. A machine has one state, whether a
+// signal has told it or somebody else.
+func keyOf(e factory.Event) currentKey {
+	if e.Kind == factory.EventState && e.Subject == timeline.SubjectSignal {
+		e.Subject = ""
+	}
+	return currentKey{e.Kind, e.Machine, e.Subject}
+}
+
 // NewCurrent returns a Current that passes the values to publish, in order of Seq.
 func NewCurrent(store factory.Store, publish func(factory.Notification)) *Current {
 	return &Current{store: store, publish: publish, newest: map[currentKey]current{}}
@@ -41,7 +51,8 @@ func (c *Current) EventsBegin(ctx context.Context, _ int64) error {
 			return fmt.Errorf("load the latest %s events: %w", kind, err)
 		}
 		for _, e := range events {
-			if _, registered := c.store.Placement(e.Machine); registered || e.Machine == "" {
+			_, registered := c.store.Placement(e.Machine)
+			if known := c.newest[keyOf(e)]; (registered || e.Machine == "") && newer(e, known) {
 				c.set(e, e.Seq)
 			}
 		}
@@ -55,7 +66,7 @@ func (c *Current) EventsStored(ctx context.Context, events []factory.Event) erro
 		if e.Kind != factory.EventState && e.Kind != factory.EventOEE {
 			continue
 		}
-		known := c.newest[currentKey{e.Kind, e.Machine, e.Subject}]
+		known := c.newest[keyOf(e)]
 		switch {
 		case e.Seq <= known.seq:
 		case e.Replaces != "" && e.Replaces == known.id:
@@ -69,18 +80,25 @@ func (c *Current) EventsStored(ctx context.Context, events []factory.Event) erro
 	return nil
 }
 
+// newer reports whether e counts in place of the newest known event.
+func newer(e factory.Event, known current) bool {
+	return e.ObservedAt > known.observedAt || e.ObservedAt == known.observedAt && e.Seq > known.seq
+}
+
 // reload reads the newest event after one has taken the place of the newest one.
 func (c *Current) reload(ctx context.Context, replacement factory.Event) error {
-	events, err := c.store.LatestEvents(ctx, factory.LatestEventQuery{
-		Kind: replacement.Kind, Machine: replacement.Machine, Subject: replacement.Subject,
-	})
+	events, err := c.store.LatestEvents(ctx, factory.LatestEventQuery{Kind: replacement.Kind, Machine: replacement.Machine})
 	if err != nil {
 		return fmt.Errorf("load the latest %s event: %w", replacement.Kind, err)
 	}
+	var newest factory.Event
 	for _, e := range events {
-		if e.Subject == replacement.Subject {
-			c.set(e, max(e.Seq, replacement.Seq))
+		if keyOf(e) == keyOf(replacement) && newer(e, current{observedAt: newest.ObservedAt, seq: newest.Seq}) {
+			newest = e
 		}
+	}
+	if newest.Seq > 0 {
+		c.set(newest, max(newest.Seq, replacement.Seq))
 	}
 	return nil
 }
@@ -88,7 +106,8 @@ func (c *Current) reload(ctx context.Context, replacement factory.Event) error {
 // set makes e the newest event of its machine and subject, since the event with the
 // given Seq.
 func (c *Current) set(e factory.Event, seq int64) {
-	n := factory.Notification{Kind: e.Kind, Key: e.Machine + "\x1f" + e.Subject, Machine: e.Machine, Seq: seq, Data: e.Data}
+	key := keyOf(e)
+	n := factory.Notification{Kind: e.Kind, Key: e.Machine + "\x1f" + key.subject, Machine: e.Machine, Seq: seq, Data: e.Data}
 	if e.Kind == factory.EventState {
 		var state struct{ State, Reason string }
 		if json.Unmarshal(e.Data, &state) != nil {
@@ -99,7 +118,7 @@ func (c *Current) set(e factory.Event, seq int64) {
 	if parts := strings.Split(e.Subject, "/"); len(parts) == 3 {
 		n.Line = factory.Placement{Site: parts[0], Area: parts[1], Line: parts[2]}
 	}
-	c.newest[currentKey{e.Kind, e.Machine, e.Subject}] = current{e.ObservedAt, seq, e.ID}
+	c.newest[key] = current{e.ObservedAt, seq, e.ID}
 	c.publish(n)
 }
 

@@ -13,26 +13,37 @@ import (
 // as texts.
 func (a *App) newAlarms(engine, store factory.Store) *plant.Alarms {
 	now := func() int64 { return time.Now().UnixMilli() }
+	failures := &failures{warn: func(err error, suppressed int) {
+		a.log.Warn("alarms not judged, trying again", slog.String(keyError, err.Error()), slog.Int(keyRepeated, suppressed), see("alarms-not-judged"))
+	}}
 	return plant.NewAlarms(plant.AlarmOptions{
 		Store: engine, Timelines: plant.NewTimelines(store, now), Alone: store.Stats().Engine == "sqlite", Now: now,
-		Failed: (&alarmFailures{log: a.log}).observe,
+		Failed: failures.observe,
 	})
 }
 
-// alarmFailures logs that alarms could not be judged, once per refusalInterval. It may
-// be used concurrently.
-type alarmFailures struct {
-	log        *slog.Logger
+// newStateWatch returns what follows the states of the machines in store.
+func (a *App) newStateWatch(store factory.Store) *plant.StateWatch {
+	failures := &failures{warn: func(err error, suppressed int) {
+		a.log.Warn("state of a machine not determined, trying again", slog.String(keyError, err.Error()), slog.Int(keyRepeated, suppressed), see("state-not-determined"))
+	}}
+	return plant.NewStateWatch(store, func() int64 { return time.Now().UnixMilli() }, failures.observe)
+}
+
+// failures logs that something has failed, once per refusalInterval. It may be used
+// concurrently.
+type failures struct {
+	warn       func(err error, suppressed int)
 	mu         sync.Mutex
 	loggedAt   time.Time
 	suppressed int
 }
 
-func (f *alarmFailures) observe(err error) {
+func (f *failures) observe(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if now := time.Now(); now.Sub(f.loggedAt) >= refusalInterval {
-		f.log.Warn("alarms not judged, trying again", slog.String(keyError, err.Error()), slog.Int(keyRepeated, f.suppressed), see("alarms-not-judged"))
+		f.warn(err, f.suppressed)
 		f.loggedAt, f.suppressed = now, 0
 	} else {
 		f.suppressed++

@@ -57,6 +57,7 @@ type App struct {
 	store       factory.Store
 	feed        *plant.Feed // the store, too
 	alarms      *plant.Alarms
+	states      *plant.StateWatch
 	sessions    *sessions
 	api         *api.API
 	control     *control.Server

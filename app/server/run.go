@@ -62,6 +62,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	}
 	a.background.run(sessionsCtx, "journal feed", a.feed.Run, nil)
 	a.background.run(sessionsCtx, "alarms", a.alarms.Run, nil)
+	a.background.run(sessionsCtx, "states", a.states.Run, nil)
 	if sender := a.newOutbox(a.store); sender != nil {
 		a.background.run(sessionsCtx, "outbox", sender.Run, nil)
 	}
@@ -137,8 +138,9 @@ func (a *App) openOnStore() (err error) {
 		a.health.Add("redis", health.Advisory, a.sessions.redisErr)
 	}
 	a.alarms = a.newAlarms(a.engine, a.store)
-	a.feed = plant.NewFeed(a.store, a.sessions.live, a.alarms)
-	a.feed.Follow(plant.NewCurrent(a.store, a.sessions.live.Publish), plant.NewAlarmNotifier(a.store, a.sessions.live.Publish))
+	a.states = a.newStateWatch(a.store)
+	a.feed = plant.NewFeed(a.store, a.sessions.live, a.alarms, a.states)
+	a.feed.Follow(a.states, plant.NewCurrent(a.store, a.sessions.live.Publish), plant.NewAlarmNotifier(a.store, a.sessions.live.Publish))
 	a.store = a.feed
 	a.registerMetrics()
 	a.sessions.registerMetrics()
