@@ -72,6 +72,7 @@ func (p *testServer) StreamBody(ctx *fasthttp.RequestCtx, write func(*bufio.Writ
 		_ = pipe.CloseWithError(err)
 	}()
 }
+
 func (p *testServer) Await(*fasthttp.RequestCtx) api.Wait {
 	return &testWait{woken: make(chan struct{}), hungUp: p.hungUp}
 }

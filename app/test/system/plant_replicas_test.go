@@ -63,7 +63,7 @@ func TestReplicasShareDocumentsAndEvents(t *testing.T) {
 		t.Errorf("statuses = %v, want 201 once and 409 otherwise", statuses)
 	}
 
-	req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+replicas[2].addr+"/api/v1/stream?rooms=line:s/a/l", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+replicas[2].addr+"/api/v1/stream?rooms=line:s/a/l", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
