@@ -19,6 +19,8 @@ type Timelines interface {
 	// Timeline returns the timeline of a machine, as far as it has happened, or
 	// ErrNotFound for a machine that is not registered.
 	Timeline(ctx context.Context, machine string, span factory.Span) (timeline.Timeline, error)
+	// Alarms returns the alarms of a machine whose condition held at some time in span.
+	Alarms(ctx context.Context, machine string, span factory.Span) ([]timeline.Alarm, error)
 }
 
 const (
@@ -125,7 +127,18 @@ func (a *API) getTimeline(ctx *fasthttp.RequestCtx, r request) error {
 			return err
 		}
 	}
+	alarms, err := a.options.Timelines.Alarms(storeCtx, r.params[0], t.Range)
+	if err != nil {
+		return err
+	}
 	response := timelineOf(&t)
+	for _, alarm := range alarms {
+		entry := timelineAlarmJSON{ID: alarm.ID, Rule: alarm.Rule, From: alarm.From, Severity: alarm.Severity}
+		if alarm.To != math.MaxInt64 {
+			entry.To = &alarm.To
+		}
+		response.Alarms = append(response.Alarms, entry)
+	}
 	response.Machine, response.From, response.To = r.params[0], span.From, span.To
 	if page.To < span.To && page.To < time.Now().UnixMilli() {
 		cursor := base64.RawURLEncoding.EncodeToString(strconv.AppendInt([]byte(cursorPrefix), page.To, 36))

@@ -157,9 +157,18 @@ func (w *StateWatch) EventsStored(ctx context.Context, events []factory.Event) e
 			w.setMachine(m)
 		case e.Kind == factory.EventState && e.Subject == timeline.SubjectSignal:
 			w.mark(e.Machine)
+		case e.Kind == factory.EventAlarm && w.usesAlarms(e.Machine):
+			w.mark(e.Machine)
 		}
 	}
 	return nil
+}
+
+func (w *StateWatch) usesAlarms(machine string) bool {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	m := w.machines[machine]
+	return m != nil && m.signals.State != nil && m.signals.State.UsesAlarms
 }
 
 func (w *StateWatch) mark(machine string) {

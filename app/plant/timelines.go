@@ -81,6 +81,9 @@ func (l *recordLoader) load() error {
 	if err != nil {
 		return err
 	}
+	if err := l.loadAlarms(stateSince); err != nil {
+		return err
+	}
 	if state := l.signals.State; state != nil {
 		for _, input := range []struct {
 			metric string

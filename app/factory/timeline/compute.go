@@ -54,6 +54,13 @@ type Note struct {
 	Text, By string
 }
 
+// Alarm is an alarm of the machine and the time during which its condition held; To is
+// math.MaxInt64 if it still holds.
+type Alarm struct {
+	factory.Span
+	ID, Rule, Severity string
+}
+
 // Compute returns the timeline of a machine between span.From and span.To, as far as
 // it has happened at now.
 func (s *Signals) Compute(r *Records, span factory.Span, now int64) Timeline {
