@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -114,12 +115,29 @@ func (a *API) readHistoryPage(r *historyRequest) (page historyPage, err error) {
 }
 
 // changesOnly leaves out texts that are like the one before, and then series without
-// points.
+// points. A series with numbers and texts becomes several, which follow each other in
+// order of time.
 func changesOnly(series []factory.Series) []factory.Series {
-	for i := range series {
-		series[i].Texts = slices.DeleteFunc(series[i].Texts, func(p factory.TextPoint) bool { return p.Repeated })
+	list := make([]factory.Series, 0, len(series))
+	for _, s := range series {
+		texts := slices.DeleteFunc(s.Texts, func(p factory.TextPoint) bool { return p.Repeated })
+		points := s.Points
+		for len(points) > 0 || len(texts) > 0 {
+			part := factory.Series{Metric: s.Metric, Unit: s.Unit, Points: points}
+			if len(texts) > 0 {
+				n, _ := slices.BinarySearchFunc(points, texts[0].ObservedAt, func(p factory.Point, at int64) int { return cmp.Compare(p.ObservedAt, at) })
+				part.Points = points[:n]
+			}
+			points = points[len(part.Points):]
+			n := len(texts)
+			if len(points) > 0 {
+				n, _ = slices.BinarySearchFunc(texts, points[0].ObservedAt+1, func(p factory.TextPoint, at int64) int { return cmp.Compare(p.ObservedAt, at) })
+			}
+			part.Texts, texts = texts[:n], texts[n:]
+			list = append(list, part)
+		}
 	}
-	return slices.DeleteFunc(series, func(s factory.Series) bool { return len(s.Points) == 0 && len(s.Texts) == 0 })
+	return list
 }
 
 // checkDownsampleSize returns an error if the points of all selected metrics do not

@@ -31,6 +31,11 @@ func TestTexts(t *testing.T) {
 		`{"accepted":1,"rejected":1,"errors":[{"pointer":"/values/speed","detail":"metric \"speed\" is a gauge, not a text"}]}` {
 		t.Errorf("a text for a gauge = %s", a.body)
 	}
+	p.post(t, `[{"machine":"m","ts":1700000001500,"values":{"state":1}},{"machine":"m","ts":1700000003500,"values":{"state":2}},{"machine":"m","ts":1700000003600,"values":{"state":3}}]`)
+	want := `{"machine":"m","series":[{"metric":"state","unit":"","points":[[1700000001000,"RUN"],[1700000001500,1],[1700000003000,"=1+1, \"x\""],[1700000003500,2],[1700000003600,3],[1700000004000,"STOP"]]}],"next_cursor":null}`
+	if a := p.do(t, "GET", "/api/v1/machines/m/history?metric=state", ""); a.body != want {
+		t.Errorf("numbers and texts = %s, want %s", a.body, want)
+	}
 	if a := p.do(t, "GET", "/api/v1/machines/m/metrics/state", ""); !strings.Contains(a.body, `"kind":"text"`) {
 		t.Errorf("metric = %s, want a text", a.body)
 	}

@@ -88,7 +88,9 @@ type textBatch struct {
 	result   factory.AppendResult
 	// known are the kinds of the series of texts: false if the series does not exist.
 	known map[seriesKey]bool
-	locks uint64 // of shards, as bits
+	// numbers are the indexes of the first number of each series; nil is not known.
+	numbers map[seriesKey]int
+	locks   uint64 // of shards, as bits
 	// pending are the events to append, touched the series that the readings are of.
 	pending []factory.Event
 	touched map[seriesKey]*textSeries
@@ -123,12 +125,12 @@ func (b *textBatch) append(ctx context.Context) (factory.AppendResult, error) {
 
 // storeCodes appends the readings to the engine, with codes in place of the texts.
 func (b *textBatch) storeCodes(ctx context.Context) error {
-	b.known = map[seriesKey]bool{}
+	b.known, b.numbers = map[seriesKey]bool{}, nil
 	stored := make([]factory.Reading, 0, len(b.readings))
 	index := make([]int, 0, len(b.readings))
 	for i, r := range b.readings {
 		if r.Text != nil {
-			if err := b.checkText(ctx, r); err != nil {
+			if err := b.checkText(ctx, i); err != nil {
 				if !errors.Is(err, factory.ErrInvalid) {
 					return err
 				}
@@ -155,7 +157,8 @@ func (b *textBatch) storeCodes(ctx context.Context) error {
 }
 
 // checkText rejects a text that is invalid or whose metric has numbers.
-func (b *textBatch) checkText(ctx context.Context, r factory.Reading) error {
+func (b *textBatch) checkText(ctx context.Context, index int) error {
+	r := b.readings[index]
 	if err := factory.ValidateText(*r.Text); err != nil {
 		return err
 	}
@@ -173,6 +176,8 @@ func (b *textBatch) checkText(ctx context.Context, r factory.Reading) error {
 	}
 	metric, err := b.Metric(ctx, r.Machine, r.Metric)
 	switch {
+	case errors.Is(err, factory.ErrNotFound) && b.isNumber(key, index):
+		return notAText(r.Metric, factory.Gauge)
 	case errors.Is(err, factory.ErrNotFound):
 		b.known[key] = false
 		return nil
@@ -184,12 +189,31 @@ func (b *textBatch) checkText(ctx context.Context, r factory.Reading) error {
 	}
 	fresh, err := b.onlyTexts(ctx, metric)
 	if err == nil && !fresh {
-		err = fmt.Errorf("metric %q is a %s, not a text: %w", r.Metric, metric.Kind, factory.ErrInvalid)
+		err = notAText(r.Metric, metric.Kind)
 	}
 	if err == nil {
 		b.known[key] = false
 	}
 	return err
+}
+
+func notAText(metric string, kind factory.MetricKind) error {
+	return fmt.Errorf("metric %q is a %s, not a text: %w", metric, kind, factory.ErrInvalid)
+}
+
+// isNumber reports whether a reading before index is a number of the series, so that
+// it registers the metric.
+func (b *textBatch) isNumber(key seriesKey, index int) bool {
+	if b.numbers == nil {
+		b.numbers = map[seriesKey]int{}
+		for i, r := range slices.Backward(b.readings) {
+			if r.Text == nil {
+				b.numbers[seriesKey{r.Machine, r.Metric}] = i
+			}
+		}
+	}
+	first, found := b.numbers[key]
+	return found && first < index
 }
 
 // onlyTexts reports whether a metric was registered by its readings, and the newest of

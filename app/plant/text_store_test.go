@@ -124,6 +124,10 @@ func TestTextsKeepTheIndexOfRejections(t *testing.T) {
 	if result.Accepted != 2 || !slices.Equal(got, []int{1, 2, 3}) {
 		t.Errorf("accepted %d, rejected %v; want 2 and [1 2 3]", result.Accepted, got)
 	}
+	result = appendAll(t, s, factory.Reading{Machine: "m", Metric: "new", ObservedAt: 1000, Value: 5}, text("new", 2000, "bad"))
+	if m, err := s.Metric(context.Background(), "m", "new"); result.Accepted != 1 || len(result.Rejected) != 1 || result.Rejected[0].Index != 1 || err != nil || m.Kind != factory.Gauge {
+		t.Errorf("a text after the first number = %+v, metric %+v, %v; want a rejection and a gauge", result, m, err)
+	}
 	closed, _ := openTexts(t, memory.Options{})
 	result = appendAll(t, closed, text("state", 1000, "RUN"))
 	if len(result.Rejected) != 1 || !errors.Is(result.Rejected[0].Err, factory.ErrNotFound) || len(textEvents(t, closed, "state")) != 0 {
