@@ -19,17 +19,17 @@ type alarmRule struct {
 
 // alarmInstance is a rule on one machine.
 type alarmInstance struct {
-	machine string
+	// watch, newest and newestAt are all that most readings need.
+	watch atomic.Pointer[alarmWatch]
+	// newest is the time of the newest reading that this process has seen.
+	// newestAt is when it arrived.
+	newest, newestAt atomic.Int64
+	machine          string
 	// rule is replaced when its document changes.
 	rule atomic.Pointer[alarmRule]
 	// view is the state as far as the journal has it, advanced by readings that
 	// changed nothing. It is replaced, never changed.
 	view atomic.Pointer[alarm.State]
-	// newest is the time of the newest reading that this process has seen.
-	// newestAt is when it arrived.
-	newest, newestAt atomic.Int64
-	// due is the time of the machine's clock at which a reading ends a delay.
-	due atomic.Int64
 	// wakeAt is the time of the server's clock at which a timer ends.
 	wakeAt atomic.Int64
 	// headSeq is head for readers without the lock.
@@ -85,12 +85,8 @@ func (i *alarmInstance) setStale() {
 
 // publish makes a state visible to the ingest path and to readers.
 func (i *alarmInstance) publish(rule *alarmRule, s *alarm.State) {
-	due, ok := rule.Due(s)
-	if !ok {
-		due = math.MaxInt64
-	}
-	i.due.Store(due)
 	i.view.Store(s)
+	i.watch.Store(newAlarmWatch(rule, s))
 	for {
 		newest := i.newest.Load()
 		if newest >= s.Judged || i.newest.CompareAndSwap(newest, s.Judged) {
@@ -99,41 +95,61 @@ func (i *alarmInstance) publish(rule *alarmRule, s *alarm.State) {
 	}
 }
 
+// alarmWatch is what the ingest path needs to know of an instance.
+type alarmWatch struct {
+	// calm is the range of values that leave the condition as it is, or that do not if
+	// inverted.
+	calmLow, calmHigh float64
+	inverted          bool
+	// due is the time of the machine's clock at which a reading ends a delay.
+	due int64
+	// always says that every reading matters, values that only numbers are judged.
+	always, values bool
+}
+
+func newAlarmWatch(rule *alarmRule, s *alarm.State) *alarmWatch {
+	w := &alarmWatch{due: math.MaxInt64, calmLow: math.Inf(-1), calmHigh: math.Inf(1)}
+	if due, ok := rule.Due(s); ok {
+		w.due = due
+	}
+	if w.values = rule.When.OfValues(); w.values {
+		w.calmLow, w.calmHigh, w.inverted = rule.When.Calm(s.Violated)
+		w.always = s.Judged == 0
+	} else {
+		w.always = s.Judged == 0 || s.Violated || s.Current.Active
+	}
+	return w
+}
+
+func (w *alarmWatch) calm(value float64) bool {
+	return (value >= w.calmLow && value <= w.calmHigh) != w.inverted
+}
+
 // observe looks at a reading on the ingest path and reports whether it may matter: it
 // changes the condition, or it ends a delay.
 func (i *alarmInstance) observe(r *factory.Reading, now int64) bool {
-	rule, at, value := i.rule.Load(), r.ObservedAt, r.Value
-	if r.Text != nil && rule.When.OfValues() {
+	if r.Text != nil && i.watch.Load().values {
 		return false
 	}
 	for {
 		newest := i.newest.Load()
-		if at <= newest {
-			return i.observeLate(rule, at, value, newest)
+		if r.ObservedAt <= newest {
+			return i.observeLate(r.ObservedAt, r.Value, newest)
 		}
-		if i.newest.CompareAndSwap(newest, at) {
+		if i.newest.CompareAndSwap(newest, r.ObservedAt) {
 			i.newestAt.Store(now)
 			break
 		}
 	}
-	s := i.view.Load()
-	switch rule.When.Op {
-	case alarm.WithoutAny:
-		return s.Judged == 0 || at >= i.due.Load() || s.Violated || s.Current.Active
-	case alarm.InState:
-		return false
-	}
-	return s.Judged == 0 || at >= i.due.Load() || rule.When.Holds(s.Violated, value) != s.Violated
+	w := i.watch.Load() // after newest has been set, as the worker checks in reverse order
+	return w.always || r.ObservedAt >= w.due || !w.calm(r.Value)
 }
 
 // observeLate notes a late reading that must not be judged. It reports whether the
 // progress has to be stored, because the reading would have mattered.
-func (i *alarmInstance) observeLate(rule *alarmRule, at int64, value float64, newest int64) bool {
-	if !rule.When.OfValues() || at == newest {
-		return false
-	}
-	s := i.view.Load()
-	if at <= s.Judged || rule.When.Holds(s.Violated, value) == s.Violated {
+func (i *alarmInstance) observeLate(at int64, value float64, newest int64) bool {
+	w := i.watch.Load()
+	if !w.values || at == newest || w.calm(value) || at <= i.view.Load().Judged {
 		return false
 	}
 	i.mu.Lock()

@@ -2,6 +2,7 @@ package alarm
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"smart-factory-backend/app/factory"
@@ -66,6 +67,30 @@ func (c *Condition) Holds(before bool, value float64) bool {
 		return value < *c.Low+deadband || value > *c.High-deadband
 	}
 	return false
+}
+
+// Calm returns the values that leave the condition as it is: those from low to high,
+// or, if inverted, all others. It is for conditions of values only.
+func (c *Condition) Calm(before bool) (low, high float64, inverted bool) {
+	deadband, end := 0.0, math.Inf(1)
+	if before {
+		deadband = c.Deadband
+	}
+	switch c.Op {
+	case Above:
+		return math.Inf(-1), *c.Limit - deadband, before
+	case AtLeast:
+		return *c.Limit - deadband, end, !before
+	case Below:
+		return *c.Limit + deadband, end, before
+	case AtMost:
+		return math.Inf(-1), *c.Limit + deadband, !before
+	case Equal:
+		return *c.Limit, *c.Limit, !before
+	case NotEqual:
+		return *c.Limit, *c.Limit, before
+	}
+	return *c.Low + deadband, *c.High - deadband, before
 }
 
 // limit returns the limit that a value has crossed, nil if the condition has none.

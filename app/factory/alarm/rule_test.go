@@ -117,6 +117,10 @@ func TestHoldsWithADeadband(t *testing.T) {
 		}
 		held, got := false, ""
 		for _, value := range tt.values {
+			low, high, inverted := r.When.Calm(held)
+			if calm := (value >= low && value <= high) != inverted; calm != (r.When.Holds(held, value) == held) {
+				t.Errorf("%s: Calm(%v) disagrees with Holds about %v", tt.when, held, value)
+			}
 			if held = r.When.Holds(held, value); held {
 				got += "#"
 			} else {
