@@ -94,6 +94,10 @@ type selected struct {
 	only     *shift.Instance
 }
 
+func (o *OEE) newSelection(span factory.Span) *selection {
+	return &selection{OEE: o, span: span, cycles: idealCycles{store: o.store, byProduct: map[string]float64{}}}
+}
+
 func (o *OEE) selection(ctx context.Context, q oee.Query) (*selection, error) {
 	plan, err := loadPlan(ctx, o.store)
 	if err != nil {
@@ -102,7 +106,7 @@ func (o *OEE) selection(ctx context.Context, q oee.Query) (*selection, error) {
 	if q.Shift != "" && !slices.ContainsFunc(plan.Shifts, func(s shift.Shift) bool { return s.ID == q.Shift }) {
 		return nil, &oee.QueryError{Parameter: "shift", Detail: fmt.Sprintf("there is no shift %q", q.Shift), Kind: factory.ErrNotFound}
 	}
-	s := &selection{OEE: o, span: q.Span, cycles: idealCycles{store: o.store, byProduct: map[string]float64{}}}
+	s := o.newSelection(q.Span)
 	found := false
 	err = o.eachMachine(ctx, q.Scope, func(m factory.Machine) {
 		found = true

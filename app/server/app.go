@@ -58,6 +58,7 @@ type App struct {
 	feed        *plant.Feed // the store, too
 	alarms      *plant.Alarms
 	states      *plant.StateWatch
+	oee         *plant.OEE
 	sessions    *sessions
 	api         *api.API
 	control     *control.Server

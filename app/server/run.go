@@ -66,6 +66,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	if sender := a.newOutbox(a.store); sender != nil {
 		a.background.run(sessionsCtx, "outbox", sender.Run, nil)
 	}
+	a.background.run(sessionsCtx, "live OEE", plant.NewLiveOEE(a.oee).Run, nil)
 	a.background.run(outer, "CPU quota", func(ctx context.Context) error { return a.quota.run(ctx, a.resizeWorkers) }, nil)
 	a.background.run(outer, "systemd watchdog", func(ctx context.Context) error { return feedWatchdog(ctx, a.log, a.alive) }, nil)
 	reporting.Go(func() { a.reportState(ctx, outer) })
@@ -142,6 +143,7 @@ func (a *App) openOnStore() (err error) {
 	a.feed = plant.NewFeed(a.store, a.sessions.live, a.alarms, a.states)
 	a.feed.Follow(a.states, plant.NewCurrent(a.store, a.sessions.live.Publish), plant.NewAlarmNotifier(a.store, a.sessions.live.Publish))
 	a.store = a.feed
+	a.oee = plant.NewOEE(a.store, func() int64 { return time.Now().UnixMilli() })
 	a.registerMetrics()
 	a.sessions.registerMetrics()
 	a.refusals = newRefusals(a.log, a.metrics)

@@ -35,8 +35,7 @@ func (a *App) newAPI() (*api.API, error) {
 		return nil, err
 	}
 	return api.New(api.Options{
-		Store: a.store, Runtime: apiRuntime{}, Health: a.health, Metrics: a.metrics, Keys: a.keys,
-		OEE:    plant.NewOEE(a.store, func() int64 { return time.Now().UnixMilli() }),
+		Store: a.store, Runtime: apiRuntime{}, Health: a.health, Metrics: a.metrics, Keys: a.keys, OEE: a.oee,
 		Alarms: a.alarms, MaxShelve: c.MaxShelve,
 		Timelines: plant.NewTimelines(a.store, func() int64 { return time.Now().UnixMilli() }), AutoRegister: c.AutoRegister,
 		AllowedOrigins: origins, AllowedHosts: hosts, TrustedProxies: c.TrustedProxies, OnRefusal: a.refusals.observe,
