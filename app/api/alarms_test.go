@@ -125,7 +125,7 @@ func TestShelvedAlarmsAreHidden(t *testing.T) {
 	path := "/api/v1/alarms/" + id
 	year := time.Now().Add(365 * 24 * time.Hour).UnixMilli()
 	for body, status := range map[string]int{
-		fmt.Sprintf(`{"until":%d}`, year): 422, `{"until":1}`: 422, `{"until":1600000000000}`: 422, `{"until":"soon"}`: 400, `{"untill":1}`: 400, `{"note":5}`: 400,
+		fmt.Sprintf(`{"until":%d}`, year): 422, `{"until":1}`: 422, `{"until":1600000000000}`: 422, `{"until":"soon"}`: 400, `{"util":1}`: 400, `{"note":5}`: 400,
 	} {
 		a := p.do(t, "POST", path+"/shelve", body, ann)
 		if a.status != status || !strings.Contains(a.body, `"pointer":"/`) {
@@ -167,7 +167,7 @@ func TestAlarmsOfManyMachinesInPages(t *testing.T) {
 	p.do(t, "PUT", "/api/v1/alarm-rules/hot", `{"scope":{},"metric":"temp","when":{"op":">","limit":80}}`, boss)
 	p.waitAlarms(t, "", 30, ann)
 	seen, cursor := map[string]bool{}, ""
-	for page := 0; page < 4; page++ {
+	for range 4 {
 		e := p.get(t, "/api/v1/alarms?limit=8"+cursor, ann).jsonObject(t)
 		for _, a := range e["alarms"].([]any) {
 			seen[a.(map[string]any)["machine"].(string)] = true

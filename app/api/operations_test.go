@@ -243,7 +243,8 @@ var operations = map[string]operation{
 		Responses: []routeResponse{
 			{200, "The alarm after the action.", jsonBody("Alarm")},
 			{Status: 409, Description: "The state of the alarm, which the detail names, does not allow the action, or the alarm has changed since if_seq.", Content: content{"application/problem+json": "Problem"}},
-			unprocessableShelf, {Status: 404},
+			unprocessableShelf,
+			{Status: 404},
 		},
 	},
 	"GET /api/v1/schemas": {

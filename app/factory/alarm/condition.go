@@ -119,8 +119,12 @@ func (c *Condition) validate(faults *factory.MemberErrors, pointer string) {
 		name  string
 		given bool
 	}{
-		{"limit", c.Limit != nil}, {"low", c.Low != nil}, {"high", c.High != nil}, {"deadband", c.Deadband != 0},
-		{"state", c.State != ""}, {"for", c.For != 0},
+		{"limit", c.Limit != nil},
+		{"low", c.Low != nil},
+		{"high", c.High != nil},
+		{"deadband", c.Deadband != 0},
+		{"state", c.State != ""},
+		{"for", c.For != 0},
 	} {
 		expected := slices.Contains(members, member.name)
 		switch {

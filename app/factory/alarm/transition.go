@@ -1,5 +1,7 @@
 package alarm
 
+import "slices"
+
 // Change is the kind of a Transition.
 type Change string
 
@@ -94,7 +96,7 @@ func (s *State) Apply(t Transition, seq int64) {
 	}
 	earlier := s.Earlier
 	if t.Change == Raised && s.Current.Phase == ReturnedUnacked {
-		earlier = append(earlier[:len(earlier):len(earlier)], s.Current)
+		earlier = append(slices.Clip(earlier), s.Current)
 	}
 	*s = t.After
 	s.Earlier = earlier
