@@ -52,7 +52,9 @@ func (r EventRetention) Limited() (limited []KindRetention) {
 // Numbers returns the fields for CheckNotNegative.
 func (r EventRetention) Numbers() []Number {
 	return []Number{
-		{"EventRetention.Audit", int64(r.Audit)}, {"EventRetention.Alarm", int64(r.Alarm)},
-		{"EventRetention.Text", int64(r.Text)}, {"EventRetention.Other", int64(r.Other)},
+		{"EventRetention.Audit", int64(r.Audit)},
+		{"EventRetention.Alarm", int64(r.Alarm)},
+		{"EventRetention.Text", int64(r.Text)},
+		{"EventRetention.Other", int64(r.Other)},
 	}
 }

@@ -192,7 +192,7 @@ func chainCount(store *sqlite.Store) (int64, error) {
 }
 
 // killEvents is the number of events of a batch, more than one statement appends.
-const killEvents = 40
+const killEvents = 150
 
 // eventBatch returns the nth batch of events, n from 1.
 func eventBatch(n int64) (events []factory.Event) {

@@ -41,6 +41,7 @@ func RunJournal(t *testing.T, open Opener) {
 		{"JournalCanceledContext", testJournalCanceledContext},
 		{"RandomJournal", testRandomJournal},
 		{"Audits", testAudits},
+		{"LargeBatches", testLargeBatches},
 		{"RegistryDocuments", testRegistryDocuments},
 		{"PurgeRemovesEvents", testPurgeRemovesEvents},
 	} {
