@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"smart-factory-backend/app/factory"
@@ -33,6 +34,8 @@ type StateWatch struct {
 	// failed reports that a state could not be determined; it is tried again.
 	failed func(error)
 	wake   chan struct{}
+	// unmapped counts the readings of states whose value the map lacks.
+	unmapped atomic.Uint64
 
 	mu       sync.RWMutex // guards the map
 	machines map[string]*watchedMachine
@@ -75,10 +78,34 @@ func (w *StateWatch) ReadingsStored(readings []factory.Reading, _ []factory.Reje
 		return
 	}
 	for i := range readings {
-		if m := w.machines[readings[i].Machine]; m != nil && m.observe(&readings[i]) {
+		m := w.machines[readings[i].Machine]
+		if m == nil {
+			continue
+		}
+		if m.lacks(&readings[i]) {
+			w.unmapped.Add(1)
+		}
+		if m.observe(&readings[i]) {
 			w.wakeUp()
 		}
 	}
+}
+
+// UnmappedStates returns how many readings of states that this process has received had
+// a value that the map of their machine lacks.
+func (w *StateWatch) UnmappedStates() uint64 { return w.unmapped.Load() }
+
+// lacks reports whether a reading is a state that the map does not have.
+func (m *watchedMachine) lacks(r *factory.Reading) bool {
+	state := m.signals.State
+	if state == nil || r.Metric != state.Metric {
+		return false
+	}
+	sample := timeline.Sample{Number: r.Value, IsText: r.Text != nil}
+	if r.Text != nil {
+		sample.Text = *r.Text
+	}
+	return !state.Map.Maps(sample)
 }
 
 // observe notes a reading and reports whether the state may have changed.

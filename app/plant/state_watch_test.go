@@ -119,3 +119,23 @@ func TestStateWatch(t *testing.T) {
 		}
 	})
 }
+
+func TestStateWatchCountsUnmappedStates(t *testing.T) {
+	t.Parallel()
+	store := memory.New(memory.Options{AutoRegister: true})
+	machine := factory.Machine{ID: "m", Signals: []byte(`{"state":{"metric":"s","map":{"1":"running"}}}`)}
+	if _, _, err := store.PutMachine(context.Background(), machine, factory.MatchAlways); err != nil {
+		t.Fatal(err)
+	}
+	watch := plant.NewStateWatch(store, func() int64 { return beginning }, func(error) {})
+	if err := watch.EventsBegin(context.Background(), 0); err != nil {
+		t.Fatal(err)
+	}
+	watch.ReadingsStored([]factory.Reading{
+		{Machine: "m", Metric: "s", Value: 1}, {Machine: "m", Metric: "s", Value: 2}, {Machine: "m", Metric: "s", Text: new("1")},
+		{Machine: "m", Metric: "s", Text: new("x")}, {Machine: "m", Metric: "other", Value: 3}, {Machine: "n", Metric: "s", Value: 3},
+	}, nil)
+	if n := watch.UnmappedStates(); n != 2 {
+		t.Errorf("%d unmapped states, want 2", n)
+	}
+}

@@ -40,6 +40,7 @@ func (a *App) registerMetrics() {
 	if lost := a.options.LogLinesLost; lost != nil {
 		m.CounterFunc("smartfactory_log_lines_lost_total", func() float64 { return float64(lost()) })
 	}
+	m.CounterFunc("smartfactory_unmapped_states_total", func() float64 { return float64(a.states.UnmappedStates()) })
 	m.CounterFunc("smartfactory_text_changes_dropped_total", func() float64 { return float64(a.texts.DroppedChanges()) })
 	m.Gauge("smartfactory_store_ready", func() float64 {
 		if a.store.Ready() != nil {

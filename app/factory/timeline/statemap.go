@@ -31,6 +31,13 @@ const (
 	held
 )
 
+// Maps reports whether the map has the value of a sample, which otherwise takes the
+// default.
+func (m *StateMap) Maps(s Sample) bool {
+	_, ok := m.lookup(s)
+	return ok
+}
+
 // lookup returns what a sample is mapped to; ok is false if the map lacks its value.
 func (m *StateMap) lookup(s Sample) (to mapped, ok bool) {
 	if s.IsText {
