@@ -25,10 +25,8 @@ type Timelines interface {
 
 const (
 	dayMillis = int64(24 * time.Hour / time.Millisecond)
-	// defaultTimeline is the length of a timeline without from, maxTimelinePage the
-	// longest time on one page.
+	// defaultTimeline is the length of a timeline without from.
 	defaultTimeline = dayMillis
-	maxTimelinePage = 31 * dayMillis
 	// countsPerSegment times the limit is the most counts and notes on a page.
 	countsPerSegment = 10
 )
@@ -116,16 +114,9 @@ func (a *API) getTimeline(ctx *fasthttp.RequestCtx, r request) error {
 	if err != nil {
 		return err
 	}
-	page.To = min(page.To, page.From+maxTimelinePage)
-	t, err := a.options.Timelines.Timeline(storeCtx, r.params[0], page)
+	t, page, err := a.timelinePage(storeCtx, r.params[0], page, limit)
 	if err != nil {
 		return err
-	}
-	if end := pageEnd(&t, limit); end < t.Range.To {
-		page.To = end
-		if t, err = a.options.Timelines.Timeline(storeCtx, r.params[0], page); err != nil {
-			return err
-		}
 	}
 	alarms, err := a.options.Timelines.Alarms(storeCtx, r.params[0], t.Range)
 	if err != nil {
@@ -145,6 +136,27 @@ func (a *API) getTimeline(ctx *fasthttp.RequestCtx, r request) error {
 		response.NextCursor = &cursor
 	}
 	return writeEntry(ctx, fasthttp.StatusOK, response)
+}
+
+// timelinePage returns the timeline of the longest part of span, from its beginning, that
+// fits on a page. It tries longer and longer parts, so that its memory depends on the page
+// and not on the span.
+func (a *API) timelinePage(ctx context.Context, machine string, span factory.Span, limit int) (t timeline.Timeline, page factory.Span, err error) {
+	page = span
+	for length := dayMillis; ; length *= 4 {
+		page.To = min(span.To, page.From+length)
+		if t, err = a.options.Timelines.Timeline(ctx, machine, page); err != nil {
+			return t, page, err
+		}
+		if end := pageEnd(&t, limit); end < t.Range.To {
+			page.To = end
+			t, err = a.options.Timelines.Timeline(ctx, machine, page)
+			return t, page, err
+		}
+		if page.To == span.To || page.To >= time.Now().UnixMilli() {
+			return t, page, nil
+		}
+	}
 }
 
 func parseTimelineQuery(q queryParams, zone *time.Location) (span factory.Span, limit int, err error) {

@@ -87,6 +87,9 @@ func TestTimeline(t *testing.T) {
 	if whole := p.timeline(t, "?from=1700000000000&to=1700000070000"); all.String() != whole.String() || len(whole.Segments) != 5 {
 		t.Errorf("pages = %s\nwhole = %s", all, whole)
 	}
+	if long := p.timeline(t, "?from=1500000000000&to=9999999999999"); len(long.Segments) != 5 || long.NextCursor != nil {
+		t.Errorf("a long range = %s, want all on one page", long)
+	}
 	for query, name := range map[string]string{
 		"?from=x": "from", "?from=5&to=1": "from", "?from=1700000000": "from", "?tz=Mars": "tz", "?at=noon": "at", "?at=1700000000000&from=1": "from", "?limit=0": "limit", "?cursor=x": "cursor", "?x=1": "x",
 	} {
