@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	b := &runner{settings: s, dir: dir, fanoutDrain: drainTimeout}
 	measure := map[string]func(context.Context) (*table, error){
 		"health": b.health, "ingest": b.ingest, "start": b.startup, "echo": b.echo, "fanout": b.fanout, "idle": b.idle,
-		"append": b.append, "read": b.read, "write": b.write, "growth": b.growth, "day": b.day,
+		"append": b.append, "read": b.read, "write": b.write, "growth": b.growth, "day": b.day, "plant": b.plant,
 	}
 	_, _ = fmt.Fprintf(stdout, "%d workers on %d CPUs, %s; %d rounds of %v; medians (least-most)\n",
 		s.workers, runtime.NumCPU(), runtime.Version(), s.rounds, s.seconds)
@@ -71,7 +71,7 @@ func (b *runner) prepare(ctx context.Context, stdout io.Writer) error {
 	if b.nginx == "" && wants("health") {
 		_, _ = fmt.Fprintln(stdout, "nginx is left out: not installed")
 	}
-	if b.noPostgres && wants("append", "read", "write") {
+	if b.noPostgres && wants("append", "read", "write", "plant") {
 		_, _ = fmt.Fprintln(stdout, "PostgreSQL is left out: not installed")
 	}
 	if wants("append") && !b.hasRecordings() {
@@ -80,7 +80,7 @@ func (b *runner) prepare(ctx context.Context, stdout io.Writer) error {
 	for name, users := range map[string][]string{
 		"server":     {"health", "ingest", "start", "write"},
 		"fasthttp":   {"health", "start"},
-		"storebench": {"append", "read", "write", "growth", "day"},
+		"storebench": {"append", "read", "write", "growth", "day", "plant"},
 	} {
 		if wants(users...) {
 			if err := b.build(ctx, name); err != nil {

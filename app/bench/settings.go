@@ -38,7 +38,7 @@ type settings struct {
 // The benchmarks run in this order, the optional ones only if they are named. A
 // group is a name for several.
 var (
-	defaultBenchmarks  = []string{"health", "ingest", "start", "append", "read", "write", "growth", "echo", "fanout", "idle"}
+	defaultBenchmarks  = []string{"health", "ingest", "start", "append", "read", "write", "growth", "plant", "echo", "fanout", "idle"}
 	optionalBenchmarks = []string{"day"}
 	benchmarkGroups    = map[string][]string{"store": {"append", "read", "write", "growth"}}
 )

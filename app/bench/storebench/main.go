@@ -7,6 +7,7 @@
 //   - growth: reports the cost of a point while the store grows
 //   - day: appends a day of 10 000 series
 //   - control: reports the cost of a point in a new store, for growth and day
+//   - plant: appends events of machines, and computes OEE; only the product's engines
 //   - serve: serves line protocol over HTTP
 //
 // Each result is one line of JSON on standard output (see result). The engines are
@@ -56,7 +57,7 @@ type reportFunc func(mode string, figures map[string]float64) error
 
 var jobs = map[string]func(context.Context, settings, reportFunc) error{
 	"append": runAppend, "read": runRead, "growth": runGrowth, "day": runDay, "serve": runServe,
-	"control": runControl,
+	"control": runControl, "plant": runPlant,
 }
 
 func main() {
