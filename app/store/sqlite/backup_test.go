@@ -77,3 +77,30 @@ func TestBackup(t *testing.T) {
 		t.Errorf("Backup of no store = %v, want ErrNotFound", err)
 	}
 }
+
+// A backup contains the journal, and seq continues in it.
+func TestBackupContainsJournal(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	store := mustOpen(t, sqlite.Options{Path: newPath(t), AutoRegister: true})
+	event := factory.Event{Machine: "a", Kind: factory.EventState, ID: "1", Data: []byte(`{"state":"running"}`)}
+	written, err := store.Write(ctx, factory.JournalBatch{
+		Documents: []factory.DocumentChange{{Kind: factory.DocumentShift, ID: "early", Data: []byte(`{"name":"Early"}`)}},
+		Events:    []factory.Event{event},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := newPath(t)
+	if err := store.Backup(ctx, to); err != nil {
+		t.Fatalf("Backup = %v", err)
+	}
+	copied := mustOpen(t, sqlite.Options{Path: to, AutoRegister: true})
+	if d, err := copied.Document(ctx, factory.DocumentShift, "early"); err != nil || d.Version != 1 || string(d.Data) != `{"name":"Early"}` {
+		t.Errorf("Document of the backup = %+v, %v", d, err)
+	}
+	again, err := copied.Write(ctx, factory.JournalBatch{Events: []factory.Event{event, {Machine: "a", Kind: factory.EventState, Data: event.Data}}})
+	if err != nil || !again.Events[0].Repeated || again.Events[1].Seq != written.Events[0].Seq+1 {
+		t.Errorf("Write to the backup = %+v, %v, want the event repeated and the next seq", again, err)
+	}
+}
