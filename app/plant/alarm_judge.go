@@ -288,8 +288,12 @@ func (a *Alarms) readStates(ctx context.Context, i *alarmInstance, rule *alarmRu
 	if err != nil {
 		return nil, err
 	}
-	for _, segment := range segments {
-		transitions = append(transitions, rule.Observe(s, i.machine, segment.From, segment.State == rule.When.State, 0)...)
+	for n, segment := range segments {
+		at, violated := segment.From, segment.State == rule.When.State
+		if n == len(segments)-1 && violated != s.Violated {
+			at = max(at, s.Judged+1) // the present state counts, however late it was reported
+		}
+		transitions = append(transitions, rule.Observe(s, i.machine, at, violated, 0)...)
 	}
 	return transitions, nil
 }
