@@ -69,7 +69,7 @@ func TestStateWatch(t *testing.T) {
 		if _, _, err := a.feed.PutMachine(context.Background(), machine, factory.MatchAlways); err != nil {
 			t.Fatal(err)
 		}
-		second := func() { time.Sleep(time.Second); synctest.Wait() }
+		second := func() { <-time.After(time.Second); synctest.Wait() }
 		second()
 		for i, value := range []float64{1, 1, 0, 0, 1, 0, 1, 1} { // seconds 1 to 8, at both replicas in turn
 			[]*replica{a, b}[i%2].append(t, "s", value)
