@@ -201,6 +201,11 @@ func require(faults *factory.MemberErrors, pointer string, isMissing bool) {
 // Decode parses the data of a stored event. ok is false for events that ParseData has
 // not made: those of other kinds, and what a signal has said.
 func Decode(stored factory.Event) (e Event, ok bool) {
+	if stored.Kind == factory.EventState {
+		if state, reason, ok := plainState(stored.Data); ok {
+			return Event{Event: stored, State: state, Reason: reason}, true
+		}
+	}
 	var data struct {
 		State   State   `json:"state"`
 		Source  Source  `json:"source"`
