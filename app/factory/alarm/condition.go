@@ -89,8 +89,10 @@ func (c *Condition) Calm(before bool) (low, high float64, inverted bool) {
 		return *c.Limit, *c.Limit, !before
 	case NotEqual:
 		return *c.Limit, *c.Limit, before
+	case Outside:
+		return *c.Low + deadband, *c.High - deadband, before
 	}
-	return *c.Low + deadband, *c.High - deadband, before
+	return math.Inf(-1), end, false // a rule that was deleted has no condition
 }
 
 // limit returns the limit that a value has crossed, nil if the condition has none.

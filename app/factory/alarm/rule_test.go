@@ -3,6 +3,7 @@ package alarm_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -129,6 +130,17 @@ func TestHoldsWithADeadband(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s of %v is %s, want %s", tt.when, tt.values, got, tt.want)
+		}
+	}
+}
+
+// The alarms of a deleted rule are still loaded. No value changes them.
+func TestNoConditionIsCalm(t *testing.T) {
+	t.Parallel()
+	for _, held := range []bool{false, true} {
+		var none alarm.Condition
+		if low, high, inverted := none.Calm(held); low > -math.MaxFloat64 || high < math.MaxFloat64 || inverted || none.Holds(held, 1) {
+			t.Errorf("Calm(%t) = %v to %v, inverted %t; want all values", held, low, high, inverted)
 		}
 	}
 }
