@@ -132,8 +132,12 @@ func TestStateWatchCountsUnmappedStates(t *testing.T) {
 		t.Fatal(err)
 	}
 	watch.ReadingsStored([]factory.Reading{
-		{Machine: "m", Metric: "s", Value: 1}, {Machine: "m", Metric: "s", Value: 2}, {Machine: "m", Metric: "s", Text: new("1")},
-		{Machine: "m", Metric: "s", Text: new("x")}, {Machine: "m", Metric: "other", Value: 3}, {Machine: "n", Metric: "s", Value: 3},
+		{Machine: "m", Metric: "s", Value: 1},
+		{Machine: "m", Metric: "s", Value: 2},
+		{Machine: "m", Metric: "s", Text: new("1")},
+		{Machine: "m", Metric: "s", Text: new("x")},
+		{Machine: "m", Metric: "other", Value: 3},
+		{Machine: "n", Metric: "s", Value: 3},
 	}, nil)
 	if n := watch.UnmappedStates(); n != 2 {
 		t.Errorf("%d unmapped states, want 2", n)
