@@ -72,6 +72,9 @@ func (c *clock) seek(at int64) {
 	if !until.IsZero() {
 		c.until = until.Unix()
 	}
+	// Beyond the last tabulated year, ZoneBounds ends a period before the last day of a
+	// leap year, on which no clock changes.
+	c.from, c.until = min(c.from, at), max(c.until, at+3600)
 }
 
 // wallAt returns the wall time at an instant in Unix seconds.

@@ -75,6 +75,8 @@ func TestClockChanges(t *testing.T) {
 		"a skipped day ends at once":                   {"Pacific/Apia", "2011-12-29", "22:00", "06:00", "", "120"},
 		"a night of a skipped day begins with the day": {"Pacific/Apia", "2011-12-30", "22:00", "06:00", "", "360"},
 		"a skipped day has no shift":                   {"Pacific/Apia", "2011-12-30", "06:00", "14:00", "", ""},
+		"the last day of a leap year after 2037":       {"Europe/Berlin", "2040-12-30", "22:00", "06:00", "", "480"},
+		"the night to a year after 2037":               {"Australia/Lord_Howe", "2040-12-31", "22:00", "06:00", "", "480"},
 		"a shift within the missing hour":              {"Europe/Berlin", "2024-03-31", "02:00", "03:00", "", ""},
 	}
 	for name, tt := range tests {
@@ -200,7 +202,11 @@ func TestOverlapNamesTheOtherShift(t *testing.T) {
 		"a machine and another line":              {shiftOf("a", `{"machine":"m1"}`, night), shiftOf("b", `{"line":"l2"}`, dawn), ""},
 		"an unknown machine and a line":           {shiftOf("a", `{"machine":"m9"}`, night), shiftOf("b", `{"line":"l2"}`, dawn), `shift "a" overlaps`},
 		"two zones, between two changes of clock": {shiftOf("a", `{}`, early), shiftOf("b", `{}`, abroad), `shift "a" overlaps shift "b" on `},
-		"validity ends before":                    {shiftOf("a", `{}`, dawn+`,"valid_until":"2024-03-31"`), shiftOf("b", `{}`, early+`,"valid_from":"2024-04-01"`), ""},
+		"two zones that never overlap": {
+			shiftOf("a", `{}`, `"tz":"Europe/Berlin","days":["mon","sun"],"start":"06:00","end":"09:00"`),
+			shiftOf("b", `{}`, `"tz":"America/New_York","days":["mon","sun"],"start":"06:00","end":"09:00"`), "",
+		},
+		"validity ends before": {shiftOf("a", `{}`, dawn+`,"valid_until":"2024-03-31"`), shiftOf("b", `{}`, early+`,"valid_from":"2024-04-01"`), ""},
 		"the last night reaches into the next validity": {
 			shiftOf("a", `{}`, night+`,"valid_until":"2024-03-31"`), shiftOf("b", `{}`, dawn+`,"valid_from":"2024-04-01"`), `shift "a" overlaps shift "b" on 2024-03-31`,
 		},
