@@ -3,6 +3,7 @@ package shift
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"smart-factory-backend/app/factory"
 )
@@ -61,7 +62,11 @@ func (p Plan) CheckCalendar(id string, locate Locate) error {
 }
 
 func overlapError(id, other string, day int64) error {
-	return fmt.Errorf("shift %q overlaps shift %q on %s: %w", id, other, formatDay(day), factory.ErrConflict)
+	on := formatDay(day)
+	if 0 <= day && day < 8 { // shifts without limits of validity are compared from 1970 on
+		on = time.Unix(day*secondsPerDay, 0).UTC().Weekday().String() + "s"
+	}
+	return fmt.Errorf("shift %q overlaps shift %q on %s: %w", id, other, on, factory.ErrConflict)
 }
 
 func (p Plan) versionsOf(id string) []*version {

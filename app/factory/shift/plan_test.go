@@ -194,7 +194,7 @@ func TestOverlapNamesTheOtherShift(t *testing.T) {
 		want string
 	}{
 		"one ends when the other begins":          {shiftOf("a", `{}`, night), shiftOf("b", `{}`, early), ""},
-		"a minute too early":                      {shiftOf("a", `{}`, night), shiftOf("b", `{}`, dawn), `shift "a" overlaps shift "b" on `},
+		"a minute too early":                      {shiftOf("a", `{}`, night), shiftOf("b", `{}`, dawn), `shift "a" overlaps shift "b" on Sundays`},
 		"other lines":                             {shiftOf("a", `{"line":"l1"}`, night), shiftOf("b", `{"line":"l2"}`, dawn), ""},
 		"a line of another site":                  {shiftOf("a", `{"site":"s","line":"l"}`, night), shiftOf("b", `{"site":"t","line":"l"}`, dawn), ""},
 		"a site and its line":                     {shiftOf("a", `{"site":"s"}`, night), shiftOf("b", `{"site":"s","line":"l1"}`, dawn), `shift "a" overlaps shift "b" on `},
