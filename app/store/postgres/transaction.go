@@ -75,8 +75,14 @@ func (s *Store) inTransaction(ctx context.Context, pool *pgxpool.Pool, kind pgx.
 	}
 	if !committing {
 		pool.Reset()
-		if _, err = s.runTransaction(ctx, pool, kind, f); !isConnectionError(err) || ctx.Err() != nil {
-			return err
+		_, retryErr := s.runTransaction(ctx, pool, kind, f)
+		switch {
+		case errors.Is(retryErr, errPoolExhausted):
+			// The first error says why the other callers hold the connections.
+		case !isConnectionError(retryErr) || ctx.Err() != nil:
+			return retryErr
+		default:
+			err = retryErr
 		}
 	}
 	s.monitor.reportError(err)
