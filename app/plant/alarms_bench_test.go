@@ -3,6 +3,7 @@ package plant_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -46,7 +47,7 @@ func startBenchmark(b *testing.B, machines int, limit float64) (*plant.Alarms, [
 	}()
 	b.Cleanup(func() { cancel(); <-done; _ = store.Close() })
 	for alarms.Judged() < len(readings) {
-		time.Sleep(10 * time.Millisecond)
+		runtime.Gosched()
 	}
 	return alarms, readings
 }
