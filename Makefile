@@ -27,7 +27,7 @@ BUILDFLAGS  ?=
 export PATH := $(TOOLS):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev dev-cluster build start start-single setup unit test race integration fuzz bench lint fmt image manifests web container-test kube-test powercut-test systemd-test ci clean
+.PHONY: help dev dev-cluster build start start-single setup unit test race integration fuzz bench lint fmt image manifests web web-dev container-test kube-test powercut-test systemd-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,8 +89,13 @@ image: ## build the container image; PLATFORM=linux/arm64 sets another platform
 		--build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) \
 		$(if $(GOPROXY),--build-arg GOPROXY=$(GOPROXY)) -t smart-factory-backend -t smart-factory-backend:$(RELEASE) .
 
-web: ## render the manual into app/web/built
-	go test ./app/web -run BuiltFiles -update
+web: ## build the live page and the manual into app/web/built
+	@.ci/setup web
+	go test -tags integration -count=1 ./app/web -run BuiltFiles -update
+
+web-dev: ## serve the page's sources, with the data of the server on port 3000
+	@.ci/setup web
+	cd app/web/page && npx vite
 
 manifests: ## generate k8s/smart-factory.yaml from k8s/base, check all deployment files
 	cd app/test/manifests && go test -run FilesAndBase . -update

@@ -35,32 +35,6 @@ func scriptSum(page []byte) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// index is the page at /.
-const index = `<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Smart Factory Backend</title>
-<link rel="icon" type="image/svg+xml" href="/favicon.ico">
-<h1>Smart Factory Backend</h1>
-<ul>
-<li><a href="/manual">Operator’s manual</a></li>
-<li><a href="/api/docs">API reference</a></li>
-<li><a href="/api/health">Health</a></li>
-</ul>
-</html>
-`
-
-// getIndex is GET /.
-func getIndex(ctx *fasthttp.RequestCtx) {
-	h := &ctx.Response.Header
-	h.SetContentType("text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	h.Set(fasthttp.HeaderXContentTypeOptions, "nosniff")
-	ctx.SetBodyString(index)
-}
-
 // getFavicon is GET /favicon.ico, the path at which browsers ask without a link.
 func getFavicon(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Response.Header

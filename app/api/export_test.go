@@ -81,7 +81,7 @@ func AllRoutes(a *API) (all []RouteInfo) {
 // of their schemas.
 var ResponseTypes = map[string]any{
 	"FieldError": fieldError{}, "IngestResult": ingestResultJSON{}, "InfluxError": influxErrorBody{}, "Machine": machineJSON{},
-	"Metric": metricJSON{}, "Problem": problem{}, "Reading": readingJSON{}, "Session": sessionJSON{},
+	"Metric": metricJSON{}, "Problem": problem{}, "Reading": readingJSON{}, "Session": sessionJSON{}, "CurrentSession": currentSessionJSON{},
 	"ShiftInstance": instanceJSON{}, "Event": eventJSON{}, "EventPage": eventPageJSON{},
 	"OEE": oeeReport{}, "OEEReasons": oeeReasons{},
 }

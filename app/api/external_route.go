@@ -13,20 +13,24 @@ import (
 
 // ExternalRoute is a route whose handler belongs to another package.
 type ExternalRoute struct {
-	// Method and Path select the requests. A Path that ends in a slash selects
-	// every request below it, whatever the method.
+	// Method and Path select the requests. A Path that ends in a slash, other than
+	// the root, selects every request below it, whatever the method.
 	Method, Path string
 	// Action is what the API key must allow; AnyRole accepts every valid key. For
 	// a Path that ends in a slash, Handler checks the key and the origin itself.
 	Action  access.Action
 	AnyRole bool
-	// Public routes need no key, but the client's limits apply.
-	Public bool
+	// Public routes need no key, but the client's limits apply. Probe routes need
+	// no key and have no limits.
+	Public, Probe bool
 	// Handler responds or returns an error, which becomes an error response. An
 	// error with a method HTTPStatus() (status, retryAfter int) chooses its
 	// status, and the Retry-After header in seconds.
 	Handler func(ctx *fasthttp.RequestCtx, c Client) error
 }
+
+// below reports whether the route is for all paths below Path.
+func (e *ExternalRoute) below() bool { return len(e.Path) > 1 && e.Path[len(e.Path)-1] == '/' }
 
 // Client is the sender of a request.
 type Client struct {
@@ -46,14 +50,14 @@ type prefixRoute struct {
 
 func (a *API) registerExternalRoutes() {
 	for _, e := range a.options.ExternalRoutes {
-		if e.Path[len(e.Path)-1] == '/' {
+		if e.below() {
 			a.prefixRoutes = append(a.prefixRoutes, prefixRoute{
 				prefix: []byte(e.Path), handler: e.Handler, metrics: a.options.Metrics.Route("any", e.Path),
 			})
 			continue
 		}
 		a.addResource(e.Path, &route{
-			method: e.Method, action: e.Action, anyRole: e.AnyRole, public: e.Public,
+			method: e.Method, action: e.Action, anyRole: e.AnyRole, public: e.Public, probe: e.Probe,
 			handler: func(ctx *fasthttp.RequestCtx, r request) error {
 				return e.Handler(ctx, Client{Addr: a.clientAddr(ctx), Principal: r.principal})
 			},

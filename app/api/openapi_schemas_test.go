@@ -8,6 +8,7 @@ import (
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/factory/oee"
 	"smart-factory-backend/app/ingest"
+	"smart-factory-backend/app/server"
 
 	"github.com/google/jsonschema-go/jsonschema"
 )
@@ -269,6 +270,8 @@ func schemas(t *testing.T) map[string]*schema {
 		}),
 		"ShiftInstancePage": schemaOf(t, shiftInstancePage{}, nil),
 		"SchemaList":        schemaOf(t, schemaList{}, nil),
+		"CurrentSession":    goTypes("CurrentSession", map[string]*schema{"role": words("read", "ingest", "operate", "admin")}),
+		"System":            schemaOf(t, server.System{}, nil),
 		"Session":           goTypes("Session", map[string]*schema{"role": words("read", "ingest", "operate", "admin")}),
 		"Event": goTypes("Event", map[string]*schema{
 			"machine": described(text, "Empty for an event of the whole installation."), "kind": eventKinds(),

@@ -348,7 +348,7 @@ func TestResponsesMatchTheirOpenAPISchemas(t *testing.T) {
 // Each page links the icon, and its policy allows to load it.
 func TestPagesHaveAnIcon(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, nil)
+	p := startServer(t, withExternalRoutes)
 	if a := p.get(t, "/favicon.ico"); a.status != 200 || a.header["Content-Type"] != "image/svg+xml" || !strings.HasPrefix(a.body, "<svg") {
 		t.Errorf("GET /favicon.ico = %d, %v, %q", a.status, a.header, a.body)
 	}

@@ -60,8 +60,8 @@ var operations = map[string]operation{
 	"GET /api/health/ready":   probe("ready", "Check readiness", "Whether readings are accepted: the store works and the process is not draining."),
 	"GET /api/health/startup": probe("startup", "Check startup", "Whether the start is complete."),
 	"GET /": {
-		ID: "index", Tag: "documents", Summary: "Show where to go",
-		Responses: []routeResponse{{200, "A page of links.", content{"text/html": ""}}},
+		ID: "index", Tag: "documents", Summary: "Show the live page",
+		Responses: []routeResponse{{200, "The page, which loads nothing from other hosts.", content{"text/html": ""}}},
 	},
 	"GET /ping": {
 		ID: "ping", Tag: "dialects", Summary: "Answer InfluxDB's ping",
@@ -82,6 +82,19 @@ var operations = map[string]operation{
 	"GET /api/docs": {
 		ID: "getDocs", Tag: "documents", Summary: "Show this document as a page",
 		Responses: []routeResponse{{200, "A page that loads nothing from other hosts.", content{"text/html": ""}}},
+	},
+	"GET /api/v1/session": {
+		ID: "getSession", Tag: "sessions", Summary: "Return whose key or session the request has",
+		Responses: []routeResponse{{200, "The user, or open without API keys.", jsonBody("CurrentSession")}, {Status: 401}},
+	},
+	"GET /assets/": {
+		ID: "getAsset", Tag: "documents", Summary: "Return a file of the live page",
+		Responses: []routeResponse{{200, "The script or the style sheet that the page names below this path.", content{"text/javascript": "", "text/css": ""}}, {Status: 404, Description: "There is no such file."}},
+	},
+	"GET /api/v1/system": {
+		ID: "getSystem", Tag: "documents", Summary: "Return the state of the process that answers",
+		Description: "Workers, sessions, store and memory. With several replicas, each answers for itself; host and pid tell them apart.",
+		Responses:   []routeResponse{{200, "The state.", jsonBody("System")}},
 	},
 	"POST /api/v1/session": {
 		ID: "startSession", Tag: "sessions", Summary: "Exchange a key for a session cookie",

@@ -11,7 +11,7 @@ import (
 
 func TestRoutes(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, nil)
+	p := startServer(t, withExternalRoutes)
 	for _, tt := range []struct {
 		method, path string
 		status       int
@@ -181,7 +181,7 @@ func TestContinueFollowsTheChecks(t *testing.T) {
 
 func TestLoadBalancersAndSlashesFindTheirResource(t *testing.T) {
 	t.Parallel()
-	p := startServer(t, nil)
+	p := startServer(t, withExternalRoutes)
 	if a := p.do(t, "PUT", "/api/v1/machines/metrics", "{}"); a.status != 201 {
 		t.Fatalf("PUT = %+v", a)
 	}

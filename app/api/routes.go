@@ -20,6 +20,7 @@ const (
 func (a *API) registerRoutes() {
 	a.registerProbes()
 	a.addResource("/api/v1/session",
+		&route{method: get, anyRole: true, query: none, handler: a.getSession},
 		&route{method: post, public: true, query: none, handler: a.postSession},
 		&route{method: fasthttp.MethodDelete, public: true, query: none, handler: a.deleteSession})
 	a.addResource("/api/v1/telemetry", &route{method: post, action: access.Ingest, handler: a.postTelemetry})
@@ -70,8 +71,7 @@ func (a *API) registerProbes() {
 	} {
 		a.addResource(path, &route{method: get, probe: true, handler: rawHandler(handle)})
 	}
-	// Load balancers probe these two.
-	a.addResource("/", &route{method: get, probe: true, handler: rawHandler(getIndex)})
+	// Load balancers probe it.
 	a.addResource("*", &route{method: fasthttp.MethodOptions, probe: true, handler: rawHandler(func(ctx *fasthttp.RequestCtx) { ctx.SetStatusCode(fasthttp.StatusNoContent) })})
 	a.addResource("/favicon.ico", &route{method: get, public: true, handler: rawHandler(getFavicon)})
 	a.addResource("/api/openapi.json", &route{method: get, public: true, handler: a.getOpenAPI})

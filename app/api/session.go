@@ -44,6 +44,23 @@ type sessionJSON struct {
 	ExpiresAt int64  `json:"expires_at"`
 }
 
+// currentSessionJSON is the response of GET /api/v1/session.
+type currentSessionJSON struct {
+	// Open is true if no keys are configured, so that everyone may do everything.
+	Open bool   `json:"open"`
+	Name string `json:"name,omitempty"`
+	Role string `json:"role,omitempty"`
+}
+
+// getSession is GET /api/v1/session. It tells a page who its user is.
+func (a *API) getSession(ctx *fasthttp.RequestCtx, r request) error {
+	ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+	if a.options.Keys.Unrestricted() {
+		return writeEntry(ctx, fasthttp.StatusOK, currentSessionJSON{Open: true})
+	}
+	return writeEntry(ctx, fasthttp.StatusOK, currentSessionJSON{Name: r.principal.Name, Role: r.principal.Role.String()})
+}
+
 // postSession is POST /api/v1/session. It exchanges a key for a cookie.
 func (a *API) postSession(ctx *fasthttp.RequestCtx, _ request) error {
 	if !a.fromOwnPage(ctx) {

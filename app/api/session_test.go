@@ -36,6 +36,12 @@ func TestSessionCookie(t *testing.T) {
 
 	cookie = "Cookie: other=1; " + cookie
 	const body = `{"machine":"m","values":{"a":1}}`
+	if a := p.do(t, "GET", "/api/v1/session", "", cookie); a.status != 200 || a.body != `{"open":false,"name":"a","role":"admin"}` {
+		t.Errorf("GET session = %d %s, want the user", a.status, a.body)
+	}
+	if a := p.do(t, "GET", "/api/v1/session", ""); a.status != 401 {
+		t.Errorf("GET session without a cookie = %d, want 401", a.status)
+	}
 	for name, tt := range map[string]struct {
 		method, path, body string
 		headers            []string

@@ -43,7 +43,7 @@ func (a *App) newAPI() (*api.API, error) {
 		MaxBody: int(c.MaxBodyBytes), MaxDecompressed: int(c.MaxUnpackedBytes), MaxPoints: c.MaxPointsPerRequest,
 		IngestTimeout: c.IngestTimeout, IngestMemory: ingestMemory(c),
 		InfluxMachineTag: c.InfluxMachineTag, InfluxMeasurement: c.InfluxMeasurement(),
-		ExternalRoutes: append(a.sessions.routes(), manualRoutes()...), Faults: faulty,
+		ExternalRoutes: append(a.sessions.routes(), a.pageRoutes()...), Faults: faulty,
 	})
 }
 

@@ -1,8 +1,9 @@
-// Package web embeds the pages that people read in a browser and serves them
-// over fasthttp. Today that is the operator's manual.
+// Package web embeds what people open in a browser and serves it over fasthttp:
+// the live page and the operator's manual.
 //
-// The pages are built before the program is: make web renders the Markdown of
-// manual/ into built/, which is committed. A test fails when the two differ.
+// Both are built before the program is. make web renders the Markdown of manual/
+// and builds the TypeScript of page/ into built/, which is committed, so that go
+// run needs no Node.js. Tests fail when built/ differs from its sources.
 //
 // The package knows nothing of the rest of the product. Everything that it
 // exports may be called concurrently.

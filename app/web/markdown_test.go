@@ -25,19 +25,20 @@ var manualPages = []string{
 	"index", "run", "configure", "http-api", "realtime", "ingest", "history", "oee", "alarms", "migrate", "troubleshoot", "size", "benchmark",
 }
 
-// renderManual returns what the files of built/ must contain, by their paths.
+// renderManual returns what the manual's files in built/ must contain, by their names
+// without the encoding.
 func renderManual(t *testing.T) map[string][]byte {
 	t.Helper()
 	documents := make([]document, len(manualPages))
 	for i, name := range manualPages {
 		documents[i] = parseDocument(t, name, readFile(t, filepath.Join("manual", name+".md")))
 	}
-	files := map[string][]byte{"built/manual/manual.css.gz": readFile(t, "manual.css")}
+	files := map[string][]byte{"manual/manual.css": readFile(t, "manual.css")}
 	for _, d := range documents {
-		files["built"+d.path()+".html.gz"] = renderPage(d, documents)
+		files[strings.TrimPrefix(d.path(), "/")+".html"] = renderPage(d, documents)
 	}
 	missing := parseDocument(t, "404", []byte("# Page not found\n\nThe manual has no page at this address. All pages are listed in the navigation.\n"))
-	files["built/404.html.gz"] = renderPage(missing, documents)
+	files["404.html"] = renderPage(missing, documents)
 	return files
 }
 

@@ -1,0 +1,12 @@
+import { render } from "preact";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/shell.css";
+import "./styles/overview.css";
+import { App } from "./app";
+import { applyScheme } from "./data/scheme";
+
+applyScheme();
+const root = document.getElementById("page")!;
+root.replaceChildren();
+render(<App />, root);
