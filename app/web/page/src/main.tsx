@@ -3,6 +3,8 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/overview.css";
+import "./styles/alarms.css";
+import "./styles/oee.css";
 import { App } from "./app";
 import { applyScheme } from "./data/scheme";
 

@@ -1,4 +1,6 @@
 import type { ComponentType } from "preact";
+import { Alarms } from "./alarms";
+import { Oee } from "./oee";
 import { Overview } from "./overview";
 
 /** What a view gets: the segments of the route after its name. */
@@ -21,4 +23,6 @@ export interface ViewEntry {
 /** All views, in the order of the navigation. */
 export const views: readonly ViewEntry[] = [
   { name: "", title: "Overview", icon: "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z", component: Overview },
+  { name: "alarms", title: "Alarms", icon: "M12 3a6 6 0 0 0-6 6v5l-2 3h16l-2-3V9a6 6 0 0 0-6-6zM10 20h4", component: Alarms },
+  { name: "oee", title: "OEE", icon: "M4 20V10M10 20V4M16 20v-7M22 20H2", component: Oee },
 ];
