@@ -39,12 +39,46 @@ func scopeSchema() *schema {
 	return described(members("site", part, "area", part, "line", part, "machine", part), "All machines that have each of these. Without any, all machines.")
 }
 
+// stateWords is the schema of a machine's state.
+func stateWords() *schema {
+	return words("running", "idle", "setup", "blocked", "starved", "fault", "planned_stop", "offline")
+}
+
+// signalsSchema is the schema of a machine's signals.
+func signalsSchema() *schema {
+	metric := func(description string) *schema {
+		m := members("metric", &schema{Type: "string", MaxLength: new(factory.MaxNameBytes)})
+		m.Required = []string{"metric"}
+		return described(m, description)
+	}
+	state := members(
+		"metric", &schema{Type: "string", MaxLength: new(factory.MaxNameBytes)},
+		"map", &schema{Description: "From values to states.", OneOf: []*schema{
+			{Title: "Built-in map", Type: "string", Enum: []any{"packml", "mtconnect", "weihenstephan", "boolean"}},
+			{Title: "Own map", Type: "object", AdditionalProperties: stateWords(), MinProperties: new(1), MaxProperties: new(1000)},
+		}},
+		"default", described(stateWords(), "The state of values that the map lacks; idle if it is missing."),
+		"mode", metric("With packml: the unit mode."),
+		"blocked", metric("With packml: true while a suspended machine waits for the one after it."),
+		"starved", metric("With packml: true while a suspended machine waits for the one before it."),
+	)
+	state.Required = []string{"metric", "map"}
+	return described(members(
+		"state", described(state, "The metric that shows the state."),
+		"good", metric("A counter of good pieces."),
+		"scrap", metric("A counter of scrap."),
+		"total", metric("A counter of all pieces. Two of the three counters are enough."),
+		"product", metric("A text: the id of the product."),
+		"offline_after", &schema{Type: "string", Pattern: `^[+]?([0-9.]+(ns|us|µs|ms|s|m|h))+$|^0$`, Description: "The machine is offline if no reading has come for this time, such as 5m."},
+	), "Which metrics tell its state, its counts and its product.")
+}
+
 func alarmRuleSchema(displayName *schema) *schema {
 	number, yesOrNo := &schema{Type: "number"}, &schema{Type: "boolean"}
 	name := &schema{Type: "string", MaxLength: new(factory.MaxNameBytes)}
 	text := &schema{Type: "string", MaxLength: new(4096)}
 	duration := &schema{Type: "string", Pattern: `^[+]?([0-9.]+(ns|us|µs|ms|s|m|h))+$|^0$`, Description: "A length of time such as 10s, 5m or 1h."}
-	states := words("running", "idle", "setup", "blocked", "starved", "fault", "planned_stop", "offline")
+	states := stateWords()
 	severities := words()
 	for _, s := range alarm.Severities {
 		severities.Enum = append(severities.Enum, string(s))

@@ -258,7 +258,7 @@ func schemas(t *testing.T) map[string]*schema {
 		"MachinePut": putSchema(machine, []string{"created_at", "updated_at", "last_seen"}, map[string]*schema{
 			"site":    described(text, "ISA-95. Without a slash, like area and line."),
 			"path":    described(text, "site/area/line."),
-			"signals": described(&schema{Type: "object"}, "Which metrics tell its state, its counts and its product."), "ideal_cycle_s": idealCycle(),
+			"signals": signalsSchema(), "ideal_cycle_s": idealCycle(),
 			"attributes": {
 				Type: "object", MaxProperties: new(factory.MaxAttributes),
 				AdditionalProperties: &schema{Type: "string", MaxLength: new(factory.MaxAttributeBytes)},

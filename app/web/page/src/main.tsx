@@ -5,6 +5,8 @@ import "./styles/shell.css";
 import "./styles/overview.css";
 import "./styles/alarms.css";
 import "./styles/oee.css";
+import "./styles/settings.css";
+import "./styles/wall.css";
 import { App } from "./app";
 import { applyScheme } from "./data/scheme";
 

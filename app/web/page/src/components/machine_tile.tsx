@@ -16,7 +16,7 @@ const VALUES = 3;
 export const STALE_AFTER = 60_000;
 
 /** The values that a tile shows: those with an expected range or an alarm rule first, no counters and no signals. */
-function headline(m: Machine): Value[] {
+export function headline(m: Machine): Value[] {
   const signals = m.document.value?.signals;
   const hidden = new Set([signals?.state, signals?.good, signals?.scrap, signals?.total, signals?.product].map((s) => s?.metric));
   return [...m.values.values()]
@@ -42,7 +42,7 @@ export function MachineTile({ machine: m }: { machine: Machine }) {
           {nameOf(m)}
         </span>
         {alarms && (
-          <span class="row">
+          <span class={`row ${alarms.active ? "" : "returned"}`}>
             <SeverityLabel severity={alarms.worst} bare />
             <span class="small">
               {alarms.count}

@@ -39,10 +39,11 @@ export const allMachines: ReadonlySignal<Machine[]> = computed(() => {
 /** Open alarms by id. */
 export const openAlarms = signal<ReadonlyMap<string, Alarm>>(new Map());
 
-/** The number of a machine's open alarms that are not hidden, and their worst severity. */
+/** A machine's open alarms that are not hidden: how many, and the worst severity, of the active ones if there are any. */
 export interface AlarmSummary {
   count: number;
   worst: Severity;
+  active: boolean;
 }
 
 /** The summaries of all machines that have open alarms. */
@@ -50,12 +51,15 @@ export const alarmSummaries: ReadonlySignal<ReadonlyMap<string, AlarmSummary>> =
   const summaries = new Map<string, AlarmSummary>();
   for (const a of openAlarms.value.values()) {
     if (a.hidden) continue;
+    const active = a.state !== "returned_unacked";
     const known = summaries.get(a.machine);
-    if (!known) summaries.set(a.machine, { count: 1, worst: a.severity });
-    else {
-      known.count++;
-      if (SEVERITIES.indexOf(a.severity) < SEVERITIES.indexOf(known.worst)) known.worst = a.severity;
+    if (!known) {
+      summaries.set(a.machine, { count: 1, worst: a.severity, active });
+      continue;
     }
+    known.count++;
+    if (active !== known.active ? active : SEVERITIES.indexOf(a.severity) < SEVERITIES.indexOf(known.worst)) known.worst = a.severity;
+    known.active ||= active;
   }
   return summaries;
 });
