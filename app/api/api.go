@@ -11,6 +11,7 @@ import (
 
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/ingest/lineprotocol"
 	"smart-factory-backend/app/observe/health"
 	"smart-factory-backend/app/observe/metrics"
 
@@ -88,10 +89,12 @@ type Options struct {
 	IngestMemory int64
 
 	// InfluxMachineTag is the tag that names the machine in line protocol,
-	// "machine" by default. InfluxMeasurement puts the measurement before the name
-	// of each metric.
-	InfluxMachineTag  string
-	InfluxMeasurement bool
+	// "machine" by default.
+	InfluxMachineTag string
+	// InfluxNaming returns how line protocol names metrics in this store; an error is
+	// the response. It is called until it succeeds. nil means measurement, field and
+	// tags.
+	InfluxNaming func(context.Context) (LineNaming, error)
 
 	// ExternalRoutes are served by other packages. It may be empty.
 	ExternalRoutes []ExternalRoute
@@ -118,6 +121,7 @@ type API struct {
 	waits            context.Context // of requests that wait for an event
 	endWaits         context.CancelFunc
 
+	lines       atomic.Pointer[lineprotocol.Decoder] // nil until the naming is known
 	unrouted    *metrics.Route
 	points      struct{ accepted, rejected, skipped *metrics.Counter }
 	bodyBytes   *metrics.Counter

@@ -96,7 +96,7 @@ func alarmRuleSchema(displayName *schema) *schema {
 		"name", displayName,
 		"scope", scopeSchema(),
 		"machine", described(name, "The machine, in place of a scope."),
-		"metric", described(name, "The metric that is judged."),
+		"metric", &schema{Type: "string", MaxLength: new(factory.MaxMetricBytes), Description: "The metric that is judged."},
 		"when", &schema{Type: "object", Description: "The condition that raises the alarm.", OneOf: []*schema{
 			op([]string{"limit", "deadband"}, ">", ">=", "<", "<="), op([]string{"limit"}, "==", "!="),
 			op([]string{"low", "high", "deadband"}, "outside"), op([]string{"state"}, "state"), op([]string{"for"}, "no_data"),

@@ -87,6 +87,8 @@ var ResponseTypes = map[string]any{
 }
 
 // AggregateNames is aggregateNames.
+var SplitMetrics = splitMetrics
+
 func AggregateNames() []string { return aggregateNames() }
 
 // CheckProtocol reports whether the header of a request is valid.

@@ -48,7 +48,7 @@ const (
 var (
 	metricParameter = Parameter{
 		Name: "metric", List: true, Repeatable: true,
-		Description: "The metrics to return; all by default. Separate several by commas, or repeat the parameter.",
+		Description: "The metrics to return; all by default. Separate several by commas, or repeat the parameter. Commas in the braces of a name do not separate.",
 	}
 	aggregatesParameter = Parameter{
 		Name: "agg", List: true, Words: aggregateNames(),

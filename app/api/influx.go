@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -14,6 +15,9 @@ import (
 // The part of InfluxDB's v2 API that Telegraf needs. Telegraf drops a batch after
 // any 4xx except 401, 403, 413 and 429, so every error that may pass is a 503.
 
+// LineNaming says how line protocol names metrics.
+type LineNaming = lineprotocol.Naming
+
 // postInfluxWrite is POST /api/v2/write. A 204 means that every number in the body
 // is committed; a 400 lists the rejected lines, and the others are committed.
 func (a *API) postInfluxWrite(ctx *fasthttp.RequestCtx, req request) error {
@@ -21,16 +25,34 @@ func (a *API) postInfluxWrite(ctx *fasthttp.RequestCtx, req request) error {
 	if !ok {
 		return invalidParam("precision", "must be one of ns, us, ms, s")
 	}
-	decode := func(b *ingest.Batch, body []byte) error {
-		return lineprotocol.Decode(b, body, lineprotocol.Mapping{
-			Precision: precision, MachineTag: a.options.InfluxMachineTag, WithMeasurement: a.options.InfluxMeasurement,
-		})
+	lines, err := a.lineDecoder()
+	if err != nil {
+		return err
 	}
-	err := a.ingestBody(ctx, req, decode, checkAllAccepted)
+	decode := func(b *ingest.Batch, body []byte) error { return lines.Decode(b, body, precision) }
+	err = a.ingestBody(ctx, req, decode, checkAllAccepted)
 	if err == nil {
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
 	}
 	return err
+}
+
+// lineDecoder returns the decoder of all requests.
+func (a *API) lineDecoder() (*lineprotocol.Decoder, error) {
+	if d := a.lines.Load(); d != nil {
+		return d, nil
+	}
+	naming := lineprotocol.Naming{Measurement: true, Tags: true}
+	if a.options.InfluxNaming != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
+		defer cancel()
+		var err error
+		if naming, err = a.options.InfluxNaming(ctx); err != nil {
+			return nil, err
+		}
+	}
+	a.lines.CompareAndSwap(nil, lineprotocol.NewDecoder(lineprotocol.Mapping{MachineTag: a.options.InfluxMachineTag, Naming: naming}))
+	return a.lines.Load(), nil
 }
 
 // checkAllAccepted returns an error that lists the rejected points, if any. The

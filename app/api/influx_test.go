@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 	"smart-factory-backend/app/access"
 	"smart-factory-backend/app/api"
 	"smart-factory-backend/app/factory"
+	"smart-factory-backend/app/ingest/lineprotocol"
 	"smart-factory-backend/app/store/memory"
 )
 
@@ -61,31 +63,38 @@ func TestInfluxWrite(t *testing.T) {
 	t.Parallel()
 	const ts = "1700000000000000000"
 	tests := map[string]struct {
-		body        string
-		measurement bool
-		tag         string
-		want        string
+		body   string
+		naming *lineprotocol.Naming
+		tag    string
+		want   string
 	}{
-		"OPC UA, with its quality":             {body: "opcua,host=edge-1,id=ns\\=3;s\\=T,machine=press-1 Temperature=79.5,Quality=\"OK (0x0)\" " + ts + "\n", want: "press-1/Quality@1700000000000=\"OK (0x0)\" press-1/Temperature@1700000000000=79.5"},
-		"host tag by default":                  {body: "modbus,host=edge-1,slave_id=1 Current=12.5,Energy=4711u,On=true " + ts + "\n", want: "edge-1/Current@1700000000000=12.5 edge-1/Energy@1700000000000=4711 edge-1/On@1700000000000=1"},
-		"configured tag":                       {body: "modbus,host=edge-1,name=press\\ 2 Current=-1i " + ts + "\n", tag: "name", want: "press 2/Current@1700000000000=-1"},
-		"measurement before the field":         {body: "cpu,host=edge-1 usage_idle=99.5 " + ts + "\n", measurement: true, want: "edge-1/cpu_usage_idle@1700000000000=99.5"},
-		"only strings":                         {body: "opcua,host=edge-1 Quality=\"OK\" " + ts + "\n", want: "edge-1/Quality@1700000000000=\"OK\""},
-		"escapes in a string":                  {body: `m,host=h f="C:\\a \"b\" \c" ` + ts + "\n", want: `h/f@1700000000000="C:\\a \"b\" \\c"`},
-		"a string that is too long":            {body: "m,host=h f=\"" + strings.Repeat("x", 1025) + "\",g=1 " + ts + "\n", want: "h/g@1700000000000=1"},
-		"string over several lines":            {body: "syslog,host=edge-1 message=\"a\nb \\\"c\\\"\",severity=3i " + ts + "\n", want: "edge-1/message@1700000000000=\"a\\nb \\\"c\\\"\" edge-1/severity@1700000000000=3"},
-		"nanoseconds are rounded down":         {body: "m,host=h f=1 1700000000000999999", want: "h/f@1700000000000=1"},
-		"repeated field: last value":           {body: "m,host=h f=1,f=2 " + ts, want: "h/f@1700000000000=2"},
-		"integers beyond a double are rounded": {body: "m,host=h f=9007199254740993i " + ts, want: "h/f@1700000000000=9.007199254740992e+15"},
+		"OPC UA, with its quality":             {body: "opcua,host=edge-1,id=ns\\=3;s\\=T,machine=press-1 Temperature=79.5,Quality=\"OK (0x0)\" " + ts + "\n", want: `press-1/opcua_Quality{host="edge-1",id="ns=3;s=T"}@1700000000000="OK (0x0)" press-1/opcua_Temperature{host="edge-1",id="ns=3;s=T"}@1700000000000=79.5`},
+		"host tag by default":                  {body: "modbus,host=edge-1,slave_id=1 Current=12.5,Energy=4711u,On=true " + ts + "\n", want: `edge-1/modbus_Current{slave_id="1"}@1700000000000=12.5 edge-1/modbus_Energy{slave_id="1"}@1700000000000=4711 edge-1/modbus_On{slave_id="1"}@1700000000000=1`},
+		"configured tag":                       {body: "modbus,host=edge-1,name=press\\ 2 Current=-1i " + ts + "\n", tag: "name", want: `press 2/modbus_Current{host="edge-1"}@1700000000000=-1`},
+		"values that only tags tell apart":     {body: "cpu,cpu=cpu0,host=e usage=1 " + ts + "\ncpu,cpu=cpu1,host=e usage=2 " + ts + "\n", want: `e/cpu_usage{cpu="cpu0"}@1700000000000=1 e/cpu_usage{cpu="cpu1"}@1700000000000=2`},
+		"values of two measurements":           {body: "mem,host=e used_percent=1 " + ts + "\ndisk,host=e,path=/ used_percent=2 " + ts + "\n", want: `e/disk_used_percent{path="/"}@1700000000000=2 e/mem_used_percent@1700000000000=1`},
+		"two topics":                           {body: "mqtt_consumer,host=e,topic=a value=1 " + ts + "\nmqtt_consumer,host=e,topic=b value=2 " + ts + "\n", want: `e/mqtt_consumer_value{topic="a"}@1700000000000=1 e/mqtt_consumer_value{topic="b"}@1700000000000=2`},
+		"the short form":                       {body: "cpu,cpu=cpu0,host=e usage=1 " + ts + "\ncpu,cpu=cpu1,host=e usage=2 " + ts + "\n", naming: &lineprotocol.Naming{Tags: true}, want: `e/usage{cpu="cpu0"}@1700000000000=1 e/usage{cpu="cpu1"}@1700000000000=2`},
+		"names of earlier releases":            {body: "cpu,cpu=cpu0,host=edge-1 usage_idle=99.5 " + ts + "\n", naming: &lineprotocol.Naming{}, want: "edge-1/usage_idle@1700000000000=99.5"},
+		"only strings":                         {body: "opcua,host=edge-1 Quality=\"OK\" " + ts + "\n", want: "edge-1/opcua_Quality@1700000000000=\"OK\""},
+		"escapes in a string":                  {body: `m,host=h f="C:\\a \"b\" \c" ` + ts + "\n", want: `h/m_f@1700000000000="C:\\a \"b\" \\c"`},
+		"a string that is too long":            {body: "m,host=h f=\"" + strings.Repeat("x", 1025) + "\",g=1 " + ts + "\n", want: "h/m_g@1700000000000=1"},
+		"string over several lines":            {body: "syslog,host=edge-1 message=\"a\nb \\\"c\\\"\",severity=3i " + ts + "\n", want: "edge-1/syslog_message@1700000000000=\"a\\nb \\\"c\\\"\" edge-1/syslog_severity@1700000000000=3"},
+		"nanoseconds are rounded down":         {body: "m,host=h f=1 1700000000000999999", want: "h/m_f@1700000000000=1"},
+		"repeated field: last value":           {body: "m,host=h f=1,f=2 " + ts, want: "h/m_f@1700000000000=2"},
+		"integers beyond a double are rounded": {body: "m,host=h f=9007199254740993i " + ts, want: "h/m_f@1700000000000=9.007199254740992e+15"},
 		"comments and empty lines":             {body: "# hello\n\n", want: ""},
-		"CR LF":                                {body: "m,host=h f=1 " + ts + "\r\nm,host=h g=2 " + ts + "\r\n", want: "h/f@1700000000000=1 h/g@1700000000000=2"},
-		"the same metric of several machines":  {body: "m,machine=a,host=h f=1 " + ts + "\nm,host=h,machine=b f=2 " + ts, want: "a/f@1700000000000=1 b/f@1700000000000=2"},
+		"CR LF":                                {body: "m,host=h f=1 " + ts + "\r\nm,host=h g=2 " + ts + "\r\n", want: "h/m_f@1700000000000=1 h/m_g@1700000000000=2"},
+		"the same metric of several machines":  {body: "m,machine=a,host=h f=1 " + ts + "\nm,host=h,machine=b f=2 " + ts, want: `a/m_f{host="h"}@1700000000000=1 b/m_f{host="h"}@1700000000000=2`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := startServer(t, func(o *api.Options, _ *testServer) {
-				o.InfluxMachineTag, o.InfluxMeasurement = tt.tag, tt.measurement
+				o.InfluxMachineTag = tt.tag
+				if tt.naming != nil {
+					o.InfluxNaming = func(context.Context) (lineprotocol.Naming, error) { return *tt.naming, nil }
+				}
 			})
 			if a := p.writeLines(t, tt.body); a.status != 204 || a.body != "" {
 				t.Fatalf("write = %+v, want 204", a)
@@ -108,7 +117,7 @@ func TestInfluxWriteChunked(t *testing.T) {
 		fmt.Fprintf(&chunks, "%x\r\n%s\r\n", len(part), part)
 	}
 	got := p.sendRaw(t, "POST /api/v2/write?bucket=b&org=o HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"+chunks.String()+"0\r\n\r\n")
-	if !strings.HasPrefix(got, "HTTP/1.1 204 ") || p.storedReadings(t) != "h/f@1700000000000=1" {
+	if !strings.HasPrefix(got, "HTTP/1.1 204 ") || p.storedReadings(t) != "h/m_f@1700000000000=1" {
 		t.Errorf("response = %.200q, stored %s", got, p.storedReadings(t))
 	}
 }
@@ -124,7 +133,7 @@ func TestInfluxPrecision(t *testing.T) {
 			t.Errorf("precision %s = %+v", tt.precision, a)
 		}
 	}
-	if got := p.storedReadings(t); got != "h/f0@1700000000000=1 h/f1@1700000000000=1 h/f2@1700000000000=1 h/f3@1700000000000=1" {
+	if got := p.storedReadings(t); got != "h/m_f0@1700000000000=1 h/m_f1@1700000000000=1 h/m_f2@1700000000000=1 h/m_f3@1700000000000=1" {
 		t.Errorf("stored %s", got)
 	}
 	if a := p.do(t, "POST", "/api/v2/write?precision=h", "m,host=h f=1"); a.status != 400 || a.influxError(t).Code != "invalid" {
@@ -153,7 +162,7 @@ func TestInfluxPartialWrite(t *testing.T) {
 		"m,host=h,host=i g=1 1700000000000000000",
 		"m,host=h g=1 9999999999999999",
 		"m,host=h g=1 9000000000000000000",
-		"m,host=h " + strings.Repeat("x", 129) + "=1 1700000000000000000",
+		"m,host=h " + strings.Repeat("x", 511) + "=1 1700000000000000000",
 		"m,host=h g=1 1700000000000000000",
 		"#",
 		"m,host=h a=1,b=2 1700000000000000000",
@@ -165,13 +174,13 @@ func TestInfluxPartialWrite(t *testing.T) {
 	for _, want := range []string{
 		"partial write: 8 rejected, 3 values stored: ", "line 2: no machine: ", "line 3: expected a number", "line 4: expected a number",
 		"line 5: the tag that names the machine appears more than once", "line 6: time 9999999999 is before 1971", "line 7: time 9000000000000 is more than 10 minutes ahead",
-		"line 8: metric name has 129 bytes", "line 11: limit of 3 series",
+		"line 8: metric name has 513 bytes", "line 11: limit of 3 series",
 	} {
 		if !strings.Contains(got.Message, want) {
 			t.Errorf("message %q lacks %q", got.Message, want)
 		}
 	}
-	if got := p.storedReadings(t); got != "h/a@1700000000000=1 h/f@1700000000000=1 h/g@1700000000000=1" {
+	if got := p.storedReadings(t); got != "h/m_a@1700000000000=1 h/m_f@1700000000000=1 h/m_g@1700000000000=1" {
 		t.Errorf("stored %s", got)
 	}
 }

@@ -206,13 +206,13 @@ func schemas(t *testing.T) map[string]*schema {
 		"signals":   described(orNull("object"), "Which metrics tell its state, its counts and its product."), "ideal_cycle_s": described(orNull("number"), idealCycle().Description),
 	})
 	metric := goTypes("Metric", map[string]*schema{
-		"machine": ref("Name"), "metric": ref("Name"), "retention": described(orNull("string"), "null is the default of the store."),
+		"machine": ref("Name"), "metric": ref("MetricName"), "retention": described(orNull("string"), "null is the default of the store."),
 	})
 	aggregates := map[string]*schema{}
 	for _, name := range api.AggregateNames() {
 		aggregates[name] = orNull("number")
 	}
-	values := &schema{Type: "object", MinProperties: new(1), PropertyNames: ref("Name"), AdditionalProperties: &schema{Types: []string{"number", "boolean", "string"}}}
+	values := &schema{Type: "object", MinProperties: new(1), PropertyNames: ref("MetricName"), AdditionalProperties: &schema{Types: []string{"number", "boolean", "string"}}}
 	bucketRow := schemaOf(t, bucketRow{}, nil)
 	bucketRow.AdditionalProperties = orNull("number")
 	timedValues := schemaOf(t, timedValues{}, nil)
@@ -223,6 +223,10 @@ func schemas(t *testing.T) map[string]*schema {
 		"Name": {
 			Type: "string", MinLength: new(1), MaxLength: new(factory.MaxNameBytes),
 			Description: "1 to 128 bytes of UTF-8 in normal form C (NFC), without control or invisible characters and without spaces at the ends.",
+		},
+		"MetricName": {
+			Type: "string", MinLength: new(1), MaxLength: new(factory.MaxMetricBytes),
+			Description: "1 to 512 bytes of UTF-8, otherwise as a name.",
 		},
 		"Timestamp":    oneOf(described(integer, "Unix milliseconds."), described(text, "ISO 8601; in UTC if it has no offset.")),
 		"Cursor":       described(orNull("string"), "Where the next page begins; null on the last page."),
@@ -240,7 +244,7 @@ func schemas(t *testing.T) map[string]*schema {
 		"TimedValues":      timedValues,
 		"DeviceTelemetry":  anyOf(append(device.AnyOf, arrayOf(device))...),
 		"GatewayTelemetry": {Type: "object", AdditionalProperties: ref("DeviceTelemetry")},
-		"Reading":          goTypes("Reading", map[string]*schema{"machine": ref("Name"), "metric": ref("Name"), "value": number, "text": described(text, "The value of a text.")}),
+		"Reading":          goTypes("Reading", map[string]*schema{"machine": ref("Name"), "metric": ref("MetricName"), "value": number, "text": described(text, "The value of a text.")}),
 		"LatestPage":       schemaOf(t, latestPage{}, nil),
 		"Aggregates": {
 			Type: "object", Properties: aggregates, PropertyOrder: api.AggregateNames(), AdditionalProperties: no,

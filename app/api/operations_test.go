@@ -116,7 +116,7 @@ var operations = map[string]operation{
 	},
 	"POST /api/v2/write": {
 		ID: "writeLineProtocol", Tag: "dialects", Summary: "Store line protocol, as Telegraf sends it",
-		Description: "The tag machine (INFLUX_MACHINE_TAG) names the machine, or else the tag host; the metric is the key of the field (INFLUX_METRIC). " +
+		Description: "The tag machine (INFLUX_MACHINE_TAG) names the machine, or else the tag host; the metric is measurement_field with the further tags in Prometheus form behind it (INFLUX_METRIC, INFLUX_TAGS). " +
 			"Booleans become 1 and 0, integers become doubles, and strings longer than 1 KiB are skipped and counted. " +
 			"Times are stored with a precision of one millisecond. The body may be compressed with gzip (Content-Encoding).",
 		Query: []api.Parameter{

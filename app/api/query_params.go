@@ -50,7 +50,8 @@ func listKnown(known []Parameter) string {
 }
 
 // metricParams returns the selected metrics, sorted. A single parameter is a list
-// separated by commas; each of several is one name, which may contain commas.
+// separated by commas, apart from those in braces; each of several is one name, which
+// may contain commas.
 func metricParams(ctx *fasthttp.RequestCtx) []string {
 	var names []string
 	given := ctx.QueryArgs().PeekMulti(metricParameter.Name)
@@ -58,11 +59,46 @@ func metricParams(ctx *fasthttp.RequestCtx) []string {
 		if name := string(value); len(given) > 1 {
 			names = append(names, name)
 		} else if name != "" {
-			names = strings.Split(name, ",")
+			names = splitMetrics(name)
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// splitMetrics splits a list of metrics at its commas. Labels in braces, as in
+// used{device="sda1",path="/"}, belong to one name; braces that are not closed are
+// part of a name.
+func splitMetrics(list string) (names []string) {
+	begin := 0
+	for i := 0; i < len(list); i++ {
+		switch list[i] {
+		case '\\':
+			i++
+		case '{':
+			i += max(labelsLength(list[i:])-1, 0)
+		case ',':
+			names, begin = append(names, list[begin:i]), i+1
+		}
+	}
+	return append(names, list[begin:])
+}
+
+// labelsLength returns the length of the labels at the beginning of text, whose first
+// byte is the opening brace; 0 if they are not closed.
+func labelsLength(text string) int {
+	quoted := false
+	for i := 1; i < len(text); i++ {
+		switch {
+		case quoted && text[i] == '\\':
+			i++
+		case text[i] == '"':
+			quoted = !quoted
+		case text[i] == '}' && !quoted:
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // timeRange returns the parameters "from" and "to" in Unix milliseconds. loc is the

@@ -57,9 +57,10 @@ type Config struct {
 	TLSCertFile string `envconfig:"TLS_CERT_FILE" desc:"PEM certificate chain; enables TLS together with TLS_KEY_FILE; read again on reload"`
 	TLSKeyFile  string `envconfig:"TLS_KEY_FILE" desc:"PEM private key for TLS_CERT_FILE"`
 
-	// How InfluxDB line protocol is mapped; see InfluxMeasurement.
+	// How InfluxDB line protocol is mapped; see server.lineNaming.
 	InfluxMachineTag string `envconfig:"INFLUX_MACHINE_TAG" default:"machine" desc:"line protocol tag that names the machine; a line without it uses the tag host"`
-	InfluxMetric     string `envconfig:"INFLUX_METRIC" default:"field" oneof:"field measurement_field" desc:"metric name for line protocol: field, or measurement_field to prefix it with the measurement and _"`
+	InfluxMetric     string `envconfig:"INFLUX_METRIC" computed:"measurement_field" oneof:"field measurement_field" desc:"metric name for line protocol: measurement_field, or field without the measurement; the default is field in a store that an earlier release began"`
+	InfluxTags       string `envconfig:"INFLUX_TAGS" default:"auto" oneof:"auto keep drop" desc:"keep puts the further tags of line protocol into the metric name; drop ignores them, so that values which only tags tell apart overwrite each other; auto means drop in a store that an earlier release began, else keep"`
 
 	// What is stored, and for how long.
 	Retention time.Duration `envconfig:"RETENTION" default:"0s" min:"0" zero:"forever" desc:"how long readings are stored, by their own timestamp, unless the metric has its own retention: a duration such as 30d, 12w or 1y; 0 and forever mean forever"`
@@ -142,10 +143,6 @@ func (c Config) IsDefault(variable string) bool {
 
 // Production reports whether NODE_ENV is production.
 func (c Config) Production() bool { return c.Environment == "production" }
-
-// InfluxMeasurement reports whether the metric names of line protocol are
-// prefixed with the measurement.
-func (c Config) InfluxMeasurement() bool { return c.InfluxMetric == "measurement_field" }
 
 // TLS reports whether the server uses TLS.
 func (c Config) TLS() bool { return c.TLSCertFile != "" }

@@ -16,6 +16,8 @@ const (
 	DocumentAlarmProgress DocumentKind = "alarm-progress"
 	// DocumentDelivery is how far an outbox has sent events; nobody edits it.
 	DocumentDelivery DocumentKind = "delivery"
+	// DocumentSetting is what a store was begun with and keeps; nobody edits it.
+	DocumentSetting DocumentKind = "setting"
 	// DocumentRevision counts the changes of documents that are checked against each
 	// other. Each of these changes also changes it, so that of two at a time one
 	// fails.

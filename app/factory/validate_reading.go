@@ -12,8 +12,11 @@ import (
 
 // Limits that apply to every transport and every store.
 const (
-	// MaxNameBytes is the maximum length of a machine or metric name.
+	// MaxNameBytes is the maximum length of a name, save that of a metric.
 	MaxNameBytes = 128
+	// MaxMetricBytes is the maximum length of a metric name, which may hold the tags
+	// of its sender.
+	MaxMetricBytes = 512
 	// MaxAhead is how far the clock of a machine may be ahead of the server's, in
 	// milliseconds. A reading from further in the future is rejected, because it
 	// would hide all later readings from the latest values.
@@ -33,7 +36,7 @@ const (
 )
 
 // ValidateName checks the name of a machine or a metric: 1 to MaxNameBytes
-// bytes of valid UTF-8 in normal form C, without control characters, without
+// bytes, for KindMetric MaxMetricBytes, of valid UTF-8 in normal form C, without control characters, without
 // characters that cannot be seen, and without spaces at either end. Two names that
 // look the same are thus equal, as far as that can be checked. All other characters
 // are allowed, separators included. Its error wraps ErrInvalid and begins with kind.
@@ -42,8 +45,8 @@ func ValidateName(kind, name string) error {
 	if len(name) == 0 {
 		return fmt.Errorf("%s name is empty: %w", kind, ErrInvalid)
 	}
-	if len(name) > MaxNameBytes {
-		return fmt.Errorf("%s name has %d bytes, more than %d: %w", kind, len(name), MaxNameBytes, ErrInvalid)
+	if len(name) > MaxNameBytes && (kind != KindMetric || len(name) > MaxMetricBytes) {
+		return fmt.Errorf("%s name has %d bytes, more than %d: %w", kind, len(name), maxBytesOf(kind), ErrInvalid)
 	}
 	for i := range len(name) {
 		c := name[i]
@@ -58,6 +61,13 @@ func ValidateName(kind, name string) error {
 		return spaceError(kind, name)
 	}
 	return nil
+}
+
+func maxBytesOf(kind string) int {
+	if kind == KindMetric {
+		return MaxMetricBytes
+	}
+	return MaxNameBytes
 }
 
 // kindDisplay is the kind of names that identify nothing. They may have invisible

@@ -3,7 +3,6 @@ package ingest
 import (
 	"fmt"
 	"sync"
-	"unsafe"
 
 	"smart-factory-backend/app/factory"
 )
@@ -40,15 +39,11 @@ type Batch struct {
 	listed  bool
 
 	counts map[string]int // scratch memory of hasRepeatedMetric
-	names  []byte         // backs the strings that Join returns
 	texts  []string       // the texts of readings
 }
 
-// A batch that has grown larger than this is not returned to the pool.
-const (
-	maxPooledReadings = 20_000
-	maxPooledNames    = 1 << 20
-)
+// maxPooledReadings is the capacity beyond which a batch is not returned to the pool.
+const maxPooledReadings = 64_000
 
 var batchPool = sync.Pool{New: func() any { return &Batch{counts: map[string]int{}} }}
 
@@ -65,7 +60,7 @@ func NewBatch(now int64, maxPoints int) *Batch {
 // Release returns the batch's memory to a pool. The batch, its readings and its
 // errors must not be used afterwards.
 func (b *Batch) Release() {
-	if cap(b.Readings) > maxPooledReadings || cap(b.names) > maxPooledNames {
+	if cap(b.Readings) > maxPooledReadings {
 		return
 	}
 	b.Reset()
@@ -81,7 +76,7 @@ func (b *Batch) Reset() {
 	clear(b.texts)
 	*b = Batch{
 		Readings: b.Readings[:0], Errors: b.Errors[:0], now: b.now, maxPoints: b.maxPoints,
-		places: b.places[:0], placeOf: b.placeOf[:0], counts: b.counts, names: b.names[:0], texts: b.texts[:0],
+		places: b.places[:0], placeOf: b.placeOf[:0], counts: b.counts, texts: b.texts[:0],
 	}
 }
 
@@ -206,17 +201,6 @@ func (b *Batch) hasRepeatedMetric(first int) bool {
 		b.counts[readings[i].Metric]++
 	}
 	return len(b.counts) < len(readings)
-}
-
-// Join returns prefix and name joined by an underscore. The string is valid until
-// Release.
-func (b *Batch) Join(prefix, name string) string {
-	start := len(b.names)
-	b.names = append(b.names, prefix...)
-	b.names = append(b.names, '_')
-	b.names = append(b.names, name...)
-	joined := b.names[start:]
-	return unsafe.String(unsafe.SliceData(joined), len(joined))
 }
 
 // TooManyPoints returns the error of a body with more than limit points.

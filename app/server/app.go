@@ -68,6 +68,7 @@ type App struct {
 	storeOpen   chan struct{} // closed once the store is open
 	engine      factory.Store // without what plant adds
 	texts       *plant.TextStore
+	lineNaming  *lineNaming
 
 	sessionPanics *metrics.Counter
 

@@ -110,6 +110,10 @@ func (a *App) open(ctx context.Context) (err error) {
 		return err
 	}
 	a.engine = a.store
+	a.lineNaming = &lineNaming{config: a.config, log: a.log, store: a.engine}
+	if _, waits := a.engine.(*waitingStore); !waits {
+		a.lineNaming.begin(ctx, a.engine)
+	}
 	a.texts = plant.NewTextStore(a.store)
 	a.store = a.texts
 	if err = a.openOnStore(); err != nil { //nolint:contextcheck // claiming a local socket does not wait

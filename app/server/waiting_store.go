@@ -130,6 +130,7 @@ func (a *App) waitForStore(ctx context.Context, w *waitingStore, giveUp func(cau
 	s, err := a.openPostgres(ctx, a.config.StoreWait)
 	switch {
 	case err == nil:
+		a.lineNaming.begin(ctx, s)
 		w.set(s)
 		close(a.storeOpen)
 		a.log.Info("database reached")

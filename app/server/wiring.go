@@ -42,7 +42,7 @@ func (a *App) newAPI() (*api.API, error) {
 		RateLimit: c.RateLimit, RateBurst: c.RateBurst, KeyRateLimit: c.KeyRateLimit,
 		MaxBody: int(c.MaxBodyBytes), MaxDecompressed: int(c.MaxUnpackedBytes), MaxPoints: c.MaxPointsPerRequest,
 		IngestTimeout: c.IngestTimeout, IngestMemory: ingestMemory(c),
-		InfluxMachineTag: c.InfluxMachineTag, InfluxMeasurement: c.InfluxMeasurement(),
+		InfluxMachineTag: c.InfluxMachineTag, InfluxNaming: a.lineNaming.naming,
 		ExternalRoutes: append(a.sessions.routes(), a.pageRoutes()...), Faults: faulty,
 	})
 }

@@ -48,7 +48,7 @@ func (k CursorKind) Encode(p Position) string {
 }
 
 // maxCursorBytes exceeds the length of any cursor.
-const maxCursorBytes = 2 * (2*factory.MaxNameBytes + 32)
+const maxCursorBytes = 2 * (factory.MaxNameBytes + factory.MaxMetricBytes + 32)
 
 // Decode is the inverse of Encode. It returns ErrInvalid for any other input,
 // including cursors of other kinds.

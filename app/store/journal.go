@@ -76,9 +76,9 @@ func BatchBytes(batch factory.JournalBatch) int {
 	return size
 }
 
-// maxTextBytes is the maximum size of an id, a subject and the like: two names and a
-// separator.
-const maxTextBytes = 2*factory.MaxNameBytes + 1
+// maxTextBytes is the maximum size of an id, a subject and the like: the names
+// of a machine and a metric, and a separator.
+const maxTextBytes = factory.MaxNameBytes + 1 + factory.MaxMetricBytes
 
 // checkTexts returns an error for a text that some engine cannot store.
 func checkTexts(texts ...string) error {

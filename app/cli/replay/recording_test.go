@@ -114,7 +114,7 @@ func TestRecordingErrorsNameLineAndColumn(t *testing.T) {
 		"only labels":          {"t,anomaly\n", replay.Columns{}, "f.csv:1: no value column"},
 		"same name twice":      {"t,A b,a_b\n", replay.Columns{}, `f.csv:1: columns "A b" and "a_b" both map to metric "a_b"`},
 		"no name":              {"t,--\n", replay.Columns{}, `f.csv:1: column 2 ("--"): the header contains no letter or digit`},
-		"name too long":        {"t," + strings.Repeat("x", 200) + "\n", replay.Columns{}, "200 bytes"},
+		"name too long":        {"t," + strings.Repeat("x", 600) + "\n", replay.Columns{}, "600 bytes"},
 		"unknown rename":       {"t,a\n", replay.Columns{Rename: map[string]string{"b": "c"}}, `f.csv:1: no column "b" to rename; the columns are "a"`},
 		"one name for two":     {"t,a,b\n", replay.Columns{Metric: "m"}, "f.csv:1: one metric name for 2 value columns"},
 		"not a time":           {"t,a\n2026-13-01 00:00:00,1\n", replay.Columns{}, `f.csv:2: column 1 ("t"): "2026-13-01 00:00:00" is not a time`},

@@ -7,30 +7,36 @@ import (
 	"smart-factory-backend/app/ingest"
 )
 
-// Mapping says how a line becomes readings. The metric of a reading is the key of
-// its field.
+// Mapping says how a line becomes readings.
 type Mapping struct {
-	// Precision is the unit of timestamps.
-	Precision Precision
 	// MachineTag is the tag that names the machine. The tag "host" does on lines
 	// without it.
 	MachineTag string
-	// WithMeasurement puts the measurement and an underscore before each metric.
-	WithMeasurement bool
+	Naming     Naming
 }
 
 // hostTag is the tag that Telegraf puts on each line.
 const hostTag = "host"
 
-// Decode fills b from lines. It changes body in place where names are escaped. A
-// line is accepted or rejected as a whole; texts that are too long are skipped and
-// counted.
+// Decoder decodes lines. It remembers the series that it has seen, in at most 16 MiB.
+// It is safe for concurrent use.
+type Decoder struct {
+	mapping Mapping
+	cache   seriesCache
+}
+
+// NewDecoder returns a Decoder that maps lines by m.
+func NewDecoder(m Mapping) *Decoder { return &Decoder{mapping: m} }
+
+// Decode fills b from lines whose timestamps have the given precision. It changes
+// body in place where names are escaped. A line is accepted or rejected as a whole;
+// texts that are too long are skipped and counted.
 // The error is an *ingest.Error of kind TooLarge; b is undefined then.
-func Decode(b *ingest.Batch, body []byte, m Mapping) error {
+func (d *Decoder) Decode(b *ingest.Batch, body []byte, p Precision) error {
 	s := NewScanner(body)
 	for s.Next() {
 		mark := b.Mark()
-		reason, err := decodeLine(b, &s, m)
+		reason, err := d.decodeLine(b, &s, p)
 		if reason != "" {
 			b.Rollback(mark)
 			err = b.Reject(place(&s).Pointer(), reason)
@@ -45,23 +51,22 @@ func Decode(b *ingest.Batch, body []byte, m Mapping) error {
 func place(s *Scanner) ingest.Place { return ingest.Place{Line: int32(s.Line())} }
 
 // decodeLine adds the readings of a line; reason says why the line is rejected.
-func decodeLine(b *ingest.Batch, s *Scanner, m Mapping) (reason string, err error) {
+func (d *Decoder) decodeLine(b *ingest.Batch, s *Scanner, p Precision) (reason string, err error) {
 	first := len(b.Readings)
 	b.SetPlace(place(s))
-	measurement := s.Measurement()
-	machine, reason := machineOf(s, m.MachineTag)
+	r, key, reason := d.findSeries(s)
 	var field Field
-	for s.Field(&field) {
-		metric := field.Key
-		if m.WithMeasurement && len(measurement)+len(metric) < factory.MaxNameBytes {
-			metric = b.Join(measurement, metric)
-		} else if m.WithMeasurement && reason == "" {
-			reason = "measurement and field have more than " + strconv.Itoa(factory.MaxNameBytes-1) + " bytes together"
+	grown := 0
+	for i := 0; r != nil && s.Field(&field); i++ {
+		metric, refusal, added := r.metric(d.mapping.Naming, field.Key, i)
+		if reason == "" {
+			reason = refusal
 		}
+		grown += added
 		if field.Kind == String {
-			err = addText(b, factory.Reading{Machine: machine, Metric: metric}, field.Text)
+			err = addText(b, factory.Reading{Machine: r.machine, Metric: metric}, field.Text)
 		} else {
-			err = b.Add(factory.Reading{Machine: machine, Metric: metric, Value: field.Number})
+			err = b.Add(factory.Reading{Machine: r.machine, Metric: metric, Value: field.Number})
 		}
 		if err != nil {
 			return "", err
@@ -69,7 +74,7 @@ func decodeLine(b *ingest.Batch, s *Scanner, m Mapping) (reason string, err erro
 	}
 	ts := b.Now()
 	if timestamp, given := s.Timestamp(); given {
-		ts = m.Precision.Millis(timestamp)
+		ts = p.Millis(timestamp)
 	}
 	if err := s.Err(); err != nil {
 		return err.Detail + ", at byte " + strconv.Itoa(err.Column), nil
@@ -77,13 +82,46 @@ func decodeLine(b *ingest.Batch, s *Scanner, m Mapping) (reason string, err erro
 	if reason != "" {
 		return reason, nil
 	}
+	d.remember(key, r, grown)
+	if err := factory.ValidateObservedAt(ts, b.Now()); err != nil {
+		return ingest.DetailOf(err), nil
+	}
 	for i := first; i < len(b.Readings); i++ {
 		b.Readings[i].ObservedAt = ts
-		if err := factory.ValidateReading(b.Readings[i], b.Now()); err != nil {
-			return ingest.DetailOf(err), nil
-		}
 	}
 	return "", nil
+}
+
+// findSeries reads the measurement and the tags of a line; reason says why they are
+// no series.
+func (d *Decoder) findSeries(s *Scanner) (r *series, key seriesKey, reason string) {
+	raw := s.seriesKey()
+	if len(raw) > 0 {
+		if r := d.cache.find(raw); r != nil {
+			s.skipSeries(len(raw))
+			return r, seriesKey{hit: raw}, ""
+		}
+		key.own = string(raw) // the scanner may change raw
+	}
+	r, reason = d.newSeries(s)
+	return r, key, reason
+}
+
+// seriesKey is the key of a series in the cache. Both are empty if the series is not
+// to be remembered.
+type seriesKey struct {
+	hit []byte // lies in the body; the series is in the cache
+	own string // the series is not in the cache yet
+}
+
+// remember adds a series to the cache, or how much it has grown.
+func (d *Decoder) remember(key seriesKey, r *series, grown int) {
+	switch {
+	case key.own != "":
+		d.cache.add(key.own, r, 0)
+	case len(key.hit) > 0 && grown > 0:
+		d.cache.add(string(key.hit), r, grown)
+	}
 }
 
 // addText adds a reading of a text, unless the text is too long or damaged.
@@ -94,29 +132,4 @@ func addText(b *ingest.Batch, r factory.Reading, escaped string) error {
 		return nil
 	}
 	return b.AddText(r, text)
-}
-
-// machineOf reads the tags of a line; reason says why they name no machine.
-func machineOf(s *Scanner, machineTag string) (machine, reason string) {
-	var tag Tag
-	host, tags, hosts := "", 0, 0
-	for s.Tag(&tag) {
-		switch tag.Key {
-		case machineTag:
-			machine = tag.Value
-			tags++
-		case hostTag:
-			host = tag.Value
-			hosts++
-		}
-	}
-	switch {
-	case tags > 1, tags == 0 && hosts > 1:
-		return "", "the tag that names the machine " + ingest.Repeated
-	case tags == 1:
-		return machine, ""
-	case hosts == 1:
-		return host, ""
-	}
-	return "", "no machine: the line has neither the tag " + machineTag + " nor " + hostTag
 }

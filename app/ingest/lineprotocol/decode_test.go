@@ -4,28 +4,44 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
+	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/ingest"
 	"smart-factory-backend/app/ingest/ingesttest"
 	"smart-factory-backend/app/ingest/lineprotocol"
 )
 
 func FuzzDecode(f *testing.F) {
-	f.Add([]byte("m,machine=a f=1,s=\"x\" 1700000000000000000\nm,host=b g=2i"), uint8(0), false)
-	f.Add([]byte("m\\ x,machine=a\\,b f\\=g=t 1700000000\n# c\nbad\nm f=1"), uint8(3), true)
-	f.Fuzz(func(t *testing.T, body []byte, precision uint8, measurement bool) {
+	f.Add([]byte("m,machine=a f=1,s=\"x\" 1700000000000000000\nm,host=b g=2i"), uint8(0), false, false)
+	f.Add([]byte("m\\ x,machine=a\\,b f\\=g=t 1700000000\n# c\nbad\nm f=1"), uint8(3), true, true)
+	f.Add([]byte("cpu,cpu=cpu0,host=e usage=1,idle=2\ncpu,cpu=cpu1,host=e usage=1\nm\\\\\\ x,host=e,a\\ b=c\\,\\\"\\ d f=1"), uint8(0), true, true)
+	f.Fuzz(func(t *testing.T, body []byte, precision uint8, measurement, tags bool) {
 		b := ingest.NewBatch(ingesttest.Now, 100)
 		defer b.Release()
-		mapping := lineprotocol.Mapping{Precision: lineprotocol.Precision(precision % 4), MachineTag: "machine", WithMeasurement: measurement}
-		if err := lineprotocol.Decode(b, bytes.Clone(body), mapping); err != nil {
+		d := lineprotocol.NewDecoder(lineprotocol.Mapping{MachineTag: "machine", Naming: lineprotocol.Naming{Measurement: measurement, Tags: tags}})
+		if err := d.Decode(b, bytes.Clone(body), lineprotocol.Precision(precision%4)); err != nil {
 			if e, ok := errors.AsType[*ingest.Error](err); !ok || e.Kind != ingest.TooLarge {
 				t.Fatalf("Decode = %v, want a TooLarge error or none", err)
 			}
 			return
 		}
 		ingesttest.CheckBatch(t, b)
+		// Series from the cache are the same.
+		again := ingest.NewBatch(ingesttest.Now, 100)
+		defer again.Release()
+		if err := d.Decode(again, bytes.Clone(body), lineprotocol.Precision(precision%4)); err != nil || !slices.EqualFunc(b.Readings, again.Readings, equalReadings) || !slices.Equal(b.Errors, again.Errors) {
+			t.Fatalf("Decode of the same body again = %+v, %+v, %v, want %+v, %+v", again.Readings, again.Errors, err, b.Readings, b.Errors)
+		}
 	})
+}
+
+func equalReadings(a, b factory.Reading) bool {
+	if a.Text != nil && b.Text != nil && *a.Text == *b.Text {
+		a.Text, b.Text = nil, nil
+	}
+	return a == b
 }
 
 func BenchmarkDecode(b *testing.B) {
@@ -41,12 +57,12 @@ func BenchmarkDecode(b *testing.B) {
 	for name, body := range map[string][]byte{"125x8": wide.Bytes(), "1000x1": narrow.Bytes()} {
 		for _, measurement := range []bool{false, true} {
 			b.Run(name+map[bool]string{true: "/measurement"}[measurement], func(b *testing.B) {
+				d := lineprotocol.NewDecoder(lineprotocol.Mapping{MachineTag: "machine", Naming: lineprotocol.Naming{Measurement: measurement, Tags: measurement}})
 				b.ReportAllocs()
 				b.SetBytes(int64(len(body)))
 				for b.Loop() {
 					batch := ingest.NewBatch(ingesttest.Now, 10_000)
-					mapping := lineprotocol.Mapping{MachineTag: "machine", WithMeasurement: measurement}
-					if err := lineprotocol.Decode(batch, body, mapping); err != nil || len(batch.Readings) != 1000 {
+					if err := d.Decode(batch, body, lineprotocol.Nanosecond); err != nil || len(batch.Readings) != 1000 {
 						b.Fatal(err, len(batch.Readings), batch.Errors)
 					}
 					batch.Release()

@@ -171,6 +171,32 @@ func (s *Scanner) skipTags() {
 	}
 }
 
+// seriesKey returns the bytes of the measurement and the tags of the line that was
+// not read yet, nil if they are long or may not be valid.
+func (s *Scanner) seriesKey() []byte {
+	if s.part != inMeasurement {
+		return nil
+	}
+	rest := s.data[s.pos:min(len(s.data), s.pos+maxSeriesKey)]
+	for end := 0; ; end++ {
+		step := bytes.IndexByte(rest[end:], ' ')
+		if step < 0 {
+			return nil
+		}
+		end += step
+		if end > 0 && rest[end-1] != '\\' { // a backslash before a space always escapes it
+			return rest[:end]
+		}
+	}
+}
+
+// skipSeries moves behind the measurement and the tags, which have n bytes.
+func (s *Scanner) skipSeries(n int) {
+	s.pos += n
+	s.skipSpaces()
+	s.part = inFields
+}
+
 // Timestamp returns the timestamp of the line; given is false if it has none.
 func (s *Scanner) Timestamp() (timestamp int64, given bool) {
 	if s.part < inTimestamp {

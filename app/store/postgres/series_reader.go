@@ -37,7 +37,7 @@ func (s *Store) newReader(tx pgx.Tx) *seriesReader {
 // storableName reports whether name can exist in the database. PostgreSQL
 // rejects parameters that are not UTF-8 or contain a zero byte.
 func storableName(name string) bool {
-	return name != "" && len(name) <= factory.MaxNameBytes && utf8.ValidString(name) && !slices.Contains([]byte(name), 0)
+	return name != "" && len(name) <= factory.MaxMetricBytes && utf8.ValidString(name) && !slices.Contains([]byte(name), 0)
 }
 
 // findSeries returns the given metrics of a machine, or all if metrics is

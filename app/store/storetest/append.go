@@ -124,7 +124,7 @@ func testLastWriteWins(t *testing.T, open Opener) {
 // index, and the others are stored.
 func testRejectedReadings(t *testing.T, open Opener) {
 	f := newFixture(t, open)
-	long := strings.Repeat("x", factory.MaxNameBytes+1)
+	long := strings.Repeat("x", factory.MaxMetricBytes+1)
 	batch := []factory.Reading{
 		reading("a", 1, notANumber()),
 		reading("a", 1, 1),

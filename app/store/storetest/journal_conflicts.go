@@ -152,7 +152,7 @@ func testBadBatches(t *testing.T, open Opener) {
 		}
 		f.refuse(factory.JournalBatch{Events: []factory.Event{event("m", "good", 1), e}}, factory.ErrInvalid, -1, 1)
 	}
-	for _, id := range []string{"\x00", "\xff", strings.Repeat("x", 258)} {
+	for _, id := range []string{"\x00", "\xff", strings.Repeat("x", 642)} {
 		f.refuse(factory.JournalBatch{Events: []factory.Event{event("m", id, 1)}}, factory.ErrInvalid, -1, 0)
 		f.refuse(factory.JournalBatch{Documents: []factory.DocumentChange{{Kind: factory.DocumentShift, ID: id, Data: []byte("{}")}}}, factory.ErrInvalid, 0, -1)
 		if _, err := f.Document(context.Background(), factory.DocumentShift, id); !errors.Is(err, factory.ErrNotFound) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,6 +96,11 @@ func (m *lineFile) write(n int) {
 	m.append(text.String())
 }
 
+// labels returns the labels of the metrics, which Telegraf adds its own tags to.
+func (m *lineFile) labels() string {
+	return fmt.Sprintf(`{cavity="2",host="edge-1",path=%q}`, m.path)
+}
+
 func (m *lineFile) append(text string) {
 	m.t.Helper()
 	file, err := os.OpenFile(m.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
@@ -111,7 +117,7 @@ func (m *lineFile) append(text string) {
 
 // history returns the stored points of a metric.
 func (p *process) history(machine, metric string) (points [][2]float64, err error) {
-	request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s/api/v1/machines/%s/history?metric=%s", p.url(), machine, metric), http.NoBody)
+	request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s/api/v1/machines/%s/history?metric=%s", p.url(), machine, url.QueryEscape(metric)), http.NoBody)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +147,7 @@ func (p *process) expectLines(m *lineFile) {
 		want := (m.n - machine + machineCount - 1) / machineCount
 		var points [][2]float64
 		eventually(p.t, fmt.Sprintf("%d points of %s", want, name), func() bool {
-			points, _ = p.history(name, "pressure")
+			points, _ = p.history(name, "mould_pressure"+m.labels())
 			return len(points) >= want
 		})
 		for i, point := range points {
@@ -150,7 +156,7 @@ func (p *process) expectLines(m *lineFile) {
 				p.t.Fatalf("point %[2]d of %[1]s = %[3]v, want that of line %[4]d", name, i, point, line)
 			}
 		}
-		open, err := p.history(name, "open")
+		open, err := p.history(name, "mould_open"+m.labels())
 		if err != nil || len(open) != want || open[1][1] != float64((machine+machineCount)%2) {
 			p.t.Fatalf("%s: %d values of open (%v), want %d", name, len(open), err, want)
 		}
@@ -205,11 +211,12 @@ func TestIntegrationTelegrafLosesNothing(t *testing.T) {
 
 	agent.stop(syscall.SIGTERM) // it sends what it has buffered
 	reads := int(machine.reads.Load())
-	strokes, err := server.history("edge-1", "strokes")
+	const device = `{name="press",slave_id="1",type="holding_register"}`
+	strokes, err := server.history("edge-1", "modbus_strokes"+device)
 	if err != nil || len(strokes) < reads-1 || len(strokes) > reads {
 		t.Fatalf("%d strokes stored, %v, want one for each of %d reads", len(strokes), err, reads)
 	}
-	temperatures, err := server.history("edge-1", "temperature")
+	temperatures, err := server.history("edge-1", "modbus_temperature"+device)
 	if err != nil || len(temperatures) != len(strokes) {
 		t.Fatalf("%d temperatures stored, %v, want %d as of strokes", len(temperatures), err, len(strokes))
 	}
