@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"net/netip"
 	"time"
@@ -84,8 +85,11 @@ func (a *API) CheckRate(c Client) (rejection string) {
 // authenticate returns whose key or session a request has.
 func (a *API) authenticate(ctx *fasthttp.RequestCtx, rt *route, r request, now time.Duration) (access.Principal, error) {
 	key := apiKeyOf(ctx)
-	if rt.keyInPath {
+	switch {
+	case rt.keyInPath:
 		key = []byte(r.params[0])
+	case rt.keyInQuery && len(key) == 0:
+		key = ctx.QueryArgs().Peek("p")
 	}
 	if len(key) == 0 {
 		if token := ctx.Request.Header.Cookie(sessionCookie); len(token) > 0 {
@@ -94,13 +98,16 @@ func (a *API) authenticate(ctx *fasthttp.RequestCtx, rt *route, r request, now t
 		return access.Principal{}, errNoKey
 	}
 	p, ok := a.options.Keys.Authenticate(key)
+	if _, password, found := bytes.Cut(key, []byte(":")); !ok && found && !rt.keyInPath {
+		p, ok = a.options.Keys.Authenticate(password) // InfluxDB 1.8 takes Token user:password
+	}
 	if !ok {
 		return p, a.wrongKey(a.clientAddr(ctx), now)
 	}
 	return p, nil
 }
 
-var errNoKey = &httpError{status: fasthttp.StatusUnauthorized, detail: "a valid API key is needed: Authorization: Bearer, or X-API-Key"}
+var errNoKey = &httpError{status: fasthttp.StatusUnauthorized, detail: "a valid API key is needed: Authorization: Bearer, Token or Basic, or X-API-Key"}
 
 // wrongKey reports a wrong key and returns the error of the response. It slows down
 // an address that tries many, but not those behind the same address whose key is
@@ -158,6 +165,9 @@ func keyOf[T string | []byte](key, authorization, protocols T) T {
 	if bytes.EqualFold(scheme, []byte("Bearer")) || bytes.EqualFold(scheme, []byte("Token")) {
 		return T(bytes.TrimSpace(secret))
 	}
+	if bytes.EqualFold(scheme, []byte("Basic")) {
+		return T(basicPassword(bytes.TrimSpace(secret)))
+	}
 	if len(protocols) == 0 {
 		return T("")
 	}
@@ -167,6 +177,18 @@ func keyOf[T string | []byte](key, authorization, protocols T) T {
 		}
 	}
 	return T("")
+}
+
+// basicPassword returns the password of Basic credentials, nil if they are malformed.
+// The user's name does not matter: a key has its own.
+func basicPassword(credentials []byte) []byte {
+	plain := make([]byte, base64.StdEncoding.DecodedLen(len(credentials)))
+	n, err := base64.StdEncoding.Decode(plain, credentials)
+	if err != nil {
+		return nil
+	}
+	_, password, _ := bytes.Cut(plain[:n], []byte(":"))
+	return password
 }
 
 // BearerProtocol begins the WebSocket subprotocol that carries an API key.

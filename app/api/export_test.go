@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"net/netip"
 	"time"
 
@@ -80,15 +81,16 @@ func AllRoutes(a *API) (all []RouteInfo) {
 // ResponseTypes are zero values of the types that responses encode, by the names
 // of their schemas.
 var ResponseTypes = map[string]any{
-	"FieldError": fieldError{}, "IngestResult": ingestResultJSON{}, "InfluxError": influxErrorBody{}, "Machine": machineJSON{},
+	"FieldError": fieldError{}, "IngestResult": ingestResultJSON{}, "InfluxError": influxErrorBody{}, "InfluxV1Error": influxV1ErrorBody{}, "InfluxReady": influxReadyJSON{}, "InfluxV1Results": influxV1ResultsJSON{}, "InfluxBuckets": influxBucketsJSON{}, "Machine": machineJSON{},
 	"Metric": metricJSON{}, "Problem": problem{}, "Reading": readingJSON{}, "Session": sessionJSON{}, "CurrentSession": currentSessionJSON{},
 	"ShiftInstance": instanceJSON{}, "Event": eventJSON{}, "EventPage": eventPageJSON{},
 	"OEE": oeeReport{}, "OEEReasons": oeeReasons{},
 }
 
-// AggregateNames is aggregateNames.
+// SplitMetrics is splitMetrics.
 var SplitMetrics = splitMetrics
 
+// AggregateNames is aggregateNames.
 func AggregateNames() []string { return aggregateNames() }
 
 // CheckProtocol reports whether the header of a request is valid.
@@ -105,3 +107,20 @@ func Collections() map[string]string {
 
 // EventKinds are the values of the parameter kind.
 var EventKinds = eventKinds
+
+// SplitInfluxQL is splitInfluxQL.
+var SplitInfluxQL = splitInfluxQL
+
+// Unpack returns what raw unpacks to in a content coding, nil for an unknown one.
+func Unpack(coding string, raw []byte, limit int) ([]byte, error) {
+	d, known := contentEncodings[coding]
+	if !known {
+		return nil, nil
+	}
+	a := API{options: Options{MaxDecompressed: limit}}
+	a.bodyMemory.limit = 1 << 30
+	plain := acquireBuffer(&a.bodyMemory)
+	defer plain.release()
+	err := a.decompress(d, raw, plain)
+	return bytes.Clone(plain.data), err
+}

@@ -94,7 +94,7 @@ func startServer(t testing.TB, change func(*api.Options, *testServer)) *testServ
 	o := api.Options{
 		Store: p.store, Runtime: p, Metrics: metrics.New(), Keys: access.NewKeys(access.List{}),
 		RateLimit: 100_000, RateBurst: 100_000, KeyRateLimit: 100_000,
-		MaxBody: 4 << 20, MaxDecompressed: 32 << 20, MaxPoints: 10_000,
+		MaxBody: 4 << 20, MaxDecompressed: 32 << 20, MaxPoints: 50_000,
 		IngestTimeout: testTimeout, IngestMemory: 64 << 20, AutoRegister: true,
 	}
 	o.Health = health.New(p, time.Now)

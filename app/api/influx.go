@@ -12,7 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// The part of InfluxDB's v2 API that Telegraf needs. Telegraf drops a batch after
+// The part of InfluxDB's v2 API that Telegraf and other writers need. Telegraf drops a batch after
 // any 4xx except 401, 403, 413 and 429, so every error that may pass is a 503.
 
 // LineNaming says how line protocol names metrics.
@@ -25,6 +25,11 @@ func (a *API) postInfluxWrite(ctx *fasthttp.RequestCtx, req request) error {
 	if !ok {
 		return invalidParam("precision", "must be one of ns, us, ms, s")
 	}
+	return a.ingestLines(ctx, req, precision)
+}
+
+// ingestLines commits the lines of the request's body and responds with 204.
+func (a *API) ingestLines(ctx *fasthttp.RequestCtx, req request, precision lineprotocol.Precision) error {
 	lines, err := a.lineDecoder()
 	if err != nil {
 		return err
@@ -77,7 +82,14 @@ const maxInfluxErrors = 20
 
 // writeInfluxError writes the response to an error in InfluxDB's form.
 func writeInfluxError(ctx *fasthttp.RequestCtx, err error) {
-	e := *toHTTPError(err)
+	e, response := influxError(err)
+	body, _ := json.Marshal(response) // strings and numbers only
+	e.writeTo(ctx, "application/json; charset=utf-8", body)
+}
+
+// influxError returns what InfluxDB's clients are told of an error.
+func influxError(err error) (e httpError, response influxErrorBody) {
+	e = *toHTTPError(err)
 	code := "internal error"
 	switch e.status {
 	case fasthttp.StatusTooManyRequests, fasthttp.StatusRequestTimeout, fasthttp.StatusServiceUnavailable:
@@ -92,15 +104,14 @@ func writeInfluxError(ctx *fasthttp.RequestCtx, err error) {
 	case fasthttp.StatusBadRequest, fasthttp.StatusUnsupportedMediaType:
 		e.status, code = fasthttp.StatusBadRequest, "invalid"
 	}
-	response := influxErrorBody{Code: code, Message: e.detail}
+	response = influxErrorBody{Code: code, Message: e.detail}
 	if len(e.errors) > 0 {
 		if number, ok := strings.CutPrefix(e.errors[0].Pointer, ingest.LinePrefix); ok {
 			response.Line, _ = strconv.Atoi(number)
 			response.Message += ": " + joinErrors(e.errors)
 		}
 	}
-	body, _ := json.Marshal(response) // strings and numbers only
-	e.writeTo(ctx, "application/json; charset=utf-8", body)
+	return e, response
 }
 
 // joinErrors returns the first errors as one line of text.
@@ -116,18 +127,4 @@ func joinErrors(errs []fieldError) string {
 		list.WriteString("; …")
 	}
 	return list.String()
-}
-
-// getInfluxPing is GET /ping.
-func (a *API) getInfluxPing(ctx *fasthttp.RequestCtx) { ctx.SetStatusCode(fasthttp.StatusNoContent) }
-
-// getInfluxHealth is GET /health, the readiness probe in InfluxDB's form.
-func (a *API) getInfluxHealth(ctx *fasthttp.RequestCtx) {
-	ctx.Response.Header.SetContentTypeBytes(jsonType)
-	if _, ok := a.options.Health.Ready(); !ok {
-		ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)
-		ctx.SetBodyString(`{"name":"smart-factory-backend","message":"not ready for writes","status":"fail"}`)
-		return
-	}
-	ctx.SetBodyString(`{"name":"smart-factory-backend","message":"ready for writes","status":"pass"}`)
 }

@@ -80,7 +80,7 @@ func benchAPI(b *testing.B, store factory.Store) *api.API {
 	store = plant.NewTextStore(store)
 	api, err := api.New(api.Options{
 		Store: store, OEE: plant.NewOEE(store, func() int64 { return time.Now().UnixMilli() }), Runtime: stubRuntime{}, Metrics: metrics.New(), Keys: access.NewKeys(access.List{}), Health: health.New(stubRuntime{}, time.Now),
-		RateLimit: 1e9, RateBurst: 1e9, KeyRateLimit: 1e9, MaxBody: 4 << 20, MaxDecompressed: 32 << 20, MaxPoints: 10_000,
+		RateLimit: 1e9, RateBurst: 1e9, KeyRateLimit: 1e9, MaxBody: 4 << 20, MaxDecompressed: 32 << 20, MaxPoints: 50_000,
 		IngestTimeout: time.Minute, IngestMemory: 1 << 30, Timelines: plant.NewTimelines(store, time.Now().UnixMilli),
 	})
 	if err != nil {

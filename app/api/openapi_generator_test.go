@@ -292,7 +292,7 @@ var standardResponses = map[int]struct{ name, description string }{
 	408: {"Timeout", "The body took too long to arrive."},
 	412: {"PreconditionFailed", "The entry does not meet the condition in If-Match or If-None-Match."},
 	413: {"TooLarge", "The body, or the number of values in it, exceeds a limit; nothing was stored."},
-	415: {"UnsupportedEncoding", "The Content-Encoding is neither gzip nor identity."},
+	415: {"UnsupportedEncoding", "The Content-Encoding is none of gzip, deflate, zstd and identity."},
 	429: {"TooManyRequests", "This address or this key sends too many requests."},
 	503: {"Unavailable", "The server is overloaded or the store is unavailable; nothing was acknowledged."},
 }

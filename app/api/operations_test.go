@@ -53,6 +53,29 @@ var unprocessableShelf = routeResponse{
 
 var engineIOVersion = api.Parameter{Name: "EIO", Description: "The version of Engine.IO.", Words: []string{"4"}, Required: true}
 
+var influxV1Credentials = []api.Parameter{
+	{Name: "u", Description: "The user. Ignored."}, {Name: "p", Description: "The password: the secret of an API key."},
+}
+
+func influxV1Query(id string, body content) operation {
+	return operation{
+		ID: id, Tag: "dialects", Summary: "Answer what clients of InfluxDB 1 ask before they write",
+		Description: "CREATE DATABASE, CREATE and ALTER RETENTION POLICY succeed and change nothing, SHOW DATABASES lists the database db, and SHOW RETENTION POLICIES one policy. Other statements are refused.",
+		Query: append([]api.Parameter{
+			{Name: "q", Description: "Statements of InfluxQL, separated by semicolons; of a POST, in the form or in the URL."},
+			{Name: "db", Description: "The database.", Default: "factory"},
+		}, influxV1Credentials...),
+		Body: body, OwnErrors: true,
+		Responses: []routeResponse{
+			{200, "A result for each statement.", jsonBody("InfluxV1Results")},
+			{400, "A statement is not supported.", jsonBody("InfluxV1Error")},
+			{401, "The password is missing or wrong.", jsonBody("InfluxV1Error")},
+			{403, "The role of the key does not allow this.", jsonBody("InfluxV1Error")},
+			{503, "The server is overloaded, or a rate limit is exceeded.", jsonBody("InfluxV1Error")},
+		},
+	}
+}
+
 // operations are the descriptions of all routes, by method and path.
 var operations = map[string]operation{
 	"GET /api/health":         probe("health", "Check liveness", liveness),
@@ -65,8 +88,46 @@ var operations = map[string]operation{
 	},
 	"GET /ping": {
 		ID: "ping", Tag: "dialects", Summary: "Answer InfluxDB's ping",
-		Responses: []routeResponse{{204, "The server is reachable.", nil}},
+		Description: "The header X-Influxdb-Version has the version of InfluxDB whose write API this is.",
+		Query:       []api.Parameter{{Name: "verbose", Description: "Return the version as JSON."}},
+		Responses:   []routeResponse{{204, "The server is reachable.", nil}, {200, "With verbose.", jsonBody("Object")}},
 	},
+	"GET /ready": {
+		ID: "influxReady", Tag: "dialects", Summary: "Check readiness as InfluxDB 2 does",
+		Responses: []routeResponse{{200, "Ready for writes.", jsonBody("InfluxReady")}, {503, "Not ready for writes.", jsonBody("InfluxError")}},
+	},
+	"GET /api/v2/buckets": {
+		ID: "listInfluxBuckets", Tag: "dialects", Summary: "List buckets, as clients of InfluxDB 2 do before they write",
+		Description: "Writes to any bucket are accepted, so the list has one of the name that is asked for.",
+		Query:       []api.Parameter{{Name: "name", Description: "The name of the bucket.", Default: "factory"}},
+		OwnErrors:   true,
+		Responses: []routeResponse{
+			{200, "One bucket.", jsonBody("InfluxBuckets")},
+			{401, "The token is missing or wrong.", jsonBody("InfluxError")},
+			{403, "The role of the key does not allow this.", jsonBody("InfluxError")},
+			{503, "The server is overloaded, or a rate limit is exceeded.", jsonBody("InfluxError")},
+		},
+	},
+	"POST /write": {
+		ID: "writeLineProtocolV1", Tag: "dialects", Summary: "Store line protocol, as clients of InfluxDB 1 send it",
+		Description: "The same as POST /api/v2/write for clients of version 1. The key's secret is the password: of Basic credentials, in the parameter p, or in Authorization: Token user:password.",
+		Query: append([]api.Parameter{
+			{Name: "precision", Description: "The unit of the timestamps.", Words: []string{"n", "ns", "u", "us", "ms", "s", "m", "h"}, Default: "n"},
+			{Name: "db", Description: "Ignored."},
+			{Name: "rp", Description: "Ignored."},
+		}, influxV1Credentials...),
+		Body: content{"text/plain": ""}, OwnErrors: true,
+		Responses: []routeResponse{
+			{204, "All values are committed.", nil},
+			{400, "Some lines are rejected; the others are committed.", jsonBody("InfluxV1Error")},
+			{401, "The password is missing or wrong.", jsonBody("InfluxV1Error")},
+			{403, "The role of the key does not allow this.", jsonBody("InfluxV1Error")},
+			{413, "The body is too large; nothing was stored.", jsonBody("InfluxV1Error")},
+			{503, "The server is overloaded, or a rate limit is exceeded. Repeat the request after Retry-After.", jsonBody("InfluxV1Error")},
+		},
+	},
+	"GET /query":  influxV1Query("getInfluxQuery", nil),
+	"POST /query": influxV1Query("postInfluxQuery", content{"application/x-www-form-urlencoded": ""}),
 	"GET /health": {
 		ID: "influxHealth", Tag: "dialects", Summary: "Check readiness in InfluxDB's form",
 		Responses: []routeResponse{{200, "Ready for writes.", jsonBody("InfluxHealth")}, {503, "Not ready for writes.", jsonBody("InfluxHealth")}},
@@ -108,8 +169,8 @@ var operations = map[string]operation{
 	},
 	"POST /api/v1/telemetry": {
 		ID: "postTelemetry", Tag: "telemetry", Summary: "Store readings",
-		Description: "The body is an object, an array of objects, or NDJSON, and may be compressed with gzip (Content-Encoding). " +
-			"It holds at most 10 000 values. Rejected values are listed and the others are stored; if all are rejected, the status is 400. " +
+		Description: "The body is an object, an array of objects, or NDJSON, and may be compressed with gzip, deflate or zstd (Content-Encoding). " +
+			"It holds at most 50 000 values. Rejected values are listed and the others are stored; if all are rejected, the status is 400. " +
 			"A reading replaces an earlier one of the same machine, metric and ts. Without ts, the time is now.",
 		Body:      content{"application/json": "Telemetry", "application/x-ndjson": "Observation"},
 		Responses: []routeResponse{{200, "The accepted values are committed.", jsonBody("IngestResult")}},
@@ -118,7 +179,7 @@ var operations = map[string]operation{
 		ID: "writeLineProtocol", Tag: "dialects", Summary: "Store line protocol, as Telegraf sends it",
 		Description: "The tag machine (INFLUX_MACHINE_TAG) names the machine, or else the tag host; the metric is measurement_field with the further tags in Prometheus form behind it (INFLUX_METRIC, INFLUX_TAGS). " +
 			"Booleans become 1 and 0, integers become doubles, and strings longer than 1 KiB are skipped and counted. " +
-			"Times are stored with a precision of one millisecond. The body may be compressed with gzip (Content-Encoding).",
+			"Times are stored with a precision of one millisecond. The body may be compressed with gzip, deflate or zstd (Content-Encoding).",
 		Query: []api.Parameter{
 			{Name: "precision", Description: "The unit of the timestamps.", Words: []string{"ns", "us", "ms", "s"}, Default: "ns"},
 			{Name: "bucket", Description: "Ignored."},

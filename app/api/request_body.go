@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/valyala/fasthttp"
 )
 
@@ -127,17 +126,19 @@ func (a *API) readBody(ctx *fasthttp.RequestCtx) (*bodyBuffer, error) {
 		return raw, err
 	}
 	a.bodyBytes.Add(len(raw.data))
-	switch encoding := ctx.Request.Header.ContentEncoding(); string(bytes.ToLower(encoding)) {
-	case "", "identity":
+	encoding := string(bytes.ToLower(ctx.Request.Header.ContentEncoding()))
+	if encoding == "" || encoding == "identity" {
 		return raw, nil
-	case "gzip", "x-gzip":
-		plain := acquireBuffer(&a.bodyMemory)
-		err := a.decompress(raw.data, plain)
-		raw.release()
-		return plain, err
 	}
-	ctx.Response.Header.Set(fasthttp.HeaderAcceptEncoding, "gzip, identity") // RFC 9110, section 12.5.3
-	return raw, &httpError{status: fasthttp.StatusUnsupportedMediaType, detail: "Content-Encoding must be gzip or identity"}
+	decompress, known := contentEncodings[encoding]
+	if !known {
+		ctx.Response.Header.Set(fasthttp.HeaderAcceptEncoding, "gzip, deflate, zstd, identity") // RFC 9110, section 12.5.3
+		return raw, &httpError{status: fasthttp.StatusUnsupportedMediaType, detail: "Content-Encoding must be gzip, deflate, zstd or identity"}
+	}
+	plain := acquireBuffer(&a.bodyMemory)
+	err := a.decompress(decompress, raw.data, plain)
+	raw.release()
+	return plain, err
 }
 
 func (a *API) bodyTooLarge() error {
@@ -166,22 +167,4 @@ func (a *API) readRawBody(ctx *fasthttp.RequestCtx, raw *bodyBuffer, tooLarge er
 func isTimeout(err error) bool {
 	var timeout interface{ Timeout() bool }
 	return errors.As(err, &timeout) && timeout.Timeout()
-}
-
-var gzipReaders = sync.Pool{New: func() any { return new(gzip.Reader) }}
-
-// decompress reads gzip (RFC 1952) of one or more members into plain.
-func (a *API) decompress(raw []byte, plain *bodyBuffer) error {
-	r := gzipReaders.Get().(*gzip.Reader)
-	defer gzipReaders.Put(r)
-	err := r.Reset(bytes.NewReader(raw))
-	if err == nil {
-		tooLarge := &httpError{status: fasthttp.StatusRequestEntityTooLarge, detail: fmt.Sprintf("the decompressed body is larger than %d bytes", a.options.MaxDecompressed)}
-		err = plain.readFrom(r, a.options.MaxDecompressed, tooLarge)
-	}
-	var own *httpError
-	if err != nil && !errors.As(err, &own) {
-		return &httpError{status: fasthttp.StatusBadRequest, detail: "the body is not valid gzip: " + err.Error()}
-	}
-	return err
 }

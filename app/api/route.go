@@ -33,6 +33,8 @@ type route struct {
 	public bool
 	// keyInPath routes have the key as their first path parameter.
 	keyInPath bool
+	// keyInQuery routes take the key from the parameter p, if no header has it.
+	keyInQuery bool
 	// query are the parameters of the URL; any other is an error. Routes without it
 	// parse the URL themselves.
 	query   []Parameter

@@ -25,6 +25,11 @@ func (a *API) registerRoutes() {
 		&route{method: fasthttp.MethodDelete, public: true, query: none, handler: a.deleteSession})
 	a.addResource("/api/v1/telemetry", &route{method: post, action: access.Ingest, handler: a.postTelemetry})
 	a.addResource("/api/v2/write", &route{method: post, action: access.Ingest, handler: a.postInfluxWrite, writeError: writeInfluxError})
+	a.addResource("/api/v2/buckets", &route{method: get, action: access.Read, orAction: access.Ingest, handler: a.getInfluxBuckets, writeError: writeInfluxError})
+	a.addResource("/write", &route{method: post, action: access.Ingest, keyInQuery: true, handler: a.postInfluxV1Write, writeError: writeInfluxV1Error})
+	a.addResource("/query",
+		&route{method: get, action: access.Read, orAction: access.Ingest, keyInQuery: true, handler: a.influxV1Query, writeError: writeInfluxV1Error},
+		&route{method: post, action: access.Read, orAction: access.Ingest, keyInQuery: true, handler: a.influxV1Query, writeError: writeInfluxV1Error})
 	a.addResource("/api/v1/latest", &route{method: get, action: access.Read, query: latestQuery, handler: a.getLatest})
 	a.addResource("/api/v1/machines", &route{method: get, action: access.Read, query: machinesQuery, handler: a.listMachines})
 	a.addResource("/api/v1/machines/{id}",
@@ -67,7 +72,7 @@ func (a *API) registerRoutes() {
 func (a *API) registerProbes() {
 	for path, handle := range map[string]func(*fasthttp.RequestCtx){
 		"/api/health": a.getLiveness, "/api/health/live": a.getLiveness, "/api/health/ready": a.getReadiness,
-		"/api/health/startup": a.getStartup, "/ping": a.getInfluxPing, "/health": a.getInfluxHealth,
+		"/api/health/startup": a.getStartup, "/ping": a.getInfluxPing, "/health": a.getInfluxHealth, "/ready": a.getInfluxReady,
 	} {
 		a.addResource(path, &route{method: get, probe: true, handler: rawHandler(handle)})
 	}

@@ -59,12 +59,12 @@ func TestInvalidTelemetryIsRejected(t *testing.T) {
 		"empty body":                       {body: "", status: 400, detail: "line 1, column 1"},
 		"not JSON":                         {body: "machine=m", status: 400, detail: "line 1, column 1"},
 		"every point invalid":              {body: `{"machine":"m","values":{"a":null}}`, status: 400, detail: "every point was rejected"},
-		"unsupported encoding":             {body: point, headers: []string{"Content-Encoding: br"}, status: 415, detail: "gzip or identity"},
+		"unsupported encoding":             {body: point, headers: []string{"Content-Encoding: br"}, status: 415, detail: "gzip, deflate, zstd or identity"},
 		"invalid gzip":                     {body: point, headers: []string{"Content-Encoding: gzip"}, status: 400, detail: "not valid gzip"},
 		"truncated gzip":                   {body: gzipped(t, point)[:30], headers: []string{"Content-Encoding: gzip"}, status: 400, detail: "not valid gzip"},
 		"decompressed body over the limit": {body: gzipped(t, strings.Repeat(" ", 1<<20+1)), headers: []string{"Content-Encoding: gzip"}, status: 413, detail: "the decompressed body is larger than 1048576 bytes"},
 		"a body over the limit":            {body: strings.Repeat(" ", 4<<20+1), status: 413, detail: "larger than 4194304 bytes"},
-		"more points than allowed":         {body: "[" + strings.Repeat(point+",", 10_000) + point + "]", status: 413, detail: "more than 10000 points"},
+		"more points than allowed":         {body: "[" + strings.Repeat(point+",", 50_000) + point + "]", status: 413, detail: "more than 50000 points"},
 		"deep nesting":                     {body: strings.Repeat("[", 1<<20), status: 400, detail: "nested deeper"},
 	}
 	for name, tt := range tests {

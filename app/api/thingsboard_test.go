@@ -121,8 +121,8 @@ func TestThingsBoardInvalidBodies(t *testing.T) {
 		{"/api/v1/m/telemetry", `{"a":1}{"a":2}`, 400, "unexpected data after"},
 		{"/api/v1/m/telemetry", `[{"a":1},]`, 400, "expected a value"},
 		{"/api/v1/m/telemetry", `{"a":` + strings.Repeat("[", 1000), 400, "nested deeper"},
-		{"/api/v1/m/telemetry", `[` + strings.Repeat(`{"a":1},`, 10_000) + `{"a":1}]`, 413, "more than 10000 points"},
-		{"/api/v1/m/telemetry", `[` + strings.Repeat(`{},`, 20_000) + `{}]`, 413, "more than 10000 points"},
+		{"/api/v1/m/telemetry", `[` + strings.Repeat(`{"a":1},`, 50_000) + `{"a":1}]`, 413, "more than 50000 points"},
+		{"/api/v1/m/telemetry", `[` + strings.Repeat(`{},`, 60_000) + `{}]`, 413, "more than 50000 points"},
 		{"/api/v1/m/gateway/telemetry", `[{"a":1}]`, 400, "expected an object with a member for each machine"},
 		{"/api/v1/m/gateway/telemetry", `{"A":[{"a":1}]`, 400, "expected , or }"},
 	} {

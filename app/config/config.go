@@ -109,7 +109,7 @@ type Config struct {
 	MaxHeaderBytes      Bytes         `envconfig:"MAX_HEADER_BYTES" default:"16Ki" desc:"size of a request header with its request line; beyond that, requests get 431"`
 	MaxBodyBytes        Bytes         `envconfig:"MAX_BODY_BYTES" default:"4Mi" desc:"size of a request body as sent"`
 	MaxUnpackedBytes    Bytes         `envconfig:"MAX_UNPACKED_BYTES" default:"32Mi" desc:"size of a request body after decompression"`
-	MaxPointsPerRequest int           `envconfig:"MAX_POINTS_PER_REQUEST" default:"10000" desc:"readings per request"`
+	MaxPointsPerRequest int           `envconfig:"MAX_POINTS_PER_REQUEST" default:"50000" desc:"readings per request"`
 	MaxSeries           int           `envconfig:"MAX_SERIES" default:"100000" desc:"machine-metric pairs in the store"`
 	MaxSeriesPerKey     int           `envconfig:"MAX_SERIES_PER_KEY" default:"0" computed:"half of MAX_SERIES" min:"0" desc:"machine-metric pairs that telemetry with one API key may add while the server runs; with one key in API_KEYS, MAX_SERIES"`
 	MaxSeriesPerMachine int           `envconfig:"MAX_SERIES_PER_MACHINE" default:"10000" desc:"metrics of one machine"`

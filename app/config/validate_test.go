@@ -65,7 +65,7 @@ func TestProblemsNameTheVariableTheValueAndWhatIsAccepted(t *testing.T) {
 		"certificate alone":                   {map[string]string{"TLS_CERT_FILE": "/c.pem"}, `TLS_KEY_FILE="": want a key, since TLS_CERT_FILE is set`},
 		"key alone":                           {map[string]string{"TLS_KEY_FILE": "/k.pem"}, `TLS_CERT_FILE="": want a certificate, since TLS_KEY_FILE is set`},
 		"no such certificate":                 {map[string]string{"TLS_CERT_FILE": "/no/c.pem", "TLS_KEY_FILE": "/no/k.pem"}, `TLS_CERT_FILE="/no/c.pem": open /no/c.pem: no such file or directory`},
-		"queue smaller than a request":        {map[string]string{"INGEST_QUEUE": "9999"}, `INGEST_QUEUE="9999": want at least MAX_POINTS_PER_REQUEST`},
+		"queue smaller than a request":        {map[string]string{"INGEST_QUEUE": "49999"}, `INGEST_QUEUE="49999": want at least MAX_POINTS_PER_REQUEST`},
 		"memory smaller than a body":          {map[string]string{"INGEST_MEMORY": "1Mi"}, `INGEST_MEMORY="1Mi": want at least MAX_BODY_BYTES`},
 	}
 	for name, tt := range tests {

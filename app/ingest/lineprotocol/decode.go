@@ -73,7 +73,8 @@ func (d *Decoder) decodeLine(b *ingest.Batch, s *Scanner, p Precision) (reason s
 		}
 	}
 	ts := b.Now()
-	if timestamp, given := s.Timestamp(); given {
+	timestamp, given := s.Timestamp()
+	if given {
 		ts = p.Millis(timestamp)
 	}
 	if err := s.Err(); err != nil {
@@ -84,6 +85,9 @@ func (d *Decoder) decodeLine(b *ingest.Batch, s *Scanner, p Precision) (reason s
 	}
 	d.remember(key, r, grown)
 	if err := factory.ValidateObservedAt(ts, b.Now()); err != nil {
+		if hint := p.explainEarly(timestamp, b.Now()); ts < factory.MinObservedAt && hint != "" {
+			return hint, nil
+		}
 		return ingest.DetailOf(err), nil
 	}
 	for i := first; i < len(b.Readings); i++ {

@@ -1,15 +1,17 @@
 package lineprotocol
 
 import (
-	"cmp"
 	"math"
-	"slices"
+	"strconv"
+	"time"
+
+	"smart-factory-backend/app/factory"
 )
 
 // Precision is the unit of a timestamp.
 type Precision uint8
 
-// The units of InfluxDB's write API.
+// The units of InfluxDB's write APIs.
 const (
 	// Nanosecond is the default.
 	Nanosecond Precision = iota
@@ -19,13 +21,42 @@ const (
 	Millisecond
 	// Second is "s".
 	Second
+	// Minute is "m", of the v1 API only.
+	Minute
+	// Hour is "h", of the v1 API only.
+	Hour
 )
 
-// ParsePrecision returns the precision with the given name in the write API; "" is
+// ParsePrecision returns the precision with the given name in the v2 write API; "" is
 // Nanosecond. ok is false for an unknown name.
 func ParsePrecision(name string) (p Precision, ok bool) {
-	i := slices.Index([]string{"ns", "us", "ms", "s"}, cmp.Or(name, "ns"))
-	return Precision(max(i, 0)), i >= 0
+	switch name {
+	case "", "ns":
+		return Nanosecond, true
+	case "us":
+		return Microsecond, true
+	case "ms":
+		return Millisecond, true
+	case "s":
+		return Second, true
+	}
+	return 0, false
+}
+
+// ParsePrecisionV1 returns the precision with the given name in the v1 write API, which
+// has short names and longer units, too.
+func ParsePrecisionV1(name string) (p Precision, ok bool) {
+	switch name {
+	case "n":
+		return Nanosecond, true
+	case "u", "µ":
+		return Microsecond, true
+	case "m":
+		return Minute, true
+	case "h":
+		return Hour, true
+	}
+	return ParsePrecision(name)
 }
 
 // Millis converts a timestamp of this precision to milliseconds, rounded down. It
@@ -37,13 +68,11 @@ func (p Precision) Millis(timestamp int64) int64 {
 	case Microsecond:
 		return floorDiv(timestamp, 1_000)
 	case Second:
-		switch {
-		case timestamp > math.MaxInt64/1000:
-			return math.MaxInt64
-		case timestamp < math.MinInt64/1000:
-			return math.MinInt64
-		}
-		return timestamp * 1000
+		return multiply(timestamp, 1000)
+	case Minute:
+		return multiply(timestamp, 60_000)
+	case Hour:
+		return multiply(timestamp, 3_600_000)
 	}
 	return timestamp
 }
@@ -54,4 +83,31 @@ func floorDiv(n, unit int64) int64 {
 		q--
 	}
 	return q
+}
+
+func multiply(n, unit int64) int64 {
+	switch {
+	case n > math.MaxInt64/unit:
+		return math.MaxInt64
+	case n < math.MinInt64/unit:
+		return math.MinInt64
+	}
+	return n * unit
+}
+
+// explainEarly returns why a timestamp of this precision is refused that lies before
+// factory.MinObservedAt: almost always its unit is another one, which the result
+// names. It returns "" if no unit makes it a time of now or earlier.
+func (p Precision) explainEarly(timestamp, now int64) string {
+	for _, unit := range []struct {
+		Precision
+		name, plural string
+	}{{Second, "s", "seconds"}, {Millisecond, "ms", "milliseconds"}, {Microsecond, "us", "microseconds"}} {
+		ms := unit.Millis(timestamp)
+		if unit.Precision != p && ms >= factory.MinObservedAt && ms-factory.MaxAhead <= now {
+			return "timestamp " + strconv.FormatInt(timestamp, 10) + " would be " + time.UnixMilli(p.Millis(timestamp)).UTC().Format(time.RFC3339) +
+				"; it looks like " + unit.plural + ": write with precision=" + unit.name
+		}
+	}
+	return ""
 }

@@ -23,7 +23,7 @@ const telegrafConfig = `
 [agent]
   interval = "100ms"
   flush_interval = "100ms"
-  metric_batch_size = 15000
+  metric_batch_size = 20000
   metric_buffer_limit = 200000
   hostname = "edge-1"
   skip_processors_after_aggregators = true
