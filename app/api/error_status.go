@@ -60,6 +60,9 @@ func toHTTPError(err error) *httpError {
 		return &httpError{status: status, retryAfter: retryAfter, detail: external.Error()}
 	case errors.As(err, &body):
 		e := &httpError{status: fasthttp.StatusBadRequest, detail: body.Detail}
+		if body.Pointer != "" {
+			e.errors = []fieldError{{Pointer: body.Pointer, Detail: body.Detail}}
+		}
 		if body.Kind == ingest.TooLarge {
 			e.status = fasthttp.StatusRequestEntityTooLarge
 		}
@@ -87,6 +90,8 @@ func toHTTPError(err error) *httpError {
 }
 
 func isNotFound(err error) bool { return errors.Is(err, factory.ErrNotFound) }
+
+func isPrecondition(err error) bool { return errors.Is(err, factory.ErrPrecondition) }
 
 // fieldErrors returns the rejected points of a batch as a response lists them.
 func fieldErrors(errs []ingest.Error) []fieldError {

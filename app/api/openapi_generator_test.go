@@ -266,12 +266,13 @@ var (
 		return object{"name": name, "in": "path", "required": true, "description": what, "schema": nonEmptyText}
 	}
 	sharedParameters = map[string]object{
-		"id":     pathSegment("id", "The machine, or the document of a collection. A slash in it is percent-encoded."),
-		"kind":   pathSegment("kind", "The kind of document."),
-		"metric": pathSegment("metric", "The metric. A slash in it is percent-encoded."),
-		"action": pathSegment("action", "What to do: ack, shelve, unshelve, reset, out_of_service or return."),
-		"token":  pathSegment("token", "The secret of an API key."),
-		"cursor": {"name": "cursor", "in": "query", "description": "The next_cursor of the previous page.", "schema": text},
+		"id":      pathSegment("id", "The machine, or the document of a collection. A slash in it is percent-encoded."),
+		"kind":    pathSegment("kind", "The kind of document."),
+		"metric":  pathSegment("metric", "The metric. A slash in it is percent-encoded."),
+		"action":  pathSegment("action", "What to do: ack, shelve, unshelve, reset, out_of_service or return."),
+		"token":   pathSegment("token", "The secret of an API key."),
+		"request": pathSegment("request", "The number of a command."),
+		"cursor":  {"name": "cursor", "in": "query", "description": "The next_cursor of the previous page.", "schema": text},
 		"ifMatch": {
 			"name": "If-Match", "in": "header", "schema": text,
 			"description": "Entity tags or *. The request fails unless the entry has one of them.",

@@ -57,6 +57,23 @@ var influxV1Credentials = []api.Parameter{
 	{Name: "u", Description: "The user. Ignored."}, {Name: "p", Description: "The password: the secret of an API key."},
 }
 
+func deviceWait(id, summary string) operation {
+	return operation{
+		ID: id, Tag: "dialects", Summary: summary,
+		Description: "There is none here. The response comes after the timeout, as ThingsBoard's does when there is none.",
+		Responses:   []routeResponse{{408, "Nothing came within the timeout.", nil}},
+	}
+}
+
+func refusedByDevices(id, summary string) operation {
+	return operation{
+		ID: id, Tag: "dialects", Summary: summary + ": refused",
+		Description: "ThingsBoard has this, and this server does not.",
+		Body:        jsonBody("Object"),
+		Responses:   []routeResponse{{Status: 403}},
+	}
+}
+
 func influxV1Query(id string, body content) operation {
 	return operation{
 		ID: id, Tag: "dialects", Summary: "Answer what clients of InfluxDB 1 ask before they write",
@@ -200,9 +217,48 @@ var operations = map[string]operation{
 		ID: "postDeviceTelemetry", Tag: "dialects", Summary: "Store what a ThingsBoard device sends",
 		Description: "The token is the secret of a key with the role ingest, and the name of the key is the machine. Without configured keys, the token is the machine. " +
 			"If an object has the members ts and values, its values are in values; otherwise its members are the values. " +
-			"Booleans become 1 and 0, text that spells a number becomes that number, and nested JSON and text longer than 1 KiB are skipped and counted.",
+			"Booleans become 1 and 0, text that spells a number becomes that number, null is ignored, and nested JSON and text longer than 1 KiB are skipped and counted. " +
+			"JSON may be as lenient as ThingsBoard takes it: keys and texts without quotes or in single quotes, comments.",
 		Body:      jsonBody("DeviceTelemetry"),
 		Responses: []routeResponse{{200, "All values are committed.", nil}},
+	},
+	"GET /api/v1/{token}/attributes": {
+		ID: "getDeviceAttributes", Tag: "dialects", Summary: "Return the client attributes of a ThingsBoard device",
+		Responses: []routeResponse{{200, "The member client has the attributes; it is missing if there are none.", jsonBody("Object")}},
+	},
+	"POST /api/v1/{token}/attributes": {
+		ID: "postDeviceAttributes", Tag: "dialects", Summary: "Store the client attributes of a ThingsBoard device",
+		Description: "Each attribute becomes a reading of the present. The metric is its key with {scope=\"client\"} behind it, since telemetry with the same key is something else.",
+		Body:        jsonBody("DeviceValues"),
+		Responses:   []routeResponse{{200, "All attributes are committed.", nil}},
+	},
+	"GET /api/v1/{token}/attributes/updates": deviceWait("awaitAttributeUpdates", "Wait for a change of shared attributes"),
+	"GET /api/v1/{token}/rpc":                deviceWait("awaitRPC", "Wait for a command"),
+	"POST /api/v1/{token}/rpc":               refusedByDevices("callRPC", "Call a method of the server"),
+	"POST /api/v1/{token}/claim":             refusedByDevices("claimDevice", "Allow a customer to claim the device"),
+	"POST /api/v1/provision":                 refusedByDevices("provisionDevice", "Register a device"),
+	"POST /api/v1/{token}/rpc/{request}": {
+		ID: "replyRPC", Tag: "dialects", Summary: "Reply to a command",
+		Description: "Devices get no commands here, so there is none to reply to.",
+		Body:        jsonBody("Object"),
+		Responses:   []routeResponse{{Status: 404}},
+	},
+	"POST /api/v1/{token}/gateway/attributes": {
+		ID: "postGatewayAttributes", Tag: "dialects", Summary: "Store the client attributes of a gateway's devices",
+		Description: "The body has a member for each machine, whose value is an object of attributes.",
+		Body:        jsonBody("GatewayAttributes"),
+		Responses:   []routeResponse{{200, "All attributes are committed.", nil}},
+	},
+	"POST /api/v1/{token}/gateway/connect": {
+		ID: "connectGatewayDevice", Tag: "dialects", Summary: "Register a device of a gateway",
+		Body:      jsonBody("GatewayDevice"),
+		Responses: []routeResponse{{200, "The machine is registered.", nil}},
+	},
+	"POST /api/v1/{token}/gateway/disconnect": {
+		ID: "disconnectGatewayDevice", Tag: "dialects", Summary: "Report that a device of a gateway is gone",
+		Description: "Changes nothing: a machine is offline when it sends nothing.",
+		Body:        jsonBody("GatewayDevice"),
+		Responses:   []routeResponse{{200, "The body is valid.", nil}},
 	},
 	"POST /api/v1/{token}/gateway/telemetry": {
 		ID: "postGatewayTelemetry", Tag: "dialects", Summary: "Store what a ThingsBoard gateway sends",

@@ -58,7 +58,7 @@ func (a *API) registerRoutes() {
 	a.addResource("/api/v1/schemas/{kind}", &route{method: get, action: access.Read, query: none, handler: a.getSchema})
 	// The patterns above have a fixed segment where these have a token.
 	a.addResource("/api/v1/{token}/telemetry", &route{method: post, action: access.Ingest, keyInPath: true, handler: a.postDeviceTelemetry})
-	a.addResource("/api/v1/{token}/gateway/telemetry", &route{method: post, action: access.Ingest, keyInPath: true, handler: a.postGatewayTelemetry})
+	a.registerThingsBoard()
 	for name, handler := range a.options.Faults {
 		routes := []*route{{method: post, action: access.Administer, handler: rawHandler(handler)}}
 		if strings.HasSuffix(name, "-ws") { // an upgrade is a GET (RFC 6455, section 4.1)

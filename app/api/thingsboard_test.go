@@ -24,6 +24,13 @@ func TestThingsBoardDevice(t *testing.T) {
 		"only strings":                 {`{"ts":1700000000000,"values":{"a":"x"}}`, `press-1/a@1700000000000="x"`},
 		"other members beside ts":      {`{"ts":1700000000000,"values":{"a":1},"deviceName":"x"}`, "press-1/a@1700000000000=1"},
 		"ISO 8601 time":                {`{"ts":"2023-11-14T22:13:20Z","values":{"a":1}}`, "press-1/a@1700000000000=1"},
+		"lenient JSON":                 {"{ts:1700000000000, values:{temperature:25, 'state':RUNNING; on:TRUE, off:False, gone:null, n:.5, \"m\":007, v:1.2.3}} // sent by hand", `press-1/m@1700000000000=7 press-1/n@1700000000000=0.5 press-1/off@1700000000000=0 press-1/on@1700000000000=1 press-1/state@1700000000000="RUNNING" press-1/temperature@1700000000000=25 press-1/v@1700000000000="1.2.3"`},
+		"null is nothing":              {`{"ts":1700000000000,"values":{"a":null,"b":1}}`, "press-1/b@1700000000000=1"},
+		"a time with an exponent":      {`{"ts":1.7e12,"values":{"a":1}}`, "press-1/a@1700000000000=1"},
+		"a time with a fraction":       {`{"ts":1700000000000.9,"values":{"a":1}}`, "press-1/a@1700000000000=1"},
+		"a time as text":               {`{"ts":"1700000000000","values":{"a":1}}`, "press-1/a@1700000000000=1"},
+		"text beside a number":         {`{"ts":1700000000000,"values":{"state":"RUNNING","temp":20}}`, `press-1/state@1700000000000="RUNNING" press-1/temp@1700000000000=20`},
+		"a byte order mark":            {"\xef\xbb\xbf" + `{"ts":1700000000000,"values":{"a":1}}`, "press-1/a@1700000000000=1"},
 		"white space":                  {" [ { \"ts\" : 1700000000000 , \"values\" : { \"a\" : 1 } } ] \n", "press-1/a@1700000000000=1"},
 	}
 	for name, tt := range tests {
@@ -74,16 +81,17 @@ func TestThingsBoardInvalidValues(t *testing.T) {
 		want       []string // pointer: beginning of the detail
 		stored     string
 	}{
-		"invalid values":                {device, `{"ts":1700000000000,"values":{"a":null,"b":1,"c":NaN,"d":1e999}}`, []string{"/values/a: must be a number, not null", `/values/c: "NaN" is not`, "/values/d: is outside the range"}, "m/b@1700000000000=1"},
+		"invalid values":                {device, `{"ts":1700000000000,"values":{"a":null,"b":1,"c":NaN,"d":1e999}}`, []string{"/values/c: NaN is not a finite number", "/values/d: is outside the range"}, "m/b@1700000000000=1"},
+		"an attribute as telemetry":     {device, `{"ts":1700000000000,"values":{"b":1,"a{scope=\"client\"}":2}}`, []string{`/values/a{scope="client"}: ends with {scope="client"}`}, "m/b@1700000000000=1"},
 		"repeated metric":               {device, `[{"ts":1700000000000,"values":{"a":1,"a":2,"b":1}}]`, []string{"/0/values/a: appears more than once", "/0/values/a: appears"}, "m/b@1700000000000=1"},
-		"invalid ts":                    {device, `[{"ts":1.5,"values":{"a":1}},{"ts":1700000000000,"values":{"b":1}}]`, []string{"/0/ts: must be an integer of Unix milliseconds"}, "m/b@1700000000000=1"},
+		"invalid ts":                    {device, `[{"ts":true,"values":{"a":1}},{"ts":1e300,"values":{"a":1}},{"ts":1700000000000,"values":{"b":1}}]`, []string{"/0/ts: must be a number of Unix milliseconds", "/1/ts: must be"}, "m/b@1700000000000=1"},
 		"values that are not an object": {device, `{"ts":1700000000000,"values":[1]}`, []string{"/values: must be an object"}, ""},
 		"repeated member":               {device, `{"ts":1700000000000,"ts":1700000000001,"values":{"a":1}}`, []string{"/ts: appears more than once"}, ""},
 		"element that is not an object": {device, `[1,{"ts":1700000000000,"values":{"b":1}}]`, []string{"/0: expected an object"}, "m/b@1700000000000=1"},
 		"too far ahead":                 {device, `{"ts":9700000000000,"values":{"a":1}}`, []string{"/values/a: time 9700000000000 is more than"}, ""},
-		"a plain value":                 {device, `{"a":null}`, []string{"/a: must be a number, not null"}, ""},
+		"a plain value":                 {device, `{"a":Infinity}`, []string{"/a: Infinity is not a finite number"}, ""},
 		"repeated machine":              {gateway, `{"A":[{"ts":1700000000000,"values":{"a":1}}],"A":[{"ts":1700000000000,"values":{"a":2}}]}`, []string{"/A: appears more than once"}, "A/a@1700000000000=1"},
-		"a machine without a name":      {gateway, `{"":[{"a":1}],"B/1":[{"ts":1700000000000,"values":{"b":1,"c":null}}]}`, []string{": the name of a machine is empty", "/B~11/0/values/c: must be"}, "B/1/b@1700000000000=1"},
+		"a machine without a name":      {gateway, `{"":[{"a":1}],"B/1":[{"ts":1700000000000,"values":{"b":1,"c":1e999}}]}`, []string{": the name of a machine is empty", "/B~11/0/values/c: is outside"}, "B/1/b@1700000000000=1"},
 		"a machine with a number":       {gateway, `{"A":1,"B":{"ts":1700000000000,"values":{"b":1}}}`, []string{"/A: expected an object or an array"}, "B/b@1700000000000=1"},
 	}
 	for name, tt := range tests {
@@ -118,6 +126,7 @@ func TestThingsBoardInvalidBodies(t *testing.T) {
 		{"/api/v1/m/telemetry", ``, 400, "line 1, column 1"},
 		{"/api/v1/m/telemetry", `temperature=1`, 400, "expected an object"},
 		{"/api/v1/m/telemetry", `{"a":1`, 400, "line 1, column 7"},
+		{"/api/v1/m/telemetry", `{a:1`, 400, "line 1, column 5: expected , or }"},
 		{"/api/v1/m/telemetry", `{"a":1}{"a":2}`, 400, "unexpected data after"},
 		{"/api/v1/m/telemetry", `[{"a":1},]`, 400, "expected a value"},
 		{"/api/v1/m/telemetry", `{"a":` + strings.Repeat("[", 1000), 400, "nested deeper"},

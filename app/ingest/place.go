@@ -21,6 +21,8 @@ type Place struct {
 	Index int32
 	// Values says that the metrics are in a member "values" of the object.
 	Values bool
+	// Suffix is how many bytes at the end of each metric are not part of the body.
+	Suffix uint8
 }
 
 // Pointer returns the place as an Error names it; "" is the whole body.
@@ -48,5 +50,6 @@ func (b *Batch) Pointer(i int) string {
 	if p.Line > 0 {
 		return p.Pointer()
 	}
-	return p.Pointer() + "/" + jsonscan.EscapePointer(b.Readings[i].Metric)
+	metric := b.Readings[i].Metric
+	return p.Pointer() + "/" + jsonscan.EscapePointer(metric[:len(metric)-int(p.Suffix)])
 }

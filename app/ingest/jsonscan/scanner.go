@@ -18,9 +18,16 @@ type Scanner struct {
 	pos  int
 }
 
-// New returns a Scanner at the beginning of data. The strings that it returns lie
-// in data where they have no escapes.
-func New(data []byte) Scanner { return Scanner{data: data} }
+// New returns a Scanner at the beginning of data, behind a byte order mark if there is
+// one (RFC 8259, section 8.1). The strings that it returns lie in data where they have
+// no escapes.
+func New(data []byte) Scanner {
+	s := Scanner{data: data}
+	if len(data) >= 3 && data[0] == 0xef && data[1] == 0xbb && data[2] == 0xbf {
+		s.pos = 3
+	}
+	return s
+}
 
 // SyntaxError reports a place where the input is not JSON.
 type SyntaxError struct {

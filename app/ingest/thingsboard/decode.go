@@ -1,6 +1,11 @@
 package thingsboard
 
 import (
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+
 	"smart-factory-backend/app/factory"
 	"smart-factory-backend/app/ingest"
 	"smart-factory-backend/app/ingest/jsonscan"
@@ -9,15 +14,39 @@ import (
 // DecodeDevice fills b from the telemetry of one machine. The error is an
 // *ingest.Error; b is undefined then.
 func DecodeDevice(b *ingest.Batch, body []byte, machine string) error {
-	d := decoder{batch: b, scan: jsonscan.New(body)}
-	return ingest.MalformedJSON(d.device(machine), body)
+	return decode(b, body, "", func(d *decoder) error { return d.device(machine) })
 }
 
 // DecodeGateway fills b from the telemetry of a gateway, which names its machines.
 // The error is an *ingest.Error; b is undefined then.
 func DecodeGateway(b *ingest.Batch, body []byte) error {
-	d := decoder{batch: b, scan: jsonscan.New(body)}
-	return ingest.MalformedJSON(d.gateway(), body)
+	return decode(b, body, "", func(d *decoder) error { return d.gateway(d.readObjects) })
+}
+
+// decode calls read with a decoder of body, and if body is no JSON, of what its
+// lenient form means.
+func decode(b *ingest.Batch, body []byte, scope string, read func(*decoder) error) error {
+	err := read(&decoder{batch: b, scan: jsonscan.New(body), scope: scope})
+	if _, malformed := errors.AsType[*jsonscan.SyntaxError](err); !malformed {
+		return err
+	}
+	if !beginsLenient(body) {
+		return ingest.MalformedJSON(err, body)
+	}
+	strict, failed := toStrict(body)
+	if failed != nil {
+		return ingest.MalformedJSON(failed, body)
+	}
+	b.Reset()
+	err = read(&decoder{batch: b, scan: jsonscan.New(strict), scope: scope})
+	return ingest.MalformedJSON(err, strict)
+}
+
+// beginsLenient reports whether body begins as an object, an array or a comment does.
+func beginsLenient(body []byte) bool {
+	s := jsonscan.New(body)
+	s.SkipSpace()
+	return strings.IndexByte("{[/#", s.Peek()) >= 0
 }
 
 // noIndex is the index of an object that is in no array.
@@ -27,6 +56,7 @@ const noIndex = -1
 type decoder struct {
 	batch   *ingest.Batch
 	scan    jsonscan.Scanner
+	scope   string       // is behind the name of each metric
 	place   ingest.Place // of the current object
 	objects int          // read so far
 }
@@ -42,7 +72,8 @@ func (d *decoder) device(machine string) error {
 	return d.scan.ExpectEnd()
 }
 
-func (d *decoder) gateway() error {
+// gateway reads an object with a member for each machine, whose value read reads.
+func (d *decoder) gateway(read func(machine, key string) error) error {
 	d.scan.SkipSpace()
 	if d.scan.Peek() != '{' {
 		return d.scan.Fail("expected an object with a member for each machine")
@@ -61,7 +92,7 @@ func (d *decoder) gateway() error {
 			detail = wantObjects
 		default:
 			seen[machine] = true
-			return d.readObjects(machine, machine)
+			return read(machine, machine)
 		}
 		return d.rejectValue(ingest.Place{Key: machine, Index: noIndex}, detail)
 	})
@@ -123,6 +154,7 @@ func (d *decoder) readObject(machine string, p ingest.Place) error {
 }
 
 func (d *decoder) setPlace(p ingest.Place) {
+	p.Suffix = uint8(len(d.scope))
 	d.place = p
 	d.batch.SetPlace(p)
 }
@@ -153,7 +185,7 @@ func (d *decoder) readTimestamped(machine string, p ingest.Place, first int) err
 		switch {
 		case key == "ts" && !hasTS:
 			hasTS = true
-			ts, detail, err = ingest.ReadTimestamp(&d.scan)
+			ts, detail, err = d.readTimestamp()
 		case key == "values" && !hasValues && d.scan.Peek() == '{':
 			hasValues = true
 			err = d.scan.Object(d.readValue)
@@ -182,11 +214,37 @@ func (d *decoder) readTimestamped(machine string, p ingest.Place, first int) err
 	return nil
 }
 
+// readTimestamp reads a time: any number of Unix milliseconds, whose fraction is cut
+// off, or a string as ingest.ParseTime accepts it.
+func (d *decoder) readTimestamp() (ms int64, detail string, err error) {
+	if d.scan.Peek() == '"' {
+		return ingest.ReadTimestamp(&d.scan)
+	}
+	raw, err := d.scan.Skip()
+	if err != nil {
+		return 0, "", err
+	}
+	if ms, ok := jsonscan.ParseInteger(raw); ok {
+		return ms, "", nil
+	}
+	const maxExact = 1 << 53
+	value, detail := jsonscan.ParseNumber(raw)
+	if detail != "" || math.Abs(value) > maxExact {
+		return 0, "must be a number of Unix milliseconds or an ISO 8601 string", nil
+	}
+	return int64(value), "", nil
+}
+
 // readValue reads the value of a metric at the current place.
 func (d *decoder) readValue(metric string) error {
 	raw, err := d.scan.Skip()
 	if err != nil {
 		return err
+	}
+	if d.scope != "" {
+		metric += d.scope
+	} else if strings.HasSuffix(metric, clientScope) {
+		return d.reject(metric, "ends with "+clientScope+", which marks attributes")
 	}
 	value, detail := 0.0, ""
 	switch raw[0] {
@@ -200,18 +258,40 @@ func (d *decoder) readValue(metric string) error {
 		}
 		value, detail = jsonscan.ParseNumber(inner)
 	default:
-		switch string(raw) {
-		case "true":
-			value = 1
-		case "false":
-		default:
-			value, detail = jsonscan.ParseNumber(raw)
+		if value, detail = jsonscan.ParseNumber(raw); detail != "" && !jsonscan.IsNumber(raw) {
+			return d.addWord(metric, string(raw))
 		}
 	}
 	if detail != "" {
-		return d.batch.Reject(d.place.Pointer()+"/"+jsonscan.EscapePointer(metric), detail)
+		return d.reject(metric, detail)
 	}
 	return d.batch.Add(factory.Reading{Metric: metric, Value: value})
+}
+
+// reject counts a value at the current place as a rejected point.
+func (d *decoder) reject(metric, detail string) error {
+	return d.batch.Reject(d.place.Pointer()+"/"+jsonscan.EscapePointer(strings.TrimSuffix(metric, d.scope)), detail)
+}
+
+// addWord adds a value without quotes that is no number of JSON: true, false, null, a
+// number such as .5 or 007, or a text.
+func (d *decoder) addWord(metric, word string) error {
+	switch strings.ToLower(word) {
+	case "true":
+		return d.batch.Add(factory.Reading{Metric: metric, Value: 1})
+	case "false":
+		return d.batch.Add(factory.Reading{Metric: metric})
+	case "null":
+		return nil // ThingsBoard ignores it, too
+	case "nan", "infinity", "+infinity", "-infinity":
+		return d.reject(metric, word+" is not a finite number")
+	}
+	if digits := strings.TrimLeft(word, "-"); strings.Trim(digits, "0123456789.") == "" {
+		if value, err := strconv.ParseFloat(word, 64); err == nil {
+			return d.batch.Add(factory.Reading{Metric: metric, Value: value})
+		}
+	}
+	return d.addText(metric, []byte(`"`+word+`"`)) // words have no characters to escape
 }
 
 // addText adds a text, which raw is as JSON. A text that is too long or damaged is

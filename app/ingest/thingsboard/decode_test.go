@@ -6,12 +6,37 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"strings"
 	"testing"
 
 	"smart-factory-backend/app/ingest"
 	"smart-factory-backend/app/ingest/ingesttest"
 	"smart-factory-backend/app/ingest/thingsboard"
 )
+
+func FuzzAttributes(f *testing.F) {
+	f.Add([]byte(`{"firmware":"1.2","axes":3,"on":true,"x":null}`))
+	f.Add([]byte(`{"A":{"model":'X1'},"B":[1]}`))
+	f.Add([]byte(`{device:A,"device":"B"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, decode := range []func(*ingest.Batch, []byte) error{
+			func(b *ingest.Batch, body []byte) error { return thingsboard.DecodeAttributes(b, body, "m") }, thingsboard.DecodeGatewayAttributes,
+		} {
+			b := ingest.NewBatch(ingesttest.Now, 100)
+			defer b.Release()
+			if decode(b, body) != nil {
+				continue
+			}
+			ingesttest.CheckBatch(t, b)
+			for i, r := range b.Readings {
+				if key, ok := thingsboard.AttributeKey(r.Metric); !ok || thingsboard.AttributeMetric(key) != r.Metric || strings.HasSuffix(b.Pointer(i), `{scope="client"}{scope="client"}`) {
+					t.Fatalf("reading %+v at %s is no attribute", r, b.Pointer(i))
+				}
+			}
+		}
+		_, _ = thingsboard.DecodeDeviceName(body)
+	})
+}
 
 // A device's object without ts decodes to what encoding/json reads from it.
 func FuzzDecode(f *testing.F) {

@@ -1,0 +1,4 @@
+package thingsboard
+
+// ToStrict is toStrict.
+var ToStrict = toStrict
