@@ -86,7 +86,7 @@ func TestErrorsPointToTheValue(t *testing.T) {
 	t.Parallel()
 	p := startServer(t, nil)
 	a := p.post(t, `[{"machine":"m","values":{"a":1,"b":[]}},{"machine":"","values":{"c":2}}]`)
-	want := `{"accepted":1,"rejected":2,"errors":[{"pointer":"/0/values/b","detail":"must be a number"},{"pointer":"/1/values/c","detail":"machine name is empty"}]}`
+	want := `{"accepted":1,"rejected":2,"errors":[{"pointer":"/0/values/b","detail":"must be a number, a boolean or a text, not an array"},{"pointer":"/1/machine","detail":"machine name is empty"}]}`
 	if a.status != 200 || a.body != want {
 		t.Errorf("POST = %d %s, want %s", a.status, a.body, want)
 	}

@@ -88,7 +88,7 @@ func TestThingsBoardInvalidValues(t *testing.T) {
 		"values that are not an object": {device, `{"ts":1700000000000,"values":[1]}`, []string{"/values: must be an object"}, ""},
 		"repeated member":               {device, `{"ts":1700000000000,"ts":1700000000001,"values":{"a":1}}`, []string{"/ts: appears more than once"}, ""},
 		"element that is not an object": {device, `[1,{"ts":1700000000000,"values":{"b":1}}]`, []string{"/0: expected an object"}, "m/b@1700000000000=1"},
-		"too far ahead":                 {device, `{"ts":9700000000000,"values":{"a":1}}`, []string{"/values/a: time 9700000000000 is more than"}, ""},
+		"too far ahead":                 {device, `{"ts":9700000000000,"values":{"a":1}}`, []string{"/ts: time 9700000000000 is more than"}, ""},
 		"a plain value":                 {device, `{"a":Infinity}`, []string{"/a: Infinity is not a finite number"}, ""},
 		"repeated machine":              {gateway, `{"A":[{"ts":1700000000000,"values":{"a":1}}],"A":[{"ts":1700000000000,"values":{"a":2}}]}`, []string{"/A: appears more than once"}, "A/a@1700000000000=1"},
 		"a machine without a name":      {gateway, `{"":[{"a":1}],"B/1":[{"ts":1700000000000,"values":{"b":1,"c":1e999}}]}`, []string{": the name of a machine is empty", "/B~11/0/values/c: is outside"}, "B/1/b@1700000000000=1"},

@@ -155,9 +155,37 @@ func (b *Batch) Rollback(m Mark) {
 	b.Rejected, b.Errors, b.Skipped = m.rejected, b.Errors[:m.errors], m.skipped
 }
 
+// CheckObject returns why an object with this machine and time is rejected, and which
+// of the two is at fault: "machine" or "ts". Both are "" if it is valid.
+func (b *Batch) CheckObject(machine string, observedAt int64) (fault, detail string) {
+	if err := factory.ValidateName(factory.KindMachine, machine); err != nil {
+		return "machine", DetailOf(err)
+	}
+	if err := factory.ValidateObservedAt(observedAt, b.now); err != nil {
+		return "ts", DetailOf(err)
+	}
+	return "", ""
+}
+
+// RejectObject rejects the readings from index first on for one reason. It counts at
+// least one point. It returns a TooLarge error as Reject does.
+func (b *Batch) RejectObject(first int, pointer, detail string) error {
+	b.Rejected += max(0, len(b.Readings)-first-1)
+	b.Truncate(first)
+	return b.Reject(pointer, detail)
+}
+
 // Complete sets machine and time of the readings from index first on, which came
-// from one object, and rejects those that are invalid or name a metric twice.
+// from one object, and rejects those that are invalid or name a metric twice. A caller
+// that can say which member of the object is at fault calls CheckObject first.
 func (b *Batch) Complete(first int, machine string, observedAt int64) {
+	if _, detail := b.CheckObject(machine, observedAt); detail != "" {
+		for i := first; i < len(b.Readings); i++ {
+			b.reject(b.Pointer(i), detail)
+		}
+		b.Truncate(first)
+		return
+	}
 	repeated := b.hasRepeatedMetric(first)
 	valid := first
 	for i := first; i < len(b.Readings); i++ {
@@ -167,7 +195,7 @@ func (b *Batch) Complete(first int, machine string, observedAt int64) {
 			b.reject(b.Pointer(i), Repeated)
 			continue
 		}
-		if err := factory.ValidateReading(*r, b.now); err != nil {
+		if err := validateValue(r); err != nil {
 			b.RejectReading(i, err)
 			continue
 		}
@@ -175,6 +203,17 @@ func (b *Batch) Complete(first int, machine string, observedAt int64) {
 		valid++
 	}
 	b.Truncate(valid)
+}
+
+// validateValue checks the metric and the value of a reading.
+func validateValue(r *factory.Reading) error {
+	if err := factory.ValidateName(factory.KindMetric, r.Metric); err != nil {
+		return err
+	}
+	if r.Text != nil {
+		return factory.ValidateText(*r.Text)
+	}
+	return factory.ValidateValue(r.Value)
 }
 
 // maxPairwise is the number of names up to which comparing each pair is faster

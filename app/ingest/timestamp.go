@@ -41,17 +41,40 @@ func ParseTime(text string, loc *time.Location) (int64, error) {
 	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return ms, nil
 	}
-	// The plus sign of a zone arrives as a space if a URL does not encode it.
-	iso := strings.Replace(text, " ", "+", 1)
-	if t, err := time.Parse(time.RFC3339Nano, iso); err == nil {
-		return t.UnixMilli(), nil
+	iso := normalizeISO(text)
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04Z07:00", "2006-01-02T15:04Z0700", "2006-01-02T15:04Z07"} {
+		if t, err := time.Parse(layout, iso); err == nil {
+			return t.UnixMilli(), nil
+		}
 	}
-	for _, layout := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02T15:04", time.DateOnly} {
+	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, iso, loc); err == nil {
 			return earliest(t).UnixMilli(), nil
 		}
 	}
 	return 0, fmt.Errorf("%q is neither Unix milliseconds nor an ISO 8601 time", jsonscan.Excerpt(text))
+}
+
+// normalizeISO replaces spaces in a time: the one between date and time by T, and the
+// one before a zone by nothing, or by the plus sign that it was before a URL was
+// decoded.
+func normalizeISO(text string) string {
+	const date = len(time.DateOnly)
+	if len(text) <= date {
+		return text
+	}
+	rest := text[date+1:]
+	if before, zone, found := strings.Cut(rest, " "); found {
+		if !strings.HasPrefix(zone, "+") && !strings.HasPrefix(zone, "-") {
+			before += "+"
+		}
+		rest = before + zone
+	}
+	separator := text[date : date+1]
+	if separator == " " {
+		separator = "T"
+	}
+	return text[:date] + separator + rest
 }
 
 // earliest returns the first time at which the clock of t's zone shows what it

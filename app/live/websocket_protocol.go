@@ -3,6 +3,7 @@ package live
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,11 +51,45 @@ func parseRequest(text []byte) (request, *Fault) {
 	}
 	q.ID = id
 	if q.Op != opPing { // which is frequent and has no members that could be misspelt
-		if fault := checkMembers(text, &request{}); fault != nil {
+		if fault := checkRequestMembers(text); fault != nil {
 			return request{ID: id}, fault
 		}
 	}
+	if len(q.Data) > 0 && len(q.Machine)+len(q.TS)+len(q.Values) > 0 {
+		return request{ID: id}, &Fault{Kind: kindInvalid, Detail: "want either data, or machine, ts and values"}
+	}
 	return q, nil
+}
+
+// checkRequestMembers returns a fault if a message has a member that a request does not
+// have, or has one twice. Unlike encoding/json it does not take TS for ts: who sends
+// that must not be told that the message is fine.
+func checkRequestMembers(text []byte) *Fault {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if _, err := d.Token(); err != nil {
+		return &Fault{Kind: kindInvalid, Detail: "want a JSON object"}
+	}
+	const members = "op id rooms data machine ts values"
+	var seen []string
+	for d.More() {
+		key, err := d.Token()
+		name, ok := key.(string)
+		if err != nil || !ok {
+			return &Fault{Kind: kindInvalid, Detail: "want a JSON object"}
+		}
+		switch {
+		case !slices.Contains(strings.Fields(members), name):
+			return &Fault{Kind: kindInvalid, Detail: "unknown member " + strconv.Quote(name) + "; the members are " + strings.ReplaceAll(members, " ", ", ")}
+		case slices.Contains(seen, name):
+			return &Fault{Kind: kindInvalid, Detail: "member " + strconv.Quote(name) + " appears more than once"}
+		}
+		seen = append(seen, name)
+		var value json.RawMessage
+		if d.Decode(&value) != nil {
+			return &Fault{Kind: kindInvalid, Detail: "want a JSON object"}
+		}
+	}
+	return nil
 }
 
 // checkMembers returns a fault if an object has a member that the struct at v, into

@@ -28,12 +28,41 @@ func Decode(b *ingest.Batch, body []byte) error {
 	case '[':
 		err = d.array()
 	default:
-		err = s.Fail("expected an object or an array of objects")
+		return notAnObject(s, body)
 	}
 	if err == nil {
 		err = s.ExpectEnd()
 	}
 	return ingest.MalformedJSON(err, body)
+}
+
+// notAnObject returns the error of a body that is neither an object nor an array.
+func notAnObject(s *jsonscan.Scanner, body []byte) error {
+	begin := *s
+	raw, err := s.Skip()
+	if err != nil || s.ExpectEnd() != nil || kindOf(raw) == "" {
+		return ingest.MalformedJSON(begin.Fail("expected an object or an array of objects"), body)
+	}
+	return &ingest.Error{Kind: ingest.Malformed, Detail: "the body is " + kindOf(raw) + ", want an object with machine, ts and values, an array of these objects, or one in each line"}
+}
+
+// kindOf returns what a JSON value is, "" for a word that is none.
+func kindOf(raw []byte) string {
+	switch {
+	case raw[0] == '"':
+		return "a string"
+	case raw[0] == '{':
+		return "an object"
+	case raw[0] == '[':
+		return "an array"
+	case string(raw) == "null":
+		return "null"
+	case string(raw) == "true", string(raw) == "false":
+		return "a boolean"
+	case jsonscan.IsNumber(raw):
+		return "a number"
+	}
+	return ""
 }
 
 // DecodeLines fills b from NDJSON. Pointers count lines from 0. The error is an
@@ -77,12 +106,22 @@ type decoder struct {
 
 func (d *decoder) line(index int32) error {
 	if d.scan.Peek() != '{' {
-		return d.scan.Fail("expected an object")
+		return d.notAnObjectLine(index)
 	}
 	if err := d.object(index); err != nil {
 		return err
 	}
 	return d.scan.ExpectEnd()
+}
+
+// notAnObjectLine rejects a line that is not an object.
+func (d *decoder) notAnObjectLine(index int32) error {
+	begin := d.scan
+	raw, err := d.scan.Skip()
+	if err != nil || d.scan.ExpectEnd() != nil || kindOf(raw) == "" {
+		return begin.Fail("expected an object")
+	}
+	return d.batch.Reject(place(index), "is "+kindOf(raw)+", want an object with machine, ts and values")
 }
 
 func (d *decoder) array() error {
@@ -136,11 +175,13 @@ func (d *decoder) object(index int32) error {
 	case len(b.Readings) == o.first && o.rejected == 0:
 		o.fail("/values", "is empty")
 	}
+	if o.fault == "" {
+		if member, detail := b.CheckObject(o.machine, o.ts); member != "" {
+			o.fail("/"+member, detail)
+		}
+	}
 	if o.fault != "" {
-		// All of the object's points are rejected, for one reason.
-		b.Rejected += max(0, len(b.Readings)-o.first-1)
-		b.Truncate(o.first)
-		return b.Reject(place(index)+o.faultAt, o.fault)
+		return b.RejectObject(o.first, place(index)+o.faultAt, o.fault)
 	}
 	b.Complete(o.first, o.machine, o.ts)
 	return nil
@@ -232,6 +273,9 @@ func (o *object) readValue(metric string) error {
 		detail = ""
 	}
 	if detail != "" {
+		if kind := kindOf(raw); kind != "" && kind != "a number" {
+			detail = "must be a number, a boolean or a text, not " + kind
+		}
 		o.rejected++
 		return o.batch.Reject(place(o.index)+"/values/"+jsonscan.EscapePointer(metric), detail)
 	}

@@ -49,8 +49,7 @@ func (d *decoder) readAttributes(machine, key string) error {
 	if err := d.scan.Object(d.readValue); err != nil {
 		return err
 	}
-	d.batch.Complete(first, machine, d.batch.Now())
-	return nil
+	return d.complete(first, machine, p)
 }
 
 // DecodeDeviceName returns the machine that a gateway connects or disconnects:

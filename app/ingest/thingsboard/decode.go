@@ -149,7 +149,15 @@ func (d *decoder) readObject(machine string, p ingest.Place) error {
 	if err := d.scan.Object(d.readValue); err != nil {
 		return err
 	}
-	b.Complete(first, machine, b.Now())
+	return d.complete(first, machine, p)
+}
+
+// complete completes the readings from index first on, which have no time.
+func (d *decoder) complete(first int, machine string, p ingest.Place) error {
+	if _, fault := d.batch.CheckObject(machine, d.batch.Now()); fault != "" {
+		return d.batch.RejectObject(first, p.Pointer(), fault)
+	}
+	d.batch.Complete(first, machine, d.batch.Now())
 	return nil
 }
 
@@ -206,9 +214,14 @@ func (d *decoder) readTimestamped(machine string, p ingest.Place, first int) err
 	if err != nil {
 		return err
 	}
+	if fault == "" {
+		var member string
+		if member, fault = d.batch.CheckObject(machine, ts); member == "ts" {
+			faultAt = "/ts"
+		}
+	}
 	if fault != "" {
-		d.batch.Truncate(first)
-		return d.batch.Reject(p.Pointer()+faultAt, fault)
+		return d.batch.RejectObject(first, p.Pointer()+faultAt, fault)
 	}
 	d.batch.Complete(first, machine, ts)
 	return nil
