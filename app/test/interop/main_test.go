@@ -1,7 +1,7 @@
 //go:build integration
 
 // Package interop_test runs the official JavaScript clients, servers and emitter from npm,
-// Telegraf and Alertmanager against the server and the example server, as processes:
+// InfluxDB's clients, Telegraf and Alertmanager against the server and the example server, as processes:
 //
 //	go test -tags integration ./app/test/interop
 //

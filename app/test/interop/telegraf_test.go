@@ -58,11 +58,15 @@ func telegrafBinary(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	version := regexp.MustCompile(`(?m)^TELEGRAF_VERSION := (\S+)$`).FindSubmatch(versions)
-	if version == nil {
-		t.Fatal(".ci/tools.mk has no TELEGRAF_VERSION")
+	name := "telegraf"
+	for _, variable := range []string{"TELEGRAF_VERSION", "TELEGRAF_BUILD"} {
+		value := regexp.MustCompile(`(?m)^` + variable + ` := (\S+)$`).FindSubmatch(versions)
+		if value == nil {
+			t.Fatal(".ci/tools.mk has no " + variable)
+		}
+		name += "-" + string(value[1])
 	}
-	path, err := filepath.Abs("../../../bin/tools/telegraf-" + string(version[1]))
+	path, err := filepath.Abs("../../../bin/tools/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
