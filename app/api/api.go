@@ -91,10 +91,10 @@ type Options struct {
 	// InfluxMachineTag is the tag that names the machine in line protocol,
 	// "machine" by default.
 	InfluxMachineTag string
-	// InfluxNaming returns how line protocol names metrics in this store; an error is
-	// the response. It is called until it succeeds. nil means measurement, field and
-	// tags.
-	InfluxNaming func(context.Context) (LineNaming, error)
+	// InfluxNaming returns how line protocol names metrics in this store, and which
+	// metrics keep earlier names; an error is the response. It is called until it
+	// succeeds. nil means measurement, field and tags.
+	InfluxNaming func(context.Context) (LineNaming, EarlierLineNaming, error)
 
 	// ExternalRoutes are served by other packages. It may be empty.
 	ExternalRoutes []ExternalRoute

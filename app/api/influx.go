@@ -18,6 +18,9 @@ import (
 // LineNaming says how line protocol names metrics.
 type LineNaming = lineprotocol.Naming
 
+// EarlierLineNaming says which metrics of line protocol keep an earlier name.
+type EarlierLineNaming = lineprotocol.Earlier
+
 // postInfluxWrite is POST /api/v2/write. A 204 means that every number in the body
 // is committed; a 400 lists the rejected lines, and the others are committed.
 func (a *API) postInfluxWrite(ctx *fasthttp.RequestCtx, req request) error {
@@ -47,16 +50,16 @@ func (a *API) lineDecoder() (*lineprotocol.Decoder, error) {
 	if d := a.lines.Load(); d != nil {
 		return d, nil
 	}
-	naming := lineprotocol.Naming{Measurement: true, Tags: true}
+	m := lineprotocol.Mapping{MachineTag: a.options.InfluxMachineTag, Naming: lineprotocol.Naming{Measurement: true, Tags: true}}
 	if a.options.InfluxNaming != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), a.options.IngestTimeout)
 		defer cancel()
 		var err error
-		if naming, err = a.options.InfluxNaming(ctx); err != nil {
+		if m.Naming, m.Earlier, err = a.options.InfluxNaming(ctx); err != nil {
 			return nil, err
 		}
 	}
-	a.lines.CompareAndSwap(nil, lineprotocol.NewDecoder(lineprotocol.Mapping{MachineTag: a.options.InfluxMachineTag, Naming: naming}))
+	a.lines.CompareAndSwap(nil, lineprotocol.NewDecoder(m))
 	return a.lines.Load(), nil
 }
 

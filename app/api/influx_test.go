@@ -93,7 +93,9 @@ func TestInfluxWrite(t *testing.T) {
 			p := startServer(t, func(o *api.Options, _ *testServer) {
 				o.InfluxMachineTag = tt.tag
 				if tt.naming != nil {
-					o.InfluxNaming = func(context.Context) (lineprotocol.Naming, error) { return *tt.naming, nil }
+					o.InfluxNaming = func(context.Context) (api.LineNaming, api.EarlierLineNaming, error) {
+						return *tt.naming, api.EarlierLineNaming{}, nil
+					}
 				}
 			})
 			if a := p.writeLines(t, tt.body); a.status != 204 || a.body != "" {

@@ -59,8 +59,8 @@ type Config struct {
 
 	// How InfluxDB line protocol is mapped; see server.lineNaming.
 	InfluxMachineTag string `envconfig:"INFLUX_MACHINE_TAG" default:"machine" desc:"line protocol tag that names the machine; a line without it uses the tag host"`
-	InfluxMetric     string `envconfig:"INFLUX_METRIC" computed:"measurement_field" oneof:"field measurement_field" desc:"metric name for line protocol: measurement_field, or field without the measurement; the default is field in a store that an earlier release began"`
-	InfluxTags       string `envconfig:"INFLUX_TAGS" default:"auto" oneof:"auto keep drop" desc:"keep puts the further tags of line protocol into the metric name; drop ignores them, so that values which only tags tell apart overwrite each other; auto means drop in a store that an earlier release began, else keep"`
+	InfluxMetric     string `envconfig:"INFLUX_METRIC" computed:"measurement_field" oneof:"field measurement_field" desc:"metric name for line protocol: measurement_field, or field without the measurement"`
+	InfluxTags       string `envconfig:"INFLUX_TAGS" default:"auto" oneof:"auto keep drop" desc:"keep puts the further tags of line protocol into the metric name; drop ignores them, so that values which only tags tell apart overwrite each other; auto means keep, except for metrics that an earlier release has stored without tags"`
 
 	// What is stored, and for how long.
 	Retention time.Duration `envconfig:"RETENTION" default:"0s" min:"0" zero:"forever" desc:"how long readings are stored, by their own timestamp, unless the metric has its own retention: a duration such as 30d, 12w or 1y; 0 and forever mean forever"`

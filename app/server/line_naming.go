@@ -14,22 +14,24 @@ import (
 )
 
 // lineNaming decides how line protocol names metrics. Releases before INFLUX_TAGS
-// left tags out. A store that they began keeps these names, because new ones would
-// split each series in two. It is safe for concurrent use.
+// left tags out. The metrics that such a release has stored keep their names, because
+// new ones would split each series in two. It is safe for concurrent use.
 type lineNaming struct {
 	config config.Config
 	log    *slog.Logger
 	store  factory.Store
 
-	mu    sync.Mutex
-	known *api.LineNaming
+	mu      sync.Mutex
+	setting *lineSetting
 }
 
-// lineSetting is the content of the document of kind "setting" that a store is marked
-// with when a release that knows INFLUX_TAGS first opens it.
+// lineSetting is the document of kind "setting" with which a store is marked when a
+// release that knows INFLUX_TAGS first opens it.
 type lineSetting struct {
 	// Tags is false if an earlier release has begun the store.
 	Tags bool `json:"tags"`
+	// markedAt is when the document was written, in Unix milliseconds.
+	markedAt int64
 }
 
 const lineSettingID = "line-protocol"
@@ -37,55 +39,65 @@ const lineSettingID = "line-protocol"
 // begin marks a store that was just opened, before anything is written to it. A store
 // that cannot be marked now is marked with the first line.
 func (n *lineNaming) begin(ctx context.Context, s factory.Store) {
-	if _, err := n.decide(ctx, s); err != nil {
+	if _, err := n.readSetting(ctx, s); err != nil {
 		n.log.Warn("names of line protocol not decided yet", slog.String(keyError, err.Error()))
 	}
 }
 
-// naming returns the names that the store goes on with.
-func (n *lineNaming) naming(ctx context.Context) (api.LineNaming, error) {
-	return n.decide(ctx, n.store)
+// naming returns how the metrics of lines are named, and which ones keep an earlier
+// name.
+func (n *lineNaming) naming(ctx context.Context) (naming api.LineNaming, earlier api.EarlierLineNaming, err error) {
+	setting, err := n.readSetting(ctx, n.store)
+	if err != nil {
+		return naming, earlier, err
+	}
+	naming = api.LineNaming{Measurement: n.config.InfluxMetric != "field", Tags: n.config.InfluxTags != "drop"}
+	if !n.keepsEarlier(setting) {
+		return naming, earlier, nil
+	}
+	known, err := metricsUntil(ctx, n.store, setting.markedAt)
+	if err != nil {
+		return naming, earlier, fmt.Errorf("names of line protocol: %w", err)
+	}
+	// Earlier releases left the measurement out by default.
+	earlier.Naming.Measurement = n.config.InfluxMetric == "measurement_field"
+	earlier.Has = func(machine, metric string) bool { return known[factory.MetricDocumentID(machine, metric)] }
+	return naming, earlier, nil
 }
 
-func (n *lineNaming) decide(ctx context.Context, s factory.Store) (api.LineNaming, error) {
+// keepsEarlier reports whether metrics of an earlier release keep their names.
+func (n *lineNaming) keepsEarlier(s lineSetting) bool {
+	return !s.Tags && n.config.InfluxTags == "auto"
+}
+
+// readSetting returns the mark of a store, and sets it if there is none. The first time
+// it logs what follows.
+func (n *lineNaming) readSetting(ctx context.Context, s factory.Store) (lineSetting, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.known != nil {
-		return *n.known, nil
+	if n.setting != nil {
+		return *n.setting, nil
 	}
-	setting, err := readLineSetting(ctx, s)
+	setting, err := markStore(ctx, s)
 	if err != nil {
-		return api.LineNaming{}, fmt.Errorf("names of line protocol: %w", err)
+		return setting, fmt.Errorf("names of line protocol: %w", err)
 	}
-	naming := namingOf(n.config, setting)
-	if !naming.Tags && n.config.InfluxTags == "auto" {
-		n.log.Warn("line protocol keeps the metric names of the release that began this store: without tags, "+
-			"so values that only tags tell apart overwrite each other; "+
-			"for names with tags set INFLUX_TAGS=keep, and for names with the measurement INFLUX_METRIC=measurement_field",
+	n.setting = &setting
+	if n.keepsEarlier(setting) {
+		n.log.Warn("metrics of line protocol that an earlier release has stored keep their names, which leave tags out, "+
+			"so that values which only tags tell apart overwrite each other; new metrics have all tags in their names; "+
+			"set INFLUX_TAGS=keep for new names throughout, or INFLUX_TAGS=drop and INFLUX_METRIC=field, the earlier default, for earlier names throughout",
 			slog.String(keyVariable, "INFLUX_TAGS"), see("metric-names-of-line-protocol"))
 	}
-	n.known = &naming
-	return naming, nil
+	return setting, nil
 }
 
-// namingOf returns the names by the configuration, and where it says nothing, by the
-// store.
-func namingOf(c config.Config, s lineSetting) api.LineNaming {
-	naming := api.LineNaming{Measurement: c.InfluxMetric == "measurement_field", Tags: c.InfluxTags == "keep"}
-	if c.InfluxMetric == "" {
-		naming.Measurement = s.Tags
-	}
-	if c.InfluxTags == "auto" {
-		naming.Tags = s.Tags
-	}
-	return naming
-}
-
-// readLineSetting returns the mark of a store and sets it if there is none.
-func readLineSetting(ctx context.Context, s factory.Store) (setting lineSetting, err error) {
+// markStore returns the mark of a store and sets it if there is none.
+func markStore(ctx context.Context, s factory.Store) (setting lineSetting, err error) {
 	for {
 		d, err := s.Document(ctx, factory.DocumentSetting, lineSettingID)
 		if err == nil {
+			setting.markedAt = d.CreatedAt
 			return setting, json.Unmarshal(d.Data, &setting)
 		}
 		if !errors.Is(err, factory.ErrNotFound) {
@@ -104,6 +116,27 @@ func readLineSetting(ctx context.Context, s factory.Store) (setting lineSetting,
 		}})
 		if err != nil && !errors.Is(err, factory.ErrPrecondition) { // another replica was first
 			return setting, err
+		}
+	}
+}
+
+// metricsUntil returns the ids of the documents of all metrics that were registered by
+// a time in Unix milliseconds.
+func metricsUntil(ctx context.Context, s factory.Store, markedAt int64) (map[string]bool, error) {
+	ids := map[string]bool{}
+	q := factory.DocumentQuery{Kind: factory.DocumentMetric, Limit: 1000}
+	for {
+		page, err := s.Documents(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range page.Documents {
+			if d.CreatedAt <= markedAt {
+				ids[d.ID] = true
+			}
+		}
+		if q.Cursor = page.NextCursor; q.Cursor == "" {
+			return ids, nil
 		}
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,10 +29,10 @@ func beginStore(t *testing.T, s *settings) {
 	}
 }
 
-// writeLine stores a line and returns the metrics of its machine.
-func writeLine(t *testing.T, a *App, line string) (metrics string) {
+// writeLines stores lines and returns all metrics, sorted.
+func writeLines(t *testing.T, a *App, lines string) (metrics []string) {
 	t.Helper()
-	response, err := http.Post("http://"+a.supervisor.Addr().String()+"/api/v2/write", "text/plain", strings.NewReader(line))
+	response, err := http.Post("http://"+a.supervisor.Addr().String()+"/api/v2/write", "text/plain", strings.NewReader(lines))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,28 +45,31 @@ func writeLine(t *testing.T, a *App, line string) (metrics string) {
 		t.Fatal(err)
 	}
 	for _, r := range page.Readings {
-		metrics += " " + r.Metric
+		metrics = append(metrics, r.Machine+"/"+r.Metric)
 	}
+	slices.Sort(metrics)
 	return metrics
 }
 
-// A store goes on with the metric names with which it was begun, unless the
-// configuration says otherwise. The log says so in one line.
+// Metrics that an earlier release has stored keep their names, unless the configuration
+// says otherwise; all others have their tags. The log says so in one line.
 func TestLineNaming(t *testing.T) {
-	const line = "cpu,cpu=cpu0,host=e usage=1 1700000001000000000"
+	const lines = "cpu,cpu=cpu0,host=e usage=1,idle=2 1700000001000000000\ncpu,cpu=cpu0,host=f usage=3 1700000001000000000\n"
+	const full = ` e/cpu_idle{cpu="cpu0"} e/cpu_usage{cpu="cpu0"} f/cpu_usage{cpu="cpu0"}`
 	for name, tt := range map[string]struct {
 		old    bool
 		env    []string
 		want   string
 		logged int
 	}{
-		"a new store":                        {want: ` cpu_usage{cpu="cpu0"}`},
-		"a new store, short":                 {env: []string{"INFLUX_METRIC=field"}, want: ` usage{cpu="cpu0"}`},
-		"a new store without tags":           {env: []string{"INFLUX_TAGS=drop"}, want: " cpu_usage"},
-		"an old store":                       {old: true, want: " usage", logged: 1},
-		"an old store with its measurements": {old: true, env: []string{"INFLUX_METRIC=measurement_field"}, want: " cpu_usage usage", logged: 1},
-		"an old store that was told":         {old: true, env: []string{"INFLUX_TAGS=drop"}, want: " usage"},
-		"an old store that changes":          {old: true, env: []string{"INFLUX_TAGS=keep", "INFLUX_METRIC=measurement_field"}, want: ` cpu_usage{cpu="cpu0"} usage`},
+		"a new store":                        {want: full},
+		"a new store, short":                 {env: []string{"INFLUX_METRIC=field"}, want: ` e/idle{cpu="cpu0"} e/usage{cpu="cpu0"} f/usage{cpu="cpu0"}`},
+		"a new store without tags":           {env: []string{"INFLUX_TAGS=drop"}, want: " e/cpu_idle e/cpu_usage f/cpu_usage"},
+		"an old store":                       {old: true, want: ` e/cpu_idle{cpu="cpu0"} e/usage f/cpu_usage{cpu="cpu0"}`, logged: 1},
+		"an old store, short":                {old: true, env: []string{"INFLUX_METRIC=field"}, want: ` e/idle{cpu="cpu0"} e/usage f/usage{cpu="cpu0"}`, logged: 1},
+		"an old store with its measurements": {old: true, env: []string{"INFLUX_METRIC=measurement_field"}, want: full + " e/usage", logged: 1},
+		"an old store as before":             {old: true, env: []string{"INFLUX_TAGS=drop", "INFLUX_METRIC=field"}, want: " e/idle e/usage f/usage"},
+		"an old store that changes":          {old: true, env: []string{"INFLUX_TAGS=keep"}, want: full + " e/usage"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := testSettings(t, tt.env...)
@@ -75,8 +79,10 @@ func TestLineNaming(t *testing.T) {
 			for range 2 { // what the store has got from this release does not change it
 				t.Run("start", func(t *testing.T) {
 					a, log := launchWith(t, s)
-					if got := writeLine(t, a, line); got != tt.want {
-						t.Errorf("metrics =%s, want%s", got, tt.want)
+					want := strings.Fields(tt.want)
+					slices.Sort(want)
+					if got := writeLines(t, a, lines); !slices.Equal(got, want) {
+						t.Errorf("metrics = %q, want %q", got, want)
 					}
 					if got := strings.Count(log.String(), "INFLUX_TAGS=keep"); got != tt.logged {
 						t.Errorf("the log names INFLUX_TAGS=keep in %d lines, want %d:\n%s", got, tt.logged, log)

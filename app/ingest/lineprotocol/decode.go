@@ -13,6 +13,16 @@ type Mapping struct {
 	// without it.
 	MachineTag string
 	Naming     Naming
+	// Earlier names the metrics that keep the name they had in an earlier release.
+	Earlier Earlier
+}
+
+// Earlier is the naming of an earlier release and the metrics that it has named.
+type Earlier struct {
+	Naming Naming
+	// Has reports whether the machine has the metric since then. It must not change
+	// its answer. Nil means that there are none.
+	Has func(machine, metric string) bool
 }
 
 // hostTag is the tag that Telegraf puts on each line.
@@ -58,7 +68,7 @@ func (d *Decoder) decodeLine(b *ingest.Batch, s *Scanner, p Precision) (reason s
 	var field Field
 	grown := 0
 	for i := 0; r != nil && s.Field(&field); i++ {
-		metric, refusal, added := r.metric(d.mapping.Naming, field.Key, i)
+		metric, refusal, added := r.metric(d.mapping, field.Key, i)
 		if reason == "" {
 			reason = refusal
 		}

@@ -82,6 +82,21 @@ func TestNamingRejects(t *testing.T) {
 	}
 }
 
+// Metrics of an earlier release keep their names, and no others.
+func TestEarlierNames(t *testing.T) {
+	t.Parallel()
+	d := lineprotocol.NewDecoder(lineprotocol.Mapping{
+		MachineTag: "machine", Naming: lineprotocol.Naming{Measurement: true, Tags: true},
+		Earlier: lineprotocol.Earlier{Has: func(machine, metric string) bool { return machine == "e" && metric == "usage" }},
+	})
+	want := `[e/usage=1 e/cpu_idle{cpu="cpu0"}=2 f/cpu_usage{cpu="cpu0"}=3]`
+	for range 2 { // the second time the series are in the cache
+		if readings, rejected := decodeLines(t, d, "cpu,cpu=cpu0,host=e usage=1,idle=2\ncpu,cpu=cpu0,host=f usage=3"); fmt.Sprint(readings) != want {
+			t.Errorf("readings = %v, %v, want %s", readings, rejected, want)
+		}
+	}
+}
+
 // series is what a sender tells apart, besides the machine.
 type series struct {
 	measurement, field string

@@ -26,7 +26,7 @@ const maxSeriesFields = 256
 
 // metric returns the valid metric of a field, the i-th of its line; reason says why
 // it has none. added is how much memory the series now takes besides.
-func (r *series) metric(n Naming, key string, i int) (metric, reason string, added int) {
+func (r *series) metric(m Mapping, key string, i int) (metric, reason string, added int) {
 	known := r.metrics.Load()
 	if known != nil {
 		list := *known
@@ -39,7 +39,12 @@ func (r *series) metric(n Naming, key string, i int) (metric, reason string, add
 			}
 		}
 	}
-	metric = n.metric(r.measurement, key, r.tags)
+	metric = m.Naming.metric(r.measurement, key, r.tags)
+	if m.Earlier.Has != nil {
+		if earlier := m.Earlier.Naming.metric(r.measurement, key, r.tags); m.Earlier.Has(r.machine, earlier) {
+			metric = earlier
+		}
+	}
 	if err := factory.ValidateName(factory.KindMetric, metric); err != nil {
 		return "", ingest.DetailOf(err), 0
 	}
