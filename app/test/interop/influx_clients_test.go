@@ -6,6 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -69,5 +73,64 @@ func TestIntegrationInfluxGoClient(t *testing.T) {
 	defer seconds.Close()
 	if err := seconds.WriteAPIBlocking("", "db/autogen").WritePoint(t.Context(), influxdb2.NewPoint("press", map[string]string{"machine": "go"}, map[string]any{"temperature": 1}, begin)); err != nil {
 		t.Errorf("with the credentials of InfluxDB 1.8, in seconds = %v", err)
+	}
+}
+
+// influxExport is what influx_inspect of InfluxDB 1 exports.
+const influxExport = `# INFLUXDB EXPORT: 1677-09-21T00:12:43Z - 2262-04-11T23:47:16Z
+# DDL
+CREATE DATABASE telegraf WITH NAME autogen
+# DML
+# CONTEXT-DATABASE:telegraf
+# CONTEXT-RETENTION-POLICY:autogen
+# writing tsm data
+cpu,cpu=cpu0,host=edge-1 usage_idle=90.5 1700000000000000000
+cpu,cpu=cpu0,host=edge-1 usage_idle=91.5 1700000010000000000
+disk,device=sda1,host=edge-1,path=/var/my\ data used=5i 1700000000000000000
+# writing wal data
+cpu,cpu=cpu1,host=edge-1 usage_idle=1 1700000000000000000
+`
+
+// The command line of InfluxDB 1 writes, and imports what another database exported.
+func TestIntegrationInfluxCommandLine(t *testing.T) {
+	t.Parallel()
+	server := startBackend(t, "API_KEYS="+apiKeys)
+	address, err := url.Parse(server.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	influx := func(args ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), "influx", append([]string{"-host", address.Hostname(), "-port", address.Port(), "-username", "any", "-password", ingestKey}, args...)...)
+		cmd.Env = append(os.Environ(), "HOME="+t.TempDir()) // where it writes its history
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := influx("-execute", "CREATE DATABASE plant; SHOW DATABASES"); err != nil || !strings.Contains(out, "name: databases") {
+		t.Errorf("databases = %s, %v", out, err)
+	}
+	if out, err := influx("-database", "plant", "-execute", "INSERT press,machine=cli temperature=71.5"); err != nil {
+		t.Errorf("INSERT = %s, %v", out, err)
+	}
+	if points, err := server.history("cli", "press_temperature"); err != nil || len(points) != 1 || points[0][1] != 71.5 {
+		t.Errorf("history = %v, %v, want 71.5", points, err)
+	}
+	if out, err := influx("-database", "plant", "-execute", "SELECT * FROM press"); err == nil || !strings.Contains(out, "not supported: SELECT * FROM press") {
+		t.Errorf("SELECT = %s, %v, want an error that says so", out, err)
+	}
+	file := filepath.Join(t.TempDir(), "export")
+	if err := os.WriteFile(file, []byte(influxExport), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := influx("-import", "-path="+file, "-precision=ns"); err != nil || !strings.Contains(out, "Processed 4 inserts") || !strings.Contains(out, "Failed 0 inserts") {
+		t.Errorf("import = %s, %v, want 4 inserts", out, err)
+	}
+	for metric, want := range map[string][][2]float64{
+		`cpu_usage_idle{cpu="cpu0"}`:                   {{1700000000000, 90.5}, {1700000010000, 91.5}},
+		`cpu_usage_idle{cpu="cpu1"}`:                   {{1700000000000, 1}},
+		`disk_used{device="sda1",path="/var/my data"}`: {{1700000000000, 5}},
+	} {
+		if points, err := server.history("edge-1", metric); err != nil || fmt.Sprint(points) != fmt.Sprint(want) {
+			t.Errorf("%s = %v, %v, want %v", metric, points, err, want)
+		}
 	}
 }

@@ -58,7 +58,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "the JavaScript clients are not installed; run make setup:", err)
 		return 1
 	}
-	for _, program := range []string{"node", "redis-server", "prometheus-alertmanager"} {
+	for _, program := range []string{"node", "redis-server", "prometheus-alertmanager", "influx"} {
 		if _, err := exec.LookPath(program); err != nil {
 			fmt.Fprintln(os.Stderr, "run make setup:", err)
 			return 1
