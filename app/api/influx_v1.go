@@ -31,6 +31,9 @@ func writeInfluxV1Error(ctx *fasthttp.RequestCtx, err error) {
 	e, response := influxError(err)
 	body, _ := json.Marshal(influxV1ErrorBody{response.Message}) // strings only
 	e.writeTo(ctx, "application/json", body)
+	if e.status == fasthttp.StatusUnauthorized { // clients that wait for a challenge know no other
+		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, `Basic realm="InfluxDB"`)
+	}
 }
 
 // influxV1ErrorBody is the body of an error response of InfluxDB 1.

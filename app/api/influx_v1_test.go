@@ -71,6 +71,9 @@ func TestInfluxV1Credentials(t *testing.T) {
 			a.influxV1Error(t)
 		}
 	}
+	if a := p.do(t, "POST", "/write", line); a.header["Www-Authenticate"] != `Basic realm="InfluxDB"` {
+		t.Errorf("401 = %+v, want the challenge that v1 clients wait for", a)
+	}
 	if a := p.do(t, "GET", "/api/v1/latest?p=read-secret", ""); a.status != 401 {
 		t.Errorf("p on another route = %d, want 401", a.status)
 	}
@@ -137,6 +140,9 @@ func TestInfluxTimestampWithoutUnit(t *testing.T) {
 	}
 	if a := p.do(t, "POST", "/api/v2/write?precision=ms", fmt.Sprint("m,host=h f=1 ", now)); a.status != 400 || !strings.Contains(a.body, "would be 1970-01-") || !strings.Contains(a.body, "precision=s") {
 		t.Errorf("seconds as milliseconds = %+v, want 400 with precision=s", a)
+	}
+	if a := p.do(t, "POST", "/write?precision=s", fmt.Sprint("m,host=h f=1 ", now*1e9)); a.status != 400 || !strings.Contains(a.body, "would be after the year 9999; it looks like nanoseconds: write with precision=ns") {
+		t.Errorf("nanoseconds as seconds = %+v, want 400 with precision=ns", a)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"smart-factory-backend/app/api"
 	"smart-factory-backend/app/config"
@@ -23,6 +24,30 @@ type lineNaming struct {
 
 	mu      sync.Mutex
 	setting *lineSetting
+
+	earlierMu sync.Mutex
+	earlier   map[string]bool // nil until it is loaded
+}
+
+// earlierTimeout bounds the loading of the metrics of an earlier release. It does not
+// end with the request that began it: a store with very many would never be loaded.
+const earlierTimeout = time.Minute
+
+// loadEarlier returns the ids of the documents of the metrics that an earlier release
+// has stored. It reads them once; calls at the same time wait.
+func (n *lineNaming) loadEarlier(ctx context.Context, markedAt int64) (map[string]bool, error) {
+	n.earlierMu.Lock()
+	defer n.earlierMu.Unlock()
+	if n.earlier != nil {
+		return n.earlier, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), earlierTimeout)
+	defer cancel()
+	ids, err := metricsUntil(ctx, n.store, markedAt)
+	if err == nil {
+		n.earlier = ids
+	}
+	return ids, err
 }
 
 // lineSetting is the document of kind "setting" with which a store is marked when a
@@ -55,7 +80,7 @@ func (n *lineNaming) naming(ctx context.Context) (naming api.LineNaming, earlier
 	if !n.keepsEarlier(setting) {
 		return naming, earlier, nil
 	}
-	known, err := metricsUntil(ctx, n.store, setting.markedAt)
+	known, err := n.loadEarlier(ctx, setting.markedAt)
 	if err != nil {
 		return naming, earlier, fmt.Errorf("names of line protocol: %w", err)
 	}

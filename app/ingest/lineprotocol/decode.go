@@ -95,7 +95,7 @@ func (d *Decoder) decodeLine(b *ingest.Batch, s *Scanner, p Precision) (reason s
 	}
 	d.remember(key, r, grown)
 	if err := factory.ValidateObservedAt(ts, b.Now()); err != nil {
-		if hint := p.explainEarly(timestamp, b.Now()); ts < factory.MinObservedAt && hint != "" {
+		if hint := p.explainUnit(timestamp, b.Now()); hint != "" {
 			return hint, nil
 		}
 		return ingest.DetailOf(err), nil

@@ -95,19 +95,28 @@ func multiply(n, unit int64) int64 {
 	return n * unit
 }
 
-// explainEarly returns why a timestamp of this precision is refused that lies before
-// factory.MinObservedAt: almost always its unit is another one, which the result
-// names. It returns "" if no unit makes it a time of now or earlier.
-func (p Precision) explainEarly(timestamp, now int64) string {
+// explainUnit returns why a timestamp of this precision is no time that a reading may
+// have: almost always its unit is another one, which the result names. It returns ""
+// if no unit makes it a time from 1971 to now.
+func (p Precision) explainUnit(timestamp, now int64) string {
 	for _, unit := range []struct {
 		Precision
 		name, plural string
-	}{{Second, "s", "seconds"}, {Millisecond, "ms", "milliseconds"}, {Microsecond, "us", "microseconds"}} {
+	}{{Second, "s", "seconds"}, {Millisecond, "ms", "milliseconds"}, {Microsecond, "us", "microseconds"}, {Nanosecond, "ns", "nanoseconds"}} {
 		ms := unit.Millis(timestamp)
 		if unit.Precision != p && ms >= factory.MinObservedAt && ms-factory.MaxAhead <= now {
-			return "timestamp " + strconv.FormatInt(timestamp, 10) + " would be " + time.UnixMilli(p.Millis(timestamp)).UTC().Format(time.RFC3339) +
-				"; it looks like " + unit.plural + ": write with precision=" + unit.name
+			return "timestamp " + strconv.FormatInt(timestamp, 10) + " would be " + p.describe(timestamp) + "; it looks like " + unit.plural + ": write with precision=" + unit.name
 		}
 	}
 	return ""
+}
+
+// describe returns the time of a timestamp for a message.
+func (p Precision) describe(timestamp int64) string {
+	const lastYear = 253402300799999 // the end of the year 9999
+	ms := p.Millis(timestamp)
+	if ms > lastYear {
+		return "after the year 9999"
+	}
+	return time.UnixMilli(ms).UTC().Format(time.RFC3339)
 }
