@@ -217,7 +217,7 @@ var operations = map[string]operation{
 		ID: "postDeviceTelemetry", Tag: "dialects", Summary: "Store what a ThingsBoard device sends",
 		Description: "The token is the secret of a key with the role ingest, and the name of the key is the machine. Without configured keys, the token is the machine. " +
 			"If an object has the members ts and values, its values are in values; otherwise its members are the values. " +
-			"Booleans become 1 and 0, text that spells a number becomes that number, null is ignored, and nested JSON and text longer than 1 KiB are skipped and counted. " +
+			"Booleans become 1 and 0, text that spells a number becomes that number, null is ignored, nested JSON is stored as text, and text longer than 1 KiB is skipped and counted. " +
 			"JSON may be as lenient as ThingsBoard takes it: keys and texts without quotes or in single quotes, comments.",
 		Body:      jsonBody("DeviceTelemetry"),
 		Responses: []routeResponse{{200, "All values are committed.", nil}},

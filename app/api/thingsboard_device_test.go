@@ -21,7 +21,7 @@ func TestThingsBoardAttributes(t *testing.T) {
 		t.Errorf("POST attributes = %+v, want an empty 200", a)
 	}
 	for query, want := range map[string]string{
-		"":                                   `{"client":{"firmware":"1.2.3","on":1,"temp":99}}`,
+		"":                                   `{"client":{"firmware":"1.2.3","on":1,"site":"{\"x\":1}","temp":99}}`,
 		"?clientKeys=temp,none":              `{"client":{"temp":99}}`,
 		"?clientKeys=none":                   `{}`,
 		"?sharedKeys=firmware":               `{}`,

@@ -18,7 +18,7 @@ func TestThingsBoardDevice(t *testing.T) {
 		"with a time":                  {`{"ts":1700000000000,"values":{"temperature":21.5,"humidity":40}}`, "press-1/humidity@1700000000000=40 press-1/temperature@1700000000000=21.5"},
 		"an array":                     {`[{"ts":1700000000000,"values":{"a":1}},{"values":{"b":2},"ts":1700000000001}]`, "press-1/a@1700000000000=1 press-1/b@1700000000001=2"},
 		"an empty array":               {`[]`, ""},
-		"example of the documentation": {`{"ts":1700000000000,"values":{"stringKey":"value1","booleanKey":true,"doubleKey":42.5,"longKey":73,"jsonKey":{"someNumber":42,"someArray":[1,2,3]}}}`, "press-1/booleanKey@1700000000000=1 press-1/doubleKey@1700000000000=42.5 press-1/longKey@1700000000000=73 press-1/stringKey@1700000000000=\"value1\""},
+		"example of the documentation": {`{"ts":1700000000000,"values":{"stringKey":"value1","booleanKey":true,"doubleKey":42.5,"longKey":73,"jsonKey":{"someNumber":42,"someArray":[1,2,3]}}}`, "press-1/booleanKey@1700000000000=1 press-1/doubleKey@1700000000000=42.5 press-1/jsonKey@1700000000000=\"{\\\"someNumber\\\":42,\\\"someArray\\\":[1,2,3]}\" press-1/longKey@1700000000000=73 press-1/stringKey@1700000000000=\"value1\""},
 		"string that spells a number":  {`{"ts":1700000000000,"values":{"a":"21.5","b":"-1e3","c":"","d":"007","e":"21,5"}}`, `press-1/a@1700000000000=21.5 press-1/b@1700000000000=-1000 press-1/c@1700000000000="" press-1/d@1700000000000="007" press-1/e@1700000000000="21,5"`},
 		"false is 0":                   {`{"ts":1700000000000,"values":{"a":false}}`, "press-1/a@1700000000000=0"},
 		"only strings":                 {`{"ts":1700000000000,"values":{"a":"x"}}`, `press-1/a@1700000000000="x"`},

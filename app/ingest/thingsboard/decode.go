@@ -262,8 +262,7 @@ func (d *decoder) readValue(metric string) error {
 	value, detail := 0.0, ""
 	switch raw[0] {
 	case '{', '[':
-		d.batch.Skipped++
-		return nil
+		return d.addValidText(metric, string(raw)) // ThingsBoard stores JSON as it is
 	case '"':
 		inner := raw[1 : len(raw)-1]
 		if !jsonscan.IsNumber(inner) {
@@ -312,9 +311,18 @@ func (d *decoder) addWord(metric, word string) error {
 func (d *decoder) addText(metric string, raw []byte) error {
 	scan := jsonscan.New(raw)
 	text, err := scan.Text()
-	if err != nil || factory.ValidateText(text) != nil {
+	if err != nil {
 		d.batch.Skipped++
 		return nil //nolint:nilerr // Skip has accepted the same text
+	}
+	return d.addValidText(metric, text)
+}
+
+// addValidText adds a text unless it is too long or damaged.
+func (d *decoder) addValidText(metric, text string) error {
+	if factory.ValidateText(text) != nil {
+		d.batch.Skipped++
+		return nil
 	}
 	return d.batch.AddText(factory.Reading{Metric: metric}, text)
 }

@@ -8,6 +8,6 @@
 // device. An object is of the second form if it has both "ts" and "values".
 //
 // As in ThingsBoard, true is 1, false is 0, and a string that spells a JSON
-// number is that number. Other strings are texts. Objects, arrays and strings that
-// are too long are skipped and counted.
+// number is that number. Other strings are texts, and so are objects and arrays, as
+// JSON. Texts that are too long are skipped and counted.
 package thingsboard
