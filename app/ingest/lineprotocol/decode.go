@@ -82,6 +82,9 @@ func (d *Decoder) decodeLine(b *ingest.Batch, s *Scanner, p Precision) (reason s
 			return "", err
 		}
 	}
+	if grown > 0 && len(key.hit) > 0 { // also if the line is rejected: the memory is used
+		d.cache.add(string(key.hit), r, grown)
+	}
 	ts := b.Now()
 	timestamp, given := s.Timestamp()
 	if given {
@@ -93,7 +96,9 @@ func (d *Decoder) decodeLine(b *ingest.Batch, s *Scanner, p Precision) (reason s
 	if reason != "" {
 		return reason, nil
 	}
-	d.remember(key, r, grown)
+	if key.own != "" {
+		d.cache.add(key.own, r, 0)
+	}
 	if err := factory.ValidateObservedAt(ts, b.Now()); err != nil {
 		if hint := p.explainUnit(timestamp, b.Now()); hint != "" {
 			return hint, nil
@@ -126,16 +131,6 @@ func (d *Decoder) findSeries(s *Scanner) (r *series, key seriesKey, reason strin
 type seriesKey struct {
 	hit []byte // lies in the body; the series is in the cache
 	own string // the series is not in the cache yet
-}
-
-// remember adds a series to the cache, or how much it has grown.
-func (d *Decoder) remember(key seriesKey, r *series, grown int) {
-	switch {
-	case key.own != "":
-		d.cache.add(key.own, r, 0)
-	case len(key.hit) > 0 && grown > 0:
-		d.cache.add(string(key.hit), r, grown)
-	}
 }
 
 // addText adds a reading of a text, unless the text is too long or damaged.

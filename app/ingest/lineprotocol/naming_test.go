@@ -186,3 +186,25 @@ func TestDecodeManySeries(t *testing.T) {
 		t.Errorf("forgotten series = %s, want %s", readings[0], want)
 	}
 }
+
+// Lines that are rejected do not let known series grow without bounds.
+func TestRejectedLinesGrowNoSeries(t *testing.T) {
+	t.Parallel()
+	d := lineprotocol.NewDecoder(lineprotocol.Mapping{MachineTag: "machine", Naming: lineprotocol.Naming{Measurement: true, Tags: true}})
+	var fields strings.Builder
+	for i := range 250 {
+		fmt.Fprintf(&fields, ",f%d%s=1", i, strings.Repeat("x", 400))
+	}
+	for i := range 300 {
+		line := fmt.Sprintf("m,host=e,n=%d f=1", i)
+		if readings, rejected := decodeLines(t, d, line); len(readings) != 1 {
+			t.Fatalf("%s is rejected: %v", line, rejected)
+		}
+		if readings, _ := decodeLines(t, d, line+fields.String()+",bad\n"); len(readings) != 0 {
+			t.Fatal("a line with a field without a value is accepted")
+		}
+	}
+	if used := lineprotocol.CacheBytes(d); used > 20<<20 {
+		t.Errorf("the decoder holds %d bytes, want about 16 MiB at most", used)
+	}
+}
