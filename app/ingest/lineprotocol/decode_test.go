@@ -37,6 +37,27 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// What a decoder has seen before does not change what it makes of a body.
+func FuzzDecodeAfterOthers(f *testing.F) {
+	f.Add([]byte("cpu,cpu=cpu0,host=e usage=1"), []byte("cpu,cpu=cpu0,host=e usage=2,idle=3\ncpu,cpu=cpu0 x=1"))
+	f.Add([]byte("m\\ x,host=e,a=b f=1\nm,host=e f=1"), []byte("m\\ x,host=e,a=b g=1,f=2\nm,host=e\\ f=1\nm,host=e  f=t"))
+	f.Add([]byte("a,host=e b=1\n"), []byte("a,host=e\nb=1 c=2\na,host=e b=1,b=2"))
+	f.Fuzz(func(t *testing.T, before, body []byte) {
+		mapping := lineprotocol.Mapping{MachineTag: "machine", Naming: lineprotocol.Naming{Measurement: true, Tags: true}}
+		warm, fresh := lineprotocol.NewDecoder(mapping), lineprotocol.NewDecoder(mapping)
+		ignored := ingest.NewBatch(ingesttest.Now, 1000)
+		defer ignored.Release()
+		_ = warm.Decode(ignored, bytes.Clone(before), lineprotocol.Nanosecond)
+		a, b := ingest.NewBatch(ingesttest.Now, 1000), ingest.NewBatch(ingesttest.Now, 1000)
+		defer a.Release()
+		defer b.Release()
+		errA, errB := warm.Decode(a, bytes.Clone(body), lineprotocol.Nanosecond), fresh.Decode(b, bytes.Clone(body), lineprotocol.Nanosecond)
+		if (errA == nil) != (errB == nil) || !slices.EqualFunc(a.Readings, b.Readings, equalReadings) || !slices.Equal(a.Errors, b.Errors) || a.Skipped != b.Skipped {
+			t.Errorf("after %q, %q decodes to %+v, %+v, %v, and otherwise to %+v, %+v, %v", before, body, a.Readings, a.Errors, errA, b.Readings, b.Errors, errB)
+		}
+	})
+}
+
 func equalReadings(a, b factory.Reading) bool {
 	if a.Text != nil && b.Text != nil && *a.Text == *b.Text {
 		a.Text, b.Text = nil, nil
