@@ -104,7 +104,7 @@ func TestDocumentationNamesWhatExists(t *testing.T) {
 		{"sub-command", "(?m)(?:^|`|sudo [A-Z_]+=\\S+ |cmd/| /)smart-factory-backend ([a-z]+)\\b", func(name string) bool {
 			return strings.Contains(help, "\n  "+name+" ")
 		}},
-		{"path", "(/api/[a-z0-9{][^`'?\\s|<(),;…]*)", func(name string) bool {
+		{"path", "(/api/[a-z0-9{][^`'\"?\\s|<(),;…]*)", func(name string) bool {
 			fault, isFault := strings.CutPrefix(name, "/api/faults/") // only with FAULT_INJECTION, so not in the document
 			return paths.MatchString(name) || isFault && strings.Contains(faults, `"`+fault)
 		}},
