@@ -23,7 +23,7 @@ const telegrafConfig = `
 [agent]
   interval = "100ms"
   flush_interval = "100ms"
-  metric_batch_size = 20000
+  metric_batch_size = 15000
   metric_buffer_limit = 200000
   hostname = "edge-1"
   skip_processors_after_aggregators = true
@@ -173,7 +173,7 @@ func (p *process) expectLines(m *lineFile) {
 func TestIntegrationTelegrafLosesNothing(t *testing.T) {
 	t.Parallel()
 	dir, data := t.TempDir(), t.TempDir()
-	server := startBackend(t, "API_KEYS="+apiKeys, "DATA_DIR="+data)
+	server := startBackend(t, "API_KEYS="+apiKeys, "DATA_DIR="+data, "MAX_POINTS_PER_REQUEST=3000")
 	machine := startModbusDevice(t)
 	lines := &lineFile{t: t, path: filepath.Join(dir, "lines")}
 	lines.write(20_000)
