@@ -12,9 +12,9 @@ import { SeverityLabel } from "./marks";
 /** How many rows are drawn at first, and more at each request. */
 const ROWS = 200;
 
-/** Alarms in the given order. With `selected`, those to acknowledge can be chosen. */
-export function AlarmTable({ alarms, selected, history }: { alarms: readonly Alarm[]; selected?: Signal<ReadonlySet<string>> | undefined; history?: boolean }) {
-  const rows = useSignal(ROWS);
+/** Alarms in the given order, at first `first` of them. With `selected`, those to acknowledge can be chosen. */
+export function AlarmTable({ alarms, selected, history, first = ROWS }: { alarms: readonly Alarm[]; selected?: Signal<ReadonlySet<string>> | undefined; history?: boolean; first?: number }) {
+  const rows = useSignal(first);
   const shown = alarms.slice(0, rows.value);
   const selectable = selected && may("operate") ? shown.filter(unacknowledged) : [];
   const allSelected = selectable.length > 0 && selectable.every((a) => selected!.value.has(a.id));

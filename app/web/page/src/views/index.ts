@@ -1,5 +1,6 @@
 import type { ComponentType } from "preact";
 import { Alarms } from "./alarms";
+import { MachineView } from "./machine";
 import { Oee } from "./oee";
 import { Overview } from "./overview";
 import { Settings } from "./settings";
@@ -30,4 +31,5 @@ export const views: readonly ViewEntry[] = [
   { name: "oee", title: "OEE", icon: "M4 20V10M10 20V4M16 20v-7M22 20H2", component: Oee },
   { name: "system", title: "System", icon: "M3 5h18v6H3zM3 13h18v6H3zM7 8h.01M7 16h.01", component: System },
   { name: "settings", title: "Settings", icon: "M4 6h10M18 6h2M4 12h2M10 12h10M4 18h8M16 18h4M16 4v4M8 10v4M14 16v4", component: Settings },
+  { name: "machines", title: "Machine", component: MachineView },
 ];
