@@ -37,6 +37,7 @@ func commands() []command {
 		reloadCommand(),
 		scaleCommand(),
 		replayCommand(),
+		simulateCommand(),
 		backupCommand(),
 		migrateCommand(),
 		configCommand(),

@@ -5,22 +5,42 @@ import type { State } from "../data/types";
 
 const SHOWN = 12;
 
-/** Downtime by reason, the longest first, with the share that the reasons so far make up. */
+interface Row {
+  key: string;
+  title: string;
+  seconds: number;
+  given: boolean;
+  hint: string;
+}
+
+/** Downtime by reason, the longest first; what has no reason by its state. */
+function rowsOf(reasons: readonly Reason[]): Row[] {
+  const rows = reasons.flatMap((r): Row[] => {
+    const states = Object.entries(r.states) as [State, number][];
+    if (r.reason) return [{ key: `reason ${r.reason}`, title: r.reason, seconds: r.seconds, given: true, hint: `${r.count} stops; ${states.map(([s, t]) => `${stateName[s]} ${duration(t * 1000)}`).join(", ")}` }];
+    return states.map(([s, t]) => ({ key: `state ${s}`, title: `${stateName[s]}, no reason`, seconds: t, given: false, hint: "Give it a reason in the view of the machine" }));
+  });
+  return rows.sort((a, b) => b.seconds - a.seconds);
+}
+
+/** Downtime by reason, the longest first, as bars. */
 export function Pareto({ reasons }: { reasons: readonly Reason[] }) {
   if (!reasons.length) return <p class="muted">There was no downtime.</p>;
-  const most = reasons[0]!.seconds || 1;
+  const rows = rowsOf(reasons);
+  const most = rows[0]!.seconds || 1;
+  const total = rows.reduce((sum, r) => sum + r.seconds, 0) || 1;
   return (
     <ol class="bars pareto">
-      {reasons.slice(0, SHOWN).map((r) => (
-        <li key={r.reason} title={`${Object.entries(r.states).map(([state, s]) => `${stateName[state as State]} ${duration(s * 1000)}`).join(", ")}; ${percent(r.cumulative_share, 0)} with those above`}>
-          <span class={`truncate ${r.reason ? "" : "muted"}`} dir="auto">
-            {r.reason || "No reason given"}
+      {rows.slice(0, SHOWN).map((r) => (
+        <li key={r.key} title={r.hint}>
+          <span class={`truncate ${r.given ? "" : "muted"}`} dir="auto">
+            {r.title}
           </span>
           <span class="bar">
             <span style={{ width: `${(r.seconds / most) * 100}%` }} />
           </span>
           <span class="number">{duration(r.seconds * 1000)}</span>
-          <span class="number muted">{r.count} ×</span>
+          <span class="number muted">{percent(r.seconds / total, 0)}</span>
         </li>
       ))}
     </ol>
