@@ -58,10 +58,10 @@ test: setup ## install what the tests need and run all tests
 	go vet ./...
 	go test -timeout 15m -tags integration ./...
 
-# The system tests run a binary that is built without the race detector.
+# The system and browser tests run a binary that is built without the race detector.
 race: ## run the tests under the race detector
 	@.ci/setup race
-	go test -timeout 30m -race -tags integration $$(go list ./... | grep -v /app/test/system)
+	go test -timeout 30m -race -tags integration $$(go list ./... | grep -v -e /app/test/system -e /app/test/browser)
 
 integration: setup ## run only the tests that start real servers
 	go test -timeout 15m -tags integration -run Integration $$(go list ./... | grep -v /app/test/)

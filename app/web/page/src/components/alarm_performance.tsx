@@ -117,7 +117,7 @@ function Figures({ p }: { p: Performance }) {
   );
 }
 
-/** One figure with its name. */
+/** One figure with its name, in a dl. */
 export function Figure({ name, value, hint }: { name: string; value: string; hint?: string }) {
   return (
     <div class="figure card">

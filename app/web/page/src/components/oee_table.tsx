@@ -5,12 +5,14 @@ import type { Group } from "../data/oee";
 /** The figures of each group as a table with a bar for the OEE. */
 export function OeeTable({ groups, name, head }: { groups: readonly Group[]; name: (g: Group) => ComponentChildren; head: string }) {
   return (
-    <div class="scroll">
+    <div class="scroll" role="region" aria-label={`Figures by ${head.toLowerCase()}`} tabIndex={0}>
       <table class="table oee-table">
         <thead>
           <tr>
             <th>{head}</th>
-            <th class="wide" />
+            <th class="wide">
+              <span class="hidden-label">OEE as a bar</span>
+            </th>
             <th class="number">OEE</th>
             <th class="number">Availability</th>
             <th class="number">Effectiveness</th>

@@ -34,7 +34,7 @@ export function RangeBar({ view }: { view: Signal<View> }) {
             key={short}
             type="button"
             class="button"
-            aria-label={`The last ${long}`}
+            title={`The last ${long}`}
             aria-pressed={v.live && Math.abs(length - ms) < ms / 1000}
             onClick={() => (view.value = { from: serverNow() - ms, to: serverNow(), live: true })}
           >

@@ -247,15 +247,12 @@ const seconds = (s: number | null): string => (s === null ? "–" : duration(s *
 function Headline({ f }: { f: Figures }) {
   return (
     <>
-      <div class="oee-head">
+      <dl class="oee-head">
         <Figure name="OEE" value={percent(f.oee)} {...hint(f, "oee")} />
-        <span class="operator" aria-hidden="true">=</span>
         <Figure name="Availability" value={percent(f.availability)} {...hint(f, "availability")} />
-        <span class="operator" aria-hidden="true">×</span>
         <Figure name="Effectiveness" value={percent(f.effectiveness)} {...hint(f, "effectiveness")} />
-        <span class="operator" aria-hidden="true">×</span>
         <Figure name="Quality" value={percent(f.quality)} {...hint(f, "quality")} />
-      </div>
+      </dl>
       {f.flags.includes("ideal_cycle_too_long") && (
         <div class="notice">
           <p>Effectiveness is over 100 %: pieces were made faster than their ideal cycle allows. Correct <code class="code">ideal_cycle_s</code> of the product or the machine.</p>

@@ -22,11 +22,10 @@ const lines = computed(() => {
 /** All lines and their machines as tiles. */
 export function Overview() {
   useEffect(() => watch("all"), []);
-  if (!documentsLoaded.value) return <Loading height="20rem" />;
-  if (!lines.value.length) return <FirstVisit />;
   return (
     <>
       <h1 class="hidden-label">Overview</h1>
+      {!documentsLoaded.value ? <Loading height="20rem" /> : !lines.value.length && <FirstVisit />}
       {lines.value.map(([path, machines]) => (
         <LineSection key={path} path={path} machines={machines} />
       ))}

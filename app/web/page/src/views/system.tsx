@@ -115,7 +115,7 @@ function ProcessCard({ p, at }: { p: Process; at: number }) {
         <Figure name="Store" value={bytes(p.store.bytes)} hint={`${p.store.engine}, ${number(p.store.series, 0)} series`} />
         <Figure name="Readings since start" value={number(p.store.points, 0)} hint={`${number(p.store.queued, 0)} waiting for a commit`} />
       </dl>
-      <div class="scroll">
+      <div class="scroll" role="region" aria-label={`Workers of ${p.host}`} tabIndex={0}>
         <table class="table">
           <thead>
             <tr>
