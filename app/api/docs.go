@@ -24,14 +24,15 @@ var docsPage []byte
 //go:embed favicon.svg
 var favicon []byte
 
-// docsPolicy allows the page its own script and requests to this server only.
-var docsPolicy = "default-src 'none'; style-src 'unsafe-inline'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; script-src 'sha256-" + scriptSum(docsPage) + "'"
+// docsPolicy allows the page its own script and style and requests to this server only.
+var docsPolicy = "default-src 'none'; style-src 'sha256-" + sumOf(docsPage, "style") + "'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; script-src 'sha256-" + sumOf(docsPage, "script") + "'"
 
-// scriptSum returns the hash of a page's only script for a Content-Security-Policy.
-func scriptSum(page []byte) string {
-	_, script, _ := bytes.Cut(page, []byte("<script>"))
-	script, _, _ = bytes.Cut(script, []byte("</script>"))
-	sum := sha256.Sum256(script)
+// sumOf returns the hash of what a page has in its only element of a name, for a
+// Content-Security-Policy.
+func sumOf(page []byte, element string) string {
+	_, content, _ := bytes.Cut(page, []byte("<"+element+">"))
+	content, _, _ = bytes.Cut(content, []byte("</"+element+">"))
+	sum := sha256.Sum256(content)
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 

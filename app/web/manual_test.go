@@ -166,7 +166,7 @@ func TestLinksOfTheManualLeadSomewhere(t *testing.T) {
 		pages[path] = string(get("GET", path).Body())
 		anchors[path] = headingIDs(pages[path])
 	}
-	elsewhere := []string{"/api/docs", "/favicon.ico", "/manual/manual.css"}
+	elsewhere := []string{"/", "/api/docs", "/favicon.ico", "/manual/manual.css"}
 	for path, page := range pages {
 		for _, match := range regexp.MustCompile(` href="([^"]+)"`).FindAllStringSubmatch(page, -1) {
 			target, anchor, hasAnchor := strings.Cut(match[1], "#")

@@ -22,7 +22,7 @@ import (
 // manualPages are the pages of the manual in reading order. Each is the file
 // manual/NAME.md; the index comes first.
 var manualPages = []string{
-	"index", "run", "configure", "http-api", "realtime", "ingest", "history", "oee", "alarms", "migrate", "troubleshoot", "size", "benchmark",
+	"index", "page", "run", "configure", "http-api", "realtime", "ingest", "history", "oee", "alarms", "migrate", "troubleshoot", "size", "benchmark",
 }
 
 // renderManual returns what the manual's files in built/ must contain, by their names
@@ -33,7 +33,7 @@ func renderManual(t *testing.T) map[string][]byte {
 	for i, name := range manualPages {
 		documents[i] = parseDocument(t, name, readFile(t, filepath.Join("manual", name+".md")))
 	}
-	files := map[string][]byte{"manual/manual.css": readFile(t, "manual.css")}
+	files := map[string][]byte{"manual/manual.css": append(readFile(t, "page/src/styles/tokens.css"), readFile(t, "manual.css")...)}
 	for _, d := range documents {
 		files[strings.TrimPrefix(d.path(), "/")+".html"] = renderPage(d, documents)
 	}
@@ -171,7 +171,7 @@ func renderPage(d document, all []document) []byte {
 </head>
 <body>
 <a class="skip" href="#content">Skip to content</a>
-<header><a href="%s">Smart Factory Backend</a> <span>Operator’s manual</span></header>
+<header><a class="brand" href="/">Smart Factory</a> <a href="%s">Manual</a> <a href="/api/docs">API reference</a></header>
 <nav aria-label="Manual">
 <ul>
 `, html.EscapeString(d.title), web.ManualPath, web.ManualPath)

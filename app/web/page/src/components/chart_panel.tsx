@@ -138,6 +138,7 @@ function optionsOf(element: HTMLElement, latest: { current: ChartPanelProps }): 
     height,
     tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), zone.value),
     legend: { show: false },
+    padding: [8, 8, 0, 0], // the state band has the same border on the right
     cursor: { drag: { setScale: false, x: false, y: false }, points: { size: 7 }, y: false },
     scales: {
       x: { time: true },
