@@ -9,6 +9,11 @@ const symbols: Record<string, string> = {
 /** The symbol of a UCUM unit for people. */
 export const unitSymbol = (ucum: string): string => symbols[ucum] ?? ucum.replace(/[{}[\]]/g, "").replaceAll(".", "·");
 
+const collator = new Intl.Collator("en", { numeric: true });
+
+/** The order of names: press-2 comes before press-10. */
+export const byName = (a: string, b: string): number => collator.compare(a, b);
+
 /** How many decimals a number has, up to six. */
 export function decimalsOf(value: number): number {
   const text = String(value);

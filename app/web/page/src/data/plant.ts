@@ -1,6 +1,6 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { serverNow } from "./api";
-import { decimalsOf } from "./format";
+import { byName, decimalsOf } from "./format";
 import { type Alarm, type MachineDocument, type OeeEvent, type Reading, SEVERITIES, type Severity, type Snapshot, type StateEvent } from "./types";
 
 /** The newest value of a metric. `receivedAt` is in the server's time, and decides how old the value looks. */
@@ -33,7 +33,7 @@ const documentChanges = signal(0);
 /** All machines that have a document or have sent something, by id. */
 export const allMachines: ReadonlySignal<Machine[]> = computed(() => {
   void documentChanges.value;
-  return [...machines.values()].sort((a, b) => a.id.localeCompare(b.id));
+  return [...machines.values()].sort((a, b) => byName(a.id, b.id));
 });
 
 /** Open alarms by id. */
@@ -87,9 +87,17 @@ export const nameOf = (m: Machine): string => m.document.value?.name || m.id;
 /** Takes the documents of all machines; machines without one are forgotten. */
 export function setDocuments(documents: readonly MachineDocument[]): void {
   const known = new Set(documents.map((d) => d.id));
-  for (const id of machines.keys()) if (!known.has(id)) machines.delete(id);
-  for (const d of documents) machine(d.id).document.value = d;
-  documentChanges.value++;
+  let changed = false;
+  for (const id of machines.keys()) if (!known.has(id)) changed = machines.delete(id) || changed;
+  for (const d of documents) {
+    const { document } = machine(d.id);
+    // When a machine was last seen changes all the time, and is not shown.
+    if (JSON.stringify({ ...document.peek(), last_seen: 0 }) === JSON.stringify({ ...d, last_seen: 0 })) continue;
+    document.value = d;
+    changed = true;
+  }
+  // All views are drawn anew, so only for a reason.
+  if (changed) documentChanges.value++;
 }
 
 // Values change much more often than a person can read them.

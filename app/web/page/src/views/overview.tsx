@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 import { Empty, Loading } from "../components/feedback";
 import { MachineTile } from "../components/machine_tile";
 import { documentsLoaded, watch } from "../data/live";
-import { percent } from "../data/format";
+import { byName, percent } from "../data/format";
 import { allMachines, lineOf, type Machine, oee } from "../data/plant";
 import { link } from "../router";
 
@@ -16,7 +16,7 @@ const lines = computed(() => {
     if (list) list.push(m);
     else byLine.set(line, [m]);
   }
-  return [...byLine].sort(([a], [b]) => (a === "" ? 1 : b === "" ? -1 : a.localeCompare(b)));
+  return [...byLine].sort(([a], [b]) => (a === "" ? 1 : b === "" ? -1 : byName(a, b)));
 });
 
 /** All lines and their machines as tiles. */

@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 import { Loading } from "../components/feedback";
 import { SeverityLabel, StateLabel } from "../components/marks";
 import { byUrgency, unacknowledged } from "../data/alarms";
-import { number, percent, unitSymbol } from "../data/format";
+import { byName, number, percent, unitSymbol } from "../data/format";
 import { documentsLoaded, watch } from "../data/live";
 import { alarmSummaries, allMachines, lineOf, type Machine, machine, nameOf, oee, openAlarms } from "../data/plant";
 import { ago, now } from "../data/time";
@@ -28,7 +28,7 @@ const pages = computed<Page[]>(() => {
   const byLine = new Map<string, Machine[]>();
   for (const m of allMachines.value) byLine.set(lineOf(m), [...(byLine.get(lineOf(m)) ?? []), m]);
   return [...byLine]
-    .sort(([a], [b]) => (a === "" ? 1 : b === "" ? -1 : a.localeCompare(b)))
+    .sort(([a], [b]) => (a === "" ? 1 : b === "" ? -1 : byName(a, b)))
     .flatMap(([path, machines]) => {
       const parts = Math.ceil(machines.length / MACHINES);
       return Array.from({ length: parts }, (_, part) => ({ path, part: part + 1, parts, machines: machines.slice(part * MACHINES, (part + 1) * MACHINES) }));
