@@ -127,7 +127,8 @@ const settled = (...list) => Promise.all(list.map((s) => ask(s, "message-with-ac
 
 let names = 0;
 // name returns a unique name for a room, an event or a machine.
-const name = (prefix) => `${prefix}-${process.pid}-${++names}`;
+// The end marks it off: no name is contained in another one.
+const name = (prefix) => `${prefix}-${process.pid}-${++names}.`;
 
 module.exports = {
   versions, transports, report, test, run, within, dial, connect, ask, next, collect, until, pause, settled, name,
