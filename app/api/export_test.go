@@ -124,3 +124,6 @@ func Unpack(coding string, raw []byte, limit int) ([]byte, error) {
 	err := a.decompress(d, raw, plain)
 	return bytes.Clone(plain.data), err
 }
+
+// ParseQueryTime is parseQueryTime.
+var ParseQueryTime = parseQueryTime

@@ -33,6 +33,9 @@ type historyRequest struct {
 	format format
 	// isoTimes requests times in RFC 3339 format.
 	isoTimes bool
+	// separator is between the columns of CSV; decimalComma writes 1,5 for 1.5.
+	separator    byte
+	decimalComma bool
 }
 
 // format is the format of a response.
@@ -66,6 +69,14 @@ var (
 		Name: "time_format", Words: []string{"ms", "iso"}, Default: "ms",
 		Description: "The format of times in CSV and NDJSON: Unix milliseconds or ISO 8601 in the zone tz.",
 	}
+	separatorParameter = Parameter{
+		Name: "sep", Words: []string{"comma", "semicolon", "tab"}, Default: "comma",
+		Description: "What separates the columns of CSV; semicolon by default with decimal=comma.",
+	}
+	decimalParameter = Parameter{
+		Name: "decimal", Words: []string{"point", "comma"}, Default: "point",
+		Description: "The decimal sign in CSV.",
+	}
 	historyLimitParameter = limitParameter("points or buckets", maxHistoryPoints)
 	historyQuery          = []Parameter{
 		metricParameter,
@@ -78,6 +89,7 @@ var (
 		aggregatesParameter, pointsParameter,
 		{Name: "tz", Default: "UTC", Example: "Europe/Berlin", Description: "An IANA time zone."},
 		historyLimitParameter, cursorParameter, formatParameter, timeFormatParameter,
+		separatorParameter, decimalParameter,
 	}
 )
 
@@ -119,13 +131,42 @@ func (r *historyRequest) parseFormat(ctx *fasthttp.RequestCtx) func(queryParams)
 			}
 			r.format = format(word)
 		}
+		if r.format != formatCSV {
+			if err := q.forbid("requires the format csv", "sep", "decimal"); err != nil {
+				return err
+			}
+		}
 		if r.format == formatJSON {
 			return q.forbid("requires the format csv or ndjson", "time_format")
 		}
 		times, err := q.word(timeFormatParameter)
+		if err != nil {
+			return err
+		}
 		r.isoTimes = times == "iso"
+		return r.parseColumns(q)
+	}
+}
+
+// parseColumns parses what separates the columns and the decimals of CSV.
+func (r *historyRequest) parseColumns(q queryParams) error {
+	decimal, err := q.word(decimalParameter)
+	if err != nil {
 		return err
 	}
+	separator, err := q.word(separatorParameter)
+	if err != nil {
+		return err
+	}
+	r.decimalComma = decimal == "comma"
+	if _, given := q["sep"]; !given && r.decimalComma {
+		separator = "semicolon"
+	}
+	r.separator = map[string]byte{"comma": ',', "semicolon": ';', "tab": '\t'}[separator]
+	if r.decimalComma && r.separator == ',' {
+		return invalidParam("sep", "comma cannot be combined with decimal=comma")
+	}
+	return nil
 }
 
 // parseReduction parses whether the points are downsampled or put into buckets.

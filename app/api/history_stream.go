@@ -2,6 +2,8 @@ package api
 
 import (
 	"bufio"
+	"bytes"
+	"strings"
 
 	"smart-factory-backend/app/factory"
 
@@ -21,6 +23,9 @@ type historyEncoder interface {
 // takes over the reservation, which is for one page at a time.
 func (a *API) streamHistory(ctx *fasthttp.RequestCtx, r *historyRequest, page historyPage, reserved *reservation) {
 	ctx.Response.Header.SetContentType(r.format.contentType())
+	if r.format != formatJSON {
+		ctx.Response.Header.Set(fasthttp.HeaderContentDisposition, `attachment; filename="`+fileName(r.machine)+"."+string(r.format)+`"`)
+	}
 	a.options.Runtime.StreamBody(ctx, func(w *bufio.Writer) error {
 		defer reserved.shrink(0)
 		out := r.encoder(w)
@@ -41,6 +46,21 @@ func (a *API) streamHistory(ctx *fasthttp.RequestCtx, r *historyRequest, page hi
 			}
 		}
 	})
+}
+
+// fileName returns a machine's id as the name of a file that every system takes.
+func fileName(machine string) string {
+	name := strings.Trim(strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
+			return r
+		}
+		return '_'
+	}, machine), ".")
+	if name == "" {
+		return "history"
+	}
+	return name
 }
 
 func (f format) contentType() string {
@@ -73,13 +93,14 @@ func (o *historyWriter) writeHeader() error {
 	if o.r.format != formatCSV {
 		return nil
 	}
-	row := append(o.row[:0], "ts,machine,metric"...)
+	columns := []string{"ts", "machine", "metric"}
 	if o.r.aggregates == nil {
-		row = append(row, ",value"...)
+		columns = append(columns, "value")
 	}
 	for _, g := range o.r.aggregates {
-		row = append(append(row, ','), g.name...)
+		columns = append(columns, g.name)
 	}
+	row := append(o.row[:0], strings.Join(columns, string(rune(o.r.separator)))...)
 	_, err := o.w.Write(append(row, '\r', '\n'))
 	return err
 }
@@ -92,7 +113,7 @@ func (o *historyWriter) writePage(page *historyPage) error {
 		names := o.seriesColumns(s.Metric)
 		for _, p := range s.Points {
 			row := append(o.beginRow(p.ObservedAt), names...)
-			if err := o.endRow(appendFloat(row, p.Value)); err != nil {
+			if err := o.endRow(o.withDecimals(appendFloat(row, p.Value), len(row))); err != nil {
 				return err
 			}
 		}
@@ -125,10 +146,10 @@ func (o *historyWriter) seriesColumns(metric string) []byte {
 	var names []byte
 	switch {
 	case o.r.format == formatCSV:
-		names = appendCSV(append(names, ','), o.r.machine)
-		names = appendCSV(append(names, ','), metric)
+		names = appendCSV(append(names, o.r.separator), o.r.machine)
+		names = appendCSV(append(names, o.r.separator), metric)
 		if o.r.aggregates == nil {
-			names = append(names, ',')
+			names = append(names, o.r.separator)
 		}
 	case o.r.aggregates == nil:
 		names = appendString(append(names, `,"machine":`...), o.r.machine)
@@ -156,14 +177,25 @@ func (o *historyWriter) beginRow(at int64) []byte {
 	return append(appendTime(append(row, '"'), at, o.r.location), '"')
 }
 
+// withDecimals writes the number that begins at an index of a row of CSV with the
+// decimal sign of the request.
+func (o *historyWriter) withDecimals(row []byte, begin int) []byte {
+	if o.r.decimalComma {
+		if i := bytes.IndexByte(row[begin:], '.'); i >= 0 {
+			row[begin+i] = ','
+		}
+	}
+	return row
+}
+
 func (o *historyWriter) appendAggregates(row []byte, b *factory.Bucket, kind factory.MetricKind) []byte {
 	for i := range o.r.aggregates {
 		g := &o.r.aggregates[i]
-		row = append(row, ',')
 		if o.r.format == formatCSV {
-			row = g.append(row, b, kind, "")
+			row = append(row, o.r.separator)
+			row = o.withDecimals(g.append(row, b, kind, ""), len(row))
 		} else {
-			row = g.appendMember(row, b, kind)
+			row = g.appendMember(append(row, ','), b, kind)
 		}
 	}
 	return row

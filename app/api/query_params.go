@@ -102,16 +102,16 @@ func labelsLength(text string) int {
 }
 
 // timeRange returns the parameters "from" and "to" in Unix milliseconds. loc is the
-// zone of times without one. The default is all of time.
+// zone of times without one, and of days in relative ones. The default is all of time.
 func (q queryParams) timeRange(loc *time.Location) (from, to int64, err error) {
 	from, to = math.MinInt64, math.MaxInt64
 	if text, given := q["from"]; given {
-		if from, err = ingest.ParseTime(text, loc); err != nil {
+		if from, err = parseQueryTime(text, loc, time.Now()); err != nil {
 			return 0, 0, invalidParam("from", err.Error())
 		}
 	}
 	if text, given := q["to"]; given {
-		if to, err = ingest.ParseTime(text, loc); err != nil {
+		if to, err = parseQueryTime(text, loc, time.Now()); err != nil {
 			return 0, 0, invalidParam("to", err.Error())
 		}
 	}

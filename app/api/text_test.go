@@ -16,7 +16,7 @@ func TestTexts(t *testing.T) {
 	for path, want := range map[string]string{
 		"/api/v1/latest": `{"readings":[{"machine":"m","metric":"speed","unit":"","ts":1700000001000,"value":5},{"machine":"m","metric":"state","unit":"","ts":1700000003000,"text":"=1+1, \"x\""}],"next_cursor":null}`,
 		"/api/v1/machines/m/history?metric=state":                `{"machine":"m","series":[{"metric":"state","unit":"","points":[[1700000001000,"RUN"],[1700000003000,"=1+1, \"x\""]]}],"next_cursor":null}`,
-		"/api/v1/machines/m/history?format=csv":                  "ts,machine,metric,value\r\n1700000001000,m,speed,5\r\n1700000001000,m,state,RUN\r\n1700000003000,m,state,\"=1+1, \"\"x\"\"\"\r\n",
+		"/api/v1/machines/m/history?format=csv":                  "ts,machine,metric,value\r\n1700000001000,m,speed,5\r\n1700000001000,m,state,RUN\r\n1700000003000,m,state,\"'=1+1, \"\"x\"\"\"\r\n",
 		"/api/v1/machines/m/history?metric=state&format=ndjson":  `{"ts":1700000001000,"machine":"m","values":{"state":"RUN"}}` + "\n" + `{"ts":1700000003000,"machine":"m","values":{"state":"=1+1, \"x\""}}` + "\n",
 		"/api/v1/machines/m/history?interval=1h&agg=count":       `{"machine":"m","series":[{"metric":"speed","unit":"","points":[[1699999200000,{"count":1}]]}],"next_cursor":null}`,
 		"/api/v1/machines/m/history?points=2":                    `{"machine":"m","series":[{"metric":"speed","unit":"","points":[[1700000001000,5]]}],"next_cursor":null}`,

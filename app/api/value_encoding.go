@@ -89,10 +89,15 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, text...)
 }
 
-// appendCSV appends a field (RFC 4180, section 2). Text that a spreadsheet takes
-// for a formula is not altered, so that the data stays the same.
+// appendCSV appends a field (RFC 4180, section 2). Text that a spreadsheet would take
+// for a formula gets an apostrophe in front, which spreadsheets hide.
 func appendCSV(dst []byte, s string) []byte {
-	if !strings.ContainsAny(s, "\",\r\n") {
+	if s != "" && strings.IndexByte("=+-@\t\r", s[0]) >= 0 {
+		if _, err := strconv.ParseFloat(s, 64); err != nil {
+			s = "'" + s
+		}
+	}
+	if !strings.ContainsAny(s, "\",;\t\r\n") {
 		return append(dst, s...)
 	}
 	dst = append(dst, '"')
