@@ -24,11 +24,12 @@ export default defineConfig({
     },
   },
   server: {
+    // The Host header stays that of the page, so that the server takes it for its own.
     proxy: {
-      "/api": { target: server, changeOrigin: true },
-      "/manual": { target: server, changeOrigin: true },
-      "/favicon.ico": { target: server, changeOrigin: true },
-      "/socket.io": { target: server, ws: true, changeOrigin: true },
+      "/api": { target: server },
+      "/manual": { target: server },
+      "/favicon.ico": { target: server },
+      "/socket.io": { target: server, ws: true },
     },
   },
 });
