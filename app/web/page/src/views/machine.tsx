@@ -191,7 +191,9 @@ function Header({ id, note }: { id: string; note: () => void }) {
             {line.split("/").join(" / ")}
           </a>
         )}
-        <h1 dir="auto">{nameOf(m)}</h1>
+        <h1 dir="auto" title={nameOf(m)}>
+          {nameOf(m)}
+        </h1>
         {nameOf(m) !== id && <span class="muted small">{id}</span>}
       </div>
       <div class="state">
