@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -107,6 +108,10 @@ func fill(t *testing.T, w *os.File) {
 // from elsewhere SIGHUP is a reload.
 func TestIntegrationTerminalIsClosed(t *testing.T) {
 	t.Parallel()
+	// Under nohup this process ignores SIGHUP, and so would those that it starts.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
 	for name, tt := range map[string]struct {
 		command []string
 		ends    bool
