@@ -281,10 +281,14 @@ func (i *alarmInstance) readPoints(rule *alarmRule, s *alarm.State, points []fac
 
 // readStates judges the states of a machine since the last judged one.
 func (a *Alarms) readStates(ctx context.Context, i *alarmInstance, rule *alarmRule, s *alarm.State, now int64) (transitions []alarm.Transition, err error) {
-	if s.Judged == 0 || now <= s.Judged {
+	from := s.Judged
+	if from == 0 { // the machine had no state when the rule began
+		from = rule.since
+	}
+	if now <= from {
 		return nil, nil
 	}
-	segments, err := a.segments(ctx, i.machine, factory.Span{From: s.Judged, To: now})
+	segments, err := a.segments(ctx, i.machine, factory.Span{From: from, To: now})
 	if err != nil {
 		return nil, err
 	}
