@@ -150,6 +150,9 @@ func (s *simulator) missing(ctx context.Context) (time.Time, error) {
 	for _, r := range page.Readings {
 		if known := time.UnixMilli(r.TS); known.After(begin) {
 			begin = known.Add(pastStep)
+			if s.Days > 0 {
+				s.say("The plant has reported until %s already; only what is missing since then is filled in.", known.Format("2006-01-02 15:04"))
+			}
 		}
 	}
 	return begin, nil
@@ -170,8 +173,8 @@ func (s *simulator) fill(ctx context.Context, begin time.Time) error {
 		}
 		s.merge()
 		for _, r := range s.pending {
-			if err := s.client.insist(ctx, http.MethodPost, r.path, r.body, nil); err != nil {
-				return err
+			if err := s.client.insist(ctx, http.MethodPost, r.path, r.body, nil); err != nil && statusOf(err) != http.StatusConflict {
+				return s.explain(fmt.Errorf("POST %s: %w", r.path, err))
 			}
 		}
 		s.pending, s.bytes = s.pending[:0], 0
@@ -277,6 +280,7 @@ func (s *simulator) flush(ctx context.Context) error {
 			s.away = true
 			return nil
 		}
+		// Another simulation of this plant may have given a stop its reason.
 		if err != nil && !errors.Is(err, context.Canceled) && statusOf(err) != http.StatusConflict {
 			return s.explain(fmt.Errorf("POST %s: %w", r.path, err))
 		}
