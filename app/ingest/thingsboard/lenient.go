@@ -175,13 +175,15 @@ func (l *lenient) key() error {
 	return nil
 }
 
-// endsWord are the bytes that end a word without quotes.
-const endsWord = "/\\;#={}[]:, \t\f\r\n\"'"
+// endsWord are the characters that end a word without quotes, besides control
+// characters.
+const endsWord = "/\\;#={}[]:, \"'"
 
 // word reads a word without quotes.
 func (l *lenient) word() string {
 	rest := l.in[l.pos:]
-	if end := strings.IndexAny(rest, endsWord); end >= 0 {
+	ends := func(c rune) bool { return c < ' ' || strings.ContainsRune(endsWord, c) }
+	if end := strings.IndexFunc(rest, ends); end >= 0 {
 		rest = rest[:end]
 	}
 	l.pos += len(rest)
@@ -202,7 +204,7 @@ func plainWord(word string) bool {
 // appendText appends a text as a JSON string.
 func (l *lenient) appendText(text string) {
 	l.out = append(l.out, '"')
-	l.out = append(l.out, text...) // no quote, backslash or line break is part of a word
+	l.out = append(l.out, text...) // no quote, backslash or control character is part of a word
 	l.out = append(l.out, '"')
 }
 
