@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"smart-factory-backend/app/ingest"
@@ -54,6 +53,6 @@ func addOffset(now time.Time, sign, digits, unit string) time.Time {
 	case "":
 		return now
 	}
-	length, _ := time.ParseDuration(strings.TrimPrefix(strconv.Itoa(n), "+") + unit) // of few digits
+	length, _ := time.ParseDuration(strconv.Itoa(n) + unit) // of few digits
 	return now.Add(length)
 }

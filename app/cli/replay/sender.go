@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"smart-factory-backend/app/cli/retry"
 )
 
 const (
@@ -81,7 +83,7 @@ func (s *sender) post(ctx context.Context, b *batch) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	var backoff backoff
+	var backoff retry.Backoff
 	for {
 		got, err := s.attempt(ctx, s.target(b), body, b.points)
 		var failure *transientError
@@ -93,12 +95,12 @@ func (s *sender) post(ctx context.Context, b *batch) (response, error) {
 			return response{}, context.Cause(ctx)
 		}
 		s.counters.attemptFailed(s.shownURL(), failure)
-		wait := backoff.next(failure.retryAfter)
-		if backoff.elapsed()+wait > s.retryFor {
+		wait := backoff.Next(failure.retryAfter)
+		if backoff.Elapsed()+wait > s.retryFor {
 			return response{}, fmt.Errorf("%w at %s after %d attempts in %v: %w",
-				errUnreachable, s.shownURL(), backoff.attempts, backoff.elapsed().Round(time.Millisecond), err)
+				errUnreachable, s.shownURL(), backoff.Attempts(), backoff.Elapsed().Round(time.Millisecond), err)
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := retry.Sleep(ctx, wait); err != nil {
 			return response{}, err
 		}
 		s.counters.retries.Add(1)
@@ -189,7 +191,7 @@ func classify(resp *http.Response, body []byte, points int) (response, error) {
 		return response{}, &transientError{
 			err:        got.problem(status),
 			kind:       fmt.Sprint(status),
-			retryAfter: parseRetryAfter(resp.Header.Get("Retry-After"), time.Now()),
+			retryAfter: retry.ParseRetryAfter(resp.Header.Get("Retry-After"), time.Now()),
 		}
 	case status >= 300 && status < 400:
 		return response{}, fmt.Errorf("the server redirects to %q; use that URL", resp.Header.Get("Location"))

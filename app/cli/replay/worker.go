@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"smart-factory-backend/app/cli/retry"
 )
 
 // machineJob is the recordings of one machine, which are posted in sequence.
@@ -131,7 +133,7 @@ func (w *worker) postRows(ctx context.Context, j *machineJob, f *fileJob, rec *R
 func (w *worker) waitUntilDue(ctx context.Context, j *machineJob, due time.Time) error {
 	w.counters.setWaiting(j, due)
 	defer w.counters.setWaiting(j, time.Time{})
-	return sleep(ctx, time.Until(due))
+	return retry.Sleep(ctx, time.Until(due))
 }
 
 // flush posts b, records the result and empties b.

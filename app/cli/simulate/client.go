@@ -8,8 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
+
+	"smart-factory-backend/app/cli/retry"
 )
 
 // requestTimeout bounds each request.
@@ -81,8 +82,7 @@ func newResponseError(resp *http.Response, text []byte) error {
 	} else if len(problem.Errors) > 0 {
 		detail = problem.Errors[0].Detail
 	}
-	seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
-	return &responseError{status: resp.StatusCode, detail: detail, retryAfter: time.Duration(seconds) * time.Second}
+	return &responseError{status: resp.StatusCode, detail: detail, retryAfter: retry.ParseRetryAfter(resp.Header.Get("Retry-After"), time.Now())}
 }
 
 // transient reports whether the same request may succeed later.
@@ -103,21 +103,18 @@ func statusOf(err error) int {
 
 // insist repeats a request until it succeeds, fails for good, or ctx ends.
 func (c *client) insist(ctx context.Context, method, path string, body []byte, result any) error {
-	wait := 200 * time.Millisecond
+	var backoff retry.Backoff
 	for {
 		err := c.do(ctx, method, path, body, nil, result)
 		if !transient(err) {
 			return err
 		}
-		pause := wait
+		var retryAfter time.Duration
 		if r, ok := errors.AsType[*responseError](err); ok {
-			pause = max(pause, r.retryAfter)
+			retryAfter = r.retryAfter
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
+		if err := retry.Sleep(ctx, backoff.Next(retryAfter)); err != nil {
+			return err
 		}
-		wait = min(2*wait, 5*time.Second)
 	}
 }

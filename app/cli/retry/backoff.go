@@ -1,4 +1,5 @@
-package replay
+// Package retry decides when the sub-commands that send data repeat a request.
+package retry
 
 import (
 	"context"
@@ -13,16 +14,17 @@ const (
 	maxDelay = 5 * time.Second
 )
 
-// backoff spaces the retries of one request. The zero value is ready to use.
-type backoff struct {
+// Backoff spaces the retries of one request. The zero value is ready to use. It is not
+// safe for concurrent use.
+type Backoff struct {
 	attempts int
 	started  time.Time
 }
 
-// next counts a failure and returns how long to wait: retryAfter, which the
+// Next counts a failure and returns how long to wait: retryAfter, which the
 // server asked for, plus a delay that doubles with each failure. Half of the
 // delay is random, so that clients that failed together retry at different times.
-func (b *backoff) next(retryAfter time.Duration) time.Duration {
+func (b *Backoff) Next(retryAfter time.Duration) time.Duration {
 	if b.attempts == 0 {
 		b.started = time.Now()
 	}
@@ -34,12 +36,15 @@ func (b *backoff) next(retryAfter time.Duration) time.Duration {
 	return retryAfter + delay/2 + rand.N(delay/2)
 }
 
-// elapsed returns the time since the first failure.
-func (b *backoff) elapsed() time.Duration { return time.Since(b.started) }
+// Attempts returns the number of failures.
+func (b *Backoff) Attempts() int { return b.attempts }
 
-// parseRetryAfter parses a Retry-After field (RFC 9110, section 10.2.3): seconds
+// Elapsed returns the time since the first failure.
+func (b *Backoff) Elapsed() time.Duration { return time.Since(b.started) }
+
+// ParseRetryAfter parses a Retry-After field (RFC 9110, section 10.2.3): seconds
 // or a date. Anything else is 0.
-func parseRetryAfter(field string, now time.Time) time.Duration {
+func ParseRetryAfter(field string, now time.Time) time.Duration {
 	if s, err := strconv.ParseUint(field, 10, 31); err == nil {
 		return time.Duration(s) * time.Second
 	}
@@ -49,8 +54,8 @@ func parseRetryAfter(field string, now time.Time) time.Duration {
 	return 0
 }
 
-// sleep waits for d. If ctx ends first, it returns the cause.
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d. If ctx ends first, it returns the cause.
+func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
