@@ -1,15 +1,16 @@
+import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { Failure, Loading, messageOf, Toasts } from "./components/feedback";
+import { Failure, Loading, Toasts } from "./components/feedback";
 import { Shell } from "./components/shell";
 import { SignIn } from "./components/sign_in";
 import { loadSession, session } from "./data/api";
 import { loadMachines, restored, startLive, stopLive, watch } from "./data/live";
 import { checkRelease } from "./data/release";
 import { loadZone } from "./data/time";
-import { useSignal } from "@preact/signals";
 import { views } from "./views";
 import { route, wall } from "./router";
 
+// How often documents are read again, and the release compared.
 const DOCUMENTS_EVERY = 60_000;
 const RELEASE_EVERY = 60_000;
 
@@ -31,7 +32,7 @@ export function App() {
     );
   }
   if (session.value === null) return <SignIn />;
-  return <main>{failure.value ? <Failure error={messageOf(failure.value)} /> : <Loading />}</main>;
+  return <main>{failure.value ? <Failure error={failure.value} /> : <Loading />}</main>;
 }
 
 function SignedIn() {

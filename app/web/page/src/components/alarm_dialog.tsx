@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { useAction } from "../data/action";
 import { act, type AlarmAction, alarmStateName, type AlarmDetail, loadAlarm, unacknowledged } from "../data/alarms";
 import { may, serverNow } from "../data/api";
 import { number, words } from "../data/format";
@@ -7,7 +8,7 @@ import { machine, nameOf, openAlarms } from "../data/plant";
 import { duration, full, when } from "../data/time";
 import type { Alarm } from "../data/types";
 import { link } from "../router";
-import { Dialog, Failure, Loading, messageOf } from "./feedback";
+import { ActionError, Dialog, Failure, Loading } from "./feedback";
 import { SeverityLabel } from "./marks";
 
 /** All about one alarm, and what can be done about it. */
@@ -84,25 +85,17 @@ const shelves: readonly [string, number][] = [["30 minutes", 30], ["1 hour", 60]
 function Actions({ alarm: a, done }: { alarm: Alarm; done: () => void }) {
   const note = useSignal("");
   const minutes = useSignal(60);
-  const busy = useSignal(false);
-  const error = useSignal("");
-  const run = async (action: AlarmAction) => {
-    busy.value = true;
-    error.value = "";
-    const text = note.value.trim();
-    try {
-      const body = action === "ack" || action === "reset" ? { note: text } : { reason: text, ...(action === "shelve" ? { until: serverNow() + minutes.value * 60_000 - 1000 } : {}) };
-      await act(a.id, action, body);
+  const action = useAction();
+  const run = (name: AlarmAction) =>
+    void action.run(async () => {
+      const text = note.value.trim();
+      const until = name === "shelve" ? { until: serverNow() + minutes.value * 60_000 - 1000 } : {};
+      await act(a.id, name, name === "ack" || name === "reset" ? { note: text } : { reason: text, ...until });
       note.value = "";
       done();
-    } catch (reason) {
-      error.value = messageOf(reason);
-    } finally {
-      busy.value = false;
-    }
-  };
-  const button = (action: AlarmAction, label: string, primary = false) => (
-    <button type="button" class={`button ${primary ? "primary" : ""}`} disabled={busy.value} onClick={() => void run(action)}>
+    });
+  const button = (name: AlarmAction, label: string, primary = false) => (
+    <button type="button" class={`button ${primary ? "primary" : ""}`} disabled={action.busy.value} onClick={() => run(name)}>
       {label}
     </button>
   );
@@ -112,11 +105,7 @@ function Actions({ alarm: a, done }: { alarm: Alarm; done: () => void }) {
         <label for="alarm-note">Note or reason</label>
         <input id="alarm-note" class="input" maxLength={1000} value={note.value} onInput={(e) => (note.value = e.currentTarget.value)} />
       </div>
-      {error.value && (
-        <p class="notice bad" role="alert">
-          {error.value}
-        </p>
-      )}
+      <ActionError action={action} />
       <div class="row">
         {unacknowledged(a) && button("ack", "Acknowledge", true)}
         {a.state === "latched" && button("reset", "Reset", true)}

@@ -6,6 +6,7 @@ import { duration } from "../data/time";
 import { SEVERITIES, type Severity } from "../data/types";
 import { link, route, setQuery } from "../router";
 import { Empty, Failure, Loading } from "./feedback";
+import { Figure } from "./figure";
 import { SeverityLabel } from "./marks";
 
 interface Frequent {
@@ -114,16 +115,5 @@ function Figures({ p }: { p: Performance }) {
         </section>
       </div>
     </>
-  );
-}
-
-/** One figure with its name, in a dl. */
-export function Figure({ name, value, hint }: { name: string; value: string; hint?: string }) {
-  return (
-    <div class="figure card">
-      <dt class="muted small">{name}</dt>
-      <dd>{value}</dd>
-      {hint && <dd class="hint muted small">{hint}</dd>}
-    </div>
   );
 }

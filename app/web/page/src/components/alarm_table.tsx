@@ -1,12 +1,12 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { act, alarmStateName, unacknowledged } from "../data/alarms";
-import { may } from "../data/api";
+import { may, messageOf } from "../data/api";
 import { number, words } from "../data/format";
 import { machine, nameOf } from "../data/plant";
 import { ago, duration, full, when } from "../data/time";
 import type { Alarm } from "../data/types";
 import { link, setQuery } from "../router";
-import { messageOf, toast } from "./feedback";
+import { toast } from "./feedback";
 import { SeverityLabel } from "./marks";
 
 /** How many rows are drawn at first, and more at each request. */

@@ -7,7 +7,7 @@ import type { Instance } from "../data/oee";
 import type { Machine } from "../data/plant";
 import { full } from "../data/time";
 import { ChartPanel, colours, type Line } from "./chart_panel";
-import { Failure, messageOf } from "./feedback";
+import { Failure } from "./feedback";
 import { StateBand } from "./state_band";
 import { serverNow } from "../data/api";
 
@@ -104,7 +104,7 @@ export function ChartGroup({ machine: m, metrics, view, segments, shifts, limits
         {shownAt === undefined ? `${full(view.value.from)} – ${live ? "now" : full(view.value.to)}` : full(shownAt)}
       </p>
       <StateBand segments={segments} range={view.value} cursor={shownAt} hover={hover} choose={choose} />
-      {history.error ? <Failure error={messageOf(history.error)} retry={history.reload} /> : null}
+      {history.error ? <Failure error={history.error} retry={history.reload} /> : null}
       {panels.map((panel, i) => (
         <div key={panel.lines.map((l) => l.metric).join("\n")} class="panel">
           <p class="panel-key">

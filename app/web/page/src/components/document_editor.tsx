@@ -1,12 +1,12 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { ApiError, may } from "../data/api";
+import { ApiError, may, messageOf } from "../data/api";
 import { deleteDocument, loadDocument, loadSchema, saveDocument, type Versioned } from "../data/documents";
 import { useLoad } from "../data/load";
 import { allMachines } from "../data/plant";
 import { isFixed, type JsonObject, pruned, resolve, type Schema } from "../data/schema";
 import { go } from "../router";
-import { Dialog, Failure, Loading, messageOf, toast } from "./feedback";
+import { Dialog, Failure, Loading, toast } from "./feedback";
 import { ObjectFields } from "./schema_form";
 
 interface EditorProps {

@@ -1,15 +1,8 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { ApiError } from "../data/api";
-
-/** What a person should read about an error. */
-export function messageOf(error: unknown): string {
-  if (error instanceof ApiError && error.problem?.errors?.length) {
-    return error.problem.errors.map((e) => `${e.pointer ? `${e.pointer}: ` : ""}${e.detail}`).join("; ");
-  }
-  return error instanceof Error ? error.message : String(error);
-}
+import type { Action } from "../data/action";
+import { messageOf } from "../data/api";
 
 /** Shown in the place of what could not be loaded. */
 export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
@@ -61,13 +54,40 @@ export function toast(text: string): void {
 
 export function Toasts() {
   return (
-    <div class="sr-toast" role="status" aria-live="polite">
+    <div class="toasts" role="status" aria-live="polite">
       {toasts.value.map((t) => (
         <div class="toast" key={t.id}>
           {t.text}
         </div>
       ))}
     </div>
+  );
+}
+
+/** Why an action failed, if it did. */
+export function ActionError({ action }: { action: Action }) {
+  if (!action.error.value) return null;
+  return (
+    <p class="notice bad" role="alert">
+      {action.error.value}
+    </p>
+  );
+}
+
+/** The end of a form in a dialog: why it could not be saved, and its buttons. */
+export function SaveOrCancel({ action, cancel }: { action: Action; cancel: () => void }) {
+  return (
+    <>
+      <ActionError action={action} />
+      <div class="row">
+        <button class="button primary" disabled={action.busy.value}>
+          Save
+        </button>
+        <button type="button" class="button" onClick={cancel}>
+          Cancel
+        </button>
+      </div>
+    </>
   );
 }
 

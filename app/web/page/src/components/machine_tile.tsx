@@ -1,29 +1,16 @@
-import { useComputed, useSignal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { number, unitSymbol } from "../data/format";
-import { alarmSummaries, type Machine, nameOf, type Value } from "../data/plant";
+import { isStale, type Machine, measuredValues, type Value } from "../data/plant";
 import { ago, now } from "../data/time";
 import { loadTrend, type Trend, TREND_LENGTH } from "../data/trend";
 import { link } from "../router";
-import { SeverityLabel, StateLabel } from "./marks";
+import { MachineHeading } from "./machine_heading";
 import { Sparkline } from "./sparkline";
 import { useVisible } from "./visible";
 
 /** How many values a tile shows. */
 const VALUES = 3;
-
-/** After this time without a reading a value is shown as old. */
-export const STALE_AFTER = 60_000;
-
-/** The values that a tile shows: those with an expected range or an alarm rule first, no counters and no signals. */
-export function headline(m: Machine): Value[] {
-  const signals = m.document.value?.signals;
-  const hidden = new Set([signals?.state, signals?.good, signals?.scrap, signals?.total, signals?.product].map((s) => s?.metric));
-  return [...m.values.values()]
-    .filter((v) => v.value !== undefined && !hidden.has(v.metric))
-    .sort((a, b) => a.metric.localeCompare(b.metric))
-    .slice(0, VALUES);
-}
 
 /** One machine of the overview. It redraws only while it is on the screen. */
 export function MachineTile({ machine: m }: { machine: Machine }) {
@@ -31,39 +18,11 @@ export function MachineTile({ machine: m }: { machine: Machine }) {
   const shown = useSignal<Value[]>([]);
   const onScreen = visible.value;
   if (onScreen) void m.changes.value;
-  const values = onScreen ? (shown.value = headline(m)) : shown.peek();
+  const values = onScreen ? (shown.value = measuredValues(m).slice(0, VALUES)) : shown.peek();
   const trend = useTrend(m, onScreen, values);
-  const state = m.state.value;
-  const alarms = useComputed(() => alarmSummaries.value.get(m.id)).value;
   return (
-    <a ref={ref} class={`tile ${state?.state === "fault" ? "needs" : ""}`} href={link(["machines", m.id])} data-machine={m.id}>
-      <div class="head">
-        <span class="name truncate" dir="auto" title={nameOf(m)}>
-          {nameOf(m)}
-        </span>
-        {alarms && (
-          <span class={`row ${alarms.active ? "" : "returned"}`}>
-            <SeverityLabel severity={alarms.worst} bare />
-            <span class="small">
-              {alarms.count}
-              <span class="hidden-label"> open alarms</span>
-            </span>
-          </span>
-        )}
-      </div>
-      <div class="state">
-        {state ? (
-          <>
-            <StateLabel state={state.state} />
-            <span class="muted truncate" dir="auto">
-              {onScreen ? ago(state.since) : ""}
-              {state.reason ? ` · ${state.reason}` : ""}
-            </span>
-          </>
-        ) : (
-          <span class="muted">No state</span>
-        )}
-      </div>
+    <a ref={ref} class={`tile ${m.state.value?.state === "fault" ? "needs" : ""}`} href={link(["machines", m.id])} data-machine={m.id}>
+      <MachineHeading machine={m} ticking={onScreen} />
       <div class="values">
         {values.map((v) => (
           <TileValue key={v.metric} value={v} points={trend.get(v.metric) ?? []} />
@@ -74,7 +33,7 @@ export function MachineTile({ machine: m }: { machine: Machine }) {
 }
 
 function TileValue({ value: v, points }: { value: Value; points: readonly (readonly [number, number])[] }) {
-  const stale = now.value - v.receivedAt > STALE_AFTER;
+  const stale = isStale(v, now.value);
   return (
     <div class="value">
       <span class="muted truncate" title={v.metric}>

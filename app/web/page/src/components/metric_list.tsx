@@ -1,4 +1,4 @@
-import { entry, request } from "../data/api";
+import { entryPath, request } from "../data/api";
 import { unitSymbol, words } from "../data/format";
 import { useLoad } from "../data/load";
 import type { MetricDocument } from "../data/types";
@@ -6,7 +6,7 @@ import { link } from "../router";
 import { Failure, Loading } from "./feedback";
 
 const loadMetrics = async (machine: string, signal: AbortSignal): Promise<MetricDocument[]> =>
-  (await request<{ metrics: MetricDocument[] }>(`${entry("machines", machine)}/metrics`, { signal })).metrics;
+  (await request<{ metrics: MetricDocument[] }>(`${entryPath("machines", machine)}/metrics`, { signal })).metrics;
 
 /** The metrics of a machine, each with a link to its form. */
 export function MetricList({ machine }: { machine: string }) {

@@ -1,11 +1,12 @@
 import { useSignal } from "@preact/signals";
+import { useAction } from "../data/action";
 import { serverNow } from "../data/api";
 import { stateName } from "../data/format";
 import { useLoad } from "../data/load";
 import { postEvent, type Segment } from "../data/machine";
 import { loadReasons } from "../data/oee";
 import { clockSeconds, duration, full } from "../data/time";
-import { Dialog, messageOf, toast } from "./feedback";
+import { Dialog, SaveOrCancel, toast } from "./feedback";
 
 const MONTH = 30 * 86_400_000;
 
@@ -15,33 +16,25 @@ export function ReasonDialog({ machine, segment, close, done }: { machine: strin
   const note = useSignal("");
   const from = useSignal(clockSeconds(segment.from));
   const to = useSignal(clockSeconds(segment.to));
-  const busy = useSignal(false);
-  const error = useSignal("");
+  const action = useAction();
   // The reasons that people have given before, so that one thing keeps one name.
   const known = useLoad((abort) => loadReasons({ from: Math.round(serverNow() - MONTH) }, abort), []);
-  const submit = async (e: Event) => {
+  const submit = (e: Event) => {
     e.preventDefault();
-    const range = { from: instant(from.value, segment) ?? segment.from, to: to.value === clockSeconds(segment.to) ? segment.to : (instant(to.value, segment) ?? segment.to) };
-    if (range.to <= range.from) {
-      error.value = "The end must be after the beginning.";
-      return;
-    }
-    busy.value = true;
-    error.value = "";
-    try {
-      await postEvent(machine, { kind: "reason", from: Math.round(range.from), to: Math.round(range.to), reason: reason.value.trim(), ...(note.value.trim() ? { note: note.value.trim() } : {}) });
+    void action.run(async () => {
+      const begin = instant(from.value, segment) ?? segment.from;
+      const end = to.value === clockSeconds(segment.to) ? segment.to : (instant(to.value, segment) ?? segment.to);
+      if (end <= begin) throw new Error("The end must be after the beginning.");
+      const text = note.value.trim();
+      await postEvent(machine, { kind: "reason", from: Math.round(begin), to: Math.round(end), reason: reason.value.trim(), ...(text && { note: text }) });
       toast("Reason saved.");
       done();
       close();
-    } catch (failure) {
-      error.value = messageOf(failure);
-    } finally {
-      busy.value = false;
-    }
+    });
   };
   return (
-    <Dialog title={`Why did it stop?`} close={close}>
-      <form class="stack" onSubmit={(e) => void submit(e)}>
+    <Dialog title="Why did it stop?" close={close}>
+      <form class="stack" onSubmit={submit}>
         <p class="muted">
           {stateName[segment.state]} from {full(segment.from)}, for {duration(segment.to - segment.from)}
         </p>
@@ -67,19 +60,7 @@ export function ReasonDialog({ machine, segment, close, done }: { machine: strin
           <label for="reason-note">Note</label>
           <input id="reason-note" class="input" maxLength={1000} value={note.value} onInput={(e) => (note.value = e.currentTarget.value)} />
         </div>
-        {error.value && (
-          <p class="notice bad" role="alert">
-            {error.value}
-          </p>
-        )}
-        <div class="row">
-          <button class="button primary" disabled={busy.value}>
-            Save
-          </button>
-          <button type="button" class="button" onClick={close}>
-            Cancel
-          </button>
-        </div>
+        <SaveOrCancel action={action} cancel={close} />
       </form>
     </Dialog>
   );

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { session, signOut } from "../data/api";
+import { messageOf, session, signOut } from "../data/api";
 import { connection, lostAt } from "../data/live";
 import { openAlarms } from "../data/plant";
 import { outdated } from "../data/release";
@@ -7,8 +7,9 @@ import { scheme, setScheme, type Scheme } from "../data/scheme";
 import { ago, clock, day, now, zone } from "../data/time";
 import { SEVERITIES } from "../data/types";
 import { link, wall } from "../router";
-import { views, type ViewEntry } from "../views";
-import { toast, messageOf } from "./feedback";
+import { views } from "../views";
+import type { ViewEntry } from "../views/view";
+import { toast } from "./feedback";
 import { SeverityLabel } from "./marks";
 
 /** The frame of all views: navigation, the state of the connection, the user's menu. */

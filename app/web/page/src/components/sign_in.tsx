@@ -1,28 +1,19 @@
 import { useSignal } from "@preact/signals";
+import { useAction } from "../data/action";
 import { signIn } from "../data/api";
-import { messageOf } from "./feedback";
 
 /** Exchanges an API key for a session. */
 export function SignIn() {
   const key = useSignal("");
-  const busy = useSignal(false);
-  const error = useSignal("");
-  const submit = async (e: Event) => {
+  const action = useAction();
+  const error = action.error.value;
+  const submit = (e: Event) => {
     e.preventDefault();
-    if (!key.value || busy.value) return;
-    busy.value = true;
-    error.value = "";
-    try {
-      await signIn(key.value);
-    } catch (reason) {
-      error.value = messageOf(reason);
-    } finally {
-      busy.value = false;
-    }
+    if (key.value) void action.run(() => signIn(key.value));
   };
   return (
     <main>
-      <form class="card stack" style={{ padding: "1.5rem", width: "min(26rem, 100%)", margin: "12dvh auto 0" }} onSubmit={(e) => void submit(e)}>
+      <form class="card stack" style={{ padding: "1.5rem", width: "min(26rem, 100%)", margin: "12dvh auto 0" }} onSubmit={submit}>
         <h1>Smart Factory</h1>
         <div class="field">
           <label for="key">API key</label>
@@ -34,16 +25,16 @@ export function SignIn() {
             autofocus
             required
             value={key.value}
-            aria-invalid={error.value ? "true" : undefined}
+            aria-invalid={error ? "true" : undefined}
             aria-describedby="key-help"
             onInput={(e) => (key.value = e.currentTarget.value)}
           />
-          <span id="key-help" class={error.value ? "error" : "hint"} role={error.value ? "alert" : undefined}>
-            {error.value || "The secret of a key in API_KEYS. Ask the operator of this server for one."}
+          <span id="key-help" class={error ? "error" : "hint"} role={error ? "alert" : undefined}>
+            {error || "The secret of a key in API_KEYS. Ask the operator of this server for one."}
           </span>
         </div>
-        <button class="button primary" disabled={busy.value}>
-          {busy.value ? "Signing in …" : "Sign in"}
+        <button class="button primary" disabled={action.busy.value}>
+          {action.busy.value ? "Signing in …" : "Sign in"}
         </button>
         <p class="small">
           <a href="/manual">Manual</a>

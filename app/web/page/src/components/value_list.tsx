@@ -1,15 +1,14 @@
 import type { Signal } from "@preact/signals";
-import { exact, number, unitSymbol } from "../data/format";
-import type { Machine, Value } from "../data/plant";
+import { byName, exact, number, unitSymbol } from "../data/format";
+import { isStale, type Machine, type Value } from "../data/plant";
 import { ago, full, now } from "../data/time";
 import type { MetricDocument } from "../data/types";
-import { STALE_AFTER } from "./machine_tile";
 
 /** The newest value of each metric; numbers can be chosen for the charts. */
 export function ValueList({ machine: m, metrics, chosen, toggle }: { machine: Machine; metrics: readonly MetricDocument[]; chosen: Signal<readonly string[]>; toggle: (metric: string) => void }) {
   void m.changes.value;
   const documents = new Map(metrics.map((d) => [d.metric, d]));
-  const values = [...m.values.values()].sort((a, b) => a.metric.localeCompare(b.metric));
+  const values = [...m.values.values()].sort((a, b) => byName(a.metric, b.metric));
   if (!values.length) return <p class="muted">No value has come yet.</p>;
   return (
     <table class="table values-table">
@@ -31,7 +30,7 @@ export function ValueList({ machine: m, metrics, chosen, toggle }: { machine: Ma
 }
 
 function ValueRow({ value: v, document: d, chosen, toggle }: { value: Value; document: MetricDocument | undefined; chosen: boolean; toggle: (metric: string) => void }) {
-  const stale = now.value - v.receivedAt > STALE_AFTER;
+  const stale = isStale(v, now.value);
   const low = typeof d?.expected_min === "number" && v.value !== undefined && v.value < d.expected_min;
   const high = typeof d?.expected_max === "number" && v.value !== undefined && v.value > d.expected_max;
   return (

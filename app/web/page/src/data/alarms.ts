@@ -1,4 +1,4 @@
-import { entry, request } from "./api";
+import { entryPath, request } from "./api";
 import { applyAlarms } from "./plant";
 import { type Alarm, type AlarmState, SEVERITIES } from "./types";
 
@@ -25,11 +25,11 @@ export interface Transition {
 export type AlarmDetail = Alarm & { transitions: Transition[] };
 
 /** An alarm with all its transitions. */
-export const loadAlarm = (id: string, abort: AbortSignal): Promise<AlarmDetail> => request<AlarmDetail>(entry("alarms", id), { signal: abort });
+export const loadAlarm = (id: string, abort: AbortSignal): Promise<AlarmDetail> => request<AlarmDetail>(entryPath("alarms", id), { signal: abort });
 
 /** Performs an action on one alarm. */
 export async function act(id: string, action: AlarmAction, body: ActionBody = {}): Promise<Alarm> {
-  const alarm = await request<Alarm>(`${entry("alarms", id)}/${action}`, { method: "POST", body });
+  const alarm = await request<Alarm>(`${entryPath("alarms", id)}/${action}`, { method: "POST", body });
   applyAlarms([alarm]);
   return alarm;
 }

@@ -12,6 +12,14 @@ export class ApiError extends Error {
   }
 }
 
+/** What a person should read about an error. */
+export function messageOf(error: unknown): string {
+  if (error instanceof ApiError && error.problem?.errors?.length) {
+    return error.problem.errors.map((e) => `${e.pointer ? `${e.pointer}: ` : ""}${e.detail}`).join("; ");
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Who uses the page; undefined until known, null while nobody is signed in. */
 export const session = signal<Session | null | undefined>(undefined);
 
@@ -143,5 +151,5 @@ export function may(role: Role): boolean {
   return Boolean(s && (s.open || (s.role && allowed[s.role].includes(role))));
 }
 
-/** The path of one entry; an id may contain any character. */
-export const entry = (collection: string, id: string): string => `/api/v1/${collection}/${encodeURIComponent(id)}`;
+/** The path of one entry of a collection; an id may contain any character. */
+export const entryPath = (collection: string, id: string): string => `/api/v1/${collection}/${encodeURIComponent(id)}`;

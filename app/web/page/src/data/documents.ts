@@ -1,4 +1,4 @@
-import { entry, list, request, send } from "./api";
+import { entryPath, list, request, send } from "./api";
 import type { JsonObject, Schema } from "./schema";
 
 /** A kind of document that the settings show. */
@@ -43,7 +43,7 @@ export async function loadKinds(abort: AbortSignal): Promise<Kind[]> {
   return kinds.filter((k) => schemas.includes(k.schema));
 }
 
-export const loadSchema = (kind: string, abort: AbortSignal): Promise<Schema> => request<Schema>(entry("schemas", kind), { signal: abort });
+export const loadSchema = (kind: string, abort: AbortSignal): Promise<Schema> => request<Schema>(entryPath("schemas", kind), { signal: abort });
 
 export async function loadDocuments(kind: Kind, abort: AbortSignal): Promise<JsonObject[]> {
   return list<JsonObject>(`/api/v1/${kind.path}`, kind.member, {}, 20_000, abort);

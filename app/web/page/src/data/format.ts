@@ -45,3 +45,15 @@ export const stateName: Record<State, string> = {
 
 /** A word of the API for people: returned_unacked becomes Returned unacked. */
 export const words = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
+
+const byteUnits = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** A number of bytes in a readable unit. */
+export function bytes(n: number): string {
+  let unit = 0;
+  while (n >= 1024 && unit < byteUnits.length - 1) {
+    n /= 1024;
+    unit++;
+  }
+  return `${n.toFixed(n < 10 && unit > 0 ? 1 : 0)} ${byteUnits[unit]}`;
+}

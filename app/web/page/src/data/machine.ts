@@ -1,4 +1,4 @@
-import { entry, list, request, send } from "./api";
+import { entryPath, list, request, send } from "./api";
 import type { Instance } from "./oee";
 import type { JsonObject } from "./schema";
 import type { MachineDocument, MetricDocument, Severity, State } from "./types";
@@ -30,7 +30,7 @@ const rounded = (range: Range) => ({ from: Math.floor(range.from), to: Math.ceil
 
 /** What the machine did in a range, all pages of it. */
 export async function loadTimeline(machine: string, range: Range, abort: AbortSignal): Promise<Timeline> {
-  const path = `${entry("machines", machine)}/timeline`;
+  const path = `${entryPath("machines", machine)}/timeline`;
   let timeline: Timeline | undefined;
   let cursor: string | undefined;
   do {
@@ -55,12 +55,12 @@ export interface Series {
 
 /** At most `points` points of each metric, which look like all of them (LTTB). */
 export async function loadSeries(machine: string, metrics: readonly string[], range: Range, points: number, abort: AbortSignal): Promise<Series[]> {
-  const { series } = await request<{ series: Series[] }>(`${entry("machines", machine)}/history`, { query: { metric: metrics, ...rounded(range), points }, signal: abort });
+  const { series } = await request<{ series: Series[] }>(`${entryPath("machines", machine)}/history`, { query: { metric: metrics, ...rounded(range), points }, signal: abort });
   return series;
 }
 
 export const loadMetrics = async (machine: string, abort: AbortSignal): Promise<MetricDocument[]> =>
-  (await request<{ metrics: MetricDocument[] }>(`${entry("machines", machine)}/metrics`, { signal: abort })).metrics;
+  (await request<{ metrics: MetricDocument[] }>(`${entryPath("machines", machine)}/metrics`, { signal: abort })).metrics;
 
 /** A limit that a chart shows. */
 export interface Limit {
@@ -94,7 +94,7 @@ export async function loadShifts(machine: string, range: Range, abort: AbortSign
 
 /** Reports an event of a machine. */
 export async function postEvent(machine: string, event: JsonObject): Promise<void> {
-  const result = await request<{ rejected: number; errors?: { detail: string }[] }>(`${entry("machines", machine)}/events`, { method: "POST", body: event });
+  const result = await request<{ rejected: number; errors?: { detail: string }[] }>(`${entryPath("machines", machine)}/events`, { method: "POST", body: event });
   if (result.rejected) throw new Error(result.errors?.[0]?.detail ?? "The server refused the event.");
 }
 
@@ -102,11 +102,11 @@ export async function postEvent(machine: string, event: JsonObject): Promise<voi
 export function csvLink(machine: string, metrics: readonly string[], range: Range, zone: string): string {
   const { from, to } = rounded(range);
   const query = new URLSearchParams([...metrics.map((m) => ["metric", m]), ["from", String(from)], ["to", String(to)], ["format", "csv"], ["time_format", "iso"], ["tz", zone]] as string[][]);
-  return `${entry("machines", machine)}/history?${query.toString()}`;
+  return `${entryPath("machines", machine)}/history?${query.toString()}`;
 }
 
 /** Whether a machine has a document. */
 export async function machineExists(id: string, abort: AbortSignal): Promise<boolean> {
-  await send(entry("machines", id), { signal: abort });
+  await send(entryPath("machines", id), { signal: abort });
   return true;
 }

@@ -100,6 +100,18 @@ export function setDocuments(documents: readonly MachineDocument[]): void {
   if (changed) documentChanges.value++;
 }
 
+/** The machines of each line, in the order of their paths. Machines without a place come last. */
+export const machinesByLine: ReadonlySignal<readonly (readonly [string, Machine[]])[]> = computed(() => {
+  const byLine = new Map<string, Machine[]>();
+  for (const m of allMachines.value) {
+    const line = lineOf(m);
+    const list = byLine.get(line);
+    if (list) list.push(m);
+    else byLine.set(line, [m]);
+  }
+  return [...byLine].sort(([a], [b]) => (a === "" ? 1 : b === "" ? -1 : byName(a, b)));
+});
+
 // Values change much more often than a person can read them.
 const CHANGE_INTERVAL = 500;
 const changed = new Set<Machine>();
@@ -193,4 +205,17 @@ export function applySnapshot(room: string, snapshot: Snapshot): void {
   }
   applyAlarms(snapshot.alarms);
   applyOee(snapshot.oee);
+}
+
+/** After this time without a reading a value is shown as old. */
+const STALE_AFTER = 60_000;
+
+/** Whether a value is old at a time. */
+export const isStale = (value: Value, at: number): boolean => at - value.receivedAt > STALE_AFTER;
+
+/** The numbers that a machine measures, by name: all but those that its signals use for state, counts and product. */
+export function measuredValues(m: Machine): Value[] {
+  const signals = m.document.value?.signals;
+  const used = new Set([signals?.state, signals?.good, signals?.scrap, signals?.total, signals?.product].map((s) => s?.metric));
+  return [...m.values.values()].filter((v) => v.value !== undefined && !used.has(v.metric)).sort((a, b) => byName(a.metric, b.metric));
 }

@@ -1,4 +1,4 @@
-import { entry, request, serverNow } from "./api";
+import { entryPath, request, serverNow } from "./api";
 
 /** Points of a metric for a sparkline, in order of time. */
 export type Trend = Map<string, (readonly [number, number])[]>;
@@ -23,7 +23,7 @@ export async function loadTrend(machine: string, metrics: readonly string[], abo
   try {
     if (abort.aborted || !metrics.length) return new Map();
     const to = serverNow();
-    const history = await request<History>(`${entry("machines", machine)}/history`, {
+    const history = await request<History>(`${entryPath("machines", machine)}/history`, {
       query: { metric: metrics, from: Math.round(to - TREND_LENGTH), to: Math.round(to), points: TREND_POINTS },
       signal: abort,
     });

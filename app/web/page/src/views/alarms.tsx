@@ -3,16 +3,16 @@ import { useEffect } from "preact/hooks";
 import { AlarmDialog } from "../components/alarm_dialog";
 import { AlarmPerformance } from "../components/alarm_performance";
 import { AlarmTable } from "../components/alarm_table";
-import { Empty, Failure, Loading, messageOf, toast } from "../components/feedback";
+import { Empty, Failure, Loading, toast } from "../components/feedback";
 import { acknowledgeAll, byUrgency, unacknowledged } from "../data/alarms";
-import { may, request } from "../data/api";
+import { may, messageOf, request } from "../data/api";
 import { words } from "../data/format";
 import { watch } from "../data/live";
 import { useLoad } from "../data/load";
 import { openAlarms } from "../data/plant";
 import { type Alarm, SEVERITIES, type Severity } from "../data/types";
 import { link, route, setQuery } from "../router";
-import type { ViewProps } from "./index";
+import type { ViewProps } from "./view";
 
 const tabs = [
   ["", "Open"],

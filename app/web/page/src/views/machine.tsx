@@ -4,7 +4,6 @@ import { AlarmDialog } from "../components/alarm_dialog";
 import { AlarmTable } from "../components/alarm_table";
 import { ChartGroup, clamp, type View } from "../components/chart_group";
 import { Empty, Failure, Loading } from "../components/feedback";
-import { headline } from "../components/machine_tile";
 import { StateLabel } from "../components/marks";
 import { NoteDialog } from "../components/note_dialog";
 import { RangeBar } from "../components/range_bar";
@@ -18,11 +17,11 @@ import { documentsLoaded, loadMachines, watch } from "../data/live";
 import { useLoad } from "../data/load";
 import { csvLink, loadLimits, loadMetrics, loadShifts, loadTimeline, machineExists, type Segment } from "../data/machine";
 import { loadOee } from "../data/oee";
-import { applyReadings, lineOf, machine, nameOf, openAlarms } from "../data/plant";
+import { applyReadings, lineOf, machine, measuredValues, nameOf, openAlarms } from "../data/plant";
 import { ago, clock, full, when, zone } from "../data/time";
 import type { Reading } from "../data/types";
 import { link, route, setQuery } from "../router";
-import type { ViewProps } from "./index";
+import type { ViewProps } from "./view";
 
 const HOUR = 3_600_000;
 const DEFAULT_LENGTH = 8 * HOUR;
@@ -79,7 +78,7 @@ function KnownMachine({ id }: { id: string }) {
   const touched = useSignal(chosen.peek().length > 0);
   void m.changes.value;
   if (!touched.value && !chosen.value.length) {
-    const first = headline(m).slice(0, DEFAULT_METRICS).map((v) => v.metric);
+    const first = measuredValues(m).slice(0, DEFAULT_METRICS).map((v) => v.metric);
     if (first.length) chosen.value = first;
   }
   const toggle = (metric: string) => {

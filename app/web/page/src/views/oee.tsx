@@ -1,6 +1,6 @@
 import { computed } from "@preact/signals";
-import { Figure } from "../components/alarm_performance";
 import { Empty, Failure, Loading } from "../components/feedback";
+import { Figure } from "../components/figure";
 import { LossBar } from "../components/loss_bar";
 import { OeeTable } from "../components/oee_table";
 import { Pareto } from "../components/pareto";

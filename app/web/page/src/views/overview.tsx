@@ -1,23 +1,11 @@
-import { computed, useComputed } from "@preact/signals";
+import { useComputed } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Empty, Loading } from "../components/feedback";
 import { MachineTile } from "../components/machine_tile";
 import { documentsLoaded, watch } from "../data/live";
-import { byName, percent } from "../data/format";
-import { allMachines, lineOf, type Machine, oee } from "../data/plant";
+import { percent } from "../data/format";
+import { type Machine, machinesByLine, oee } from "../data/plant";
 import { link } from "../router";
-
-/** The machines of each line, in the order of their paths. Machines without a place come last. */
-const lines = computed(() => {
-  const byLine = new Map<string, Machine[]>();
-  for (const m of allMachines.value) {
-    const line = lineOf(m);
-    const list = byLine.get(line);
-    if (list) list.push(m);
-    else byLine.set(line, [m]);
-  }
-  return [...byLine].sort(([a], [b]) => (a === "" ? 1 : b === "" ? -1 : byName(a, b)));
-});
 
 /** All lines and their machines as tiles. */
 export function Overview() {
@@ -25,8 +13,8 @@ export function Overview() {
   return (
     <>
       <h1 class="hidden-label">Overview</h1>
-      {!documentsLoaded.value ? <Loading height="20rem" /> : !lines.value.length && <FirstVisit />}
-      {lines.value.map(([path, machines]) => (
+      {!documentsLoaded.value ? <Loading height="20rem" /> : !machinesByLine.value.length && <FirstVisit />}
+      {machinesByLine.value.map(([path, machines]) => (
         <LineSection key={path} path={path} machines={machines} />
       ))}
     </>

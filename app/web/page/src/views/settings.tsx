@@ -2,14 +2,14 @@ import { useSignal } from "@preact/signals";
 import { DocumentEditor } from "../components/document_editor";
 import { Empty, Failure, Loading } from "../components/feedback";
 import { MetricList } from "../components/metric_list";
-import { entry, may } from "../data/api";
+import { entryPath, may } from "../data/api";
 import { type Kind, loadDocuments, loadKinds } from "../data/documents";
 import { loadMachines } from "../data/live";
 import { useLoad } from "../data/load";
 import type { JsonObject } from "../data/schema";
 import { loadZone } from "../data/time";
 import { go, link, route } from "../router";
-import type { ViewProps } from "./index";
+import type { ViewProps } from "./view";
 
 /** The documents that describe the plant, edited by forms that follow the API's schemas. */
 export function Settings({ path }: ViewProps) {
@@ -43,7 +43,7 @@ function Editor({ kind, id, metric }: { kind: Kind; id: string | undefined; metr
   const back = link(["settings", kind.path]);
   if (id !== undefined && metric !== undefined) {
     const machine = link(["settings", kind.path, id]);
-    const path = `${entry("machines", id)}/metrics/${encodeURIComponent(metric)}`;
+    const path = `${entryPath("machines", id)}/metrics/${encodeURIComponent(metric)}`;
     return <DocumentEditor title={`${id}: ${metric}`} schema="metric" path={path} back={machine} saved={() => undefined} />;
   }
   const saved = (newId: string) => {
@@ -56,8 +56,8 @@ function Editor({ kind, id, metric }: { kind: Kind; id: string | undefined; metr
       <DocumentEditor
         title={id ?? `New ${kind.one}`}
         schema={kind.schema}
-        path={id === undefined ? undefined : entry(kind.path, id)}
-        create={(newId) => entry(kind.path, newId)}
+        path={id === undefined ? undefined : entryPath(kind.path, id)}
+        create={(newId) => entryPath(kind.path, newId)}
         back={back}
         saved={saved}
         deletable={id !== undefined}

@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
-import { Figure } from "../components/alarm_performance";
 import { Failure, Loading } from "../components/feedback";
+import { Figure } from "../components/figure";
 import { request } from "../data/api";
-import { number, words } from "../data/format";
+import { bytes, number, words } from "../data/format";
 import { useLoad } from "../data/load";
 import { ago, duration, full, now } from "../data/time";
 
@@ -69,18 +69,6 @@ export function System() {
         ))}
     </>
   );
-}
-
-const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-
-/** A number of bytes in a readable unit. */
-export function bytes(n: number): string {
-  let unit = 0;
-  while (n >= 1024 && unit < units.length - 1) {
-    n /= 1024;
-    unit++;
-  }
-  return `${n.toFixed(n < 10 && unit > 0 ? 1 : 0)} ${units[unit]}`;
 }
 
 function ProcessCard({ p, at }: { p: Process; at: number }) {

@@ -1,13 +1,13 @@
 import { computed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Loading } from "../components/feedback";
-import { SeverityLabel, StateLabel } from "../components/marks";
+import { MachineHeading } from "../components/machine_heading";
+import { SeverityLabel } from "../components/marks";
 import { byUrgency, unacknowledged } from "../data/alarms";
-import { byName, number, percent, unitSymbol } from "../data/format";
+import { number, percent, unitSymbol } from "../data/format";
 import { documentsLoaded, watch } from "../data/live";
-import { alarmSummaries, allMachines, lineOf, type Machine, machine, nameOf, oee, openAlarms } from "../data/plant";
+import { isStale, type Machine, machine, machinesByLine, measuredValues, nameOf, oee, openAlarms } from "../data/plant";
 import { ago, now } from "../data/time";
-import { headline, STALE_AFTER } from "../components/machine_tile";
 
 /** How long a line is shown, and how many machines fit on the screen. */
 const ROTATE = 15_000;
@@ -24,16 +24,12 @@ interface Page {
 }
 
 /** One page for each line, or several if the line has many machines. */
-const pages = computed<Page[]>(() => {
-  const byLine = new Map<string, Machine[]>();
-  for (const m of allMachines.value) byLine.set(lineOf(m), [...(byLine.get(lineOf(m)) ?? []), m]);
-  return [...byLine]
-    .sort(([a], [b]) => (a === "" ? 1 : b === "" ? -1 : byName(a, b)))
-    .flatMap(([path, machines]) => {
-      const parts = Math.ceil(machines.length / MACHINES);
-      return Array.from({ length: parts }, (_, part) => ({ path, part: part + 1, parts, machines: machines.slice(part * MACHINES, (part + 1) * MACHINES) }));
-    });
-});
+const pages = computed<Page[]>(() =>
+  machinesByLine.value.flatMap(([path, machines]) => {
+    const parts = Math.ceil(machines.length / MACHINES);
+    return Array.from({ length: parts }, (_, part) => ({ path, part: part + 1, parts, machines: machines.slice(part * MACHINES, (part + 1) * MACHINES) }));
+  }),
+);
 
 /** The lines in turn, in type that can be read across a hall. Nobody has a pointer here. */
 export function Wall() {
@@ -66,7 +62,7 @@ export function Wall() {
 
 function LineHead({ page }: { page: Page }) {
   const figures = oee.value.get(page.path);
-  const all = allMachines.value.filter((m) => lineOf(m) === page.path);
+  const all = machinesByLine.value.find(([path]) => path === page.path)?.[1] ?? [];
   const running = all.filter((m) => m.state.value?.state === "running").length;
   return (
     <div class="wall-head">
@@ -98,40 +94,16 @@ function LineHead({ page }: { page: Page }) {
 
 function WallTile({ machine: m }: { machine: Machine }) {
   void m.changes.value;
-  const state = m.state.value;
-  const alarms = alarmSummaries.value.get(m.id);
   return (
-    <div class={`tile wall-tile ${state?.state === "fault" ? "needs" : ""}`}>
-      <div class="head">
-        <span class="name truncate" dir="auto">
-          {nameOf(m)}
-        </span>
-        {alarms && (
-          <span class={`row ${alarms.active ? "" : "returned"}`}>
-            <SeverityLabel severity={alarms.worst} bare /> {alarms.count}
-          </span>
-        )}
-      </div>
-      <div class="state">
-        {state ? (
-          <>
-            <StateLabel state={state.state} />
-            <span class="muted truncate" dir="auto">
-              {ago(state.since)}
-              {state.reason ? ` · ${state.reason}` : ""}
-            </span>
-          </>
-        ) : (
-          <span class="muted">No state</span>
-        )}
-      </div>
+    <div class={`tile wall-tile ${m.state.value?.state === "fault" ? "needs" : ""}`}>
+      <MachineHeading machine={m} ticking />
       <div class="wall-values">
-        {headline(m)
+        {measuredValues(m)
           .slice(0, 2)
           .map((v) => (
             <div key={v.metric}>
               <span class="muted truncate">{v.metric}</span>
-              <span class={`number ${now.value - v.receivedAt > STALE_AFTER ? "stale" : ""}`}>
+              <span class={`number ${isStale(v, now.value) ? "stale" : ""}`}>
                 {number(v.value ?? 0, v.decimals)} <span class="muted">{unitSymbol(v.unit)}</span>
               </span>
             </div>
