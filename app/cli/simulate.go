@@ -53,9 +53,9 @@ func runSimulate(ctx context.Context, args []string, p process) error {
 		return usageError(fmt.Sprintf("--tz %q is no time zone, such as Europe/Berlin", o.Zone))
 	}
 	o.Key = cmp.Or(o.Key, p.getenv("API_KEY"))
-	o.Hurry = 1
+	o.EventRate = 1
 	if *fast {
-		o.Hurry = 10
+		o.EventRate = 10
 	}
 	return simulate.Run(ctx, o)
 }

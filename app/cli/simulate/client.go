@@ -101,8 +101,8 @@ func statusOf(err error) int {
 	return 0
 }
 
-// insist repeats a request until it succeeds, fails for good, or ctx ends.
-func (c *client) insist(ctx context.Context, method, path string, body []byte, result any) error {
+// doWithRetry repeats a request until it succeeds, fails for good, or ctx ends.
+func (c *client) doWithRetry(ctx context.Context, method, path string, body []byte, result any) error {
 	var backoff retry.Backoff
 	for {
 		err := c.do(ctx, method, path, body, nil, result)

@@ -35,8 +35,9 @@ type machine struct {
 
 	state state
 	since int64
-	// own is why it stands by itself, until a time; "" while it could run.
-	own    state
+	// forced is the state that the machine has until a time whatever its neighbours do;
+	// "" while it can run.
+	forced state
 	until  int64
 	reason string
 	// untilFault is the running time left until the next fault in seconds, untilStop
@@ -83,24 +84,24 @@ func (m *machine) newPace() float64 { return 0.88 + 0.11*m.rng.Float64() }
 
 // stop makes the machine stand by itself for some seconds.
 func (m *machine) stop(at int64, why state, seconds float64, reason string) {
-	m.own, m.until, m.reason = why, at+int64(seconds*1000), reason
+	m.forced, m.until, m.reason = why, at+int64(seconds*1000), reason
 }
 
-// step lets seconds pass until at. hurry is how many times as often things happen.
+// step lets seconds pass until at. eventRate is how many times as often things happen.
 // It returns the stop with a reason that has ended, if any.
-func (m *machine) step(at int64, seconds, hurry float64) (ended *stopped) {
-	if m.own != "" && at >= m.until {
+func (m *machine) step(at int64, seconds, eventRate float64) (ended *stopped) {
+	if m.forced != "" && at >= m.until {
 		if m.reason != "" {
 			ended = &stopped{from: m.since, to: at, reason: m.reason}
 		}
-		m.own, m.reason = "", ""
+		m.forced, m.reason = "", ""
 		m.pace = m.newPace()
 	}
 	next := m.next()
 	if next == running {
 		m.produce(seconds)
-		m.untilFault -= seconds * hurry
-		m.untilStop -= seconds * hurry
+		m.untilFault -= seconds * eventRate
+		m.untilStop -= seconds * eventRate
 		switch {
 		case m.untilFault <= 0:
 			m.untilFault = m.exp(m.kind.mtbf)
@@ -113,15 +114,15 @@ func (m *machine) step(at int64, seconds, hurry float64) (ended *stopped) {
 	if next != m.state {
 		m.state, m.since = next, at
 	}
-	m.measure(at, seconds, hurry)
+	m.measure(at, seconds, eventRate)
 	return ended
 }
 
 // next returns the state in which the machine spends the step.
 func (m *machine) next() state {
 	switch {
-	case m.own != "":
-		return m.own
+	case m.forced != "":
+		return m.forced
 	case m.in != nil && (m.in.pieces < 1 || m.state == starved && m.in.pieces < m.in.capacity/5):
 		return starved
 	case m.out != nil && (m.out.pieces >= m.out.capacity || m.state == blocked && m.out.pieces > m.out.capacity*4/5):
@@ -153,9 +154,9 @@ func (m *machine) pickReason() string {
 	return m.kind.reasons[i]
 }
 
-func (m *machine) measure(at int64, seconds, hurry float64) {
+func (m *machine) measure(at int64, seconds, eventRate float64) {
 	if m.state == running {
-		m.untilDisturbed -= seconds * hurry
+		m.untilDisturbed -= seconds * eventRate
 		if m.untilDisturbed <= 0 {
 			m.untilDisturbed = m.exp(betweenDisturbed)
 			m.disturb(at, 60+m.exp(disturbance))

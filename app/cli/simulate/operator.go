@@ -15,11 +15,11 @@ const (
 	acknowledgeOld  = 20 * time.Minute
 )
 
-// operator acknowledges alarms. He sees about half of them at once.
+// operator acknowledges alarms: about half of them soon, the others late.
 type operator struct {
-	s    *simulator
-	next time.Time
-	off  bool // he may not
+	s         *simulator
+	next      time.Time
+	forbidden bool // the key does not allow it
 }
 
 func newOperator(s *simulator) *operator { return &operator{s: s} }
@@ -27,7 +27,7 @@ func newOperator(s *simulator) *operator { return &operator{s: s} }
 // work acknowledges what is due, if it is time. Errors are no reason to stop: an alarm
 // may have changed meanwhile, or the server may be away.
 func (o *operator) work(ctx context.Context, now time.Time) {
-	if o.off || now.Before(o.next) {
+	if o.forbidden || now.Before(o.next) {
 		return
 	}
 	o.next = now.Add(operatorEvery)
@@ -56,7 +56,7 @@ func (o *operator) work(ctx context.Context, now time.Time) {
 	}
 	err = o.s.client.do(ctx, http.MethodPost, "/api/v1/alarms/ack", body, nil, nil)
 	if statusOf(err) == http.StatusForbidden {
-		o.s.say("Nobody acknowledges alarms: %v", err)
-		o.off = true
+		o.s.logf("Nobody acknowledges alarms: %v", err)
+		o.forbidden = true
 	}
 }

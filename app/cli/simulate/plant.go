@@ -31,9 +31,9 @@ type line struct {
 
 // Plant is the simulation. It is not safe for concurrent use.
 type Plant struct {
-	lines []*line
-	hurry float64
-	rng   *rand.Rand
+	lines     []*line
+	eventRate float64
+	rng       *rand.Rand
 }
 
 // Mean times in seconds.
@@ -47,10 +47,10 @@ const (
 // unreported is the share of stops for which nobody gives a reason.
 const unreported = 0.25
 
-// NewPlant returns a plant with at least so many machines, a multiple of four. hurry is
+// NewPlant returns a plant with at least so many machines, a multiple of four. eventRate is
 // how many times as often faults, changes and disturbances come; 1 is usual.
-func NewPlant(seed uint64, machines int, hurry float64) *Plant {
-	p := &Plant{hurry: hurry, rng: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // a simulation that can be repeated
+func NewPlant(seed uint64, machines int, eventRate float64) *Plant {
+	p := &Plant{eventRate: eventRate, rng: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // a simulation that can be repeated
 	for n := 0; len(p.lines) == 0 || p.Size() < machines; n++ {
 		p.lines = append(p.lines, newLine(&lines[n%len(lines)], n/len(lines)+1, seed, uint64(n+1)))
 	}
@@ -108,9 +108,9 @@ func (l *line) setProduct() {
 	}
 }
 
-func (l *line) step(at int64, seconds, hurry float64) {
-	l.untilChange -= seconds * hurry
-	l.untilClean -= seconds * hurry
+func (l *line) step(at int64, seconds, eventRate float64) {
+	l.untilChange -= seconds * eventRate
+	l.untilClean -= seconds * eventRate
 	switch {
 	case l.untilChange <= 0:
 		l.untilChange = l.rng.ExpFloat64() * betweenProducts
@@ -132,9 +132,9 @@ func (l *line) step(at int64, seconds, hurry float64) {
 func (p *Plant) Step(at int64, seconds float64) []Stop {
 	var stops []Stop
 	for _, l := range p.lines {
-		l.step(at, seconds, p.hurry)
+		l.step(at, seconds, p.eventRate)
 		for _, m := range l.machines {
-			ended := m.step(at, seconds, p.hurry)
+			ended := m.step(at, seconds, p.eventRate)
 			if ended != nil && ended.to > ended.from && p.rng.Float64() >= unreported {
 				stops = append(stops, Stop{Machine: m.id, From: ended.from, To: ended.to, Reason: ended.reason})
 			}
@@ -143,9 +143,9 @@ func (p *Plant) Step(at int64, seconds float64) []Stop {
 	return stops
 }
 
-// Show makes something happen soon, so that a page has something to show: one machine
-// fails, and another is disturbed.
-func (p *Plant) Show(at int64) {
+// TriggerIncidents makes one machine fail and disturbs two others, so that a page has
+// something to show.
+func (p *Plant) TriggerIncidents(at int64) {
 	first := p.lines[0].machines
 	first[1].stop(at, fault, 150, first[1].pickReason())
 	last := p.lines[len(p.lines)-1].machines

@@ -94,12 +94,12 @@ func TestPiecesFlowThroughALine(t *testing.T) {
 	}
 }
 
-func TestShowMakesSomethingHappen(t *testing.T) {
+func TestIncidentsAreTriggered(t *testing.T) {
 	t.Parallel()
 	p := simulate.NewPlant(1, 8, 1)
 	figures := simulate.NewFigures(p)
 	p.Step(begin, 1)
-	p.Show(begin)
+	p.TriggerIncidents(begin)
 	p.Step(begin+1000, 1)
 	figures.Observe(1)
 	if f := figures.Machines()["capper-1"]; f.Seconds["fault"] == 0 {

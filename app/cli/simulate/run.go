@@ -22,9 +22,9 @@ type Options struct {
 	Days float64
 	// Machines is how many machines there are at least.
 	Machines int
-	// Hurry is how many times as often faults, changes of product and disturbances
+	// EventRate is how many times as often faults, changes of product and disturbances
 	// come; 1 is usual.
-	Hurry float64
+	EventRate float64
 	// Zone is that of the shifts.
 	Zone string
 	// Log receives what a person should know, a line at a time.
@@ -41,19 +41,19 @@ const (
 	batchMachines = 400
 	// maxPending is how many bytes of reports are kept while the server is away.
 	maxPending = 64 << 20
-	// showAfter is when the first fault and the first alarm come.
-	showAfter = 8 * time.Second
+	// incidentsAfter is when the first fault and the first alarm come.
+	incidentsAfter = 8 * time.Second
 )
 
 // simulator is a running simulation.
 type simulator struct {
 	Options
-	client  *client
-	plant   *Plant
-	pending []request
-	bytes   int
-	away    bool
-	dropped int
+	client      *client
+	plant       *Plant
+	pending     []request
+	bytes       int
+	unreachable bool
+	dropped     int
 }
 
 // request is one that waits for the server.
@@ -69,7 +69,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &simulator{Options: o, client: &client{url: strings.TrimSuffix(o.URL, "/"), key: o.Key}, plant: NewPlant(o.Seed, o.Machines, o.Hurry)}
+	s := &simulator{Options: o, client: &client{url: strings.TrimSuffix(o.URL, "/"), key: o.Key}, plant: NewPlant(o.Seed, o.Machines, o.EventRate)}
 	err := s.run(ctx)
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // the end of ctx is how it ends
@@ -78,26 +78,26 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func (s *simulator) run(ctx context.Context) error {
-	if err := s.describe(ctx); err != nil {
+	if err := s.createDocuments(ctx); err != nil {
 		return err
 	}
-	begin, err := s.missing(ctx)
+	begin, err := s.backfillStart(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.fill(ctx, begin); err != nil {
+	if err := s.backfill(ctx, begin); err != nil {
 		return err
 	}
-	s.say("The plant is live: %d machines report every second. Open %s in a browser. End with Ctrl-C.", s.plant.Size(), s.URL)
+	s.logf("The plant is live: %d machines report every second. Open %s in a browser. End with Ctrl-C.", s.plant.Size(), s.URL)
 	return s.live(ctx)
 }
 
-func (s *simulator) say(format string, args ...any) {
+func (s *simulator) logf(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.Log, format+"\n", args...)
 }
 
-// describe creates the documents. What exists already is left as it is.
-func (s *simulator) describe(ctx context.Context) error {
+// createDocuments creates the documents. What exists already is left as it is.
+func (s *simulator) createDocuments(ctx context.Context) error {
 	created, kept := 0, 0
 	for _, d := range s.plant.documents(s.Zone) {
 		body, err := json.Marshal(d.body)
@@ -108,23 +108,23 @@ func (s *simulator) describe(ctx context.Context) error {
 		switch statusOf(err) {
 		case 0:
 			if err != nil {
-				return s.explain(err)
+				return s.withAdvice(err)
 			}
 			created++
 		case http.StatusPreconditionFailed:
 			kept++
 		case http.StatusConflict: // such as another shift at the same time
-			s.say("left out %s: %v", d.path, err)
+			s.logf("left out %s: %v", d.path, err)
 		default:
-			return s.explain(fmt.Errorf("PUT %s: %w", d.path, err))
+			return s.withAdvice(fmt.Errorf("PUT %s: %w", d.path, err))
 		}
 	}
-	s.say("Created %d documents; %d were there already.", created, kept)
+	s.logf("Created %d documents; %d were there already.", created, kept)
 	return nil
 }
 
-// explain says what to do about an error of the first requests.
-func (s *simulator) explain(err error) error {
+// withAdvice adds to an error what to do about it.
+func (s *simulator) withAdvice(err error) error {
 	switch statusOf(err) {
 	case 0:
 		return fmt.Errorf("%w\nIs the server running? Start it with: smart-factory-backend", err)
@@ -134,8 +134,8 @@ func (s *simulator) explain(err error) error {
 	return err
 }
 
-// missing returns the time from which on the past has to be filled in.
-func (s *simulator) missing(ctx context.Context) (time.Time, error) {
+// backfillStart returns the time from which on the past has to be filled in.
+func (s *simulator) backfillStart(ctx context.Context) (time.Time, error) {
 	now := s.Now()
 	begin := now.Add(-time.Duration(s.Days * float64(24*time.Hour)))
 	var page struct {
@@ -144,28 +144,28 @@ func (s *simulator) missing(ctx context.Context) (time.Time, error) {
 		} `json:"readings"`
 	}
 	first := s.plant.lines[0].machines[0].id
-	if err := s.client.insist(ctx, http.MethodGet, "/api/v1/latest?metric=good&machine="+url.QueryEscape(first), nil, &page); err != nil {
-		return begin, s.explain(err)
+	if err := s.client.doWithRetry(ctx, http.MethodGet, "/api/v1/latest?metric=good&machine="+url.QueryEscape(first), nil, &page); err != nil {
+		return begin, s.withAdvice(err)
 	}
 	for _, r := range page.Readings {
 		if known := time.UnixMilli(r.TS); known.After(begin) {
 			begin = known.Add(pastStep)
 			if s.Days > 0 {
-				s.say("The plant has reported until %s already; only what is missing since then is filled in.", known.Format("2006-01-02 15:04"))
+				s.logf("The plant has reported until %s already; only what is missing since then is filled in.", known.Format("2006-01-02 15:04"))
 			}
 		}
 	}
 	return begin, nil
 }
 
-// fill reports the time from begin until now.
-func (s *simulator) fill(ctx context.Context, begin time.Time) error {
+// backfill reports the time from begin until now.
+func (s *simulator) backfill(ctx context.Context, begin time.Time) error {
 	at := begin.Truncate(pastStep)
 	day := at.Day()
 	for ; at.Before(s.Now()); at = at.Add(pastStep) {
 		s.step(at, pastStep)
 		if at.Day() != day {
-			s.say("Filled in the time until %s.", at.Format(time.DateOnly))
+			s.logf("Filled in the time until %s.", at.Format(time.DateOnly))
 			day = at.Day()
 		}
 		if len(s.pending) < 50 {
@@ -173,8 +173,8 @@ func (s *simulator) fill(ctx context.Context, begin time.Time) error {
 		}
 		s.merge()
 		for _, r := range s.pending {
-			if err := s.client.insist(ctx, http.MethodPost, r.path, r.body, nil); err != nil && statusOf(err) != http.StatusConflict {
-				return s.explain(fmt.Errorf("POST %s: %w", r.path, err))
+			if err := s.client.doWithRetry(ctx, http.MethodPost, r.path, r.body, nil); err != nil && statusOf(err) != http.StatusConflict {
+				return s.withAdvice(fmt.Errorf("POST %s: %w", r.path, err))
 			}
 		}
 		s.pending, s.bytes = s.pending[:0], 0
@@ -240,7 +240,7 @@ func (s *simulator) live(ctx context.Context) error {
 	ticker := time.NewTicker(liveStep)
 	defer ticker.Stop()
 	at := s.Now().Truncate(liveStep)
-	show := at.Add(showAfter)
+	incidents := at.Add(incidentsAfter)
 	o := newOperator(s)
 	for {
 		select {
@@ -253,16 +253,16 @@ func (s *simulator) live(ctx context.Context) error {
 			at = now.Add(-liveStep)
 		}
 		for ; !at.Add(liveStep).After(now); at = at.Add(liveStep) {
-			if !show.IsZero() && !at.Before(show) {
-				s.plant.Show(at.UnixMilli())
-				show = time.Time{}
+			if !incidents.IsZero() && !at.Before(incidents) {
+				s.plant.TriggerIncidents(at.UnixMilli())
+				incidents = time.Time{}
 			}
 			s.step(at.Add(liveStep), liveStep)
 		}
 		if err := s.flush(ctx); err != nil {
 			return err
 		}
-		if !s.away {
+		if !s.unreachable {
 			o.work(ctx, now)
 		}
 	}
@@ -274,25 +274,25 @@ func (s *simulator) flush(ctx context.Context) error {
 		r := s.pending[0]
 		err := s.client.do(ctx, http.MethodPost, r.path, r.body, nil, nil)
 		if transient(err) {
-			if !s.away {
-				s.say("The server does not take the readings: %v. They are kept and sent later.", err)
+			if !s.unreachable {
+				s.logf("The server does not take the readings: %v. They are kept and sent later.", err)
 			}
-			s.away = true
+			s.unreachable = true
 			return nil
 		}
 		// Another simulation of this plant may have given a stop its reason.
 		if err != nil && !errors.Is(err, context.Canceled) && statusOf(err) != http.StatusConflict {
-			return s.explain(fmt.Errorf("POST %s: %w", r.path, err))
+			return s.withAdvice(fmt.Errorf("POST %s: %w", r.path, err))
 		}
 		s.bytes -= len(r.body)
 		s.pending = s.pending[1:]
 	}
-	if s.away {
-		s.say("The server takes readings again.")
+	if s.unreachable {
+		s.logf("The server takes readings again.")
 		if s.dropped > 0 {
-			s.say("%d requests were too many to keep, and are lost.", s.dropped)
+			s.logf("%d requests were too many to keep, and are lost.", s.dropped)
 		}
 	}
-	s.away, s.dropped = false, 0
+	s.unreachable, s.dropped = false, 0
 	return nil
 }

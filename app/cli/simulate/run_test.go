@@ -63,7 +63,7 @@ func run(t *testing.T, s *server, days float64) (log string, err error) {
 		}
 	}
 	var out bytes.Buffer
-	err = simulate.Run(ctx, simulate.Options{URL: h.URL, Seed: 1, Days: days, Machines: 8, Hurry: 1, Zone: "Europe/Berlin", Log: &out})
+	err = simulate.Run(ctx, simulate.Options{URL: h.URL, Seed: 1, Days: days, Machines: 8, EventRate: 1, Zone: "Europe/Berlin", Log: &out})
 	return out.String(), err
 }
 
@@ -111,7 +111,7 @@ func TestRunSaysWhichRoleItNeeds(t *testing.T) {
 
 func TestRunSaysThatTheServerIsMissing(t *testing.T) {
 	t.Parallel()
-	err := simulate.Run(t.Context(), simulate.Options{URL: "http://127.0.0.1:1", Machines: 8, Hurry: 1, Zone: "UTC", Log: io.Discard})
+	err := simulate.Run(t.Context(), simulate.Options{URL: "http://127.0.0.1:1", Machines: 8, EventRate: 1, Zone: "UTC", Log: io.Discard})
 	if err == nil || !strings.Contains(err.Error(), "Is the server running?") {
 		t.Errorf("Run = %v, want how to start the server", err)
 	}
@@ -135,7 +135,7 @@ func TestRunKeepsReadingsWhileTheServerIsAway(t *testing.T) {
 			}
 		}
 	}}
-	if err := simulate.Run(ctx, simulate.Options{URL: h.URL, Seed: 1, Machines: 8, Hurry: 1, Zone: "UTC", Log: log}); err != nil {
+	if err := simulate.Run(ctx, simulate.Options{URL: h.URL, Seed: 1, Machines: 8, EventRate: 1, Zone: "UTC", Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	if n := bytes.Count(s.bodies["/api/v1/telemetry"], []byte(`"filler-1"`)); n < 2 || !strings.Contains(log.String(), "takes readings again") {
