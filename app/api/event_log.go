@@ -147,13 +147,20 @@ func (a *API) eventPage(q factory.LogQuery) (page eventPageJSON, err error) {
 // awaitEvent waits until there may be an event after a seq, for d at the most, and
 // reports whether the client has disconnected meanwhile.
 func (a *API) awaitEvent(rc *fasthttp.RequestCtx, after int64, d time.Duration) (disconnected bool) {
+	return a.await(rc, d, func(ctx context.Context) { _ = a.options.Store.WaitEvents(ctx, after) })
+}
+
+// await calls until and waits for it, for d at the most and until the process begins to
+// shut down; both end the context. It reports whether the client has disconnected
+// meanwhile.
+func (a *API) await(rc *fasthttp.RequestCtx, d time.Duration, until func(context.Context)) (disconnected bool) {
 	ctx, cancel := context.WithTimeout(a.waits, d)
 	wait := a.options.Runtime.Await(rc)
 	ended := make(chan struct{})
 	go func() { // ends with ctx at the latest, and the handler waits for it
 		defer close(ended)
 		defer wait.Wake()
-		_ = a.options.Store.WaitEvents(ctx, after)
+		until(ctx)
 	}()
 	disconnected = wait.Wait()
 	cancel()

@@ -37,19 +37,10 @@ func (a *API) awaitNothing(rc *fasthttp.RequestCtx, r request) error {
 		}
 		d = min(time.Duration(min(ms, maxDeviceWait.Milliseconds()))*time.Millisecond, maxDeviceWait)
 	}
-	ctx, cancel := context.WithTimeout(a.waits, d)
-	wait := a.options.Runtime.Await(rc)
-	ended := make(chan struct{})
-	go func() { // ends with ctx at the latest, and the handler waits for it
-		defer close(ended)
-		defer wait.Wake()
-		<-ctx.Done()
-	}()
-	if disconnected := wait.Wait(); disconnected || a.waits.Err() != nil {
+	disconnected := a.await(rc, d, func(ctx context.Context) { <-ctx.Done() })
+	if disconnected || a.waits.Err() != nil {
 		rc.SetConnectionClose()
 	}
-	cancel()
-	<-ended
 	rc.SetStatusCode(fasthttp.StatusRequestTimeout)
 	return nil
 }
