@@ -34,7 +34,6 @@ export const kinds: readonly Kind[] = [
   { schema: "shift", path: "shifts", member: "shifts", title: "Shifts", one: "shift", summary: (d) => `${text(d["start"])}–${text(d["end"])}, ${((d["days"] ?? []) as string[]).join(" ")} · ${scope(d)}` },
   { schema: "calendar", path: "calendars", member: "calendars", title: "Calendars", one: "calendar", summary: (d) => `${((d["days"] ?? []) as unknown[]).length} days · ${scope(d)}` },
   { schema: "alarm-rule", path: "alarm-rules", member: "alarm_rules", title: "Alarm rules", one: "alarm rule", summary: (d) => `${condition(d)} · ${scope(d)}` },
-  { schema: "source", path: "sources", member: "sources", title: "MQTT sources", one: "source", summary: (d) => text(d["topic"]) },
 ];
 
 /** The kinds that this server knows; an older one has fewer. */

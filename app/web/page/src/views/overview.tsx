@@ -59,7 +59,7 @@ export function LineSection({ path, machines }: { path: string; machines: Machin
 function FirstVisit() {
   return (
     <Empty title="No machine has sent anything yet">
-      <p>See a plant at work: in another terminal, start the simulator.</p>
+      <p>See a plant at work: in another terminal, start the simulator. From source, put <code>go run ./cmd/</code> in front of the command.</p>
       <pre>
         <code>smart-factory-backend simulate</code>
       </pre>
@@ -68,7 +68,7 @@ function FirstVisit() {
         <code>{`curl ${location.origin}/api/v1/telemetry \\\n  -d '{"machine":"press-1","values":{"temperature":71.5}}'`}</code>
       </pre>
       <p>
-        It appears here at once. The <a href="/manual/ingest">manual</a> shows how to connect Telegraf, MQTT brokers and other senders.
+        It appears here at once. The <a href="/manual/ingest">manual</a> shows how to connect Telegraf, InfluxDB clients, ThingsBoard devices and other senders.
       </p>
     </Empty>
   );
